@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+# emailsd: one Makefile, no recursion but for the flavours. `make help` lists the targets.
+#
+# Every flavour (release, asan, tsan) builds into a directory of its own, build/<flavour>/, so that
+# sanitized and plain objects never meet. Sources are found by pattern: a new module or test needs no
+# line here.
+
+VERSION := 0.1.0
+FLAVOUR ?= release
+B       := build/$(FLAVOUR)
+PYTHON  ?= /usr/bin/python3
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# ---- how to compile ----
+
+PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto
+PC_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough \
+            -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+            -Wpointer-arith -Werror
+HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
+             -fstack-protector-strong -fcf-protection=full -fno-delete-null-pointer-checks \
+             -fno-strict-overflow -fno-strict-aliasing -fexceptions
+
+CFLAGS_release  := -O2 $(HARDENING)
+CFLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan     := -O1 -fsanitize=thread -fno-omit-frame-pointer
+LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+LDFLAGS_asan    := -fsanitize=address,undefined
+LDFLAGS_tsan    := -fsanitize=thread
+
+CFLAGS      ?= -g
+OUR_CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
+               -Iserver -I. -I$(B)/gen $(PC_CFLAGS)
+OUR_LDFLAGS := -pie -pthread $(LDFLAGS_$(FLAVOUR))
+OUR_LIBS    := $(PC_LIBS) -lunistring
+
+# ---- what is made of what ----
+
+LIB_SRC  := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c client/*.c))
+SIM_SRC  := $(wildcard tests/simulator/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+FLOW_SRC := $(wildcard tests/flow/test_*.c)
+FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/check_main.c
+
+objects   = $(patsubst %.c,$(B)/%.o,$(1))
+LIB      := $(B)/libemailsd.a
+UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
+ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
+                           $(FLOW_SRC) $(FLOW_AUX))
+
+export EMAILSD_BIN := $(abspath $(B)/emailsd)
+export SIM_BIN     := $(abspath $(B)/openmart-sim)
+export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
+export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
+
+.PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
+        fresh clean help
+
+all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
+
+tests: all $(UNIT_BIN) $(FLOW_BIN) ## build the test programs too
+
+$(B)/emailsd: $(B)/server/main.o $(LIB)
+	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+
+$(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(LIB)
+	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+
+$(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
+	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+
+# fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
+$(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
+	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+
+$(LIB): $(call objects,$(LIB_SRC))
+	@rm -f $@
+	$(AR) rcsD $@ $^
+
+$(B)/%.o: %.c | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# contract.c embeds the file with .incbin, which -MMD does not see.
+$(B)/server/http/contract.o: openapi.yaml
+
+# Rewritten only when it changes, so that a new commit recompiles no more than it must.
+$(B)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define EMAILSD_VERSION "%s"\n#define EMAILSD_REVISION "%s"\n' '$(VERSION)' \
+	    "$$(git describe --always --dirty 2>/dev/null || echo unknown)" >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+-include $(ALL_OBJ:.o=.d)
+
+# ---- what must be installed ----
+
+deps: ## install what is missing to build and test (apt; asks for root only when needed)
+	@tests/scripts/install_deps.sh build test
+
+need-deps:
+	@tests/scripts/install_deps.sh --check build
+
+# ---- tests ----
+
+check: deps ## install what is missing, build, run all tests
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@$(MAKE) --no-print-directory unit flow system scripts
+	@echo "check: all tests passed"
+
+unit: tests ## unit tests, one program per module
+	@tests/scripts/run_programs.sh $(JOBS) $(UNIT_BIN)
+
+flow: tests ## the core on a fake clock and a fake transport
+	@tests/scripts/run_programs.sh $(JOBS) $(FLOW_BIN)
+
+system: all ## the real binary against the simulator
+	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) tests/system
+
+scripts: all ## layers, doors, banned functions; code against openapi.yaml and README
+	@tests/scripts/run_checks.sh
+
+asan: deps ## unit, flow and system tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
+	@$(MAKE) --no-print-directory FLAVOUR=asan unit flow system
+
+tsan: deps ## the same under ThreadSanitizer
+	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=tsan tests
+	@$(MAKE) --no-print-directory FLAVOUR=tsan unit flow system
+
+lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
+	@tests/scripts/install_deps.sh build test lint
+	@$(MAKE) --no-print-directory $(B)/gen/version.h
+	@JOBS=$(JOBS) CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
+	    tests/scripts/lint.sh
+
+format: ## let clang-format lay out all C files
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
+	@tests/scripts/fresh_machine.sh
+
+# ---- use ----
+
+demo: deps ## one lookup with its progress, then the same out of the cache
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/scripts/demo.sh
+
+run: all ## serve the real upstream; wants OPENMART_API_KEY
+	@test -n "$$OPENMART_API_KEY" || { echo "make run: set OPENMART_API_KEY to your key" >&2; exit 2; }
+	@exec $(B)/emailsd
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16

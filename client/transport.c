@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c - see transport.h.
+ *
+ * A transfer is in exactly one list, by its state: MOVING (libcurl has it), FAILED (it could not
+ * be started, and nobody was told yet), DUE (it ended, and its `done` runs in this turn). Only
+ * put() moves it. transport_run() first gathers all that ended and then calls out, so a callback
+ * may start and cancel what it likes: a transfer that is cancelled while it is due leaves the list
+ * and is never heard of again, and one that a callback starts in vain waits for the next turn.
+ *
+ * How an end is classified rests on measurements of libcurl 7.88.1. CURLINFO_REQUEST_SIZE counts
+ * bytes that the socket, or the TLS layer, took; while it is 0 the other side cannot have read a
+ * request. (A TLS write may put a first record on the wire and still count 0, but then the rest of
+ * the body was never sent, and half a body is no request.) In all other cases a missing answer
+ * says nothing about what the other side did. Headers that are cut short are a success to libcurl
+ * and are not to us. A body without a length that is cut short ends as a complete answer: HTTP/1
+ * cannot tell the two apart, the reader of the body has to.
+ *
+ * Retry-After is read through CURLINFO_RETRY_AFTER: that gives 0 for an absent header and for "0",
+ * a negative number for "-1" and for dates in the past, and the huge numbers as they are. All
+ * that is not positive counts as not told. */
+#include "client/transport.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+enum state { MOVING, FAILED, DUE, N_LISTS, IN_CALLBACK = N_LISTS };
+
+struct transfer {
+    struct transfer *prev, *next;
+    struct transport *transport;
+    enum state state;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf body;
+    bool headers_whole; /* of the answer: the empty line was seen */
+    CURLcode result;    /* once it is no longer MOVING */
+    char words[CURL_ERROR_SIZE];
+    transport_done_fn *done;
+    void *arg;
+};
+
+struct transport {
+    CURLM *multi;
+    struct transfer *lists[N_LISTS];
+    long connect_timeout_ms;
+    char *user_agent;
+    char *ca_file; /* NULL: the system's */
+};
+
+/* What all requests have in common. There is no low-speed limit: the vendor is silent for half a
+ * minute before it answers a submit, and the total time-out is enough. */
+static const struct {
+    CURLoption option;
+    long value;
+} numbers[] = {
+    {CURLOPT_NOSIGNAL, 1},
+    {CURLOPT_QUICK_EXIT, 1}, /* or a dead resolver holds the thread for 10 s past the time-out */
+    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1}, /* HTTP/2 has a re-send of its own */
+    {CURLOPT_FOLLOWLOCATION, 0},
+    {CURLOPT_MAXREDIRS, 0},
+    {CURLOPT_SSL_VERIFYPEER, 1},
+    {CURLOPT_SSL_VERIFYHOST, 2},
+    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+    {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+    {CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
+    {CURLOPT_DNS_CACHE_TIMEOUT, 60},
+    {CURLOPT_TCP_KEEPALIVE, 1},
+    {CURLOPT_TCP_KEEPIDLE, 15},
+    {CURLOPT_TCP_KEEPINTVL, 15},
+};
+
+static const struct {
+    CURLoption option;
+    const char *value;
+} strings[] = {
+    {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_PROXY, ""}, /* whatever the environment says */
+};
+
+enum err transport_new(const struct transport_options *options, struct transport **ret_transport)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT))
+        return ERR_SYSTEM;
+    CURLM *multi = curl_multi_init();
+    if (!multi) {
+        curl_global_cleanup();
+        return ERR_SYSTEM;
+    }
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)options->max_connections);
+    struct transport *transport = xcalloc(1, sizeof *transport);
+    transport->multi = multi;
+    transport->connect_timeout_ms = options->connect_timeout_ms;
+    transport->user_agent = xstrdup(options->user_agent ? options->user_agent : "");
+    transport->ca_file = options->ca_file ? xstrdup(options->ca_file) : NULL;
+    *ret_transport = transport;
+    return ERR_OK;
+}
+
+void transport_free(struct transport *transport)
+{
+    if (!transport)
+        return;
+    for (size_t i = 0; i < N_LISTS; i++)
+        while (transport->lists[i])
+            transport_cancel(transport->lists[i]);
+    curl_multi_cleanup(transport->multi);
+    free(transport->user_agent);
+    free(transport->ca_file);
+    free(transport);
+    curl_global_cleanup();
+}
+
+static void put(struct transfer *t, enum state state)
+{
+    struct transfer **lists = t->transport->lists;
+
+    DL_DELETE(lists[t->state], t);
+    if (t->state == MOVING)
+        curl_multi_remove_handle(t->transport->multi, t->easy);
+    t->state = state;
+    if (state < N_LISTS)
+        DL_APPEND(lists[state], t);
+}
+
+static void free_transfer(struct transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->headers);
+    buf_done(&t->body);
+    free(t);
+}
+
+void transport_cancel(struct transfer *t)
+{
+    if (t->state == IN_CALLBACK)
+        return; /* it is over, and freed when its callback returns */
+    put(t, IN_CALLBACK);
+    free_transfer(t);
+}
+
+/* Returning less than was given makes libcurl give the transfer up. */
+static size_t take_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+
+    return buf_add(&t->body, data, size * n) ? 0 : size * n;
+}
+
+/* Called for each line, that of the status and those of interim answers included. */
+static size_t take_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * n;
+
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        t->headers_whole = false;
+    else if (len && (line[0] == '\r' || line[0] == '\n'))
+        t->headers_whole = true;
+    return len;
+}
+
+/* libcurl sends headers as they are given: a line break in one would begin another. */
+static bool header_is_clean(const struct transport_header *header)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    if (!header->name[0] || header->name[strspn(header->name, token)])
+        return false;
+    for (const char *c = header->value; *c; c++)
+        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7F)
+            return false;
+    return true;
+}
+
+static bool add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(t->headers, line);
+
+    if (longer)
+        t->headers = longer;
+    return longer != NULL;
+}
+
+/* "Name;" is libcurl's way to ask for a header without a value; "Name:" would leave it out, which
+ * is what is wanted of Expect: an answer of 100 would only add a way to fail. */
+static bool add_headers(struct transfer *t, const struct transport_request *request)
+{
+    bool ok = add_header(t, "Expect:");
+
+    for (size_t i = 0; ok && i < request->n_headers; i++) {
+        const struct transport_header *header = &request->headers[i];
+        struct buf line autobuf = BUF_INIT(64 << 10);
+
+        if (!header_is_clean(header)) {
+            snprintf(t->words, sizeof t->words, "a header holds a byte that HTTP does not allow");
+            return false;
+        }
+        buf_addf(&line, header->value[0] ? "%s: %s" : "%s;%s", header->name, header->value);
+        ok = buf_check(&line) == ERR_OK && add_header(t, buf_str(&line));
+    }
+    return ok && !curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+}
+
+static bool set_common(struct transfer *t)
+{
+    struct transport *transport = t->transport;
+    unsigned bad = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        bad |= curl_easy_setopt(t->easy, numbers[i].option, numbers[i].value);
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++)
+        bad |= curl_easy_setopt(t->easy, strings[i].option, strings[i].value);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, transport->connect_timeout_ms);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_USERAGENT, transport->user_agent);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->words);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    if (transport->ca_file) { /* and no other */
+        bad |= curl_easy_setopt(t->easy, CURLOPT_CAINFO, transport->ca_file);
+        bad |= curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
+    }
+    return !bad;
+}
+
+static bool set_own(struct transfer *t, const struct transport_request *request)
+{
+    unsigned bad = 0;
+    long once = request->only_once ? 1 : 0;
+
+    bad |= curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, once);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, once);
+    if (request->body) { /* the size first: without it, the copy would end at a NUL */
+        bad |=
+            curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        bad |= curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, request->body);
+    }
+    return !bad;
+}
+
+static bool launch(struct transfer *t, const struct transport_request *request)
+{
+    t->easy = curl_easy_init();
+    return t->easy && set_common(t) && set_own(t, request) && add_headers(t, request) &&
+           !curl_multi_add_handle(t->transport->multi, t->easy);
+}
+
+struct transfer *transport_start(struct transport *transport,
+                                 const struct transport_request *request, transport_done_fn *done,
+                                 void *arg)
+{
+    struct transfer *t = xcalloc(1, sizeof *t);
+
+    t->transport = transport;
+    t->body = BUF_INIT(request->max_bytes);
+    t->done = done;
+    t->arg = arg;
+    t->result = CURLE_FAILED_INIT;
+    t->state = launch(t, request) ? MOVING : FAILED;
+    DL_APPEND(transport->lists[t->state], t);
+    return t;
+}
+
+static enum transport_end end_of(const struct transfer *t)
+{
+    long sent = 0;
+
+    if (t->result == CURLE_OK)
+        return t->headers_whole ? TRANSPORT_ANSWERED : TRANSPORT_BROKEN;
+    if (t->body.overflowed)
+        return TRANSPORT_TOO_BIG;
+    if (t->easy)
+        curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (sent == 0)
+        return TRANSPORT_NOT_SENT;
+    return t->result == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_BROKEN;
+}
+
+static const char *words_of(const struct transfer *t)
+{
+    if (t->result == CURLE_OK)
+        return t->headers_whole ? "" : "the headers of the answer were cut short";
+    return t->words[0] ? t->words : curl_easy_strerror(t->result);
+}
+
+static void tell(struct transfer *t)
+{
+    long status = 0;
+    curl_off_t retry_after = 0, took_us = 0;
+
+    if (t->easy) {
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
+        curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    }
+    struct transport_answer answer = {
+        .end = end_of(t),
+        .status = (int)status,
+        .body = buf_str(&t->body),
+        .body_len = t->body.len,
+        .retry_after_s = retry_after > 0 ? retry_after : -1,
+        .took_ms = took_us / 1000,
+        .error = words_of(t),
+    };
+    t->done(t->arg, &answer);
+}
+
+void transport_wait(struct transport *transport, int wake_fd, int64_t timeout_ms)
+{
+    struct curl_waitfd wake = {.fd = wake_fd, .events = CURL_WAIT_POLLIN};
+
+    if (timeout_ms < 0 || transport->lists[FAILED])
+        timeout_ms = 0;
+    if (timeout_ms > INT_MAX)
+        timeout_ms = INT_MAX;
+    curl_multi_poll(transport->multi, &wake, wake_fd >= 0 ? 1 : 0, (int)timeout_ms, NULL);
+}
+
+static void gather(struct transport *transport)
+{
+    CURLMsg *message;
+    int left;
+
+    while (transport->lists[FAILED])
+        put(transport->lists[FAILED], DUE);
+    while ((message = curl_multi_info_read(transport->multi, &left))) {
+        char *private;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        struct transfer *t = (struct transfer *)(void *)private;
+        t->result = message->data.result; /* the message dies with the next line */
+        put(t, DUE);
+    }
+}
+
+void transport_run(struct transport *transport)
+{
+    int running;
+
+    curl_multi_perform(transport->multi, &running);
+    gather(transport);
+    while (transport->lists[DUE]) {
+        struct transfer *t = transport->lists[DUE];
+        put(t, IN_CALLBACK);
+        tell(t);
+        free_transfer(t);
+    }
+}

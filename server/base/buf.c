@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* buf.c - see buf.h. Room doubles; the limit counts content without the closing NUL. */
+#include "base/buf.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 64
+
+void buf_done(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf){.max = buf->max};
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+    buf->overflowed = false;
+    if (buf->data)
+        buf->data[0] = '\0';
+}
+
+static enum err make_room(struct buf *buf, size_t more)
+{
+    if (more > buf->max - buf->len) {
+        buf->overflowed = true;
+        return ERR_TOO_BIG;
+    }
+    size_t want = buf->len + more + 1;
+    if (want <= buf->room)
+        return ERR_OK;
+    size_t room = buf->room ? buf->room : FIRST_ROOM;
+    while (room < want)
+        room *= 2;
+    buf->data = xrealloc(buf->data, room);
+    buf->room = room;
+    return ERR_OK;
+}
+
+enum err buf_add(struct buf *buf, const void *data, size_t len)
+{
+    enum err err = make_room(buf, len);
+
+    if (err)
+        return err;
+    if (len)
+        memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+    return ERR_OK;
+}
+
+enum err buf_add_str(struct buf *buf, const char *s)
+{
+    return buf_add(buf, s, strlen(s));
+}
+
+enum err buf_addf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    autofree char *text = NULL;
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0) {
+        text = NULL;
+        return ERR_SYSTEM;
+    }
+    return buf_add(buf, text, (size_t)len);
+}
+
+enum err buf_check(const struct buf *buf)
+{
+    return buf->overflowed ? ERR_TOO_BIG : ERR_OK;
+}
+
+const char *buf_str(const struct buf *buf)
+{
+    return buf->data ? buf->data : "";
+}
+
+char *buf_take(struct buf *buf, size_t *ret_len)
+{
+    char *data = buf->data ? buf->data : xstrdup("");
+
+    if (ret_len)
+        *ret_len = buf->len;
+    *buf = (struct buf){.max = buf->max};
+    return data;
+}

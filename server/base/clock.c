@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* clock.c - see clock.h. Days and months are spelled here and not by strftime(), whose words follow
+ * the locale. */
+#include "base/clock.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct clock clock_real(void)
+{
+    struct clock clock = {0};
+
+    clock_turn(&clock);
+    return clock;
+}
+
+struct clock clock_fake(int64_t wall_ms)
+{
+    return (struct clock){.now_ms = 1000, .wall_ms = wall_ms, .fake = true};
+}
+
+void clock_turn(struct clock *clock)
+{
+    if (clock->fake)
+        return;
+    clock->now_ms = read_ms(CLOCK_MONOTONIC);
+    clock->wall_ms = read_ms(CLOCK_REALTIME);
+}
+
+void clock_advance(struct clock *clock, int64_t by_ms)
+{
+    assert(clock->fake && by_ms >= 0);
+    clock->now_ms += by_ms;
+    clock->wall_ms += by_ms;
+}
+
+static struct tm utc(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0 ? 1 : 0));
+    struct tm tm = {0};
+
+    gmtime_r(&seconds, &tm);
+    return tm;
+}
+
+void clock_rfc3339(int64_t wall_ms, char *text)
+{
+    struct tm tm = utc(wall_ms);
+
+    snprintf(text, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", (tm.tm_year + 1900) % 10000,
+             tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void clock_http_date(int64_t wall_ms, char *text)
+{
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct tm tm = utc(wall_ms);
+
+    snprintf(text, CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday % 7],
+             tm.tm_mday, months[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min,
+             tm.tm_sec);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* hash.c - see hash.h. */
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+void hash_sha256(const void *data, size_t len, unsigned char ret_hash[HASH_SIZE])
+{
+    /* Fails only without memory or with a broken library: nothing to go on with. */
+    if (EVP_Digest(data, len, ret_hash, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+}
+
+void hash_hex(const unsigned char *hash, size_t n, char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = digits[hash[i] >> 4];
+        text[2 * i + 1] = digits[hash[i] & 15];
+    }
+    text[2 * n] = '\0';
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* secret.h - the upstream's API key: read once, checked, wiped at the end.
+ *
+ * A key comes from a file or from an environment variable, never from argv. One trailing newline
+ * (LF or CRLF) is stripped; what remains must be 1..512 bytes, each in 0x21..0x7E, because it goes
+ * into an HTTP header as it is. Nothing here puts the key into an error text. Start-up only, main
+ * thread; secret_text() on any thread. */
+#ifndef BASE_SECRET_H
+#define BASE_SECRET_H
+
+#include "base/err.h"
+
+struct secret;
+
+#define SECRET_WHY 256
+
+/* From a regular file. Refused: empty, longer than the limit, bytes outside the range, readable by
+ * group or others (unless it lies below $CREDENTIALS_DIRECTORY or /run/secrets, where the platform
+ * sets the modes). On failure: ERR_SYSTEM or ERR_SYNTAX, and `why` (SECRET_WHY bytes) says what is
+ * wrong in words for the operator, naming the file and never its content. */
+enum err secret_from_file(const char *path, struct secret **ret_secret, char *why);
+
+/* From a string, such as the value of the environment variable `name`, under the same rules. The
+ * caller wipes its own copy. */
+enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret,
+                          char *why);
+
+/* Wipes, then frees. */
+void secret_free(struct secret *secret);
+
+/* NUL-terminated; lives as long as the secret. */
+const char *secret_text(const struct secret *secret);
+
+#endif

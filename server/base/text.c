@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* text.c - see text.h. Everything Unicode is libunistring's; this file only trims, decides what
+ * counts as one question about a character, and turns counted results into C strings.
+ *
+ * Nothing here looks at the locale: the same bytes give the same answer on every machine, because
+ * answers end up in keys. Inputs are as long as their caller lets them be; callers cap them. */
+#include "base/text.h"
+
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicase.h>
+#include <unictype.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+typedef bool char_test(ucs4_t c);
+
+bool text_is_utf8(const char *s, size_t len)
+{
+    return u8_check((const uint8_t *)s, len) == NULL;
+}
+
+/* `s` is valid UTF-8, here and below. */
+static bool any_char(const char *s, size_t len, char_test *test)
+{
+    const uint8_t *at = (const uint8_t *)s;
+    ucs4_t c;
+
+    for (size_t done = 0; done < len;) {
+        done += (size_t)u8_mbtouc_unsafe(&c, at + done, len - done);
+        if (test(c))
+            return true;
+    }
+    return false;
+}
+
+static bool is_control(ucs4_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+}
+
+bool text_has_control(const char *s, size_t len)
+{
+    return any_char(s, len, is_control);
+}
+
+static bool is_ignorable(ucs4_t c)
+{
+    return uc_is_property_default_ignorable_code_point(c);
+}
+
+bool text_has_ignorable(const char *s, size_t len)
+{
+    return any_char(s, len, is_ignorable);
+}
+
+static bool is_no_part_of_name(ucs4_t c)
+{
+    static const uint32_t wanted = UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N;
+
+    if (c < 0x80 && c && strchr(" .-_", (int)c))
+        return false;
+    return is_ignorable(c) || !uc_is_general_category_withtable(c, wanted);
+}
+
+bool text_is_name(const char *s, size_t len)
+{
+    return text_is_utf8(s, len) && !any_char(s, len, is_no_part_of_name);
+}
+
+/* The library's result is counted and may be NULL: give it an end, or say that memory is out. */
+static enum err as_string(uint8_t *from_library, size_t len, char **ret_text)
+{
+    if (!from_library)
+        return ERR_SYSTEM;
+    *ret_text = xstrndup((const char *)from_library, len);
+    free(from_library);
+    return ERR_OK;
+}
+
+/* Most text is ASCII, which is its own normal form and folds without tables; and libunistring does
+ * not take empty text everywhere. */
+static bool is_ascii(const uint8_t *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (s[i] >= 0x80)
+            return false;
+    return true;
+}
+
+static enum err normalize(const uint8_t *s, size_t len, char **ret_text)
+{
+    if (is_ascii(s, len)) {
+        *ret_text = xstrndup((const char *)s, len);
+        return ERR_OK;
+    }
+    size_t n = 0;
+    uint8_t *nfc = u8_normalize(UNINORM_NFC, s, len, NULL, &n);
+    return as_string(nfc, n, ret_text);
+}
+
+static void trim(const uint8_t **s, size_t *len)
+{
+    const uint8_t *start = *s, *end = *s + *len;
+    ucs4_t c;
+
+    while (start < end) {
+        int n = u8_mbtouc_unsafe(&c, start, (size_t)(end - start));
+        if (!uc_is_property_white_space(c))
+            break;
+        start += n;
+    }
+    while (end > start) {
+        const uint8_t *before = u8_prev(&c, end, start);
+        if (!before || !uc_is_property_white_space(c))
+            break;
+        end = before;
+    }
+    *s = start;
+    *len = (size_t)(end - start);
+}
+
+static bool is_copyable(const char *s, size_t len)
+{
+    return text_is_utf8(s, len) && !(len && memchr(s, '\0', len));
+}
+
+enum err text_tidy(const char *s, size_t len, char **ret_text)
+{
+    const uint8_t *at = (const uint8_t *)s;
+
+    if (!is_copyable(s, len))
+        return ERR_SYNTAX;
+    trim(&at, &len);
+    return normalize(at, len, ret_text);
+}
+
+static void fold_ascii(char *s)
+{
+    for (; *s; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s - 'A' + 'a');
+}
+
+enum err text_fold(const char *s, size_t len, char **ret_text)
+{
+    autofree char *tidy = NULL;
+    enum err err = text_tidy(s, len, &tidy);
+
+    if (err)
+        return err;
+    size_t n = strlen(tidy);
+    if (is_ascii((const uint8_t *)tidy, n)) {
+        fold_ascii(tidy);
+        *ret_text = TAKE(tidy);
+        return ERR_OK;
+    }
+    /* No language: Turkish rules would make the key depend on who asks. */
+    uint8_t *folded = u8_casefold((const uint8_t *)tidy, n, NULL, UNINORM_NFC, NULL, &n);
+    return as_string(folded, n, ret_text);
+}
+
+/* The longest that u8_uctomb() writes. */
+#define CHAR_MAX_BYTES 6
+
+/* Writes the first character of `s` in title case; how many bytes it read and wrote. */
+static size_t put_titled(const uint8_t *s, size_t len, uint8_t *out, size_t *ret_written)
+{
+    ucs4_t c;
+    int used = u8_mbtouc_unsafe(&c, s, len);
+    int n = u8_uctomb(out, uc_totitle(c), CHAR_MAX_BYTES);
+
+    *ret_written = n > 0 ? (size_t)n : 0;
+    return (size_t)used;
+}
+
+/* `out` has room for CHAR_MAX_BYTES per byte of `s`, which no title needs. */
+static size_t put_words(const uint8_t *s, size_t len, uint8_t separator, uint8_t *out)
+{
+    size_t n = 0, written;
+    bool between = true;
+
+    for (size_t done = 0; done < len;) {
+        if (s[done] == separator) {
+            between = true;
+            done++;
+        } else if (between) {
+            if (n)
+                out[n++] = ' ';
+            done += put_titled(s + done, len - done, out + n, &written);
+            n += written;
+            between = false;
+        } else {
+            out[n++] = s[done++];
+        }
+    }
+    return n;
+}
+
+enum err text_title(const char *s, size_t len, char separator, char **ret_text)
+{
+    if (!is_copyable(s, len))
+        return ERR_SYNTAX;
+    autofree uint8_t *out = xcalloc(len + 1, CHAR_MAX_BYTES);
+    size_t n = put_words((const uint8_t *)s, len, (uint8_t)separator, out);
+
+    return normalize(out, n, ret_text);
+}

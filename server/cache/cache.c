@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.c - sixteen shards, each a hash table in order of use under a lock of its own.
+ *
+ * uthash keeps its elements in a list in order of insertion; deleting an element and adding it
+ * again moves it to the end, so the head is always the least recently used. Keys are SHA-256
+ * already: their first byte picks the shard. */
+#include "cache/cache.h"
+
+#include "base/mem.h"
+
+#include "base/table.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARDS 16
+
+struct entry {
+    const struct result *result; /* its key is the entry's key */
+    UT_hash_handle hh;
+};
+
+/* Each on cache lines of its own, so that two workers on two shards do not meet. */
+struct shard {
+    _Alignas(64) pthread_mutex_t lock;
+    struct entry *entries;
+    size_t bytes;
+};
+
+struct cache {
+    size_t max_bytes;
+    struct shard shards[SHARDS];
+};
+
+struct cache *cache_new(size_t max_bytes)
+{
+    struct cache *cache = aligned_alloc(64, sizeof *cache);
+
+    if (!cache)
+        abort();
+    memset(cache, 0, sizeof *cache);
+    cache->max_bytes = max_bytes;
+    for (int i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&cache->shards[i].lock, NULL);
+    return cache;
+}
+
+static size_t cost(const struct result *result)
+{
+    return result->bytes + sizeof(struct entry);
+}
+
+static void drop(struct shard *shard, struct entry *entry)
+{
+    HASH_DEL(shard->entries, entry);
+    shard->bytes -= cost(entry->result);
+    result_unref(entry->result);
+    free(entry);
+}
+
+void cache_free(struct cache *cache)
+{
+    if (!cache)
+        return;
+    for (int i = 0; i < SHARDS; i++) {
+        while (cache->shards[i].entries)
+            drop(&cache->shards[i], cache->shards[i].entries);
+        pthread_mutex_destroy(&cache->shards[i].lock);
+    }
+    free(cache);
+}
+
+static struct shard *shard_of(struct cache *cache, const unsigned char *key)
+{
+    return &cache->shards[key[0] % SHARDS];
+}
+
+static struct entry *find(struct shard *shard, const unsigned char *key)
+{
+    struct entry *entry;
+
+    HASH_FIND(hh, shard->entries, key, HASH_SIZE, entry);
+    return entry;
+}
+
+static void add(struct shard *shard, struct entry *entry)
+{
+    HASH_ADD_KEYPTR(hh, shard->entries, entry->result->key, HASH_SIZE, entry);
+}
+
+const struct result *cache_find(struct cache *cache, const unsigned char key[HASH_SIZE])
+{
+    struct shard *shard = shard_of(cache, key);
+    const struct result *result = NULL;
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, key);
+    if (entry) {
+        if (entry->hh.next) { /* not the most recent one yet */
+            HASH_DEL(shard->entries, entry);
+            add(shard, entry);
+        }
+        result = result_ref(entry->result);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return result;
+}
+
+void cache_put(struct cache *cache, const struct result *result)
+{
+    struct shard *shard = shard_of(cache, result->key);
+    size_t limit = cache->max_bytes / SHARDS;
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, result->key);
+    if (entry)
+        drop(shard, entry);
+    while (shard->entries && shard->bytes + cost(result) > limit)
+        drop(shard, shard->entries);
+    if (cost(result) <= limit) {
+        entry = xcalloc(1, sizeof *entry);
+        entry->result = result_ref(result);
+        shard->bytes += cost(result);
+        add(shard, entry);
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE])
+{
+    struct shard *shard = shard_of(cache, key);
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(shard, key);
+    if (entry)
+        drop(shard, entry);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+struct cache_stats cache_stats(struct cache *cache)
+{
+    struct cache_stats stats = {.max_bytes = cache->max_bytes};
+
+    for (int i = 0; i < SHARDS; i++) {
+        struct shard *shard = &cache->shards[i];
+        pthread_mutex_lock(&shard->lock);
+        stats.n += HASH_COUNT(shard->entries);
+        stats.bytes += shard->bytes;
+        pthread_mutex_unlock(&shard->lock);
+    }
+    return stats;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* about.c - see about.h. The suffix list decides what counts as a company's domain, so its age is
+ * worth knowing. */
+#include "http/about.h"
+
+#include "base/json.h"
+#include "lookup/domain.h"
+#include "version.h"
+
+#define DOCUMENT_MAX 1024
+
+void about_version(struct request *request)
+{
+    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    struct reply reply;
+
+    buf_add_str(&out, "{\"name\":\"emailsd\",\"version\":");
+    json_add_text(&out, EMAILSD_VERSION);
+    buf_add_str(&out, ",\"revision\":");
+    json_add_text(&out, EMAILSD_REVISION);
+    buf_add_str(&out, ",\"public_suffix_list\":");
+    json_add_text(&out, domain_list_source());
+    buf_add_str(&out, "}\n");
+    reply_init(&reply, 200);
+    reply_header(&reply, "Content-Type", "application/json");
+    reply_header(&reply, "Cache-Control", "no-store");
+    reply_body_take(&reply, &out);
+    request_reply(request, &reply);
+}

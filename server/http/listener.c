@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.c - addresses become sockets, sockets become workers.
+ *
+ * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
+ * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
+ * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
+ */
+#include "http/listener.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/worker.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
+#define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
+#define RESERVED_FILES 64 /* log, store, upstream, epolls, listening sockets */
+
+struct listener {
+    size_t n_workers, n_addresses;
+    struct worker **workers;
+    char (*urls)[URL_TEXT];
+    bool draining;
+};
+
+/* ---- addresses ---- */
+
+struct address {
+    struct sockaddr_storage socket;
+    socklen_t len;
+};
+
+static enum err refuse(char *why, const char *text, const char *reason)
+{
+    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, reason);
+    return ERR_SYNTAX;
+}
+
+/* "127.0.0.1:8080" or "[::1]:8080"; numbers only, names are somebody else's to resolve. */
+static enum err parse_address(const char *text, struct address *ret_address, char *why)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+    const char *colon = strrchr(text, ':');
+    struct addrinfo *found;
+
+    if (!colon || colon == text || !colon[1])
+        return refuse(why, text, "not of the form ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+    bool brackets = text[0] == '[' && colon[-1] == ']';
+    autofree char *host = brackets ? xstrndup(text + 1, (size_t)(colon - text) - 2)
+                                   : xstrndup(text, (size_t)(colon - text));
+    if (!brackets && strchr(host, ':'))
+        return refuse(why, text, "an IPv6 address wants brackets, such as [::1]:8080");
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        return refuse(why, text, "not a numeric address and port");
+    memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
+    ret_address->len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return ERR_OK;
+}
+
+static void write_url(const struct address *address, char *url)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    bool v6 = address->socket.ss_family == AF_INET6;
+
+    getnameinfo((const struct sockaddr *)&address->socket, address->len, host, sizeof host, port,
+                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(url, URL_TEXT, "http://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+/* ---- sockets ---- */
+
+static int bind_socket(const struct address *address, bool shared)
+{
+    const int on = 1;
+    int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (address->socket.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, (const struct sockaddr *)&address->socket, address->len) == 0 &&
+        listen(fd, BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* SO_REUSEPORT would let a second server of the same user share the port unnoticed; a probe without
+ * it finds the port in use. */
+static bool is_free(const struct address *address)
+{
+    int fd = bind_socket(address, false);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+/* One socket per worker: sockets[0], sockets[step], sockets[2 * step]... */
+static enum err bind_all(const char *text, struct address *address, int *sockets, size_t n,
+                         size_t step, char *why)
+{
+    bool ok = is_free(address);
+
+    for (size_t i = 0; ok && i < n; i++) {
+        sockets[i * step] = bind_socket(address, true);
+        ok = sockets[i * step] >= 0;
+        if (ok && i == 0)
+            getsockname(sockets[0], (struct sockaddr *)&address->socket, &address->len);
+    }
+    if (ok)
+        return ERR_OK;
+    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, strerror(errno));
+    return ERR_SYSTEM;
+}
+
+/* ---- limits ---- */
+
+/* As many connections as the descriptors allow, after asking for as many as we may have. */
+static int fitting_connections(int wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= (rlim_t)wanted + RESERVED_FILES)
+        return wanted;
+    int fitting =
+        limit.rlim_cur > 2 * RESERVED_FILES ? (int)limit.rlim_cur - RESERVED_FILES : RESERVED_FILES;
+    char text[2][16];
+    snprintf(text[0], sizeof text[0], "%d", wanted);
+    snprintf(text[1], sizeof text[1], "%d", fitting);
+    log_event(LOG_WARN, "fewer-connections", "wanted", text[0], "possible", text[1], "reason",
+              "RLIMIT_NOFILE", NULL);
+    return fitting;
+}
+
+/* The kernel spreads connections unevenly, so each worker may have a quarter more than its share.
+ */
+static unsigned share(int connections, size_t n_workers)
+{
+    return (unsigned)((size_t)connections / n_workers * 5 / 4 + 1);
+}
+
+/* ---- start and stop ---- */
+
+static enum err bind_addresses(const struct listener_options *options, struct listener *listener,
+                               int *sockets, char *why)
+{
+    for (size_t i = 0; i < options->n_addresses; i++) {
+        struct address address;
+        enum err err = parse_address(options->addresses[i], &address, why);
+        if (!err)
+            err = bind_all(options->addresses[i], &address, sockets + i, listener->n_workers,
+                           options->n_addresses, why);
+        if (err)
+            return err;
+        write_url(&address, listener->urls[i]);
+    }
+    return ERR_OK;
+}
+
+static void close_from(int *sockets, size_t from, size_t n)
+{
+    for (size_t i = from; i < n; i++)
+        if (sockets[i] >= 0)
+            close(sockets[i]);
+}
+
+static enum err start_workers(const struct listener_options *options, struct service *service,
+                              struct listener *listener, int *sockets, char *why)
+{
+    size_t n = listener->n_workers, per_worker = options->n_addresses;
+    struct worker_options worker = {
+        .max_connections = share(fitting_connections(options->max_connections), n),
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .drain_ms = options->drain_ms,
+    };
+
+    for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
+        size_t i = listener->n_workers;
+        worker.number = (int)i;
+        enum err err = worker_start(&worker, service, sockets + i * per_worker, per_worker,
+                                    &listener->workers[i]);
+        if (err) {
+            close_from(sockets, (i + 1) * per_worker, n * per_worker);
+            snprintf(why, LISTENER_WHY, "worker %zu does not start: %s", i, strerror(errno));
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err listener_start(const struct listener_options *options, struct service *service,
+                        struct listener **ret_listener, char *why)
+{
+    size_t n_sockets = (size_t)options->threads * options->n_addresses;
+    autofree int *sockets = xcalloc(n_sockets, sizeof *sockets);
+    struct listener *listener = xcalloc(1, sizeof *listener);
+
+    for (size_t i = 0; i < n_sockets; i++)
+        sockets[i] = -1;
+    listener->n_workers = (size_t)options->threads;
+    listener->n_addresses = options->n_addresses;
+    listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
+    listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
+    enum err err = bind_addresses(options, listener, sockets, why);
+    if (err) {
+        close_from(sockets, 0, n_sockets);
+        listener->n_workers = 0;
+    } else {
+        err = start_workers(options, service, listener, sockets, why);
+    }
+    if (err) {
+        listener_drain(listener);
+        listener_stop(listener);
+        return err;
+    }
+    *ret_listener = listener;
+    return ERR_OK;
+}
+
+const char *listener_url(const struct listener *listener, size_t i)
+{
+    return listener->urls[i];
+}
+
+void listener_drain(struct listener *listener)
+{
+    if (listener->draining)
+        return;
+    listener->draining = true;
+    for (size_t i = 0; i < listener->n_workers; i++)
+        worker_drain(listener->workers[i]);
+}
+
+void listener_stop(struct listener *listener)
+{
+    for (size_t i = 0; i < listener->n_workers; i++)
+        worker_join(listener->workers[i]);
+    free(listener->workers);
+    free(listener->urls);
+    free(listener);
+}

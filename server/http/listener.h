@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.h - the listening sockets and the worker threads behind them.
+ *
+ * Every worker is a thread with its own libmicrohttpd daemon per listening address (SO_REUSEPORT
+ * shares the port) and its own epoll loop, because libmicrohttpd's own loops stall at exactly 128
+ * or 256 ready connections. Main thread only. */
+#ifndef HTTP_LISTENER_H
+#define HTTP_LISTENER_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct listener;
+struct service;
+
+struct listener_options {
+    const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
+    size_t n_addresses;
+    int threads;
+    int max_connections;     /* over all workers; more are refused at accept */
+    int64_t idle_timeout_ms; /* of a connection without a request */
+    int64_t drain_ms;        /* how long answers may take to leave when stopping */
+};
+
+#define LISTENER_WHY 256
+
+/* Binds all addresses, then starts the workers; requests arrive from here on. On failure `why`
+ * (LISTENER_WHY bytes) says what, in words for the operator. Strings are copied; `service` is
+ * borrowed. ERR_SYNTAX for an address that is none, else ERR_SYSTEM. */
+enum err listener_start(const struct listener_options *options, struct service *service,
+                        struct listener **ret_listener, char *why);
+
+/* "http://127.0.0.1:8080": the i-th address, with the port that it got. */
+const char *listener_url(const struct listener *listener, size_t i);
+
+/* Stops accepting; answers keep leaving. Idempotent. */
+void listener_drain(struct listener *listener);
+
+/* Waits until no request is left (parked ones must be answered by their owners) or drain_ms is
+ * over, ends the workers, frees. After listener_drain(). */
+void listener_stop(struct listener *listener);
+
+#endif

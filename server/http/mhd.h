@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* mhd.h - what listener.c, worker.c and request.c share about libmicrohttpd; nobody else includes
+ * it.
+ *
+ * A worker owns one daemon per listening address and everything that happens on their connections.
+ * The access handler and the two notifications of libmicrohttpd live in request.c. */
+#ifndef HTTP_MHD_H
+#define HTTP_MHD_H
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "http/request.h"
+#include "http/worker.h"
+
+#include <microhttpd.h>
+
+struct worker {
+    struct worker_options options;
+    struct service *service;
+    struct clock clock;
+    int64_t date_second; /* the second that `date` shows */
+    char date[CLOCK_TEXT];
+    struct mailbox *inbox;
+    int epoll_fd;
+    size_t n_daemons;
+    struct MHD_Daemon *daemons[WORKER_LISTENS];
+    size_t n_requests; /* between their first line and the last byte of their answer */
+    size_t n_parked;
+    bool draining;
+    int64_t drain_until_ms;
+    struct letter drain_letter;
+    pthread_t thread;
+};
+
+/* Given to MHD_start_daemon() with the worker as their argument. */
+enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *upload_data,
+                               size_t *upload_data_size, void **request);
+void *request_begin(void *worker, const char *uri, struct MHD_Connection *connection);
+void request_completed(void *worker, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode how);
+
+/* The worker saw the client of a parked request leave. */
+void request_client_left(struct request *request);
+
+/* Watches the socket of a parked request for its client's leaving, and stops it. */
+void worker_watch(struct worker *worker, int fd, struct request *request);
+void worker_unwatch(struct worker *worker, int fd);
+
+#endif

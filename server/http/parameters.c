@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* parameters.c - one table of names, each with the function that takes its value. */
+#include "http/parameters.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_ECHO   32 /* an unknown name is repeated up to this length */
+#define WAIT_DIGITS 6  /* more cannot be meant */
+
+struct reading {
+    struct parameters parameters;
+    unsigned seen; /* a bit per row of the table */
+    char *why;
+};
+
+typedef enum err take_fn(struct reading *reading, int part, struct slice value);
+
+static enum err take_field(struct reading *reading, int part, struct slice value)
+{
+    reading->parameters.fields[part] = (struct question_field){value.data, value.len};
+    return ERR_OK;
+}
+
+static enum err take_wait(struct reading *reading, int part, struct slice value)
+{
+    int64_t seconds = 0;
+
+    (void)part;
+    bool ok = value.len >= 1 && value.len <= WAIT_DIGITS;
+    for (size_t i = 0; ok && i < value.len; i++) {
+        ok = value.data[i] >= '0' && value.data[i] <= '9';
+        seconds = seconds * 10 + (value.data[i] - '0');
+    }
+    if (!ok) {
+        snprintf(reading->why, PARAMETERS_WHY, "'wait' is a whole number of seconds, such as 30");
+        return ERR_INVALID_PARAMETER;
+    }
+    reading->parameters.has_wait = true;
+    reading->parameters.wait_ms = seconds * 1000;
+    return ERR_OK;
+}
+
+static const struct {
+    const char *name;
+    take_fn *take;
+    int part;
+} table[] = {
+    {"domain", take_field, QUESTION_DOMAIN},   {"company_name", take_field, QUESTION_COMPANY_NAME},
+    {"city", take_field, QUESTION_CITY},       {"state", take_field, QUESTION_STATE},
+    {"country", take_field, QUESTION_COUNTRY}, {"wait", take_wait, 0},
+};
+
+/* ---- the nearest known name ---- */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Levenshtein's distance without case, row by row; `a` is at most NAME_ECHO long. */
+static size_t distance(struct slice a, const char *b)
+{
+    size_t row[NAME_ECHO + 1];
+
+    for (size_t i = 0; i <= a.len; i++)
+        row[i] = i;
+    for (size_t j = 1; b[j - 1]; j++) {
+        size_t diagonal = row[0];
+        row[0] = j;
+        for (size_t i = 1; i <= a.len; i++) {
+            size_t above = row[i];
+            size_t change = diagonal + (lower(a.data[i - 1]) != b[j - 1]);
+            row[i] = least(above + 1, row[i - 1] + 1, change);
+            diagonal = above;
+        }
+    }
+    return row[a.len];
+}
+
+static const char *nearest(struct slice name)
+{
+    const char *best = NULL;
+    size_t best_distance = name.len / 2 + 1; /* farther away it is no hint */
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        size_t d = distance(name, table[i].name);
+        if (d < best_distance) {
+            best_distance = d;
+            best = table[i].name;
+        }
+    }
+    return best;
+}
+
+static bool is_plain(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] < 0x20 || name.data[i] > 0x7e || name.data[i] == '\'')
+            return false;
+    return name.len >= 1 && name.len <= NAME_ECHO;
+}
+
+static enum err refuse_unknown(const struct reading *reading, struct slice name)
+{
+    const char *hint = is_plain(name) ? nearest(name) : NULL;
+
+    if (!is_plain(name))
+        snprintf(reading->why, PARAMETERS_WHY, "the query holds a name that is no parameter");
+    else if (hint)
+        snprintf(reading->why, PARAMETERS_WHY, "there is no parameter '%.*s'; did you mean '%s'?",
+                 (int)name.len, name.data, hint);
+    else
+        snprintf(reading->why, PARAMETERS_WHY, "there is no parameter '%.*s'", (int)name.len,
+                 name.data);
+    return ERR_UNKNOWN_PARAMETER;
+}
+
+/* ---- reading ---- */
+
+static enum err take_argument(void *arg, struct slice name, struct slice value)
+{
+    struct reading *reading = arg;
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (strlen(table[i].name) != name.len || memcmp(table[i].name, name.data, name.len) != 0)
+            continue;
+        if (reading->seen & 1u << i) {
+            snprintf(reading->why, PARAMETERS_WHY, "'%s' was given more than once", table[i].name);
+            return ERR_DUPLICATE_PARAMETER;
+        }
+        reading->seen |= 1u << i;
+        if (!value.data)
+            value = (struct slice){"", 0};
+        return table[i].take(reading, table[i].part, value);
+    }
+    return refuse_unknown(reading, name);
+}
+
+enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
+                         char *why)
+{
+    struct reading reading = {.why = why};
+    enum err err = request_each_argument(request, take_argument, &reading);
+
+    if (err)
+        return err;
+    *ret_parameters = reading.parameters;
+    return ERR_OK;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* parameters.h - the query of /emails: what may stand in it, each at most once, and nothing else.
+ *
+ * A typo must not cost a credit, so an unknown name is refused and the nearest known one is named.
+ * Worker thread of the request. */
+#ifndef HTTP_PARAMETERS_H
+#define HTTP_PARAMETERS_H
+
+#include "base/err.h"
+#include "http/request.h"
+#include "lookup/question.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PARAMETERS_WHY 256
+
+struct parameters {
+    struct question_field fields[QUESTION_PARTS]; /* borrowed from the request */
+    bool has_wait;
+    int64_t wait_ms; /* as asked for, 0 or more; only with has_wait */
+};
+
+/* One of the 400 codes; `why` (PARAMETERS_WHY bytes) then holds a sentence for people. */
+enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
+                         char *why);
+
+#endif

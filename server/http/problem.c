@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* problem.c - rows of the error table as documents for programs and pages for people. */
+#include "http/problem.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+#define DOCUMENT_MAX 8192
+
+struct problem problem_of(enum err err, const char *detail)
+{
+    return (struct problem){.err = err, .detail = detail, .charged = err_row(err)->charged};
+}
+
+static void write_document(const struct problem *problem, const char *request_id, struct buf *out)
+{
+    const struct err_row *row = err_row(problem->err);
+
+    buf_addf(out, "{\"type\":\"/problems/%s\",\"title\":", row->code);
+    json_add_text(out, row->title);
+    buf_addf(out, ",\"status\":%d,\"detail\":", row->status);
+    json_add_text(out, problem->detail ? problem->detail : row->title);
+    buf_addf(out, ",\"code\":\"%s\",\"retryable\":%s,\"charged\":\"%s\",\"request_id\":", row->code,
+             row->retryable ? "true" : "false", charged_word(problem->charged));
+    json_add_text(out, request_id);
+    buf_add_str(out, "}\n");
+}
+
+void problem_reply(const struct request *request, const struct problem *problem,
+                   struct reply *reply)
+{
+    const struct err_row *row = err_row(problem->err);
+    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    int retry_after_s = problem->retry_after_s;
+
+    write_document(problem, request_id(request), &out);
+    reply_init(reply, row->status);
+    reply_body_take(reply, &out);
+    reply_header(reply, "Content-Type", "application/problem+json");
+    reply_header(reply, "Cache-Control", "no-store");
+    if (!retry_after_s && row->status == 503)
+        retry_after_s = 1;
+    if (retry_after_s)
+        reply_header(reply, "Retry-After", "%d", retry_after_s);
+}
+
+void problem_send(struct request *request, enum err err, const char *detail)
+{
+    struct problem problem = problem_of(err, detail);
+    struct reply reply;
+
+    problem_reply(request, &problem, &reply);
+    request_reply(request, &reply);
+}
+
+static void write_page(const struct err_row *row, struct buf *out)
+{
+    static const char *const charged[] = {
+        [CHARGED_NO] = "No credits were spent.",
+        [CHARGED_YES] = "Credits were spent.",
+        [CHARGED_MAYBE] = "Credits may have been spent.",
+    };
+
+    buf_addf(out, "%s\n\n%s.\n\nHTTP status %d. %s %s\n", row->code, row->title, row->status,
+             row->retryable ? "The same request may succeed later; heed Retry-After."
+                            : "The same request will fail again.",
+             charged[row->charged]);
+}
+
+void problem_page(struct request *request)
+{
+    const char *code = request_path_tail(request);
+    const struct err_row *row = err_row_by_code(code, strlen(code));
+    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    struct reply reply;
+
+    if (!row) {
+        problem_send(request, ERR_NOT_FOUND, "there is no such problem");
+        return;
+    }
+    write_page(row, &out);
+    reply_init(&reply, 200);
+    reply_header(&reply, "Content-Type", "text/plain; charset=utf-8");
+    reply_header(&reply, "Cache-Control", "max-age=3600");
+    reply_body_take(&reply, &out);
+    request_reply(request, &reply);
+}

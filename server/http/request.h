@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* request.h - one HTTP request as an endpoint sees it: what came, how to answer, how to wait.
+ *
+ * An endpoint is a function that gets a request and, before it returns, either answers it with
+ * request_reply() or parks it with request_park(). A parked request is answered later, on the same
+ * worker, with the same request_reply(). Only its own worker thread ever touches a request; other
+ * threads reach it by a letter to request_inbox(). libmicrohttpd stays behind this header. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "cache/result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct request;
+struct service; /* what endpoints work with; defined in http/service.h */
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OTHER_METHOD };
+
+/* Bytes by length; `data` NULL = absent. */
+struct slice {
+    const char *data;
+    size_t len;
+};
+
+/* ---- what came; borrowed for the life of the request ---- */
+
+enum http_method request_method(const struct request *request);
+const char *request_path(const struct request *request); /* raw, undecoded, without the query */
+struct service *request_service(const struct request *request);
+const char *request_id(const struct request *request); /* the caller's X-Request-Id or a new one */
+const struct clock *request_clock(const struct request *request); /* the worker's, this turn */
+
+/* The first header of that name (without case), NUL-terminated; NULL when absent. */
+const char *request_header(const struct request *request, const char *name);
+
+/* The part of the path that the route's trailing {} stands for; "" without one. */
+/* By the dispatcher: what the route's {} stands for; borrowed. */
+void request_set_path_tail(struct request *request, const char *tail);
+const char *request_path_tail(const struct request *request);
+
+/* Runs `each` for every query argument in order, names and values percent-decoded once, empty pairs
+ * ("&&") left out; `value.data` is NULL for an argument without "=". Stops at, and returns, the
+ * first error. */
+typedef enum err request_argument_fn(void *arg, struct slice name, struct slice value);
+enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg);
+
+/* ---- the answer ---- */
+
+#define REPLY_HEADERS      12
+#define REPLY_HEADER_BYTES 768
+
+/* Made on the stack, filled by reply_...(), used up by request_reply(). */
+struct reply {
+    int status;
+    struct slice body;
+    char *owned_body;            /* heap, freed by the request; or NULL */
+    const struct result *keeper; /* a reference that keeps `body` alive, given back; or NULL */
+    size_t n_headers, n_bytes;
+    struct {
+        const char *name;  /* static */
+        const char *value; /* in `bytes`, or static */
+    } headers[REPLY_HEADERS];
+    char bytes[REPLY_HEADER_BYTES];
+};
+
+void reply_init(struct reply *reply, int status);
+
+/* `name` is static. A header past the limits above is a defect here: asserted. */
+void reply_header(struct reply *reply, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void reply_body_static(struct reply *reply, const char *data, size_t len);
+void reply_body_take(struct reply *reply, struct buf *buf); /* empties the buf */
+void reply_body_of(struct reply *reply, const struct result *result, enum result_format format);
+
+/* Answers; at most once per request. Adds Content-Length, Date, X-Request-Id, and on HEAD leaves
+ * the body out. Parked requests are resumed. Uses `reply` up in any case. */
+void request_reply(struct request *request, struct reply *reply);
+
+/* ---- waiting ---- */
+
+/* `gone` runs once, on the worker, if the client leaves while the request is parked; the request
+ * must be answered all the same (nobody will read it). Never after request_reply(). */
+typedef void request_gone_fn(struct request *request);
+void request_park(struct request *request, request_gone_fn *gone, void *state);
+void *request_state(const struct request *request); /* what request_park() was given */
+
+struct mailbox *request_inbox(const struct request *request);
+
+#endif

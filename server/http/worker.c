@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - the loop of one HTTP worker; worker.h says why it is not libmicrohttpd's own.
+ *
+ * In the epoll set a daemon is marked by NULL, the mailbox by the worker itself, a parked request
+ * by its address. A request that was answered earlier in the same turn is not freed before the
+ * daemons run, so its address is good for the whole turn. */
+#include "http/worker.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/mhd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS 256
+#define CONNECTION_BYTES                                                                           \
+    ((size_t)32 << 10)    /* for the request's line and headers, and the reply's */
+#define DRAIN_STEP_MS 100 /* while draining, answers leave without an event of their own */
+
+/* ---- epoll ---- */
+
+static bool add(struct worker *worker, int fd, uint32_t events, void *mark)
+{
+    struct epoll_event event = {.events = events, .data.ptr = mark};
+
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void worker_watch(struct worker *worker, int fd, struct request *request)
+{
+    if (!add(worker, fd, EPOLLRDHUP, request))
+        log_event(LOG_ERROR, "watch-failed", "error", strerror(errno), NULL);
+}
+
+void worker_unwatch(struct worker *worker, int fd)
+{
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* ---- the loop ---- */
+
+static void turn_clock(struct worker *worker)
+{
+    clock_turn(&worker->clock);
+    if (worker->clock.wall_ms / 1000 == worker->date_second)
+        return;
+    worker->date_second = worker->clock.wall_ms / 1000;
+    clock_http_date(worker->clock.wall_ms, worker->date);
+}
+
+/* How long nothing can happen by itself; -1 = for ever. */
+static int sleep_ms(const struct worker *worker)
+{
+    MHD_UNSIGNED_LONG_LONG ms, least = worker->draining ? DRAIN_STEP_MS : 60000;
+
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        if (MHD_get_timeout(worker->daemons[i], &ms) == MHD_YES && ms < least)
+            least = ms;
+    return (int)least;
+}
+
+static void take_event(struct worker *worker, const struct epoll_event *event)
+{
+    if (event->data.ptr == worker)
+        mailbox_open_all(worker->inbox);
+    else if (event->data.ptr)
+        request_client_left(event->data.ptr);
+}
+
+static bool is_finished(const struct worker *worker)
+{
+    return worker->draining &&
+           (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
+           worker->n_parked == 0;
+}
+
+static void run_once(struct worker *worker)
+{
+    struct epoll_event events[EVENTS];
+    int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
+
+    turn_clock(worker);
+    for (int i = 0; i < n; i++)
+        take_event(worker, &events[i]);
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        MHD_run(worker->daemons[i]);
+}
+
+static void stop_daemons(struct worker *worker)
+{
+    /* A suspended connection would make MHD_stop_daemon() abort the process. */
+    assert(worker->n_parked == 0);
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        MHD_stop_daemon(worker->daemons[i]);
+    worker->n_daemons = 0;
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+
+    while (!is_finished(worker))
+        run_once(worker);
+    stop_daemons(worker);
+    return NULL;
+}
+
+/* ---- the end ---- */
+
+static void open_drain(struct letter *letter)
+{
+    struct worker *worker = container_of(letter, struct worker, drain_letter);
+
+    worker->draining = true;
+    worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    for (size_t i = 0; i < worker->n_daemons; i++) {
+        int fd = MHD_quiesce_daemon(worker->daemons[i]);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+void worker_drain(struct worker *worker)
+{
+    mailbox_post(worker->inbox, &worker->drain_letter, open_drain);
+}
+
+static void free_worker(struct worker *worker)
+{
+    stop_daemons(worker);
+    close(worker->epoll_fd);
+    mailbox_free(worker->inbox);
+    free(worker);
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    free_worker(worker);
+}
+
+/* ---- the start ---- */
+
+static void be_quiet(void *arg, const char *format, va_list args)
+{
+    char text[200];
+
+    (void)arg;
+    vsnprintf(text, sizeof text, format, args);
+    log_event(LOG_DEBUG, "libmicrohttpd", "text", text, NULL);
+}
+
+static enum err start_daemon(struct worker *worker, int socket)
+{
+    const struct worker_options *options = &worker->options;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
+        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_begin, worker,
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
+        options->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(options->idle_timeout_ms / 1000),
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_END);
+
+    if (!daemon) {
+        close(socket);
+        return ERR_SYSTEM;
+    }
+    worker->daemons[worker->n_daemons++] = daemon;
+    int epoll_fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    return add(worker, epoll_fd, EPOLLIN, NULL) ? ERR_OK : ERR_SYSTEM;
+}
+
+static enum err start_loop(struct worker *worker)
+{
+    char name[16];
+
+    if (!add(worker, mailbox_fd(worker->inbox), EPOLLIN, worker) ||
+        pthread_create(&worker->thread, NULL, run, worker) != 0)
+        return ERR_SYSTEM;
+    snprintf(name, sizeof name, "http-%d", worker->options.number);
+    pthread_setname_np(worker->thread, name);
+    return ERR_OK;
+}
+
+enum err worker_start(const struct worker_options *options, struct service *service,
+                      const int *sockets, size_t n, struct worker **ret_worker)
+{
+    struct mailbox *inbox = NULL;
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    enum err err = epoll_fd < 0 ? ERR_SYSTEM : mailbox_new(&inbox);
+
+    struct worker *worker = xcalloc(1, sizeof *worker);
+    worker->options = *options;
+    worker->service = service;
+    worker->inbox = inbox;
+    worker->epoll_fd = epoll_fd;
+    worker->clock = clock_real();
+    turn_clock(worker);
+    for (size_t i = 0; i < n; i++)
+        if (err)
+            close(sockets[i]);
+        else
+            err = start_daemon(worker, sockets[i]);
+    if (!err)
+        err = start_loop(worker);
+    if (err) {
+        free_worker(worker);
+        return err;
+    }
+    *ret_worker = worker;
+    return ERR_OK;
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/* collect.c - one batch after its submit: status -> ids -> tasks, until nothing can come any more.
+ *
+ * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
+ * beside it, each with its own small state. Every event ends in settle(), which looks at the whole
+ * and either plans the next step or closes the collection. Three lists of ids exist: COMPLETED
+ * documented, asked whenever more is completed than was listed; ERRORED    asked when `errored`
+ * grows early, so that a failed task need not wait for the batch; if the vendor ignores or refuses
+ * that filter, it is not asked again; all        asked once the batch is ready and COMPLETED did
+ * not account for every task. */
+#include "lookup/collect.h"
+
+#include "base/id.h"
+#include "base/mem.h"
+
+#include "base/table.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MIN_MS    250
+#define POLL_MAX_MS    5000
+#define RETRIES        3 /* quick ones; after that at the slow pace */
+#define SLOW_MS        5000
+#define RETRY_AFTER_MS 30000           /* a Retry-After is honoured up to here */
+#define STRAGGLERS_MS  60000           /* how long ids may come late once the batch is ready */
+#define LOST_MS        (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
+
+enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
+
+enum read_state {
+    READ_DUE,     /* to be asked for */
+    READ_ASKED,   /* waits for the pacer, or is on its way */
+    READ_RESTING, /* was not finished, or failed for now; due again at its time */
+    READ_OVER,
+};
+
+/* One task id of the batch. */
+struct read {
+    struct collection *collection;
+    char id[OPENMART_ID_MAX + 1];
+    enum read_state state;
+    int failures;   /* in a row */
+    int unfinished; /* times it was not finished although the batch was ready */
+    struct paced paced;
+    struct openmart_call *call;
+    struct timer rest;
+    UT_hash_handle hh;
+};
+
+struct collection {
+    const struct collect_tools *tools;
+    struct collect_owner owner;
+    char batch_id[OPENMART_ID_MAX + 1];
+    size_t n_tasks, n_claimed, n_unclaimed;
+    int64_t rank, started_ms, ready_ms, lost_since_ms;
+    bool ready, errored_filter_useless, all_listed;
+    struct openmart_counts counts;            /* of the last status */
+    int64_t listed_completed, listed_errored; /* the counts that were listed last */
+    int failures;
+    enum list want, asking; /* the list to ask next, the one on its way; NONE = the status */
+    struct paced paced;
+    struct openmart_call *call;
+    struct timer timer;
+    struct read *reads;
+};
+
+static void settle(struct collection *c);
+
+/* ---- the end ---- */
+
+static void free_all(struct collection *c)
+{
+    struct read *read, *next;
+
+    HASH_ITER (hh, c->reads, read, next) {
+        HASH_DEL(c->reads, read);
+        if (read->call)
+            openmart_cancel(read->call);
+        pace_end(c->tools->pacer, &read->paced);
+        timer_disarm(c->tools->timers, &read->rest);
+        free(read);
+    }
+    if (c->call)
+        openmart_cancel(c->call);
+    pace_end(c->tools->pacer, &c->paced);
+    timer_disarm(c->tools->timers, &c->timer);
+    free(c);
+}
+
+void collect_cancel(struct collection *collection)
+{
+    if (collection)
+        free_all(collection);
+}
+
+static void close_with(struct collection *c, enum err err, const char *detail)
+{
+    struct collect_owner owner = c->owner;
+
+    free_all(c);
+    owner.over(owner.arg, err, detail);
+}
+
+/* ---- waiting times ---- */
+
+static int64_t age_ms(const struct collection *c)
+{
+    return c->tools->clock->now_ms - c->started_ms;
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* 1, 2, 4 s with up to a quarter of jitter, then the slow pace; never before Retry-After. */
+static int64_t back_off_ms(int failures, const struct openmart_reply *reply)
+{
+    int64_t wait = failures <= RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
+    int64_t told = reply->retry_after_s > 0 ? reply->retry_after_s * 1000 : 0;
+
+    wait += (int64_t)(id_random() % (uint32_t)(wait / 4 + 1));
+    told = clamp(told, 0, RETRY_AFTER_MS);
+    return wait > told ? wait : told;
+}
+
+/* ---- reading tasks ---- */
+
+static void rest_is_over(struct timer *timer)
+{
+    struct read *read = container_of(timer, struct read, rest);
+
+    read->state = READ_DUE;
+    settle(read->collection);
+}
+
+static void rest(struct read *read, int64_t ms)
+{
+    struct collection *c = read->collection;
+
+    read->state = READ_RESTING;
+    timer_arm(c->tools->timers, &read->rest, c->tools->clock->now_ms + ms, rest_is_over);
+}
+
+static void end_read(struct read *read, const struct openmart_task *task)
+{
+    struct collection *c = read->collection;
+
+    read->state = READ_OVER;
+    if (task && c->owner.task_ended(c->owner.arg, task))
+        c->n_claimed++;
+    else
+        c->n_unclaimed++;
+}
+
+static void not_finished(struct read *read)
+{
+    struct collection *c = read->collection;
+
+    if (c->ready && ++read->unfinished >= RETRIES)
+        end_read(read, NULL);
+    else
+        rest(read, clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));
+}
+
+static void got_task(void *arg, const struct openmart_reply *reply,
+                     const struct openmart_task *task)
+{
+    struct read *read = arg;
+    struct collection *c = read->collection;
+
+    read->call = NULL;
+    pace_end(c->tools->pacer, &read->paced);
+    if (reply->verdict != VERDICT_DONE) {
+        rest(read, back_off_ms(++read->failures, reply));
+    } else {
+        read->failures = 0;
+        switch (task->state) {
+        case OPENMART_PROCESSING:
+        case OPENMART_STATE_OTHER:
+            not_finished(read);
+            break;
+        case OPENMART_COMPLETED:
+        case OPENMART_ERRORED:
+        case OPENMART_CANCELLED:
+            end_read(read, task);
+            break;
+        }
+    }
+    settle(c);
+}
+
+static void read_now(struct paced *paced)
+{
+    struct read *read = container_of(paced, struct read, paced);
+
+    read->call = openmart_read_task(read->collection->tools->openmart, read->id, got_task, read);
+}
+
+static void ask_due_reads(struct collection *c)
+{
+    struct read *read, *next;
+
+    HASH_ITER (hh, c->reads, read, next)
+        if (read->state == READ_DUE) {
+            read->state = READ_ASKED;
+            pace_ask(c->tools->pacer, &read->paced, c->rank, read_now);
+        }
+}
+
+/* Ids past twice the batch's size can only be junk. */
+static void note_id(struct collection *c, const char *id)
+{
+    struct read *read;
+
+    HASH_FIND_STR(c->reads, id, read);
+    if (read || HASH_COUNT(c->reads) >= 2 * c->n_tasks)
+        return;
+    read = xcalloc(1, sizeof *read);
+    read->collection = c;
+    snprintf(read->id, sizeof read->id, "%s", id);
+    HASH_ADD_STR(c->reads, id, read);
+}
+
+/* ---- the batch's own calls ---- */
+
+static void ask_batch(struct paced *paced);
+
+static void next_call_at(struct timer *timer)
+{
+    struct collection *c = container_of(timer, struct collection, timer);
+
+    pace_ask(c->tools->pacer, &c->paced, c->rank, ask_batch);
+}
+
+static void call_in(struct collection *c, int64_t ms)
+{
+    timer_arm(c->tools->timers, &c->timer, c->tools->clock->now_ms + ms, next_call_at);
+}
+
+static bool call_is_planned(const struct collection *c)
+{
+    return c->call || c->paced.waiting || c->paced.flying || timer_armed(&c->timer);
+}
+
+/* A call of the batch did not work: again later, from the status. False when it was closed. */
+static bool call_failed(struct collection *c, const struct openmart_reply *reply)
+{
+    int64_t now = c->tools->clock->now_ms;
+
+    c->want = LIST_NONE;
+    if (reply->status != 404)
+        c->lost_since_ms = -1;
+    else if (c->lost_since_ms < 0)
+        c->lost_since_ms = now;
+    if (c->lost_since_ms >= 0 && now - c->lost_since_ms >= LOST_MS) {
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer knows the batch");
+        return false;
+    }
+    call_in(c, back_off_ms(++c->failures, reply));
+    return true;
+}
+
+static enum list list_worth_asking(const struct collection *c)
+{
+    if (c->ready && c->all_listed)
+        return LIST_ALL; /* stragglers */
+    if (c->ready || c->counts.completed > c->listed_completed)
+        return LIST_COMPLETED;
+    if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
+        return LIST_ERRORED;
+    return LIST_NONE;
+}
+
+static void got_counts(void *arg, const struct openmart_reply *reply,
+                       const struct openmart_counts *counts)
+{
+    struct collection *c = arg;
+
+    c->call = NULL;
+    pace_end(c->tools->pacer, &c->paced);
+    if (reply->verdict != VERDICT_DONE) {
+        if (call_failed(c, reply))
+            settle(c);
+        return;
+    }
+    c->failures = 0;
+    c->lost_since_ms = -1;
+    c->counts = *counts;
+    if (counts->ready && !c->ready) {
+        c->ready = true; /* and stays so, whatever later polls say */
+        c->ready_ms = c->tools->clock->now_ms;
+    }
+    c->want = list_worth_asking(c);
+    settle(c);
+}
+
+static enum list list_after(const struct collection *c, enum list asked)
+{
+    if (asked == LIST_COMPLETED && c->ready)
+        return HASH_COUNT(c->reads) < c->n_tasks ? LIST_ALL : LIST_NONE;
+    if (asked == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
+        !c->errored_filter_useless)
+        return LIST_ERRORED;
+    return LIST_NONE;
+}
+
+static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
+{
+    /* More ids than failures: the filter was ignored. Reading a hundred unfinished tasks to find
+     * the failed one is not worth it; `all` will tell at the end. */
+    if (asked == LIST_ERRORED && (int64_t)n > c->counts.errored) {
+        c->errored_filter_useless = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        note_id(c, ids[i]);
+    /* A list may lag behind the counts; then it is worth asking again. */
+    if (asked == LIST_COMPLETED)
+        c->listed_completed = clamp((int64_t)n, 0, c->counts.completed);
+    else
+        c->listed_errored = clamp((int64_t)n, 0, c->counts.errored);
+    if (asked == LIST_ALL)
+        c->all_listed = true;
+}
+
+static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
+{
+    struct collection *c = arg;
+    enum list asked = c->asking;
+
+    c->call = NULL;
+    pace_end(c->tools->pacer, &c->paced);
+    if (asked != LIST_COMPLETED && reply->err == ERR_UPSTREAM_REJECTED) {
+        /* Only the COMPLETED filter is documented; the vendor does not take this one. */
+        c->errored_filter_useless = true;
+        c->all_listed = c->all_listed || asked == LIST_ALL;
+    } else if (reply->verdict != VERDICT_DONE) {
+        if (!call_failed(c, reply))
+            return;
+    } else {
+        note_ids(c, asked, ids, n);
+        c->want = list_after(c, asked);
+    }
+    settle(c);
+}
+
+static void ask_batch(struct paced *paced)
+{
+    static const char *const filters[] = {NULL, "COMPLETED", "ERRORED", NULL};
+    struct collection *c = container_of(paced, struct collection, paced);
+    struct openmart *openmart = c->tools->openmart;
+
+    c->asking = c->want;
+    c->want = LIST_NONE;
+    if (c->asking == LIST_NONE)
+        c->call = openmart_batch_status(openmart, c->batch_id, got_counts, c);
+    else
+        c->call = openmart_task_ids(openmart, c->batch_id, filters[c->asking], got_ids, c);
+}
+
+/* ---- what next ---- */
+
+static bool all_reads_over(const struct collection *c)
+{
+    return c->n_claimed + c->n_unclaimed == HASH_COUNT(c->reads);
+}
+
+/* The batch is ready, all its ids were listed and read, and some tasks are not accounted for. By
+ * the vendor's page an id that is missing from COMPLETED is a failed task; when the counts say the
+ * same, it is. Otherwise late ids get some time. */
+static bool close_if_nothing_comes(struct collection *c)
+{
+    size_t seen = c->n_claimed + c->n_unclaimed;
+
+    if (!c->ready || !all_reads_over(c))
+        return false;
+    if (seen >= c->n_tasks)
+        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
+                   "the upstream's results do not say which lookup they belong to");
+    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen))
+        close_with(c, ERR_LOOKUP_FAILED, "the upstream counts this lookup among the failed ones");
+    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= STRAGGLERS_MS)
+        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
+                   "the upstream finished the batch without a result for this lookup");
+    else
+        return false;
+    return true;
+}
+
+static void settle(struct collection *c)
+{
+    if (c->n_claimed == c->n_tasks) {
+        close_with(c, ERR_OK, NULL);
+        return;
+    }
+    if (c->want == LIST_NONE && close_if_nothing_comes(c))
+        return;
+    if (age_ms(c) >= c->tools->lifetime_ms) {
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish in time");
+        return;
+    }
+    ask_due_reads(c);
+    bool only_reads_are_left = c->ready && c->want == LIST_NONE && !all_reads_over(c);
+    if (call_is_planned(c) || only_reads_are_left)
+        return;
+    call_in(c, c->want != LIST_NONE ? 0 : clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));
+}
+
+struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
+                                 size_t n_tasks, int64_t rank, const struct collect_owner *owner)
+{
+    struct collection *c = xcalloc(1, sizeof *c);
+
+    c->tools = tools;
+    c->owner = *owner;
+    snprintf(c->batch_id, sizeof c->batch_id, "%s", batch_id);
+    c->n_tasks = n_tasks;
+    c->rank = rank;
+    c->started_ms = tools->clock->now_ms;
+    c->lost_since_ms = -1;
+    call_in(c, 0);
+    return c;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - the one thread that owns all that changes: lookups, waiters, batches, deadlines,
+ * money.
+ *
+ * Other threads ask through its mailbox and hear back through the function they gave. Inside, it is
+ * plain single-threaded C: a turn opens the letters, moves the transfers and fires the timers that
+ * are due, all at one instant of its clock. Tests run the turns themselves on a fake clock. */
+#ifndef LOOKUP_ENGINE_H
+#define LOOKUP_ENGINE_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "cache/cache.h"
+#include "cache/result.h"
+#include "client/openmart.h"
+#include "client/transport.h"
+#include "lookup/batch.h"
+#include "lookup/lookup.h"
+#include "lookup/question.h"
+
+#include "base/table.h"
+#include <stdint.h>
+
+struct engine;
+struct ask;
+
+/* Engine thread; exactly once per engine_ask(). The ask is the asker's again from here on, and may
+ * be freed inside. `outcome` is borrowed for the call (result_ref() its result to keep it). */
+typedef void ask_done_fn(struct ask *ask, const struct outcome *outcome);
+
+/* One question of one asker, embedded in the asker's own struct. The engine's from engine_ask()
+ * until `done` runs. */
+struct ask {
+    struct question *question; /* handed over with the ask; NULL afterwards */
+    int64_t wait_ms;           /* how long the asker may be held, from the moment of asking */
+    ask_done_fn *done;
+    uint64_t number; /* set by engine_ask(), never used twice; what engine_leave() takes */
+    /* The engine's: */
+    struct engine *engine;
+    struct waiter waiter;
+    struct letter letter;
+    UT_hash_handle hh;
+};
+
+struct engine_options {
+    struct lookup_options lookup;
+    struct batch_options batch;
+};
+
+/* Borrows cache, openmart and transport for its life. `clock` is the engine's from now on. */
+enum err engine_new(const struct engine_options *options, struct clock clock, struct cache *cache,
+                    struct openmart *openmart, struct transport *transport,
+                    struct engine **ret_engine);
+
+/* After engine_join(); in tests, where no thread was started, at any time. Every ask must have been
+ * answered. */
+void engine_free(struct engine *engine);
+
+/* Starts and ends the thread. engine_stop() (any thread, once) ends it when every letter posted
+ * before is opened; engine_join() waits for that. ERR_SYSTEM when there can be no thread. */
+enum err engine_start(struct engine *engine);
+void engine_stop(struct engine *engine);
+void engine_join(struct engine *engine);
+
+/* Any thread. */
+void engine_ask(struct engine *engine, struct ask *ask);
+
+/* Any thread: the asker of that number has gone. If its `done` has not run yet, it runs soon, with
+ * ERR_GONE; otherwise nothing happens. Takes a number and no pointer, because the ask may be over,
+ * and its memory somebody else's, before the engine hears of it. */
+void engine_leave(struct engine *engine, uint64_t number);
+
+/* Any thread: every waiter, now and later, gets ERR_DRAINING. */
+void engine_drain(struct engine *engine);
+
+/* Engine thread, or a test in its place: one turn, without waiting. */
+void engine_turn(struct engine *engine);
+
+/* Engine thread, or a test: when the next timer is due, on the engine's clock. */
+int64_t engine_next_ms(const struct engine *engine);
+struct clock *engine_clock(struct engine *engine);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the daemon from top to bottom: configuration, modules bottom-up, run, tear down
+ * top-down.
+ *
+ * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
+ * system refused something (a port in use), 2 when the operator must change something. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "cache/cache.h"
+#include "client/openmart.h"
+#include "client/transport.h"
+#include "client/url.h"
+#include "config.h"
+#include "http/listener.h"
+#include "http/service.h"
+#include "lookup/domain.h"
+#include "lookup/engine.h"
+#include "version.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define KEY_VARIABLE "OPENMART_API_KEY" /* the vendor's own name for it */
+
+#define CONNECT_TIMEOUT_MS INT64_C(10000)
+#define READ_TIMEOUT_MS    INT64_C(30000)
+#define IDLE_TIMEOUT_MS    INT64_C(60000)
+#define DRAIN_MS           INT64_C(5000)
+#define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
+#define MAX_QUEUED         10000
+#define JITTER_PERCENT     10
+
+enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2 };
+
+/* Everything that lives from start to stop. */
+struct daemon {
+    struct config config;
+    struct secret *key;
+    struct cache *cache;
+    struct transport *transport;
+    struct openmart *openmart;
+    struct engine *engine;
+    struct service service;
+    struct listener *listener;
+};
+
+static enum exit_code fail(enum exit_code code, const char *what, const char *why)
+{
+    fprintf(stderr, "emailsd: %s%s%s\n", what, *what ? ": " : "", why);
+    return code;
+}
+
+/* ---- before anything else ---- */
+
+/* No core file may hold the key, no variable may send it elsewhere. */
+static void harden(void)
+{
+    const struct rlimit no_core = {0, 0};
+    static const char *const hostile[] = {
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",     "ALL_PROXY",
+        "no_proxy",   "NO_PROXY",    "HTTP_PROXY",  "SSLKEYLOGFILE", "OPENSSL_CONF"};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+#if !defined(__SANITIZE_ADDRESS__) /* the leak checker attaches to its own process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
+        unsetenv(hostile[i]);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Signals are taken by main alone, one at a time, in run(). */
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return set;
+}
+
+/* ---- the key and the upstream ---- */
+
+static enum exit_code load_key(struct daemon *d)
+{
+    char why[SECRET_WHY];
+    char *variable = getenv(KEY_VARIABLE);
+    enum err err;
+
+    if (variable && d->config.api_key_file)
+        return fail(EXIT_OPERATOR, KEY_VARIABLE, "set together with --api-key-file; choose one");
+    if (d->config.api_key_file) {
+        err = secret_from_file(d->config.api_key_file, &d->key, why);
+    } else if (variable) {
+        err = secret_from_text(KEY_VARIABLE, variable, &d->key, why);
+        explicit_bzero(variable, strlen(variable)); /* /proc/PID/environ shows this memory */
+        unsetenv(KEY_VARIABLE);
+    } else {
+        return fail(EXIT_OPERATOR, "no API key", "give --api-key-file FILE or set " KEY_VARIABLE);
+    }
+    return err ? fail(EXIT_OPERATOR, "API key", why) : EXIT_CLEAN;
+}
+
+/* The key travels in a header: in clear only to this machine, or where the operator insists. */
+static enum exit_code check_upstream(const struct config *config)
+{
+    struct url url;
+
+    if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
+        return fail(EXIT_OPERATOR, "--upstream-url", "not a http or https URL");
+    bool clear = strcmp(url.scheme, "http") == 0;
+    bool local = url_is_loopback(&url);
+    bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
+    url_done(&url);
+    if (!bare)
+        return fail(EXIT_OPERATOR, "--upstream-url",
+                    "only scheme, host, port and path may stand in it");
+    if (clear && !local && !config->upstream_insecure)
+        return fail(EXIT_OPERATOR, "--upstream-url",
+                    "http would send the API key in clear; use https (or --upstream-insecure)");
+    if (clear && !local)
+        log_event(LOG_WARN, "insecure-upstream", "url", config->upstream_url, NULL);
+    return EXIT_CLEAN;
+}
+
+/* ---- modules, bottom-up ---- */
+
+static enum exit_code start_client(struct daemon *d)
+{
+    const struct transport_options transport = {
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .user_agent = "emailsd/" EMAILSD_VERSION,
+        .max_connections = 8,
+    };
+    const struct openmart_options openmart = {
+        .base_url = d->config.upstream_url,
+        .key = d->key,
+        .submit_timeout_ms = d->config.submit_timeout_ms,
+        .read_timeout_ms = READ_TIMEOUT_MS,
+    };
+
+    if (transport_new(&transport, &d->transport))
+        return fail(EXIT_SYSTEM, "libcurl", "does not start");
+    d->openmart = openmart_new(&openmart, d->transport);
+    return EXIT_CLEAN;
+}
+
+static enum exit_code start_engine(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct engine_options options = {
+        .lookup = {.max_waiters = (size_t)c->max_waiters,
+                   .ttl_found_ms = c->ttl_found_ms,
+                   .ttl_empty_ms = c->ttl_empty_ms,
+                   .ttl_failed_ms = c->ttl_failed_ms,
+                   .ttl_jitter_percent = JITTER_PERCENT},
+        .batch = {.size = (size_t)c->batch_size,
+                  .linger_ms = c->batch_linger_ms,
+                  .slots = (int)c->submit_slots,
+                  .max_queued = MAX_QUEUED,
+                  .lifetime_ms = c->batch_lifetime_ms,
+                  .reads_per_second = (int)c->reads_per_second},
+    };
+
+    d->cache = cache_new((size_t)c->cache_bytes);
+    if (engine_new(&options, clock_real(), d->cache, d->openmart, d->transport, &d->engine))
+        return fail(EXIT_SYSTEM, "engine", "the system gives no eventfd");
+    if (engine_start(d->engine)) {
+        engine_free(TAKE(d->engine));
+        return fail(EXIT_SYSTEM, "engine", "the system gives no thread");
+    }
+    return EXIT_CLEAN;
+}
+
+static int worker_count(const struct config *config)
+{
+    cpu_set_t cores;
+
+    if (config->threads)
+        return (int)config->threads;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+static enum exit_code start_listener(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct listener_options options = {
+        .addresses = (const char *const *)c->listen,
+        .n_addresses = c->n_listen,
+        .threads = worker_count(c),
+        .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
+        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .drain_ms = DRAIN_MS,
+    };
+    char why[LISTENER_WHY];
+
+    d->service = (struct service){.engine = d->engine,
+                                  .cache = d->cache,
+                                  .wait_ms = c->wait_ms,
+                                  .max_wait_ms = c->max_wait_ms};
+    enum err err = listener_start(&options, &d->service, &d->listener, why);
+    if (err)
+        return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM, "--listen", why);
+    return EXIT_CLEAN;
+}
+
+static enum exit_code start(struct daemon *d)
+{
+    enum exit_code code = load_key(d);
+
+    if (!code)
+        code = check_upstream(&d->config);
+    if (!code && domain_start())
+        code = fail(EXIT_SYSTEM, "Public Suffix List", "not found; install `publicsuffix`");
+    if (!code)
+        code = start_client(d);
+    if (!code)
+        code = start_engine(d);
+    if (!code)
+        code = start_listener(d);
+    return code;
+}
+
+/* ---- run and tear down ---- */
+
+static void run(const struct daemon *d, const sigset_t *signals)
+{
+    int signal_number;
+
+    for (size_t i = 0; i < d->config.n_listen; i++) {
+        printf("emailsd ready on %s\n", listener_url(d->listener, i));
+        log_event(LOG_INFO, "ready", "url", listener_url(d->listener, i), "version",
+                  EMAILSD_VERSION, NULL);
+    }
+    fflush(stdout);
+    sigwait(signals, &signal_number);
+    log_event(LOG_INFO, "draining", "signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+}
+
+/* New connections end first, then the waiting are answered, then the workers and the engine stop.
+ * Fine after a start that went only half the way. */
+static void stop(struct daemon *d)
+{
+    if (d->listener) {
+        listener_drain(d->listener);
+        engine_drain(d->engine);
+        listener_stop(d->listener);
+        log_event(LOG_INFO, "stopped", NULL);
+    }
+    if (d->engine) {
+        engine_stop(d->engine);
+        engine_join(d->engine);
+        engine_free(d->engine);
+    }
+    openmart_free(d->openmart);
+    transport_free(d->transport);
+    cache_free(d->cache);
+    secret_free(d->key);
+    domain_stop();
+    config_done(&d->config);
+}
+
+static enum exit_code serve(struct daemon *d)
+{
+    sigset_t signals = block_signals();
+    enum exit_code code = start(d);
+
+    if (!code)
+        run(d, &signals);
+    stop(d);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon d = {0};
+    char why[CONFIG_WHY];
+
+    harden();
+    if (config_read(argc, argv, &d.config, why))
+        return fail(EXIT_OPERATOR, "", why);
+    log_set_level((enum log_level)d.config.log_level);
+    if (d.config.help)
+        config_print_help(stdout);
+    else if (d.config.version)
+        printf("emailsd %s (%s)\n", EMAILSD_VERSION, EMAILSD_REVISION);
+    else
+        return serve(&d);
+    config_done(&d.config);
+    return EXIT_CLEAN;
+}

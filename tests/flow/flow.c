@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* flow.c - see flow.h. */
+#include "flow.h"
+
+#include "base/mem.h"
+#include "base/secret.h"
+#include "fake_transport.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLED_AFTER 2 /* turns in which nothing moved */
+
+struct engine_options flow_options(void)
+{
+    return (struct engine_options){
+        .lookup = {.max_waiters = 10000,
+                   .ttl_found_ms = INT64_C(30) * 86400000,
+                   .ttl_empty_ms = 86400000,
+                   .ttl_failed_ms = 60000},
+        .batch = {.size = 100,
+                  .linger_ms = 100,
+                  .slots = 4,
+                  .max_queued = 10000,
+                  .lifetime_ms = 15 * 60000,
+                  .reads_per_second = 18},
+    };
+}
+
+void flow_start(struct flow *flow, struct engine_options options)
+{
+    const struct transport_options no_options = {0};
+    struct openmart_options openmart = {.base_url = "http://vendor",
+                                        .submit_timeout_ms = 120000,
+                                        .read_timeout_ms = 30000};
+    char why[SECRET_WHY];
+
+    memset(flow, 0, sizeof *flow);
+    ck_assert_int_eq(domain_start(), ERR_OK);
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow->key, why), ERR_OK);
+    openmart.key = flow->key;
+    ck_assert_int_eq(transport_new(&no_options, &flow->transport), ERR_OK);
+    flow->openmart = openmart_new(&openmart, flow->transport);
+    flow->cache = cache_new(64 << 20);
+    ck_assert_int_eq(engine_new(&options, clock_fake(FLOW_WALL_MS), flow->cache, flow->openmart,
+                                flow->transport, &flow->engine),
+                     ERR_OK);
+    flow->vendor = vendor_new(flow->transport, engine_clock(flow->engine));
+}
+
+void flow_end(struct flow *flow)
+{
+    engine_drain(flow->engine);
+    engine_turn(flow->engine);
+    for (size_t i = 0; i < flow->n_askers; i++)
+        ck_assert_msg(flow->askers[i]->answers == 1, "asker %zu was told %d ends", i,
+                      flow->askers[i]->answers);
+    engine_free(flow->engine);
+    vendor_free(flow->vendor);
+    openmart_free(flow->openmart);
+    transport_free(flow->transport);
+    cache_free(flow->cache);
+    secret_free(flow->key);
+    domain_stop();
+    for (size_t i = 0; i < flow->n_askers; i++) {
+        free(flow->askers[i]->body);
+        free(flow->askers[i]->detail);
+        free(flow->askers[i]);
+    }
+}
+
+static void told(struct ask *ask, const struct outcome *outcome)
+{
+    struct asker *asker = container_of(ask, struct asker, ask);
+
+    asker->answers++;
+    asker->err = outcome->err;
+    asker->collapsed = outcome->collapsed;
+    asker->from_cache = outcome->from_cache;
+    asker->charged = outcome->charged;
+    asker->retry_after_s = outcome->retry_after_s;
+    asker->answered_ms = engine_clock(ask->engine)->now_ms;
+    if (outcome->detail)
+        asker->detail = xstrdup(outcome->detail);
+    if (!outcome->err)
+        asker->body = xstrndup(outcome->result->bodies[RESULT_JSON].data,
+                               outcome->result->bodies[RESULT_JSON].len);
+}
+
+struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
+                             int64_t wait_ms)
+{
+    struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+    struct asker *asker = xcalloc(1, sizeof *asker);
+    char why[QUESTION_WHY];
+
+    if (company_name)
+        fields[QUESTION_COMPANY_NAME] =
+            (struct question_field){company_name, strlen(company_name)};
+    ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
+    ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
+    asker->ask.wait_ms = wait_ms;
+    asker->ask.done = told;
+    flow->askers[flow->n_askers++] = asker;
+    engine_ask(flow->engine, &asker->ask);
+    return asker;
+}
+
+struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms)
+{
+    return flow_ask_about(flow, domain, NULL, wait_ms);
+}
+
+void flow_settle(struct flow *flow)
+{
+    for (int quiet = 0; quiet < SETTLED_AFTER; quiet++) {
+        unsigned before = fake_activity(flow->transport);
+        engine_turn(flow->engine);
+        vendor_turn(flow->vendor);
+        if (fake_activity(flow->transport) != before ||
+            engine_next_ms(flow->engine) <= flow_now_ms(flow))
+            quiet = -1;
+    }
+}
+
+void flow_advance(struct flow *flow, int64_t ms)
+{
+    int64_t end = flow_now_ms(flow) + ms;
+
+    flow_settle(flow);
+    for (;;) {
+        int64_t next = engine_next_ms(flow->engine);
+        if (vendor_next_ms(flow->vendor) < next)
+            next = vendor_next_ms(flow->vendor);
+        if (next > end)
+            break;
+        clock_advance(engine_clock(flow->engine), next - flow_now_ms(flow));
+        flow_settle(flow);
+    }
+    clock_advance(engine_clock(flow->engine), end - flow_now_ms(flow));
+    flow_settle(flow);
+}
+
+int64_t flow_now_ms(const struct flow *flow)
+{
+    return engine_clock(flow->engine)->now_ms;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* flow.h - the stage of the flow tests: a real engine, cache and openmart on a fake clock, a fake
+ * transport and the vendor in memory. Time moves only by flow_advance(), from event to event, so an
+ * hour of the engine's life takes microseconds and every run is the same. */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/err.h"
+#include "cache/cache.h"
+#include "lookup/engine.h"
+#include "vendor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLOW_WALL_MS INT64_C(1795432804000) /* 2026-11-23T11:20:04Z */
+
+/* One asker, and what it was told. */
+struct asker {
+    struct ask ask;
+    int answers; /* times it was told an end: must be 1 */
+    enum err err;
+    bool collapsed, from_cache;
+    enum charged charged;
+    int retry_after_s;
+    char *body, *detail;
+    int64_t answered_ms;
+};
+
+struct flow {
+    struct engine *engine;
+    struct cache *cache;
+    struct transport *transport;
+    struct openmart *openmart;
+    struct secret *key;
+    struct vendor *vendor;
+    struct asker *askers[2000];
+    size_t n_askers;
+};
+
+/* Defaults of the daemon, without jitter; change `options` before flow_start(). */
+struct engine_options flow_options(void);
+void flow_start(struct flow *flow, struct engine_options options);
+
+/* Drains and frees everything; fails the test when an asker was not told exactly once. */
+void flow_end(struct flow *flow);
+
+/* Asks; the answer comes in later turns. Lives until flow_end(). */
+struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms);
+struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
+                             int64_t wait_ms);
+
+/* Runs until nothing more happens at this instant. */
+void flow_settle(struct flow *flow);
+
+/* Moves the clock on, stopping at everything that is due on the way. */
+void flow_advance(struct flow *flow, int64_t ms);
+
+int64_t flow_now_ms(const struct flow *flow);
+
+#endif

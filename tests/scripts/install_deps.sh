@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# install_deps.sh [--check] GROUP... - installs the Debian packages of the groups that are missing.
+#
+# Nothing missing: says nothing and needs nobody. With --check it only names what is missing and
+# fails. Root is used only for apt-get: directly, or through sudo where there is one.
+set -eu
+
+build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
+    libunistring-dev libssl-dev uthash-dev publicsuffix ca-certificates"
+test="check python3 python3-pytest python3-xdist python3-yaml curl"
+lint="clang clang-format clang-tidy cppcheck shellcheck"
+
+only_check=no
+if [ "${1:-}" = --check ]; then
+    only_check=yes
+    shift
+fi
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    # Not Debian: whoever builds here has the libraries from elsewhere, or the compiler will tell.
+    [ $only_check = yes ] && exit 0
+    echo "This is not a Debian system. Install the like of these packages by hand, then use" >&2
+    echo "'make', 'make unit', 'make flow' and 'make system':" >&2
+    echo "$build $test" | tr -s ' \n' '  ' >&2
+    echo >&2
+    exit 1
+fi
+
+is_installed() {
+    dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
+}
+
+missing=
+for group in "$@"; do
+    case $group in
+    build) packages=$build ;;
+    test) packages=$test ;;
+    lint) packages=$lint ;;
+    *)
+        echo "install_deps.sh: there is no group '$group'" >&2
+        exit 2
+        ;;
+    esac
+    for package in $packages; do
+        is_installed "$package" || missing="$missing $package"
+    done
+done
+[ -n "$missing" ] || exit 0
+
+if [ $only_check = yes ]; then
+    echo "Missing:$missing" >&2
+    echo "'make deps' installs them." >&2
+    exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "These packages are missing, and only root can install them:$missing" >&2
+        echo "As root: apt-get install --no-install-recommends$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+
+apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
+echo "Installing:$missing"
+# shellcheck disable=SC2086 # word splitting is what makes the lists
+if ! { $apt update && $apt install --no-install-recommends $missing; } >/tmp/emailsd-deps.$$ 2>&1; then
+    cat /tmp/emailsd-deps.$$ >&2
+    rm -f /tmp/emailsd-deps.$$
+    echo "apt-get could not install:$missing" >&2
+    echo "Is the network there, and /etc/apt/sources.list complete?" >&2
+    exit 1
+fi
+rm -f /tmp/emailsd-deps.$$

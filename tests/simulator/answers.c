@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* answers.c - see answers.h. */
+#include "tests/simulator/answers.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static const struct route {
+    const char *method, *prefix, *suffix; /* suffix NULL: the prefix is the whole path */
+    enum call_kind kind;
+} routes[] = {
+    {"POST", "/api/v1/task/batch/lookup_business_email", NULL, CALL_SUBMIT},
+    {"GET", "/api/v1/task/batch/", "/status", CALL_STATUS},
+    {"GET", "/api/v1/task/batch/", "/task_ids", CALL_TASK_IDS},
+    {"GET", "/api/v1/task/", "", CALL_TASK},
+    {"GET", "/api/v2/credit-balance", NULL, CALL_BALANCE},
+};
+
+/* Whether `path` is prefix, one segment, suffix; the segment is the id. */
+static bool matches(const struct route *route, const char *path, struct call *call)
+{
+    size_t prefix = strlen(route->prefix);
+
+    if (!route->suffix)
+        return strcmp(route->prefix, path) == 0;
+    if (strncmp(route->prefix, path, prefix) != 0)
+        return false;
+    size_t id = strcspn(path + prefix, "/");
+    if (id == 0 || strcmp(path + prefix + id, route->suffix) != 0)
+        return false;
+    call->id = xstrndup(path + prefix, id);
+    return true;
+}
+
+void answers_route(struct call *call)
+{
+    call->kind = CALL_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (strcmp(routes[i].method, call->method) != 0 || !matches(&routes[i], call->path, call))
+            continue;
+        call->kind = routes[i].kind;
+        return;
+    }
+}
+
+static void write_counts(const struct batch *batch, struct buf *out)
+{
+    struct batch_counts counts = batch_count(batch);
+
+    buf_addf(out, "{\"processing\":%zu,\"completed\":%zu,\"errored\":%zu,\"total\":%zu,",
+             counts.processing, counts.completed, counts.errored, batch->n_tasks);
+    buf_addf(out, "\"batch_ready\":%s}", counts.processing == 0 ? "true" : "false");
+}
+
+static void write_batch(struct call *call, const struct batch *batch)
+{
+    struct buf *out = &call->reply.body;
+
+    memcpy(call->reply.batch_id, batch->id, sizeof(call->reply.batch_id));
+    buf_addf(out, "{\"batch_id\":\"%s\",\"submit_for\":", batch->id);
+    json_add_text(out, call->sim->behaviour.submit_for);
+    buf_add_str(out, ",\"status\":");
+    write_counts(batch, out);
+    buf_add_str(out, "}");
+}
+
+static void submit(struct call *call)
+{
+    struct submission submission;
+    const struct batch *batch = NULL;
+    const char *detail = NULL;
+
+    if (submission_read(buf_str(&call->body), call->body.len, &submission, &detail) != ERR_OK) {
+        reply_detail(&call->reply, 400, detail);
+        return;
+    }
+    if (vendor_create(&call->sim->vendor, &submission, call->key, &batch) == ERR_OK)
+        write_batch(call, batch);
+    else
+        reply_detail(&call->reply, 402, "credit limit reached");
+    submission_done(&submission);
+}
+
+/* Batches and tasks of another key are as good as unknown. */
+static const struct batch *find_batch(struct call *call)
+{
+    const struct batch *batch = vendor_batch(&call->sim->vendor, call->id);
+
+    if (batch && batch->key == call->key)
+        return batch;
+    reply_detail(&call->reply, 404, "Batch not found");
+    return NULL;
+}
+
+static void status(struct call *call)
+{
+    const struct batch *batch = find_batch(call);
+
+    if (batch)
+        write_counts(batch, &call->reply.body);
+}
+
+static void add_id(struct buf *out, const char *id, bool twice)
+{
+    buf_addf(out, "%s\"%s\"", out->len > 1 ? "," : "", id);
+    if (twice)
+        buf_addf(out, ",\"%s\"", id);
+}
+
+/* Ids of tasks that belong to other batches; made-up ones when there are not enough. */
+static void add_foreign(struct call *call, const struct batch *batch)
+{
+    const struct vendor *vendor = &call->sim->vendor;
+    int64_t wanted = call->sim->behaviour.extra_foreign_task_ids;
+    char made_up[UUID_TEXT];
+
+    for (size_t i = 0; i < vendor->n_tasks && wanted > 0; i++) {
+        if (vendor->tasks[i]->batch == batch)
+            continue;
+        add_id(&call->reply.body, vendor->tasks[i]->id, false);
+        wanted--;
+    }
+    for (; wanted > 0; wanted--) {
+        uuid_new(made_up);
+        add_id(&call->reply.body, made_up, false);
+    }
+}
+
+static void shuffle(const struct batch *batch, const struct task **tasks)
+{
+    struct dice dice = {batch->n};
+
+    for (size_t i = batch->n_tasks; i > 1; i--) {
+        size_t other = (size_t)dice_below(&dice, i);
+        const struct task *task = tasks[i - 1];
+        tasks[i - 1] = tasks[other];
+        tasks[other] = task;
+    }
+}
+
+static void write_ids(struct call *call, const struct batch *batch, const char *filter)
+{
+    const struct behaviour *behaviour = &call->sim->behaviour;
+    const struct task *tasks[SUBMISSION_MAX];
+    struct buf *out = &call->reply.body;
+
+    for (size_t i = 0; i < batch->n_tasks; i++)
+        tasks[i] = batch->tasks[i];
+    if (behaviour->shuffle_task_ids)
+        shuffle(batch, tasks);
+    buf_add_str(out, "[");
+    bool listed = !behaviour->list_only_at_end || batch_count(batch).processing == 0;
+    for (size_t i = 0; listed && i < batch->n_tasks; i++)
+        if (!filter || strcmp(filter, task_state(tasks[i])) == 0)
+            add_id(out, tasks[i]->id, behaviour->duplicate_task_ids);
+    add_foreign(call, batch);
+    buf_add_str(out, "]");
+}
+
+static void task_ids(struct call *call)
+{
+    const struct batch *batch = find_batch(call);
+    const char *filter = call_query(call, "status");
+
+    if (!batch)
+        return;
+    if (filter && call->sim->behaviour.status_filter == FILTER_REFUSE) {
+        reply_detail(&call->reply, 400, "invalid status filter");
+        return;
+    }
+    if (call->sim->behaviour.status_filter == FILTER_IGNORE)
+        filter = NULL;
+    write_ids(call, batch, filter);
+}
+
+static void write_tracking(const struct task *task, enum tracking tracking, struct buf *out)
+{
+    const struct batch *batch = task->batch;
+    const struct task *shown = task;
+
+    switch (tracking) {
+    case TRACKING_MISSING:
+        return;
+    case TRACKING_NULL:
+        buf_add_str(out, "\"tracking_id\":null,");
+        return;
+    case TRACKING_EMPTY:
+        buf_add_str(out, "\"tracking_id\":\"\",");
+        return;
+    case TRACKING_NUMBER:
+        buf_addf(out, "\"tracking_id\":%zu,", task->n);
+        return;
+    case TRACKING_SWAP:
+        shown = batch->tasks[(task->place + 1) % batch->n_tasks];
+        break;
+    case TRACKING_KEEP:
+        break;
+    }
+    buf_add_str(out, "\"tracking_id\":");
+    json_add_text(out, shown->tracking_id ? shown->tracking_id : "");
+    buf_add_str(out, ",");
+}
+
+static void write_data(const struct task *task, const struct rule *rule, struct buf *out)
+{
+    if (!task->done || task->dry || strcmp(rule->state, "PROCESSING") == 0)
+        buf_add_str(out, "null");
+    else if (rule->data)
+        buf_add_str(out, rule->data);
+    else
+        rules_default_data(task->domain, out);
+}
+
+/* Puts the task's own words in place of {{task_id}}, {{tracking_id}} and {{domain}}. */
+static void write_raw(const struct task *task, const struct rule *rule, struct buf *out)
+{
+    const struct {
+        const char *name, *value;
+    } words[] = {{"{{task_id}}", task->id},
+                 {"{{tracking_id}}", task->tracking_id ? task->tracking_id : ""},
+                 {"{{domain}}", task->domain}};
+
+    for (size_t at = 0; at < rule->raw_len;) {
+        size_t i = 0, left = rule->raw_len - at;
+        while (i < ARRAY_LEN(words) &&
+               (strlen(words[i].name) > left ||
+                memcmp(rule->raw_body + at, words[i].name, strlen(words[i].name)) != 0))
+            i++;
+        if (i < ARRAY_LEN(words))
+            buf_add_str(out, words[i].value);
+        else
+            buf_add(out, rule->raw_body + at, 1);
+        at += i < ARRAY_LEN(words) ? strlen(words[i].name) : 1;
+    }
+}
+
+static void task_read(struct call *call)
+{
+    const struct task *task = vendor_task(&call->sim->vendor, call->id);
+    struct buf *out = &call->reply.body;
+
+    if (!task || task->batch->key != call->key) {
+        reply_detail(&call->reply, 404, "Task not found");
+        return;
+    }
+    struct rule rule = rules_find(call->sim->rules, task->domain);
+    if (rule.raw_body) {
+        write_raw(task, &rule, out);
+        return;
+    }
+    buf_addf(out, "{\"task_id\":\"%s\",\"status\":", task->id);
+    json_add_text(out, task_state(task));
+    buf_add_str(out, ",");
+    write_tracking(task, rule.tracking, out);
+    buf_add_str(out, "\"data\":");
+    write_data(task, &rule, out);
+    buf_add_str(out, "}");
+}
+
+static void balance(struct call *call)
+{
+    buf_addf(&call->reply.body,
+             "{\"period_start\":\"2026-01-01T00:00:00Z\",\"period_end\":\"2027-01-01T00:00:00Z\","
+             "\"balance\":%lld}",
+             (long long)call->sim->vendor.balance);
+}
+
+static void no_such_route(struct call *call)
+{
+    reply_detail(&call->reply, 404, "Not Found");
+}
+
+void answers_write(struct call *call)
+{
+    static call_next_fn *const endpoints[CALL_KINDS] = {
+        [CALL_SUBMIT] = submit,  [CALL_STATUS] = status,   [CALL_TASK_IDS] = task_ids,
+        [CALL_TASK] = task_read, [CALL_BALANCE] = balance, [CALL_OTHER] = no_such_route,
+    };
+
+    if (call->authorized || call->kind == CALL_OTHER)
+        endpoints[call->kind](call);
+    else
+        reply_detail(&call->reply, 401, "Invalid API Key");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - the one loop of the simulator: descriptors, timers, the time of the turn.
+ *
+ * libmicrohttpd's own epoll loops stall when exactly 128 or 256 connections are ready, so its epoll
+ * descriptor is only one of the things waited for here. All is level-triggered. One thread. */
+#ifndef SIMULATOR_LOOP_H
+#define SIMULATOR_LOOP_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/timer.h"
+
+struct watch;
+typedef void watch_fn(struct watch *watch, uint32_t events);
+
+/* Embedded in whoever waits. Must outlive the turn in which it is taken off, since its event may
+ * already have been fetched. */
+struct watch {
+    watch_fn *ready;
+};
+
+struct loop {
+    int epoll;
+    struct clock clock;
+    struct timers timers;
+};
+
+enum err loop_init(struct loop *loop); /* ERR_SYSTEM */
+void loop_done(struct loop *loop);
+
+enum err loop_add(struct loop *loop, int fd, uint32_t events, struct watch *watch);
+void loop_change(struct loop *loop, int fd, uint32_t events, struct watch *watch);
+void loop_remove(struct loop *loop, int fd);
+
+/* Waits until something happens, a timer is due or `at_most_ms` have passed (-1: no such bound),
+ * and serves it. */
+void loop_turn(struct loop *loop, int64_t at_most_ms);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - see server.h.
+ *
+ * libmicrohttpd calls the handler for the headers, then for pieces of the body, then once more for
+ * the whole; answering or suspending is done in that last call only, since 0.9.75 closes a
+ * connection that was answered in the first. After a sleep the handler is called again, with the
+ * call's new state. MHD_USE_TURBO keeps libmicrohttpd from calling shutdown() on a connection that
+ * a script has taken over (raw.h). */
+#include "tests/simulator/server.h"
+
+#include "base/mem.h"
+#include "tests/simulator/control.h"
+#include "tests/simulator/listen.h"
+#include "tests/simulator/service.h"
+
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 8192u
+
+/* Enough for libmicrohttpd to finish connections that were resumed for the stop. */
+#define TURNS_TO_STOP 3
+
+/* One per connection, as libmicrohttpd's socket context. */
+struct link {
+    uint64_t number; /* 0 until it carries a call to the vendor */
+    uint64_t reset;  /* the number was given after so many resets */
+};
+
+static struct link *link_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info->socket_context;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
+{
+    struct sim *sim = arg;
+
+    (void)address;
+    (void)len;
+    if (!faults_meet_accept(&sim->faults))
+        return MHD_YES;
+    sim->calls->accept_closed++;
+    return MHD_NO;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct sim *sim = arg;
+
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = xcalloc(1, sizeof(struct link));
+        sim->open++;
+        return;
+    }
+    free(*context);
+    sim->open--;
+}
+
+/* A call begins with its request line. */
+static void *on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+    struct call *call = xcalloc(1, sizeof(*call));
+
+    call->sim = arg;
+    call->connection = connection;
+    call->uri = xstrdup(uri);
+    call->body = BUF_INIT(CALL_MAX_BODY);
+    reply_init(&call->reply);
+    return call;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct sim *sim = arg;
+    struct call *call = *context;
+
+    (void)connection;
+    if (!call)
+        return;
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->state == CALL_READY &&
+        !call->peer_gone && call->reply.batch_id[0])
+        vendor_answered(&sim->vendor, call->reply.batch_id);
+    reply_done(&call->reply);
+    script_done(&call->script);
+    fault_unref(call->fault);
+    buf_done(&call->body);
+    free(call->uri);
+    free(call->method);
+    free(call->path);
+    free(call->id);
+    free(call);
+    *context = NULL;
+}
+
+static void begin(struct call *call, const char *method, const char *path, const char *version)
+{
+    struct link *link = link_of(call->connection);
+
+    call->state = CALL_READING;
+    call->method = xstrdup(method);
+    call->path = xstrdup(path);
+    call->for_vendor = !control_owns(path);
+    if (!call->for_vendor)
+        return;
+    if (link->number == 0 || link->reset != call->sim->resets)
+        link->number = ++call->sim->calls->connections;
+    link->reset = call->sim->resets;
+    service_headers(call, version, link->number);
+}
+
+static void handle(struct call *call)
+{
+    if (call->body.overflowed) {
+        reply_detail(&call->reply, 413, "request body too large");
+        call->state = CALL_READY;
+    } else if (call->for_vendor) {
+        service_call(call);
+    } else {
+        control_call(call);
+    }
+}
+
+/* libmicrohttpd reports an answer to a client that has left as completed. */
+static bool peer_gone(struct call *call)
+{
+    struct pollfd peer = {.fd = fd_of(call->connection), .events = POLLRDHUP};
+
+    return poll(&peer, 1, 0) > 0;
+}
+
+static enum MHD_Result send_reply(struct call *call)
+{
+    struct reply *reply = &call->reply;
+    size_t len = 0;
+
+    if (reply->status == 204 || reply->status == 304)
+        buf_clear(&reply->body);
+    call->peer_gone = peer_gone(call);
+    char *body = buf_take(&reply->body, &len);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+    if (!response) {
+        free(body);
+        return MHD_NO;
+    }
+    for (size_t i = 0; i < reply->n_headers; i++)
+        MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+    enum MHD_Result result =
+        MHD_queue_response(call->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* MHD_NO makes libmicrohttpd drop the connection without a word. */
+static enum MHD_Result play_script(struct call *call)
+{
+    int fd = fcntl(fd_of(call->connection), F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        raws_play(&call->sim->raws, fd, &call->script);
+    return MHD_NO;
+}
+
+static enum MHD_Result respond(struct call *call)
+{
+    switch (call->state) {
+    case CALL_ASLEEP:
+        MHD_suspend_connection(call->connection);
+        return MHD_YES;
+    case CALL_READY:
+        return send_reply(call);
+    case CALL_STRUCK:
+        return play_script(call);
+    case CALL_NEW:
+    case CALL_READING:
+    case CALL_DROPPED:
+        break;
+    }
+    return MHD_NO;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *len, void **context)
+{
+    struct call *call = *context;
+
+    (void)arg;
+    (void)connection;
+    if (call->state == CALL_NEW) {
+        begin(call, method, path, version);
+        return MHD_YES;
+    }
+    if (*len) {
+        buf_add(&call->body, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (call->state == CALL_READING)
+        handle(call);
+    return respond(call);
+}
+
+static void on_daemon_ready(struct watch *watch, uint32_t events)
+{
+    (void)watch; /* MHD_run() follows in every turn */
+    (void)events;
+}
+
+static enum err watch_daemon(struct sim *sim)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(sim->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+    sim->daemon_watch.ready = on_daemon_ready;
+    return loop_add(&sim->loop, info->epoll_fd, EPOLLIN, &sim->daemon_watch);
+}
+
+enum err server_start(struct sim *sim, const char *listen_on)
+{
+    int fd = -1;
+    enum err err = listen_open(listen_on, &fd, &sim->port);
+
+    if (err)
+        return err;
+    sim->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, on_accept, sim, on_request,
+        sim, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, sim, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        sim, MHD_OPTION_URI_LOG_CALLBACK, on_uri, sim, MHD_OPTION_END);
+    if (!sim->daemon) {
+        close(fd);
+        return ERR_SYSTEM;
+    }
+    return watch_daemon(sim);
+}
+
+/* Without a thread of its own libmicrohttpd neither signals a resumed connection on its epoll
+ * descriptor nor counts it in its timeout, so we remember that ourselves. */
+static int64_t patience_ms(const struct sim *sim)
+{
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+
+    if (sim->resumed)
+        return 0;
+    if (MHD_get_timeout(sim->daemon, &ms) != MHD_YES)
+        return -1;
+    return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
+}
+
+/* Whatever a turn did - a timer, a script, a request - may have made a waited-for number come. */
+static void turn(struct sim *sim)
+{
+    loop_turn(&sim->loop, patience_ms(sim));
+    sim->resumed = false;
+    MHD_run(sim->daemon);
+    control_recheck(sim);
+    raws_bury(&sim->raws);
+}
+
+void server_run(struct sim *sim)
+{
+    while (!sim->stopping)
+        turn(sim);
+}
+
+void server_stop(struct sim *sim)
+{
+    while (sim->asleep)
+        call_drop(sim->asleep);
+    raws_drop(&sim->raws);
+    raws_bury(&sim->raws);
+    for (int i = 0; sim->daemon && i < TURNS_TO_STOP; i++)
+        MHD_run(sim->daemon);
+    if (sim->daemon)
+        MHD_stop_daemon(sim->daemon);
+    sim->daemon = NULL;
+    raws_drop(&sim->raws);
+    raws_bury(&sim->raws);
+}

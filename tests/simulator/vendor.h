@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* vendor.h - the vendor's memory: batches, their tasks, the credits.
+ *
+ * Creating a batch writes its tasks here at that instant, whether or not anybody will hear of them:
+ * this array is the ledger by which tests judge what was paid for, so a task never leaves it before
+ * a reset. Each task ends at its own time. Credits are reserved when a batch is created and settled
+ * when its last task ends.
+ *
+ * Does not know HTTP (answers.c renders it), nor who may see what, apart from remembering which
+ * key created a batch. One thread. Batches and tasks are borrowed until vendor_clear(). */
+#ifndef SIMULATOR_VENDOR_H
+#define SIMULATOR_VENDOR_H
+
+#include "base/clock.h"
+#include "base/timer.h"
+#include "tests/simulator/behaviour.h"
+#include "tests/simulator/dice.h"
+#include "tests/simulator/rules.h"
+#include "base/table.h"
+#include "tests/simulator/validate.h"
+
+#define UUID_TEXT 37
+
+struct vendor;
+struct batch;
+
+struct task {
+    struct vendor *vendor;
+    struct batch *batch;
+    size_t n;     /* from 1, in the order of creation */
+    size_t place; /* in its batch, from 0 */
+    char id[UUID_TEXT];
+    char *domain, *company_name;                /* as submitted */
+    char *city, *state, *country, *tracking_id; /* NULL: not submitted */
+    int64_t wall_ms;                            /* creation, on the wall clock */
+    uint64_t jitter;                            /* drawn once; modulo the jitter set at the time */
+    bool done;
+    bool dry; /* ended when no credits were left */
+    struct timer timer;
+    UT_hash_handle hh;
+};
+
+struct batch {
+    char id[UUID_TEXT];
+    size_t n;   /* from 1 */
+    size_t key; /* index of the API key that created it */
+    struct task *tasks[SUBMISSION_MAX];
+    size_t n_tasks, n_done;
+    int64_t created_ms; /* monotonic */
+    int64_t reserved, charged;
+    bool answered; /* its id has gone out to the client whole */
+    UT_hash_handle hh;
+};
+
+struct vendor {
+    struct clock *clock; /* borrowed, as are the next three */
+    struct timers *timers;
+    const struct behaviour *behaviour;
+    const struct rules *rules;
+    int64_t balance;
+    struct task **tasks; /* the ledger */
+    size_t n_tasks, room;
+    struct task *task_by_id;
+    struct batch *batch_by_id;
+    size_t n_batches, n_answered; /* n_answered: batches */
+    size_t n_done;                /* tasks */
+    struct dice dice;
+};
+
+/* Takes the balance from the behaviour. */
+void vendor_init(struct vendor *vendor);
+void vendor_clear(struct vendor *vendor); /* forgets all, as after vendor_init() */
+void vendor_done(struct vendor *vendor);
+
+/* A new batch with the tasks of `submission`. ERR_CREDITS_EXHAUSTED when credits do not suffice:
+ * then nothing was created. */
+enum err vendor_create(struct vendor *vendor, const struct submission *submission, size_t key,
+                       const struct batch **ret_batch);
+
+/* NULL when unknown or past its retention. */
+const struct batch *vendor_batch(const struct vendor *vendor, const char *id);
+const struct task *vendor_task(const struct vendor *vendor, const char *id);
+
+/* Notes that the client has been handed this batch id. */
+void vendor_answered(struct vendor *vendor, const char *batch_id);
+
+/* PROCESSING until done; then what its rule says. Borrowed until the rules change. */
+const char *task_state(const struct task *task);
+
+struct batch_counts {
+    size_t processing, completed, errored; /* cancelled tasks are in none of them */
+};
+struct batch_counts batch_count(const struct batch *batch);
+
+/* Times have changed for the tasks of `domain`, or for all (NULL): those not done are timed anew,
+ * from their creation. */
+void vendor_retime(struct vendor *vendor, const char *domain);
+
+/* A UUID of version 4 (RFC 9562); `text` holds UUID_TEXT bytes. */
+void uuid_new(char *text);
+
+#endif

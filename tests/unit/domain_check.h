@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* domain_check.h - calls domain_parse() the way all its tests do: with exactly as many bytes as
+ * there are, and with a look at what every answer owes its caller. */
+#ifndef DOMAIN_CHECK_H
+#define DOMAIN_CHECK_H
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "lookup/domain.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ck_assert_msg() tells its runner of every call, which is slow a million times over. */
+#define REQUIRE(holds, ...)                                                                        \
+    do {                                                                                           \
+        if (!(holds))                                                                              \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+
+#define UNTOUCHED "untouched"
+
+/* Parses a copy of exact size, so that a sanitizer sees every byte read beyond it. */
+static enum err parse(const char *text, size_t len, struct domain *domain, char *why)
+{
+    autofree char *copy = malloc(len ? len : 1);
+
+    REQUIRE(copy, "no memory");
+    memcpy(copy, text, len);
+    memset(why, 'x', DOMAIN_WHY);
+    memcpy(domain->name, UNTOUCHED, sizeof UNTOUCHED);
+    return domain_parse(copy, len, domain, why);
+}
+
+/* What any answer must be, whatever was asked. */
+static void check_answer(const char *id, enum err err, const struct domain *domain, const char *why)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t len = strlen(domain->name);
+
+    if (!err) {
+        REQUIRE(domain->name[strspn(domain->name, plain)] == '\0', "%s: %s", id, domain->name);
+        REQUIRE(len <= DOMAIN_MAX && strchr(domain->name, '.'), "%s: %s", id, domain->name);
+        return;
+    }
+    REQUIRE(err == ERR_MISSING_DOMAIN || err == ERR_INVALID_DOMAIN || err == ERR_PUBLIC_SUFFIX ||
+                err == ERR_IP_ADDRESS || err == ERR_SPECIAL_USE_DOMAIN,
+            "%s: %s", id, err_words(err));
+    REQUIRE(strcmp(domain->name, UNTOUCHED) == 0, "%s: result touched on failure", id);
+    const char *end = memchr(why, '\0', DOMAIN_WHY);
+    REQUIRE(end && end > why, "%s: no sentence", id);
+    size_t why_len = (size_t)(end - why);
+    REQUIRE(text_is_utf8(why, why_len) && !text_has_control(why, why_len), "%s: why", id);
+    REQUIRE(!strpbrk(why, "@<>\"") && !text_has_ignorable(why, why_len), "%s: %s", id, why);
+}
+
+#endif

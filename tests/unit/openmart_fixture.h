@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* openmart_fixture.h - one who asks the vendor, for tests: the transport fixture with an openmart
+ * on top of it, and callbacks that write down what they were told. */
+#ifndef UNIT_OPENMART_FIXTURE_H
+#define UNIT_OPENMART_FIXTURE_H
+
+#include "client/openmart.h"
+#include "tests/unit/raw_server.h"
+
+#include <stddef.h>
+
+#define ASKER_KEY "om_canary_4711"
+
+/* An answer that ends with its connection, so that no length is needed. */
+#define ASKER_TOLD(status, body)                                                                   \
+    RAW_SAYS("HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" body, 0)
+
+/* What an asker was told. */
+struct heard {
+    int times;
+    struct openmart_reply reply;
+    char detail[256];
+    char value[256];            /* the last argument, as text; "none" when it was NULL */
+    struct openmart_call *call; /* cancelled from inside when set */
+};
+
+extern struct openmart *asker_openmart; /* NULL until asker_serve() or asker_use_base() */
+extern const struct openmart_form asker_form;
+
+void asker_setup(void);
+void asker_teardown(void);
+
+void asker_use_base(const char *base_url);
+void asker_serve(const struct raw_script *scripts, size_t n);
+
+/* Callbacks; `arg` is a struct heard. */
+openmart_submit_fn asker_hear_submit;
+openmart_counts_fn asker_hear_counts;
+openmart_ids_fn asker_hear_ids;
+openmart_task_fn asker_hear_task;
+openmart_balance_fn asker_hear_balance;
+
+void asker_run_until_heard(const struct heard *heard);
+
+/* Clears `heard`, submits, and returns when it was heard of. */
+void asker_submit(const struct openmart_form *forms, size_t n, struct heard *heard);
+
+#endif

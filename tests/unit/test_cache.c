@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cache.c - what goes in comes out, the least recently used goes first, threads may mix. */
+#include "base/mem.h"
+#include "cache/cache.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <string.h>
+
+/* A failure is the smallest result; keys that start with the same byte share a shard. */
+static const struct result *make(unsigned char first, unsigned char second)
+{
+    unsigned char key[HASH_SIZE] = {first, second};
+
+    return result_new_failure(key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, 0, second);
+}
+
+static void put(struct cache *cache, unsigned char first, unsigned char second)
+{
+    const struct result *result = make(first, second);
+
+    cache_put(cache, result);
+    result_unref(result);
+}
+
+static bool has(struct cache *cache, unsigned char first, unsigned char second)
+{
+    unsigned char key[HASH_SIZE] = {first, second};
+    const struct result *result = cache_find(cache, key);
+    bool found = result != NULL;
+
+    result_unref(result);
+    return found;
+}
+
+START_TEST(what_was_put_is_found_and_nothing_else)
+{
+    struct cache *cache = cache_new(1 << 20);
+
+    put(cache, 1, 1);
+    ck_assert(has(cache, 1, 1));
+    ck_assert(!has(cache, 1, 2));
+    ck_assert(!has(cache, 2, 1));
+    cache_free(cache);
+}
+END_TEST
+
+START_TEST(a_newer_result_takes_the_place_of_the_older)
+{
+    struct cache *cache = cache_new(1 << 20);
+    unsigned char key[HASH_SIZE] = {1, 1};
+    const struct result *newer = result_new_failure(key, ERR_INTERNAL, NULL, CHARGED_NO, 7, 7);
+
+    put(cache, 1, 1);
+    cache_put(cache, newer);
+    const struct result *found = cache_find(cache, key);
+    ck_assert_ptr_eq(found, newer);
+    ck_assert_uint_eq(cache_stats(cache).n, 1);
+    result_unref(found);
+    result_unref(newer);
+    cache_free(cache);
+}
+END_TEST
+
+START_TEST(a_result_outlives_its_removal_while_somebody_holds_it)
+{
+    struct cache *cache = cache_new(1 << 20);
+    unsigned char key[HASH_SIZE] = {1, 1};
+
+    put(cache, 1, 1);
+    const struct result *held = cache_find(cache, key);
+    cache_remove(cache, key);
+    ck_assert(!has(cache, 1, 1));
+    ck_assert_int_eq(held->err, ERR_LOOKUP_FAILED);
+    ck_assert_uint_eq(cache_stats(cache).bytes, 0);
+    result_unref(held);
+    cache_free(cache);
+}
+END_TEST
+
+START_TEST(the_least_recently_used_goes_when_the_room_is_used_up)
+{
+    struct cache *probe = cache_new(1 << 20);
+    put(probe, 0, 0);
+    size_t cost = cache_stats(probe).bytes;
+    cache_free(probe);
+
+    struct cache *cache = cache_new(16 * 3 * cost); /* three in each shard */
+    put(cache, 0, 1);
+    put(cache, 0, 2);
+    put(cache, 0, 3);
+    ck_assert(has(cache, 0, 1)); /* and is the most recent now */
+    put(cache, 0, 4);
+    ck_assert(!has(cache, 0, 2));
+    ck_assert(has(cache, 0, 1));
+    ck_assert(has(cache, 0, 3));
+    ck_assert(has(cache, 0, 4));
+    ck_assert_uint_le(cache_stats(cache).bytes, 16 * 3 * cost);
+    cache_free(cache);
+}
+END_TEST
+
+START_TEST(a_result_larger_than_its_share_is_not_kept)
+{
+    struct cache *cache = cache_new(16);
+
+    put(cache, 0, 1);
+    ck_assert(!has(cache, 0, 1));
+    ck_assert_uint_eq(cache_stats(cache).bytes, 0);
+    cache_free(cache);
+}
+END_TEST
+
+static void *read_and_write(void *arg)
+{
+    struct cache *cache = arg;
+
+    for (int round = 0; round < 2000; round++) {
+        put(cache, (unsigned char)(round % 32), (unsigned char)(round % 7));
+        has(cache, (unsigned char)(round % 31), (unsigned char)(round % 5));
+    }
+    return NULL;
+}
+
+START_TEST(many_threads_may_read_and_write)
+{
+    struct cache *cache = cache_new(64 << 10);
+    pthread_t threads[4];
+
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_and_write, cache), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_le(cache_stats(cache).bytes, 64 << 10);
+    ck_assert_uint_gt(cache_stats(cache).n, 0);
+    cache_free(cache);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("cache");
+    TCase *t = tcase_create("cache");
+
+    tcase_add_test(t, what_was_put_is_found_and_nothing_else);
+    tcase_add_test(t, a_newer_result_takes_the_place_of_the_older);
+    tcase_add_test(t, a_result_outlives_its_removal_while_somebody_holds_it);
+    tcase_add_test(t, the_least_recently_used_goes_when_the_room_is_used_up);
+    tcase_add_test(t, a_result_larger_than_its_share_is_not_kept);
+    tcase_add_test(t, many_threads_may_read_and_write);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* test_config.c - flags over environment over defaults; what is wrong is named. */
+#include "base/mem.h"
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum err read(const char *const *args, struct config *ret_config, char *why)
+{
+    const char *argv[8] = {"emailsd"};
+    int argc = 1;
+
+    while (args && args[argc - 1]) {
+        argv[argc] = args[argc - 1];
+        argc++;
+    }
+    return config_read(argc, (char *const *)(uintptr_t)argv, ret_config, why);
+}
+
+START_TEST(defaults_are_the_documented_ones)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    ck_assert_int_eq(read(NULL, &config, why), ERR_OK);
+    ck_assert_uint_eq(config.n_listen, 1);
+    ck_assert_str_eq(config.listen[0], "127.0.0.1:8080");
+    ck_assert_str_eq(config.upstream_url, "https://api.openmart.ai");
+    ck_assert_ptr_null(config.api_key_file);
+    ck_assert_int_eq(config.wait_ms, 90000);
+    ck_assert_int_eq(config.max_wait_ms, 300000);
+    ck_assert_int_eq(config.batch_size, 100);
+    ck_assert_int_eq(config.batch_linger_ms, 100);
+    ck_assert_int_eq(config.submit_slots, 4);
+    ck_assert_int_eq(config.submit_timeout_ms, 120000);
+    ck_assert_int_eq(config.batch_lifetime_ms, 900000);
+    ck_assert_int_eq(config.reads_per_second, 18);
+    ck_assert_int_eq(config.ttl_found_ms, INT64_C(30) * 86400000);
+    ck_assert_int_eq(config.ttl_empty_ms, 86400000);
+    ck_assert_int_eq(config.ttl_failed_ms, 60000);
+    ck_assert_int_eq(config.cache_bytes, 64 << 20);
+    ck_assert_int_eq(config.max_waiters, 10000);
+    ck_assert_int_eq(config.log_level, LOG_INFO);
+    config_done(&config);
+}
+END_TEST
+
+START_TEST(flags_come_before_the_environment_and_that_before_defaults)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    setenv("EMAILSD_WAIT", "10s", 1);
+    setenv("EMAILSD_BATCH_SIZE", "7", 1);
+    setenv("EMAILSD_LISTEN", "127.0.0.1:1", 1);
+    ck_assert_int_eq(read((const char *[]){"--wait=5s", "--listen", "127.0.0.1:2", NULL}, &config,
+                          why),
+                     ERR_OK);
+    ck_assert_int_eq(config.wait_ms, 5000);
+    ck_assert_int_eq(config.batch_size, 7);
+    ck_assert_uint_eq(config.n_listen, 1);
+    ck_assert_str_eq(config.listen[0], "127.0.0.1:2");
+    config_done(&config);
+}
+END_TEST
+
+START_TEST(several_addresses_may_be_given)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    ck_assert_int_eq(
+        read((const char *[]){"--listen", "127.0.0.1:1", "--listen=[::1]:2", NULL}, &config, why),
+        ERR_OK);
+    ck_assert_uint_eq(config.n_listen, 2);
+    ck_assert_str_eq(config.listen[1], "[::1]:2");
+    config_done(&config);
+}
+END_TEST
+
+static const struct {
+    const char *flag;
+    int64_t value;
+} units[] = {
+    {"--wait=0", 0},          {"--wait=250ms", 250},     {"--wait=2s", 2000},
+    {"--wait=2min", 120000},  {"--ttl-found=1h", 3600000}, {"--ttl-found=2d", 172800000},
+    {"--cache-size=1048576", 1 << 20}, {"--cache-size=2048KiB", 2 << 20}, {"--cache-size=1GiB", 1 << 30},
+};
+
+START_TEST(times_and_sizes_take_units)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    ck_assert_int_eq(read((const char *[]){units[_i].flag, NULL}, &config, why), ERR_OK);
+    int64_t got = strstr(units[_i].flag, "wait")  ? config.wait_ms
+                  : strstr(units[_i].flag, "ttl") ? config.ttl_found_ms
+                                                  : config.cache_bytes;
+    ck_assert_msg(got == units[_i].value, "%s gave %lld", units[_i].flag, (long long)got);
+    config_done(&config);
+}
+END_TEST
+
+static const struct {
+    const char *args[3];
+    const char *why;
+} refused[] = {
+    {{"--wat", NULL}, "--wat"},
+    {{"wait=5s", NULL}, "wait=5s"},
+    {{"--wait", NULL}, "--wait wants a value"},
+    {{"--wait=5", NULL}, "--wait: '5'"},
+    {{"--wait=-5s", NULL}, "--wait: '-5s'"},
+    {{"--wait=5parsecs", NULL}, "--wait: '5parsecs'"},
+    {{"--wait=301s", NULL}, "--wait: '301s'"},
+    {{"--wait=99999999999999999999s", NULL}, "--wait"},
+    {{"--wait=9223372036854775807d", NULL}, "--wait"},
+    {{"--wait= 5s", NULL}, "--wait"},
+    {{"--batch-size=0", NULL}, "--batch-size: '0'"},
+    {{"--batch-size=101", NULL}, "--batch-size: '101'"},
+    {{"--batch-size=1e2", NULL}, "--batch-size: '1e2'"},
+    {{"--cache-size=1MB", NULL}, "--cache-size: '1MB'"},
+    {{"--log-level=loud", NULL}, "--log-level: 'loud'"},
+    {{"--upstream-url=", NULL}, "--upstream-url"},
+    {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
+};
+
+START_TEST(what_is_wrong_is_refused_and_named)
+{
+    struct config config;
+    char why[CONFIG_WHY] = "";
+
+    ck_assert_int_eq(read(refused[_i].args, &config, why), ERR_SYNTAX);
+    ck_assert_msg(strstr(why, refused[_i].why), "%s: %s", refused[_i].args[0], why);
+}
+END_TEST
+
+START_TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    setenv("EMAILSD_MAX_WAIT", "long", 1);
+    ck_assert_int_eq(read(NULL, &config, why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "EMAILSD_MAX_WAIT"));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("config");
+    TCase *t = tcase_create("config");
+
+    tcase_add_test(t, defaults_are_the_documented_ones);
+    tcase_add_test(t, flags_come_before_the_environment_and_that_before_defaults);
+    tcase_add_test(t, several_addresses_may_be_given);
+    tcase_add_loop_test(t, times_and_sizes_take_units, 0, ARRAY_LEN(units));
+    tcase_add_loop_test(t, what_is_wrong_is_refused_and_named, 0, ARRAY_LEN(refused));
+    tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
+    suite_add_tcase(s, t);
+    return s;
+}

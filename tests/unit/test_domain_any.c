@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* test_domain_any.c - what holds for every input: parsing its own answer gives the same answer,
+ * answers are plain names, reasons are safe to show, no character vanishes. The strings are made by
+ * a generator with a fixed seed. */
+#include "domain_check.h"
+
+/* All of Unicode that has, or may soon have, characters; without the surrogates. */
+static const struct {
+    uint32_t from, to;
+} ranges[] = {{0x80, 0xd7ff}, {0xe000, 0x1ffff}, {0xe0000, 0xe0fff}};
+
+/* c >= 0x80. Writes its two to four bytes and says how many. */
+static size_t put_utf8(uint32_t c, char *out)
+{
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)(lead[n] | c);
+    return n;
+}
+
+/* libidn2 drops what has no shape; a name with such a character must not become another name. */
+START_TEST(no_character_vanishes)
+{
+    struct domain domain;
+    char why[DOMAIN_WHY], text[16] = "a";
+    int accepted = 0;
+
+    for (uint32_t c = ranges[_i].from; c <= ranges[_i].to; c++) {
+        size_t len = 1 + put_utf8(c, text + 1);
+        memcpy(text + len, "b.com", 6);
+        enum err err = parse(text, len + 5, &domain, why);
+        check_answer(text, err, &domain, why);
+        REQUIRE(err || strcmp(domain.name, "ab.com") != 0, "U+%04X vanished", c);
+        accepted += !err;
+    }
+    ck_assert_msg(accepted > 0 || ranges[_i].from == 0xe0000, "nothing got through");
+}
+END_TEST
+
+/* ------------------------------------------------------------------ any input at all */
+
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+/* xorshift64*: the same strings on every run. */
+static size_t random_below(size_t n)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (size_t)((random_state * 0x2545f4914f6cdd1d) >> 33) % n;
+}
+
+static const char *const pieces[] = {
+    "a",
+    "z9",
+    "-",
+    "--",
+    ".",
+    "..",
+    "xn--",
+    "com",
+    ".com",
+    ".co.uk",
+    "www.",
+    "http://",
+    "@",
+    ":",
+    "/",
+    "?",
+    "ü",
+    "ß",
+    "א",
+    "1",
+    "0x",
+    "bücher",
+    "рф",
+    "。",
+    "\u00AD",
+    "％",
+    "e\u0301",
+    "I\u0307",
+    ".ck",
+    "xn--p1ai",
+    "İ",
+    "github.io",
+    "ς",
+    "\u0660",
+    "ﬁ",
+    "한",
+    "xn--bcher-kva",
+    "kva",
+    "\xff",
+    "。jp",
+};
+
+static size_t add(char *text, size_t len, size_t max, const char *piece, size_t n)
+{
+    if (n > max - len)
+        return len;
+    memcpy(text + len, piece, n);
+    return len + n;
+}
+
+/* A pile of pieces, mostly on a known suffix, with up to three bytes changed. */
+static size_t make_input(char *text, size_t max)
+{
+    size_t len = 0;
+
+    for (size_t n = 1 + random_below(6); n > 0; n--) {
+        const char *piece = pieces[random_below(ARRAY_LEN(pieces))];
+        len = add(text, len, max, piece, strlen(piece));
+    }
+    if (random_below(3))
+        len = add(text, len, max, ".com", 4);
+    for (size_t n = random_below(4); n > 0; n--) {
+        int letter = 'a' + (int)random_below(26), byte = (int)random_below(256);
+        text[random_below(len)] = (char)(random_below(4) ? letter : byte);
+    }
+    return len;
+}
+
+START_TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
+{
+    struct domain domain, again;
+    char text[400], why[DOMAIN_WHY];
+    int accepted = 0, international = 0;
+
+    for (int i = 0; i < 200000; i++) {
+        size_t len = make_input(text, sizeof text);
+        enum err err = parse(text, len, &domain, why);
+        check_answer("random", err, &domain, why);
+        if (err)
+            continue;
+        REQUIRE(parse(domain.name, strlen(domain.name), &again, why) == ERR_OK, "%s: %s",
+                domain.name, why);
+        REQUIRE(strcmp(again.name, domain.name) == 0, "%s: %s", domain.name, again.name);
+        accepted++;
+        international += strstr(domain.name, "xn--") != NULL;
+    }
+    /* Enough of both kinds came through to say something. */
+    ck_assert_int_gt(accepted, 20000);
+    ck_assert_int_gt(international, 5000);
+}
+END_TEST
+
+static void start(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("domain, any input");
+    TCase *t = tcase_create("any input");
+
+    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
+    tcase_add_unchecked_fixture(t, start, domain_stop);
+    tcase_add_loop_test(t, no_character_vanishes, 0, (int)ARRAY_LEN(ranges));
+    tcase_add_test(t, parsing_is_idempotent_and_its_answers_are_well_formed);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* test_negotiate.c - Accept and If-None-Match, row by row. */
+#include "base/mem.h"
+#include "http/negotiate.h"
+
+#include <check.h>
+
+static const struct {
+    const char *accept;
+    enum err err;
+    enum result_format format;
+} accepts[] = {
+    {NULL, ERR_OK, RESULT_JSON},
+    {"", ERR_OK, RESULT_JSON},
+    {"*/*", ERR_OK, RESULT_JSON},
+    {"application/json", ERR_OK, RESULT_JSON},
+    {"APPLICATION/JSON; charset=utf-8", ERR_OK, RESULT_JSON},
+    {"text/plain", ERR_OK, RESULT_TEXT},
+    {"text/csv", ERR_OK, RESULT_CSV},
+    {"text/*", ERR_OK, RESULT_TEXT},
+    {"text/csv, text/plain;q=0.5", ERR_OK, RESULT_CSV},
+    {"text/plain;q=0.5, text/csv;q=0.9", ERR_OK, RESULT_CSV},
+    {"text/html,application/xhtml+xml,*/*;q=0.8", ERR_OK, RESULT_JSON},
+    {"application/json;q=0, */*", ERR_OK, RESULT_TEXT},
+    {"application/json;q=0.1, text/plain;q=0.2", ERR_OK, RESULT_TEXT},
+    {"image/png", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=0", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=2", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=x", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {",,;;,", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+};
+
+START_TEST(the_best_accepted_form_is_chosen)
+{
+    enum result_format format = RESULT_JSON;
+    enum err err = negotiate_format(accepts[_i].accept, &format);
+
+    ck_assert_msg(err == accepts[_i].err && format == accepts[_i].format, "Accept: %s",
+                  accepts[_i].accept ? accepts[_i].accept : "(none)");
+}
+END_TEST
+
+static const struct {
+    const char *header;
+    bool matches;
+} tags[] = {
+    {NULL, false},          {"", false},
+    {"\"abc\"", true},      {"W/\"abc\"", true},
+    {"*", true},            {" * ", true},
+    {"\"x\", \"abc\"", true}, {"\"x\",W/\"abc\" , \"y\"", true},
+    {"\"ab\"", false},      {"\"abcd\"", false},
+    {"abc", false},         {"\"abc", false},
+    {"\"", false},          {"\"x\" \"abc\"", true},
+    {"*, \"x\"", false},
+};
+
+START_TEST(an_entity_tag_is_found_in_its_list)
+{
+    ck_assert_msg(negotiate_matches(tags[_i].header, "\"abc\"") == tags[_i].matches,
+                  "If-None-Match: %s", tags[_i].header ? tags[_i].header : "(none)");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("negotiate");
+    TCase *t = tcase_create("negotiate");
+
+    tcase_add_loop_test(t, the_best_accepted_form_is_chosen, 0, ARRAY_LEN(accepts));
+    tcase_add_loop_test(t, an_entity_tag_is_found_in_its_list, 0, ARRAY_LEN(tags));
+    suite_add_tcase(s, t);
+    return s;
+}

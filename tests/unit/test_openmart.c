@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* test_openmart.c - the five calls as bytes on the wire, and their documented answers. The server
+ * speaks from a script. */
+#include "client/openmart.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "tests/unit/openmart_fixture.h"
+#include "tests/unit/raw_server.h"
+#include "tests/unit/transport_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH "2fc8b627-1111"
+#define TASK  "2fc8b627-aaaa"
+
+/* The five calls with their documented answers, in the order of enum kind. */
+enum kind { SUBMIT, STATUS, IDS, READ, BALANCE, N_KINDS };
+
+static void ask(enum kind kind, struct heard *heard)
+{
+    *heard = (struct heard){0};
+    switch (kind) {
+    case SUBMIT:
+        openmart_submit(asker_openmart, &asker_form, 1, asker_hear_submit, heard);
+        break;
+    case STATUS:
+        openmart_batch_status(asker_openmart, BATCH, asker_hear_counts, heard);
+        break;
+    case IDS:
+        openmart_task_ids(asker_openmart, BATCH, "COMPLETED", asker_hear_ids, heard);
+        break;
+    case READ:
+        openmart_read_task(asker_openmart, TASK, asker_hear_task, heard);
+        break;
+    case BALANCE:
+        openmart_credit_balance(asker_openmart, asker_hear_balance, heard);
+        break;
+    case N_KINDS:
+        break;
+    }
+    asker_run_until_heard(heard);
+}
+
+static const struct {
+    struct raw_script script;
+    const char *first_line, *value;
+} calls[] = {
+    [SUBMIT] = {ASKER_TOLD("200 OK", "{\"batch_id\":\"" BATCH "\",\"submit_for\":\"x\"}"),
+                "POST /api/v1/task/batch/lookup_business_email HTTP/1.1\r\n", BATCH},
+    [STATUS] = {ASKER_TOLD("200 OK", "{\"processing\":1,\"completed\":2,\"errored\":3,\"total\":6,"
+                                     "\"batch_ready\":true}"),
+                "GET /api/v1/task/batch/" BATCH "/status HTTP/1.1\r\n", "1 2 3 6 ready"},
+    [IDS] = {ASKER_TOLD("200 OK", "[\"" TASK "\",\"b\"]"),
+             "GET /api/v1/task/batch/" BATCH "/task_ids?status=COMPLETED HTTP/1.1\r\n", "2 " TASK},
+    [READ] = {ASKER_TOLD("200 OK",
+                         "{\"status\":\"COMPLETED\",\"tracking_id\":\"m\",\"data\":[{\"email\":"
+                         "\"info@milvali.com\",\"status\":\"VALID\"}]}"),
+              "GET /api/v1/task/" TASK " HTTP/1.1\r\n", "m 1 info@milvali.com"},
+    [BALANCE] = {ASKER_TOLD("200 OK", "{\"balance\":4711}"),
+                 "GET /api/v2/credit-balance HTTP/1.1\r\n", "4711"},
+};
+
+START_TEST(each_call_asks_as_documented_and_its_answer_is_understood)
+{
+    struct heard heard;
+
+    asker_serve(&calls[_i].script, 1);
+    ask((enum kind)_i, &heard);
+    const char *request = raw_server_request(fixture_server, 0);
+    ck_assert_msg(strncmp(request, calls[_i].first_line, strlen(calls[_i].first_line)) == 0, "%s",
+                  request);
+    ck_assert_int_eq(heard.reply.verdict, VERDICT_DONE);
+    ck_assert_int_eq(heard.reply.status, 200);
+    ck_assert_int_eq(heard.reply.retry_after_s, -1);
+    ck_assert_str_eq(heard.detail, "");
+    ck_assert_str_eq(heard.value, calls[_i].value);
+}
+END_TEST
+
+START_TEST(each_call_carries_the_key_in_its_header_alone)
+{
+    struct heard heard;
+
+    asker_serve(&calls[_i].script, 1);
+    ask((enum kind)_i, &heard);
+    const char *found = strstr(raw_server_request(fixture_server, 0), ASKER_KEY);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_eq(memcmp(found - strlen("\r\nX-API-Key: "), "\r\nX-API-Key: ", 13), 0);
+    ck_assert_int_eq(memcmp(found + strlen(ASKER_KEY), "\r\n", 2), 0);
+    ck_assert_ptr_null(strstr(found + 1, ASKER_KEY));
+}
+END_TEST
+
+static const struct raw_script useless = ASKER_TOLD("200 OK", "<html>no</html>");
+
+START_TEST(each_call_survives_an_answer_that_it_cannot_use)
+{
+    struct heard heard;
+
+    asker_serve(&useless, 1);
+    ask((enum kind)_i, &heard);
+    ck_assert_int_eq(heard.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
+    ck_assert_int_eq(heard.reply.err,
+                     _i == SUBMIT ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
+    ck_assert_str_eq(heard.detail, "");
+}
+END_TEST
+
+START_TEST(a_good_body_under_a_bad_status_is_not_an_answer)
+{
+    autofree char *text = xstrdup(calls[_i].script.answers[0].data);
+    struct raw_script script = calls[_i].script;
+    struct heard heard;
+
+    memcpy(text, "HTTP/1.1 500 No", 15);
+    script.answers[0].data = text;
+    asker_serve(&script, 1);
+    ask((enum kind)_i, &heard);
+    raw_server_stop(fixture_server);
+    ck_assert_int_eq(heard.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
+    ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
+}
+END_TEST
+
+/* --- Bytes ------------------------------------------------------------------------------------ */
+
+START_TEST(a_submit_is_these_bytes)
+{
+    const struct openmart_form forms[] = {
+        {"milvali.com", "Milvali \"& S\xC3\xB6hne\"", "San Francisco", "CA", "US", "t1"},
+        {"x.org", "X", NULL, "", NULL, "t2"},
+        {"y.org", "Y", NULL, NULL, NULL, NULL},
+    };
+    const char *body =
+        "[{\"domain\":\"milvali.com\",\"company_name\":\"Milvali \\\"& S\xC3\xB6hne\\\"\","
+        "\"city\":\"San Francisco\",\"state\":\"CA\",\"country\":\"US\","
+        "\"tracking_id\":\"t1\"},"
+        "{\"domain\":\"x.org\",\"company_name\":\"X\",\"tracking_id\":\"t2\"},"
+        "{\"domain\":\"y.org\",\"company_name\":\"Y\"}]";
+    char expected[1024];
+    struct heard heard;
+
+    asker_serve(&calls[SUBMIT].script, 1);
+    asker_submit(forms, ARRAY_LEN(forms), &heard);
+    snprintf(expected, sizeof expected,
+             "POST /api/v1/task/batch/lookup_business_email HTTP/1.1\r\n"
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " ASKER_KEY "\r\n"
+             "Accept: application/json\r\nContent-Type: application/json\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             raw_server_port(fixture_server), strlen(body), body);
+    ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
+}
+END_TEST
+
+START_TEST(a_read_is_these_bytes)
+{
+    char expected[1024];
+    struct heard heard;
+
+    asker_serve(&calls[STATUS].script, 1);
+    ask(STATUS, &heard);
+    snprintf(expected, sizeof expected,
+             "GET /api/v1/task/batch/" BATCH "/status HTTP/1.1\r\n"
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " ASKER_KEY "\r\n"
+             "Accept: application/json\r\nCache-Control: no-cache\r\n\r\n",
+             raw_server_port(fixture_server));
+    ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
+}
+END_TEST
+
+START_TEST(all_task_ids_are_asked_for_without_a_state)
+{
+    struct heard heard = {0};
+
+    asker_serve(&calls[IDS].script, 1);
+    openmart_task_ids(asker_openmart, BATCH, NULL, asker_hear_ids, &heard);
+    asker_run_until_heard(&heard);
+    ck_assert_ptr_nonnull(strstr(raw_server_request(fixture_server, 0), "/task_ids HTTP/1.1\r\n"));
+}
+END_TEST
+
+START_TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
+{
+    struct openmart_form forms[OPENMART_BATCH_MAX];
+    struct json *doc = NULL;
+    struct heard heard;
+
+    for (size_t i = 0; i < OPENMART_BATCH_MAX; i++)
+        forms[i] = asker_form;
+    asker_serve(&calls[SUBMIT].script, 1);
+    asker_submit(forms, OPENMART_BATCH_MAX, &heard);
+    const char *body = strstr(raw_server_request(fixture_server, 0), "\r\n\r\n") + 4;
+    ck_assert_int_eq(json_parse(body, strlen(body), &doc), ERR_OK);
+    ck_assert_uint_eq(json_size(doc), OPENMART_BATCH_MAX);
+    json_free(doc);
+}
+END_TEST
+
+START_TEST(reads_share_a_connection_and_submits_do_not)
+{
+#define WHOLE(len, body)                                                                           \
+    {                                                                                              \
+        "HTTP/1.1 200 OK\r\nContent-Length: " #len "\r\n\r\n" body, 0                              \
+    }
+    const struct raw_script reading = {
+        .reads = 4,
+        .answers = {WHOLE(13, "{\"balance\":1}"), WHOLE(2, "[]"), WHOLE(2, "{}"), WHOLE(2, "[]")},
+        .end = RAW_HOLD,
+    };
+    const struct raw_script paid =
+        RAW_SAYS_AND_HOLDS("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"batch_id\":\"b\"}");
+    const struct raw_script scripts[] = {reading, paid, paid};
+    struct heard heard;
+
+    asker_serve(scripts, ARRAY_LEN(scripts));
+    ask(BALANCE, &heard);
+    ask(SUBMIT, &heard);
+    ask(IDS, &heard);
+    ask(SUBMIT, &heard);
+    ck_assert_str_eq(heard.value, "b");
+    ask(STATUS, &heard);
+    ck_assert_int_eq(heard.reply.verdict, VERDICT_DONE);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
+#undef WHOLE
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("openmart");
+    TCase *tc = tcase_create("openmart");
+
+    tcase_set_timeout(tc, FIXTURE_TEST_S);
+    tcase_add_checked_fixture(tc, asker_setup, asker_teardown);
+    tcase_add_loop_test(tc, each_call_asks_as_documented_and_its_answer_is_understood, 0, N_KINDS);
+    tcase_add_loop_test(tc, each_call_carries_the_key_in_its_header_alone, 0, N_KINDS);
+    tcase_add_loop_test(tc, each_call_survives_an_answer_that_it_cannot_use, 0, N_KINDS);
+    tcase_add_loop_test(tc, a_good_body_under_a_bad_status_is_not_an_answer, 0, N_KINDS);
+    tcase_add_test(tc, a_submit_is_these_bytes);
+    tcase_add_test(tc, a_read_is_these_bytes);
+    tcase_add_test(tc, all_task_ids_are_asked_for_without_a_state);
+    tcase_add_test(tc, a_full_batch_is_one_request_of_a_hundred_tasks);
+    tcase_add_test(tc, reads_share_a_connection_and_submits_do_not);
+    suite_add_tcase(s, tc);
+    return s;
+}

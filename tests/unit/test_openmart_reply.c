@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* test_openmart_reply.c - what askers hear when a call cannot be sent, is refused, is lost or is
+ * cancelled. What an answer means is tested in full in test_openmart_verdict.c. */
+#include "client/openmart.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "tests/unit/openmart_fixture.h"
+#include "tests/unit/raw_server.h"
+#include "tests/unit/transport_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH "2fc8b627-1111"
+#define TASK  "2fc8b627-aaaa"
+
+/* --- What cannot be sent ---------------------------------------------------------------------- */
+
+static void assert_unsendable(const struct heard *heard, enum err err)
+{
+    ck_assert_int_eq(heard->reply.verdict, VERDICT_REFUSED);
+    ck_assert_int_eq(heard->reply.err, err);
+    ck_assert_int_eq(heard->reply.status, 0);
+    ck_assert_str_ne(heard->detail, "");
+    ck_assert_str_eq(heard->value, "none");
+    raw_server_stop(fixture_server);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
+}
+
+START_TEST(a_batch_of_a_wrong_size_is_refused_here)
+{
+    struct openmart_form forms[OPENMART_BATCH_MAX + 1];
+    struct heard heard;
+
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+        forms[i] = asker_form;
+    asker_serve(NULL, 0);
+    asker_submit(forms, _i ? ARRAY_LEN(forms) : 0, &heard);
+    assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
+}
+END_TEST
+
+START_TEST(a_batch_of_too_many_bytes_is_refused_here)
+{
+    autofree char *name = fixture_filled(JSON_MAX_BYTES, 'a', "");
+    const struct openmart_form form = {.domain = "x.org", .company_name = name};
+    struct heard heard;
+
+    asker_serve(NULL, 0);
+    asker_submit(&form, 1, &heard);
+    assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
+}
+END_TEST
+
+static const char *const bad_ids[] = {"", "..", "a/b", "a?b", "a b", "a\r\nX: y", "%2e%2e"};
+
+START_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here)
+{
+    struct heard heard = {0};
+
+    asker_serve(NULL, 0);
+    openmart_batch_status(asker_openmart, bad_ids[_i], asker_hear_counts, &heard);
+    ck_assert_int_eq(heard.times, 0);
+    asker_run_until_heard(&heard);
+    assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
+}
+END_TEST
+
+START_TEST(a_state_that_is_no_word_is_refused_here)
+{
+    struct heard heard = {0};
+
+    asker_serve(NULL, 0);
+    openmart_task_ids(asker_openmart, BATCH, "COMPLETED&x=y", asker_hear_ids, &heard);
+    asker_run_until_heard(&heard);
+    assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
+}
+END_TEST
+
+/* --- Replies ---------------------------------------------------------------------------------- */
+
+static const struct {
+    struct raw_script script;
+    enum verdict verdict;
+    enum err err;
+    int status;
+    int64_t retry_after_s;
+    const char *detail; /* NULL: some words */
+} replies[] = {
+    {ASKER_TOLD("400 No", "{\"detail\":\"Domain is required\"}"), VERDICT_REFUSED,
+     ERR_UPSTREAM_REJECTED, 400, -1, "Domain is required"},
+    {ASKER_TOLD("401 No", "{\"detail\":\"Invalid API Key: " ASKER_KEY "\"}"), VERDICT_REFUSED,
+     ERR_UPSTREAM_AUTH, 401, -1, "Invalid API Key: ***"},
+    {ASKER_TOLD("402 No", ""), VERDICT_REFUSED, ERR_CREDITS_EXHAUSTED, 402, -1, ""},
+    {ASKER_TOLD("429 No\r\nRetry-After: 120", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 429,
+     120, ""},
+    {ASKER_TOLD("429 No\r\nRetry-After: -1", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 429, -1,
+     ""},
+    {ASKER_TOLD("429 No\r\nRetry-After: 999999999", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
+     429, 3600, ""},
+    {ASKER_TOLD("503 No\r\nRetry-After: Fri, 01 Jan 2100 00:00:00 GMT", "busy"), VERDICT_RETRYABLE,
+     ERR_UPSTREAM_ERROR, 503, 3600, ""},
+    {ASKER_TOLD("503 No", "<html>busy</html>"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 503,
+     -1, ""},
+    {{.reads = 1, .end = RAW_CLOSE}, VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 0, -1, NULL},
+    {ASKER_TOLD("200 OK", "{\"batch_"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 200, -1, ""},
+    {ASKER_TOLD("202 OK", "{\"batch_id\":\"b\",\"detail\":\"x\"}"), VERDICT_DONE, ERR_OK, 202, -1,
+     ""},
+};
+
+START_TEST(a_reply_to_a_submit_tells_what_is_known)
+{
+    struct heard heard;
+
+    asker_serve(&replies[_i].script, 1);
+    asker_submit(&asker_form, 1, &heard);
+    ck_assert_int_eq(heard.reply.verdict, replies[_i].verdict);
+    ck_assert_int_eq(heard.reply.err, replies[_i].err);
+    ck_assert_int_eq(heard.reply.status, replies[_i].status);
+    ck_assert_int_eq(heard.reply.retry_after_s, replies[_i].retry_after_s);
+    ck_assert_int_ge(heard.reply.took_ms, 0);
+    if (replies[_i].detail)
+        ck_assert_str_eq(heard.detail, replies[_i].detail);
+    else
+        ck_assert_str_ne(heard.detail, "");
+    raw_server_stop(fixture_server);
+    ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
+}
+END_TEST
+
+START_TEST(a_submit_that_never_left_is_retryable)
+{
+    char base_url[64];
+    struct heard heard;
+
+    snprintf(base_url, sizeof base_url, "http://127.0.0.1:%d", raw_server_refusing_port());
+    asker_use_base(base_url);
+    asker_submit(&asker_form, 1, &heard);
+    ck_assert_int_eq(heard.reply.verdict, VERDICT_RETRYABLE);
+    ck_assert_int_eq(heard.reply.err, ERR_UPSTREAM_ERROR);
+    ck_assert_int_eq(heard.reply.status, 0);
+    ck_assert_str_ne(heard.detail, "");
+}
+END_TEST
+
+START_TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
+{
+    autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 200 OK\r\n\r\n");
+    const struct raw_script script = RAW_SAYS(text, 0);
+    struct heard heard;
+
+    asker_serve(&script, 1);
+    asker_submit(&asker_form, 1, &heard);
+    raw_server_stop(fixture_server);
+    ck_assert_int_eq(heard.reply.verdict, VERDICT_UNKNOWN);
+    ck_assert_int_eq(heard.reply.status, 200);
+}
+END_TEST
+
+START_TEST(a_missing_task_shows_its_404)
+{
+    const struct raw_script script = ASKER_TOLD("404 Not Found", "{\"detail\":\"no such task\"}");
+    struct heard heard = {0};
+
+    asker_serve(&script, 1);
+    openmart_read_task(asker_openmart, TASK, asker_hear_task, &heard);
+    asker_run_until_heard(&heard);
+    ck_assert_int_eq(heard.reply.verdict, VERDICT_REFUSED);
+    ck_assert_int_eq(heard.reply.status, 404);
+    ck_assert_str_eq(heard.detail, "no such task");
+}
+END_TEST
+
+/* --- Cancelling ------------------------------------------------------------------------------- */
+
+static const struct raw_script balance = ASKER_TOLD("200 OK", "{\"balance\":4711}");
+
+START_TEST(a_cancelled_call_is_never_heard_of)
+{
+    const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, balance};
+    struct heard cancelled = {0}, heard = {0};
+
+    asker_serve(scripts, 2);
+    openmart_cancel(openmart_submit(asker_openmart, &asker_form, 1, asker_hear_submit, &cancelled));
+    openmart_cancel(openmart_batch_status(asker_openmart, "a/b", asker_hear_counts, &cancelled));
+    struct openmart_call *call =
+        openmart_read_task(asker_openmart, TASK, asker_hear_task, &cancelled);
+    transport_run(fixture_transport);
+    openmart_cancel(call);
+    transport_run(fixture_transport);
+    raw_server_stop(fixture_server);
+    openmart_free(asker_openmart);
+    raw_server_free(fixture_server);
+    asker_serve(&balance, 1);
+    openmart_credit_balance(asker_openmart, asker_hear_balance, &heard);
+    asker_run_until_heard(&heard);
+    ck_assert_int_eq(cancelled.times, 0);
+}
+END_TEST
+
+START_TEST(a_call_may_be_cancelled_from_inside_its_callback)
+{
+    struct heard heard = {0};
+
+    asker_serve(&balance, 1);
+    heard.call = openmart_credit_balance(asker_openmart, asker_hear_balance, &heard);
+    asker_run_until_heard(&heard);
+    ck_assert_str_eq(heard.value, "4711");
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("openmart_reply");
+    TCase *tc = tcase_create("openmart_reply");
+
+    tcase_set_timeout(tc, FIXTURE_TEST_S);
+    tcase_add_checked_fixture(tc, asker_setup, asker_teardown);
+    tcase_add_loop_test(tc, a_batch_of_a_wrong_size_is_refused_here, 0, 2);
+    tcase_add_test(tc, a_batch_of_too_many_bytes_is_refused_here);
+    tcase_add_loop_test(tc, an_id_that_may_not_stand_in_a_path_is_refused_here, 0,
+                        ARRAY_LEN(bad_ids));
+    tcase_add_test(tc, a_state_that_is_no_word_is_refused_here);
+    tcase_add_loop_test(tc, a_reply_to_a_submit_tells_what_is_known, 0, ARRAY_LEN(replies));
+    tcase_add_test(tc, a_submit_that_never_left_is_retryable);
+    tcase_add_test(tc, an_answer_past_its_limit_leaves_a_submit_unknown);
+    tcase_add_test(tc, a_missing_task_shows_its_404);
+    tcase_add_test(tc, a_cancelled_call_is_never_heard_of);
+    tcase_add_test(tc, a_call_may_be_cancelled_from_inside_its_callback);
+    suite_add_tcase(s, tc);
+    return s;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* test_question.c - which questions are the same, and what is asked in the end.
+ *
+ * The dangerous mistakes are two: two questions under one key (somebody gets the answer to another
+ * question), and one question under two keys (paid twice). Both are tried in bulk. */
+#include "base/mem.h"
+#include "lookup/question.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct asked {
+    const char *domain, *company_name, *city, *state, *country;
+};
+
+static void fill(const struct asked *asked, struct question_field fields[QUESTION_PARTS])
+{
+    const char *const texts[QUESTION_PARTS] = {asked->domain, asked->company_name, asked->city,
+                                               asked->state, asked->country};
+
+    for (int i = 0; i < QUESTION_PARTS; i++) {
+        fields[i].text = texts[i];
+        fields[i].len = texts[i] ? strlen(texts[i]) : 0;
+    }
+}
+
+static struct question *ask(struct asked asked)
+{
+    struct question_field fields[QUESTION_PARTS];
+    struct question *question = NULL;
+    char why[QUESTION_WHY] = "";
+
+    fill(&asked, fields);
+    ck_assert_msg(question_new(fields, &question, why) == ERR_OK, "%s: %s", asked.domain, why);
+    return question;
+}
+
+static bool same_key(struct asked a, struct asked b)
+{
+    struct question *qa = ask(a), *qb = ask(b);
+    bool same = memcmp(qa->key, qb->key, HASH_SIZE) == 0;
+
+    question_free(qa);
+    question_free(qb);
+    return same;
+}
+
+static void check_refused(struct asked asked, enum err want, const char *want_why)
+{
+    struct question_field fields[QUESTION_PARTS];
+    struct question *question = NULL;
+    char why[QUESTION_WHY] = "";
+
+    fill(&asked, fields);
+    ck_assert_int_eq(question_new(fields, &question, why), want);
+    ck_assert_ptr_null(question);
+    ck_assert_str_eq(why, want_why);
+}
+
+START_TEST(every_part_is_kept_tidy)
+{
+    struct question *q =
+        ask((struct asked){"https://www.Milvali.com/", "  Cafe\u0301 Milvali ", " San Francisco",
+                           "\u00A0"
+                           "CA\u3000",
+                           "USA"});
+
+    ck_assert_str_eq(q->domain.name, "milvali.com");
+    ck_assert_str_eq(q->company_name, "Café Milvali");
+    ck_assert_str_eq(q->city, "San Francisco");
+    ck_assert_str_eq(q->state, "CA");
+    ck_assert_str_eq(q->country, "USA");
+    question_free(q);
+}
+END_TEST
+
+START_TEST(what_is_not_given_is_made_or_empty)
+{
+    struct question *q = ask((struct asked){.domain = "blue-bottle.com"});
+
+    ck_assert_str_eq(q->company_name, "Blue Bottle");
+    ck_assert_str_eq(q->city, "");
+    ck_assert_str_eq(q->state, "");
+    ck_assert_str_eq(q->country, "");
+    question_free(q);
+}
+END_TEST
+
+START_TEST(the_made_company_name_counts_as_not_given)
+{
+    static const char *const spellings[] = {"Blue Bottle", "blue bottle", "BLUE BOTTLE",
+                                            " Blue Bottle\u2003"};
+    struct asked plain = {.domain = "blue-bottle.com"};
+    struct asked named = {.domain = "blue-bottle.com", .company_name = spellings[_i]};
+    struct question *q = ask(named);
+
+    ck_assert_str_eq(q->company_name, "Blue Bottle");
+    ck_assert(same_key(plain, named));
+    question_free(q);
+}
+END_TEST
+
+START_TEST(another_company_name_is_another_question)
+{
+    struct asked plain = {.domain = "blue-bottle.com"};
+    struct asked named = {.domain = "blue-bottle.com", .company_name = "Blue Bottle Coffee"};
+
+    ck_assert(!same_key(plain, named));
+}
+END_TEST
+
+START_TEST(case_spacing_and_normal_form_make_no_difference)
+{
+    struct asked a = {"milvali.com", "Café", "STRASSE", "CA", "USA"};
+    struct asked b = {"MILVALI.com.", " cafe\u0301 ", "straße", " ca", "Usa "};
+
+    ck_assert(same_key(a, b));
+}
+END_TEST
+
+START_TEST(a_blank_place_is_a_place_not_given)
+{
+    struct asked given = {.domain = "milvali.com", .city = "  ", .state = "", .country = "\u3000"};
+
+    ck_assert(same_key((struct asked){.domain = "milvali.com"}, given));
+}
+END_TEST
+
+/* V93: 32 spellings of one domain are one question. */
+START_TEST(all_case_spellings_of_a_domain_have_one_key)
+{
+    static const size_t places[] = {0, 3, 5, 8, 10};
+    char spelling[] = "milvali.com";
+
+    for (size_t bit = 0; bit < ARRAY_LEN(places); bit++)
+        if (_i >> bit & 1)
+            spelling[places[bit]] = (char)(spelling[places[bit]] - 'a' + 'A');
+    ck_assert(
+        same_key((struct asked){.domain = "milvali.com"}, (struct asked){.domain = spelling}));
+}
+END_TEST
+
+START_TEST(lookalikes_never_share_a_key)
+{
+    ck_assert(
+        !same_key((struct asked){.domain = "аррӏе.com"}, (struct asked){.domain = "apple.com"}));
+    ck_assert(!same_key((struct asked){.domain = "faß.de"}, (struct asked){.domain = "fass.de"}));
+    ck_assert(!same_key((struct asked){.domain = "a.com", .company_name = "Аpple"},
+                        (struct asked){.domain = "a.com", .company_name = "Apple"}));
+}
+END_TEST
+
+/* ------------------------------------------------------------------ many at once */
+
+static const char *const domains[] = {"a.com", "b.com", "ab.com"};
+static const char *const words[] = {NULL, "a", "b", "ab", "a b"};
+#define N_WORDS 5
+#define N_ASKED (3 * N_WORDS * N_WORDS * N_WORDS * N_WORDS)
+
+/* Number `i` of all ways to put the words into the parts. */
+static struct asked combination(size_t i)
+{
+    struct asked asked = {.domain = domains[i % 3]};
+
+    i /= 3;
+    asked.company_name = words[i % N_WORDS];
+    asked.city = words[i / N_WORDS % N_WORDS];
+    asked.state = words[i / (N_WORDS * N_WORDS) % N_WORDS];
+    asked.country = words[i / (N_WORDS * N_WORDS * N_WORDS) % N_WORDS];
+    return asked;
+}
+
+static bool is_same_question(const struct question *a, const struct question *b)
+{
+    return strcmp(a->domain.name, b->domain.name) == 0 &&
+           strcasecmp(a->company_name, b->company_name) == 0 && strcmp(a->city, b->city) == 0 &&
+           strcmp(a->state, b->state) == 0 && strcmp(a->country, b->country) == 0;
+}
+
+START_TEST(keys_are_equal_exactly_when_questions_are)
+{
+    static struct question *all[N_ASKED];
+    size_t equal = 0;
+
+    for (size_t i = 0; i < N_ASKED; i++)
+        all[i] = ask(combination(i));
+    for (size_t i = 0; i < N_ASKED; i++)
+        for (size_t j = i + 1; j < N_ASKED; j++) {
+            bool same = memcmp(all[i]->key, all[j]->key, HASH_SIZE) == 0;
+            if (same != is_same_question(all[i], all[j]))
+                ck_abort_msg("questions %zu and %zu", i, j);
+            equal += same;
+        }
+    /* Each of the three domains has one word that is its made name. */
+    ck_assert_uint_eq(equal, N_ASKED / N_WORDS);
+    for (size_t i = 0; i < N_ASKED; i++)
+        question_free(all[i]);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ refusals */
+
+START_TEST(the_errors_of_the_domain_come_through)
+{
+    check_refused((struct asked){0}, ERR_MISSING_DOMAIN, "The domain is empty");
+    check_refused((struct asked){.domain = "milvali"}, ERR_INVALID_DOMAIN,
+                  "'milvali' has no public suffix; did you mean milvali.com?");
+    check_refused((struct asked){.domain = "1.2.3.4"}, ERR_IP_ADDRESS,
+                  "'1.2.3.4' is an IP address; give the company's domain");
+}
+END_TEST
+
+START_TEST(a_blank_company_name_is_refused)
+{
+    check_refused((struct asked){.domain = "milvali.com", .company_name = ""},
+                  ERR_INVALID_PARAMETER, "company_name is blank");
+    check_refused((struct asked){.domain = "milvali.com", .company_name = " \u3000"},
+                  ERR_INVALID_PARAMETER, "company_name is blank");
+}
+END_TEST
+
+START_TEST(broken_fields_are_refused_by_name)
+{
+    check_refused((struct asked){.domain = "milvali.com", .city = "\xff"}, ERR_INVALID_PARAMETER,
+                  "city is not valid UTF-8");
+    check_refused((struct asked){.domain = "milvali.com", .state = "C\nA"}, ERR_INVALID_PARAMETER,
+                  "state holds a control character");
+    check_refused((struct asked){.domain = "milvali.com", .country = "\u2028USA"},
+                  ERR_INVALID_PARAMETER, "country holds a control character");
+}
+END_TEST
+
+START_TEST(a_nul_inside_a_field_does_not_cut_it_short)
+{
+    struct question_field fields[QUESTION_PARTS] = {
+        [QUESTION_DOMAIN] = {"milvali.com", 11},
+        [QUESTION_CITY] = {"Paris\0, Texas", 13},
+    };
+    struct question *question = NULL;
+    char why[QUESTION_WHY];
+
+    ck_assert_int_eq(question_new(fields, &question, why), ERR_INVALID_PARAMETER);
+    ck_assert_ptr_null(question);
+}
+END_TEST
+
+START_TEST(fields_end_at_their_limit)
+{
+    char long_name[QUESTION_FIELD_MAX + 2] = {0};
+
+    memset(long_name, 'x', QUESTION_FIELD_MAX);
+    question_free(ask((struct asked){.domain = "milvali.com", .city = long_name}));
+    long_name[QUESTION_FIELD_MAX] = 'x';
+    check_refused((struct asked){.domain = "milvali.com", .city = long_name}, ERR_INVALID_PARAMETER,
+                  "city is longer than 200 bytes");
+}
+END_TEST
+
+START_TEST(parts_have_the_names_of_the_query)
+{
+    static const char *const names[QUESTION_PARTS] = {"domain", "company_name", "city", "state",
+                                                      "country"};
+
+    for (int i = 0; i < QUESTION_PARTS; i++)
+        ck_assert_str_eq(question_part_name((enum question_part)i), names[i]);
+}
+END_TEST
+
+static void start(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("question");
+    TCase *t = tcase_create("question");
+
+    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
+    tcase_add_unchecked_fixture(t, start, domain_stop);
+    tcase_add_test(t, every_part_is_kept_tidy);
+    tcase_add_test(t, what_is_not_given_is_made_or_empty);
+    tcase_add_loop_test(t, the_made_company_name_counts_as_not_given, 0, 4);
+    tcase_add_test(t, another_company_name_is_another_question);
+    tcase_add_test(t, case_spacing_and_normal_form_make_no_difference);
+    tcase_add_test(t, a_blank_place_is_a_place_not_given);
+    tcase_add_loop_test(t, all_case_spellings_of_a_domain_have_one_key, 0, 32);
+    tcase_add_test(t, lookalikes_never_share_a_key);
+    tcase_add_test(t, keys_are_equal_exactly_when_questions_are);
+    tcase_add_test(t, the_errors_of_the_domain_come_through);
+    tcase_add_test(t, a_blank_company_name_is_refused);
+    tcase_add_test(t, broken_fields_are_refused_by_name);
+    tcase_add_test(t, a_nul_inside_a_field_does_not_cut_it_short);
+    tcase_add_test(t, fields_end_at_their_limit);
+    tcase_add_test(t, parts_have_the_names_of_the_query);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* test_result.c - the bodies of an answer, byte for byte. */
+#include "base/mem.h"
+#include "cache/result.h"
+
+#include <check.h>
+#include <string.h>
+
+#define FETCHED_MS INT64_C(1795432804000) /* 2026-11-23T11:20:04Z */
+
+static const unsigned char key[HASH_SIZE] = "a key of a question, any bytes.";
+
+static const struct result *make(const struct result_email *emails, size_t n)
+{
+    const struct result_facts facts = {
+        .key = key,
+        .domain = "milvali.com",
+        .company_name = "Milvali \"M\"",
+        .emails = emails,
+        .n_emails = n,
+        .fetched_ms = FETCHED_MS,
+        .ttl_found_ms = INT64_C(30) * 86400000,
+        .ttl_empty_ms = 86400000,
+    };
+    return result_new_answer(&facts);
+}
+
+static const struct result_email two[] = {{"info@milvali.com", "VALID"},
+                                          {"support@milvali.com", "CATCH_ALL"}};
+
+START_TEST(the_json_body_is_the_documented_one)
+{
+    const struct result *result = make(two, 2);
+
+    ck_assert_str_eq(result->bodies[RESULT_JSON].data,
+                     "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali \\\"M\\\"\",\"emails\":["
+                     "{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
+                     "{\"email\":\"support@milvali.com\",\"status\":\"CATCH_ALL\"}],\"count\":2,"
+                     "\"fetched_at\":\"2026-11-23T11:20:04Z\","
+                     "\"expires_at\":\"2026-12-23T11:20:04Z\"}\n");
+    ck_assert_uint_eq(result->bodies[RESULT_JSON].len, strlen(result->bodies[RESULT_JSON].data));
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
+{
+    const struct result *result = make(two, 2);
+
+    ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "info@milvali.com\nsupport@milvali.com\n");
+    ck_assert_str_eq(result->bodies[RESULT_CSV].data,
+                     "email,status\r\ninfo@milvali.com,VALID\r\nsupport@milvali.com,CATCH_ALL\r\n");
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(csv_fields_are_quoted_where_they_must_be)
+{
+    const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"}};
+    const struct result *result = make(odd, 1);
+
+    ck_assert_str_eq(result->bodies[RESULT_CSV].data,
+                     "email,status\r\n\"\"\"a,b\"\"@milvali.com\",VALID\r\n");
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(repeats_of_an_address_go_and_the_first_stays)
+{
+    const struct result_email repeats[] = {{"Info@milvali.com", "VALID"},
+                                           {"info@MILVALI.com", "RISKY"},
+                                           {"sales@milvali.com", "VALID"}};
+    const struct result *result = make(repeats, 3);
+
+    ck_assert_uint_eq(result->n_emails, 2);
+    ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "Info@milvali.com\nsales@milvali.com\n");
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(nothing_found_is_an_answer_that_lives_shorter)
+{
+    const struct result *result = make(NULL, 0);
+
+    ck_assert_int_eq(result->err, ERR_OK);
+    ck_assert_int_eq(result->expires_ms - result->fetched_ms, 86400000);
+    ck_assert_ptr_nonnull(strstr(result->bodies[RESULT_JSON].data, "\"emails\":[],\"count\":0"));
+    ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "");
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(a_cut_answer_says_so)
+{
+    const struct result_facts facts = {.key = key,
+                                       .domain = "a.com",
+                                       .company_name = "A",
+                                       .emails = two,
+                                       .n_emails = 2,
+                                       .truncated = true};
+    const struct result *result = result_new_answer(&facts);
+
+    ck_assert_ptr_nonnull(strstr(result->bodies[RESULT_JSON].data, "\"truncated\":true"));
+    result_unref(result);
+}
+END_TEST
+
+START_TEST(entity_tags_are_strong_and_follow_the_bytes)
+{
+    const struct result *a = make(two, 2), *same = make(two, 2), *other = make(two, 1);
+
+    ck_assert_uint_eq(strlen(a->bodies[RESULT_JSON].etag), RESULT_ETAG - 1);
+    ck_assert_int_eq(a->bodies[RESULT_JSON].etag[0], '"');
+    ck_assert_str_eq(a->bodies[RESULT_JSON].etag, same->bodies[RESULT_JSON].etag);
+    ck_assert_str_ne(a->bodies[RESULT_JSON].etag, other->bodies[RESULT_JSON].etag);
+    ck_assert_str_ne(a->bodies[RESULT_JSON].etag, a->bodies[RESULT_TEXT].etag);
+    result_unref(a);
+    result_unref(same);
+    result_unref(other);
+}
+END_TEST
+
+START_TEST(a_failure_keeps_its_words)
+{
+    const struct result *result =
+        result_new_failure(key, ERR_LOOKUP_FAILED, "no luck", CHARGED_MAYBE, FETCHED_MS, 60000);
+
+    ck_assert_int_eq(result->err, ERR_LOOKUP_FAILED);
+    ck_assert_str_eq(result->detail, "no luck");
+    ck_assert_int_eq(result->expires_ms, FETCHED_MS + 60000);
+    ck_assert_mem_eq(result->key, key, HASH_SIZE);
+    result_unref(result);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("result");
+    TCase *t = tcase_create("result");
+
+    tcase_add_test(t, the_json_body_is_the_documented_one);
+    tcase_add_test(t, text_is_one_address_a_line_and_csv_has_a_header_row);
+    tcase_add_test(t, csv_fields_are_quoted_where_they_must_be);
+    tcase_add_test(t, repeats_of_an_address_go_and_the_first_stays);
+    tcase_add_test(t, nothing_found_is_an_answer_that_lives_shorter);
+    tcase_add_test(t, a_cut_answer_says_so);
+    tcase_add_test(t, entity_tags_are_strong_and_follow_the_bytes);
+    tcase_add_test(t, a_failure_keeps_its_words);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* test_text.c - validity, normal form, case and trimming, and that folding is stable for all of
+ * Unicode: a key that changes when folded again would not be a key. */
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <check.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALID(text)                                                                                \
+    {                                                                                              \
+        text, sizeof(text) - 1, true                                                               \
+    }
+#define INVALID(text)                                                                              \
+    {                                                                                              \
+        text, sizeof(text) - 1, false                                                              \
+    }
+
+static const struct {
+    const char *text;
+    size_t len;
+    bool valid;
+} encodings[] = {
+    VALID(""),
+    VALID("abc"),
+    VALID("a\0b"),
+    VALID("\x7f"),
+    VALID("\xc2\x80"),
+    VALID("\xdf\xbf"),
+    VALID("\xe0\xa0\x80"),
+    VALID("\xed\x9f\xbf"),
+    VALID("\xee\x80\x80"),
+    VALID("\xef\xbf\xbf"),
+    VALID("\xf0\x90\x80\x80"),
+    VALID("\xf4\x8f\xbf\xbf"),
+    INVALID("\x80"),
+    INVALID("\xbf"),
+    INVALID("\xc0\xae"), /* overlong '.' */
+    INVALID("\xc1\xbf"),
+    INVALID("\xe0\x9f\xbf"),     /* overlong */
+    INVALID("\xf0\x8f\xbf\xbf"), /* overlong */
+    INVALID("\xed\xa0\x80"),     /* surrogates */
+    INVALID("\xed\xbf\xbf"),
+    INVALID("\xf4\x90\x80\x80"), /* U+110000 */
+    INVALID("\xf5\x80\x80\x80"),
+    INVALID("\xff"),
+    INVALID("\xfe"),
+    INVALID("a\xc3"), /* cut short */
+    INVALID("a\xe2\x82"),
+    INVALID("a\xf0\x9f\x92"),
+    INVALID("\xc3("),
+    INVALID("\xe2\x82("),
+};
+
+START_TEST(utf8_is_what_rfc_3629_says)
+{
+    size_t len = encodings[_i].len;
+    autofree char *exact = malloc(len ? len : 1);
+
+    ck_assert_ptr_nonnull(exact);
+    memcpy(exact, encodings[_i].text, len);
+    ck_assert(text_is_utf8(exact, len) == encodings[_i].valid);
+}
+END_TEST
+
+START_TEST(controls_are_c0_del_c1_and_the_two_separators)
+{
+    static const char *const controls[] = {"a\n",      "\x1b",      "\t",      "a\x7f",
+                                           "\xc2\x80", "b\xc2\x9f", "a\u2028", "\u2029b"};
+    static const char *const others[] = {"", " ", "~", "\u00A0", "\u00AD", "\u2027", "\u202A", "ü"};
+
+    for (size_t i = 0; i < ARRAY_LEN(controls); i++)
+        ck_assert_msg(text_has_control(controls[i], strlen(controls[i])), "control %zu", i);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(!text_has_control(others[i], strlen(others[i])), "other %zu", i);
+    ck_assert(text_has_control("a\0b", 3));
+}
+END_TEST
+
+START_TEST(ignorables_are_found_and_others_are_not)
+{
+    static const char *const ignorable[] = {"a\u00ADb", "\u200B", "a\u200D",    "\u2060", "\uFE0F",
+                                            "\uFEFF",   "\u034F", "\U000E0100", "\u3164", "\u180B"};
+
+    for (size_t i = 0; i < ARRAY_LEN(ignorable); i++)
+        ck_assert_msg(text_has_ignorable(ignorable[i], strlen(ignorable[i])), "text %zu", i);
+    ck_assert(!text_has_ignorable("", 0));
+    ck_assert(!text_has_ignorable("e\u0301 a-b.", 9));
+}
+END_TEST
+
+START_TEST(names_are_letters_marks_numbers_and_little_else)
+{
+    static const char *const names[] = {"",        "milvali",       "a_b-c d.e", "bücher",
+                                        "e\u0301", "Рога и копыта", "東京",      "123"};
+    static const char *const others[] = {"a@b",  "a:b",  "a/b",      "a'b",      "<a>",
+                                         "a\nb", "\xff", "a＠b",     "a\u00ADb", "a\u202Eb",
+                                         "☃",    "a%b",  "a\u00A0b", "a\u3164"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        ck_assert_msg(text_is_name(names[i], strlen(names[i])), "%s", names[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(!text_is_name(others[i], strlen(others[i])), "%s", others[i]);
+    ck_assert(!text_is_name("a\0b", 3));
+}
+END_TEST
+
+struct change {
+    const char *from, *to;
+};
+
+static const struct change tidied[] = {
+    {"", ""},
+    {"   ", ""},
+    {"milvali", "milvali"},
+    {"  San  Francisco\t\n", "San  Francisco"},
+    {"\u00A0\u3000Paris\u2003\u2028\xc2\x85", "Paris"},
+    {"e\u0301", "é"},
+    {"\u212B", "Å"}, /* the sign for angstrom */
+    {"\u1100\u1161\u11A8", "각"},
+    {"q\u0307\u0323", "q\u0323\u0307"},
+    {"ﬁ", "ﬁ"}, /* NFC, not NFKC */
+    {"ABC", "ABC"},
+    {"\u200B", "\u200B"}, /* no white space to Unicode */
+};
+
+START_TEST(tidy_trims_and_composes)
+{
+    autofree char *got = NULL;
+
+    ck_assert_int_eq(text_tidy(tidied[_i].from, strlen(tidied[_i].from), &got), ERR_OK);
+    ck_assert_str_eq(got, tidied[_i].to);
+}
+END_TEST
+
+static const struct change folded[] = {
+    {"", ""},
+    {" MILVALI ", "milvali"},
+    {"Straße", "strasse"},
+    {"STRASSE", "strasse"},
+    {"E\u0301COLE", "école"},
+    {"ΣΊΣΥΦΟΣ", "σίσυφοσ"},
+    {"Σίσυφος", "σίσυφοσ"},
+    {"ﬁ", "fi"},
+    {"İ", "i\u0307"}, /* no Turkish rules */
+    {"I", "i"},
+    {"\u212A", "k"}, /* the sign for kelvin */
+};
+
+START_TEST(fold_makes_equal_what_people_call_the_same)
+{
+    autofree char *got = NULL;
+
+    ck_assert_int_eq(text_fold(folded[_i].from, strlen(folded[_i].from), &got), ERR_OK);
+    ck_assert_str_eq(got, folded[_i].to);
+}
+END_TEST
+
+static const struct change titled[] = {
+    {"", ""},
+    {"-", ""},
+    {"milvali", "Milvali"},
+    {"blue-bottle", "Blue Bottle"},
+    {"-blue--bottle-", "Blue Bottle"},
+    {"mcDonald", "McDonald"},
+    {"1und1", "1und1"},
+    {"öl-ärzte", "Öl Ärzte"},
+    {"ǆ", "ǅ"},
+    {"东京", "东京"},
+    {"ɐ-ɐ-ɐ-ɐ", "Ɐ Ɐ Ɐ Ɐ"}, /* each longer than its original */
+    {"i\u0307", "İ"},       /* composes only as a capital */
+};
+
+START_TEST(title_gives_each_word_a_capital)
+{
+    autofree char *got = NULL;
+
+    ck_assert_int_eq(text_title(titled[_i].from, strlen(titled[_i].from), '-', &got), ERR_OK);
+    ck_assert_str_eq(got, titled[_i].to);
+}
+END_TEST
+
+START_TEST(broken_text_is_refused_and_nothing_is_written)
+{
+    char *got = NULL;
+
+    ck_assert_int_eq(text_tidy("a\xff", 2, &got), ERR_SYNTAX);
+    ck_assert_int_eq(text_fold("\xed\xa0\x80", 3, &got), ERR_SYNTAX);
+    ck_assert_int_eq(text_title("\xc3", 1, '-', &got), ERR_SYNTAX);
+    ck_assert_int_eq(text_tidy("a\0b", 3, &got), ERR_SYNTAX);
+    ck_assert_int_eq(text_fold("\0", 1, &got), ERR_SYNTAX);
+    ck_assert_int_eq(text_title("a\0b", 3, '-', &got), ERR_SYNTAX);
+    ck_assert_ptr_null(got);
+}
+END_TEST
+
+/* c >= 0x80. Writes its two to four bytes and says how many. */
+static size_t put_utf8(uint32_t c, char *out)
+{
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)(lead[n] | c);
+    return n;
+}
+
+START_TEST(folding_twice_changes_nothing)
+{
+    char text[16];
+
+    for (uint32_t c = 0x80; c < 0x20000; c = c == 0xd7ff ? 0xe000 : c + 1) {
+        autofree char *once = NULL, *twice = NULL;
+        size_t n = put_utf8(c, text);
+        memcpy(text + n, "\u0345\u0301x", sizeof "\u0345\u0301x");
+        if (text_fold(text, strlen(text), &once) || text_fold(once, strlen(once), &twice))
+            ck_abort_msg("U+%04X is refused", c);
+        if (strcmp(once, twice) != 0)
+            ck_abort_msg("U+%04X: %s becomes %s", c, once, twice);
+    }
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("text");
+    TCase *t = tcase_create("text");
+
+    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
+    tcase_add_loop_test(t, utf8_is_what_rfc_3629_says, 0, (int)ARRAY_LEN(encodings));
+    tcase_add_test(t, controls_are_c0_del_c1_and_the_two_separators);
+    tcase_add_test(t, ignorables_are_found_and_others_are_not);
+    tcase_add_test(t, names_are_letters_marks_numbers_and_little_else);
+    tcase_add_loop_test(t, tidy_trims_and_composes, 0, (int)ARRAY_LEN(tidied));
+    tcase_add_loop_test(t, fold_makes_equal_what_people_call_the_same, 0, (int)ARRAY_LEN(folded));
+    tcase_add_loop_test(t, title_gives_each_word_a_capital, 0, (int)ARRAY_LEN(titled));
+    tcase_add_test(t, broken_text_is_refused_and_nothing_is_written);
+    tcase_add_test(t, folding_twice_changes_nothing);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* test_transport_callbacks.c - when callbacks run, when they do not, and what may be done inside
+ * them; what ends a wait. */
+#include "client/transport.h"
+
+#include "base/mem.h"
+#include "tests/unit/raw_server.h"
+#include "tests/unit/transport_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* --- Callbacks -------------------------------------------------------------------------------- */
+
+/* Its start fails, which its callback is told in the next turn. */
+static struct transport_request unstartable(void)
+{
+    static const struct transport_header refused = {"X-API-Key", "a line\n"};
+    struct transport_request request = fixture_get("http://127.0.0.1/");
+
+    request.headers = &refused;
+    request.n_headers = 1;
+    return request;
+}
+
+START_TEST(a_callback_does_not_run_inside_the_start)
+{
+    struct transport_request request = unstartable();
+    struct seen seen;
+
+    fixture_start(&request, &seen);
+    ck_assert_int_eq(seen.times, 0);
+    transport_wait(fixture_transport, -1, INT64_MAX); /* with something to do, it does not sleep */
+    ck_assert_int_eq(seen.times, 0);
+    transport_run(fixture_transport);
+    ck_assert_int_eq(seen.times, 1);
+    transport_run(fixture_transport);
+    ck_assert_int_eq(seen.times, 1);
+}
+END_TEST
+
+START_TEST(a_cancelled_transfer_is_never_heard_of)
+{
+    const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, RAW_SAYS_AND_HOLDS(RAW_OK)};
+    struct transport_request failing = unstartable();
+    struct seen cancelled, failed, last;
+
+    fixture_serve(scripts, 2);
+    struct transport_request request = fixture_get(fixture_server_url());
+    struct transfer *moving = fixture_start(&request, &cancelled);
+    while (!raw_server_requests(fixture_server)) {
+        transport_wait(fixture_transport, -1, 1);
+        transport_run(fixture_transport);
+    }
+    transport_cancel(moving);
+    transport_cancel(fixture_start(&failing, &failed));
+    fixture_fetch(&request, &last);
+    ck_assert_int_eq(last.status, 200);
+    ck_assert_int_eq(cancelled.times, 0);
+    ck_assert_int_eq(failed.times, 0);
+}
+END_TEST
+
+/* A `done` that meddles: with itself, with another that is due, and with a new one. */
+struct meddler {
+    struct transfer *self, *victim;
+    struct seen own, victims, next;
+};
+
+static void meddle(void *arg, const struct transport_answer *answer)
+{
+    struct meddler *meddler = arg;
+    struct transport_request request = unstartable();
+
+    fixture_note(&meddler->own, answer);
+    transport_cancel(meddler->victim);
+    fixture_start(&request, &meddler->next);
+    transport_cancel(meddler->self);
+    ck_assert_int_eq(answer->end, TRANSPORT_NOT_SENT); /* it is still there to be read */
+}
+
+START_TEST(a_callback_may_cancel_and_start_others)
+{
+    struct transport_request request = unstartable();
+    struct meddler meddler = {0};
+
+    meddler.self = transport_start(fixture_transport, &request, meddle, &meddler);
+    meddler.victim = fixture_start(&request, &meddler.victims);
+    transport_run(fixture_transport);
+    ck_assert_int_eq(meddler.own.times, 1);
+    ck_assert_int_eq(meddler.victims.times, 0);
+    ck_assert_int_eq(meddler.next.times, 0);
+    transport_run(fixture_transport);
+    ck_assert_int_eq(meddler.own.times, 1);
+    ck_assert_int_eq(meddler.next.times, 1);
+}
+END_TEST
+
+START_TEST(freeing_the_transport_cancels_what_is_on_its_way)
+{
+    const struct raw_script script = {.reads = 1, .end = RAW_HOLD};
+    struct seen seen;
+
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_get(fixture_server_url());
+    fixture_start(&request, &seen);
+    transport_run(fixture_transport);
+    transport_free(fixture_transport);
+    fixture_transport = NULL;
+    ck_assert_int_eq(seen.times, 0);
+}
+END_TEST
+
+START_TEST(many_transfers_move_at_once)
+{
+    enum { N = 8 };
+    struct raw_script scripts[N];
+    struct seen seen[N];
+
+    for (size_t i = 0; i < N; i++)
+        scripts[i] = (struct raw_script)RAW_SAYS_AND_HOLDS(RAW_OK);
+    fixture_serve(scripts, N);
+    struct transport_request request = fixture_get(fixture_server_url());
+    for (size_t i = 0; i < N; i++)
+        fixture_start(&request, &seen[i]);
+    for (size_t i = 0; i < N; i++) {
+        while (!seen[i].times)
+            fixture_turn();
+        ck_assert_str_eq(seen[i].body, "ok");
+    }
+}
+END_TEST
+
+START_TEST(a_readable_descriptor_ends_the_wait)
+{
+    int fd = eventfd(1, EFD_CLOEXEC);
+
+    transport_wait(fixture_transport, fd, INT64_MAX);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_wait_of_nothing_ends_at_once)
+{
+    transport_wait(fixture_transport, -1, 0);
+    transport_wait(fixture_transport, -1, -5);
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("transport_callbacks");
+    TCase *tc = tcase_create("transport_callbacks");
+
+    tcase_set_timeout(tc, FIXTURE_TEST_S);
+    tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
+    tcase_add_test(tc, a_callback_does_not_run_inside_the_start);
+    tcase_add_test(tc, a_cancelled_transfer_is_never_heard_of);
+    tcase_add_test(tc, a_callback_may_cancel_and_start_others);
+    tcase_add_test(tc, freeing_the_transport_cancels_what_is_on_its_way);
+    tcase_add_test(tc, many_transfers_move_at_once);
+    tcase_add_test(tc, a_readable_descriptor_ends_the_wait);
+    tcase_add_test(tc, a_wait_of_nothing_ends_at_once);
+    suite_add_tcase(s, tc);
+    return s;
+}

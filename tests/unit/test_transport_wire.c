@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* test_transport_wire.c - what goes out, over which connection, and which hints that come back are
+ * understood. */
+#include "client/transport.h"
+
+#include "base/mem.h"
+#include "tests/unit/raw_server.h"
+#include "tests/unit/transport_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIG ((size_t)2 << 20)
+
+static size_t count_requests(const char *starting_with)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < raw_server_requests(fixture_server); i++)
+        n += strncmp(raw_server_request(fixture_server, i), starting_with, strlen(starting_with)) ==
+             0;
+    return n;
+}
+
+/* --- What goes out ---------------------------------------------------------------------------- */
+
+START_TEST(a_get_holds_what_was_asked_for_and_no_more)
+{
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    const struct transport_header headers[] = {{"X-Key", "a b"}, {"Accept", "x/y"}, {"X-No", ""}};
+    char expected[256];
+    struct seen seen;
+
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_get(fixture_server_url());
+    request.headers = headers;
+    request.n_headers = ARRAY_LEN(headers);
+    fixture_fetch(&request, &seen);
+    snprintf(expected, sizeof expected,
+             "GET /path HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\n"
+             "X-Key: a b\r\nAccept: x/y\r\nX-No:\r\n\r\n",
+             raw_server_port(fixture_server));
+    ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
+}
+END_TEST
+
+START_TEST(a_post_carries_its_bytes_with_a_nul_among_them)
+{
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    char body[5] = "a\0b\nc";
+    struct seen seen;
+
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_post(fixture_server_url(), "");
+    request.body = body;
+    request.body_len = sizeof body;
+    fixture_start(&request, &seen);
+    memset(body, 'x', sizeof body); /* it was copied */
+    while (!seen.times)
+        fixture_turn();
+    const char *got = raw_server_request(fixture_server, 0);
+    ck_assert_ptr_nonnull(strstr(got, "\r\nContent-Length: 5\r\n"));
+    ck_assert_mem_eq(strstr(got, "\r\n\r\n") + 4, "a\0b\nc", sizeof body);
+}
+END_TEST
+
+START_TEST(a_large_post_waits_for_no_100)
+{
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    autofree char *body = fixture_filled(BIG, 'a', "");
+    struct seen seen;
+
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_post(fixture_server_url(), body);
+    fixture_fetch(&request, &seen);
+    ck_assert_int_eq(seen.status, 200);
+    ck_assert_ptr_null(strcasestr(raw_server_request(fixture_server, 0), "\r\nExpect:"));
+}
+END_TEST
+
+START_TEST(a_proxy_of_the_environment_is_not_used)
+{
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    struct raw_server *proxy = raw_server_new(NULL, 0);
+    struct seen seen;
+
+    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY",
+                                        "ALL_PROXY"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        setenv(names[i], fixture_url_at("http", raw_server_port(proxy)), 1);
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_get(fixture_server_url());
+    fixture_fetch(&request, &seen);
+    ck_assert_int_eq(seen.status, 200);
+    raw_server_stop(proxy);
+    ck_assert_uint_eq(raw_server_connections(proxy), 0);
+    raw_server_free(proxy);
+}
+END_TEST
+
+static const int redirects[] = {301, 302, 303, 307, 308};
+
+START_TEST(a_redirect_is_an_answer_and_is_not_followed)
+{
+    struct raw_server *other = raw_server_new(NULL, 0);
+    char answer[256];
+    struct seen seen;
+
+    snprintf(answer, sizeof answer,
+             "HTTP/1.1 %d Away\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%d/\r\n\r\n",
+             redirects[_i], raw_server_port(other));
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(answer);
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_post(fixture_server_url(), "[]");
+    fixture_fetch(&request, &seen);
+    ck_assert_int_eq(seen.end, TRANSPORT_ANSWERED);
+    ck_assert_int_eq(seen.status, redirects[_i]);
+    raw_server_stop(other);
+    raw_server_stop(fixture_server);
+    ck_assert_uint_eq(raw_server_connections(other), 0);
+    ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
+    raw_server_free(other);
+}
+END_TEST
+
+START_TEST(cookies_are_not_given_back)
+{
+    const struct raw_script script = {
+        .reads = 2,
+        .answers = {{"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok", 0},
+                    {RAW_OK, 0}},
+        .end = RAW_HOLD,
+    };
+    struct seen seen;
+
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_get(fixture_server_url());
+    fixture_fetch(&request, &seen);
+    fixture_fetch(&request, &seen);
+    ck_assert_ptr_null(strcasestr(raw_server_request(fixture_server, 1), "cookie"));
+}
+END_TEST
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+#define KEEPS_TWO                                                                                  \
+    {                                                                                              \
+        .reads = 2, .answers = {{RAW_OK, 0}, {RAW_OK, 0}}, .end = RAW_HOLD                         \
+    }
+
+START_TEST(reads_share_a_connection)
+{
+    const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
+    struct seen seen;
+
+    fixture_serve(scripts, 2);
+    struct transport_request request = fixture_get(fixture_server_url());
+    fixture_fetch(&request, &seen);
+    fixture_fetch(&request, &seen);
+    ck_assert_int_eq(seen.status, 200);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 1);
+    ck_assert_uint_eq(raw_server_requests(fixture_server), 2);
+}
+END_TEST
+
+START_TEST(what_is_sent_only_once_has_a_connection_of_its_own)
+{
+    const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO, KEEPS_TWO};
+    struct transport_request reading, paid;
+    struct seen seen;
+
+    fixture_serve(scripts, 3);
+    reading = fixture_get(fixture_server_url());
+    paid = fixture_post(fixture_server_url(), "[]");
+    paid.only_once = true;
+    fixture_fetch(&reading, &seen);
+    fixture_fetch(&paid, &seen);
+    fixture_fetch(&paid, &seen);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
+    fixture_fetch(&reading, &seen);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
+    ck_assert_int_eq(seen.status, 200);
+}
+END_TEST
+
+/* The first connection is kept after one answer and dies when it gets a second request. */
+static size_t posts_when_a_kept_connection_dies(bool only_once)
+{
+    const struct raw_script scripts[] = {
+        {.reads = 2, .answers = {{RAW_OK, 0}}, .end = RAW_CLOSE},
+        {.reads = 1, .end = RAW_CLOSE},
+        {.reads = 1, .end = RAW_CLOSE},
+    };
+    struct seen seen;
+
+    fixture_serve(scripts, 3);
+    struct transport_request reading = fixture_get(fixture_server_url());
+    fixture_fetch(&reading, &seen);
+    struct transport_request paid = fixture_post(fixture_server_url(), "[]");
+    paid.only_once = only_once;
+    fixture_fetch(&paid, &seen);
+    ck_assert_int_eq(seen.end, TRANSPORT_BROKEN);
+    raw_server_stop(fixture_server);
+    return count_requests("POST ");
+}
+
+START_TEST(what_is_sent_only_once_arrives_once_when_a_kept_connection_dies)
+{
+    ck_assert_uint_eq(posts_when_a_kept_connection_dies(true), 1);
+}
+END_TEST
+
+/* Why only_once exists; and proof that the test above is able to fail. */
+START_TEST(libcurl_sends_again_what_went_over_a_kept_connection_that_dies)
+{
+    ck_assert_uint_eq(posts_when_a_kept_connection_dies(false), 2);
+}
+END_TEST
+
+/* --- Retry-After ------------------------------------------------------------------------------ */
+
+static const struct retry_row {
+    const char *header;
+    int64_t least, most;
+} retry_rows[] = {
+    {"", -1, -1},
+    {"Retry-After: 120\r\n", 120, 120},
+    {"retry-after:   7\r\n", 7, 7},
+    {"Retry-After: 0\r\n", -1, -1},
+    {"Retry-After: -1\r\n", -1, -1},
+    {"Retry-After: soon\r\n", -1, -1},
+    {"Retry-After:\r\n", -1, -1},
+    {"Retry-After: 999999999\r\n", 999999999, 999999999},
+    {"Retry-After: 99999999999999999999999\r\n", -1, -1},
+    {"Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", -1, -1},
+    {"Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n", 3600, INT64_MAX},
+};
+
+START_TEST(retry_after_is_told_when_it_makes_sense)
+{
+    const struct retry_row *row = &retry_rows[_i];
+    char answer[256];
+    struct seen seen;
+
+    snprintf(answer, sizeof answer, "HTTP/1.1 503 Busy\r\n%sContent-Length: 0\r\n\r\n",
+             row->header);
+    const struct raw_script script = RAW_SAYS_AND_HOLDS(answer);
+    fixture_serve(&script, 1);
+    struct transport_request request = fixture_get(fixture_server_url());
+    fixture_fetch(&request, &seen);
+    raw_server_stop(fixture_server);
+    ck_assert_int_ge(seen.retry_after_s, row->least);
+    ck_assert_int_le(seen.retry_after_s, row->most);
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("transport_wire");
+    TCase *tc = tcase_create("transport_wire");
+
+    tcase_set_timeout(tc, FIXTURE_TEST_S);
+    tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
+    tcase_add_test(tc, a_get_holds_what_was_asked_for_and_no_more);
+    tcase_add_test(tc, a_post_carries_its_bytes_with_a_nul_among_them);
+    tcase_add_test(tc, a_large_post_waits_for_no_100);
+    tcase_add_test(tc, a_proxy_of_the_environment_is_not_used);
+    tcase_add_loop_test(tc, a_redirect_is_an_answer_and_is_not_followed, 0, ARRAY_LEN(redirects));
+    tcase_add_test(tc, cookies_are_not_given_back);
+    tcase_add_test(tc, reads_share_a_connection);
+    tcase_add_test(tc, what_is_sent_only_once_has_a_connection_of_its_own);
+    tcase_add_test(tc, what_is_sent_only_once_arrives_once_when_a_kept_connection_dies);
+    tcase_add_test(tc, libcurl_sends_again_what_went_over_a_kept_connection_that_dies);
+    tcase_add_loop_test(tc, retry_after_is_told_when_it_makes_sense, 0, ARRAY_LEN(retry_rows));
+    suite_add_tcase(s, tc);
+    return s;
+}

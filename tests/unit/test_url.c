@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* test_url.c - which URLs are taken, and what is read out of them. */
+#include "base/mem.h"
+#include "client/url.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct good {
+    const char *text, *scheme, *host, *path;
+    bool user_info, query, fragment;
+};
+
+static const struct good goods[] = {
+    {"http://milvali.com", "http", "milvali.com", "/", false, false, false},
+    {"HTTPS://Milvali.com:8443/a/b?c#d", "https", "Milvali.com", "/a/b", false, true, true},
+    {"http://milvali.com?", "http", "milvali.com", "/", false, true, false},
+    {"http://milvali.com/?@evil.com", "http", "milvali.com", "/", false, true, false},
+    {"http://milvali.com#@evil.com", "http", "milvali.com", "/", false, false, true},
+    {"http://user:pw@milvali.com/", "http", "milvali.com", "/", true, false, false},
+    {"http://user@milvali.com/", "http", "milvali.com", "/", true, false, false},
+    {"http://@milvali.com/", "http", "milvali.com", "/", true, false, false},
+    {"http://:@milvali.com/", "http", "milvali.com", "/", true, false, false},
+    {"http://milvali.com\\@evil.com/", "http", "evil.com", "/", true, false, false},
+    {"http://milvali%2ecom/", "http", "milvali.com", "/", false, false, false},
+    {"http://bücher.de/", "http", "bücher.de", "/", false, false, false},
+    {"https://[::1]:80/x", "https", "[::1]", "/x", false, false, false},
+    {"http://127.0.0.1:1/", "http", "127.0.0.1", "/", false, false, false},
+};
+
+START_TEST(a_url_is_taken_apart)
+{
+    const struct good *good = &goods[_i];
+    size_t len = strlen(good->text);
+    autofree char *exact = malloc(len); /* without a NUL: a sanitizer sees reads beyond */
+    struct url url;
+
+    ck_assert_ptr_nonnull(exact);
+    memcpy(exact, good->text, len);
+    ck_assert_msg(url_parse(exact, len, &url) == ERR_OK, "%s", good->text);
+    ck_assert_str_eq(url.scheme, good->scheme);
+    ck_assert_str_eq(url.host, good->host);
+    ck_assert_str_eq(url.path, good->path);
+    ck_assert_msg(url.has_user_info == good->user_info, "%s: user info", good->text);
+    ck_assert_msg(url.has_query == good->query, "%s: query", good->text);
+    ck_assert_msg(url.has_fragment == good->fragment, "%s: fragment", good->text);
+    url_done(&url);
+    ck_assert_ptr_null(url.host);
+}
+END_TEST
+
+static const char *const bads[] = {
+    "",
+    "milvali.com",
+    "//milvali.com",
+    "http",
+    "http:",
+    "http://",
+    "http:milvali.com",
+    "http:/milvali.com",
+    "http:///milvali.com",
+    "http://?x",
+    "http://#x",
+    "http://\\milvali.com",
+    "ftp://milvali.com/",
+    "httpx://milvali.com/",
+    "file:///etc/passwd",
+    " http://milvali.com",
+    "http://milvali.com ",
+    "http://milvali.com/a b",
+    "http://milvali.com/\n",
+    "http://milvali.com/\x7f",
+    "http://milvali.com\\b",
+    "http://milvali.com:99999/",
+    "http://milvali.com:80:90/",
+    "http://milvali.com:x/",
+    "http://a%2fb.com/",
+    "http://a%00b.com/",
+    "http://a%0ab.com/",
+    "http://[::1/",
+    "http://[zz]/",
+};
+
+START_TEST(what_is_no_complete_http_url_is_refused)
+{
+    struct url url = {.host = (char *)1};
+
+    ck_assert_msg(url_parse(bads[_i], strlen(bads[_i]), &url) == ERR_SYNTAX, "%s", bads[_i]);
+    ck_assert_ptr_eq(url.host, (char *)1);
+}
+END_TEST
+
+START_TEST(a_nul_is_refused)
+{
+    struct url url;
+
+    ck_assert_int_eq(url_parse("http://milvali.com\0.evil.com", 28, &url), ERR_SYNTAX);
+}
+END_TEST
+
+START_TEST(urls_end_at_2048_bytes)
+{
+    char text[2049];
+    struct url url;
+
+    memset(text, 'x', sizeof text);
+    memcpy(text, "http://milvali.com/", 19);
+    ck_assert_int_eq(url_parse(text, 2048, &url), ERR_OK);
+    url_done(&url);
+    ck_assert_int_eq(url_parse(text, 2049, &url), ERR_SYNTAX);
+}
+END_TEST
+
+static void check_loopback(const char *text, bool want)
+{
+    struct url url;
+
+    ck_assert_msg(url_parse(text, strlen(text), &url) == ERR_OK, "%s", text);
+    ck_assert_msg(url_is_loopback(&url) == want, "%s", text);
+    url_done(&url);
+}
+
+START_TEST(loopback_is_this_machine_and_nothing_else)
+{
+    check_loopback("http://127.0.0.1:8080/", true);
+    check_loopback("http://127.255.255.254/", true);
+    check_loopback("http://127.1/", true);
+    check_loopback("http://LocalHost:1/", true);
+    check_loopback("http://[::1]/", true);
+    check_loopback("http://[0:0::1]/", true);
+    check_loopback("http://128.0.0.1/", false);
+    check_loopback("http://127.0.0.1.example.com/", false);
+    check_loopback("http://localhost.example.com/", false);
+    check_loopback("http://notlocalhost/", false);
+    check_loopback("http://localhost@example.com/", false);
+    check_loopback("http://[::2]/", false);
+    check_loopback("http://[::]/", false);
+    check_loopback("http://0.0.0.0/", false);
+}
+END_TEST
+
+static void check_segment(const char *text, const char *want)
+{
+    autofree char *segment = url_escape_segment(text);
+
+    ck_assert_str_eq(segment, want);
+}
+
+START_TEST(a_segment_holds_no_other_segment)
+{
+    check_segment("0b9e-Az_~.", "0b9e-Az_~.");
+    check_segment("a/../b?c#d", "a%2F..%2Fb%3Fc%23d");
+    check_segment("100% ü", "100%25%20%C3%BC");
+    check_segment("", "");
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("url");
+    TCase *t = tcase_create("url");
+
+    tcase_add_loop_test(t, a_url_is_taken_apart, 0, (int)ARRAY_LEN(goods));
+    tcase_add_loop_test(t, what_is_no_complete_http_url_is_refused, 0, (int)ARRAY_LEN(bads));
+    tcase_add_test(t, a_nul_is_refused);
+    tcase_add_test(t, urls_end_at_2048_bytes);
+    tcase_add_test(t, loopback_is_this_machine_and_nothing_else);
+    tcase_add_test(t, a_segment_holds_no_other_segment);
+    suite_add_tcase(s, t);
+    return s;
+}

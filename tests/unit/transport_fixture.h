@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* transport_fixture.h - a transport and a scripted server for one test, and the words to use them.
+ *
+ * Both are globals because Check's fixtures take no argument; each test runs in a process of its
+ * own. A wait that never ends is ended by Check, after FIXTURE_TEST_S. */
+#ifndef UNIT_TRANSPORT_FIXTURE_H
+#define UNIT_TRANSPORT_FIXTURE_H
+
+#include "client/transport.h"
+#include "tests/unit/raw_server.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FIXTURE_TEST_S      60
+#define FIXTURE_PATIENCE_MS 20000 /* of transfers that are expected to end by themselves */
+#define FIXTURE_SHORT_MS    200   /* of those that are expected to run out of time */
+#define FIXTURE_MAX_BYTES   4096
+
+/* What a `done` was told. */
+struct seen {
+    int times;
+    enum transport_end end;
+    int status;
+    char body[FIXTURE_MAX_BYTES + 1];
+    size_t body_len;
+    int64_t retry_after_s, took_ms;
+    char error[512];
+};
+
+extern struct transport *fixture_transport;
+extern struct raw_server *fixture_server; /* NULL until fixture_serve() */
+
+void fixture_setup(void);
+void fixture_teardown(void);
+
+void fixture_serve(const struct raw_script *scripts, size_t n);
+
+/* Good until the next call. */
+const char *fixture_url_at(const char *scheme, int port);
+const char *fixture_server_url(void);
+
+/* `len` times `with`, the first of them replaced by `head`. Heap, the caller's. */
+char *fixture_filled(size_t len, char with, const char *head);
+
+struct transport_request fixture_get(const char *url);
+struct transport_request fixture_post(const char *url, const char *body);
+
+/* A transport_done_fn that fills in the struct seen at `arg`. */
+void fixture_note(void *arg, const struct transport_answer *answer);
+
+/* Clears `seen` and starts. */
+struct transfer *fixture_start(const struct transport_request *request, struct seen *seen);
+
+/* Waits for something to happen, and lets it. */
+void fixture_turn(void);
+
+/* Starts, and returns when it was seen to end. */
+void fixture_fetch(const struct transport_request *request, struct seen *seen);
+
+#endif
