@@ -12,6 +12,13 @@ PYTHON  ?= /usr/bin/python3
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 MAKEFLAGS += --no-builtin-rules
+
+# `make V=1` shows every command in full.
+ifeq ($(V),1)
+say =
+else
+say = @echo "  $(1)	$@";
+endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -71,25 +78,25 @@ all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim 
 tests: all $(UNIT_BIN) $(FLOW_BIN) ## build the test programs too
 
 $(B)/emailsd: $(B)/server/main.o $(LIB)
-	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(LIB)
-	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
-	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
 
 # fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
-	$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
 
 $(LIB): $(call objects,$(LIB_SRC))
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(call say,AR)$(AR) rcsD $@ $^
 
 $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # contract.c embeds the file with .incbin, which -MMD does not see.
 $(B)/server/http/contract.o: openapi.yaml

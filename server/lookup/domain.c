@@ -225,7 +225,7 @@ static enum reason canonical_host(const char *host, struct domain *ret_domain)
         return REASON_INVISIBLE;
     autofree char *name = NULL;
     enum reason reason = map_host(host, &name);
-    if (reason)
+    if (!name)
         return reason;
     len = strlen(name);
     if (len && name[len - 1] == '.') /* one dot at the end means the root; two are a mistake */
@@ -260,17 +260,6 @@ static enum reason reduce(struct domain *domain)
     return REASON_NONE;
 }
 
-/* What comes out must be what goes in unchanged the next time. That is plain for plain names; of
- * mapped ones libidn2 is asked once more. */
-static enum reason check_stable(const char *name)
-{
-    autofree char *again = NULL;
-
-    if (map_host(name, &again) != REASON_NONE || strcmp(again, name) != 0)
-        return REASON_IDN;
-    return REASON_NONE;
-}
-
 static enum reason parse_host(const char *host, struct domain *domain)
 {
     if (!*host)
@@ -283,10 +272,7 @@ static enum reason parse_host(const char *host, struct domain *domain)
     enum reason reason = canonical_host(host, domain);
     if (reason)
         return reason;
-    reason = reduce(domain);
-    if (reason || is_plain(domain->name))
-        return reason;
-    return check_stable(domain->name);
+    return reduce(domain);
 }
 
 /* ------------------------------------------------------------------ the three forms */
@@ -315,9 +301,9 @@ static enum reason parse_address(const char *text, struct domain *domain)
 
     if (memchr(text, ':', local_len))
         return REASON_USER_INFO;
-    if (!is_local_part(text, local_len) || at[1 + strcspn(at + 1, "/?#")])
+    if (!is_local_part(text, local_len))
         return REASON_ADDRESS;
-    return parse_host(at + 1, domain);
+    return parse_host(at + 1, domain); /* to the end: an address has no path, so '/' is refused */
 }
 
 static enum reason parse_url(const char *text, struct domain *domain)

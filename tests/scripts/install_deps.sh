@@ -8,7 +8,7 @@ set -eu
 
 build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
     libunistring-dev libssl-dev uthash-dev publicsuffix ca-certificates"
-test="check python3 python3-pytest python3-xdist python3-yaml curl"
+test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 
 only_check=no
@@ -66,12 +66,13 @@ fi
 
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
+said=$(mktemp)
 # shellcheck disable=SC2086 # word splitting is what makes the lists
-if ! { $apt update && $apt install --no-install-recommends $missing; } >/tmp/emailsd-deps.$$ 2>&1; then
-    cat /tmp/emailsd-deps.$$ >&2
-    rm -f /tmp/emailsd-deps.$$
+if ! { $apt update && $apt install --no-install-recommends $missing; } >"$said" 2>&1; then
+    cat "$said" >&2
+    rm -f "$said"
     echo "apt-get could not install:$missing" >&2
     echo "Is the network there, and /etc/apt/sources.list complete?" >&2
     exit 1
 fi
-rm -f /tmp/emailsd-deps.$$
+rm -f "$said"

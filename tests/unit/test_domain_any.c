@@ -1,8 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* test_domain_any.c - what holds for every input: parsing its own answer gives the same answer,
- * answers are plain names, reasons are safe to show, no character vanishes. The strings are made by
- * a generator with a fixed seed. */
+ * answers are plain names, reasons are safe to show, no character vanishes, lookalikes stay apart.
+ * The strings are made by a generator with a fixed seed. */
 #include "domain_check.h"
+
+static const char *const pairs[][2] = {
+    {"аррӏе.com", "apple.com"},
+    {"раураl.com", "paypal.com"},
+    {"gооgle.com", "google.com"},
+    {"miⅼvali.com", "mi1vali.com"},
+    {"mılvali.com", "milvali.com"},
+    {"faß.de", "fass.de"},
+    {"ϲ.com", "c.com"},
+    {"εxample.com", "example.com"},
+    {"rnilvali.com", "milvali.com"},
+    {"ƅank.com", "bank.com"},
+    {"οne.com", "one.com"},
+    {"κ.com", "k.com"},
+};
+
+START_TEST(lookalikes_never_share_a_key)
+{
+    struct domain a, b;
+    char why[DOMAIN_WHY];
+
+    ck_assert_int_eq(parse(pairs[_i][0], strlen(pairs[_i][0]), &a, why), ERR_OK);
+    ck_assert_int_eq(parse(pairs[_i][1], strlen(pairs[_i][1]), &b, why), ERR_OK);
+    ck_assert_str_ne(a.name, b.name);
+}
+END_TEST
 
 /* All of Unicode that has, or may soon have, characters; without the surrogates. */
 static const struct {
@@ -160,6 +186,7 @@ Suite *suite(void)
 
     tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
     tcase_add_unchecked_fixture(t, start, domain_stop);
+    tcase_add_loop_test(t, lookalikes_never_share_a_key, 0, (int)ARRAY_LEN(pairs));
     tcase_add_loop_test(t, no_character_vanishes, 0, (int)ARRAY_LEN(ranges));
     tcase_add_test(t, parsing_is_idempotent_and_its_answers_are_well_formed);
     suite_add_tcase(s, t);

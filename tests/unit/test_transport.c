@@ -216,18 +216,39 @@ START_TEST(a_tls_handshake_that_hangs_is_not_sent)
 }
 END_TEST
 
-static const char *const refused_urls[] = {
-    "",
-    "ftp://127.0.0.1/x",
-    "file:///etc/hostname",
-    "http://user:word@127.0.0.1/",
-    "http://127.0.0.1/a\nb",
-    "http://",
+/* What stands around the address of a server that would answer. */
+static const struct {
+    const char *before, *behind;
+} refused_urls[] = {
+    {"ftp://", "/"},
+    {"gopher://", "/x"},
+    {"file://", "/etc/hostname"},
+    {"http://user:word@", "/"},
+    {"http://user@", "/"},
+    {"http://", "/a\nb"},
+    {"http://", "/a b"},
+    {"http://", "0000/"},
+    {"http:// ", "/"},
 };
 
 START_TEST(a_url_that_is_not_plain_http_is_not_sent)
 {
-    struct transport_request request = fixture_get(refused_urls[_i]);
+    const struct raw_script script = RAW_SAYS(RAW_OK, 0);
+    char url[128];
+
+    fixture_serve(&script, 1);
+    snprintf(url, sizeof url, "%s127.0.0.1:%d%s", refused_urls[_i].before,
+             raw_server_port(fixture_server), refused_urls[_i].behind);
+    struct transport_request request = fixture_get(url);
+    assert_not_sent(&request);
+    raw_server_stop(fixture_server);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
+}
+END_TEST
+
+START_TEST(no_url_is_not_sent)
+{
+    struct transport_request request = fixture_get("");
 
     assert_not_sent(&request);
 }
@@ -271,6 +292,7 @@ Suite *suite(void)
     tcase_add_test(tc, a_name_that_does_not_exist_is_not_sent);
     tcase_add_test(tc, a_tls_handshake_that_fails_is_not_sent);
     tcase_add_test(tc, a_tls_handshake_that_hangs_is_not_sent);
+    tcase_add_test(tc, no_url_is_not_sent);
     tcase_add_loop_test(tc, a_url_that_is_not_plain_http_is_not_sent, 0, ARRAY_LEN(refused_urls));
     tcase_add_loop_test(tc, a_header_with_a_control_byte_is_not_sent, 0,
                         ARRAY_LEN(refused_headers));

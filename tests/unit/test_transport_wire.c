@@ -185,6 +185,22 @@ START_TEST(what_is_sent_only_once_has_a_connection_of_its_own)
 }
 END_TEST
 
+START_TEST(what_is_sent_only_once_leaves_no_connection_behind)
+{
+    const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
+    struct seen seen;
+
+    fixture_serve(scripts, 2);
+    struct transport_request paid = fixture_post(fixture_server_url(), "[]");
+    paid.only_once = true;
+    fixture_fetch(&paid, &seen);
+    struct transport_request reading = fixture_get(fixture_server_url());
+    fixture_fetch(&reading, &seen);
+    ck_assert_int_eq(seen.status, 200);
+    ck_assert_uint_eq(raw_server_connections(fixture_server), 2);
+}
+END_TEST
+
 /* The first connection is kept after one answer and dies when it gets a second request. */
 static size_t posts_when_a_kept_connection_dies(bool only_once)
 {
@@ -273,6 +289,7 @@ Suite *suite(void)
     tcase_add_test(tc, cookies_are_not_given_back);
     tcase_add_test(tc, reads_share_a_connection);
     tcase_add_test(tc, what_is_sent_only_once_has_a_connection_of_its_own);
+    tcase_add_test(tc, what_is_sent_only_once_leaves_no_connection_behind);
     tcase_add_test(tc, what_is_sent_only_once_arrives_once_when_a_kept_connection_dies);
     tcase_add_test(tc, libcurl_sends_again_what_went_over_a_kept_connection_that_dies);
     tcase_add_loop_test(tc, retry_after_is_told_when_it_makes_sense, 0, ARRAY_LEN(retry_rows));

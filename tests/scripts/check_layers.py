@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Checks the arrows and the doors of the tree by its #include lines.
+
+An arrow says which folder may include which; a door says which files may include a foreign library.
+CONTRIBUTING.md draws both. `--self-test` plants violations in a temporary tree and wants them found.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+# Who may include whom. A place is the longest prefix of a file's path that stands here.
+ARROWS = {
+    "server/main.c": ["server/config.h", "server/http/", "server/lookup/", "server/cache/",
+                      "server/store/", "client/", "server/base/"],
+    "server/config.": ["server/config.h", "server/base/"],
+    "server/http/": ["server/http/", "server/lookup/", "server/cache/", "server/base/"],
+    "server/lookup/": ["server/lookup/", "server/cache/", "server/store/", "client/",
+                       "server/base/"],
+    "server/cache/": ["server/cache/", "server/base/"],
+    "server/store/": ["server/store/", "server/cache/result.h", "server/base/"],
+    "client/openmart": ["client/openmart", "client/transport.h", "client/url.h", "server/base/"],
+    "client/transport": ["client/transport", "client/url.h", "server/base/"],
+    "client/url": ["client/url.h", "server/base/"],
+    "server/base/": ["server/base/"],
+    "tests/simulator/": ["tests/simulator/", "server/base/"],
+}
+
+# Which files may include which foreign headers.
+DOORS = {
+    r"microhttpd\.h": r"server/http/(mhd\.h|listener\.c|worker\.c|request\.c)|tests/simulator/.*",
+    r"curl/.*": r"client/(transport|url).*|tests/unit/.*",
+    r"sqlite3\.h": r"server/store/store_sqlite.*",
+    r"cjson/.*|cJSON\.h": r"server/base/json\.c",
+    r"idn2\.h|libpsl\.h": r"server/lookup/domain.*",
+    r"openssl/.*": r"server/base/hash\.c",
+    r"uni[a-z]+\.h": r"server/base/text\.c",
+    r"uthash\.h": r"server/base/table\.h",
+}
+SYSTEM_UNI = {"unistd.h"}
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
+
+
+def find(root, name, own_folder):
+    """The path in the tree that an include in quotes means."""
+    for base in (own_folder, root / "server", root):
+        if (base / name).is_file():
+            return (base / name).resolve().relative_to(root.resolve()).as_posix()
+    return None
+
+
+def check(root):
+    faults = []
+    files = [p for folder in ("server", "client", "tests") for p in (root / folder).rglob("*.[ch]")]
+    for path in sorted(files):
+        name = path.relative_to(root).as_posix()
+        places = [p for p in ARROWS if name.startswith(p)]
+        allowed = ARROWS[max(places, key=len)] if places else None
+        for kind, target in INCLUDE.findall(path.read_text()):
+            if kind == "<":
+                for header, door in DOORS.items():
+                    if (re.fullmatch(header, target) and target not in SYSTEM_UNI
+                            and not re.fullmatch(door, name)):
+                        faults.append(f"{name}: <{target}> has its door elsewhere")
+                continue
+            found = find(root, target, path.parent)
+            if found is None:
+                if target != "version.h":  # generated
+                    faults.append(f"{name}: \"{target}\" is nowhere in the tree")
+            elif allowed is not None and not any(found.startswith(a) for a in allowed):
+                faults.append(f"{name}: must not include {found}")
+    if not files:
+        faults.append("no source files found: run from the root of the tree")
+    return faults
+
+
+def self_test():
+    planted = {
+        "server/base/err.h": "",
+        "server/http/request.h": "",
+        "server/config.h": "",
+        "client/transport.h": "",
+        "server/base/up.c": '#include "http/request.h"\n',
+        "server/lookup/engine.c": '#include "http/request.h"\n',
+        "server/lookup/curl.c": "#include <curl/curl.h>\n",
+        "server/http/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
+        "server/http/conf.c": '#include "config.h"\n',
+        "client/transport.c": '#include "base/err.h"\n#include <curl/curl.h>\n',
+        "server/http/listener.c": "#include <microhttpd.h>\n",
+        "tests/simulator/main.c": '#include "client/transport.h"\n',
+    }
+    guilty = {"server/base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
+              "server/http/emails.c", "server/http/conf.c", "tests/simulator/main.c"}
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name, text in planted.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        named = {fault.split(":")[0] for fault in check(root)}
+    if named != guilty:
+        sys.exit(f"check_layers: self-test: found {sorted(named)}, not {sorted(guilty)}")
+
+
+if __name__ == "__main__":
+    if "--self-test" in sys.argv:
+        self_test()
+    else:
+        found_faults = check(pathlib.Path("."))
+        print("\n".join(found_faults), end="\n" if found_faults else "")
+        sys.exit(1 if found_faults else 0)

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Checks what a compiler does not: refused functions, sizes of files and functions, opening essays,
+and tests that wait on time. `--self-test` plants violations and wants them found."""
+import pathlib
+import re
+import sys
+import tempfile
+
+REFUSED = r"\b(atoi|atol|atof|sprintf|vsprintf|strcpy|strcat|strncpy|strncat|strtok|gets|mktemp|tmpnam|system|popen)\s*\("
+WAITS = r"\b(sleep|usleep|nanosleep)\s*\("
+FILE_LINES, FUNCTION_LINES = 450, 100
+EXCUSE = "Long because"
+
+
+def without_comments_and_strings(text):
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def functions(code):
+    """Yields (line of the opening brace, length) of everything that starts at column 0 with {."""
+    start = None
+    for number, line in enumerate(code.split("\n"), 1):
+        if line.startswith("{"):
+            start = number
+        elif line.startswith("}") and start:
+            yield start, number - start + 1
+            start = None
+
+
+def check_c(name, text):
+    faults = []
+    code = without_comments_and_strings(text)
+    for number, line in enumerate(code.split("\n"), 1):
+        refused = re.search(REFUSED, line)
+        if refused:
+            faults.append(f"{name}:{number}: {refused.group(1)}() is refused here")
+        if name.startswith("tests/") and re.search(WAITS, line):
+            faults.append(f"{name}:{number}: a test waits on events, never on time")
+    if not text.startswith("/* SPDX-License-Identifier: MIT */\n/* "):
+        faults.append(f"{name}:1: opens without its SPDX line and essay")
+    if text.count("\n") > FILE_LINES and EXCUSE not in text:
+        faults.append(f"{name}: {text.count(chr(10))} lines, and no word why")
+    for line, length in functions(code):
+        if length > FUNCTION_LINES and EXCUSE not in text:
+            faults.append(f"{name}:{line}: a function of {length} lines, and no word why")
+    return faults
+
+
+def check_py(name, text):
+    faults = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if re.search(r"\btime\.sleep\s*\(", line) and "polls" not in line:
+            faults.append(f"{name}:{number}: a test waits on events, never on time")
+    if text.count("\n") > FILE_LINES and EXCUSE not in text:
+        faults.append(f"{name}: {text.count(chr(10))} lines, and no word why")
+    return faults
+
+
+def check(root):
+    faults, seen = [], 0
+    for folder in ("server", "client", "tests"):
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.suffix in (".c", ".h"):
+                seen += 1
+                faults += check_c(name, path.read_text())
+            elif path.suffix == ".py":
+                faults += check_py(name, path.read_text())
+    if not seen:
+        faults.append("no source files found: run from the root of the tree")
+    return faults
+
+
+def self_test():
+    head = "/* SPDX-License-Identifier: MIT */\n/* x.c - fine. */\n"
+    planted = {
+        "server/fine.c": head + "/* atoi( in a comment */\nint f(void)\n{\n    puts(\"gets(\");\n}\n",
+        "server/atoi.c": head + "int f(void)\n{\n    return atoi(s);\n}\n",
+        "server/bare.c": "int x;\n",
+        "server/long.c": head + "\n" * 460,
+        "server/function.c": head + "int f(void)\n{\n" + "    x();\n" * 120 + "}\n",
+        "server/excused.c": head + "/* Long because it is a table. */\n" + "\n" * 460,
+        "tests/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
+        "tests/nap.py": "import time\ntime.sleep(1)\n",
+    }
+    guilty = {"server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
+              "tests/nap.py"}
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name, text in planted.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        named = {fault.split(":")[0] for fault in check(root)}
+    if named != guilty:
+        sys.exit(f"check_style: self-test: found {sorted(named)}, not {sorted(guilty)}")
+
+
+if __name__ == "__main__":
+    if "--self-test" in sys.argv:
+        self_test()
+    else:
+        found_faults = check(pathlib.Path("."))
+        print("\n".join(found_faults), end="\n" if found_faults else "")
+        sys.exit(1 if found_faults else 0)
