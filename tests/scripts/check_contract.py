@@ -45,7 +45,7 @@ def check_routes(api):
 
 
 def check_parameters(api):
-    rows = set(re.findall(r'^\s*\{"([a-z_]+)", take_', read("server/http/parameters.c"), re.M))
+    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/parameters.c")))
     told = set()
     for parameter in api["paths"]["/emails"]["get"]["parameters"]:
         if "$ref" in parameter:

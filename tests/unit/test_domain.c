@@ -290,7 +290,7 @@ START_TEST(a_label_too_long_as_a_label_is_refused)
     char text[200] = "";
 
     for (size_t i = 0; i < 56; i++)
-        memcpy(text + 2 * i, i % 2 ? "ü" : "б", 2);
+        memcpy(text + 2 * i, i % 2 ? "ü" : "б", sizeof "ü");
     memcpy(text + 112, ".com", 5);
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V58");
 }

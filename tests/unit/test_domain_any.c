@@ -141,7 +141,7 @@ static size_t make_input(char *text, size_t max)
     }
     if (random_below(3))
         len = add(text, len, max, ".com", 4);
-    for (size_t n = random_below(4); n > 0; n--) {
+    for (size_t n = len ? random_below(4) : 0; n > 0; n--) {
         int letter = 'a' + (int)random_below(26), byte = (int)random_below(256);
         text[random_below(len)] = (char)(random_below(4) ? letter : byte);
     }

@@ -157,7 +157,7 @@ END_TEST
 
 static const char *const domains[] = {"a.com", "b.com", "ab.com"};
 static const char *const words[] = {NULL, "a", "b", "ab", "a b"};
-#define N_WORDS 5
+#define N_WORDS ((size_t)5)
 #define N_ASKED (3 * N_WORDS * N_WORDS * N_WORDS * N_WORDS)
 
 /* Number `i` of all ways to put the words into the parts. */

@@ -57,9 +57,8 @@ static const struct {
 START_TEST(utf8_is_what_rfc_3629_says)
 {
     size_t len = encodings[_i].len;
-    autofree char *exact = malloc(len ? len : 1);
+    autofree char *exact = xcalloc(len, 1);
 
-    ck_assert_ptr_nonnull(exact);
     memcpy(exact, encodings[_i].text, len);
     ck_assert(text_is_utf8(exact, len) == encodings[_i].valid);
 }

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: MIT
+"""programs.py - the daemon and the simulator of the vendor as real processes.
+
+A Stage starts programs and ends exactly those, by their process ids, in the reverse order; for each
+it checks that it went with status 0 and left no report of a sanitizer. So every test also proves a
+clean end. A program counts as started when its line is on stdout; what else it prints is kept for
+the tests. EMAILSD_BIN and SIM_BIN say which programs; the release build is the default.
+"""
+import http.client
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+import urllib.parse
+
+from wire import Connection, Response
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EMAILSD = os.environ.get("EMAILSD_BIN", str(ROOT / "build/release/emailsd"))
+SIMULATOR = os.environ.get("SIM_BIN", str(ROOT / "build/release/openmart-sim"))
+KEY_VARIABLE = "OPENMART_API_KEY"
+KEY = "test-key"
+PATIENCE_S = 30
+HOUR_MS = 3600 * 1000
+
+REPORTS = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error",
+           "WARNING: ThreadSanitizer"]
+PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
+
+
+def environment(extra=None):
+    """The environment of this process without what would configure the daemon, and with `extra`."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("EMAILSD_") and name != KEY_VARIABLE and not PROXY.fullmatch(name)
+    }
+    env.update(extra or {})
+    return env
+
+
+def run_to_end(*flags, env=None):
+    """Runs the daemon where it is not meant to stay: its status, stdout and stderr, as text."""
+    return subprocess.run([EMAILSD, *flags], env=environment(env), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+
+class Program:
+    """A process that says "... ready on URL" on stdout, once for each of its addresses."""
+
+    def __init__(self, argv, env, log, n_addresses=1):
+        self.log = log
+        with open(log, "wb") as stderr:
+            self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=stderr)
+        self.stdout = b""
+        self.was_checked = False
+        try:
+            self.urls = self._await_ready(n_addresses)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self.address = self.address_of(self.urls[0])
+
+    def _await_ready(self, n_lines):
+        deadline = time.monotonic() + PATIENCE_S
+        pipe = self.process.stdout.fileno()
+        while self.stdout.count(b"\n") < n_lines:
+            left = deadline - time.monotonic()
+            assert select.select([pipe], [], [], max(left, 0))[0], f"not ready: {self.stderr()}"
+            data = os.read(pipe, 4096)
+            assert data, f"ended instead of getting ready: {self.stderr()}"
+            self.stdout += data
+        return re.findall(r"^\S+ ready on (http://\S+)$", self.stdout.decode(), re.M)
+
+    @staticmethod
+    def address_of(url):
+        parts = urllib.parse.urlsplit(url)
+        return parts.hostname, parts.port
+
+    def stderr(self):
+        return self.log.read_text("latin-1")
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def deliver(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Waits for the end and returns the status; all of stdout is there afterwards."""
+        try:
+            self.stdout += self.process.communicate(timeout=PATIENCE_S)[0]
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.communicate()
+        return self.process.returncode
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends the program and checks that it ended well. Fine when it has ended already."""
+        if self.was_checked:
+            return
+        self.was_checked = True
+        if self.is_running():
+            self.deliver(number)
+        status, words = self.wait(), self.stderr()
+        assert not any(report in words for report in REPORTS), words
+        assert status == 0, f"{self.process.args[0]} ended with {status}: {words}"
+        assert self.stdout.count(b"\n") == len(self.urls), f"more than ready: {self.stdout!r}"
+
+
+class Simulator(Program):
+    """The vendor. What tests know and command of it is below /sim/ (see its README)."""
+
+    def __init__(self, log, *flags):
+        argv = [SIMULATOR, "--submit-delay", "0", "--task-time", "0", *flags]
+        super().__init__(argv, environment(), log)
+        self.control = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
+
+    def say(self, method, path, document=None):
+        """One word of control, always on the same connection."""
+        body = None if document is None else json.dumps(document)
+        self.control.request(method, path, body)
+        answer = self.control.getresponse()
+        data = answer.read()
+        assert answer.status == 200, f"{method} {path}: {answer.status} {data!r}"
+        return json.loads(data)
+
+    def calls(self):
+        return self.say("GET", "/sim/calls")
+
+    def ledger(self, domain=None):
+        """What was bought: a row for every task."""
+        return self.say("GET", "/sim/ledger" + (f"?domain={domain}" if domain else ""))
+
+    def requests(self, call=None):
+        """What came over the wire, oldest first."""
+        return [r for r in self.say("GET", "/sim/requests") if call in (None, r["call"])]
+
+    def wait(self, **numbers):
+        """Returns when each of the counters named has been reached."""
+        query = urllib.parse.urlencode({**numbers, "timeout_ms": PATIENCE_S * 1000})
+        return self.say("GET", f"/sim/wait?{query}")
+
+    def rule(self, domain, **keys):
+        return self.say("PUT", f"/sim/domains/{domain}", keys)
+
+    def behave(self, **keys):
+        return self.say("PUT", "/sim/behaviour", keys)
+
+    def fault(self, on, kind, times=1, after_creating=True, **how):
+        """The next `times` calls of that name go wrong."""
+        return self.say("POST", "/sim/faults",
+                        {"on": on, "times": times, "after_creating": after_creating,
+                         "fault": {"kind": kind, **how}})
+
+    def hold_submits(self):
+        self.behave(submit_delay_ms=HOUR_MS)
+
+    def release_submits(self):
+        self.behave(submit_delay_ms=0)
+
+
+class Daemon(Program):
+    """emailsd. Connections that it was asked for are closed with it."""
+
+    def __init__(self, log, upstream, *flags, env=None, n_addresses=1):
+        listen = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
+        argv = [EMAILSD, *listen, "--upstream-url", upstream, "--batch-linger", "1ms",
+                "--reads-per-second", "0", "--log-level", "debug"]
+        argv += [] if "--threads" in flags else ["--threads", "2"]
+        self.connections = []
+        env = {KEY_VARIABLE: KEY} if env is None else env
+        super().__init__([*argv, *flags], environment(env), log, n_addresses)
+
+    def request(self, method, target, headers=None, body=None):
+        """One request on a connection of its own, by Python's own client."""
+        connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
+        try:
+            connection.request(method, target, body, headers or {})
+            answer = connection.getresponse()
+            return Response(f"HTTP/{answer.version / 10}", answer.status, answer.getheaders(),
+                            answer.read())
+        finally:
+            connection.close()
+
+    def get(self, target, headers=None):
+        return self.request("GET", target, headers)
+
+    def ask(self, domain, headers=None, method="GET", **parameters):
+        return self.request(method, self.question(domain, **parameters), headers)
+
+    @staticmethod
+    def question(domain, **parameters):
+        return "/emails?" + urllib.parse.urlencode({"domain": domain, **parameters})
+
+    def connect(self):
+        connection = Connection(self.address)
+        self.connections.append(connection)
+        return connection
+
+    def park(self, domain, **parameters):
+        """Sends a question and leaves it unanswered: the connection, to be read later."""
+        connection = self.connect()
+        connection.send_get(self.question(domain, **parameters))
+        return connection
+
+    def is_full(self, domain):
+        """Whether all places of --max-waiters are taken; asks what is being asked already, and
+        does not wait, so that it takes none itself."""
+        return self.ask(domain, wait=0).status == 503
+
+    def stop(self, number=signal.SIGTERM):
+        super().stop(number)
+        for connection in self.connections:
+            connection.close()
+
+
+class Stage:
+    """Starts programs, and ends them."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.programs = []
+
+    def _log(self):
+        return pathlib.Path(self.directory) / f"{len(self.programs)}.stderr"
+
+    def _add(self, program):
+        self.programs.append(program)
+        return program
+
+    def simulator(self, *flags):
+        return self._add(Simulator(self._log(), *flags))
+
+    def daemon(self, upstream, *flags, **how):
+        """`upstream` is a simulator or a URL. Flags given win over those of all tests."""
+        url = upstream if isinstance(upstream, str) else upstream.urls[0]
+        return self._add(Daemon(self._log(), url, *flags, **how))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        faults = []
+        for program in reversed(self.programs):
+            try:
+                program.stop()
+            except AssertionError as fault:
+                faults.append(str(fault))
+            print(f"--- stderr of {program.process.args[0]}\n{program.stderr()[-4000:]}")
+        assert not faults, "\n".join(faults)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""wire.py - HTTP/1 as bytes on a socket, and answers as values.
+
+Python's own client refuses to send what these tests must send (raw bytes in a target, half a
+request, a hundred requests in a row), so a Connection here sends any bytes and reads answers one by
+one, exactly as long as their framing says. Whoever reads too much or too little of an answer would
+blame the next one; so would a server that sends too much or too little.
+
+It does not follow the rules of HTTP for the caller: what is sent is what was given.
+"""
+import json
+import socket
+
+PATIENCE_S = 30  # longest silence on a socket before a test gives up
+
+PROBLEM_KEYS = [
+    "type", "title", "status", "detail", "code", "retryable", "charged", "request_id"
+]
+
+
+class Response:
+    """One answer: version, status, headers in order, body."""
+
+    def __init__(self, version, status, headers, body):
+        self.version = version
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self):
+        return f"<{self.status} {self.headers} {self.body[:400]!r}>"
+
+    def header(self, name):
+        """The value of a header that comes at most once; None when it does not come."""
+        values = [v for n, v in self.headers if n.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} came {len(values)} times: {self}"
+        return values[0] if values else None
+
+    def json(self):
+        return json.loads(self.body)
+
+    def problem(self, status, code):
+        """The problem document, after a check that it is this one, whole, and true to the rest."""
+        assert self.status == status, self
+        assert self.header("Content-Type") == "application/problem+json", self
+        assert self.header("Cache-Control") == "no-store", self
+        document = self.json()
+        assert list(document) == PROBLEM_KEYS, document
+        assert document["code"] == code, document
+        assert document["type"] == f"/problems/{code}", document
+        assert document["status"] == status, document
+        assert document["title"] and document["detail"], document
+        assert document["retryable"] in (True, False), document
+        assert document["charged"] in ("no", "yes", "maybe"), document
+        assert document["request_id"] == self.header("X-Request-Id"), self
+        return document
+
+
+class Connection:
+    """A connection to `address`, a (host, port) pair, that sends bytes and reads answers."""
+
+    def __init__(self, address):
+        self.socket = socket.create_connection(address, timeout=PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def send_get(self, target, *header_lines, method="GET"):
+        """A whole request; `target` may be text (sent as UTF-8) or any bytes."""
+        if isinstance(target, str):
+            target = target.encode()
+        lines = [f"{method} ".encode() + target + b" HTTP/1.1", b"Host: emailsd"]
+        lines += [line.encode() for line in header_lines]
+        self.send(b"\r\n".join(lines) + b"\r\n\r\n")
+
+    def get(self, target, *header_lines):
+        self.send_get(target, *header_lines)
+        return self.read()
+
+    def read(self, method="GET"):
+        """The next answer. An answer to HEAD has no body whatever its headers say."""
+        line = self.reader.readline()
+        assert line.endswith(b"\r\n"), f"no status line but {line!r}"
+        version, status = line.decode("latin-1").split(" ", 2)[:2]
+        headers = self._read_headers()
+        response = Response(version, int(status), headers, b"")
+        if method != "HEAD" and response.status not in (204, 304):
+            response.body = self._read_body(response)
+        return response
+
+    def _read_headers(self):
+        headers = []
+        while (line := self.reader.readline()) != b"\r\n":
+            assert line.endswith(b"\r\n"), f"headers end in {line!r}"
+            name, _, value = line.decode("latin-1").partition(":")
+            headers.append((name, value.strip()))
+        return headers
+
+    def _read_body(self, response):
+        length = response.header("Content-Length")
+        assert length is not None, f"an answer without a length: {response}"
+        body = self.reader.read(int(length))
+        assert len(body) == int(length), f"the body ends after {len(body)} of {length} bytes"
+        return body
+
+    def is_closed(self):
+        """Waits for the end of the connection; False when bytes come instead."""
+        try:
+            return self.reader.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def read_to_end(self):
+        """All bytes until the other side ends the connection, however it does."""
+        parts = []
+        try:
+            while part := self.socket.recv(65536):
+                parts.append(part)
+        except ConnectionResetError:
+            pass
+        return b"".join(parts)
+
+    def end_writing(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.reader.close()
+        self.socket.close()
