@@ -53,7 +53,7 @@ struct daemon {
     struct listener *listener;
 };
 
-static enum exit_code fail(enum exit_code code, const char *what, const char *why)
+static int fail(int code, const char *what, const char *why)
 {
     fprintf(stderr, "emailsd: %s%s%s\n", what, *what ? ": " : "", why);
     return code;
@@ -92,7 +92,7 @@ static sigset_t block_signals(void)
 
 /* ---- the key and the upstream ---- */
 
-static enum exit_code load_key(struct daemon *d)
+static int load_key(struct daemon *d)
 {
     char why[SECRET_WHY];
     char *variable = getenv(KEY_VARIABLE);
@@ -113,7 +113,7 @@ static enum exit_code load_key(struct daemon *d)
 }
 
 /* The key travels in a header: in clear only to this machine, or where the operator insists. */
-static enum exit_code check_upstream(const struct config *config)
+static int check_upstream(const struct config *config)
 {
     struct url url;
 
@@ -136,7 +136,7 @@ static enum exit_code check_upstream(const struct config *config)
 
 /* ---- modules, bottom-up ---- */
 
-static enum exit_code start_client(struct daemon *d)
+static int start_client(struct daemon *d)
 {
     const struct transport_options transport = {
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
@@ -156,7 +156,7 @@ static enum exit_code start_client(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-static enum exit_code start_engine(struct daemon *d)
+static int start_engine(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct engine_options options = {
@@ -192,7 +192,7 @@ static int worker_count(const struct config *config)
     return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
 }
 
-static enum exit_code start_listener(struct daemon *d)
+static int start_listener(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct listener_options options = {
@@ -215,9 +215,9 @@ static enum exit_code start_listener(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-static enum exit_code start(struct daemon *d)
+static int start(struct daemon *d)
 {
-    enum exit_code code = load_key(d);
+    int code = load_key(d);
 
     if (!code)
         code = check_upstream(&d->config);
@@ -271,10 +271,10 @@ static void stop(struct daemon *d)
     config_done(&d->config);
 }
 
-static enum exit_code serve(struct daemon *d)
+static int serve(struct daemon *d)
 {
     sigset_t signals = block_signals();
-    enum exit_code code = start(d);
+    int code = start(d);
 
     if (!code)
         run(d, &signals);

@@ -75,9 +75,9 @@ enum err {
 /* One row of ERR_TABLE. Strings are static. */
 struct err_row {
     enum err err;
-    const char *code;  /* stable, on the wire and in logs */
-    int status;        /* HTTP */
-    bool retryable;    /* may the same request succeed later? */
+    const char *code;     /* stable, on the wire and in logs */
+    int status;           /* HTTP */
+    bool retryable;       /* may the same request succeed later? */
     enum charged charged; /* the usual case; a problem may say otherwise */
     const char *title;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* secret.c - see secret.h. The bytes live in one allocation that is wiped before it is freed; copies
- * that libcurl and OpenSSL make of a header are theirs and are not wiped. */
+/* secret.c - see secret.h. The bytes live in one allocation that is wiped before it is freed;
+ * copies that libcurl and OpenSSL make of a header are theirs and are not wiped. */
 #include "base/secret.h"
 
 #include "base/mem.h"
@@ -38,8 +38,8 @@ static enum err from_bytes(const char *name, const char *bytes, size_t len,
     }
     for (size_t i = 0; i < len; i++)
         if (bytes[i] < 0x21 || bytes[i] > 0x7e) {
-            snprintf(why, SECRET_WHY,
-                     "%.180s holds a byte outside 0x21-0x7e at position %zu", name, i + 1);
+            snprintf(why, SECRET_WHY, "%.180s holds a byte outside 0x21-0x7e at position %zu", name,
+                     i + 1);
             return ERR_SYNTAX;
         }
     *ret_secret = xcalloc(1, sizeof **ret_secret);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* table.h - hash tables: uthash, with a hash function that every compiler here takes.
  *
- * uthash's default one falls through its switch in a way that clang's -Wimplicit-fallthrough refuses.
- * FNV is not made to resist chosen keys and need not be: what is hashed here are SHA-256 digests,
- * numbers and ids that were minted here, or a few hundred ids of a batch. */
+ * uthash's default one falls through its switch in a way that clang's -Wimplicit-fallthrough
+ * refuses. FNV is not made to resist chosen keys and need not be: what is hashed here are SHA-256
+ * digests, numbers and ids that were minted here, or a few hundred ids of a batch. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 

@@ -203,13 +203,12 @@ static void client_left(struct request *request)
 static void wait_for_lookup(struct request *request, struct wish *wish)
 {
     struct waiting *waiting = xcalloc(1, sizeof *waiting);
+    struct question *question = TAKE(wish->question);
 
     waiting->inbox = request_inbox(request);
     waiting->request = request;
     waiting->wish = *wish;
-    waiting->ask =
-        (struct ask){.question = TAKE(wish->question), .wait_ms = wish->wait_ms, .done = finish};
-    waiting->wish.question = NULL;
+    waiting->ask = (struct ask){.question = question, .wait_ms = wish->wait_ms, .done = finish};
     request_park(request, client_left, waiting); /* first: the end may come before we return */
     engine_ask(request_service(request)->engine, &waiting->ask);
 }

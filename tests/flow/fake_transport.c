@@ -83,7 +83,7 @@ static struct transfer *first_ended(struct transport *transport)
 {
     struct transfer *transfer;
 
-    DL_FOREACH(transport->transfers, transfer)
+    DL_FOREACH (transport->transfers, transfer)
         if (transfer->ended)
             return transfer;
     return NULL;
@@ -107,7 +107,7 @@ struct transfer *fake_next_new(struct transport *transport)
 {
     struct transfer *transfer;
 
-    DL_FOREACH(transport->transfers, transfer)
+    DL_FOREACH (transport->transfers, transfer)
         if (!transfer->seen) {
             transfer->seen = true;
             return transfer;
@@ -139,7 +139,7 @@ bool fake_is_alive(const struct transport *transport, const struct transfer *tra
 {
     const struct transfer *each;
 
-    DL_FOREACH(transport->transfers, each)
+    DL_FOREACH (transport->transfers, each)
         if (each == transfer)
             return !each->ended;
     return false;

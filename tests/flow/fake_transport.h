@@ -10,7 +10,8 @@
 /* The first request that is on its way and has not been looked at yet, or NULL. */
 struct transfer *fake_next_new(struct transport *transport);
 
-/* Goes up with everything that is started, cancelled or delivered: the same twice = nothing moved. */
+/* Goes up with everything that is started, cancelled or delivered: the same twice = nothing moved.
+ */
 unsigned fake_activity(const struct transport *transport);
 
 const char *fake_url(const struct transfer *transfer);

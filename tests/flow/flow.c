@@ -32,9 +32,8 @@ struct engine_options flow_options(void)
 void flow_start(struct flow *flow, struct engine_options options)
 {
     const struct transport_options no_options = {0};
-    struct openmart_options openmart = {.base_url = "http://vendor",
-                                        .submit_timeout_ms = 120000,
-                                        .read_timeout_ms = 30000};
+    struct openmart_options openmart = {
+        .base_url = "http://vendor", .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
     char why[SECRET_WHY];
 
     memset(flow, 0, sizeof *flow);
@@ -97,8 +96,7 @@ struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *
     char why[QUESTION_WHY];
 
     if (company_name)
-        fields[QUESTION_COMPANY_NAME] =
-            (struct question_field){company_name, strlen(company_name)};
+        fields[QUESTION_COMPANY_NAME] = (struct question_field){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;

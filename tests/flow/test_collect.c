@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_collect.c - nobody waits for a stranger: polling, listing and reading of a submitted batch. */
+/* test_collect.c - nobody waits for a stranger: polling, listing and reading of a submitted batch.
+ */
 #include "flow.h"
 
 #include <check.h>
@@ -146,7 +147,7 @@ static const struct vendor_fault passing[] = {
     {.on = VENDOR_IDS, .end = TRANSPORT_TIMEOUT},
     {.on = VENDOR_TASK, .status = 429, .body = "", .retry_after_s = 3},
     {.on = VENDOR_TASK, .status = 404, .body = "{}"},
-    {.on = VENDOR_TASK, .status = 200, .body = "{\"status\":\"PROCESSING\"}"},  /* S10 */
+    {.on = VENDOR_TASK, .status = 200, .body = "{\"status\":\"PROCESSING\"}"}, /* S10 */
     {.on = VENDOR_TASK, .status = 200, .body = "{\"status\":\"COMPLETED\",\"data\":7}"},
     {.on = VENDOR_TASK, .end = TRANSPORT_BROKEN},
     {.on = VENDOR_TASK, .status = 401, .body = "{}"},

@@ -24,10 +24,11 @@ START_TEST(a_lookup_is_answered_with_its_mailboxes)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
-    vendor_rule(flow.vendor,
-                (struct vendor_rule){.domain = "milvali.com",
-                                     .data = "[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
-                                             "{\"email\":\"support@milvali.com\",\"status\":\"VALID\"}]"});
+    vendor_rule(
+        flow.vendor,
+        (struct vendor_rule){.domain = "milvali.com",
+                             .data = "[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
+                                     "{\"email\":\"support@milvali.com\",\"status\":\"VALID\"}]"});
     flow_advance(&flow, 30000);
     ck_assert_int_eq(asker->err, ERR_OK);
     ck_assert(!asker->collapsed);

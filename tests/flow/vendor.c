@@ -66,13 +66,12 @@ void vendor_free(struct vendor *vendor)
     struct task *task, *next_task;
     struct call *call, *next_call;
 
-    DL_FOREACH_SAFE(vendor->tasks, task, next_task)
-    {
+    DL_FOREACH_SAFE (vendor->tasks, task, next_task) {
         free(task->domain);
         free(task->tracking_id);
         free(task);
     }
-    DL_FOREACH_SAFE(vendor->calls, call, next_call)
+    DL_FOREACH_SAFE (vendor->calls, call, next_call)
         free(call);
     free(vendor);
 }
@@ -200,8 +199,7 @@ static struct counts count(const struct vendor *vendor, int batch)
     struct counts counts = {0};
     const struct task *task;
 
-    DL_FOREACH(vendor->tasks, task)
-    {
+    DL_FOREACH (vendor->tasks, task) {
         if (task->batch != batch)
             continue;
         const char *state = state_of(vendor, task);
@@ -231,7 +229,7 @@ static void answer_ids(const struct vendor *vendor, struct transfer *transfer, i
     struct buf autobuf text = BUF_INIT(1 << 20);
     const struct task *task;
 
-    DL_FOREACH(vendor->tasks, task)
+    DL_FOREACH (vendor->tasks, task)
         if (task->batch == batch && !hidden &&
             (!filter || strcmp(filter + 8, state_of(vendor, task)) == 0))
             buf_addf(&text, "%s\"task-%d\"", text.len ? "," : "[", task->number);
@@ -244,13 +242,13 @@ static void answer_task(const struct vendor *vendor, struct transfer *transfer, 
     struct buf autobuf text = BUF_INIT(1 << 20);
     struct task *task;
 
-    DL_FOREACH(vendor->tasks, task)
-    {
+    DL_FOREACH (vendor->tasks, task) {
         if (task->number != number)
             continue;
         struct vendor_rule rule = rule_of(vendor, task->domain);
         const char *state = state_of(vendor, task);
-        buf_addf(&text, "{\"task_id\":\"task-%d\",\"status\":\"%s\",\"tracking_id\":", number, state);
+        buf_addf(&text, "{\"task_id\":\"task-%d\",\"status\":\"%s\",\"tracking_id\":", number,
+                 state);
         json_add_text(&text, rule.without_tracking_id ? NULL : task->tracking_id);
         if (strcmp(state, "COMPLETED") != 0)
             buf_add_str(&text, ",\"data\":null}");
@@ -344,8 +342,8 @@ static void take_new(struct vendor *vendor)
         if (call->kind == VENDOR_SUBMIT)
             vendor->only_once = vendor->only_once && fake_only_once(transfer);
         choose_fault(vendor, call);
-        bool at_once = call->has_fault && !call->fault.status &&
-                       call->fault.end == TRANSPORT_NOT_SENT;
+        bool at_once =
+            call->has_fault && !call->fault.status && call->fault.end == TRANSPORT_NOT_SENT;
         call->due_ms = vendor->clock->now_ms +
                        (call->kind == VENDOR_SUBMIT && !at_once ? vendor->submit_ms : 0);
         DL_APPEND(vendor->calls, call);
@@ -357,8 +355,7 @@ void vendor_turn(struct vendor *vendor)
     struct call *call, *next;
 
     take_new(vendor);
-    DL_FOREACH_SAFE(vendor->calls, call, next)
-    {
+    DL_FOREACH_SAFE (vendor->calls, call, next) {
         bool alive = fake_is_alive(vendor->transport, call->transfer);
         if (alive && call->due_ms > vendor->clock->now_ms)
             continue;
@@ -374,7 +371,7 @@ int64_t vendor_next_ms(const struct vendor *vendor)
     int64_t next = INT64_MAX;
     const struct call *call;
 
-    DL_FOREACH(vendor->calls, call)
+    DL_FOREACH (vendor->calls, call)
         if (call->due_ms < next)
             next = call->due_ms;
     return next;
@@ -395,7 +392,7 @@ size_t vendor_ledger_of(const struct vendor *vendor, const char *domain)
     const struct task *task;
     size_t n = 0;
 
-    DL_FOREACH(vendor->tasks, task)
+    DL_FOREACH (vendor->tasks, task)
         n += strcmp(task->domain, domain) == 0;
     return n;
 }
@@ -409,7 +406,7 @@ int64_t vendor_done_ms(const struct vendor *vendor, const char *domain)
 {
     const struct task *task;
 
-    DL_FOREACH(vendor->tasks, task)
+    DL_FOREACH (vendor->tasks, task)
         if (strcmp(task->domain, domain) == 0)
             return task->done_ms;
     return -1;

@@ -17,7 +17,14 @@
 
 struct vendor;
 
-enum vendor_call { VENDOR_SUBMIT, VENDOR_STATUS, VENDOR_IDS, VENDOR_TASK, VENDOR_BALANCE, VENDOR_CALLS };
+enum vendor_call {
+    VENDOR_SUBMIT,
+    VENDOR_STATUS,
+    VENDOR_IDS,
+    VENDOR_TASK,
+    VENDOR_BALANCE,
+    VENDOR_CALLS
+};
 
 struct vendor *vendor_new(struct transport *transport, const struct clock *clock);
 void vendor_free(struct vendor *vendor);
@@ -60,10 +67,10 @@ int64_t vendor_next_ms(const struct vendor *vendor);
 
 /* ---- what happened ---- */
 size_t vendor_calls(const struct vendor *vendor, enum vendor_call call);
-size_t vendor_ledger(const struct vendor *vendor);                         /* tasks created */
-size_t vendor_ledger_of(const struct vendor *vendor, const char *domain);  /* of one domain */
+size_t vendor_ledger(const struct vendor *vendor);                        /* tasks created */
+size_t vendor_ledger_of(const struct vendor *vendor, const char *domain); /* of one domain */
 size_t vendor_largest_batch(const struct vendor *vendor);
-int64_t vendor_done_ms(const struct vendor *vendor, const char *domain);   /* its task's own end */
+int64_t vendor_done_ms(const struct vendor *vendor, const char *domain); /* its task's own end */
 bool vendor_submits_were_only_once(const struct vendor *vendor);
 
 #endif

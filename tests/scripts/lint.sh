@@ -25,7 +25,9 @@ step() {
     fi
 }
 
-on_each() { # FILES COMMAND... {} : runs the command for every file, side by side
+# Runs a command for every file, side by side: on_each FILES COMMAND... '{}'
+# shellcheck disable=SC2317 # called through step
+on_each() {
     files=$1
     shift
     printf '%s\n' "$files" | xargs -P "$jobs" -I '{}' "$@"
@@ -37,7 +39,8 @@ on_each() { # FILES COMMAND... {} : runs the command for every file, side by sid
     step clang-tidy on_each "$c_files" clang-tidy --quiet --warnings-as-errors='*' '{}' -- $flags -Itests/flow -Itests/unit
     step cppcheck cppcheck --quiet --error-exitcode=1 -j "$jobs" --std=c11 -D_GNU_SOURCE \
         --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
-        -Iserver -I. $our_files
+        --include=/usr/include/utlist.h --include=/usr/include/uthash.h \
+        --suppress='*:/usr/include/*' -Iserver -I. $our_files
     step gcc-fanalyzer on_each "$our_files" gcc -fanalyzer -O1 -Werror -c -o /dev/null $flags '{}'
     step clang on_each "$c_files" clang -fsyntax-only -Wall -Wextra -Wconversion -Wsign-conversion \
         -Wshadow -Wimplicit-fallthrough -Werror $flags -Itests/flow -Itests/unit '{}'

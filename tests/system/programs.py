@@ -143,8 +143,8 @@ class Simulator(Program):
         """What came over the wire, oldest first."""
         return [r for r in self.say("GET", "/sim/requests") if call in (None, r["call"])]
 
-    def wait(self, **numbers):
-        """Returns when each of the counters named has been reached."""
+    def reach(self, **numbers):
+        """Returns the counters as soon as each of those named has reached its number."""
         query = urllib.parse.urlencode({**numbers, "timeout_ms": PATIENCE_S * 1000})
         return self.say("GET", f"/sim/wait?{query}")
 

@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: MIT
+"""test_lookup.py - the product: one question, one purchase, the same answer for everybody.
+
+What the vendor sold stands in the simulator's ledger; a test that says "free" or "once" looks there.
+"""
+import datetime
+import json
+import re
+from collections import Counter
+
+import pytest
+from waiting import eventually
+
+DAY_S = 24 * 3600
+EMPTY_TTL_S = DAY_S
+FOUND_TTL_S = 30 * DAY_S
+FAILED_TTL_S = 60
+
+MISS = "emailsd; fwd=uri-miss; stored"
+JOINED = "emailsd; fwd=uri-miss; collapsed; stored"
+
+
+def ttl_of_hit(answer):
+    """The ttl of a Cache-Status that must be a hit."""
+    match = re.fullmatch(r"emailsd; hit; ttl=(\d+)", answer.header("Cache-Status"))
+    assert match, answer
+    return int(match[1])
+
+
+def is_jittered(seconds, ttl_s):
+    """Whether a ttl is within the tenth by which each is moved, less the seconds a test may take."""
+    return 0.9 * ttl_s - 60 <= seconds <= 1.1 * ttl_s
+
+
+def time_of(text):
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+
+
+# ---- the answer ----
+
+
+def test_the_answer_is_the_documented_json(daemon):
+    answer = daemon.ask("milvali.com")
+    document = answer.json()
+    assert answer.status == 200
+    assert answer.header("Content-Type") == "application/json"
+    assert list(document) == ["domain", "company_name", "emails", "count", "fetched_at",
+                              "expires_at"]
+    assert document["domain"] == "milvali.com"
+    assert document["company_name"] == "Milvali"
+    assert document["emails"] == [{"email": "info@milvali.com", "status": "VALID"},
+                                  {"email": "support@milvali.com", "status": "VALID"}]
+    assert document["count"] == 2
+    fresh_for = time_of(document["expires_at"]) - time_of(document["fetched_at"])
+    assert is_jittered(fresh_for.total_seconds(), FOUND_TTL_S)
+
+
+def test_the_second_answer_is_the_first_byte_for_byte_and_free(sim, daemon):
+    first, second = daemon.ask("milvali.com"), daemon.ask("milvali.com")
+    assert first.header("Cache-Status") == MISS
+    assert is_jittered(ttl_of_hit(second), FOUND_TTL_S)
+    assert second.body == first.body
+    assert second.header("ETag") == first.header("ETag")
+    assert len(sim.ledger()) == 1
+
+
+def test_headers_say_how_long_the_answer_holds(daemon):
+    daemon.ask("milvali.com")
+    hit = daemon.ask("milvali.com")
+    assert hit.header("Cache-Control") == f"private, max-age={ttl_of_hit(hit)}"
+    assert 0 <= int(hit.header("Age")) <= 60
+    assert hit.header("Vary") == "Accept, Prefer"
+    assert hit.header("Date").endswith(" GMT")
+    assert re.fullmatch(r'"[^"]+"', hit.header("ETag"))
+
+
+def test_the_vendor_is_asked_for_the_domain_and_a_name_made_from_it(sim, daemon):
+    daemon.ask("https://www.blue-bottle.com/contact")
+    [task] = sim.ledger()
+    assert (task["domain"], task["company_name"]) == ("blue-bottle.com", "Blue Bottle")
+    assert (task["city"], task["state"], task["country"]) == (None, None, None)
+    assert task["tracking_id"] and task["answered"]
+
+
+def test_what_the_vendor_found_is_tidied_but_not_changed(sim, daemon):
+    sim.rule("milvali.com", data=[
+        {"email": "Sales@milvali.com", "status": "CATCH_ALL", "score": 7},
+        {"email": "sales@Milvali.com", "status": "VALID"},
+        {"status": "VALID"},
+        {"email": None, "status": "VALID"},
+        {"email": "jobs@elsewhere.com", "status": "VALID"},
+    ])
+    document = daemon.ask("milvali.com").json()
+    assert document["emails"] == [{"email": "Sales@milvali.com", "status": "CATCH_ALL"},
+                                  {"email": "jobs@elsewhere.com", "status": "VALID"}]
+    assert document["count"] == 2
+
+
+def test_nothing_found_is_an_answer_for_a_day(sim, daemon):
+    document = daemon.ask("empty-milvali.com").json()
+    assert (document["emails"], document["count"]) == ([], 0)
+    assert is_jittered(ttl_of_hit(daemon.ask("empty-milvali.com")), EMPTY_TTL_S)
+    assert len(sim.ledger()) == 1
+
+
+# ---- forms of the answer ----
+
+
+@pytest.mark.parametrize("accept, content_type, body", [
+    pytest.param(None, "application/json", None, id="no Accept"),
+    pytest.param("*/*", "application/json", None, id="anything"),
+    pytest.param("application/json", "application/json", None, id="json"),
+    pytest.param("text/plain;q=0.5, application/json", "application/json", None, id="json first"),
+    pytest.param("text/plain", "text/plain; charset=utf-8",
+                 b"info@milvali.com\nsupport@milvali.com\n", id="plain"),
+    pytest.param("text/*", "text/plain; charset=utf-8",
+                 b"info@milvali.com\nsupport@milvali.com\n", id="some text"),
+    pytest.param("text/csv", "text/csv; charset=utf-8; header=present",
+                 b"email,status\r\ninfo@milvali.com,VALID\r\nsupport@milvali.com,VALID\r\n",
+                 id="csv"),
+    pytest.param("application/json;q=0, text/csv;q=0.1", "text/csv; charset=utf-8; header=present",
+                 b"email,status\r\ninfo@milvali.com,VALID\r\nsupport@milvali.com,VALID\r\n",
+                 id="csv rather than nothing"),
+])
+def test_the_caller_chooses_the_form(daemon, accept, content_type, body):
+    headers = {"Accept": accept} if accept else {}
+    for answer in (daemon.ask("milvali.com", headers), daemon.ask("milvali.com", headers)):
+        assert answer.status == 200
+        assert answer.header("Content-Type") == content_type
+        if body is None:
+            assert answer.json()["count"] == 2
+        else:
+            assert answer.body == body
+
+
+def test_every_form_has_an_etag_of_its_own_and_none_is_paid_twice(sim, daemon):
+    forms = ["application/json", "text/plain", "text/csv"]
+    tags = {daemon.ask("milvali.com", {"Accept": form}).header("ETag") for form in forms}
+    assert len(tags) == 3
+    assert len(sim.ledger()) == 1
+
+
+def test_a_form_that_is_not_on_offer_is_refused_before_it_costs(sim, daemon):
+    refused = daemon.ask("milvali.com", {"Accept": "application/xml, image/*"})
+    assert refused.problem(406, "not-acceptable")["charged"] == "no"
+    assert sim.calls()["requests"] == 0
+
+
+# ---- who has it already ----
+
+
+def test_a_caller_who_has_the_bytes_gets_304_without_them(daemon):
+    tag = daemon.ask("milvali.com").header("ETag")
+    answer = daemon.ask("milvali.com", {"If-None-Match": tag})
+    assert (answer.status, answer.body) == (304, b"")
+    assert answer.header("ETag") == tag
+    assert answer.header("Vary") == "Accept, Prefer"
+    assert answer.header("Cache-Control").startswith("private, max-age=")
+    assert ttl_of_hit(answer)
+
+
+@pytest.mark.parametrize("form, status", [
+    pytest.param("{tag}", 304, id="the tag"),
+    pytest.param("W/{tag}", 304, id="weakly"),
+    pytest.param('"other", {tag}', 304, id="in a list"),
+    pytest.param("*", 304, id="any"),
+    pytest.param('"other"', 200, id="another"),
+    pytest.param("nonsense", 200, id="nonsense"),
+    pytest.param("x" * 8000, 200, id="8 KB of nonsense"),
+])
+def test_if_none_match_follows_rfc_9110(daemon, form, status):
+    tag = daemon.ask("milvali.com").header("ETag")
+    assert daemon.ask("milvali.com", {"If-None-Match": form.format(tag=tag)}).status == status
+
+
+def test_if_none_match_of_another_form_does_not_match(daemon):
+    tag = daemon.ask("milvali.com", {"Accept": "text/csv"}).header("ETag")
+    assert daemon.ask("milvali.com", {"If-None-Match": tag}).status == 200
+
+
+def test_head_of_a_cached_answer_has_the_headers_of_get(daemon):
+    got = daemon.ask("milvali.com")
+    connection = daemon.connect()
+    connection.send_get("/emails?domain=milvali.com", method="HEAD")
+    head = connection.read("HEAD")
+    assert head.status == 200
+    for name in ("Content-Type", "Content-Length", "ETag", "Vary"):
+        assert head.header(name) == got.header(name)
+    assert ttl_of_hit(head)
+    assert connection.get("/livez").body == b"ok\n", "no body came after the head"
+
+
+def test_head_of_a_cached_answer_honours_if_none_match(daemon):
+    tag = daemon.ask("milvali.com").header("ETag")
+    assert daemon.ask("milvali.com", {"If-None-Match": tag}, method="HEAD").status == 304
+
+
+def test_head_of_what_is_not_cached_spends_nothing(sim, daemon):
+    head = daemon.ask("milvali.com", method="HEAD")
+    assert (head.status, head.body) == (504, b"")
+    assert head.header("Content-Type") == "application/problem+json"
+    assert head.header("Cache-Status") == "emailsd; fwd=uri-miss"
+    assert sim.calls()["requests"] == 0
+
+
+# ---- request ids ----
+
+
+@pytest.mark.parametrize("given", ["a", "0", "A-b_c.9", "x" * 64])
+def test_a_well_formed_request_id_is_echoed(daemon, given):
+    assert daemon.get("/livez", {"X-Request-Id": given}).header("X-Request-Id") == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a/b", "a\u00fc", "<b>"])
+def test_another_request_id_is_replaced(daemon, given):
+    made = daemon.get("/livez", {"X-Request-Id": given}).header("X-Request-Id")
+    assert made != given
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", made)
+
+
+def test_requests_without_an_id_get_different_ones(daemon):
+    ids = {daemon.ask("milvali.com").header("X-Request-Id") for _ in range(10)}
+    assert len(ids) == 10
+
+
+def test_a_problem_carries_the_id_of_its_request(daemon):
+    answer = daemon.ask("com", {"X-Request-Id": "mine-1"})
+    assert answer.problem(422, "public-suffix")["request_id"] == "mine-1"
+
+
+# ---- what is the same question, and what is not ----
+
+
+@pytest.mark.parametrize("first, second", [
+    pytest.param({}, {"company_name": "Blue Bottle"}, id="the made name"),
+    pytest.param({"company_name": "Blue Bottle"}, {}, id="the made name first"),
+    pytest.param({}, {"company_name": "  BLUE bottle "}, id="the made name in other words"),
+    pytest.param({"company_name": "BB AG"}, {"company_name": " bb ag "}, id="a name, folded"),
+    pytest.param({"city": "Z\u00fcrich"}, {"city": " zu\u0308RICH "}, id="a city, NFC and folded"),
+    pytest.param({"country": "US"}, {"country": "us"}, id="a country, folded"),
+    pytest.param({}, {"city": ""}, id="an empty city"),
+])
+def test_the_same_question_in_other_words_is_a_hit(sim, daemon, first, second):
+    one, two = daemon.ask("blue-bottle.com", **first), daemon.ask("blue-bottle.com", **second)
+    assert ttl_of_hit(two)
+    assert two.body == one.body
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("parameters", [
+    pytest.param({"company_name": "Blue Bottle Coffee"}, id="another name"),
+    pytest.param({"city": "Oakland"}, id="a city"),
+    pytest.param({"state": "CA"}, id="a state"),
+    pytest.param({"country": "US"}, id="a country"),
+])
+def test_a_name_or_a_place_makes_another_question(sim, daemon, parameters):
+    daemon.ask("blue-bottle.com")
+    assert daemon.ask("blue-bottle.com", **parameters).header("Cache-Status") == MISS
+    plain, narrowed = sim.ledger()
+    [(field, value)] = parameters.items()
+    assert narrowed[field] == value and plain[field] != value
+
+
+def test_the_place_is_passed_on_tidied(sim, daemon):
+    daemon.ask("milvali.com", company_name=" Milvali GmbH ", city=" Zu\u0308rich", state="ZH",
+               country="CH")
+    [task] = sim.ledger()
+    fields = [task[name] for name in ("company_name", "city", "state", "country")]
+    assert fields == ["Milvali GmbH", "Z\u00fcrich", "ZH", "CH"]
+
+
+# ---- many at once ----
+
+
+def test_clients_who_ask_one_question_at_once_share_one_task(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "200")
+    sim.hold_submits()
+    clients = [daemon.park("milvali.com") for _ in range(200)]
+    daemon.get("/livez")  # the one worker has read those before
+    eventually(lambda: daemon.is_full("milvali.com"))
+    sim.release_submits()
+    answers = [client.read() for client in clients]
+    assert {answer.status for answer in answers} == {200}
+    assert len({(answer.body, answer.header("ETag")) for answer in answers}) == 1
+    assert Counter(a.header("Cache-Status") for a in answers) == {MISS: 1, JOINED: 199}
+    assert len(sim.ledger()) == 1
+
+
+def test_different_questions_at_once_ride_in_one_batch(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "20", "--batch-linger", "60s")
+    clients = {f"company{i}.com": daemon.park(f"company{i}.com") for i in range(20)}
+    for domain, client in clients.items():
+        assert client.read().json()["emails"][0]["email"] == f"info@{domain}"
+    assert sim.calls()["submit"] == 1
+    assert len({task["tracking_id"] for task in sim.ledger()}) == 20
+
+
+def test_a_fast_task_is_answered_before_a_slow_one_of_its_batch(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    sim.rule("slow.com", time_ms=3600 * 1000)
+    slow, fast = daemon.park("slow.com"), daemon.park("fast.com")
+    assert fast.read().json()["domain"] == "fast.com"
+    sim.rule("slow.com", time_ms=0)
+    assert slow.read().json()["domain"] == "slow.com"
+    assert sim.calls()["submit"] == 1
+
+
+# ---- the vendor cannot do it ----
+
+
+@pytest.mark.parametrize("domain", ["errored-milvali.com", "cancelled-milvali.com"])
+def test_a_failed_task_is_told_and_remembered_for_a_minute(sim, daemon, domain):
+    first, second = daemon.ask(domain), daemon.ask(domain)
+    for answer in (first, second):
+        assert answer.problem(502, "lookup-failed")["retryable"] is True
+    assert first.header("Cache-Status") == MISS
+    assert ttl_of_hit(second) <= 1.1 * FAILED_TTL_S
+    assert 1 <= int(second.header("Retry-After")) <= 1.1 * FAILED_TTL_S + 1
+    assert len(sim.ledger()) == 1
+
+
+def test_a_failed_task_fails_alone(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    bad, good = daemon.park("errored-milvali.com"), daemon.park("milvali.com")
+    assert good.read().status == 200
+    bad.read().problem(502, "lookup-failed")
+    assert sim.calls()["submit"] == 1
+
+
+# ---- the tracking id is the only bond between a task and its question ----
+
+
+@pytest.mark.parametrize("tracking", ["missing", "null", "empty", "number"])
+def test_a_result_that_names_no_question_is_shown_to_nobody(stage, sim, tracking):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    sim.rule("stray.com", tracking_id=tracking)
+    stray, bound = daemon.park("stray.com"), daemon.park("bound.com")
+    assert [e["email"] for e in bound.read().json()["emails"]] == ["info@bound.com",
+                                                                   "support@bound.com"]
+    answer = stray.read()
+    answer.problem(502, "upstream-invalid-response")
+    assert b"@" not in answer.body
+    assert len(sim.ledger()) == 2
+
+
+def test_results_that_name_no_question_at_all_reach_nobody(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    for domain in ("one.com", "two.com"):
+        sim.rule(domain, tracking_id="missing")
+    for client in [daemon.park("one.com"), daemon.park("two.com")]:
+        client.read().problem(502, "upstream-invalid-response")
+
+
+def test_the_tracking_id_decides_and_not_the_place_in_the_list(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    for domain in ("one.com", "two.com"):
+        sim.rule(domain, tracking_id="swap", data=[{"email": f"x@{domain}", "status": "VALID"}])
+    one, two = daemon.park("one.com"), daemon.park("two.com")
+    assert one.read().json()["emails"][0]["email"] == "x@two.com"
+    assert two.read().json()["emails"][0]["email"] == "x@one.com"
+
+
+# ---- waiting ----
+
+
+def test_no_wait_means_come_again_and_coming_again_is_free(sim, daemon):
+    sim.hold_submits()
+    early = daemon.ask("milvali.com", wait=0)
+    assert early.problem(504, "still-processing")["retryable"] is True
+    assert 1 <= int(early.header("Retry-After")) <= 60
+    sim.reach(submit=1)
+    again = daemon.ask("milvali.com", wait=0)
+    assert again.problem(504, "still-processing")["charged"] == "maybe"
+    sim.release_submits()
+    assert daemon.ask("milvali.com").status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_a_wait_that_ends_first_ends_with_504_and_the_work_goes_on(sim, daemon):
+    sim.rule("milvali.com", time_ms=3600 * 1000)
+    daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
+    sim.rule("milvali.com", time_ms=0)
+    eventually(lambda: daemon.ask("milvali.com", method="HEAD").status == 200)
+    assert ttl_of_hit(daemon.ask("milvali.com"))
+    assert len(sim.ledger()) == 1
+
+
+def test_the_default_wait_is_the_operators(stage, sim):
+    daemon = stage.daemon(sim, "--wait", "0")
+    sim.hold_submits()
+    daemon.ask("milvali.com").problem(504, "still-processing")
+
+
+@pytest.mark.parametrize("wait, applied", [("300", None), ("301", "wait=300"),
+                                           ("999999", "wait=300")])
+def test_a_wait_over_the_maximum_is_clamped_and_told(daemon, wait, applied):
+    for _ in ("miss", "hit"):
+        answer = daemon.ask("milvali.com", wait=wait)
+        assert answer.status == 200
+        assert answer.header("Preference-Applied") == applied
+
+
+def test_a_clamped_wait_is_really_shorter(stage, sim):
+    daemon = stage.daemon(sim, "--max-wait", "1s")
+    sim.hold_submits()
+    answer = daemon.ask("milvali.com", wait=3600)
+    answer.problem(504, "still-processing")
+    assert answer.header("Preference-Applied") == "wait=1"
+
+
+def test_waiters_of_one_lookup_have_each_their_own_patience(sim, daemon):
+    sim.hold_submits()
+    patient = daemon.park("milvali.com", wait=300)
+    sim.reach(submit=1)
+    daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+    sim.release_submits()
+    answer = patient.read()
+    assert (answer.status, answer.header("Cache-Status")) == (200, MISS)
+
+
+def test_the_body_says_the_same_to_programs_in_any_language(sim, daemon):
+    sim.rule("milvali.com", data=[{"email": "caf\u00e9@milvali.com", "status": "VALID"}])
+    body = daemon.ask("milvali.com").body
+    assert json.loads(body.decode("utf-8"))["emails"][0]["email"] == "caf\u00e9@milvali.com"

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* test_problem.c - errors as documents and as pages. The functions below stand in for request.c,
+ * which is then not linked. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "http/problem.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a request without a server ---- */
+
+struct request {
+    const char *tail;
+    struct reply reply;
+};
+
+const char *request_id(const struct request *request)
+{
+    (void)request;
+    return "id-1";
+}
+
+const char *request_path_tail(const struct request *request)
+{
+    return request->tail;
+}
+
+void request_reply(struct request *request, struct reply *reply)
+{
+    request->reply = *reply;
+}
+
+static const char *header(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->n_headers; i++)
+        if (strcmp(reply->headers[i].name, name) == 0)
+            return reply->headers[i].value;
+    return NULL;
+}
+
+/* ---- documents ---- */
+
+START_TEST(a_document_has_the_shape_of_the_contract)
+{
+    struct request request = {0};
+    struct problem problem = problem_of(ERR_INVALID_DOMAIN, "'milvali' has no \"suffix\"");
+    struct reply reply;
+
+    problem_reply(&request, &problem, &reply);
+    ck_assert_int_eq(reply.status, 400);
+    ck_assert_str_eq(reply.owned_body,
+                     "{\"type\":\"/problems/invalid-domain\","
+                     "\"title\":\"That is not a company domain\",\"status\":400,"
+                     "\"detail\":\"'milvali' has no \\\"suffix\\\"\",\"code\":\"invalid-domain\","
+                     "\"retryable\":false,\"charged\":\"no\",\"request_id\":\"id-1\"}\n");
+    ck_assert_str_eq(header(&reply, "Content-Type"), "application/problem+json");
+    ck_assert_str_eq(header(&reply, "Cache-Control"), "no-store");
+    ck_assert_ptr_null(header(&reply, "Retry-After"));
+    free(reply.owned_body);
+}
+END_TEST
+
+START_TEST(without_a_detail_the_title_says_it)
+{
+    struct request request = {0};
+
+    problem_send(&request, ERR_NOT_FOUND, NULL);
+    ck_assert_ptr_nonnull(strstr(request.reply.owned_body,
+                                 "\"detail\":\"There is nothing at this path\""));
+    free(request.reply.owned_body);
+}
+END_TEST
+
+START_TEST(the_case_may_know_better_than_the_table_what_was_charged)
+{
+    struct request request = {0};
+    struct problem problem = problem_of(ERR_LOOKUP_FAILED, NULL);
+    struct reply reply;
+
+    ck_assert_int_eq(problem.charged, CHARGED_MAYBE);
+    problem.charged = CHARGED_YES;
+    problem_reply(&request, &problem, &reply);
+    ck_assert_ptr_nonnull(strstr(reply.owned_body, "\"charged\":\"yes\""));
+    free(reply.owned_body);
+}
+END_TEST
+
+static const struct {
+    enum err err;
+    int given_s;
+    const char *header;
+} retries[] = {
+    {ERR_OVERLOADED, 0, "1"},          {ERR_DRAINING, 7, "7"}, {ERR_STILL_PROCESSING, 0, NULL},
+    {ERR_STILL_PROCESSING, 12, "12"},  {ERR_NOT_FOUND, 0, NULL},
+};
+
+START_TEST(retry_after_goes_with_every_503_and_where_it_is_given)
+{
+    struct request request = {0};
+    struct problem problem = problem_of(retries[_i].err, NULL);
+    struct reply reply;
+
+    problem.retry_after_s = retries[_i].given_s;
+    problem_reply(&request, &problem, &reply);
+    ck_assert_pstr_eq(header(&reply, "Retry-After"), retries[_i].header);
+    free(reply.owned_body);
+}
+END_TEST
+
+START_TEST(a_detail_of_any_length_leaves_a_whole_document)
+{
+    struct request request = {0};
+    char detail[20000];
+    struct json *doc = NULL;
+
+    memset(detail, '\x01', sizeof detail - 1); /* six times as long when escaped */
+    detail[sizeof detail - 1] = '\0';
+    problem_send(&request, ERR_INTERNAL, detail);
+    ck_assert_int_eq(json_parse(request.reply.body.data, request.reply.body.len, &doc), ERR_OK);
+    ck_assert_str_eq(json_get_string(doc, "code"), "internal");
+    json_free(doc);
+    free(request.reply.owned_body);
+}
+END_TEST
+
+START_TEST(an_error_that_must_not_travel_shows_as_internal)
+{
+    struct request request = {0};
+
+    problem_send(&request, ERR_SYSTEM, NULL);
+    ck_assert_int_eq(request.reply.status, 500);
+    ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"code\":\"internal\""));
+    free(request.reply.owned_body);
+}
+END_TEST
+
+/* ---- every row ---- */
+
+#define X(name, code, status, retryable, charged, title) ERR_##name,
+static const enum err all[] = {ERR_TABLE(X)};
+#undef X
+
+START_TEST(every_row_makes_a_document_that_can_be_read_back)
+{
+    const struct err_row *row = err_row(all[_i]);
+    struct request request = {0};
+    struct json *doc = NULL;
+    char type[128] = "/problems/";
+
+    problem_send(&request, all[_i], NULL);
+    ck_assert_int_eq(json_parse(request.reply.body.data, request.reply.body.len, &doc), ERR_OK);
+    memcpy(type + strlen(type), row->code, strlen(row->code) + 1);
+    ck_assert_str_eq(json_get_string(doc, "type"), type);
+    ck_assert_str_eq(json_get_string(doc, "title"), row->title);
+    ck_assert_int_eq(json_get_int(doc, "status", 0), row->status);
+    ck_assert_int_eq(json_get_bool(doc, "retryable", !row->retryable), row->retryable);
+    ck_assert_str_eq(json_get_string(doc, "charged"), charged_word(row->charged));
+    ck_assert_str_eq(json_get_string(doc, "request_id"), "id-1");
+    json_free(doc);
+    free(request.reply.owned_body);
+}
+END_TEST
+
+START_TEST(every_row_has_its_page)
+{
+    const struct err_row *row = err_row(all[_i]);
+    struct request request = {.tail = row->code};
+
+    problem_page(&request);
+    ck_assert_int_eq(request.reply.status, 200);
+    ck_assert_str_eq(header(&request.reply, "Content-Type"), "text/plain; charset=utf-8");
+    ck_assert_ptr_nonnull(strstr(request.reply.owned_body, row->code));
+    ck_assert_ptr_nonnull(strstr(request.reply.owned_body, row->title));
+    free(request.reply.owned_body);
+}
+END_TEST
+
+START_TEST(what_is_no_code_has_no_page)
+{
+    static const char *const tails[] = {"", "nope", "not-foun", "not-found2", "NOT-FOUND"};
+    struct request request = {.tail = tails[_i]};
+
+    problem_page(&request);
+    ck_assert_int_eq(request.reply.status, 404);
+    free(request.reply.owned_body);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("problem");
+    TCase *t = tcase_create("problem");
+
+    tcase_add_test(t, a_document_has_the_shape_of_the_contract);
+    tcase_add_test(t, without_a_detail_the_title_says_it);
+    tcase_add_test(t, the_case_may_know_better_than_the_table_what_was_charged);
+    tcase_add_loop_test(t, retry_after_goes_with_every_503_and_where_it_is_given, 0,
+                        ARRAY_LEN(retries));
+    tcase_add_test(t, a_detail_of_any_length_leaves_a_whole_document);
+    tcase_add_test(t, an_error_that_must_not_travel_shows_as_internal);
+    tcase_add_loop_test(t, every_row_makes_a_document_that_can_be_read_back, 0, ARRAY_LEN(all));
+    tcase_add_loop_test(t, every_row_has_its_page, 0, ARRAY_LEN(all));
+    tcase_add_loop_test(t, what_is_no_code_has_no_page, 0, 5);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* test_reply.c - a reply keeps what it is given, and knows its limits. */
+#include "base/buf.h"
+#include "cache/result.h"
+#include "http/request.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+START_TEST(a_new_reply_has_its_status_and_no_body)
+{
+    struct reply reply;
+
+    memset(&reply, 0xAA, sizeof reply);
+    reply_init(&reply, 404);
+    ck_assert_int_eq(reply.status, 404);
+    ck_assert_uint_eq(reply.body.len, 0);
+    ck_assert_ptr_null(reply.owned_body);
+    ck_assert_ptr_null(reply.keeper);
+    ck_assert_uint_eq(reply.n_headers, 0);
+}
+END_TEST
+
+START_TEST(headers_keep_their_order_and_values)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_header(&reply, "Age", "%d", 17);
+    reply_header(&reply, "Vary", "Accept, %s", "Prefer");
+    ck_assert_uint_eq(reply.n_headers, 2);
+    ck_assert_str_eq(reply.headers[0].name, "Age");
+    ck_assert_str_eq(reply.headers[0].value, "17");
+    ck_assert_str_eq(reply.headers[1].name, "Vary");
+    ck_assert_str_eq(reply.headers[1].value, "Accept, Prefer");
+}
+END_TEST
+
+START_TEST(as_many_headers_fit_as_are_promised)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    for (int i = 0; i < REPLY_HEADERS; i++)
+        reply_header(&reply, "X", "%d", i);
+    for (int i = 0; i < REPLY_HEADERS; i++)
+        ck_assert_int_eq(strtol(reply.headers[i].value, NULL, 10), i);
+}
+END_TEST
+
+START_TEST(one_header_too_many_is_a_defect)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    for (int i = 0; i <= REPLY_HEADERS; i++)
+        reply_header(&reply, "X", "%d", i);
+}
+END_TEST
+
+START_TEST(a_value_fits_up_to_the_last_byte)
+{
+    struct reply reply;
+    char value[REPLY_HEADER_BYTES];
+
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    reply_init(&reply, 200);
+    reply_header(&reply, "X", "%s", value);
+    ck_assert_str_eq(reply.headers[0].value, value);
+}
+END_TEST
+
+START_TEST(a_longer_value_is_a_defect)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_header(&reply, "X", "%*d", REPLY_HEADER_BYTES, 1);
+}
+END_TEST
+
+START_TEST(a_static_body_is_borrowed)
+{
+    static const char text[] = "ok\n";
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_body_static(&reply, text, 3);
+    ck_assert_ptr_eq(reply.body.data, text);
+    ck_assert_uint_eq(reply.body.len, 3);
+    ck_assert_ptr_null(reply.owned_body);
+}
+END_TEST
+
+START_TEST(a_taken_body_leaves_the_buffer_empty)
+{
+    struct buf autobuf buf = BUF_INIT(64);
+    struct reply reply;
+
+    buf_add_str(&buf, "body");
+    reply_init(&reply, 200);
+    reply_body_take(&reply, &buf);
+    ck_assert_ptr_null(buf.data);
+    ck_assert_ptr_eq(reply.body.data, reply.owned_body);
+    ck_assert_uint_eq(reply.body.len, 4);
+    ck_assert_str_eq(reply.owned_body, "body");
+    free(reply.owned_body);
+}
+END_TEST
+
+START_TEST(a_result_is_kept_alive_by_its_reply)
+{
+    const unsigned char key[HASH_SIZE] = {0};
+    const struct result_email email = {"info@a.example", "VALID"};
+    const struct result_facts facts = {.key = key,
+                                       .domain = "a.example",
+                                       .company_name = "A",
+                                       .emails = &email,
+                                       .n_emails = 1};
+    const struct result *result = result_new_answer(&facts);
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_body_of(&reply, result, RESULT_TEXT);
+    result_unref(result); /* the sanitizers watch what is read below */
+    ck_assert_ptr_eq(reply.keeper, result);
+    ck_assert_uint_eq(reply.body.len, strlen("info@a.example\n"));
+    ck_assert_mem_eq(reply.body.data, "info@a.example\n", reply.body.len);
+    result_unref(reply.keeper);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("reply");
+    TCase *t = tcase_create("reply");
+
+    tcase_add_test(t, a_new_reply_has_its_status_and_no_body);
+    tcase_add_test(t, headers_keep_their_order_and_values);
+    tcase_add_test(t, as_many_headers_fit_as_are_promised);
+    tcase_add_test_raise_signal(t, one_header_too_many_is_a_defect, SIGABRT);
+    tcase_add_test(t, a_value_fits_up_to_the_last_byte);
+    tcase_add_test_raise_signal(t, a_longer_value_is_a_defect, SIGABRT);
+    tcase_add_test(t, a_static_body_is_borrowed);
+    tcase_add_test(t, a_taken_body_leaves_the_buffer_empty);
+    tcase_add_test(t, a_result_is_kept_alive_by_its_reply);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* test_routes.c - which row takes a request, and what follows for the rest.
+ *
+ * Brings a table of its own and a request without a server: the functions below stand in for
+ * request.c, which is then not linked. */
+#include "base/mem.h"
+#include "http/routes.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a request without a server ---- */
+
+struct request {
+    enum http_method method;
+    const char *path, *tail;
+    const char *ran; /* the endpoint that ran */
+    int status;      /* of the reply */
+    char allow[64];  /* its Allow, "" when there was none */
+};
+
+enum http_method request_method(const struct request *request)
+{
+    return request->method;
+}
+
+const char *request_path(const struct request *request)
+{
+    return request->path;
+}
+
+const char *request_path_tail(const struct request *request)
+{
+    return request->tail;
+}
+
+void request_set_path_tail(struct request *request, const char *tail)
+{
+    request->tail = tail;
+}
+
+const char *request_id(const struct request *request)
+{
+    (void)request;
+    return "id";
+}
+
+void request_reply(struct request *request, struct reply *reply)
+{
+    request->status = reply->status;
+    for (size_t i = 0; i < reply->n_headers; i++)
+        if (strcmp(reply->headers[i].name, "Allow") == 0)
+            memcpy(request->allow, reply->headers[i].value, strlen(reply->headers[i].value) + 1);
+    free(reply->owned_body);
+}
+
+/* ---- a table ---- */
+
+static void get_plain(struct request *request)
+{
+    request->ran = "get_plain";
+}
+
+static void head_plain(struct request *request)
+{
+    request->ran = "head_plain";
+}
+
+static void get_only(struct request *request)
+{
+    request->ran = "get_only";
+}
+
+static void delete_it(struct request *request)
+{
+    request->ran = "delete_it";
+}
+
+static void post_it(struct request *request)
+{
+    request->ran = "post_it";
+}
+
+static void get_one(struct request *request)
+{
+    request->ran = "get_one";
+}
+
+const struct route routes[] = {
+    {HTTP_HEAD, "/plain", head_plain}, {HTTP_GET, "/plain", get_plain},
+    {HTTP_GET, "/only", get_only},     {HTTP_DELETE, "/only", delete_it},
+    {HTTP_POST, "/post", post_it},     {HTTP_GET, "/items/{}", get_one},
+};
+const size_t n_routes = ARRAY_LEN(routes);
+
+/* ---- the tests ---- */
+
+static const struct {
+    enum http_method method;
+    const char *path, *ran, *tail;
+} hits[] = {
+    {HTTP_GET, "/plain", "get_plain", ""},
+    {HTTP_HEAD, "/plain", "head_plain", ""}, /* its own row wins */
+    {HTTP_GET, "/only", "get_only", ""},
+    {HTTP_HEAD, "/only", "get_only", ""}, /* GET's row takes HEAD */
+    {HTTP_DELETE, "/only", "delete_it", ""},
+    {HTTP_POST, "/post", "post_it", ""},
+    {HTTP_GET, "/items/a", "get_one", "a"},
+    {HTTP_HEAD, "/items/a%2Fb", "get_one", "a%2Fb"}, /* not decoded */
+    {HTTP_GET, "/items/{}", "get_one", "{}"},
+    {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment is one segment */
+};
+
+START_TEST(a_request_finds_its_endpoint)
+{
+    struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
+
+    routes_dispatch(&request);
+    ck_assert_ptr_nonnull(request.ran);
+    ck_assert_str_eq(request.ran, hits[_i].ran);
+    ck_assert_str_eq(request.tail, hits[_i].tail);
+    ck_assert_int_eq(request.status, 0);
+}
+END_TEST
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    int status;
+    const char *allow;
+} misses[] = {
+    {HTTP_GET, "/", 404, ""},
+    {HTTP_GET, "", 404, ""},
+    {HTTP_GET, "*", 404, ""},
+    {HTTP_GET, "/plain/", 404, ""},
+    {HTTP_GET, "/Plain", 404, ""},
+    {HTTP_GET, "/%70lain", 404, ""},
+    {HTTP_GET, "//plain", 404, ""},
+    {HTTP_GET, "/x/../plain", 404, ""},
+    {HTTP_GET, "/plainly", 404, ""},
+    {HTTP_GET, "/plai", 404, ""},
+    {HTTP_GET, "http://test/plain", 404, ""},
+    {HTTP_GET, "/items", 404, ""},
+    {HTTP_GET, "/items/", 404, ""},
+    {HTTP_GET, "/items/a/", 404, ""},
+    {HTTP_GET, "/items/a/b", 404, ""},
+    {HTTP_POST, "/nothing", 404, ""},
+    {HTTP_POST, "/plain", 405, "GET, HEAD"},
+    {HTTP_OTHER_METHOD, "/only", 405, "GET, HEAD, DELETE"},
+    {HTTP_GET, "/post", 405, "POST"},
+    {HTTP_HEAD, "/post", 405, "POST"},
+    {HTTP_DELETE, "/items/a", 405, "GET, HEAD"},
+};
+
+/* Allow as a set: the order of its names means nothing. */
+static bool is_same_list(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+
+    if (strlen(b) != len)
+        return false;
+    for (const char *name = a; *name; name += strcspn(name, " ") + (strchr(name, ' ') != NULL)) {
+        char one[16] = "";
+        memcpy(one, name, strcspn(name, ", "));
+        if (!strstr(b, one))
+            return false;
+    }
+    return true;
+}
+
+START_TEST(a_request_without_a_row_is_refused)
+{
+    struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
+
+    routes_dispatch(&request);
+    ck_assert_msg(request.status == misses[_i].status, "%s: %d", misses[_i].path, request.status);
+    ck_assert_msg(is_same_list(misses[_i].allow, request.allow), "%s: Allow: %s", misses[_i].path,
+                  request.allow);
+    ck_assert_ptr_null(request.ran);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("routes");
+    TCase *t = tcase_create("routes");
+
+    tcase_add_loop_test(t, a_request_finds_its_endpoint, 0, ARRAY_LEN(hits));
+    tcase_add_loop_test(t, a_request_without_a_row_is_refused, 0, ARRAY_LEN(misses));
+    suite_add_tcase(s, t);
+    return s;
+}
