@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define REPLACEMENT     "\xEF\xBF\xBD" /* U+FFFD */
-#define UNIT            6              /* bytes of an escape such as \u00e9 */
+#define UNIT            ((size_t)6)    /* bytes of an escape such as \u00e9 */
 #define ESCAPED_DAMAGED "\\ufffd"
 
 /* How many bytes the character at `s` has; 0 when it is none. */

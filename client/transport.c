@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -103,24 +104,21 @@ enum err transport_new(const struct transport_options *options, struct transport
     return ERR_OK;
 }
 
-void transport_free(struct transport *transport)
+/* NULL when there is none. */
+static struct transfer *first(const struct transport *transport, enum state state)
 {
-    if (!transport)
-        return;
-    for (size_t i = 0; i < N_LISTS; i++)
-        while (transport->lists[i])
-            transport_cancel(transport->lists[i]);
-    curl_multi_cleanup(transport->multi);
-    free(transport->user_agent);
-    free(transport->ca_file);
-    free(transport);
-    curl_global_cleanup();
+    struct transfer *t = transport->lists[state];
+
+    /* The analyzer does not see that a freed transfer has left all lists. */
+    assert(!t || t->state == state); /* NOLINT(clang-analyzer-unix.Malloc) */
+    return t;
 }
 
 static void put(struct transfer *t, enum state state)
 {
     struct transfer **lists = t->transport->lists;
 
+    assert(t->state < N_LISTS && lists[t->state]);
     DL_DELETE(lists[t->state], t);
     if (t->state == MOVING)
         curl_multi_remove_handle(t->transport->multi, t->easy);
@@ -137,12 +135,31 @@ static void free_transfer(struct transfer *t)
     free(t);
 }
 
-void transport_cancel(struct transfer *t)
+static void drop(struct transfer *t)
 {
-    if (t->state == IN_CALLBACK)
-        return; /* it is over, and freed when its callback returns */
     put(t, IN_CALLBACK);
     free_transfer(t);
+}
+
+void transport_cancel(struct transfer *t)
+{
+    if (t->state != IN_CALLBACK) /* else it is over, and freed when its callback returns */
+        drop(t);
+}
+
+void transport_free(struct transport *transport)
+{
+    if (!transport)
+        return;
+    struct transfer *t;
+    for (enum state state = 0; state < N_LISTS; state++)
+        while ((t = first(transport, state)))
+            drop(t);
+    curl_multi_cleanup(transport->multi);
+    free(transport->user_agent);
+    free(transport->ca_file);
+    free(transport);
+    curl_global_cleanup();
 }
 
 /* Returning less than was given makes libcurl give the transfer up. */
@@ -330,15 +347,16 @@ void transport_wait(struct transport *transport, int wake_fd, int64_t timeout_ms
 
 static void gather(struct transport *transport)
 {
+    struct transfer *t;
     CURLMsg *message;
     int left;
 
-    while (transport->lists[FAILED])
-        put(transport->lists[FAILED], DUE);
+    while ((t = first(transport, FAILED)))
+        put(t, DUE);
     while ((message = curl_multi_info_read(transport->multi, &left))) {
         char *private;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        struct transfer *t = (struct transfer *)(void *)private;
+        t = (struct transfer *)(void *)private;
         t->result = message->data.result; /* the message dies with the next line */
         put(t, DUE);
     }
@@ -346,12 +364,12 @@ static void gather(struct transport *transport)
 
 void transport_run(struct transport *transport)
 {
+    struct transfer *t;
     int running;
 
     curl_multi_perform(transport->multi, &running);
     gather(transport);
-    while (transport->lists[DUE]) {
-        struct transfer *t = transport->lists[DUE];
+    while ((t = first(transport, DUE))) {
         put(t, IN_CALLBACK);
         tell(t);
         free_transfer(t);

@@ -38,21 +38,21 @@ struct transport_request {
     size_t body_len;
     const struct transport_header *headers; /* copied */
     size_t n_headers;
-    int64_t timeout_ms;   /* all of it, name resolution included */
-    size_t max_bytes;     /* of the response body */
-    bool only_once;       /* a connection of its own, not re-used: libcurl 7.88 re-sends a POST by
-                             itself when a re-used connection dies (lib/transfer.c, 5 retries) */
+    int64_t timeout_ms; /* all of it, name resolution included */
+    size_t max_bytes;   /* of the response body */
+    bool only_once;     /* a connection of its own, not re-used: libcurl 7.88 re-sends a POST by
+                           itself when a re-used connection dies (lib/transfer.c, 5 retries) */
 };
 
 /* Valid only during the call of `done`. */
 struct transport_answer {
     enum transport_end end;
-    int status;          /* 0 unless a status line was read */
-    const char *body;    /* NUL-terminated; what came, also when broken */
+    int status;       /* 0 unless a status line was read */
+    const char *body; /* NUL-terminated; what came, also when broken */
     size_t body_len;
     int64_t retry_after_s; /* of the header, in seconds or as a date; -1 = absent or senseless */
     int64_t took_ms;
-    const char *error;   /* libcurl's words for the log; "" when answered. Never holds a header */
+    const char *error; /* libcurl's words for the log; "" when answered. Never holds a header */
 };
 
 /* Runs exactly once, from transport_run(), never inside transport_start(), and never after

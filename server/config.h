@@ -29,6 +29,8 @@ struct config {
     int64_t batch_size, batch_linger_ms, submit_slots;
     int64_t submit_timeout_ms, batch_lifetime_ms;
     int64_t reads_per_second;
+    int64_t unknown_hold_ms;
+    bool submit_retry_unknown;
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int64_t cache_bytes;
     int64_t max_waiters;

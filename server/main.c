@@ -37,6 +37,7 @@
 #define DRAIN_MS           INT64_C(5000)
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
 #define MAX_QUEUED         10000
+#define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers */
 #define JITTER_PERCENT     10
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2 };
@@ -86,6 +87,7 @@ static sigset_t block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return set;
 }
@@ -164,13 +166,17 @@ static int start_engine(struct daemon *d)
                    .ttl_found_ms = c->ttl_found_ms,
                    .ttl_empty_ms = c->ttl_empty_ms,
                    .ttl_failed_ms = c->ttl_failed_ms,
-                   .ttl_jitter_percent = JITTER_PERCENT},
+                   .ttl_jitter_percent = JITTER_PERCENT,
+                   .unknown_hold_ms = c->unknown_hold_ms,
+                   .max_history = MAX_HISTORY},
         .batch = {.size = (size_t)c->batch_size,
                   .linger_ms = c->batch_linger_ms,
                   .slots = (int)c->submit_slots,
                   .max_queued = MAX_QUEUED,
                   .lifetime_ms = c->batch_lifetime_ms,
-                  .reads_per_second = (int)c->reads_per_second},
+                  .reads_per_second = (int)c->reads_per_second,
+                  .retry_unknown = c->submit_retry_unknown,
+                  .key = d->key},
     };
 
     d->cache = cache_new((size_t)c->cache_bytes);
@@ -234,9 +240,15 @@ static int start(struct daemon *d)
 
 /* ---- run and tear down ---- */
 
+static const char *signal_name(int number)
+{
+    return number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+/* Returns when the daemon is to stop. */
 static void run(const struct daemon *d, const sigset_t *signals)
 {
-    int signal_number;
+    int number;
 
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->listener, i));
@@ -244,8 +256,19 @@ static void run(const struct daemon *d, const sigset_t *signals)
                   EMAILSD_VERSION, NULL);
     }
     fflush(stdout);
-    sigwait(signals, &signal_number);
-    log_event(LOG_INFO, "draining", "signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
+        log_event(LOG_INFO, "reload", "signal", signal_name(number), NULL);
+        engine_reload(d->engine);
+    }
+    log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
+}
+
+/* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
+ * it. */
+static void allow_signals(sigset_t signals)
+{
+    sigdelset(&signals, SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 /* New connections end first, then the waiting are answered, then the workers and the engine stop.
@@ -278,6 +301,7 @@ static int serve(struct daemon *d)
 
     if (!code)
         run(d, &signals);
+    allow_signals(signals);
     stop(d);
     return code;
 }

@@ -48,6 +48,8 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(UPSTREAM_OUTCOME_UNKNOWN, "upstream-outcome-unknown", 502, true, MAYBE,                      \
       "It is not known whether the upstream took this lookup")                                     \
     X(OVERLOADED, "overloaded", 503, true, NO, "Too much is waiting already")                      \
+    X(CIRCUIT_OPEN, "circuit-open", 503, true, NO,                                                 \
+      "The upstream is in trouble, so nothing is sent")                                            \
     X(DRAINING, "draining", 503, true, NO, "This server is stopping")                              \
     X(STILL_PROCESSING, "still-processing", 504, true, MAYBE,                                      \
       "The lookup goes on and takes longer than this request may wait")                            \

@@ -182,7 +182,7 @@ const struct json *json_get(const struct json *value, const char *key)
 
 const char *json_string(const struct json *value)
 {
-    return cJSON_IsString(inside(value)) ? inside(value)->valuestring : NULL;
+    return value && cJSON_IsString(inside(value)) ? inside(value)->valuestring : NULL;
 }
 
 const char *json_get_string(const struct json *value, const char *key)
@@ -201,7 +201,7 @@ int64_t json_get_int(const struct json *value, const char *key, int64_t otherwis
 {
     const cJSON *member = inside(json_get(value, key));
 
-    if (!cJSON_IsNumber(member))
+    if (!member || !cJSON_IsNumber(member))
         return otherwise;
     if (member->valuedouble >= (double)EXACT_INT)
         return EXACT_INT;
@@ -212,7 +212,7 @@ int64_t json_get_int(const struct json *value, const char *key, int64_t otherwis
 
 const struct json *json_first(const struct json *array)
 {
-    return json_is_array(array) ? (const struct json *)inside(array)->child : NULL;
+    return array && json_is_array(array) ? (const struct json *)inside(array)->child : NULL;
 }
 
 const struct json *json_next(const struct json *element)

@@ -18,11 +18,12 @@
 
 struct secret {
     char text[KEY_MAX + 1];
+    char *path;     /* NULL: not from a file */
+    struct stat st; /* of the file that `text` came from, or that was not valid */
 };
 
-/* `name` says where the bytes came from. */
-static enum err from_bytes(const char *name, const char *bytes, size_t len,
-                           struct secret **ret_secret, char *why)
+/* Strips and checks what `name` gave, and copies it to `text` (KEY_MAX + 1 bytes). */
+static enum err take_bytes(const char *name, const char *bytes, size_t len, char *text, char *why)
 {
     if (len && bytes[len - 1] == '\n')
         len--;
@@ -42,14 +43,22 @@ static enum err from_bytes(const char *name, const char *bytes, size_t len,
                      i + 1);
             return ERR_SYNTAX;
         }
-    *ret_secret = xcalloc(1, sizeof **ret_secret);
-    memcpy((*ret_secret)->text, bytes, len);
+    explicit_bzero(text, KEY_MAX + 1);
+    memcpy(text, bytes, len);
     return ERR_OK;
 }
 
 enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret, char *why)
 {
-    return from_bytes(name, text, strlen(text), ret_secret, why);
+    struct secret *secret = xcalloc(1, sizeof *secret);
+    enum err err = take_bytes(name, text, strlen(text), secret->text, why);
+
+    if (err) {
+        secret_free(secret);
+        return err;
+    }
+    *ret_secret = secret;
+    return ERR_OK;
 }
 
 static bool is_below(const char *path, const char *dir)
@@ -65,15 +74,13 @@ static bool is_platform_secret(const char *path)
     return is_below(path, getenv("CREDENTIALS_DIRECTORY")) || is_below(path, "/run/secrets");
 }
 
-static enum err check_file(int fd, const char *path, char *why)
+static enum err check_file(int fd, const char *path, struct stat *st, char *why)
 {
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
         snprintf(why, SECRET_WHY, "%.180s is not a regular file", path);
         return ERR_SYNTAX;
     }
-    if ((st.st_mode & 077) && !is_platform_secret(path)) {
+    if ((st->st_mode & 077) && !is_platform_secret(path)) {
         snprintf(why, SECRET_WHY, "%.180s may be read by others; chmod 600 it", path);
         return ERR_SYNTAX;
     }
@@ -98,34 +105,75 @@ static ssize_t read_all(int fd, char *bytes, size_t room)
     return (ssize_t)len;
 }
 
-enum err secret_from_file(const char *path, struct secret **ret_secret, char *why)
+static enum err read_key(int fd, const char *path, char *text, char *why)
 {
     char bytes[KEY_MAX + 3]; /* the longest key, CRLF, and one more to see that there is more */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    ssize_t len = read_all(fd, bytes, sizeof bytes);
 
-    if (fd < 0) {
+    if (len < 0) {
         snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
         return ERR_SYSTEM;
     }
-    enum err err = check_file(fd, path, why);
-    if (!err) {
-        ssize_t len = read_all(fd, bytes, sizeof bytes);
-        if (len < 0) {
-            snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
-            err = ERR_SYSTEM;
-        } else {
-            err = from_bytes(path, bytes, (size_t)len, ret_secret, why);
-        }
-        explicit_bzero(bytes, sizeof bytes);
+    enum err err = take_bytes(path, bytes, (size_t)len, text, why);
+    explicit_bzero(bytes, sizeof bytes);
+    return err;
+}
+
+/* Fills `secret` from its path; on failure only its `st` may have changed. */
+static enum err load(struct secret *secret, char *why)
+{
+    int fd = open(secret->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) {
+        snprintf(why, SECRET_WHY, "%.180s: %s", secret->path, strerror(errno));
+        return ERR_SYSTEM;
     }
+    enum err err = check_file(fd, secret->path, &secret->st, why);
+    if (!err)
+        err = read_key(fd, secret->path, secret->text, why);
     close(fd);
     return err;
+}
+
+enum err secret_from_file(const char *path, struct secret **ret_secret, char *why)
+{
+    struct secret *secret = xcalloc(1, sizeof *secret);
+
+    secret->path = xstrdup(path);
+    enum err err = load(secret, why);
+    if (err) {
+        secret_free(secret);
+        return err;
+    }
+    *ret_secret = secret;
+    return ERR_OK;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_mode == b->st_mode;
+}
+
+bool secret_refresh(struct secret *secret)
+{
+    char before[KEY_MAX + 1], why[SECRET_WHY];
+    struct stat st;
+
+    if (!secret->path || stat(secret->path, &st) != 0 || is_same_file(&st, &secret->st))
+        return false;
+    memcpy(before, secret->text, sizeof before);
+    bool changed = !load(secret, why) && strcmp(before, secret->text) != 0;
+    explicit_bzero(before, sizeof before);
+    return changed;
 }
 
 void secret_free(struct secret *secret)
 {
     if (!secret)
         return;
+    free(secret->path);
     explicit_bzero(secret, sizeof *secret);
     free(secret);
 }

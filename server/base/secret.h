@@ -3,12 +3,14 @@
  *
  * A key comes from a file or from an environment variable, never from argv. One trailing newline
  * (LF or CRLF) is stripped; what remains must be 1..512 bytes, each in 0x21..0x7E, because it goes
- * into an HTTP header as it is. Nothing here puts the key into an error text. Start-up only, main
- * thread; secret_text() on any thread. */
+ * into an HTTP header as it is. Nothing here puts the key into an error text. Read by the main
+ * thread at the start; afterwards one thread owns it. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
 #include "base/err.h"
+
+#include <stdbool.h>
 
 struct secret;
 
@@ -25,10 +27,15 @@ enum err secret_from_file(const char *path, struct secret **ret_secret, char *wh
 enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret,
                           char *why);
 
+/* Reads the file again if it is another one than last time (inode, size or time of change). True
+ * when there is a new key now. A file that is not valid is left alone and the old key stays; so
+ * does a key that came from the environment. */
+bool secret_refresh(struct secret *secret);
+
 /* Wipes, then frees. */
 void secret_free(struct secret *secret);
 
-/* NUL-terminated; lives as long as the secret. */
+/* NUL-terminated; valid until secret_refresh() or secret_free(). */
 const char *secret_text(const struct secret *secret);
 
 #endif

@@ -8,22 +8,27 @@
 #include "http/emails.h"
 
 #include "base/mem.h"
+#include "http/answer.h"
 #include "http/negotiate.h"
 #include "http/parameters.h"
-#include "http/problem.h"
+#include "http/prefer.h"
 #include "http/service.h"
 #include "lookup/engine.h"
 #include "lookup/question.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define NOTE_TEXT 64
 
 /* What a request asks for, parsed. */
 struct wish {
     struct question *question;
     enum result_format format;
     int64_t wait_ms;
-    bool clamped; /* the caller asked for a longer wait than is allowed */
+    bool async;              /* 202 instead of 504 when the wait is over */
+    char applied[NOTE_TEXT]; /* Preference-Applied */
 };
 
 /* A parked request. The engine's from engine_ask() to finish(), then the worker's. */
@@ -33,20 +38,42 @@ struct waiting {
     struct mailbox *inbox; /* of the request's worker */
     struct request *request;
     struct wish wish; /* its question went with the ask */
+    char domain[DOMAIN_MAX + 1];
     struct outcome outcome;
     char *detail; /* a copy; the outcome's own is borrowed */
 };
 
 /* ---- from the request to a wish ---- */
 
-static void set_wait(const struct service *service, const struct parameters *parameters,
+static void note_applied(struct wish *wish, bool async, bool wait)
+{
+    snprintf(wish->applied, sizeof wish->applied, "%s%s", async ? "respond-async" : "",
+             async && wait ? ", " : "");
+    size_t len = strlen(wish->applied);
+    if (wait)
+        snprintf(wish->applied + len, sizeof wish->applied - len, "wait=%lld",
+                 (long long)(wish->wait_ms / 1000));
+}
+
+/* The parameter wins over the header. Asynchronous without a wait does not hold at all. A wait past
+ * the maximum is cut, and the caller is told. */
+static void set_wait(const struct request *request, const struct parameters *parameters,
                      struct wish *wish)
 {
-    wish->wait_ms = parameters->has_wait ? parameters->wait_ms : service->wait_ms;
-    if (wish->wait_ms > service->max_wait_ms) {
+    const struct service *service = request_service(request);
+    struct prefer prefer = prefer_read(request_header(request, "Prefer"));
+    bool prefers_wait = prefer.has_wait && !parameters->has_wait;
+    bool prefers_async = prefer.respond_async && !parameters->async;
+
+    wish->async = parameters->async || prefer.respond_async;
+    wish->wait_ms = parameters->has_wait ? parameters->wait_ms
+                    : prefer.has_wait    ? prefer.wait_s * 1000
+                    : wish->async        ? 0
+                                         : service->wait_ms;
+    bool cut = wish->wait_ms > service->max_wait_ms;
+    if (cut)
         wish->wait_ms = service->max_wait_ms;
-        wish->clamped = true;
-    }
+    note_applied(wish, prefers_async, prefers_wait || cut);
 }
 
 /* False when the request has been answered with what is wrong with it. */
@@ -66,72 +93,22 @@ static bool parse(struct request *request, struct wish *ret_wish)
         problem_send(request, err, *why ? why : NULL);
         return false;
     }
-    set_wait(request_service(request), &parameters, &wish);
+    set_wait(request, &parameters, &wish);
     *ret_wish = wish;
     return true;
 }
 
-/* ---- from a result to an answer ---- */
-
-static int64_t seconds(int64_t ms)
-{
-    return ms > 0 ? ms / 1000 : 0;
-}
-
-static void add_clamped(struct reply *reply, const struct wish *wish)
-{
-    if (wish->clamped)
-        reply_header(reply, "Preference-Applied", "wait=%lld", (long long)(wish->wait_ms / 1000));
-}
-
-static void reply_answer(struct request *request, const struct result *result,
-                         const struct wish *wish, const char *cache_status)
-{
-    int64_t now = request_clock(request)->wall_ms;
-    const struct result_body *body = &result->bodies[wish->format];
-    bool has_it = negotiate_matches(request_header(request, "If-None-Match"), body->etag);
-    struct reply reply;
-
-    reply_init(&reply, has_it ? 304 : 200);
-    if (!has_it) {
-        reply_header(&reply, "Content-Type", "%s", negotiate_content_type(wish->format));
-        reply_body_of(&reply, result, wish->format);
-    }
-    reply_header(&reply, "ETag", "%s", body->etag);
-    reply_header(&reply, "Cache-Control", "private, max-age=%lld",
-                 (long long)seconds(result->expires_ms - now));
-    reply_header(&reply, "Age", "%lld", (long long)seconds(now - result->fetched_ms));
-    reply_header(&reply, "Cache-Status", "%s", cache_status);
-    reply_header(&reply, "Vary", "Accept, Prefer");
-    add_clamped(&reply, wish);
-    request_reply(request, &reply);
-}
-
-static void reply_problem(struct request *request, const struct problem *problem,
-                          const struct wish *wish, const char *cache_status)
-{
-    struct reply reply;
-
-    problem_reply(request, problem, &reply);
-    reply_header(&reply, "Cache-Status", "%s", cache_status);
-    add_clamped(&reply, wish);
-    request_reply(request, &reply);
-}
+/* ---- hits ---- */
 
 static void reply_hit(struct request *request, const struct result *result, const struct wish *wish)
 {
-    int64_t left_s = seconds(result->expires_ms - request_clock(request)->wall_ms);
-    char cache_status[64];
+    int64_t left_ms = result->expires_ms - request_clock(request)->wall_ms;
+    char cache_status[NOTE_TEXT];
+    const struct answer_notes notes = {.cache_status = cache_status};
 
-    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", (long long)left_s);
-    if (!result->err) {
-        reply_answer(request, result, wish, cache_status);
-        return;
-    }
-    struct problem problem = problem_of(result->err, result->detail);
-    problem.charged = result->charged;
-    problem.retry_after_s = (int)left_s + 1;
-    reply_problem(request, &problem, wish, cache_status);
+    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
+             (long long)(left_ms / 1000));
+    answer_result(request, result, wish->format, &notes);
 }
 
 /* A fresh result, with a reference for the caller, or NULL. */
@@ -147,26 +124,47 @@ static const struct result *find_fresh(const struct request *request, const stru
 
 /* ---- waiting ---- */
 
-static void reply_outcome(struct waiting *waiting)
+static void reply_progress(const struct waiting *waiting, const struct answer_notes *notes)
 {
     const struct outcome *outcome = &waiting->outcome;
-    struct request *request = waiting->request;
-    char cache_status[64];
+    const struct progress progress = {outcome->lookup_id, waiting->domain, outcome->phase,
+                                      outcome->elapsed_ms, outcome->expected_ms};
+    struct answer_notes told = *notes;
 
-    if (outcome->from_cache) {
-        reply_hit(request, outcome->result, &waiting->wish);
-        return;
-    }
-    snprintf(cache_status, sizeof cache_status, "emailsd; fwd=uri-miss%s%s",
-             outcome->collapsed ? "; collapsed" : "", outcome->result ? "; stored" : "");
-    if (!outcome->err) {
-        reply_answer(request, outcome->result, &waiting->wish, cache_status);
-        return;
-    }
+    if (!*told.preference_applied && waiting->wish.async)
+        told.preference_applied = "respond-async";
+    answer_progress(waiting->request, &progress, outcome->retry_after_s, &told);
+}
+
+static void reply_failure(const struct waiting *waiting, const struct answer_notes *notes)
+{
+    const struct outcome *outcome = &waiting->outcome;
     struct problem problem = problem_of(outcome->err, waiting->detail);
+
     problem.charged = outcome->charged;
     problem.retry_after_s = outcome->retry_after_s;
-    reply_problem(request, &problem, &waiting->wish, cache_status);
+    answer_problem(waiting->request, &problem, notes);
+}
+
+static void reply_outcome(const struct waiting *waiting)
+{
+    const struct outcome *outcome = &waiting->outcome;
+    char cache_status[NOTE_TEXT];
+    const struct answer_notes notes = {
+        .cache_status = cache_status,
+        .preference_applied = waiting->wish.applied,
+        .lookup_id = outcome->err == ERR_STILL_PROCESSING ? outcome->lookup_id : NULL};
+
+    snprintf(cache_status, sizeof cache_status, "emailsd; fwd=uri-miss%s%s",
+             outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
+    if (outcome->from_cache)
+        reply_hit(waiting->request, outcome->result, &waiting->wish);
+    else if (!outcome->err)
+        answer_result(waiting->request, outcome->result, waiting->wish.format, &notes);
+    else if (outcome->err == ERR_STILL_PROCESSING && waiting->wish.async)
+        reply_progress(waiting, &notes);
+    else
+        reply_failure(waiting, &notes);
 }
 
 /* Worker thread. */
@@ -208,7 +206,11 @@ static void wait_for_lookup(struct request *request, struct wish *wish)
     waiting->inbox = request_inbox(request);
     waiting->request = request;
     waiting->wish = *wish;
-    waiting->ask = (struct ask){.question = question, .wait_ms = wish->wait_ms, .done = finish};
+    memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
+    waiting->ask = (struct ask){.question = question,
+                                .wait_ms = wish->wait_ms,
+                                .client = request_peer(request),
+                                .done = finish};
     request_park(request, client_left, waiting); /* first: the end may come before we return */
     engine_ask(request_service(request)->engine, &waiting->ask);
 }
@@ -240,8 +242,9 @@ void emails_head(struct request *request)
     if (result) {
         reply_hit(request, result, &wish);
     } else {
-        struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
-        reply_problem(request, &problem, &wish, "emailsd; fwd=uri-miss");
+        const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
+        const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
+        answer_problem(request, &problem, &notes);
     }
     result_unref(result);
     question_free(wish.question);

@@ -24,12 +24,13 @@
 
 #define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
 #define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
-#define RESERVED_FILES 64 /* log, store, upstream, epolls, listening sockets */
+#define RESERVED_FILES 64 /* for everybody else: log, store, upstream */
 
 struct listener {
     size_t n_workers, n_addresses;
     struct worker **workers;
     char (*urls)[URL_TEXT];
+    struct seats seats;
     bool draining;
 };
 
@@ -44,6 +45,14 @@ static enum err refuse(char *why, const char *text, const char *reason)
 {
     snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, reason);
     return ERR_SYNTAX;
+}
+
+/* getaddrinfo() would take 65536 for 0. */
+static bool is_port(const char *text)
+{
+    unsigned long value = strtoul(text, NULL, 10);
+
+    return *text && strspn(text, "0123456789") == strlen(text) && value <= 65535;
 }
 
 /* "127.0.0.1:8080" or "[::1]:8080"; numbers only, names are somebody else's to resolve. */
@@ -61,7 +70,7 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
                                    : xstrndup(text, (size_t)(colon - text));
     if (!brackets && strchr(host, ':'))
         return refuse(why, text, "an IPv6 address wants brackets, such as [::1]:8080");
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+    if (!is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0)
         return refuse(why, text, "not a numeric address and port");
     memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
     ret_address->len = found->ai_addrlen;
@@ -134,33 +143,43 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
 
 /* ---- limits ---- */
 
-/* As many connections as the descriptors allow, after asking for as many as we may have. */
-static int fitting_connections(int wanted)
+/* The soft limit on descriptors, after raising it as far as it goes. */
+static rlim_t raise_file_limit(void)
 {
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted;
+        return RLIM_INFINITY;
+    rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= (rlim_t)wanted + RESERVED_FILES)
-        return wanted;
-    int fitting =
-        limit.rlim_cur > 2 * RESERVED_FILES ? (int)limit.rlim_cur - RESERVED_FILES : RESERVED_FILES;
-    char text[2][16];
-    snprintf(text[0], sizeof text[0], "%d", wanted);
-    snprintf(text[1], sizeof text[1], "%d", fitting);
-    log_event(LOG_WARN, "fewer-connections", "wanted", text[0], "possible", text[1], "reason",
-              "RLIMIT_NOFILE", NULL);
-    return fitting;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
-/* The kernel spreads connections unevenly, so each worker may have a quarter more than its share.
- */
-static unsigned share(int connections, size_t n_workers)
+/* Sets how many connections there may be: as many as wanted, or as the descriptors allow. */
+static enum err set_seats(const struct listener_options *options, struct listener *listener,
+                          char *why)
 {
-    return (unsigned)((size_t)connections / n_workers * 5 / 4 + 1);
+    size_t taken = RESERVED_FILES +
+                   listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * options->n_addresses);
+    rlim_t limit = raise_file_limit();
+    char wanted[16], possible[16];
+
+    listener->seats.max = options->max_connections;
+    if (limit == RLIM_INFINITY || limit >= taken + (rlim_t)options->max_connections)
+        return ERR_OK;
+    if (limit <= taken) {
+        snprintf(why, LISTENER_WHY,
+                 "%ju file descriptors (RLIMIT_NOFILE) are too few; %zu and one"
+                 " for each connection are needed",
+                 (uintmax_t)limit, taken);
+        return ERR_SYSTEM;
+    }
+    listener->seats.max = (int)(limit - taken);
+    snprintf(wanted, sizeof wanted, "%d", options->max_connections);
+    snprintf(possible, sizeof possible, "%d", listener->seats.max);
+    log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
+              "RLIMIT_NOFILE", NULL);
+    return ERR_OK;
 }
 
 /* ---- start and stop ---- */
@@ -193,7 +212,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 {
     size_t n = listener->n_workers, per_worker = options->n_addresses;
     struct worker_options worker = {
-        .max_connections = share(fitting_connections(options->max_connections), n),
+        .seats = &listener->seats,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
     };
@@ -225,7 +244,9 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
-    enum err err = bind_addresses(options, listener, sockets, why);
+    enum err err = set_seats(options, listener, why);
+    if (!err)
+        err = bind_addresses(options, listener, sockets, why);
     if (err) {
         close_from(sockets, 0, n_sockets);
         listener->n_workers = 0;

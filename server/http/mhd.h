@@ -14,6 +14,12 @@
 
 #include <microhttpd.h>
 
+enum worker_stage {
+    WORKER_SERVES,
+    WORKER_TOLD,   /* to drain, by letter; still listens for the rest of the turn */
+    WORKER_DRAINS, /* listens no more */
+};
+
 struct worker {
     struct worker_options options;
     struct service *service;
@@ -24,9 +30,9 @@ struct worker {
     int epoll_fd;
     size_t n_daemons;
     struct MHD_Daemon *daemons[WORKER_LISTENS];
-    size_t n_requests; /* between their first line and the last byte of their answer */
+    size_t n_requests; /* between the end of their headers and the last byte of their answer */
     size_t n_parked;
-    bool draining;
+    enum worker_stage stage;
     int64_t drain_until_ms;
     struct letter drain_letter;
     pthread_t thread;

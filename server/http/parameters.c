@@ -43,14 +43,29 @@ static enum err take_wait(struct reading *reading, int part, struct slice value)
     return ERR_OK;
 }
 
+static enum err take_async(struct reading *reading, int part, struct slice value)
+{
+    (void)part;
+    if (value.len != 1 || (value.data[0] != '0' && value.data[0] != '1')) {
+        snprintf(reading->why, PARAMETERS_WHY, "'async' is 1 or 0");
+        return ERR_INVALID_PARAMETER;
+    }
+    reading->parameters.async = value.data[0] == '1';
+    return ERR_OK;
+}
+
 static const struct {
     const char *name;
     take_fn *take;
     int part;
 } table[] = {
-    {"domain", take_field, QUESTION_DOMAIN},   {"company_name", take_field, QUESTION_COMPANY_NAME},
-    {"city", take_field, QUESTION_CITY},       {"state", take_field, QUESTION_STATE},
-    {"country", take_field, QUESTION_COUNTRY}, {"wait", take_wait, 0},
+    {"domain", take_field, QUESTION_DOMAIN},
+    {"company_name", take_field, QUESTION_COMPANY_NAME},
+    {"city", take_field, QUESTION_CITY},
+    {"state", take_field, QUESTION_STATE},
+    {"country", take_field, QUESTION_COUNTRY},
+    {"wait", take_wait, 0},
+    {"async", take_async, 0},
 };
 
 /* ---- the nearest known name ---- */

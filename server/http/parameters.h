@@ -19,6 +19,7 @@ struct parameters {
     struct question_field fields[QUESTION_PARTS]; /* borrowed from the request */
     bool has_wait;
     int64_t wait_ms; /* as asked for, 0 or more; only with has_wait */
+    bool async;      /* twin of Prefer: respond-async */
 };
 
 /* One of the 400 codes; `why` (PARAMETERS_WHY bytes) then holds a sentence for people. */

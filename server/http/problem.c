@@ -13,14 +13,15 @@ struct problem problem_of(enum err err, const char *detail)
     return (struct problem){.err = err, .detail = detail, .charged = err_row(err)->charged};
 }
 
-static void write_document(const struct problem *problem, const char *request_id, struct buf *out)
+static void write_document(const struct problem *problem, const char *detail,
+                           const char *request_id, struct buf *out)
 {
     const struct err_row *row = err_row(problem->err);
 
     buf_addf(out, "{\"type\":\"/problems/%s\",\"title\":", row->code);
     json_add_text(out, row->title);
     buf_addf(out, ",\"status\":%d,\"detail\":", row->status);
-    json_add_text(out, problem->detail ? problem->detail : row->title);
+    json_add_text(out, detail ? detail : row->title);
     buf_addf(out, ",\"code\":\"%s\",\"retryable\":%s,\"charged\":\"%s\",\"request_id\":", row->code,
              row->retryable ? "true" : "false", charged_word(problem->charged));
     json_add_text(out, request_id);
@@ -34,7 +35,11 @@ void problem_reply(const struct request *request, const struct problem *problem,
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     int retry_after_s = problem->retry_after_s;
 
-    write_document(problem, request_id(request), &out);
+    write_document(problem, problem->detail, request_id(request), &out);
+    if (buf_check(&out)) { /* nobody reads so long a detail */
+        buf_clear(&out);
+        write_document(problem, NULL, request_id(request), &out);
+    }
     reply_init(reply, row->status);
     reply_body_take(reply, &out);
     reply_header(reply, "Content-Type", "application/problem+json");

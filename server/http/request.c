@@ -13,12 +13,16 @@
 #include "http/request.h"
 
 #include "base/id.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "http/guard.h"
 #include "http/mhd.h"
 #include "http/problem.h"
 #include "http/routes.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +47,7 @@ struct request {
     char path[PATH_TEXT]; /* "" when it was longer */
     const char *tail;
     char id[ID_GIVEN_MAX + 1];
+    char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
     request_gone_fn *gone;
     void *endpoint_state;
     int fd; /* while parked */
@@ -66,7 +71,6 @@ void *request_begin(void *worker, const char *uri, struct MHD_Connection *connec
     request->connection = connection;
     if (len < PATH_TEXT)
         memcpy(request->path, uri, len);
-    request->worker->n_requests++;
     return request;
 }
 
@@ -82,7 +86,8 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **s
     assert(!is_suspended(request));
     if (request->response)
         MHD_destroy_response(request->response);
-    ((struct worker *)worker)->n_requests--;
+    if (request->state != REQUEST_BEGUN)
+        ((struct worker *)worker)->n_requests--;
     free(request);
     *slot = NULL;
 }
@@ -97,6 +102,8 @@ static void set_state(struct request *request, enum state state)
 {
     bool was_suspended = is_suspended(request);
 
+    if (request->state == REQUEST_BEGUN)
+        request->worker->n_requests++;
     if (request->state == REQUEST_PARKED)
         worker_unwatch(request->worker, request->fd);
     request->state = state;
@@ -155,6 +162,24 @@ const struct clock *request_clock(const struct request *request)
 const char *request_header(const struct request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+static void write_peer(const struct sockaddr *address, char *peer)
+{
+    const void *bytes = address->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+
+    inet_ntop(address->sa_family, bytes, peer, INET6_ADDRSTRLEN);
+}
+
+const char *request_peer(struct request *request)
+{
+    if (!*request->peer)
+        write_peer(MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                       ->client_addr,
+                   request->peer);
+    return request->peer;
 }
 
 void request_set_path_tail(struct request *request, const char *tail)
@@ -217,11 +242,15 @@ static struct MHD_Response *response_of(struct reply *reply)
     return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_PERSISTENT);
 }
 
-/* libmicrohttpd refuses values with line ends; none of ours has any. */
+/* libmicrohttpd refuses line ends and empty values. No value of ours is made of what a caller or
+ * the upstream sent unchecked, so a refusal is a broken invariant, and not something to answer
+ * around. */
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
-    if (MHD_add_response_header(response, name, value) != MHD_YES)
-        abort();
+    if (MHD_add_response_header(response, name, value) == MHD_YES)
+        return;
+    log_event(LOG_ERROR, "refused-header", "name", name, "file", __FILE__, NULL);
+    abort();
 }
 
 static enum MHD_Result hand_over(struct request *request)
@@ -240,7 +269,7 @@ void request_reply(struct request *request, struct reply *reply)
         add_header(request->response, reply->headers[i].name, reply->headers[i].value);
     add_header(request->response, "Date", request->worker->date);
     add_header(request->response, "X-Request-Id", request->id);
-    if (request->worker->draining)
+    if (request->worker->stage != WORKER_SERVES)
         add_header(request->response, "Connection", "close");
     request->status = (unsigned)reply->status;
     set_state(request, REQUEST_ANSWERED);
@@ -295,34 +324,39 @@ static void set_id(struct request *request)
         id_new(request->id);
 }
 
-static bool announces_body(const struct request *request)
+static enum MHD_Result show_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
 {
-    const char *length = request_header(request, "Content-Length");
-
-    return request_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
+    (void)kind;
+    guard_header(cls, (struct slice){name, name_len}, (struct slice){value, value_len});
+    return MHD_YES;
 }
 
-/* No endpoint takes a body yet, so one that is announced is refused before it is read: where the
- * method could have one, by the dispatcher, which knows that no row takes it. */
-static bool refuse_body(struct request *request)
+/* True when the request has been answered with what is wrong with its framing. To a body where no
+ * row would take any, 404 and 405 say more than 413. */
+static bool refuse_unfit(struct request *request, const char *version)
 {
-    if (!announces_body(request))
+    struct guard guard = {0};
+    const char *detail, *tail;
+
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &guard);
+    enum err err = guard_verdict(&guard, version, &detail);
+    if (!err)
         return false;
-    if (request->method == HTTP_POST || request->method == HTTP_OTHER_METHOD)
+    if (err == ERR_BODY_TOO_LARGE && !routes_find(request->method, request->path, &tail))
         routes_dispatch(request);
-    else if (request_header(request, "Transfer-Encoding"))
-        problem_send(request, ERR_INVALID_REQUEST, "a body has no place here");
     else
-        problem_send(request, ERR_BODY_TOO_LARGE, "a body has no place here");
+        problem_send(request, err, detail);
     return true;
 }
 
-static enum MHD_Result guard(struct request *request, const char *method)
+static enum MHD_Result guard_request(struct request *request, const char *method,
+                                     const char *version)
 {
     request->method = method_of(method);
     set_id(request);
     set_state(request, REQUEST_GUARDED);
-    return refuse_body(request) ? hand_over(request) : MHD_YES;
+    return refuse_unfit(request, version) ? hand_over(request) : MHD_YES;
 }
 
 static enum MHD_Result run(struct request *request)
@@ -344,12 +378,11 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, 
     (void)worker;
     (void)connection;
     (void)url;
-    (void)version;
     (void)upload_data;
     (void)upload_data_size;
     switch (request->state) {
     case REQUEST_BEGUN:
-        return guard(request, method);
+        return guard_request(request, method, version);
     case REQUEST_GUARDED:
         return run(request);
     case REQUEST_ANSWERED:

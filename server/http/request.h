@@ -31,18 +31,22 @@ struct slice {
 /* ---- what came; borrowed for the life of the request ---- */
 
 enum http_method request_method(const struct request *request);
-const char *request_path(const struct request *request); /* raw, undecoded, without the query */
+/* Raw, undecoded, without the query; "" when it is longer than any path that is served. */
+const char *request_path(const struct request *request);
 struct service *request_service(const struct request *request);
 const char *request_id(const struct request *request); /* the caller's X-Request-Id or a new one */
 const struct clock *request_clock(const struct request *request); /* the worker's, this turn */
 
+/* The client's address, "127.0.0.1" or "::1", without its port. */
+const char *request_peer(struct request *request);
+
 /* The first header of that name (without case), NUL-terminated; NULL when absent. */
 const char *request_header(const struct request *request, const char *name);
 
-/* The part of the path that the route's trailing {} stands for; "" without one. */
-/* By the dispatcher: what the route's {} stands for; borrowed. */
-void request_set_path_tail(struct request *request, const char *tail);
+/* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c;
+ * `tail` points into request_path(). */
 const char *request_path_tail(const struct request *request);
+void request_set_path_tail(struct request *request, const char *tail);
 
 /* Runs `each` for every query argument in order, names and values percent-decoded once, empty pairs
  * ("&&") left out; `value.data` is NULL for an argument without "=". Stops at, and returns, the
@@ -79,18 +83,23 @@ void reply_body_static(struct reply *reply, const char *data, size_t len);
 void reply_body_take(struct reply *reply, struct buf *buf); /* empties the buf */
 void reply_body_of(struct reply *reply, const struct result *result, enum result_format format);
 
-/* Answers; at most once per request. Adds Content-Length, Date, X-Request-Id, and on HEAD leaves
- * the body out. Parked requests are resumed. Uses `reply` up in any case. */
+/* Answers; exactly once per request. Adds Content-Length, Date and X-Request-Id, and while draining
+ * Connection: close. On HEAD and with status 304 the body is left out, but counts for
+ * Content-Length. Parked requests are resumed. Uses `reply` up in any case. A header value that is
+ * empty or has a line end in it is a defect here: logged, and the process ends. */
 void request_reply(struct request *request, struct reply *reply);
 
 /* ---- waiting ---- */
 
-/* `gone` runs once, on the worker, if the client leaves while the request is parked; the request
- * must be answered all the same (nobody will read it). Never after request_reply(). */
+/* Keeps the request until request_reply(). Park first, then tell others of it. `gone` runs at most
+ * once, later, on the worker, when the client leaves meanwhile; the request must be answered all
+ * the same (nobody will read it), then or later. Never after request_reply(). A client that closes
+ * only its sending half counts as gone. */
 typedef void request_gone_fn(struct request *request);
 void request_park(struct request *request, request_gone_fn *gone, void *state);
 void *request_state(const struct request *request); /* what request_park() was given */
 
+/* Where letters about the worker's requests go; lives as long as any of them is unanswered. */
 struct mailbox *request_inbox(const struct request *request);
 
 #endif

@@ -1,57 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/* routes.c - finds the row for a request. A dozen rows: a linear search is the clearest, and the
- * most wanted row stands first. */
+/* routes.c - finds the row for a request. The table is short enough to be walked. */
 #include "http/routes.h"
 
+#include "base/mem.h"
 #include "http/problem.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define ALLOW_TEXT 64
+#define ALLOW_BYTES 64 /* all the names below and their commas */
 
-bool route_match(const char *row_path, const char *path, const char **ret_tail)
+/* In the order in which Allow lists them. */
+static const struct {
+    enum http_method method;
+    const char *name;
+} methods[] = {
+    {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}};
+
+bool route_match(const char *route_path, const char *path, const char **ret_tail)
 {
-    size_t len = strlen(row_path);
-    bool has_tail = len >= 2 && strcmp(row_path + len - 2, "{}") == 0;
+    size_t len = strlen(route_path);
+    bool open = len >= 3 && strcmp(route_path + len - 3, "/{}") == 0;
 
-    if (!has_tail) {
-        *ret_tail = "";
-        return strcmp(row_path, path) == 0;
+    if (!open) {
+        if (strcmp(route_path, path) != 0)
+            return false;
+        *ret_tail = path + len;
+        return true;
     }
-    if (strncmp(row_path, path, len - 2) != 0 || !path[len - 2] || strchr(path + len - 2, '/'))
+    len -= 2; /* the slash stays */
+    if (strncmp(route_path, path, len) != 0 || !path[len] || strchr(path + len, '/'))
         return false;
-    *ret_tail = path + len - 2;
+    *ret_tail = path + len;
     return true;
 }
 
-static bool takes(const struct route *route, enum http_method method)
+static const struct route *find_row(enum http_method method, const char *path,
+                                    const char **ret_tail)
 {
-    return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
+    for (size_t i = 0; i < n_routes; i++)
+        if (routes[i].method == method && route_match(routes[i].path, path, ret_tail))
+            return &routes[i];
+    return NULL;
 }
 
-static void add_method(char *allow, const char *name)
+const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail)
 {
-    size_t len = strlen(allow);
+    const struct route *row = find_row(method, path, ret_tail);
 
-    if (!strstr(allow, name))
-        snprintf(allow + len, ALLOW_TEXT - len, "%s%s", len ? ", " : "", name);
+    if (!row && method == HTTP_HEAD)
+        row = find_row(HTTP_GET, path, ret_tail);
+    return row;
 }
 
-static void add_allowed(const struct route *route, char *allow)
+/* The methods that `path` takes, as Allow has them; "" when it is no path of ours. */
+static void list_methods(const char *path, char *allow)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "DELETE", ""};
+    const char *tail;
+    size_t n = 0;
 
-    add_method(allow, names[route->method]);
-    if (route->method == HTTP_GET)
-        add_method(allow, "HEAD");
+    allow[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (routes_find(methods[i].method, path, &tail))
+            n += (size_t)snprintf(allow + n, ALLOW_BYTES - n, "%s%s", n ? ", " : "",
+                                  methods[i].name);
 }
 
-static void refuse(struct request *request, const char *allow)
+static void refuse(struct request *request)
 {
-    struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
+    char allow[ALLOW_BYTES];
     struct reply reply;
 
+    list_methods(request_path(request), allow);
+    struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
     problem_reply(request, &problem, &reply);
     if (*allow)
         reply_header(&reply, "Allow", "%s", allow);
@@ -60,18 +81,13 @@ static void refuse(struct request *request, const char *allow)
 
 void routes_dispatch(struct request *request)
 {
-    char allow[ALLOW_TEXT] = "";
     const char *tail;
+    const struct route *row = routes_find(request_method(request), request_path(request), &tail);
 
-    for (size_t i = 0; i < n_routes; i++) {
-        if (!route_match(routes[i].path, request_path(request), &tail))
-            continue;
-        if (takes(&routes[i], request_method(request))) {
-            request_set_path_tail(request, tail);
-            routes[i].endpoint(request);
-            return;
-        }
-        add_allowed(&routes[i], allow);
+    if (!row) {
+        refuse(request);
+        return;
     }
-    refuse(request, allow);
+    request_set_path_tail(request, tail);
+    row->endpoint(request);
 }

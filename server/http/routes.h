@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* routes.h - which path takes which methods, and who answers.
+/* routes.h - THE route table: which path takes which methods, and who answers.
  *
- * The table itself is route_table.c; 404, 405, Allow and HEAD follow from it. Paths are compared
- * raw and whole: no decoding, no case folding, no trailing slash; a path that ends in "/{}" takes
- * exactly one more segment. Read-only; any thread. */
+ * 404, 405, Allow and HEAD follow from it. Paths are compared raw and whole: no decoding, no case
+ * folding, no trailing slash; a path that ends in "/{}" takes exactly one more segment. The rows
+ * are in route_table.c, or in the test that brings its own. Read-only; any thread. */
 #ifndef HTTP_ROUTES_H
 #define HTTP_ROUTES_H
 
 #include "http/request.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 typedef void endpoint_fn(struct request *request);
 
 struct route {
-    enum http_method method; /* a GET row answers HEAD too, unless a HEAD row comes before it */
+    enum http_method method; /* a GET route answers HEAD too unless another row does */
     const char *path;
     endpoint_fn *endpoint;
 };
@@ -23,10 +22,14 @@ struct route {
 extern const struct route routes[];
 extern const size_t n_routes;
 
-/* Runs the endpoint of the request, or answers 404 or 405. */
+/* Runs the request's endpoint, or answers 404 or 405. */
 void routes_dispatch(struct request *request);
 
-/* Does `path` match the row's? *ret_tail is then what "{}" stands for, or "". */
-bool route_match(const char *row_path, const char *path, const char **ret_tail);
+/* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
+const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
+
+/* Does `path` match the pattern `route_path`? *ret_tail points at what {} stands for in `path`, or
+ * at its end. */
+bool route_match(const char *route_path, const char *path, const char **ret_tail);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +23,9 @@
 
 #define EVENTS 256
 #define CONNECTION_BYTES                                                                           \
-    ((size_t)32 << 10)    /* for the request's line and headers, and the reply's */
-#define DRAIN_STEP_MS 100 /* while draining, answers leave without an event of their own */
+    ((size_t)32 << 10)     /* for the request's line and headers, and the reply's */
+#define DRAIN_STEP_MS 100  /* while draining, answers leave without an event of their own */
+#define QUEUE_TURNS   1024 /* runs that may be spent on taking in who has connected already */
 
 /* ---- epoll ---- */
 
@@ -45,7 +47,7 @@ void worker_unwatch(struct worker *worker, int fd)
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* ---- the loop ---- */
+/* ---- what a turn is made of ---- */
 
 static void turn_clock(struct worker *worker)
 {
@@ -59,7 +61,7 @@ static void turn_clock(struct worker *worker)
 /* How long nothing can happen by itself; -1 = for ever. */
 static int sleep_ms(const struct worker *worker)
 {
-    MHD_UNSIGNED_LONG_LONG ms, least = worker->draining ? DRAIN_STEP_MS : 60000;
+    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_SERVES ? 60000 : DRAIN_STEP_MS;
 
     for (size_t i = 0; i < worker->n_daemons; i++)
         if (MHD_get_timeout(worker->daemons[i], &ms) == MHD_YES && ms < least)
@@ -77,10 +79,37 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
 
 static bool is_finished(const struct worker *worker)
 {
-    return worker->draining &&
+    return worker->stage == WORKER_DRAINS &&
            (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
            worker->n_parked == 0;
 }
+
+/* ---- draining ---- */
+
+static bool has_queue(struct MHD_Daemon *daemon)
+{
+    struct pollfd listening = {.events = POLLIN};
+
+    listening.fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
+    return poll(&listening, 1, 0) == 1;
+}
+
+/* Closing a socket resets whoever waits in its queue, so those are taken in before. */
+static void stop_accepting(struct worker *worker)
+{
+    worker->stage = WORKER_DRAINS;
+    worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    for (size_t i = 0; i < worker->n_daemons; i++) {
+        struct MHD_Daemon *daemon = worker->daemons[i];
+        for (int turn = 0; turn < QUEUE_TURNS && has_queue(daemon); turn++)
+            MHD_run(daemon);
+        int fd = MHD_quiesce_daemon(daemon);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+/* ---- the loop ---- */
 
 static void run_once(struct worker *worker)
 {
@@ -90,8 +119,11 @@ static void run_once(struct worker *worker)
     turn_clock(worker);
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
+    /* Requests are freed from here on, no earlier: see the top. */
     for (size_t i = 0; i < worker->n_daemons; i++)
         MHD_run(worker->daemons[i]);
+    if (worker->stage == WORKER_TOLD)
+        stop_accepting(worker);
 }
 
 static void stop_daemons(struct worker *worker)
@@ -117,15 +149,7 @@ static void *run(void *arg)
 
 static void open_drain(struct letter *letter)
 {
-    struct worker *worker = container_of(letter, struct worker, drain_letter);
-
-    worker->draining = true;
-    worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
-    for (size_t i = 0; i < worker->n_daemons; i++) {
-        int fd = MHD_quiesce_daemon(worker->daemons[i]);
-        if (fd >= 0)
-            close(fd);
-    }
+    container_of(letter, struct worker, drain_letter)->stage = WORKER_TOLD;
 }
 
 void worker_drain(struct worker *worker)
@@ -149,7 +173,8 @@ void worker_join(struct worker *worker)
 
 /* ---- the start ---- */
 
-static void be_quiet(void *arg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char *format,
+                                                           va_list args)
 {
     char text[200];
 
@@ -158,18 +183,42 @@ static void be_quiet(void *arg, const char *format, va_list args)
     log_event(LOG_DEBUG, "libmicrohttpd", "text", text, NULL);
 }
 
+static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_t from_len)
+{
+    const struct seats *seats = ((const struct worker *)arg)->options.seats;
+
+    (void)from;
+    (void)from_len;
+    return atomic_load_explicit(&seats->taken, memory_order_relaxed) < seats->max ? MHD_YES
+                                                                                  : MHD_NO;
+}
+
+static void count_seat(void *arg, struct MHD_Connection *connection, void **slot,
+                       enum MHD_ConnectionNotificationCode what)
+{
+    int step = what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
+
+    (void)connection;
+    (void)slot;
+    atomic_fetch_add_explicit(&((struct worker *)arg)->options.seats->taken, step,
+                              memory_order_relaxed);
+}
+
+/* libmicrohttpd's own limit is one above ours: at its limit it would stop accepting, and leave
+ * callers to wait in the kernel's queue. */
 static enum err start_daemon(struct worker *worker, int socket)
 {
     const struct worker_options *options = &worker->options;
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
-        0, NULL, NULL, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
+        0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
         MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_begin, worker,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
-        options->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(options->idle_timeout_ms / 1000),
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker, MHD_OPTION_NOTIFY_CONNECTION,
+        count_seat, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)(options->idle_timeout_ms / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_END);
 
     if (!daemon) {
         close(socket);

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,11 +20,24 @@
 struct worker;
 struct service;
 
+/* The connections of all workers together. It is counted here and not by libmicrohttpd, whose limit
+ * is one daemon's own: the kernel spreads connections unevenly, and addresses would multiply it.
+ * Touched when a connection comes or goes, never on the way of a request. */
+struct seats {
+    atomic_int taken;
+    int max; /* workers that accept at the same instant may overstep it by one each */
+};
+
+/* Descriptors that a worker has for itself, and for each address: listening socket, epoll, wake-up.
+ */
+#define WORKER_FILES     2
+#define WORKER_FILES_PER 3
+
 struct worker_options {
-    int number;               /* for the thread's name */
-    unsigned max_connections; /* of this worker, per address */
-    int64_t idle_timeout_ms;  /* of a connection without a request */
-    int64_t drain_ms;         /* how long answers may take to leave when stopping */
+    int number;              /* for the thread's name */
+    struct seats *seats;     /* borrowed; a connection beyond its limit is closed at once */
+    int64_t idle_timeout_ms; /* of a connection without a request */
+    int64_t drain_ms;        /* how long answers may take to leave when stopping */
 };
 
 /* Takes the `n` listening sockets over, in every case. ERR_SYSTEM when a daemon or the thread does
@@ -31,7 +45,8 @@ struct worker_options {
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker);
 
-/* Any thread, once: stop accepting; the thread ends when no request is left or drain_ms is over. */
+/* Any thread, once: stop accepting; the thread ends when no request is left, or when drain_ms is
+ * over and none is parked. For those it waits without limit: their owners hold on to them. */
 void worker_drain(struct worker *worker);
 
 /* Waits for the thread to end, then frees. After worker_drain(). */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - the queue, the slots and the submits; collecting the results is collect.c's.
+/* batch.c - the slots and the submits; queue.c keeps those who wait, collect.c fetches the results.
  *
- * Tasks wait in one queue. A batch is cut from its head when it is full, when the linger of its
- * first task is over, or - if all slots were busy then - when a slot frees. set_state() is the only
- * place where a batch changes its state; slots are counted there. A task belongs to the queue or to
- * one batch, and leaves it in end_task(), which gathers nothing and calls out last. */
+ * A batch is cut from the queue when that holds enough for a full one, when the linger of its first
+ * task is over, or - if all slots were busy then - when a slot frees. Halves of a refused batch go
+ * first. set_state() is the only place where a batch changes its state; slots are counted there. A
+ * task belongs to the queue or to one batch, and leaves it in end_task(). */
 #include "lookup/batch.h"
 
 #include "base/mem.h"
 #include "lookup/collect.h"
+#include "lookup/gate.h"
 #include "lookup/pace.h"
 
 #include <assert.h>
@@ -17,12 +18,11 @@
 #include <string.h>
 #include <utlist.h>
 
-#define SUBMIT_TRIES 3
-#define RETRY_AFTER_MAX_S                                                                          \
-    30 /* a longer Retry-After ends the wait: the callers are told instead                         \
-        */
+#define SUBMIT_TRIES      3
+#define RETRY_AFTER_MAX_S 30 /* past it the callers are told instead of being kept waiting */
+#define OVERLOADED_S      5  /* when a full queue is worth another try */
 
-enum batch_state { BATCH_OPEN, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
+enum batch_state { BATCH_CUT, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
 
 struct batch {
     struct batches *all;
@@ -31,6 +31,7 @@ struct batch {
     size_t n_tasks;     /* those submitted */
     int64_t oldest_ms;  /* when its first task was queued */
     int tries;
+    bool retried_unknown;
     struct timer retry;
     struct openmart_call *call;
     struct collection *collection;
@@ -44,16 +45,17 @@ struct batches {
     struct openmart *openmart;
     struct pacer pacer;
     struct collect_tools tools;
-    struct task *queue;
-    size_t n_queued;
-    int64_t oldest_queued_ms;
-    struct timer linger;
-    bool overdue; /* the linger is over and no slot was free */
+    struct gate *gate;
+    struct queue queue;
+    struct timer linger; /* of the first task in the queue */
+    bool overdue;        /* the linger is over and no slot was free */
     int busy_slots;
     struct batch *batches;
 };
 
-static void cut_batches(struct batches *all);
+static void fill_slots(struct batches *all);
+static void gate_shut(void *arg);
+static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id);
 
 struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
                             struct timers *timers, struct openmart *openmart)
@@ -66,7 +68,9 @@ struct batches *batches_new(const struct batch_options *options, const struct cl
     all->timers = timers;
     all->openmart = openmart;
     pacer_init(&all->pacer, clock, timers, options->reads_per_second);
-    all->tools = (struct collect_tools){clock, timers, openmart, &all->pacer, options->lifetime_ms};
+    all->gate = gate_new(clock, timers, openmart, options->key, gate_shut, all);
+    all->tools = (struct collect_tools){clock,       timers,    openmart,
+                                        &all->pacer, all->gate, options->lifetime_ms};
     return all;
 }
 
@@ -89,14 +93,40 @@ void batches_free(struct batches *all)
     while (all->batches)
         free_batch(all->batches);
     timer_disarm(all->timers, &all->linger);
+    queue_done(&all->queue);
+    gate_free(all->gate);
     pacer_done(&all->pacer);
     free(all);
+}
+
+static struct batch *new_batch(struct batches *all)
+{
+    struct batch *batch = xcalloc(1, sizeof *batch);
+
+    batch->all = all;
+    batch->state = BATCH_CUT;
+    batch->oldest_ms = all->clock->now_ms;
+    DL_APPEND(all->batches, batch);
+    return batch;
+}
+
+static void put_task(struct batch *batch, struct task *task)
+{
+    DL_APPEND(batch->tasks, task);
+    task->batch = batch;
+    batch->n_tasks++;
+    if (task->queued_ms < batch->oldest_ms)
+        batch->oldest_ms = task->queued_ms;
 }
 
 /* ---- states ---- */
 
 static void set_state(struct batch *batch, enum batch_state state)
 {
+    static const enum task_phase phases[] = {[BATCH_CUT] = TASK_SUBMITTING,
+                                             [BATCH_SUBMITTING] = TASK_SUBMITTING,
+                                             [BATCH_COLLECTING] = TASK_PROCESSING,
+                                             [BATCH_DONE] = TASK_ENDED};
     struct task *task;
 
     if (state == BATCH_SUBMITTING)
@@ -105,7 +135,7 @@ static void set_state(struct batch *batch, enum batch_state state)
         batch->all->busy_slots--;
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
-        task->phase = state == BATCH_SUBMITTING ? TASK_SUBMITTING : TASK_PROCESSING;
+        task->phase = phases[state];
 }
 
 static void end_task(struct task *task, const struct task_end *end)
@@ -125,7 +155,7 @@ static void end_batch(struct batch *batch, const struct task_end *end)
     while (batch->tasks)
         end_task(batch->tasks, end);
     free_batch(batch);
-    cut_batches(all);
+    fill_slots(all);
 }
 
 /* ---- collecting ---- */
@@ -170,55 +200,10 @@ static void collect(struct batch *batch, const char *batch_id)
     set_state(batch, BATCH_COLLECTING);
     batch->collection =
         collect_start(&batch->all->tools, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
-    cut_batches(batch->all);
+    fill_slots(batch->all);
 }
 
 /* ---- submitting ---- */
-
-static void submit(struct batch *batch);
-
-static void retry_is_due(struct timer *timer)
-{
-    submit(container_of(timer, struct batch, retry));
-}
-
-/* Only after an answer, or the lack of one, that proves that nothing was created. */
-static bool may_retry(const struct batch *batch, const struct openmart_reply *reply)
-{
-    return reply->verdict == VERDICT_RETRYABLE && batch->tries < SUBMIT_TRIES &&
-           reply->retry_after_s <= RETRY_AFTER_MAX_S;
-}
-
-static void retry_later(struct batch *batch, const struct openmart_reply *reply)
-{
-    int64_t wait_ms = (int64_t)1000 << (batch->tries - 1);
-
-    wait_ms += (int64_t)(id_random() % (uint32_t)(wait_ms / 4));
-    if (reply->retry_after_s * 1000 > wait_ms)
-        wait_ms = reply->retry_after_s * 1000;
-    timer_arm(batch->all->timers, &batch->retry, batch->all->clock->now_ms + wait_ms, retry_is_due);
-}
-
-static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
-{
-    struct batch *batch = arg;
-    struct task_end end = {.err = reply->err,
-                           .detail = *reply->detail ? reply->detail : NULL,
-                           .charged = CHARGED_NO,
-                           .retry_after_s =
-                               reply->retry_after_s > 0 ? (int)reply->retry_after_s : 0};
-
-    batch->call = NULL;
-    if (reply->verdict == VERDICT_DONE) {
-        collect(batch, batch_id);
-    } else if (may_retry(batch, reply)) {
-        retry_later(batch, reply);
-    } else {
-        if (reply->verdict == VERDICT_UNKNOWN)
-            end.charged = CHARGED_MAYBE;
-        end_batch(batch, &end);
-    }
-}
 
 static void submit(struct batch *batch)
 {
@@ -235,30 +220,128 @@ static void submit(struct batch *batch)
     batch->call = openmart_submit(batch->all->openmart, forms, n, submitted, batch);
 }
 
-/* ---- the queue ---- */
-
-static void move_to_batch(struct batches *all, struct batch *batch)
+static struct task_end end_of(const struct openmart_reply *reply)
 {
-    while (all->queue && batch->n_tasks < all->options.size) {
-        struct task *task = all->queue;
-        DL_DELETE(all->queue, task);
-        all->n_queued--;
-        DL_APPEND(batch->tasks, task);
-        task->batch = batch;
-        batch->n_tasks++;
-    }
+    bool unknown = reply->verdict == VERDICT_UNKNOWN;
+
+    return (struct task_end){.err = reply->err,
+                             .detail = *reply->detail ? reply->detail : NULL,
+                             .charged = unknown ? CHARGED_MAYBE : CHARGED_NO,
+                             .retry_after_s =
+                                 reply->retry_after_s > 0 ? (int)reply->retry_after_s : 0};
 }
+
+static void retry_is_due(struct timer *timer)
+{
+    struct batch *batch = container_of(timer, struct batch, retry);
+    struct task_end end = {.charged = CHARGED_NO};
+
+    end.err = gate_check(batch->all->gate, &end.retry_after_s);
+    if (end.err)
+        end_batch(batch, &end);
+    else
+        submit(batch);
+}
+
+/* Only after an answer, or the lack of one, that proves that nothing was created - or, once, where
+ * the operator chose to take the risk. */
+static bool may_retry(struct batch *batch, const struct openmart_reply *reply)
+{
+    if (reply->verdict == VERDICT_UNKNOWN && batch->all->options.retry_unknown &&
+        !batch->retried_unknown)
+        return batch->retried_unknown = true;
+    return reply->verdict == VERDICT_RETRYABLE && batch->tries < SUBMIT_TRIES &&
+           reply->retry_after_s <= RETRY_AFTER_MAX_S;
+}
+
+static void retry_later(struct batch *batch, const struct openmart_reply *reply)
+{
+    int64_t wait_ms = (int64_t)1000 << (batch->tries - 1);
+
+    wait_ms += (int64_t)(id_random() % (uint32_t)(wait_ms / 4));
+    if (reply->retry_after_s * 1000 > wait_ms)
+        wait_ms = reply->retry_after_s * 1000;
+    timer_arm(batch->all->timers, &batch->retry, batch->all->clock->now_ms + wait_ms, retry_is_due);
+}
+
+/* Moves the second half of the tasks into a batch of their own; both wait for a slot. */
+static void split(struct batch *batch)
+{
+    struct batches *all = batch->all;
+    struct batch *half = new_batch(all);
+
+    for (size_t keep = batch->n_tasks / 2; batch->n_tasks > keep;) {
+        struct task *last = batch->tasks->prev; /* utlist: the head's prev is the tail */
+        DL_DELETE(batch->tasks, last);
+        batch->n_tasks--;
+        put_task(half, last);
+    }
+    batch->tries = 0;
+    set_state(batch, BATCH_CUT);
+    fill_slots(all);
+}
+
+static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
+{
+    struct batch *batch = arg;
+    struct task_end end = end_of(reply);
+
+    batch->call = NULL;
+    gate_note_submit(batch->all->gate, reply);
+    if (reply->verdict == VERDICT_DONE)
+        collect(batch, batch_id);
+    else if (reply->err == ERR_UPSTREAM_REJECTED && batch->n_tasks > 1)
+        split(batch);
+    else if (may_retry(batch, reply))
+        retry_later(batch, reply);
+    else
+        end_batch(batch, &end);
+}
+
+/* ---- the queue ---- */
 
 static void cut_batch(struct batches *all)
 {
-    struct batch *batch = xcalloc(1, sizeof *batch);
+    struct batch *batch = new_batch(all);
+    struct task *task;
 
-    batch->all = all;
-    batch->oldest_ms = all->oldest_queued_ms;
-    move_to_batch(all, batch);
-    DL_APPEND(all->batches, batch);
-    set_state(batch, BATCH_SUBMITTING);
-    submit(batch);
+    while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
+        put_task(batch, task);
+}
+
+static struct batch *first_cut(struct batches *all)
+{
+    struct batch *batch;
+
+    DL_FOREACH (all->batches, batch)
+        if (batch->state == BATCH_CUT)
+            return batch;
+    return NULL;
+}
+
+static bool batch_is_due(const struct batches *all)
+{
+    return all->queue.n && (all->overdue || all->queue.n >= all->options.size);
+}
+
+/* Submits what is ready while there are slots. */
+static void fill_slots(struct batches *all)
+{
+    int never_mind;
+
+    if (gate_check(all->gate, &never_mind))
+        return;
+    while (all->busy_slots < all->options.slots && (first_cut(all) || batch_is_due(all))) {
+        if (!first_cut(all))
+            cut_batch(all);
+        struct batch *batch = first_cut(all);
+        set_state(batch, BATCH_SUBMITTING);
+        submit(batch);
+    }
+    if (all->queue.n == 0) {
+        all->overdue = false;
+        timer_disarm(all->timers, &all->linger);
+    }
 }
 
 static void linger_is_over(struct timer *timer)
@@ -266,41 +349,28 @@ static void linger_is_over(struct timer *timer)
     struct batches *all = container_of(timer, struct batches, linger);
 
     all->overdue = true;
-    cut_batches(all);
-}
-
-static void start_linger(struct batches *all)
-{
-    all->overdue = false;
-    all->oldest_queued_ms = all->clock->now_ms;
-    timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
-              linger_is_over);
-}
-
-static void cut_batches(struct batches *all)
-{
-    while (all->queue && all->busy_slots < all->options.slots &&
-           (all->overdue || all->n_queued >= all->options.size)) {
-        cut_batch(all);
-        if (!all->queue)
-            all->overdue = false;
-    }
-    if (!all->queue)
-        timer_disarm(all->timers, &all->linger);
+    fill_slots(all);
 }
 
 enum err batch_add(struct batches *all, struct task *task, const struct question *question,
-                   task_done_fn *done)
+                   const char *client, task_done_fn *done, int *ret_retry_after_s)
 {
-    if (all->n_queued >= all->options.max_queued)
+    enum err err = gate_check(all->gate, ret_retry_after_s);
+
+    if (err)
+        return err;
+    if (all->queue.n >= all->options.max_queued) {
+        *ret_retry_after_s = OVERLOADED_S;
         return ERR_OVERLOADED;
-    *task = (struct task){.question = question, .done = done, .phase = TASK_QUEUED};
+    }
+    *task = (struct task){
+        .question = question, .done = done, .phase = TASK_QUEUED, .queued_ms = all->clock->now_ms};
     id_new(task->tracking_id);
-    if (!all->queue)
-        start_linger(all);
-    DL_APPEND(all->queue, task);
-    all->n_queued++;
-    cut_batches(all);
+    queue_add(&all->queue, task, client);
+    if (all->queue.n == 1)
+        timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
+                  linger_is_over);
+    fill_slots(all);
     return ERR_OK;
 }
 
@@ -308,16 +378,48 @@ bool batch_drop(struct batches *all, struct task *task)
 {
     if (task->phase != TASK_QUEUED)
         return false;
-    DL_DELETE(all->queue, task);
-    all->n_queued--;
+    queue_remove(&all->queue, task);
     task->phase = TASK_ENDED;
-    cut_batches(all);
+    fill_slots(all);
     return true;
+}
+
+/* ---- the gate ---- */
+
+/* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
+static void gate_shut(void *arg)
+{
+    struct batches *all = arg;
+    struct task_end end = {.charged = CHARGED_NO};
+    struct batch *batch;
+    struct task *task;
+
+    end.err = gate_check(all->gate, &end.retry_after_s);
+    while ((task = queue_take(&all->queue))) {
+        task->phase = TASK_ENDED;
+        task->done(task, &end);
+    }
+    while ((batch = first_cut(all)))
+        end_batch(batch, &end);
+    all->overdue = false;
+    timer_disarm(all->timers, &all->linger);
+}
+
+enum task_phase batch_phase(const struct task *task)
+{
+    if (task->phase == TASK_PROCESSING && collect_is_fetching(task->batch->collection))
+        return TASK_FETCHING;
+    return task->phase;
+}
+
+void batches_open_gate(struct batches *all)
+{
+    gate_reset(all->gate);
 }
 
 struct batch_stats batches_stats(const struct batches *all)
 {
-    struct batch_stats stats = {.queued = all->n_queued};
+    struct batch_stats stats = {.queued = all->queue.n};
     const struct batch *batch;
 
     DL_FOREACH (all->batches, batch) {

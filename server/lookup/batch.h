@@ -5,10 +5,12 @@
  * company and travel up to a hundred together. At most `slots` submits are under way at once; while
  * all are busy the next batch keeps filling. One batch walks
  *
- *     OPEN -> SUBMITTING -> POLLING <-> FETCHING -> DONE
+ *     CUT -> SUBMITTING -> COLLECTING -> DONE
  *
  * and tells each task's owner as soon as that task is finished, not when the slowest of a hundred
- * is. A submit is sent again only when it provably never left or was refused with leave to retry.
+ * is. A submit is sent again only when it provably never left or was refused with leave to retry. A
+ * batch that the vendor refuses as a whole (400) created nothing: it is split in two and submitted
+ * again, down to the one task that is not liked. While the gate (gate.h) is shut nothing is taken.
  * Engine thread only. Knows neither waiters nor the cache. */
 #ifndef LOOKUP_BATCH_H
 #define LOOKUP_BATCH_H
@@ -19,6 +21,7 @@
 #include "base/timer.h"
 #include "client/openmart.h"
 #include "lookup/question.h"
+#include "lookup/queue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,7 +44,14 @@ struct task_end {
  * inside. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
 
-enum task_phase { TASK_IDLE, TASK_QUEUED, TASK_SUBMITTING, TASK_PROCESSING, TASK_ENDED };
+enum task_phase {
+    TASK_IDLE,
+    TASK_QUEUED,
+    TASK_SUBMITTING,
+    TASK_PROCESSING,
+    TASK_FETCHING, /* the whole batch is finished, its results are being read */
+    TASK_ENDED,
+};
 
 /* One paid question, embedded in its lookup; the batches' from batch_add() to its end. */
 struct task {
@@ -49,7 +59,9 @@ struct task {
     task_done_fn *done;
     enum task_phase phase;
     char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */
-    struct batch *batch;       /* NULL while queued */
+    int64_t queued_ms;
+    struct line *line;   /* while queued */
+    struct batch *batch; /* afterwards */
     struct task *prev, *next;
 };
 
@@ -60,6 +72,8 @@ struct batch_options {
     size_t max_queued;    /* tasks that wait for a slot */
     int64_t lifetime_ms;  /* of polling, from the submit's answer */
     int reads_per_second; /* all reads together; 0 = no limit */
+    bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
+    struct secret *key;   /* looked at again while the upstream refuses it; NULL = never */
 };
 
 struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
@@ -68,12 +82,18 @@ struct batches *batches_new(const struct batch_options *options, const struct cl
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
 void batches_free(struct batches *all);
 
-/* ERR_OVERLOADED when the queue is full; the task is untouched then. */
+/* ERR_OVERLOADED when the queue is full, or what shut the gate; the task is untouched then, and
+ * *ret_retry_after_s says when to come again. `client` names whose task it is, for fairness. */
 enum err batch_add(struct batches *all, struct task *task, const struct question *question,
-                   task_done_fn *done);
+                   const char *client, task_done_fn *done, int *ret_retry_after_s);
 
 /* Takes a task back that is still queued; false, and nothing happens, when it is not. */
 bool batch_drop(struct batches *all, struct task *task);
+
+enum task_phase batch_phase(const struct task *task);
+
+/* The key was read anew, or the operator wants submits to be tried again. */
+void batches_open_gate(struct batches *all);
 
 struct batch_stats {
     size_t queued, submitting, polling; /* tasks, batches, batches */

@@ -88,6 +88,11 @@ static void free_all(struct collection *c)
     free(c);
 }
 
+bool collect_is_fetching(const struct collection *collection)
+{
+    return collection->ready;
+}
+
 void collect_cancel(struct collection *collection)
 {
     if (collection)
@@ -172,6 +177,7 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 
     read->call = NULL;
     pace_end(c->tools->pacer, &read->paced);
+    gate_note_read(c->tools->gate, reply);
     if (reply->verdict != VERDICT_DONE) {
         rest(read, back_off_ms(++read->failures, reply));
     } else {
@@ -280,6 +286,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
 
     c->call = NULL;
     pace_end(c->tools->pacer, &c->paced);
+    gate_note_read(c->tools->gate, reply);
     if (reply->verdict != VERDICT_DONE) {
         if (call_failed(c, reply))
             settle(c);
@@ -332,7 +339,8 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
 
     c->call = NULL;
     pace_end(c->tools->pacer, &c->paced);
-    if (asked != LIST_COMPLETED && reply->err == ERR_UPSTREAM_REJECTED) {
+    gate_note_read(c->tools->gate, reply);
+    if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
         /* Only the COMPLETED filter is documented; the vendor does not take this one. */
         c->errored_filter_useless = true;
         c->all_listed = c->all_listed || asked == LIST_ALL;

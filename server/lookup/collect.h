@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/timer.h"
 #include "client/openmart.h"
+#include "lookup/gate.h"
 #include "lookup/pace.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct collect_tools {
     struct timers *timers;
     struct openmart *openmart;
     struct pacer *pacer;
+    struct gate *gate; /* told of every call's end */
     int64_t lifetime_ms;
 };
 
@@ -45,6 +47,9 @@ struct collect_owner {
  * inside this call. */
 struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
                                  size_t n_tasks, int64_t rank, const struct collect_owner *owner);
+
+/* The vendor says that the batch is ready; what is left is to read it. */
+bool collect_is_fetching(const struct collection *collection);
 
 /* Ends it without a word. NULL is fine. */
 void collect_cancel(struct collection *collection);

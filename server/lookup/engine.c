@@ -22,6 +22,7 @@ struct engine {
     struct mailbox *inbox;
     struct cache *cache;
     struct transport *transport;
+    struct secret *key; /* may be NULL */
     struct batches *batches;
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
@@ -52,6 +53,7 @@ enum err engine_new(const struct engine_options *options, struct clock clock, st
     engine->inbox = inbox;
     engine->cache = cache;
     engine->transport = transport;
+    engine->key = options->batch.key;
     atomic_init(&engine->next_number, 1);
     timers_init(&engine->timers);
     engine->batches = batches_new(&options->batch, &engine->clock, &engine->timers, openmart);
@@ -83,7 +85,7 @@ static void settle(struct ask *ask, const struct outcome *outcome)
 
 static void settle_with(struct ask *ask, enum err err)
 {
-    const struct outcome outcome = {.err = err, .charged = err_row(err)->charged};
+    const struct outcome outcome = outcome_of(err);
 
     question_free(TAKE(ask->question));
     settle(ask, &outcome);
@@ -125,10 +127,10 @@ static void open_ask(struct letter *letter)
     }
     if (settle_from_cache(ask))
         return;
-    enum err err = lookup_join(engine->lookups, TAKE(ask->question),
-                               engine->clock.now_ms + ask->wait_ms, waiter_done, &ask->waiter);
-    if (err)
-        settle_with(ask, err);
+    struct outcome refusal;
+    if (lookup_join(engine->lookups, TAKE(ask->question), ask->client,
+                    engine->clock.now_ms + ask->wait_ms, waiter_done, &ask->waiter, &refusal))
+        settle(ask, &refusal);
 }
 
 void engine_ask(struct engine *engine, struct ask *ask)
@@ -159,7 +161,48 @@ void engine_leave(struct engine *engine, uint64_t number)
     mailbox_post(engine->inbox, &leave->letter, open_leave);
 }
 
-/* ---- the end ---- */
+/* ---- inquiries ---- */
+
+static void open_inquiry(struct letter *letter)
+{
+    struct inquiry *inquiry = container_of(letter, struct inquiry, letter);
+    struct lookup_state state;
+    enum err err = lookup_find(inquiry->engine->lookups, inquiry->id, &state);
+
+    inquiry->done(inquiry, err ? NULL : &state);
+}
+
+void engine_inquire(struct engine *engine, struct inquiry *inquiry)
+{
+    inquiry->engine = engine;
+    mailbox_post(engine->inbox, &inquiry->letter, open_inquiry);
+}
+
+/* ---- the operator ---- */
+
+/* On the heap, because a second reload may be asked for before the first was opened. */
+struct reload {
+    struct letter letter;
+    struct engine *engine;
+};
+
+static void open_reload(struct letter *letter)
+{
+    autofree struct reload *reload = container_of(letter, struct reload, letter);
+    struct engine *engine = reload->engine;
+
+    if (engine->key)
+        secret_refresh(engine->key);
+    batches_open_gate(engine->batches);
+}
+
+void engine_reload(struct engine *engine)
+{
+    struct reload *reload = xcalloc(1, sizeof *reload);
+
+    reload->engine = engine;
+    mailbox_post(engine->inbox, &reload->letter, open_reload);
+}
 
 static void open_drain(struct letter *letter)
 {

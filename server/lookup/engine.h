@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/mailbox.h"
 #include "cache/cache.h"
 #include "cache/result.h"
@@ -34,6 +35,7 @@ typedef void ask_done_fn(struct ask *ask, const struct outcome *outcome);
 struct ask {
     struct question *question; /* handed over with the ask; NULL afterwards */
     int64_t wait_ms;           /* how long the asker may be held, from the moment of asking */
+    const char *client;        /* who asks, for fairness; the asker's, for the life of the ask */
     ask_done_fn *done;
     uint64_t number; /* set by engine_ask(), never used twice; what engine_leave() takes */
     /* The engine's: */
@@ -70,6 +72,30 @@ void engine_ask(struct engine *engine, struct ask *ask);
  * ERR_GONE; otherwise nothing happens. Takes a number and no pointer, because the ask may be over,
  * and its memory somebody else's, before the engine hears of it. */
 void engine_leave(struct engine *engine, uint64_t number);
+
+/* ---- looking at a lookup ---- */
+
+struct inquiry;
+
+/* Engine thread; exactly once. The inquiry is the asker's again; `state` is borrowed and NULL when
+ * there is no such lookup. */
+typedef void inquiry_done_fn(struct inquiry *inquiry, const struct lookup_state *state);
+
+/* Embedded in the asker's own struct. The engine's from engine_inquire() until `done` runs. */
+struct inquiry {
+    char id[ID_TEXT];
+    inquiry_done_fn *done;
+    struct engine *engine; /* the engine's, as is: */
+    struct letter letter;
+};
+
+/* Any thread. */
+void engine_inquire(struct engine *engine, struct inquiry *inquiry);
+
+/* ---- the operator ---- */
+
+/* Any thread: look at the key file again, and let submits be tried again. */
+void engine_reload(struct engine *engine);
 
 /* Any thread: every waiter, now and later, gets ERR_DRAINING. */
 void engine_drain(struct engine *engine);

@@ -9,24 +9,28 @@
 
 #include "base/id.h"
 #include "base/mem.h"
-
 #include "base/table.h"
+#include "lookup/history.h"
+#include "lookup/hold.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#define OVERLOADED_S   5     /* when it is worth asking again */
 #define FIRST_GUESS_MS 30000 /* of a lookup's time: the vendor's submit takes about 26 s */
 
 struct lookup {
     struct lookups *all;
+    char id[ID_TEXT];
     struct question *question; /* its key is the table's */
     struct task task;
     struct waiter *waiters;
     size_t n_waiters;
     int64_t started_ms;
     bool promised; /* somebody was told to ask again later: not to be dropped any more */
-    UT_hash_handle hh;
+    UT_hash_handle hh, hh_id;
 };
 
 struct lookups {
@@ -35,8 +39,11 @@ struct lookups {
     struct timers *timers;
     struct cache *cache;
     struct batches *batches;
-    struct lookup *table;
+    struct holds *holds;
+    struct history *history;
+    struct lookup *table, *by_id;
     size_t n_waiters;
+    uint64_t n_gone;
     int64_t expected_ms; /* moving average of what lookups really took */
 };
 
@@ -50,6 +57,8 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct c
     all->timers = timers;
     all->cache = cache;
     all->batches = batches;
+    all->holds = holds_new(timers);
+    all->history = history_new(options->max_history);
     all->expected_ms = FIRST_GUESS_MS;
     return all;
 }
@@ -57,6 +66,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct c
 static void forget(struct lookup *lookup)
 {
     HASH_DEL(lookup->all->table, lookup);
+    HASH_DELETE(hh_id, lookup->all->by_id, lookup);
     question_free(lookup->question);
     free(lookup);
 }
@@ -70,7 +80,14 @@ void lookups_free(struct lookups *all)
     assert(all->n_waiters == 0);
     HASH_ITER (hh, all->table, lookup, next)
         forget(lookup);
+    holds_free(all->holds);
+    history_free(all->history);
     free(all);
+}
+
+struct outcome outcome_of(enum err err)
+{
+    return (struct outcome){.err = err, .charged = err_row(err)->charged};
 }
 
 /* ---- waiters ---- */
@@ -98,14 +115,16 @@ static void deadline_is_over(struct timer *timer)
 {
     struct waiter *waiter = container_of(timer, struct waiter, deadline);
     struct lookup *lookup = waiter->lookup;
-    const struct outcome outcome = {
-        .err = ERR_STILL_PROCESSING,
-        .charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE,
-        .retry_after_s = retry_after_s(lookup),
-        .collapsed = waiter->collapsed,
-        .detail = "the lookup goes on; asking again joins it and costs nothing",
-    };
+    struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
+    outcome.detail = "the lookup goes on; asking again joins it and costs nothing";
+    outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
+    outcome.retry_after_s = retry_after_s(lookup);
+    outcome.collapsed = waiter->collapsed;
+    outcome.phase = batch_phase(&lookup->task);
+    outcome.elapsed_ms = lookup->all->clock->now_ms - lookup->started_ms;
+    outcome.expected_ms = lookup->all->expected_ms;
+    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     lookup->promised = true;
     detach(waiter);
     waiter->done(waiter, &outcome);
@@ -125,6 +144,7 @@ void lookup_leave(struct waiter *waiter)
 {
     struct lookup *lookup = waiter->lookup;
 
+    lookup->all->n_gone++;
     detach(waiter);
     if (!lookup->waiters && !lookup->promised && batch_drop(lookup->all->batches, &lookup->task))
         forget(lookup);
@@ -161,18 +181,35 @@ static const struct result *answer_of(const struct lookup *lookup,
     return result_new_answer(&facts);
 }
 
-/* What is worth remembering: answers, and for a short while that the vendor could not do it, so
- * that a crowd does not pay for the same failure again and again. */
 static const struct result *result_of(const struct lookup *lookup, const struct task_end *end)
 {
     const struct lookups *all = lookup->all;
 
     if (!end->err)
         return answer_of(lookup, end->answer);
-    if (end->err != ERR_LOOKUP_FAILED)
-        return NULL;
     return result_new_failure(lookup->question->key, end->err, end->detail, end->charged,
                               all->clock->wall_ms, jittered(all, all->options.ttl_failed_ms));
+}
+
+/* Answers are cached; and for a short while that the vendor could not do it, so that a crowd does
+ * not pay for the same failure again and again. True when the result is in the cache. */
+static bool store(const struct lookup *lookup, const struct result *result)
+{
+    if (result->err && result->err != ERR_LOOKUP_FAILED)
+        return false;
+    cache_put(lookup->all->cache, result);
+    return true;
+}
+
+/* A task may exist, and may have been billed, of which nobody knows the result: the question rests
+ * for a while. */
+static void hold_if_unknown(const struct lookup *lookup, const struct task_end *end)
+{
+    const struct lookups *all = lookup->all;
+
+    if (end->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || end->err == ERR_UPSTREAM_INVALID_RESPONSE)
+        hold_put(all->holds, lookup->question->key, end->err, end->detail,
+                 all->clock->now_ms + all->options.unknown_hold_ms);
 }
 
 static void tell_all(struct waiter *waiters, struct outcome outcome)
@@ -203,14 +240,16 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     struct lookup *lookup = container_of(task, struct lookup, task);
     struct lookups *all = lookup->all;
     const struct result *result = result_of(lookup, end);
-    const struct outcome outcome = {.err = end->err,
-                                    .result = result,
-                                    .detail = end->detail,
-                                    .charged = end->charged,
-                                    .retry_after_s = end->retry_after_s};
+    struct outcome outcome = {.err = end->err,
+                              .result = result,
+                              .detail = end->detail,
+                              .charged = end->charged,
+                              .retry_after_s = end->retry_after_s};
 
-    if (result)
-        cache_put(all->cache, result);
+    outcome.stored = store(lookup, result);
+    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
+    hold_if_unknown(lookup, end);
+    history_add(all->history, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
     struct waiter *waiters = gather(lookup);
@@ -221,40 +260,92 @@ static void lookup_ended(struct task *task, const struct task_end *end)
 
 /* ---- joining ---- */
 
-/* Starts a lookup; takes the question over only when that succeeds. */
-static enum err start(struct lookups *all, struct question *question, struct lookup **ret_lookup)
+static struct outcome refusal(enum err err, int retry_after_s)
 {
-    struct lookup *lookup = xcalloc(1, sizeof *lookup);
-    enum err err = batch_add(all->batches, &lookup->task, question, lookup_ended);
+    struct outcome outcome = outcome_of(err);
+
+    outcome.retry_after_s = retry_after_s;
+    return outcome;
+}
+
+/* May this question be paid for now? ERR_OK, or *ret_refusal is filled. */
+static enum err check_hold(const struct lookups *all, const struct question *question,
+                           struct outcome *ret_refusal)
+{
+    const char *detail;
+    int64_t until_ms;
+    enum err err = hold_find(all->holds, question->key, &detail, &until_ms);
 
     if (err) {
+        *ret_refusal = refusal(err, (int)((until_ms - all->clock->now_ms + 999) / 1000));
+        ret_refusal->detail = detail;
+        ret_refusal->charged = CHARGED_MAYBE;
+    } else if (holds_count(all->holds) >= HOLDS_MAX) {
+        err = ERR_OVERLOADED;
+        *ret_refusal = refusal(err, OVERLOADED_S);
+    }
+    return err;
+}
+
+/* Starts a lookup; takes the question over only when that succeeds. */
+static enum err start(struct lookups *all, struct question *question, const char *client,
+                      struct lookup **ret_lookup, struct outcome *ret_refusal)
+{
+    enum err err = check_hold(all, question, ret_refusal);
+    int retry_after_s = 0;
+
+    if (err)
+        return err;
+    struct lookup *lookup = xcalloc(1, sizeof *lookup);
+    err = batch_add(all->batches, &lookup->task, question, client, lookup_ended, &retry_after_s);
+    if (err) {
+        *ret_refusal = refusal(err, retry_after_s);
         free(lookup);
         return err;
     }
     lookup->all = all;
     lookup->question = question;
     lookup->started_ms = all->clock->now_ms;
+    id_new(lookup->id);
     HASH_ADD_KEYPTR(hh, all->table, question->key, HASH_SIZE, lookup);
+    HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
     *ret_lookup = lookup;
     return ERR_OK;
 }
 
-enum err lookup_join(struct lookups *all, struct question *question, int64_t deadline_ms,
-                     waiter_done_fn *done, struct waiter *waiter)
+static enum err find_or_start(struct lookups *all, struct question *question, const char *client,
+                              struct lookup **ret_lookup, bool *ret_collapsed,
+                              struct outcome *ret_refusal)
 {
     struct lookup *lookup;
-    enum err err = all->n_waiters < all->options.max_waiters ? ERR_OK : ERR_OVERLOADED;
 
-    HASH_FIND(hh, all->table, question->key, HASH_SIZE, lookup);
-    bool known = lookup != NULL;
-    if (!err && !known)
-        err = start(all, question, &lookup);
-    if (err || known)
+    if (all->n_waiters >= all->options.max_waiters) {
+        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_S);
         question_free(question);
+        return ERR_OVERLOADED;
+    }
+    HASH_FIND(hh, all->table, question->key, HASH_SIZE, lookup);
+    *ret_collapsed = lookup != NULL;
+    enum err err = lookup ? ERR_OK : start(all, question, client, &lookup, ret_refusal);
+    if (err || *ret_collapsed)
+        question_free(question);
+    if (!err)
+        *ret_lookup = lookup;
+    return err;
+}
+
+enum err lookup_join(struct lookups *all, struct question *question, const char *client,
+                     int64_t deadline_ms, waiter_done_fn *done, struct waiter *waiter,
+                     struct outcome *ret_refusal)
+{
+    struct lookup *lookup;
+    bool collapsed;
+    enum err err = find_or_start(all, question, client, &lookup, &collapsed, ret_refusal);
+
     if (err)
         return err;
     attach(lookup, waiter, deadline_ms, done);
-    waiter->collapsed = known;
+    waiter->collapsed = collapsed;
     return ERR_OK;
 }
 
@@ -269,10 +360,35 @@ void lookups_drain(struct lookups *all, enum err err)
         if (batch_drop(all->batches, &lookup->task))
             forget(lookup);
     }
-    tell_all(everybody, (struct outcome){.err = err, .charged = err_row(err)->charged});
+    tell_all(everybody, outcome_of(err));
+}
+
+/* ---- from outside ---- */
+
+enum err lookup_find(const struct lookups *all, const char *id, struct lookup_state *ret_state)
+{
+    struct lookup *lookup = NULL;
+    struct lookup_state state = {.phase = TASK_ENDED, .expected_ms = all->expected_ms};
+
+    if (strlen(id) == ID_LEN)
+        HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
+    if (lookup) {
+        state.phase = batch_phase(&lookup->task);
+        memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
+        state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
+    } else {
+        state.result = history_find(all->history, id);
+        if (!state.result)
+            return ERR_NOT_FOUND;
+    }
+    *ret_state = state;
+    return ERR_OK;
 }
 
 struct lookup_stats lookups_stats(const struct lookups *all)
 {
-    return (struct lookup_stats){.lookups = HASH_COUNT(all->table), .waiters = all->n_waiters};
+    return (struct lookup_stats){.lookups = HASH_COUNT(all->table),
+                                 .waiters = all->n_waiters,
+                                 .held = holds_count(all->holds),
+                                 .gone = all->n_gone};
 }

@@ -19,7 +19,9 @@ struct engine_options flow_options(void)
         .lookup = {.max_waiters = 10000,
                    .ttl_found_ms = INT64_C(30) * 86400000,
                    .ttl_empty_ms = 86400000,
-                   .ttl_failed_ms = 60000},
+                   .ttl_failed_ms = 60000,
+                   .unknown_hold_ms = 600000,
+                   .max_history = 1000},
         .batch = {.size = 100,
                   .linger_ms = 100,
                   .slots = 4,
@@ -80,6 +82,7 @@ static void told(struct ask *ask, const struct outcome *outcome)
     asker->from_cache = outcome->from_cache;
     asker->charged = outcome->charged;
     asker->retry_after_s = outcome->retry_after_s;
+    memcpy(asker->lookup_id, outcome->lookup_id, sizeof asker->lookup_id);
     asker->answered_ms = engine_clock(ask->engine)->now_ms;
     if (outcome->detail)
         asker->detail = xstrdup(outcome->detail);
@@ -88,8 +91,8 @@ static void told(struct ask *ask, const struct outcome *outcome)
                                outcome->result->bodies[RESULT_JSON].len);
 }
 
-struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
-                             int64_t wait_ms)
+static struct asker *ask(struct flow *flow, const char *client, const char *domain,
+                         const char *company_name, int64_t wait_ms)
 {
     struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct asker *asker = xcalloc(1, sizeof *asker);
@@ -100,6 +103,7 @@ struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *
     ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
+    asker->ask.client = client;
     asker->ask.done = told;
     flow->askers[flow->n_askers++] = asker;
     engine_ask(flow->engine, &asker->ask);
@@ -108,7 +112,19 @@ struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *
 
 struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms)
 {
-    return flow_ask_about(flow, domain, NULL, wait_ms);
+    return ask(flow, "client", domain, NULL, wait_ms);
+}
+
+struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
+                             int64_t wait_ms)
+{
+    return ask(flow, "client", domain, company_name, wait_ms);
+}
+
+struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
+                          int64_t wait_ms)
+{
+    return ask(flow, client, domain, NULL, wait_ms);
 }
 
 void flow_settle(struct flow *flow)

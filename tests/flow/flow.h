@@ -24,6 +24,7 @@ struct asker {
     bool collapsed, from_cache;
     enum charged charged;
     int retry_after_s;
+    char lookup_id[ID_TEXT];
     char *body, *detail;
     int64_t answered_ms;
 };
@@ -35,7 +36,7 @@ struct flow {
     struct openmart *openmart;
     struct secret *key;
     struct vendor *vendor;
-    struct asker *askers[2000];
+    struct asker *askers[3000];
     size_t n_askers;
 };
 
@@ -50,6 +51,9 @@ void flow_end(struct flow *flow);
 struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms);
 struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
                              int64_t wait_ms);
+
+struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
+                          int64_t wait_ms);
 
 /* Runs until nothing more happens at this instant. */
 void flow_settle(struct flow *flow);

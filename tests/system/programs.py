@@ -25,6 +25,7 @@ SIMULATOR = os.environ.get("SIM_BIN", str(ROOT / "build/release/openmart-sim"))
 KEY_VARIABLE = "OPENMART_API_KEY"
 KEY = "test-key"
 PATIENCE_S = 30
+REFUSAL_S = 10  # how long a start that must fail may take to do so
 HOUR_MS = 3600 * 1000
 
 REPORTS = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error",
@@ -46,7 +47,7 @@ def environment(extra=None):
 def run_to_end(*flags, env=None):
     """Runs the daemon where it is not meant to stay: its status, stdout and stderr, as text."""
     return subprocess.run([EMAILSD, *flags], env=environment(env), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+                          capture_output=True, text=True, timeout=REFUSAL_S, check=False)
 
 
 class Program:
@@ -211,9 +212,15 @@ class Daemon(Program):
         connection.send_get(self.question(domain, **parameters))
         return connection
 
+    def settle(self):
+        """Returns when all that was sent before has been read. Only with --threads 1: one worker
+        takes connections in the order in which they became ready."""
+        assert self.get("/livez").status == 200
+
     def is_full(self, domain):
-        """Whether all places of --max-waiters are taken; asks what is being asked already, and
-        does not wait, so that it takes none itself."""
+        """Whether all places of --max-waiters are taken. Asks what is being asked already and does
+        not wait, so that it buys nothing and takes no place; settle() first, lest it be in the way
+        of those that are still on theirs."""
         return self.ask(domain, wait=0).status == 503
 
     def stop(self, number=signal.SIGTERM):

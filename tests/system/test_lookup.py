@@ -276,7 +276,7 @@ def test_clients_who_ask_one_question_at_once_share_one_task(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "200")
     sim.hold_submits()
     clients = [daemon.park("milvali.com") for _ in range(200)]
-    daemon.get("/livez")  # the one worker has read those before
+    daemon.settle()
     eventually(lambda: daemon.is_full("milvali.com"))
     sim.release_submits()
     answers = [client.read() for client in clients]

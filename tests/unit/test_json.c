@@ -11,10 +11,9 @@
 #include <string.h>
 
 #define BOM "\xEF\xBB\xBF"
-#define TEXT(s)                                                                                    \
-    {                                                                                              \
-        s, sizeof s - 1                                                                            \
-    }
+/* clang-format off */
+#define TEXT(s) {(s), sizeof(s) - 1}
+/* clang-format on */
 
 static const struct text {
     const char *data;

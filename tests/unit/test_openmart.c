@@ -117,7 +117,7 @@ START_TEST(a_good_body_under_a_bad_status_is_not_an_answer)
     struct raw_script script = calls[_i].script;
     struct heard heard;
 
-    memcpy(text, "HTTP/1.1 500 No", 15);
+    fixture_overwrite(text, "HTTP/1.1 500 No");
     script.answers[0].data = text;
     asker_serve(&script, 1);
     ask((enum kind)_i, &heard);

@@ -4,6 +4,7 @@
 #include "client/openmart_read.h"
 
 #include "base/mem.h"
+#include "tests/unit/transport_fixture.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -386,11 +387,9 @@ END_TEST
 
 START_TEST(an_answer_past_the_limit_of_size_cannot_be_used)
 {
-    autofree char *body = xcalloc(JSON_MAX_BYTES + 2, 1);
+    autofree char *body = fixture_filled(JSON_MAX_BYTES + 1, ' ', "{\"status\":\"COMPLETED\"}");
     struct openmart_task_answer answer = {0};
 
-    memset(body, ' ', JSON_MAX_BYTES + 1);
-    memcpy(body, "{\"status\":\"COMPLETED\"}", 22);
     ck_assert_int_eq(openmart_parse_task(body, JSON_MAX_BYTES + 1, &answer), ERR_TOO_BIG);
     ck_assert_int_eq(openmart_parse_task(body, JSON_MAX_BYTES, &answer), ERR_OK);
     openmart_task_done(&answer);

@@ -67,8 +67,8 @@ START_TEST(without_a_detail_the_title_says_it)
     struct request request = {0};
 
     problem_send(&request, ERR_NOT_FOUND, NULL);
-    ck_assert_ptr_nonnull(strstr(request.reply.owned_body,
-                                 "\"detail\":\"There is nothing at this path\""));
+    ck_assert_ptr_nonnull(
+        strstr(request.reply.owned_body, "\"detail\":\"There is nothing at this path\""));
     free(request.reply.owned_body);
 }
 END_TEST
@@ -92,8 +92,8 @@ static const struct {
     int given_s;
     const char *header;
 } retries[] = {
-    {ERR_OVERLOADED, 0, "1"},          {ERR_DRAINING, 7, "7"}, {ERR_STILL_PROCESSING, 0, NULL},
-    {ERR_STILL_PROCESSING, 12, "12"},  {ERR_NOT_FOUND, 0, NULL},
+    {ERR_OVERLOADED, 0, "1"},         {ERR_DRAINING, 7, "7"},   {ERR_STILL_PROCESSING, 0, NULL},
+    {ERR_STILL_PROCESSING, 12, "12"}, {ERR_NOT_FOUND, 0, NULL},
 };
 
 START_TEST(retry_after_goes_with_every_503_and_where_it_is_given)

@@ -115,11 +115,8 @@ START_TEST(a_result_is_kept_alive_by_its_reply)
 {
     const unsigned char key[HASH_SIZE] = {0};
     const struct result_email email = {"info@a.example", "VALID"};
-    const struct result_facts facts = {.key = key,
-                                       .domain = "a.example",
-                                       .company_name = "A",
-                                       .emails = &email,
-                                       .n_emails = 1};
+    const struct result_facts facts = {
+        .key = key, .domain = "a.example", .company_name = "A", .emails = &email, .n_emails = 1};
     const struct result *result = result_new_answer(&facts);
     struct reply reply;
 

@@ -149,8 +149,8 @@ START_TEST(headers_without_end_are_given_up)
     autofree char *text = fixture_filled(BIG, 'a', "");
 
     for (size_t at = 0; at + 1024 <= BIG; at += 1024)
-        memcpy(text + at, "\r\nX: ", 5);
-    memcpy(text, "HTTP/1.1 200 OK\r\n", 17);
+        fixture_overwrite(text + at, "\r\nX: ");
+    fixture_overwrite(text, "HTTP/1.1 200 OK\r\n");
     const struct raw_script script = RAW_SAYS(text, BIG);
     fixture_serve(&script, 1);
     struct transport_request request = fixture_post(fixture_server_url(), "[]");

@@ -49,12 +49,18 @@ const char *fixture_server_url(void)
     return fixture_url_at("http", raw_server_port(fixture_server));
 }
 
+void fixture_overwrite(char *place, const char *piece)
+{
+    while (*piece)
+        *place++ = *piece++;
+}
+
 char *fixture_filled(size_t len, char with, const char *head)
 {
     char *text = xcalloc(len + 1, 1);
 
     memset(text, with, len);
-    memcpy(text, head, strlen(head));
+    fixture_overwrite(text, head);
     return text;
 }
 

@@ -43,6 +43,9 @@ const char *fixture_server_url(void);
 /* `len` times `with`, the first of them replaced by `head`. Heap, the caller's. */
 char *fixture_filled(size_t len, char with, const char *head);
 
+/* Puts the bytes of `piece` at `place`, without its NUL. */
+void fixture_overwrite(char *place, const char *piece);
+
 struct transport_request fixture_get(const char *url);
 struct transport_request fixture_post(const char *url, const char *body);
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* answer.c - see answer.h. The body comes ready-made with the result; here are its headers. */
+#include "http/answer.h"
+
+#include "http/negotiate.h"
+
+static int64_t seconds(int64_t ms)
+{
+    return ms > 0 ? ms / 1000 : 0;
+}
+
+static void add_notes(struct reply *reply, const struct answer_notes *notes)
+{
+    if (notes->cache_status && *notes->cache_status)
+        reply_header(reply, "Cache-Status", "%s", notes->cache_status);
+    if (notes->preference_applied && *notes->preference_applied)
+        reply_header(reply, "Preference-Applied", "%s", notes->preference_applied);
+}
+
+static void answer_success(struct request *request, const struct result *result,
+                           enum result_format format, const struct answer_notes *notes)
+{
+    int64_t now = request_clock(request)->wall_ms;
+    const struct result_body *body = &result->bodies[format];
+    bool has_it = negotiate_matches(request_header(request, "If-None-Match"), body->etag);
+    struct reply reply;
+
+    reply_init(&reply, has_it ? 304 : 200);
+    if (!has_it) {
+        reply_header(&reply, "Content-Type", "%s", negotiate_content_type(format));
+        reply_body_of(&reply, result, format);
+    }
+    reply_header(&reply, "ETag", "%s", body->etag);
+    reply_header(&reply, "Cache-Control", "private, max-age=%lld",
+                 (long long)seconds(result->expires_ms - now));
+    reply_header(&reply, "Age", "%lld", (long long)seconds(now - result->fetched_ms));
+    reply_header(&reply, "Vary", "Accept, Prefer");
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}
+
+void answer_result(struct request *request, const struct result *result, enum result_format format,
+                   const struct answer_notes *notes)
+{
+    if (!result->err) {
+        answer_success(request, result, format, notes);
+        return;
+    }
+    struct problem problem = problem_of(result->err, result->detail);
+    problem.charged = result->charged;
+    problem.retry_after_s = 1 + (int)seconds(result->expires_ms - request_clock(request)->wall_ms);
+    answer_problem(request, &problem, notes);
+}
+
+void answer_problem(struct request *request, const struct problem *problem,
+                    const struct answer_notes *notes)
+{
+    struct reply reply;
+
+    problem_reply(request, problem, &reply);
+    if (notes->lookup_id && *notes->lookup_id)
+        reply_header(&reply, "Link", "</lookups/%s>; rel=\"monitor\"", notes->lookup_id);
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}
+
+void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,
+                     const struct answer_notes *notes)
+{
+    struct buf autobuf out = BUF_INIT(PROGRESS_MAX);
+    struct reply reply;
+
+    progress_write(progress, &out);
+    reply_init(&reply, 202);
+    reply_header(&reply, "Content-Type", "application/json");
+    reply_header(&reply, "Cache-Control", "no-store");
+    reply_header(&reply, "Location", "/lookups/%s", progress->id);
+    reply_header(&reply, "Retry-After", "%d", retry_after_s);
+    reply_body_take(&reply, &out);
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.h - which requests are refused for their framing, before a route sees them.
+ *
+ * libmicrohttpd 0.9.75 takes much that RFC 9112 forbids: Content-Length beside Transfer-Encoding,
+ * several Content-Lengths or Hosts, white space before the colon, any HTTP/1.x. What two parsers
+ * could read differently is refused here and the connection closed. No route takes a body yet, so
+ * every body is refused too. Pure functions; any thread. */
+#ifndef HTTP_GUARD_H
+#define HTTP_GUARD_H
+
+#include "base/err.h"
+#include "http/request.h"
+
+#include <stdbool.h>
+
+/* Zeroed to begin with. */
+struct guard {
+    unsigned hosts, lengths, encodings;
+    bool has_length;   /* a Content-Length that is not 0 */
+    bool is_malformed; /* a header that breaks the grammar of RFC 9110, 5.5 and 5.6.2 */
+};
+
+/* One header field of the request; call for all of them. */
+void guard_header(struct guard *guard, struct slice name, struct slice value);
+
+/* ERR_OK, ERR_INVALID_REQUEST, or ERR_BODY_TOO_LARGE when nothing is wrong but that there is a
+ * body. *ret_detail says why, in static words for people. */
+enum err guard_verdict(const struct guard *guard, const char *version, const char **ret_detail);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* history.h - how the last lookups ended, by their ids, for those who ask for one later.
+ *
+ * A lookup in flight is found in the table of lookups; when it ends its end is kept here, the
+ * oldest giving way to the newest. Engine thread only. */
+#ifndef LOOKUP_HISTORY_H
+#define LOOKUP_HISTORY_H
+
+#include "base/err.h"
+#include "base/id.h"
+#include "cache/result.h"
+
+#include <stddef.h>
+
+struct history;
+
+struct history *history_new(size_t max);
+void history_free(struct history *history);
+
+/* `result` is how the lookup ended (an answer or a failure); a reference is taken. */
+void history_add(struct history *history, const char *id, const struct result *result);
+
+/* Borrowed until the next history_add(); NULL when unknown or forgotten. */
+const struct result *history_find(const struct history *history, const char *id);
+
+#endif

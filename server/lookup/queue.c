@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.c - lines by name and in turn; see queue.h. */
+#include "lookup/queue.h"
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "lookup/batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct line {
+    char client[QUEUE_CLIENT_TEXT];
+    struct task *tasks;
+    struct line *prev, *next;
+    UT_hash_handle hh;
+};
+
+static struct line *line_of(struct queue *queue, const char *client)
+{
+    char name[QUEUE_CLIENT_TEXT];
+    struct line *line;
+
+    snprintf(name, sizeof name, "%s", client);
+    HASH_FIND_STR(queue->by_name, name, line);
+    if (line)
+        return line;
+    line = xcalloc(1, sizeof *line);
+    snprintf(line->client, sizeof line->client, "%s", name);
+    HASH_ADD_STR(queue->by_name, client, line);
+    DL_APPEND(queue->turns, line);
+    return line;
+}
+
+static void free_line(struct queue *queue, struct line *line)
+{
+    HASH_DEL(queue->by_name, line);
+    DL_DELETE(queue->turns, line);
+    free(line);
+}
+
+void queue_done(struct queue *queue)
+{
+    while (queue->turns)
+        free_line(queue, queue->turns);
+    queue->n = 0;
+}
+
+void queue_add(struct queue *queue, struct task *task, const char *client)
+{
+    task->line = line_of(queue, client);
+    DL_APPEND(task->line->tasks, task);
+    queue->n++;
+}
+
+void queue_remove(struct queue *queue, struct task *task)
+{
+    struct line *line = task->line;
+
+    DL_DELETE(line->tasks, task);
+    task->line = NULL;
+    queue->n--;
+    if (!line->tasks)
+        free_line(queue, line);
+}
+
+struct task *queue_take(struct queue *queue)
+{
+    struct line *line = queue->turns;
+
+    if (!line)
+        return NULL;
+    struct task *task = line->tasks;
+    DL_DELETE(queue->turns, line);
+    DL_APPEND(queue->turns, line);
+    queue_remove(queue, task);
+    return task;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* queue.h - tasks that wait for a batch, fair to the clients who asked.
+ *
+ * Each client has a line of its own, first come first served; batches are filled by taking one task
+ * from each line in turn. So a client who asks for a thousand does not keep one who asks for one
+ * out of the next batch. A line lives while it holds tasks. Engine thread only. */
+#ifndef LOOKUP_QUEUE_H
+#define LOOKUP_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define QUEUE_CLIENT_TEXT 64 /* a client's name, NUL included; longer ones are cut */
+
+struct task;
+struct line;
+
+struct queue {
+    struct line *by_name; /* table */
+    struct line *turns;   /* list, the next one to be served first */
+    size_t n;
+};
+
+/* Zeroed is empty. Forgets what is still in it. */
+void queue_done(struct queue *queue);
+
+/* Appends to the client's line. The task must be in no queue. */
+void queue_add(struct queue *queue, struct task *task, const char *client);
+void queue_remove(struct queue *queue, struct task *task);
+
+/* Takes the next task in turn; NULL when empty. */
+struct task *queue_take(struct queue *queue);
+
+#endif

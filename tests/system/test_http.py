@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: MIT
+"""test_http.py - one request, one answer: connections, routes, methods, and clients that leave.
+
+Everything here is about HTTP itself; what /emails answers is test_lookup.py's, what its parameters
+may hold is test_inputs.py's.
+"""
+import json
+import re
+import signal
+
+import pytest
+from programs import ROOT
+from waiting import eventually
+from wire import Connection
+
+CONTRACT = (ROOT / "openapi.yaml").read_bytes()
+CODES = re.findall(r"^        - ([a-z-]+)$", CONTRACT.decode().split("\n    Code:\n")[1], re.M)
+PLAIN_ROUTES = ["/livez", "/version", "/openapi.yaml", "/problems/not-found"]
+
+
+# ---- connections ----
+
+
+def test_one_connection_carries_one_hit_after_the_other(daemon):
+    daemon.ask("milvali.com")
+    connection = daemon.connect()
+    for _ in range(3):
+        answer = connection.get("/emails?domain=milvali.com")
+        assert answer.status == 200
+        assert answer.header("Cache-Status").startswith("emailsd; hit; ")
+
+
+def test_one_connection_carries_requests_that_wait(daemon):
+    connection = daemon.connect()
+    for domain in ("one.com", "two.com"):
+        answer = connection.get(f"/emails?domain={domain}")
+        assert answer.json()["domain"] == domain
+        assert answer.header("Cache-Status") == "emailsd; fwd=uri-miss; stored"
+    assert connection.get("/livez").body == b"ok\n"
+
+
+def test_one_connection_survives_problems(daemon):
+    connection = daemon.connect()
+    connection.get("/emails?domain=com").problem(422, "public-suffix")
+    connection.get("/nowhere").problem(404, "not-found")
+    connection.get("/emails?domain=errored.com").problem(502, "lookup-failed")
+    assert connection.get("/emails?domain=milvali.com").status == 200
+
+
+def test_pipelined_requests_are_answered_in_order(daemon):
+    connection = daemon.connect()
+    targets = ["/emails?domain=milvali.com", "/livez", "/emails?domain=com", "/version",
+               "/emails?domain=other.com", "/emails?domain=milvali.com"]
+    head = " HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+    connection.send("".join(f"GET {target}{head}" for target in targets).encode())
+    answers = [connection.read() for _ in targets]
+    assert [answer.status for answer in answers] == [200, 200, 422, 200, 200, 200]
+    assert answers[0].json()["domain"] == "milvali.com"
+    assert answers[1].body == b"ok\n"
+    assert answers[4].json()["domain"] == "other.com"
+    assert answers[5].body == answers[0].body
+
+
+def test_a_hundred_pipelined_hits_are_a_hundred_answers(daemon):
+    daemon.ask("milvali.com")
+    connection = daemon.connect()
+    request = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+    connection.send(request * 100)
+    assert {connection.read().status for _ in range(100)} == {200}
+
+
+def test_a_request_that_comes_byte_by_byte_is_a_request(daemon):
+    connection = daemon.connect()
+    for byte in b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: emailsd\r\n\r\n":
+        connection.send(bytes([byte]))
+    assert connection.read().json()["domain"] == "milvali.com"
+
+
+def test_connection_close_is_honoured(daemon):
+    connection = daemon.connect()
+    assert connection.get("/emails?domain=milvali.com", "Connection: close").status == 200
+    assert connection.is_closed()
+
+
+def test_http_1_0_is_answered_and_closed(daemon):
+    for domain in ("milvali.com", "milvali.com"):
+        connection = daemon.connect()
+        connection.send(f"GET /emails?domain={domain} HTTP/1.0\r\n\r\n".encode())
+        assert connection.read().json()["domain"] == domain
+        assert connection.is_closed()
+
+
+@pytest.mark.parametrize("n", [1, 127, 128, 129, 255, 256, 257])
+def test_that_many_connections_that_are_ready_at_once_are_all_answered(stage, sim, n):
+    daemon = stage.daemon(sim, "--threads", "1")
+    daemon.ask("milvali.com")
+    connections = [daemon.connect() for _ in range(n)]
+    for connection in connections:
+        assert connection.get("/livez").status == 200
+    daemon.deliver(signal.SIGSTOP)  # what is sent now is found all at once
+    for connection in connections:
+        connection.send_get("/emails?domain=milvali.com")
+    daemon.deliver(signal.SIGCONT)
+    assert {connection.read().status for connection in connections} == {200}
+
+
+@pytest.mark.parametrize("n", [128, 256])
+def test_that_many_connections_that_begin_at_once_are_all_answered(stage, sim, n):
+    daemon = stage.daemon(sim, "--threads", "1")
+    daemon.deliver(signal.SIGSTOP)
+    connections = [daemon.park("milvali.com") for _ in range(n)]
+    daemon.deliver(signal.SIGCONT)
+    assert {connection.read().status for connection in connections} == {200}
+    assert len(sim.ledger()) == 1
+
+
+# ---- routes and methods ----
+
+
+@pytest.mark.parametrize("target", [
+    "/", "/email", "/emails/", "/Emails", "/%65mails", "//emails", "/x/../emails", "/./emails",
+    "/emails/milvali.com", "/emails;x?domain=milvali.com", "/problems", "/problems/",
+    "/problems/no-such-code", "/problems/not-found/", "/problems/NOT-FOUND", "/livez/",
+    "/openapi.yml", "/" + "x" * 4000, "/livez%00", "/problems/" + "x" * 4000,
+])
+def test_what_is_no_path_is_not_found(daemon, target):
+    answer = daemon.connect().get(target)
+    assert answer.problem(404, "not-found")["charged"] == "no"
+
+
+@pytest.mark.parametrize("path", ["/emails?domain=milvali.com", *PLAIN_ROUTES])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get",
+                                    "FROB"])
+def test_other_methods_are_refused_with_what_is_allowed(daemon, sim, method, path):
+    connection = daemon.connect()
+    connection.send_get(path, method=method)
+    answer = connection.read()
+    answer.problem(405, "method-not-allowed")
+    assert set(answer.header("Allow").split(", ")) == {"GET", "HEAD"}
+    assert sim.calls()["requests"] == 0
+
+
+def test_an_unknown_path_is_not_found_whatever_the_method(daemon):
+    daemon.request("POST", "/nowhere").problem(404, "not-found")
+
+
+@pytest.mark.parametrize("path", PLAIN_ROUTES)
+def test_head_is_get_without_the_body(daemon, path):
+    got = daemon.get(path)
+    connection = daemon.connect()
+    connection.send_get(path, method="HEAD")
+    head = connection.read("HEAD")
+    assert (got.status, head.status) == (200, 200)
+    for name in ("Content-Type", "Content-Length", "Cache-Control"):
+        assert head.header(name) == got.header(name)
+    assert connection.get("/livez").body == b"ok\n", "no body came after the head"
+
+
+def test_livez_says_ok(daemon):
+    answer = daemon.get("/livez")
+    assert (answer.status, answer.body) == (200, b"ok\n")
+    assert answer.header("Content-Type").startswith("text/plain")
+
+
+def test_version_names_what_is_running(daemon):
+    document = daemon.get("/version").json()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", document["version"])
+    assert document["revision"] and document["public_suffix_list"]
+
+
+def test_openapi_yaml_is_the_file(daemon):
+    answer = daemon.get("/openapi.yaml")
+    assert (answer.status, answer.body) == (200, CONTRACT)
+    assert answer.header("Content-Type") == "application/yaml"
+
+
+def test_the_contract_names_the_codes_of_this_file(daemon):
+    assert len(CODES) > 20 and "still-processing" in CODES
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_its_page(daemon, code):
+    answer = daemon.get(f"/problems/{code}")
+    assert answer.status == 200
+    assert code in answer.body.decode()
+
+
+def test_probes_cost_nothing(daemon, sim):
+    for path in PLAIN_ROUTES:
+        daemon.get(path)
+    assert sim.calls()["requests"] == 0
+
+
+# ---- bodies where none belongs ----
+
+
+SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+
+
+@pytest.mark.parametrize("framing, body", [
+    pytest.param([f"Content-Length: {len(SMUGGLED)}"], SMUGGLED, id="a length"),
+    pytest.param(["Content-Length: 1000000"], b"", id="a length and nothing yet"),
+    pytest.param(["Transfer-Encoding: chunked"],
+                 b"%x\r\n%s\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED), id="chunks"),
+    pytest.param(["Transfer-Encoding: chunked", "Content-Length: 4"],
+                 b"0\r\n\r\n" + SMUGGLED, id="chunks and a length"),
+    pytest.param(["Content-Length: 5", f"Content-Length: {5 + len(SMUGGLED)}"],
+                 b"hello" + SMUGGLED, id="two lengths"),
+])
+@pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez"])
+def test_a_get_with_a_body_is_refused_once_and_the_connection_ends(daemon, sim, target, framing,
+                                                                    body):
+    connection = daemon.connect()
+    connection.send_get(target, *framing)
+    connection.send(body)
+    answer = connection.read()
+    assert answer.status in (400, 413)
+    answer.problem(answer.status, answer.json()["code"])
+    assert connection.is_closed(), "a second answer"
+    assert sim.calls()["requests"] == 0
+
+
+def test_a_post_with_a_body_is_refused_once_and_the_connection_ends(daemon):
+    connection = daemon.connect()
+    connection.send_get("/emails", f"Content-Length: {len(SMUGGLED)}", method="POST")
+    connection.send(SMUGGLED)
+    connection.read().problem(405, "method-not-allowed")
+    assert connection.is_closed(), "a second answer"
+
+
+def test_a_length_of_zero_is_no_body(daemon):
+    connection = daemon.connect()
+    assert connection.get("/livez", "Content-Length: 0").status == 200
+    assert connection.get("/livez").status == 200
+
+
+# ---- clients that leave ----
+
+
+def leave_by_closing(connection):
+    connection.close()
+
+
+def leave_by_half(connection):
+    connection.end_writing()
+
+
+@pytest.mark.parametrize("leave", [leave_by_closing, leave_by_half])
+def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage, sim, leave):
+    daemon = stage.daemon(sim, "--max-waiters", "1")
+    sim.hold_submits()
+    first = daemon.park("first.com")
+    sim.reach(submit=1)
+    refused = daemon.ask("second.com", wait=0)
+    refused.problem(503, "overloaded")
+    assert int(refused.header("Retry-After")) >= 1
+    leave(first)
+    eventually(lambda: daemon.ask("second.com", wait=0).status == 504, timeout=2)
+    sim.release_submits()
+    eventually(lambda: daemon.ask("first.com", method="HEAD").status == 200)
+    assert len(sim.ledger("first.com")) == 1
+
+
+def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--submit-slots", "1")
+    sim.hold_submits()
+    daemon.ask("busy.com", wait=0)
+    sim.reach(submit=1)
+    queued = daemon.park("queued.com")
+    daemon.settle()
+    eventually(lambda: daemon.is_full("busy.com"))
+    queued.close()
+    eventually(lambda: not daemon.is_full("busy.com"))
+    sim.release_submits()
+    assert daemon.ask("busy.com").status == 200
+    assert daemon.ask("after.com").status == 200
+    assert [task["domain"] for task in sim.ledger()] == ["busy.com", "after.com"]
+
+
+def test_a_hundred_clients_that_vanish_harm_nobody(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "101")
+    sim.hold_submits()
+    stays = daemon.park("milvali.com", wait=300)
+    sim.reach(submit=1)
+    crowd = [Connection(daemon.address) for _ in range(100)]
+    for client in crowd:
+        client.send_get("/emails?domain=milvali.com&wait=300")
+    daemon.settle()
+    eventually(lambda: daemon.is_full("milvali.com"))
+    for client in crowd:
+        client.close()
+    eventually(lambda: not daemon.is_full("milvali.com"))
+    sim.release_submits()
+    assert stays.read().status == 200
+    assert json.loads(daemon.ask("milvali.com").body)["count"] == 2
+    assert len(sim.ledger()) == 1

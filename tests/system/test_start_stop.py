@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: MIT
+"""test_start_stop.py - how the daemon comes up, refuses to, guards its key, and goes.
+
+Exit 0 is a clean stop, 1 means that the system refused something, 2 that the operator must change
+something; a refusal is one clear line on stderr. That every stop is clean and leaves no report of a
+sanitizer is checked for all tests, by programs.py.
+"""
+import os
+import re
+import signal
+import socket
+import stat
+import time
+
+import pytest
+from programs import KEY, KEY_VARIABLE, Program, run_to_end
+from wire import Connection
+
+CANARY = "om_canary_5f1c9d7b20e84a63"
+UPSTREAM = ["--upstream-url", "http://127.0.0.1:1"]
+ANY_PORT = ["--listen", "127.0.0.1:0"]
+
+
+def key_file(directory, content, mode=0o600):
+    path = directory / "key"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.chmod(mode)
+    return str(path)
+
+
+def refused(status, *flags, env=None):
+    """Runs the daemon, which must refuse with that status and one line: the line."""
+    env = {KEY_VARIABLE: KEY} if env is None else env
+    ended = run_to_end(*flags, env=env)
+    assert ended.returncode == status, ended
+    assert ended.stdout == "", ended
+    assert re.fullmatch(r"emailsd: [^\n]+\n", ended.stderr), ended
+    return ended.stderr
+
+
+# ---- the stop ----
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_daemon_stops_at_once(stage, sim, number):
+    daemon = stage.daemon(sim)
+    daemon.ask("milvali.com")
+    daemon.stop(number)
+    assert "event=stopped" in daemon.stderr()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_all_who_wait_are_told_that_the_server_stops(stage, sim, number):
+    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "50")
+    sim.hold_submits()
+    clients = [daemon.connect() for _ in range(50)]
+    for i, client in enumerate(clients):
+        assert client.get("/livez").status == 200
+        client.send_get(f"/emails?domain=company{i % 10}.com&wait=300")
+    daemon.settle()
+    assert daemon.ask("company0.com", wait=0).status == 503, "all fifty wait"
+    began = time.monotonic()
+    daemon.deliver(number)
+    for client in clients:
+        answer = client.read()
+        assert answer.problem(503, "draining")["retryable"] is True
+        assert int(answer.header("Retry-After")) >= 1
+        assert client.is_closed()
+    assert daemon.wait() == 0
+    assert time.monotonic() - began < 8
+    daemon.stop()
+
+
+def test_what_waits_in_the_queue_at_the_stop_is_not_bought(stage, sim):
+    daemon = stage.daemon(sim, "--batch-linger", "60s")
+    client = daemon.park("milvali.com")
+    assert daemon.ask("milvali.com", wait=0).status == 504
+    daemon.deliver(signal.SIGTERM)
+    client.read().problem(503, "draining")
+    assert daemon.wait() == 0
+    assert sim.calls()["requests"] == 0
+
+
+def test_a_stopped_daemon_has_left_its_port(stage, sim):
+    daemon = stage.daemon(sim)
+    daemon.stop()
+    with pytest.raises(ConnectionRefusedError):
+        Connection(daemon.address)
+
+
+def test_idle_connections_do_not_hold_the_stop_up(stage, sim):
+    daemon = stage.daemon(sim)
+    connections = [Connection(daemon.address) for _ in range(10)]
+    for connection in connections[:5]:
+        assert connection.get("/livez").status == 200
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 4
+    for connection in connections:
+        assert connection.is_closed()
+        connection.close()
+
+
+def test_a_daemon_that_starts_where_another_stopped_gets_the_port(stage, sim):
+    first = stage.daemon(sim)
+    kept = first.connect()
+    assert kept.get("/livez").status == 200
+    first.stop()
+    second = stage.daemon(sim, "--listen", "%s:%d" % first.address)
+    assert second.address == first.address
+    assert second.get("/livez").status == 200
+
+
+# ---- the start ----
+
+
+def test_nothing_but_the_ready_line_is_on_stdout(stage, sim):
+    daemon = stage.daemon(sim)
+    daemon.ask("milvali.com")
+    daemon.stop()
+    assert re.fullmatch(rb"emailsd ready on http://127\.0\.0\.1:\d+\n", daemon.stdout)
+
+
+def test_several_addresses_each_have_their_line_and_answer(stage, sim):
+    flags = [*ANY_PORT, "--listen", "127.0.0.2:0", "--listen", "[::1]:0"]
+    daemon = stage.daemon(sim, *flags, n_addresses=3)
+    hosts = []
+    for url in daemon.urls:
+        connection = Connection(Program.address_of(url))
+        assert connection.get("/emails?domain=milvali.com").json()["count"] == 2
+        connection.close()
+        hosts.append(Program.address_of(url)[0])
+    assert hosts == ["127.0.0.1", "127.0.0.2", "::1"]
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_any_number_of_workers_serves(stage, sim, threads):
+    daemon = stage.daemon(sim, "--threads", threads)
+    for _ in range(20):
+        assert daemon.ask("milvali.com").status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_a_port_in_use_is_told_with_1(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        words = refused(1, "--listen", address, *UPSTREAM)
+    assert address in words and "in use" in words
+
+
+def test_a_second_daemon_does_not_share_the_port_of_the_first(daemon):
+    address = "%s:%d" % daemon.address
+    assert address in refused(1, "--listen", address, *UPSTREAM)
+
+
+def test_one_port_of_several_in_use_stops_the_start(stage, sim):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        assert address in refused(1, *ANY_PORT, "--listen", address, *UPSTREAM)
+
+
+def test_an_address_that_is_not_ours_is_told_with_1():
+    assert "192.0.2.1:0" in refused(1, "--listen", "192.0.2.1:0", *UPSTREAM)
+
+
+@pytest.mark.parametrize("flags, words", [
+    pytest.param(["--frobnicate"], "--frobnicate", id="unknown"),
+    pytest.param(["serve"], "serve", id="no flag at all"),
+    pytest.param(["--wait"], "--wait", id="value missing"),
+    pytest.param(["--wait", "90"], "--wait", id="unit missing"),
+    pytest.param(["--wait", "-1s"], "--wait", id="negative"),
+    pytest.param(["--wait", "301s"], "--wait", id="too long"),
+    pytest.param(["--batch-size", "0"], "--batch-size", id="too small"),
+    pytest.param(["--batch-size", "101"], "--batch-size", id="too big"),
+    pytest.param(["--cache-size", "64MB"], "--cache-size", id="another unit"),
+    pytest.param(["--threads", "many"], "--threads", id="no number"),
+    pytest.param(["--log-level", "loud"], "--log-level", id="no level"),
+    pytest.param(["--listen", "localhost"], "localhost", id="no port"),
+    pytest.param(["--listen", "127.0.0.1:99999"], "127.0.0.1:99999", id="no such port"),
+    pytest.param(["--listen", "::1:8080"], "::1:8080", id="no brackets"),
+    pytest.param(["--upstream-url", ""], "--upstream-url", id="no URL"),
+    pytest.param(["--upstream-url", "ftp://127.0.0.1/"], "--upstream-url", id="neither http"),
+    pytest.param(["--upstream-url", "api.openmart.ai"], "--upstream-url", id="no scheme"),
+])
+def test_a_bad_option_is_named_with_2(flags, words):
+    base = [] if "--listen" in flags else ANY_PORT
+    base += [] if "--upstream-url" in flags else UPSTREAM
+    assert words in refused(2, *base, *flags)
+
+
+def test_a_bad_option_in_the_environment_is_named_with_2():
+    env = {KEY_VARIABLE: KEY, "EMAILSD_MAX_WAIT": "soon"}
+    assert "EMAILSD_MAX_WAIT" in refused(2, *ANY_PORT, *UPSTREAM, env=env)
+
+
+def test_a_flag_wins_over_the_environment(stage, sim):
+    env = {KEY_VARIABLE: KEY, "EMAILSD_WAIT": "300s", "EMAILSD_MAX_WAIT": "7s"}
+    daemon = stage.daemon(sim, "--wait", "0", env=env)
+    sim.hold_submits()
+    daemon.ask("milvali.com").problem(504, "still-processing")
+    answer = daemon.ask("com", wait=8)
+    assert answer.status == 422
+    assert daemon.ask("milvali.com", wait=0).status == 504
+
+
+def test_help_and_version_are_printed_without_a_key():
+    help_text = run_to_end("--help")
+    assert (help_text.returncode, help_text.stderr) == (0, "")
+    for flag in ("--listen", "--upstream-url", "--api-key-file", "--max-wait", "--threads"):
+        assert f"  {flag} " in help_text.stdout
+    version = run_to_end("--version")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert re.fullmatch(r"emailsd \d+\.\d+\.\d+ \(\S+\)\n", version.stdout)
+
+
+# ---- the upstream ----
+
+
+@pytest.mark.parametrize("url", [
+    "http://api.openmart.ai", "http://10.0.0.1:8080", "http://127.0.0.1.example.com",
+    "http://localhost.example.com", "http://0.0.0.0",
+])
+def test_the_key_does_not_travel_in_clear(url):
+    words = refused(2, *ANY_PORT, "--upstream-url", url)
+    assert "--upstream-url" in words and "clear" in words
+
+
+def test_the_operator_may_insist_and_is_warned(stage):
+    daemon = stage.daemon("http://10.0.0.1:8080", "--upstream-insecure")
+    assert daemon.get("/livez").status == 200
+    assert "level=warn event=insecure-upstream" in daemon.stderr()
+
+
+@pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1",
+                                 "https://api.openmart.ai", "https://api.openmart.ai/"])
+def test_https_and_loopback_are_fine(stage, url):
+    assert stage.daemon(url).get("/livez").status == 200
+
+
+@pytest.mark.parametrize("url", ["https://user:hunter2@api.openmart.ai",
+                                 "https://api.openmart.ai/?key=hunter2",
+                                 "https://api.openmart.ai/#hunter2"])
+def test_an_upstream_url_is_no_place_for_secrets(url):
+    words = refused(2, *ANY_PORT, "--upstream-url", url)
+    assert "--upstream-url" in words and "hunter2" not in words
+
+
+# ---- the key ----
+
+
+@pytest.mark.parametrize("content", [KEY, KEY + "\n", KEY + "\r\n"])
+def test_a_key_file_may_end_with_its_line(stage, sim, tmp_path, content):
+    path = key_file(tmp_path, content)
+    daemon = stage.daemon(sim, "--api-key-file", path, env={})
+    assert daemon.ask("milvali.com").status == 200
+    assert sim.calls()["unauthorized"] == 0
+
+
+@pytest.mark.parametrize("content", [
+    pytest.param("", id="empty"),
+    pytest.param("\n", id="a line and nothing in it"),
+    pytest.param(CANARY + "\n\n", id="two lines"),
+    pytest.param(CANARY + " ", id="a blank at the end"),
+    pytest.param(" " + CANARY, id="a blank at the start"),
+    pytest.param(CANARY + "\tx", id="a tab"),
+    pytest.param(CANARY + "\r\nX-Injected: 1", id="another header"),
+    pytest.param(CANARY + "\0x", id="a NUL"),
+    pytest.param(CANARY + "\u00e9", id="no ASCII"),
+    pytest.param(CANARY + "\x7f", id="DEL"),
+    pytest.param(CANARY * 100, id="2 KB"),
+])
+def test_a_file_that_holds_no_key_is_refused(tmp_path, content):
+    path = key_file(tmp_path, content)
+    words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={})
+    assert path in words
+    assert CANARY not in words
+
+
+@pytest.mark.parametrize("content", ["", "\n", CANARY + " x", CANARY + "\u00e9"])
+def test_a_variable_that_holds_no_key_is_refused(content):
+    words = refused(2, *ANY_PORT, *UPSTREAM, env={KEY_VARIABLE: content})
+    assert KEY_VARIABLE in words
+    assert CANARY not in words
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_key_file_that_others_may_use_is_refused(tmp_path, mode):
+    path = key_file(tmp_path, CANARY, mode)
+    words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={})
+    assert path in words and CANARY not in words
+    assert stat.S_IMODE(os.stat(path).st_mode) == mode
+
+
+def test_a_key_file_that_is_not_there_or_is_no_file_is_refused(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    for path in (tmp_path / "absent", tmp_path, fifo):
+        words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", str(path), env={})
+        assert str(path) in words
+
+
+def test_no_key_at_all_is_refused_with_what_to_do():
+    words = refused(2, *ANY_PORT, *UPSTREAM, env={})
+    assert "--api-key-file" in words and KEY_VARIABLE in words
+
+
+def test_two_keys_are_refused(tmp_path):
+    path = key_file(tmp_path, CANARY)
+    words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={KEY_VARIABLE: CANARY})
+    assert KEY_VARIABLE in words and "--api-key-file" in words
+    assert CANARY not in words
+
+
+def shown_by_proc(daemon, name):
+    """A file of /proc/PID; nothing when the system does not even let us read it."""
+    try:
+        with open(f"/proc/{daemon.process.pid}/{name}", "rb") as file:
+            return file.read()
+    except PermissionError:
+        return b""
+
+
+@pytest.mark.parametrize("source", ["variable", "file"])
+def test_the_key_is_shown_nowhere(stage, tmp_path, source):
+    sim = stage.simulator("--api-key", CANARY)
+    flags = ["--api-key-file", key_file(tmp_path, CANARY)] if source == "file" else []
+    daemon = stage.daemon(sim, "--submit-timeout", "1s", *flags,
+                          env={} if source == "file" else {KEY_VARIABLE: CANARY})
+    shown = [shown_by_proc(daemon, "cmdline"), shown_by_proc(daemon, "environ")]
+    echo = '{"detail":"the key %s is bad"}' % CANARY
+    faults = [{}, {"kind": "status", "status": 401, "body": echo},
+              {"kind": "status", "status": 400, "body": echo},
+              {"kind": "status", "status": 500, "body": echo}, {"kind": "hang"},
+              {"kind": "body", "body": CANARY}, {"kind": "garbage"},
+              {"kind": "raw", "body": "HTTP/1.1 400 %s\r\nX: %s\r\n\r\n%s" % (3 * (CANARY,))}]
+    for i, fault in enumerate(faults):
+        if fault:
+            sim.fault("submit", **fault)
+        answer = daemon.ask(f"company{i}.com")
+        assert answer.status == (502 if fault else 200)
+        shown.append(repr(answer.headers).encode() + answer.body)
+    assert sim.calls()["unauthorized"] == 0, "the key was really used"
+    daemon.stop()
+    shown += [daemon.stdout, daemon.stderr().encode()]
+    assert not [text for text in shown if CANARY.encode() in text]
+
+
+def test_a_crash_would_leave_no_core(daemon):
+    limits = shown_by_proc(daemon, "limits").decode()
+    assert not limits or re.search(r"Max core file size +0 +0 ", limits)

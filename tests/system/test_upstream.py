@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: MIT
+"""test_upstream.py - what the vendor does wrong, met by the real client over real sockets.
+
+Two things must hold whatever goes wrong: a submit that may have been read is never sent again, and
+what was bought is fetched in the end. Rows carry the ids of the fault catalogue. After a fault that
+strikes before the vendor creates a batch the ledger stays empty; by default faults strike after it.
+"""
+import json
+import socket
+
+import pytest
+from programs import KEY, KEY_VARIABLE
+
+INFO = [{"email": "info@milvali.com", "status": "VALID"},
+        {"email": "support@milvali.com", "status": "VALID"}]
+ELSEWHERE = {"Location": "/elsewhere"}
+
+
+def hex_of(text):
+    return text.encode().hex()
+
+
+def submit_answer(batch_id):
+    """The body of a submit's answer with that batch_id, whatever it is."""
+    return json.dumps({"batch_id": batch_id, "submit_for": "lookup_business_email",
+                       "status": {"processing": 1, "completed": 0, "errored": 0, "total": 1,
+                                  "batch_ready": False}})
+
+
+# ---- a submit without a usable answer: bought once, told as unknown, never sent again ----
+
+
+LOST_ANSWERS = [
+    pytest.param({"kind": "hang"}, id="U2 silence until the time is over"),
+    pytest.param({"kind": "close"}, id="U3 FIN"),
+    pytest.param({"kind": "reset"}, id="U4 RST"),
+    pytest.param({"kind": "truncate"}, id="U11 less than announced"),
+    pytest.param({"kind": "truncate", "bytes": 0}, id="U11 headers only"),
+    pytest.param({"kind": "cut_no_length"}, id="U12 cut without a length"),
+    pytest.param({"kind": "chunk_cut"}, id="U13 cut in a chunk"),
+    pytest.param({"kind": "not_json"}, id="U14 a web page"),
+    pytest.param({"kind": "body", "body": '{"submit_for":"x"}'}, id="U15 no batch_id"),
+    pytest.param({"kind": "body", "body": submit_answer(None)}, id="U15 null"),
+    pytest.param({"kind": "body", "body": submit_answer(7)}, id="U15 a number"),
+    pytest.param({"kind": "body", "body": submit_answer("")}, id="U15 empty"),
+    pytest.param({"kind": "body", "body": submit_answer("x" * 10240)}, id="U16 10 KB"),
+    pytest.param({"kind": "body", "body": submit_answer("a/../../x")}, id="U16 a path"),
+    pytest.param({"kind": "body", "body": submit_answer("a%2e%2e")}, id="U16 an escape"),
+    pytest.param({"kind": "body", "body": "[]"}, id="U15 another shape"),
+    pytest.param({"kind": "body", "body": ""}, id="U15 nothing"),
+    pytest.param({"kind": "body", "status": 202, "body": ""}, id="U19 202 and no id"),
+    pytest.param({"kind": "raw", "body_hex": hex_of("HTTP/1.1 204 No Content\r\n\r\n")},
+                 id="U19 204"),
+    pytest.param({"kind": "status", "status": 408}, id="U25 408"),
+    pytest.param({"kind": "status", "status": 425}, id="U25 425"),
+    pytest.param({"kind": "status", "status": 500}, id="U26 500"),
+    pytest.param({"kind": "status", "status": 502}, id="U27 502"),
+    pytest.param({"kind": "status", "status": 503}, id="U27 503 that names no time"),
+    pytest.param({"kind": "status", "status": 504}, id="U27 504"),
+    pytest.param({"kind": "raw", "body_hex": hex_of("HTTP/1.1 100 Continue\r\n\r\n")},
+                 id="U29 100 and FIN"),
+    pytest.param({"kind": "huge_headers"}, id="U31 2 MB of headers"),
+    pytest.param({"kind": "huge_body"}, id="U32 100 MB"),
+    pytest.param({"kind": "dribble", "byte_ms": 50}, id="U33 too slow"),
+    pytest.param({"kind": "garbage"}, id="U35 no HTTP"),
+]
+
+
+@pytest.mark.parametrize("fault", LOST_ANSWERS)
+def test_a_lost_answer_is_unknown_and_not_sent_again(stage, sim, fault):
+    daemon = stage.daemon(sim, "--submit-timeout", "1s")
+    sim.fault("submit", **fault)
+    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    assert (problem["charged"], problem["retryable"]) == ("maybe", True)
+    assert sim.calls()["submit"] == 1
+    assert len(sim.ledger()) == 1
+
+
+def test_u5_a_connection_closed_before_the_request_buys_nothing_twice(daemon, sim):
+    sim.fault("any", "accept_close")
+    answer = daemon.ask("milvali.com")
+    calls = sim.calls()
+    assert calls["accept_closed"] == 1
+    if answer.status == 200:  # libcurl saw the end before it had sent a byte: tried again
+        assert calls["submit"] == 1
+    else:
+        answer.problem(502, "upstream-outcome-unknown")
+        assert calls["submit"] == 0
+
+
+def test_a_lost_answer_is_told_to_all_who_wait_for_it(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "3", "--batch-linger", "60s")
+    sim.fault("submit", "reset")
+    for client in [daemon.park(f"company{i}.com") for i in range(3)]:
+        client.read().problem(502, "upstream-outcome-unknown")
+    assert sim.calls()["submit"] == 1
+
+
+# ---- a submit that is refused: nothing was created, nothing is tried again ----
+
+
+@pytest.mark.parametrize("how, status, code", [
+    pytest.param({"status": 400}, 502, "upstream-rejected", id="U20 400"),
+    pytest.param({"status": 401}, 502, "upstream-auth", id="U21 401"),
+    pytest.param({"status": 402}, 402, "credits-exhausted", id="U22 402"),
+    pytest.param({"status": 403}, 502, "upstream-banned", id="U23 403"),
+    pytest.param({"status": 404}, 502, "upstream-error", id="U24 404"),
+    pytest.param({"status": 405}, 502, "upstream-error", id="U24 405"),
+    pytest.param({"status": 410}, 502, "upstream-error", id="U24 410"),
+    pytest.param({"status": 413}, 502, "upstream-error", id="U30 413"),
+    pytest.param({"status": 417}, 502, "upstream-error", id="U30 417"),
+    pytest.param({"status": 422}, 502, "upstream-rejected", id="422"),
+    pytest.param({"status": 301, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 301"),
+    pytest.param({"status": 302, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 302"),
+    pytest.param({"status": 303, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 303"),
+    pytest.param({"status": 307, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 307"),
+    pytest.param({"status": 308, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 308"),
+])
+def test_a_refused_submit_has_its_code_and_is_not_repeated(daemon, sim, how, status, code):
+    sim.fault("submit", "status", after_creating=False, **how)
+    assert daemon.ask("milvali.com").problem(status, code)["charged"] == "no"
+    calls = sim.calls()
+    assert (calls["submit"], calls["requests"], calls["tasks"]) == (1, 1, 0)
+
+
+def test_the_vendors_words_are_passed_on_and_its_markup_is_not_obeyed(daemon, sim):
+    sim.fault("submit", "status", status=400, after_creating=False,
+              body='{"detail":"CompanyName is required\\r\\nX-Injected: 1"}')
+    answer = daemon.ask("milvali.com")
+    assert "CompanyName is required" in answer.problem(502, "upstream-rejected")["detail"]
+    assert answer.header("X-Injected") is None
+
+
+def test_a_wrong_key_is_our_fault_and_not_the_callers(stage, sim):
+    daemon = stage.daemon(sim, env={KEY_VARIABLE: "another-key"})
+    daemon.ask("milvali.com").problem(502, "upstream-auth")
+    assert sim.calls()["unauthorized"] == 1
+
+
+def test_no_credits_are_told_as_402_and_cached_answers_still_served(daemon, sim):
+    daemon.ask("milvali.com")
+    sim.behave(credits=0)
+    assert daemon.ask("other.com").problem(402, "credits-exhausted")["charged"] == "no"
+    assert daemon.ask("milvali.com").status == 200
+
+
+# ---- a submit that certainly did not run: tried again ----
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_u25_come_back_later_is_obeyed(daemon, sim, status):
+    sim.fault("submit", "status", status=status, headers={"Retry-After": "1"},
+              after_creating=False)
+    answer = daemon.ask("milvali.com")
+    assert answer.json()["emails"] == INFO
+    first, second = sim.requests("submit")
+    assert second["at_ms"] - first["at_ms"] >= 990  # two clocks of whole milliseconds
+    assert len(sim.ledger()) == 1
+
+
+def test_u25_429_without_a_time_is_tried_again(daemon, sim):
+    sim.fault("submit", "status", status=429, after_creating=False)
+    assert daemon.ask("milvali.com").status == 200
+    assert sim.calls()["submit"] == 2
+
+
+def test_u25_come_back_in_an_hour_is_left_to_the_caller(daemon, sim):
+    sim.fault("submit", "status", status=429, headers={"Retry-After": "3600"},
+              after_creating=False)
+    answer = daemon.ask("milvali.com")
+    assert answer.problem(502, "upstream-error")["charged"] == "no"
+    assert answer.header("Retry-After") == "3600"
+    assert sim.calls()["submit"] == 1
+
+
+def test_u25_a_vendor_that_never_has_time_is_given_up(daemon, sim):
+    sim.fault("submit", "status", times=-1, status=429, after_creating=False)
+    daemon.ask("milvali.com").problem(502, "upstream-error")
+    assert sim.calls()["submit"] == 3
+
+
+def test_u6_a_vendor_that_is_not_there_is_an_error_and_no_endless_wait(stage):
+    with socket.socket() as taken:  # bound and not listening: refuses, and nobody else gets it
+        taken.bind(("127.0.0.1", 0))
+        daemon = stage.daemon(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert daemon.ask("milvali.com").problem(502, "upstream-error")["charged"] == "no"
+
+
+# ---- odd answers that are answers all the same ----
+
+
+@pytest.mark.parametrize("fault", [
+    pytest.param({"kind": "delay", "ms": 300}, id="U1 late"),
+    pytest.param({"kind": "dribble", "byte_ms": 1}, id="U33 byte by byte"),
+    pytest.param({"kind": "body", "status": 201}, id="U19 201"),
+    pytest.param({"kind": "body", "headers": {"X-Twice": "1", "x-twice": "2"}}, id="U34 headers"),
+])
+def test_a_submits_answer_may_look_odd(daemon, sim, fault):
+    sim.fault("submit", **fault)
+    assert daemon.ask("milvali.com").json()["emails"] == INFO
+    assert len(sim.ledger()) == 1
+
+
+def test_u18_the_label_of_another_service_does_not_matter(daemon, sim):
+    sim.behave(submit_for="lookup_people")
+    assert daemon.ask("milvali.com").status == 200
+
+
+# ---- reads: what was bought is fetched in the end ----
+
+
+@pytest.mark.parametrize("on, fault", [
+    pytest.param("status", {"kind": "status", "status": 500, "times": 2}, id="status 500 twice"),
+    pytest.param("status", {"kind": "status", "status": 404}, id="S1 not known yet"),
+    pytest.param("status", {"kind": "body", "body": '{"processing":0,"completed":1,"errored":0,'
+                                                    '"total":1,"batch_ready":"true"}'},
+                 id="S3 ready is no boolean"),
+    pytest.param("status", {"kind": "body", "body": '{"processing":0,"completed":-1,"errored":'
+                                                    '9007199254740993,"total":7,'
+                                                    '"batch_ready":false}'},
+                 id="S4 counts that cannot be"),
+    pytest.param("status", {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}},
+                 id="S16 status 429"),
+    pytest.param("status", {"kind": "status", "status": 503}, id="S16 status 503"),
+    pytest.param("status", {"kind": "close"}, id="S17 status closed"),
+    pytest.param("status", {"kind": "reset"}, id="S17 status reset"),
+    pytest.param("status", {"kind": "dribble", "byte_ms": 1}, id="status byte by byte"),
+    pytest.param("task_ids", {"kind": "truncate"}, id="ids truncated"),
+    pytest.param("task_ids", {"kind": "cut_no_length"}, id="ids cut without a length"),
+    pytest.param("task_ids", {"kind": "body", "body": "[]"}, id="S6 ids late"),
+    pytest.param("task_ids", {"kind": "body", "body": "null"}, id="S6 ids null"),
+    pytest.param("task", {"kind": "status", "status": 500}, id="task 500"),
+    pytest.param("task", {"kind": "chunk_cut"}, id="task cut in a chunk"),
+    pytest.param("task", {"kind": "not_json"}, id="task a web page"),
+    pytest.param("task", {"kind": "garbage"}, id="task no HTTP"),
+    pytest.param("task", {"kind": "huge_body"}, id="task 100 MB"),
+    pytest.param("task", {"kind": "dribble", "byte_ms": 1}, id="task byte by byte"),
+])
+def test_reads_that_fail_for_a_while_recover(daemon, sim, on, fault):
+    sim.fault(on, **fault)
+    assert daemon.ask("milvali.com").json()["emails"] == INFO
+    assert sim.calls()["submit"] == 1
+
+
+def test_every_kind_of_read_may_fail_in_one_batch(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "10", "--batch-linger", "60s")
+    sim.fault("status", "status", status=502)
+    sim.fault("task_ids", "reset")
+    sim.fault("task", "truncate", times=5)
+    clients = {f"company{i}.com": daemon.park(f"company{i}.com") for i in range(10)}
+    for domain, client in clients.items():
+        assert client.read().json()["emails"][0]["email"] == f"info@{domain}"
+    assert sim.say("GET", "/sim/faults") == []
+    assert (sim.calls()["submit"], len(sim.ledger())) == (1, 10)
+
+
+@pytest.mark.parametrize("behaviour", [
+    pytest.param({"shuffle_task_ids": True}, id="shuffled"),
+    pytest.param({"duplicate_task_ids": True}, id="S7 twice"),
+    pytest.param({"extra_foreign_task_ids": 5}, id="S7 foreign"),
+    pytest.param({"list_only_at_end": True}, id="late"),
+    pytest.param({"status_filter": "ignore"}, id="unfiltered"),
+    pytest.param({"shuffle_task_ids": True, "duplicate_task_ids": True,
+                  "extra_foreign_task_ids": 3}, id="all of it"),
+])
+def test_lists_of_tasks_may_be_in_disorder(stage, sim, behaviour):
+    daemon = stage.daemon(sim, "--batch-size", "8", "--batch-linger", "60s")
+    sim.behave(**behaviour)
+    for round_number in range(2):  # the second finds foreign ids of the first
+        clients = {f"company{i}.com": daemon.park(f"company{i}.com", city=f"{round_number}")
+                   for i in range(8)}
+        for domain, client in clients.items():
+            assert client.read().json()["emails"][0]["email"] == f"info@{domain}"
+    assert len(sim.ledger()) == 16
+
+
+def test_s5_a_batch_of_failures_ends_at_once(daemon, sim):
+    sim.behave(status_filter="ignore")
+    daemon.ask("errored.com").problem(502, "lookup-failed")
+
+
+def test_a_wrong_key_in_mid_flight_does_not_lose_what_was_bought(daemon, sim):
+    sim.fault("status", "status", status=401)
+    assert daemon.ask("milvali.com").json()["emails"] == INFO
+
+
+def test_a_batch_that_never_ends_ends_with_its_lifetime(stage, sim):
+    daemon = stage.daemon(sim, "--batch-lifetime", "1s")
+    sim.rule("milvali.com", state="PROCESSING", time_ms=3600 * 1000)
+    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    assert problem["charged"] == "maybe"
+    assert len(sim.ledger()) == 1
+
+
+# ---- what stands in a task ----
+
+
+@pytest.mark.parametrize("body, emails", [
+    pytest.param('"data":null', [], id="S11 null"),
+    pytest.param('"x":1', [], id="S11 absent"),
+    pytest.param('"data":[]', [], id="S11 empty"),
+    pytest.param('"data":[{"email":"a@b.com","status":"SOMETHING_NEW"}]',
+                 [{"email": "a@b.com", "status": "SOMETHING_NEW"}], id="S14 a new status"),
+    pytest.param('"data":[{"email":"a@b.com"}]', [{"email": "a@b.com", "status": "UNKNOWN"}],
+                 id="S14 no status"),
+    pytest.param('"data":[{"email":"a@else.com","status":"VALID"}]',
+                 [{"email": "a@else.com", "status": "VALID"}], id="S15 of another domain"),
+    pytest.param('"data":[{"email":"a\\r\\nb@c.com"},{"email":"a\\u0000@c.com"},{"email":'
+                 '"<script>@c.com"},{"email":7},{"email":"' + 10240 * "x" + '@c.com"},7,null,'
+                 '{"email":"ok@c.com","status":"VALID"}]',
+                 [{"email": "ok@c.com", "status": "VALID"}], id="S13 what is no address"),
+    pytest.param('"data":[{"email":"q\\"uote@c.com","status":"VALID"}]',
+                 [{"email": 'q"uote@c.com', "status": "VALID"}], id="a quote"),
+])
+def test_what_stands_in_a_task_is_taken_with_care(daemon, sim, body, emails):
+    sim.rule("milvali.com", raw_task_body='{"task_id":"{{task_id}}","status":"COMPLETED",'
+                                          '"tracking_id":"{{tracking_id}}",' + body + "}")
+    answer = daemon.ask("milvali.com")
+    assert answer.status == 200, answer
+    assert answer.json()["emails"] == emails
+
+
+def test_s13_bytes_that_are_no_utf_8_do_not_come_through(daemon, sim):
+    task = (b'{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
+            b'"data":[{"email":"caf\xe9@c.com"},{"email":"ok@c.com","status":"VALID"}]}')
+    sim.rule("milvali.com", raw_task_body_hex=task.hex())
+    answer = daemon.ask("milvali.com")
+    assert answer.json()["emails"] == [{"email": "ok@c.com", "status": "VALID"}]
+    answer.body.decode("utf-8")
+
+
+def test_s12_thousands_of_mailboxes_are_cut_and_told(daemon, sim):
+    sim.rule("milvali.com", data=[{"email": f"box{i}@milvali.com", "status": "VALID"}
+                                  for i in range(5000)])
+    document = daemon.ask("milvali.com").json()
+    assert (document["count"], len(document["emails"])) == (1000, 1000)
+    assert document["truncated"] is True
+    assert document["emails"][999]["email"] == "box999@milvali.com"
+
+
+def test_s12_an_answer_of_many_megabytes_does_not_bring_the_daemon_down(daemon, sim):
+    sim.behave(credits=10**9)
+    sim.rule("milvali.com", data=[{"email": "x@milvali.com", "status": "VALID"}],
+             data_copies=200000)
+    asker = daemon.park("milvali.com")
+    sim.reach(task=1)
+    assert daemon.ask("other.com").status == 200
+    sim.rule("milvali.com", time_ms=0)
+    assert asker.read().json()["emails"] == INFO
+
+
+# ---- how the vendor is spoken to ----
+
+
+def test_a_submit_travels_alone_on_its_own_connection(daemon, sim):
+    for domain in ("one.com", "two.com", "three.com"):
+        assert daemon.ask(domain).status == 200
+    requests = sim.requests()
+    submits = [r["connection_number"] for r in requests if r["call"] == "submit"]
+    others = [r["connection_number"] for r in requests if r["call"] != "submit"]
+    assert len(set(submits)) == 3
+    assert not set(submits) & set(others)
+    assert len(set(others)) < len(others), "reads share connections"
+
+
+def test_requests_say_who_asks_and_nothing_that_bears_surprises(daemon, sim):
+    daemon.ask("milvali.com")
+    requests = sim.requests()
+    assert {r["call"] for r in requests} == {"submit", "status", "task_ids", "task"}
+    for request in requests:
+        assert request["version"] == "HTTP/1.1"
+        assert (request["auth"], request["authorized"]) == ("X-API-Key", True)
+        assert request["user_agent"].startswith("emailsd/")
+        assert request["accept"] == "application/json"
+        assert (request["expect"], request["accept_encoding"]) == (None, None)
+        assert request["host"] == "%s:%d" % sim.address
+        assert request["content_type"] == ("application/json" if request["call"] == "submit"
+                                           else None)
+
+
+@pytest.mark.parametrize("path, seen", [
+    pytest.param("/", "", id="a slash"),
+    pytest.param("/proxied", "/proxied", id="a path"),
+    pytest.param("/proxied/", "/proxied", id="a path and a slash"),
+])
+def test_the_upstream_url_may_have_a_path(stage, sim, path, seen):
+    daemon = stage.daemon(sim.urls[0] + path)
+    daemon.ask("milvali.com", wait=0)
+    sim.reach(requests=1)
+    assert sim.requests()[0]["path"] == seen + "/api/v1/task/batch/lookup_business_email"
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy",
+                                  "ALL_PROXY"])
+def test_a_proxy_in_the_environment_is_ignored(stage, sim, name):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        url = "http://127.0.0.1:%d" % proxy.getsockname()[1]
+        daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, name: url})
+        assert daemon.ask("milvali.com").status == 200
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_reads_keep_to_their_pace(stage, sim):
+    daemon = stage.daemon(sim, "--reads-per-second", "5", "--batch-size", "10",
+                          "--batch-linger", "60s")
+    clients = [daemon.park(f"company{i}.com") for i in range(10)]
+    assert {client.read().status for client in clients} == {200}
+    times = [r["at_ms"] for r in sim.requests() if r["call"] != "submit"]
+    assert len(times) >= 12
+    assert times[-1] - times[0] >= 1500, "the last two are due after two seconds"
+
+
+def test_submits_keep_to_their_slots(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1", "--submit-slots", "2", "--batch-size", "1")
+    sim.hold_submits()
+    clients = [daemon.park(f"company{i}.com") for i in range(5)]
+    daemon.settle()
+    daemon.ask("company4.com", wait=1).problem(504, "still-processing")
+    assert sim.calls()["submit"] == 2
+    sim.release_submits()
+    assert {client.read().status for client in clients} == {200}
+    assert (sim.calls()["submit"], len(sim.ledger())) == (5, 5)

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* listener_fixture.h - a real listener with endpoints made for tests, and the strings to pull them.
+ *
+ * Defines the route table, so each test program includes it once; it is no .c file because those
+ * are linked into every test program. The test's own thread plays the owner of parked requests: it
+ * waits until they are parked, and posts the letters that answer them. All waiting is on events. */
+#ifndef UNIT_LISTENER_FIXTURE_H
+#define UNIT_LISTENER_FIXTURE_H
+
+#include "base/mem.h"
+#include "http/listener.h"
+#include "http/routes.h"
+#include "http/service.h"
+#include "raw_client.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MANY 1024 /* parked at once */
+
+/* ---- what worker threads and the test share ---- */
+
+struct stay {
+    struct letter letter;
+    struct request *request;
+    struct mailbox *inbox;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct stay *parked[MANY]; /* in the order of their parking, not yet let go */
+    size_t n_parked, n_gone;
+    sem_t held, let_go;
+    struct service service;
+} house = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* ---- endpoints ---- */
+
+static void say(struct request *request, const char *text)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_header(&reply, "Content-Type", "text/plain");
+    reply_body_static(&reply, text, strlen(text));
+    request_reply(request, &reply);
+}
+
+static void get_now(struct request *request)
+{
+    say(request, request_service(request) == &house.service ? "now\n" : "whose service?\n");
+}
+
+static void note_gone(struct request *request)
+{
+    const struct stay *stay = request_state(request);
+
+    pthread_mutex_lock(&house.lock);
+    ck_assert_ptr_eq(stay->request, request);
+    house.n_gone++;
+    pthread_cond_broadcast(&house.changed);
+    pthread_mutex_unlock(&house.lock);
+}
+
+static void get_parked(struct request *request)
+{
+    struct stay *stay = xcalloc(1, sizeof *stay);
+
+    stay->request = request;
+    stay->inbox = request_inbox(request);
+    request_park(request, note_gone, stay);
+    pthread_mutex_lock(&house.lock);
+    ck_assert_uint_lt(house.n_parked, MANY);
+    house.parked[house.n_parked++] = stay;
+    pthread_cond_broadcast(&house.changed);
+    pthread_mutex_unlock(&house.lock);
+}
+
+/* Keeps its worker busy until the test lets go, so that events pile up behind it. */
+static void get_held(struct request *request)
+{
+    sem_post(&house.held);
+    while (sem_wait(&house.let_go) != 0)
+        ;
+    say(request, "held\n");
+}
+
+static void get_tail(struct request *request)
+{
+    struct buf autobuf text = BUF_INIT(4096);
+    struct reply reply;
+
+    buf_addf(&text, "%s|%s", request_path(request), request_path_tail(request));
+    reply_init(&reply, 200);
+    reply_body_take(&reply, &text);
+    request_reply(request, &reply);
+}
+
+/* "3:a.b=5:value;" for each argument, "3:a.b;" without "=". */
+static enum err add_argument(void *arg, struct slice name, struct slice value)
+{
+    struct buf *text = arg;
+
+    buf_addf(text, "%zu:", name.len);
+    buf_add(text, name.data, name.len);
+    if (value.data) {
+        buf_addf(text, "=%zu:", value.len);
+        buf_add(text, value.data, value.len);
+    }
+    buf_add_str(text, ";");
+    return name.len == 4 && memcmp(name.data, "stop", 4) == 0 ? ERR_INVALID_PARAMETER : ERR_OK;
+}
+
+static void get_arguments(struct request *request)
+{
+    struct buf autobuf text = BUF_INIT(60000);
+    struct reply reply;
+    enum err err = request_each_argument(request, add_argument, &text);
+
+    reply_init(&reply, err ? err_row(err)->status : 200);
+    reply_body_take(&reply, &text);
+    request_reply(request, &reply);
+}
+
+static void get_unchanged(struct request *request)
+{
+    struct reply reply;
+
+    reply_init(&reply, 304);
+    reply_header(&reply, "ETag", "\"x\"");
+    reply_body_static(&reply, "unchanged\n", 10);
+    request_reply(request, &reply);
+}
+
+/* More than the sockets' buffers take. */
+static char big[32 << 20];
+
+static void get_big(struct request *request)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_body_static(&reply, big, sizeof big);
+    request_reply(request, &reply);
+}
+
+const struct route routes[] = {
+    {HTTP_GET, "/now", get_now},
+    {HTTP_POST, "/now", get_now},
+    {HTTP_GET, "/parked", get_parked},
+    {HTTP_GET, "/held", get_held},
+    {HTTP_GET, "/tail/{}", get_tail},
+    {HTTP_GET, "/arguments", get_arguments},
+    {HTTP_GET, "/unchanged", get_unchanged},
+    {HTTP_GET, "/big", get_big},
+};
+const size_t n_routes = ARRAY_LEN(routes);
+
+/* ---- the strings ---- */
+
+static void wait_parked(size_t n)
+{
+    pthread_mutex_lock(&house.lock);
+    while (house.n_parked < n)
+        pthread_cond_wait(&house.changed, &house.lock);
+    pthread_mutex_unlock(&house.lock);
+}
+
+static void deliver(struct letter *letter)
+{
+    struct stay *stay = container_of(letter, struct stay, letter);
+
+    say(stay->request, "later\n");
+    free(stay);
+}
+
+/* Answers all that are parked, from this thread. */
+static void let_all_go(void)
+{
+    struct stay *leaving[MANY];
+
+    pthread_mutex_lock(&house.lock);
+    size_t n = house.n_parked;
+    memcpy(leaving, house.parked, n * sizeof leaving[0]);
+    house.n_parked = 0;
+    pthread_mutex_unlock(&house.lock);
+    for (size_t i = 0; i < n; i++)
+        mailbox_post(leaving[i]->inbox, &leaving[i]->letter, deliver);
+}
+
+/* ---- start and stop ---- */
+
+static struct listener *start_on(const char *address, int threads, int max_connections)
+{
+    const struct listener_options options = {.addresses = &address,
+                                             .n_addresses = 1,
+                                             .threads = threads,
+                                             .max_connections = max_connections,
+                                             .idle_timeout_ms = 60000,
+                                             .drain_ms = 60000};
+    struct listener *listener = NULL;
+    char why[LISTENER_WHY] = "";
+
+    sem_init(&house.held, 0, 0);
+    sem_init(&house.let_go, 0, 0);
+    enum err err = listener_start(&options, &house.service, &listener, why);
+    ck_assert_msg(err == ERR_OK, "%s", why);
+    return listener;
+}
+
+static struct listener *start(int threads)
+{
+    return start_on("127.0.0.1:0", threads, 2 * MANY);
+}
+
+static void stop(struct listener *listener)
+{
+    listener_drain(listener);
+    let_all_go();
+    listener_stop(listener);
+}
+
+static int connect_to(const struct listener *listener)
+{
+    int fd = raw_connect(listener_url(listener, 0));
+
+    ck_assert_int_ge(fd, 0);
+    return fd;
+}
+
+/* Reads one answer with 200 and this body. */
+static void expect(int fd, const char *body)
+{
+    struct raw_answer answer;
+
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_str_eq(answer.body, body);
+}
+
+#endif

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener.c - workers, parked requests and the end, over real sockets. What single requests
+ * look like on the wire is test_listener_wire.c. */
+#include "listener_fixture.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* ---- many at once ---- */
+
+/* libmicrohttpd's own loops answer none of exactly 128 or 256 ready connections. */
+static const int crowds[] = {127, 128, 129, 200, 256};
+
+static int hold_worker(const struct listener *listener)
+{
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/held");
+    while (sem_wait(&house.held) != 0)
+        ;
+    return fd;
+}
+
+static void send_to_all(const int *fds, int n)
+{
+    for (int i = 0; i < n; i++)
+        raw_get(fds[i], "/now");
+}
+
+static void expect_from_all(const int *fds, int n)
+{
+    for (int i = 0; i < n; i++)
+        expect(fds[i], "now\n");
+}
+
+START_TEST(all_of_many_open_connections_are_answered)
+{
+    struct listener *listener = start(1);
+    int fds[256], n = crowds[_i];
+
+    for (int i = 0; i < n; i++)
+        fds[i] = connect_to(listener);
+    send_to_all(fds, n);
+    expect_from_all(fds, n); /* so that all are accepted and wait */
+    int holder = hold_worker(listener);
+    send_to_all(fds, n); /* now exactly n are ready when the worker looks */
+    sem_post(&house.let_go);
+    expect_from_all(fds, n);
+    expect(holder, "held\n");
+    stop(listener);
+}
+END_TEST
+
+START_TEST(all_of_many_new_connections_are_answered)
+{
+    struct listener *listener = start(1);
+    int fds[256], n = crowds[_i];
+
+    int holder = hold_worker(listener);
+    for (int i = 0; i < n; i++)
+        fds[i] = connect_to(listener);
+    send_to_all(fds, n);
+    sem_post(&house.let_go);
+    expect_from_all(fds, n);
+    expect(holder, "held\n");
+    stop(listener);
+}
+END_TEST
+
+START_TEST(many_parked_requests_are_answered_together)
+{
+    struct listener *listener = start(1);
+    int fds[256], n = crowds[_i];
+
+    for (int i = 0; i < n; i++) {
+        fds[i] = connect_to(listener);
+        raw_get(fds[i], "/parked");
+    }
+    wait_parked((size_t)n);
+    let_all_go();
+    for (int i = 0; i < n; i++)
+        expect(fds[i], "later\n");
+    send_to_all(fds, n);
+    expect_from_all(fds, n);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(several_workers_share_the_connections)
+{
+    struct listener *listener = start(4);
+    int fds[256];
+
+    for (int i = 0; i < 256; i++) {
+        fds[i] = connect_to(listener);
+        raw_get(fds[i], "/parked");
+    }
+    wait_parked(256);
+    let_all_go();
+    for (int i = 0; i < 256; i++)
+        expect(fds[i], "later\n");
+    for (int round = 0; round < 3; round++) {
+        send_to_all(fds, 256);
+        expect_from_all(fds, 256);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(connections_beyond_the_limit_are_refused_at_once)
+{
+    struct listener *listener = start_on("127.0.0.1:0", 4, 2);
+    int first = connect_to(listener), second = connect_to(listener);
+
+    raw_get(first, "/now");
+    expect(first, "now\n");
+    raw_get(second, "/now");
+    expect(second, "now\n");
+    int third = connect_to(listener);
+    ck_assert(raw_is_closed(third));
+    raw_get(first, "/now");
+    expect(first, "now\n");
+    stop(listener);
+}
+END_TEST
+
+/* ---- one connection, several requests ---- */
+
+START_TEST(a_connection_stays_open_for_the_next_request)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    for (int i = 0; i < 3; i++) {
+        raw_get(fd, "/now");
+        expect(fd, "now\n");
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_connection_stays_open_after_a_parked_request)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    for (int i = 0; i < 3; i++) {
+        raw_get(fd, "/parked");
+        wait_parked(1);
+        let_all_go();
+        expect(fd, "later\n");
+        raw_get(fd, "/now");
+        expect(fd, "now\n");
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(pipelined_requests_are_answered_in_order)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    for (int i = 0; i < 50; i++) {
+        raw_get(fd, "/now");
+        raw_get(fd, "/tail/x");
+    }
+    for (int i = 0; i < 50; i++) {
+        expect(fd, "now\n");
+        expect(fd, "/tail/x|x");
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_parked_request_holds_back_the_ones_behind_it)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\n"
+                 "GET /parked HTTP/1.1\r\nHost: test\r\n\r\n"
+                 "GET /parked HTTP/1.1\r\nHost: test\r\n\r\n"
+                 "GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
+    expect(fd, "now\n");
+    wait_parked(1);
+    let_all_go();
+    expect(fd, "later\n");
+    wait_parked(1);
+    raw_get(fd, "/tail/x"); /* arrives while its forerunner is parked */
+    let_all_go();
+    expect(fd, "later\n");
+    expect(fd, "now\n");
+    expect(fd, "/tail/x|x");
+    ck_assert_uint_eq(house.n_gone, 0);
+    stop(listener);
+}
+END_TEST
+
+/* ---- clients that leave ---- */
+
+static void wait_gone(size_t n)
+{
+    pthread_mutex_lock(&house.lock);
+    while (house.n_gone < n)
+        pthread_cond_wait(&house.changed, &house.lock);
+    pthread_mutex_unlock(&house.lock);
+}
+
+START_TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
+{
+    struct listener *listener = start(1);
+    int leaver = connect_to(listener), stayer = connect_to(listener);
+
+    raw_get(leaver, "/parked");
+    raw_get(stayer, "/parked");
+    wait_parked(2);
+    close(leaver);
+    wait_gone(1);
+    raw_get(stayer, "/now"); /* pipelined: still there */
+    let_all_go();
+    expect(stayer, "later\n");
+    expect(stayer, "now\n");
+    stop(listener);
+    ck_assert_uint_eq(house.n_gone, 1);
+}
+END_TEST
+
+START_TEST(half_a_close_counts_as_leaving)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/parked");
+    wait_parked(1);
+    shutdown(fd, SHUT_WR);
+    wait_gone(1);
+    close(fd);
+    stop(listener);
+    ck_assert_uint_eq(house.n_gone, 1);
+}
+END_TEST
+
+START_TEST(a_reset_counts_as_leaving)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/parked");
+    wait_parked(1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    wait_gone(1);
+    stop(listener);
+    ck_assert_uint_eq(house.n_gone, 1);
+}
+END_TEST
+
+/* The letter is opened in the same turn of the loop in which the sockets report their ends. */
+START_TEST(leaving_and_being_answered_may_meet)
+{
+    struct listener *listener = start(1);
+    int fds[64];
+
+    for (int i = 0; i < 64; i++) {
+        fds[i] = connect_to(listener);
+        raw_get(fds[i], "/parked");
+    }
+    wait_parked(64);
+    int holder = hold_worker(listener);
+    for (int i = 0; i < 64; i++)
+        close(fds[i]);
+    let_all_go();
+    sem_post(&house.let_go);
+    expect(holder, "held\n");
+    stop(listener);
+    ck_assert_uint_le(house.n_gone, 64);
+}
+END_TEST
+
+START_TEST(a_client_that_left_frees_its_place)
+{
+    struct listener *listener = start_on("127.0.0.1:0", 1, 2);
+
+    for (size_t i = 1; i <= 10; i++) {
+        int fd = connect_to(listener);
+        raw_get(fd, "/parked");
+        wait_parked(1);
+        close(fd);
+        wait_gone(i);
+        let_all_go();
+        /* Answered by the same thread, so the leaver was dealt with before. */
+        fd = connect_to(listener);
+        raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        expect(fd, "now\n");
+        ck_assert(raw_is_closed(fd));
+        close(fd);
+    }
+    stop(listener);
+}
+END_TEST
+
+/* ---- the end ---- */
+
+START_TEST(draining_answers_what_is_parked_and_then_closes)
+{
+    struct listener *listener = start(2);
+    struct raw_answer answer;
+    int fds[8], idle = connect_to(listener);
+
+    raw_get(idle, "/now");
+    expect(idle, "now\n");
+    for (int i = 0; i < 8; i++) {
+        fds[i] = connect_to(listener);
+        raw_get(fds[i], "/parked");
+    }
+    wait_parked(8);
+    stop(listener);
+    for (int i = 0; i < 8; i++) {
+        ck_assert(raw_read(fds[i], &answer));
+        ck_assert_str_eq(answer.body, "later\n");
+        ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
+        ck_assert(raw_is_closed(fds[i]));
+    }
+    ck_assert(raw_is_closed(idle));
+}
+END_TEST
+
+START_TEST(what_was_connected_before_the_drain_is_answered)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fds[40], holder = hold_worker(listener);
+
+    for (int i = 0; i < 40; i++) {
+        fds[i] = connect_to(listener); /* still in the kernel's queue */
+        raw_get(fds[i], "/now");
+    }
+    listener_drain(listener);
+    sem_post(&house.let_go);
+    listener_stop(listener);
+    expect(holder, "held\n");
+    for (int i = 0; i < 40; i++)
+        ck_assert(raw_read(fds[i], &answer));
+}
+END_TEST
+
+START_TEST(nobody_gets_in_after_the_end)
+{
+    struct listener *listener = start(2);
+    char url[64];
+
+    snprintf(url, sizeof url, "%s", listener_url(listener, 0));
+    listener_drain(listener);
+    listener_drain(listener); /* once more is fine */
+    listener_stop(listener);
+    ck_assert_int_eq(raw_connect(url), -1);
+}
+END_TEST
+
+START_TEST(half_a_request_does_not_hold_up_the_end)
+{
+    struct listener *listener = start(1);
+    int half = connect_to(listener), whole = connect_to(listener);
+
+    raw_send(half, "GET /now HTTP/1.1\r\nHost: te");
+    raw_get(whole, "/now");
+    expect(whole, "now\n"); /* the worker has read `half` before or does so now */
+    raw_get(whole, "/now");
+    expect(whole, "now\n");
+    stop(listener); /* drain_ms is a minute, Check's limit is less */
+    ck_assert(raw_is_closed(half));
+}
+END_TEST
+
+START_TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
+{
+    const char *address = "127.0.0.1:0";
+    const struct listener_options options = {.addresses = &address,
+                                             .n_addresses = 1,
+                                             .threads = 1,
+                                             .max_connections = 4,
+                                             .idle_timeout_ms = 60000,
+                                             .drain_ms = 0};
+    struct listener *listener = NULL;
+    struct raw_answer answer;
+    char why[LISTENER_WHY];
+
+    ck_assert_int_eq(listener_start(&options, &house.service, &listener, why), ERR_OK);
+    int fd = connect_to(listener);
+    raw_get(fd, "/big");
+    ck_assert(raw_read_no_body(fd, &answer));
+    stop(listener);
+    ck_assert_int_eq(answer.announced, (long)sizeof big);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener");
+    TCase *t = tcase_create("listener");
+
+    tcase_set_timeout(t, 30);
+    tcase_add_loop_test(t, all_of_many_open_connections_are_answered, 0, ARRAY_LEN(crowds));
+    tcase_add_loop_test(t, all_of_many_new_connections_are_answered, 0, ARRAY_LEN(crowds));
+    tcase_add_loop_test(t, many_parked_requests_are_answered_together, 0, ARRAY_LEN(crowds));
+    tcase_add_test(t, several_workers_share_the_connections);
+    tcase_add_test(t, connections_beyond_the_limit_are_refused_at_once);
+    tcase_add_test(t, a_connection_stays_open_for_the_next_request);
+    tcase_add_test(t, a_connection_stays_open_after_a_parked_request);
+    tcase_add_test(t, pipelined_requests_are_answered_in_order);
+    tcase_add_test(t, a_parked_request_holds_back_the_ones_behind_it);
+    tcase_add_test(t, the_owner_of_a_parked_request_hears_once_that_its_client_left);
+    tcase_add_test(t, half_a_close_counts_as_leaving);
+    tcase_add_test(t, a_reset_counts_as_leaving);
+    tcase_add_test(t, leaving_and_being_answered_may_meet);
+    tcase_add_test(t, a_client_that_left_frees_its_place);
+    tcase_add_test(t, draining_answers_what_is_parked_and_then_closes);
+    tcase_add_test(t, what_was_connected_before_the_drain_is_answered);
+    tcase_add_test(t, nobody_gets_in_after_the_end);
+    tcase_add_test(t, half_a_request_does_not_hold_up_the_end);
+    tcase_add_test(t, a_client_that_does_not_read_cannot_hold_up_the_end);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener_start.c - where a listener may listen, and with how many descriptors. */
+#include "base/log.h"
+#include "listener_fixture.h"
+
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+/* ---- the log, watched instead of written ---- */
+
+static char logged[256];
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    (void)level;
+    snprintf(logged, sizeof logged, "%s", event);
+}
+
+void log_set_level(enum log_level level)
+{
+    (void)level;
+}
+
+uint64_t log_dropped(void)
+{
+    return 0;
+}
+
+/* ---- addresses ---- */
+
+static enum err try_start(const char *const *addresses, size_t n, char *why)
+{
+    const struct listener_options options = {.addresses = addresses,
+                                             .n_addresses = n,
+                                             .threads = 2,
+                                             .max_connections = 10,
+                                             .idle_timeout_ms = 60000,
+                                             .drain_ms = 0};
+    struct listener *listener = NULL;
+    enum err err = listener_start(&options, &house.service, &listener, why);
+
+    if (err)
+        ck_assert_ptr_null(listener);
+    else
+        stop(listener);
+    return err;
+}
+
+static const char *const no_addresses[] = {
+    "",
+    "127.0.0.1",
+    "127.0.0.1:",
+    ":8080",
+    "localhost:8080",
+    "::1:8080",
+    "127.0.0.1:http",
+    "127.0.0.1:-1",
+    "127.0.0.1:65536",
+    "127.0.0.1:99999",
+    "[::1]",
+    "[::1:8080",
+    "1.2.3.4.5:80",
+    "[127.0.0.1]x:1",
+    "127.0.0.1:80 ",
+    "127.0.0.1:4294967376",
+};
+
+START_TEST(what_is_no_address_is_named)
+{
+    char why[LISTENER_WHY] = "";
+
+    ck_assert_msg(try_start(&no_addresses[_i], 1, why) == ERR_SYNTAX, "%s", no_addresses[_i]);
+    ck_assert_msg(strncmp(why, no_addresses[_i], strlen(no_addresses[_i])) == 0, "%s", why);
+}
+END_TEST
+
+START_TEST(a_port_in_use_is_named)
+{
+    struct listener *first = start(2);
+    const char *taken = listener_url(first, 0) + strlen("http://");
+    const char *both[] = {"127.0.0.1:0", taken};
+    char why[LISTENER_WHY] = "";
+
+    ck_assert_int_eq(try_start(&taken, 1, why), ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(why, taken));
+    ck_assert_ptr_nonnull(strstr(why, "in use"));
+    ck_assert_int_eq(try_start(both, 2, why), ERR_SYSTEM);
+    int fd = connect_to(first);
+    raw_get(fd, "/now");
+    expect(fd, "now\n"); /* the first one is none the worse */
+    stop(first);
+}
+END_TEST
+
+START_TEST(a_port_is_free_again_after_the_end)
+{
+    struct listener *listener = start(2);
+    char address[64];
+    const char *addresses[] = {address};
+    char why[LISTENER_WHY] = "";
+    int fd = connect_to(listener);
+
+    snprintf(address, sizeof address, "%s", listener_url(listener, 0) + strlen("http://"));
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    stop(listener); /* closes first, so the port is left in TIME_WAIT */
+    ck_assert(raw_is_closed(fd));
+    ck_assert_msg(try_start(addresses, 1, why) == ERR_OK, "%s", why);
+}
+END_TEST
+
+static bool has_ipv6(void)
+{
+    const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6,
+                                          .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof loopback) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+START_TEST(several_addresses_are_served_at_once)
+{
+    const char *const addresses[] = {"127.0.0.1:0", "127.0.0.2:0", "[::1]:0"};
+    struct listener_options options = {.addresses = addresses,
+                                       .n_addresses = has_ipv6() ? 3 : 2,
+                                       .threads = 3,
+                                       .max_connections = 100,
+                                       .idle_timeout_ms = 60000,
+                                       .drain_ms = 0};
+    struct listener *listener = NULL;
+    char why[LISTENER_WHY] = "";
+
+    enum err err = listener_start(&options, &house.service, &listener, why);
+    ck_assert_msg(err == ERR_OK, "%s", why);
+    for (size_t i = 0; i < options.n_addresses; i++) {
+        int fd = raw_connect(listener_url(listener, i));
+        ck_assert_int_ge(fd, 0);
+        raw_get(fd, "/parked");
+        wait_parked(1);
+        let_all_go();
+        expect(fd, "later\n");
+        close(fd);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(connections_leave_some_descriptors_for_the_rest)
+{
+    const struct rlimit few = {.rlim_cur = 80, .rlim_max = 96};
+    struct raw_answer answer;
+    int n = 0;
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct listener *listener = start_on("127.0.0.1:0", 1, 1000);
+    ck_assert_str_eq(logged, "fewer-connections");
+    for (bool taken = true; taken; n += taken) {
+        int fd = connect_to(listener);
+        send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\n", 33, MSG_NOSIGNAL);
+        taken = raw_read(fd, &answer);
+    }
+    ck_assert_int_ge(n, 8);
+    ck_assert_int_le(n, 96 - 64); /* the test's own ends come out of the 64 too */
+    stop(listener);
+}
+END_TEST
+
+START_TEST(too_few_descriptors_are_named)
+{
+    const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
+    const char *address = "127.0.0.1:0";
+    char why[LISTENER_WHY] = "";
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ck_assert_int_eq(try_start(&address, 1, why), ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(why, "file descriptors"));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener_start");
+    TCase *t = tcase_create("start");
+
+    tcase_add_loop_test(t, what_is_no_address_is_named, 0, ARRAY_LEN(no_addresses));
+    tcase_add_test(t, a_port_in_use_is_named);
+    tcase_add_test(t, a_port_is_free_again_after_the_end);
+    tcase_add_test(t, several_addresses_are_served_at_once);
+    tcase_add_test(t, connections_leave_some_descriptors_for_the_rest);
+    tcase_add_test(t, too_few_descriptors_are_named);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener_wire.c - single requests and their answers, byte for byte. */
+#include "listener_fixture.h"
+
+/* ---- answers ---- */
+
+/* Reads one answer, a problem, and gives it for a closer look. */
+static void expect_problem(int fd, int status, const char *code, struct raw_answer *answer)
+{
+    char wanted[80];
+
+    snprintf(wanted, sizeof wanted, "\"code\":\"%s\"", code);
+    ck_assert(raw_read(fd, answer));
+    ck_assert_msg(answer->status == status, "status %d: %s", answer->status, answer->body);
+    ck_assert_msg(strstr(answer->body, wanted) != NULL, "%s", answer->body);
+    ck_assert_str_eq(raw_header(answer, "Content-Type"), "application/problem+json");
+}
+
+START_TEST(every_answer_has_its_date_its_length_and_an_id)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/now");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_int_eq(answer.announced, 4);
+    ck_assert_str_eq(raw_header(&answer, "Content-Type"), "text/plain");
+    ck_assert_uint_eq(strlen(raw_header(&answer, "X-Request-Id")), 32);
+    ck_assert_uint_eq(strlen(raw_header(&answer, "Date")), strlen("Mon, 23 Nov 2026 11:20:04 GMT"));
+    ck_assert_ptr_null(raw_header(&answer, "Connection"));
+    stop(listener);
+}
+END_TEST
+
+START_TEST(head_is_get_without_the_body)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_send(fd, "HEAD /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: test\r\n\r\n");
+    ck_assert(raw_read_no_body(fd, &answer));
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_int_eq(answer.announced, 4);
+    expect(fd, "now\n");
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_late_answer_is_like_any_other)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_send(fd, "HEAD /parked HTTP/1.1\r\nHost: test\r\nX-Request-Id: me-7\r\n\r\n");
+    wait_parked(1);
+    let_all_go();
+    ck_assert(raw_read_no_body(fd, &answer));
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_int_eq(answer.announced, 6);
+    ck_assert_str_eq(raw_header(&answer, "X-Request-Id"), "me-7");
+    ck_assert_ptr_nonnull(raw_header(&answer, "Date"));
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_304_has_the_length_but_not_the_body)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/unchanged");
+    ck_assert(raw_read_no_body(fd, &answer));
+    ck_assert_int_eq(answer.status, 304);
+    ck_assert_int_eq(answer.announced, 10);
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    stop(listener);
+}
+END_TEST
+
+static const struct {
+    const char *request;
+    int status;
+    const char *code, *allow;
+} refused[] = {
+    {"GET / HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET /now/ HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET /%6eow HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET /tail/a%2fb/c HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"DELETE /now HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD, POST"},
+    {"BREW /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
+    {"get /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
+};
+
+START_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_send(fd, refused[_i].request);
+    expect_problem(fd, refused[_i].status, refused[_i].code, &answer);
+    ck_assert_pstr_eq(raw_header(&answer, "Allow"), refused[_i].allow);
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    stop(listener);
+}
+END_TEST
+
+/* What is refused for its framing, and ends its connection. Behind each stands a request that must
+ * not be answered. */
+static const struct {
+    const char *request;
+    int status;
+    const char *code;
+} unfit[] = {
+    {"GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 413, "body-too-large"},
+    {"HEAD /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 413, NULL},
+    {"DELETE /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 405,
+     "method-not-allowed"},
+    {"POST /now HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 413, "body-too-large"},
+    {"POST /parked HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 405,
+     "method-not-allowed"},
+    {"POST /nothing HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", 404, "not-found"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+     "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "0\r\n\r\n",
+     400, "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello", 400,
+     "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nHost: test\r\n\r\n", 400, "invalid-request"},
+    {"GET /now HTTP/1.1\r\n\r\n", 400, "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: a@b\r\n\r\n", 400, "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nContent-Length : 5\r\n\r\nhello", 400, "invalid-request"},
+    {"GET /now HTTP/1.1\r\nHost: test\r\nX: a\x01z\r\n\r\n", 400, "invalid-request"},
+    {"GET /now HTTP/1.2\r\nHost: test\r\n\r\n", 400, "invalid-request"},
+};
+
+START_TEST(what_could_be_read_in_two_ways_ends_the_connection)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_send(fd, unfit[_i].request);
+    if (unfit[_i].code)
+        expect_problem(fd, unfit[_i].status, unfit[_i].code, &answer);
+    else
+        ck_assert(raw_read_no_body(fd, &answer) && answer.status == unfit[_i].status);
+    ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
+}
+END_TEST
+
+START_TEST(http_1_0_is_served_and_closed)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_send(fd, "GET /now HTTP/1.0\r\n\r\n");
+    expect(fd, "now\n");
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
+}
+END_TEST
+
+START_TEST(an_empty_body_is_no_body)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    for (int i = 0; i < 2; i++) {
+        raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
+        expect(fd, "now\n");
+    }
+    stop(listener);
+}
+END_TEST
+
+/* ---- the request's id ---- */
+
+#define SIXTY_FOUR "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
+
+static const struct {
+    const char *given;
+    bool echoed;
+} ids[] = {
+    {"a", true},    {"A.b_c-9", true}, {SIXTY_FOUR, true},  {SIXTY_FOUR "0", false}, {"", false},
+    {"a b", false}, {"a\"b", false},   {"\xC3\xA9", false}, {"a;b", false},
+};
+
+START_TEST(a_well_formed_request_id_is_echoed)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    char text[256];
+    int fd = connect_to(listener);
+
+    snprintf(text, sizeof text, "GET /nothing HTTP/1.1\r\nHost: test\r\nx-request-id: %s\r\n\r\n",
+             ids[_i].given);
+    raw_send(fd, text);
+    expect_problem(fd, 404, "not-found", &answer);
+    const char *id = raw_header(&answer, "X-Request-Id");
+    ck_assert_int_eq(strcmp(id, ids[_i].given) == 0, ids[_i].echoed);
+    ck_assert(ids[_i].echoed || strlen(id) == 32);
+    ck_assert_ptr_nonnull(strstr(answer.body, id)); /* the document names the same one */
+    stop(listener);
+}
+END_TEST
+
+/* ---- paths and arguments ---- */
+
+static const struct {
+    const char *path, *body;
+} paths[] = {
+    {"/tail/one", "/tail/one|one"},
+    {"/tail/a%2Fb", "/tail/a%2Fb|a%2Fb"},
+    {"/tail/x?y=z", "/tail/x|x"},
+    {"/arguments", ""},
+    {"/arguments?", ""},
+    {"/arguments?a=b", "1:a=1:b;"},
+    {"/arguments?a=b&a=c", "1:a=1:b;1:a=1:c;"},
+    {"/arguments?a", "1:a;"},
+    {"/arguments?a=", "1:a=0:;"},
+    {"/arguments?a&b=c", "1:a;1:b=1:c;"},
+    {"/arguments?&&a=b&&", "1:a=1:b;"},
+    {"/arguments?=b", "0:=1:b;"},
+    {"/arguments?=", "0:=0:;"},
+    {"/arguments?=b&a=c", "0:=1:b;1:a=1:c;"},
+    {"/arguments?a=b=c", "1:a=3:b=c;"},
+    {"/arguments?%64omain=b%2Ec+d", "6:domain=5:b.c d;"},
+    {"/arguments?a=%2561", "1:a=3:%61;"},
+    {"/arguments??a=b", "2:?a=1:b;"},
+    {"/arguments?a;b", "3:a;b;"},
+};
+
+START_TEST(path_and_arguments_come_through_as_sent)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, paths[_i].path);
+    expect(fd, paths[_i].body);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_nul_in_an_argument_does_not_cut_it)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/arguments?domain%00x=a%00b");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_uint_eq(answer.len, sizeof "8:domain\0x=3:a\0b;" - 1);
+    ck_assert_mem_eq(answer.body, "8:domain\0x=3:a\0b;", answer.len);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(the_first_error_ends_the_walk_over_the_arguments)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/arguments?a&stop&b");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_int_eq(answer.status, 400);
+    ck_assert_str_eq(answer.body, "1:a;4:stop;");
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_path_of_any_length_is_answered)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    static const char end[] = " HTTP/1.1\r\nHost: test\r\n\r\n";
+    char text[8192] = "GET /now";
+    int fd = connect_to(listener);
+
+    memset(text + 8, 'w', 8000);
+    memcpy(text + 8008, end, sizeof end);
+    raw_send(fd, text);
+    expect_problem(fd, 404, "not-found", &answer);
+    stop(listener);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener_wire");
+    TCase *t = tcase_create("wire");
+
+    tcase_add_test(t, every_answer_has_its_date_its_length_and_an_id);
+    tcase_add_test(t, head_is_get_without_the_body);
+    tcase_add_test(t, a_late_answer_is_like_any_other);
+    tcase_add_test(t, a_304_has_the_length_but_not_the_body);
+    tcase_add_loop_test(t, what_no_route_takes_is_a_problem_and_the_connection_goes_on, 0,
+                        ARRAY_LEN(refused));
+    tcase_add_loop_test(t, what_could_be_read_in_two_ways_ends_the_connection, 0, ARRAY_LEN(unfit));
+    tcase_add_test(t, http_1_0_is_served_and_closed);
+    tcase_add_test(t, an_empty_body_is_no_body);
+    tcase_add_loop_test(t, a_well_formed_request_id_is_echoed, 0, ARRAY_LEN(ids));
+    tcase_add_loop_test(t, path_and_arguments_come_through_as_sent, 0, ARRAY_LEN(paths));
+    tcase_add_test(t, a_nul_in_an_argument_does_not_cut_it);
+    tcase_add_test(t, the_first_error_ends_the_walk_over_the_arguments);
+    tcase_add_test(t, a_path_of_any_length_is_answered);
+    suite_add_tcase(s, t);
+    return s;
+}
