@@ -46,6 +46,7 @@ struct vendor {
     struct task *tasks;
     struct call *calls;
     int n_tasks, n_batches;
+    int64_t balance;
     size_t n_calls[VENDOR_CALLS], largest;
 };
 
@@ -58,6 +59,7 @@ struct vendor *vendor_new(struct transport *transport, const struct clock *clock
     vendor->submit_ms = 26000;
     vendor->task_ms = 2000;
     vendor->only_once = true;
+    vendor->balance = 10000;
     return vendor;
 }
 
@@ -99,6 +101,16 @@ void vendor_rule(struct vendor *vendor, struct vendor_rule rule)
 void vendor_fault(struct vendor *vendor, struct vendor_fault fault)
 {
     vendor->faults[vendor->n_faults++] = fault;
+}
+
+void vendor_set_balance(struct vendor *vendor, int64_t balance)
+{
+    vendor->balance = balance;
+}
+
+void vendor_clear_faults(struct vendor *vendor)
+{
+    vendor->n_faults = 0;
 }
 
 void vendor_fail_randomly(struct vendor *vendor, int percent, unsigned seed)
@@ -263,10 +275,22 @@ static void answer_task(const struct vendor *vendor, struct transfer *transfer, 
     fake_answer(transfer, 404, "{\"detail\":\"not found\"}", -1);
 }
 
+static bool holds_a_disliked_domain(const struct vendor *vendor, const char *body)
+{
+    for (size_t i = 0; i < vendor->n_rules; i++)
+        if (vendor->rules[i].disliked && strstr(body, vendor->rules[i].domain))
+            return true;
+    return false;
+}
+
 static void answer_submit(struct vendor *vendor, struct transfer *transfer)
 {
     char text[100];
 
+    if (holds_a_disliked_domain(vendor, fake_body(transfer))) {
+        fake_answer(transfer, 400, "{\"detail\":\"I do not like it\"}", -1);
+        return;
+    }
     snprintf(text, sizeof text, "{\"batch_id\":\"batch-%d\"}",
              create_batch(vendor, fake_body(transfer)));
     fake_answer(transfer, 200, text, -1);
@@ -277,6 +301,14 @@ static int number_in(const char *url, const char *before)
     const char *at = strstr(url, before);
 
     return at ? (int)strtol(at + strlen(before), NULL, 10) : 0;
+}
+
+static void answer_balance(const struct vendor *vendor, struct transfer *transfer)
+{
+    char text[100];
+
+    snprintf(text, sizeof text, "{\"balance\":%lld}", (long long)vendor->balance);
+    fake_answer(transfer, 200, text, -1);
 }
 
 static void answer(struct vendor *vendor, const struct call *call)
@@ -308,7 +340,7 @@ static void answer(struct vendor *vendor, const struct call *call)
         answer_task(vendor, call->transfer, number_in(url, "task-"));
         break;
     case VENDOR_BALANCE:
-        fake_answer(call->transfer, 200, "{\"balance\":10000}", -1);
+        answer_balance(vendor, call->transfer);
         break;
     case VENDOR_CALLS:
         break;

@@ -40,6 +40,7 @@ struct vendor_rule {
     int64_t task_ms; /* 0 = the usual */
     const char *state, *data;
     bool without_tracking_id;
+    bool disliked; /* a submit that holds it is refused with 400, and creates nothing */
 };
 void vendor_rule(struct vendor *vendor, struct vendor_rule rule);
 
@@ -54,6 +55,12 @@ struct vendor_fault {
     bool creates;
 };
 void vendor_fault(struct vendor *vendor, struct vendor_fault fault);
+
+/* What the credit balance says; 10000 at first. */
+void vendor_set_balance(struct vendor *vendor, int64_t balance);
+
+/* Forgets faults that were not used up. */
+void vendor_clear_faults(struct vendor *vendor);
 
 /* Every call fails with that chance, in one of many ways; reproducible. A submit fails only after
  * its delay. */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* test_money.c - nobody pays twice, nobody pays for a stranger's mistake, nobody is starved. */
+#include "flow.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WAIT_MS 300000
+
+static struct flow flow;
+
+static void setup(void)
+{
+    flow_start(&flow, flow_options());
+}
+
+static void teardown(void)
+{
+    flow_end(&flow);
+}
+
+static const struct vendor_fault lost = {
+    .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
+
+/* ---- unknown outcomes ---- */
+
+START_TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
+{
+    vendor_fault(flow.vendor, lost);
+    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+
+    flow_advance(&flow, 9 * 60000);
+    struct asker *early = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(early->charged, CHARGED_MAYBE);
+    ck_assert_int_gt(early->retry_after_s, 50);
+    ck_assert_int_le(early->retry_after_s, 60);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+
+    flow_advance(&flow, 61000);
+    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+}
+END_TEST
+
+START_TEST(another_question_is_not_held_by_it)
+{
+    vendor_fault(flow.vendor, lost);
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    struct asker *other = flow_ask(&flow, "example.org", WAIT_MS);
+    flow_advance(&flow, 30000);
+    ck_assert_int_eq(other->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
+{
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
+    flow_ask(&flow, "a.com", WAIT_MS);
+    flow_advance(&flow, 40000);
+    struct asker *again = flow_ask(&flow, "a.com", WAIT_MS);
+    flow_advance(&flow, 40000);
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
+START_TEST(an_operator_may_choose_one_automatic_resubmit)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.batch.retry_unknown = true;
+    flow_start(&flow, options);
+    vendor_fault(flow.vendor, lost);
+    struct asker *lucky = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 70000);
+    ck_assert_int_eq(lucky->err, ERR_OK);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+
+    vendor_fault(flow.vendor, lost);
+    vendor_fault(flow.vendor, lost);
+    struct asker *unlucky = flow_ask(&flow, "example.org", WAIT_MS);
+    flow_advance(&flow, 90000);
+    ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
+}
+END_TEST
+
+/* ---- a batch that is refused ---- */
+
+START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
+{
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company42.com", .disliked = true});
+    for (int i = 0; i < 100; i++) {
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask(&flow, domain, 20 * 60000);
+    }
+    flow_advance(&flow, 10 * 60000);
+    for (size_t i = 0; i < 100; i++) {
+        struct asker *asker = flow.askers[i];
+        ck_assert_int_eq(asker->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
+        if (i == 42) {
+            ck_assert_int_eq(asker->charged, CHARGED_NO);
+            ck_assert_str_eq(asker->detail, "I do not like it");
+        }
+    }
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 99);
+    /* Each halving of a hundred submits two: 1 + 2 * 7. */
+    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), 15);
+}
+END_TEST
+
+START_TEST(halves_wait_for_a_slot_and_go_before_the_queue)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.batch.slots = 1;
+    flow_start(&flow, options);
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    struct asker *bad = flow_ask(&flow, "bad.com", WAIT_MS);
+    struct asker *good = flow_ask(&flow, "good.com", WAIT_MS);
+    flow_advance(&flow, 1000);
+    struct asker *next = flow_ask(&flow, "next.com", WAIT_MS);
+    flow_advance(&flow, 120000);
+    ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
+    ck_assert_int_eq(good->err, ERR_OK);
+    ck_assert_int_eq(next->err, ERR_OK);
+    ck_assert_int_lt(good->answered_ms, next->answered_ms);
+}
+END_TEST
+
+/* ---- fairness ---- */
+
+START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.batch.slots = 1;
+    flow_start(&flow, options);
+    for (int i = 0; i < 1000; i++) {
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask_as(&flow, "flood", domain, 20 * 60000);
+    }
+    flow_settle(&flow); /* the first batch is on its way, nine wait */
+    struct asker *small = flow_ask_as(&flow, "small", "milvali.com", 20 * 60000);
+    int64_t asked_ms = flow_now_ms(&flow);
+    flow_advance(&flow, 20 * 60000);
+    ck_assert_int_eq(small->err, ERR_OK);
+    /* What is left of the first submit, its own submit, its task, its read among a hundred. */
+    ck_assert_int_le(small->answered_ms - asked_ms, 2 * 26000 + 2000 + 12000);
+}
+END_TEST
+
+/* ---- how many calls it takes ---- */
+
+START_TEST(upstream_calls_stay_within_their_bound)
+{
+    static const size_t sizes[] = {1, 99, 100, 101, 250, 1000};
+    size_t n = sizes[_i];
+
+    for (size_t i = 0; i < n; i++) {
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%zu.com", i);
+        flow_ask(&flow, domain, 20 * 60000);
+    }
+    flow_advance(&flow, 10 * 60000);
+    size_t batches = (n + 99) / 100;
+    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), batches + 1);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), n);
+    /* A task takes 2 s: ten polls of 250 ms, some more while reads keep the limit, and lists. */
+    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) +
+                          vendor_calls(flow.vendor, VENDOR_IDS),
+                      (batches + 1) * 40);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(flow.askers[i]->err, ERR_OK);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("flow: money");
+    TCase *t = tcase_create("money");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again);
+    tcase_add_test(t, another_question_is_not_held_by_it);
+    tcase_add_test(t, a_result_that_cannot_be_matched_is_not_bought_again_at_once);
+    tcase_add_test(t, an_operator_may_choose_one_automatic_resubmit);
+    tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
+    tcase_add_test(t, halves_wait_for_a_slot_and_go_before_the_queue);
+    tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
+    tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
+    suite_add_tcase(s, t);
+    return s;
+}
