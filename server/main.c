@@ -115,7 +115,7 @@ static int load_key(struct daemon *d)
 }
 
 /* The key travels in a header: in clear only to this machine, or where the operator insists. */
-static int check_upstream(const struct config *config)
+static int check_upstream(struct config *config)
 {
     struct url url;
 
@@ -131,6 +131,8 @@ static int check_upstream(const struct config *config)
     if (clear && !local && !config->upstream_insecure)
         return fail(EXIT_OPERATOR, "--upstream-url",
                     "http would send the API key in clear; use https (or --upstream-insecure)");
+    for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
+        config->upstream_url[--len] = '\0'; /* paths are put behind it */
     if (clear && !local)
         log_event(LOG_WARN, "insecure-upstream", "url", config->upstream_url, NULL);
     return EXIT_CLEAN;

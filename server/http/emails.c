@@ -104,7 +104,8 @@ static void reply_hit(struct request *request, const struct result *result, cons
 {
     int64_t left_ms = result->expires_ms - request_clock(request)->wall_ms;
     char cache_status[NOTE_TEXT];
-    const struct answer_notes notes = {.cache_status = cache_status};
+    const struct answer_notes notes = {.cache_status = cache_status,
+                                       .preference_applied = wish->applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)(left_ms / 1000));

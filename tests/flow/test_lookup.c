@@ -139,6 +139,20 @@ START_TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
 }
 END_TEST
 
+START_TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
+{
+    struct asker *hasty = flow_ask(&flow, "milvali.com", 10);
+    struct asker *leaver = flow_ask(&flow, "milvali.com", WAIT_MS);
+
+    flow_advance(&flow, 20); /* the linger is not over yet */
+    engine_leave(flow.engine, leaver->ask.number);
+    flow_advance(&flow, 30000);
+    ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(hasty->charged, CHARGED_NO);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
 START_TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
 {
     struct asker *gone = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -327,6 +341,7 @@ Suite *suite(void)
     tcase_add_test(t, a_waiter_whose_time_is_over_is_told_and_the_work_goes_on);
     tcase_add_test(t, a_lookup_that_nobody_waits_for_any_more_fills_the_cache);
     tcase_add_test(t, a_queued_lookup_whose_every_waiter_left_is_dropped_unsent);
+    tcase_add_test(t, a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left);
     tcase_add_test(t, a_waiter_who_leaves_cancels_nothing_that_was_sent);
     tcase_add_test(t, leaving_after_the_end_is_without_effect);
     tcase_add_test(t, deadline_and_result_in_the_same_instant_give_one_answer);

@@ -10,6 +10,10 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "fresh_machine.sh: debootstrap and chroot want root" >&2
     exit 1
 fi
+# A mount namespace of its own: nothing that is mounted below can be seen by, or stay on, this machine.
+if [ -z "${FRESH_IS_APART:-}" ]; then
+    FRESH_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
+fi
 command -v debootstrap >/dev/null || apt-get -q -y install --no-install-recommends debootstrap
 
 tree=$(pwd)
