@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* log.c - see log.h. A value is written bare when it holds only plain characters, else in quotes
- * with everything outside printable ASCII as \xNN. */
+ * with everything outside printable ASCII as \xNN. A pair that does not fit any more is left out
+ * whole, because half a value reads like another one. */
 #include "base/log.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -52,6 +54,29 @@ static void add_value(struct buf *line, const char *value)
     buf_add_str(line, "\"");
 }
 
+static void add_pair(struct buf *line, const char *key, const char *value)
+{
+    size_t before = line->len;
+
+    buf_addf(line, " %s=", key);
+    add_value(line, value);
+    if (buf_check(line)) {
+        line->len = before;
+        line->overflowed = false;
+    }
+}
+
+/* Asks before it writes: stderr is a blocking pipe as a rule, and whoever reads it must not be able
+ * to stop the engine. Two threads that see the last free page at once can still make one of them
+ * wait; making the pipe non-blocking would do so for all who share it. */
+static void put_line(const struct buf *line)
+{
+    struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (poll(&err, 1, 0) != 1 || write(err.fd, line->data, line->len) != (ssize_t)line->len)
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}
+
 void log_event(enum log_level level, const char *event, ...)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -68,14 +93,11 @@ void log_event(enum log_level level, const char *event, ...)
     va_start(args, event);
     for (const char *key; (key = va_arg(args, const char *));) {
         const char *value = va_arg(args, const char *);
-        if (!value)
-            continue;
-        buf_addf(&line, " %s=", key);
-        add_value(&line, value);
+        if (value)
+            add_pair(&line, key, value);
     }
     va_end(args);
     line.max++; /* the newline always fits */
     buf_add_str(&line, "\n");
-    if (write(STDERR_FILENO, line.data, line.len) != (ssize_t)line.len)
-        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+    put_line(&line);
 }

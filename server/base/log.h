@@ -16,7 +16,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_set_level(enum log_level level);
 
 /* Key and value pairs, closed by NULL: log_event(LOG_INFO, "ready", "addr", text, NULL). A NULL
- * value leaves its key out. Lines are capped at 4 KiB. */
+ * value leaves its key out, and so does one that would make the line longer than 4 KiB. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 /* Lines that could not be written. */

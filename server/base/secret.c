@@ -109,12 +109,12 @@ static enum err read_key(int fd, const char *path, char *text, char *why)
 {
     char bytes[KEY_MAX + 3]; /* the longest key, CRLF, and one more to see that there is more */
     ssize_t len = read_all(fd, bytes, sizeof bytes);
+    enum err err = ERR_SYSTEM;
 
-    if (len < 0) {
+    if (len < 0)
         snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
-        return ERR_SYSTEM;
-    }
-    enum err err = take_bytes(path, bytes, (size_t)len, text, why);
+    else
+        err = take_bytes(path, bytes, (size_t)len, text, why);
     explicit_bzero(bytes, sizeof bytes);
     return err;
 }

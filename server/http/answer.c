@@ -26,10 +26,9 @@ static void answer_success(struct request *request, const struct result *result,
     struct reply reply;
 
     reply_init(&reply, has_it ? 304 : 200);
-    if (!has_it) {
+    if (!has_it)
         reply_header(&reply, "Content-Type", "%s", negotiate_content_type(format));
-        reply_body_of(&reply, result, format);
-    }
+    reply_body_of(&reply, result, format); /* of a 304 only its length is told */
     reply_header(&reply, "ETag", "%s", body->etag);
     reply_header(&reply, "Cache-Control", "private, max-age=%lld",
                  (long long)seconds(result->expires_ms - now));

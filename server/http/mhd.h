@@ -3,7 +3,7 @@
  * it.
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
- * The access handler and the two notifications of libmicrohttpd live in request.c. */
+ * The access handler and the three notifications of libmicrohttpd live in request.c. */
 #ifndef HTTP_MHD_H
 #define HTTP_MHD_H
 
@@ -42,7 +42,9 @@ struct worker {
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **request);
-void *request_begin(void *worker, const char *uri, struct MHD_Connection *connection);
+void request_connection(void *worker, struct MHD_Connection *connection, void **slot,
+                        enum MHD_ConnectionNotificationCode what);
+void *request_line(void *worker, const char *uri, struct MHD_Connection *connection);
 void request_completed(void *worker, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
 

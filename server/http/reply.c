@@ -28,8 +28,13 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     va_end(args);
     assert(len >= 0 && (size_t)len < room && reply->n_headers < REPLY_HEADERS);
     reply->headers[reply->n_headers].name = name;
-    reply->headers[reply->n_headers++].value = value;
+    reply->headers[reply->n_headers++].value_at = reply->n_bytes;
     reply->n_bytes += (size_t)len + 1;
+}
+
+const char *reply_value(const struct reply *reply, size_t i)
+{
+    return reply->bytes + reply->headers[i].value_at;
 }
 
 void reply_body_static(struct reply *reply, const char *data, size_t len)

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - the life of one request between libmicrohttpd and its endpoint.
  *
- *   request_begin()     the request line is there: the struct is made, the raw path kept
- *   request_handle() 1  the headers are there: only the guard looks at them. libmicrohttpd 0.9.75
- *                       closes the connection after an answer given here, which the guard wants
+ *   request_line()      the request line is there: its raw path is kept with the connection
+ *
+ *   request_handle() 1  the headers are there: the struct is made; only the guard looks at them.
+ *                       libmicrohttpd 0.9.75 closes the connection after an answer given here,
+ *                       which the guard wants
+ *
  *   request_handle() 2  the endpoint runs, and answers or parks
+ *
  *   request_reply()     ready-made for libmicrohttpd; a parked connection is resumed, and
+ *
  *   request_handle() 3  hands the answer over
+ *
  *   request_completed() the answer left, or the connection broke: the struct is freed
  *
- * set_state() is the only place where a request changes its state. */
+ * No struct is made before the headers are complete, because libmicrohttpd does not report the end
+ * of a request that it refused itself. set_state() is the only place where a request changes its
+ * state. */
 #include "http/request.h"
 
 #include "base/id.h"
@@ -30,7 +38,7 @@
 #define ID_GIVEN_MAX 64  /* of a caller's X-Request-Id */
 
 enum state {
-    REQUEST_BEGUN,    /* its headers may still be on their way */
+    REQUEST_BEGUN,    /* its headers are there */
     REQUEST_GUARDED,  /* its headers were looked at */
     REQUEST_RUNNING,  /* in its endpoint */
     REQUEST_PARKED,   /* suspended; the client is being watched */
@@ -39,12 +47,17 @@ enum state {
     REQUEST_QUEUED,   /* libmicrohttpd has the response */
 };
 
+/* What lives as long as a connection. */
+struct connection {
+    char path[PATH_TEXT]; /* raw, of the request that came last; "" when it was longer */
+};
+
 struct request {
     struct worker *worker;
     struct MHD_Connection *connection;
     enum state state;
     enum http_method method;
-    char path[PATH_TEXT]; /* "" when it was longer */
+    const char *path; /* the connection's */
     const char *tail;
     char id[ID_GIVEN_MAX + 1];
     char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
@@ -62,15 +75,43 @@ static bool is_suspended(const struct request *request)
     return request->state == REQUEST_PARKED || request->state == REQUEST_FORSAKEN;
 }
 
-void *request_begin(void *worker, const char *uri, struct MHD_Connection *connection)
+void request_connection(void *worker, struct MHD_Connection *connection, void **slot,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    (void)worker;
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        *slot = xcalloc(1, sizeof(struct connection));
+    else
+        free(TAKE(*slot));
+}
+
+static struct connection *context_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+void *request_line(void *worker, const char *uri, struct MHD_Connection *connection)
+{
+    struct connection *context = context_of(connection);
+    size_t len = strcspn(uri, "?");
+
+    (void)worker;
+    if (len >= PATH_TEXT)
+        len = 0;
+    memcpy(context->path, uri, len);
+    context->path[len] = '\0';
+    return NULL;
+}
+
+static struct request *begin(struct worker *worker, struct MHD_Connection *connection)
 {
     struct request *request = xcalloc(1, sizeof *request);
-    size_t len = strcspn(uri, "?");
 
     request->worker = worker;
     request->connection = connection;
-    if (len < PATH_TEXT)
-        memcpy(request->path, uri, len);
+    request->path = context_of(connection)->path;
+    worker->n_requests++;
     return request;
 }
 
@@ -86,8 +127,7 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **s
     assert(!is_suspended(request));
     if (request->response)
         MHD_destroy_response(request->response);
-    if (request->state != REQUEST_BEGUN)
-        ((struct worker *)worker)->n_requests--;
+    ((struct worker *)worker)->n_requests--;
     free(request);
     *slot = NULL;
 }
@@ -102,8 +142,6 @@ static void set_state(struct request *request, enum state state)
 {
     bool was_suspended = is_suspended(request);
 
-    if (request->state == REQUEST_BEGUN)
-        request->worker->n_requests++;
     if (request->state == REQUEST_PARKED)
         worker_unwatch(request->worker, request->fd);
     request->state = state;
@@ -266,7 +304,7 @@ void request_reply(struct request *request, struct reply *reply)
     if (!request->response)
         abort(); /* out of memory */
     for (size_t i = 0; i < reply->n_headers; i++)
-        add_header(request->response, reply->headers[i].name, reply->headers[i].value);
+        add_header(request->response, reply->headers[i].name, reply_value(reply, i));
     add_header(request->response, "Date", request->worker->date);
     add_header(request->response, "X-Request-Id", request->id);
     if (request->worker->stage != WORKER_SERVES)
@@ -373,10 +411,10 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, 
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **slot)
 {
+    if (!*slot)
+        *slot = begin(worker, connection);
     struct request *request = *slot;
 
-    (void)worker;
-    (void)connection;
     (void)url;
     (void)upload_data;
     (void)upload_data_size;

@@ -67,8 +67,8 @@ struct reply {
     const struct result *keeper; /* a reference that keeps `body` alive, given back; or NULL */
     size_t n_headers, n_bytes;
     struct {
-        const char *name;  /* static */
-        const char *value; /* in `bytes`, or static */
+        const char *name; /* static */
+        size_t value_at;  /* in `bytes`; an offset, so that a reply may be copied */
     } headers[REPLY_HEADERS];
     char bytes[REPLY_HEADER_BYTES];
 };
@@ -78,6 +78,9 @@ void reply_init(struct reply *reply, int status);
 /* `name` is static. A header past the limits above is a defect here: asserted. */
 void reply_header(struct reply *reply, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The value of the i-th header; borrowed from the reply. */
+const char *reply_value(const struct reply *reply, size_t i);
 
 void reply_body_static(struct reply *reply, const char *data, size_t len);
 void reply_body_take(struct reply *reply, struct buf *buf); /* empties the buf */

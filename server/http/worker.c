@@ -193,15 +193,15 @@ static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_
                                                                                   : MHD_NO;
 }
 
-static void count_seat(void *arg, struct MHD_Connection *connection, void **slot,
-                       enum MHD_ConnectionNotificationCode what)
+/* libmicrohttpd takes one function for this, so it also makes and ends what requests keep. */
+static void note_connection(void *arg, struct MHD_Connection *connection, void **slot,
+                            enum MHD_ConnectionNotificationCode what)
 {
+    struct worker *worker = arg;
     int step = what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
 
-    (void)connection;
-    (void)slot;
-    atomic_fetch_add_explicit(&((struct worker *)arg)->options.seats->taken, step,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&worker->options.seats->taken, step, memory_order_relaxed);
+    request_connection(worker, connection, slot, what);
 }
 
 /* libmicrohttpd's own limit is one above ours: at its limit it would stop accepting, and leave
@@ -213,9 +213,9 @@ static enum err start_daemon(struct worker *worker, int socket)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
         0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_begin, worker,
-        MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker, MHD_OPTION_NOTIFY_CONNECTION,
-        count_seat, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
+        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker,
+        MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(options->idle_timeout_ms / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_END);

@@ -6,6 +6,7 @@ it checks that it went with status 0 and left no report of a sanitizer. So every
 clean end. A program counts as started when its line is on stdout; what else it prints is kept for
 the tests. EMAILSD_BIN and SIM_BIN say which programs; the release build is the default.
 """
+import ctypes
 import http.client
 import json
 import os
@@ -30,6 +31,8 @@ HOUR_MS = 3600 * 1000
 
 REPORTS = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error",
            "WARNING: ThreadSanitizer"]
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LIBC = ctypes.CDLL(None)
 PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
 
 
@@ -42,6 +45,11 @@ def environment(extra=None):
     }
     env.update(extra or {})
     return env
+
+
+def die_with_parent():
+    """Runs in the child: a test run that is killed leaves no programs behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_to_end(*flags, env=None):
@@ -57,7 +65,8 @@ class Program:
         self.log = log
         with open(log, "wb") as stderr:
             self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=stderr)
+                                            stdout=subprocess.PIPE, stderr=stderr,
+                                            preexec_fn=die_with_parent)
         self.stdout = b""
         self.was_checked = False
         try:

@@ -234,6 +234,30 @@ def test_a_length_of_zero_is_no_body(daemon):
     assert connection.get("/livez").status == 200
 
 
+# ---- framing that two parsers could read differently ----
+
+
+@pytest.mark.parametrize("head", [
+    pytest.param("GET {} HTTP/1.1\r\n", id="no Host"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: b\r\n", id="two Hosts"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: a\r\n", id="one Host twice"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a/b\r\n", id="a path for a Host"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: user@a\r\n", id="a user in the Host"),
+    pytest.param("GET {} HTTP/1.2\r\nHost: a\r\n", id="HTTP/1.2"),
+    pytest.param("GET {} HTTP/1.1\r\nHost : a\r\n", id="a blank before the colon"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX-\u00fc: 1\r\n", id="a name that is none"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x01\r\n", id="a control in a value"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n", id="DEL in a value"),
+])
+@pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez", "/nowhere"])
+def test_odd_framing_is_refused_once_and_the_connection_ends(daemon, sim, head, target):
+    connection = daemon.connect()
+    connection.send(head.format(target).encode("latin-1") + b"\r\n" + SMUGGLED)
+    connection.read().problem(400, "invalid-request")
+    assert connection.is_closed(), "a second answer"
+    assert sim.calls()["requests"] == 0
+
+
 # ---- clients that leave ----
 
 
@@ -275,6 +299,19 @@ def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):
     assert daemon.ask("busy.com").status == 200
     assert daemon.ask("after.com").status == 200
     assert [task["domain"] for task in sim.ledger()] == ["busy.com", "after.com"]
+
+
+def test_a_question_that_somebody_was_told_to_ask_again_is_bought_though_nobody_waits(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--batch-size", "3",
+                          "--batch-linger", "60s")
+    daemon.ask("promised.com", wait=0).problem(504, "still-processing")
+    leaver = daemon.park("promised.com")
+    daemon.settle()
+    daemon.ask("second.com", wait=0).problem(503, "overloaded")
+    leaver.close()
+    eventually(lambda: daemon.ask("second.com", wait=0).status == 504)
+    assert daemon.ask("third.com", wait=20).status == 200, "the batch of three was not full"
+    assert {task["domain"] for task in sim.ledger()} == {"promised.com", "second.com", "third.com"}
 
 
 def test_a_hundred_clients_that_vanish_harm_nobody(stage, sim):

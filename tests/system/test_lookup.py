@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """test_lookup.py - the product: one question, one purchase, the same answer for everybody.
 
-What the vendor sold stands in the simulator's ledger; a test that says "free" or "once" looks there.
+What the vendor sold stands in the simulator's ledger: tests that say "free" or "once" look there.
 """
 import datetime
 import json
@@ -28,7 +28,7 @@ def ttl_of_hit(answer):
 
 
 def is_jittered(seconds, ttl_s):
-    """Whether a ttl is within the tenth by which each is moved, less the seconds a test may take."""
+    """Whether a ttl is within the tenth by which each is moved, less the time a test may take."""
     return 0.9 * ttl_s - 60 <= seconds <= 1.1 * ttl_s
 
 

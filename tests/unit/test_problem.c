@@ -36,7 +36,7 @@ static const char *header(const struct reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->n_headers; i++)
         if (strcmp(reply->headers[i].name, name) == 0)
-            return reply->headers[i].value;
+            return reply_value(reply, i);
     return NULL;
 }
 

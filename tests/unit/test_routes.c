@@ -51,7 +51,7 @@ void request_reply(struct request *request, struct reply *reply)
     request->status = reply->status;
     for (size_t i = 0; i < reply->n_headers; i++)
         if (strcmp(reply->headers[i].name, "Allow") == 0)
-            memcpy(request->allow, reply->headers[i].value, strlen(reply->headers[i].value) + 1);
+            memcpy(request->allow, reply_value(reply, i), strlen(reply_value(reply, i)) + 1);
     free(reply->owned_body);
 }
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* test_buf.c - a buffer holds what was appended up to its limit, and remembers what did not fit. */
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+START_TEST(a_new_buffer_is_an_empty_string)
+{
+    struct buf autobuf buf = BUF_INIT(10);
+
+    ck_assert_str_eq(buf_str(&buf), "");
+    ck_assert_uint_eq(buf.len, 0);
+    ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
+}
+END_TEST
+
+START_TEST(appends_join_up)
+{
+    struct buf autobuf buf = BUF_INIT(100);
+
+    ck_assert_int_eq((int)buf_add_str(&buf, "one "), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_addf(&buf, "%d %s", 2, "and"), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_add(&buf, " three, four", 6), (int)ERR_OK);
+    ck_assert_str_eq(buf_str(&buf), "one 2 and three");
+    ck_assert_uint_eq(buf.len, strlen("one 2 and three"));
+}
+END_TEST
+
+START_TEST(appending_nothing_changes_nothing)
+{
+    struct buf autobuf buf = BUF_INIT(0);
+
+    ck_assert_int_eq((int)buf_add(&buf, NULL, 0), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_add_str(&buf, ""), (int)ERR_OK);
+    ck_assert_str_eq(buf_str(&buf), "");
+    ck_assert_uint_eq(buf.len, 0);
+}
+END_TEST
+
+START_TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
+{
+    struct buf autobuf buf = BUF_INIT(100);
+
+    buf_add(&buf, "a\0\xff", 3);
+    ck_assert_uint_eq(buf.len, 3);
+    ck_assert_mem_eq(buf.data, "a\0\xff", 4);
+}
+END_TEST
+
+START_TEST(a_buffer_grows_byte_by_byte_to_its_limit)
+{
+    enum { LIMIT = 1000 };
+    struct buf autobuf buf = BUF_INIT(LIMIT);
+
+    for (size_t i = 0; i < LIMIT; i++) {
+        char byte = (char)('a' + i % 26);
+        ck_assert_int_eq((int)buf_add(&buf, &byte, 1), (int)ERR_OK);
+        ck_assert_uint_eq(buf.len, i + 1);
+        ck_assert_int_eq(buf.data[i + 1], '\0');
+    }
+    for (size_t i = 0; i < LIMIT; i++)
+        ck_assert_int_eq(buf.data[i], (char)('a' + i % 26));
+    ck_assert_int_eq((int)buf_add(&buf, "x", 1), (int)ERR_TOO_BIG);
+    ck_assert_uint_eq(buf.len, LIMIT);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_leaves_the_content_alone)
+{
+    struct buf autobuf buf = BUF_INIT(5);
+
+    buf_add_str(&buf, "abc");
+    ck_assert_int_eq((int)buf_add_str(&buf, "def"), (int)ERR_TOO_BIG);
+    ck_assert_str_eq(buf_str(&buf), "abc");
+    ck_assert_int_eq((int)buf_addf(&buf, "%s", "def"), (int)ERR_TOO_BIG);
+    ck_assert_str_eq(buf_str(&buf), "abc");
+    ck_assert_int_eq((int)buf_add(&buf, "", (size_t)-1), (int)ERR_TOO_BIG);
+    ck_assert_str_eq(buf_str(&buf), "abc");
+}
+END_TEST
+
+START_TEST(an_overflow_is_remembered_though_later_appends_fit)
+{
+    struct buf autobuf buf = BUF_INIT(5);
+
+    buf_add_str(&buf, "abcdef");
+    ck_assert_int_eq((int)buf_add_str(&buf, "abc"), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
+}
+END_TEST
+
+START_TEST(a_cleared_buffer_is_as_good_as_new)
+{
+    struct buf autobuf buf = BUF_INIT(5);
+
+    buf_add_str(&buf, "abc");
+    buf_add_str(&buf, "def");
+    const char *memory = buf.data;
+    buf_clear(&buf);
+    ck_assert_str_eq(buf_str(&buf), "");
+    ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_add_str(&buf, "12345"), (int)ERR_OK);
+    ck_assert_ptr_eq(buf.data, memory);
+}
+END_TEST
+
+START_TEST(what_is_taken_belongs_to_the_taker)
+{
+    struct buf autobuf buf = BUF_INIT(10);
+    size_t len = 99;
+
+    buf_add_str(&buf, "abc");
+    autofree char *text = buf_take(&buf, &len);
+    ck_assert_str_eq(text, "abc");
+    ck_assert_uint_eq(len, 3);
+    ck_assert_uint_eq(buf.len, 0);
+    ck_assert_int_eq((int)buf_add_str(&buf, "0123456789"), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_add_str(&buf, "x"), (int)ERR_TOO_BIG);
+    ck_assert_str_eq(text, "abc");
+}
+END_TEST
+
+START_TEST(even_nothing_can_be_taken)
+{
+    struct buf autobuf buf = BUF_INIT(10);
+    size_t len = 99;
+    autofree char *text = buf_take(&buf, &len);
+    autofree char *again = buf_take(&buf, NULL);
+
+    ck_assert_str_eq(text, "");
+    ck_assert_uint_eq(len, 0);
+    ck_assert_str_eq(again, "");
+}
+END_TEST
+
+START_TEST(a_buffer_may_be_used_again_after_its_end)
+{
+    struct buf buf = BUF_INIT(3);
+
+    buf_add_str(&buf, "abc");
+    buf_add_str(&buf, "d");
+    buf_done(&buf);
+    buf_done(&buf);
+    ck_assert_str_eq(buf_str(&buf), "");
+    ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
+    ck_assert_int_eq((int)buf_add_str(&buf, "abc"), (int)ERR_OK);
+    buf_done(&buf);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("buf");
+    TCase *t = tcase_create("buf");
+
+    tcase_add_test(t, a_new_buffer_is_an_empty_string);
+    tcase_add_test(t, appends_join_up);
+    tcase_add_test(t, appending_nothing_changes_nothing);
+    tcase_add_test(t, bytes_of_any_value_are_kept_and_closed_by_a_nul);
+    tcase_add_test(t, a_buffer_grows_byte_by_byte_to_its_limit);
+    tcase_add_test(t, what_does_not_fit_leaves_the_content_alone);
+    tcase_add_test(t, an_overflow_is_remembered_though_later_appends_fit);
+    tcase_add_test(t, a_cleared_buffer_is_as_good_as_new);
+    tcase_add_test(t, what_is_taken_belongs_to_the_taker);
+    tcase_add_test(t, even_nothing_can_be_taken);
+    tcase_add_test(t, a_buffer_may_be_used_again_after_its_end);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* test_clock.c - a clock stands still within a turn, a fake one until it is moved, and dates are
+ * spelled as RFC 3339 and RFC 9110 want them. */
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+
+static const struct {
+    int64_t wall_ms;
+    const char *rfc3339, *http_date;
+} dates[] = {
+    {0, "1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT"},
+    {999, "1970-01-01T00:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT"},
+    {-1, "1969-12-31T23:59:59Z", "Wed, 31 Dec 1969 23:59:59 GMT"},
+    {-1000, "1969-12-31T23:59:59Z", "Wed, 31 Dec 1969 23:59:59 GMT"},
+    {-1001, "1969-12-31T23:59:58Z", "Wed, 31 Dec 1969 23:59:58 GMT"},
+    {784111777000, "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 GMT"}, /* RFC 9110 */
+    {951782400000, "2000-02-29T00:00:00Z", "Tue, 29 Feb 2000 00:00:00 GMT"},
+    {1795432804000, "2026-11-23T11:20:04Z", "Mon, 23 Nov 2026 11:20:04 GMT"},
+    {2147483648000, "2038-01-19T03:14:08Z", "Tue, 19 Jan 2038 03:14:08 GMT"},
+    {4107542399999, "2100-02-28T23:59:59Z", "Sun, 28 Feb 2100 23:59:59 GMT"},
+    {4107542400000, "2100-03-01T00:00:00Z", "Mon, 01 Mar 2100 00:00:00 GMT"},
+    {4294967296000, "2106-02-07T06:28:16Z", "Sun, 07 Feb 2106 06:28:16 GMT"},
+    {253402300799999, "9999-12-31T23:59:59Z", "Fri, 31 Dec 9999 23:59:59 GMT"},
+};
+
+START_TEST(dates_are_spelled_in_both_ways)
+{
+    char text[CLOCK_TEXT];
+
+    clock_rfc3339(dates[_i].wall_ms, text);
+    ck_assert_str_eq(text, dates[_i].rfc3339);
+    clock_http_date(dates[_i].wall_ms, text);
+    ck_assert_str_eq(text, dates[_i].http_date);
+}
+END_TEST
+
+START_TEST(every_month_and_day_has_its_own_name)
+{
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    const int64_t day_ms = 24 * 3600 * 1000, monday_ms = 1795392000000;
+    char text[CLOCK_TEXT];
+
+    for (int64_t i = 0; i < 7; i++) {
+        clock_http_date(monday_ms + i * day_ms, text);
+        ck_assert_mem_eq(text, days[i], 3);
+    }
+    for (int64_t i = 0; i < 12; i++) {
+        clock_http_date(1767225600000 + (i * 61 + 28) * day_ms / 2, text); /* in month i of 2026 */
+        ck_assert_mem_eq(text + 8, months[i], 3);
+    }
+}
+END_TEST
+
+START_TEST(the_furthest_times_stay_within_their_room)
+{
+    struct {
+        char text[CLOCK_TEXT];
+        char fence;
+    } room = {.fence = '#'};
+    static const int64_t times[] = {INT64_MIN, INT64_MAX, INT64_MIN / 1000, INT64_MAX / 1000};
+
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        clock_rfc3339(times[i], room.text);
+        clock_http_date(times[i], room.text);
+        ck_assert_int_eq(room.fence, '#');
+    }
+}
+END_TEST
+
+static int64_t now_ms(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+START_TEST(a_real_clock_shows_the_systems_time)
+{
+    int64_t before = now_ms(CLOCK_MONOTONIC);
+    struct clock clock = clock_real();
+    int64_t after = now_ms(CLOCK_MONOTONIC);
+
+    ck_assert_int_ge(clock.now_ms, before);
+    ck_assert_int_le(clock.now_ms, after);
+    /* The wall clock may be set meanwhile, so it is only known to be in these decades. */
+    ck_assert_int_gt(clock.wall_ms, 1577836800000);
+    ck_assert(!clock.fake);
+}
+END_TEST
+
+START_TEST(a_turn_moves_a_real_clock_to_now)
+{
+    struct clock clock = {.now_ms = -5, .wall_ms = -5};
+    int64_t before = now_ms(CLOCK_MONOTONIC);
+
+    clock_turn(&clock);
+    ck_assert_int_ge(clock.now_ms, before);
+    ck_assert_int_gt(clock.wall_ms, 0);
+}
+END_TEST
+
+START_TEST(a_fake_clock_moves_only_when_it_is_moved)
+{
+    struct clock clock = clock_fake(1795432804000);
+    int64_t start_ms = clock.now_ms;
+
+    clock_turn(&clock);
+    ck_assert_int_eq(clock.now_ms, start_ms);
+    ck_assert_int_eq(clock.wall_ms, 1795432804000);
+    clock_advance(&clock, 26000);
+    clock_turn(&clock);
+    ck_assert_int_eq(clock.now_ms, start_ms + 26000);
+    ck_assert_int_eq(clock.wall_ms, 1795432830000);
+    clock_advance(&clock, 0);
+    ck_assert_int_eq(clock.now_ms, start_ms + 26000);
+}
+END_TEST
+
+START_TEST(moving_a_real_clock_is_a_defect)
+{
+    struct clock clock = clock_real();
+
+    clock_advance(&clock, 1);
+}
+END_TEST
+
+START_TEST(moving_a_clock_back_is_a_defect)
+{
+    struct clock clock = clock_fake(0);
+
+    clock_advance(&clock, -1);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("clock");
+    TCase *t = tcase_create("clock");
+
+    tcase_add_loop_test(t, dates_are_spelled_in_both_ways, 0, (int)ARRAY_LEN(dates));
+    tcase_add_test(t, every_month_and_day_has_its_own_name);
+    tcase_add_test(t, the_furthest_times_stay_within_their_room);
+    tcase_add_test(t, a_real_clock_shows_the_systems_time);
+    tcase_add_test(t, a_turn_moves_a_real_clock_to_now);
+    tcase_add_test(t, a_fake_clock_moves_only_when_it_is_moved);
+    tcase_add_test_raise_signal(t, moving_a_real_clock_is_a_defect, SIGABRT);
+    tcase_add_test_raise_signal(t, moving_a_clock_back_is_a_defect, SIGABRT);
+    suite_add_tcase(s, t);
+    return s;
+}

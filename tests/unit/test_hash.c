@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* test_hash.c - SHA-256 by the examples of FIPS 180, and its digits. */
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *text, *hex;
+} examples[] = {
+    {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+     "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+};
+
+static const char million_a[] = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+
+static void expect(const void *data, size_t len, const char *hex)
+{
+    unsigned char hash[HASH_SIZE];
+    char text[2 * HASH_SIZE + 1];
+
+    hash_sha256(data, len, hash);
+    hash_hex(hash, HASH_SIZE, text);
+    ck_assert_str_eq(text, hex);
+}
+
+START_TEST(the_examples_of_the_standard_agree)
+{
+    expect(examples[_i].text, strlen(examples[_i].text), examples[_i].hex);
+}
+END_TEST
+
+START_TEST(a_million_letters_agree)
+{
+    autofree char *text = xcalloc(1000000, 1);
+
+    memset(text, 'a', 1000000);
+    expect(text, 1000000, million_a);
+}
+END_TEST
+
+START_TEST(nothing_needs_no_address)
+{
+    expect(NULL, 0, examples[0].hex);
+}
+END_TEST
+
+START_TEST(a_nul_is_a_byte_like_others)
+{
+    unsigned char with[HASH_SIZE], without[HASH_SIZE];
+
+    hash_sha256("abc\0", 4, with);
+    hash_sha256("abc", 3, without);
+    ck_assert_mem_ne(with, without, HASH_SIZE);
+}
+END_TEST
+
+START_TEST(as_many_digits_are_written_as_were_asked_for)
+{
+    static const unsigned char bytes[] = {0x00, 0x0f, 0xf0, 0xff, 0xa5};
+    char text[2 * ARRAY_LEN(bytes) + 2];
+
+    memset(text, '#', sizeof text);
+    hash_hex(bytes, ARRAY_LEN(bytes), text);
+    ck_assert_str_eq(text, "000ff0ffa5");
+    ck_assert_int_eq(text[sizeof text - 1], '#');
+    memset(text, '#', sizeof text);
+    hash_hex(bytes, 2, text);
+    ck_assert_mem_eq(text, "000f\0#", 6);
+    hash_hex(bytes, 0, text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("hash");
+    TCase *t = tcase_create("hash");
+
+    tcase_add_loop_test(t, the_examples_of_the_standard_agree, 0, (int)ARRAY_LEN(examples));
+    tcase_add_test(t, a_million_letters_agree);
+    tcase_add_test(t, nothing_needs_no_address);
+    tcase_add_test(t, a_nul_is_a_byte_like_others);
+    tcase_add_test(t, as_many_digits_are_written_as_were_asked_for);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* test_id.c - ids have their form and do not meet, within a thread and between threads. Chance is
+ * given no chance: with 128 bits, what is refused here would not come up in the life of the sun. */
+#include "base/id.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS 4
+#define IDS     2000 /* of each thread; the pool of a thread holds 256 */
+
+static char ids[THREADS * IDS][ID_TEXT];
+
+START_TEST(an_id_is_32_lower_case_hex_digits)
+{
+    char room[ID_TEXT + 1];
+
+    room[ID_TEXT] = '#';
+    for (int i = 0; i < IDS; i++) {
+        id_new(room);
+        ck_assert_uint_eq(strlen(room), ID_LEN);
+        ck_assert_uint_eq(strspn(room, "0123456789abcdef"), ID_LEN);
+        ck_assert_int_eq(room[ID_TEXT], '#');
+    }
+}
+END_TEST
+
+static void *draw_ids(void *arg)
+{
+    char(*mine)[ID_TEXT] = arg;
+
+    for (int i = 0; i < IDS; i++)
+        id_new(mine[i]);
+    return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+START_TEST(no_two_ids_are_the_same)
+{
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, draw_ids, ids[i * IDS]), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    qsort(ids, ARRAY_LEN(ids), sizeof ids[0], compare);
+    for (size_t i = 1; i < ARRAY_LEN(ids); i++)
+        ck_assert_str_ne(ids[i - 1], ids[i]);
+}
+END_TEST
+
+START_TEST(every_digit_takes_every_place)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned seen[ID_LEN] = {0};
+    char id[ID_TEXT];
+
+    for (int i = 0; i < IDS; i++) {
+        id_new(id);
+        for (size_t place = 0; place < ID_LEN; place++)
+            seen[place] |= 1U << (strchr(digits, id[place]) - digits);
+    }
+    for (size_t place = 0; place < ID_LEN; place++)
+        ck_assert_uint_eq(seen[place], 0xffff);
+}
+END_TEST
+
+START_TEST(random_numbers_use_all_of_their_bits)
+{
+    uint32_t ever_set = 0, always_set = UINT32_MAX;
+
+    for (int i = 0; i < IDS; i++) {
+        uint32_t value = id_random();
+        ever_set |= value;
+        always_set &= value;
+    }
+    ck_assert_uint_eq(ever_set, UINT32_MAX);
+    ck_assert_uint_eq(always_set, 0);
+}
+END_TEST
+
+/* Numbers of 4 bytes leave the pool at places where the next id does not fit into what is left. */
+START_TEST(ids_stay_apart_between_random_numbers)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        id_new(ids[i]);
+        for (size_t n = 0; n < i % 4; n++)
+            id_random();
+    }
+    qsort(ids, ARRAY_LEN(ids), sizeof ids[0], compare);
+    for (size_t i = 1; i < ARRAY_LEN(ids); i++)
+        ck_assert_str_ne(ids[i - 1], ids[i]);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("id");
+    TCase *t = tcase_create("id");
+
+    tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
+    tcase_add_test(t, an_id_is_32_lower_case_hex_digits);
+    tcase_add_test(t, no_two_ids_are_the_same);
+    tcase_add_test(t, every_digit_takes_every_place);
+    tcase_add_test(t, random_numbers_use_all_of_their_bits);
+    tcase_add_test(t, ids_stay_apart_between_random_numbers);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* test_timer.c - timers fire in the order of their times, when they are due and not before,
+ * whatever their callbacks do; and a heap under random use agrees with a plain list. */
+#include "base/mem.h"
+#include "base/timer.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define N 200
+
+/* A timer that writes down when it fired, as numbers that tests compare. */
+struct ringer {
+    struct timer timer;
+    int name;
+};
+
+static struct timers timers;
+static struct ringer ringers[N];
+static int fired[10 * N];
+static size_t n_fired;
+
+static void ring(struct timer *timer)
+{
+    ck_assert(!timer_armed(timer));
+    fired[n_fired++] = container_of(timer, struct ringer, timer)->name;
+}
+
+static void setup(void)
+{
+    timers_init(&timers);
+    n_fired = 0;
+    for (int i = 0; i < N; i++)
+        ringers[i] = (struct ringer){.name = i};
+}
+
+static void teardown(void)
+{
+    timers_done(&timers);
+}
+
+static void arm(int name, int64_t at_ms)
+{
+    timer_arm(&timers, &ringers[name].timer, at_ms, ring);
+}
+
+static void run_and_expect(int64_t now_ms, const int *names, size_t n)
+{
+    n_fired = 0;
+    timers_run(&timers, now_ms);
+    ck_assert_uint_eq(n_fired, n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(fired[i], names[i]);
+}
+
+#define EXPECT(now_ms, ...)                                                                        \
+    run_and_expect(now_ms, (const int[]){__VA_ARGS__}, ARRAY_LEN(((const int[]){__VA_ARGS__})))
+#define EXPECT_NONE(now_ms) run_and_expect(now_ms, NULL, 0)
+
+START_TEST(without_timers_nothing_is_ever_due)
+{
+    ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
+    EXPECT_NONE(INT64_MAX);
+}
+END_TEST
+
+START_TEST(a_timer_fires_at_its_time_once)
+{
+    arm(7, 100);
+    ck_assert(timer_armed(&ringers[7].timer));
+    ck_assert_int_eq(timers_next_ms(&timers), 100);
+    EXPECT_NONE(99);
+    EXPECT(100, 7);
+    EXPECT_NONE(INT64_MAX);
+    ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
+}
+END_TEST
+
+START_TEST(the_earliest_fires_first)
+{
+    arm(0, 300);
+    arm(1, 100);
+    arm(2, 400);
+    arm(3, 200);
+    arm(4, -5);
+    ck_assert_int_eq(timers_next_ms(&timers), -5);
+    EXPECT(300, 4, 1, 3, 0);
+    ck_assert_int_eq(timers_next_ms(&timers), 400);
+}
+END_TEST
+
+START_TEST(a_disarmed_timer_stays_silent)
+{
+    arm(0, 100);
+    arm(1, 200);
+    timer_disarm(&timers, &ringers[0].timer);
+    timer_disarm(&timers, &ringers[0].timer);
+    timer_disarm(&timers, &ringers[2].timer); /* never armed */
+    ck_assert(!timer_armed(&ringers[0].timer));
+    EXPECT(1000, 1);
+}
+END_TEST
+
+START_TEST(arming_again_moves_a_timer_both_ways)
+{
+    arm(0, 100);
+    arm(1, 200);
+    arm(0, 300);
+    ck_assert_int_eq(timers_next_ms(&timers), 200);
+    arm(1, 400);
+    arm(1, 50);
+    EXPECT(1000, 1, 0);
+}
+END_TEST
+
+static void ring_of_another_kind(struct timer *timer)
+{
+    fired[n_fired++] = 1000 + container_of(timer, struct ringer, timer)->name;
+}
+
+START_TEST(arming_again_replaces_the_callback)
+{
+    arm(3, 100);
+    timer_arm(&timers, &ringers[3].timer, 100, ring_of_another_kind);
+    EXPECT(100, 1003);
+}
+END_TEST
+
+static void ring_thrice(struct timer *timer)
+{
+    ring(timer);
+    if (n_fired < 3)
+        timer_arm(&timers, timer, timer->at_ms + 10, ring_thrice);
+}
+
+START_TEST(a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due)
+{
+    timer_arm(&timers, &ringers[5].timer, 100, ring_thrice);
+    EXPECT(120, 5, 5, 5);
+    timer_arm(&timers, &ringers[5].timer, 100, ring_thrice);
+    EXPECT(119, 5, 5);
+    ck_assert_int_eq(timers_next_ms(&timers), 120);
+}
+END_TEST
+
+static void ring_and_disarm_one(struct timer *timer)
+{
+    ring(timer);
+    timer_disarm(&timers, &ringers[1].timer);
+}
+
+START_TEST(a_callback_may_disarm_one_that_is_due_too)
+{
+    timer_arm(&timers, &ringers[0].timer, 100, ring_and_disarm_one);
+    arm(1, 101);
+    arm(2, 102);
+    EXPECT(200, 0, 2);
+}
+END_TEST
+
+static void ring_and_arm_all(struct timer *timer)
+{
+    ring(timer);
+    for (int i = 1; i < N; i++)
+        arm(i, i);
+}
+
+START_TEST(a_callback_may_make_the_heap_grow)
+{
+    timer_arm(&timers, &ringers[0].timer, 0, ring_and_arm_all);
+    timers_run(&timers, N);
+    ck_assert_uint_eq(n_fired, N);
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(fired[i], i);
+}
+END_TEST
+
+static void ring_and_free(struct timer *timer)
+{
+    ring(timer);
+    free(container_of(timer, struct ringer, timer));
+}
+
+START_TEST(a_callback_may_free_its_timer)
+{
+    struct ringer *mortal = xcalloc(1, sizeof *mortal);
+
+    mortal->name = 42;
+    timer_arm(&timers, &mortal->timer, 100, ring_and_free);
+    arm(1, 50);
+    arm(2, 150);
+    EXPECT(200, 1, 42, 2);
+}
+END_TEST
+
+START_TEST(at_the_end_timers_are_disarmed_and_not_fired)
+{
+    arm(0, 100);
+    arm(1, 50);
+    timers_done(&timers);
+    ck_assert(!timer_armed(&ringers[0].timer));
+    ck_assert(!timer_armed(&ringers[1].timer));
+    ck_assert_uint_eq(n_fired, 0);
+    arm(0, 100); /* usable again */
+    EXPECT(100, 0);
+}
+END_TEST
+
+/* ---- the heap against a plain list ---- */
+
+static int64_t armed_at[N]; /* -1: not armed */
+
+static int64_t earliest(void)
+{
+    int64_t first = INT64_MAX;
+
+    for (int i = 0; i < N; i++)
+        if (armed_at[i] >= 0 && armed_at[i] < first)
+            first = armed_at[i];
+    return first;
+}
+
+static void expect_fired_as_listed(int64_t now_ms)
+{
+    int64_t last = -1;
+    size_t n_due = 0;
+
+    for (int i = 0; i < N; i++)
+        n_due += armed_at[i] >= 0 && armed_at[i] <= now_ms;
+    ck_assert_uint_eq(n_fired, n_due);
+    for (size_t i = 0; i < n_fired; i++) {
+        int64_t *at = &armed_at[fired[i]];
+        ck_assert_int_ge(*at, last); /* fails for one that was not armed, or fired twice */
+        ck_assert_int_le(*at, now_ms);
+        last = *at;
+        *at = -1;
+    }
+}
+
+START_TEST(a_heap_under_random_use_agrees_with_a_list)
+{
+    unsigned seed = 20261123U + (unsigned)_i;
+
+    for (int i = 0; i < N; i++)
+        armed_at[i] = -1;
+    for (int64_t now_ms = 0; now_ms < 3000; now_ms++) {
+        for (int change = 0; change < 5; change++) {
+            int who = rand_r(&seed) % N;
+            if (rand_r(&seed) % 3) {
+                armed_at[who] = now_ms + rand_r(&seed) % 100;
+                arm(who, armed_at[who]);
+            } else {
+                armed_at[who] = -1;
+                timer_disarm(&timers, &ringers[who].timer);
+            }
+            ck_assert_int_eq(timers_next_ms(&timers), earliest());
+        }
+        n_fired = 0;
+        timers_run(&timers, now_ms);
+        expect_fired_as_listed(now_ms);
+    }
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("timer");
+    TCase *t = tcase_create("timer");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
+    tcase_add_test(t, without_timers_nothing_is_ever_due);
+    tcase_add_test(t, a_timer_fires_at_its_time_once);
+    tcase_add_test(t, the_earliest_fires_first);
+    tcase_add_test(t, a_disarmed_timer_stays_silent);
+    tcase_add_test(t, arming_again_moves_a_timer_both_ways);
+    tcase_add_test(t, arming_again_replaces_the_callback);
+    tcase_add_test(t, a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due);
+    tcase_add_test(t, a_callback_may_disarm_one_that_is_due_too);
+    tcase_add_test(t, a_callback_may_make_the_heap_grow);
+    tcase_add_test(t, a_callback_may_free_its_timer);
+    tcase_add_test(t, at_the_end_timers_are_disarmed_and_not_fired);
+    tcase_add_loop_test(t, a_heap_under_random_use_agrees_with_a_list, 0, 4);
+    suite_add_tcase(s, t);
+    return s;
+}
