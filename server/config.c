@@ -25,7 +25,7 @@ struct option {
 
 #define FIELD(name) offsetof(struct config, name)
 #define SECOND      INT64_C(1000)
-#define DAY         (24 * 3600 * SECOND)
+#define DAY         (SECOND * 24 * 3600)
 #define MIB         (INT64_C(1) << 20)
 
 /* clang-format off */

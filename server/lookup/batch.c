@@ -8,9 +8,11 @@
 #include "lookup/batch.h"
 
 #include "base/mem.h"
+#include "lookup/claims.h"
 #include "lookup/collect.h"
 #include "lookup/gate.h"
 #include "lookup/pace.h"
+#include "lookup/submit_policy.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -18,9 +20,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define SUBMIT_TRIES      3
-#define RETRY_AFTER_MAX_S 30 /* past it the callers are told instead of being kept waiting */
-#define OVERLOADED_S      5  /* when a full queue is worth another try */
+#define OVERLOADED_S 5 /* when a full queue is worth another try */
 
 enum batch_state { BATCH_CUT, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
 
@@ -31,10 +31,11 @@ struct batch {
     size_t n_tasks;     /* those submitted */
     int64_t oldest_ms;  /* when its first task was queued */
     int tries;
-    bool retried_unknown;
+    bool risked; /* submitted again after an unknown outcome */
     struct timer retry;
     struct openmart_call *call;
     struct collection *collection;
+    struct claims claims;
     struct batch *prev, *next;
 };
 
@@ -51,6 +52,8 @@ struct batches {
     bool overdue;        /* the linger is over and no slot was free */
     int busy_slots;
     struct batch *batches;
+    batch_doubt_fn *doubt;
+    void *doubt_arg;
 };
 
 static void fill_slots(struct batches *all);
@@ -72,6 +75,12 @@ struct batches *batches_new(const struct batch_options *options, const struct cl
     all->tools = (struct collect_tools){clock,       timers,    openmart,
                                         &all->pacer, all->gate, options->lifetime_ms};
     return all;
+}
+
+void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg)
+{
+    all->doubt = doubt;
+    all->doubt_arg = arg;
 }
 
 static void free_batch(struct batch *batch)
@@ -170,13 +179,24 @@ static struct task *find_task(struct batch *batch, const char *tracking_id)
     return NULL;
 }
 
+static void doubt_earlier(struct batch *batch, const char *tracking_id)
+{
+    const unsigned char *key = claims_find(&batch->claims, tracking_id);
+
+    if (key && batch->all->doubt)
+        batch->all->doubt(batch->all->doubt_arg, key);
+}
+
 static bool task_ended(void *arg, const struct openmart_task *answer)
 {
     struct task *task = find_task(arg, answer->tracking_id);
     struct task_end end = {.answer = answer};
 
-    if (!task)
+    if (!task) {
+        doubt_earlier(arg, answer->tracking_id);
         return false;
+    }
+    claims_add(&((struct batch *)arg)->claims, task->tracking_id, task->question->key);
     if (answer->state != OPENMART_COMPLETED)
         end = (struct task_end){.err = ERR_LOOKUP_FAILED,
                                 .charged = err_row(ERR_LOOKUP_FAILED)->charged};
@@ -243,27 +263,6 @@ static void retry_is_due(struct timer *timer)
         submit(batch);
 }
 
-/* Only after an answer, or the lack of one, that proves that nothing was created - or, once, where
- * the operator chose to take the risk. */
-static bool may_retry(struct batch *batch, const struct openmart_reply *reply)
-{
-    if (reply->verdict == VERDICT_UNKNOWN && batch->all->options.retry_unknown &&
-        !batch->retried_unknown)
-        return batch->retried_unknown = true;
-    return reply->verdict == VERDICT_RETRYABLE && batch->tries < SUBMIT_TRIES &&
-           reply->retry_after_s <= RETRY_AFTER_MAX_S;
-}
-
-static void retry_later(struct batch *batch, const struct openmart_reply *reply)
-{
-    int64_t wait_ms = (int64_t)1000 << (batch->tries - 1);
-
-    wait_ms += (int64_t)(id_random() % (uint32_t)(wait_ms / 4));
-    if (reply->retry_after_s * 1000 > wait_ms)
-        wait_ms = reply->retry_after_s * 1000;
-    timer_arm(batch->all->timers, &batch->retry, batch->all->clock->now_ms + wait_ms, retry_is_due);
-}
-
 /* Moves the second half of the tasks into a batch of their own; both wait for a slot. */
 static void split(struct batch *batch)
 {
@@ -284,29 +283,41 @@ static void split(struct batch *batch)
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
     struct batch *batch = arg;
+    struct batches *all = batch->all;
     struct task_end end = end_of(reply);
+    const struct submit_past past = {batch->n_tasks, batch->tries,
+                                     all->options.retry_unknown && !batch->risked};
 
     batch->call = NULL;
-    gate_note_submit(batch->all->gate, reply);
-    if (reply->verdict == VERDICT_DONE)
+    gate_note_submit(all->gate, reply);
+    switch (submit_next(reply, &past)) {
+    case SUBMIT_COLLECT:
         collect(batch, batch_id);
-    else if (reply->err == ERR_UPSTREAM_REJECTED && batch->n_tasks > 1)
+        break;
+    case SUBMIT_SPLIT:
         split(batch);
-    else if (may_retry(batch, reply))
-        retry_later(batch, reply);
-    else
+        break;
+    case SUBMIT_RETRY:
+        batch->risked = batch->risked || reply->verdict == VERDICT_UNKNOWN;
+        timer_arm(all->timers, &batch->retry,
+                  all->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
+        break;
+    case SUBMIT_END:
         end_batch(batch, &end);
+        break;
+    }
 }
 
 /* ---- the queue ---- */
 
-static void cut_batch(struct batches *all)
+static struct batch *cut_batch(struct batches *all)
 {
     struct batch *batch = new_batch(all);
     struct task *task;
 
     while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
         put_task(batch, task);
+    return batch;
 }
 
 static struct batch *first_cut(struct batches *all)
@@ -319,22 +330,26 @@ static struct batch *first_cut(struct batches *all)
     return NULL;
 }
 
-static bool batch_is_due(const struct batches *all)
+/* The batch to submit next, cut from the queue if there is no half waiting; NULL = none is due. */
+static struct batch *next_batch(struct batches *all)
 {
-    return all->queue.n && (all->overdue || all->queue.n >= all->options.size);
+    struct batch *half = first_cut(all);
+    bool is_due = all->overdue || all->queue.n >= all->options.size;
+
+    if (half)
+        return half;
+    return all->queue.n && is_due ? cut_batch(all) : NULL;
 }
 
 /* Submits what is ready while there are slots. */
 static void fill_slots(struct batches *all)
 {
+    struct batch *batch;
     int never_mind;
 
     if (gate_check(all->gate, &never_mind))
         return;
-    while (all->busy_slots < all->options.slots && (first_cut(all) || batch_is_due(all))) {
-        if (!first_cut(all))
-            cut_batch(all);
-        struct batch *batch = first_cut(all);
+    while (all->busy_slots < all->options.slots && (batch = next_batch(all))) {
         set_state(batch, BATCH_SUBMITTING);
         submit(batch);
     }

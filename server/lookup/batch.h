@@ -79,6 +79,10 @@ struct batch_options {
 struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
                             struct timers *timers, struct openmart *openmart);
 
+/* Runs when a second result came with the tracking id of one that was already given to `key`. */
+typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
+void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
+
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
 void batches_free(struct batches *all);
 

@@ -47,6 +47,18 @@ struct lookups {
     int64_t expected_ms; /* moving average of what lookups really took */
 };
 
+/* Two results came for one tracking id, and the first of them is in the cache: out with it. It may
+ * not be bought again at once, because it was paid for. */
+static void doubt(void *arg, const unsigned char key[HASH_SIZE])
+{
+    struct lookups *all = arg;
+
+    cache_remove(all->cache, key);
+    hold_put(all->holds, key, ERR_UPSTREAM_INVALID_RESPONSE,
+             "the upstream sent two results for this lookup",
+             all->clock->now_ms + all->options.unknown_hold_ms);
+}
+
 struct lookups *lookups_new(const struct lookup_options *options, const struct clock *clock,
                             struct timers *timers, struct cache *cache, struct batches *batches)
 {
@@ -60,6 +72,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct c
     all->holds = holds_new(timers);
     all->history = history_new(options->max_history);
     all->expected_ms = FIRST_GUESS_MS;
+    batches_on_doubt(batches, doubt, all);
     return all;
 }
 

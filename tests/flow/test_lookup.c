@@ -244,6 +244,23 @@ START_TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
 }
 END_TEST
 
+START_TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
+{
+    struct asker *one = flow_ask(&flow, "one.com", WAIT_MS);
+    flow_ask(&flow, "two.com", WAIT_MS);
+    vendor_rule(flow.vendor,
+                (struct vendor_rule){.domain = "one.com", .tracking_id_of = "two.com"});
+    flow_advance(&flow, 40000);
+    ck_assert_int_eq(one->err, ERR_UPSTREAM_INVALID_RESPONSE);
+
+    struct asker *later = flow_ask(&flow, "two.com", WAIT_MS);
+    flow_advance(&flow, 40000);
+    ck_assert_int_eq(later->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert(!later->from_cache);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+}
+END_TEST
+
 START_TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
 {
     struct asker *asker = flow_ask(&flow, "a.com", WAIT_MS);
@@ -349,6 +366,7 @@ Suite *suite(void)
     tcase_add_test(t, a_cancelled_task_is_a_failed_lookup);
     tcase_add_test(t, no_mailboxes_is_an_answer);
     tcase_add_test(t, tasks_without_a_tracking_id_show_nobody_anothers_mailboxes);
+    tcase_add_test(t, a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache);
     tcase_add_test(t, a_single_task_without_a_tracking_id_is_not_guessed_either);
     tcase_add_test(t, an_answer_is_fresh_for_its_time_and_then_asked_anew);
     tcase_add_test(t, draining_answers_everybody_in_every_phase_and_refuses_newcomers);

@@ -249,6 +249,19 @@ static void answer_ids(const struct vendor *vendor, struct transfer *transfer, i
     fake_answer(transfer, 200, buf_str(&text), -1);
 }
 
+static const char *told_tracking_id(const struct vendor *vendor, const struct task *task,
+                                    const struct vendor_rule *rule)
+{
+    const struct task *other;
+
+    if (rule->without_tracking_id)
+        return NULL;
+    DL_FOREACH (vendor->tasks, other)
+        if (rule->tracking_id_of && strcmp(other->domain, rule->tracking_id_of) == 0)
+            return other->tracking_id;
+    return task->tracking_id;
+}
+
 static void answer_task(const struct vendor *vendor, struct transfer *transfer, int number)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
@@ -261,7 +274,7 @@ static void answer_task(const struct vendor *vendor, struct transfer *transfer, 
         const char *state = state_of(vendor, task);
         buf_addf(&text, "{\"task_id\":\"task-%d\",\"status\":\"%s\",\"tracking_id\":", number,
                  state);
-        json_add_text(&text, rule.without_tracking_id ? NULL : task->tracking_id);
+        json_add_text(&text, told_tracking_id(vendor, task, &rule));
         if (strcmp(state, "COMPLETED") != 0)
             buf_add_str(&text, ",\"data\":null}");
         else if (rule.data)

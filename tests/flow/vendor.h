@@ -40,6 +40,7 @@ struct vendor_rule {
     int64_t task_ms; /* 0 = the usual */
     const char *state, *data;
     bool without_tracking_id;
+    const char *tracking_id_of; /* another domain, whose tracking id is told instead */
     bool disliked; /* a submit that holds it is refused with 400, and creates nothing */
 };
 void vendor_rule(struct vendor *vendor, struct vendor_rule rule);

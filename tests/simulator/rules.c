@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/span.h"
 #include "base/table.h"
+#include "tests/simulator/span.h"
 #include "tests/simulator/units.h"
 
 #include <stdlib.h>

@@ -12,11 +12,11 @@
 #define SIMULATOR_VENDOR_H
 
 #include "base/clock.h"
+#include "base/table.h"
 #include "base/timer.h"
 #include "tests/simulator/behaviour.h"
 #include "tests/simulator/dice.h"
 #include "tests/simulator/rules.h"
-#include "base/table.h"
 #include "tests/simulator/validate.h"
 
 #define UUID_TEXT 37

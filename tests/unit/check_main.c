@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_main.c - runs the one suite of a test program: every test in a process of its own, a summary
- * at the end, exit 1 when anything failed. */
+/* check_main.c - runs the one suite of a test program: every test in a process of its own, a
+ * summary at the end, exit 1 when anything failed. */
 #include <check.h>
 #include <stdlib.h>
 

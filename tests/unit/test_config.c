@@ -55,9 +55,8 @@ START_TEST(flags_come_before_the_environment_and_that_before_defaults)
     setenv("EMAILSD_WAIT", "10s", 1);
     setenv("EMAILSD_BATCH_SIZE", "7", 1);
     setenv("EMAILSD_LISTEN", "127.0.0.1:1", 1);
-    ck_assert_int_eq(read((const char *[]){"--wait=5s", "--listen", "127.0.0.1:2", NULL}, &config,
-                          why),
-                     ERR_OK);
+    ck_assert_int_eq(
+        read((const char *[]){"--wait=5s", "--listen", "127.0.0.1:2", NULL}, &config, why), ERR_OK);
     ck_assert_int_eq(config.wait_ms, 5000);
     ck_assert_int_eq(config.batch_size, 7);
     ck_assert_uint_eq(config.n_listen, 1);
@@ -84,9 +83,15 @@ static const struct {
     const char *flag;
     int64_t value;
 } units[] = {
-    {"--wait=0", 0},          {"--wait=250ms", 250},     {"--wait=2s", 2000},
-    {"--wait=2min", 120000},  {"--ttl-found=1h", 3600000}, {"--ttl-found=2d", 172800000},
-    {"--cache-size=1048576", 1 << 20}, {"--cache-size=2048KiB", 2 << 20}, {"--cache-size=1GiB", 1 << 30},
+    {"--wait=0", 0},
+    {"--wait=250ms", 250},
+    {"--wait=2s", 2000},
+    {"--wait=2min", 120000},
+    {"--ttl-found=1h", 3600000},
+    {"--ttl-found=2d", 172800000},
+    {"--cache-size=1048576", 1 << 20},
+    {"--cache-size=2048KiB", 2 << 20},
+    {"--cache-size=1GiB", 1 << 30},
 };
 
 START_TEST(times_and_sizes_take_units)

@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,16 +57,37 @@ START_TEST(no_two_ids_are_the_same)
 }
 END_TEST
 
-START_TEST(every_digit_takes_every_place)
+static size_t value_of(char digit)
 {
     static const char digits[] = "0123456789abcdef";
+
+    return (size_t)(strchr(digits, digit) - digits);
+}
+
+START_TEST(every_pair_of_digits_takes_every_value)
+{
+    bool seen[256] = {false};
+    char id[ID_TEXT];
+
+    for (int i = 0; i < IDS; i++) {
+        id_new(id);
+        for (size_t place = 0; place < ID_LEN; place += 2)
+            seen[16 * value_of(id[place]) + value_of(id[place + 1])] = true;
+    }
+    for (size_t value = 0; value < ARRAY_LEN(seen); value++)
+        ck_assert_msg(seen[value], "%zu", value);
+}
+END_TEST
+
+START_TEST(every_digit_takes_every_place)
+{
     unsigned seen[ID_LEN] = {0};
     char id[ID_TEXT];
 
     for (int i = 0; i < IDS; i++) {
         id_new(id);
         for (size_t place = 0; place < ID_LEN; place++)
-            seen[place] |= 1U << (strchr(digits, id[place]) - digits);
+            seen[place] |= 1U << value_of(id[place]);
     }
     for (size_t place = 0; place < ID_LEN; place++)
         ck_assert_uint_eq(seen[place], 0xffff);
@@ -109,6 +131,7 @@ Suite *suite(void)
     tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
     tcase_add_test(t, an_id_is_32_lower_case_hex_digits);
     tcase_add_test(t, no_two_ids_are_the_same);
+    tcase_add_test(t, every_pair_of_digits_takes_every_value);
     tcase_add_test(t, every_digit_takes_every_place);
     tcase_add_test(t, random_numbers_use_all_of_their_bits);
     tcase_add_test(t, ids_stay_apart_between_random_numbers);

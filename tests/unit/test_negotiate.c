@@ -44,13 +44,20 @@ static const struct {
     const char *header;
     bool matches;
 } tags[] = {
-    {NULL, false},          {"", false},
-    {"\"abc\"", true},      {"W/\"abc\"", true},
-    {"*", true},            {" * ", true},
-    {"\"x\", \"abc\"", true}, {"\"x\",W/\"abc\" , \"y\"", true},
-    {"\"ab\"", false},      {"\"abcd\"", false},
-    {"abc", false},         {"\"abc", false},
-    {"\"", false},          {"\"x\" \"abc\"", true},
+    {NULL, false},
+    {"", false},
+    {"\"abc\"", true},
+    {"W/\"abc\"", true},
+    {"*", true},
+    {" * ", true},
+    {"\"x\", \"abc\"", true},
+    {"\"x\",W/\"abc\" , \"y\"", true},
+    {"\"ab\"", false},
+    {"\"abcd\"", false},
+    {"abc", false},
+    {"\"abc", false},
+    {"\"", false},
+    {"\"x\" \"abc\"", true},
     {"*, \"x\"", false},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_parameters.c - the query of /emails, argument by argument. The one function of request.h that
- * parameters.c needs is played here, so no server is. */
+/* test_parameters.c - the query of /emails, argument by argument. The one function of request.h
+ * that parameters.c needs is played here, so no server is. */
 #include "base/mem.h"
 #include "http/parameters.h"
 

@@ -32,12 +32,13 @@ START_TEST(the_json_body_is_the_documented_one)
 {
     const struct result *result = make(two, 2);
 
-    ck_assert_str_eq(result->bodies[RESULT_JSON].data,
-                     "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali \\\"M\\\"\",\"emails\":["
-                     "{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
-                     "{\"email\":\"support@milvali.com\",\"status\":\"CATCH_ALL\"}],\"count\":2,"
-                     "\"fetched_at\":\"2026-11-23T11:20:04Z\","
-                     "\"expires_at\":\"2026-12-23T11:20:04Z\"}\n");
+    ck_assert_str_eq(
+        result->bodies[RESULT_JSON].data,
+        "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali \\\"M\\\"\",\"emails\":["
+        "{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
+        "{\"email\":\"support@milvali.com\",\"status\":\"CATCH_ALL\"}],\"count\":2,"
+        "\"fetched_at\":\"2026-11-23T11:20:04Z\","
+        "\"expires_at\":\"2026-12-23T11:20:04Z\"}\n");
     ck_assert_uint_eq(result->bodies[RESULT_JSON].len, strlen(result->bodies[RESULT_JSON].data));
     result_unref(result);
 }

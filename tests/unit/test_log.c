@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* test_log.c - a line is one line whatever is in it, whole or not there at all, and nobody who
+ * reads slowly can stop the one who logs.
+ *
+ * Each test reads its own stderr through a pipe; Check runs it in a process of its own, so nobody
+ * else's is lost. */
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 4096
+
+static int reader;
+static char line[2 * LINE_MAX_BYTES];
+
+static void setup(void)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    close(ends[1]);
+    reader = ends[0];
+    ck_assert_int_eq(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+    signal(SIGPIPE, SIG_IGN); /* as main does */
+}
+
+/* What has been logged since the last call, "" for nothing. A line comes with one write(2), so it
+ * is there when log_event() has returned. */
+static const char *logged(void)
+{
+    ssize_t len = read(reader, line, sizeof line - 1);
+
+    line[len > 0 ? len : 0] = '\0';
+    return line;
+}
+
+static const char *after(const char *text, const char *mark)
+{
+    const char *at = strstr(text, mark);
+
+    ck_assert_msg(at != NULL, "no %s in: %s", mark, text);
+    return at + strlen(mark);
+}
+
+START_TEST(an_event_is_one_line_of_logfmt)
+{
+    regex_t form;
+
+    log_event(LOG_INFO, "ready", "addr", "127.0.0.1:8080", "workers", "4", NULL);
+    ck_assert_int_eq(regcomp(&form,
+                             "^ts=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z "
+                             "level=info event=ready addr=127\\.0\\.0\\.1:8080 workers=4\n$",
+                             REG_EXTENDED | REG_NOSUB),
+                     0);
+    ck_assert_msg(regexec(&form, logged(), 0, NULL, 0) == 0, "%s", line);
+    regfree(&form);
+}
+END_TEST
+
+START_TEST(an_event_needs_no_pairs)
+{
+    log_event(LOG_ERROR, "stopped", NULL);
+    ck_assert_str_eq(after(logged(), "Z "), "level=error event=stopped\n");
+}
+END_TEST
+
+START_TEST(a_missing_value_leaves_its_key_out)
+{
+    log_event(LOG_INFO, "x", "a", "1", "b", NULL, "c", "3", NULL);
+    ck_assert_str_eq(after(logged(), "event="), "x a=1 c=3\n");
+}
+END_TEST
+
+static const struct {
+    const char *value, *written;
+} values[] = {
+    {"plain", "plain"},
+    {"/emails?x", "/emails?x"},
+    {"", "\"\""},
+    {"two words", "\"two words\""},
+    {"a=b", "\"a=b\""},
+    {"say \"hi\"", "\"say \\\"hi\\\"\""},
+    {"back\\slash", "\"back\\\\slash\""},
+    {"a\nlevel=error", "\"a\\x0alevel=error\""},
+    {"\r\t\x1b[31m", "\"\\x0d\\x09\\x1b[31m\""},
+    {"\x7f", "\"\\x7f\""},
+    {"\x01", "\"\\x01\""},
+    {"caf\xc3\xa9", "\"caf\\xc3\\xa9\""},
+    {"\xff\x80", "\"\\xff\\x80\""},
+    {"~!", "~!"},
+};
+
+START_TEST(a_value_can_forge_nothing)
+{
+    char expected[200];
+
+    log_event(LOG_INFO, "x", "key", values[_i].value, "end", "1", NULL);
+    snprintf(expected, sizeof expected, "x key=%s end=1\n", values[_i].written);
+    ck_assert_str_eq(after(logged(), "event="), expected);
+}
+END_TEST
+
+START_TEST(only_levels_from_the_lowest_up_are_written)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+
+    for (int lowest = LOG_DEBUG; lowest <= LOG_ERROR; lowest++) {
+        log_set_level((enum log_level)lowest);
+        for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+            log_event((enum log_level)level, "x", NULL);
+            if (level < lowest)
+                ck_assert_str_eq(logged(), "");
+            else
+                ck_assert(strncmp(after(logged(), "level="), names[level], strlen(names[level])) ==
+                          0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(debug_is_left_out_unless_it_is_wanted)
+{
+    log_event(LOG_DEBUG, "x", NULL);
+    ck_assert_str_eq(logged(), "");
+    log_event(LOG_INFO, "x", NULL);
+    ck_assert_str_ne(logged(), "");
+}
+END_TEST
+
+/* ---- long lines ---- */
+
+static char *letters(size_t n)
+{
+    char *text = xcalloc(n + 1, 1);
+
+    memset(text, 'v', n);
+    return text;
+}
+
+/* How many bytes a value may have beside " key=" in a line of event "x". */
+static size_t room_of_value(void)
+{
+    log_event(LOG_INFO, "x", "key", "v", NULL);
+    return LINE_MAX_BYTES - strlen(logged()) + 1;
+}
+
+START_TEST(a_line_of_4_kib_is_written_whole)
+{
+    size_t room = room_of_value();
+    autofree char *longest = letters(room);
+
+    log_event(LOG_INFO, "x", "key", longest, NULL);
+    ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
+    ck_assert_uint_eq(strspn(after(line, "key="), "v"), room);
+    ck_assert_int_eq(line[LINE_MAX_BYTES - 1], '\n');
+}
+END_TEST
+
+START_TEST(a_pair_that_does_not_fit_is_left_out_whole)
+{
+    autofree char *too_long = letters(room_of_value() + 1);
+
+    log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
+    ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
+    too_long[0] = '"'; /* quoted, it is escaped byte by byte */
+    log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
+    ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
+}
+END_TEST
+
+START_TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
+{
+    autofree char *quoted = letters(room_of_value() - 1);
+
+    quoted[0] = ' ';
+    log_event(LOG_INFO, "x", "key", quoted, NULL);
+    ck_assert_str_eq(after(logged(), "event="), "x\n");
+    quoted[strlen(quoted) - 1] = '\0';
+    log_event(LOG_INFO, "x", "key", quoted, NULL);
+    ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
+}
+END_TEST
+
+/* ---- when stderr takes nothing ---- */
+
+static void fill_the_pipe(void)
+{
+    static const char page[LINE_MAX_BYTES];
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+    fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
+    while (write(STDERR_FILENO, page, sizeof page) > 0)
+        ;
+    fcntl(STDERR_FILENO, F_SETFL, flags);
+}
+
+START_TEST(a_full_pipe_drops_the_line_and_does_not_wait)
+{
+    fill_the_pipe();
+    ck_assert_uint_eq(log_dropped(), 0);
+    log_event(LOG_INFO, "lost", NULL); /* would wait for ever if it waited */
+    log_event(LOG_INFO, "lost", NULL);
+    ck_assert_uint_eq(log_dropped(), 2);
+    while (read(reader, line, sizeof line) > 0)
+        ;
+    log_event(LOG_INFO, "heard", NULL);
+    ck_assert_uint_eq(log_dropped(), 2);
+    ck_assert_str_eq(after(logged(), "event="), "heard\n");
+}
+END_TEST
+
+START_TEST(a_reader_who_left_costs_the_line_only)
+{
+    close(reader);
+    log_event(LOG_INFO, "lost", NULL);
+    ck_assert_uint_eq(log_dropped(), 1);
+}
+END_TEST
+
+START_TEST(a_closed_stderr_costs_the_line_only)
+{
+    close(STDERR_FILENO);
+    log_event(LOG_INFO, "lost", NULL);
+    ck_assert_uint_eq(log_dropped(), 1);
+}
+END_TEST
+
+START_TEST(a_line_below_the_level_is_not_counted_as_dropped)
+{
+    close(reader);
+    log_event(LOG_DEBUG, "not wanted", NULL);
+    ck_assert_uint_eq(log_dropped(), 0);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("log");
+    TCase *t = tcase_create("log");
+
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, an_event_is_one_line_of_logfmt);
+    tcase_add_test(t, an_event_needs_no_pairs);
+    tcase_add_test(t, a_missing_value_leaves_its_key_out);
+    tcase_add_loop_test(t, a_value_can_forge_nothing, 0, (int)ARRAY_LEN(values));
+    tcase_add_test(t, only_levels_from_the_lowest_up_are_written);
+    tcase_add_test(t, debug_is_left_out_unless_it_is_wanted);
+    tcase_add_test(t, a_line_of_4_kib_is_written_whole);
+    tcase_add_test(t, a_pair_that_does_not_fit_is_left_out_whole);
+    tcase_add_test(t, a_value_whose_last_quote_does_not_fit_is_left_out);
+    tcase_add_test(t, a_full_pipe_drops_the_line_and_does_not_wait);
+    tcase_add_test(t, a_reader_who_left_costs_the_line_only);
+    tcase_add_test(t, a_closed_stderr_costs_the_line_only);
+    tcase_add_test(t, a_line_below_the_level_is_not_counted_as_dropped);
+    suite_add_tcase(s, t);
+    return s;
+}

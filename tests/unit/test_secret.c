@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* test_secret.c - which keys are taken, from where, and that a refusal never repeats what it
+ * refused.
+ *
+ * Every test has a folder of its own, and writes to it as an operator would. */
+#include "base/mem.h"
+#include "base/secret.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY_MAX 512
+
+static char folder[64], path[100], why[SECRET_WHY];
+static struct secret *secret;
+
+static void setup(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/test_secret.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/key", folder);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    secret = NULL;
+    why[0] = '\0';
+}
+
+static void teardown(void)
+{
+    secret_free(secret);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void write_file(const char *name, const char *content, size_t len)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, content, len), (ssize_t)len);
+    close(fd);
+}
+
+static void write_key(const char *content)
+{
+    write_file(path, content, strlen(content));
+}
+
+static enum err take_file(void)
+{
+    return secret_from_file(path, &secret, why);
+}
+
+static void expect_refusal(enum err got, enum err wanted, const char *words)
+{
+    ck_assert_int_eq((int)got, (int)wanted);
+    ck_assert_ptr_null(secret);
+    ck_assert_msg(strstr(why, words) != NULL, "no \"%s\" in: %s", words, why);
+}
+
+static char *letters(size_t n)
+{
+    char *text = xcalloc(n + 8, 1);
+
+    memset(text, 'k', n);
+    return text;
+}
+
+/* ---- what a key may be ---- */
+
+static const struct {
+    const char *given, *key;
+} taken[] = {
+    {"abc", "abc"}, {"abc\n", "abc"}, {"abc\r\n", "abc"},           {"a", "a"},
+    {"!~\n", "!~"}, {"abc\r", "abc"}, {"\"quoted\"", "\"quoted\""},
+};
+
+START_TEST(a_key_is_taken_without_its_line_end)
+{
+    write_key(taken[_i].given);
+    ck_assert_int_eq((int)take_file(), (int)ERR_OK);
+    ck_assert_str_eq(secret_text(secret), taken[_i].key);
+    secret_free(TAKE(secret));
+    ck_assert_int_eq((int)secret_from_text("KEY", taken[_i].given, &secret, why), (int)ERR_OK);
+    ck_assert_str_eq(secret_text(secret), taken[_i].key);
+}
+END_TEST
+
+static const struct {
+    const char *given, *words;
+} refused[] = {
+    {"", "is empty"},
+    {"\n", "is empty"},
+    {"\r\n", "is empty"},
+    {"hush hush", "holds a byte outside 0x21-0x7e at position 5"},
+    {" hush", "at position 1"},
+    {"hush ", "at position 5"},
+    {"hush\n\n", "at position 5"},
+    {"hush\thush", "at position 5"},
+    {"hush\x7f", "at position 5"},
+    {"hush\xc3\xa9", "at position 5"},
+    {"\xef\xbb\xbfhush", "at position 1"}, /* a byte order mark */
+};
+
+START_TEST(what_could_not_be_a_header_is_refused_and_not_repeated)
+{
+    write_key(refused[_i].given);
+    expect_refusal(take_file(), ERR_SYNTAX, refused[_i].words);
+    ck_assert_ptr_nonnull(strstr(why, path));
+    ck_assert_ptr_null(strstr(why, "hush"));
+    expect_refusal(secret_from_text("THE_KEY", refused[_i].given, &secret, why), ERR_SYNTAX,
+                   refused[_i].words);
+    ck_assert_ptr_nonnull(strstr(why, "THE_KEY"));
+    ck_assert_ptr_null(strstr(why, "hush"));
+}
+END_TEST
+
+START_TEST(a_nul_in_a_file_is_refused)
+{
+    write_file(path, "hush\0hush", 9);
+    expect_refusal(take_file(), ERR_SYNTAX, "at position 5");
+}
+END_TEST
+
+static const char *const line_ends[] = {"", "\n", "\r\n"};
+
+START_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not)
+{
+    autofree char *longest = letters(KEY_MAX);
+    autofree char *too_long = letters(KEY_MAX + 1);
+
+    memcpy(longest + KEY_MAX, line_ends[_i], strlen(line_ends[_i]));
+    memcpy(too_long + KEY_MAX + 1, line_ends[_i], strlen(line_ends[_i]));
+    write_key(too_long);
+    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+    expect_refusal(secret_from_text("KEY", too_long, &secret, why), ERR_SYNTAX, "is longer than");
+    write_key(longest);
+    ck_assert_int_eq((int)take_file(), (int)ERR_OK);
+    ck_assert_uint_eq(strlen(secret_text(secret)), KEY_MAX);
+}
+END_TEST
+
+START_TEST(what_follows_the_longest_key_is_seen)
+{
+    autofree char *text = letters(KEY_MAX);
+
+    memcpy(text + KEY_MAX, "\r\nx", 4);
+    write_key(text);
+    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+}
+END_TEST
+
+START_TEST(a_huge_file_is_not_read_to_its_end)
+{
+    write_key("hush\n");
+    ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0); /* sparse */
+    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+}
+END_TEST
+
+/* ---- where it may come from ---- */
+
+START_TEST(a_missing_file_is_named)
+{
+    expect_refusal(take_file(), ERR_SYSTEM, path);
+    ck_assert_ptr_nonnull(strstr(why, "No such file"));
+}
+END_TEST
+
+START_TEST(a_folder_is_no_key)
+{
+    expect_refusal(secret_from_file(folder, &secret, why), ERR_SYNTAX, "not a regular file");
+}
+END_TEST
+
+START_TEST(a_pipe_is_refused_at_once)
+{
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    expect_refusal(take_file(), ERR_SYNTAX, "not a regular file");
+}
+END_TEST
+
+static const mode_t loose_modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0666};
+
+START_TEST(a_file_that_others_may_touch_is_refused)
+{
+    write_key("hush\n");
+    ck_assert_int_eq(chmod(path, loose_modes[_i]), 0);
+    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    ck_assert_ptr_null(strstr(why, "hush"));
+}
+END_TEST
+
+START_TEST(a_file_for_reading_only_is_fine)
+{
+    write_key("abc\n");
+    ck_assert_int_eq(chmod(path, 0400), 0);
+    ck_assert_int_eq((int)take_file(), (int)ERR_OK);
+}
+END_TEST
+
+START_TEST(where_the_platform_sets_the_modes_they_are_not_judged)
+{
+    write_key("abc\n");
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    ck_assert_int_eq((int)take_file(), (int)ERR_OK);
+    ck_assert_str_eq(secret_text(secret), "abc");
+}
+END_TEST
+
+START_TEST(a_path_that_only_looks_like_the_platforms_is_judged)
+{
+    char beside[100], upwards[120];
+
+    write_key("abc\n");
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    setenv("CREDENTIALS_DIRECTORY", "", 1);
+    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    snprintf(beside, sizeof beside, "%.*s", (int)strlen(folder) - 1, folder);
+    setenv("CREDENTIALS_DIRECTORY", beside, 1);
+    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    snprintf(beside, sizeof beside, "%s/inner", folder);
+    setenv("CREDENTIALS_DIRECTORY", beside, 1);
+    ck_assert_int_eq(mkdir(beside, 0700), 0);
+    snprintf(upwards, sizeof upwards, "%s/../key", beside);
+    expect_refusal(secret_from_file(upwards, &secret, why), ERR_SYNTAX, "chmod 600");
+    rmdir(beside);
+}
+END_TEST
+
+START_TEST(a_very_long_path_is_cut_in_the_words_about_it)
+{
+    autofree char *long_path = letters(2000);
+
+    long_path[0] = '/';
+    expect_refusal(secret_from_file(long_path, &secret, why), ERR_SYSTEM, "File name too long");
+    ck_assert_uint_lt(strlen(why), SECRET_WHY);
+}
+END_TEST
+
+/* ---- keys that are replaced ---- */
+
+static void take_first(void)
+{
+    write_key("first\n");
+    ck_assert_int_eq((int)take_file(), (int)ERR_OK);
+}
+
+START_TEST(the_same_file_is_no_new_key)
+{
+    take_first();
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+}
+END_TEST
+
+START_TEST(a_file_moved_into_its_place_is_a_new_key)
+{
+    char fresh[100];
+
+    take_first();
+    snprintf(fresh, sizeof fresh, "%s/new", folder);
+    write_file(fresh, "other\n", 6); /* of the same size */
+    ck_assert_int_eq(rename(fresh, path), 0);
+    ck_assert(secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "other");
+    ck_assert(!secret_refresh(secret));
+}
+END_TEST
+
+START_TEST(a_file_written_over_is_a_new_key)
+{
+    take_first();
+    write_key("second-key\n");
+    ck_assert(secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "second-key");
+}
+END_TEST
+
+START_TEST(a_shorter_key_leaves_nothing_of_the_longer_behind)
+{
+    take_first();
+    write_key("2\n");
+    ck_assert(secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "2");
+}
+END_TEST
+
+START_TEST(another_file_with_the_same_key_is_no_new_key)
+{
+    take_first();
+    write_key("first");
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+}
+END_TEST
+
+START_TEST(a_file_that_went_bad_leaves_the_old_key)
+{
+    take_first();
+    write_key("not a key\n");
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+    write_key("");
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+    write_key("mended\n");
+    ck_assert(secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "mended");
+}
+END_TEST
+
+START_TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
+{
+    take_first();
+    write_key("second-key\n");
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "first");
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    ck_assert(secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "second-key");
+}
+END_TEST
+
+START_TEST(a_key_from_the_environment_stays)
+{
+    ck_assert_int_eq((int)secret_from_text("KEY", "abc", &secret, why), (int)ERR_OK);
+    ck_assert(!secret_refresh(secret));
+    ck_assert_str_eq(secret_text(secret), "abc");
+}
+END_TEST
+
+START_TEST(freeing_no_secret_is_fine)
+{
+    secret_free(NULL);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("secret");
+    TCase *t = tcase_create("secret");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, a_key_is_taken_without_its_line_end, 0, (int)ARRAY_LEN(taken));
+    tcase_add_loop_test(t, what_could_not_be_a_header_is_refused_and_not_repeated, 0,
+                        (int)ARRAY_LEN(refused));
+    tcase_add_test(t, a_nul_in_a_file_is_refused);
+    tcase_add_loop_test(t, a_key_of_512_bytes_fits_and_one_of_513_does_not, 0,
+                        (int)ARRAY_LEN(line_ends));
+    tcase_add_test(t, what_follows_the_longest_key_is_seen);
+    tcase_add_test(t, a_huge_file_is_not_read_to_its_end);
+    tcase_add_test(t, a_missing_file_is_named);
+    tcase_add_test(t, a_folder_is_no_key);
+    tcase_add_test(t, a_pipe_is_refused_at_once);
+    tcase_add_loop_test(t, a_file_that_others_may_touch_is_refused, 0, (int)ARRAY_LEN(loose_modes));
+    tcase_add_test(t, a_file_for_reading_only_is_fine);
+    tcase_add_test(t, where_the_platform_sets_the_modes_they_are_not_judged);
+    tcase_add_test(t, a_path_that_only_looks_like_the_platforms_is_judged);
+    tcase_add_test(t, a_very_long_path_is_cut_in_the_words_about_it);
+    tcase_add_test(t, the_same_file_is_no_new_key);
+    tcase_add_test(t, a_file_moved_into_its_place_is_a_new_key);
+    tcase_add_test(t, a_file_written_over_is_a_new_key);
+    tcase_add_test(t, a_shorter_key_leaves_nothing_of_the_longer_behind);
+    tcase_add_test(t, another_file_with_the_same_key_is_no_new_key);
+    tcase_add_test(t, a_file_that_went_bad_leaves_the_old_key);
+    tcase_add_test(t, a_file_with_a_loose_mode_counts_once_the_mode_is_mended);
+    tcase_add_test(t, a_key_from_the_environment_stays);
+    tcase_add_test(t, freeing_no_secret_is_fine);
+    suite_add_tcase(s, t);
+    return s;
+}

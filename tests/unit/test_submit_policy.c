@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* test_submit_policy.c - what follows from the end of a submit, row by row. */
+#include "base/mem.h"
+#include "lookup/submit_policy.h"
+
+#include <check.h>
+
+static const struct {
+    const char *what;
+    struct openmart_reply reply;
+    struct submit_past past;
+    enum submit_next next;
+} rows[] = {
+    {"taken", {.verdict = VERDICT_DONE, .retry_after_s = -1}, {100, 1, false}, SUBMIT_COLLECT},
+    {"a hundred refused with 400",
+     {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
+     {100, 1, false},
+     SUBMIT_SPLIT},
+    {"two refused with 400",
+     {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
+     {2, 3, false},
+     SUBMIT_SPLIT},
+    {"one refused with 400",
+     {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
+     {1, 1, false},
+     SUBMIT_END},
+    {"refused with 401 is not split",
+     {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_AUTH, .retry_after_s = -1},
+     {100, 1, true},
+     SUBMIT_END},
+    {"never left, first try",
+     {.verdict = VERDICT_RETRYABLE, .err = ERR_UPSTREAM_ERROR, .retry_after_s = -1},
+     {1, 1, false},
+     SUBMIT_RETRY},
+    {"never left, last try",
+     {.verdict = VERDICT_RETRYABLE, .err = ERR_UPSTREAM_ERROR, .retry_after_s = -1},
+     {1, SUBMIT_TRIES, false},
+     SUBMIT_END},
+    {"a short Retry-After",
+     {.verdict = VERDICT_RETRYABLE,
+      .err = ERR_UPSTREAM_ERROR,
+      .retry_after_s = SUBMIT_RETRY_AFTER_S},
+     {1, 1, false},
+     SUBMIT_RETRY},
+    {"a long Retry-After",
+     {.verdict = VERDICT_RETRYABLE,
+      .err = ERR_UPSTREAM_ERROR,
+      .retry_after_s = SUBMIT_RETRY_AFTER_S + 1},
+     {1, 1, false},
+     SUBMIT_END},
+    {"unknown", {.verdict = VERDICT_UNKNOWN, .retry_after_s = -1}, {1, 1, false}, SUBMIT_END},
+    {"unknown, with leave to risk it once",
+     {.verdict = VERDICT_UNKNOWN, .retry_after_s = -1},
+     {1, 1, true},
+     SUBMIT_RETRY},
+};
+
+START_TEST(what_follows_from_a_submits_end)
+{
+    ck_assert_msg(submit_next(&rows[_i].reply, &rows[_i].past) == rows[_i].next, "%s",
+                  rows[_i].what);
+}
+END_TEST
+
+START_TEST(the_wait_grows_and_has_some_jitter)
+{
+    const struct openmart_reply reply = {.retry_after_s = -1};
+
+    for (int round = 0; round < 1000; round++)
+        for (int tries = 1; tries <= SUBMIT_TRIES; tries++) {
+            int64_t wait_ms = submit_wait_ms(&reply, tries), least_ms = 1000 << (tries - 1);
+            ck_assert_int_ge(wait_ms, least_ms);
+            ck_assert_int_lt(wait_ms, least_ms + least_ms / 4);
+        }
+}
+END_TEST
+
+START_TEST(the_wait_is_never_shorter_than_retry_after)
+{
+    const struct openmart_reply reply = {.retry_after_s = 17};
+
+    ck_assert_int_eq(submit_wait_ms(&reply, 1), 17000);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("submit policy");
+    TCase *t = tcase_create("submit policy");
+
+    tcase_add_loop_test(t, what_follows_from_a_submits_end, 0, ARRAY_LEN(rows));
+    tcase_add_test(t, the_wait_grows_and_has_some_jitter);
+    tcase_add_test(t, the_wait_is_never_shorter_than_retry_after);
+    suite_add_tcase(s, t);
+    return s;
+}
