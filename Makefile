@@ -32,8 +32,12 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-f
             -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wpointer-arith -Werror
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
-             -fstack-protector-strong -fcf-protection=full -fno-delete-null-pointer-checks \
+             -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
+# Only x86 knows this one, and other machines' compilers refuse it.
+ifneq ($(filter x86_64-% i386-% i686-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+HARDENING += -fcf-protection=full
+endif
 
 CFLAGS_release  := -O2 $(HARDENING)
 CFLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -101,8 +105,9 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 # contract.c embeds the file with .incbin, which -MMD does not see.
 $(B)/server/http/contract.o: openapi.yaml
 
-# Rewritten only when it changes, so that a new commit recompiles no more than it must.
-$(B)/gen/version.h: FORCE
+# Rewritten only when it changes, so that a new commit recompiles no more than it must. Everything
+# waits for it, so a missing package is named before any compiler complains.
+$(B)/gen/version.h: FORCE | need-deps
 	@mkdir -p $(@D)
 	@printf '#define EMAILSD_VERSION "%s"\n#define EMAILSD_REVISION "%s"\n' '$(VERSION)' \
 	    "$$(git describe --always --dirty 2>/dev/null || echo unknown)" >$@.new
@@ -123,7 +128,8 @@ need-deps:
 
 check: deps ## install what is missing, build, run all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
-	@$(MAKE) --no-print-directory unit flow system scripts
+	@$(MAKE) --no-print-directory --keep-going unit flow system scripts || \
+	    { echo "check: FAILED, see the lines with FAIL above" >&2; exit 1; }
 	@echo "check: all tests passed"
 
 unit: tests ## unit tests, one program per module

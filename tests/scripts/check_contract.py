@@ -7,16 +7,21 @@
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
     server/config.c             flags and defaults    README.md's table, emailsd --help
 
-`--self-test` checks the comparison itself on differing sets."""
+`--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
+every fault found."""
 import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import yaml
 
 
 def differences(what, code, told, where):
+    if not code:
+        return [f"no {what} was found in the code: has the table another form now?"]
     return ([f"{what} {x} is in the code and not in {where}" for x in sorted(code - told, key=str)] +
             [f"{what} {x} is in {where} and not in the code" for x in sorted(told - code, key=str)])
 
@@ -70,22 +75,96 @@ def check_options(binary):
     return faults + differences("option", {flag for flag, _ in code}, shown, "--help")
 
 
-def check():
+def check(binary):
     api = yaml.safe_load(read("openapi.yaml"))
-    binary = os.environ.get("EMAILSD_BIN", "build/release/emailsd")
     return check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary)
 
 
+AGREEING = {
+    "server/base/err.h": """#define ERR_TABLE(X) \\
+    X(GONE_WRONG, "gone-wrong", 500, true, MAYBE, "Something") \\
+    X(NOT_THERE, "not-there", 404, false, NO, \\
+      "Nothing")
+#define ERR_INTERNAL_TABLE(X) X(SYSTEM, "no")
+""",
+    "server/http/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
+""",
+    "server/http/parameters.c": """{"domain", take_domain}, {"wait", take_wait},
+""",
+    "server/config.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
+{"--insecure", FLAG, FIELD(insecure), NULL, "how"},
+""",
+    "README.md": """| `--listen ADDR` | `[::1]:80` | where |
+| `--insecure` | | how |
+""",
+    "help": """  --listen ADDR
+  --insecure
+""",
+    "openapi.yaml": """
+paths:
+  /emails:
+    get:
+      parameters:
+        - {name: domain, in: query}
+        - {$ref: '#/components/parameters/Wait'}
+        - {name: Accept, in: header}
+  /problems/{code}: {get: {}}
+components:
+  parameters:
+    Wait: {name: wait, in: query}
+  schemas:
+    Code: {enum: [gone-wrong, not-there]}
+    Problem: {properties: {status: {enum: [500, 404]}}}
+""",
+}
+
+SPOILT = [  # file, its words, other words, what must be said
+    ("server/base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
+    ("server/base/err.h", "404", "410", "status 410 is in the code"),
+    ("server/base/err.h", "X(", "Y(", "no error was found"),
+    ("openapi.yaml", "not-there]", "not-there, more]", "error more is in openapi.yaml"),
+    ("openapi.yaml", "[500, 404]", "[500]", "status 404 is in the code"),
+    ("server/http/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
+    ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
+    ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
+    ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
+    ("server/config.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
+    ("README.md", "--insecure", "--careless", "('--careless', '') is in README.md"),
+    ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
+]
+
+
+def faults_of(tree):
+    """What is said of a tree that is given as text; its emailsd can only print its help."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in tree.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        binary = pathlib.Path(folder, "emailsd")
+        binary.write_text(f"#!/bin/sh\ncat '{folder}/help'\n", encoding="utf-8")
+        binary.chmod(0o755)
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            return check(str(binary))
+        finally:
+            os.chdir(before)
+
+
 def self_test():
-    if differences("x", {1, 2}, {2, 3}, "y") != ["x 1 is in the code and not in y",
-                                                 "x 3 is in y and not in the code"]:
-        sys.exit("check_contract: self-test: a difference was not seen")
+    if faults_of(AGREEING):
+        sys.exit(f"check_contract: self-test: false alarm: {faults_of(AGREEING)}")
+    for name, words, others, fault in SPOILT:
+        tree = {**AGREEING, name: AGREEING[name].replace(words, others)}
+        if not any(fault in said for said in faults_of(tree)):
+            sys.exit(f"check_contract: self-test: not seen: {fault}: {faults_of(tree)}")
 
 
 if __name__ == "__main__":
     if "--self-test" in sys.argv:
         self_test()
     else:
-        found_faults = check()
+        found_faults = check(os.environ.get("EMAILSD_BIN", "build/release/emailsd"))
         print("\n".join(found_faults), end="\n" if found_faults else "")
         sys.exit(1 if found_faults else 0)
