@@ -115,9 +115,8 @@ void cache_put(struct cache *cache, const struct result *result)
     struct entry *entry = find(shard, result->key);
     if (entry)
         drop(shard, entry);
-    /* drop() moves the head on, deep inside uthash, where the analyser does not follow. */
     while (shard->entries && shard->bytes + cost(result) > limit)
-        drop(shard, shard->entries); // NOLINT(clang-analyzer-unix.Malloc)
+        drop(shard, shard->entries);
     if (cost(result) <= limit) {
         entry = xcalloc(1, sizeof *entry);
         entry->result = result_ref(result);

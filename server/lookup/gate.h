@@ -22,11 +22,12 @@
 
 struct gate;
 
-#define GATE_TRIP_AFTER       5     /* failures in a row, over all calls */
-#define GATE_LOOK_MS          5000  /* between looks at the key file while shut */
-#define GATE_TRIP_PROBE_MS    15000 /* between probes while tripped */
-#define GATE_LATCH_PROBE_MS   60000 /* the first while latched; doubled after each that says no */
-#define GATE_LATCH_LONGEST_MS (10 * 60000)
+#define GATE_TRIP_AFTER    5              /* failures in a row, over all calls */
+#define GATE_LOOK_MS       INT64_C(5000)  /* between looks at the key file while shut */
+#define GATE_TRIP_PROBE_MS INT64_C(15000) /* between probes while tripped */
+#define GATE_LATCH_PROBE_MS                                                                        \
+    INT64_C(60000) /* the first while latched; doubled after each that says no */
+#define GATE_LATCH_LONGEST_MS INT64_C(600000)
 
 /* Runs each time the gate shuts, from within gate_note_...(): nothing that waits will leave soon.
  */

@@ -13,13 +13,19 @@ c_files=$(git ls-files -co --exclude-standard 'server/*.c' 'client/*.c' 'tests/*
 all_files=$(git ls-files -co --exclude-standard '*.c' '*.h')
 our_files=$(git ls-files -co --exclude-standard 'server/*.c' 'client/*.c' 'tests/simulator/*.c')
 
+# Of what a tool says, the findings; all of it when nothing looks like one.
+findings_in() {
+    printf '%s\n' "$1" | grep -E ': (fatal error|error|warning|style|performance|portability):' ||
+        printf '%s\n' "$1"
+}
+
 step() {
     name=$1
     shift
     if out=$("$@" 2>&1); then
         echo "ok   $name"
     else
-        printf '%s\n' "$out" | grep -v 'warnings generated\|^Suppressed\|^Use -' | head -100
+        findings_in "$out" | head -200
         echo "FAIL $name"
         status=1
     fi

@@ -94,7 +94,8 @@ END_TEST
 START_TEST(a_copy_by_length_reads_no_further)
 {
     autofree char *source = xcalloc(3, 1); /* no NUL behind it */
-    memcpy(source, "abc", 3);
+    for (int i = 0; i < 3; i++)
+        source[i] = (char)('a' + i);
     autofree char *copy = xstrndup(source, 3);
     autofree char *empty = xstrndup(NULL, 0);
 

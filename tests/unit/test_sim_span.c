@@ -3,7 +3,7 @@
  *
  * The simulator is a program, not a part of the library, so its pure modules are compiled into
  * their tests. */
-#include "tests/simulator/span.c"
+#include "tests/simulator/span.c" // NOLINT(bugprone-suspicious-include): not in the library
 
 #include <check.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_units.c - durations, counts and prices as the simulator's command line takes them. */
-#include "tests/simulator/units.c"
+#include "tests/simulator/units.c" // NOLINT(bugprone-suspicious-include): not in the library
 
 #include <check.h>
 

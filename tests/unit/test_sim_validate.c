@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_validate.c - the simulator refuses what the vendor refuses, in the vendor's words. */
-#include "tests/simulator/validate.c"
+#include "tests/simulator/validate.c" // NOLINT(bugprone-suspicious-include): not in the library
 
 #include "base/buf.h"
 
