@@ -32,6 +32,7 @@ struct config {
     int64_t unknown_hold_ms;
     bool submit_retry_unknown;
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
+    int64_t stale_while_revalidate_ms, stale_if_error_ms;
     int64_t cache_bytes;
     int64_t max_waiters;
     int64_t threads;   /* 0 = one per core that the process may use */

@@ -213,10 +213,13 @@ static int start_listener(struct daemon *d)
     };
     char why[LISTENER_WHY];
 
-    d->service = (struct service){.engine = d->engine,
-                                  .cache = d->cache,
-                                  .wait_ms = c->wait_ms,
-                                  .max_wait_ms = c->max_wait_ms};
+    d->service =
+        (struct service){.engine = d->engine,
+                         .cache = d->cache,
+                         .wait_ms = c->wait_ms,
+                         .max_wait_ms = c->max_wait_ms,
+                         .freshness = {.stale_while_revalidate_ms = c->stale_while_revalidate_ms,
+                                       .stale_if_error_ms = c->stale_if_error_ms}};
     enum err err = listener_start(&options, &d->service, &d->listener, why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM, "--listen", why);

@@ -150,9 +150,20 @@ const struct result *result_new_failure(const unsigned char *key, enum err err, 
     return result;
 }
 
+bool result_claim_refresh(const struct result *result, int64_t now_ms)
+{
+    struct result *mine = (struct result *)(uintptr_t)result;
+    long long before = atomic_load_explicit(&mine->refresh_claimed_ms, memory_order_relaxed);
+
+    if (before && now_ms - before < RESULT_REFRESH_MS)
+        return false;
+    return atomic_compare_exchange_strong_explicit(&mine->refresh_claimed_ms, &before, now_ms,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
 const struct result *result_ref(const struct result *result)
 {
-    /* The count is the one thing that changes after birth; the cast is confined to these two. */
+    /* Count and claim are all that changes after birth; the cast is confined to this file. */
     atomic_fetch_add_explicit(&((struct result *)(uintptr_t)result)->refs, 1, memory_order_relaxed);
     return result;
 }

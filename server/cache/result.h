@@ -11,6 +11,7 @@
 #include "base/hash.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct result_body {
 
 struct result {
     atomic_uint refs;
+    atomic_llong refresh_claimed_ms;           /* see result_claim_refresh() */
     unsigned char key[HASH_SIZE];              /* of the question */
     enum err err;                              /* ERR_OK: answered, perhaps with no mailbox */
     int64_t fetched_ms, expires_ms;            /* wall time */
@@ -57,6 +59,12 @@ const struct result *result_new_answer(const struct result_facts *facts);
 /* An end without an answer; `detail` is copied, may be NULL. */
 const struct result *result_new_failure(const unsigned char *key, enum err err, const char *detail,
                                         enum charged charged, int64_t fetched_ms, int64_t ttl_ms);
+
+/* Who serves an expired result has it asked for anew; this says who of the many that may serve it
+ * at once: true for one of them, and again RESULT_REFRESH_MS later should it still be there.
+ * `now_ms` is monotonic. */
+#define RESULT_REFRESH_MS 60000
+bool result_claim_refresh(const struct result *result, int64_t now_ms);
 
 const struct result *result_ref(const struct result *result);
 void result_unref(const struct result *result); /* NULL is fine */

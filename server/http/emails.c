@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* emails.c - GET and HEAD /emails: parse everything, look into the cache, else ask the engine.
+/* emails.c - GET and HEAD /emails: look into the cache, else ask the engine and wait.
  *
- * Errors of the caller are answered before anything can cost. A question that must wait lives in a
- * struct waiting: the engine ends it on its own thread, where the outcome is copied and a letter
- * posted to the request's worker; the worker answers and frees. The body of an answer is the same
- * for everybody; what belongs to one request is in its headers. */
+ * A question that must wait lives in a struct waiting: the engine ends it on its own thread, where
+ * the outcome is copied and a letter posted to the request's worker; the worker answers and frees.
+ * An expired answer that may still be served is served at once, and asked for anew behind the
+ * caller's back; an older one is kept at hand in case that the upstream fails. */
 #include "http/emails.h"
 
 #include "base/mem.h"
 #include "http/answer.h"
-#include "http/negotiate.h"
-#include "http/parameters.h"
-#include "http/prefer.h"
 #include "http/service.h"
+#include "http/wish.h"
 #include "lookup/engine.h"
-#include "lookup/question.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NOTE_TEXT 64
-
-/* What a request asks for, parsed. */
-struct wish {
-    struct question *question;
-    enum result_format format;
-    int64_t wait_ms;
-    bool async;              /* 202 instead of 504 when the wait is over */
-    char applied[NOTE_TEXT]; /* Preference-Applied */
-};
 
 /* A parked request. The engine's from engine_ask() to finish(), then the worker's. */
 struct waiting {
@@ -39,91 +27,51 @@ struct waiting {
     struct request *request;
     struct wish wish; /* its question went with the ask */
     char domain[DOMAIN_MAX + 1];
+    const char *forward;        /* why the cache did not do: RFC 9211's word */
+    const struct result *stale; /* may stand in if the upstream fails; NULL = none */
     struct outcome outcome;
     char *detail; /* a copy; the outcome's own is borrowed */
 };
 
-/* ---- from the request to a wish ---- */
-
-static void note_applied(struct wish *wish, bool async, bool wait)
-{
-    snprintf(wish->applied, sizeof wish->applied, "%s%s", async ? "respond-async" : "",
-             async && wait ? ", " : "");
-    size_t len = strlen(wish->applied);
-    if (wait)
-        snprintf(wish->applied + len, sizeof wish->applied - len, "wait=%lld",
-                 (long long)(wish->wait_ms / 1000));
-}
-
-/* The parameter wins over the header. Asynchronous without a wait does not hold at all. A wait past
- * the maximum is cut, and the caller is told. */
-static void set_wait(const struct request *request, const struct parameters *parameters,
-                     struct wish *wish)
-{
-    const struct service *service = request_service(request);
-    struct prefer prefer = prefer_read(request_header(request, "Prefer"));
-    bool prefers_wait = prefer.has_wait && !parameters->has_wait;
-    bool prefers_async = prefer.respond_async && !parameters->async;
-
-    wish->async = parameters->async || prefer.respond_async;
-    wish->wait_ms = parameters->has_wait ? parameters->wait_ms
-                    : prefer.has_wait    ? prefer.wait_s * 1000
-                    : wish->async        ? 0
-                                         : service->wait_ms;
-    bool cut = wish->wait_ms > service->max_wait_ms;
-    if (cut)
-        wish->wait_ms = service->max_wait_ms;
-    note_applied(wish, prefers_async, prefers_wait || cut);
-}
-
-/* False when the request has been answered with what is wrong with it. */
-static bool parse(struct request *request, struct wish *ret_wish)
-{
-    struct parameters parameters;
-    struct wish wish = {0};
-    char why[PARAMETERS_WHY] = "";
-    _Static_assert(PARAMETERS_WHY >= QUESTION_WHY, "one buffer serves both");
-
-    enum err err = parameters_read(request, &parameters, why);
-    if (!err)
-        err = negotiate_format(request_header(request, "Accept"), &wish.format);
-    if (!err)
-        err = question_new(parameters.fields, &wish.question, why);
-    if (err) {
-        problem_send(request, err, *why ? why : NULL);
-        return false;
-    }
-    set_wait(request, &parameters, &wish);
-    *ret_wish = wish;
-    return true;
-}
-
 /* ---- hits ---- */
+
+/* The number of seconds, towards the past when it is negative. */
+static long long whole_seconds(int64_t ms)
+{
+    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
+}
 
 static void reply_hit(struct request *request, const struct result *result, const struct wish *wish)
 {
-    int64_t left_ms = result->expires_ms - request_clock(request)->wall_ms;
+    int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = wish->applied};
 
-    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
-             (long long)(left_ms / 1000));
+    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", whole_seconds(left_ms));
     answer_result(request, result, wish->format, &notes);
 }
 
-/* A fresh result, with a reference for the caller, or NULL. */
-static const struct result *find_fresh(const struct request *request, const struct wish *wish)
+/* Engine thread. */
+static void refreshed(struct ask *ask, const struct outcome *outcome)
 {
-    const struct result *result = cache_find(request_service(request)->cache, wish->question->key);
-
-    if (result && request_clock(request)->wall_ms < result->expires_ms)
-        return result;
-    result_unref(result);
-    return NULL;
+    (void)outcome;
+    free(ask);
 }
 
-/* ---- waiting ---- */
+/* Nobody waits for it; the lookup is promised and so runs to its end. */
+static void refresh_behind(const struct request *request, struct wish *wish)
+{
+    struct ask *ask = xcalloc(1, sizeof *ask);
+
+    ask->question = TAKE(wish->question);
+    ask->client = "refresh";
+    ask->not_before_ms = request_clock(request)->wall_ms;
+    ask->done = refreshed;
+    engine_ask(request_service(request)->engine, ask);
+}
+
+/* ---- the end of a wait ---- */
 
 static void reply_progress(const struct waiting *waiting, const struct answer_notes *notes)
 {
@@ -147,22 +95,32 @@ static void reply_failure(const struct waiting *waiting, const struct answer_not
     answer_problem(waiting->request, &problem, notes);
 }
 
-static void reply_outcome(const struct waiting *waiting)
+static void reply_stale(const struct waiting *waiting)
+{
+    int64_t left_ms = freshness_left_ms(waiting->stale, request_clock(waiting->request)->wall_ms);
+    char cache_status[NOTE_TEXT];
+    const struct answer_notes notes = {.cache_status = cache_status,
+                                       .preference_applied = waiting->wish.applied};
+
+    snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
+             err_row(waiting->outcome.err)->status, whole_seconds(left_ms));
+    answer_result(waiting->request, waiting->stale, waiting->wish.format, &notes);
+}
+
+static void reply_forwarded(const struct waiting *waiting)
 {
     const struct outcome *outcome = &waiting->outcome;
+    bool running = outcome->err == ERR_STILL_PROCESSING;
     char cache_status[NOTE_TEXT];
-    const struct answer_notes notes = {
-        .cache_status = cache_status,
-        .preference_applied = waiting->wish.applied,
-        .lookup_id = outcome->err == ERR_STILL_PROCESSING ? outcome->lookup_id : NULL};
+    const struct answer_notes notes = {.cache_status = cache_status,
+                                       .preference_applied = waiting->wish.applied,
+                                       .lookup_id = running ? outcome->lookup_id : NULL};
 
-    snprintf(cache_status, sizeof cache_status, "emailsd; fwd=uri-miss%s%s",
+    snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", waiting->forward,
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
-    if (outcome->from_cache)
-        reply_hit(waiting->request, outcome->result, &waiting->wish);
-    else if (!outcome->err)
+    if (!outcome->err)
         answer_result(waiting->request, outcome->result, waiting->wish.format, &notes);
-    else if (outcome->err == ERR_STILL_PROCESSING && waiting->wish.async)
+    else if (running && waiting->wish.async)
         reply_progress(waiting, &notes);
     else
         reply_failure(waiting, &notes);
@@ -172,12 +130,21 @@ static void reply_outcome(const struct waiting *waiting)
 static void deliver(struct letter *letter)
 {
     struct waiting *waiting = container_of(letter, struct waiting, letter);
+    const struct outcome *outcome = &waiting->outcome;
 
-    reply_outcome(waiting);
-    result_unref(waiting->outcome.result);
+    if (outcome->from_cache)
+        reply_hit(waiting->request, outcome->result, &waiting->wish);
+    else if (outcome->err && outcome->err != ERR_STILL_PROCESSING && waiting->stale)
+        reply_stale(waiting);
+    else
+        reply_forwarded(waiting);
+    result_unref(outcome->result);
+    result_unref(waiting->stale);
     free(waiting->detail);
     free(waiting);
 }
+
+/* ---- waiting ---- */
 
 /* Engine thread. */
 static void finish(struct ask *ask, const struct outcome *outcome)
@@ -199,37 +166,90 @@ static void client_left(struct request *request)
     engine_leave(request_service(request)->engine, waiting->ask.number);
 }
 
-static void wait_for_lookup(struct request *request, struct wish *wish)
+/* What was found did not do; of what the engine may find meanwhile, only something newer will. */
+static int64_t not_before_ms(const struct result *cached, const struct wish *wish, int64_t now_ms)
 {
+    int64_t wished_ms = freshness_not_before_ms(&wish->cache, now_ms);
+
+    return cached && cached->fetched_ms >= wished_ms ? cached->fetched_ms + 1 : wished_ms;
+}
+
+static const char *forward_word(const struct result *cached, const struct wish *wish,
+                                int64_t now_ms)
+{
+    if (!cached)
+        return "uri-miss";
+    bool expired = freshness_left_ms(cached, now_ms) <= 0;
+    return wish->cache.no_cache || !expired ? "request" : "stale";
+}
+
+/* `cached` is what was found and did not do; may be NULL. */
+static void wait_for_lookup(struct request *request, struct wish *wish, const struct result *cached)
+{
+    const struct service *service = request_service(request);
+    int64_t now_ms = request_clock(request)->wall_ms;
     struct waiting *waiting = xcalloc(1, sizeof *waiting);
     struct question *question = TAKE(wish->question);
 
     waiting->inbox = request_inbox(request);
     waiting->request = request;
     waiting->wish = *wish;
+    waiting->forward = forward_word(cached, wish, now_ms);
+    if (freshness_on_error(cached, &wish->cache, &service->freshness, now_ms))
+        waiting->stale = result_ref(cached);
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
     waiting->ask = (struct ask){.question = question,
                                 .wait_ms = wish->wait_ms,
+                                .not_before_ms = not_before_ms(cached, &waiting->wish, now_ms),
                                 .client = request_peer(request),
                                 .done = finish};
     request_park(request, client_left, waiting); /* first: the end may come before we return */
-    engine_ask(request_service(request)->engine, &waiting->ask);
+    engine_ask(service->engine, &waiting->ask);
 }
 
 /* ---- the endpoints ---- */
+
+static void reply_not_cached(struct request *request)
+{
+    const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
+    const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
+
+    answer_problem(request, &problem, &notes);
+}
+
+static void serve(struct request *request, struct wish *wish, const struct result *cached)
+{
+    const struct service *service = request_service(request);
+    int64_t now_ms = request_clock(request)->wall_ms;
+
+    switch (freshness_judge(cached, &wish->cache, &service->freshness, now_ms)) {
+    case SERVE_FRESH:
+    case SERVE_STALE:
+        reply_hit(request, cached, wish);
+        break;
+    case SERVE_REFRESH:
+        reply_hit(request, cached, wish);
+        if (result_claim_refresh(cached, request_clock(request)->now_ms))
+            refresh_behind(request, wish);
+        break;
+    case SERVE_ASK:
+        wait_for_lookup(request, wish, cached);
+        break;
+    case SERVE_NOTHING:
+        reply_not_cached(request);
+        break;
+    }
+}
 
 void emails_get(struct request *request)
 {
     struct wish wish;
 
-    if (!parse(request, &wish))
+    if (!wish_read(request, &wish))
         return;
-    const struct result *result = find_fresh(request, &wish);
-    if (result)
-        reply_hit(request, result, &wish);
-    else
-        wait_for_lookup(request, &wish);
-    result_unref(result);
+    const struct result *cached = cache_find(request_service(request)->cache, wish.question->key);
+    serve(request, &wish, cached);
+    result_unref(cached);
     question_free(wish.question);
 }
 
@@ -237,16 +257,11 @@ void emails_head(struct request *request)
 {
     struct wish wish;
 
-    if (!parse(request, &wish))
+    if (!wish_read(request, &wish))
         return;
-    const struct result *result = find_fresh(request, &wish);
-    if (result) {
-        reply_hit(request, result, &wish);
-    } else {
-        const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
-        const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
-        answer_problem(request, &problem, &notes);
-    }
-    result_unref(result);
+    wish.cache.only_cached = true; /* HEAD never spends */
+    const struct result *cached = cache_find(request_service(request)->cache, wish.question->key);
+    serve(request, &wish, cached);
+    result_unref(cached);
     question_free(wish.question);
 }

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_ECHO   32 /* an unknown name is repeated up to this length */
-#define WAIT_DIGITS 6  /* more cannot be meant */
+#define NAME_ECHO      32 /* an unknown name is repeated up to this length */
+#define SECONDS_DIGITS 9  /* more cannot be meant */
 
 struct reading {
     struct parameters parameters;
@@ -24,33 +24,60 @@ static enum err take_field(struct reading *reading, int part, struct slice value
     return ERR_OK;
 }
 
-static enum err take_wait(struct reading *reading, int part, struct slice value)
+static enum err refuse_value(const struct reading *reading, const char *words)
+{
+    snprintf(reading->why, PARAMETERS_WHY, "%s", words);
+    return ERR_INVALID_PARAMETER;
+}
+
+/* A whole number of seconds; false when it is none. */
+static bool read_seconds(struct slice value, int64_t *ret_seconds)
 {
     int64_t seconds = 0;
 
-    (void)part;
-    bool ok = value.len >= 1 && value.len <= WAIT_DIGITS;
-    for (size_t i = 0; ok && i < value.len; i++) {
-        ok = value.data[i] >= '0' && value.data[i] <= '9';
+    if (value.len < 1 || value.len > SECONDS_DIGITS)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
         seconds = seconds * 10 + (value.data[i] - '0');
     }
-    if (!ok) {
-        snprintf(reading->why, PARAMETERS_WHY, "'wait' is a whole number of seconds, such as 30");
-        return ERR_INVALID_PARAMETER;
-    }
+    *ret_seconds = seconds;
+    return true;
+}
+
+static enum err take_wait(struct reading *reading, int part, struct slice value)
+{
+    int64_t seconds;
+
+    (void)part;
+    if (!read_seconds(value, &seconds))
+        return refuse_value(reading, "'wait' is a whole number of seconds, such as 30");
     reading->parameters.has_wait = true;
     reading->parameters.wait_ms = seconds * 1000;
     return ERR_OK;
 }
 
-static enum err take_async(struct reading *reading, int part, struct slice value)
+static enum err take_max_age(struct reading *reading, int part, struct slice value)
 {
     (void)part;
-    if (value.len != 1 || (value.data[0] != '0' && value.data[0] != '1')) {
-        snprintf(reading->why, PARAMETERS_WHY, "'async' is 1 or 0");
-        return ERR_INVALID_PARAMETER;
-    }
-    reading->parameters.async = value.data[0] == '1';
+    if (!read_seconds(value, &reading->parameters.max_age_s))
+        return refuse_value(reading, "'max_age' is a whole number of seconds, such as 86400");
+    reading->parameters.has_max_age = true;
+    return ERR_OK;
+}
+
+enum flag { FLAG_ASYNC, FLAG_REFRESH, FLAG_CACHED };
+
+static enum err take_flag(struct reading *reading, int part, struct slice value)
+{
+    bool *const flags[] = {[FLAG_ASYNC] = &reading->parameters.async,
+                           [FLAG_REFRESH] = &reading->parameters.refresh,
+                           [FLAG_CACHED] = &reading->parameters.cached};
+
+    if (value.len != 1 || (value.data[0] != '0' && value.data[0] != '1'))
+        return refuse_value(reading, "'async', 'refresh' and 'cached' are 1 or 0");
+    *flags[part] = value.data[0] == '1';
     return ERR_OK;
 }
 
@@ -65,7 +92,10 @@ static const struct {
     {"state", take_field, QUESTION_STATE},
     {"country", take_field, QUESTION_COUNTRY},
     {"wait", take_wait, 0},
-    {"async", take_async, 0},
+    {"max_age", take_max_age, 0},
+    {"async", take_flag, FLAG_ASYNC},
+    {"refresh", take_flag, FLAG_REFRESH},
+    {"cached", take_flag, FLAG_CACHED},
 };
 
 /* ---- the nearest known name ---- */

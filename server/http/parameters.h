@@ -20,6 +20,10 @@ struct parameters {
     bool has_wait;
     int64_t wait_ms; /* as asked for, 0 or more; only with has_wait */
     bool async;      /* twin of Prefer: respond-async */
+    bool refresh;    /* twin of Cache-Control: no-cache */
+    bool cached;     /* twin of Cache-Control: only-if-cached */
+    bool has_max_age;
+    int64_t max_age_s; /* twin of Cache-Control: max-age; only with has_max_age */
 };
 
 /* One of the 400 codes; `why` (PARAMETERS_WHY bytes) then holds a sentence for people. */

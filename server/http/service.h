@@ -6,6 +6,7 @@
 #define HTTP_SERVICE_H
 
 #include "cache/cache.h"
+#include "http/freshness.h"
 
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct service {
     struct engine *engine;
     struct cache *cache;
     int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
+    struct freshness_limits freshness;
 };
 
 #endif

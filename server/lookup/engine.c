@@ -100,7 +100,8 @@ static bool settle_from_cache(struct ask *ask)
 {
     struct engine *engine = ask->engine;
     const struct result *result = cache_find(engine->cache, ask->question->key);
-    bool fresh = result && engine->clock.wall_ms < result->expires_ms;
+    bool fresh = result && engine->clock.wall_ms < result->expires_ms &&
+                 result->fetched_ms >= ask->not_before_ms;
 
     if (fresh) {
         const struct outcome outcome = {.err = result->err,

@@ -35,6 +35,7 @@ typedef void ask_done_fn(struct ask *ask, const struct outcome *outcome);
 struct ask {
     struct question *question; /* handed over with the ask; NULL afterwards */
     int64_t wait_ms;           /* how long the asker may be held, from the moment of asking */
+    int64_t not_before_ms;     /* wall time: a cached result fetched earlier will not do */
     const char *client;        /* who asks, for fairness; the asker's, for the life of the ask */
     ask_done_fn *done;
     uint64_t number; /* set by engine_ask(), never used twice; what engine_leave() takes */

@@ -204,13 +204,30 @@ static const struct result *result_of(const struct lookup *lookup, const struct 
                               all->clock->wall_ms, jittered(all, all->options.ttl_failed_ms));
 }
 
+static bool has_answer(const struct lookup *lookup)
+{
+    const struct result *cached = cache_find(lookup->all->cache, lookup->question->key);
+    bool is_answer = cached && !cached->err;
+
+    result_unref(cached);
+    return is_answer;
+}
+
 /* Answers are cached; and for a short while that the vendor could not do it, so that a crowd does
- * not pay for the same failure again and again. True when the result is in the cache. */
+ * not pay for the same failure again and again. A failure does not push an older answer out, which
+ * may still be served: then the question rests instead. True when the result is in the cache. */
 static bool store(const struct lookup *lookup, const struct result *result)
 {
+    const struct lookups *all = lookup->all;
+
     if (result->err && result->err != ERR_LOOKUP_FAILED)
         return false;
-    cache_put(lookup->all->cache, result);
+    if (result->err && has_answer(lookup)) {
+        hold_put(all->holds, result->key, result->err, result->detail,
+                 all->clock->now_ms + result->expires_ms - result->fetched_ms);
+        return false;
+    }
+    cache_put(all->cache, result);
     return true;
 }
 

@@ -103,6 +103,7 @@ static struct asker *ask(struct flow *flow, const char *client, const char *doma
     ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
+    asker->ask.not_before_ms = INT64_MIN;
     asker->ask.client = client;
     asker->ask.done = told;
     flow->askers[flow->n_askers++] = asker;

@@ -286,6 +286,44 @@ START_TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
 }
 END_TEST
 
+START_TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
+{
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
+    anew->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    struct asker *joins = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    ck_assert(!anew->from_cache);
+    ck_assert(joins->from_cache); /* the old one is fresh, and he did not mind */
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_str_eq(later->body, anew->body);
+    ck_assert_str_ne(later->body, flow.askers[0]->body);
+}
+END_TEST
+
+START_TEST(a_failure_does_not_push_an_older_answer_out)
+{
+    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
+    struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
+    anew->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    flow_advance(&flow, 40000);
+    ck_assert_int_eq(anew->err, ERR_LOOKUP_FAILED);
+
+    struct asker *content = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    again->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    flow_settle(&flow);
+    ck_assert_str_eq(content->body, first->body);
+    ck_assert_int_eq(again->err, ERR_LOOKUP_FAILED); /* at once: it rests for a minute */
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+}
+END_TEST
+
 START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
 {
     struct asker *fetching = flow_ask(&flow, "slow.com", WAIT_MS);
@@ -369,6 +407,8 @@ Suite *suite(void)
     tcase_add_test(t, a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache);
     tcase_add_test(t, a_single_task_without_a_tracking_id_is_not_guessed_either);
     tcase_add_test(t, an_answer_is_fresh_for_its_time_and_then_asked_anew);
+    tcase_add_test(t, who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one);
+    tcase_add_test(t, a_failure_does_not_push_an_older_answer_out);
     tcase_add_test(t, draining_answers_everybody_in_every_phase_and_refuses_newcomers);
     tcase_add_test(t, more_waiters_than_allowed_are_told_so_at_once);
     tcase_add_test(t, a_full_queue_refuses_new_questions_and_keeps_the_old_ones);

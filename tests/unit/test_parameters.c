@@ -52,7 +52,14 @@ static const struct {
     {{"wait"}, {"-1"}, ERR_INVALID_PARAMETER, "'wait'"},
     {{"wait"}, {""}, ERR_INVALID_PARAMETER, "'wait'"},
     {{"wait"}, {NULL}, ERR_INVALID_PARAMETER, "'wait'"},
-    {{"wait"}, {"9999999"}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"wait"}, {"9999999999"}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"max_age"}, {"0"}, ERR_OK, NULL},
+    {{"max_age"}, {"1d"}, ERR_INVALID_PARAMETER, "'max_age'"},
+    {{"max-age"}, {"1"}, ERR_UNKNOWN_PARAMETER, "did you mean 'max_age'?"},
+    {{"async", "refresh", "cached"}, {"1", "0", "1"}, ERR_OK, NULL},
+    {{"async"}, {"yes"}, ERR_INVALID_PARAMETER, "1 or 0"},
+    {{"refresh"}, {""}, ERR_INVALID_PARAMETER, "1 or 0"},
+    {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "1 or 0"},
 };
 
 START_TEST(a_query_is_read_or_refused_with_a_reason)

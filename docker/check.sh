@@ -1,0 +1,208 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check.sh - builds the images from the Dockerfile, without a registry, and tries them under
+# compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, a
+# clean stop. Prints size, memory and start time. Wants root, Debian's mirror and 1 GB of disk.
+#
+# The base is made with debootstrap and the engine is a dockerd of our own, which leaves the network
+# rules of this machine alone. DOCKER_CHECK_DIR names a folder to work in and to keep, so that the
+# next run has the base and the build's cache; without it all is removed at the end. The path has to
+# be short, for the sockets in it.
+set -eu
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "docker/check.sh: debootstrap and dockerd want root" >&2
+    exit 1
+fi
+# A mount namespace of its own: nothing that is mounted below can be seen by, or stay on, this machine.
+if [ -z "${DOCKER_CHECK_IS_APART:-}" ]; then
+    DOCKER_CHECK_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
+fi
+
+cd "$(dirname "$0")/.."
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+version=$(sed -n 's/^VERSION := //p' Makefile)
+revision=$(git describe --always --dirty 2>/dev/null || echo unknown)
+keep=${DOCKER_CHECK_DIR:-}
+dir=${keep:-$(mktemp -d)}
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+dockerd_pid=
+
+# Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
+export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
+export EMAILSD_PORT=0
+unset DOCKER_CONTEXT DOCKER_TLS_VERIFY OPENMART_API_KEY_FILE
+
+# Debian's client: a newer one may want a plugin to build.
+docker() {
+    /usr/bin/docker "$@"
+}
+
+compose() {
+    /usr/bin/docker-compose -p emailsd-check -f docker/compose.yaml "$@"
+}
+
+finish() {
+    status=$?
+    trap - EXIT INT TERM
+    if [ -n "$dockerd_pid" ]; then
+        [ $status -eq 0 ] || compose logs --no-color >&2 || true
+        compose down -t 1 >>"$dir/compose.log" 2>&1 || true
+        kill "$dockerd_pid" 2>/dev/null || true
+        wait "$dockerd_pid" || true
+    fi
+    # Mounts would have to be gone before a folder is removed; what is left of them is on this side.
+    if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
+    rm -rf --one-file-system "$dir/rootfs"
+    [ -n "$keep" ] || rm -rf --one-file-system "$dir"
+    exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+    echo "docker/check.sh: $*" >&2
+    exit 1
+}
+
+# Runs a command whose words matter only when it fails.
+quietly() { # LOG COMMAND...
+    log=$dir/$1
+    shift
+    "$@" >"$log" 2>&1 || {
+        tail -40 "$log" >&2
+        fail "failed: $*"
+    }
+}
+
+# Tries a command until it succeeds, for 10 s at most.
+until_done() {
+    tries=500
+    while ! "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.02
+    done
+}
+
+now_ms() {
+    date +%s%3N
+}
+
+ask() { # PATH
+    curl -sS -i --noproxy '*' --max-time 60 "http://$(docker port "$emailsd" 8080/tcp)$1"
+}
+
+# Fails unless the answer in $dir/answer has a line that matches.
+expect() { # PATTERN WHAT
+    grep -q "$1" "$dir/answer" || {
+        cat "$dir/answer" >&2
+        fail "$2"
+    }
+}
+
+make_base() {
+    command -v debootstrap >/dev/null || fail "there is no debootstrap"
+    rm -rf --one-file-system "$dir/rootfs"
+    quietly debootstrap.log debootstrap --variant=minbase bookworm "$dir/rootfs" "$mirror"
+    # What debootstrap leaves out and every real base has: the update and security suites.
+    cp /etc/apt/sources.list.d/debian.sources "$dir/rootfs/etc/apt/sources.list.d/" 2>/dev/null &&
+        rm -f "$dir/rootfs/etc/apt/sources.list"
+    rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \
+        "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/doc/* \
+        "$dir"/rootfs/usr/share/man/* "$dir"/rootfs/usr/share/locale/*
+    tar -C "$dir/rootfs" --numeric-owner -cf "$dir/base.tar.new" .
+    mv "$dir/base.tar.new" "$dir/base.tar"
+    rm -rf --one-file-system "$dir/rootfs"
+}
+
+# ---- the engine and the base ----
+
+for program in dockerd docker-compose debootstrap iptables curl; do
+    command -v $program >/dev/null && continue
+    quietly apt.log apt-get -q update
+    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
+        docker.io docker-compose debootstrap iptables curl
+    break
+done
+[ -f "$dir/base.tar" ] || make_base
+
+# Without a bridge and rules of its own: compose makes a bridge and takes it away again, and a port on
+# loopback is published by a process. (iptables is for the name server inside of a container.)
+dockerd --data-root "$dir/data" --exec-root "$dir/exec" -H "$DOCKER_HOST" --pidfile "$dir/docker.pid" \
+    --bridge none --iptables=false --ip-forward=false >"$dir/dockerd.log" 2>&1 &
+dockerd_pid=$!
+until_done docker version || {
+    tail -20 "$dir/dockerd.log" >&2
+    fail "dockerd does not start"
+}
+docker image inspect debian:bookworm-slim >/dev/null 2>&1 ||
+    quietly import.log docker import "$dir/base.tar" debian:bookworm-slim
+
+# ---- the images ----
+
+build() {
+    quietly build.log docker build --progress plain --network host -f docker/Dockerfile \
+        --build-arg VERSION="$version" --build-arg REVISION="$revision" "$@" .
+}
+build -t openmart-sim --target sim
+build -t emailsd
+labels=$(docker image inspect -f '{{json .Config.Labels}}' emailsd)
+for label in "version\":\"$version" "revision\":\"$revision"; do
+    case $labels in
+    *"org.opencontainers.image.$label\""*) ;;
+    *) fail "no label $label in $labels" ;;
+    esac
+done
+echo "ok   the images are built from debian:bookworm-slim"
+
+# ---- a lookup ----
+
+quietly compose.log compose up -d --no-build
+emailsd=$(compose ps -q emailsd)
+until_done ask /livez || fail "emailsd does not answer on its published port"
+idle=$(docker stats --no-stream --format '{{.MemUsage}}' "$emailsd")
+
+ask /version >"$dir/answer"
+expect "\"version\":\"$version\"" "not the version of the Makefile"
+expect '"public_suffix_list":"/usr/share/publicsuffix/' "not Debian's Public Suffix List"
+
+ask '/emails?domain=milvali.com' >"$dir/answer"
+expect '^HTTP/1.1 200 ' "the lookup failed"
+expect '^Cache-Status: emailsd; fwd=miss' "the first answer did not come from the upstream"
+expect '"email":"info@milvali.com"' "the mailbox is missing"
+ask '/emails?domain=https://www.Milvali.com/contact' >"$dir/answer"
+expect '^HTTP/1.1 200 ' "the second question failed"
+expect '^Cache-Status: emailsd; hit' "the second answer did not come out of the cache"
+echo "ok   a lookup through the published port, and the same out of the cache"
+
+# ---- the restrictions, as the kernel sees them ----
+
+pid=$(docker inspect -f '{{.State.Pid}}' "$emailsd")
+tr '\t' ' ' <"/proc/$pid/status" >"$dir/answer"
+expect '^Uid: 65532 65532 65532 65532$' "another user than 65532"
+expect '^CapEff: 0*$' "emailsd has capabilities"
+expect '^NoNewPrivs: 1$' "emailsd may gain privileges"
+docker inspect -f 'read-only: {{.HostConfig.ReadonlyRootfs}}, memory: {{.HostConfig.Memory}}' \
+    "$emailsd" >"$dir/answer"
+expect '^read-only: true, memory: 134217728$' "not read-only, or no limit on memory"
+echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory"
+
+# ---- stop and start ----
+
+before=$(now_ms)
+docker stop -t 5 "$emailsd" >/dev/null
+stopped=$(($(now_ms) - before))
+docker inspect -f 'exit {{.State.ExitCode}}, killed for memory: {{.State.OOMKilled}}' \
+    "$emailsd" >"$dir/answer"
+expect '^exit 0, killed for memory: false$' "emailsd did not stop cleanly within 5 s of SIGTERM"
+echo "ok   SIGTERM ends it with status 0, in $stopped ms with the engine's part"
+
+before=$(now_ms)
+docker start "$emailsd" >/dev/null
+until_done ask /livez || fail "emailsd does not start again"
+started=$(($(now_ms) - before))
+
+echo "ok   image: $(docker image inspect -f '{{.Size}}' emailsd) bytes; idle: $idle;" \
+    "from start to the first answer: $started ms with the engine's part"

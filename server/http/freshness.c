@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* freshness.c - see freshness.h. */
+#include "http/freshness.h"
+
+#include "base/mem.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: more counts as this */
+
+/* ---- the header ---- */
+
+/* "=10" or "=\"10\"" at `s`; -1 when it is no number of seconds. */
+static int64_t read_seconds(const char *s)
+{
+    int64_t seconds = 0;
+
+    s += strspn(s, " \t");
+    if (*s++ != '=')
+        return -1;
+    s += strspn(s, " \t\"");
+    size_t digits = strspn(s, "0123456789");
+    for (size_t i = 0; i < digits; i++) {
+        seconds = seconds * 10 + (s[i] - '0');
+        if (seconds > SECONDS_MAX)
+            seconds = SECONDS_MAX;
+    }
+    return digits ? seconds : -1;
+}
+
+static void read_directive(struct cache_wish *wish, const char *s, size_t len)
+{
+    static const char *const names[] = {"no-cache", "only-if-cached", "max-age", "min-fresh",
+                                        "max-stale"};
+    int64_t seconds = read_seconds(s + len);
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strlen(names[i]) != len || strncasecmp(names[i], s, len) != 0)
+            continue;
+        if (i == 0)
+            wish->no_cache = true;
+        else if (i == 1)
+            wish->only_cached = true;
+        else if (i == 2 && seconds >= 0)
+            wish->max_age_s = seconds;
+        else if (i == 3 && seconds >= 0)
+            wish->min_fresh_s = seconds;
+        else if (i == 4)
+            wish->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
+    }
+}
+
+void cache_wish_read(struct cache_wish *wish, const char *header)
+{
+    for (const char *s = header ? header : ""; *s;) {
+        s += strspn(s, " \t,");
+        read_directive(wish, s, strcspn(s, " \t,="));
+        s += strcspn(s, ",");
+    }
+}
+
+/* ---- the judgement ---- */
+
+int64_t freshness_left_ms(const struct result *result, int64_t now_ms)
+{
+    int64_t life_ms = result->expires_ms - result->fetched_ms;
+    int64_t left_ms = result->expires_ms - now_ms;
+
+    return left_ms < life_ms ? left_ms : life_ms;
+}
+
+int64_t freshness_age_ms(const struct result *result, int64_t now_ms)
+{
+    return now_ms > result->fetched_ms ? now_ms - result->fetched_ms : 0;
+}
+
+/* Is it older, or nearer to its end, than the caller will have? */
+static bool is_refused(const struct result *result, const struct cache_wish *wish, int64_t now_ms)
+{
+    if (wish->no_cache)
+        return true;
+    if (wish->max_age_s >= 0 && freshness_age_ms(result, now_ms) > wish->max_age_s * 1000)
+        return true;
+    return wish->min_fresh_s > 0 && freshness_left_ms(result, now_ms) < wish->min_fresh_s * 1000;
+}
+
+static bool is_stale_by_at_most(const struct result *result, int64_t ms, int64_t now_ms)
+{
+    return !result->err && -freshness_left_ms(result, now_ms) <= ms;
+}
+
+static bool caller_takes_stale(const struct result *result, const struct cache_wish *wish,
+                               int64_t now_ms)
+{
+    if (wish->max_stale_s < 0)
+        return false;
+    return wish->max_stale_s == INT64_MAX
+               ? !result->err
+               : is_stale_by_at_most(result, wish->max_stale_s * 1000, now_ms);
+}
+
+enum serve freshness_judge(const struct result *result, const struct cache_wish *wish,
+                           const struct freshness_limits *limits, int64_t now_ms)
+{
+    enum serve otherwise = wish->only_cached ? SERVE_NOTHING : SERVE_ASK;
+
+    if (!result || is_refused(result, wish, now_ms))
+        return otherwise;
+    if (freshness_left_ms(result, now_ms) > 0)
+        return SERVE_FRESH;
+    if (is_stale_by_at_most(result, limits->stale_while_revalidate_ms, now_ms))
+        return wish->only_cached ? SERVE_STALE : SERVE_REFRESH;
+    return caller_takes_stale(result, wish, now_ms) ? SERVE_STALE : otherwise;
+}
+
+bool freshness_on_error(const struct result *result, const struct cache_wish *wish,
+                        const struct freshness_limits *limits, int64_t now_ms)
+{
+    return result && !is_refused(result, wish, now_ms) &&
+           is_stale_by_at_most(result, limits->stale_if_error_ms, now_ms);
+}
+
+int64_t freshness_not_before_ms(const struct cache_wish *wish, int64_t now_ms)
+{
+    if (wish->no_cache)
+        return now_ms;
+    return wish->max_age_s >= 0 ? now_ms - wish->max_age_s * 1000 : INT64_MIN;
+}

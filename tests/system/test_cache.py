@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""test_cache.py - the life of an answer: asked anew on demand, served stale while a newer one is
+fetched, standing in when the vendor fails, and left alone by those who may not spend.
+
+Lifetimes are cut to a few milliseconds; tests wait until an answer has expired by looking at it.
+"""
+import re
+
+import pytest
+from waiting import eventually
+
+SHORT = ("--ttl-found", "10ms")
+NEVER_SERVED_STALE = ("--stale-while-revalidate", "0")
+
+
+
+def expired(daemon, domain):
+    """Waits until the cached answer of the domain is stale, looking without spending."""
+    def is_stale():
+        status = daemon.ask(domain, cached=1).header("Cache-Status")
+        return re.match(r"emailsd; hit; ttl=-\d", status or "")
+    eventually(is_stale)
+
+
+# ---- on demand ----
+
+@pytest.mark.parametrize("how", [
+    pytest.param({"refresh": 1}, id="refresh=1"),
+    pytest.param({"headers": {"Cache-Control": "no-cache"}}, id="Cache-Control: no-cache"),
+])
+def test_who_wants_it_anew_buys_it_anew(daemon, sim, how):
+    daemon.ask("milvali.com")
+    answer = daemon.ask("milvali.com", **how)
+    assert answer.status == 200
+    assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
+    assert len(sim.ledger()) == 2
+    assert daemon.ask("milvali.com").body == answer.body
+    assert len(sim.ledger()) == 2
+
+
+@pytest.mark.parametrize("how", [
+    pytest.param({"max_age": 3600}, id="max_age=3600"),
+    pytest.param({"headers": {"Cache-Control": "max-age=3600"}}, id="Cache-Control: max-age"),
+    pytest.param({"headers": {"Cache-Control": "max-stale"}}, id="Cache-Control: max-stale"),
+    pytest.param({"headers": {"Cache-Control": "nonsense=, ,,"}}, id="nonsense"),
+    pytest.param({"refresh": 0}, id="refresh=0"),
+])
+def test_who_is_content_with_what_there_is_gets_it_free(daemon, sim, how):
+    first = daemon.ask("milvali.com")
+    answer = daemon.ask("milvali.com", **how)
+    assert answer.header("Cache-Status").startswith("emailsd; hit; ttl=")
+    assert answer.body == first.body
+    assert len(sim.ledger()) == 1
+
+
+def test_min_fresh_beyond_its_life_asks_anew(daemon, sim):
+    daemon.ask("milvali.com")
+    answer = daemon.ask("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
+    assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
+    assert len(sim.ledger()) == 2
+
+
+@pytest.mark.parametrize("how", [
+    pytest.param({"cached": 1}, id="cached=1"),
+    pytest.param({"headers": {"Cache-Control": "only-if-cached"}}, id="only-if-cached"),
+    pytest.param({"cached": 1, "refresh": 1}, id="cached=1 and refresh=1"),
+])
+def test_who_may_not_spend_is_told_that_nothing_is_there(daemon, sim, how):
+    answer = daemon.ask("milvali.com", **how)
+    assert answer.status == 504
+    assert answer.json()["code"] == "not-cached"
+    assert sim.calls()["submit"] == 0
+
+
+# ---- stale ----
+
+def test_an_expired_answer_is_served_at_once_and_bought_once_behind(stage, sim):
+    daemon = stage.daemon(sim, *SHORT)
+    daemon.ask("milvali.com")
+    expired(daemon, "milvali.com")
+    sim.hold_submits()
+    sim.rule("milvali.com", data=[{"email": "new@milvali.com", "status": "VALID"}])
+    before = daemon.ask("milvali.com")
+    assert re.fullmatch(r"emailsd; hit; ttl=-\d+", before.header("Cache-Status"))
+    assert before.header("Cache-Control") == "private, max-age=0"
+    for _ in range(20):
+        assert daemon.ask("milvali.com").body == before.body
+    sim.reach(submit=2)
+    sim.release_submits()
+    eventually(lambda: b"new@milvali.com" in daemon.ask("milvali.com", cached=1).body)
+    assert len(sim.ledger()) == 2
+
+
+def test_looking_without_spending_refreshes_nothing(stage, sim):
+    daemon = stage.daemon(sim, *SHORT)
+    daemon.ask("milvali.com")
+    expired(daemon, "milvali.com")
+    assert daemon.ask("milvali.com", method="HEAD").status == 200
+    assert daemon.ask("milvali.com", cached=1).status == 200
+    assert sim.calls()["submit"] == 1
+
+
+def test_past_its_stale_time_an_answer_is_waited_for(stage, sim):
+    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    daemon.ask("milvali.com")
+    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
+    answer = daemon.ask("milvali.com")
+    assert answer.header("Cache-Status") == "emailsd; fwd=stale; stored"
+    assert len(sim.ledger()) == 2
+
+
+@pytest.mark.parametrize("status, code", [(402, 402), (403, 502), (500, 502)])
+def test_an_old_answer_stands_in_when_the_vendor_fails(stage, sim, status, code):
+    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    first = daemon.ask("milvali.com")
+    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
+    sim.fault("submit", "status", times=-1, status=status)
+    for _ in range(2):  # the second finds the gate shut, or the question on hold
+        answer = daemon.ask("milvali.com")
+        assert answer.status == 200
+        assert answer.body == first.body
+        assert re.fullmatch(rf"emailsd; fwd=stale; fwd-status={code}; ttl=-\d+",
+                            answer.header("Cache-Status"))
+    assert sim.calls()["submit"] == 2
+
+
+def test_who_wants_it_anew_is_told_of_the_failure(stage, sim):
+    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    daemon.ask("milvali.com")
+    sim.fault("submit", "status", status=402)
+    answer = daemon.ask("milvali.com", refresh=1)
+    assert answer.status == 402
+    assert answer.json()["code"] == "credits-exhausted"
+
+
+def test_without_stale_if_error_the_failure_is_told(stage, sim):
+    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE, "--stale-if-error", "0")
+    daemon.ask("milvali.com")
+    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
+    sim.fault("submit", "status", status=402)
+    assert daemon.ask("milvali.com").status == 402
+
+
+def test_a_failed_refresh_leaves_the_old_answer_in_its_place(stage, sim):
+    daemon = stage.daemon(sim, *SHORT)
+    first = daemon.ask("milvali.com")
+    expired(daemon, "milvali.com")
+    sim.rule("milvali.com", state="ERRORED", data=None)
+    assert daemon.ask("milvali.com").body == first.body
+    sim.reach(task=2)
+    answer = daemon.ask("milvali.com")
+    assert answer.status == 200
+    assert answer.body == first.body

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* test_freshness.c - what may be served when; the rows are moments in the life of one answer that
+ * is fresh for 100 s, served stale for 50 s more, and stands in on errors for 500 s. */
+#include "base/mem.h"
+#include "http/freshness.h"
+
+#include <check.h>
+
+#define FETCHED_MS INT64_C(1000000)
+
+static const struct freshness_limits limits = {.stale_while_revalidate_ms = 50000,
+                                               .stale_if_error_ms = 500000};
+
+static struct result answer(void)
+{
+    return (struct result){.fetched_ms = FETCHED_MS, .expires_ms = FETCHED_MS + 100000};
+}
+
+static const struct {
+    const char *header;
+    int64_t age_s;
+    enum serve serve;
+    bool on_error;
+} moments[] = {
+    {NULL, 0, SERVE_FRESH, true},
+    {NULL, 99, SERVE_FRESH, true},
+    {NULL, 100, SERVE_REFRESH, true},
+    {NULL, 150, SERVE_REFRESH, true},
+    {NULL, 151, SERVE_ASK, true},
+    {NULL, 600, SERVE_ASK, true},
+    {NULL, 601, SERVE_ASK, false},
+    {"no-cache", 0, SERVE_ASK, false},
+    {"max-age=30", 30, SERVE_FRESH, true},
+    {"max-age=30", 31, SERVE_ASK, false},
+    {"max-age=0", 0, SERVE_FRESH, true},
+    {"max-age=0", 1, SERVE_ASK, false},
+    {"max-age=\"30\"", 31, SERVE_ASK, false},
+    {"MAX-AGE = 30", 31, SERVE_ASK, false},
+    {"max-age=soon", 99, SERVE_FRESH, true},
+    {"max-age", 99, SERVE_FRESH, true},
+    {"max-age=99999999999999999999", 99, SERVE_FRESH, true},
+    {"min-fresh=10", 90, SERVE_FRESH, true},
+    {"min-fresh=10", 91, SERVE_ASK, false},
+    {"max-stale", 10000, SERVE_STALE, false},
+    {"max-stale=100", 200, SERVE_STALE, true},
+    {"max-stale=100", 201, SERVE_ASK, true},
+    {"only-if-cached", 99, SERVE_FRESH, true},
+    {"only-if-cached", 120, SERVE_STALE, true},
+    {"only-if-cached", 151, SERVE_NOTHING, true},
+    {"only-if-cached, max-age=10", 11, SERVE_NOTHING, false},
+    {"no-store, community=\"UCI\"", 99, SERVE_FRESH, true},
+    {",, ,max-age=30,,", 31, SERVE_ASK, false},
+    {"xmax-age=30", 31, SERVE_FRESH, true},
+};
+
+START_TEST(a_moment_in_the_life_of_an_answer)
+{
+    struct result result = answer();
+    struct cache_wish wish = CACHE_WISH_NONE;
+    int64_t now_ms = FETCHED_MS + moments[_i].age_s * 1000;
+
+    cache_wish_read(&wish, moments[_i].header);
+    ck_assert_msg(freshness_judge(&result, &wish, &limits, now_ms) == moments[_i].serve &&
+                      freshness_on_error(&result, &wish, &limits, now_ms) == moments[_i].on_error,
+                  "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
+                  (long long)moments[_i].age_s);
+}
+END_TEST
+
+START_TEST(where_nothing_is_cached_only_asking_helps)
+{
+    struct cache_wish wish = CACHE_WISH_NONE;
+
+    ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_ASK);
+    wish.only_cached = true;
+    ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_NOTHING);
+    ck_assert(!freshness_on_error(NULL, &wish, &limits, 0));
+}
+END_TEST
+
+START_TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
+{
+    struct result result = answer();
+    struct cache_wish wish = CACHE_WISH_NONE;
+
+    result.err = ERR_LOOKUP_FAILED;
+    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 99000), SERVE_FRESH);
+    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
+    ck_assert(!freshness_on_error(&result, &wish, &limits, FETCHED_MS + 100000));
+    wish.max_stale_s = INT64_MAX;
+    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
+}
+END_TEST
+
+START_TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
+{
+    struct result result = answer();
+    int64_t now_ms = FETCHED_MS - 10 * 86400000LL;
+
+    ck_assert_int_eq(freshness_age_ms(&result, now_ms), 0);
+    ck_assert_int_eq(freshness_left_ms(&result, now_ms), 100000);
+}
+END_TEST
+
+START_TEST(the_judgement_only_ever_gets_worse_with_time)
+{
+    static const int order[] = {[SERVE_FRESH] = 0,
+                                [SERVE_REFRESH] = 1,
+                                [SERVE_STALE] = 1,
+                                [SERVE_ASK] = 2,
+                                [SERVE_NOTHING] = 2};
+    struct result result = answer();
+
+    for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
+        struct cache_wish wish = CACHE_WISH_NONE;
+        int before = 0;
+        cache_wish_read(&wish, moments[i].header);
+        for (int64_t ms = 0; ms < 700000; ms += 250) {
+            int now = order[freshness_judge(&result, &wish, &limits, FETCHED_MS + ms)];
+            ck_assert_int_ge(now, before);
+            before = now;
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_oldest_fetch_that_will_do_follows_from_the_wish)
+{
+    struct cache_wish wish = CACHE_WISH_NONE;
+
+    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), INT64_MIN);
+    wish.max_age_s = 3;
+    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), 2000);
+    wish.no_cache = true;
+    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), 5000);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("freshness");
+    TCase *t = tcase_create("freshness");
+
+    tcase_add_loop_test(t, a_moment_in_the_life_of_an_answer, 0, ARRAY_LEN(moments));
+    tcase_add_test(t, where_nothing_is_cached_only_asking_helps);
+    tcase_add_test(t, a_remembered_failure_is_worth_nothing_once_it_expired);
+    tcase_add_test(t, a_wall_clock_that_jumped_back_neither_ages_nor_prolongs);
+    tcase_add_test(t, the_judgement_only_ever_gets_worse_with_time);
+    tcase_add_test(t, the_oldest_fetch_that_will_do_follows_from_the_wish);
+    suite_add_tcase(s, t);
+    return s;
+}
