@@ -15,7 +15,6 @@
 #include "lookup/submit_policy.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -240,15 +239,15 @@ static void submit(struct batch *batch)
     batch->call = openmart_submit(batch->all->openmart, forms, n, submitted, batch);
 }
 
-static struct task_end end_of(const struct openmart_reply *reply)
+/* Gives the batch up. If an earlier submit of it may have been taken, that stays the news, whatever
+ * became of the later one. */
+static void give_up(struct batch *batch, struct task_end end)
 {
-    bool unknown = reply->verdict == VERDICT_UNKNOWN;
-
-    return (struct task_end){.err = reply->err,
-                             .detail = *reply->detail ? reply->detail : NULL,
-                             .charged = unknown ? CHARGED_MAYBE : CHARGED_NO,
-                             .retry_after_s =
-                                 reply->retry_after_s > 0 ? (int)reply->retry_after_s : 0};
+    if (batch->risked) {
+        end.err = ERR_UPSTREAM_OUTCOME_UNKNOWN;
+        end.charged = CHARGED_MAYBE;
+    }
+    end_batch(batch, &end);
 }
 
 static void retry_is_due(struct timer *timer)
@@ -258,7 +257,7 @@ static void retry_is_due(struct timer *timer)
 
     end.err = gate_check(batch->all->gate, &end.retry_after_s);
     if (end.err)
-        end_batch(batch, &end);
+        give_up(batch, end);
     else
         submit(batch);
 }
@@ -275,6 +274,7 @@ static void split(struct batch *batch)
         batch->n_tasks--;
         put_task(half, last);
     }
+    half->risked = batch->risked;
     batch->tries = 0;
     set_state(batch, BATCH_CUT);
     fill_slots(all);
@@ -284,7 +284,6 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
 {
     struct batch *batch = arg;
     struct batches *all = batch->all;
-    struct task_end end = end_of(reply);
     const struct submit_past past = {batch->n_tasks, batch->tries,
                                      all->options.retry_unknown && !batch->risked};
 
@@ -303,7 +302,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
                   all->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
         break;
     case SUBMIT_END:
-        end_batch(batch, &end);
+        give_up(batch, submit_end(reply));
         break;
     }
 }
@@ -415,7 +414,7 @@ static void gate_shut(void *arg)
         task->done(task, &end);
     }
     while ((batch = first_cut(all)))
-        end_batch(batch, &end);
+        give_up(batch, end);
     all->overdue = false;
     timer_disarm(all->timers, &all->linger);
 }

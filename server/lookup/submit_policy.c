@@ -23,6 +23,17 @@ enum submit_next submit_next(const struct openmart_reply *reply, const struct su
     return SUBMIT_END;
 }
 
+struct task_end submit_end(const struct openmart_reply *reply)
+{
+    bool unknown = reply->verdict == VERDICT_UNKNOWN;
+
+    return (struct task_end){.err = reply->err,
+                             .detail = *reply->detail ? reply->detail : NULL,
+                             .charged = unknown ? CHARGED_MAYBE : CHARGED_NO,
+                             .retry_after_s =
+                                 reply->retry_after_s > 0 ? (int)reply->retry_after_s : 0};
+}
+
 int64_t submit_wait_ms(const struct openmart_reply *reply, int tries)
 {
     int64_t wait_ms = (int64_t)1000 << (tries - 1);

@@ -7,6 +7,7 @@
 #define LOOKUP_SUBMIT_POLICY_H
 
 #include "client/openmart.h"
+#include "lookup/batch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,9 @@ struct submit_past {
 };
 
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past);
+
+/* What SUBMIT_END tells those aboard. Its detail is borrowed from the reply. */
+struct task_end submit_end(const struct openmart_reply *reply);
 
 /* How long to wait before the next try: 1, 2, 4 s with up to a quarter of jitter, never before
  * Retry-After. */

@@ -94,6 +94,23 @@ START_TEST(an_operator_may_choose_one_automatic_resubmit)
 }
 END_TEST
 
+START_TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.batch.retry_unknown = true;
+    flow_start(&flow, options);
+    vendor_fault(flow.vendor, lost);
+    vendor_fault(flow.vendor,
+                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
+    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 70000);
+    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
+}
+END_TEST
+
 /* ---- a batch that is refused ---- */
 
 START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
@@ -200,6 +217,7 @@ Suite *suite(void)
     tcase_add_test(t, another_question_is_not_held_by_it);
     tcase_add_test(t, a_result_that_cannot_be_matched_is_not_bought_again_at_once);
     tcase_add_test(t, an_operator_may_choose_one_automatic_resubmit);
+    tcase_add_test(t, after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten);
     tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
     tcase_add_test(t, halves_wait_for_a_slot_and_go_before_the_queue);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
