@@ -75,7 +75,7 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
-        fresh clean help
+        fresh docker-check clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -110,7 +110,7 @@ $(B)/server/http/contract.o: openapi.yaml
 $(B)/gen/version.h: FORCE | need-deps
 	@mkdir -p $(@D)
 	@printf '#define EMAILSD_VERSION "%s"\n#define EMAILSD_REVISION "%s"\n' '$(VERSION)' \
-	    "$$(git describe --always --dirty 2>/dev/null || echo unknown)" >$@.new
+	    "$${REVISION:-$$(git describe --always --dirty 2>/dev/null || echo unknown)}" >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
@@ -164,6 +164,9 @@ format: ## let clang-format lay out all C files
 fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 	@tests/scripts/fresh_machine.sh
 
+docker-check: ## build the container image without a registry and try it (root)
+	@docker/check.sh
+
 # ---- use ----
 
 demo: deps ## one lookup with its progress, then the same out of the cache
@@ -178,4 +181,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

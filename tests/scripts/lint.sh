@@ -55,6 +55,6 @@ on_each() {
     step gcc-fanalyzer on_each "$our_files" gcc -fanalyzer -Wno-analyzer-malloc-leak -O1 -Werror -c -o /dev/null $flags '{}'
     step clang on_each "$c_files" clang -fsyntax-only -Wall -Wextra -Wconversion -Wsign-conversion \
         -Wshadow -Wimplicit-fallthrough -Werror $flags -Itests/flow -Itests/unit '{}'
-    step shellcheck shellcheck .ci/run tests/scripts/*.sh
+    step shellcheck shellcheck .ci/run tests/scripts/*.sh docker/*.sh
 }
 exit $status
