@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""test_engine.py - many callers, few purchases: coalescing, batching, early answers, deadlines, and
+what is told of a lookup while it runs.
+
+The simulator's ledger says what was bought, its counters what was asked.
+"""
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from waiting import eventually
+
+DEFAULT_BATCHES = ("--batch-linger", "100ms")
+HOUR_MS = 3600 * 1000
+QUESTIONS = [f"company{i}.com" for i in range(250)]
+
+
+def ask_all_at_once(daemon, domains, **parameters):
+    """The answers in the order of the domains; all requests are on the wire before any is read."""
+    connections = [daemon.park(domain, **parameters) for domain in domains]
+    return [connection.read() for connection in connections]
+
+
+# ---- coalescing ----
+
+def test_a_thousand_callers_of_one_question_share_one_purchase(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    spellings = ["milvali.com", "MILVALI.com.", "https://www.milvali.com/x", "info@milvali.com"]
+    connections = [daemon.park(spellings[i % 4]) for i in range(1000)]
+    sim.reach(submit=1)
+    eventually(lambda: daemon.get("/livez").status == 200)
+    sim.release_submits()
+    answers = [connection.read() for connection in connections]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert len(sim.ledger()) == 1
+    kinds = [answer.header("Cache-Status") for answer in answers]
+    assert kinds.count("emailsd; fwd=uri-miss; stored") == 1
+    assert all("collapsed" in kind or "hit" in kind for kind in kinds
+               if kind != "emailsd; fwd=uri-miss; stored")
+
+
+# ---- batching ----
+
+def test_250_questions_at_once_take_at_most_five_submits(stage, sim):
+    daemon = stage.daemon(sim, *DEFAULT_BATCHES)
+    answers = ask_all_at_once(daemon, QUESTIONS)
+    for domain, answer in zip(QUESTIONS, answers):
+        document = answer.json()
+        assert document["domain"] == domain
+        assert [e["email"] for e in document["emails"]] == [f"info@{domain}", f"support@{domain}"]
+    calls = sim.calls()
+    assert calls["submit"] <= 5
+    assert calls["task"] == 250
+    assert sorted(row["domain"] for row in sim.ledger()) == sorted(QUESTIONS)
+
+
+def test_ninety_nine_are_answered_while_the_hundredth_still_runs(stage, sim):
+    daemon = stage.daemon(sim, "--batch-linger", "60s")
+    sim.rule("company7.com", time_ms=HOUR_MS)
+    connections = {domain: daemon.park(domain) for domain in QUESTIONS[:100]}
+    for domain, connection in connections.items():
+        if domain != "company7.com":
+            assert connection.read().json()["domain"] == domain
+    assert sim.calls()["submit"] == 1
+    sim.rule("company7.com", time_ms=0)
+    assert connections["company7.com"].read().json()["domain"] == "company7.com"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_with_a_third_of_all_calls_failing_everybody_is_answered_once_and_nothing_bought_twice(
+        stage, sim, seed):
+    daemon = stage.daemon(sim, "--batch-size", "10", "--submit-timeout", "2s",
+                          "--submit-slots", "16", "--batch-lifetime", "20s")
+    kinds = [{"kind": "status", "status": 500}, {"kind": "status", "status": 503},
+             {"kind": "close"}, {"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"},
+             {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}]
+    for i, kind in enumerate(kinds):
+        sim.say("POST", "/sim/faults", {"on": "any", "percent": 5, "seed": seed * 100 + i,
+                                        "after_creating": i % 2 == 0, "fault": kind})
+    domains = [domain for domain in QUESTIONS[:150] for _ in range(2)]
+    answers = ask_all_at_once(daemon, domains, wait=60)
+    assert len(answers) == 300
+    for domain, answer in zip(domains, answers):
+        if answer.status == 200:
+            assert answer.json()["domain"] == domain
+        else:
+            assert answer.status in (502, 503), answer
+            assert answer.json()["code"]
+    bought = [row["domain"] for row in sim.ledger()]
+    assert len(bought) == len(set(bought))
+
+
+# ---- deadlines ----
+
+@pytest.mark.parametrize("how", [
+    pytest.param({"async": 1}, id="async=1"),
+    pytest.param({"headers": {"Prefer": "respond-async"}}, id="Prefer: respond-async"),
+    pytest.param({"headers": {"Prefer": "respond-async, wait=0"}}, id="Prefer: both"),
+])
+def test_who_does_not_want_to_wait_gets_an_address_to_look_at(stage, sim, how):
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    answer = daemon.ask("milvali.com", **how)
+    assert answer.status == 202
+    assert answer.header("Preference-Applied").startswith("respond-async")
+    assert int(answer.header("Retry-After")) >= 1
+    document = answer.json()
+    assert list(document) == ["id", "domain", "phase", "elapsed_s", "expected_s"]
+    assert answer.header("Location") == "/lookups/" + document["id"]
+    assert document["domain"] == "milvali.com"
+
+
+def test_a_lookup_can_be_watched_to_its_end(stage, sim):
+    daemon = stage.daemon(sim, "--batch-linger", "60s", "--batch-size", "2")
+    sim.hold_submits()
+    sim.behave(task_time_ms=HOUR_MS)
+    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    assert daemon.get(where).json()["phase"] == "queued"
+    daemon.ask("example.org", **{"async": 1})  # fills the batch
+    sim.reach(submit=1)
+    assert daemon.get(where).json()["phase"] == "submitting"
+    sim.release_submits()
+    eventually(lambda: daemon.get(where).json()["phase"] == "processing")
+    assert daemon.get(where).status == 202
+    sim.behave(task_time_ms=0)
+    eventually(lambda: daemon.get(where).status == 200)
+    assert daemon.get(where).body == daemon.ask("milvali.com").body
+
+
+def test_a_lookup_that_failed_is_shown_as_it_failed(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.rule("milvali.com", state="ERRORED", data=None)
+    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    eventually(lambda: daemon.get(where).status != 202)
+    daemon.get(where).problem(502, "lookup-failed")
+
+
+@pytest.mark.parametrize("path", ["/lookups/" + 32 * "0", "/lookups/x", "/lookups/"])
+def test_what_is_no_lookup_is_not_found(daemon, path):
+    daemon.get(path).problem(404, "not-found")
+
+
+def test_a_504_names_the_lookup_and_asking_again_joins_it_free_of_charge(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    answer = daemon.ask("milvali.com", wait=0)
+    document = answer.problem(504, "still-processing")
+    assert document["retryable"] is True
+    assert int(answer.header("Retry-After")) >= 1
+    where = answer.header("Link").split(">")[0][1:]
+    assert answer.header("Link") == f'<{where}>; rel="monitor"'
+    assert daemon.get(where).status == 202
+    joined = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    sim.release_submits()
+    assert joined.read().header("Cache-Status") == "emailsd; fwd=uri-miss; collapsed; stored"
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("prefer, applied", [("wait=0", "wait=0"), ("wait=999", "wait=300"),
+                                             ("wait=soon", None), ("handling=strict", None)])
+def test_a_preference_that_was_heeded_is_told(daemon, prefer, applied):
+    daemon.ask("milvali.com")
+    answer = daemon.ask("milvali.com", headers={"Prefer": prefer})
+    assert answer.header("Preference-Applied") == applied
+
+
+# ---- leaving ----
+
+def test_a_queued_question_whose_asker_left_is_never_bought(stage, sim):
+    daemon = stage.daemon(sim, "--batch-linger", "60s", "--max-waiters", "1", "--threads", "1")
+    asker = daemon.park("milvali.com")
+    daemon.settle()
+    asker.close()
+    other = eventually(lambda: not_refused(daemon.ask("example.org", **{"async": 1})))
+    assert other.status == 202
+    assert sim.calls()["submit"] == 0
+
+
+def not_refused(answer):
+    return None if answer.status == 503 else answer
+
+
+def test_what_was_sent_goes_on_without_its_asker(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    asker = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    asker.close()
+    sim.release_submits()
+    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 200)
+    assert len(sim.ledger()) == 1
+
+
+def test_a_second_sigterm_ends_it_at_once(stage, sim):
+    """The half-read request keeps the first one busy; the second does not wait for it."""
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.deliver(15)
+    daemon.deliver(15)
+    daemon.was_checked = True
+    assert daemon.wait() in (0, -15)
+
+
+def test_many_threads_of_callers_get_their_own_answers(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "4", *DEFAULT_BATCHES)
+    wrong = []
+    lock = threading.Lock()
+
+    def caller(number):
+        for turn in range(20):
+            domain = QUESTIONS[(number * 7 + turn) % 100]
+            answer = daemon.ask(domain)
+            if answer.status != 200 or json.loads(answer.body)["domain"] != domain:
+                with lock:
+                    wrong.append((domain, answer))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(caller, range(16)))
+    assert not wrong
+    bought = [row["domain"] for row in sim.ledger()]
+    assert len(bought) == len(set(bought))

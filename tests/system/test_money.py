@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""test_money.py - when nothing is bought, and how buying starts again: the gate in front of the
+vendor, questions on hold, refused batches, and the key.
+"""
+import os
+import signal
+
+import pytest
+from waiting import eventually
+
+REFUSALS = [
+    pytest.param(401, 502, "upstream-auth", id="U21 401"),
+    pytest.param(402, 402, "credits-exhausted", id="U22 402"),
+    pytest.param(403, 502, "upstream-banned", id="U23 403"),
+]
+
+
+# ---- the gate ----
+
+@pytest.mark.parametrize("status, told, code", REFUSALS)
+def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon, sim, status, told,
+                                                                          code):
+    known = daemon.ask("known.com")
+    sim.fault("submit", "status", after_creating=False, times=-1, status=status)
+    daemon.ask("first.com").problem(told, code)
+    for domain in ("second.com", "third.com"):
+        answer = daemon.ask(domain)
+        assert answer.problem(told, code)["charged"] == "no"
+        assert int(answer.header("Retry-After")) >= 1
+    assert sim.calls()["submit"] == 2
+    assert daemon.ask("known.com").body == known.body
+    assert len(sim.ledger()) == 1
+
+
+def test_sighup_opens_the_gate_at_once(daemon, sim):
+    sim.fault("submit", "status", after_creating=False, status=403)
+    daemon.ask("first.com").problem(502, "upstream-banned")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.ask("second.com").status == 200)
+
+
+def write_key(path, key):
+    """Puts a key file in place as careful operators do: whole, or not at all."""
+    new = path.with_suffix(".new")
+    new.write_text(key + "\n")
+    new.chmod(0o600)
+    os.rename(new, path)
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    path = tmp_path / "key"
+    write_key(path, "a-key-that-is-wrong")
+    return path
+
+
+def test_a_key_file_that_is_replaced_opens_the_gate_without_a_signal(stage, sim, key_file):
+    daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
+    daemon.ask("first.com").problem(502, "upstream-auth")
+    write_key(key_file, "test-key")
+    eventually(lambda: daemon.ask("second.com").status == 200)
+    assert len(sim.ledger()) == 1
+
+
+def test_a_bad_key_file_is_left_alone_and_the_old_key_kept(stage, sim, key_file):
+    write_key(key_file, "test-key")
+    daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
+    assert daemon.ask("first.com").status == 200
+    write_key(key_file, "not a key")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload" in daemon.stderr())
+    assert daemon.ask("second.com").status == 200
+
+
+def test_a_vendor_that_is_gone_trips_the_breaker_and_is_noticed_when_it_is_back(stage, sim):
+    daemon = stage.daemon(sim, "--batch-linger", "1ms", "--submit-slots", "8")
+    sim.fault("submit", "status", times=-1, after_creating=False, status=500)
+    sim.fault("balance", "status", times=-1, status=500)
+    for i in range(5):
+        daemon.ask(f"company{i}.com").problem(502, "upstream-outcome-unknown")
+    answer = daemon.ask("another.com")
+    assert answer.problem(503, "circuit-open")["charged"] == "no"
+    assert 1 <= int(answer.header("Retry-After")) <= 15
+    assert sim.calls()["submit"] == 5
+    sim.say("DELETE", "/sim/faults")
+    eventually(lambda: daemon.ask("another.com").status == 200, timeout=35)
+
+
+# ---- on hold ----
+
+def test_a_question_whose_outcome_is_unknown_is_not_bought_again_at_once(daemon, sim):
+    sim.fault("submit", "close")
+    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    answer = daemon.ask("milvali.com")
+    assert answer.problem(502, "upstream-outcome-unknown")["charged"] == "maybe"
+    assert 590 <= int(answer.header("Retry-After")) <= 600
+    assert len(sim.ledger()) == 1
+    assert daemon.ask("example.org").status == 200
+
+
+def test_after_the_hold_it_may_be_bought(stage, sim):
+    daemon = stage.daemon(sim, "--unknown-hold", "10ms")
+    sim.fault("submit", "close")
+    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    eventually(lambda: daemon.ask("milvali.com").status == 200)
+    assert len(sim.ledger()) == 2
+
+
+def test_an_operator_may_choose_one_automatic_resubmit(stage, sim):
+    daemon = stage.daemon(sim, "--submit-retry-unknown")
+    sim.fault("submit", "reset")
+    assert daemon.ask("milvali.com").status == 200
+    assert [row["answered"] for row in sim.ledger()] == [False, True]
+
+
+def test_a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+    sim.rule("one.com", tracking_id="swap")
+    one, two = daemon.park("one.com"), daemon.park("two.com")
+    one.read().problem(502, "upstream-invalid-response")
+    two.read()
+    eventually(lambda: daemon.ask("two.com", cached=1).status == 504)
+    assert len(sim.ledger()) == 2
+
+
+# ---- a refused batch ----
+
+def test_a_batch_that_is_refused_is_split_and_nobody_pays_for_the_stranger(stage, sim):
+    """Three refusals: the four, the half, and the one that is left alone."""
+    daemon = stage.daemon(sim, "--batch-size", "4", "--batch-linger", "60s",
+                          "--submit-slots", "1")
+    sim.fault("submit", "status", times=2, after_creating=False, status=400,
+              body='{"detail":"one of them is not liked"}', content_type="application/json")
+    domains = ["a.com", "b.com", "c.com", "d.com"]
+    connections = [daemon.park(domain) for domain in domains]
+    for domain, connection in zip(domains, connections):
+        assert connection.read().json()["domain"] == domain
+    assert sorted(row["domain"] for row in sim.ledger()) == domains
+    assert sim.calls()["submit"] == 5  # 4 refused, 2 refused, then 2, 1 and 1
+
+
+def test_the_one_that_is_not_liked_is_told_why(daemon, sim):
+    sim.fault("submit", "status", after_creating=False, status=400,
+              body='{"detail":"Domain is required"}', content_type="application/json")
+    document = daemon.ask("milvali.com").problem(502, "upstream-rejected")
+    assert document["detail"] == "Domain is required"
+    assert document["charged"] == "no"
+    assert not sim.ledger()
