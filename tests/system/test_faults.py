@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""test_faults.py - the rows of the fault catalogue that have no better home: what the vendor may say
+of a batch, and what clients may do. tests/README.md has the whole list, with ids.
+"""
+import json
+
+import pytest
+from waiting import eventually
+
+QUESTIONS = [f"company{i}.com" for i in range(200)]
+
+
+def say(sim, on, document, times=1):
+    """The next such calls are answered with this JSON, whatever is true."""
+    sim.fault(on, "body", times=times, body=json.dumps(document), content_type="application/json")
+
+
+# ---- the vendor ----
+
+def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, sim):
+    daemon = stage.daemon(sim)
+    assert daemon.ask("first.com").status == 200
+    first = sim.ledger()[0]
+    sim.fault("submit", "body", after_creating=True,
+              body=json.dumps({"batch_id": first["batch_id"]}), content_type="application/json")
+    daemon.ask("second.com").problem(502, "upstream-invalid-response")
+    assert "first.com" in daemon.ask("first.com").body.decode()
+    assert len(sim.ledger("second.com")) == 1
+
+
+def test_s2_a_batch_once_ready_stays_ready_whatever_is_said_later(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.behave(task_time_ms=0)
+    say(sim, "task_ids", [])  # nothing to list at first, so that the status is asked again
+    say(sim, "status", {"processing": 0, "completed": 1, "errored": 0, "total": 1,
+                        "batch_ready": True})
+    say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
+                        "batch_ready": False})
+    assert daemon.ask("milvali.com").status == 200
+
+
+@pytest.mark.parametrize("wrap", [
+    pytest.param(lambda task: [task], id="S8 a bare list"),
+    pytest.param(lambda task: {"task_ids": [task]}, id="S8 task_ids"),
+    pytest.param(lambda task: {"data": [task]}, id="S8 data"),
+    pytest.param(lambda task: {"tasks": [{"task_id": task}]}, id="S8 tasks"),
+])
+def test_the_list_of_tasks_may_be_wrapped(stage, sim, wrap):
+    daemon = stage.daemon(sim)
+    sim.behave(task_time_ms=3600000)
+    asker = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    eventually(sim.ledger)
+    say(sim, "task_ids", wrap(sim.ledger()[0]["task_id"]))
+    sim.behave(task_time_ms=0)
+    assert asker.read().status == 200
+
+
+def test_s18_old_news_of_a_batch_only_cost_time(daemon, sim):
+    say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
+                        "batch_ready": False}, times=3)
+    assert daemon.ask("milvali.com").status == 200
+    assert len(sim.ledger()) == 1
+
+
+# ---- clients ----
+
+def test_c2_closing_one_half_while_waiting_counts_as_leaving(stage, sim):
+    daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
+    sim.hold_submits()
+    asker = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    asker.end_writing()
+    eventually(lambda: daemon.ask("example.org", wait=0).status == 504, timeout=2)
+
+
+def test_c9_more_questions_than_may_wait_are_told_so_at_once(stage, sim):
+    daemon = stage.daemon(sim, "--max-waiters", "50", "--threads", "1")
+    sim.hold_submits()
+    waiting = [daemon.park(domain) for domain in QUESTIONS[:50]]
+    eventually(lambda: daemon.is_full(QUESTIONS[0]))
+    for domain in QUESTIONS[50:100]:
+        answer = daemon.ask(domain)
+        assert answer.problem(503, "overloaded")["charged"] == "no"
+        assert int(answer.header("Retry-After")) >= 1
+    sim.release_submits()
+    assert {connection.read().status for connection in waiting} == {200}
+    assert len(sim.ledger()) == 50
+
+
+def test_c10_asking_again_and_again_buys_nothing_more(stage, sim):
+    daemon = stage.daemon(sim)
+    sim.hold_submits()
+    for _ in range(50):
+        daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+    sim.release_submits()
+    eventually(lambda: daemon.ask("milvali.com", wait=0).status == 200)
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("tag", [
+    pytest.param('"' + 8000 * "x" + '"', id="C13 8 KB"),
+    pytest.param(",,,,", id="C13 commas"),
+    pytest.param('"', id="C13 half a tag"),
+    pytest.param("Mon, 99 Nov 2026", id="C13 a date"),
+])
+def test_nonsense_about_what_the_caller_has_is_ignored(daemon, tag):
+    daemon.ask("milvali.com")
+    answer = daemon.ask("milvali.com", headers={"If-None-Match": tag,
+                                                "If-Modified-Since": "yesterday"})
+    assert answer.status == 200
+    assert answer.json()["domain"] == "milvali.com"
