@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* test_prefer.c - the Prefer header, and the progress that is told to those who prefer not to wait.
+ */
+#include "base/mem.h"
+#include "http/prefer.h"
+#include "http/progress.h"
+
+#include <check.h>
+
+static const struct {
+    const char *header;
+    bool async;
+    int64_t wait_s; /* -1 = none */
+} rows[] = {
+    {NULL, false, -1},
+    {"", false, -1},
+    {"respond-async", true, -1},
+    {"Respond-Async", true, -1},
+    {"wait=10", false, 10},
+    {"wait = 10", false, 10},
+    {"wait=\"10\"", false, 10},
+    {"WAIT=0", false, 0},
+    {"respond-async, wait=10", true, 10},
+    {"wait=10, respond-async", true, 10},
+    {"handling=strict; x=y , wait=5 ;foo, respond-async", true, 5},
+    {"wait=5, wait=9", false, 5},
+    {"wait=x, wait=9", false, 9},
+    {"wait", false, -1},
+    {"wait=", false, -1},
+    {"wait=-1", false, -1},
+    {"wait=1.5", false, -1},
+    {"wait=10s", false, -1},
+    {"wait=\"10", false, -1},
+    {"wait=9999999", false, -1},
+    {"await=10", false, -1},
+    {"waiting=10", false, -1},
+    {"respond-asynchronously", false, -1},
+    {",,;;==,\"", false, -1},
+};
+
+START_TEST(preferences_are_read_and_the_rest_is_skipped)
+{
+    struct prefer prefer = prefer_read(rows[_i].header);
+    int64_t wait_s = prefer.has_wait ? prefer.wait_s : -1;
+
+    ck_assert_msg(prefer.respond_async == rows[_i].async && wait_s == rows[_i].wait_s, "Prefer: %s",
+                  rows[_i].header ? rows[_i].header : "(none)");
+}
+END_TEST
+
+static const struct {
+    enum task_phase phase;
+    int64_t elapsed_ms, expected_ms;
+    const char *body;
+} states[] = {
+    {TASK_QUEUED, 0, 30000, "\"phase\":\"queued\",\"elapsed_s\":0.0,\"expected_s\":30}\n"},
+    {TASK_SUBMITTING, 31249, 47001,
+     "\"phase\":\"submitting\",\"elapsed_s\":31.2,\"expected_s\":48}\n"},
+    {TASK_PROCESSING, 99, 1, "\"phase\":\"processing\",\"elapsed_s\":0.0,\"expected_s\":1}\n"},
+    {TASK_FETCHING, 100000, 0, "\"phase\":\"fetching\",\"elapsed_s\":100.0,\"expected_s\":0}\n"},
+};
+
+START_TEST(progress_is_told_in_seconds)
+{
+    const struct progress progress = {"an-id", "milvali.com", states[_i].phase,
+                                      states[_i].elapsed_ms, states[_i].expected_ms};
+    struct buf autobuf out = BUF_INIT(PROGRESS_MAX), want = BUF_INIT(PROGRESS_MAX);
+
+    progress_write(&progress, &out);
+    buf_addf(&want, "{\"id\":\"an-id\",\"domain\":\"milvali.com\",%s", states[_i].body);
+    ck_assert_str_eq(buf_str(&out), buf_str(&want));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("prefer");
+    TCase *t = tcase_create("prefer");
+
+    tcase_add_loop_test(t, preferences_are_read_and_the_rest_is_skipped, 0, ARRAY_LEN(rows));
+    tcase_add_loop_test(t, progress_is_told_in_seconds, 0, ARRAY_LEN(states));
+    suite_add_tcase(s, t);
+    return s;
+}

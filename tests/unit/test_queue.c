@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* test_queue.c - each client in turn, each client's tasks in their order. */
+#include "base/mem.h"
+#include "lookup/batch.h"
+#include "lookup/queue.h"
+
+#include <check.h>
+
+static struct task tasks[8];
+static struct queue queue;
+
+static void setup(void)
+{
+    queue = (struct queue){0};
+    for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+        tasks[i] = (struct task){0};
+}
+
+static void teardown(void)
+{
+    queue_done(&queue);
+}
+
+START_TEST(clients_are_served_in_turn)
+{
+    queue_add(&queue, &tasks[0], "flood");
+    queue_add(&queue, &tasks[1], "flood");
+    queue_add(&queue, &tasks[2], "flood");
+    queue_add(&queue, &tasks[3], "small");
+    queue_add(&queue, &tasks[4], "other");
+    queue_add(&queue, &tasks[5], "other");
+    static const size_t order[] = {0, 3, 4, 1, 5, 2};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
+    ck_assert_ptr_null(queue_take(&queue));
+    ck_assert_uint_eq(queue.n, 0);
+}
+END_TEST
+
+START_TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
+{
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "b");
+    queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[0]);
+    queue_add(&queue, &tasks[3], "a");
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[3]);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[2]);
+}
+END_TEST
+
+START_TEST(a_task_may_be_taken_back_from_anywhere)
+{
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "a");
+    queue_add(&queue, &tasks[2], "b");
+    queue_remove(&queue, &tasks[0]);
+    queue_remove(&queue, &tasks[2]);
+    ck_assert_uint_eq(queue.n, 1);
+    ck_assert_ptr_null(tasks[2].line);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_null(queue_take(&queue));
+}
+END_TEST
+
+START_TEST(long_names_that_begin_alike_share_a_line)
+{
+    char a[200], b[200];
+
+    for (size_t i = 0; i < sizeof a; i++)
+        a[i] = b[i] = i < sizeof a - 1 ? 'x' : '\0';
+    b[150] = 'y';
+    queue_add(&queue, &tasks[0], a);
+    queue_add(&queue, &tasks[1], b);
+    ck_assert_ptr_eq(tasks[0].line, tasks[1].line);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("queue");
+    TCase *t = tcase_create("queue");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, clients_are_served_in_turn);
+    tcase_add_test(t, a_client_who_comes_back_goes_to_the_end_of_the_turns);
+    tcase_add_test(t, a_task_may_be_taken_back_from_anywhere);
+    tcase_add_test(t, long_names_that_begin_alike_share_a_line);
+    suite_add_tcase(s, t);
+    return s;
+}
