@@ -114,14 +114,3 @@ bool url_is_loopback(const struct url *url)
         return ntohl(address.s_addr) >> 24 == 127;
     return is_loopback6(url->host);
 }
-
-/* What is not unreserved becomes %XX. "." and ".." stay as they are, for no spelling of them is
- * safe in a path: ids are checked before they come here. */
-char *url_escape_segment(const char *text)
-{
-    char *escaped = curl_easy_escape(NULL, text, 0);
-    char *copy = xstrdup(escaped ? escaped : "");
-
-    curl_free(escaped);
-    return copy;
-}

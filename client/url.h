@@ -28,8 +28,4 @@ void url_done(struct url *url);
 /* The host is 127.0.0.0/8, ::1 or localhost. */
 bool url_is_loopback(const struct url *url);
 
-/* Appends nothing outside unreserved characters (RFC 3986): one path segment out of any text. Heap,
- * the caller's. */
-char *url_escape_segment(const char *text);
-
 #endif

@@ -2,6 +2,7 @@
 /* answer.c - see answer.h. The body comes ready-made with the result; here are its headers. */
 #include "http/answer.h"
 
+#include "http/freshness.h"
 #include "http/negotiate.h"
 
 static int64_t seconds(int64_t ms)
@@ -31,8 +32,8 @@ static void answer_success(struct request *request, const struct result *result,
     reply_body_of(&reply, result, format); /* of a 304 only its length is told */
     reply_header(&reply, "ETag", "%s", body->etag);
     reply_header(&reply, "Cache-Control", "private, max-age=%lld",
-                 (long long)seconds(result->expires_ms - now));
-    reply_header(&reply, "Age", "%lld", (long long)seconds(now - result->fetched_ms));
+                 (long long)seconds(freshness_left_ms(result, now)));
+    reply_header(&reply, "Age", "%lld", (long long)seconds(freshness_age_ms(result, now)));
     reply_header(&reply, "Vary", "Accept, Prefer");
     add_notes(&reply, notes);
     request_reply(request, &reply);
@@ -47,7 +48,8 @@ void answer_result(struct request *request, const struct result *result, enum re
     }
     struct problem problem = problem_of(result->err, result->detail);
     problem.charged = result->charged;
-    problem.retry_after_s = 1 + (int)seconds(result->expires_ms - request_clock(request)->wall_ms);
+    problem.retry_after_s =
+        1 + (int)seconds(freshness_left_ms(result, request_clock(request)->wall_ms));
     answer_problem(request, &problem, notes);
 }
 

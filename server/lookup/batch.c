@@ -430,15 +430,3 @@ void batches_open_gate(struct batches *all)
 {
     gate_reset(all->gate);
 }
-
-struct batch_stats batches_stats(const struct batches *all)
-{
-    struct batch_stats stats = {.queued = all->queue.n};
-    const struct batch *batch;
-
-    DL_FOREACH (all->batches, batch) {
-        stats.submitting += batch->state == BATCH_SUBMITTING;
-        stats.polling += batch->state == BATCH_COLLECTING;
-    }
-    return stats;
-}

@@ -99,9 +99,4 @@ enum task_phase batch_phase(const struct task *task);
 /* The key was read anew, or the operator wants submits to be tried again. */
 void batches_open_gate(struct batches *all);
 
-struct batch_stats {
-    size_t queued, submitting, polling; /* tasks, batches, batches */
-};
-struct batch_stats batches_stats(const struct batches *all);
-
 #endif

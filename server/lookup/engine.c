@@ -6,12 +6,14 @@
  * its end, its deadline, its leaving or the draining - whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
@@ -205,11 +207,25 @@ void engine_reload(struct engine *engine)
     mailbox_post(engine->inbox, &reload->letter, open_reload);
 }
 
+static void log_state(const struct engine *engine)
+{
+    struct lookup_stats stats = lookups_stats(engine->lookups);
+    char waiters[24], lookups[24], held[24], gone[24];
+
+    snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
+    snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
+    snprintf(held, sizeof held, "%zu", stats.held);
+    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
+    log_event(LOG_INFO, "engine-draining", "waiters", waiters, "lookups", lookups, "held", held,
+              "clients_gone", gone, NULL);
+}
+
 static void open_drain(struct letter *letter)
 {
     struct engine *engine = container_of(letter, struct engine, drain_letter);
 
     engine->draining = true;
+    log_state(engine);
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 

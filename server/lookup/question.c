@@ -28,11 +28,6 @@ struct draft {
     char *folded[QUESTION_PARTS];
 };
 
-const char *question_part_name(enum question_part part)
-{
-    return part_names[part];
-}
-
 static void draft_done(struct draft *draft)
 {
     for (int i = 0; i < QUESTION_PARTS; i++) {

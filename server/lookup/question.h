@@ -40,10 +40,6 @@ struct question {
     const char *company_name, *city, *state, *country;
 };
 
-/* The name of the part: "domain", "company_name", ... the same in the query, the bulk's JSON and
- * the vendor's. */
-const char *question_part_name(enum question_part part);
-
 /* `fields` is indexed by enum question_part. A field other than the domain that is too long, not
  * UTF-8, blank (company_name only; a blank place is a place not given) or holds control characters
  * is ERR_INVALID_PARAMETER; otherwise the errors of domain_parse(). `why` holds QUESTION_WHY bytes

@@ -194,6 +194,8 @@ def test_what_was_sent_goes_on_without_its_asker(stage, sim):
     sim.release_submits()
     eventually(lambda: daemon.ask("milvali.com", cached=1).status == 200)
     assert len(sim.ledger()) == 1
+    daemon.stop()
+    assert "clients_gone=1" in daemon.stderr()
 
 
 def test_a_second_sigterm_ends_it_at_once(stage, sim):

@@ -259,16 +259,6 @@ START_TEST(fields_end_at_their_limit)
 }
 END_TEST
 
-START_TEST(parts_have_the_names_of_the_query)
-{
-    static const char *const names[QUESTION_PARTS] = {"domain", "company_name", "city", "state",
-                                                      "country"};
-
-    for (int i = 0; i < QUESTION_PARTS; i++)
-        ck_assert_str_eq(question_part_name((enum question_part)i), names[i]);
-}
-END_TEST
-
 static void start(void)
 {
     ck_assert_int_eq(domain_start(), ERR_OK);
@@ -297,7 +287,6 @@ Suite *suite(void)
     tcase_add_test(t, broken_fields_are_refused_by_name);
     tcase_add_test(t, a_nul_inside_a_field_does_not_cut_it_short);
     tcase_add_test(t, fields_end_at_their_limit);
-    tcase_add_test(t, parts_have_the_names_of_the_query);
     suite_add_tcase(s, t);
     return s;
 }

@@ -141,22 +141,6 @@ START_TEST(loopback_is_this_machine_and_nothing_else)
 }
 END_TEST
 
-static void check_segment(const char *text, const char *want)
-{
-    autofree char *segment = url_escape_segment(text);
-
-    ck_assert_str_eq(segment, want);
-}
-
-START_TEST(a_segment_holds_no_other_segment)
-{
-    check_segment("0b9e-Az_~.", "0b9e-Az_~.");
-    check_segment("a/../b?c#d", "a%2F..%2Fb%3Fc%23d");
-    check_segment("100% ü", "100%25%20%C3%BC");
-    check_segment("", "");
-}
-END_TEST
-
 Suite *suite(void);
 
 Suite *suite(void)
@@ -169,7 +153,6 @@ Suite *suite(void)
     tcase_add_test(t, a_nul_is_refused);
     tcase_add_test(t, urls_end_at_2048_bytes);
     tcase_add_test(t, loopback_is_this_machine_and_nothing_else);
-    tcase_add_test(t, a_segment_holds_no_other_segment);
     suite_add_tcase(s, t);
     return s;
 }
