@@ -267,6 +267,7 @@ static void split(struct batch *batch)
 {
     struct batches *all = batch->all;
     struct batch *half = new_batch(all);
+    int never_mind;
 
     for (size_t keep = batch->n_tasks / 2; batch->n_tasks > keep;) {
         struct task *last = batch->tasks->prev; /* utlist: the head's prev is the tail */
@@ -277,7 +278,10 @@ static void split(struct batch *batch)
     half->risked = batch->risked;
     batch->tries = 0;
     set_state(batch, BATCH_CUT);
-    fill_slots(all);
+    if (gate_check(all->gate, &never_mind))
+        gate_shut(all); /* nothing would wake them when it opens */
+    else
+        fill_slots(all);
 }
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
@@ -398,6 +402,16 @@ bool batch_drop(struct batches *all, struct task *task)
     return true;
 }
 
+static struct batch *first_resting(struct batches *all)
+{
+    struct batch *batch;
+
+    DL_FOREACH (all->batches, batch)
+        if (timer_armed(&batch->retry))
+            return batch;
+    return NULL;
+}
+
 /* ---- the gate ---- */
 
 /* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
@@ -413,7 +427,7 @@ static void gate_shut(void *arg)
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
-    while ((batch = first_cut(all)))
+    while ((batch = first_cut(all)) || (batch = first_resting(all)))
         give_up(batch, end);
     all->overdue = false;
     timer_disarm(all->timers, &all->linger);

@@ -52,7 +52,7 @@ struct collection {
     const struct collect_tools *tools;
     struct collect_owner owner;
     char batch_id[OPENMART_ID_MAX + 1];
-    size_t n_tasks, n_claimed, n_unclaimed;
+    size_t n_tasks, n_claimed, n_unclaimed, n_errored;
     int64_t rank, started_ms, ready_ms, lost_since_ms;
     bool ready, errored_filter_useless, all_listed;
     struct openmart_counts counts;            /* of the last status */
@@ -153,17 +153,21 @@ static void end_read(struct read *read, const struct openmart_task *task)
     struct collection *c = read->collection;
 
     read->state = READ_OVER;
+    c->n_errored += task && task->state == OPENMART_ERRORED;
     if (task && c->owner.task_ended(c->owner.arg, task))
         c->n_claimed++;
     else
         c->n_unclaimed++;
 }
 
+/* `ready` may come before all tasks are really finished, so a task is given up only when it was not
+ * finished several times and late ids would be given up too. */
 static void not_finished(struct read *read)
 {
     struct collection *c = read->collection;
 
-    if (c->ready && ++read->unfinished >= RETRIES)
+    if (c->ready && ++read->unfinished >= RETRIES &&
+        c->tools->clock->now_ms - c->ready_ms >= STRAGGLERS_MS)
         end_read(read, NULL);
     else
         rest(read, clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));
@@ -177,7 +181,10 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 
     read->call = NULL;
     pace_end(c->tools->pacer, &read->paced);
-    gate_note_read(c->tools->gate, reply);
+    /* Of single tasks the gate hears only good news: one that the vendor cannot read back must not
+     * keep everybody else's questions from it. */
+    if (reply->verdict == VERDICT_DONE)
+        gate_note_read(c->tools->gate, reply);
     if (reply->verdict != VERDICT_DONE) {
         rest(read, back_off_ms(++read->failures, reply));
     } else {
@@ -210,8 +217,11 @@ static void ask_due_reads(struct collection *c)
 
     HASH_ITER (hh, c->reads, read, next)
         if (read->state == READ_DUE) {
+            /* Repeats stand behind first reads, so that a sick batch does not starve the others. */
             read->state = READ_ASKED;
-            pace_ask(c->tools->pacer, &read->paced, c->rank, read_now);
+            pace_ask(c->tools->pacer, &read->paced,
+                     read->failures || read->unfinished ? c->tools->clock->now_ms : c->rank,
+                     read_now);
         }
 }
 
@@ -387,7 +397,7 @@ static bool close_if_nothing_comes(struct collection *c)
     if (seen >= c->n_tasks)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
                    "the upstream's results do not say which lookup they belong to");
-    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen))
+    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
         close_with(c, ERR_LOOKUP_FAILED, "the upstream counts this lookup among the failed ones");
     else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= STRAGGLERS_MS)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
@@ -410,7 +420,8 @@ static void settle(struct collection *c)
         return;
     }
     ask_due_reads(c);
-    bool only_reads_are_left = c->ready && c->want == LIST_NONE && !all_reads_over(c);
+    bool only_reads_are_left = c->ready && c->want == LIST_NONE && !all_reads_over(c) &&
+                               HASH_COUNT(c->reads) >= c->n_tasks;
     if (call_is_planned(c) || only_reads_are_left)
         return;
     call_in(c, c->want != LIST_NONE ? 0 : clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));

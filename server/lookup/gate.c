@@ -15,8 +15,8 @@ struct gate {
     gate_shut_fn *shut;
     void *arg;
     enum err err;
-    int failures; /* in a row */
-    int64_t latch_probe_ms;
+    int failures, submit_failures; /* in a row: of reads, of submits */
+    int64_t latch_probe_ms, trip_probe_ms;
     int64_t probe_at_ms;
     struct timer look; /* armed while shut */
     struct openmart_call *probe;
@@ -33,7 +33,8 @@ struct gate *gate_new(const struct clock *clock, struct timers *timers, struct o
                           .key = key,
                           .shut = shut,
                           .arg = arg,
-                          .latch_probe_ms = GATE_LATCH_PROBE_MS};
+                          .latch_probe_ms = GATE_LATCH_PROBE_MS,
+                          .trip_probe_ms = GATE_TRIP_PROBE_MS};
     return gate;
 }
 
@@ -56,7 +57,7 @@ static void look_later(struct gate *gate)
 
 static void plan_probe(struct gate *gate)
 {
-    int64_t pause_ms = gate->err == ERR_CIRCUIT_OPEN ? GATE_TRIP_PROBE_MS : gate->latch_probe_ms;
+    int64_t pause_ms = gate->err == ERR_CIRCUIT_OPEN ? gate->trip_probe_ms : gate->latch_probe_ms;
 
     gate->probe_at_ms = gate->clock->now_ms + pause_ms;
 }
@@ -72,7 +73,7 @@ static void set(struct gate *gate, enum err err)
         if (was_open)
             gate->shut(gate->arg);
     } else {
-        gate->failures = 0;
+        gate->failures = gate->submit_failures = 0;
         timer_disarm(gate->timers, &gate->look);
     }
 }
@@ -142,43 +143,43 @@ enum err gate_check(const struct gate *gate, int *ret_retry_after_s)
     return gate->err;
 }
 
-static void note(struct gate *gate, const struct openmart_reply *reply)
+/* Shuts, if there were too many failures in a row; `failures` is the counter of reads or submits.
+ */
+static void count(struct gate *gate, const struct openmart_reply *reply, int *failures)
 {
-    if (latches(reply->err)) {
-        gate->failures = 0;
-        if (!gate->err)
-            set(gate, reply->err);
-        return;
-    }
-    switch (reply->verdict) {
-    case VERDICT_DONE:
-        if (gate->err == ERR_CIRCUIT_OPEN)
-            set(gate, ERR_OK); /* as good as a probe */
-        gate->failures = 0;
-        break;
-    case VERDICT_REFUSED: /* it is there, and answers */
-        gate->failures = 0;
-        break;
-    case VERDICT_RETRYABLE:
-    case VERDICT_UNKNOWN:
-        if (reply->status == 429)
-            break; /* asked too fast, which is no trouble of the upstream's */
-        if (++gate->failures >= GATE_TRIP_AFTER && !gate->err)
-            set(gate, ERR_CIRCUIT_OPEN);
-        break;
-    }
+    if (reply->verdict == VERDICT_DONE || reply->verdict == VERDICT_REFUSED)
+        *failures = 0; /* it is there, and answers */
+    else if (reply->status != 429 && ++*failures >= GATE_TRIP_AFTER && !gate->err)
+        set(gate, ERR_CIRCUIT_OPEN);
 }
 
 void gate_note_read(struct gate *gate, const struct openmart_reply *reply)
 {
-    note(gate, reply);
+    if (latches(reply->err) && !gate->err)
+        set(gate, reply->err);
+    /* As good as a probe, unless it was submits that tripped it: reads may go well all the time
+     * while the answers of submits are lost. */
+    if (reply->verdict == VERDICT_DONE && gate->err == ERR_CIRCUIT_OPEN && !gate->submit_failures)
+        set(gate, ERR_OK);
+    count(gate, reply, &gate->failures);
 }
 
 void gate_note_submit(struct gate *gate, const struct openmart_reply *reply)
 {
-    if (reply->verdict == VERDICT_DONE)
+    if (latches(reply->err) && !gate->err)
+        set(gate, reply->err);
+    if (reply->verdict == VERDICT_DONE) {
         gate->latch_probe_ms = GATE_LATCH_PROBE_MS;
-    note(gate, reply);
+        gate->trip_probe_ms = GATE_TRIP_PROBE_MS;
+    }
+    bool was_open = !gate->err;
+    count(gate, reply, &gate->submit_failures);
+    /* The balance says nothing of the way that submits take: if they fail again after a probe, the
+     * next pause is twice as long. */
+    if (was_open && gate->err)
+        gate->trip_probe_ms = 2 * gate->trip_probe_ms < GATE_LATCH_LONGEST_MS
+                                  ? 2 * gate->trip_probe_ms
+                                  : GATE_LATCH_LONGEST_MS;
 }
 
 void gate_reset(struct gate *gate)
@@ -188,5 +189,6 @@ void gate_reset(struct gate *gate)
         gate->probe = NULL;
     }
     gate->latch_probe_ms = GATE_LATCH_PROBE_MS;
+    gate->trip_probe_ms = GATE_TRIP_PROBE_MS;
     set(gate, ERR_OK);
 }

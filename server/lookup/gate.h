@@ -3,11 +3,12 @@
  *
  * Latched: the upstream said that the key is wrong (401), the credits are spent (402) or the
  * account is banned (403). Every further submit would hear the same, so none leaves until the key
- * changes, or a free look at the credit balance says that things are better. Tripped: TRIP_AFTER
- * calls in a row failed. An upstream in trouble loses answers of submits, and a lost answer may be
- * lost money, so none leaves until a free probe is answered. The probe is the credit balance in
- * both cases: it costs nothing and proves key, account and way. Reads of batches already paid for
- * pass at all times and are only listened to. Engine thread only. */
+ * changes, or a free look at the credit balance says that things are better. Tripped:
+ * GATE_TRIP_AFTER submits, or as many reads of batches, failed in a row. An upstream in trouble
+ * loses answers of submits, and a lost answer may be lost money, so none leaves until a free probe
+ * is answered. The probe is the credit balance in both cases: it costs nothing and proves key,
+ * account and way. Reads of batches already paid for pass at all times and are only listened to.
+ * Engine thread only. */
 #ifndef LOOKUP_GATE_H
 #define LOOKUP_GATE_H
 
@@ -22,7 +23,7 @@
 
 struct gate;
 
-#define GATE_TRIP_AFTER    5              /* failures in a row, over all calls */
+#define GATE_TRIP_AFTER    5              /* failures in a row */
 #define GATE_LOOK_MS       INT64_C(5000)  /* between looks at the key file while shut */
 #define GATE_TRIP_PROBE_MS INT64_C(15000) /* between probes while tripped */
 #define GATE_LATCH_PROBE_MS                                                                        \

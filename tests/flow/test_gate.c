@@ -203,6 +203,40 @@ START_TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
 }
 END_TEST
 
+START_TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
+{
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
+    flow_ask(&flow, "slow.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    for (int i = 0; i < 60; i++)
+        vendor_fault(
+            flow.vendor,
+            (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 500, .body = "", .creates = true});
+    for (int i = 0; i < 100; i++) {
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask(&flow, domain, WAIT_MS);
+        flow_advance(&flow, 5000);
+    }
+    ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were refused, unpaid */
+}
+END_TEST
+
+START_TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
+{
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
+    flow_ask(&flow, "odd.com", WAIT_MS);
+    for (int i = 0; i < 10; i++) {
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_advance(&flow, 40000);
+        struct asker *other = flow_ask(&flow, domain, WAIT_MS);
+        flow_advance(&flow, 40000);
+        ck_assert_int_eq(other->err, ERR_OK);
+    }
+}
+END_TEST
+
 START_TEST(cached_answers_are_served_while_the_gate_is_shut)
 {
     flow_ask(&flow, "a.com", WAIT_MS);
@@ -247,6 +281,8 @@ Suite *suite(void)
     tcase_add_test(t, a_changed_key_file_opens_the_latch_without_anybody_saying_so);
     tcase_add_test(t, five_failures_in_a_row_trip_the_breaker);
     tcase_add_test(t, the_breaker_closes_within_35_seconds_of_the_upstreams_return);
+    tcase_add_test(t, reads_that_go_well_do_not_hide_submits_that_are_lost);
+    tcase_add_test(t, one_task_that_cannot_be_read_does_not_shut_the_gate);
     tcase_add_test(t, cached_answers_are_served_while_the_gate_is_shut);
     tcase_add_test(t, being_asked_to_slow_down_does_not_trip_it);
     suite_add_tcase(s, t);

@@ -136,6 +136,37 @@ START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
 }
 END_TEST
 
+START_TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
+{
+    vendor_fault(flow.vendor,
+                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
+    vendor_fault(flow.vendor,
+                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 400, .body = "{}"});
+    flow_ask(&flow, "first.com", WAIT_MS);
+    flow_advance(&flow, 1000);
+    struct asker *a = flow_ask(&flow, "a.com", WAIT_MS);
+    struct asker *b = flow_ask(&flow, "b.com", WAIT_MS);
+    flow_advance(&flow, 30000);
+    ck_assert_int_eq(a->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
+}
+END_TEST
+
+START_TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
+{
+    vendor_fault(
+        flow.vendor,
+        (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
+    vendor_fault(flow.vendor,
+                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
+    struct asker *resting = flow_ask(&flow, "a.com", WAIT_MS);
+    flow_advance(&flow, 1000);
+    flow_ask(&flow, "b.com", WAIT_MS);
+    flow_advance(&flow, 27000);
+    ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
+}
+END_TEST
+
 START_TEST(halves_wait_for_a_slot_and_go_before_the_queue)
 {
     struct engine_options options = flow_options();
@@ -219,6 +250,8 @@ Suite *suite(void)
     tcase_add_test(t, an_operator_may_choose_one_automatic_resubmit);
     tcase_add_test(t, after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten);
     tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
+    tcase_add_test(t, a_split_while_the_gate_is_shut_leaves_nobody_behind);
+    tcase_add_test(t, a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts);
     tcase_add_test(t, halves_wait_for_a_slot_and_go_before_the_queue);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
     tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
