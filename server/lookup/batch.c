@@ -154,7 +154,6 @@ static void end_task(struct task *task, const struct task_end *end)
     task->done(task, end);
 }
 
-/* Ends what is left of the batch in one way, and the batch. */
 static void end_batch(struct batch *batch, const struct task_end *end)
 {
     struct batches *all = batch->all;
@@ -443,4 +442,9 @@ enum task_phase batch_phase(const struct task *task)
 void batches_open_gate(struct batches *all)
 {
     gate_reset(all->gate);
+}
+
+void batches_drain(struct batches *all)
+{
+    gate_close(all->gate);
 }

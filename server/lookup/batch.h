@@ -96,6 +96,9 @@ bool batch_drop(struct batches *all, struct task *task);
 
 enum task_phase batch_phase(const struct task *task);
 
+/* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
+void batches_drain(struct batches *all);
+
 /* The key was read anew, or the operator wants submits to be tried again. */
 void batches_open_gate(struct batches *all);
 

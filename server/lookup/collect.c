@@ -3,11 +3,12 @@
  *
  * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
  * beside it, each with its own small state. Every event ends in settle(), which looks at the whole
- * and either plans the next step or closes the collection. Three lists of ids exist: COMPLETED
- * documented, asked whenever more is completed than was listed; ERRORED    asked when `errored`
- * grows early, so that a failed task need not wait for the batch; if the vendor ignores or refuses
- * that filter, it is not asked again; all        asked once the batch is ready and COMPLETED did
- * not account for every task. */
+ * and either plans the next step or closes the collection.
+ *
+ * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
+ * listed. ERRORED is asked when `errored` grows early, so that a failed task need not wait for the
+ * batch; if the vendor ignores or refuses that filter, it is not asked again. The list of all is
+ * asked once the batch is ready and COMPLETED did not account for every task. */
 #include "lookup/collect.h"
 
 #include "base/id.h"

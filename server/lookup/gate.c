@@ -98,6 +98,8 @@ static void probed(void *arg, const struct openmart_reply *reply, int64_t balanc
     struct gate *gate = arg;
 
     gate->probe = NULL;
+    if (gate->err == ERR_DRAINING)
+        return;
     if (lifts(gate, reply, balance)) {
         set(gate, ERR_OK);
         return;
@@ -180,6 +182,13 @@ void gate_note_submit(struct gate *gate, const struct openmart_reply *reply)
         gate->trip_probe_ms = 2 * gate->trip_probe_ms < GATE_LATCH_LONGEST_MS
                                   ? 2 * gate->trip_probe_ms
                                   : GATE_LATCH_LONGEST_MS;
+}
+
+void gate_close(struct gate *gate)
+{
+    gate->err = ERR_DRAINING;
+    timer_disarm(gate->timers, &gate->look);
+    gate->shut(gate->arg);
 }
 
 void gate_reset(struct gate *gate)

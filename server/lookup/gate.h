@@ -47,6 +47,9 @@ enum err gate_check(const struct gate *gate, int *ret_retry_after_s);
 void gate_note_read(struct gate *gate, const struct openmart_reply *reply);
 void gate_note_submit(struct gate *gate, const struct openmart_reply *reply);
 
+/* Shuts for good, with ERR_DRAINING: the daemon stops. */
+void gate_close(struct gate *gate);
+
 /* The key changed, or the operator asked for it: open, and judge anew. */
 void gate_reset(struct gate *gate);
 

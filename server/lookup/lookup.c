@@ -384,11 +384,10 @@ void lookups_drain(struct lookups *all, enum err err)
     struct waiter *everybody = NULL;
     struct lookup *lookup, *next;
 
+    batches_drain(all->batches);
     HASH_ITER (hh, all->table, lookup, next) {
         struct waiter *some = gather(lookup);
         DL_CONCAT(everybody, some);
-        if (batch_drop(all->batches, &lookup->task))
-            forget(lookup);
     }
     tell_all(everybody, outcome_of(err));
 }

@@ -187,6 +187,20 @@ START_TEST(halves_wait_for_a_slot_and_go_before_the_queue)
 }
 END_TEST
 
+START_TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
+{
+    vendor_fault(flow.vendor,
+                 (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
+    struct asker *resting = flow_ask(&flow, "a.com", WAIT_MS);
+    flow_advance(&flow, 200);
+    engine_drain(flow.engine);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(resting->err, ERR_DRAINING);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
+}
+END_TEST
+
 /* ---- fairness ---- */
 
 START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
@@ -253,6 +267,7 @@ Suite *suite(void)
     tcase_add_test(t, a_split_while_the_gate_is_shut_leaves_nobody_behind);
     tcase_add_test(t, a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts);
     tcase_add_test(t, halves_wait_for_a_slot_and_go_before_the_queue);
+    tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
     tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
     suite_add_tcase(s, t);
