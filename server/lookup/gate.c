@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.c - see gate.h. `err` is the whole state: ERR_OK = open, ERR_CIRCUIT_OPEN = tripped, any
- * other = latched. set() is the only place where it changes. */
+/* gate.c - see gate.h. `err` is the whole state: ERR_OK = open, ERR_CIRCUIT_OPEN = tripped,
+ * ERR_DRAINING = closed for good, any other = latched. It changes in set(), and in gate_close(),
+ * out of which no way leads. */
 #include "lookup/gate.h"
 
 #include "base/mem.h"
