@@ -24,7 +24,7 @@ endif
 
 # ---- how to compile ----
 
-PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto
+PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3
 PC_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
@@ -75,7 +75,7 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
-        fresh docker-check clean help
+        fresh docker-check bench clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -166,6 +166,23 @@ fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 
 docker-check: ## build the container image without a registry and try it (root)
 	@docker/check.sh
+
+# ---- benchmarks ----
+
+# store_bench needs a store.
+BENCH_SRC := $(filter-out $(if $(wildcard server/store/store.c),,%/store_bench.c),\
+                          $(wildcard tests/bench/*.c))
+BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+
+-include $(BENCH_BIN:=.d)
+
+$(BENCH_BIN): %: %.o $(LIB)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+
+bench: deps ## six measurements beside peers and floors, 15 minutes; QUICK=1 for three
+	@tests/bench/install.sh
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH_BIN)
+	@$(PYTHON) tests/bench/run.py $(if $(QUICK),--quick) $(BENCH_FLAGS)
 
 # ---- use ----
 

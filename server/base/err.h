@@ -50,6 +50,8 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(OVERLOADED, "overloaded", 503, true, NO, "Too much is waiting already")                      \
     X(CIRCUIT_OPEN, "circuit-open", 503, true, NO,                                                 \
       "The upstream is in trouble, so nothing is sent")                                            \
+    X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO,                                   \
+      "The store cannot be written, so nothing is bought")                                         \
     X(DRAINING, "draining", 503, true, NO, "This server is stopping")                              \
     X(STILL_PROCESSING, "still-processing", 504, true, MAYBE,                                      \
       "The lookup goes on and takes longer than this request may wait")                            \
@@ -61,7 +63,10 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(TOO_BIG, "a limit on size was reached")                                                      \
     X(SYNTAX, "the text does not follow its grammar")                                              \
     X(ABSENT, "there is no such thing")                                                            \
-    X(GONE, "the one who asked has left")
+    X(GONE, "the one who asked has left")                                                          \
+    X(STORE_BUSY, "another process owns the store")                                                \
+    X(STORE_DAMAGED, "the store cannot be trusted")                                                \
+    X(STORE_REFUSED, "the store's file is not safe to use")
 
 enum err {
     ERR_OK = 0,

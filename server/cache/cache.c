@@ -106,7 +106,7 @@ const struct result *cache_find(struct cache *cache, const unsigned char key[HAS
     return result;
 }
 
-void cache_put(struct cache *cache, const struct result *result)
+bool cache_put(struct cache *cache, const struct result *result)
 {
     struct shard *shard = shard_of(cache, result->key);
     size_t limit = cache->max_bytes / SHARDS;
@@ -115,15 +115,17 @@ void cache_put(struct cache *cache, const struct result *result)
     struct entry *entry = find(shard, result->key);
     if (entry)
         drop(shard, entry);
-    while (shard->entries && shard->bytes + cost(result) > limit)
+    bool fits = cost(result) <= limit;
+    while (fits && shard->bytes + cost(result) > limit)
         drop(shard, shard->entries);
-    if (cost(result) <= limit) {
+    if (fits) {
         entry = xcalloc(1, sizeof *entry);
         entry->result = result_ref(result);
         shard->bytes += cost(result);
         add(shard, entry);
     }
     pthread_mutex_unlock(&shard->lock);
+    return fits;
 }
 
 void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE])
@@ -135,6 +137,31 @@ void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE])
     if (entry)
         drop(shard, entry);
     pthread_mutex_unlock(&shard->lock);
+}
+
+static size_t drop_domain(struct shard *shard, const char *domain)
+{
+    struct entry *entry, *next;
+    size_t n = 0;
+
+    HASH_ITER (hh, shard->entries, entry, next)
+        if (entry->result->domain && strcmp(entry->result->domain, domain) == 0) {
+            drop(shard, entry);
+            n++;
+        }
+    return n;
+}
+
+size_t cache_remove_domain(struct cache *cache, const char *domain)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&cache->shards[i].lock);
+        n += drop_domain(&cache->shards[i], domain);
+        pthread_mutex_unlock(&cache->shards[i].lock);
+    }
+    return n;
 }
 
 struct cache_stats cache_stats(struct cache *cache)

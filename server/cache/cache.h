@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "cache/result.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cache;
@@ -22,10 +23,14 @@ void cache_free(struct cache *cache);
 const struct result *cache_find(struct cache *cache, const unsigned char key[HASH_SIZE]);
 
 /* Takes a reference of its own; replaces what was there for the key. A result larger than its
- * shard's share of the limit is not kept. */
-void cache_put(struct cache *cache, const struct result *result);
+ * shard's share of the limit is not kept: false. */
+bool cache_put(struct cache *cache, const struct result *result);
 
 void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE]);
+
+/* Removes all answers about a domain; how many there were. Looks at every result, shard by shard.
+ */
+size_t cache_remove_domain(struct cache *cache, const char *domain);
 
 struct cache_stats {
     size_t n, bytes, max_bytes;

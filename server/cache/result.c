@@ -125,6 +125,8 @@ const struct result *result_new_answer(const struct result_facts *facts)
         new_result(facts->key, facts->fetched_ms, n ? facts->ttl_found_ms : facts->ttl_empty_ms);
     struct buf text = BUF_INIT(BODY_MAX);
 
+    result->domain = xstrdup(facts->domain);
+    result->bytes += strlen(facts->domain) + 1;
     result->n_emails = n;
     result->charged = n ? CHARGED_YES : CHARGED_NO;
     add_json(&text, facts, kept, n, result->expires_ms);
@@ -176,6 +178,7 @@ void result_unref(const struct result *result)
         return;
     for (int i = 0; i < RESULT_FORMATS; i++)
         free((char *)(uintptr_t)mine->bodies[i].data);
+    free(mine->domain);
     free(mine->detail);
     free(mine);
 }

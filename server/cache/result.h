@@ -34,6 +34,7 @@ struct result {
     size_t n_emails;                           /* 0 when `err` is set */
     struct result_body bodies[RESULT_FORMATS]; /* empty when `err` is set */
     enum charged charged;
+    char *domain; /* that it is about; NULL when `err` is set */
     char *detail; /* words for the caller when `err` is set, else NULL */
     size_t bytes; /* memory that it takes, for the cache's limit */
 };
@@ -55,6 +56,16 @@ struct result_facts {
 /* Exact repeats of an address (compared without ASCII case) are dropped; the first stays. The time
  * to live is ttl_found_ms or ttl_empty_ms by what remains. One reference, the caller's. */
 const struct result *result_new_answer(const struct result_facts *facts);
+
+/* When an answer was fetched and when it expires, wall time. */
+struct result_times {
+    int64_t fetched_ms, expires_ms;
+};
+
+/* The answer whose JSON body this is, to the byte; without one address when `leave_out` is not NULL
+ * (compared without ASCII case). NULL when that is no such body. result_read.c. */
+const struct result *result_from_json(const unsigned char *key, const char *json, size_t len,
+                                      const struct result_times *times, const char *leave_out);
 
 /* An end without an answer; `detail` is copied, may be NULL. */
 const struct result *result_new_failure(const unsigned char *key, enum err err, const char *detail,

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* store.c - picks the implementation by the scheme of the URL, and passes every call on to it. */
+#include "base/mem.h"
+#include "store/store_driver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const store_batch_words[STORE_OVER + 1] = {
+    [STORE_SENDING] = "sending",
+    [STORE_RESTING] = "resting",
+    [STORE_SUBMITTED] = "submitted",
+    [STORE_OVER] = "over",
+};
+const char *const store_task_words[STORE_TASK_STATES] = {
+    [STORE_OPEN] = "open",       [STORE_ANSWERED] = "answered",
+    [STORE_FAILED] = "failed",   [STORE_NOT_CREATED] = "not-created",
+    [STORE_UNKNOWN] = "unknown",
+};
+
+static enum err memory_open_beside(const char *rest, struct store **ret_store, char *why)
+{
+    (void)rest;
+    (void)ret_store;
+    snprintf(why, STORE_WHY, "memory: keeps nothing that another process could see");
+    return ERR_ABSENT;
+}
+
+static const struct scheme {
+    const char *prefix;
+    enum err (*open)(const char *rest, const struct store_options *options,
+                     struct store **ret_store, char *why);
+    enum err (*open_beside)(const char *rest, struct store **ret_store, char *why);
+} schemes[] = {
+    {"sqlite:", store_sqlite_open, store_sqlite_open_beside},
+    {"memory:", store_memory_open, memory_open_beside},
+};
+
+static const struct scheme *find(const char *url, const char **ret_rest, char *why)
+{
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t len = strlen(schemes[i].prefix);
+        if (strncmp(url, schemes[i].prefix, len) == 0) {
+            *ret_rest = url + len;
+            return &schemes[i];
+        }
+    }
+    snprintf(why, STORE_WHY, "'%.200s' is neither sqlite:PATH nor memory:", url);
+    return NULL;
+}
+
+enum err store_open(const struct store_options *options, struct store **ret_store, char *why)
+{
+    const char *rest;
+    const struct scheme *scheme = find(options->url, &rest, why);
+
+    return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
+}
+
+enum err store_open_beside(const char *url, struct store **ret_store, char *why)
+{
+    const char *rest;
+    const struct scheme *scheme = find(url, &rest, why);
+
+    return scheme ? scheme->open_beside(rest, ret_store, why) : ERR_STORE_REFUSED;
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store->driver->close(store);
+}
+
+/* ---- the journal ---- */
+
+enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
+                      int64_t *ret_batch)
+{
+    return store->driver->intend(store, tasks, n, now_ms, ret_batch);
+}
+
+enum err store_sending(struct store *store, int64_t batch, bool risked)
+{
+    return store->driver->set_state(store, batch, STORE_SENDING, risked);
+}
+
+enum err store_resting(struct store *store, int64_t batch)
+{
+    return store->driver->set_state(store, batch, STORE_RESTING, false);
+}
+
+enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+{
+    return store->driver->submitted(store, batch, batch_id, now_ms);
+}
+
+enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
+                     int64_t now_ms, int64_t *ret_half)
+{
+    return store->driver->split(store, batch, tracking_ids, n, now_ms, ret_half);
+}
+
+enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
+                        const struct result *keep)
+{
+    return store->driver->end_task(store, tracking_id, end, keep);
+}
+
+enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end)
+{
+    return store->driver->end_batch(store, batch, end);
+}
+
+enum err store_each_open(struct store *store, store_batch_fn *each, void *arg)
+{
+    return store->driver->each_open(store, each, arg);
+}
+
+enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
+                            store_task_fn *each, void *arg)
+{
+    return store->driver->each_unknown(store, since_ms, limit, each, arg);
+}
+
+/* ---- answers ---- */
+
+enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
+                    const struct result **ret_result)
+{
+    return store->driver->find(store, key, ret_result);
+}
+
+enum err store_find_lookup(struct store *store, const char *lookup_id,
+                           const struct result **ret_result)
+{
+    return store->driver->find_lookup(store, lookup_id, ret_result);
+}
+
+enum err store_forget_key(struct store *store, const unsigned char key[HASH_SIZE])
+{
+    return store->driver->forget_key(store, key);
+}
+
+enum err store_forget_domain(struct store *store, const char *domain, store_key_fn *each, void *arg,
+                             size_t *ret_n)
+{
+    return store->driver->forget_domain(store, domain, each, arg, ret_n);
+}
+
+enum err store_forget_address(struct store *store, const char *address, size_t *ret_n)
+{
+    return store->driver->forget_address(store, address, ret_n);
+}
+
+enum err store_news(struct store *store, store_key_fn *each, void *arg)
+{
+    return store->driver->news(store, each, arg);
+}
+
+bool store_news_pending(struct store *store)
+{
+    return store->driver->news_pending(store);
+}
+
+enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
+{
+    return store->driver->trim(store, expired_before_ms, ret_more);
+}
+
+enum err store_stats(struct store *store, struct store_stats *ret_stats)
+{
+    return store->driver->stats(store, ret_stats);
+}
