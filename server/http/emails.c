@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* emails.c - GET and HEAD /emails: look into the cache, else ask the engine and wait.
  *
- * A question that must wait lives in a struct waiting: the engine ends it on its own thread, where
- * the outcome is copied and a letter posted to the request's worker; the worker answers and frees.
- * An expired answer that may still be served is served at once, and asked for anew behind the
- * caller's back; an older one is kept at hand in case that the upstream fails. */
+ * A question that must wait lives in a struct waiting: the engine looks into the store, lets
+ * takes() judge what it finds there as serve() judges what is in the cache, and ends it on its own
+ * thread, where the outcome is copied and a letter posted to the request's worker; the worker
+ * answers and frees. An expired answer that may still be served is served at once, and asked for
+ * anew behind the caller's back; an older one is kept at hand in case that the upstream fails. */
 #include "http/emails.h"
 
 #include "base/mem.h"
@@ -25,10 +26,13 @@ struct waiting {
     struct letter letter;
     struct mailbox *inbox; /* of the request's worker */
     struct request *request;
+    const struct freshness_limits *freshness;
     struct wish wish; /* its question went with the ask */
     char domain[DOMAIN_MAX + 1];
-    const char *forward;        /* why the cache did not do: RFC 9211's word */
+    int64_t asked_ms;           /* wall time */
+    const char *forward;        /* why what is kept did not do: RFC 9211's word */
     const struct result *stale; /* may stand in if the upstream fails; NULL = none */
+    bool refresh;               /* what was kept did, and is to be asked for anew */
     struct outcome outcome;
     char *detail; /* a copy; the outcome's own is borrowed */
 };
@@ -52,23 +56,43 @@ static void reply_hit(struct request *request, const struct result *result, cons
     answer_result(request, result, wish->format, &notes);
 }
 
+/* A question that is asked although nobody waits. The engine's until refreshed(). */
+struct refresh {
+    struct ask ask;
+    int64_t asked_ms; /* wall time */
+};
+
+/* Engine thread. Only what somebody else fetched meanwhile saves the lookup. */
+static bool refresh_takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+{
+    (void)wall_ms;
+    return kept->fetched_ms >= container_of(ask, struct refresh, ask)->asked_ms;
+}
+
 /* Engine thread. */
 static void refreshed(struct ask *ask, const struct outcome *outcome)
 {
     (void)outcome;
-    free(ask);
+    question_free(ask->question);
+    free(container_of(ask, struct refresh, ask));
 }
 
-/* Nobody waits for it; the lookup is promised and so runs to its end. */
-static void refresh_behind(const struct request *request, struct wish *wish)
+/* Nobody waits for it; the lookup is promised and so runs to its end. One of the many that may
+ * serve the same expired answer at once starts it. */
+static void refresh_behind(const struct request *request, const struct result *result,
+                           struct question *question)
 {
-    struct ask *ask = xcalloc(1, sizeof *ask);
-
-    ask->question = TAKE(wish->question);
-    ask->client = "refresh";
-    ask->not_before_ms = request_clock(request)->wall_ms;
-    ask->done = refreshed;
-    engine_ask(request_service(request)->engine, ask);
+    if (!result_claim_refresh(result, request_clock(request)->now_ms)) {
+        question_free(question);
+        return;
+    }
+    struct refresh *refresh = xcalloc(1, sizeof *refresh);
+    refresh->asked_ms = request_clock(request)->wall_ms;
+    refresh->ask.question = question;
+    refresh->ask.client = "refresh";
+    refresh->ask.takes = refresh_takes;
+    refresh->ask.done = refreshed;
+    engine_ask(request_service(request)->engine, &refresh->ask);
 }
 
 /* ---- the end of a wait ---- */
@@ -126,6 +150,23 @@ static void reply_forwarded(const struct waiting *waiting)
         reply_failure(waiting, &notes);
 }
 
+static void reply_not_cached(struct request *request)
+{
+    const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
+    const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
+
+    answer_problem(request, &problem, &notes);
+}
+
+static void reply_kept(struct waiting *waiting)
+{
+    const struct result *kept = waiting->outcome.result;
+
+    reply_hit(waiting->request, kept, &waiting->wish);
+    if (waiting->refresh)
+        refresh_behind(waiting->request, kept, TAKE(waiting->ask.question));
+}
+
 /* Worker thread. */
 static void deliver(struct letter *letter)
 {
@@ -133,11 +174,14 @@ static void deliver(struct letter *letter)
     const struct outcome *outcome = &waiting->outcome;
 
     if (outcome->from_cache)
-        reply_hit(waiting->request, outcome->result, &waiting->wish);
+        reply_kept(waiting);
+    else if (outcome->err == ERR_NOT_CACHED)
+        reply_not_cached(waiting->request);
     else if (outcome->err && outcome->err != ERR_STILL_PROCESSING && waiting->stale)
         reply_stale(waiting);
     else
         reply_forwarded(waiting);
+    question_free(waiting->ask.question);
     result_unref(outcome->result);
     result_unref(waiting->stale);
     free(waiting->detail);
@@ -166,56 +210,75 @@ static void client_left(struct request *request)
     engine_leave(request_service(request)->engine, waiting->ask.number);
 }
 
-/* What was found did not do; of what the engine may find meanwhile, only something newer will. */
-static int64_t not_before_ms(const struct result *cached, const struct wish *wish, int64_t now_ms)
+static const char *forward_word(const struct result *kept, const struct wish *wish, int64_t now_ms)
 {
-    int64_t wished_ms = freshness_not_before_ms(&wish->cache, now_ms);
+    bool expired = freshness_left_ms(kept, now_ms) <= 0;
 
-    return cached && cached->fetched_ms >= wished_ms ? cached->fetched_ms + 1 : wished_ms;
-}
-
-static const char *forward_word(const struct result *cached, const struct wish *wish,
-                                int64_t now_ms)
-{
-    if (!cached)
-        return "uri-miss";
-    bool expired = freshness_left_ms(cached, now_ms) <= 0;
     return wish->cache.no_cache || !expired ? "request" : "stale";
 }
 
+/* What is kept will not do, but may stand in later. */
+static void note_refused(struct waiting *waiting, const struct result *kept, int64_t now_ms)
+{
+    waiting->forward = forward_word(kept, &waiting->wish, now_ms);
+    if (freshness_on_error(kept, &waiting->wish.cache, waiting->freshness, now_ms)) {
+        result_unref(waiting->stale);
+        waiting->stale = result_ref(kept);
+    }
+}
+
+/* Engine thread. */
+static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+{
+    struct waiting *waiting = container_of(ask, struct waiting, ask);
+    const struct cache_wish *wish = &waiting->wish.cache;
+
+    /* Fetched after the caller asked: new enough for everybody. */
+    if (wish->no_cache && kept->fetched_ms >= waiting->asked_ms)
+        return true;
+    switch (freshness_judge(kept, wish, waiting->freshness, wall_ms)) {
+    case SERVE_REFRESH:
+        waiting->refresh = true;
+        return true;
+    case SERVE_FRESH:
+    case SERVE_STALE:
+        return true;
+    case SERVE_ASK:
+    case SERVE_NOTHING:
+        break;
+    }
+    note_refused(waiting, kept, wall_ms);
+    return false;
+}
+
 /* `cached` is what was found and did not do; may be NULL. */
-static void wait_for_lookup(struct request *request, struct wish *wish, const struct result *cached)
+static void wait_for_engine(struct request *request, struct wish *wish, const struct result *cached)
 {
     const struct service *service = request_service(request);
-    int64_t now_ms = request_clock(request)->wall_ms;
     struct waiting *waiting = xcalloc(1, sizeof *waiting);
     struct question *question = TAKE(wish->question);
 
     waiting->inbox = request_inbox(request);
     waiting->request = request;
+    waiting->freshness = &service->freshness;
     waiting->wish = *wish;
-    waiting->forward = forward_word(cached, wish, now_ms);
-    if (freshness_on_error(cached, &wish->cache, &service->freshness, now_ms))
-        waiting->stale = result_ref(cached);
+    waiting->asked_ms = request_clock(request)->wall_ms;
+    waiting->forward = "uri-miss";
+    if (cached)
+        note_refused(waiting, cached, waiting->asked_ms);
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
     waiting->ask = (struct ask){.question = question,
                                 .wait_ms = wish->wait_ms,
-                                .not_before_ms = not_before_ms(cached, &waiting->wish, now_ms),
                                 .client = request_peer(request),
+                                .only_kept = wish->cache.only_cached,
+                                .no_store = wish->cache.no_store,
+                                .takes = takes,
                                 .done = finish};
     request_park(request, client_left, waiting); /* first: the end may come before we return */
     engine_ask(service->engine, &waiting->ask);
 }
 
 /* ---- the endpoints ---- */
-
-static void reply_not_cached(struct request *request)
-{
-    const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
-    const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
-
-    answer_problem(request, &problem, &notes);
-}
 
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
@@ -229,39 +292,39 @@ static void serve(struct request *request, struct wish *wish, const struct resul
         break;
     case SERVE_REFRESH:
         reply_hit(request, cached, wish);
-        if (result_claim_refresh(cached, request_clock(request)->now_ms))
-            refresh_behind(request, wish);
+        refresh_behind(request, cached, TAKE(wish->question));
         break;
     case SERVE_ASK:
-        wait_for_lookup(request, wish, cached);
+        wait_for_engine(request, wish, cached);
         break;
     case SERVE_NOTHING:
-        reply_not_cached(request);
+        if (cached)
+            reply_not_cached(request); /* the store holds nothing newer */
+        else
+            wait_for_engine(request, wish, NULL);
         break;
     }
 }
 
-void emails_get(struct request *request)
+static void get(struct request *request, bool only_cached)
 {
     struct wish wish;
 
     if (!wish_read(request, &wish))
         return;
+    wish.cache.only_cached = wish.cache.only_cached || only_cached;
     const struct result *cached = cache_find(request_service(request)->cache, wish.question->key);
     serve(request, &wish, cached);
     result_unref(cached);
     question_free(wish.question);
 }
 
+void emails_get(struct request *request)
+{
+    get(request, false);
+}
+
 void emails_head(struct request *request)
 {
-    struct wish wish;
-
-    if (!wish_read(request, &wish))
-        return;
-    wish.cache.only_cached = true; /* HEAD never spends */
-    const struct result *cached = cache_find(request_service(request)->cache, wish.question->key);
-    serve(request, &wish, cached);
-    result_unref(cached);
-    question_free(wish.question);
+    get(request, true); /* HEAD never spends */
 }

@@ -32,8 +32,8 @@ static int64_t read_seconds(const char *s)
 
 static void read_directive(struct cache_wish *wish, const char *s, size_t len)
 {
-    static const char *const names[] = {"no-cache", "only-if-cached", "max-age", "min-fresh",
-                                        "max-stale"};
+    static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
+                                        "min-fresh", "max-stale",      "no-store"};
     int64_t seconds = read_seconds(s + len);
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -49,6 +49,8 @@ static void read_directive(struct cache_wish *wish, const char *s, size_t len)
             wish->min_fresh_s = seconds;
         else if (i == 4)
             wish->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
+        else if (i == 5)
+            wish->no_store = true;
     }
 }
 
@@ -120,11 +122,4 @@ bool freshness_on_error(const struct result *result, const struct cache_wish *wi
 {
     return result && !is_refused(result, wish, now_ms) &&
            is_stale_by_at_most(result, limits->stale_if_error_ms, now_ms);
-}
-
-int64_t freshness_not_before_ms(const struct cache_wish *wish, int64_t now_ms)
-{
-    if (wish->no_cache)
-        return now_ms;
-    return wish->max_age_s >= 0 ? now_ms - wish->max_age_s * 1000 : INT64_MIN;
 }

@@ -16,7 +16,7 @@
 
 /* What the request says about caching. */
 struct cache_wish {
-    bool no_cache, only_cached;
+    bool no_cache, only_cached, no_store;
     int64_t max_age_s;   /* -1 = not given */
     int64_t min_fresh_s; /* 0 = not given */
     int64_t max_stale_s; /* -1 = not given; INT64_MAX = any staleness */
@@ -52,8 +52,5 @@ bool freshness_on_error(const struct result *result, const struct cache_wish *wi
  * the result's own life, should the wall clock have jumped. */
 int64_t freshness_left_ms(const struct result *result, int64_t now_ms);
 int64_t freshness_age_ms(const struct result *result, int64_t now_ms);
-
-/* The oldest fetch that will do for this request, wall time; INT64_MIN when any will. */
-int64_t freshness_not_before_ms(const struct cache_wish *wish, int64_t now_ms);
 
 #endif

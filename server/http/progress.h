@@ -4,7 +4,7 @@
 #define HTTP_PROGRESS_H
 
 #include "base/buf.h"
-#include "lookup/batch.h"
+#include "lookup/task.h"
 
 #include <stdint.h>
 

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - the slots and the submits; queue.c keeps those who wait, collect.c fetches the results.
- *
- * A batch is cut from the queue when that holds enough for a full one, when the linger of its first
- * task is over, or - if all slots were busy then - when a slot frees. Halves of a refused batch go
- * first. set_state() is the only place where a batch changes its state; slots are counted there. A
- * task belongs to the queue or to one batch, and leaves it in end_task(). */
+/* batch.c - see batch.h. set_state() is the only place where a batch changes its state. A task
+ * leaves its batch in end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batch.h"
 
 #include "base/mem.h"
-#include "lookup/claims.h"
-#include "lookup/collect.h"
-#include "lookup/gate.h"
-#include "lookup/pace.h"
 #include "lookup/submit_policy.h"
 
 #include <assert.h>
@@ -19,107 +11,30 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OVERLOADED_S 5 /* when a full queue is worth another try */
-
-enum batch_state { BATCH_CUT, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
-
-struct batch {
-    struct batches *all;
-    enum batch_state state;
-    struct task *tasks; /* those not ended */
-    size_t n_tasks;     /* those submitted */
-    int64_t oldest_ms;  /* when its first task was queued */
-    int tries;
-    bool risked; /* submitted again after an unknown outcome */
-    struct timer retry;
-    struct openmart_call *call;
-    struct collection *collection;
-    struct claims claims;
-    struct batch *prev, *next;
-};
-
-struct batches {
-    struct batch_options options;
-    const struct clock *clock;
-    struct timers *timers;
-    struct openmart *openmart;
-    struct pacer pacer;
-    struct collect_tools tools;
-    struct gate *gate;
-    struct queue queue;
-    struct timer linger; /* of the first task in the queue */
-    bool overdue;        /* the linger is over and no slot was free */
-    int busy_slots;
-    struct batch *batches;
-    batch_doubt_fn *doubt;
-    void *doubt_arg;
-};
-
-static void fill_slots(struct batches *all);
-static void gate_shut(void *arg);
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id);
 
-struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
-                            struct timers *timers, struct openmart *openmart)
-{
-    struct batches *all = xcalloc(1, sizeof *all);
-
-    assert(options->size >= 1 && options->size <= OPENMART_BATCH_MAX && options->slots >= 1);
-    all->options = *options;
-    all->clock = clock;
-    all->timers = timers;
-    all->openmart = openmart;
-    pacer_init(&all->pacer, clock, timers, options->reads_per_second);
-    all->gate = gate_new(clock, timers, openmart, options->key, gate_shut, all);
-    all->tools = (struct collect_tools){clock,       timers,    openmart,
-                                        &all->pacer, all->gate, options->lifetime_ms};
-    return all;
-}
-
-void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg)
-{
-    all->doubt = doubt;
-    all->doubt_arg = arg;
-}
-
-static void free_batch(struct batch *batch)
-{
-    struct batches *all = batch->all;
-
-    if (batch->call)
-        openmart_cancel(batch->call);
-    collect_cancel(batch->collection);
-    timer_disarm(all->timers, &batch->retry);
-    DL_DELETE(all->batches, batch);
-    free(batch);
-}
-
-void batches_free(struct batches *all)
-{
-    if (!all)
-        return;
-    while (all->batches)
-        free_batch(all->batches);
-    timer_disarm(all->timers, &all->linger);
-    queue_done(&all->queue);
-    gate_free(all->gate);
-    pacer_done(&all->pacer);
-    free(all);
-}
-
-static struct batch *new_batch(struct batches *all)
+struct batch *batch_new(const struct batch_tools *tools)
 {
     struct batch *batch = xcalloc(1, sizeof *batch);
 
-    batch->all = all;
+    batch->tools = tools;
     batch->state = BATCH_CUT;
-    batch->oldest_ms = all->clock->now_ms;
-    DL_APPEND(all->batches, batch);
+    batch->oldest_ms = tools->clock->now_ms;
     return batch;
 }
 
-static void put_task(struct batch *batch, struct task *task)
+void batch_free(struct batch *batch)
 {
+    if (batch->call)
+        openmart_cancel(batch->call);
+    collect_cancel(batch->collection);
+    timer_disarm(batch->tools->timers, &batch->retry);
+    free(batch);
+}
+
+void batch_put(struct batch *batch, struct task *task)
+{
+    assert(batch->n_tasks < OPENMART_BATCH_MAX);
     DL_APPEND(batch->tasks, task);
     task->batch = batch;
     batch->n_tasks++;
@@ -135,15 +50,15 @@ static void set_state(struct batch *batch, enum batch_state state)
                                              [BATCH_SUBMITTING] = TASK_SUBMITTING,
                                              [BATCH_COLLECTING] = TASK_PROCESSING,
                                              [BATCH_DONE] = TASK_ENDED};
+    const struct batch_owner *owner = &batch->tools->owner;
+    enum batch_state from = batch->state;
     struct task *task;
 
-    if (state == BATCH_SUBMITTING)
-        batch->all->busy_slots++;
-    if (batch->state == BATCH_SUBMITTING)
-        batch->all->busy_slots--;
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
         task->phase = phases[state];
+    if (state != BATCH_DONE)
+        owner->moved(owner->arg, batch, from);
 }
 
 static void end_task(struct task *task, const struct task_end *end)
@@ -156,13 +71,15 @@ static void end_task(struct task *task, const struct task_end *end)
 
 static void end_batch(struct batch *batch, const struct task_end *end)
 {
-    struct batches *all = batch->all;
+    const struct batch_owner *owner = &batch->tools->owner;
+    enum batch_state from = batch->state;
 
+    if (batch->number && batch->tasks)
+        journal_end_batch(batch->tools->journal, batch->number, end);
     set_state(batch, BATCH_DONE);
     while (batch->tasks)
         end_task(batch->tasks, end);
-    free_batch(batch);
-    fill_slots(all);
+    owner->over(owner->arg, batch, from);
 }
 
 /* ---- collecting ---- */
@@ -179,24 +96,27 @@ static struct task *find_task(struct batch *batch, const char *tracking_id)
 
 static void doubt_earlier(struct batch *batch, const char *tracking_id)
 {
+    const struct batch_owner *owner = &batch->tools->owner;
     const unsigned char *key = claims_find(&batch->claims, tracking_id);
 
-    if (key && batch->all->doubt)
-        batch->all->doubt(batch->all->doubt_arg, key);
+    if (key)
+        owner->doubt(owner->arg, key);
 }
 
-static bool task_ended(void *arg, const struct openmart_task *answer)
+static bool task_ended(void *arg, const char *task_id, const struct openmart_task *answer)
 {
-    struct task *task = find_task(arg, answer->tracking_id);
-    struct task_end end = {.answer = answer};
+    struct batch *batch = arg;
+    struct task *task = find_task(batch, answer->tracking_id);
+    struct task_end end = {.answer = answer, .task_id = task_id};
 
     if (!task) {
-        doubt_earlier(arg, answer->tracking_id);
+        doubt_earlier(batch, answer->tracking_id);
         return false;
     }
-    claims_add(&((struct batch *)arg)->claims, task->tracking_id, task->question->key);
+    claims_add(&batch->claims, task->tracking_id, task->question->key);
     if (answer->state != OPENMART_COMPLETED)
         end = (struct task_end){.err = ERR_LOOKUP_FAILED,
+                                .task_id = task_id,
                                 .charged = err_row(ERR_LOOKUP_FAILED)->charged};
     end_task(task, &end);
     return true;
@@ -205,42 +125,61 @@ static bool task_ended(void *arg, const struct openmart_task *answer)
 static void collection_over(void *arg, enum err err, const char *detail)
 {
     struct batch *batch = arg;
-    struct task_end end = {.err = err, .detail = detail, .charged = CHARGED_MAYBE};
+    const struct task_end end = {.err = err, .detail = detail, .charged = CHARGED_MAYBE};
 
     batch->collection = NULL;
     end_batch(batch, &end);
 }
 
+/* The collection stands before others are told that the batch moved. */
 static void collect(struct batch *batch, const char *batch_id)
 {
     const struct collect_owner owner = {task_ended, collection_over, batch};
 
-    set_state(batch, BATCH_COLLECTING);
     batch->collection =
-        collect_start(&batch->all->tools, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
-    fill_slots(batch->all);
+        collect_start(&batch->tools->collect, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
+    set_state(batch, BATCH_COLLECTING);
+}
+
+void batch_resume(struct batch *batch, int64_t number, const char *batch_id)
+{
+    batch->number = number;
+    collect(batch, batch_id);
+}
+
+void batch_note_ended(struct batch *batch, const char *tracking_id, const char *task_id,
+                      const unsigned char key[HASH_SIZE])
+{
+    batch->n_tasks++;
+    claims_add(&batch->claims, tracking_id, key);
+    collect_skip(batch->collection, task_id);
 }
 
 /* ---- submitting ---- */
 
-static void submit(struct batch *batch)
+/* Sends the tasks, once the journal says that they may be paid for. */
+static enum err send(struct batch *batch)
 {
+    const struct batch_tools *tools = batch->tools;
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct task *task;
     size_t n = 0;
+    enum err err = batch->number ? journal_sending(tools->journal, batch->number, batch->risked)
+                                 : journal_intend(tools->journal, batch->tasks, &batch->number);
 
+    if (err)
+        return err;
     DL_FOREACH (batch->tasks, task) {
         const struct question *q = task->question;
         forms[n++] = (struct openmart_form){q->domain.name, q->company_name, q->city,
                                             q->state,       q->country,      task->tracking_id};
     }
     batch->tries++;
-    batch->call = openmart_submit(batch->all->openmart, forms, n, submitted, batch);
+    batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);
+    return ERR_OK;
 }
 
-/* Gives the batch up. If an earlier submit of it may have been taken, that stays the news, whatever
- * became of the later one. */
-static void give_up(struct batch *batch, struct task_end end)
+void batch_give_up(struct batch *batch, struct task_end end)
 {
     if (batch->risked) {
         end.err = ERR_UPSTREAM_OUTCOME_UNKNOWN;
@@ -249,202 +188,127 @@ static void give_up(struct batch *batch, struct task_end end)
     end_batch(batch, &end);
 }
 
+/* The journal refused it: all aboard are told, outside the call that submitted the batch. */
+static void refused_by_journal(struct timer *timer)
+{
+    batch_give_up(container_of(timer, struct batch, retry),
+                  (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
+                                    .charged = CHARGED_NO,
+                                    .retry_after_s = JOURNAL_RETRY_S});
+}
+
+static void try_to_send(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+
+    if (send(batch))
+        timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, refused_by_journal);
+}
+
+void batch_submit(struct batch *batch)
+{
+    set_state(batch, BATCH_SUBMITTING);
+    try_to_send(batch);
+}
+
 static void retry_is_due(struct timer *timer)
 {
     struct batch *batch = container_of(timer, struct batch, retry);
     struct task_end end = {.charged = CHARGED_NO};
 
-    end.err = gate_check(batch->all->gate, &end.retry_after_s);
+    end.err = gate_check(batch->tools->gate, &end.retry_after_s);
     if (end.err)
-        give_up(batch, end);
+        batch_give_up(batch, end);
     else
-        submit(batch);
+        try_to_send(batch);
 }
 
-/* Moves the second half of the tasks into a batch of their own; both wait for a slot. */
-static void split(struct batch *batch)
+static void rest(struct batch *batch, const struct openmart_reply *reply)
 {
-    struct batches *all = batch->all;
-    struct batch *half = new_batch(all);
-    int never_mind;
+    const struct batch_tools *tools = batch->tools;
+
+    if (reply->verdict == VERDICT_UNKNOWN)
+        batch->risked = true; /* stays "being sent" in the journal, for so it may be */
+    else
+        journal_resting(tools->journal, batch->number);
+    timer_arm(tools->timers, &batch->retry,
+              tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
+}
+
+bool batch_is_resting(const struct batch *batch)
+{
+    return timer_armed(&batch->retry);
+}
+
+/* The second half of the tasks becomes a batch of its own. */
+static struct batch *cut_half(struct batch *batch)
+{
+    struct batch *half = batch_new(batch->tools);
 
     for (size_t keep = batch->n_tasks / 2; batch->n_tasks > keep;) {
         struct task *last = batch->tasks->prev; /* utlist: the head's prev is the tail */
         DL_DELETE(batch->tasks, last);
         batch->n_tasks--;
-        put_task(half, last);
+        batch_put(half, last);
     }
     half->risked = batch->risked;
+    return half;
+}
+
+/* Both halves wait for a slot. */
+static void split(struct batch *batch)
+{
+    const struct batch_owner *owner = &batch->tools->owner;
+    struct journal *journal = batch->tools->journal;
+    struct batch *half = cut_half(batch);
+
+    journal_resting(journal, batch->number);
+    if (journal_split(journal, batch->number, half->tasks, &half->number)) {
+        /* They stay one batch in the journal, and go no further. */
+        DL_CONCAT(batch->tasks, half->tasks);
+        for (struct task *task = half->tasks; task; task = task->next)
+            task->batch = batch;
+        batch->n_tasks += half->n_tasks;
+        batch_free(half);
+        batch_give_up(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
+                                               .charged = CHARGED_NO,
+                                               .retry_after_s = JOURNAL_RETRY_S});
+        return;
+    }
     batch->tries = 0;
+    owner->split(owner->arg, half);
     set_state(batch, BATCH_CUT);
-    if (gate_check(all->gate, &never_mind))
-        gate_shut(all); /* nothing would wake them when it opens */
-    else
-        fill_slots(all);
 }
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
     struct batch *batch = arg;
-    struct batches *all = batch->all;
+    const struct batch_tools *tools = batch->tools;
     const struct submit_past past = {batch->n_tasks, batch->tries,
-                                     all->options.retry_unknown && !batch->risked};
+                                     tools->retry_unknown && !batch->risked};
 
     batch->call = NULL;
-    gate_note_submit(all->gate, reply);
+    gate_note_submit(tools->gate, reply);
     switch (submit_next(reply, &past)) {
     case SUBMIT_COLLECT:
+        journal_submitted(tools->journal, batch->number, batch_id);
         collect(batch, batch_id);
         break;
     case SUBMIT_SPLIT:
         split(batch);
         break;
     case SUBMIT_RETRY:
-        batch->risked = batch->risked || reply->verdict == VERDICT_UNKNOWN;
-        timer_arm(all->timers, &batch->retry,
-                  all->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
+        rest(batch, reply);
         break;
     case SUBMIT_END:
-        give_up(batch, submit_end(reply));
+        batch_give_up(batch, submit_end(reply));
         break;
     }
 }
 
-/* ---- the queue ---- */
-
-static struct batch *cut_batch(struct batches *all)
-{
-    struct batch *batch = new_batch(all);
-    struct task *task;
-
-    while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
-        put_task(batch, task);
-    return batch;
-}
-
-static struct batch *first_cut(struct batches *all)
-{
-    struct batch *batch;
-
-    DL_FOREACH (all->batches, batch)
-        if (batch->state == BATCH_CUT)
-            return batch;
-    return NULL;
-}
-
-/* The batch to submit next, cut from the queue if there is no half waiting; NULL = none is due. */
-static struct batch *next_batch(struct batches *all)
-{
-    struct batch *half = first_cut(all);
-    bool is_due = all->overdue || all->queue.n >= all->options.size;
-
-    if (half)
-        return half;
-    return all->queue.n && is_due ? cut_batch(all) : NULL;
-}
-
-/* Submits what is ready while there are slots. */
-static void fill_slots(struct batches *all)
-{
-    struct batch *batch;
-    int never_mind;
-
-    if (gate_check(all->gate, &never_mind))
-        return;
-    while (all->busy_slots < all->options.slots && (batch = next_batch(all))) {
-        set_state(batch, BATCH_SUBMITTING);
-        submit(batch);
-    }
-    if (all->queue.n == 0) {
-        all->overdue = false;
-        timer_disarm(all->timers, &all->linger);
-    }
-}
-
-static void linger_is_over(struct timer *timer)
-{
-    struct batches *all = container_of(timer, struct batches, linger);
-
-    all->overdue = true;
-    fill_slots(all);
-}
-
-enum err batch_add(struct batches *all, struct task *task, const struct question *question,
-                   const char *client, task_done_fn *done, int *ret_retry_after_s)
-{
-    enum err err = gate_check(all->gate, ret_retry_after_s);
-
-    if (err)
-        return err;
-    if (all->queue.n >= all->options.max_queued) {
-        *ret_retry_after_s = OVERLOADED_S;
-        return ERR_OVERLOADED;
-    }
-    *task = (struct task){
-        .question = question, .done = done, .phase = TASK_QUEUED, .queued_ms = all->clock->now_ms};
-    id_new(task->tracking_id);
-    queue_add(&all->queue, task, client);
-    if (all->queue.n == 1)
-        timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
-                  linger_is_over);
-    fill_slots(all);
-    return ERR_OK;
-}
-
-bool batch_drop(struct batches *all, struct task *task)
-{
-    if (task->phase != TASK_QUEUED)
-        return false;
-    queue_remove(&all->queue, task);
-    task->phase = TASK_ENDED;
-    fill_slots(all);
-    return true;
-}
-
-static struct batch *first_resting(struct batches *all)
-{
-    struct batch *batch;
-
-    DL_FOREACH (all->batches, batch)
-        if (timer_armed(&batch->retry))
-            return batch;
-    return NULL;
-}
-
-/* ---- the gate ---- */
-
-/* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
-static void gate_shut(void *arg)
-{
-    struct batches *all = arg;
-    struct task_end end = {.charged = CHARGED_NO};
-    struct batch *batch;
-    struct task *task;
-
-    end.err = gate_check(all->gate, &end.retry_after_s);
-    while ((task = queue_take(&all->queue))) {
-        task->phase = TASK_ENDED;
-        task->done(task, &end);
-    }
-    while ((batch = first_cut(all)) || (batch = first_resting(all)))
-        give_up(batch, end);
-    all->overdue = false;
-    timer_disarm(all->timers, &all->linger);
-}
-
-enum task_phase batch_phase(const struct task *task)
+enum task_phase batch_task_phase(const struct task *task)
 {
     if (task->phase == TASK_PROCESSING && collect_is_fetching(task->batch->collection))
         return TASK_FETCHING;
     return task->phase;
-}
-
-void batches_open_gate(struct batches *all)
-{
-    gate_reset(all->gate);
-}
-
-void batches_drain(struct batches *all)
-{
-    gate_close(all->gate);
 }

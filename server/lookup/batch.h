@@ -1,105 +1,102 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.h - gathers tasks into batches and sees every batch through to its end.
- *
- * A submit takes the vendor about 26 s whatever it carries, so tasks wait a short linger for
- * company and travel up to a hundred together. At most `slots` submits are under way at once; while
- * all are busy the next batch keeps filling. One batch walks
+/* batch.h - one batch: up to a hundred tasks that are submitted together, and their way to an end.
  *
  *     CUT -> SUBMITTING -> COLLECTING -> DONE
  *
- * and tells each task's owner as soon as that task is finished, not when the slowest of a hundred
- * is. A submit is sent again only when it provably never left or was refused with leave to retry. A
- * batch that the vendor refuses as a whole (400) created nothing: it is split in two and submitted
- * again, down to the one task that is not liked. While the gate (gate.h) is shut nothing is taken.
- * Engine thread only. Knows neither waiters nor the cache. */
+ * Nothing is submitted that the journal does not hold. A submit is sent again only when it provably
+ * never left or was refused with leave to retry (submit_policy.h). A batch that the vendor refuses
+ * as a whole (400) created nothing: it is split in two, down to the one task that is not liked.
+ * Once taken, each task's owner is told as soon as that task is finished. Who decides when a batch
+ * is cut and may take a slot is batches.h. Engine thread only. */
 #ifndef LOOKUP_BATCH_H
 #define LOOKUP_BATCH_H
 
 #include "base/clock.h"
-#include "base/err.h"
-#include "base/id.h"
 #include "base/timer.h"
 #include "client/openmart.h"
-#include "lookup/question.h"
-#include "lookup/queue.h"
+#include "lookup/claims.h"
+#include "lookup/collect.h"
+#include "lookup/gate.h"
+#include "lookup/journal.h"
+#include "lookup/task.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct batches;
-struct batch;
-struct task;
+enum batch_state { BATCH_CUT, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
 
-/* How one task ended. Borrowed for the call. */
-struct task_end {
-    enum err err;
-    const struct openmart_task *answer; /* NULL unless ERR_OK */
-    const char *detail;                 /* words for the caller; NULL = none */
-    enum charged charged;
-    int retry_after_s; /* 0 = no advice */
+/* Who is told of a batch's walk. */
+struct batch_owner {
+    /* It changed its state; not told for DONE. */
+    void (*moved)(void *arg, struct batch *batch, enum batch_state from);
+
+    /* A new batch, CUT, was split off; it is the owner's. */
+    void (*split)(void *arg, struct batch *half);
+
+    /* DONE, `from` was its last state; all its tasks were told. The owner frees it. */
+    void (*over)(void *arg, struct batch *batch, enum batch_state from);
+
+    /* A second result came with the tracking id of one that was already given to `key`. */
+    void (*doubt)(void *arg, const unsigned char key[HASH_SIZE]);
+    void *arg;
 };
 
-/* Exactly once per task, later than batch_add(), never after batch_drop(). The task may be freed
- * inside. */
-typedef void task_done_fn(struct task *task, const struct task_end *end);
-
-enum task_phase {
-    TASK_IDLE,
-    TASK_QUEUED,
-    TASK_SUBMITTING,
-    TASK_PROCESSING,
-    TASK_FETCHING, /* the whole batch is finished, its results are being read */
-    TASK_ENDED,
+/* What all batches share; borrowed for their life. */
+struct batch_tools {
+    const struct clock *clock;
+    struct timers *timers;
+    struct openmart *openmart;
+    struct gate *gate;
+    struct journal *journal;
+    struct collect_tools collect;
+    bool retry_unknown; /* submit once more after an unknown outcome: may pay twice */
+    struct batch_owner owner;
 };
 
-/* One paid question, embedded in its lookup; the batches' from batch_add() to its end. */
-struct task {
-    const struct question *question; /* the owner's; outlives the task */
-    task_done_fn *done;
-    enum task_phase phase;
-    char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */
-    int64_t queued_ms;
-    struct line *line;   /* while queued */
-    struct batch *batch; /* afterwards */
-    struct task *prev, *next;
+struct batch {
+    struct batch *prev, *next; /* the owner's list */
+    enum batch_state state;    /* the owner reads it */
+    size_t n_tasks;            /* those put in, ended or not */
+    /* The batch's own: */
+    const struct batch_tools *tools;
+    struct task *tasks; /* those not ended */
+    int64_t number;     /* in the journal; 0 = not yet there */
+    int64_t oldest_ms;  /* when its first task was queued */
+    int tries;
+    bool risked; /* submitted again after an unknown outcome */
+    struct timer retry;
+    struct openmart_call *call;
+    struct collection *collection;
+    struct claims claims;
 };
 
-struct batch_options {
-    size_t size;          /* 1..OPENMART_BATCH_MAX */
-    int64_t linger_ms;    /* how long the first task of a batch waits for others */
-    int slots;            /* submits under way at once */
-    size_t max_queued;    /* tasks that wait for a slot */
-    int64_t lifetime_ms;  /* of polling, from the submit's answer */
-    int reads_per_second; /* all reads together; 0 = no limit */
-    bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
-    struct secret *key;   /* looked at again while the upstream refuses it; NULL = never */
-};
-
-struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
-                            struct timers *timers, struct openmart *openmart);
-
-/* Runs when a second result came with the tracking id of one that was already given to `key`. */
-typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
-void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
+/* Empty and CUT. */
+struct batch *batch_new(const struct batch_tools *tools);
 
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
-void batches_free(struct batches *all);
+void batch_free(struct batch *batch);
 
-/* ERR_OVERLOADED when the queue is full, or what shut the gate; the task is untouched then, and
- * *ret_retry_after_s says when to come again. `client` names whose task it is, for fairness. */
-enum err batch_add(struct batches *all, struct task *task, const struct question *question,
-                   const char *client, task_done_fn *done, int *ret_retry_after_s);
+/* At most OPENMART_BATCH_MAX, before batch_submit(). */
+void batch_put(struct batch *batch, struct task *task);
 
-/* Takes a task back that is still queued; false, and nothing happens, when it is not. */
-bool batch_drop(struct batches *all, struct task *task);
+/* A CUT batch takes its slot. No callback of a task runs inside. */
+void batch_submit(struct batch *batch);
 
-enum task_phase batch_phase(const struct task *task);
+/* Instead of batch_put() and batch_submit(), for a batch out of the journal: `number` and
+ * `batch_id` are its own; its open tasks were put in, and each one that had ended is told by
+ * batch_note_ended(). Collects what is left. */
+void batch_resume(struct batch *batch, int64_t number, const char *batch_id);
+void batch_note_ended(struct batch *batch, const char *tracking_id, const char *task_id,
+                      const unsigned char key[HASH_SIZE]);
 
-/* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
-void batches_drain(struct batches *all);
+/* Waits for its next try: nothing of it is at the vendor (or at the operator's risk). */
+bool batch_is_resting(const struct batch *batch);
 
-/* The key was read anew, or the operator wants submits to be tried again. */
-void batches_open_gate(struct batches *all);
+/* Ends a CUT or resting batch. If an earlier submit of it may have been taken, that stays the news,
+ * whatever `end` says. */
+void batch_give_up(struct batch *batch, struct task_end end);
+
+enum task_phase batch_task_phase(const struct task *task);
 
 #endif

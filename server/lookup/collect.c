@@ -2,7 +2,7 @@
 /* collect.c - one batch after its submit: status -> ids -> tasks, until nothing can come any more.
  *
  * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
- * beside it, each with its own small state. Every event ends in settle(), which looks at the whole
+ * beside it (reads.c). Every event ends in settle(), which looks at the whole
  * and either plans the next step or closes the collection.
  *
  * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
@@ -13,41 +13,19 @@
 
 #include "base/id.h"
 #include "base/mem.h"
+#include "lookup/reads.h"
 
-#include "base/table.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define POLL_MIN_MS    250
 #define POLL_MAX_MS    5000
-#define RETRIES        3 /* quick ones; after that at the slow pace */
 #define SLOW_MS        5000
 #define RETRY_AFTER_MS 30000           /* a Retry-After is honoured up to here */
-#define STRAGGLERS_MS  60000           /* how long ids may come late once the batch is ready */
 #define LOST_MS        (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
-
-enum read_state {
-    READ_DUE,     /* to be asked for */
-    READ_ASKED,   /* waits for the pacer, or is on its way */
-    READ_RESTING, /* was not finished, or failed for now; due again at its time */
-    READ_OVER,
-};
-
-/* One task id of the batch. */
-struct read {
-    struct collection *collection;
-    char id[OPENMART_ID_MAX + 1];
-    enum read_state state;
-    int failures;   /* in a row */
-    int unfinished; /* times it was not finished although the batch was ready */
-    struct paced paced;
-    struct openmart_call *call;
-    struct timer rest;
-    UT_hash_handle hh;
-};
 
 struct collection {
     const struct collect_tools *tools;
@@ -63,7 +41,7 @@ struct collection {
     struct paced paced;
     struct openmart_call *call;
     struct timer timer;
-    struct read *reads;
+    struct reads *reads;
 };
 
 static void settle(struct collection *c);
@@ -72,16 +50,7 @@ static void settle(struct collection *c);
 
 static void free_all(struct collection *c)
 {
-    struct read *read, *next;
-
-    HASH_ITER (hh, c->reads, read, next) {
-        HASH_DEL(c->reads, read);
-        if (read->call)
-            openmart_cancel(read->call);
-        pace_end(c->tools->pacer, &read->paced);
-        timer_disarm(c->tools->timers, &read->rest);
-        free(read);
-    }
+    reads_free(c->reads);
     if (c->call)
         openmart_cancel(c->call);
     pace_end(c->tools->pacer, &c->paced);
@@ -120,10 +89,14 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* 1, 2, 4 s with up to a quarter of jitter, then the slow pace; never before Retry-After. */
-static int64_t back_off_ms(int failures, const struct openmart_reply *reply)
+int64_t collect_pause_ms(int64_t since_ms)
 {
-    int64_t wait = failures <= RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
+    return clamp(since_ms / 10, POLL_MIN_MS, POLL_MAX_MS);
+}
+
+int64_t collect_back_off_ms(int failures, const struct openmart_reply *reply)
+{
+    int64_t wait = failures <= COLLECT_RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
     int64_t told = reply->retry_after_s > 0 ? reply->retry_after_s * 1000 : 0;
 
     wait += (int64_t)(id_random() % (uint32_t)(wait / 4 + 1));
@@ -133,111 +106,25 @@ static int64_t back_off_ms(int failures, const struct openmart_reply *reply)
 
 /* ---- reading tasks ---- */
 
-static void rest_is_over(struct timer *timer)
+static void read_event(void *arg, const char *task_id, const struct openmart_task *task)
 {
-    struct read *read = container_of(timer, struct read, rest);
+    struct collection *c = arg;
 
-    read->state = READ_DUE;
-    settle(read->collection);
-}
-
-static void rest(struct read *read, int64_t ms)
-{
-    struct collection *c = read->collection;
-
-    read->state = READ_RESTING;
-    timer_arm(c->tools->timers, &read->rest, c->tools->clock->now_ms + ms, rest_is_over);
-}
-
-static void end_read(struct read *read, const struct openmart_task *task)
-{
-    struct collection *c = read->collection;
-
-    read->state = READ_OVER;
-    c->n_errored += task && task->state == OPENMART_ERRORED;
-    if (task && c->owner.task_ended(c->owner.arg, task))
-        c->n_claimed++;
-    else
-        c->n_unclaimed++;
-}
-
-/* `ready` may come before all tasks are really finished, so a task is given up only when it was not
- * finished several times and late ids would be given up too. */
-static void not_finished(struct read *read)
-{
-    struct collection *c = read->collection;
-
-    if (c->ready && ++read->unfinished >= RETRIES &&
-        c->tools->clock->now_ms - c->ready_ms >= STRAGGLERS_MS)
-        end_read(read, NULL);
-    else
-        rest(read, clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));
-}
-
-static void got_task(void *arg, const struct openmart_reply *reply,
-                     const struct openmart_task *task)
-{
-    struct read *read = arg;
-    struct collection *c = read->collection;
-
-    read->call = NULL;
-    pace_end(c->tools->pacer, &read->paced);
-    /* Of single tasks the gate hears only good news: one that the vendor cannot read back must not
-     * keep everybody else's questions from it. */
-    if (reply->verdict == VERDICT_DONE)
-        gate_note_read(c->tools->gate, reply);
-    if (reply->verdict != VERDICT_DONE) {
-        rest(read, back_off_ms(++read->failures, reply));
-    } else {
-        read->failures = 0;
-        switch (task->state) {
-        case OPENMART_PROCESSING:
-        case OPENMART_STATE_OTHER:
-            not_finished(read);
-            break;
-        case OPENMART_COMPLETED:
-        case OPENMART_ERRORED:
-        case OPENMART_CANCELLED:
-            end_read(read, task);
-            break;
-        }
+    if (task_id) {
+        c->n_errored += task && task->state == OPENMART_ERRORED;
+        if (task && c->owner.task_ended(c->owner.arg, task_id, task))
+            c->n_claimed++;
+        else
+            c->n_unclaimed++;
     }
     settle(c);
 }
 
-static void read_now(struct paced *paced)
+void collect_skip(struct collection *c, const char *task_id)
 {
-    struct read *read = container_of(paced, struct read, paced);
-
-    read->call = openmart_read_task(read->collection->tools->openmart, read->id, got_task, read);
-}
-
-static void ask_due_reads(struct collection *c)
-{
-    struct read *read, *next;
-
-    HASH_ITER (hh, c->reads, read, next)
-        if (read->state == READ_DUE) {
-            /* Repeats stand behind first reads, so that a sick batch does not starve the others. */
-            read->state = READ_ASKED;
-            pace_ask(c->tools->pacer, &read->paced,
-                     read->failures || read->unfinished ? c->tools->clock->now_ms : c->rank,
-                     read_now);
-        }
-}
-
-/* Ids past twice the batch's size can only be junk. */
-static void note_id(struct collection *c, const char *id)
-{
-    struct read *read;
-
-    HASH_FIND_STR(c->reads, id, read);
-    if (read || HASH_COUNT(c->reads) >= 2 * c->n_tasks)
-        return;
-    read = xcalloc(1, sizeof *read);
-    read->collection = c;
-    snprintf(read->id, sizeof read->id, "%s", id);
-    HASH_ADD_STR(c->reads, id, read);
+    reads_skip(c->reads, task_id);
+    c->n_tasks++;
+    c->n_claimed++;
 }
 
 /* ---- the batch's own calls ---- */
@@ -275,7 +162,7 @@ static bool call_failed(struct collection *c, const struct openmart_reply *reply
         close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer knows the batch");
         return false;
     }
-    call_in(c, back_off_ms(++c->failures, reply));
+    call_in(c, collect_back_off_ms(++c->failures, reply));
     return true;
 }
 
@@ -309,31 +196,46 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     if (counts->ready && !c->ready) {
         c->ready = true; /* and stays so, whatever later polls say */
         c->ready_ms = c->tools->clock->now_ms;
+        reads_batch_is_ready(c->reads);
     }
     c->want = list_worth_asking(c);
     settle(c);
 }
 
+/* Ids that may be, or were, those of our tasks. One that cannot be read may be a stranger's, and
+ * must not stand in the way of those that were not listed yet. */
+static size_t accounted(const struct collection *c)
+{
+    return c->n_claimed + reads_hopeful(c->reads);
+}
+
 static enum list list_after(const struct collection *c, enum list asked)
 {
     if (asked == LIST_COMPLETED && c->ready)
-        return HASH_COUNT(c->reads) < c->n_tasks ? LIST_ALL : LIST_NONE;
+        return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
     if (asked == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
         !c->errored_filter_useless)
         return LIST_ERRORED;
     return LIST_NONE;
 }
 
+/* More ids than failures (the counts are a little older than the list), and more than can have
+ * failed: the filter was ignored. Reading a hundred unfinished tasks to find the failed one is not
+ * worth it; `all` will tell at the end. */
+static bool is_unfiltered(const struct collection *c, size_t n)
+{
+    return (int64_t)n > c->counts.errored &&
+           (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
+}
+
 static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
 {
-    /* More ids than failures: the filter was ignored. Reading a hundred unfinished tasks to find
-     * the failed one is not worth it; `all` will tell at the end. */
-    if (asked == LIST_ERRORED && (int64_t)n > c->counts.errored) {
+    if (asked == LIST_ERRORED && is_unfiltered(c, n)) {
         c->errored_filter_useless = true;
         return;
     }
     for (size_t i = 0; i < n; i++)
-        note_id(c, ids[i]);
+        reads_note(c->reads, ids[i]);
     /* A list may lag behind the counts; then it is worth asking again. */
     if (asked == LIST_COMPLETED)
         c->listed_completed = clamp((int64_t)n, 0, c->counts.completed);
@@ -381,11 +283,6 @@ static void ask_batch(struct paced *paced)
 
 /* ---- what next ---- */
 
-static bool all_reads_over(const struct collection *c)
-{
-    return c->n_claimed + c->n_unclaimed == HASH_COUNT(c->reads);
-}
-
 /* The batch is ready, all its ids were listed and read, and some tasks are not accounted for. By
  * the vendor's page an id that is missing from COMPLETED is a failed task; when the counts say the
  * same, it is. Otherwise late ids get some time. */
@@ -393,14 +290,14 @@ static bool close_if_nothing_comes(struct collection *c)
 {
     size_t seen = c->n_claimed + c->n_unclaimed;
 
-    if (!c->ready || !all_reads_over(c))
+    if (!c->ready || reads_open(c->reads))
         return false;
     if (seen >= c->n_tasks)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
                    "the upstream's results do not say which lookup they belong to");
     else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
         close_with(c, ERR_LOOKUP_FAILED, "the upstream counts this lookup among the failed ones");
-    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= STRAGGLERS_MS)
+    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= COLLECT_STRAGGLERS_MS)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
                    "the upstream finished the batch without a result for this lookup");
     else
@@ -420,12 +317,11 @@ static void settle(struct collection *c)
         close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish in time");
         return;
     }
-    ask_due_reads(c);
-    bool only_reads_are_left = c->ready && c->want == LIST_NONE && !all_reads_over(c) &&
-                               HASH_COUNT(c->reads) >= c->n_tasks;
+    bool only_reads_are_left =
+        c->ready && c->want == LIST_NONE && reads_hopeful(c->reads) && accounted(c) >= c->n_tasks;
     if (call_is_planned(c) || only_reads_are_left)
         return;
-    call_in(c, c->want != LIST_NONE ? 0 : clamp(age_ms(c) / 10, POLL_MIN_MS, POLL_MAX_MS));
+    call_in(c, c->want != LIST_NONE ? 0 : collect_pause_ms(age_ms(c)));
 }
 
 struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
@@ -440,6 +336,8 @@ struct collection *collect_start(const struct collect_tools *tools, const char *
     c->rank = rank;
     c->started_ms = tools->clock->now_ms;
     c->lost_since_ms = -1;
+    /* Ids past twice the batch's size can only be junk. */
+    c->reads = reads_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
     call_in(c, 0);
     return c;
 }

@@ -34,8 +34,9 @@ struct collect_tools {
 };
 
 struct collect_owner {
-    /* A task came to its end. True when it is one of those that the owner still waits for. */
-    bool (*task_ended)(void *arg, const struct openmart_task *task);
+    /* A task came to its end; `task_id` is the vendor's. True when it is one of those that the
+     * owner still waits for. */
+    bool (*task_ended)(void *arg, const char *task_id, const struct openmart_task *task);
 
     /* Once, as the last call: nothing more will come. ERR_OK when every task was claimed, else how
      * the others end. The collection is gone when it returns. */
@@ -48,10 +49,26 @@ struct collect_owner {
 struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
                                  size_t n_tasks, int64_t rank, const struct collect_owner *owner);
 
+/* One more task of the batch, which had its end before this collection began. */
+void collect_skip(struct collection *collection, const char *task_id);
+
 /* The vendor says that the batch is ready; what is left is to read it. */
 bool collect_is_fetching(const struct collection *collection);
 
 /* Ends it without a word. NULL is fine. */
 void collect_cancel(struct collection *collection);
+
+/* ---- waiting times that its parts share ---- */
+
+#define COLLECT_RETRIES       3     /* quick ones; after that at the slow pace */
+#define COLLECT_STRAGGLERS_MS 60000 /* how long what is missing may come once the batch is ready   \
+                                     */
+
+/* Between two looks at something that is `age_ms` old and not finished. */
+int64_t collect_pause_ms(int64_t age_ms);
+
+/* After that many failures in a row: 1, 2, 4 s with up to a quarter of jitter, then the slow pace;
+ * never before Retry-After, which is honoured up to 30 s. */
+int64_t collect_back_off_ms(int failures, const struct openmart_reply *reply);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* engine.c - the loop, the mailbox and the border: asks come in by letter, ends go out by callback.
  *
- * The life of an ask: engine_ask() posts it; the engine opens it, looks once more into the cache
- * (another lookup may have ended since the worker looked), else joins the lookup of its question;
- * its end, its deadline, its leaving or the draining - whichever comes first - settles it, once. */
+ * The life of an ask: engine_ask() posts it; the engine opens it and looks at what is kept: in the
+ * cache (another lookup may have ended since the worker looked), else in the store. If that will
+ * not do it joins the lookup of its question; its end, its deadline, its leaving or the draining -
+ * whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
 #include "base/log.h"
@@ -17,14 +18,22 @@
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
+#define NEWS_MS 1000  /* between two looks whether another process took something out of the store \
+                       */
+#define TRIM_MS INT64_C(3600000) /* between two rounds of dropping answers that expired long ago   \
+                                  */
 
 struct engine {
     struct clock clock;
     struct timers timers;
     struct mailbox *inbox;
-    struct cache *cache;
     struct transport *transport;
     struct secret *key; /* may be NULL */
+    struct store *store;
+    int64_t keep_expired_ms;
+    struct timer news, trim;
+    int64_t trimmed_ms, trimmed_wall_ms; /* when, by both clocks, the last trim was planned */
+    struct journal *journal;
     struct batches *batches;
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
@@ -41,9 +50,62 @@ struct leave {
     uint64_t number;
 };
 
-enum err engine_new(const struct engine_options *options, struct clock clock, struct cache *cache,
-                    struct openmart *openmart, struct transport *transport,
-                    struct engine **ret_engine)
+/* ---- the store's housekeeping ---- */
+
+static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
+{
+    lookup_forget_key(arg, key);
+}
+
+static void look_for_news(struct timer *timer)
+{
+    struct engine *engine = container_of(timer, struct engine, news);
+
+    /* A store that cannot be read now is asked again. */
+    store_news(engine->store, forgotten_elsewhere, engine->lookups);
+    timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
+}
+
+static void trim(struct timer *timer);
+
+static void trim_in(struct engine *engine, int64_t ms)
+{
+    engine->trimmed_ms = engine->clock.now_ms;
+    engine->trimmed_wall_ms = engine->clock.wall_ms;
+    timer_arm(&engine->timers, &engine->trim, engine->clock.now_ms + ms, trim);
+}
+
+/* Answers were paid for: when the wall clock did not go with the other one, it may be wrong, and
+ * nothing is dropped by it. */
+static void trim(struct timer *timer)
+{
+    struct engine *engine = container_of(timer, struct engine, trim);
+    int64_t jump_ms = (engine->clock.wall_ms - engine->trimmed_wall_ms) -
+                      (engine->clock.now_ms - engine->trimmed_ms);
+    bool more = false;
+
+    if (jump_ms < TRIM_MS && jump_ms > -TRIM_MS)
+        store_trim(engine->store, engine->clock.wall_ms - engine->keep_expired_ms, &more);
+    trim_in(engine, more ? NEWS_MS : TRIM_MS);
+}
+
+/* ---- its life ---- */
+
+static void make_core(struct engine *engine, const struct engine_options *options,
+                      const struct engine_tools *tools)
+{
+    const struct clock *clock = &engine->clock;
+    struct timers *timers = &engine->timers;
+
+    engine->journal = journal_new(tools->store, clock, timers);
+    engine->batches = batches_new(&options->batch, clock, timers, tools->openmart, engine->journal);
+    const struct lookup_tools lookup = {clock,        timers,          tools->cache,
+                                        tools->store, engine->journal, engine->batches};
+    engine->lookups = lookups_new(&options->lookup, &lookup);
+}
+
+enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
+                    struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery)
 {
     struct mailbox *inbox;
     enum err err = mailbox_new(&inbox);
@@ -53,14 +115,22 @@ enum err engine_new(const struct engine_options *options, struct clock clock, st
     struct engine *engine = xcalloc(1, sizeof *engine);
     engine->clock = clock;
     engine->inbox = inbox;
-    engine->cache = cache;
-    engine->transport = transport;
+    engine->transport = tools->transport;
+    engine->store = tools->store;
     engine->key = options->batch.key;
+    engine->keep_expired_ms = options->keep_expired_ms;
     atomic_init(&engine->next_number, 1);
     timers_init(&engine->timers);
-    engine->batches = batches_new(&options->batch, &engine->clock, &engine->timers, openmart);
-    engine->lookups =
-        lookups_new(&options->lookup, &engine->clock, &engine->timers, cache, engine->batches);
+    make_core(engine, options, tools);
+    const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
+                                           engine->batches, options->lookup.keep.unknown_hold_ms};
+    err = recover(&recovery, ret_recovery);
+    if (err) {
+        engine_free(engine);
+        return err;
+    }
+    timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
+    trim_in(engine, TRIM_MS);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -72,6 +142,7 @@ void engine_free(struct engine *engine)
     assert(!engine->asks);
     lookups_free(engine->lookups);
     batches_free(engine->batches);
+    journal_free(engine->journal);
     timers_done(&engine->timers);
     mailbox_free(engine->inbox);
     free(engine);
@@ -98,24 +169,41 @@ static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
     settle(container_of(waiter, struct ask, waiter), outcome);
 }
 
-static bool settle_from_cache(struct ask *ask)
+/* ERR_OK when the ask was settled with what is kept, ERR_ABSENT when that is nothing or will not
+ * do, ERR_STORAGE_UNAVAILABLE when it cannot be told: then nothing may be bought either. */
+static enum err settle_with_kept(struct ask *ask)
 {
     struct engine *engine = ask->engine;
-    const struct result *result = cache_find(engine->cache, ask->question->key);
-    bool fresh = result && engine->clock.wall_ms < result->expires_ms &&
-                 result->fetched_ms >= ask->not_before_ms;
+    const struct result *kept;
+    enum err err = lookup_recall(engine->lookups, ask->question->key, &kept);
 
-    if (fresh) {
-        const struct outcome outcome = {.err = result->err,
-                                        .result = result,
-                                        .detail = result->detail,
-                                        .charged = result->charged,
+    if (err)
+        return err;
+    if (ask->takes(ask, kept, engine->clock.wall_ms)) {
+        const struct outcome outcome = {.err = kept->err,
+                                        .result = kept,
+                                        .detail = kept->detail,
+                                        .charged = kept->charged,
                                         .from_cache = true};
-        question_free(TAKE(ask->question));
         settle(ask, &outcome);
+    } else {
+        err = ERR_ABSENT;
     }
-    result_unref(result);
-    return fresh;
+    result_unref(kept);
+    return err;
+}
+
+static void join(struct ask *ask)
+{
+    struct engine *engine = ask->engine;
+    struct outcome refusal;
+
+    ask->waiter = (struct waiter){.done = waiter_done,
+                                  .deadline_ms = engine->clock.now_ms + ask->wait_ms,
+                                  .client = ask->client,
+                                  .no_store = ask->no_store};
+    if (lookup_join(engine->lookups, TAKE(ask->question), &ask->waiter, &refusal))
+        settle(ask, &refusal);
 }
 
 static void open_ask(struct letter *letter)
@@ -128,12 +216,13 @@ static void open_ask(struct letter *letter)
         settle_with(ask, ERR_DRAINING);
         return;
     }
-    if (settle_from_cache(ask))
-        return;
-    struct outcome refusal;
-    if (lookup_join(engine->lookups, TAKE(ask->question), ask->client,
-                    engine->clock.now_ms + ask->wait_ms, waiter_done, &ask->waiter, &refusal))
-        settle(ask, &refusal);
+    enum err err = settle_with_kept(ask);
+    if (err == ERR_ABSENT && ask->only_kept)
+        settle_with(ask, ERR_NOT_CACHED);
+    else if (err == ERR_ABSENT)
+        join(ask);
+    else if (err)
+        settle_with(ask, err);
 }
 
 void engine_ask(struct engine *engine, struct ask *ask)
@@ -179,6 +268,23 @@ void engine_inquire(struct engine *engine, struct inquiry *inquiry)
 {
     inquiry->engine = engine;
     mailbox_post(engine->inbox, &inquiry->letter, open_inquiry);
+}
+
+/* ---- forgetting ---- */
+
+static void open_forgetting(struct letter *letter)
+{
+    struct forgetting *forgetting = container_of(letter, struct forgetting, letter);
+    size_t n = 0;
+    enum err err = lookup_forget_domain(forgetting->engine->lookups, forgetting->domain, &n);
+
+    forgetting->done(forgetting, err, n);
+}
+
+void engine_forget(struct engine *engine, struct forgetting *forgetting)
+{
+    forgetting->engine = engine;
+    mailbox_post(engine->inbox, &forgetting->letter, open_forgetting);
 }
 
 /* ---- the operator ---- */

@@ -16,9 +16,11 @@
 #include "cache/result.h"
 #include "client/openmart.h"
 #include "client/transport.h"
-#include "lookup/batch.h"
+#include "lookup/batches.h"
 #include "lookup/lookup.h"
 #include "lookup/question.h"
+#include "lookup/recover.h"
+#include "store/store.h"
 
 #include "base/table.h"
 #include <stdint.h>
@@ -30,13 +32,21 @@ struct ask;
  * be freed inside. `outcome` is borrowed for the call (result_ref() its result to keep it). */
 typedef void ask_done_fn(struct ask *ask, const struct outcome *outcome);
 
+/* Will this result do, which is kept for the question? Engine thread; at most once per ask, before
+ * its `done`. `wall_ms` is the engine's. */
+typedef bool ask_takes_fn(struct ask *ask, const struct result *kept, int64_t wall_ms);
+
 /* One question of one asker, embedded in the asker's own struct. The engine's from engine_ask()
  * until `done` runs. */
 struct ask {
-    struct question *question; /* handed over with the ask; NULL afterwards */
-    int64_t wait_ms;           /* how long the asker may be held, from the moment of asking */
-    int64_t not_before_ms;     /* wall time: a cached result fetched earlier will not do */
-    const char *client;        /* who asks, for fairness; the asker's, for the life of the ask */
+    /* Handed over with the ask. Given back when the outcome is `from_cache`, else NULL afterwards.
+     */
+    struct question *question;
+    int64_t wait_ms;    /* how long the asker may be held, from the moment of asking */
+    const char *client; /* who asks, for fairness; the asker's, for the life of the ask */
+    bool only_kept;     /* nothing may be bought: ERR_NOT_CACHED when what is kept will not do */
+    bool no_store;      /* see struct waiter */
+    ask_takes_fn *takes;
     ask_done_fn *done;
     uint64_t number; /* set by engine_ask(), never used twice; what engine_leave() takes */
     /* The engine's: */
@@ -49,12 +59,21 @@ struct ask {
 struct engine_options {
     struct lookup_options lookup;
     struct batch_options batch;
+    int64_t keep_expired_ms; /* how long an expired answer stays in the store */
 };
 
-/* Borrows cache, openmart and transport for its life. `clock` is the engine's from now on. */
-enum err engine_new(const struct engine_options *options, struct clock clock, struct cache *cache,
-                    struct openmart *openmart, struct transport *transport,
-                    struct engine **ret_engine);
+/* What the engine works with; borrowed for its life. */
+struct engine_tools {
+    struct cache *cache;
+    struct store *store;
+    struct openmart *openmart;
+    struct transport *transport;
+};
+
+/* Goes on where the journal in the store stopped; *ret_recovery says what was found there. `clock`
+ * is the engine's from now on. ERR_SYSTEM, or recover()'s. */
+enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
+                    struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery);
 
 /* After engine_join(); in tests, where no thread was started, at any time. Every ask must have been
  * answered. */
@@ -92,6 +111,25 @@ struct inquiry {
 
 /* Any thread. */
 void engine_inquire(struct engine *engine, struct inquiry *inquiry);
+
+/* ---- forgetting ---- */
+
+struct forgetting;
+
+/* Engine thread; exactly once. The forgetting is the asker's again. */
+typedef void forgotten_fn(struct forgetting *forgetting, enum err err, size_t n);
+
+/* All answers about a domain, in memory and in the store. Embedded in the asker's own struct; the
+ * engine's from engine_forget() until `done` runs. */
+struct forgetting {
+    char domain[DOMAIN_MAX + 1];
+    forgotten_fn *done;
+    struct engine *engine; /* the engine's, as is: */
+    struct letter letter;
+};
+
+/* Any thread. */
+void engine_forget(struct engine *engine, struct forgetting *forgetting);
 
 /* ---- the operator ---- */
 

@@ -14,7 +14,8 @@
 
 struct history;
 
-struct history *history_new(size_t max);
+/* At most `max` ends, and `max_bytes` of results. */
+struct history *history_new(size_t max, size_t max_bytes);
 void history_free(struct history *history);
 
 /* `result` is how the lookup ended (an answer or a failure); a reference is taken. */
@@ -22,5 +23,9 @@ void history_add(struct history *history, const char *id, const struct result *r
 
 /* Borrowed until the next history_add(); NULL when unknown or forgotten. */
 const struct result *history_find(const struct history *history, const char *id);
+
+/* Forgets how lookups of that question, or about that domain, ended. */
+void history_forget_key(struct history *history, const unsigned char key[HASH_SIZE]);
+void history_forget_domain(struct history *history, const char *domain);
 
 #endif

@@ -10,10 +10,12 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "lookup/batch.h"
 #include "lookup/history.h"
 #include "lookup/hold.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -30,6 +32,7 @@ struct lookup {
     size_t n_waiters;
     int64_t started_ms;
     bool promised; /* somebody was told to ask again later: not to be dropped any more */
+    bool wanted;   /* somebody lets the answer be kept */
     UT_hash_handle hh, hh_id;
 };
 
@@ -37,8 +40,9 @@ struct lookups {
     struct lookup_options options;
     const struct clock *clock;
     struct timers *timers;
-    struct cache *cache;
     struct batches *batches;
+    struct store *store;
+    struct keep keep;
     struct holds *holds;
     struct history *history;
     struct lookup *table, *by_id;
@@ -47,32 +51,34 @@ struct lookups {
     int64_t expected_ms; /* moving average of what lookups really took */
 };
 
-/* Two results came for one tracking id, and the first of them is in the cache: out with it. It may
- * not be bought again at once, because it was paid for. */
+/* Two results came for one tracking id, and the first of them was given out already. */
 static void doubt(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct lookups *all = arg;
 
-    cache_remove(all->cache, key);
-    hold_put(all->holds, key, ERR_UPSTREAM_INVALID_RESPONSE,
-             "the upstream sent two results for this lookup",
-             all->clock->now_ms + all->options.unknown_hold_ms);
+    keep_distrust(&all->keep, key, "the upstream sent two results for this lookup");
+    history_forget_key(all->history, key);
 }
 
-struct lookups *lookups_new(const struct lookup_options *options, const struct clock *clock,
-                            struct timers *timers, struct cache *cache, struct batches *batches)
+struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools)
 {
     struct lookups *all = xcalloc(1, sizeof *all);
 
     all->options = *options;
-    all->clock = clock;
-    all->timers = timers;
-    all->cache = cache;
-    all->batches = batches;
-    all->holds = holds_new(timers);
-    all->history = history_new(options->max_history);
+    all->clock = tools->clock;
+    all->timers = tools->timers;
+    all->batches = tools->batches;
+    all->store = tools->store;
+    all->holds = holds_new(tools->timers);
+    all->keep = (struct keep){.options = options->keep,
+                              .clock = tools->clock,
+                              .cache = tools->cache,
+                              .store = tools->store,
+                              .journal = tools->journal,
+                              .holds = all->holds};
+    all->history = history_new(options->max_history, options->max_history_bytes);
     all->expected_ms = FIRST_GUESS_MS;
-    batches_on_doubt(batches, doubt, all);
+    batches_on_doubt(tools->batches, doubt, all);
     return all;
 }
 
@@ -134,23 +140,25 @@ static void deadline_is_over(struct timer *timer)
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
     outcome.retry_after_s = retry_after_s(lookup);
     outcome.collapsed = waiter->collapsed;
-    outcome.phase = batch_phase(&lookup->task);
+    outcome.phase = batch_task_phase(&lookup->task);
     outcome.elapsed_ms = lookup->all->clock->now_ms - lookup->started_ms;
     outcome.expected_ms = lookup->all->expected_ms;
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    lookup->promised = true;
+    lookup->promised = lookup->wanted = true;
     detach(waiter);
     waiter->done(waiter, &outcome);
 }
 
-static void attach(struct lookup *lookup, struct waiter *waiter, int64_t deadline_ms,
-                   waiter_done_fn *done)
+static void attach(struct lookup *lookup, struct waiter *waiter, bool collapsed)
 {
-    *waiter = (struct waiter){.lookup = lookup, .done = done};
+    waiter->lookup = lookup;
+    waiter->deadline = (struct timer){0};
+    waiter->collapsed = collapsed;
+    lookup->wanted = lookup->wanted || !waiter->no_store;
     DL_APPEND(lookup->waiters, waiter);
     lookup->n_waiters++;
     lookup->all->n_waiters++;
-    timer_arm(lookup->all->timers, &waiter->deadline, deadline_ms, deadline_is_over);
+    timer_arm(lookup->all->timers, &waiter->deadline, waiter->deadline_ms, deadline_is_over);
 }
 
 void lookup_leave(struct waiter *waiter)
@@ -164,83 +172,6 @@ void lookup_leave(struct waiter *waiter)
 }
 
 /* ---- the end of a lookup ---- */
-
-static int64_t jittered(const struct lookups *all, int64_t ttl_ms)
-{
-    int64_t span = ttl_ms / 100 * all->options.ttl_jitter_percent;
-
-    return ttl_ms - span + (int64_t)((double)span * 2.0 * id_random() / 4294967296.0);
-}
-
-static const struct result *answer_of(const struct lookup *lookup,
-                                      const struct openmart_task *answer)
-{
-    const struct lookups *all = lookup->all;
-    autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
-    struct result_facts facts = {
-        .key = lookup->question->key,
-        .domain = lookup->question->domain.name,
-        .company_name = lookup->question->company_name,
-        .emails = emails,
-        .n_emails = answer->n_emails,
-        .fetched_ms = all->clock->wall_ms,
-        .ttl_found_ms = jittered(all, all->options.ttl_found_ms),
-        .ttl_empty_ms = jittered(all, all->options.ttl_empty_ms),
-        .truncated = answer->truncated,
-    };
-
-    for (size_t i = 0; i < answer->n_emails; i++)
-        emails[i] = (struct result_email){answer->emails[i].email, answer->emails[i].status};
-    return result_new_answer(&facts);
-}
-
-static const struct result *result_of(const struct lookup *lookup, const struct task_end *end)
-{
-    const struct lookups *all = lookup->all;
-
-    if (!end->err)
-        return answer_of(lookup, end->answer);
-    return result_new_failure(lookup->question->key, end->err, end->detail, end->charged,
-                              all->clock->wall_ms, jittered(all, all->options.ttl_failed_ms));
-}
-
-static bool has_answer(const struct lookup *lookup)
-{
-    const struct result *cached = cache_find(lookup->all->cache, lookup->question->key);
-    bool is_answer = cached && !cached->err;
-
-    result_unref(cached);
-    return is_answer;
-}
-
-/* Answers are cached; and for a short while that the vendor could not do it, so that a crowd does
- * not pay for the same failure again and again. A failure does not push an older answer out, which
- * may still be served: then the question rests instead. True when the result is in the cache. */
-static bool store(const struct lookup *lookup, const struct result *result)
-{
-    const struct lookups *all = lookup->all;
-
-    if (result->err && result->err != ERR_LOOKUP_FAILED)
-        return false;
-    if (result->err && has_answer(lookup)) {
-        hold_put(all->holds, result->key, result->err, result->detail,
-                 all->clock->now_ms + result->expires_ms - result->fetched_ms);
-        return false;
-    }
-    cache_put(all->cache, result);
-    return true;
-}
-
-/* A task may exist, and may have been billed, of which nobody knows the result: the question rests
- * for a while. */
-static void hold_if_unknown(const struct lookup *lookup, const struct task_end *end)
-{
-    const struct lookups *all = lookup->all;
-
-    if (end->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || end->err == ERR_UPSTREAM_INVALID_RESPONSE)
-        hold_put(all->holds, lookup->question->key, end->err, end->detail,
-                 all->clock->now_ms + all->options.unknown_hold_ms);
-}
 
 static void tell_all(struct waiter *waiters, struct outcome outcome)
 {
@@ -269,16 +200,15 @@ static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
     struct lookups *all = lookup->all;
-    const struct result *result = result_of(lookup, end);
+    const struct result *result = keep_result(&all->keep, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
                               .detail = end->detail,
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
-    outcome.stored = store(lookup, result);
+    outcome.stored = keep_put(&all->keep, task, end, result, lookup->wanted);
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    hold_if_unknown(lookup, end);
     history_add(all->history, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
@@ -317,6 +247,27 @@ static enum err check_hold(const struct lookups *all, const struct question *que
     return err;
 }
 
+/* In the table from now on; takes the question over. */
+static struct lookup *new_lookup(struct lookups *all, struct question *question)
+{
+    struct lookup *lookup = xcalloc(1, sizeof *lookup);
+
+    lookup->all = all;
+    lookup->question = question;
+    lookup->started_ms = all->clock->now_ms;
+    lookup->task =
+        (struct task){.question = question, .lookup_id = lookup->id, .done = lookup_ended};
+    return lookup;
+}
+
+static void put_in_table(struct lookup *lookup)
+{
+    struct lookups *all = lookup->all;
+
+    HASH_ADD_KEYPTR(hh, all->table, lookup->question->key, HASH_SIZE, lookup);
+    HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
+}
+
 /* Starts a lookup; takes the question over only when that succeeds. */
 static enum err start(struct lookups *all, struct question *question, const char *client,
                       struct lookup **ret_lookup, struct outcome *ret_refusal)
@@ -326,57 +277,45 @@ static enum err start(struct lookups *all, struct question *question, const char
 
     if (err)
         return err;
-    struct lookup *lookup = xcalloc(1, sizeof *lookup);
-    err = batch_add(all->batches, &lookup->task, question, client, lookup_ended, &retry_after_s);
+    struct lookup *lookup = new_lookup(all, question);
+    id_new(lookup->id);
+    err = batch_add(all->batches, &lookup->task, client, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
         free(lookup);
         return err;
     }
-    lookup->all = all;
-    lookup->question = question;
-    lookup->started_ms = all->clock->now_ms;
-    id_new(lookup->id);
-    HASH_ADD_KEYPTR(hh, all->table, question->key, HASH_SIZE, lookup);
-    HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
+    put_in_table(lookup);
     *ret_lookup = lookup;
     return ERR_OK;
 }
 
-static enum err find_or_start(struct lookups *all, struct question *question, const char *client,
-                              struct lookup **ret_lookup, bool *ret_collapsed,
-                              struct outcome *ret_refusal)
+static struct lookup *find(const struct lookups *all, const unsigned char *key)
 {
     struct lookup *lookup;
 
-    if (all->n_waiters >= all->options.max_waiters) {
-        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_S);
-        question_free(question);
-        return ERR_OVERLOADED;
-    }
-    HASH_FIND(hh, all->table, question->key, HASH_SIZE, lookup);
-    *ret_collapsed = lookup != NULL;
-    enum err err = lookup ? ERR_OK : start(all, question, client, &lookup, ret_refusal);
-    if (err || *ret_collapsed)
-        question_free(question);
-    if (!err)
-        *ret_lookup = lookup;
-    return err;
+    HASH_FIND(hh, all->table, key, HASH_SIZE, lookup);
+    return lookup;
 }
 
-enum err lookup_join(struct lookups *all, struct question *question, const char *client,
-                     int64_t deadline_ms, waiter_done_fn *done, struct waiter *waiter,
+enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
                      struct outcome *ret_refusal)
 {
-    struct lookup *lookup;
-    bool collapsed;
-    enum err err = find_or_start(all, question, client, &lookup, &collapsed, ret_refusal);
+    struct lookup *lookup = find(all, question->key);
+    bool collapsed = lookup != NULL;
+    enum err err = ERR_OK;
 
-    if (err)
-        return err;
-    attach(lookup, waiter, deadline_ms, done);
-    waiter->collapsed = collapsed;
-    return ERR_OK;
+    if (all->n_waiters >= all->options.max_waiters) {
+        err = ERR_OVERLOADED;
+        *ret_refusal = refusal(err, OVERLOADED_S);
+    } else if (!lookup) {
+        err = start(all, question, waiter->client, &lookup, ret_refusal);
+    }
+    if (err || collapsed)
+        question_free(question);
+    if (!err)
+        attach(lookup, waiter, collapsed);
+    return err;
 }
 
 void lookups_drain(struct lookups *all, enum err err)
@@ -392,9 +331,77 @@ void lookups_drain(struct lookups *all, enum err err)
     tell_all(everybody, outcome_of(err));
 }
 
+/* ---- out of the journal ---- */
+
+struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms)
+{
+    if (find(all, stored->key))
+        return NULL;
+    struct lookup *lookup =
+        new_lookup(all, question_restore(stored->key, stored->domain,
+                                         (const char *[QUESTION_PARTS]){NULL, stored->company_name,
+                                                                        stored->city, stored->state,
+                                                                        stored->country}));
+    snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
+    snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
+    lookup->started_ms -= age_ms;
+    lookup->task.queued_ms = lookup->started_ms;
+    lookup->promised = lookup->wanted = true;
+    put_in_table(lookup);
+    return &lookup->task;
+}
+
+void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms)
+{
+    hold_put(all->holds, stored->key, stored->err ? stored->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+             *stored->detail ? stored->detail : "the server stopped while it was being submitted",
+             all->clock->now_ms + hold_ms);
+}
+
 /* ---- from outside ---- */
 
-enum err lookup_find(const struct lookups *all, const char *id, struct lookup_state *ret_state)
+enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
+                       const struct result **ret_result)
+{
+    return keep_find(&all->keep, key, ret_result);
+}
+
+void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE])
+{
+    cache_remove(all->keep.cache, key);
+    history_forget_key(all->history, key);
+}
+
+static void forgotten(void *arg, const unsigned char key[HASH_SIZE])
+{
+    lookup_forget_key(arg, key);
+}
+
+enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *ret_n)
+{
+    size_t on_disk;
+    enum err err = store_forget_domain(all->store, domain, forgotten, all, &on_disk);
+
+    if (err)
+        return err;
+    *ret_n = on_disk + cache_remove_domain(all->keep.cache, domain);
+    history_forget_domain(all->history, domain);
+    return ERR_OK;
+}
+
+/* Of a lookup that is not under way: how it ended, by memory or by the store. */
+static const struct result *find_ended(struct lookups *all, const char *id)
+{
+    const struct result *result = history_find(all->history, id);
+
+    if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
+        history_add(all->history, id, result);
+        result_unref(result); /* the history keeps it */
+    }
+    return result;
+}
+
+enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *ret_state)
 {
     struct lookup *lookup = NULL;
     struct lookup_state state = {.phase = TASK_ENDED, .expected_ms = all->expected_ms};
@@ -402,11 +409,11 @@ enum err lookup_find(const struct lookups *all, const char *id, struct lookup_st
     if (strlen(id) == ID_LEN)
         HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
     if (lookup) {
-        state.phase = batch_phase(&lookup->task);
+        state.phase = batch_task_phase(&lookup->task);
         memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
     } else {
-        state.result = history_find(all->history, id);
+        state.result = find_ended(all, id);
         if (!state.result)
             return ERR_NOT_FOUND;
     }

@@ -15,8 +15,11 @@
 #include "base/timer.h"
 #include "cache/cache.h"
 #include "cache/result.h"
-#include "lookup/batch.h"
+#include "lookup/batches.h"
+#include "lookup/journal.h"
+#include "lookup/keep.h"
 #include "lookup/question.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,32 +55,44 @@ typedef void waiter_done_fn(struct waiter *waiter, const struct outcome *outcome
 
 /* Embedded in the asker's struct; the lookups' from lookup_join() to its end. */
 struct waiter {
+    /* Set by the asker: */
+    waiter_done_fn *done;
+    int64_t deadline_ms;
+    const char *client; /* on whose behalf, for fairness; borrowed for the join */
+    bool no_store;      /* wants the answer kept nowhere */
+    /* The lookups': */
     struct waiter *prev, *next;
     struct lookup *lookup;
     struct timer deadline;
-    waiter_done_fn *done;
     bool collapsed;
 };
 
 struct lookup_options {
     size_t max_waiters; /* over all lookups */
-    int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
-    int ttl_jitter_percent;  /* each time to live is moved by up to so much, both ways */
-    int64_t unknown_hold_ms; /* how long a question whose outcome is unknown is not asked again */
-    size_t max_history;      /* ended lookups that can still be asked for by id */
+    struct keep_options keep;
+    size_t max_history;       /* ended lookups that can still be asked for by id, */
+    size_t max_history_bytes; /* and the memory for their results */
 };
 
-/* Borrows all; `clock` is the engine's. */
-struct lookups *lookups_new(const struct lookup_options *options, const struct clock *clock,
-                            struct timers *timers, struct cache *cache, struct batches *batches);
+/* What lookups work with; borrowed for their life. */
+struct lookup_tools {
+    const struct clock *clock;
+    struct timers *timers;
+    struct cache *cache;
+    struct store *store;
+    struct journal *journal;
+    struct batches *batches;
+};
+
+struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools);
 void lookups_free(struct lookups *all); /* no waiter may be left; lookups without one may */
 
-/* Joins the lookup of `question` or starts it on behalf of `client`. When it is refused - too many
- * waiters, a full queue, a shut gate, a question on hold - the error is returned, *ret_refusal says
- * the same with all that the caller should know, and the waiter is untouched. `question` is used up
- * in any case. */
-enum err lookup_join(struct lookups *all, struct question *question, const char *client,
-                     int64_t deadline_ms, waiter_done_fn *done, struct waiter *waiter,
+/* Joins the lookup of `question` or starts it. When it is refused - too many waiters, a full queue,
+ * a shut gate, a store that cannot be written, a question on hold - the error is returned,
+ * *ret_refusal says the same with all that the caller should know, and nothing will be done.
+ * `question` is used up in any case. A lookup is kept (cache, store) unless all who asked want it
+ * kept nowhere; one that somebody was told to come back for is kept. */
+enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
                      struct outcome *ret_refusal);
 
 /* The asker has gone: `done` will not run. */
@@ -85,6 +100,29 @@ void lookup_leave(struct waiter *waiter);
 
 /* Ends every waiter with `err` and forgets it; lookups already sent go on unheard. */
 void lookups_drain(struct lookups *all, enum err err);
+
+/* ---- out of the journal ---- */
+
+/* A lookup that was under way when the process ended, without waiters: its task, for
+ * batches_resume(). `age_ms` is the time since it was sent. NULL when its question is under way
+ * already. */
+struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms);
+
+/* The outcome of that question is unknown: it rests for `hold_ms`. */
+void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms);
+
+/* ---- from outside ---- */
+
+/* What is kept about a question; see keep.h. */
+enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
+                       const struct result **ret_result);
+
+/* Its answer was taken out of the store by another process. */
+void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE]);
+
+/* Forgets all answers about a domain, everywhere; lookups under way go on. *ret_n answers had been
+ * there. Nothing is forgotten when the store cannot do it. */
+enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *ret_n);
 
 /* A lookup seen from outside. */
 struct lookup_state {
@@ -96,7 +134,7 @@ struct lookup_state {
 };
 
 /* ERR_NOT_FOUND when there is no such lookup, or its end is forgotten. */
-enum err lookup_find(const struct lookups *all, const char *id, struct lookup_state *ret_state);
+enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *ret_state);
 
 struct lookup_stats {
     size_t lookups, waiters, held;

@@ -98,28 +98,31 @@ static enum err settle_company_name(bool given, struct draft *draft, char *why)
     return ERR_OK;
 }
 
-static size_t size_of(char *const strings[QUESTION_PARTS])
+/* Of all parts but the domain, with their NULs. */
+static size_t size_of(const char *const parts[QUESTION_PARTS])
 {
     size_t size = 0;
 
-    for (int i = 0; i < QUESTION_PARTS; i++)
-        size += strlen(strings[i]) + 1;
+    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++)
+        size += strlen(parts[i]) + 1;
     return size;
 }
 
 static void make_key(const struct draft *draft, unsigned char *ret_key)
 {
-    autofree char *bytes = xcalloc(size_of(draft->folded), 1);
+    const char *const *folded = (const char *const *)draft->folded;
+    autofree char *bytes = xcalloc(strlen(folded[QUESTION_DOMAIN]) + 1 + size_of(folded), 1);
     char *end = bytes;
 
     for (int i = 0; i < QUESTION_PARTS; i++)
-        end = stpcpy(end, draft->folded[i]) + 1;
+        end = stpcpy(end, folded[i]) + 1;
     hash_sha256(bytes, (size_t)(end - bytes), ret_key);
 }
 
-static struct question *finish(const struct draft *draft)
+/* With its key still to be set. */
+static struct question *assemble(const char *domain, const char *const parts[QUESTION_PARTS])
 {
-    struct question *question = xcalloc(1, sizeof *question + size_of(draft->tidy));
+    struct question *question = xcalloc(1, sizeof *question + size_of(parts));
     const char **const places[QUESTION_PARTS] = {
         [QUESTION_COMPANY_NAME] = &question->company_name,
         [QUESTION_CITY] = &question->city,
@@ -128,11 +131,10 @@ static struct question *finish(const struct draft *draft)
     };
     char *end = (char *)(question + 1);
 
-    question->domain = draft->domain;
-    make_key(draft, question->key);
+    snprintf(question->domain.name, sizeof question->domain.name, "%s", domain);
     for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++) {
         *places[i] = end;
-        end = stpcpy(end, draft->tidy[i]) + 1;
+        end = stpcpy(end, parts[i]) + 1;
     }
     return question;
 }
@@ -156,8 +158,19 @@ enum err question_new(const struct question_field fields[QUESTION_PARTS],
     err = settle_company_name(fields[QUESTION_COMPANY_NAME].text != NULL, &draft, why);
     if (err)
         return err;
-    *ret_question = finish(&draft);
+    struct question *question = assemble(draft.domain.name, (const char *const *)draft.tidy);
+    make_key(&draft, question->key);
+    *ret_question = question;
     return ERR_OK;
+}
+
+struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
+                                  const char *const parts[QUESTION_PARTS])
+{
+    struct question *question = assemble(domain, parts);
+
+    memcpy(question->key, key, HASH_SIZE);
+    return question;
 }
 
 void question_free(struct question *question)

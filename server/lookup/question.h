@@ -46,6 +46,12 @@ struct question {
  * and is written on failure. */
 enum err question_new(const struct question_field fields[QUESTION_PARTS],
                       struct question **ret_question, char *why);
+
+/* One that was checked before, out of the journal: `key` and `domain` are taken as they are, and so
+ * are the other parts; parts[QUESTION_DOMAIN] is not looked at. */
+struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
+                                  const char *const parts[QUESTION_PARTS]);
+
 void question_free(struct question *question);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/table.h"
-#include "lookup/batch.h"
+#include "lookup/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>

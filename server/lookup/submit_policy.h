@@ -7,7 +7,7 @@
 #define LOOKUP_SUBMIT_POLICY_H
 
 #include "client/openmart.h"
-#include "lookup/batch.h"
+#include "lookup/task.h"
 
 #include <stdbool.h>
 #include <stddef.h>

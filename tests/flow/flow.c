@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "fake_transport.h"
+#include "weak_store.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -17,22 +18,34 @@ struct engine_options flow_options(void)
 {
     return (struct engine_options){
         .lookup = {.max_waiters = 10000,
-                   .ttl_found_ms = INT64_C(30) * 86400000,
-                   .ttl_empty_ms = 86400000,
-                   .ttl_failed_ms = 60000,
-                   .unknown_hold_ms = 600000,
-                   .max_history = 1000},
+                   .keep = {.ttl_found_ms = INT64_C(30) * 86400000,
+                            .ttl_empty_ms = 86400000,
+                            .ttl_failed_ms = 60000,
+                            .unknown_hold_ms = 600000},
+                   .max_history = 1000,
+                   .max_history_bytes = 16 << 20},
         .batch = {.size = 100,
                   .linger_ms = 100,
                   .slots = 4,
                   .max_queued = 10000,
                   .lifetime_ms = 15 * 60000,
                   .reads_per_second = 18},
+        .keep_expired_ms = INT64_C(90) * 86400000,
     };
+}
+
+static void start_engine(struct flow *flow, struct clock clock)
+{
+    flow->cache = cache_new(64 << 20);
+    const struct engine_tools tools = {flow->cache, flow->store, flow->openmart, flow->transport};
+    ck_assert_int_eq(engine_new(&flow->options, &tools, clock, &flow->engine, &flow->recovery),
+                     ERR_OK);
 }
 
 void flow_start(struct flow *flow, struct engine_options options)
 {
+    const struct store_options store = {
+        .url = "memory:", .max_answers = 100000, .max_ended = 100000};
     const struct transport_options no_options = {0};
     struct openmart_options openmart = {
         .base_url = "http://vendor", .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
@@ -44,11 +57,24 @@ void flow_start(struct flow *flow, struct engine_options options)
     openmart.key = flow->key;
     ck_assert_int_eq(transport_new(&no_options, &flow->transport), ERR_OK);
     flow->openmart = openmart_new(&openmart, flow->transport);
-    flow->cache = cache_new(64 << 20);
-    ck_assert_int_eq(engine_new(&options, clock_fake(FLOW_WALL_MS), flow->cache, flow->openmart,
-                                flow->transport, &flow->engine),
-                     ERR_OK);
+    flow->options = options;
+    flow->store = weak_store_new(&store);
+    start_engine(flow, clock_fake(FLOW_WALL_MS));
     flow->vendor = vendor_new(flow->transport, engine_clock(flow->engine));
+}
+
+void flow_restart(struct flow *flow)
+{
+    const struct clock clock = *engine_clock(flow->engine);
+
+    for (size_t i = 0; i < flow->n_askers; i++)
+        if (flow->askers[i]->answers == 0)
+            engine_leave(flow->engine, flow->askers[i]->ask.number);
+    engine_turn(flow->engine);
+    engine_free(flow->engine);
+    cache_free(flow->cache);
+    start_engine(flow, clock);
+    vendor_set_clock(flow->vendor, engine_clock(flow->engine));
 }
 
 void flow_end(struct flow *flow)
@@ -63,9 +89,11 @@ void flow_end(struct flow *flow)
     openmart_free(flow->openmart);
     transport_free(flow->transport);
     cache_free(flow->cache);
+    store_close(flow->store);
     secret_free(flow->key);
     domain_stop();
     for (size_t i = 0; i < flow->n_askers; i++) {
+        question_free(flow->askers[i]->ask.question);
         free(flow->askers[i]->body);
         free(flow->askers[i]->detail);
         free(flow->askers[i]);
@@ -91,6 +119,12 @@ static void told(struct ask *ask, const struct outcome *outcome)
                                outcome->result->bodies[RESULT_JSON].len);
 }
 
+static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+{
+    return wall_ms < kept->expires_ms &&
+           kept->fetched_ms >= container_of(ask, struct asker, ask)->not_before_ms;
+}
+
 static struct asker *ask(struct flow *flow, const char *client, const char *domain,
                          const char *company_name, int64_t wait_ms)
 {
@@ -103,8 +137,9 @@ static struct asker *ask(struct flow *flow, const char *client, const char *doma
     ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
-    asker->ask.not_before_ms = INT64_MIN;
+    asker->not_before_ms = INT64_MIN;
     asker->ask.client = client;
+    asker->ask.takes = takes;
     asker->ask.done = told;
     flow->askers[flow->n_askers++] = asker;
     engine_ask(flow->engine, &asker->ask);

@@ -19,7 +19,8 @@
 /* One asker, and what it was told. */
 struct asker {
     struct ask ask;
-    int answers; /* times it was told an end: must be 1 */
+    int64_t not_before_ms; /* wall time: what was fetched earlier will not do */
+    int answers;           /* times it was told an end: must be 1 */
     enum err err;
     bool collapsed, from_cache;
     enum charged charged;
@@ -31,6 +32,9 @@ struct asker {
 
 struct flow {
     struct engine *engine;
+    struct engine_options options;
+    struct recovery recovery; /* what the last start found */
+    struct store *store;
     struct cache *cache;
     struct transport *transport;
     struct openmart *openmart;
@@ -43,6 +47,10 @@ struct flow {
 /* Defaults of the daemon, without jitter; change `options` before flow_start(). */
 struct engine_options flow_options(void);
 void flow_start(struct flow *flow, struct engine_options options);
+
+/* The process is killed and starts again: what is in memory and on the wire is gone, the store and
+ * the vendor stay. Askers who were waiting hear nothing; they are not counted any more. */
+void flow_restart(struct flow *flow);
 
 /* Drains and frees everything; fails the test when an asker was not told exactly once. */
 void flow_end(struct flow *flow);

@@ -291,7 +291,7 @@ START_TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
     struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
-    anew->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    anew->not_before_ms = engine_clock(flow.engine)->wall_ms;
     struct asker *joins = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
     ck_assert(!anew->from_cache);
@@ -310,13 +310,13 @@ START_TEST(a_failure_does_not_push_an_older_answer_out)
     flow_advance(&flow, 30000);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
-    anew->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    anew->not_before_ms = engine_clock(flow.engine)->wall_ms;
     flow_advance(&flow, 40000);
     ck_assert_int_eq(anew->err, ERR_LOOKUP_FAILED);
 
     struct asker *content = flow_ask(&flow, "milvali.com", WAIT_MS);
     struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    again->ask.not_before_ms = engine_clock(flow.engine)->wall_ms;
+    again->not_before_ms = engine_clock(flow.engine)->wall_ms;
     flow_settle(&flow);
     ck_assert_str_eq(content->body, first->body);
     ck_assert_int_eq(again->err, ERR_LOOKUP_FAILED); /* at once: it rests for a minute */

@@ -167,7 +167,7 @@ START_TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
 }
 END_TEST
 
-START_TEST(halves_wait_for_a_slot_and_go_before_the_queue)
+START_TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
 {
     struct engine_options options = flow_options();
 
@@ -183,7 +183,8 @@ START_TEST(halves_wait_for_a_slot_and_go_before_the_queue)
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
     ck_assert_int_eq(good->err, ERR_OK);
     ck_assert_int_eq(next->err, ERR_OK);
-    ck_assert_int_lt(good->answered_ms, next->answered_ms);
+    ck_assert_int_lt(bad->answered_ms, next->answered_ms);
+    ck_assert_int_lt(next->answered_ms, good->answered_ms);
 }
 END_TEST
 
@@ -266,7 +267,7 @@ Suite *suite(void)
     tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
     tcase_add_test(t, a_split_while_the_gate_is_shut_leaves_nobody_behind);
     tcase_add_test(t, a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts);
-    tcase_add_test(t, halves_wait_for_a_slot_and_go_before_the_queue);
+    tcase_add_test(t, halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot);
     tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
     tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);

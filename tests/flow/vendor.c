@@ -24,6 +24,11 @@ struct vendor *vendor_new(struct transport *transport, const struct clock *clock
     return vendor;
 }
 
+void vendor_set_clock(struct vendor *vendor, const struct clock *clock)
+{
+    vendor->clock = clock;
+}
+
 void vendor_free(struct vendor *vendor)
 {
     struct task *task, *next_task;

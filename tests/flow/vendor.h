@@ -29,6 +29,9 @@ enum vendor_call {
 struct vendor *vendor_new(struct transport *transport, const struct clock *clock);
 void vendor_free(struct vendor *vendor);
 
+/* The clock moved to another place, at the same time. */
+void vendor_set_clock(struct vendor *vendor, const struct clock *clock);
+
 void vendor_set_submit_ms(struct vendor *vendor, int64_t ms);
 void vendor_set_task_ms(struct vendor *vendor, int64_t ms);
 void vendor_list_only_at_end(struct vendor *vendor, bool on);

@@ -137,6 +137,26 @@ START_TEST(many_threads_may_read_and_write)
 }
 END_TEST
 
+START_TEST(all_answers_about_a_domain_are_removed_and_no_others)
+{
+    struct cache *cache = cache_new(1 << 20);
+    static const char *const domains[] = {"example.org", "example.net", "example.org"};
+
+    for (unsigned char i = 0; i < 3; i++) {
+        unsigned char key[HASH_SIZE] = {i};
+        const struct result *answer = result_new_answer(
+            &(struct result_facts){.key = key, .domain = domains[i], .company_name = "A Company"});
+        ck_assert(cache_put(cache, answer));
+        result_unref(answer);
+    }
+    put(cache, 9, 0); /* a failure, of which no domain is known */
+    ck_assert_uint_eq(cache_remove_domain(cache, "example.org"), 2);
+    ck_assert(!has(cache, 0, 0) && has(cache, 1, 0) && !has(cache, 2, 0) && has(cache, 9, 0));
+    ck_assert_uint_eq(cache_remove_domain(cache, "example.org"), 0);
+    cache_free(cache);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -148,6 +168,7 @@ Suite *suite(void)
     tcase_add_test(t, a_result_outlives_its_removal_while_somebody_holds_it);
     tcase_add_test(t, the_least_recently_used_goes_when_the_room_is_used_up);
     tcase_add_test(t, a_result_larger_than_its_share_is_not_kept);
+    tcase_add_test(t, all_answers_about_a_domain_are_removed_and_no_others);
     tcase_add_test(t, many_threads_may_read_and_write);
     suite_add_tcase(s, t);
     return s;

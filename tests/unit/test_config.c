@@ -41,6 +41,8 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_int_eq(config.ttl_empty_ms, 86400000);
     ck_assert_int_eq(config.ttl_failed_ms, 60000);
     ck_assert_int_eq(config.cache_bytes, 64 << 20);
+    ck_assert_ptr_null(config.store);
+    ck_assert_int_eq(config.store_rows, 1000000);
     ck_assert_int_eq(config.max_waiters, 10000);
     ck_assert_int_eq(config.log_level, LOG_INFO);
     config_done(&config);
@@ -113,7 +115,6 @@ static const struct {
     const char *why;
 } refused[] = {
     {{"--wat", NULL}, "--wat"},
-    {{"wait=5s", NULL}, "wait=5s"},
     {{"--wait", NULL}, "--wait wants a value"},
     {{"--wait=5", NULL}, "--wait: '5'"},
     {{"--wait=-5s", NULL}, "--wait: '-5s'"},
@@ -141,6 +142,23 @@ START_TEST(what_is_wrong_is_refused_and_named)
 }
 END_TEST
 
+START_TEST(words_that_are_no_options_are_kept_in_order_up_to_two)
+{
+    struct config config;
+    char why[CONFIG_WHY];
+
+    ck_assert_int_eq(
+        read((const char *[]){"forget", "--wait=5s", "info@example.org", NULL}, &config, why),
+        ERR_OK);
+    ck_assert_uint_eq(config.n_words, 2);
+    ck_assert_str_eq(config.words[0], "forget");
+    ck_assert_str_eq(config.words[1], "info@example.org");
+    config_done(&config);
+    ck_assert_int_eq(read((const char *[]){"one", "two", "three", NULL}, &config, why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "three"));
+}
+END_TEST
+
 START_TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
 {
     struct config config;
@@ -163,6 +181,7 @@ Suite *suite(void)
     tcase_add_test(t, several_addresses_may_be_given);
     tcase_add_loop_test(t, times_and_sizes_take_units, 0, ARRAY_LEN(units));
     tcase_add_loop_test(t, what_is_wrong_is_refused_and_named, 0, ARRAY_LEN(refused));
+    tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_two);
     tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
     suite_add_tcase(s, t);
     return s;

@@ -124,18 +124,6 @@ START_TEST(the_judgement_only_ever_gets_worse_with_time)
 }
 END_TEST
 
-START_TEST(the_oldest_fetch_that_will_do_follows_from_the_wish)
-{
-    struct cache_wish wish = CACHE_WISH_NONE;
-
-    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), INT64_MIN);
-    wish.max_age_s = 3;
-    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), 2000);
-    wish.no_cache = true;
-    ck_assert_int_eq(freshness_not_before_ms(&wish, 5000), 5000);
-}
-END_TEST
-
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -147,7 +135,6 @@ Suite *suite(void)
     tcase_add_test(t, a_remembered_failure_is_worth_nothing_once_it_expired);
     tcase_add_test(t, a_wall_clock_that_jumped_back_neither_ages_nor_prolongs);
     tcase_add_test(t, the_judgement_only_ever_gets_worse_with_time);
-    tcase_add_test(t, the_oldest_fetch_that_will_do_follows_from_the_wish);
     suite_add_tcase(s, t);
     return s;
 }

@@ -17,7 +17,7 @@ static const struct result *end(void)
 
 START_TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
 {
-    struct history *history = history_new(10);
+    struct history *history = history_new(10, 1 << 20);
     const struct result *result = end();
 
     history_add(history, "an id", result);
@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(the_oldest_gives_way_to_the_newest)
 {
-    struct history *history = history_new(3);
+    struct history *history = history_new(3, 1 << 20);
     const struct result *result = end();
 
     for (int i = 0; i < 5; i++) {
@@ -44,6 +44,59 @@ START_TEST(the_oldest_gives_way_to_the_newest)
     ck_assert_ptr_null(history_find(history, "id 1"));
     ck_assert_ptr_nonnull(history_find(history, "id 2"));
     ck_assert_ptr_nonnull(history_find(history, "id 4"));
+    history_free(history);
+}
+END_TEST
+
+static const struct result *answer(unsigned char first, const char *domain)
+{
+    unsigned char of[HASH_SIZE] = {first};
+
+    return result_new_answer(
+        &(struct result_facts){.key = of, .domain = domain, .company_name = "A Company"});
+}
+
+static void add_answer(struct history *history, const char *id, unsigned char first,
+                       const char *domain)
+{
+    const struct result *result = answer(first, domain);
+
+    history_add(history, id, result);
+    result_unref(result);
+}
+
+START_TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
+{
+    const struct result *one = answer(1, "example.org");
+    struct history *history = history_new(100, 2 * one->bytes);
+
+    result_unref(one);
+    add_answer(history, "first", 1, "example.org");
+    add_answer(history, "second", 2, "example.org");
+    ck_assert_ptr_nonnull(history_find(history, "first"));
+    add_answer(history, "third", 3, "example.org");
+    ck_assert_ptr_null(history_find(history, "first"));
+    ck_assert_ptr_nonnull(history_find(history, "third"));
+    history_free(history);
+}
+END_TEST
+
+START_TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
+{
+    struct history *history = history_new(100, 1 << 20);
+    unsigned char of[HASH_SIZE] = {1};
+
+    add_answer(history, "one", 1, "example.org");
+    add_answer(history, "two", 2, "example.net");
+    add_answer(history, "three", 3, "example.net");
+    history_forget_key(history, of);
+    ck_assert_ptr_null(history_find(history, "one"));
+    ck_assert_ptr_nonnull(history_find(history, "two"));
+    add_answer(history, "one", 1, "example.org");
+    history_forget_domain(history, "example.net");
+    ck_assert_ptr_null(history_find(history, "two"));
+    ck_assert_ptr_null(history_find(history, "three"));
+    ck_assert_ptr_nonnull(history_find(history, "one"));
     history_free(history);
 }
 END_TEST
@@ -73,6 +126,8 @@ Suite *suite(void)
 
     tcase_add_test(t, an_end_is_found_by_its_id_and_outlives_its_giver);
     tcase_add_test(t, the_oldest_gives_way_to_the_newest);
+    tcase_add_test(t, the_oldest_gives_way_too_when_the_memory_is_used_up);
+    tcase_add_test(t, what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more);
     tcase_add_test(t, a_claimed_tracking_id_names_its_question);
     suite_add_tcase(s, t);
     return s;

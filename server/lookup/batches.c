@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* batches.c - the queue and the slots; see batches.h.
+ *
+ * A batch is cut from the queue when that holds enough for a full one, when the linger of its first
+ * task is over, or - if all slots were busy then - when a slot frees. Halves of a refused batch
+ * wait for slots as well, and take turns with the queue, so that a batch that the vendor dislikes
+ * does not keep the others out. Slots are counted in slot_taken_or_freed() alone. */
+#include "lookup/batches.h"
+
+#include "base/mem.h"
+#include "lookup/batch.h"
+#include "lookup/pace.h"
+#include "lookup/queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#define OVERLOADED_S 5 /* when a full queue is worth another try */
+
+struct batches {
+    struct batch_options options;
+    const struct clock *clock;
+    struct timers *timers;
+    struct journal *journal;
+    struct pacer pacer;
+    struct batch_tools tools;
+    struct gate *gate;
+    struct queue queue;
+    struct timer linger;    /* of the first task in the queue */
+    bool overdue;           /* the linger is over and no slot was free */
+    bool half_had_its_turn; /* the last slot went to a half */
+    int busy_slots;
+    struct batch *batches;
+    batch_doubt_fn *doubt;
+    void *doubt_arg;
+};
+
+static void fill_slots(struct batches *all);
+static void gate_shut(void *arg);
+
+/* ---- what the batches tell ---- */
+
+static void slot_taken_or_freed(struct batches *all, enum batch_state from, enum batch_state to)
+{
+    all->busy_slots += (to == BATCH_SUBMITTING) - (from == BATCH_SUBMITTING);
+}
+
+static void moved(void *arg, struct batch *batch, enum batch_state from)
+{
+    struct batches *all = arg;
+    int never_mind;
+
+    slot_taken_or_freed(all, from, batch->state);
+    if (batch->state == BATCH_CUT && gate_check(all->gate, &never_mind))
+        gate_shut(all); /* nothing would wake it when the gate opens */
+    else if (batch->state != BATCH_SUBMITTING)
+        fill_slots(all);
+}
+
+static void took_half(void *arg, struct batch *half)
+{
+    struct batches *all = arg;
+
+    DL_APPEND(all->batches, half);
+}
+
+static void over(void *arg, struct batch *batch, enum batch_state from)
+{
+    struct batches *all = arg;
+
+    slot_taken_or_freed(all, from, BATCH_DONE);
+    DL_DELETE(all->batches, batch);
+    batch_free(batch);
+    fill_slots(all);
+}
+
+static void doubted(void *arg, const unsigned char key[HASH_SIZE])
+{
+    struct batches *all = arg;
+
+    if (all->doubt)
+        all->doubt(all->doubt_arg, key);
+}
+
+/* ---- their life ---- */
+
+struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
+                            struct timers *timers, struct openmart *openmart,
+                            struct journal *journal)
+{
+    struct batches *all = xcalloc(1, sizeof *all);
+
+    assert(options->size >= 1 && options->size <= OPENMART_BATCH_MAX && options->slots >= 1);
+    all->options = *options;
+    all->clock = clock;
+    all->timers = timers;
+    all->journal = journal;
+    pacer_init(&all->pacer, clock, timers, options->reads_per_second);
+    all->gate = gate_new(clock, timers, openmart, options->key, gate_shut, all);
+    all->tools = (struct batch_tools){
+        .clock = clock,
+        .timers = timers,
+        .openmart = openmart,
+        .gate = all->gate,
+        .journal = journal,
+        .collect = {clock, timers, openmart, &all->pacer, all->gate, options->lifetime_ms},
+        .retry_unknown = options->retry_unknown,
+        .owner = {moved, took_half, over, doubted, all},
+    };
+    return all;
+}
+
+void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg)
+{
+    all->doubt = doubt;
+    all->doubt_arg = arg;
+}
+
+void batches_free(struct batches *all)
+{
+    struct batch *batch, *next;
+
+    if (!all)
+        return;
+    DL_FOREACH_SAFE (all->batches, batch, next)
+        batch_free(batch);
+    timer_disarm(all->timers, &all->linger);
+    queue_done(&all->queue);
+    gate_free(all->gate);
+    pacer_done(&all->pacer);
+    free(all);
+}
+
+static struct batch *new_batch(struct batches *all)
+{
+    struct batch *batch = batch_new(&all->tools);
+
+    DL_APPEND(all->batches, batch);
+    return batch;
+}
+
+void batches_resume(struct batches *all, const struct store_batch *stored, struct task *const *open,
+                    size_t n)
+{
+    struct batch *batch = new_batch(all);
+
+    for (size_t i = 0; i < n; i++)
+        batch_put(batch, open[i]);
+    batch_resume(batch, stored->number, stored->batch_id);
+    for (size_t i = 0; i < stored->n; i++) {
+        const struct store_task *task = &stored->tasks[i];
+        if (task->task_state != STORE_OPEN)
+            batch_note_ended(batch, task->tracking_id, task->task_id, task->key);
+    }
+}
+
+/* ---- the queue ---- */
+
+static struct batch *cut_batch(struct batches *all)
+{
+    struct batch *batch = new_batch(all);
+    struct task *task;
+
+    while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
+        batch_put(batch, task);
+    return batch;
+}
+
+static struct batch *first_cut(struct batches *all)
+{
+    struct batch *batch;
+
+    DL_FOREACH (all->batches, batch)
+        if (batch->state == BATCH_CUT)
+            return batch;
+    return NULL;
+}
+
+/* The batch to submit next, cut from the queue or a half; NULL = none is due. */
+static struct batch *next_batch(struct batches *all)
+{
+    struct batch *half = first_cut(all);
+    bool is_due = all->queue.n && (all->overdue || all->queue.n >= all->options.size);
+
+    if (half && is_due)
+        all->half_had_its_turn = !all->half_had_its_turn;
+    if (half && (!is_due || all->half_had_its_turn))
+        return half;
+    return is_due ? cut_batch(all) : NULL;
+}
+
+/* Submits what is ready while there are slots. */
+static void fill_slots(struct batches *all)
+{
+    struct batch *batch;
+    int never_mind;
+
+    if (gate_check(all->gate, &never_mind))
+        return;
+    while (all->busy_slots < all->options.slots && (batch = next_batch(all)))
+        batch_submit(batch);
+    if (all->queue.n == 0) {
+        all->overdue = false;
+        timer_disarm(all->timers, &all->linger);
+    }
+}
+
+static void linger_is_over(struct timer *timer)
+{
+    struct batches *all = container_of(timer, struct batches, linger);
+
+    all->overdue = true;
+    fill_slots(all);
+}
+
+/* May something be bought now? */
+static enum err check(struct batches *all, int *ret_retry_after_s)
+{
+    enum err err = gate_check(all->gate, ret_retry_after_s);
+
+    if (err)
+        return err;
+    if (journal_check(all->journal)) {
+        *ret_retry_after_s = JOURNAL_RETRY_S;
+        return ERR_STORAGE_UNAVAILABLE;
+    }
+    if (all->queue.n >= all->options.max_queued) {
+        *ret_retry_after_s = OVERLOADED_S;
+        return ERR_OVERLOADED;
+    }
+    return ERR_OK;
+}
+
+enum err batch_add(struct batches *all, struct task *task, const char *client,
+                   int *ret_retry_after_s)
+{
+    enum err err = check(all, ret_retry_after_s);
+
+    if (err)
+        return err;
+    task->phase = TASK_QUEUED;
+    task->queued_ms = all->clock->now_ms;
+    id_new(task->tracking_id);
+    queue_add(&all->queue, task, client);
+    if (all->queue.n == 1)
+        timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
+                  linger_is_over);
+    fill_slots(all);
+    return ERR_OK;
+}
+
+bool batch_drop(struct batches *all, struct task *task)
+{
+    if (task->phase != TASK_QUEUED)
+        return false;
+    queue_remove(&all->queue, task);
+    task->phase = TASK_ENDED;
+    fill_slots(all);
+    return true;
+}
+
+/* ---- the gate ---- */
+
+static struct batch *first_resting(struct batches *all)
+{
+    struct batch *batch;
+
+    DL_FOREACH (all->batches, batch)
+        if (batch_is_resting(batch))
+            return batch;
+    return NULL;
+}
+
+/* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
+static void gate_shut(void *arg)
+{
+    struct batches *all = arg;
+    struct task_end end = {.charged = CHARGED_NO};
+    struct batch *batch;
+    struct task *task;
+
+    end.err = gate_check(all->gate, &end.retry_after_s);
+    while ((task = queue_take(&all->queue))) {
+        task->phase = TASK_ENDED;
+        task->done(task, &end);
+    }
+    while ((batch = first_cut(all)) || (batch = first_resting(all)))
+        batch_give_up(batch, end);
+    all->overdue = false;
+    timer_disarm(all->timers, &all->linger);
+}
+
+void batches_open_gate(struct batches *all)
+{
+    gate_reset(all->gate);
+}
+
+void batches_drain(struct batches *all)
+{
+    gate_close(all->gate);
+}

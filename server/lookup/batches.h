@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* batches.h - gathers tasks into batches and gives them the slots in which submits may run.
+ *
+ * A submit takes the vendor about 26 s whatever it carries, so tasks wait a short linger for
+ * company and travel up to a hundred together. At most `slots` submits are under way at once; while
+ * all are busy the next batch keeps filling. While the gate (gate.h) is shut, or the journal cannot
+ * be written, nothing is taken. The walk of one batch is batch.h.
+ * Engine thread only. Knows neither waiters nor the cache. */
+#ifndef LOOKUP_BATCHES_H
+#define LOOKUP_BATCHES_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/timer.h"
+#include "client/openmart.h"
+#include "lookup/journal.h"
+#include "lookup/question.h"
+#include "lookup/task.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct batches;
+
+struct batch_options {
+    size_t size;          /* 1..OPENMART_BATCH_MAX */
+    int64_t linger_ms;    /* how long the first task of a batch waits for others */
+    int slots;            /* submits under way at once */
+    size_t max_queued;    /* tasks that wait for a slot */
+    int64_t lifetime_ms;  /* of polling, from the submit's answer */
+    int reads_per_second; /* all reads together; 0 = no limit */
+    bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
+    struct secret *key;   /* looked at again while the upstream refuses it; NULL = never */
+};
+
+struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
+                            struct timers *timers, struct openmart *openmart,
+                            struct journal *journal);
+
+/* Runs when a second result came with the tracking id of one that was already given to `key`. */
+typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
+void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
+
+/* Calls under way are cancelled; tasks are forgotten, not ended. */
+void batches_free(struct batches *all);
+
+/* Queues the task on behalf of `client` (for fairness); the rest is filled in: its question,
+ * lookup_id and done must be set. ERR_OVERLOADED when the queue is full, ERR_STORAGE_UNAVAILABLE,
+ * or what shut the gate; the task is not queued then, and *ret_retry_after_s says when to come
+ * again.
+ */
+enum err batch_add(struct batches *all, struct task *task, const char *client,
+                   int *ret_retry_after_s);
+
+/* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again
+ * (with question, lookup_id, tracking_id and done set). */
+void batches_resume(struct batches *all, const struct store_batch *stored, struct task *const *open,
+                    size_t n);
+
+/* Takes a task back that is still queued; false, and nothing happens, when it is not. */
+bool batch_drop(struct batches *all, struct task *task);
+
+/* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
+void batches_drain(struct batches *all);
+
+/* The key was read anew, or the operator wants submits to be tried again. */
+void batches_open_gate(struct batches *all);
+
+#endif

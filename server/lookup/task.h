@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* task.h - one paid question on its way: queued, submitted, ended.
+ *
+ * A task is embedded in its lookup. It belongs to the queue (queue.h), then to one batch (batch.h),
+ * and ends exactly once, by its `done`. Engine thread only. */
+#ifndef LOOKUP_TASK_H
+#define LOOKUP_TASK_H
+
+#include "base/err.h"
+#include "base/id.h"
+#include "client/openmart.h"
+#include "lookup/question.h"
+
+#include <stdint.h>
+
+struct batch;
+struct line;
+struct task;
+
+/* How one task ended. Borrowed for the call. */
+struct task_end {
+    enum err err;
+    const struct openmart_task *answer; /* NULL unless ERR_OK */
+    const char *task_id; /* the vendor's, of a task that was read: its end is for the owner to write
+                            into the journal. NULL = it ended with others, and that is written */
+    const char *detail;  /* words for the caller; NULL = none */
+    enum charged charged;
+    int retry_after_s; /* 0 = no advice */
+};
+
+/* Exactly once per task, later than batch_add(), never after batch_drop(). The task may be freed
+ * inside. */
+typedef void task_done_fn(struct task *task, const struct task_end *end);
+
+enum task_phase {
+    TASK_IDLE,
+    TASK_QUEUED,
+    TASK_SUBMITTING,
+    TASK_PROCESSING,
+    TASK_FETCHING, /* the whole batch is finished, its results are being read */
+    TASK_ENDED,
+};
+
+struct task {
+    const struct question *question; /* the owner's; outlives the task */
+    const char *lookup_id;           /* likewise */
+    task_done_fn *done;
+    enum task_phase phase;
+    char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */
+    int64_t queued_ms;
+    struct line *line;   /* while queued */
+    struct batch *batch; /* afterwards */
+    struct task *prev, *next;
+};
+
+#endif

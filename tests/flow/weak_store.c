@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* weak_store.c - see weak_store.h. */
+#include "weak_store.h"
+
+#include "base/mem.h"
+#include "store/store_driver.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+struct weak_store {
+    struct store store;
+    struct store *inner;
+    bool fails[WEAK_CALLS];
+    size_t calls[WEAK_CALLS];
+};
+
+static struct weak_store *weak(const struct store *store)
+{
+    return (struct weak_store *)(uintptr_t)store; /* its first member */
+}
+
+/* The store behind, or NULL when this call is to fail. */
+static struct store *behind(struct store *store, enum weak_call call)
+{
+    struct weak_store *me = weak(store);
+
+    if (me->fails[call])
+        return NULL;
+    me->calls[call]++;
+    return me->inner;
+}
+
+#define PASS(call, expression)                                                                     \
+    struct store *inner = behind(store, call);                                                     \
+    return inner ? (expression) : ERR_STORAGE_UNAVAILABLE
+
+static void close_it(struct store *store)
+{
+    store_close(weak(store)->inner);
+    free(store);
+}
+
+static enum err intend(struct store *store, const struct store_task *tasks, size_t n,
+                       int64_t now_ms, int64_t *ret_batch)
+{
+    PASS(WEAK_INTEND, store_intend(inner, tasks, n, now_ms, ret_batch));
+}
+
+static enum err set_state(struct store *store, int64_t batch, enum store_batch_state state,
+                          bool risked)
+{
+    PASS(WEAK_SET_STATE, state == STORE_SENDING ? store_sending(inner, batch, risked)
+                                                : store_resting(inner, batch));
+}
+
+static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+{
+    PASS(WEAK_SUBMITTED, store_submitted(inner, batch, batch_id, now_ms));
+}
+
+static enum err split(struct store *store, int64_t batch, const char *const *ids, size_t n,
+                      int64_t now_ms, int64_t *ret_half)
+{
+    PASS(WEAK_SPLIT, store_split(inner, batch, ids, n, now_ms, ret_half));
+}
+
+static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
+                         const struct result *keep)
+{
+    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep));
+}
+
+static enum err end_batch(struct store *store, int64_t batch, const struct store_end *end)
+{
+    PASS(WEAK_END_BATCH, store_end_batch(inner, batch, end));
+}
+
+static enum err each_open(struct store *store, store_batch_fn *each, void *arg)
+{
+    return store_each_open(weak(store)->inner, each, arg);
+}
+
+static enum err each_unknown(struct store *store, int64_t since_ms, size_t limit,
+                             store_task_fn *each, void *arg)
+{
+    return store_each_unknown(weak(store)->inner, since_ms, limit, each, arg);
+}
+
+static enum err find(struct store *store, const unsigned char *key, const struct result **ret)
+{
+    PASS(WEAK_FIND, store_find(inner, key, ret));
+}
+
+static enum err find_lookup(struct store *store, const char *id, const struct result **ret)
+{
+    PASS(WEAK_FIND, store_find_lookup(inner, id, ret));
+}
+
+static enum err forget_key(struct store *store, const unsigned char *key)
+{
+    return store_forget_key(weak(store)->inner, key);
+}
+
+static enum err forget_domain(struct store *store, const char *domain, store_key_fn *each,
+                              void *arg, size_t *ret_n)
+{
+    return store_forget_domain(weak(store)->inner, domain, each, arg, ret_n);
+}
+
+static enum err news(struct store *store, store_key_fn *each, void *arg)
+{
+    return store_news(weak(store)->inner, each, arg);
+}
+
+static enum err trim(struct store *store, int64_t before_ms, bool *ret_more)
+{
+    return store_trim(weak(store)->inner, before_ms, ret_more);
+}
+
+static enum err stats(struct store *store, struct store_stats *ret_stats)
+{
+    return store_stats(weak(store)->inner, ret_stats);
+}
+
+static const struct store_driver driver = {
+    .close = close_it,
+    .intend = intend,
+    .set_state = set_state,
+    .submitted = submitted,
+    .split = split,
+    .end_task = end_task,
+    .end_batch = end_batch,
+    .each_open = each_open,
+    .each_unknown = each_unknown,
+    .find = find,
+    .find_lookup = find_lookup,
+    .forget_key = forget_key,
+    .forget_domain = forget_domain,
+    .news = news,
+    .trim = trim,
+    .stats = stats,
+};
+
+struct store *weak_store_new(const struct store_options *options)
+{
+    struct weak_store *me = xcalloc(1, sizeof *me);
+    char why[STORE_WHY];
+
+    me->store.driver = &driver;
+    ck_assert_int_eq(store_open(options, &me->inner, why), ERR_OK);
+    return &me->store;
+}
+
+void weak_store_fail(struct store *store, enum weak_call call, bool fails)
+{
+    weak(store)->fails[call] = fails;
+}
+
+void weak_store_fail_all(struct store *store, bool fails)
+{
+    for (int i = 0; i < WEAK_CALLS; i++)
+        weak(store)->fails[i] = fails;
+}
+
+size_t weak_store_calls(const struct store *store, enum weak_call call)
+{
+    return weak(store)->calls[call];
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* weak_store.h - a store whose disk fails on command; otherwise the one in memory. */
+#ifndef FLOW_WEAK_STORE_H
+#define FLOW_WEAK_STORE_H
+
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum weak_call {
+    WEAK_INTEND,
+    WEAK_SET_STATE,
+    WEAK_SUBMITTED,
+    WEAK_SPLIT,
+    WEAK_END_TASK,
+    WEAK_END_BATCH,
+    WEAK_FIND,
+    WEAK_CALLS
+};
+
+struct store *weak_store_new(const struct store_options *options);
+
+/* From now on calls of that kind fail with ERR_STORAGE_UNAVAILABLE, or work again. */
+void weak_store_fail(struct store *store, enum weak_call call, bool fails);
+void weak_store_fail_all(struct store *store, bool fails);
+
+size_t weak_store_calls(const struct store *store, enum weak_call call); /* those that worked */
+
+#endif
