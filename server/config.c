@@ -38,6 +38,10 @@ static const struct option options[] = {
      "allow http to any upstream: the API key then travels in clear"},
     {"--api-key-file", TEXT, FIELD(api_key_file), NULL, 0, 0, "FILE",
      "file with the vendor's API key; else the environment's OPENMART_API_KEY"},
+    {"--store", TEXT, FIELD(store), NULL, 0, 0, "URL",
+     "sqlite:PATH, or memory: to keep nothing; else emailsd.db in the state folder"},
+    {"--store-rows", COUNT, FIELD(store_rows), "1000000", 0, INT64_C(1000000000), "N",
+     "answers kept in the store; beyond, those that expired first go"},
     {"--wait", TIME, FIELD(wait_ms), "90s", 0, 300 * SECOND, "TIME",
      "how long a request is held when it does not say"},
     {"--max-wait", TIME, FIELD(max_wait_ms), "300s", 0, 3600 * SECOND, "TIME",
@@ -76,6 +80,7 @@ static const struct option options[] = {
      "HTTP workers; 0 = one per core"},
     {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",
      "debug, info, warn or error"},
+    {"--json", FLAG, FIELD(json), NULL, 0, 0, NULL, "with inspect: print JSON"},
     {"--help", FLAG, FIELD(help), NULL, 0, 0, NULL, "print this and exit"},
     {"--version", FLAG, FIELD(version), NULL, 0, 0, NULL, "print the version and exit"},
 };
@@ -251,6 +256,10 @@ static enum err read_flags(int argc, char *const *argv, struct config *config, b
 {
     for (int i = 1; i < argc; i++) {
         const char *value = NULL;
+        if (argv[i][0] != '-' && config->n_words < CONFIG_WORDS) {
+            config->words[config->n_words++] = argv[i];
+            continue;
+        }
         const struct option *option = find_option(argv[i], &value);
         if (!option) {
             snprintf(why, CONFIG_WHY, "there is no option '%.60s'; see --help", argv[i]);
@@ -295,14 +304,13 @@ void config_done(struct config *config)
         free(config->listen[i]);
     free(config->upstream_url);
     free(config->api_key_file);
+    free(config->store);
     *config = (struct config){0};
 }
 
 void config_print_help(FILE *out)
 {
-    fputs("Usage: emailsd [OPTION]...\n"
-          "Answers GET /emails?domain=... with the shared mailboxes of a company.\n\n",
-          out);
+    fputs("\nOptions:\n", out);
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", options[i].flag, options[i].sample ? " " : "",

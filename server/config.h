@@ -17,14 +17,19 @@
 #include <stdio.h>
 
 #define CONFIG_LISTENS 8
+#define CONFIG_WORDS   2
 #define CONFIG_WHY     256
 
 struct config {
+    const char *words[CONFIG_WORDS]; /* of the command line, that are no options; argv's own */
+    size_t n_words;
     char *listen[CONFIG_LISTENS];
     size_t n_listen;
     char *upstream_url;
     bool upstream_insecure;
     char *api_key_file; /* NULL = not given */
+    char *store;        /* NULL = not given */
+    int64_t store_rows;
     int64_t wait_ms, max_wait_ms;
     int64_t batch_size, batch_linger_ms, submit_slots;
     int64_t submit_timeout_ms, batch_lifetime_ms;
@@ -37,6 +42,7 @@ struct config {
     int64_t max_waiters;
     int64_t threads;   /* 0 = one per core that the process may use */
     int64_t log_level; /* enum log_level */
+    bool json;
     bool help, version;
 };
 

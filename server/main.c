@@ -3,7 +3,8 @@
  * top-down.
  *
  * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
- * system refused something (a port in use), 2 when the operator must change something. */
+ * system refused something (a port in use), 2 when the operator must change something, 3 when
+ * another process owns the store. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -13,11 +14,14 @@
 #include "client/openmart.h"
 #include "client/transport.h"
 #include "client/url.h"
+#include "commands.h"
 #include "config.h"
 #include "http/listener.h"
 #include "http/service.h"
 #include "lookup/domain.h"
 #include "lookup/engine.h"
+#include "state_dir.h"
+#include "store/store.h"
 #include "version.h"
 
 #include <sched.h>
@@ -32,20 +36,23 @@
 #define KEY_VARIABLE "OPENMART_API_KEY" /* the vendor's own name for it */
 
 #define CONNECT_TIMEOUT_MS INT64_C(10000)
-#define READ_TIMEOUT_MS    INT64_C(30000)
+#define READ_TIMEOUT_MS    INT64_C(15000)
 #define IDLE_TIMEOUT_MS    INT64_C(60000)
 #define DRAIN_MS           INT64_C(5000)
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
 #define MAX_QUEUED         10000
-#define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers */
+#define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers in memory, */
+#define MAX_HISTORY_BYTES  ((size_t)16 << 20) /* and their results */
+#define MAX_ENDED          100000             /* ended tasks that stay in the journal */
 #define JITTER_PERCENT     10
 
-enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2 };
+enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
 
 /* Everything that lives from start to stop. */
 struct daemon {
     struct config config;
     struct secret *key;
+    struct store *store;
     struct cache *cache;
     struct transport *transport;
     struct openmart *openmart;
@@ -160,17 +167,56 @@ static int start_client(struct daemon *d)
     return EXIT_CLEAN;
 }
 
+/* `memory:` keeps no answers beside those in the cache. */
+static int start_store(struct daemon *d)
+{
+    const char *url = d->config.store;
+    bool in_memory = strcmp(url, "memory:") == 0;
+    const struct store_options options = {.url = url,
+                                          .max_answers =
+                                              in_memory ? 0 : (size_t)d->config.store_rows,
+                                          .max_ended = MAX_ENDED};
+    char why[STORE_WHY];
+    enum err err = store_open(&options, &d->store, why);
+
+    if (in_memory)
+        log_event(LOG_WARN, "nothing-is-kept", "store", url, NULL);
+    if (!err)
+        return EXIT_CLEAN;
+    return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
+                : err == ERR_STORAGE_UNAVAILABLE ? EXIT_SYSTEM
+                                                 : EXIT_OPERATOR,
+                "--store", why);
+}
+
+static void log_recovery(const struct recovery *found)
+{
+    char batches[24], tasks[24], unknown[24], unknown_tasks[24], held[24];
+
+    if (!found->resumed_batches && !found->unknown_batches && !found->held)
+        return;
+    snprintf(batches, sizeof batches, "%zu", found->resumed_batches);
+    snprintf(tasks, sizeof tasks, "%zu", found->resumed_tasks);
+    snprintf(unknown, sizeof unknown, "%zu", found->unknown_batches);
+    snprintf(unknown_tasks, sizeof unknown_tasks, "%zu", found->unknown_tasks);
+    snprintf(held, sizeof held, "%zu", found->held);
+    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovered", "batches", batches,
+              "tasks", tasks, "unknown_batches", unknown, "unknown_tasks", unknown_tasks, "held",
+              held, NULL);
+}
+
 static int start_engine(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct engine_options options = {
         .lookup = {.max_waiters = (size_t)c->max_waiters,
-                   .ttl_found_ms = c->ttl_found_ms,
-                   .ttl_empty_ms = c->ttl_empty_ms,
-                   .ttl_failed_ms = c->ttl_failed_ms,
-                   .ttl_jitter_percent = JITTER_PERCENT,
-                   .unknown_hold_ms = c->unknown_hold_ms,
-                   .max_history = MAX_HISTORY},
+                   .keep = {.ttl_found_ms = c->ttl_found_ms,
+                            .ttl_empty_ms = c->ttl_empty_ms,
+                            .ttl_failed_ms = c->ttl_failed_ms,
+                            .ttl_jitter_percent = JITTER_PERCENT,
+                            .unknown_hold_ms = c->unknown_hold_ms},
+                   .max_history = MAX_HISTORY,
+                   .max_history_bytes = MAX_HISTORY_BYTES},
         .batch = {.size = (size_t)c->batch_size,
                   .linger_ms = c->batch_linger_ms,
                   .slots = (int)c->submit_slots,
@@ -179,11 +225,18 @@ static int start_engine(struct daemon *d)
                   .reads_per_second = (int)c->reads_per_second,
                   .retry_unknown = c->submit_retry_unknown,
                   .key = d->key},
+        .keep_expired_ms = c->stale_if_error_ms,
     };
+    struct recovery found;
 
     d->cache = cache_new((size_t)c->cache_bytes);
-    if (engine_new(&options, clock_real(), d->cache, d->openmart, d->transport, &d->engine))
-        return fail(EXIT_SYSTEM, "engine", "the system gives no eventfd");
+    const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
+    enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
+    if (err)
+        return fail(EXIT_SYSTEM, "engine",
+                    err == ERR_STORAGE_UNAVAILABLE ? "the journal cannot be read and written"
+                                                   : "the system gives no eventfd");
+    log_recovery(&found);
     if (engine_start(d->engine)) {
         engine_free(TAKE(d->engine));
         return fail(EXIT_SYSTEM, "engine", "the system gives no thread");
@@ -234,6 +287,8 @@ static int start(struct daemon *d)
         code = check_upstream(&d->config);
     if (!code && domain_start())
         code = fail(EXIT_SYSTEM, "Public Suffix List", "not found; install `publicsuffix`");
+    if (!code)
+        code = start_store(d);
     if (!code)
         code = start_client(d);
     if (!code)
@@ -294,6 +349,7 @@ static void stop(struct daemon *d)
     openmart_free(d->openmart);
     transport_free(d->transport);
     cache_free(d->cache);
+    store_close(d->store);
     secret_free(d->key);
     domain_stop();
     config_done(&d->config);
@@ -311,21 +367,38 @@ static int serve(struct daemon *d)
     return code;
 }
 
+static int find_store(struct config *config)
+{
+    if (!config->store)
+        config->store = state_dir_store_url();
+    if (!config->store)
+        return fail(EXIT_OPERATOR, "--store",
+                    "give a URL, or set STATE_DIRECTORY, XDG_STATE_HOME or HOME");
+    return EXIT_CLEAN;
+}
+
 int main(int argc, char **argv)
 {
     struct daemon d = {0};
     char why[CONFIG_WHY];
+    int code = EXIT_CLEAN;
 
     harden();
     if (config_read(argc, argv, &d.config, why))
         return fail(EXIT_OPERATOR, "", why);
     log_set_level((enum log_level)d.config.log_level);
-    if (d.config.help)
+    if (d.config.help) {
+        command_print_help(stdout);
         config_print_help(stdout);
-    else if (d.config.version)
+    } else if (d.config.version) {
         printf("emailsd %s (%s)\n", EMAILSD_VERSION, EMAILSD_REVISION);
-    else
-        return serve(&d);
+    } else {
+        code = find_store(&d.config);
+        if (!code && d.config.n_words)
+            code = command_run(&d.config, d.config.store);
+        else if (!code)
+            return serve(&d);
+    }
     config_done(&d.config);
-    return EXIT_CLEAN;
+    return code;
 }

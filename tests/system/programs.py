@@ -112,6 +112,12 @@ class Program:
             self.process.communicate()
         return self.process.returncode
 
+    def kill(self):
+        """Ends it as a power cut would: no handler runs, nothing is said."""
+        self.was_checked = True
+        self.process.kill()
+        self.wait()
+
     def stop(self, number=signal.SIGTERM):
         """Ends the program and checks that it ended well. Fine when it has ended already."""
         if self.was_checked:
@@ -185,6 +191,7 @@ class Daemon(Program):
         argv = [EMAILSD, *listen, "--upstream-url", upstream, "--batch-linger", "1ms",
                 "--reads-per-second", "0", "--log-level", "debug"]
         argv += [] if "--threads" in flags else ["--threads", "2"]
+        argv += [] if "--store" in flags else ["--store", f"sqlite:{log.with_suffix('.db')}"]
         self.connections = []
         env = {KEY_VARIABLE: KEY} if env is None else env
         super().__init__([*argv, *flags], environment(env), log, n_addresses)

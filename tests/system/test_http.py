@@ -128,9 +128,21 @@ def test_what_is_no_path_is_not_found(daemon, target):
     assert answer.problem(404, "not-found")["charged"] == "no"
 
 
-@pytest.mark.parametrize("path", ["/emails?domain=milvali.com", *PLAIN_ROUTES])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get",
-                                    "FROB"])
+OTHER_METHODS = ["POST", "PUT", "PATCH", "OPTIONS", "TRACE", "get", "FROB"]
+
+
+@pytest.mark.parametrize("method", OTHER_METHODS)
+def test_other_methods_of_emails_are_refused_with_what_is_allowed(daemon, sim, method):
+    connection = daemon.connect()
+    connection.send_get("/emails?domain=milvali.com", method=method)
+    answer = connection.read()
+    answer.problem(405, "method-not-allowed")
+    assert set(answer.header("Allow").split(", ")) == {"GET", "HEAD", "DELETE"}
+    assert sim.calls()["requests"] == 0
+
+
+@pytest.mark.parametrize("path", PLAIN_ROUTES)
+@pytest.mark.parametrize("method", [*OTHER_METHODS, "DELETE"])
 def test_other_methods_are_refused_with_what_is_allowed(daemon, sim, method, path):
     connection = daemon.connect()
     connection.send_get(path, method=method)

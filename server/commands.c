@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
+#include "commands.h"
+
+#include "base/mem.h"
+#include "inspect.h"
+#include "store/store.h"
+
+#include <string.h>
+#include <time.h>
+
+#define NEWS_LOOKS   100 /* at a running daemon, */
+#define NEWS_WAIT_NS 100000000L
+
+enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct command {
+    const char *name, *operand; /* operand NULL = takes none */
+    const char *help;
+    int (*run)(struct store *store, const struct config *config);
+};
+
+static int fail(int code, const char *why)
+{
+    fprintf(stderr, "emailsd: %s\n", why);
+    return code;
+}
+
+/* ---- forget ---- */
+
+/* True when no running daemon keeps it in memory any more. */
+static bool wait_for_daemon(struct store *store)
+{
+    const struct timespec pause = {0, NEWS_WAIT_NS};
+
+    for (int i = 0; i < NEWS_LOOKS; i++) {
+        if (!store_news_pending(store))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static int forget(struct store *store, const struct config *config)
+{
+    size_t n;
+
+    if (!strchr(config->words[1], '@'))
+        return fail(EXIT_USAGE, "forget takes an e-mail address, such as info@example.com");
+    if (store_forget_address(store, config->words[1], &n))
+        return fail(EXIT_REFUSED, "the store cannot be changed now; try again");
+    if (!wait_for_daemon(store))
+        return fail(EXIT_REFUSED,
+                    "taken out of the store, but the running emailsd does not answer; "
+                    "restart it");
+    printf("forgotten: %zu answer%s held it\n", n, n == 1 ? "" : "s");
+    return EXIT_CLEAN;
+}
+
+/* ---- the table ---- */
+
+static int inspect(struct store *store, const struct config *config)
+{
+    return inspect_print(store, config->json, stdout)
+               ? fail(EXIT_REFUSED, "the store cannot be read")
+               : EXIT_CLEAN;
+}
+
+static const struct command commands[] = {
+    {"inspect", NULL, "what the store holds: open and unknown batches, counts, sizes", inspect},
+    {"forget", "ADDRESS", "take an address out of all stored answers", forget},
+};
+
+void command_print_help(FILE *out)
+{
+    fputs("Usage: emailsd [OPTION]...\n"
+          "Answers GET /emails?domain=... with the shared mailboxes of a company.\n\n",
+          out);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        const char *operand = commands[i].operand ? commands[i].operand : "";
+        fprintf(out, "  emailsd %s %-*s %s\n", commands[i].name,
+                (int)(16 - strlen(commands[i].name)), operand, commands[i].help);
+    }
+}
+
+static const struct command *find(const struct config *config)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, config->words[0]) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+int command_run(const struct config *config, const char *store_url)
+{
+    const struct command *command = find(config);
+    char why[STORE_WHY];
+    struct store *store;
+
+    if (!command) {
+        fprintf(stderr, "emailsd: there is no command '%.60s'; see --help\n", config->words[0]);
+        return EXIT_USAGE;
+    }
+    if (config->n_words != (command->operand ? 2U : 1U)) {
+        fprintf(stderr, "emailsd: usage: emailsd %s%s%s\n", command->name,
+                command->operand ? " " : "", command->operand ? command->operand : "");
+        return EXIT_USAGE;
+    }
+    if (store_open_beside(store_url, &store, why))
+        return fail(EXIT_REFUSED, why);
+    int code = command->run(store, config);
+    store_close(store);
+    return code;
+}

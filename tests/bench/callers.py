@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""callers.py - crowds of callers that wait (waiting_client.c), and what became of each."""
+import resource
+import subprocess
+
+import machine
+from stage import BIN, programs
+
+PATIENCE_S = 240
+
+
+class Crowd:
+    """`n` callers of `path`, where '%' stands for a caller's number."""
+
+    def __init__(self, port, n, path, cores):
+        self.process = subprocess.Popen(
+            [BIN / "waiting_client", str(port), str(n), path, str(PATIENCE_S)],
+            stdout=subprocess.PIPE, text=True, preexec_fn=programs.die_with_parent)
+        machine.pin(self.process.pid, cores)
+        self.n = n
+
+    def await_parked(self):
+        """Returns when every caller has sent its request."""
+        if self.process.stdout.readline() != "parked\n":
+            raise RuntimeError(f"{self.n} callers could not be connected")
+
+    def outcomes(self):
+        """[(number, sent, answered)], wall time in seconds; every caller must have got its 200."""
+        lines = self.process.communicate(timeout=PATIENCE_S + 30)[0].splitlines()
+        rows = [[int(cell) for cell in line.split()] for line in lines]
+        bad = [row for row in rows if row[1] != 200]
+        if len(rows) != self.n or bad:
+            raise RuntimeError(f"{len(bad)} of {self.n} callers got no 200, the first: {bad[:1]}")
+        return [(row[0], row[2] / 1e6, row[3] / 1e6) for row in rows]
+
+    def stop(self):
+        """For a Stage: ends it when something went wrong before its outcomes."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def affordable(wanted):
+    """How many callers the limit on descriptors allows; the server needs some for itself."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # Also bounded by the ports of one client address to one server address.
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as ports:
+        low, high = map(int, ports.read().split())
+    limit = min(hard if hard != resource.RLIM_INFINITY else wanted + 1000, high - low)
+    return min(wanted, (limit - 500) // 1000 * 1000)
+

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""latency.py - measurement 2: how long a hit takes at a fifth of the load that a server can bear.
+
+Open loop (paced_client.c): the rate does not yield to the server, so a stall is counted for every
+request that was due in it. For emailsd a second time while a crowd of waiting callers gets its
+answer, which is the worst that it does to hits.
+"""
+import json
+import statistics
+import subprocess
+
+import fleet
+import machine
+from callers import Crowd, affordable
+from origin import PATH
+from processes import settle
+from report import Table, number
+from stage import BIN, Stage, programs
+
+POINTS = ["p50", "p99", "p99.9", "max"]
+SHARE = 0.2
+GUESSED_RATE = 30000  # of a server whose hits were not measured in this run
+CONNECTIONS = 64
+CROWD = 3000
+HOUR_MS = 3600 * 1000
+
+
+class Paced:
+    """paced_client at work. Has what a Stage wants of a program."""
+
+    def __init__(self, port, rate, seconds, cores):
+        self.process = subprocess.Popen(
+            [BIN / "paced_client", str(port), PATH, str(int(rate)), str(seconds), str(CONNECTIONS)],
+            stdout=subprocess.PIPE, text=True, preexec_fn=programs.die_with_parent)
+        machine.pin(self.process.pid, cores)
+        self.seconds = seconds
+
+    def result(self):
+        said = json.loads(self.process.communicate(timeout=self.seconds + 20)[0])
+        if said["unanswered"] or said["not_200"]:
+            raise RuntimeError(f"not only hits: {said}")
+        return said
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _beside_release(stage, simulator, daemon, domain, rate, seconds, cores):
+    """The paced load runs while the crowd's lookup ends. Returns its result, and the time between
+    the first and the last answer of the crowd in ms."""
+    simulator.rule(domain, time_ms=HOUR_MS)
+    port = daemon.address[1]
+    crowd = Crowd(port, affordable(CROWD), f"/emails?domain={domain}", cores[1:])
+    stage.running.append(crowd)
+    crowd.await_parked()
+    settle(daemon.process.pid)
+    paced = Paced(port, rate, seconds, cores[:1])
+    stage.running.append(paced)
+    simulator.rule(domain, time_ms=0)
+    answered = [at for _, _, at in crowd.outcomes()]
+    if paced.process.poll() is not None:
+        raise RuntimeError("the crowd was released after the paced load was over")
+    return paced.result(), (max(answered) - min(answered)) * 1000
+
+
+def measure(quick, rates):
+    """`rates` are the hits per second that measurement 1 found."""
+    rounds, seconds = (1, 4) if quick else (5, 4)
+    table = Table(f"Latency of a hit at {SHARE:.0%} load, 1 worker, {CONNECTIONS} connections, us",
+                  ["server", "hits/s", *POINTS])
+    if len(machine.CORES) < 3:
+        table.note("Skipped: needs three cores.")
+        return [table]
+    load_cores = machine.cores_for(1)[1]
+    found, spans_ms = {}, []
+    with Stage() as stage:
+        simulator, daemon, servers = fleet.start(stage, 1)
+        paces = {server.name: SHARE * rates.get(server.name, GUESSED_RATE) for server in servers}
+        crowd_row = f"emailsd, {affordable(CROWD):,} callers released"
+        paces[crowd_row] = paces["emailsd"]
+        for n in range(rounds):
+            for server in servers:
+                paced = Paced(server.port, paces[server.name], seconds, load_cores[:1])
+                stage.running.append(paced)
+                found.setdefault(server.name, []).append(paced.result())
+            result, span_ms = _beside_release(stage, simulator, daemon, f"held-{n}.com",
+                                              paces[crowd_row], seconds, load_cores)
+            found.setdefault(crowd_row, []).append(result)
+            spans_ms.append(span_ms)
+    for name in ["emailsd", crowd_row, *(server.name for server in servers[1:])]:
+        table.add(name, number(paces[name], 0),
+                  *(number(statistics.median(one[point] for one in found[name]), 0)
+                    for point in POINTS))
+    table.note(f"The {affordable(CROWD):,} answers left within {statistics.median(spans_ms):.0f} "
+               f"ms of a load of {seconds} s.")
+    return [table]

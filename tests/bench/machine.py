@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""machine.py - the machine: its cores, how programs are put on them, what it is.
+
+The cores that this process may use are dealt out once: the first ones to the server under test, the
+rest to what makes its load. With fewer than two cores nothing here would mean anything.
+"""
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import time
+
+CORES = sorted(os.sched_getaffinity(0))
+
+
+def cores_for(n_workers):
+    """(cores of the server, cores of its load)"""
+    return CORES[:n_workers], CORES[n_workers:]
+
+
+def pin(pid, cores):
+    """Puts every thread of a process on these cores; threads and children to come inherit them."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), cores)
+
+
+def describe():
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*:\s*(.*)$", cpuinfo, re.M)
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', pathlib.Path("/etc/os-release").read_text(),
+                              re.M))
+    debian = pathlib.Path("/etc/debian_version")
+    memory_kib = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])
+    version = debian.read_text().strip() if debian.exists() else ""
+    return {
+        "CPU": f"{model[1] if model else platform.machine()}, {len(CORES)} cores",
+        "memory": f"{memory_kib / 2**20:.0f} GiB",
+        "kernel": platform.release(),
+        "system": f"{release.get('PRETTY_NAME', platform.system())} {version}",
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "load before": f"{os.getloadavg()[0]:.2f} (average of one minute)",
+    }
+
+
+def version_of(*command):
+    """The first line of what a program says of its version, None when there is no such program."""
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except FileNotFoundError:
+        return None
+    return (said.stdout + said.stderr).split("\n")[0]

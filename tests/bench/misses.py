@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""misses.py - measurement 4: many questions at once that nobody has asked before.
+
+The floor of a question is the submit's delay and its own task's time: nobody can know its answer
+sooner. The tasks' times are spread, and each is a rule of the simulator, so that every question's
+floor is known. The peer is plain_script.py, with as many submits side by side. The simulator has no
+rate limit, so the daemon's own (--reads-per-second) is off for both to be equal.
+"""
+import statistics
+import subprocess
+import sys
+import time
+
+import machine
+import stage as stages
+from callers import Crowd
+from report import Table, number
+from stage import Stage
+
+QUESTIONS = 1000
+SLOTS = 10  # so that all of them are under way at once and the floor is the same for all
+CALLS = ["submit", "status", "task_ids", "task"]
+SUBMIT_S, TASK_S, SPREAD_S, POLL_S = 26, 5, 20, 2
+
+
+def _domain(n):
+    return f"company-{n}.com"
+
+
+def _task_s(n, scale):
+    """Spread evenly over the questions of every batch."""
+    return (TASK_S + SPREAD_S * (n * 37 % 100) / 100) * scale
+
+
+def _simulator(stage, scale):
+    simulator = stage.simulator("--submit-delay", f"{SUBMIT_S * scale * 1000:.0f}ms",
+                                cores=machine.CORES[-1:])
+    for n in range(QUESTIONS):
+        simulator.rule(_domain(n), time_ms=round(_task_s(n, scale) * 1000))
+    return simulator
+
+
+def _emailsd(stage, simulator):
+    daemon = stage.emailsd(simulator, "--submit-slots", str(SLOTS), "--reads-per-second", "0",
+                           "--wait", "300s", "--threads", "1", cores=machine.CORES[:1])
+    crowd = Crowd(daemon.address[1], QUESTIONS, "/emails?domain=" + _domain("%"), machine.CORES[1:])
+    stage.running.append(crowd)
+    crowd.await_parked()
+    return {n: answered - sent for n, sent, answered in crowd.outcomes()}
+
+
+def _script(simulator, scale):
+    argv = [sys.executable, str(stages.ROOT / "tests/bench/plain_script.py"), simulator.urls[0],
+            str(POLL_S * scale), str(SLOTS)]
+    began = time.time()
+    said = subprocess.run(argv, input="\n".join(map(_domain, range(QUESTIONS))), text=True,
+                          stdout=subprocess.PIPE, timeout=300, check=True).stdout
+    numbers = {_domain(n): n for n in range(QUESTIONS)}
+    return {numbers[line.split()[0]]: float(line.split()[1]) - began
+            for line in said.splitlines()}
+
+
+def _row(name, took, calls, scale):
+    floors = {n: SUBMIT_S * scale + _task_s(n, scale) for n in range(QUESTIONS)}
+    if set(took) != set(floors):
+        raise RuntimeError(f"{name}: {len(took)} of {QUESTIONS} questions were answered")
+    over = [took[n] - floor for n, floor in floors.items()]
+    shares = sorted(over[n] / floor for n, floor in floors.items())
+    return [name, *(str(calls[call]) for call in CALLS), number(max(took.values()), 2),
+            number(statistics.mean(over), 2), f"{statistics.mean(shares):.1%}",
+            f"{shares[len(shares) * 95 // 100]:.1%}"]
+
+
+def measure(quick):
+    scale = 0.1 if quick else 1.0
+    table = Table(f"{QUESTIONS:,} distinct questions at once",
+                  ["", "submits", "status", "lists", "reads", "last answer, s", "over the floor, s",
+                   "over the floor", "p95"])
+    with Stage() as stage:
+        simulator = _simulator(stage, scale)
+        took = _emailsd(stage, simulator)
+        table.add(*_row("emailsd", took, simulator.calls(), scale))
+    with Stage() as stage:
+        simulator = _simulator(stage, scale)
+        took = _script(simulator, scale)
+        table.add(*_row("plain script", took, simulator.calls(), scale))
+    table.add("goal", "10-11", "", "", "", "", "", "< 10%", "")
+    table.note(f"Submit delay {SUBMIT_S * scale:g} s, tasks {TASK_S * scale:g} to "
+               f"{(TASK_S + SPREAD_S) * scale:g} s, {SLOTS} submits at a time; the script polls "
+               f"every {POLL_S * scale:g} s." +
+               (" A tenth of the real times; the daemon's shortest poll, 250 ms, is not scaled and "
+                "weighs ten times as much as it would." if quick else ""))
+    return [table]

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* store_bench.c - what the store's durable writes cost on this disk, beside the disk's own floor.
+ *
+ *     store_bench DIRECTORY ROUNDS
+ *
+ * The floor is a file in the same directory to which 4 KiB are appended and fdatasync()ed: less
+ * than that no durable write can do. Each figure is the median of the rounds, printed as one line
+ * of JSON. The store is made in DIRECTORY and stays there. */
+#include "store/store.h"
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "cache/result.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH      100
+#define PAGE       4096
+#define ROUNDS_MAX 100000
+#define DAY_MS     INT64_C(86400000)
+
+struct task {
+    char tracking_id[ID_TEXT], lookup_id[ID_TEXT], domain[64];
+    unsigned char key[HASH_SIZE];
+};
+
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static int64_t wall_ms(void)
+{
+    return (int64_t)time(NULL) * 1000;
+}
+
+static void want(enum err err, const char *what)
+{
+    if (err == ERR_OK)
+        return;
+    fprintf(stderr, "%s: %s\n", what, err_words(err));
+    exit(1);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+static void make_tasks(struct task *tasks, struct store_task *shown, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct task *task = &tasks[i];
+        id_new(task->tracking_id);
+        id_new(task->lookup_id);
+        snprintf(task->domain, sizeof task->domain, "company-%s.com", task->lookup_id);
+        hash_sha256(task->domain, strlen(task->domain), task->key);
+        shown[i] = (struct store_task){.tracking_id = task->tracking_id,
+                                       .lookup_id = task->lookup_id,
+                                       .key = task->key,
+                                       .domain = task->domain,
+                                       .company_name = "Company",
+                                       .city = "",
+                                       .state = "",
+                                       .country = ""};
+    }
+}
+
+static double floor_of(const char *directory, double *took, size_t rounds)
+{
+    char path[4096];
+    static const char page[PAGE];
+
+    snprintf(path, sizeof path, "%s/floor", directory);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    for (size_t i = 0; i < rounds; i++) {
+        double began = now_ms();
+        if (fd < 0 || write(fd, page, sizeof page) != PAGE || fdatasync(fd) != 0) {
+            perror(path);
+            exit(1);
+        }
+        took[i] = now_ms() - began;
+    }
+    close(fd);
+    return median(took, rounds);
+}
+
+/* A batch of one task is written down. */
+static double intents_of(struct store *store, double *took, size_t rounds)
+{
+    struct task task;
+    struct store_task shown;
+    int64_t batch;
+
+    for (size_t i = 0; i < rounds; i++) {
+        make_tasks(&task, &shown, 1);
+        double began = now_ms();
+        want(store_intend(store, &shown, 1, wall_ms(), &batch), "store_intend");
+        took[i] = now_ms() - began;
+    }
+    return median(took, rounds);
+}
+
+/* What stands between a full batch and the wire, and what follows its answer. `tasks` are those of
+ * the last batch, which stays open. */
+static double submits_of(struct store *store, double *took, size_t rounds, struct task *tasks)
+{
+    struct store_task shown[BATCH];
+    char batch_id[ID_TEXT];
+    int64_t batch;
+
+    for (size_t i = 0; i < rounds; i++) {
+        make_tasks(tasks, shown, BATCH);
+        id_new(batch_id);
+        double began = now_ms();
+        want(store_intend(store, shown, BATCH, wall_ms(), &batch), "store_intend");
+        want(store_submitted(store, batch, batch_id, wall_ms()), "store_submitted");
+        took[i] = now_ms() - began;
+    }
+    return median(took, rounds);
+}
+
+static double ends_of(struct store *store, double *took, const struct task *tasks)
+{
+    static const struct result_email emails[] = {{"info@company.com", "VALID"},
+                                                 {"support@company.com", "VALID"}};
+
+    for (size_t i = 0; i < BATCH; i++) {
+        const struct result *result = result_new_answer(&(struct result_facts){
+            .key = tasks[i].key,
+            .domain = tasks[i].domain,
+            .company_name = "Company",
+            .emails = emails,
+            .n_emails = ARRAY_LEN(emails),
+            .fetched_ms = wall_ms(),
+            .ttl_found_ms = 30 * DAY_MS,
+            .ttl_empty_ms = DAY_MS,
+        });
+        const struct store_end end = {
+            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .now_ms = wall_ms()};
+        double began = now_ms();
+        want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
+        took[i] = now_ms() - began;
+        result_unref(result);
+    }
+    return median(took, BATCH);
+}
+
+int main(int argc, char **argv)
+{
+    char url[4096], why[STORE_WHY];
+    struct store *store = NULL;
+    static struct task tasks[BATCH];
+    size_t rounds = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+
+    if (rounds < 1 || rounds > ROUNDS_MAX) {
+        fprintf(stderr, "usage: store_bench DIRECTORY ROUNDS\n");
+        return 2;
+    }
+    autofree double *took = xcalloc(rounds > BATCH ? rounds : BATCH, sizeof *took);
+    snprintf(url, sizeof url, "sqlite:%s/store.db", argv[1]);
+    const struct store_options options = {.url = url, .max_answers = 1000000, .max_ended = 1000000};
+    if (store_open(&options, &store, why) != ERR_OK) {
+        fprintf(stderr, "store_open: %s\n", why);
+        return 1;
+    }
+    double floor_ms = floor_of(argv[1], took, rounds);
+    double intent_ms = intents_of(store, took, rounds);
+    double submit_ms = submits_of(store, took, rounds / 10 + 1, tasks);
+    double end_ms = ends_of(store, took, tasks);
+    printf("{\"floor_per_s\": %.1f, \"floor_ms\": %.3f, \"intents_per_s\": %.1f, "
+           "\"submit_ms\": %.3f, \"ends_per_s\": %.1f}\n",
+           1e3 / floor_ms, floor_ms, 1e3 / intent_ms, submit_ms, 1e3 / end_ms);
+    store_close(store);
+    return 0;
+}
