@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 struct mailbox {
     pthread_mutex_t lock;
     struct letter *first, **end;
+    struct letter *taken; /* the owner's: taken out, not opened yet */
     int fd;
 };
 
@@ -36,7 +38,7 @@ void mailbox_free(struct mailbox *box)
 {
     if (!box)
         return;
-    assert(!box->first);
+    assert(!box->first && !box->taken);
     close(box->fd);
     pthread_mutex_destroy(&box->lock);
     free(box);
@@ -56,22 +58,36 @@ void mailbox_post(struct mailbox *box, struct letter *letter, letter_open_fn *op
     pthread_mutex_unlock(&box->lock);
 }
 
-void mailbox_open_all(struct mailbox *box)
+/* All that were posted, oldest first. */
+static struct letter *take(struct mailbox *box)
 {
     eventfd_t rings;
 
     pthread_mutex_lock(&box->lock);
-    struct letter *letter = box->first;
+    struct letter *letters = box->first;
     box->first = NULL;
     box->end = &box->first;
-    if (letter)
+    if (letters)
         eventfd_read(box->fd, &rings);
     pthread_mutex_unlock(&box->lock);
-    while (letter) {
-        struct letter *next = letter->next;
+    return letters;
+}
+
+bool mailbox_open_some(struct mailbox *box, size_t max)
+{
+    if (!box->taken)
+        box->taken = take(box);
+    for (; box->taken && max > 0; max--) {
+        struct letter *letter = box->taken;
+        box->taken = letter->next;
         letter->open(letter);
-        letter = next;
     }
+    return box->taken != NULL;
+}
+
+void mailbox_open_all(struct mailbox *box)
+{
+    mailbox_open_some(box, SIZE_MAX);
 }
 
 int mailbox_fd(const struct mailbox *box)

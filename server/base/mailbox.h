@@ -10,6 +10,9 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct letter;
 typedef void letter_open_fn(struct letter *letter);
 
@@ -29,6 +32,10 @@ void mailbox_post(struct mailbox *box, struct letter *letter, letter_open_fn *op
 /* Owner only: runs `open` of every letter that was posted before the call; ones that are posted
  * meanwhile wait for the next. */
 void mailbox_open_all(struct mailbox *box);
+
+/* Owner only: the same for at most `max` letters; true when others still wait. Then the owner comes
+ * back without waiting for the descriptor, which tells of new letters only. */
+bool mailbox_open_some(struct mailbox *box, size_t max);
 
 /* Readable while letters wait. Only to be polled, never read. */
 int mailbox_fd(const struct mailbox *box);

@@ -10,6 +10,7 @@
 
 #include "base/table.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ struct shard {
 struct cache {
     size_t max_bytes;
     struct shard shards[SHARDS];
+    /* On a line of its own, which the hit path only reads. */
+    _Alignas(64) atomic_uint_fast64_t changes;
 };
 
 struct cache *cache_new(size_t max_bytes)
@@ -48,6 +51,16 @@ struct cache *cache_new(size_t max_bytes)
 static size_t cost(const struct result *result)
 {
     return result->bytes + sizeof(struct entry);
+}
+
+static void note_change(struct cache *cache)
+{
+    atomic_fetch_add_explicit(&cache->changes, 1, memory_order_release);
+}
+
+uint64_t cache_changes(const struct cache *cache)
+{
+    return atomic_load_explicit(&cache->changes, memory_order_acquire);
 }
 
 static void drop(struct shard *shard, struct entry *entry)
@@ -112,6 +125,7 @@ bool cache_put(struct cache *cache, const struct result *result)
     size_t limit = cache->max_bytes / SHARDS;
 
     pthread_mutex_lock(&shard->lock);
+    note_change(cache);
     struct entry *entry = find(shard, result->key);
     if (entry)
         drop(shard, entry);
@@ -133,6 +147,7 @@ void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE])
     struct shard *shard = shard_of(cache, key);
 
     pthread_mutex_lock(&shard->lock);
+    note_change(cache);
     struct entry *entry = find(shard, key);
     if (entry)
         drop(shard, entry);
@@ -158,6 +173,7 @@ size_t cache_remove_domain(struct cache *cache, const char *domain)
 
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&cache->shards[i].lock);
+        note_change(cache);
         n += drop_domain(&cache->shards[i], domain);
         pthread_mutex_unlock(&cache->shards[i].lock);
     }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cache;
 
@@ -31,6 +32,10 @@ void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE]);
 /* Removes all answers about a domain; how many there were. Looks at every result, shard by shard.
  */
 size_t cache_remove_domain(struct cache *cache, const char *domain);
+
+/* A number that moves whenever a result is put, replaced, removed or dropped, and before anybody
+ * can see it gone. Never UINT64_MAX. */
+uint64_t cache_changes(const struct cache *cache);
 
 struct cache_stats {
     size_t n, bytes, max_bytes;

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "http/hits.h"
+#include "http/ready.h"
 #include "http/request.h"
 #include "http/worker.h"
 
@@ -26,7 +28,11 @@ struct worker {
     struct clock clock;
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
+    struct hits *hits;
+    struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
+    bool has_mail;         /* letters that were not opened yet, in favour of others */
+    size_t letters_a_turn; /* how many of them are opened in one turn; 0 = to be set */
     int epoll_fd;
     size_t n_daemons;
     struct MHD_Daemon *daemons[WORKER_LISTENS];
@@ -51,8 +57,8 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **r
 /* The worker saw the client of a parked request leave. */
 void request_client_left(struct request *request);
 
-/* Watches the socket of a parked request for its client's leaving, and stops it. */
+/* Watches the socket of a parked request for its client's leaving. It stays watched until it is
+ * closed: to take it out and put it in again would cost two system calls for each who waits. */
 void worker_watch(struct worker *worker, int fd, struct request *request);
-void worker_unwatch(struct worker *worker, int fd);
 
 #endif

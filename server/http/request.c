@@ -3,7 +3,7 @@
  *
  *   request_line()      the request line is there: its raw path is kept with the connection
  *
- *   request_handle() 1  the headers are there: the struct is made; only the guard looks at them.
+ *   request_handle() 1  the headers are there: the request begins; only the guard looks at them.
  *                       libmicrohttpd 0.9.75 closes the connection after an answer given here,
  *                       which the guard wants
  *
@@ -13,17 +13,16 @@
  *
  *   request_handle() 3  hands the answer over
  *
- *   request_completed() the answer left, or the connection broke: the struct is freed
+ *   request_completed() the answer left, or the connection broke: the request is over
  *
- * No struct is made before the headers are complete, because libmicrohttpd does not report the end
+ * No request begins before the headers are complete, because libmicrohttpd does not report the end
  * of a request that it refused itself. set_state() is the only place where a request changes its
  * state. */
 #include "http/request.h"
 
 #include "base/id.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "http/guard.h"
+#include "http/headers.h"
 #include "http/mhd.h"
 #include "http/problem.h"
 #include "http/routes.h"
@@ -34,8 +33,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_TEXT    128 /* longer than any path that is served */
-#define ID_GIVEN_MAX 64  /* of a caller's X-Request-Id */
+#define PATH_TEXT   128 /* longer than any path that is served */
+#define TARGET_TEXT 160 /* a longer target is not remembered as a hit */
 
 enum state {
     REQUEST_BEGUN,    /* its headers are there */
@@ -47,25 +46,30 @@ enum state {
     REQUEST_QUEUED,   /* libmicrohttpd has the response */
 };
 
-/* What lives as long as a connection. */
-struct connection {
-    char path[PATH_TEXT]; /* raw, of the request that came last; "" when it was longer */
-};
-
 struct request {
+    /* Zeroed for each request: */
     struct worker *worker;
     struct MHD_Connection *connection;
     enum state state;
     enum http_method method;
-    const char *path; /* the connection's */
     const char *tail;
-    char id[ID_GIVEN_MAX + 1];
-    char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
     request_gone_fn *gone;
     void *endpoint_state;
-    int fd; /* while parked */
-    struct MHD_Response *response;
-    unsigned status;
+    struct ready *ready;
+    /* From here on only the first byte or the length is: */
+    char id[HEADERS_ID_MAX + 1];
+    char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
+    struct hits_text text;       /* empty when there is something special about it */
+};
+
+/* What lives as long as a connection; its one request at a time is part of it, so that a hit
+ * allocates nothing of ours. */
+struct connection {
+    /* Raw, of the request that came last: */
+    char path[PATH_TEXT]; /* "" when it was longer */
+    char target[TARGET_TEXT];
+    size_t target_len; /* 0 when it was longer */
+    struct request request;
 };
 
 /* ---- begin and end ---- */
@@ -94,23 +98,27 @@ static struct connection *context_of(struct MHD_Connection *connection)
 void *request_line(void *worker, const char *uri, struct MHD_Connection *connection)
 {
     struct connection *context = context_of(connection);
-    size_t len = strcspn(uri, "?");
+    size_t len = strcspn(uri, "?"), target_len = len + strlen(uri + len);
 
     (void)worker;
     if (len >= PATH_TEXT)
         len = 0;
     memcpy(context->path, uri, len);
     context->path[len] = '\0';
+    context->target_len = target_len <= TARGET_TEXT ? target_len : 0;
+    memcpy(context->target, uri, context->target_len);
     return NULL;
 }
 
 static struct request *begin(struct worker *worker, struct MHD_Connection *connection)
 {
-    struct request *request = xcalloc(1, sizeof *request);
+    struct request *request = &context_of(connection)->request;
 
+    memset(request, 0, offsetof(struct request, id));
+    request->id[0] = request->peer[0] = '\0';
+    request->text.len = 0;
     request->worker = worker;
     request->connection = connection;
-    request->path = context_of(connection)->path;
     worker->n_requests++;
     return request;
 }
@@ -125,10 +133,8 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **s
     if (!request)
         return;
     assert(!is_suspended(request));
-    if (request->response)
-        MHD_destroy_response(request->response);
+    ready_unref(request->ready);
     ((struct worker *)worker)->n_requests--;
-    free(request);
     *slot = NULL;
 }
 
@@ -142,14 +148,11 @@ static void set_state(struct request *request, enum state state)
 {
     bool was_suspended = is_suspended(request);
 
-    if (request->state == REQUEST_PARKED)
-        worker_unwatch(request->worker, request->fd);
     request->state = state;
     if (state == REQUEST_PARKED) {
-        request->fd = socket_of(request);
         request->worker->n_parked++;
         MHD_suspend_connection(request->connection);
-        worker_watch(request->worker, request->fd, request);
+        worker_watch(request->worker, socket_of(request), request);
     } else if (was_suspended && !is_suspended(request)) {
         request->worker->n_parked--;
         MHD_resume_connection(request->connection);
@@ -179,7 +182,7 @@ enum http_method request_method(const struct request *request)
 
 const char *request_path(const struct request *request)
 {
-    return request->path;
+    return container_of(request, const struct connection, request)->path;
 }
 
 struct service *request_service(const struct request *request)
@@ -259,58 +262,40 @@ enum err request_each_argument(const struct request *request, request_argument_f
 
 /* ---- the answer ---- */
 
-static void unref_result(void *result)
-{
-    result_unref(result);
-}
-
-/* The body goes over to the response, with what keeps it alive. */
-static struct MHD_Response *response_of(struct reply *reply)
-{
-    void *data = (void *)(uintptr_t)reply->body.data;
-    size_t len = reply->body.len;
-
-    if (reply->keeper)
-        return MHD_create_response_from_buffer_with_free_callback_cls(
-            len, data, unref_result, (void *)(uintptr_t)TAKE(reply->keeper));
-    if (reply->owned_body) {
-        reply->owned_body = NULL;
-        return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-    }
-    return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_PERSISTENT);
-}
-
-/* libmicrohttpd refuses line ends and empty values. No value of ours is made of what a caller or
- * the upstream sent unchecked, so a refusal is a broken invariant, and not something to answer
- * around. */
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-    if (MHD_add_response_header(response, name, value) == MHD_YES)
-        return;
-    log_event(LOG_ERROR, "refused-header", "name", name, "file", __FILE__, NULL);
-    abort();
-}
-
 static enum MHD_Result hand_over(struct request *request)
 {
     set_state(request, REQUEST_QUEUED);
-    return MHD_queue_response(request->connection, request->status, request->response);
+    return ready_queue(request->ready, request->connection, request->id);
 }
 
+/* Many who waited for one lookup get the same reply one after the other, so the last is kept. */
 void request_reply(struct request *request, struct reply *reply)
 {
-    assert(!request->response);
-    request->response = response_of(reply);
-    if (!request->response)
-        abort(); /* out of memory */
-    for (size_t i = 0; i < reply->n_headers; i++)
-        add_header(request->response, reply->headers[i].name, reply_value(reply, i));
-    add_header(request->response, "Date", request->worker->date);
-    add_header(request->response, "X-Request-Id", request->id);
-    if (request->worker->stage != WORKER_SERVES)
-        add_header(request->response, "Connection", "close");
-    request->status = (unsigned)reply->status;
+    struct worker *worker = request->worker;
+    bool closing = worker->stage != WORKER_SERVES;
+
+    assert(!request->ready);
+    if (worker->last && ready_is(worker->last, reply, worker->date, request->id, closing)) {
+        result_unref(TAKE(reply->keeper));
+    } else {
+        ready_unref(worker->last);
+        worker->last = ready_new(reply, worker->date, request->id, closing);
+    }
+    request->ready = ready_ref(worker->last);
     set_state(request, REQUEST_ANSWERED);
+}
+
+bool request_recall(const struct request *request, const unsigned char **ret_key,
+                    enum result_format *ret_format)
+{
+    return hits_question(request->worker->hits, &request->text, ret_key, ret_format);
+}
+
+void request_remember(struct request *request, const struct result *result,
+                      enum result_format format)
+{
+    if (request->text.len)
+        hits_remember(request->worker->hits, &request->text, result, format, request->ready);
 }
 
 /* ---- waiting ---- */
@@ -336,52 +321,56 @@ struct mailbox *request_inbox(const struct request *request)
 void request_client_left(struct request *request)
 {
     if (request->state != REQUEST_PARKED)
-        return; /* answered earlier in this turn */
+        return; /* answered already: libmicrohttpd will see it leave */
     set_state(request, REQUEST_FORSAKEN);
     request->gone(request);
 }
 
 /* ---- the handler ---- */
 
-static bool is_well_formed_id(const char *id)
+static enum MHD_Result show_header(void *headers, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t len = strlen(id);
-
-    return len >= 1 && len <= ID_GIVEN_MAX && strspn(id, allowed) == len;
+    (void)kind;
+    headers_note(headers, (struct slice){name, name_len}, (struct slice){value, value_len});
+    return MHD_YES;
 }
 
-static void set_id(struct request *request)
+static void set_id(struct request *request, struct slice given)
 {
-    const char *given = request_header(request, "X-Request-Id");
-
-    if (given && is_well_formed_id(given))
-        memcpy(request->id, given, strlen(given));
+    if (given.data)
+        *(char *)mempcpy(request->id, given.data, given.len) = '\0';
     else
         id_new(request->id);
 }
 
-static enum MHD_Result show_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_len, const char *value, size_t value_len)
+/* The text by which hits are remembered: target, line end, Accept. */
+static void set_text(struct request *request, const struct headers *headers)
 {
-    (void)kind;
-    guard_header(cls, (struct slice){name, name_len}, (struct slice){value, value_len});
-    return MHD_YES;
+    const struct connection *context = container_of(request, struct connection, request);
+    struct hits_text *text = &request->text;
+    size_t len = context->target_len + 1 + headers->accept.len;
+
+    if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
+        request->worker->stage != WORKER_SERVES || !context->target_len || len > HITS_TEXT)
+        return;
+    char *end = mempcpy(text->bytes, context->target, context->target_len);
+    *end++ = '\n';
+    if (headers->accept.len)
+        memcpy(end, headers->accept.data, headers->accept.len);
+    text->len = len;
 }
 
 /* True when the request has been answered with what is wrong with its framing. To a body where no
  * row would take any, 404 and 405 say more than 413. */
-static bool refuse_unfit(struct request *request, const char *version)
+static bool refuse_unfit(struct request *request, const struct guard *guard, const char *version)
 {
-    struct guard guard = {0};
     const char *detail, *tail;
+    enum err err = guard_verdict(guard, version, &detail);
 
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &guard);
-    enum err err = guard_verdict(&guard, version, &detail);
     if (!err)
         return false;
-    if (err == ERR_BODY_TOO_LARGE && !routes_find(request->method, request->path, &tail))
+    if (err == ERR_BODY_TOO_LARGE && !routes_find(request->method, request_path(request), &tail))
         routes_dispatch(request);
     else
         problem_send(request, err, detail);
@@ -391,15 +380,26 @@ static bool refuse_unfit(struct request *request, const char *version)
 static enum MHD_Result guard_request(struct request *request, const char *method,
                                      const char *version)
 {
+    struct headers headers = {0};
+
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
     request->method = method_of(method);
-    set_id(request);
+    set_id(request, headers.id);
+    set_text(request, &headers);
     set_state(request, REQUEST_GUARDED);
-    return refuse_unfit(request, version) ? hand_over(request) : MHD_YES;
+    return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
 
 static enum MHD_Result run(struct request *request)
 {
+    struct worker *worker = request->worker;
+    struct ready *ready = hits_find(worker->hits, &request->text, &worker->clock);
+
     set_state(request, REQUEST_RUNNING);
+    if (ready) {
+        request->ready = ready_ref(ready);
+        return hand_over(request);
+    }
     routes_dispatch(request);
     if (request->state == REQUEST_ANSWERED)
         return hand_over(request);

@@ -92,6 +92,18 @@ void reply_body_of(struct reply *reply, const struct result *result, enum result
  * empty or has a line end in it is a defect here: logged, and the process ends. */
 void request_reply(struct request *request, struct reply *reply);
 
+/* ---- hits; see http/hits.h ---- */
+
+/* The question that a request of this very text is known to ask; false when it is not known, or
+ * this request has something special about it. */
+bool request_recall(const struct request *request, const unsigned char **ret_key,
+                    enum result_format *ret_format);
+
+/* Right after request_reply(): what was said, out of `result`, which is fresh, is good for all
+ * requests of this text while the second lasts. */
+void request_remember(struct request *request, const struct result *result,
+                      enum result_format format);
+
 /* ---- waiting ---- */
 
 /* Keeps the request until request_reply(). Park first, then tell others of it. `gone` runs at most

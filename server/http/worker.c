@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/mhd.h"
+#include "http/service.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,8 +23,13 @@
 #include <unistd.h>
 
 #define EVENTS 256
+/* Thousands who are released together must not keep a hit waiting: an eighth of those who wait, but
+ * some dozens, are let go in one turn. Fewer would make the last of them wait longer than all the
+ * hits together, for in between those who were answered close their connections. */
+#define LETTERS_PART 8
+#define LETTERS_MIN  64
 #define CONNECTION_BYTES                                                                           \
-    ((size_t)32 << 10)     /* for the request's line and headers, and the reply's */
+    ((size_t)24 << 10)     /* for the request's line and headers, and the reply's */
 #define DRAIN_STEP_MS 100  /* while draining, answers leave without an event of their own */
 #define QUEUE_TURNS   1024 /* runs that may be spent on taking in who has connected already */
 
@@ -36,15 +42,15 @@ static bool add(struct worker *worker, int fd, uint32_t events, void *mark)
     return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/* A socket that was watched before is still in the set, under the same mark; setting it again tells
+ * of a leaving that was not listened to. */
 void worker_watch(struct worker *worker, int fd, struct request *request)
 {
-    if (!add(worker, fd, EPOLLRDHUP, request))
-        log_event(LOG_ERROR, "watch-failed", "error", strerror(errno), NULL);
-}
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = request};
 
-void worker_unwatch(struct worker *worker, int fd)
-{
-    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    if (!add(worker, fd, event.events, request) &&
+        (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
+        log_event(LOG_ERROR, "watch-failed", "error", strerror(errno), NULL);
 }
 
 /* ---- what a turn is made of ---- */
@@ -56,6 +62,8 @@ static void turn_clock(struct worker *worker)
         return;
     worker->date_second = worker->clock.wall_ms / 1000;
     clock_http_date(worker->clock.wall_ms, worker->date);
+    hits_new_second(worker->hits);
+    ready_unref(TAKE(worker->last));
 }
 
 /* How long nothing can happen by itself; -1 = for ever. */
@@ -63,6 +71,8 @@ static int sleep_ms(const struct worker *worker)
 {
     MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_SERVES ? 60000 : DRAIN_STEP_MS;
 
+    if (worker->has_mail)
+        return 0;
     for (size_t i = 0; i < worker->n_daemons; i++)
         if (MHD_get_timeout(worker->daemons[i], &ms) == MHD_YES && ms < least)
             least = ms;
@@ -72,9 +82,19 @@ static int sleep_ms(const struct worker *worker)
 static void take_event(struct worker *worker, const struct epoll_event *event)
 {
     if (event->data.ptr == worker)
-        mailbox_open_all(worker->inbox);
+        worker->has_mail = true;
     else if (event->data.ptr)
         request_client_left(event->data.ptr);
+}
+
+static void open_mail(struct worker *worker)
+{
+    if (worker->letters_a_turn == 0)
+        worker->letters_a_turn = worker->n_parked / LETTERS_PART;
+    size_t some = worker->letters_a_turn > LETTERS_MIN ? worker->letters_a_turn : LETTERS_MIN;
+    worker->has_mail = mailbox_open_some(worker->inbox, some);
+    if (!worker->has_mail)
+        worker->letters_a_turn = 0;
 }
 
 static bool is_finished(const struct worker *worker)
@@ -119,6 +139,8 @@ static void run_once(struct worker *worker)
     turn_clock(worker);
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
+    if (worker->has_mail)
+        open_mail(worker);
     /* Requests are freed from here on, no earlier: see the top. */
     for (size_t i = 0; i < worker->n_daemons; i++)
         MHD_run(worker->daemons[i]);
@@ -160,6 +182,8 @@ void worker_drain(struct worker *worker)
 static void free_worker(struct worker *worker)
 {
     stop_daemons(worker);
+    hits_free(worker->hits);
+    ready_unref(worker->last);
     close(worker->epoll_fd);
     mailbox_free(worker->inbox);
     free(worker);
@@ -251,6 +275,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     struct worker *worker = xcalloc(1, sizeof *worker);
     worker->options = *options;
     worker->service = service;
+    worker->hits = hits_new(service->cache);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();

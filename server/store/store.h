@@ -18,7 +18,9 @@
  * store. Other processes may read the same file, and take answers out of it; store_news() tells.
  * All times are wall time in milliseconds. Errors: ERR_STORAGE_UNAVAILABLE when nothing can be
  * written or read at the moment (full, read-only, I/O error): nothing was changed, and the same
- * call may succeed later. */
+ * call may succeed later. Only a process that is killed while the disk is failing may find what was
+ * refused last done after all when it starts again: a refused intent reads as an unknown outcome.
+ */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 

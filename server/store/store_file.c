@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* store_file.c - see store_file.h. The lock is flock(2) on PATH.lock: SQLite locks PATH itself by
- * fcntl(2), for transactions only, and closing any descriptor of PATH would drop those. */
+/* store_file.c - see store_file.h. The lock lies on PATH.lock: SQLite locks PATH itself by
+ * fcntl(2), for transactions only, and closing any descriptor of PATH would drop those. It belongs
+ * to the open file, and it can be asked for without being taken, which flock(2) cannot: who looks
+ * whether there is an owner never stands in the way of one that starts. */
 #include "store/store_file.h"
 
 #include "base/mem.h"
@@ -12,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,12 +132,27 @@ enum err store_file_prepare(const char *path, bool create, char *why)
 
 /* ---- the lock ---- */
 
+#define WHOLE                                                                                      \
+    {                                                                                              \
+        .l_type = F_WRLCK, .l_whence = SEEK_SET                                                    \
+    }
+
 static char *lock_path(const char *path)
 {
     char *lock = xcalloc(strlen(path) + sizeof ".lock", 1);
 
     memcpy(stpcpy(lock, path), ".lock", sizeof ".lock");
     return lock;
+}
+
+static enum err lock(const char *path, const char *name, int fd, char *why)
+{
+    if (fcntl(fd, F_OFD_SETLK, &(struct flock)WHOLE) == 0)
+        return ERR_OK;
+    if (errno != EAGAIN && errno != EACCES)
+        return system_says(name, why);
+    snprintf(why, STORE_WHY, "%s is in use by another emailsd; give each its own --store", path);
+    return ERR_STORE_BUSY;
 }
 
 enum err store_file_own(const char *path, int *ret_fd, char *why)
@@ -147,11 +163,8 @@ enum err store_file_own(const char *path, int *ret_fd, char *why)
     if (fd < 0)
         return open_refused(name, why);
     enum err err = check(name, fd, why);
-    if (!err && flock(fd, LOCK_EX | LOCK_NB)) {
-        err = ERR_STORE_BUSY;
-        snprintf(why, STORE_WHY, "%s is in use by another emailsd; give each its own --store",
-                 path);
-    }
+    if (!err)
+        err = lock(path, name, fd, why);
     if (err)
         close(fd);
     else
@@ -166,7 +179,8 @@ bool store_file_is_owned(const char *path)
 
     if (fd < 0)
         return false;
-    bool free_to_take = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    struct flock held = WHOLE;
+    bool is_owned = fcntl(fd, F_OFD_GETLK, &held) == 0 && held.l_type != F_UNLCK;
     close(fd);
-    return !free_to_take;
+    return is_owned;
 }

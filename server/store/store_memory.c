@@ -6,6 +6,7 @@
  * the unknown ones) is found by looking at everything. */
 #include "store/store_memory.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -35,7 +36,9 @@ void memory_keep(struct memory_store *m, const struct result *result)
 {
     struct answer_row *row = find_answer(m, result->key);
 
-    if (m->max_answers == 0 || (row && result->err && !row->result->err))
+    if (m->max_answers == 0 || result->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
+        return; /* what could not be read back is not kept */
+    if (row && result->err && !row->result->err)
         return; /* a failure never takes an answer's place */
     if (row)
         drop_answer(m, row);

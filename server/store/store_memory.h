@@ -24,7 +24,7 @@ struct batch_row {
 struct task_row {
     struct store_task task; /* its strings and key are the row's own */
     unsigned char key[HASH_SIZE];
-    int64_t batch;
+    struct batch_row *batch;
     UT_hash_handle hh;        /* by tracking id */
     UT_hash_handle hh_lookup; /* by lookup id */
 };

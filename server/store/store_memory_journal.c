@@ -27,7 +27,7 @@ static void set_text(const char **field, const char *text)
     *field = xstrdup(text ? text : "");
 }
 
-static struct task_row *new_task(const struct store_task *task, int64_t batch)
+static struct task_row *new_task(const struct store_task *task, struct batch_row *batch)
 {
     struct task_row *row = xcalloc(1, sizeof *row);
     const char **fields[STRINGS];
@@ -112,7 +112,7 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
             return ERR_STORAGE_UNAVAILABLE; /* as a broken constraint would be */
     struct batch_row *batch = add_batch(m, STORE_SENDING, now_ms);
     for (size_t i = 0; i < n; i++) {
-        struct task_row *row = new_task(&tasks[i], batch->number);
+        struct task_row *row = new_task(&tasks[i], batch);
         HASH_ADD_KEYPTR(hh, m->tasks, row->task.tracking_id, strlen(row->task.tracking_id), row);
         HASH_ADD_KEYPTR(hh_lookup, m->by_lookup, row->task.lookup_id, strlen(row->task.lookup_id),
                         row);
@@ -156,12 +156,12 @@ enum err memory_split(struct store *store, int64_t number, const char *const *tr
         return ERR_ABSENT;
     for (size_t i = 0; i < n; i++) {
         const struct task_row *row = find_task(m, tracking_ids[i]);
-        if (!row || row->batch != number || row->task.task_state != STORE_OPEN)
+        if (!row || row->batch != batch || row->task.task_state != STORE_OPEN)
             return ERR_ABSENT;
     }
     struct batch_row *half = add_batch(m, STORE_RESTING, now_ms);
     for (size_t i = 0; i < n; i++)
-        find_task(m, tracking_ids[i])->batch = half->number;
+        find_task(m, tracking_ids[i])->batch = half;
     half->risked = batch->risked;
     half->n_tasks = half->n_open = n;
     batch->n_tasks -= n;
@@ -176,7 +176,7 @@ static struct task_row *oldest_end(struct memory_store *m)
     struct task_row *row, *oldest = NULL;
 
     for (row = m->tasks; row; row = row->hh.next)
-        if (find_batch(m, row->batch)->state == STORE_OVER &&
+        if (row->batch->state == STORE_OVER &&
             (!oldest || row->task.ended_ms < oldest->task.ended_ms))
             oldest = row;
     return oldest;
@@ -187,7 +187,7 @@ static void bound_ends(struct memory_store *m)
     struct task_row *oldest;
 
     while (m->n_ended > m->max_ended && (oldest = oldest_end(m))) {
-        struct batch_row *batch = find_batch(m, oldest->batch);
+        struct batch_row *batch = oldest->batch;
         drop_task(m, oldest);
         m->n_ended--;
         if (--batch->n_tasks == 0)
@@ -197,7 +197,7 @@ static void bound_ends(struct memory_store *m)
 
 static void end_row(struct memory_store *m, struct task_row *row, const struct store_end *end)
 {
-    struct batch_row *batch = find_batch(m, row->batch);
+    struct batch_row *batch = row->batch;
 
     row->task.task_state = end->state;
     set_text(&row->task.task_id, end->task_id);
@@ -227,10 +227,16 @@ enum err memory_end_task(struct store *store, const char *tracking_id, const str
 enum err memory_end_batch(struct store *store, int64_t number, const struct store_end *end)
 {
     struct memory_store *m = memory_of(store);
+    struct batch_row *batch = find_batch(m, number);
 
+    if (!batch)
+        return ERR_OK;
     for (struct task_row *row = m->tasks; row; row = row->hh.next)
-        if (row->batch == number && row->task.task_state == STORE_OPEN)
+        if (row->batch == batch && row->task.task_state == STORE_OPEN)
             end_row(m, row, end);
+    batch->state = STORE_OVER;
+    if (batch->n_tasks == 0)
+        drop_batch(m, batch);
     bound_ends(m);
     return ERR_OK;
 }
@@ -249,7 +255,7 @@ static void tell_batch(struct memory_store *m, const struct batch_row *row, stor
                                 .tasks = tasks};
 
     for (const struct task_row *task = m->tasks; task; task = task->hh.next)
-        if (task->batch == row->number)
+        if (task->batch == row)
             tasks[batch.n++] = task->task;
     each(arg, &batch);
 }
@@ -269,18 +275,27 @@ static bool is_unknown_since(const struct task_row *row, int64_t since_ms)
     return row->task.task_state == STORE_UNKNOWN && row->task.ended_ms >= since_ms;
 }
 
-/* By insertion, which is the order of their ends but for tasks of older batches. */
+static int by_end(const void *one, const void *other)
+{
+    const struct task_row *a = *(const struct task_row *const *)one;
+    const struct task_row *b = *(const struct task_row *const *)other;
+
+    return (a->task.ended_ms > b->task.ended_ms) - (a->task.ended_ms < b->task.ended_ms);
+}
+
 enum err memory_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                              store_task_fn *each, void *arg)
 {
     struct memory_store *m = memory_of(store);
+    autofree const struct task_row **rows = xcalloc(m->n_ended, sizeof *rows);
     size_t n = 0;
 
     for (const struct task_row *row = m->tasks; row; row = row->hh.next)
-        n += is_unknown_since(row, since_ms);
-    for (const struct task_row *row = m->tasks; row; row = row->hh.next)
-        if (is_unknown_since(row, since_ms) && n-- <= limit)
-            each(arg, &row->task, find_batch(m, row->batch)->batch_id);
+        if (is_unknown_since(row, since_ms))
+            rows[n++] = row;
+    qsort(rows, n, sizeof *rows, by_end);
+    for (size_t i = n > limit ? n - limit : 0; i < n; i++)
+        each(arg, &rows[i]->task, rows[i]->batch->batch_id);
     return ERR_OK;
 }
 

@@ -87,7 +87,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_KEYS_WITH_ADDRESS] =
         "SELECT key FROM answers WHERE body IS NOT NULL AND EXISTS(SELECT 1 FROM"
         " json_each(body, '$.emails') WHERE json_extract(value, '$.email') = ? COLLATE NOCASE)",
-    [SQL_SET_BODY] = "UPDATE answers SET body = ? WHERE key = ?",
+    [SQL_SET_BODY] = "UPDATE answers SET body = ?, charged = ? WHERE key = ?",
     [SQL_STATS_ANSWERS] =
         "SELECT CASE WHEN body IS NULL THEN 'failed' WHEN charged = 'no' THEN 'empty'"
         " ELSE 'found' END AS kind, count(*) FROM answers GROUP BY kind",
@@ -99,14 +99,15 @@ static const char *const texts[SQL_STATEMENTS] = {
 
 /* ---- statements ---- */
 
-/* NULL when there is no connection or the text cannot be prepared (the schema is gone). */
+/* NULL when the text cannot be prepared: the schema cannot be read. */
 static sqlite3_stmt *prepared(struct sqlite_store *s, enum sql which)
 {
-    if (!s->db)
-        return NULL;
-    if (!s->statements[which])
-        sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-                           &s->statements[which], NULL);
+    if (s->statements[which])
+        return s->statements[which];
+    int rc = sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                &s->statements[which], NULL);
+    if ((rc & 0xff) == SQLITE_IOERR)
+        s->is_suspect = true;
     return s->statements[which];
 }
 
@@ -145,6 +146,7 @@ enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc)
     }
     if (rc == SQLITE_DONE || rc == SQLITE_ROW)
         return ERR_OK;
+    s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
     return ERR_STORAGE_UNAVAILABLE;
@@ -205,15 +207,24 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 
 /* ---- transactions ---- */
 
+/* The old connection is closed after the new one is open: it holds the index of the log. Without it
+ * the new one would read the log to its end, and take a transaction that was refused, because its
+ * last write or sync failed, for one that was committed. */
 enum err sql_ready(struct sqlite_store *s)
 {
+    struct sqlite_store old = *s;
     char why[STORE_WHY];
 
-    if (s->is_suspect)
-        sqlite_disconnect(s);
-    if (!s->db && sqlite_connect(s, why))
+    if (!s->is_suspect)
+        return ERR_OK;
+    s->db = NULL;
+    memset(s->statements, 0, sizeof s->statements);
+    if (sqlite_connect(s, why)) {
+        *s = old;
         return ERR_STORAGE_UNAVAILABLE;
+    }
     s->is_suspect = false;
+    sqlite_disconnect(&old);
     return ERR_OK;
 }
 
@@ -293,10 +304,8 @@ static enum err take_stock(struct sqlite_store *s, char *why)
     }
     if (!err)
         err = sql_int(s, &s->data_version, SQL_DATA_VERSION, "");
-    if (err)
-        snprintf(why, STORE_WHY, "%s: %s", s->path,
-                 s->db ? sqlite3_errmsg(s->db) : "an error of input or output");
-    return err;
+    s->counted_version = s->data_version;
+    return err ? sqlite_judge(s, s->failed_rc, why) : ERR_OK;
 }
 
 enum err store_sqlite_open(const char *rest, const struct store_options *options,

@@ -69,11 +69,13 @@ struct sqlite_store {
     int lock_fd; /* of the owner; -1 beside one */
     bool is_owner;
     size_t max_answers, max_ended;
-    sqlite3 *db;     /* NULL when it could not be opened anew */
+    sqlite3 *db;
     bool is_suspect; /* after an I/O error: to be opened anew before the next call */
+    int failed_rc;   /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* rows, as far as this process knows */
     int64_t data_version;       /* of the last look at others' changes */
+    int64_t counted_version;    /* the same, when answers were counted */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -98,7 +100,7 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
-/* Opens the connection anew if it is lost or suspect. Before every statement that stands in no
+/* Opens the connection anew if it is suspect. Before every statement that stands in no
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
 
@@ -120,7 +122,9 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 
 /* ---- the parts ---- */
 
-/* store_sqlite_open.c: `why` as in store.h. */
+/* store_sqlite_open.c: `why` as in store.h. sqlite_judge() says what a result code of SQLite's
+ * means for a store that is being opened. */
+enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why);
 enum err sqlite_connect(struct sqlite_store *s, char *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);

@@ -3,6 +3,7 @@
  * body is stored as it was served, so what comes back is the same to the byte. */
 #include "store/store_sqlite.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -22,13 +23,28 @@ static enum err put(struct sqlite_store *s, const struct result *result)
                     result->expires_ms);
 }
 
+/* Another process may have taken answers out since they were counted. */
+static enum err count_again(struct sqlite_store *s)
+{
+    int64_t version = 0;
+    enum err err = sql_int(s, &version, SQL_DATA_VERSION, "");
+
+    if (err || version == s->counted_version)
+        return err;
+    err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
+    if (!err)
+        s->counted_version = version;
+    return err;
+}
+
 static enum err drop_too_many(struct sqlite_store *s)
 {
-    int64_t too_many = s->n_answers - (int64_t)s->max_answers, dropped = 0;
+    int64_t limit = (int64_t)s->max_answers, dropped = 0;
 
-    if (too_many <= 0)
-        return ERR_OK;
-    enum err err = sql_exec(s, &dropped, SQL_DROP_OLDEST, "i", too_many);
+    enum err err = s->n_answers > limit ? count_again(s) : ERR_OK;
+    if (err || s->n_answers <= limit)
+        return err;
+    err = sql_exec(s, &dropped, SQL_DROP_OLDEST, "i", s->n_answers - limit);
     if (!err)
         s->n_answers -= dropped;
     return err;
@@ -38,8 +54,8 @@ enum err sqlite_keep(struct sqlite_store *s, const struct result *result)
 {
     int64_t had = 0;
 
-    if (!s->max_answers)
-        return ERR_OK;
+    if (!s->max_answers || result->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
+        return ERR_OK; /* what could not be read back is not kept */
     enum err err = sql_int(s, &had, SQL_HAS_ANSWER, "k", result->key);
     if (!err)
         err = put(s, result);

@@ -41,6 +41,7 @@ static enum err change(struct sqlite_store *s, const unsigned char *key, const c
 static enum err change_some(struct sqlite_store *s, const struct keys *keys, size_t from, size_t to,
                             const char *address)
 {
+    int64_t n_answers = s->n_answers;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (err)
@@ -50,7 +51,10 @@ static enum err change_some(struct sqlite_store *s, const struct keys *keys, siz
         if (!err && !s->is_owner)
             err = sql_exec(s, NULL, SQL_ADD_NEWS, "k", keys->of[i]);
     }
-    return sql_end(s, err);
+    err = sql_end(s, err);
+    if (err)
+        s->n_answers = n_answers;
+    return err;
 }
 
 static enum err change_all(struct sqlite_store *s, const struct keys *keys, const char *address)
@@ -85,7 +89,8 @@ static enum err rewrite(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 
     if (!without)
         return ERR_STORAGE_UNAVAILABLE;
-    enum err err = sql_exec(s, NULL, SQL_SET_BODY, "tk", without->bodies[RESULT_JSON].data, key);
+    enum err err = sql_exec(s, NULL, SQL_SET_BODY, "ttk", without->bodies[RESULT_JSON].data,
+                            charged_word(without->charged), key);
     result_unref(without);
     return err;
 }

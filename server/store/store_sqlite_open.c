@@ -58,9 +58,17 @@ static const char *const migrations[] = {
 
 /* ---- words ---- */
 
-static enum err unavailable(const struct sqlite_store *s, char *why)
+/* The words of the code are those of the connection, unless that went on since. */
+static const char *words_of(const struct sqlite_store *s, int rc)
 {
-    snprintf(why, STORE_WHY, "%s: %s", s->path, sqlite3_errmsg(s->db));
+    bool is_last = (sqlite3_errcode(s->db) & 0xff) == (rc & 0xff);
+
+    return is_last ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
+}
+
+static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
+{
+    snprintf(why, STORE_WHY, "%s: %s", s->path, words_of(s, rc));
     return ERR_STORAGE_UNAVAILABLE;
 }
 
@@ -80,7 +88,7 @@ static enum err foreign(const struct sqlite_store *s, const char *words, char *w
     return ERR_STORE_DAMAGED;
 }
 
-static enum err judge(const struct sqlite_store *s, int rc, char *why)
+enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -89,9 +97,9 @@ static enum err judge(const struct sqlite_store *s, int rc, char *why)
         return ERR_OK;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return damaged(s, sqlite3_errmsg(s->db), why);
+        return damaged(s, words_of(s, rc), why);
     default:
-        return unavailable(s, why);
+        return unavailable(s, rc, why);
     }
 }
 
@@ -99,7 +107,7 @@ static enum err judge(const struct sqlite_store *s, int rc, char *why)
 
 static enum err run(const struct sqlite_store *s, const char *sql, char *why)
 {
-    return judge(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL), why);
+    return sqlite_judge(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL), why);
 }
 
 static enum err read_int(const struct sqlite_store *s, const char *sql, int64_t *ret_value,
@@ -112,7 +120,7 @@ static enum err read_int(const struct sqlite_store *s, const char *sql, int64_t 
         rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW)
         *ret_value = sqlite3_column_int64(statement, 0);
-    enum err err = judge(s, rc, why);
+    enum err err = sqlite_judge(s, rc, why);
     sqlite3_finalize(statement);
     return err;
 }
@@ -150,7 +158,7 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
         if (words && strcmp(words, "ok") != 0)
             err = damaged(s, words, why);
     } else if ((rc & 0xff) != SQLITE_INTERRUPT) {
-        err = judge(s, rc, why);
+        err = sqlite_judge(s, rc, why);
     }
     sqlite3_finalize(statement);
     return err;
@@ -158,7 +166,7 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
 
 static enum err check(const struct sqlite_store *s, char *why)
 {
-    static const char *const whole[] = {"batches", "tasks", "forgotten"};
+    static const char *const whole[] = {"batches", "tasks", "forgotten", "sqlite_sequence"};
     int64_t until_ms = now_ms() + CHECK_MS;
     enum err err = ERR_OK;
 
@@ -226,6 +234,8 @@ static enum err configure(const struct sqlite_store *s, char *why)
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* What is refused is closed as it was found, without its log being written into it. */
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return run(s,
                "PRAGMA trusted_schema = OFF;"
                "PRAGMA cell_size_check = ON;"
@@ -238,7 +248,7 @@ static enum err configure(const struct sqlite_store *s, char *why)
 
 static enum err prepare(const struct sqlite_store *s, char *why)
 {
-    int64_t version;
+    int64_t version = 0;
     enum err err = configure(s, why);
 
     if (!err)
@@ -249,6 +259,8 @@ static enum err prepare(const struct sqlite_store *s, char *why)
         err = check(s, why);
     if (!err && s->is_owner && version < (int64_t)ARRAY_LEN(migrations))
         err = migrate(s, version, why);
+    if (!err)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return err;
 }
 
@@ -256,7 +268,7 @@ enum err sqlite_connect(struct sqlite_store *s, char *why)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
-    enum err err = judge(s, rc, why);
+    enum err err = sqlite_judge(s, rc, why);
 
     if (!err)
         err = prepare(s, why);

@@ -34,9 +34,9 @@ ARROWS = {
 
 # Which files may include which foreign headers.
 DOORS = {
-    r"microhttpd\.h": r"server/http/(mhd\.h|listener\.c|worker\.c|request\.c)|tests/simulator/.*",
+    r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request\.c)|tests/simulator/.*",
     r"curl/.*": r"client/(transport|url).*|tests/unit/.*",
-    r"sqlite3\.h": r"server/store/store_sqlite.*",
+    r"sqlite3\.h": r"server/store/store_sqlite.*|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"server/base/json\.c",
     r"idn2\.h|libpsl\.h": r"server/lookup/domain.*",
     r"openssl/.*": r"server/base/hash\.c",

@@ -134,6 +134,101 @@ START_TEST(a_failure_keeps_its_words)
 }
 END_TEST
 
+/* ---- read back from the body ---- */
+
+static const struct result *read_back(const struct result *result, const char *leave_out)
+{
+    const struct result_times times = {result->fetched_ms, result->expires_ms};
+    const struct result_body *body = &result->bodies[RESULT_JSON];
+
+    return result_from_json(result->key, body->data, body->len, &times, leave_out);
+}
+
+static void assert_reads_back_the_same(const struct result *result)
+{
+    const struct result *again = read_back(result, NULL);
+
+    ck_assert_ptr_nonnull(again);
+    for (int i = 0; i < RESULT_FORMATS; i++) {
+        ck_assert_str_eq(again->bodies[i].data, result->bodies[i].data);
+        ck_assert_str_eq(again->bodies[i].etag, result->bodies[i].etag);
+    }
+    ck_assert_mem_eq(again->key, result->key, HASH_SIZE);
+    ck_assert_str_eq(again->domain, result->domain);
+    ck_assert_uint_eq(again->n_emails, result->n_emails);
+    ck_assert_int_eq(again->charged, result->charged);
+    ck_assert_int_eq(again->fetched_ms, result->fetched_ms);
+    ck_assert_int_eq(again->expires_ms, result->expires_ms);
+    ck_assert_uint_eq(again->bytes, result->bytes);
+    result_unref(again);
+    result_unref(result);
+}
+
+START_TEST(a_body_reads_back_to_the_byte)
+{
+    const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"},
+                                       {"j\xc3\xbcrg\\/\x7f\xe2\x80\xa8@milvali.com", "a\tb\r\n"},
+                                       {"", ""}};
+
+    assert_reads_back_the_same(make(two, 2));
+    assert_reads_back_the_same(make(odd, 3));
+    assert_reads_back_the_same(make(NULL, 0));
+}
+END_TEST
+
+START_TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
+{
+    const struct result_facts facts = {.key = key,
+                                       .domain = "a.com",
+                                       .company_name = "",
+                                       .emails = two,
+                                       .n_emails = 2,
+                                       .fetched_ms = FETCHED_MS + 999,
+                                       .ttl_found_ms = 1234567,
+                                       .truncated = true};
+
+    assert_reads_back_the_same(result_new_answer(&facts));
+}
+END_TEST
+
+START_TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
+{
+    const struct result *both = make(two, 2), *one = make(two, 1);
+    const struct result *without = read_back(both, "SUPPORT@milvali.COM");
+
+    ck_assert_str_eq(without->bodies[RESULT_JSON].data, one->bodies[RESULT_JSON].data);
+    ck_assert_uint_eq(without->n_emails, 1);
+    const struct result *none = read_back(without, "info@milvali.com");
+    ck_assert_uint_eq(none->n_emails, 0);
+    ck_assert_int_eq(none->expires_ms, both->expires_ms); /* found nothing, but lives as long */
+    result_unref(both);
+    result_unref(one);
+    result_unref(without);
+    result_unref(none);
+}
+END_TEST
+
+START_TEST(text_that_is_no_such_body_reads_as_nothing)
+{
+    static const char *const bad[] = {
+        "",
+        "null",
+        "{",
+        "[]",
+        "{}",
+        "{\"domain\":\"a.com\",\"company_name\":\"A\"}",
+        "{\"domain\":1,\"company_name\":\"A\",\"emails\":[]}",
+        "{\"domain\":\"a.com\",\"emails\":[]}",
+        "{\"domain\":\"a.com\",\"company_name\":\"A\",\"emails\":{}}",
+        "{\"domain\":\"a.com\",\"company_name\":\"A\",\"emails\":[{\"email\":\"x@a.com\"}]}",
+        "{\"domain\":\"a.com\",\"company_name\":\"A\",\"emails\":[null]}"};
+    const struct result_times times = {FETCHED_MS, FETCHED_MS + 1};
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(!result_from_json(key, bad[i], strlen(bad[i]), &times, NULL), "%s", bad[i]);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -148,6 +243,10 @@ Suite *suite(void)
     tcase_add_test(t, a_cut_answer_says_so);
     tcase_add_test(t, entity_tags_are_strong_and_follow_the_bytes);
     tcase_add_test(t, a_failure_keeps_its_words);
+    tcase_add_test(t, a_body_reads_back_to_the_byte);
+    tcase_add_test(t, times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still);
+    tcase_add_test(t, one_address_is_left_out_and_the_rest_is_as_it_was);
+    tcase_add_test(t, text_that_is_no_such_body_reads_as_nothing);
     suite_add_tcase(s, t);
     return s;
 }

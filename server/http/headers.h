@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* headers.h - what one walk over a request's headers brings: their framing (guard.h), the caller's
+ * request id, and whether the answer depends on more than target and Accept. Looking each up would
+ * walk as often. Pure; any thread. */
+#ifndef HTTP_HEADERS_H
+#define HTTP_HEADERS_H
+
+#include "http/guard.h"
+#include "http/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HEADERS_ID_MAX 64 /* of a caller's X-Request-Id */
+
+/* Zeroed to begin with. Slices are borrowed from the request. */
+struct headers {
+    struct guard guard;
+    struct slice id; /* the first X-Request-Id, if it is well-formed; else empty */
+    struct slice accept;
+    bool special; /* something else stands in them that an answer depends on */
+};
+
+/* Takes one header into account. */
+void headers_note(struct headers *headers, struct slice name, struct slice value);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* store_fixture.h - a folder of one's own with a store in it, and tasks and answers to put there.
+ *
+ * The folder is new for every test and goes with store_fixture_teardown(). */
+#ifndef UNIT_STORE_FIXTURE_H
+#define UNIT_STORE_FIXTURE_H
+
+#include "store/store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_NOW_MS INT64_C(1795432804123) /* 2026-11-23T11:20:04.123Z */
+#define STORE_DAY_MS INT64_C(86400000)
+
+void store_fixture_setup(void);
+void store_fixture_teardown(void);
+
+const char *store_folder(void);
+const char *store_path(void); /* of the database; it is not there yet */
+const char *store_url(void);  /* "sqlite:" and that path */
+
+/* Asserts that it opens. */
+struct store *store_open_roomy(const char *url);
+struct store *store_open_limited(const char *url, size_t max_answers, size_t max_ended);
+struct store *store_open_second(const char *url); /* beside */
+
+/* The i-th question of all: its key and its task; static strings, i < 1000. */
+const unsigned char *store_key_of(size_t i);
+const char *store_tracking_id(size_t i);
+const char *store_lookup_id(size_t i);
+struct store_task store_task_of(size_t i);
+
+/* Writes a batch with the tasks from..from+n-1 and returns its number. */
+int64_t store_add_batch(struct store *store, size_t from, size_t n);
+
+/* An answer to the i-th question, about `domain`: info@DOMAIN and sales@DOMAIN, expiring so much
+ * after STORE_NOW_MS. The reference is the caller's. */
+const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
+
+/* Ends the i-th task as answered, with an answer as above kept. */
+void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
+
+/* What store_each_open() tells of one batch; `n` is 0 when it is not among the open ones. */
+struct store_seen {
+    enum store_batch_state state;
+    char batch_id[STORE_TASK_ID_MAX + 1];
+    bool risked;
+    size_t n, n_open, n_batches; /* tasks, open tasks; open batches in all */
+};
+struct store_seen store_look(struct store *store, int64_t batch);
+
+/* Whether the i-th question has a result, and which error it holds. ERR_ABSENT: none. */
+enum err store_kept(struct store *store, size_t i);
+
+/* Bytes of `needle` anywhere in the database and its write-ahead log? */
+bool store_files_hold(const char *needle);
+
+/* Copies the database and its log into a folder of that name, and returns the copy's URL, static.
+ */
+const char *store_copy(const char *folder);
+
+#endif

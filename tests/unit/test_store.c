@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* test_store.c - what every store promises of its journal: each test runs over all of them. */
+#include "base/mem.h"
+#include "tests/unit/store_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SQLITE, MEMORY, STORES };
+
+static struct store *store;
+
+static const char *url_of(int which)
+{
+    return which == SQLITE ? store_url() : "memory:";
+}
+
+static void teardown(void)
+{
+    store_close(TAKE(store));
+    store_fixture_teardown();
+}
+
+static const struct store_end failed = {.state = STORE_FAILED,
+                                        .task_id = "task-7",
+                                        .err = ERR_LOOKUP_FAILED,
+                                        .detail = "no luck",
+                                        .now_ms = STORE_NOW_MS + 5};
+static const struct store_end unknown = {
+    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .now_ms = STORE_NOW_MS + 5};
+
+static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
+{
+    struct store_end end = failed;
+
+    end.now_ms = now_ms;
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
+}
+
+/* ---- the journal ---- */
+
+static void compare_with_samples(void *arg, const struct store_batch *batch)
+{
+    size_t *seen = arg;
+
+    ck_assert_int_eq(batch->state, STORE_SENDING);
+    ck_assert_int_eq(batch->intended_ms, STORE_NOW_MS);
+    ck_assert_str_eq(batch->batch_id, "");
+    ck_assert(!batch->risked);
+    for (size_t i = 0; i < batch->n; i++, (*seen)++) {
+        const struct store_task *task = &batch->tasks[i], wanted = store_task_of(*seen);
+        ck_assert_str_eq(task->tracking_id, wanted.tracking_id);
+        ck_assert_str_eq(task->lookup_id, wanted.lookup_id);
+        ck_assert_mem_eq(task->key, wanted.key, HASH_SIZE);
+        ck_assert_str_eq(task->domain, wanted.domain);
+        ck_assert_str_eq(task->company_name, wanted.company_name);
+        ck_assert_str_eq(task->city, wanted.city);
+        ck_assert_str_eq(task->state, wanted.state);
+        ck_assert_str_eq(task->country, wanted.country);
+        ck_assert_int_eq(task->task_state, STORE_OPEN);
+        ck_assert_str_eq(task->task_id, "");
+        ck_assert_str_eq(task->detail, "");
+    }
+}
+
+START_TEST(what_is_intended_is_found_again_oldest_first_and_whole)
+{
+    size_t seen = 0;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t first = store_add_batch(store, 0, 100), second = store_add_batch(store, 100, 1);
+    ck_assert_int_gt(second, first);
+    ck_assert_int_eq(store_each_open(store, compare_with_samples, &seen), ERR_OK);
+    ck_assert_uint_eq(seen, 101);
+}
+END_TEST
+
+START_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays)
+{
+    int64_t batch = -7;
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 1, 1);
+    const struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
+    ck_assert_int_ne(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(batch, -7);
+    ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &failed, NULL), ERR_ABSENT);
+}
+END_TEST
+
+START_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known)
+{
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
+    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_sending(store, batch, false), ERR_OK);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
+    ck_assert(store_look(store, batch).risked);
+}
+END_TEST
+
+START_TEST(a_batch_that_was_taken_keeps_the_vendors_id)
+{
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_int_eq(store_submitted(store, batch, "batch-4711", STORE_NOW_MS), ERR_OK);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
+    ck_assert_str_eq(store_look(store, batch).batch_id, "batch-4711");
+    ck_assert_int_eq(store_resting(store, batch), ERR_ABSENT);
+    ck_assert_int_eq(store_sending(store, batch, false), ERR_ABSENT);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
+}
+END_TEST
+
+START_TEST(no_batch_is_changed_that_is_not_there)
+{
+    store = store_open_roomy(url_of(_i));
+    ck_assert_int_eq(store_resting(store, 99), ERR_ABSENT);
+    ck_assert_int_eq(store_sending(store, 99, false), ERR_ABSENT);
+    ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
+}
+END_TEST
+
+START_TEST(a_resting_batch_is_split_and_both_halves_rest)
+{
+    int64_t half = -1;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 3);
+    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    const char *const moved[] = {store_tracking_id(2)};
+    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
+    struct store_seen old = store_look(store, batch), new = store_look(store, half);
+    ck_assert_uint_eq(old.n, 2);
+    ck_assert_uint_eq(new.n, 1);
+    ck_assert_int_eq(old.state, STORE_RESTING);
+    ck_assert_int_eq(new.state, STORE_RESTING);
+    ck_assert(new.risked);
+    fail_task(2, STORE_NOW_MS, NULL);
+    ck_assert_uint_eq(store_look(store, half).n, 0);
+    ck_assert_uint_eq(store_look(store, batch).n_open, 2);
+}
+END_TEST
+
+START_TEST(a_split_that_cannot_be_done_changes_nothing)
+{
+    int64_t half = -7;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    const char *const moved[] = {store_tracking_id(0), "nobody"};
+    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(half, -7);
+    ck_assert_uint_eq(store_look(store, batch).n, 2);
+    ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
+}
+END_TEST
+
+START_TEST(a_batch_is_over_with_its_last_task)
+{
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    fail_task(0, STORE_NOW_MS, NULL);
+    ck_assert_uint_eq(store_look(store, batch).n, 2);
+    ck_assert_uint_eq(store_look(store, batch).n_open, 1);
+    fail_task(1, STORE_NOW_MS, NULL);
+    ck_assert_uint_eq(store_look(store, batch).n_batches, 0);
+}
+END_TEST
+
+START_TEST(a_task_ends_once)
+{
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 2);
+    fail_task(0, STORE_NOW_MS, NULL);
+    const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_ABSENT);
+    ck_assert_int_eq(store_end_task(store, "nobody", &unknown, answer), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    result_unref(answer);
+}
+END_TEST
+
+START_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were)
+{
+    struct store_stats stats;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 5);
+    fail_task(3, STORE_NOW_MS, NULL);
+    ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
+    ck_assert_uint_eq(store_look(store, batch).n_batches, 0);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.tasks[STORE_UNKNOWN], 4);
+    ck_assert_uint_eq(stats.tasks[STORE_FAILED], 1);
+    ck_assert_uint_eq(stats.tasks[STORE_OPEN], 0);
+    ck_assert_uint_eq(stats.batches[STORE_OVER], 1);
+}
+END_TEST
+
+START_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended)
+{
+    int64_t half;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 1);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    const char *const moved[] = {store_tracking_id(0)};
+    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
+    ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
+    ck_assert_uint_eq(store_look(store, half).n_batches, 1);
+    ck_assert_uint_eq(store_look(store, half).n_open, 1);
+}
+END_TEST
+
+START_TEST(the_books_keep_the_latest_ends_and_every_open_task)
+{
+    struct store_stats stats;
+
+    store = store_open_limited(url_of(_i), 100, 3);
+    int64_t open = store_add_batch(store, 500, 2);
+    for (size_t i = 0; i < 6; i++) {
+        store_add_batch(store, i, 1);
+        fail_task(i, STORE_NOW_MS + (int64_t)i, NULL);
+    }
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.tasks[STORE_FAILED], 3);
+    ck_assert_uint_eq(stats.tasks[STORE_OPEN], 2);
+    ck_assert_uint_eq(stats.batches[STORE_OVER], 3);
+    ck_assert_uint_eq(store_look(store, open).n, 2);
+    const struct result *result = NULL;
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(2), &result), ERR_ABSENT);
+    ck_assert_ptr_null(result);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(3), &result), ERR_OK);
+    result_unref(result);
+    ck_assert_int_gt(store_add_batch(store, 7, 1), open + 6); /* numbers of the dropped stay used */
+}
+END_TEST
+
+/* ---- the unknown ---- */
+
+struct told {
+    size_t n;
+    char ids[8][ID_TEXT], batch_id[STORE_TASK_ID_MAX + 1];
+    enum err err;
+};
+
+static void tell(void *arg, const struct store_task *task, const char *batch_id)
+{
+    struct told *told = arg;
+
+    ck_assert_int_eq(task->task_state, STORE_UNKNOWN);
+    snprintf(told->ids[told->n++], ID_TEXT, "%s", task->tracking_id);
+    snprintf(told->batch_id, sizeof told->batch_id, "%s", batch_id);
+    told->err = task->err;
+}
+
+static void end_unknown(size_t i, int64_t now_ms)
+{
+    struct store_end end = unknown;
+
+    end.now_ms = now_ms;
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
+}
+
+START_TEST(the_newest_unknown_tasks_are_told_newest_last)
+{
+    struct told told = {0};
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 6);
+    ck_assert_int_eq(store_submitted(store, batch, "batch-1", STORE_NOW_MS), ERR_OK);
+    for (size_t i = 0; i < 4; i++)
+        end_unknown(i, STORE_NOW_MS + 10 * (int64_t)(i + 1));
+    fail_task(4, STORE_NOW_MS + 99, NULL);
+    ck_assert_int_eq(store_each_unknown(store, STORE_NOW_MS + 20, 2, tell, &told), ERR_OK);
+    ck_assert_uint_eq(told.n, 2);
+    ck_assert_str_eq(told.ids[0], store_tracking_id(2));
+    ck_assert_str_eq(told.ids[1], store_tracking_id(3));
+    ck_assert_str_eq(told.batch_id, "batch-1");
+    ck_assert_int_eq(told.err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    told.n = 0;
+    ck_assert_int_eq(store_each_unknown(store, STORE_NOW_MS + 20, 8, tell, &told), ERR_OK);
+    ck_assert_uint_eq(told.n, 3); /* the time itself counts as since then */
+}
+END_TEST
+
+/* Ends need not come in the order of the intents. */
+START_TEST(newest_is_by_the_end_not_by_the_intent)
+{
+    struct told told = {0};
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 3);
+    end_unknown(2, STORE_NOW_MS + 1);
+    end_unknown(1, STORE_NOW_MS + 2);
+    end_unknown(0, STORE_NOW_MS + 3);
+    ck_assert_int_eq(store_each_unknown(store, 0, 2, tell, &told), ERR_OK);
+    ck_assert_uint_eq(told.n, 2);
+    ck_assert_str_eq(told.ids[0], store_tracking_id(1));
+    ck_assert_str_eq(told.ids[1], store_tracking_id(0));
+}
+END_TEST
+
+/* ---- opening ---- */
+
+START_TEST(an_url_that_is_none_is_refused_in_words)
+{
+    static const char *const bad[] = {"", "memory:x", "sqlite", "sqlite:", "postgres:x", "/a.db"};
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        const struct store_options options = {.url = bad[i]};
+        char why[STORE_WHY] = "";
+        ck_assert_int_eq(store_open(&options, &store, why), ERR_STORE_REFUSED);
+        ck_assert_ptr_null(store);
+        ck_assert_str_ne(why, "");
+    }
+}
+END_TEST
+
+START_TEST(nobody_looks_into_the_memory_of_another)
+{
+    char why[STORE_WHY] = "";
+
+    ck_assert_int_eq(store_open_beside("memory:", &store, why), ERR_ABSENT);
+    ck_assert_str_ne(why, "");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    const TTest *const over_all[] = {
+        what_is_intended_is_found_again_oldest_first_and_whole,
+        a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays,
+        a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known,
+        a_batch_that_was_taken_keeps_the_vendors_id,
+        no_batch_is_changed_that_is_not_there,
+        a_resting_batch_is_split_and_both_halves_rest,
+        a_split_that_cannot_be_done_changes_nothing,
+        a_batch_is_over_with_its_last_task,
+        a_task_ends_once,
+        the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were,
+        a_batch_whose_tasks_all_moved_away_can_be_ended,
+        the_books_keep_the_latest_ends_and_every_open_task,
+        the_newest_unknown_tasks_are_told_newest_last,
+        newest_is_by_the_end_not_by_the_intent,
+    };
+    Suite *s = suite_create("store");
+    TCase *t = tcase_create("store");
+
+    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
+    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
+        tcase_add_loop_test(t, over_all[i], 0, STORES);
+    tcase_add_test(t, an_url_that_is_none_is_refused_in_words);
+    tcase_add_test(t, nobody_looks_into_the_memory_of_another);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* test_store_answers.c - what every store promises of answers: each test runs over all of them. */
+#include "base/mem.h"
+#include "tests/unit/store_fixture.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SQLITE, MEMORY, STORES };
+
+static struct store *store;
+
+static const char *url_of(int which)
+{
+    return which == SQLITE ? store_url() : "memory:";
+}
+
+static void teardown(void)
+{
+    store_close(TAKE(store));
+    store_fixture_teardown();
+}
+
+static const struct store_end failed = {.state = STORE_FAILED,
+                                        .task_id = "task-7",
+                                        .err = ERR_LOOKUP_FAILED,
+                                        .detail = "no luck",
+                                        .now_ms = STORE_NOW_MS + 5};
+static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
+{
+    struct store_end end = failed;
+
+    end.now_ms = now_ms;
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
+}
+
+static const struct result *a_failure(size_t i, int64_t ttl_ms)
+{
+    return result_new_failure(store_key_of(i), ERR_LOOKUP_FAILED, "no luck", CHARGED_MAYBE,
+                              STORE_NOW_MS, ttl_ms);
+}
+
+/* ---- answers ---- */
+
+static void assert_same(const struct result *got, const struct result *wanted)
+{
+    ck_assert_int_eq(got->err, wanted->err);
+    ck_assert_mem_eq(got->key, wanted->key, HASH_SIZE);
+    ck_assert_int_eq(got->fetched_ms, wanted->fetched_ms);
+    ck_assert_int_eq(got->expires_ms, wanted->expires_ms);
+    ck_assert_int_eq(got->charged, wanted->charged);
+    ck_assert_uint_eq(got->n_emails, wanted->n_emails);
+    ck_assert_pstr_eq(got->detail, wanted->detail);
+    ck_assert_pstr_eq(got->domain, wanted->domain);
+    for (int i = 0; i < RESULT_FORMATS; i++) {
+        ck_assert_pstr_eq(got->bodies[i].data, wanted->bodies[i].data);
+        ck_assert_str_eq(got->bodies[i].etag, wanted->bodies[i].etag);
+    }
+}
+
+START_TEST(an_answer_comes_back_to_the_byte)
+{
+    const struct result *found = NULL, *wanted = store_answer(0, "milvali.com", STORE_DAY_MS);
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 1);
+    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_ABSENT);
+    ck_assert_ptr_null(found);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
+    assert_same(found, wanted);
+    result_unref(found);
+    result_unref(wanted);
+}
+END_TEST
+
+START_TEST(a_failure_worth_remembering_comes_back_with_its_words)
+{
+    const struct result *found = NULL, *wanted = a_failure(0, 60000);
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 1);
+    fail_task(0, STORE_NOW_MS, wanted);
+    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
+    assert_same(found, wanted);
+    result_unref(found);
+    result_unref(wanted);
+}
+END_TEST
+
+/* The second question with the same key: 1 asks what 0 asked. */
+static void intend_twice_the_same_question(void)
+{
+    struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
+    int64_t batch;
+
+    tasks[1].key = tasks[0].key;
+    ck_assert_int_eq(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+}
+
+START_TEST(a_failure_never_takes_an_answers_place)
+{
+    const struct result *failure = a_failure(0, 60000);
+
+    store = store_open_roomy(url_of(_i));
+    intend_twice_the_same_question();
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    fail_task(1, STORE_NOW_MS, failure);
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    result_unref(failure);
+}
+END_TEST
+
+START_TEST(an_answer_takes_a_failures_place)
+{
+    const struct result *failure = a_failure(0, 60000);
+
+    store = store_open_roomy(url_of(_i));
+    intend_twice_the_same_question();
+    fail_task(1, STORE_NOW_MS, failure);
+    ck_assert_int_eq(store_kept(store, 0), ERR_LOOKUP_FAILED);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    result_unref(failure);
+}
+END_TEST
+
+START_TEST(answers_that_expire_first_are_pushed_out)
+{
+    store = store_open_limited(url_of(_i), 3, 100);
+    store_add_batch(store, 0, 5);
+    store_end_answered(store, 0, "a.com", 4 * STORE_DAY_MS);
+    store_end_answered(store, 1, "b.com", 1 * STORE_DAY_MS);
+    store_end_answered(store, 2, "c.com", 3 * STORE_DAY_MS);
+    store_end_answered(store, 3, "d.com", 2 * STORE_DAY_MS);
+    ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 3), ERR_OK);
+    store_end_answered(store, 4, "e.com", 5 * STORE_DAY_MS);
+    ck_assert_int_eq(store_kept(store, 3), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 2), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 4), ERR_OK);
+}
+END_TEST
+
+START_TEST(replacing_an_answer_pushes_nobody_out)
+{
+    store = store_open_limited(url_of(_i), 2, 100);
+    intend_twice_the_same_question();
+    store_add_batch(store, 2, 1);
+    store_end_answered(store, 2, "c.com", STORE_DAY_MS);
+    store_end_answered(store, 0, "a.com", 2 * STORE_DAY_MS);
+    const struct result *again = store_answer(0, "a.com", 3 * STORE_DAY_MS);
+    const struct store_end end = {.state = STORE_ANSWERED, .now_ms = STORE_NOW_MS};
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, again), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 2), ERR_OK);
+    const struct result *found = NULL;
+    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
+    ck_assert_int_eq(found->expires_ms, again->expires_ms);
+    result_unref(found);
+    result_unref(again);
+}
+END_TEST
+
+START_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same)
+{
+    struct store_stats stats;
+
+    store = store_open_limited(url_of(_i), 0, 100);
+    store_add_batch(store, 0, 1);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stats.found, 0);
+}
+END_TEST
+
+START_TEST(what_expired_long_ago_is_trimmed)
+{
+    bool more = true;
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 3);
+    store_end_answered(store, 0, "a.com", 1 * STORE_DAY_MS);
+    store_end_answered(store, 1, "b.com", 2 * STORE_DAY_MS);
+    store_end_answered(store, 2, "c.com", 3 * STORE_DAY_MS);
+    ck_assert_int_eq(store_trim(store, STORE_NOW_MS + 2 * STORE_DAY_MS, &more), ERR_OK);
+    ck_assert(!more);
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 1), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 2), ERR_OK);
+}
+END_TEST
+
+/* ---- lookups ---- */
+
+START_TEST(a_lookup_is_found_by_its_id_once_it_has_ended)
+{
+    const struct result *result = NULL;
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, 2);
+    ck_assert_int_eq(store_find_lookup(store, "nobody", &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
+    ck_assert_ptr_null(result);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_OK);
+    ck_assert_mem_eq(result->key, store_key_of(0), HASH_SIZE);
+    ck_assert_uint_eq(result->n_emails, 2);
+    result_unref(TAKE(result));
+    ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
+    ck_assert_ptr_null(result);
+}
+END_TEST
+
+START_TEST(a_lookup_that_failed_says_how)
+{
+    static const struct {
+        enum store_task_state state;
+        enum err err;
+        enum charged charged;
+    } ends[] = {{STORE_FAILED, ERR_LOOKUP_FAILED, CHARGED_MAYBE},
+                {STORE_NOT_CREATED, ERR_UPSTREAM_REJECTED, CHARGED_NO},
+                {STORE_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, CHARGED_MAYBE}};
+
+    store = store_open_roomy(url_of(_i));
+    store_add_batch(store, 0, ARRAY_LEN(ends));
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        const struct store_end end = {.state = ends[i].state,
+                                      .err = ends[i].err,
+                                      .detail = i ? NULL : "words",
+                                      .now_ms = STORE_NOW_MS};
+        const struct result *result = NULL;
+        ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
+        ck_assert_int_eq(store_find_lookup(store, store_lookup_id(i), &result), ERR_OK);
+        ck_assert_int_eq(result->err, ends[i].err);
+        ck_assert_int_eq(result->charged, ends[i].charged);
+        ck_assert_pstr_eq(result->detail, i ? NULL : "words");
+        result_unref(result);
+    }
+}
+END_TEST
+
+/* ---- forgetting ---- */
+
+struct keys {
+    size_t n;
+    unsigned char last[HASH_SIZE];
+};
+
+static void note(void *arg, const unsigned char *key)
+{
+    struct keys *keys = arg;
+
+    keys->n++;
+    memcpy(keys->last, key, HASH_SIZE);
+}
+
+static void keep_three_answers(void)
+{
+    store_add_batch(store, 0, 3);
+    store_end_answered(store, 0, "a.com", STORE_DAY_MS);
+    store_end_answered(store, 1, "a.com", STORE_DAY_MS);
+    store_end_answered(store, 2, "b.com", STORE_DAY_MS);
+}
+
+START_TEST(a_question_is_forgotten_alone)
+{
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 1), ERR_OK);
+    ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK); /* again is fine */
+}
+END_TEST
+
+START_TEST(a_domain_is_forgotten_with_all_its_questions)
+{
+    struct keys keys = {0};
+    size_t n = 99;
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    ck_assert_int_eq(store_forget_domain(store, "b.com", note, &keys, &n), ERR_OK);
+    ck_assert_uint_eq(n, 1);
+    ck_assert_uint_eq(keys.n, 1);
+    ck_assert_mem_eq(keys.last, store_key_of(2), HASH_SIZE);
+    ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 2), ERR_ABSENT);
+    ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
+    ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+START_TEST(an_address_goes_from_every_answer_and_the_rest_stays)
+{
+    const struct result *result = NULL;
+    size_t n = 99;
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    ck_assert_int_eq(store_forget_address(store, "INFO@A.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_int_eq(store_find(store, store_key_of(1), &result), ERR_OK);
+    ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "sales@a.com\n");
+    ck_assert_int_eq(result->expires_ms, STORE_NOW_MS + STORE_DAY_MS);
+    ck_assert_ptr_nonnull(strstr(result->bodies[RESULT_JSON].data, "\"count\":1"));
+    result_unref(TAKE(result));
+    ck_assert_int_eq(store_find(store, store_key_of(2), &result), ERR_OK);
+    ck_assert_uint_eq(result->n_emails, 2);
+    result_unref(result);
+    ck_assert_int_eq(store_forget_address(store, "nobody@a.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+START_TEST(an_answer_that_loses_its_last_address_is_an_answer_still)
+{
+    struct store_stats stats;
+    size_t n;
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    ck_assert_int_eq(store_forget_address(store, "info@b.com", &n), ERR_OK);
+    ck_assert_int_eq(store_forget_address(store, "sales@b.com", &n), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 2), ERR_OK);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.found, 2);
+    ck_assert_uint_eq(stats.empty, 1);
+}
+END_TEST
+
+START_TEST(remembered_failures_hinder_no_forgetting)
+{
+    const struct result *failure = a_failure(5, 60000);
+    size_t n;
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    store_add_batch(store, 5, 1);
+    fail_task(5, STORE_NOW_MS, failure);
+    ck_assert_int_eq(store_forget_address(store, "info@a.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 5), ERR_LOOKUP_FAILED);
+    result_unref(failure);
+}
+END_TEST
+
+START_TEST(an_owner_hears_no_news_of_its_own)
+{
+    struct keys keys = {0};
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
+    ck_assert_int_eq(store_news(store, note, &keys), ERR_OK);
+    ck_assert_uint_eq(keys.n, 0);
+}
+END_TEST
+
+START_TEST(everything_is_counted)
+{
+    const struct result *failure = a_failure(3, 60000);
+    struct store_stats stats;
+
+    store = store_open_roomy(url_of(_i));
+    keep_three_answers();
+    int64_t batch = store_add_batch(store, 3, 2);
+    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    fail_task(3, STORE_NOW_MS, failure);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);
+    ck_assert_uint_eq(stats.batches[STORE_OVER], 1);
+    ck_assert_uint_eq(stats.risked, 1);
+    ck_assert_uint_eq(stats.tasks[STORE_OPEN], 1);
+    ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 3);
+    ck_assert_uint_eq(stats.tasks[STORE_FAILED], 1);
+    ck_assert_uint_eq(stats.found, 3);
+    ck_assert_uint_eq(stats.empty, 0);
+    ck_assert_uint_eq(stats.failed, 1);
+    result_unref(failure);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    const TTest *const over_all[] = {
+        an_answer_comes_back_to_the_byte,
+        a_failure_worth_remembering_comes_back_with_its_words,
+        a_failure_never_takes_an_answers_place,
+        an_answer_takes_a_failures_place,
+        answers_that_expire_first_are_pushed_out,
+        replacing_an_answer_pushes_nobody_out,
+        no_room_for_answers_keeps_none_and_the_books_all_the_same,
+        what_expired_long_ago_is_trimmed,
+        a_lookup_is_found_by_its_id_once_it_has_ended,
+        a_lookup_that_failed_says_how,
+        a_question_is_forgotten_alone,
+        a_domain_is_forgotten_with_all_its_questions,
+        an_address_goes_from_every_answer_and_the_rest_stays,
+        an_answer_that_loses_its_last_address_is_an_answer_still,
+        remembered_failures_hinder_no_forgetting,
+        an_owner_hears_no_news_of_its_own,
+        everything_is_counted,
+    };
+    Suite *s = suite_create("store_answers");
+    TCase *t = tcase_create("store_answers");
+
+    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
+    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
+        tcase_add_loop_test(t, over_all[i], 0, STORES);
+    suite_add_tcase(s, t);
+    return s;
+}
