@@ -75,7 +75,7 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
-        fresh docker-check bench clean help
+        fresh docker-check bench kill clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -183,6 +183,12 @@ bench: deps ## six measurements beside peers and floors, 15 minutes; QUICK=1 for
 	@tests/bench/install.sh
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH_BIN)
 	@$(PYTHON) tests/bench/run.py $(if $(QUICK),--quick) $(BENCH_FLAGS)
+
+# ---- kill -9 ----
+
+kill: deps ## 3,000 kill -9 and one before each system call, then the books; KILLS=300
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) tests/kill/run.py --jobs $(JOBS) $(if $(KILLS),--kills $(KILLS)) $(KILL_FLAGS)
 
 # ---- use ----
 

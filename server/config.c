@@ -77,7 +77,7 @@ static const struct option options[] = {
     {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
      "requests that may wait at once; more get 503"},
     {"--threads", COUNT, FIELD(threads), "0", 0, 256, "N",
-     "HTTP workers; 0 = one per core"},
+     "HTTP workers; 0 = one per core that affinity and cgroup quota allow"},
     {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",
      "debug, info, warn or error"},
     {"--json", FLAG, FIELD(json), NULL, 0, 0, NULL, "with inspect: print JSON"},

@@ -16,6 +16,7 @@
 #include "client/url.h"
 #include "commands.h"
 #include "config.h"
+#include "cores.h"
 #include "http/listener.h"
 #include "http/service.h"
 #include "lookup/domain.h"
@@ -24,7 +25,6 @@
 #include "store/store.h"
 #include "version.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,22 +244,13 @@ static int start_engine(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-static int worker_count(const struct config *config)
-{
-    cpu_set_t cores;
-
-    if (config->threads)
-        return (int)config->threads;
-    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-}
-
 static int start_listener(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct listener_options options = {
         .addresses = (const char *const *)c->listen,
         .n_addresses = c->n_listen,
-        .threads = worker_count(c),
+        .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,

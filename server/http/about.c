@@ -22,8 +22,8 @@ void about_version(struct request *request)
     json_add_text(&out, domain_list_source());
     buf_add_str(&out, "}\n");
     reply_init(&reply, 200);
-    reply_header(&reply, "Content-Type", "application/json");
-    reply_header(&reply, "Cache-Control", "no-store");
+    reply_text(&reply, "Content-Type", "application/json");
+    reply_text(&reply, "Cache-Control", "no-store");
     reply_body_take(&reply, &out);
     request_reply(request, &reply);
 }

@@ -13,9 +13,9 @@ static int64_t seconds(int64_t ms)
 static void add_notes(struct reply *reply, const struct answer_notes *notes)
 {
     if (notes->cache_status && *notes->cache_status)
-        reply_header(reply, "Cache-Status", "%s", notes->cache_status);
+        reply_text(reply, "Cache-Status", notes->cache_status);
     if (notes->preference_applied && *notes->preference_applied)
-        reply_header(reply, "Preference-Applied", "%s", notes->preference_applied);
+        reply_text(reply, "Preference-Applied", notes->preference_applied);
 }
 
 static void answer_success(struct request *request, const struct result *result,
@@ -28,13 +28,13 @@ static void answer_success(struct request *request, const struct result *result,
 
     reply_init(&reply, has_it ? 304 : 200);
     if (!has_it)
-        reply_header(&reply, "Content-Type", "%s", negotiate_content_type(format));
+        reply_text(&reply, "Content-Type", negotiate_content_type(format));
     reply_body_of(&reply, result, format); /* of a 304 only its length is told */
-    reply_header(&reply, "ETag", "%s", body->etag);
+    reply_text(&reply, "ETag", body->etag);
     reply_header(&reply, "Cache-Control", "private, max-age=%lld",
                  (long long)seconds(freshness_left_ms(result, now)));
     reply_header(&reply, "Age", "%lld", (long long)seconds(freshness_age_ms(result, now)));
-    reply_header(&reply, "Vary", "Accept, Prefer");
+    reply_text(&reply, "Vary", "Accept, Prefer");
     add_notes(&reply, notes);
     request_reply(request, &reply);
 }
@@ -73,8 +73,8 @@ void answer_progress(struct request *request, const struct progress *progress, i
 
     progress_write(progress, &out);
     reply_init(&reply, 202);
-    reply_header(&reply, "Content-Type", "application/json");
-    reply_header(&reply, "Cache-Control", "no-store");
+    reply_text(&reply, "Content-Type", "application/json");
+    reply_text(&reply, "Cache-Control", "no-store");
     reply_header(&reply, "Location", "/lookups/%s", progress->id);
     reply_header(&reply, "Retry-After", "%d", retry_after_s);
     reply_body_take(&reply, &out);

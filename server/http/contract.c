@@ -18,8 +18,8 @@ void contract_get(struct request *request)
     struct reply reply;
 
     reply_init(&reply, 200);
-    reply_header(&reply, "Content-Type", "application/yaml");
-    reply_header(&reply, "Cache-Control", "max-age=3600");
+    reply_text(&reply, "Content-Type", "application/yaml");
+    reply_text(&reply, "Cache-Control", "max-age=3600");
     /* Two labels around one text, which the analyser takes for two objects. */
     // cppcheck-suppress comparePointers
     reply_body_static(&reply, contract_text, (size_t)(contract_end - contract_text));

@@ -7,8 +7,8 @@ void health_live(struct request *request)
     struct reply reply;
 
     reply_init(&reply, 200);
-    reply_header(&reply, "Content-Type", "text/plain; charset=utf-8");
-    reply_header(&reply, "Cache-Control", "no-store");
+    reply_text(&reply, "Content-Type", "text/plain; charset=utf-8");
+    reply_text(&reply, "Cache-Control", "no-store");
     reply_body_static(&reply, "ok\n", 3);
     request_reply(request, &reply);
 }

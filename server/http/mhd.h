@@ -31,8 +31,8 @@ struct worker {
     struct hits *hits;
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
-    bool has_mail;         /* letters that were not opened yet, in favour of others */
-    size_t letters_a_turn; /* how many of them are opened in one turn; 0 = to be set */
+    bool has_mail;  /* letters that were not opened yet, in favour of others */
+    size_t n_begun; /* requests that began in the last turn */
     int epoll_fd;
     size_t n_daemons;
     struct MHD_Daemon *daemons[WORKER_LISTENS];

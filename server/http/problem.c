@@ -42,8 +42,8 @@ void problem_reply(const struct request *request, const struct problem *problem,
     }
     reply_init(reply, row->status);
     reply_body_take(reply, &out);
-    reply_header(reply, "Content-Type", "application/problem+json");
-    reply_header(reply, "Cache-Control", "no-store");
+    reply_text(reply, "Content-Type", "application/problem+json");
+    reply_text(reply, "Cache-Control", "no-store");
     if (!retry_after_s && row->status == 503)
         retry_after_s = 1;
     if (retry_after_s)
@@ -86,8 +86,8 @@ void problem_page(struct request *request)
     }
     write_page(row, &out);
     reply_init(&reply, 200);
-    reply_header(&reply, "Content-Type", "text/plain; charset=utf-8");
-    reply_header(&reply, "Cache-Control", "max-age=3600");
+    reply_text(&reply, "Content-Type", "text/plain; charset=utf-8");
+    reply_text(&reply, "Cache-Control", "max-age=3600");
     reply_body_take(&reply, &out);
     request_reply(request, &reply);
 }

@@ -17,6 +17,24 @@ void reply_init(struct reply *reply, int status)
     reply->n_headers = reply->n_bytes = 0;
 }
 
+/* `len` bytes of value stand at the end of the used ones, in `room`. */
+static void take_value(struct reply *reply, const char *name, size_t len, size_t room)
+{
+    assert(len < room && reply->n_headers < REPLY_HEADERS);
+    reply->headers[reply->n_headers].name = name;
+    reply->headers[reply->n_headers++].value_at = reply->n_bytes;
+    reply->n_bytes += len + 1;
+}
+
+void reply_text(struct reply *reply, const char *name, const char *value)
+{
+    size_t len = strlen(value), room = sizeof reply->bytes - reply->n_bytes;
+
+    assert(len < room);
+    memcpy(reply->bytes + reply->n_bytes, value, len + 1);
+    take_value(reply, name, len, room);
+}
+
 void reply_header(struct reply *reply, const char *name, const char *format, ...)
 {
     char *value = reply->bytes + reply->n_bytes;
@@ -26,10 +44,8 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     va_start(args, format);
     int len = vsnprintf(value, room, format, args);
     va_end(args);
-    assert(len >= 0 && (size_t)len < room && reply->n_headers < REPLY_HEADERS);
-    reply->headers[reply->n_headers].name = name;
-    reply->headers[reply->n_headers++].value_at = reply->n_bytes;
-    reply->n_bytes += (size_t)len + 1;
+    assert(len >= 0);
+    take_value(reply, name, (size_t)len, room);
 }
 
 const char *reply_value(const struct reply *reply, size_t i)

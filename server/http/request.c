@@ -120,6 +120,7 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *conne
     request->worker = worker;
     request->connection = connection;
     worker->n_requests++;
+    worker->n_begun++;
     return request;
 }
 

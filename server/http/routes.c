@@ -75,7 +75,7 @@ static void refuse(struct request *request)
     struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
     problem_reply(request, &problem, &reply);
     if (*allow)
-        reply_header(&reply, "Allow", "%s", allow);
+        reply_text(&reply, "Allow", allow);
     request_reply(request, &reply);
 }
 

@@ -22,16 +22,15 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS 256
-/* Thousands who are released together must not keep a hit waiting: an eighth of those who wait, but
- * some dozens, are let go in one turn. Fewer would make the last of them wait longer than all the
- * hits together, for in between those who were answered close their connections. */
-#define LETTERS_PART 8
-#define LETTERS_MIN  64
-#define CONNECTION_BYTES                                                                           \
-    ((size_t)24 << 10)     /* for the request's line and headers, and the reply's */
-#define DRAIN_STEP_MS 100  /* while draining, answers leave without an event of their own */
-#define QUEUE_TURNS   1024 /* runs that may be spent on taking in who has connected already */
+#define EVENTS         256
+#define LETTERS_BESIDE 64 /* opened in one turn while others are being served */
+
+/* For a request's line and headers, and the reply's. libmicrohttpd zeroes all of it after every
+ * answer, so it costs time on every hit and memory on every connection kept alive; but RFC 9112, 3,
+ * wants 8000 bytes of a request line to be taken at the least. */
+#define CONNECTION_BYTES ((size_t)16 << 10)
+#define DRAIN_STEP_MS    100  /* while draining, answers leave without an event of their own */
+#define QUEUE_TURNS      1024 /* runs that may be spent on taking in who has connected already */
 
 /* ---- epoll ---- */
 
@@ -87,14 +86,16 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
         request_client_left(event->data.ptr);
 }
 
+/* Thousands who are released together must not keep a hit waiting: while requests come in, some
+ * dozens are let go in one turn. When nobody else is there they all are, because in between those
+ * who were answered would close their connections, and the last would wait twice as long. */
 static void open_mail(struct worker *worker)
 {
-    if (worker->letters_a_turn == 0)
-        worker->letters_a_turn = worker->n_parked / LETTERS_PART;
-    size_t some = worker->letters_a_turn > LETTERS_MIN ? worker->letters_a_turn : LETTERS_MIN;
-    worker->has_mail = mailbox_open_some(worker->inbox, some);
-    if (!worker->has_mail)
-        worker->letters_a_turn = 0;
+    size_t some = worker->n_begun ? LETTERS_BESIDE : SIZE_MAX;
+
+    if (worker->has_mail)
+        worker->has_mail = mailbox_open_some(worker->inbox, some);
+    worker->n_begun = 0;
 }
 
 static bool is_finished(const struct worker *worker)
@@ -139,8 +140,7 @@ static void run_once(struct worker *worker)
     turn_clock(worker);
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
-    if (worker->has_mail)
-        open_mail(worker);
+    open_mail(worker);
     /* Requests are freed from here on, no earlier: see the top. */
     for (size_t i = 0; i < worker->n_daemons; i++)
         MHD_run(worker->daemons[i]);

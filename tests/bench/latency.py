@@ -8,6 +8,7 @@ answer, which is the worst that it does to hits.
 import json
 import statistics
 import subprocess
+import time
 
 import fleet
 import machine
@@ -23,6 +24,7 @@ GUESSED_RATE = 30000  # of a server whose hits were not measured in this run
 CONNECTIONS = 64
 CROWD = 3000
 HOUR_MS = 3600 * 1000
+LEAD_S = 1  # the paced load has its connections by then, and a rhythm
 
 
 class Paced:
@@ -58,6 +60,7 @@ def _beside_release(stage, simulator, daemon, domain, rate, seconds, cores):
     settle(daemon.process.pid)
     paced = Paced(port, rate, seconds, cores[:1])
     stage.running.append(paced)
+    time.sleep(LEAD_S)
     simulator.rule(domain, time_ms=0)
     answered = [at for _, _, at in crowd.outcomes()]
     if paced.process.poll() is not None:

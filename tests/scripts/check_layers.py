@@ -12,10 +12,12 @@ import tempfile
 
 # Who may include whom. A place is the longest prefix of a file's path that stands here.
 ARROWS = {
-    "server/main.c": ["server/config.h", "server/commands.h", "server/state_dir.h",
+    "server/main.c": ["server/config.h", "server/commands.h", "server/cores.h",
+                      "server/state_dir.h",
                       "server/http/", "server/lookup/", "server/cache/",
                       "server/store/", "client/", "server/base/"],
     "server/config.": ["server/config.h", "server/base/"],
+    "server/cores.": ["server/cores.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
     "server/commands.": ["server/commands.h", "server/inspect.h", "server/config.h",
                          "server/store/", "server/base/"],

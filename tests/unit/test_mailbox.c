@@ -59,6 +59,27 @@ START_TEST(an_empty_box_is_silent)
 }
 END_TEST
 
+START_TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
+{
+    struct note notes[5] = {
+        {.number = 1}, {.number = 2}, {.number = 3}, {.number = 4}, {.number = 5}};
+
+    for (size_t i = 0; i < 3; i++)
+        mailbox_post(box, &notes[i].letter, open_note);
+    ck_assert(mailbox_open_some(box, 2));
+    ck_assert_int_eq(n_opened, 2);
+    mailbox_post(box, &notes[3].letter, open_note);
+    ck_assert(is_readable()); /* of the new one */
+    mailbox_post(box, &notes[4].letter, open_note);
+    ck_assert(!mailbox_open_some(box, 2)); /* of what was taken nothing is left */
+    ck_assert_int_eq(n_opened, 3);
+    ck_assert(!mailbox_open_some(box, 2));
+    ck_assert(!is_readable());
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(opened[i], i + 1);
+}
+END_TEST
+
 START_TEST(letters_are_opened_in_the_order_of_their_posting)
 {
     struct note notes[3] = {{.number = 1}, {.number = 2}, {.number = 3}};
@@ -210,6 +231,7 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
     tcase_add_test(t, an_empty_box_is_silent);
+    tcase_add_test(t, a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told);
     tcase_add_test(t, letters_are_opened_in_the_order_of_their_posting);
     tcase_add_test(t, the_box_is_readable_while_letters_wait);
     tcase_add_test(t, a_letter_posted_while_others_are_opened_waits_for_the_next_time);
