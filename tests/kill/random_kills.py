@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""random_kills.py - kill -9 at random instants, again and again on the same store.
+
+A round: start, ask some new and some old questions, kill. The vendor takes tens of milliseconds,
+so that kills fall into every phase of a lookup, into the start with its recovery, and into the
+stop. After each kill the journal is read from a copy of the files: nothing that it once said may
+have gone, whoever was answered must find his answer in it, and the vendor must have sold nothing
+that it does not know. After the last one a daemon drains, the books are compared, and what was
+answered must be answered again, byte for byte, also when the vendor is gone. In a rough stage the
+vendor refuses and fails at times, too.
+"""
+import pathlib
+import random
+import time
+
+from books import breaches, drain, inspect, read_journal
+from callers import Callers, ask_all
+from programs import REPORTS, Daemon, Simulator
+from tally import Tally
+from tracing import Victim
+from waiting import eventually
+
+VENDOR = ("--submit-delay", "30ms", "--task-time", "30ms", "--task-time-jitter", "60ms")
+FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "24h", "--batch-linger", "5ms",
+         "--submit-timeout", "10s")
+ROUGH = [("submit", False, {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}),
+         ("submit", False, {"kind": "status", "status": 400}),
+         ("submit", True, {"kind": "close"}),
+         ("status", True, {"kind": "status", "status": 503}),
+         ("task", True, {"kind": "reset"})]
+SUBMIT_S, LOOKUP_S = 0.08, 0.45  # about how long these take, with a margin
+START_S, STOP_S = 0.04, 0.01
+PATIENCE_S = 30
+NOT_NOW = ("storage-unavailable", "circuit-open", "overloaded", "upstream-error",
+           "upstream-rejected", "draining")  # nothing was bought; fine to ask again
+
+
+class _Hasty(Victim):
+    """Is killed so long after its start, ready or not."""
+
+    def __init__(self, delay_s, *rest):
+        self.killed_at = time.monotonic() + delay_s
+        super().__init__(*rest)
+
+    def _await_ready(self, n_lines):
+        try:
+            self.process.wait(max(self.killed_at - time.monotonic(), 0))
+        except Exception:  # it lives: as it should
+            pass
+        else:
+            raise AssertionError(f"ended by itself: {self.stderr()}")
+        self.kill()
+        return ["http://127.0.0.1:0"]
+
+
+class Stage:
+    """One store, one vendor, many daemons one after the other."""
+
+    def __init__(self, directory, seed, kills, rough=False):
+        self.directory = pathlib.Path(directory)
+        self.dice = random.Random(seed)
+        self.n_kills = kills
+        self.tally = Tally(f"seed {seed}")
+        self.store = self.directory / "state" / "emailsd.db"
+        self.sim = Simulator(self.directory / "sim.stderr", *VENDOR)
+        self.asked = []
+        self.told = {}      # the first 200 of each domain
+        self.ended = {}     # by tracking id, as the journal said once
+        self.batch_ids = {}
+        if rough:
+            self._make_rough()
+
+    def _make_rough(self):
+        for on, after_creating, fault in ROUGH:
+            self.sim.say("POST", "/sim/faults",
+                         {"on": on, "percent": 4, "seed": self.dice.randrange(1 << 30),
+                          "after_creating": after_creating, "fault": fault})
+
+    def breach(self, words):
+        self.tally.breaches.append(words)
+
+    # ---- one round ----
+
+    def _log(self):
+        return self.directory / "daemon.stderr"
+
+    def _daemon(self, kind=Daemon, *first):
+        return kind(*first, self._log(), self.sim.urls[0], *FLAGS, "--store",
+                    f"sqlite:{self.store}")
+
+    def _new_domain(self):
+        kind = self.dice.choices(["company", "empty", "errored"], [8, 1, 1])[0]
+        self.asked.append(f"{kind}-{len(self.asked)}.com")
+        return self.asked[-1]
+
+    def _questions(self):
+        old = self.dice.sample(self.asked, min(len(self.asked), self.dice.randint(0, 3)))
+        return old + [self._new_domain() for _ in range(self.dice.randint(1, 5))]
+
+    def _ask_and_kill(self, how):
+        daemon = self._daemon()
+        callers = Callers(daemon.address)
+        for domain in self._questions():
+            callers.ask(domain)
+        if how == "stopping":
+            callers.listen(self.dice.uniform(0, LOOKUP_S))
+            daemon.process.terminate()
+            callers.listen(self.dice.uniform(0, STOP_S))
+        else:
+            longest_s = SUBMIT_S if how == "submitting" else LOOKUP_S
+            callers.listen(self.dice.uniform(0, longest_s), until_told=how == "told")
+        daemon.kill()
+        self._hear(callers.finish())
+
+    def _round(self):
+        how = self.dice.choices(["any", "submitting", "told", "starting", "stopping"],
+                                [35, 35, 10, 12, 8])[0]
+        if how == "starting":
+            self._daemon(_Hasty, self.dice.uniform(0, START_S))
+        else:
+            self._ask_and_kill(how)
+        self.tally.kills += 1
+        words = self._log().read_text("latin-1")
+        if any(report in words for report in REPORTS):
+            self.breach(words)
+
+    def _hear(self, told):
+        """What callers were told, in this round."""
+        for domain, answer in told.items():
+            if answer.status == 200:
+                if self.told.setdefault(domain, answer.body) != answer.body:
+                    self.breach(f"{domain}: another answer than before")
+            elif answer.code() not in (*NOT_NOW, "upstream-outcome-unknown", "lookup-failed"):
+                self.breach(f"{domain}: {answer.status} {answer.body!r}")
+
+    def _look_at_the_dead(self):
+        if not self.store.exists():
+            return
+        journal = read_journal(self.store)
+        for tracking_id, outcome in self.ended.items():
+            if journal.tasks.get(tracking_id, {}).get("outcome") != outcome:
+                self.breach(f"{tracking_id}: was {outcome} before a kill")
+        self.ended = {i: t["outcome"] for i, t in journal.tasks.items() if t["outcome"]}
+        known = journal.batch_ids()
+        if any(known.get(number) != batch_id for number, batch_id in self.batch_ids.items()):
+            self.breach("a batch id is lost")
+        self.batch_ids = known
+        bodies = journal.bodies()
+        for domain, body in self.told.items():
+            if bodies.get(domain, b"").rstrip() != body.rstrip():
+                self.breach(f"{domain}: was told, and is not in the store")
+        for sold in self.sim.ledger():
+            if sold["tracking_id"] not in journal.tasks:
+                self.breach(f"{sold['domain']}: sold before it was written down")
+
+    # ---- the end of a stage ----
+
+    def _expected(self, journal):
+        """How each question that was bought, or may have been, has to be answered from now on."""
+        codes = {"failed": "lookup-failed", "unknown": "upstream-outcome-unknown"}
+        expected = {}
+        for task in journal.tasks.values():
+            if task["outcome"] in codes:
+                expected[task["domain"]] = codes[task["outcome"]]
+            elif task["outcome"] == "answered":
+                expected[task["domain"]] = journal.bodies().get(task["domain"], b"")
+        return expected
+
+    def _ask_again(self, daemon, expected):
+        told = ask_all(daemon.address, expected)
+        self._hear(told)
+        for domain, wanted in expected.items():
+            answer = told.get(domain)
+            got = answer and (answer.code() if answer.status != 200 else answer.body)
+            if isinstance(got, bytes):
+                got, wanted = got.rstrip(), wanted.rstrip() if isinstance(wanted, bytes) else wanted
+            if got != wanted:
+                self.breach(f"{domain}: {got!r}, not {wanted!r}")
+                self.tally.lost += 1
+
+    def _settle(self):
+        eventually(lambda: self.sim.calls()["asleep"] == 0)
+        daemon = self._daemon()
+        drain(self.store)
+        daemon.kill()
+        self.tally.kills += 1
+        journal, ledger = read_journal(self.store), self.sim.ledger()
+        self.tally.count(ledger, journal, breaches(ledger, journal))
+        listed = {task["tracking_id"] for task in inspect(self.store)["unknown"]}
+        for tracking_id, task in journal.tasks.items():
+            if task["outcome"] == "unknown" and tracking_id not in listed:
+                self.breach(f"{task['domain']}: unknown, and not listed")
+        expected = self._expected(journal)
+        daemon = self._daemon()
+        self._ask_again(daemon, expected)
+        daemon.kill()
+        self.sim.stop()
+        daemon = self._daemon()
+        self._ask_again(daemon, expected)
+        daemon.stop()
+
+    def run(self):
+        try:
+            for _ in range(self.n_kills - 1):  # the last one is that of _settle()
+                self._round()
+                self._look_at_the_dead()
+            self._settle()
+        except (AssertionError, OSError) as fault:
+            self.breach(f"{type(fault).__name__}: {fault}")
+        finally:
+            self.sim.stop()
+        return self.tally

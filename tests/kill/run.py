@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""run.py - `make kill`: thousands of kill -9, then the books.
+
+Stages of random kills and sweeps over system calls run side by side, each in a folder of its own
+with a vendor of its own. Prints a table; ends with 1 when any promise was broken, and then leaves
+the folders of those stages for a look. The same --seed gives the same questions and the same
+delays, though not the same kills to the microsecond.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
+
+import random_kills  # noqa: E402 - after the path
+import sweep  # noqa: E402
+from tally import COLUMNS, Tally  # noqa: E402
+from tracing import can_trace  # noqa: E402
+
+KILLS_A_STAGE = 50
+ROUGH_EVERY = 4  # one stage in so many has a vendor with faults
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--kills", type=int, default=3000, help="at random instants")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--no-sweep", action="store_true", help="no kills at system calls")
+    return parser.parse_args()
+
+
+def random_stage(folder, seed, kills, rough):
+    return random_kills.Stage(folder, seed, kills, rough).run()
+
+
+def sweep_stage(folder, which):
+    return sweep.Sweep(folder, which).run()
+
+
+def stages_of(options):
+    """(kind, function, arguments behind the folder) of each."""
+    dice = random.Random(options.seed)
+    for i, done in enumerate(range(0, options.kills, KILLS_A_STAGE)):
+        kills = min(KILLS_A_STAGE, options.kills - done)
+        yield "at random", random_stage, (dice.randrange(1 << 30), kills,
+                                          i % ROUGH_EVERY == ROUGH_EVERY - 1)
+    if options.no_sweep:
+        return
+    if not can_trace():
+        print("kill: no kills at system calls: strace is missing or may not attach (root may)")
+        return
+    for which in sweep.SWEEPS:
+        yield f"in {which[0]}", sweep_stage, (which,)
+
+
+def show_progress(n, of):
+    if sys.stdout.isatty():
+        print(f"\rkill: {n} of {of} stages", end="\n" if n == of else "", flush=True)
+
+
+def run_all(options, folder):
+    """The tallies by kind."""
+    totals = {}
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+        under_way = {}
+        for i, (kind, function, arguments) in enumerate(stages_of(options)):
+            own = folder / f"{i:03}"
+            own.mkdir()
+            under_way[pool.submit(function, own, *arguments)] = kind, own
+        for n, future in enumerate(concurrent.futures.as_completed(under_way), 1):
+            kind, own = under_way[future]
+            tally = future.result()
+            totals.setdefault(kind, Tally(kind)).add(tally)
+            if tally.breaches:
+                print(f"kill: {tally.name}, see {own}:", *tally.breaches[:10], sep="\n    ")
+            else:
+                shutil.rmtree(own)
+            show_progress(n, len(under_way))
+    return totals
+
+
+def print_table(totals):
+    everything = Tally("all")
+    for tally in totals.values():
+        everything.add(tally)
+    names = ["kills", *(column.replace("_", " ") for column in COLUMNS)]
+    print("{:12}".format(names[0]) + "".join(f"{name:>12}" for name in names[1:]))
+    for name, tally in [*sorted(totals.items()), ("all", everything)]:
+        print(f"{name:12}" + "".join(f"{n:>12,}" for n in tally.row()))
+    return everything
+
+
+def main():
+    options = parse()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="emailsd-kill-"))
+    print(f"kill: seed {options.seed}")
+    everything = print_table(run_all(options, folder))
+    if everything.breaches:
+        print(f"kill: FAILED, {len(everything.breaches)} breaches; the stages are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    print(f"kill: {everything.kills} kills, nothing bought twice, nothing lost, nothing hidden")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

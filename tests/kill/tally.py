@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""tally.py - what came of a stage, and of all together."""
+COLUMNS = ("kills", "lookups", "created", "answered", "failed", "unknown", "not_created", "twice",
+           "lost")
+
+
+class Tally:
+    """Counts, and every breach of a promise in words. `lost` are those that were sold, or answered
+    once, and are not in the journal or not answered any more."""
+
+    def __init__(self, name):
+        self.name = name
+        self.breaches = []
+        for column in COLUMNS:
+            setattr(self, column, 0)
+
+    def count(self, ledger, journal, found):
+        """Adds books that were compared."""
+        outcomes = journal.outcomes()
+        self.lookups += len(journal.tasks)
+        self.created += len(ledger)
+        self.answered += outcomes["answered"]
+        self.failed += outcomes["failed"]
+        self.unknown += outcomes["unknown"]
+        self.not_created += outcomes["not-created"]
+        self.twice += sum(": sold " in words and "times" in words for words in found)
+        self.lost += sum("does not know" in words or "batch id was known" in words
+                         for words in found)
+        self.breaches += found
+
+    def add(self, other):
+        for column in COLUMNS:
+            setattr(self, column, getattr(self, column) + getattr(other, column))
+        self.breaches += [f"{other.name}: {words}" for words in other.breaches]
+
+    def row(self):
+        return [getattr(self, column) for column in COLUMNS]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""books.py - compares what the daemon wrote down with what the vendor sold.
+
+The journal (SQLite, read without the daemon's help) is one side, the simulator's ledger the other.
+A Journal is a snapshot. breaches() names, in words, every task that one side has and the other may
+not have, and everything that was bought twice; an empty list is what a test wants.
+"""
+import collections
+import json
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+
+from programs import run_to_end
+from waiting import eventually
+
+ENDED = ("answered", "failed", "not-created", "unknown")
+
+
+class Journal:
+    """All rows of a store: batches by number, tasks by tracking id, answers by key."""
+
+    def __init__(self, path):
+        database = sqlite3.connect(path)
+        database.row_factory = sqlite3.Row
+        try:
+            self.batches = self._rows(database, "batches", "number")
+            self.tasks = self._rows(database, "tasks", "tracking_id")
+            self.answers = self._rows(database, "answers", "key")
+        finally:
+            database.close()
+
+    @staticmethod
+    def _rows(database, table, key):
+        exists = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
+        if not database.execute(exists, [table]).fetchone()[0]:
+            return {}  # killed before there was a schema
+        return {row[key]: dict(row) for row in database.execute(f"SELECT * FROM {table}")}
+
+    def tasks_of(self, domain):
+        return [task for task in self.tasks.values() if task["domain"] == domain]
+
+    def outcomes(self):
+        """How many tasks ended how; those that are open count as None."""
+        return collections.Counter(task["outcome"] for task in self.tasks.values())
+
+    def batch_ids(self):
+        """The batches of which the vendor's id is known, by number."""
+        return {n: b["batch_id"] for n, b in self.batches.items() if b["batch_id"]}
+
+    def bodies(self):
+        """The stored answers to questions of nothing but a domain, which is all the tests ask."""
+        return {a["domain"]: a["body"].encode() for a in self.answers.values() if a["body"]}
+
+
+def files_of(store):
+    """The files of a store that are there: the database and its write-ahead log."""
+    paths = [pathlib.Path(f"{store}{end}") for end in ("", "-wal")]
+    return [path for path in paths if path.exists()]
+
+
+def read_journal(store):
+    """The journal of a store that no daemon has open, out of a copy: SQLite repairs what it opens,
+    and that is left to the next daemon."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in files_of(store):
+            shutil.copy(path, folder)
+        return Journal(pathlib.Path(folder) / pathlib.Path(store).name)
+
+
+def inspect(store):
+    """What `emailsd inspect --json` says of a store; a daemon may run beside."""
+    run = run_to_end("inspect", "--json", "--store", f"sqlite:{store}")
+    assert run.returncode == 0, run
+    return json.loads(run.stdout)
+
+
+def drain(store):
+    """Waits until the daemon that runs on the store has nothing open."""
+    return eventually(lambda: (said := inspect(store))["tasks"]["open"] == 0 and said)
+
+
+def _of_the_ledger(sold, journal):
+    task = journal.tasks.get(sold["tracking_id"])
+    if not task:
+        return "was sold, and the journal does not know it"
+    if task["domain"] != sold["domain"]:
+        return f"was sold, and the journal says {task['domain']}"
+    if task["outcome"] == "not-created":
+        return "was sold, and the journal says that it was not"
+    if task["outcome"] is None:
+        return "was sold, and is still open"
+    return None
+
+
+def _of_the_journal(task, journal, is_sold):
+    batch = journal.batches[task["batch"]]
+    expected = "failed" if task["domain"].startswith(("errored", "cancelled")) else "answered"
+    if task["outcome"] is None:
+        return "is still open"
+    if task["outcome"] in ("answered", "failed") and not is_sold:
+        return f"{task['outcome']}, and was never sold"
+    if batch["batch_id"] and task["outcome"] != expected:
+        return f"{task['outcome']}, although its batch id was known"
+    if batch["state"] != "over":
+        return f"ended, but its batch is {batch['state']}"
+    return None
+
+
+def breaches(ledger, journal, may_buy_again=()):
+    """Compares the books after a drain. Domains of `may_buy_again` may have been sold twice."""
+    sold_ids = {sold["tracking_id"] for sold in ledger}
+    times = collections.Counter(sold["domain"] for sold in ledger)
+    found = [f"{domain}: sold {n} times" for domain, n in times.items()
+             if n > 1 and domain not in may_buy_again]
+    for sold in ledger:
+        fault = _of_the_ledger(sold, journal)
+        found += [f"{sold['domain']}: {fault}"] if fault else []
+    for tracking_id, task in journal.tasks.items():
+        fault = _of_the_journal(task, journal, tracking_id in sold_ids)
+        found += [f"{task['domain']}: {fault}"] if fault else []
+    return found

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""test_disk.py - disks that are full, broken, slow or read-only while the daemon runs.
+
+What must hold: without the journal nothing is bought, what is known is served, what was bought is
+not lost, and it all goes on by itself when the disk is well again. Rows carry the ids of the fault
+catalogue. A full disk is a small tmpfs, which takes root; other faults come from strace.
+"""
+import os
+import sqlite3
+import subprocess
+
+import pytest
+from books import breaches, drain, read_journal
+from programs import HOUR_MS
+from tracing import Tracing, can_trace, thread_of
+from waiting import eventually
+
+DISK_KIB = 2048
+
+
+def mount(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+class Disk:
+    """A small file system of its own."""
+
+    def __init__(self, path):
+        self.path = path
+        path.mkdir(0o700)
+        done = mount("mount", "-t", "tmpfs", "-o", f"size={DISK_KIB}k,mode=0700", "none", str(path))
+        if done.returncode != 0:
+            pytest.skip(f"a disk of its own wants root and mount(8): {done.stderr.strip()}")
+
+    def fill(self):
+        """Takes all that is left."""
+        with open(self.path / "ballast", "ab", buffering=0) as ballast:
+            for size in (65536, 4096, 1):
+                try:
+                    while ballast.write(b"x" * size):
+                        pass
+                except OSError:
+                    pass
+
+    def free(self):
+        (self.path / "ballast").unlink()
+
+    def read_only(self):
+        assert mount("mount", "-o", "remount,ro", str(self.path)).returncode == 0
+
+    def leave(self):
+        mount("umount", "-l", str(self.path))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    own = Disk(tmp_path / "disk")
+    yield own
+    own.leave()
+
+
+@pytest.fixture
+def store(disk):
+    return disk.path / "emailsd.db"
+
+
+@pytest.fixture
+def start(stage, sim, store):
+    return lambda: stage.daemon(sim, "--store", f"sqlite:{store}")
+
+
+def refuses_to_buy(daemon, domain):
+    answer = daemon.ask(domain)
+    assert answer.problem(503, "storage-unavailable")["charged"] == "no"
+    assert int(answer.header("Retry-After")) >= 1
+
+
+def buys_again(daemon, domain):
+    return eventually(lambda: (answer := daemon.ask(domain)).status == 200 and answer)
+
+
+def balanced(sim, store):
+    assert not breaches(sim.ledger(), read_journal(store))
+
+
+# ---- full ----
+
+
+def test_d1_with_a_full_disk_nothing_is_bought_and_hits_go_on(disk, start, sim, store):
+    daemon = start()
+    known = daemon.ask("known.com")
+    disk.fill()
+    for domain in ("first.com", "second.com"):
+        refuses_to_buy(daemon, domain)
+        assert daemon.ask("known.com").body == known.body
+    assert sim.calls()["submit"] == 1
+    disk.free()
+    buys_again(daemon, "first.com")
+    daemon.stop()
+    balanced(sim, store)
+
+
+def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, sim, store):
+    daemon = start()
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    disk.fill()
+    sim.release_submits()
+    answer = client.read()
+    assert answer.status == 200
+    batch_id = sim.ledger()[0]["batch_id"]
+    assert f"event=journal-waits what=batch-id id={batch_id}" in daemon.stderr()
+    refuses_to_buy(daemon, "example.org")
+    assert sim.calls()["submit"] == 1
+    disk.free()
+    buys_again(daemon, "example.org")
+    daemon.kill()
+    balanced(sim, store)
+    assert start().ask("milvali.com").body == answer.body
+    assert len(sim.ledger()) == 2
+
+
+def test_d2_what_still_waits_is_written_at_a_stop(disk, start, sim, store):
+    daemon = start()
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    disk.fill()
+    sim.release_submits()
+    answer = client.read()
+    disk.free()
+    daemon.stop()
+    balanced(sim, store)
+    assert start().ask("milvali.com").body == answer.body
+
+
+def test_d2_a_kill_while_a_batch_id_waits_leaves_it_unknown(disk, start, sim, store):
+    daemon = start()
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    disk.fill()
+    sim.release_submits()
+    assert client.read().status == 200
+    daemon.kill()
+    disk.free()
+    daemon = start()
+    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    daemon.stop()
+    balanced(sim, store)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_d3_an_answer_that_cannot_be_written_is_given_and_fetched_anew(disk, start, sim, store,
+                                                                      killed):
+    daemon = start()
+    sim.rule("milvali.com", time_ms=HOUR_MS)
+    client = daemon.park("milvali.com")
+    sim.reach(status=1)
+    disk.fill()
+    sim.rule("milvali.com", time_ms=0)
+    answer = client.read()
+    assert answer.status == 200
+    assert "event=journal-waits what=end" in daemon.stderr()
+    refuses_to_buy(daemon, "example.org")
+    if killed:
+        daemon.kill()
+    disk.free()
+    if killed:
+        daemon = start()
+    assert buys_again(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
+    buys_again(daemon, "example.org")
+    drain(store)
+    daemon.stop()
+    assert len(sim.ledger()) == 2
+    balanced(sim, store)
+
+
+def test_d1_a_start_on_a_full_disk_says_so_or_serves(disk, start, sim, store):
+    daemon = start()
+    known = daemon.ask("known.com")
+    daemon.kill()
+    disk.fill()
+    try:
+        daemon = start()
+    except AssertionError as refused:
+        assert "full" in str(refused)
+    else:
+        assert daemon.ask("known.com").body == known.body
+        refuses_to_buy(daemon, "first.com")
+    assert sim.calls()["submit"] == 1
+    disk.free()
+
+
+def test_d10_a_start_on_a_read_only_disk_is_refused_in_words(disk, start):
+    start().stop()
+    disk.read_only()
+    with pytest.raises(AssertionError, match="emailsd: --store: .*Read-only"):
+        start()
+
+
+# ---- broken, slow, interrupted ----
+
+needs_strace = pytest.mark.skipif(not can_trace(),
+                                  reason="strace is missing, or may not attach (root may)")
+
+
+@pytest.fixture
+def plain(stage, sim):
+    """A daemon on an ordinary disk."""
+    return stage.daemon(sim)
+
+
+def with_faults(daemon, *injections):
+    calls = ",".join(injection.split(":")[0] for injection in injections)
+    return Tracing(thread_of(daemon, "engine"), os.devnull, f"trace={calls}",
+                   *[f"inject={injection}" for injection in injections])
+
+
+@needs_strace
+@pytest.mark.parametrize("faults", [
+    pytest.param(["fdatasync:error=EIO"], id="D4 EIO of fdatasync"),
+    pytest.param(["fdatasync:error=EIO:when=1"], id="D4 EIO of fdatasync, once"),
+    pytest.param(["pwrite64:error=EIO"], id="D4 EIO of writes"),
+    pytest.param(["pwrite64:error=EIO:when=5"], id="D4 EIO of the fifth write"),
+    pytest.param(["pwrite64:error=ENOSPC"], id="D1 ENOSPC of writes"),
+    pytest.param(["pwrite64:error=ENOSPC:when=7"], id="D1 ENOSPC of the seventh write"),
+    pytest.param(["pwrite64:error=EROFS"], id="D10 EROFS"),
+    pytest.param(["pwrite64:error=EDQUOT"], id="D10 EDQUOT"),
+])
+def test_a_disk_that_fails_buys_nothing_and_is_used_again_when_well(plain, sim, faults):
+    known = plain.ask("known.com")
+    with with_faults(plain, *faults):
+        refuses_to_buy(plain, "milvali.com")
+        assert plain.ask("known.com").body == known.body
+        assert sim.calls()["submit"] == 1
+    answer = buys_again(plain, "milvali.com")
+    plain.kill()
+    journal = read_journal(plain.log.with_suffix(".db"))
+    assert not breaches(sim.ledger(), journal)
+    assert journal.bodies()["milvali.com"].rstrip() == answer.body.rstrip()
+
+
+@needs_strace
+@pytest.mark.parametrize("faults", [
+    pytest.param(["pwrite64:error=EINTR:when=1+2"], id="D6 writes are interrupted"),
+    pytest.param(["pread64:error=EINTR:when=1+2"], id="D6 reads are interrupted"),
+])
+def test_interrupted_calls_are_made_again(plain, sim, faults):
+    with with_faults(plain, *faults):
+        assert plain.ask("milvali.com").status == 200
+    plain.kill()
+    balanced(sim, plain.log.with_suffix(".db"))
+
+
+def test_while_another_program_keeps_the_file_locked_nothing_is_bought(plain, sim):
+    known = plain.ask("known.com")
+    other = sqlite3.connect(plain.log.with_suffix(".db"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = plain.park("milvali.com")
+    for _ in range(50):
+        assert plain.ask("known.com").body == known.body
+    waiting.read().problem(503, "storage-unavailable")
+    assert sim.calls()["submit"] == 1
+    other.close()
+    buys_again(plain, "milvali.com")
+
+
+@needs_strace
+def test_d5_hits_are_answered_while_the_disk_takes_its_time(plain, sim):
+    known = plain.ask("known.com")
+    with with_faults(plain, "fdatasync:delay_enter=2s:when=1"):
+        waiting = plain.park("milvali.com")
+        for _ in range(50):
+            assert plain.ask("known.com").body == known.body
+        assert sim.calls()["submit"] == 1  # that of the hit: the disk is still busy
+        assert waiting.read().status == 200
+    assert len(sim.ledger()) == 2

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""test_kill.py - a sample of `make kill` (tests/kill), and the order that all of it rests on: what
+may be paid for is on disk before its first byte leaves.
+"""
+import pathlib
+import re
+import sys
+
+import pytest
+from books import read_journal
+from programs import ROOT
+from tracing import Tracing, can_trace, thread_of
+
+sys.path.append(str(ROOT / "tests/kill"))
+
+from callers import ask_all  # noqa: E402 - after the path
+from random_kills import Stage  # noqa: E402
+from sweep import Sweep  # noqa: E402
+
+needs_strace = pytest.mark.skipif(not can_trace(),
+                                  reason="strace is missing, or may not attach (root may)")
+
+
+@pytest.mark.parametrize("seed, rough", [(1, False), (2, False), (3, True), (4, False)])
+def test_kills_at_random_lose_nothing_and_buy_nothing_twice(tmp_path, seed, rough):
+    tally = Stage(tmp_path, seed, 15, rough).run()
+    assert not tally.breaches
+    assert tally.kills == 15
+
+
+@needs_strace
+@pytest.mark.parametrize("which", [
+    ("life", "engine", "fdatasync"), ("life", "engine", "connect"), ("life", "engine", "sendto"),
+    ("life", "engine", "recvfrom"), ("life", "http-0", "sendmsg"), ("start", "main", "fdatasync"),
+    ("recovery", "any", "fdatasync"), ("recovery", "any", "sendto"),
+], ids=" ".join)
+def test_a_kill_before_every_call_loses_nothing_and_buys_nothing_twice(tmp_path, which):
+    tally = Sweep(tmp_path, which).run()
+    assert not tally.breaches
+    assert tally.kills > 0
+
+
+@needs_strace
+def test_a_kill_before_every_fourth_write_loses_nothing_and_buys_nothing_twice(tmp_path):
+    tally = Sweep(tmp_path, ("life", "engine", "pwrite64"), step=4).run()
+    assert not tally.breaches
+    assert tally.kills > 5
+
+
+# ---- the order ----
+
+CALL = re.compile(r"([\d.]+) (\w+)\((\d+)(?:, (.*))?\) += (-?\d+)(?: \w+ \(.*\))?(?: <([\d.]+)>)?$")
+
+
+def calls_of(trace):
+    """(when it began, when it returned, name, descriptor, arguments, result), in order."""
+    for line in pathlib.Path(trace).read_text("latin-1").splitlines():
+        match = CALL.match(line)
+        if match:
+            began, name, fd, arguments, result, took = match.groups()
+            yield (float(began), float(began) + float(took or 0), name, int(fd), arguments or "",
+                   int(result))
+
+
+class Order:
+    """Walks the calls of the engine's thread. `written`: what went to a file since it was last
+    synced; `synced`: the same afterwards, with when the sync returned; `sent`: when the connection
+    was opened over which a tracking id went to the vendor; `used`: when a batch id first did."""
+
+    def __init__(self):
+        self.written, self.synced, self.connected = {}, [], {}
+        self.sent, self.used = {}, {}
+
+    def pwrite64(self, _began, _returned, fd, arguments, result):
+        if result > 0:
+            self.written[fd] = self.written.get(fd, "") + arguments
+
+    def fdatasync(self, _began, returned, fd, _arguments, result):
+        if result == 0:
+            self.synced.append((returned, self.written.pop(fd, "")))
+
+    fsync = fdatasync
+
+    def connect(self, began, _returned, fd, _arguments, _result):
+        self.connected[fd] = began
+
+    def sendto(self, began, _returned, fd, arguments, _result):
+        for tracking_id in re.findall(r'tracking_id\\":\\"([0-9a-f]{32})', arguments):
+            self.sent[tracking_id] = self.connected[fd]
+        for batch_id in re.findall("/task/batch/([0-9a-f-]{36})/", arguments):
+            self.used.setdefault(batch_id, began)
+
+    def is_late(self, text, needed_at):
+        """Whether the text was not on disk yet by then."""
+        durable_at = [at for at, written in self.synced if text in written]
+        return not durable_at or durable_at[0] >= needed_at
+
+
+@needs_strace
+def test_p3_intents_and_batch_ids_are_on_disk_before_they_are_used(stage, sim, tmp_path):
+    daemon = stage.daemon(sim, "--threads", "1", "--batch-size", "3")
+    trace = tmp_path / "trace"
+    calls = "trace=pwrite64,fdatasync,fsync,connect,sendto"
+    with Tracing(thread_of(daemon, "engine"), trace, calls, flags=("-ttt", "-T", "-s", "8192")):
+        told = ask_all(daemon.address, [f"company{i}.com" for i in range(50)])
+    assert [answer.status for answer in told.values()] == [200] * 50
+    order = Order()
+    for began, returned, name, *rest in calls_of(trace):
+        getattr(order, name)(began, returned, *rest)
+    daemon.stop()
+    ids = set(read_journal(daemon.log.with_suffix(".db")).tasks)
+    assert set(order.sent) == ids == {sold["tracking_id"] for sold in sim.ledger()}
+    assert len(order.used) == sim.calls()["batches"]
+    assert not [words for words, at in [*order.sent.items(), *order.used.items()]
+                if order.is_late(words, at)]
+    assert sim.calls()["submit"] >= 17

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: MIT
+"""test_store.py - what outlives the process: restarts and kills, the file and who may have it, and
+the commands that look and forget. Rows of the fault catalogue are named by their ids; disks that
+fail while the daemon runs are in test_disk.py.
+"""
+import os
+import re
+import sqlite3
+import stat
+
+import pytest
+from books import breaches, drain, files_of, inspect, read_journal
+from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
+from waiting import eventually
+
+NO_UPSTREAM = "http://127.0.0.1:1"
+HIT = r"emailsd; hit; ttl=\d+"
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The path of a store that is not there yet."""
+    return tmp_path / "state" / "emailsd.db"
+
+
+@pytest.fixture
+def start(stage, sim, store):
+    """Starts a daemon on the store of this test; upstream=NO_UPSTREAM for one that cannot buy."""
+    def start_one(*flags, upstream=sim):
+        return stage.daemon(upstream, "--store", f"sqlite:{store}", *flags)
+    return start_one
+
+
+def end(daemon, how):
+    daemon.kill() if how == "kill" else daemon.stop()
+
+
+ENDS = pytest.mark.parametrize("how", ["stop", "kill"])
+
+
+# ---- restarts ----
+
+
+@ENDS
+def test_answers_are_served_after_a_restart_as_before(start, sim, how):
+    daemon = start()
+    before = {domain: daemon.ask(domain) for domain in ("milvali.com", "empty.com", "example.org")}
+    assert before["empty.com"].json()["count"] == 0
+    end(daemon, how)
+    daemon = start(upstream=NO_UPSTREAM)
+    for domain, answer in before.items():
+        again = daemon.ask(domain)
+        assert again.body == answer.body
+        assert again.header("ETag") == answer.header("ETag")
+        assert re.fullmatch(HIT, again.header("Cache-Status"))
+    assert len(sim.ledger()) == 3
+
+
+@ENDS
+def test_a_failed_lookup_is_remembered_over_a_restart(start, sim, how):
+    daemon = start("--ttl-failed", "1h")
+    before = daemon.ask("errored.com").problem(502, "lookup-failed")
+    end(daemon, how)
+    again = start("--ttl-failed", "1h").ask("errored.com").problem(502, "lookup-failed")
+    del before["request_id"], again["request_id"]
+    assert again == before
+    assert len(sim.ledger()) == 1
+
+
+@ENDS
+@pytest.mark.parametrize("flags, status", [
+    pytest.param((), r"emailsd; hit; ttl=-\d+", id="stale-while-revalidate"),
+    pytest.param(("--stale-while-revalidate", "0"), r"emailsd; fwd=stale; fwd-status=\d+; ttl=-\d+",
+                 id="stale-if-error"),
+])
+def test_an_expired_answer_still_stands_in_after_a_restart(start, how, flags, status):
+    daemon = start("--ttl-found", "1ms")
+    before = daemon.ask("milvali.com")
+    end(daemon, how)
+    again = start(*flags, upstream=NO_UPSTREAM).ask("milvali.com")
+    assert again.body == before.body
+    assert re.fullmatch(status, again.header("Cache-Status"))
+
+
+def test_an_expired_answer_is_bought_once_behind_after_a_restart(start, sim):
+    daemon = start("--ttl-found", "1ms")
+    before = daemon.ask("milvali.com")
+    daemon.kill()
+    daemon = start()
+    sim.rule("milvali.com", data=[{"email": "new@milvali.com", "status": "VALID"}])
+    assert daemon.ask("milvali.com").body == before.body
+    eventually(lambda: b"new@milvali.com" in daemon.ask("milvali.com").body)
+    assert len(sim.ledger()) == 2
+
+
+@ENDS
+def test_an_id_given_out_before_a_restart_works_after_it(start, how):
+    daemon = start()
+    where = {domain: daemon.ask(domain, **{"async": 1}).header("Location")
+             for domain in ("milvali.com", "errored.com")}
+    answer = eventually(lambda: (r := daemon.get(where["milvali.com"])).status == 200 and r)
+    eventually(lambda: daemon.get(where["errored.com"]).status == 502)
+    end(daemon, how)
+    daemon = start(upstream=NO_UPSTREAM)
+    assert daemon.get(where["milvali.com"]).body == answer.body
+    daemon.get(where["errored.com"]).problem(502, "lookup-failed")
+
+
+# ---- what was under way ----
+
+
+@ENDS
+def test_r1_what_was_taken_is_collected_after_a_restart(start, sim, store, how):
+    sim.rule("milvali.com", time_ms=HOUR_MS)
+    daemon = start()
+    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    sim.reach(status=1)
+    end(daemon, how)
+    daemon = start()
+    assert daemon.get(where).status == 202
+    sim.rule("milvali.com", time_ms=0)
+    answer = daemon.ask("milvali.com")
+    assert answer.status == 200
+    assert daemon.get(where).body == answer.body
+    daemon.stop()
+    assert not breaches(sim.ledger(), read_journal(store))
+
+
+def test_r1_what_was_being_sent_is_unknown_and_listed_after_a_kill(start, sim, store):
+    sim.hold_submits()
+    daemon = start()
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.kill()
+    sim.release_submits()
+    sim.reach(tasks=1)
+    daemon = start()
+    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    assert problem["charged"] == "maybe"
+    assert [task["domain"] for task in inspect(store)["unknown"]] == ["milvali.com"]
+    assert sim.calls()["submit"] == 1
+    daemon.stop()
+    assert not breaches(sim.ledger(), read_journal(store))
+
+
+def test_r1_an_unknown_outcome_is_held_for_its_time_also_over_restarts(start, sim):
+    sim.hold_submits()
+    daemon = start()
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.kill()
+    sim.release_submits()
+    for _ in range(2):
+        daemon = start()
+        daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+        daemon.kill()
+    daemon = start("--unknown-hold", "1ms")
+    assert daemon.ask("milvali.com").status == 200
+    assert len(sim.ledger()) == 2
+
+
+# ---- the file ----
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def refused(status, store, words):
+    """A start on that store ends with the status and words that hold those."""
+    ended = run_to_end("--listen", "127.0.0.1:0", "--upstream-url", NO_UPSTREAM, "--store",
+                       f"sqlite:{store}", env={KEY_VARIABLE: KEY})
+    assert ended.returncode == status, ended
+    assert ended.stderr.startswith("emailsd: --store: ") and re.search(words, ended.stderr), ended
+
+
+def contents(store):
+    """The bytes of all its files, one after the other."""
+    return b"".join(path.read_bytes() for path in files_of(store))
+
+
+def test_d9_folders_and_files_that_are_missing_are_made_for_the_owner_only(tmp_path, stage, sim):
+    store = tmp_path / "a" / "b" / "emailsd.db"
+    daemon = stage.daemon(sim, "--store", f"sqlite:{store}")
+    assert daemon.ask("milvali.com").status == 200
+    assert [mode(folder) for folder in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
+    files = {path.name: mode(path) for path in store.parent.iterdir()}
+    assert set(files.values()) == {0o600}, files
+
+
+def make_link(path):
+    os.symlink("/dev/null", path)
+
+
+def make_loose(path):
+    path.touch(0o666)
+    path.chmod(0o666)
+
+
+def make_foreign(path):
+    path.touch(0o600)
+    os.chown(path, 1, 1)
+
+
+@pytest.mark.parametrize("make, words", [
+    pytest.param(make_link, "symbolic link|no regular file", id="D11 a symbolic link"),
+    pytest.param(os.mkfifo, "no regular file", id="D11 a FIFO"),
+    pytest.param(os.mkdir, "no regular file", id="D11 a folder"),
+    pytest.param(make_loose, "chmod 600", id="D11 open to others"),
+    pytest.param(make_foreign, "belongs to another user", id="D11 another owner", marks=[
+        pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")]),
+])
+def test_a_file_that_is_not_safe_is_refused(tmp_path, make, words):
+    path = tmp_path / "emailsd.db"
+    make(path)
+    refused(2, path, words)
+
+
+def test_d12_a_second_daemon_on_the_same_store_is_refused(start, store):
+    first = start()
+    refused(3, store, "in use by another emailsd")
+    assert first.ask("milvali.com").status == 200
+    first.kill()
+    assert start().ask("milvali.com").status == 200
+
+
+@pytest.mark.parametrize("sql, words", [
+    pytest.param("PRAGMA user_version = 99", "newer emailsd", id="D15 a newer version"),
+    pytest.param("PRAGMA application_id = 99", "another program's", id="D15 another program's"),
+])
+def test_a_store_that_is_not_ours_is_refused_and_not_written(start, store, sql, words):
+    daemon = start()
+    daemon.ask("milvali.com")
+    daemon.stop()
+    database = sqlite3.connect(store, isolation_level=None)
+    database.execute(sql)
+    database.close()
+    before = contents(store)
+    refused(2, store, words)
+    assert contents(store) == before
+
+
+# ---- damage ----
+
+
+def test_d7_a_torn_end_of_the_log_costs_nothing_that_was_told(start, store):
+    daemon = start()
+    before = {f"company{i}.com": daemon.ask(f"company{i}.com").body for i in range(5)}
+    daemon.kill()
+    log = files_of(store)[1]
+    with open(log, "ab") as file:  # a transaction that was being written
+        file.write(log.read_bytes()[-4120 * 2:-1000])
+    daemon = start(upstream=NO_UPSTREAM)
+    assert {domain: daemon.ask(domain).body for domain in before} == before
+
+
+def test_d7_a_log_that_lost_its_end_is_good_up_to_there(start, sim, store):
+    daemon = start()
+    before = daemon.ask("milvali.com").body
+    kept = os.path.getsize(files_of(store)[1])
+    daemon.ask("example.org")
+    daemon.kill()
+    os.truncate(files_of(store)[1], kept + 1000)
+    daemon = start()
+    assert daemon.ask("milvali.com").body == before
+    drain(store)
+    assert sim.calls()["submit"] == 2
+
+
+def pages_of(store):
+    """The first page of each table and index, and so of all that there is."""
+    database = sqlite3.connect(store)
+    pages = [1] + [page for page, in database.execute("SELECT rootpage FROM sqlite_schema")]
+    database.close()
+    return pages
+
+
+def test_d8_a_store_with_overwritten_bytes_is_refused_and_left_alone(start, store):
+    daemon = start()
+    for i in range(20):
+        daemon.ask(f"company{i}.com")
+    daemon.stop()
+    whole = store.read_bytes()
+    assert len(files_of(store)) == 1  # nothing waits in a log
+    for page in pages_of(store):
+        damaged = bytearray(whole)
+        damaged[(page - 1) * 4096:(page - 1) * 4096 + 512] = b"\xa5" * 512
+        store.write_bytes(damaged)
+        refused(2, store, "is damaged")
+        assert store.read_bytes() == damaged
+    store.write_bytes(whole)
+    assert start(upstream=NO_UPSTREAM).ask("company1.com").status == 200
+
+
+# ---- looking ----
+
+
+def leave_one_open_and_one_unknown(start, sim):
+    """A daemon whose store holds one of each, and one that was answered."""
+    daemon = start()
+    daemon.ask("milvali.com")
+    sim.rule("open.com", time_ms=HOUR_MS)
+    daemon.park("open.com")
+    sim.reach(submit=2, status=2)
+    sim.fault("submit", "close")
+    daemon.ask("unknown.com").problem(502, "upstream-outcome-unknown")
+    return daemon
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_inspect_tells_programs_what_the_store_holds(start, sim, store, beside):
+    daemon = leave_one_open_and_one_unknown(start, sim)
+    if not beside:
+        daemon.kill()
+    said = inspect(store)
+    assert said["in_use"] is beside
+    assert said["batches"] == {"sending": 0, "resting": 0, "submitted": 1, "over": 2}
+    assert said["tasks"] == {"open": 1, "answered": 1, "failed": 0, "not-created": 0, "unknown": 1}
+    assert said["answers"] == {"found": 1, "empty": 0, "failed": 0}
+    [batch], [unknown] = said["open"], said["unknown"]
+    assert [task["domain"] for task in batch["tasks"]] == ["open.com"]
+    assert batch["batch_id"] == sim.ledger("open.com")[0]["batch_id"]
+    assert unknown["domain"] == "unknown.com"
+    assert unknown["tracking_id"] == sim.ledger("unknown.com")[0]["tracking_id"]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_inspect_tells_people_what_the_store_holds(start, sim, store, beside):
+    daemon = leave_one_open_and_one_unknown(start, sim)
+    if not beside:
+        daemon.kill()
+    said = run_to_end("inspect", "--store", f"sqlite:{store}")
+    assert said.returncode == 0, said
+    assert ("in use by a running emailsd" in said.stdout) is beside
+    for row in (r"^submitted +\S+ +open\.com ", r"^unknown +\S+ +unknown\.com "):
+        assert re.search(row, said.stdout, re.M), said.stdout
+
+
+@pytest.mark.parametrize("command", [("inspect",), ("forget", "info@milvali.com")])
+def test_commands_make_no_store_where_there_is_none(tmp_path, command):
+    said = run_to_end(*command, "--store", f"sqlite:{tmp_path}/none/emailsd.db")
+    assert (said.returncode, said.stdout) == (1, ""), said
+    assert "there is no store" in said.stderr
+    assert not (tmp_path / "none").exists()
+
+
+# ---- forgetting ----
+
+
+def forget(store, address):
+    said = run_to_end("forget", address, "--store", f"sqlite:{store}")
+    assert said.returncode == 0, said
+    return said.stdout
+
+
+def has_bytes(store, text):
+    return text in contents(store).lower()
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_forget_takes_an_address_out_of_answers_memory_and_files(start, sim, store, beside):
+    daemon = start()
+    daemon.ask("milvali.com")
+    assert has_bytes(store, b"info@milvali.com")
+    if not beside:
+        daemon.kill()
+    assert forget(store, "INFO@Milvali.com") == "forgotten: 1 answer held it\n"
+    assert not has_bytes(store, b"info@milvali.com")
+    if not beside:
+        daemon = start()
+    left = daemon.ask("milvali.com").json()
+    assert [entry["email"] for entry in left["emails"]] == ["support@milvali.com"]
+    assert left["count"] == 1
+    assert forget(store, "info@milvali.com") == "forgotten: 0 answers held it\n"
+    daemon.stop()
+    assert not has_bytes(store, b"info@milvali.com")
+    assert len(sim.ledger()) == 1
+
+
+def test_forget_wants_an_address(start, store):
+    start()
+    said = run_to_end("forget", "milvali.com", "--store", f"sqlite:{store}")
+    assert said.returncode == 2
+    assert "takes an e-mail address" in said.stderr
+
+
+@ENDS
+def test_delete_forgets_all_about_a_domain_for_good(start, store, how):
+    daemon = start()
+    daemon.ask("milvali.com")
+    daemon.ask("milvali.com", city="Graz")
+    kept = daemon.ask("example.org")
+    assert daemon.ask("milvali.com", method="DELETE").status == 204
+    end(daemon, how)
+    daemon = start()
+    daemon.ask("milvali.com", cached=1).problem(504, "not-cached")
+    daemon.ask("milvali.com", cached=1, city="Graz").problem(504, "not-cached")
+    assert daemon.ask("example.org", cached=1).body == kept.body
+    assert inspect(store)["answers"]["found"] == 1
+
+
+def test_delete_of_what_is_not_there_or_is_too_narrow_is_refused(daemon):
+    daemon.ask("milvali.com", method="DELETE").problem(404, "not-found")
+    daemon.ask("milvali.com")
+    daemon.ask("milvali.com", method="DELETE", city="Graz").problem(400, "invalid-parameter")
+    assert daemon.ask("milvali.com", cached=1).status == 200
