@@ -74,6 +74,8 @@ static enum err check(const char *path, int fd, char *why)
 
     if (fstat(fd, &status))
         return system_says(path, why);
+    if (S_ISLNK(status.st_mode))
+        return refuse(path, "is a symbolic link", why);
     if (!S_ISREG(status.st_mode))
         return refuse(path, "is no regular file", why);
     if (status.st_uid != geteuid())

@@ -144,6 +144,8 @@ enum err sqlite_forget_domain(struct store *store, const char *domain, store_key
     if (!err)
         err = change_all(s, &keys, NULL);
     if (!err) {
+        if (keys.n)
+            empty_log(s); /* or else the next checkpoint does it: the rows themselves are gone */
         for (size_t i = 0; i < keys.n && each; i++)
             each(arg, keys.of[i]);
         *ret_n = keys.n;

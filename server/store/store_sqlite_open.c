@@ -72,6 +72,7 @@ static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
     return ERR_STORAGE_UNAVAILABLE;
 }
 
+/* One line, whatever SQLite made of it. */
 static enum err damaged(const struct sqlite_store *s, const char *words, char *why)
 {
     snprintf(why, STORE_WHY,
@@ -79,6 +80,8 @@ static enum err damaged(const struct sqlite_store *s, const char *words, char *w
              "FILE .recover`, or move the file and its -wal and -shm away to start empty: lookups "
              "that were paid for and are under way are forgotten then",
              s->path, words);
+    for (char *end = why; (end = strchr(end, '\n'));)
+        *end = ' ';
     return ERR_STORE_DAMAGED;
 }
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* test_time.c - a wall clock that jumps, stands still or lies harms nobody and drops nothing. */
+#include "flow.h"
+#include "weak_store.h"
+
+#include <check.h>
+
+#define WAIT_MS   300000
+#define MINUTE_MS 60000
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (INT64_C(24) * HOUR_MS)
+
+static struct flow flow;
+
+static void setup(void)
+{
+    flow_start(&flow, flow_options());
+}
+
+static void teardown(void)
+{
+    flow_end(&flow);
+}
+
+static void jump(int64_t ms)
+{
+    engine_clock(flow.engine)->wall_ms += ms;
+}
+
+static size_t stored(void)
+{
+    struct store_stats stats;
+
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    return stats.found;
+}
+
+START_TEST(T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost)
+{
+    static const int64_t jumps[] = {10 * DAY_MS, -10 * DAY_MS, 1000, -1000};
+
+    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 10000);
+    jump(jumps[_i]);
+    flow_advance(&flow, MINUTE_MS);
+    ck_assert_int_eq(asker->err, ERR_OK);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert(again->from_cache);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
+START_TEST(T1_ten_days_forward_leave_what_lives_for_thirty)
+{
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, MINUTE_MS);
+    jump(10 * DAY_MS);
+    flow_restart(&flow);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert(again->from_cache);
+}
+END_TEST
+
+START_TEST(T2_ten_days_back_expire_nothing_also_after_a_restart)
+{
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, MINUTE_MS);
+    jump(-10 * DAY_MS);
+    flow_restart(&flow);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert(again->from_cache);
+}
+END_TEST
+
+START_TEST(T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other)
+{
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, 10000); /* being sent */
+    flow_restart(&flow);
+    jump(-10 * DAY_MS);
+    flow_restart(&flow);
+    ck_assert_uint_eq(flow.recovery.held, 1);
+    flow_advance(&flow, 11 * MINUTE_MS);
+    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still)
+{
+    const int64_t still_ms = engine_clock(flow.engine)->wall_ms;
+    struct asker *asker = flow_ask(&flow, "milvali.com", 5000);
+
+    for (int i = 0; i < 6; i++) {
+        engine_clock(flow.engine)->wall_ms = still_ms;
+        flow_advance(&flow, 1000);
+    }
+    ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
+}
+END_TEST
+
+/* ---- dropping what expired long ago ---- */
+
+static void start_with_short_lives(void)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.lookup.keep.ttl_found_ms = MINUTE_MS;
+    options.keep_expired_ms = HOUR_MS;
+    flow_start(&flow, options);
+    flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_advance(&flow, MINUTE_MS);
+    ck_assert_uint_eq(stored(), 1);
+}
+
+START_TEST(what_expired_long_ago_leaves_the_store)
+{
+    start_with_short_lives();
+    flow_advance(&flow, HOUR_MS);
+    ck_assert_uint_eq(stored(), 1);
+    flow_advance(&flow, HOUR_MS);
+    ck_assert_uint_eq(stored(), 0);
+}
+END_TEST
+
+START_TEST(T1_nothing_is_dropped_by_a_clock_that_just_jumped)
+{
+    start_with_short_lives();
+    jump(300 * DAY_MS);
+    flow_advance(&flow, HOUR_MS);
+    ck_assert_uint_eq(stored(), 1);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("flow: time");
+    TCase *t = tcase_create("time");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost, 0, 4);
+    tcase_add_test(t, T1_ten_days_forward_leave_what_lives_for_thirty);
+    tcase_add_test(t, T2_ten_days_back_expire_nothing_also_after_a_restart);
+    tcase_add_test(t, T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other);
+    tcase_add_test(t, T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still);
+    tcase_add_test(t, what_expired_long_ago_leaves_the_store);
+    tcase_add_test(t, T1_nothing_is_dropped_by_a_clock_that_just_jumped);
+    suite_add_tcase(s, t);
+    return s;
+}
