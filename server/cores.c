@@ -16,8 +16,8 @@
 
 #define LINE 512
 
-/* The numbers at the start of a file, in which "max" (v2) and -1 (v1) mean none. */
-static bool read_numbers(const char *folder, const char *file, long long *ret_numbers, int n)
+/* The first line of a file; false when there is none. */
+static bool read_line(const char *folder, const char *file, char *line)
 {
     struct buf autobuf path = BUF_INIT(PATH_MAX);
 
@@ -25,24 +25,37 @@ static bool read_numbers(const char *folder, const char *file, long long *ret_nu
     FILE *in = fopen(buf_str(&path), "re");
     if (!in)
         return false;
-    int got = n == 2 ? fscanf(in, "%lld %lld", &ret_numbers[0], &ret_numbers[1])
-                     : fscanf(in, "%lld", &ret_numbers[0]);
+    bool got = fgets(line, LINE, in) != NULL;
     fclose(in);
-    return got == n && ret_numbers[0] > 0;
+    return got;
+}
+
+/* Quota and period in microseconds; false when the folder sets none ("max" in the second version of
+ * groups, -1 in the first). */
+static bool read_quota(const char *folder, long long *ret_quota, long long *ret_period)
+{
+    char line[LINE], *end = line;
+
+    if (read_line(folder, "cpu.max", line)) {
+        *ret_quota = strtoll(line, &end, 10);
+        *ret_period = strtoll(end, NULL, 10);
+    } else if (read_line(folder, "cpu.cfs_quota_us", line)) {
+        *ret_quota = strtoll(line, NULL, 10);
+        *ret_period = read_line(folder, "cpu.cfs_period_us", line) ? strtoll(line, NULL, 10) : 0;
+    } else {
+        return false;
+    }
+    return *ret_quota > 0 && *ret_period > 0;
 }
 
 /* Whole cores that the quota of one folder pays for, rounded up; INT_MAX when it sets none. */
 static int quota_of(const char *folder)
 {
-    long long of[2];
+    long long quota, period;
 
-    if (!read_numbers(folder, "cpu.max", of, 2) &&
-        !(read_numbers(folder, "cpu.cfs_quota_us", of, 1) &&
-          read_numbers(folder, "cpu.cfs_period_us", of + 1, 1)))
+    if (!read_quota(folder, &quota, &period) || quota / period >= INT_MAX)
         return INT_MAX;
-    if (of[1] <= 0 || of[0] / of[1] >= INT_MAX)
-        return INT_MAX;
-    return (int)((of[0] + of[1] - 1) / of[1]);
+    return (int)(quota / period + (quota % period != 0));
 }
 
 /* The least quota from the folder up to `top`, which is a prefix of it. */

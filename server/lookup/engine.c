@@ -18,10 +18,12 @@
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
-#define NEWS_MS 1000  /* between two looks whether another process took something out of the store \
-                       */
-#define TRIM_MS INT64_C(3600000) /* between two rounds of dropping answers that expired long ago   \
-                                  */
+#define NEWS_MS                                                                                    \
+    1000 /* between two looks whether another process took something out of the store              \
+          */
+#define TRIM_MS                                                                                    \
+    INT64_C(3600000) /* between two rounds of dropping answers that expired long ago               \
+                      */
 
 struct engine {
     struct clock clock;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_queue.c - each client in turn, each client's tasks in their order. */
 #include "base/mem.h"
-#include "lookup/task.h"
 #include "lookup/queue.h"
+#include "lookup/task.h"
 
 #include <check.h>
 
