@@ -60,9 +60,10 @@ void collect_cancel(struct collection *collection);
 
 /* ---- waiting times that its parts share ---- */
 
-#define COLLECT_RETRIES       3     /* quick ones; after that at the slow pace */
-#define COLLECT_STRAGGLERS_MS 60000 /* how long what is missing may come once the batch is ready   \
-                                     */
+#define COLLECT_RETRIES 3 /* quick ones; after that at the slow pace */
+#define COLLECT_STRAGGLERS_MS                                                                      \
+    60000 /* how long what is missing may come once the batch is ready                             \
+           */
 
 /* Between two looks at something that is `age_ms` old and not finished. */
 int64_t collect_pause_ms(int64_t age_ms);
