@@ -131,7 +131,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
         engine_free(engine);
         return err;
     }
-    timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
+    if (store_is_shared(engine->store))
+        timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
     trim_in(engine, TRIM_MS);
     *ret_engine = engine;
     return ERR_OK;

@@ -152,6 +152,11 @@ enum err store_forget_address(struct store *store, const char *address, size_t *
     return store->driver->forget_address(store, address, ret_n);
 }
 
+bool store_is_shared(const struct store *store)
+{
+    return store->driver->news != NULL;
+}
+
 enum err store_news(struct store *store, store_key_fn *each, void *arg)
 {
     return store->driver->news(store, each, arg);

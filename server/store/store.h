@@ -166,7 +166,10 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
  * store_news(). */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
-/* Owner only: what other processes took out or changed since the last call. Cheap when nothing. */
+/* Can other processes see it, so that there may be news? */
+bool store_is_shared(const struct store *store);
+
+/* Owner of a shared one only: what other processes took out or changed since the last call. Cheap when nothing. */
 enum err store_news(struct store *store, store_key_fn *each, void *arg);
 
 /* Beside only: does a running owner still have to hear of what this process forgot? False also when

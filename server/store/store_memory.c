@@ -119,14 +119,6 @@ static enum err forget_address(struct store *store, const char *address, size_t 
     return ERR_OK;
 }
 
-static enum err news(struct store *store, store_key_fn *each, void *arg)
-{
-    (void)store;
-    (void)each;
-    (void)arg;
-    return ERR_OK; /* no other process sees it */
-}
-
 static enum err trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
 {
     struct memory_store *m = memory_of(store);
@@ -191,7 +183,6 @@ static const struct store_driver driver = {
     .forget_key = forget_key,
     .forget_domain = forget_domain,
     .forget_address = forget_address,
-    .news = news,
     .trim = trim,
     .stats = stats,
 };

@@ -108,11 +108,6 @@ static enum err forget_domain(struct store *store, const char *domain, store_key
     return store_forget_domain(weak(store)->inner, domain, each, arg, ret_n);
 }
 
-static enum err news(struct store *store, store_key_fn *each, void *arg)
-{
-    return store_news(weak(store)->inner, each, arg);
-}
-
 static enum err trim(struct store *store, int64_t before_ms, bool *ret_more)
 {
     return store_trim(weak(store)->inner, before_ms, ret_more);
@@ -137,7 +132,6 @@ static const struct store_driver driver = {
     .find_lookup = find_lookup,
     .forget_key = forget_key,
     .forget_domain = forget_domain,
-    .news = news,
     .trim = trim,
     .stats = stats,
 };
