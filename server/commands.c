@@ -66,8 +66,31 @@ static int inspect(struct store *store, const struct config *config)
                : EXIT_CLEAN;
 }
 
+static int set_paused(struct store *store, bool paused)
+{
+    if (store_set_paused(store, paused))
+        return fail(EXIT_REFUSED, "the store cannot be changed now; try again");
+    puts(paused ? "paused: nothing is bought from the next second on"
+                : "resumed: lookups are bought again from the next second on");
+    return EXIT_CLEAN;
+}
+
+static int pause_buying(struct store *store, const struct config *config)
+{
+    (void)config;
+    return set_paused(store, true);
+}
+
+static int resume_buying(struct store *store, const struct config *config)
+{
+    (void)config;
+    return set_paused(store, false);
+}
+
 static const struct command commands[] = {
     {"inspect", NULL, "what the store holds: open and unknown batches, counts, sizes", inspect},
+    {"pause", NULL, "buy nothing any more, until resumed; known answers are served", pause_buying},
+    {"resume", NULL, "buy again", resume_buying},
     {"forget", "ADDRESS", "take an address out of all stored answers", forget},
 };
 

@@ -60,6 +60,8 @@ static const struct option options[] = {
      "limit on all free calls to the vendor together; 0 = none"},
     {"--unknown-hold", TIME, FIELD(unknown_hold_ms), "10min", 0, DAY, "TIME",
      "how long a question whose outcome is unknown is not paid for again"},
+    {"--credits-per-day", COUNT, FIELD(credits_per_day), "0", 0, INT64_C(1000000000), "N",
+     "lookups that may be bought in a day of UTC, by all together; 0 = no limit"},
     {"--submit-retry-unknown", FLAG, FIELD(submit_retry_unknown), NULL, 0, 0, NULL,
      "submit once more after an unknown outcome: may pay twice"},
     {"--ttl-found", TIME, FIELD(ttl_found_ms), "30d", 0, 3650 * DAY, "TIME",

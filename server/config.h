@@ -35,6 +35,7 @@ struct config {
     int64_t submit_timeout_ms, batch_lifetime_ms;
     int64_t reads_per_second;
     int64_t unknown_hold_ms;
+    int64_t credits_per_day; /* 0 = no limit */
     bool submit_retry_unknown;
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int64_t stale_while_revalidate_ms, stale_if_error_ms;

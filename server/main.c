@@ -225,6 +225,7 @@ static int start_engine(struct daemon *d)
                   .reads_per_second = (int)c->reads_per_second,
                   .retry_unknown = c->submit_retry_unknown,
                   .key = d->key},
+        .credits_per_day = c->credits_per_day,
         .keep_expired_ms = c->stale_if_error_ms,
     };
     struct recovery found;

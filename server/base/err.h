@@ -50,6 +50,7 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(OVERLOADED, "overloaded", 503, true, NO, "Too much is waiting already")                      \
     X(CIRCUIT_OPEN, "circuit-open", 503, true, NO,                                                 \
       "The upstream is in trouble, so nothing is sent")                                            \
+    X(PAUSED, "paused", 503, true, NO, "The operator has paused all buying")                       \
     X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO,                                   \
       "The store cannot be written, so nothing is bought")                                         \
     X(DRAINING, "draining", 503, true, NO, "This server is stopping")                              \

@@ -63,7 +63,11 @@ static void set_state(struct batch *batch, enum batch_state state)
 
 static void end_task(struct task *task, const struct task_end *end)
 {
+    const struct batch_tools *tools = task->batch->tools;
+
     DL_DELETE(task->batch->tasks, task);
+    if (journal_state_of(end) == STORE_NOT_CREATED)
+        budget_release(tools->budget, task->client, task->day);
     task->batch = NULL;
     task->phase = TASK_ENDED;
     task->done(task, end);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "client/openmart.h"
+#include "lookup/budget.h"
 #include "lookup/claims.h"
 #include "lookup/collect.h"
 #include "lookup/gate.h"
@@ -49,6 +50,7 @@ struct batch_tools {
     struct openmart *openmart;
     struct gate *gate;
     struct journal *journal;
+    struct budget *budget;
     struct collect_tools collect;
     bool retry_unknown; /* submit once more after an unknown outcome: may pay twice */
     struct batch_owner owner;

@@ -23,6 +23,7 @@ struct batches {
     const struct clock *clock;
     struct timers *timers;
     struct journal *journal;
+    struct budget *budget;
     struct pacer pacer;
     struct batch_tools tools;
     struct gate *gate;
@@ -85,26 +86,28 @@ static void doubted(void *arg, const unsigned char key[HASH_SIZE])
 
 /* ---- their life ---- */
 
-struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
-                            struct timers *timers, struct openmart *openmart,
-                            struct journal *journal)
+struct batches *batches_new(const struct batch_options *options, const struct batches_tools *tools)
 {
     struct batches *all = xcalloc(1, sizeof *all);
+    const struct clock *clock = tools->clock;
+    struct timers *timers = tools->timers;
 
     assert(options->size >= 1 && options->size <= OPENMART_BATCH_MAX && options->slots >= 1);
     all->options = *options;
     all->clock = clock;
     all->timers = timers;
-    all->journal = journal;
+    all->journal = tools->journal;
+    all->budget = tools->budget;
     pacer_init(&all->pacer, clock, timers, options->reads_per_second);
-    all->gate = gate_new(clock, timers, openmart, options->key, gate_shut, all);
+    all->gate = gate_new(clock, timers, tools->openmart, options->key, gate_shut, all);
     all->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
-        .openmart = openmart,
+        .openmart = tools->openmart,
         .gate = all->gate,
-        .journal = journal,
-        .collect = {clock, timers, openmart, &all->pacer, all->gate, options->lifetime_ms},
+        .journal = tools->journal,
+        .budget = tools->budget,
+        .collect = {clock, timers, tools->openmart, &all->pacer, all->gate, options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
         .owner = {moved, took_half, over, doubted, all},
     };
@@ -232,17 +235,19 @@ static enum err check(struct batches *all, int *ret_retry_after_s)
     return ERR_OK;
 }
 
-enum err batch_add(struct batches *all, struct task *task, const char *client,
-                   int *ret_retry_after_s)
+enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s)
 {
     enum err err = check(all, ret_retry_after_s);
 
     if (err)
         return err;
+    err = budget_reserve(all->budget, task->client, &task->day, ret_retry_after_s);
+    if (err)
+        return err;
     task->phase = TASK_QUEUED;
     task->queued_ms = all->clock->now_ms;
     id_new(task->tracking_id);
-    queue_add(&all->queue, task, client);
+    queue_add(&all->queue, task, task->client);
     if (all->queue.n == 1)
         timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
                   linger_is_over);
@@ -255,6 +260,7 @@ bool batch_drop(struct batches *all, struct task *task)
     if (task->phase != TASK_QUEUED)
         return false;
     queue_remove(&all->queue, task);
+    budget_release(all->budget, task->client, task->day);
     task->phase = TASK_ENDED;
     fill_slots(all);
     return true;
@@ -282,6 +288,7 @@ static void gate_shut(void *arg)
 
     end.err = gate_check(all->gate, &end.retry_after_s);
     while ((task = queue_take(&all->queue))) {
+        budget_release(all->budget, task->client, task->day);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
@@ -289,6 +296,11 @@ static void gate_shut(void *arg)
         batch_give_up(batch, end);
     all->overdue = false;
     timer_disarm(all->timers, &all->linger);
+}
+
+void batches_pause(struct batches *all, bool paused)
+{
+    gate_pause(all->gate, paused);
 }
 
 void batches_open_gate(struct batches *all)

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/timer.h"
 #include "client/openmart.h"
+#include "lookup/budget.h"
 #include "lookup/journal.h"
 #include "lookup/question.h"
 #include "lookup/task.h"
@@ -35,9 +36,16 @@ struct batch_options {
     struct secret *key;   /* looked at again while the upstream refuses it; NULL = never */
 };
 
-struct batches *batches_new(const struct batch_options *options, const struct clock *clock,
-                            struct timers *timers, struct openmart *openmart,
-                            struct journal *journal);
+/* What they work with; borrowed for their life. */
+struct batches_tools {
+    const struct clock *clock;
+    struct timers *timers;
+    struct openmart *openmart;
+    struct journal *journal;
+    struct budget *budget;
+};
+
+struct batches *batches_new(const struct batch_options *options, const struct batches_tools *tools);
 
 /* Runs when a second result came with the tracking id of one that was already given to `key`. */
 typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
@@ -46,13 +54,13 @@ void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
 void batches_free(struct batches *all);
 
-/* Queues the task on behalf of `client` (for fairness); the rest is filled in: its question,
- * lookup_id and done must be set. ERR_OVERLOADED when the queue is full, ERR_STORAGE_UNAVAILABLE,
- * or what shut the gate; the task is not queued then, and *ret_retry_after_s says when to come
- * again.
+/* Queues the task on behalf of its client, for fairness: its question, lookup_id, client, day and
+ * done must be set. Takes a credit of the day,
+ * which is given back when the task was not created. ERR_CREDITS_EXHAUSTED when there is none left,
+ * ERR_OVERLOADED when the queue is full, ERR_STORAGE_UNAVAILABLE, or what shut
+ * the gate; the task is not queued then, and *ret_retry_after_s says when to come again.
  */
-enum err batch_add(struct batches *all, struct task *task, const char *client,
-                   int *ret_retry_after_s);
+enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s);
 
 /* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again
  * (with question, lookup_id, tracking_id and done set). */
@@ -64,6 +72,9 @@ bool batch_drop(struct batches *all, struct task *task);
 
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
 void batches_drain(struct batches *all);
+
+/* While paused, what waits to be submitted ends with ERR_PAUSED, and nothing is taken. */
+void batches_pause(struct batches *all, bool paused);
 
 /* The key was read anew, or the operator wants submits to be tried again. */
 void batches_open_gate(struct batches *all);

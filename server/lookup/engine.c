@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "lookup/budget.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -36,11 +37,13 @@ struct engine {
     struct timer news, trim;
     int64_t trimmed_ms, trimmed_wall_ms; /* when, by both clocks, the last trim was planned */
     struct journal *journal;
+    struct budget *budget;
     struct batches *batches;
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
     bool draining, stopping;
+    bool paused; /* by the operator: nothing is bought */
     struct letter drain_letter, stop_letter;
     pthread_t thread;
 };
@@ -59,12 +62,24 @@ static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
     lookup_forget_key(arg, key);
 }
 
+static void look_for_pause(struct engine *engine)
+{
+    bool paused;
+
+    if (store_paused(engine->store, &paused) || paused == engine->paused)
+        return;
+    engine->paused = paused;
+    log_event(LOG_WARN, paused ? "paused" : "resumed", NULL);
+    batches_pause(engine->batches, paused);
+}
+
 static void look_for_news(struct timer *timer)
 {
     struct engine *engine = container_of(timer, struct engine, news);
 
     /* A store that cannot be read now is asked again. */
     store_news(engine->store, forgotten_elsewhere, engine->lookups);
+    look_for_pause(engine);
     timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
 }
 
@@ -100,7 +115,10 @@ static void make_core(struct engine *engine, const struct engine_options *option
     struct timers *timers = &engine->timers;
 
     engine->journal = journal_new(tools->store, clock, timers);
-    engine->batches = batches_new(&options->batch, clock, timers, tools->openmart, engine->journal);
+    engine->budget = budget_new(options->credits_per_day, clock);
+    engine->batches =
+        batches_new(&options->batch, &(struct batches_tools){clock, timers, tools->openmart,
+                                                             engine->journal, engine->budget});
     const struct lookup_tools lookup = {clock,        timers,          tools->cache,
                                         tools->store, engine->journal, engine->batches};
     engine->lookups = lookups_new(&options->lookup, &lookup);
@@ -127,10 +145,13 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
                                            engine->batches, options->lookup.keep.unknown_hold_ms};
     err = recover(&recovery, ret_recovery);
+    if (!err)
+        err = budget_load(engine->budget, engine->store);
     if (err) {
         engine_free(engine);
         return err;
     }
+    look_for_pause(engine);
     if (store_is_shared(engine->store))
         timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
     trim_in(engine, TRIM_MS);
@@ -146,6 +167,7 @@ void engine_free(struct engine *engine)
     lookups_free(engine->lookups);
     batches_free(engine->batches);
     journal_free(engine->journal);
+    budget_free(engine->budget);
     timers_done(&engine->timers);
     mailbox_free(engine->inbox);
     free(engine);
@@ -306,6 +328,7 @@ static void open_reload(struct letter *letter)
     if (engine->key)
         secret_refresh(engine->key);
     batches_open_gate(engine->batches);
+    look_for_pause(engine);
 }
 
 void engine_reload(struct engine *engine)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* gate.c - see gate.h. `err` is the whole state: ERR_OK = open, ERR_CIRCUIT_OPEN = tripped,
  * ERR_DRAINING = closed for good, any other = latched. It changes in set(), and in gate_close(),
- * out of which no way leads. */
+ * out of which no way leads. Beside it stands the operator's pause, which hides it while it lasts.
+ */
 #include "lookup/gate.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
+
+#define PAUSED_S 60 /* when it is worth asking again */
 
 struct gate {
     const struct clock *clock;
@@ -16,6 +19,7 @@ struct gate {
     gate_shut_fn *shut;
     void *arg;
     enum err err;
+    bool paused;
     int failures, submit_failures; /* in a row: of reads, of submits */
     int64_t latch_probe_ms, trip_probe_ms;
     int64_t probe_at_ms;
@@ -141,6 +145,10 @@ enum err gate_check(const struct gate *gate, int *ret_retry_after_s)
 {
     int64_t left_ms = gate->probe_at_ms - gate->clock->now_ms;
 
+    if (gate->paused && gate->err != ERR_DRAINING) {
+        *ret_retry_after_s = PAUSED_S;
+        return ERR_PAUSED;
+    }
     if (gate->err)
         *ret_retry_after_s = left_ms > 1000 ? (int)((left_ms + 999) / 1000) : 1;
     return gate->err;
@@ -183,6 +191,15 @@ void gate_note_submit(struct gate *gate, const struct openmart_reply *reply)
         gate->trip_probe_ms = 2 * gate->trip_probe_ms < GATE_LATCH_LONGEST_MS
                                   ? 2 * gate->trip_probe_ms
                                   : GATE_LATCH_LONGEST_MS;
+}
+
+void gate_pause(struct gate *gate, bool paused)
+{
+    bool shuts = paused && !gate->paused && !gate->err;
+
+    gate->paused = paused;
+    if (shuts)
+        gate->shut(gate->arg);
 }
 
 void gate_close(struct gate *gate)

@@ -39,13 +39,17 @@ struct gate *gate_new(const struct clock *clock, struct timers *timers, struct o
                       struct secret *key, gate_shut_fn *shut, void *arg);
 void gate_free(struct gate *gate);
 
-/* ERR_OK when open; else why not: ERR_UPSTREAM_AUTH, ERR_CREDITS_EXHAUSTED, ERR_UPSTREAM_BANNED or
- * ERR_CIRCUIT_OPEN. `*ret_retry_after_s` is then set: when the next probe is due, at least 1. */
+/* ERR_OK when open; else why not: ERR_UPSTREAM_AUTH, ERR_CREDITS_EXHAUSTED, ERR_UPSTREAM_BANNED,
+ * ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING. `*ret_retry_after_s` is then set: when the next
+ * probe is due, at least 1. */
 enum err gate_check(const struct gate *gate, int *ret_retry_after_s);
 
 /* What became of a read of a batch, and of a submit. */
 void gate_note_read(struct gate *gate, const struct openmart_reply *reply);
 void gate_note_submit(struct gate *gate, const struct openmart_reply *reply);
+
+/* Shuts with ERR_PAUSED, whatever else is the case, until it is lifted. */
+void gate_pause(struct gate *gate, bool paused);
 
 /* Shuts for good, with ERR_DRAINING: the daemon stops. */
 void gate_close(struct gate *gate);

@@ -76,7 +76,9 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
                                         .company_name = q->company_name,
                                         .city = q->city,
                                         .state = q->state,
-                                        .country = q->country};
+                                        .country = q->country,
+                                        .client = task->client,
+                                        .day = task->day};
     }
     return refusal_of(store_intend(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
 }
@@ -199,7 +201,7 @@ static struct entry *new_entry(const struct journal *journal, enum kind kind, in
     return entry;
 }
 
-static enum store_task_state state_of(const struct task_end *end)
+enum store_task_state journal_state_of(const struct task_end *end)
 {
     if (!end->err)
         return STORE_ANSWERED;
@@ -212,7 +214,7 @@ static void set_end(struct entry *entry, const struct task_end *end)
 {
     entry->task_id = end->task_id ? xstrdup(end->task_id) : NULL;
     entry->detail = end->detail ? xstrdup(end->detail) : NULL;
-    entry->end = (struct store_end){.state = state_of(end),
+    entry->end = (struct store_end){.state = journal_state_of(end),
                                     .task_id = entry->task_id,
                                     .err = end->err,
                                     .detail = entry->detail,

@@ -57,6 +57,9 @@ void journal_submitted(struct journal *journal, int64_t batch, const char *batch
 /* What is still open in the batch ended so. */
 void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end);
 
+/* What an end is in the books. */
+enum store_task_state journal_state_of(const struct task_end *end);
+
 /* One task ended, and `keep` (NULL = nothing) goes into the store with it. */
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep);

@@ -13,6 +13,7 @@
 #include "lookup/batch.h"
 #include "lookup/history.h"
 #include "lookup/hold.h"
+#include "lookup/queue.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@
 struct lookup {
     struct lookups *all;
     char id[ID_TEXT];
-    struct question *question; /* its key is the table's */
+    char client[QUEUE_CLIENT_TEXT]; /* who started it, and pays */
+    struct question *question;      /* its key is the table's */
     struct task task;
     struct waiter *waiters;
     size_t n_waiters;
@@ -255,8 +257,10 @@ static struct lookup *new_lookup(struct lookups *all, struct question *question)
     lookup->all = all;
     lookup->question = question;
     lookup->started_ms = all->clock->now_ms;
-    lookup->task =
-        (struct task){.question = question, .lookup_id = lookup->id, .done = lookup_ended};
+    lookup->task = (struct task){.question = question,
+                                 .lookup_id = lookup->id,
+                                 .client = lookup->client,
+                                 .done = lookup_ended};
     return lookup;
 }
 
@@ -279,7 +283,8 @@ static enum err start(struct lookups *all, struct question *question, const char
         return err;
     struct lookup *lookup = new_lookup(all, question);
     id_new(lookup->id);
-    err = batch_add(all->batches, &lookup->task, client, &retry_after_s);
+    snprintf(lookup->client, sizeof lookup->client, "%s", client);
+    err = batch_add(all->batches, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
         free(lookup);

@@ -43,7 +43,8 @@ enum task_phase {
 
 struct task {
     const struct question *question; /* the owner's; outlives the task */
-    const char *lookup_id;           /* likewise */
+    const char *lookup_id, *client;  /* likewise; on whose account it goes, */
+    int64_t day;                     /* and on which day's: see budget.h */
     task_done_fn *done;
     enum task_phase phase;
     char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */

@@ -122,6 +122,28 @@ enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
     return store->driver->each_unknown(store, since_ms, limit, each, arg);
 }
 
+/* ---- money ---- */
+
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+{
+    return store->driver->accounts(store, day, each, arg);
+}
+
+enum err store_last_day(struct store *store, int64_t *ret_day)
+{
+    return store->driver->last_day(store, ret_day);
+}
+
+enum err store_paused(struct store *store, bool *ret_paused)
+{
+    return store->driver->paused(store, ret_paused);
+}
+
+enum err store_set_paused(struct store *store, bool paused)
+{
+    return store->driver->set_paused(store, paused);
+}
+
 /* ---- answers ---- */
 
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],

@@ -78,6 +78,8 @@ struct store_task {
     const char *tracking_id, *lookup_id;
     const unsigned char *key; /* HASH_SIZE bytes */
     const char *domain, *company_name, *city, *state, *country;
+    const char *client; /* who pays for it, */
+    int64_t day;        /* and on which day's account; days since 1970 */
     /* Set when read, not looked at when written: */
     enum store_task_state task_state;
     const char *task_id; /* the vendor's, of an ended task; "" = none */
@@ -86,7 +88,8 @@ struct store_task {
     int64_t ended_ms;
 };
 
-/* A new batch, SENDING, with 1..100 tasks. The number is never used twice. */
+/* A new batch, SENDING, with 1..100 tasks, and a credit for each of them on its client's account of
+ * its day. The number is never used twice. */
 enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
                       int64_t *ret_batch);
 
@@ -116,7 +119,8 @@ struct store_end {
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep);
 
-/* Every task of the batch that is still open ends so, and the batch is OVER. */
+/* Every task of the batch that is still open ends so, and the batch is OVER. What was NOT_CREATED
+ * is taken off the accounts again. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- after a start ---- */
@@ -140,6 +144,20 @@ enum err store_each_open(struct store *store, store_batch_fn *each, void *arg);
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg);
+
+/* ---- money ---- */
+
+/* Runs for every client who has an account on that day; drops the accounts of earlier days. Owner
+ * only. */
+typedef void store_account_fn(void *arg, const char *client, int64_t credits);
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg);
+
+/* The last day that has an account; INT64_MIN when none has. */
+enum err store_last_day(struct store *store, int64_t *ret_day);
+
+/* Is buying paused by the operator? Set by another process, it is news to the owner. */
+enum err store_paused(struct store *store, bool *ret_paused);
+enum err store_set_paused(struct store *store, bool paused);
 
 /* ---- answers ---- */
 
@@ -169,7 +187,8 @@ enum err store_forget_address(struct store *store, const char *address, size_t *
 /* Can other processes see it, so that there may be news? */
 bool store_is_shared(const struct store *store);
 
-/* Owner of a shared one only: what other processes took out or changed since the last call. Cheap when nothing. */
+/* Owner of a shared one only: what other processes took out or changed since the last call. Cheap
+ * when nothing. */
 enum err store_news(struct store *store, store_key_fn *each, void *arg);
 
 /* Beside only: does a running owner still have to hear of what this process forgot? False also when

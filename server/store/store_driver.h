@@ -25,6 +25,10 @@ struct store_driver {
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*each_open)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);
+    enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);
+    enum err (*last_day)(struct store *, int64_t *);
+    enum err (*paused)(struct store *, bool *);
+    enum err (*set_paused)(struct store *, bool);
     enum err (*find)(struct store *, const unsigned char *, const struct result **);
     enum err (*find_lookup)(struct store *, const char *, const struct result **);
     enum err (*forget_key)(struct store *, const unsigned char *);

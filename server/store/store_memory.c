@@ -163,6 +163,7 @@ static void memory_close(struct store *store)
     struct memory_store *m = memory_of(store);
 
     memory_drop_journal(m);
+    memory_drop_accounts(m);
     while (m->answers)
         drop_answer(m, m->answers);
     free(m);
@@ -178,6 +179,10 @@ static const struct store_driver driver = {
     .end_batch = memory_end_batch,
     .each_open = memory_each_open,
     .each_unknown = memory_each_unknown,
+    .accounts = memory_accounts,
+    .last_day = memory_last_day,
+    .paused = memory_paused,
+    .set_paused = memory_set_paused,
     .find = memory_find,
     .find_lookup = memory_find_lookup,
     .forget_key = forget_key,

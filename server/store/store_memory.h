@@ -34,6 +34,8 @@ struct answer_row {
     UT_hash_handle hh;
 };
 
+struct account_row; /* store_memory_money.c's */
+
 struct memory_store {
     struct store store;
     size_t max_answers, max_ended, n_ended;
@@ -41,6 +43,8 @@ struct memory_store {
     struct batch_row *batches;
     struct task_row *tasks, *by_lookup;
     struct answer_row *answers;
+    struct account_row *accounts;
+    bool paused;
 };
 
 static inline struct memory_store *memory_of(struct store *store)
@@ -60,6 +64,14 @@ enum err memory_each_open(struct store *, store_batch_fn *, void *);
 enum err memory_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err memory_find_lookup(struct store *, const char *, const struct result **);
 void memory_drop_journal(struct memory_store *);
+
+/* store_memory_money.c */
+void memory_charge(struct memory_store *, const struct store_task *, int64_t credits);
+void memory_drop_accounts(struct memory_store *);
+enum err memory_accounts(struct store *, int64_t, store_account_fn *, void *);
+enum err memory_last_day(struct store *, int64_t *);
+enum err memory_paused(struct store *, bool *);
+enum err memory_set_paused(struct store *, bool);
 
 /* store_memory.c */
 void memory_keep(struct memory_store *, const struct result *);

@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRINGS 9
+#define STRINGS 10
 
 /* ---- rows ---- */
 
 static void strings_of(struct store_task *task, const char **fields[static STRINGS])
 {
-    const char **all[STRINGS] = {&task->tracking_id,  &task->lookup_id, &task->domain,
-                                 &task->company_name, &task->city,      &task->state,
-                                 &task->country,      &task->task_id,   &task->detail};
+    const char **all[STRINGS] = {
+        &task->tracking_id, &task->lookup_id, &task->domain,  &task->company_name, &task->city,
+        &task->state,       &task->country,   &task->task_id, &task->detail,       &task->client};
 
     memcpy(fields, all, sizeof all);
 }
@@ -116,6 +116,7 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
         HASH_ADD_KEYPTR(hh, m->tasks, row->task.tracking_id, strlen(row->task.tracking_id), row);
         HASH_ADD_KEYPTR(hh_lookup, m->by_lookup, row->task.lookup_id, strlen(row->task.lookup_id),
                         row);
+        memory_charge(m, &tasks[i], 1);
     }
     batch->n_tasks = batch->n_open = n;
     *ret_batch = batch->number;
@@ -232,8 +233,11 @@ enum err memory_end_batch(struct store *store, int64_t number, const struct stor
     if (!batch)
         return ERR_OK;
     for (struct task_row *row = m->tasks; row; row = row->hh.next)
-        if (row->batch == batch && row->task.task_state == STORE_OPEN)
+        if (row->batch == batch && row->task.task_state == STORE_OPEN) {
             end_row(m, row, end);
+            if (end->state == STORE_NOT_CREATED)
+                memory_charge(m, &row->task, -1);
+        }
     batch->state = STORE_OVER;
     if (batch->n_tasks == 0)
         drop_batch(m, batch);

@@ -28,7 +28,22 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_ADD_HALF] = "INSERT INTO batches(state, risked, intended_ms)"
                      " SELECT state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
     [SQL_ADD_TASK] = "INSERT INTO tasks(batch, tracking_id, lookup_id, key, domain, company_name,"
-                     " city, state, country) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     " city, state, country, client, day)"
+                     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_CHARGE] = "INSERT INTO accounts(day, client, credits) VALUES(?, ?, 1)"
+                   " ON CONFLICT DO UPDATE SET credits = credits + 1",
+    [SQL_REFUND_OPEN] =
+        "UPDATE accounts SET credits = max(0, credits - (SELECT count(*) FROM tasks WHERE batch = "
+        "?1"
+        " AND outcome IS NULL AND tasks.day = accounts.day AND tasks.client = accounts.client))"
+        " WHERE (day, client) IN"
+        " (SELECT day, client FROM tasks WHERE batch = ?1 AND outcome IS NULL)",
+    [SQL_ACCOUNTS] = "SELECT client, credits FROM accounts WHERE day = ?",
+    [SQL_LAST_DAY] = "SELECT max(day) FROM accounts",
+    [SQL_DROP_ACCOUNTS] = "DELETE FROM accounts WHERE day < ?",
+    [SQL_PAUSED] = "SELECT coalesce((SELECT value FROM settings WHERE name = 'paused'), 0)",
+    [SQL_SET_PAUSED] = "INSERT INTO settings(name, value) VALUES('paused', ?)"
+                       " ON CONFLICT DO UPDATE SET value = excluded.value",
     [SQL_SET_STATE] = "UPDATE batches SET state = ?, risked = max(risked, ?)"
                       " WHERE number = ? AND state IN ('sending', 'resting')",
     [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
@@ -267,6 +282,10 @@ static const struct store_driver driver = {
     .end_batch = sqlite_end_batch,
     .each_open = sqlite_each_open,
     .each_unknown = sqlite_each_unknown,
+    .accounts = sqlite_accounts,
+    .last_day = sqlite_last_day,
+    .paused = sqlite_paused,
+    .set_paused = sqlite_set_paused,
     .find = sqlite_find,
     .find_lookup = sqlite_find_lookup,
     .forget_key = sqlite_forget_key,

@@ -28,6 +28,13 @@ enum sql {
     SQL_ADD_BATCH,
     SQL_ADD_HALF,
     SQL_ADD_TASK,
+    SQL_CHARGE,
+    SQL_REFUND_OPEN,
+    SQL_ACCOUNTS,
+    SQL_LAST_DAY,
+    SQL_DROP_ACCOUNTS,
+    SQL_PAUSED,
+    SQL_SET_PAUSED,
     SQL_SET_STATE,
     SQL_SET_SUBMITTED,
     SQL_MOVE_TASK,
@@ -143,6 +150,12 @@ enum err sqlite_each_open(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
 enum err sqlite_stats(struct store *, struct store_stats *);
+
+/* store_sqlite_money.c */
+enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
+enum err sqlite_last_day(struct store *, int64_t *);
+enum err sqlite_paused(struct store *, bool *);
+enum err sqlite_set_paused(struct store *, bool);
 
 /* store_sqlite_answers.c */
 enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a transaction */

@@ -10,10 +10,14 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
     enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", now_ms);
     int64_t batch = sqlite3_last_insert_rowid(s->db);
 
-    for (size_t i = 0; i < n && !err; i++)
-        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittkttttt", batch, tasks[i].tracking_id,
-                       tasks[i].lookup_id, tasks[i].key, tasks[i].domain, tasks[i].company_name,
-                       tasks[i].city, tasks[i].state, tasks[i].country);
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct store_task *task = &tasks[i];
+        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
+                       task->lookup_id, task->key, task->domain, task->company_name, task->city,
+                       task->state, task->country, task->client, task->day);
+        if (!err)
+            err = sql_exec(s, NULL, SQL_CHARGE, "it", task->day, task->client);
+    }
     return err;
 }
 
@@ -156,9 +160,15 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
 static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct store_end *end)
 {
     int64_t changes = 0;
-    enum err err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
-                            or_empty(end->task_id), code_of(end->err), or_empty(end->detail),
-                            end->now_ms, batch);
+    enum err err = ERR_OK;
+
+    if (end->state == STORE_NOT_CREATED)
+        err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
+    if (err)
+        return err;
+    err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
+                   or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->now_ms,
+                   batch);
 
     if (!err)
         err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);

@@ -54,6 +54,14 @@ static const char *const migrations[] = {
     "CREATE INDEX answers_by_expiry ON answers(expires_ms);"
     "CREATE TABLE forgotten("
     "  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL) STRICT;",
+
+    "ALTER TABLE tasks ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE tasks ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE accounts("
+    "  day INTEGER NOT NULL, client TEXT NOT NULL, credits INTEGER NOT NULL,"
+    "  PRIMARY KEY(day, client)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE settings(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL)"
+    "  STRICT, WITHOUT ROWID;",
 };
 
 /* ---- words ---- */
@@ -169,7 +177,8 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
 
 static enum err check(const struct sqlite_store *s, char *why)
 {
-    static const char *const whole[] = {"batches", "tasks", "forgotten", "sqlite_sequence"};
+    static const char *const whole[] = {"batches",  "tasks",     "accounts",
+                                        "settings", "forgotten", "sqlite_sequence"};
     int64_t until_ms = now_ms() + CHECK_MS;
     enum err err = ERR_OK;
 

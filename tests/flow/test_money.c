@@ -251,6 +251,149 @@ START_TEST(upstream_calls_stay_within_their_bound)
 }
 END_TEST
 
+/* ---- the day's budget ---- */
+
+static void start_with_credits(int64_t credits)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.credits_per_day = credits;
+    flow_start(&flow, options);
+}
+
+static void ask_many(int first, int n)
+{
+    char domain[32];
+
+    for (int i = first; i < first + n; i++) {
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask(&flow, domain, WAIT_MS);
+    }
+}
+
+static size_t ended_with(enum err err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < flow.n_askers; i++)
+        n += flow.askers[i]->answers == 1 && flow.askers[i]->err == err;
+    return n;
+}
+
+START_TEST(no_more_is_bought_in_a_day_than_was_allowed)
+{
+    start_with_credits(50);
+    ask_many(0, 120);
+    flow_advance(&flow, 60000);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 50);
+    ck_assert_uint_eq(ended_with(ERR_OK), 50);
+    ck_assert_uint_eq(ended_with(ERR_CREDITS_EXHAUSTED), 70);
+    ck_assert_int_gt(flow.askers[119]->retry_after_s, 3600);
+
+    struct asker *hit = flow_ask(&flow, "company0.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(hit->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(a_restart_does_not_open_a_new_account)
+{
+    start_with_credits(50);
+    ask_many(0, 30);
+    flow_advance(&flow, 60000);
+    flow_restart(&flow);
+    ask_many(100, 30);
+    flow_advance(&flow, 10000); /* being sent: unknown after the next kill, and spent */
+    flow_restart(&flow);
+    ask_many(200, 30);
+    flow_advance(&flow, 60000);
+    ck_assert_uint_le(vendor_ledger(flow.vendor), 50);
+    struct asker *late = flow_ask(&flow, "late.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
+}
+END_TEST
+
+START_TEST(a_new_day_has_new_credits_and_a_clock_set_back_has_none)
+{
+    start_with_credits(1);
+    ask_many(0, 1);
+    flow_advance(&flow, 60000);
+    engine_clock(flow.engine)->wall_ms -= 86400000;
+    struct asker *yesterday = flow_ask(&flow, "yesterday.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(yesterday->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_le(yesterday->retry_after_s, 86400);
+    engine_clock(flow.engine)->wall_ms += 2 * 86400000;
+    struct asker *tomorrow = flow_ask(&flow, "tomorrow.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(tomorrow->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(what_was_never_created_is_given_back_also_over_a_restart)
+{
+    start_with_credits(1);
+    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    struct asker *bad = flow_ask(&flow, "bad.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
+    flow_restart(&flow);
+    struct asker *good = flow_ask(&flow, "good.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(good->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.credits_per_day = 1;
+    options.batch.linger_ms = 10000;
+    flow_start(&flow, options);
+    struct asker *leaves = flow_ask(&flow, "one.com", WAIT_MS);
+    flow_advance(&flow, 100);
+    engine_leave(flow.engine, leaves->ask.number);
+    flow_advance(&flow, 100);
+    struct asker *stays = flow_ask(&flow, "two.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(stays->err, ERR_OK);
+}
+END_TEST
+
+START_TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
+{
+    struct asker *known = flow_ask(&flow, "known.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    struct asker *waits = flow_ask(&flow, "waits.com", WAIT_MS);
+    flow_settle(&flow); /* lingers */
+    ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
+    engine_reload(flow.engine);
+    flow_settle(&flow);
+    struct asker *late = flow_ask(&flow, "late.com", WAIT_MS);
+    struct asker *hit = flow_ask(&flow, "known.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(waits->err, ERR_PAUSED);
+    ck_assert_int_eq(late->err, ERR_PAUSED);
+    ck_assert_int_eq(late->charged, CHARGED_NO);
+    ck_assert_str_eq(hit->body, known->body);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+
+    flow_restart(&flow); /* and stays so */
+    struct asker *still = flow_ask(&flow, "late.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(still->err, ERR_PAUSED);
+    ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
+    engine_reload(flow.engine);
+    struct asker *again = flow_ask(&flow, "late.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(again->err, ERR_OK);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -271,6 +414,12 @@ Suite *suite(void)
     tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
     tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
+    tcase_add_test(t, no_more_is_bought_in_a_day_than_was_allowed);
+    tcase_add_test(t, a_restart_does_not_open_a_new_account);
+    tcase_add_test(t, a_new_day_has_new_credits_and_a_clock_set_back_has_none);
+    tcase_add_test(t, what_was_never_created_is_given_back_also_over_a_restart);
+    tcase_add_test(t, who_leaves_before_anything_was_sent_gives_his_credit_back);
+    tcase_add_test(t, while_it_is_paused_nothing_is_bought_and_what_waited_is_told);
     suite_add_tcase(s, t);
     return s;
 }

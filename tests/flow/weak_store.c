@@ -87,6 +87,26 @@ static enum err each_unknown(struct store *store, int64_t since_ms, size_t limit
     return store_each_unknown(weak(store)->inner, since_ms, limit, each, arg);
 }
 
+static enum err accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+{
+    return store_accounts(weak(store)->inner, day, each, arg);
+}
+
+static enum err last_day(struct store *store, int64_t *ret_day)
+{
+    return store_last_day(weak(store)->inner, ret_day);
+}
+
+static enum err paused(struct store *store, bool *ret_paused)
+{
+    return store_paused(weak(store)->inner, ret_paused);
+}
+
+static enum err set_paused(struct store *store, bool on)
+{
+    return store_set_paused(weak(store)->inner, on);
+}
+
 static enum err find(struct store *store, const unsigned char *key, const struct result **ret)
 {
     PASS(WEAK_FIND, store_find(inner, key, ret));
@@ -128,6 +148,10 @@ static const struct store_driver driver = {
     .end_batch = end_batch,
     .each_open = each_open,
     .each_unknown = each_unknown,
+    .accounts = accounts,
+    .last_day = last_day,
+    .paused = paused,
+    .set_paused = set_paused,
     .find = find,
     .find_lookup = find_lookup,
     .forget_key = forget_key,

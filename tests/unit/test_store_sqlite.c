@@ -46,7 +46,7 @@ START_TEST(everything_is_there_after_a_close)
     ck_assert_uint_eq(seen.n_open, 2);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(stats.schema, 1);
+    ck_assert_int_eq(stats.schema, 2);
     ck_assert_int_gt(stats.bytes, 4096);
 }
 END_TEST

@@ -242,7 +242,7 @@ END_TEST
 START_TEST(a_newer_store_is_left_alone)
 {
     make_a_store();
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 3");
     assert_refused(ERR_STORE_DAMAGED, "newer");
 }
 END_TEST

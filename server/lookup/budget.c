@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* budget.c - see budget.h. One table of clients for the day; a new day begins with an empty one. */
+#include "lookup/budget.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS        INT64_C(86400000)
+#define CLIENT_TEXT   64
+#define ACCOUNTS_MAX  100000 /* more clients than can be; the rest shares the last one */
+#define SHARED_CLIENT "*"
+
+struct account {
+    char client[CLIENT_TEXT];
+    int64_t credits;
+    UT_hash_handle hh;
+};
+
+struct budget {
+    const struct clock *clock;
+    int64_t limit, day, spent;
+    int warned_percent; /* of the day */
+    struct account *accounts;
+};
+
+struct budget *budget_new(int64_t credits_per_day, const struct clock *clock)
+{
+    struct budget *budget = xcalloc(1, sizeof *budget);
+
+    budget->clock = clock;
+    budget->limit = credits_per_day;
+    budget->day = INT64_MIN;
+    return budget;
+}
+
+static void close_accounts(struct budget *budget)
+{
+    while (budget->accounts) {
+        struct account *account = budget->accounts;
+        HASH_DEL(budget->accounts, account);
+        free(account);
+    }
+    budget->spent = 0;
+    budget->warned_percent = 0;
+}
+
+void budget_free(struct budget *budget)
+{
+    if (!budget)
+        return;
+    close_accounts(budget);
+    free(budget);
+}
+
+/* ---- days ---- */
+
+static void turn_day(struct budget *budget)
+{
+    int64_t today = budget->clock->wall_ms / DAY_MS;
+
+    if (today <= budget->day)
+        return;
+    close_accounts(budget);
+    budget->day = today;
+}
+
+/* On a day that the clock has not reached, the account ends with that day all the same. */
+static int64_t day_ends_ms(const struct budget *budget)
+{
+    return (budget->day + 1) * DAY_MS;
+}
+
+static int retry_after_s(const struct budget *budget)
+{
+    int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
+
+    return left_s < 1 ? 1 : left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
+}
+
+/* ---- accounts ---- */
+
+static struct account *find(const struct budget *budget, const char *client)
+{
+    char name[CLIENT_TEXT];
+    struct account *account;
+
+    snprintf(name, sizeof name, "%s", client);
+    HASH_FIND_STR(budget->accounts, name, account);
+    return account;
+}
+
+static struct account *find_or_open(struct budget *budget, const char *client)
+{
+    struct account *account = find(budget, client);
+
+    if (!account && HASH_COUNT(budget->accounts) >= ACCOUNTS_MAX) {
+        client = SHARED_CLIENT;
+        account = find(budget, client);
+    }
+    if (account)
+        return account;
+    account = xcalloc(1, sizeof *account);
+    snprintf(account->client, sizeof account->client, "%s", client);
+    HASH_ADD_STR(budget->accounts, client, account);
+    return account;
+}
+
+static void add(struct budget *budget, const char *client, int64_t credits)
+{
+    find_or_open(budget, client)->credits += credits;
+    budget->spent += credits;
+}
+
+static void load_account(void *arg, const char *client, int64_t credits)
+{
+    add(arg, client, credits);
+}
+
+enum err budget_load(struct budget *budget, struct store *store)
+{
+    int64_t last_day;
+    enum err err = store_last_day(store, &last_day);
+
+    if (err)
+        return err;
+    close_accounts(budget);
+    budget->day = last_day;
+    turn_day(budget);
+    return store_accounts(store, budget->day, load_account, budget);
+}
+
+void budget_set_limit(struct budget *budget, int64_t credits_per_day)
+{
+    budget->limit = credits_per_day;
+}
+
+/* ---- spending ---- */
+
+/* Once a day for each step. */
+static void warn(struct budget *budget)
+{
+    static const int steps[] = {95, 80, 50};
+    char spent[24], limit[24], percent[8];
+
+    for (size_t i = 0; budget->limit && i < ARRAY_LEN(steps); i++) {
+        if (budget->spent * 100 < budget->limit * steps[i] || budget->warned_percent >= steps[i])
+            continue;
+        budget->warned_percent = steps[i];
+        snprintf(spent, sizeof spent, "%lld", (long long)budget->spent);
+        snprintf(limit, sizeof limit, "%lld", (long long)budget->limit);
+        snprintf(percent, sizeof percent, "%d", steps[i]);
+        log_event(LOG_WARN, "credits-spent", "percent", percent, "spent", spent, "of", limit, NULL);
+        return;
+    }
+}
+
+enum err budget_reserve(struct budget *budget, const char *client, int64_t *ret_day,
+                        int *ret_retry_after_s)
+{
+    turn_day(budget);
+    if (budget->limit && budget->spent >= budget->limit) {
+        *ret_retry_after_s = retry_after_s(budget);
+        return ERR_CREDITS_EXHAUSTED;
+    }
+    add(budget, client, 1);
+    warn(budget);
+    *ret_day = budget->day;
+    return ERR_OK;
+}
+
+void budget_release(struct budget *budget, const char *client, int64_t day)
+{
+    turn_day(budget);
+    if (day == budget->day && budget->spent > 0)
+        add(budget, client, -1);
+}
+
+struct budget_state budget_state(struct budget *budget)
+{
+    turn_day(budget);
+    return (struct budget_state){.day = budget->day,
+                                 .limit = budget->limit,
+                                 .spent = budget->spent,
+                                 .day_ends_ms = day_ends_ms(budget)};
+}
+
+int64_t budget_spent_by(struct budget *budget, const char *client)
+{
+    turn_day(budget);
+    const struct account *account = find(budget, client);
+    return account ? account->credits : 0;
+}

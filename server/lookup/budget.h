@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* budget.h - what may be spent in a day, for all together, and what each client has spent.
+ *
+ * A credit is one task: what the vendor really takes for it is known to the vendor alone, and is at
+ * most that much or little more. It is reserved when a lookup starts, written with the journal's
+ * intent - before the submit may leave - and given back when the task provably was never created.
+ * So no restart, and no kill, can spend more than the limit. Days are UTC's and only go forward: a
+ * wall clock that is set back stays on the day that has begun. Engine thread only. */
+#ifndef LOOKUP_BUDGET_H
+#define LOOKUP_BUDGET_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+struct budget;
+
+/* `credits_per_day` 0 = no limit. */
+struct budget *budget_new(int64_t credits_per_day, const struct clock *clock);
+void budget_free(struct budget *budget);
+
+/* Takes over what the store says of today. After the recovery, which may give credits back. */
+enum err budget_load(struct budget *budget, struct store *store);
+
+/* Another limit from now on. */
+void budget_set_limit(struct budget *budget, int64_t credits_per_day);
+
+/* One credit for the client; *ret_day is whose account it is on. ERR_CREDITS_EXHAUSTED when the
+ * day's are spent; then *ret_retry_after_s is when the next day begins. */
+enum err budget_reserve(struct budget *budget, const char *client, int64_t *ret_day,
+                        int *ret_retry_after_s);
+
+/* Gives a credit of that day back. */
+void budget_release(struct budget *budget, const char *client, int64_t day);
+
+struct budget_state {
+    int64_t day, limit, spent; /* limit 0 = none */
+    int64_t day_ends_ms;       /* wall time */
+};
+struct budget_state budget_state(struct budget *budget);
+
+/* What one client has spent today. */
+int64_t budget_spent_by(struct budget *budget, const char *client);
+
+#endif

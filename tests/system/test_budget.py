@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""test_budget.py - what may be spent in a day, whatever happens; and the operator's brake."""
+import itertools
+import random
+
+from programs import run_to_end
+from waiting import eventually
+
+CREDITS, QUESTIONS, KILLS = 50, 500, 100
+
+
+def test_a_hundred_kills_never_spend_more_than_the_day_allows(stage):
+    """Five new questions a life, killed at a random moment of it."""
+    sim = stage.simulator("--submit-delay", "5ms", "--task-time", "5ms")
+    store = f"sqlite:{stage.directory}/budget.db"
+    chance = random.Random(20261123)
+    for life in range(KILLS):
+        daemon = stage.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
+        for n in range(QUESTIONS // KILLS):
+            daemon.park(f"company{life}-{n}.com")
+        for _ in range(chance.randrange(12)):  # some time, in units of a probe
+            daemon.get("/livez")
+        daemon.kill()
+    bought = sim.ledger()
+    assert 0 < len(bought) <= CREDITS
+    assert len({row["domain"] for row in bought}) == len(bought)
+    daemon = stage.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
+    for n in range(CREDITS):
+        daemon.ask(f"late{n}.com")
+    assert len(sim.ledger()) <= CREDITS
+    spent = daemon.ask("too-late.com")
+    problem = spent.problem(402, "credits-exhausted")
+    assert problem["charged"] == "no" and int(spent.header("Retry-After")) > 0
+
+
+def test_when_the_credits_are_spent_known_answers_are_served(stage, sim):
+    daemon = stage.daemon(sim, "--credits-per-day", "1")
+    first = daemon.ask("milvali.com")
+    daemon.ask("other.com").problem(402, "credits-exhausted")
+    assert daemon.ask("milvali.com").body == first.body
+    assert "credits-spent percent=95 spent=1 of=1" in daemon.stderr()
+
+
+def test_what_was_joined_or_cached_costs_nothing(stage, sim):
+    daemon = stage.daemon(sim, "--credits-per-day", "1", "--threads", "1")
+    sim.hold_submits()
+    waiting = [daemon.park("milvali.com") for _ in range(5)]
+    daemon.settle()
+    sim.release_submits()
+    assert {connection.read().status for connection in waiting} == {200}
+    assert len(sim.ledger()) == 1
+
+
+def test_pause_and_resume_beside_a_running_daemon(stage, sim):
+    store = f"sqlite:{stage.directory}/paused.db"
+    daemon = stage.daemon(sim, "--store", store)
+    first = daemon.ask("milvali.com")
+    assert run_to_end("pause", "--store", store).returncode == 0
+    fresh = itertools.count()
+    eventually(lambda: daemon.ask(f"other{next(fresh)}.com").status == 503)
+    refused = daemon.ask("another.com")
+    assert refused.problem(503, "paused")["charged"] == "no"
+    assert daemon.ask("milvali.com").body == first.body
+    before = len(sim.ledger())
+    daemon.stop()
+    daemon = stage.daemon(sim, "--store", store)
+    daemon.ask("another.com").problem(503, "paused")
+    assert len(sim.ledger()) == before
+    assert run_to_end("resume", "--store", store).returncode == 0
+    eventually(lambda: daemon.ask("another.com").status == 200)
