@@ -299,6 +299,12 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
 
 /* ---- the endpoints ---- */
 
+/* Is "fresh" all that it takes to answer this text again? */
+static bool is_plain(const struct wish *wish)
+{
+    return wish->cache.max_age_s < 0 && !*wish->applied;
+}
+
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
     const struct service *service = request_service(request);
@@ -307,7 +313,7 @@ static void serve(struct request *request, struct wish *wish, const struct resul
     switch (freshness_judge(cached, &wish->cache, &service->freshness, now_ms)) {
     case SERVE_FRESH:
         reply_hit(request, cached, wish);
-        if (!cached->err && !*wish->applied)
+        if (is_plain(wish) && !cached->err)
             request_remember(request, cached, wish->format);
         break;
     case SERVE_STALE:

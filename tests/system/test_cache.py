@@ -53,6 +53,36 @@ def test_who_is_content_with_what_there_is_gets_it_free(daemon, sim, how):
     assert len(sim.ledger()) == 1
 
 
+def test_who_wants_none_older_than_a_second_gets_none_however_often_he_asks(daemon, sim):
+    daemon.ask("milvali.com")
+    assert daemon.ask("milvali.com", max_age=1).header("Cache-Status").startswith("emailsd; hit")
+    eventually(lambda: daemon.ask("milvali.com", max_age=1).header("Cache-Status")
+               == "emailsd; fwd=request; stored")
+    assert len(sim.ledger()) == 2
+
+
+def test_hits_in_a_row_have_request_ids_of_their_own(daemon):
+    connection = daemon.connect()
+    daemon.ask("milvali.com")
+    answers = [connection.get(daemon.question("milvali.com")) for _ in range(20)]
+    assert len({answer.header("X-Request-Id") for answer in answers}) == 20
+    assert len({answer.body for answer in answers}) == 1
+    mine = connection.get(daemon.question("milvali.com"), "X-Request-Id: mine")
+    assert mine.header("X-Request-Id") == "mine"
+    assert len(connection.get(daemon.question("milvali.com")).header("X-Request-Id")) == 32
+
+
+def test_what_is_forgotten_is_not_said_again_even_within_the_same_second(daemon, sim):
+    connection = daemon.connect()
+    for _ in range(20):
+        assert connection.get(daemon.question("milvali.com")).status == 200
+    assert daemon.ask("milvali.com", method="DELETE").status == 204
+    assert connection.get(daemon.question("milvali.com", cached=1)).status == 504
+    again = connection.get(daemon.question("milvali.com"))
+    assert again.header("Cache-Status") == "emailsd; fwd=uri-miss; stored"
+    assert len(sim.ledger()) == 2
+
+
 def test_min_fresh_beyond_its_life_asks_anew(daemon, sim):
     daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
