@@ -37,6 +37,8 @@
 
 #define CONNECT_TIMEOUT_MS INT64_C(10000)
 #define READ_TIMEOUT_MS    INT64_C(15000)
+#define HEADER_TIMEOUT_MS  INT64_C(8000)
+#define ANSWER_TIMEOUT_MS  INT64_C(30000)
 #define IDLE_TIMEOUT_MS    INT64_C(60000)
 #define DRAIN_MS           INT64_C(5000)
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
@@ -253,6 +255,8 @@ static int start_listener(struct daemon *d)
         .n_addresses = c->n_listen,
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
+        .header_timeout_ms = HEADER_TIMEOUT_MS,
+        .answer_timeout_ms = ANSWER_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
     };

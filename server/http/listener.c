@@ -213,6 +213,8 @@ static enum err start_workers(const struct listener_options *options, struct ser
     size_t n = listener->n_workers, per_worker = options->n_addresses;
     struct worker_options worker = {
         .seats = &listener->seats,
+        .header_timeout_ms = options->header_timeout_ms,
+        .answer_timeout_ms = options->answer_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
     };

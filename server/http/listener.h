@@ -19,9 +19,11 @@ struct listener_options {
     const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
     size_t n_addresses;
     int threads;
-    int max_connections;     /* over all workers; more are refused at accept */
-    int64_t idle_timeout_ms; /* of a connection without a request */
-    int64_t drain_ms;        /* how long answers may take to leave when stopping */
+    int max_connections;       /* over all workers; more are refused at accept */
+    int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
+    int64_t answer_timeout_ms; /* for a client to take its answer */
+    int64_t idle_timeout_ms;   /* of a connection without a request */
+    int64_t drain_ms;          /* how long answers may take to leave when stopping */
 };
 
 #define LISTENER_WHY 256

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "http/deadlines.h"
 #include "http/hits.h"
 #include "http/ready.h"
 #include "http/request.h"
@@ -28,11 +29,12 @@ struct worker {
     struct clock clock;
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
+    struct deadlines deadlines;
     struct hits *hits;
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
-    bool has_mail;  /* letters that were not opened yet, in favour of others */
-    size_t n_begun; /* requests that began in the last turn */
+    bool has_mail;    /* letters that were not opened yet, in favour of others */
+    int64_t begun_ms; /* when a request began last */
     int epoll_fd;
     size_t n_daemons;
     struct MHD_Daemon *daemons[WORKER_LISTENS];
@@ -53,6 +55,9 @@ void request_connection(void *worker, struct MHD_Connection *connection, void **
 void *request_line(void *worker, const char *uri, struct MHD_Connection *connection);
 void request_completed(void *worker, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
+
+/* The time of a connection is over: it is shut, and libmicrohttpd will close it. */
+void request_time_is_over(struct deadline *deadline);
 
 /* The worker saw the client of a parked request leave. */
 void request_client_left(struct request *request);

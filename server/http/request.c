@@ -69,6 +69,8 @@ struct connection {
     char path[PATH_TEXT]; /* "" when it was longer */
     char target[TARGET_TEXT];
     size_t target_len; /* 0 when it was longer */
+    int fd;
+    struct deadline deadline;
     struct request request;
 };
 
@@ -79,15 +81,40 @@ static bool is_suspended(const struct request *request)
     return request->state == REQUEST_PARKED || request->state == REQUEST_FORSAKEN;
 }
 
-void request_connection(void *worker, struct MHD_Connection *connection, void **slot,
+static struct connection *connection_of(const struct request *request)
+{
+    return container_of(request, struct connection, request);
+}
+
+static void set_deadline(struct worker *worker, struct connection *connection,
+                         enum deadline_kind kind)
+{
+    deadline_set(&worker->deadlines, &connection->deadline, kind, worker->clock.now_ms);
+}
+
+static struct connection *open_connection(struct worker *worker, struct MHD_Connection *handle)
+{
+    struct connection *connection = xcalloc(1, sizeof *connection);
+
+    connection->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    set_deadline(worker, connection, DEADLINE_HEADER);
+    return connection;
+}
+
+void request_connection(void *worker, struct MHD_Connection *handle, void **slot,
                         enum MHD_ConnectionNotificationCode what)
 {
-    (void)worker;
-    (void)connection;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        *slot = xcalloc(1, sizeof(struct connection));
-    else
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = open_connection(worker, handle);
+    } else {
+        set_deadline(worker, *slot, DEADLINE_NONE);
         free(TAKE(*slot));
+    }
+}
+
+void request_time_is_over(struct deadline *deadline)
+{
+    shutdown(container_of(deadline, struct connection, deadline)->fd, SHUT_RDWR);
 }
 
 static struct connection *context_of(struct MHD_Connection *connection)
@@ -100,7 +127,8 @@ void *request_line(void *worker, const char *uri, struct MHD_Connection *connect
     struct connection *context = context_of(connection);
     size_t len = strcspn(uri, "?"), target_len = len + strlen(uri + len);
 
-    (void)worker;
+    if (context->deadline.armed && context->deadline.kind == DEADLINE_IDLE)
+        set_deadline(worker, context, DEADLINE_HEADER);
     if (len >= PATH_TEXT)
         len = 0;
     memcpy(context->path, uri, len);
@@ -120,7 +148,7 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *conne
     request->worker = worker;
     request->connection = connection;
     worker->n_requests++;
-    worker->n_begun++;
+    worker->begun_ms = worker->clock.now_ms;
     return request;
 }
 
@@ -129,20 +157,14 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **s
 {
     struct request *request = *slot;
 
-    (void)connection;
     (void)how;
     if (!request)
         return;
     assert(!is_suspended(request));
     ready_unref(request->ready);
     ((struct worker *)worker)->n_requests--;
+    set_deadline(worker, context_of(connection), DEADLINE_IDLE);
     *slot = NULL;
-}
-
-static int socket_of(const struct request *request)
-{
-    return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-        ->connect_fd;
 }
 
 static void set_state(struct request *request, enum state state)
@@ -152,8 +174,9 @@ static void set_state(struct request *request, enum state state)
     request->state = state;
     if (state == REQUEST_PARKED) {
         request->worker->n_parked++;
+        set_deadline(request->worker, connection_of(request), DEADLINE_NONE);
         MHD_suspend_connection(request->connection);
-        worker_watch(request->worker, socket_of(request), request);
+        worker_watch(request->worker, connection_of(request)->fd, request);
     } else if (was_suspended && !is_suspended(request)) {
         request->worker->n_parked--;
         MHD_resume_connection(request->connection);
@@ -162,20 +185,6 @@ static void set_state(struct request *request, enum state state)
 
 /* ---- what came ---- */
 
-static enum http_method method_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum http_method method;
-    } methods[] = {
-        {"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST}, {"DELETE", HTTP_DELETE}};
-
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-        if (strcmp(methods[i].name, name) == 0)
-            return methods[i].method;
-    return HTTP_OTHER_METHOD;
-}
-
 enum http_method request_method(const struct request *request)
 {
     return request->method;
@@ -183,7 +192,7 @@ enum http_method request_method(const struct request *request)
 
 const char *request_path(const struct request *request)
 {
-    return container_of(request, const struct connection, request)->path;
+    return connection_of(request)->path;
 }
 
 struct service *request_service(const struct request *request)
@@ -266,6 +275,7 @@ enum err request_each_argument(const struct request *request, request_argument_f
 static enum MHD_Result hand_over(struct request *request)
 {
     set_state(request, REQUEST_QUEUED);
+    set_deadline(request->worker, connection_of(request), DEADLINE_ANSWER);
     return ready_queue(request->ready, request->connection, request->id);
 }
 
@@ -348,7 +358,7 @@ static void set_id(struct request *request, struct slice given)
 /* The text by which hits are remembered: target, line end, Accept. */
 static void set_text(struct request *request, const struct headers *headers)
 {
-    const struct connection *context = container_of(request, struct connection, request);
+    const struct connection *context = connection_of(request);
     struct hits_text *text = &request->text;
     size_t len = context->target_len + 1 + headers->accept.len;
 
@@ -384,7 +394,7 @@ static enum MHD_Result guard_request(struct request *request, const char *method
     struct headers headers = {0};
 
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
-    request->method = method_of(method);
+    request->method = route_method(method);
     set_id(request, headers.id);
     set_text(request, &headers);
     set_state(request, REQUEST_GUARDED);

@@ -17,6 +17,14 @@ static const struct {
 } methods[] = {
     {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}};
 
+enum http_method route_method(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].method;
+    return HTTP_OTHER_METHOD;
+}
+
 bool route_match(const char *route_path, const char *path, const char **ret_tail)
 {
     size_t len = strlen(route_path);

@@ -28,6 +28,9 @@ void routes_dispatch(struct request *request);
 /* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
 const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
 
+/* The method of that exact name; HTTP_OTHER_METHOD when no route takes it. */
+enum http_method route_method(const char *name);
+
 /* Does `path` match the pattern `route_path`? *ret_tail points at what {} stands for in `path`, or
  * at its end. */
 bool route_match(const char *route_path, const char *path, const char **ret_tail);

@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #define EVENTS         256
-#define LETTERS_BESIDE 64 /* opened in one turn while others are being served */
+#define LETTERS_BESIDE 64  /* opened in one turn while others are being served */
+#define ALONE_MS       100 /* after the last request, nobody is */
 
 /* For a request's line and headers, and the reply's. libmicrohttpd zeroes all of it after every
  * answer, so it costs time on every hit and memory on every connection kept alive; but RFC 9112, 3,
@@ -72,6 +73,9 @@ static int sleep_ms(const struct worker *worker)
 
     if (worker->has_mail)
         return 0;
+    int64_t next_ms = deadlines_next_ms(&worker->deadlines) - worker->clock.now_ms;
+    if (next_ms < (int64_t)least)
+        least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
     for (size_t i = 0; i < worker->n_daemons; i++)
         if (MHD_get_timeout(worker->daemons[i], &ms) == MHD_YES && ms < least)
             least = ms;
@@ -91,11 +95,11 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
  * who were answered would close their connections, and the last would wait twice as long. */
 static void open_mail(struct worker *worker)
 {
-    size_t some = worker->n_begun ? LETTERS_BESIDE : SIZE_MAX;
+    bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
+    size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
 
     if (worker->has_mail)
         worker->has_mail = mailbox_open_some(worker->inbox, some);
-    worker->n_begun = 0;
 }
 
 static bool is_finished(const struct worker *worker)
@@ -132,6 +136,15 @@ static void stop_accepting(struct worker *worker)
 
 /* ---- the loop ---- */
 
+/* Shutting a socket is safe here: its connection is told to be closed before it is. */
+static void end_the_slow(struct worker *worker)
+{
+    struct deadline *slow;
+
+    while ((slow = deadlines_take_over(&worker->deadlines, worker->clock.now_ms)))
+        request_time_is_over(slow);
+}
+
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
@@ -141,6 +154,7 @@ static void run_once(struct worker *worker)
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
     open_mail(worker);
+    end_the_slow(worker);
     /* Requests are freed from here on, no earlier: see the top. */
     for (size_t i = 0; i < worker->n_daemons; i++)
         MHD_run(worker->daemons[i]);
@@ -240,8 +254,7 @@ static enum err start_daemon(struct worker *worker, int socket)
         MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker,
         MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(options->idle_timeout_ms / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_END);
 
     if (!daemon) {
@@ -276,6 +289,11 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->options = *options;
     worker->service = service;
     worker->hits = hits_new(service->cache);
+    worker->deadlines = (struct deadlines){.after_ms = {
+                                               [DEADLINE_HEADER] = options->header_timeout_ms,
+                                               [DEADLINE_ANSWER] = options->answer_timeout_ms,
+                                               [DEADLINE_IDLE] = options->idle_timeout_ms,
+                                           }};
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();

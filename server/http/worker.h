@@ -34,10 +34,12 @@ struct seats {
 #define WORKER_FILES_PER 3
 
 struct worker_options {
-    int number;              /* for the thread's name */
-    struct seats *seats;     /* borrowed; a connection beyond its limit is closed at once */
-    int64_t idle_timeout_ms; /* of a connection without a request */
-    int64_t drain_ms;        /* how long answers may take to leave when stopping */
+    int number;                /* for the thread's name */
+    struct seats *seats;       /* borrowed; a connection beyond its limit is closed at once */
+    int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
+    int64_t answer_timeout_ms; /* for a client to take its answer */
+    int64_t idle_timeout_ms;   /* of a connection without a request */
+    int64_t drain_ms;          /* how long answers may take to leave when stopping */
 };
 
 /* Takes the `n` listening sockets over, in every case. ERR_SYSTEM when a daemon or the thread does

@@ -175,15 +175,20 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
     return err;
 }
 
-static enum err check(const struct sqlite_store *s, char *why)
+/* `version` is of what is there; younger tables are not there yet. */
+static enum err check(const struct sqlite_store *s, int64_t version, char *why)
 {
-    static const char *const whole[] = {"batches",  "tasks",     "accounts",
-                                        "settings", "forgotten", "sqlite_sequence"};
+    static const struct {
+        const char *table;
+        int64_t since;
+    } whole[] = {{"batches", 1},  {"tasks", 1},    {"forgotten", 1},
+                 {"accounts", 2}, {"settings", 2}, {"sqlite_sequence", 1}};
     int64_t until_ms = now_ms() + CHECK_MS;
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(whole) && !err; i++)
-        err = quick_check(s, whole[i], why);
+        if (whole[i].since <= version)
+            err = quick_check(s, whole[i].table, why);
     if (err)
         return err;
     sqlite3_progress_handler(s->db, CHECK_STEPS, is_too_long, &until_ms);
@@ -268,7 +273,7 @@ static enum err prepare(const struct sqlite_store *s, char *why)
     if (!err && s->is_owner)
         err = run(s, "PRAGMA journal_mode = WAL", why);
     if (!err && version > 0)
-        err = check(s, why);
+        err = check(s, version, why);
     if (!err && s->is_owner && version < (int64_t)ARRAY_LEN(migrations))
         err = migrate(s, version, why);
     if (!err)

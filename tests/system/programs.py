@@ -15,6 +15,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.parse
 
@@ -33,6 +34,7 @@ REPORTS = ["ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error",
            "WARNING: ThreadSanitizer"]
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None)
+STATE = tempfile.TemporaryDirectory(prefix="emailsd-state-")  # of programs that name no store
 PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
 
 
@@ -43,6 +45,7 @@ def environment(extra=None):
         for name, value in os.environ.items()
         if not name.startswith("EMAILSD_") and name != KEY_VARIABLE and not PROXY.fullmatch(name)
     }
+    env["STATE_DIRECTORY"] = STATE.name
     env.update(extra or {})
     return env
 

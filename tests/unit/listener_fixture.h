@@ -196,25 +196,32 @@ static void let_all_go(void)
 
 /* ---- start and stop ---- */
 
-static struct listener *start_on(const char *address, int threads, int max_connections)
+static inline struct listener *start_with(const struct listener_options *options)
 {
-    const struct listener_options options = {.addresses = &address,
-                                             .n_addresses = 1,
-                                             .threads = threads,
-                                             .max_connections = max_connections,
-                                             .idle_timeout_ms = 60000,
-                                             .drain_ms = 60000};
     struct listener *listener = NULL;
     char why[LISTENER_WHY] = "";
 
     sem_init(&house.held, 0, 0);
     sem_init(&house.let_go, 0, 0);
-    enum err err = listener_start(&options, &house.service, &listener, why);
+    enum err err = listener_start(options, &house.service, &listener, why);
     ck_assert_msg(err == ERR_OK, "%s", why);
     return listener;
 }
 
-static struct listener *start(int threads)
+/* One where nothing is over before a minute. */
+static inline struct listener *start_on(const char *address, int threads, int max_connections)
+{
+    return start_with(&(struct listener_options){.addresses = &address,
+                                                 .n_addresses = 1,
+                                                 .threads = threads,
+                                                 .max_connections = max_connections,
+                                                 .header_timeout_ms = 60000,
+                                                 .answer_timeout_ms = 60000,
+                                                 .idle_timeout_ms = 60000,
+                                                 .drain_ms = 60000});
+}
+
+static inline struct listener *start(int threads)
 {
     return start_on("127.0.0.1:0", threads, 2 * MANY);
 }

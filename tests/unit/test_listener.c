@@ -382,6 +382,8 @@ START_TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
                                              .n_addresses = 1,
                                              .threads = 1,
                                              .max_connections = 4,
+                                             .header_timeout_ms = 60000,
+                                             .answer_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;

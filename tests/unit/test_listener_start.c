@@ -35,6 +35,8 @@ static enum err try_start(const char *const *addresses, size_t n, char *why)
                                              .n_addresses = n,
                                              .threads = 2,
                                              .max_connections = 10,
+                                             .header_timeout_ms = 60000,
+                                             .answer_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;
@@ -129,6 +131,8 @@ START_TEST(several_addresses_are_served_at_once)
                                        .n_addresses = has_ipv6() ? 3 : 2,
                                        .threads = 3,
                                        .max_connections = 100,
+                                       .header_timeout_ms = 60000,
+                                       .answer_timeout_ms = 60000,
                                        .idle_timeout_ms = 60000,
                                        .drain_ms = 0};
     struct listener *listener = NULL;

@@ -239,6 +239,22 @@ START_TEST(a_database_of_nobody_in_particular_is_left_alone)
 }
 END_TEST
 
+START_TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
+{
+    struct store_stats stats;
+
+    make_a_store();
+    run_sql("DROP TABLE accounts; DROP TABLE settings; ALTER TABLE tasks DROP COLUMN client;"
+            "ALTER TABLE tasks DROP COLUMN day; PRAGMA user_version = 1");
+    ck_assert_msg(try_to_open() == ERR_OK, "%s", why);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_int_eq(stats.schema, 2);
+    ck_assert_uint_gt(stats.tasks[STORE_OPEN] + stats.tasks[STORE_ANSWERED], 0);
+    ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
+    store_close(TAKE(store));
+}
+END_TEST
+
 START_TEST(a_newer_store_is_left_alone)
 {
     make_a_store();
@@ -369,6 +385,7 @@ Suite *suite(void)
     tcase_add_test(t, an_answer_that_cannot_be_read_is_not_taken_for_none);
     tcase_add_test(t, another_programs_database_is_left_alone);
     tcase_add_test(t, a_database_of_nobody_in_particular_is_left_alone);
+    tcase_add_test(t, an_older_store_is_brought_up_to_date_with_all_that_is_in_it);
     tcase_add_test(t, a_newer_store_is_left_alone);
     tcase_add_test(t, an_empty_file_becomes_a_store);
     tcase_add_test(t, a_link_is_not_followed);

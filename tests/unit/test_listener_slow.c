@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener_slow.c - who is too slow is closed when his time is over, however busy he looks;
+ * who waits for a lookup is not. Times are cut to a fraction of a second, and the tests wait for
+ * the closing itself. */
+#include "base/clock.h"
+#include "listener_fixture.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#define SHORT_MS 150
+#define LONG_MS  60000
+
+static struct listener *start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
+{
+    static const char *const address = "127.0.0.1:0";
+
+    return start_with(&(struct listener_options){.addresses = &address,
+                                                 .n_addresses = 1,
+                                                 .threads = 1,
+                                                 .max_connections = 8,
+                                                 .header_timeout_ms = header_ms,
+                                                 .answer_timeout_ms = answer_ms,
+                                                 .idle_timeout_ms = idle_ms,
+                                                 .drain_ms = 0});
+}
+
+/* A header without end: a byte whenever the server lets us, until it closes. */
+START_TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    int fd = connect_to(listener);
+    struct clock before = clock_real();
+
+    raw_send(fd, "GET /now HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+        poll(NULL, 0, 5); /* polls; the closing ends it */
+    struct clock after = clock_real();
+    ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+START_TEST(C7_who_says_nothing_is_closed_and_makes_room)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    int silent[8];
+
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        silent[i] = connect_to(listener);
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
+        ck_assert(raw_is_closed(silent[i]));
+        close(silent[i]);
+    }
+    int fd = connect_to(listener);
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+START_TEST(C4_who_does_not_take_his_answer_is_closed)
+{
+    struct listener *listener = start_hasty(LONG_MS, SHORT_MS, LONG_MS);
+    int fd = connect_to(listener);
+    char bytes[4096];
+    ssize_t n;
+    size_t got = 0;
+
+    raw_get(fd, "/big");
+    while ((n = recv(fd, bytes, 1, 0)) == 1 && got < 20) {
+        got++;
+        poll(NULL, 0, SHORT_MS / 10); /* polls; a byte at a time, past the deadline */
+    }
+    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
+        got += (size_t)n;
+    ck_assert_uint_lt(got, sizeof big); /* what the kernel had taken, and no more */
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+START_TEST(who_keeps_his_connection_for_nothing_is_closed)
+{
+    struct listener *listener = start_hasty(LONG_MS, LONG_MS, SHORT_MS);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+START_TEST(who_waits_for_a_lookup_has_all_the_time)
+{
+    struct listener *listener = start_hasty(SHORT_MS, SHORT_MS, SHORT_MS);
+    int waits = connect_to(listener), idles = connect_to(listener);
+
+    raw_get(waits, "/parked");
+    wait_parked(1);
+    ck_assert(raw_is_closed(idles)); /* a later connection's time is over by now */
+    let_all_go();
+    expect(waits, "later\n");
+    stop(listener);
+    close(waits);
+    close(idles);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener: the slow");
+    TCase *t = tcase_create("slow");
+
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, C5_who_trickles_his_header_is_closed_at_his_deadline);
+    tcase_add_test(t, C7_who_says_nothing_is_closed_and_makes_room);
+    tcase_add_test(t, C4_who_does_not_take_his_answer_is_closed);
+    tcase_add_test(t, who_keeps_his_connection_for_nothing_is_closed);
+    tcase_add_test(t, who_waits_for_a_lookup_has_all_the_time);
+    suite_add_tcase(s, t);
+    return s;
+}
