@@ -3,9 +3,11 @@
 #include "commands.h"
 
 #include "base/mem.h"
+#include "healthcheck.h"
 #include "inspect.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +19,7 @@ enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 struct command {
     const char *name, *operand; /* operand NULL = takes none */
     const char *help;
+    bool storeless; /* `store` is NULL */
     int (*run)(struct store *store, const struct config *config);
 };
 
@@ -87,11 +90,22 @@ static int resume_buying(struct store *store, const struct config *config)
     return set_paused(store, false);
 }
 
+static int check_health(struct store *store, const struct config *config)
+{
+    char why[HEALTHCHECK_WHY];
+
+    (void)store;
+    return healthcheck(config->listen[0], why) ? fail(EXIT_REFUSED, why) : EXIT_CLEAN;
+}
+
 static const struct command commands[] = {
-    {"inspect", NULL, "what the store holds: open and unknown batches, counts, sizes", inspect},
-    {"pause", NULL, "buy nothing any more, until resumed; known answers are served", pause_buying},
-    {"resume", NULL, "buy again", resume_buying},
-    {"forget", "ADDRESS", "take an address out of all stored answers", forget},
+    {"inspect", NULL, "what the store holds: open and unknown batches, counts, sizes", false,
+     inspect},
+    {"pause", NULL, "buy nothing any more, until resumed; known answers are served", false,
+     pause_buying},
+    {"resume", NULL, "buy again", false, resume_buying},
+    {"forget", "ADDRESS", "take an address out of all stored answers", false, forget},
+    {"healthcheck", NULL, "is the emailsd at the first --listen alive?", true, check_health},
 };
 
 void command_print_help(FILE *out)
@@ -118,7 +132,7 @@ int command_run(const struct config *config, const char *store_url)
 {
     const struct command *command = find(config);
     char why[STORE_WHY];
-    struct store *store;
+    struct store *store = NULL;
 
     if (!command) {
         fprintf(stderr, "emailsd: there is no command '%.60s'; see --help\n", config->words[0]);
@@ -129,7 +143,7 @@ int command_run(const struct config *config, const char *store_url)
                 command->operand ? " " : "", command->operand ? command->operand : "");
         return EXIT_USAGE;
     }
-    if (store_open_beside(store_url, &store, why))
+    if (!command->storeless && store_open_beside(store_url, &store, why))
         return fail(EXIT_REFUSED, why);
     int code = command->run(store, config);
     store_close(store);

@@ -349,3 +349,23 @@ def test_the_key_is_shown_nowhere(stage, tmp_path, source):
 def test_a_crash_would_leave_no_core(daemon):
     limits = shown_by_proc(daemon, "limits").decode()
     assert not limits or re.search(r"Max core file size +0 +0 ", limits)
+
+
+# ---- healthcheck ----
+
+def test_healthcheck_tells_a_living_daemon_from_none(stage, sim):
+    daemon = stage.daemon(sim)
+    address = "{}:{}".format(*daemon.address)
+    alive = run_to_end("healthcheck", "--listen", address)
+    assert (alive.returncode, alive.stdout, alive.stderr) == (0, "", "")
+    everywhere = run_to_end("healthcheck", env={"EMAILSD_LISTEN": f"0.0.0.0:{daemon.address[1]}"})
+    assert everywhere.returncode == 0
+    daemon.stop()
+    gone = run_to_end("healthcheck", "--listen", address)
+    assert gone.returncode == 1
+    assert gone.stderr.count("\n") == 1 and address in gone.stderr
+
+
+def test_healthcheck_is_not_fooled_by_another_server(sim):
+    other = run_to_end("healthcheck", "--listen", "{}:{}".format(*sim.address))
+    assert other.returncode == 1 and "status 404" in other.stderr
