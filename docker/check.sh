@@ -188,6 +188,33 @@ docker inspect -f 'read-only: {{.HostConfig.ReadonlyRootfs}}, memory: {{.HostCon
 expect '^read-only: true, memory: 134217728$' "not read-only, or no limit on memory"
 echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory"
 
+# ---- killed in the middle of a lookup ----
+
+# The simulator takes 3 s for the submit and 2 s for the task. Its own port is not published, so the
+# store tells: one batch that was polled on, and nothing unknown.
+is_taken() {
+    docker exec "$emailsd" /usr/bin/emailsd inspect | grep -q '1 submitted'
+}
+
+is_healthy() {
+    [ "$(docker inspect -f '{{.State.Health.Status}}' "$emailsd")" = healthy ]
+}
+
+until_done is_healthy || fail "the health check does not get green"
+ask '/emails?domain=killed.com&async=1' >"$dir/answer"
+expect '^HTTP/1.1 202 ' "the lookup was not taken"
+until_done is_taken || fail "the batch was not taken by the vendor"
+docker kill -s KILL "$emailsd" >/dev/null
+docker start "$emailsd" >/dev/null
+until_done ask /livez || fail "emailsd does not start after a kill"
+ask '/emails?domain=killed.com' >"$dir/answer"
+expect '^HTTP/1.1 200 ' "what was under way was not answered after the kill"
+docker exec "$emailsd" /usr/bin/emailsd inspect >"$dir/answer"
+expect '2 over' "not two batches in all"
+expect '2 answered, 0 failed, 0 not-created, 0 unknown' "the books do not say two lookups, answered"
+until_done is_healthy || fail "the health check does not get green again"
+echo "ok   killed during a lookup, it answers it after its restart, out of the volume; healthy again"
+
 # ---- stop and start ----
 
 before=$(now_ms)

@@ -78,6 +78,8 @@ static const struct option options[] = {
      "memory for cached answers"},
     {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
      "requests that may wait at once; more get 503"},
+    {"--drain-timeout", TIME, FIELD(drain_timeout_ms), "30s", 0, 600 * SECOND, "TIME",
+     "how long the end waits for submits under way, which would be paid for and lost"},
     {"--threads", COUNT, FIELD(threads), "0", 0, 256, "N",
      "HTTP workers; 0 = one per core that affinity and cgroup quota allow"},
     {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",

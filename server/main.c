@@ -335,13 +335,14 @@ static void stop(struct daemon *d)
         listener_drain(d->listener);
         engine_drain(d->engine);
         listener_stop(d->listener);
-        log_event(LOG_INFO, "stopped", NULL);
     }
     if (d->engine) {
-        engine_stop(d->engine);
+        engine_stop(d->engine, d->config.drain_timeout_ms);
         engine_join(d->engine);
         engine_free(d->engine);
     }
+    if (d->listener)
+        log_event(LOG_INFO, "stopped", NULL);
     openmart_free(d->openmart);
     transport_free(d->transport);
     cache_free(d->cache);

@@ -154,10 +154,11 @@ static void reply_forwarded(const struct waiting *waiting)
 {
     const struct outcome *outcome = &waiting->outcome;
     bool running = outcome->err == ERR_STILL_PROCESSING;
+    bool goes_on = running || outcome->err == ERR_DRAINING;
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = waiting->wish.applied,
-                                       .lookup_id = running ? outcome->lookup_id : NULL};
+                                       .lookup_id = goes_on ? outcome->lookup_id : NULL};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", waiting->forward,
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");

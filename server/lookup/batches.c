@@ -308,6 +308,11 @@ void batches_open_gate(struct batches *all)
     gate_reset(all->gate);
 }
 
+int batches_submitting(const struct batches *all)
+{
+    return all->busy_slots;
+}
+
 void batches_drain(struct batches *all)
 {
     gate_close(all->gate);

@@ -70,6 +70,9 @@ void batches_resume(struct batches *all, const struct store_batch *stored, struc
 /* Takes a task back that is still queued; false, and nothing happens, when it is not. */
 bool batch_drop(struct batches *all, struct task *task);
 
+/* Submits whose answer is still to come. */
+int batches_submitting(const struct batches *all);
+
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
 void batches_drain(struct batches *all);
 

@@ -44,6 +44,8 @@ struct engine {
     atomic_uint_fast64_t next_number;
     bool draining, stopping;
     bool paused; /* by the operator: nothing is bought */
+    int64_t stop_patience_ms, stop_at_ms;
+    struct timer stop;
     struct letter drain_letter, stop_letter;
     pthread_t thread;
 };
@@ -366,13 +368,24 @@ void engine_drain(struct engine *engine)
     mailbox_post(engine->inbox, &engine->drain_letter, open_drain);
 }
 
-static void open_stop(struct letter *letter)
+/* Only wakes the loop. */
+static void stop_is_due(struct timer *timer)
 {
-    container_of(letter, struct engine, stop_letter)->stopping = true;
+    (void)timer;
 }
 
-void engine_stop(struct engine *engine)
+static void open_stop(struct letter *letter)
 {
+    struct engine *engine = container_of(letter, struct engine, stop_letter);
+
+    engine->stopping = true;
+    engine->stop_at_ms = engine->clock.now_ms + engine->stop_patience_ms;
+    timer_arm(&engine->timers, &engine->stop, engine->stop_at_ms, stop_is_due);
+}
+
+void engine_stop(struct engine *engine, int64_t patience_ms)
+{
+    engine->stop_patience_ms = patience_ms;
     mailbox_post(engine->inbox, &engine->stop_letter, open_stop);
 }
 
@@ -411,11 +424,17 @@ static int64_t sleep_ms(struct engine *engine)
     return next - engine->clock.now_ms < IDLE_MS ? next - engine->clock.now_ms : IDLE_MS;
 }
 
+static bool is_finished(const struct engine *engine)
+{
+    return engine->stopping &&
+           (batches_submitting(engine->batches) == 0 || engine->clock.now_ms >= engine->stop_at_ms);
+}
+
 static void *run(void *arg)
 {
     struct engine *engine = arg;
 
-    while (!engine->stopping) {
+    while (!is_finished(engine)) {
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }

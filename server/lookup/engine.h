@@ -80,10 +80,12 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
  * answered. */
 void engine_free(struct engine *engine);
 
-/* Starts and ends the thread. engine_stop() (any thread, once) ends it when every letter posted
- * before is opened; engine_join() waits for that. ERR_SYSTEM when there can be no thread. */
+/* Starts and ends the thread. engine_stop() (any thread, once, after engine_drain()) ends it as
+ * soon as no submit is under way any more, for one that is cut off is paid for and unknown, but
+ * within `patience_ms`; and when every letter posted before is opened; engine_join() waits for
+ * that. ERR_SYSTEM when there can be no thread. */
 enum err engine_start(struct engine *engine);
-void engine_stop(struct engine *engine);
+void engine_stop(struct engine *engine, int64_t patience_ms);
 void engine_join(struct engine *engine);
 
 /* Any thread. */

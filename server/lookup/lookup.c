@@ -325,15 +325,18 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
 
 void lookups_drain(struct lookups *all, enum err err)
 {
-    struct waiter *everybody = NULL;
+    struct outcome outcome = outcome_of(err);
     struct lookup *lookup, *next;
 
+    outcome.detail =
+        "the lookup goes on after the restart; asking again joins it and costs nothing";
+    outcome.charged = CHARGED_MAYBE;
     batches_drain(all->batches);
+    /* Those that are left were sent. */
     HASH_ITER (hh, all->table, lookup, next) {
-        struct waiter *some = gather(lookup);
-        DL_CONCAT(everybody, some);
+        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
+        tell_all(gather(lookup), outcome);
     }
-    tell_all(everybody, outcome_of(err));
 }
 
 /* ---- out of the journal ---- */

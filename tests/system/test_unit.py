@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""test_unit.py - what systemd itself says of the unit file."""
+import shutil
+import subprocess
+
+import pytest
+from programs import EMAILSD, ROOT
+
+UNIT = ROOT / "docker" / "emailsd.service"
+pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"),
+                                reason="no systemd-analyze on this machine")
+
+
+def analyze(*words):
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def test_the_unit_exposes_little():
+    said = analyze("security", "--offline=yes", "--threshold=15", str(UNIT))
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_the_unit_is_one(tmp_path):
+    unit = tmp_path / "emailsd.service"
+    unit.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
+    said = analyze("verify", str(unit))
+    assert (said.returncode, said.stderr) == (0, "")
