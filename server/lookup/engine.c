@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/budget.h"
+#include "lookup/housekeeping.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -19,12 +20,6 @@
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
-#define NEWS_MS                                                                                    \
-    1000 /* between two looks whether another process took something out of the store              \
-          */
-#define TRIM_MS                                                                                    \
-    INT64_C(3600000) /* between two rounds of dropping answers that expired long ago               \
-                      */
 
 struct engine {
     struct clock clock;
@@ -32,10 +27,7 @@ struct engine {
     struct mailbox *inbox;
     struct transport *transport;
     struct secret *key; /* may be NULL */
-    struct store *store;
-    int64_t keep_expired_ms;
-    struct timer news, trim;
-    int64_t trimmed_ms, trimmed_wall_ms; /* when, by both clocks, the last trim was planned */
+    struct housekeeping housekeeping;
     struct journal *journal;
     struct budget *budget;
     struct batches *batches;
@@ -43,7 +35,6 @@ struct engine {
     struct ask *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
     bool draining, stopping;
-    bool paused; /* by the operator: nothing is bought */
     int64_t stop_patience_ms, stop_at_ms;
     struct timer stop;
     struct letter drain_letter, stop_letter;
@@ -56,57 +47,6 @@ struct leave {
     struct engine *engine;
     uint64_t number;
 };
-
-/* ---- the store's housekeeping ---- */
-
-static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
-{
-    lookup_forget_key(arg, key);
-}
-
-static void look_for_pause(struct engine *engine)
-{
-    bool paused;
-
-    if (store_paused(engine->store, &paused) || paused == engine->paused)
-        return;
-    engine->paused = paused;
-    log_event(LOG_WARN, paused ? "paused" : "resumed", NULL);
-    batches_pause(engine->batches, paused);
-}
-
-static void look_for_news(struct timer *timer)
-{
-    struct engine *engine = container_of(timer, struct engine, news);
-
-    /* A store that cannot be read now is asked again. */
-    store_news(engine->store, forgotten_elsewhere, engine->lookups);
-    look_for_pause(engine);
-    timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
-}
-
-static void trim(struct timer *timer);
-
-static void trim_in(struct engine *engine, int64_t ms)
-{
-    engine->trimmed_ms = engine->clock.now_ms;
-    engine->trimmed_wall_ms = engine->clock.wall_ms;
-    timer_arm(&engine->timers, &engine->trim, engine->clock.now_ms + ms, trim);
-}
-
-/* Answers were paid for: when the wall clock did not go with the other one, it may be wrong, and
- * nothing is dropped by it. */
-static void trim(struct timer *timer)
-{
-    struct engine *engine = container_of(timer, struct engine, trim);
-    int64_t jump_ms = (engine->clock.wall_ms - engine->trimmed_wall_ms) -
-                      (engine->clock.now_ms - engine->trimmed_ms);
-    bool more = false;
-
-    if (jump_ms < TRIM_MS && jump_ms > -TRIM_MS)
-        store_trim(engine->store, engine->clock.wall_ms - engine->keep_expired_ms, &more);
-    trim_in(engine, more ? NEWS_MS : TRIM_MS);
-}
 
 /* ---- its life ---- */
 
@@ -138,9 +78,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->clock = clock;
     engine->inbox = inbox;
     engine->transport = tools->transport;
-    engine->store = tools->store;
     engine->key = options->batch.key;
-    engine->keep_expired_ms = options->keep_expired_ms;
     atomic_init(&engine->next_number, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
@@ -148,15 +86,18 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            engine->batches, options->lookup.keep.unknown_hold_ms};
     err = recover(&recovery, ret_recovery);
     if (!err)
-        err = budget_load(engine->budget, engine->store);
+        err = budget_load(engine->budget, tools->store);
     if (err) {
         engine_free(engine);
         return err;
     }
-    look_for_pause(engine);
-    if (store_is_shared(engine->store))
-        timer_arm(&engine->timers, &engine->news, engine->clock.now_ms + NEWS_MS, look_for_news);
-    trim_in(engine, TRIM_MS);
+    engine->housekeeping = (struct housekeeping){.clock = &engine->clock,
+                                                 .timers = &engine->timers,
+                                                 .store = tools->store,
+                                                 .lookups = engine->lookups,
+                                                 .batches = engine->batches,
+                                                 .keep_expired_ms = options->keep_expired_ms};
+    housekeeping_start(&engine->housekeeping);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -166,6 +107,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     assert(!engine->asks);
+    housekeeping_stop(&engine->housekeeping);
     lookups_free(engine->lookups);
     batches_free(engine->batches);
     journal_free(engine->journal);
@@ -330,7 +272,7 @@ static void open_reload(struct letter *letter)
     if (engine->key)
         secret_refresh(engine->key);
     batches_open_gate(engine->batches);
-    look_for_pause(engine);
+    housekeeping_look_for_pause(&engine->housekeeping);
 }
 
 void engine_reload(struct engine *engine)

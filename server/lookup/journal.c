@@ -12,7 +12,7 @@
 #include <string.h>
 #include <utlist.h>
 
-enum kind { RESTING, SUBMITTED, BATCH_ENDED, TASK_ENDED_ENTRY };
+enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED };
 
 /* Something that happened. Owns its strings and a reference to its result. */
 struct entry {
@@ -121,13 +121,13 @@ static void free_entry(struct entry *entry)
 static enum err write_entry(struct journal *journal, const struct entry *entry)
 {
     switch (entry->kind) {
-    case RESTING:
+    case ENTRY_RESTING:
         return store_resting(journal->store, entry->batch);
-    case SUBMITTED:
+    case ENTRY_SUBMITTED:
         return store_submitted(journal->store, entry->batch, entry->id, entry->now_ms);
-    case BATCH_ENDED:
+    case ENTRY_BATCH_ENDED:
         return store_end_batch(journal->store, entry->batch, &entry->end);
-    case TASK_ENDED_ENTRY:
+    case ENTRY_TASK_ENDED:
         return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
     }
     return ERR_INTERNAL;
@@ -174,8 +174,9 @@ static void retry(struct timer *timer)
  * of a batch that was paid for. */
 static void note_waiting(const struct entry *entry)
 {
-    log_event(LOG_ERROR, "journal-waits", "what", entry->kind == SUBMITTED ? "batch-id" : "end",
-              "id", entry->id ? entry->id : "", NULL);
+    log_event(LOG_ERROR, "journal-waits", "what",
+              entry->kind == ENTRY_SUBMITTED ? "batch-id" : "end", "id", entry->id ? entry->id : "",
+              NULL);
 }
 
 /* Takes the entry over. */
@@ -223,17 +224,17 @@ static void set_end(struct entry *entry, const struct task_end *end)
 
 void journal_resting(struct journal *journal, int64_t batch)
 {
-    record(journal, new_entry(journal, RESTING, batch, NULL));
+    record(journal, new_entry(journal, ENTRY_RESTING, batch, NULL));
 }
 
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)
 {
-    record(journal, new_entry(journal, SUBMITTED, batch, batch_id));
+    record(journal, new_entry(journal, ENTRY_SUBMITTED, batch, batch_id));
 }
 
 void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end)
 {
-    struct entry *entry = new_entry(journal, BATCH_ENDED, batch, NULL);
+    struct entry *entry = new_entry(journal, ENTRY_BATCH_ENDED, batch, NULL);
 
     set_end(entry, end);
     record(journal, entry);
@@ -242,7 +243,7 @@ void journal_end_batch(struct journal *journal, int64_t batch, const struct task
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep)
 {
-    struct entry *entry = new_entry(journal, TASK_ENDED_ENTRY, 0, task->tracking_id);
+    struct entry *entry = new_entry(journal, ENTRY_TASK_ENDED, 0, task->tracking_id);
 
     set_end(entry, end);
     entry->keep = keep ? result_ref(keep) : NULL;

@@ -357,8 +357,9 @@ def test_the_end_waits_for_a_submit_under_way_and_nobody_is_left_without_an_answ
     """Two hundred wait, the submit takes a second more; after the restart the lookup goes on."""
     sim = stage.simulator("--submit-delay", "1500ms", "--task-time", "50ms")
     store = f"sqlite:{stage.directory}/end.db"
-    daemon = stage.daemon(sim, "--store", store, "--drain-timeout", "30s")
+    daemon = stage.daemon(sim, "--store", store, "--drain-timeout", "30s", "--threads", "1")
     waiting = [daemon.park("milvali.com") for _ in range(200)]
+    daemon.settle()
     sim.reach(submit=1)
     daemon.deliver(signal.SIGTERM)
     answers = [connection.read() for connection in waiting]

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* housekeeping.h - what has to be done about the store now and then, though nobody asks for it.
+ *
+ * Every second: has another process (emailsd forget, pause, resume) changed something? Every hour:
+ * drop what expired long ago - unless the wall clock jumped, for answers were paid for and are not
+ * dropped on the word of a clock that may be wrong. Engine thread only. */
+#ifndef LOOKUP_HOUSEKEEPING_H
+#define LOOKUP_HOUSEKEEPING_H
+
+#include "base/clock.h"
+#include "base/timer.h"
+#include "lookup/batches.h"
+#include "lookup/lookup.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Embedded in the engine; the first five are set by it and borrowed. */
+struct housekeeping {
+    const struct clock *clock;
+    struct timers *timers;
+    struct store *store;
+    struct lookups *lookups;
+    struct batches *batches;
+    int64_t keep_expired_ms; /* how long an expired answer stays */
+    /* Its own: */
+    struct timer news, trim;
+    int64_t planned_ms, planned_wall_ms; /* when, by both clocks, the next trim was planned */
+    bool paused;
+};
+
+void housekeeping_start(struct housekeeping *keeping);
+void housekeeping_stop(struct housekeeping *keeping); /* fine when it was not started */
+
+/* Looks for a pause now: at a start, and when the operator asks for a reload. */
+void housekeeping_look_for_pause(struct housekeeping *keeping);
+
+#endif
