@@ -80,7 +80,8 @@ static void make_tasks(struct task *tasks, struct store_task *shown, size_t n)
                                        .company_name = "Company",
                                        .city = "",
                                        .state = "",
-                                       .country = "", .client = "client"};
+                                       .country = "",
+                                       .client = "client"};
     }
 }
 

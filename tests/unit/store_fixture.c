@@ -126,7 +126,8 @@ struct store_task store_task_of(size_t i)
                                .company_name = "Milvali 'M' \"\xc3\xbc\"",
                                .city = "Z\xc3\xbcrich",
                                .state = "",
-                               .country = "CH", .client = "client"};
+                               .country = "CH",
+                               .client = "client"};
 }
 
 int64_t store_add_batch(struct store *store, size_t from, size_t n)
