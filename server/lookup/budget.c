@@ -144,7 +144,7 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day)
 static void warn(struct budget *budget)
 {
     static const int steps[] = {95, 80, 50};
-    char spent[24], limit[24], percent[8];
+    char spent[24], limit[24], percent[16];
 
     for (size_t i = 0; budget->limit && i < ARRAY_LEN(steps); i++) {
         if (budget->spent * 100 < budget->limit * steps[i] || budget->warned_percent >= steps[i])
