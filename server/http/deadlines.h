@@ -16,7 +16,7 @@
 enum deadline_kind {
     DEADLINE_HEADER, /* of a connection that is new, or whose next request has begun to come */
     DEADLINE_ANSWER, /* to take the answer */
-    DEADLINE_IDLE,   /* between two requests */
+    DEADLINE_IDLE,   /* between two requests: until the next look, see connection.h */
     DEADLINE_KINDS,
     DEADLINE_NONE
 };

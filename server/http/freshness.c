@@ -3,6 +3,7 @@
 #include "http/freshness.h"
 
 #include "base/mem.h"
+#include "http/fields.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -59,7 +60,7 @@ void cache_wish_read(struct cache_wish *wish, const char *header)
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");
         read_directive(wish, s, strcspn(s, " \t,="));
-        s += strcspn(s, ",");
+        s = fields_find(s, ',');
     }
 }
 

@@ -56,9 +56,6 @@ void *request_line(void *worker, const char *uri, struct MHD_Connection *connect
 void request_completed(void *worker, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
 
-/* The time of a connection is over: it is shut, and libmicrohttpd will close it. */
-void request_time_is_over(struct deadline *deadline);
-
 /* The worker saw the client of a parked request leave. */
 void request_client_left(struct request *request);
 

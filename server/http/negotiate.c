@@ -4,8 +4,8 @@
 #include "http/negotiate.h"
 
 #include "base/mem.h"
+#include "http/fields.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -44,16 +44,29 @@ static int closeness(const char *s, size_t len, enum result_format format)
     return is_word(s, len, "*/*") ? 1 : 0;
 }
 
-/* q in thousandths out of the parameters `s`..`end`; 1000 when there is none, 0 when it is none. */
-static int quality(const char *s, const char *end)
+/* A weight (RFC 9110, 12.4.2) in thousandths: 0, 0.5, 1.000; what is none counts as 0. */
+static int weight(const char *s)
 {
-    while (s < end && (s = memchr(s, ';', (size_t)(end - s)))) {
+    size_t digits = 0;
+    int q = 0;
+
+    if (*s != '0' && *s != '1')
+        return 0;
+    q = (*s++ - '0') * 1000;
+    if (*s == '.')
+        digits = strspn(++s, "0123456789");
+    for (int i = 0, unit = 100; i < 3 && (size_t)i < digits; i++, unit /= 10)
+        q += (s[i] - '0') * unit;
+    return digits <= 3 && q <= 1000 && strchr(" \t,;", s[digits]) ? q : 0;
+}
+
+/* The q among the parameters of the media range at `s`, in thousandths; 1000 when there is none. */
+static int quality(const char *s)
+{
+    for (s = fields_find(s, ';'); *s == ';'; s = fields_find(s, ';')) {
         s = skip_blanks(s + 1);
-        if (strncasecmp(s, "q=", 2) != 0)
-            continue;
-        char *stop;
-        double q = strtod(s + 2, &stop);
-        return stop > s + 2 && q >= 0 && q <= 1 ? (int)(q * 1000 + 0.5) : 0;
+        if (strncasecmp(s, "q=", 2) == 0)
+            return weight(s + 2);
     }
     return 1000;
 }
@@ -65,13 +78,12 @@ static int wanted(const char *accept, enum result_format format)
 
     for (const char *s = accept; *s;) {
         s += strspn(s, " \t,");
-        const char *end = s + strcspn(s, ",");
         int close = closeness(s, strcspn(s, " \t,;"), format);
         if (close > best) {
             best = close;
-            q = quality(s, end);
+            q = quality(s);
         }
-        s = end;
+        s = fields_find(s, ',');
     }
     return q;
 }

@@ -2,6 +2,8 @@
 /* prefer.c - one preference after the other; what cannot be read is no preference. */
 #include "http/prefer.h"
 
+#include "http/fields.h"
+
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -53,7 +55,7 @@ struct prefer prefer_read(const char *header)
             prefer.respond_async = true;
         else if (!prefer.has_wait && is_token(s, "wait", &rest))
             prefer.has_wait = read_seconds(rest, &prefer.wait_s);
-        s += strcspn(s, ",");
+        s = fields_find(s, ',');
     }
     return prefer;
 }

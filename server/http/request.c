@@ -22,6 +22,8 @@
 
 #include "base/id.h"
 #include "base/mem.h"
+#include "http/connection.h"
+#include "http/fields.h"
 #include "http/headers.h"
 #include "http/mhd.h"
 #include "http/problem.h"
@@ -32,9 +34,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PATH_TEXT   128 /* longer than any path that is served */
-#define TARGET_TEXT 160 /* a longer target is not remembered as a hit */
 
 enum state {
     REQUEST_BEGUN,    /* its headers are there */
@@ -62,16 +61,12 @@ struct request {
     struct hits_text text;       /* empty when there is something special about it */
 };
 
-/* What lives as long as a connection; its one request at a time is part of it, so that a hit
- * allocates nothing of ours. */
-struct connection {
-    /* Raw, of the request that came last: */
-    char path[PATH_TEXT]; /* "" when it was longer */
-    char target[TARGET_TEXT];
-    size_t target_len; /* 0 when it was longer */
-    int fd;
-    struct deadline deadline;
+/* A connection with its one request at a time, made together so that a hit allocates nothing of
+ * ours. */
+struct place {
+    struct connection connection;
     struct request request;
+    struct joined *joined; /* for the request, so far */
 };
 
 /* ---- begin and end ---- */
@@ -83,64 +78,49 @@ static bool is_suspended(const struct request *request)
 
 static struct connection *connection_of(const struct request *request)
 {
-    return container_of(request, struct connection, request);
+    return &container_of(request, struct place, request)->connection;
 }
 
-static void set_deadline(struct worker *worker, struct connection *connection,
-                         enum deadline_kind kind)
+static struct place *place_of(struct MHD_Connection *handle)
 {
-    deadline_set(&worker->deadlines, &connection->deadline, kind, worker->clock.now_ms);
+    return MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-static struct connection *open_connection(struct worker *worker, struct MHD_Connection *handle)
+static struct place *open_place(struct worker *worker, struct MHD_Connection *handle)
 {
-    struct connection *connection = xcalloc(1, sizeof *connection);
+    int fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    struct place *place = xcalloc(1, sizeof *place);
 
-    connection->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    set_deadline(worker, connection, DEADLINE_HEADER);
-    return connection;
+    connection_init(&place->connection, fd, &worker->deadlines, worker->clock.now_ms);
+    return place;
 }
 
-void request_connection(void *worker, struct MHD_Connection *handle, void **slot,
+void request_connection(void *arg, struct MHD_Connection *handle, void **slot,
                         enum MHD_ConnectionNotificationCode what)
 {
+    struct worker *worker = arg;
+    struct place *place = *slot;
+
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *slot = open_connection(worker, handle);
-    } else {
-        set_deadline(worker, *slot, DEADLINE_NONE);
-        free(TAKE(*slot));
+        *slot = open_place(worker, handle);
+        return;
     }
+    connection_done(&place->connection, &worker->deadlines);
+    free(place);
+    *slot = NULL;
 }
 
-void request_time_is_over(struct deadline *deadline)
+void *request_line(void *arg, const char *uri, struct MHD_Connection *handle)
 {
-    shutdown(container_of(deadline, struct connection, deadline)->fd, SHUT_RDWR);
-}
+    struct worker *worker = arg;
 
-static struct connection *context_of(struct MHD_Connection *connection)
-{
-    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-void *request_line(void *worker, const char *uri, struct MHD_Connection *connection)
-{
-    struct connection *context = context_of(connection);
-    size_t len = strcspn(uri, "?"), target_len = len + strlen(uri + len);
-
-    if (context->deadline.armed && context->deadline.kind == DEADLINE_IDLE)
-        set_deadline(worker, context, DEADLINE_HEADER);
-    if (len >= PATH_TEXT)
-        len = 0;
-    memcpy(context->path, uri, len);
-    context->path[len] = '\0';
-    context->target_len = target_len <= TARGET_TEXT ? target_len : 0;
-    memcpy(context->target, uri, context->target_len);
+    connection_line(&place_of(handle)->connection, uri, &worker->deadlines, worker->clock.now_ms);
     return NULL;
 }
 
 static struct request *begin(struct worker *worker, struct MHD_Connection *connection)
 {
-    struct request *request = &context_of(connection)->request;
+    struct request *request = &place_of(connection)->request;
 
     memset(request, 0, offsetof(struct request, id));
     request->id[0] = request->peer[0] = '\0';
@@ -152,9 +132,10 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *conne
     return request;
 }
 
-void request_completed(void *worker, struct MHD_Connection *connection, void **slot,
+void request_completed(void *arg, struct MHD_Connection *connection, void **slot,
                        enum MHD_RequestTerminationCode how)
 {
+    struct worker *worker = arg;
     struct request *request = *slot;
 
     (void)how;
@@ -162,8 +143,9 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **s
         return;
     assert(!is_suspended(request));
     ready_unref(request->ready);
-    ((struct worker *)worker)->n_requests--;
-    set_deadline(worker, context_of(connection), DEADLINE_IDLE);
+    fields_free(TAKE(place_of(connection)->joined));
+    worker->n_requests--;
+    connection_idles(connection_of(request), &worker->deadlines, worker->clock.now_ms);
     *slot = NULL;
 }
 
@@ -174,7 +156,7 @@ static void set_state(struct request *request, enum state state)
     request->state = state;
     if (state == REQUEST_PARKED) {
         request->worker->n_parked++;
-        set_deadline(request->worker, connection_of(request), DEADLINE_NONE);
+        connection_waits(connection_of(request), &request->worker->deadlines);
         MHD_suspend_connection(request->connection);
         worker_watch(request->worker, connection_of(request)->fd, request);
     } else if (was_suspended && !is_suspended(request)) {
@@ -210,9 +192,20 @@ const struct clock *request_clock(const struct request *request)
     return &request->worker->clock;
 }
 
+static enum MHD_Result note_line(void *lines, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    fields_note(lines, (struct slice){name, name_len}, (struct slice){value, value_len});
+    return MHD_YES;
+}
+
 const char *request_header(const struct request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+    struct field_lines lines = {.name = name};
+
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_line, &lines);
+    return fields_join(&lines, &container_of(request, struct place, request)->joined);
 }
 
 static void write_peer(const struct sockaddr *address, char *peer)
@@ -275,7 +268,8 @@ enum err request_each_argument(const struct request *request, request_argument_f
 static enum MHD_Result hand_over(struct request *request)
 {
     set_state(request, REQUEST_QUEUED);
-    set_deadline(request->worker, connection_of(request), DEADLINE_ANSWER);
+    connection_answers(connection_of(request), &request->worker->deadlines,
+                       request->worker->clock.now_ms);
     return ready_queue(request->ready, request->connection, request->id);
 }
 

@@ -40,7 +40,8 @@ const struct clock *request_clock(const struct request *request); /* the worker'
 /* The client's address, "127.0.0.1" or "::1", without its port. */
 const char *request_peer(struct request *request);
 
-/* The first header of that name (without case), NUL-terminated; NULL when absent. */
+/* The header of that name (without case), NUL-terminated; NULL when absent. Several of one name are
+ * one, joined by commas (RFC 9110, 5.3). */
 const char *request_header(const struct request *request, const char *name);
 
 /* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/connection.h"
 #include "http/mhd.h"
 #include "http/service.h"
 
@@ -136,13 +137,14 @@ static void stop_accepting(struct worker *worker)
 
 /* ---- the loop ---- */
 
-/* Shutting a socket is safe here: its connection is told to be closed before it is. */
 static void end_the_slow(struct worker *worker)
 {
+    struct deadlines *all = &worker->deadlines;
+    int64_t now_ms = worker->clock.now_ms;
     struct deadline *slow;
 
-    while ((slow = deadlines_take_over(&worker->deadlines, worker->clock.now_ms)))
-        request_time_is_over(slow);
+    while ((slow = deadlines_take_over(all, now_ms)))
+        connection_time_is_over(slow, all, worker->options.idle_timeout_ms, now_ms);
 }
 
 static void run_once(struct worker *worker)
@@ -289,11 +291,8 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->options = *options;
     worker->service = service;
     worker->hits = hits_new(service->cache);
-    worker->deadlines = (struct deadlines){.after_ms = {
-                                               [DEADLINE_HEADER] = options->header_timeout_ms,
-                                               [DEADLINE_ANSWER] = options->answer_timeout_ms,
-                                               [DEADLINE_IDLE] = options->idle_timeout_ms,
-                                           }};
+    connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
+                     options->idle_timeout_ms);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();

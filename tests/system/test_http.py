@@ -203,6 +203,55 @@ def test_probes_cost_nothing(daemon, sim):
     assert sim.calls()["requests"] == 0
 
 
+# ---- targets and headers in their rarer forms ----
+
+
+@pytest.mark.parametrize("host", ["emailsd", "elsewhere.example:8080", "[::1]:80"])
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "https"])
+def test_a_whole_url_is_as_good_as_its_path(daemon, scheme, host):
+    connection = daemon.connect()
+    answer = connection.get(f"{scheme}://{host}/emails?domain=milvali.com")
+    assert answer.json()["domain"] == "milvali.com"
+    again = connection.get("/emails?domain=milvali.com")
+    assert again.body == answer.body
+    assert again.header("Cache-Status").startswith("emailsd; hit; ")
+
+
+@pytest.mark.parametrize("target", ["http://", "http:///livez", "http://user@emailsd/livez",
+                                    "ftp://emailsd/livez", "//emailsd/livez", "emailsd/livez"])
+def test_what_is_no_whole_url_is_not_found(daemon, target):
+    daemon.connect().get(target).problem(404, "not-found")
+
+
+def test_preferences_in_several_lines_are_one_list(daemon, sim):
+    sim.hold_submits()
+    answer = daemon.connect().get("/emails?domain=milvali.com", "Prefer: handling=lenient",
+                                  "Prefer: respond-async", "Prefer: wait=0")
+    assert answer.status == 202
+    assert answer.header("Preference-Applied") == "respond-async, wait=0"
+
+
+def test_directives_in_several_lines_are_one_list(daemon, sim):
+    lines = ("Cache-Control: max-age=600", "Cache-Control: only-if-cached")
+    daemon.connect().get("/emails?domain=milvali.com", *lines).problem(504, "not-cached")
+    assert sim.calls()["requests"] == 0
+
+
+def test_media_ranges_in_several_lines_are_one_list(daemon):
+    for lines in (("Accept: application/json;q=0.5", "Accept: text/csv"),
+                  ("Accept: text/csv", "Accept: application/json;q=0.5")):
+        answer = daemon.connect().get("/emails?domain=milvali.com", *lines)
+        assert answer.header("Content-Type").startswith("text/csv")
+
+
+def test_entity_tags_in_several_lines_are_one_list(daemon):
+    connection = daemon.connect()
+    tag = connection.get("/emails?domain=milvali.com").header("ETag")
+    answer = connection.get("/emails?domain=milvali.com", 'If-None-Match: "other"',
+                            f"If-None-Match: {tag}")
+    assert answer.status == 304
+
+
 # ---- bodies where none belongs ----
 
 

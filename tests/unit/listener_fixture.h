@@ -128,6 +128,26 @@ static void get_arguments(struct request *request)
     request_reply(request, &reply);
 }
 
+static void get_root(struct request *request)
+{
+    say(request, "root");
+}
+
+/* Asks twice: what was put together stays as long as the request. */
+static void get_header(struct request *request)
+{
+    const char *first = request_header(request, "X-List");
+    const char *again = request_header(request, "X-List");
+    struct buf autobuf text = BUF_INIT(4096);
+    struct reply reply;
+
+    ck_assert_pstr_eq(first, again);
+    buf_add_str(&text, first ? first : "(none)");
+    reply_init(&reply, 200);
+    reply_body_take(&reply, &text);
+    request_reply(request, &reply);
+}
+
 static void get_unchanged(struct request *request)
 {
     struct reply reply;
@@ -157,6 +177,8 @@ const struct route routes[] = {
     {HTTP_GET, "/held", get_held},
     {HTTP_GET, "/tail/{}", get_tail},
     {HTTP_GET, "/arguments", get_arguments},
+    {HTTP_GET, "/header", get_header},
+    {HTTP_GET, "/", get_root},
     {HTTP_GET, "/unchanged", get_unchanged},
     {HTTP_GET, "/big", get_big},
 };

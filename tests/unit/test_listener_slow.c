@@ -42,6 +42,79 @@ START_TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
 }
 END_TEST
 
+/* Between two requests only the kernel knows that something has come. */
+static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHost: "};
+
+START_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+    struct clock before = clock_real();
+    raw_send(fd, beginnings[_i]);
+    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+        poll(NULL, 0, 5); /* polls; the closing ends it */
+    struct clock after = clock_real();
+    ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+/* It came with the request before, so no look can tell it from that; its request line can. */
+START_TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    int fd = connect_to(listener);
+
+    raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: ");
+    expect(fd, "now\n");
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+/* Who is idle is looked at many times in this, and stays. */
+START_TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    int idle = connect_to(listener);
+
+    raw_get(idle, "/now");
+    expect(idle, "now\n");
+    for (int i = 0; i < 3; i++) {
+        int silent = connect_to(listener);
+        ck_assert(raw_is_closed(silent)); /* the time of a header has passed */
+        close(silent);
+    }
+    raw_get(idle, "/now");
+    expect(idle, "now\n");
+    stop(listener);
+    close(idle);
+}
+END_TEST
+
+/* So many arguments that the library has no memory left to refuse them with. */
+START_TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
+{
+    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    struct buf autobuf text = BUF_INIT(16384);
+    int fd = connect_to(listener);
+
+    buf_add_str(&text, "GET /arguments?");
+    for (int i = 0; i < 1500; i++)
+        buf_add_str(&text, "a=b&");
+    buf_add_str(&text, " HTTP/1.1\r\nHost: test\r\n\r\n");
+    raw_send(fd, buf_str(&text));
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
 START_TEST(C7_who_says_nothing_is_closed_and_makes_room)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
@@ -119,6 +192,11 @@ Suite *suite(void)
 
     tcase_set_timeout(t, 30);
     tcase_add_test(t, C5_who_trickles_his_header_is_closed_at_his_deadline);
+    tcase_add_loop_test(t, C5_who_trickles_a_later_header_is_closed_at_his_deadline, 0,
+                        ARRAY_LEN(beginnings));
+    tcase_add_test(t, C5_half_a_header_behind_a_request_has_its_deadline_too);
+    tcase_add_test(t, who_is_only_idle_may_stay_for_longer_than_a_header);
+    tcase_add_test(t, Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header);
     tcase_add_test(t, C7_who_says_nothing_is_closed_and_makes_room);
     tcase_add_test(t, C4_who_does_not_take_his_answer_is_closed);
     tcase_add_test(t, who_keeps_his_connection_for_nothing_is_closed);

@@ -5,25 +5,39 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+/* Each test has a listener and a connection to it. */
+static struct listener *listener;
+static int fd;
+static struct raw_answer answer;
+
+static void setup(void)
+{
+    listener = start(1);
+    fd = connect_to(listener);
+}
+
+static void teardown(void)
+{
+    stop(listener);
+    close(fd);
+}
+
 /* ---- answers ---- */
 
 /* Reads one answer, a problem, and gives it for a closer look. */
-static void expect_problem(int fd, int status, const char *code, struct raw_answer *answer)
+static void expect_problem(int status, const char *code)
 {
     char wanted[80];
 
     snprintf(wanted, sizeof wanted, "\"code\":\"%s\"", code);
-    ck_assert(raw_read(fd, answer));
-    ck_assert_msg(answer->status == status, "status %d: %s", answer->status, answer->body);
-    ck_assert_msg(strstr(answer->body, wanted) != NULL, "%s", answer->body);
-    ck_assert_str_eq(raw_header(answer, "Content-Type"), "application/problem+json");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_msg(answer.status == status, "status %d: %s", answer.status, answer.body);
+    ck_assert_msg(strstr(answer.body, wanted) != NULL, "%s", answer.body);
+    ck_assert_str_eq(raw_header(&answer, "Content-Type"), "application/problem+json");
 }
 
 START_TEST(every_answer_has_its_date_its_length_and_an_id)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_get(fd, "/now");
     ck_assert(raw_read(fd, &answer));
@@ -32,30 +46,22 @@ START_TEST(every_answer_has_its_date_its_length_and_an_id)
     ck_assert_uint_eq(strlen(raw_header(&answer, "X-Request-Id")), 32);
     ck_assert_uint_eq(strlen(raw_header(&answer, "Date")), strlen("Mon, 23 Nov 2026 11:20:04 GMT"));
     ck_assert_ptr_null(raw_header(&answer, "Connection"));
-    stop(listener);
 }
 END_TEST
 
 START_TEST(head_is_get_without_the_body)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_send(fd, "HEAD /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     ck_assert(raw_read_no_body(fd, &answer));
     ck_assert_int_eq(answer.status, 200);
     ck_assert_int_eq(answer.announced, 4);
     expect(fd, "now\n");
-    stop(listener);
 }
 END_TEST
 
 START_TEST(a_late_answer_is_like_any_other)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_send(fd, "HEAD /parked HTTP/1.1\r\nHost: test\r\nX-Request-Id: me-7\r\n\r\n");
     wait_parked(1);
@@ -67,15 +73,11 @@ START_TEST(a_late_answer_is_like_any_other)
     ck_assert_ptr_nonnull(raw_header(&answer, "Date"));
     raw_get(fd, "/now");
     expect(fd, "now\n");
-    stop(listener);
 }
 END_TEST
 
 START_TEST(a_304_has_the_length_but_not_the_body)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_get(fd, "/unchanged");
     ck_assert(raw_read_no_body(fd, &answer));
@@ -83,7 +85,6 @@ START_TEST(a_304_has_the_length_but_not_the_body)
     ck_assert_int_eq(answer.announced, 10);
     raw_get(fd, "/now");
     expect(fd, "now\n");
-    stop(listener);
 }
 END_TEST
 
@@ -92,10 +93,18 @@ static const struct {
     int status;
     const char *code, *allow;
 } refused[] = {
-    {"GET / HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"GET /now/ HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"GET /%6eow HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"GET /tail/a%2fb/c HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET http://test/nothing HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET http:///now HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET http://user@test/now HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET ftp://test/now HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"GET //test/now HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
+    {"DELETE http://test/now HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed",
+     "GET, HEAD, POST"},
+    {"CONNECT test:80 HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"DELETE /now HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD, POST"},
     {"BREW /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
@@ -104,16 +113,12 @@ static const struct {
 
 START_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_send(fd, refused[_i].request);
-    expect_problem(fd, refused[_i].status, refused[_i].code, &answer);
+    expect_problem(refused[_i].status, refused[_i].code);
     ck_assert_pstr_eq(raw_header(&answer, "Allow"), refused[_i].allow);
     raw_get(fd, "/now");
     expect(fd, "now\n");
-    stop(listener);
 }
 END_TEST
 
@@ -149,43 +154,33 @@ static const struct {
 
 START_TEST(what_could_be_read_in_two_ways_ends_the_connection)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_send(fd, unfit[_i].request);
     if (unfit[_i].code)
-        expect_problem(fd, unfit[_i].status, unfit[_i].code, &answer);
+        expect_problem(unfit[_i].status, unfit[_i].code);
     else
         ck_assert(raw_read_no_body(fd, &answer) && answer.status == unfit[_i].status);
     ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
     ck_assert(raw_is_closed(fd));
-    stop(listener);
 }
 END_TEST
 
 START_TEST(http_1_0_is_served_and_closed)
 {
-    struct listener *listener = start(1);
-    int fd = connect_to(listener);
 
     raw_send(fd, "GET /now HTTP/1.0\r\n\r\n");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
-    stop(listener);
 }
 END_TEST
 
 START_TEST(an_empty_body_is_no_body)
 {
-    struct listener *listener = start(1);
-    int fd = connect_to(listener);
 
     for (int i = 0; i < 2; i++) {
         raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         expect(fd, "now\n");
     }
-    stop(listener);
 }
 END_TEST
 
@@ -202,7 +197,7 @@ static const struct {
     {"GET /arguments?", "a=b&", 1500},
 };
 
-static void send_flood(int fd, size_t i)
+static void send_flood(int to, size_t i)
 {
     static const char end[] = " HTTP/1.1\r\nHost: test\r\n\r\n";
     struct buf autobuf text = BUF_INIT(100000);
@@ -211,23 +206,20 @@ static void send_flood(int fd, size_t i)
     for (int n = 0; n < floods[i].times; n++)
         buf_add_str(&text, floods[i].unit);
     buf_add_str(&text, end);
-    ssize_t sent = send(fd, text.data, text.len, MSG_NOSIGNAL);
+    ssize_t sent = send(to, text.data, text.len, MSG_NOSIGNAL);
     ck_assert(sent > 0 || errno == EPIPE || errno == ECONNRESET);
 }
 
 START_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind)
 {
-    struct listener *listener = start(1);
-    int flood = connect_to(listener), other = connect_to(listener);
+    int flood = connect_to(listener);
 
     send_flood(flood, (size_t)_i);
     for (int i = 0; i < 3; i++) {
-        raw_get(other, "/now");
-        expect(other, "now\n");
+        raw_get(fd, "/now");
+        expect(fd, "now\n");
     }
-    stop(listener); /* waits for what is counted, and the leak checker looks at the rest */
-    while (!raw_is_closed(flood))
-        ;
+    close(flood); /* the end waits for what is counted, and the leak checker looks at the rest */
 }
 END_TEST
 
@@ -245,20 +237,16 @@ static const struct {
 
 START_TEST(a_well_formed_request_id_is_echoed)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
     char text[256];
-    int fd = connect_to(listener);
 
     snprintf(text, sizeof text, "GET /nothing HTTP/1.1\r\nHost: test\r\nx-request-id: %s\r\n\r\n",
              ids[_i].given);
     raw_send(fd, text);
-    expect_problem(fd, 404, "not-found", &answer);
+    expect_problem(404, "not-found");
     const char *id = raw_header(&answer, "X-Request-Id");
     ck_assert_int_eq(strcmp(id, ids[_i].given) == 0, ids[_i].echoed);
     ck_assert(ids[_i].echoed || strlen(id) == 32);
     ck_assert_ptr_nonnull(strstr(answer.body, id)); /* the document names the same one */
-    stop(listener);
 }
 END_TEST
 
@@ -270,6 +258,11 @@ static const struct {
     {"/tail/one", "/tail/one|one"},
     {"/tail/a%2Fb", "/tail/a%2Fb|a%2Fb"},
     {"/tail/x?y=z", "/tail/x|x"},
+    {"http://test/tail/one", "/tail/one|one"},
+    {"HTTP://[::1]:80/tail/one?x=http://y/", "/tail/one|one"},
+    {"https://test:8080/arguments?a=b", "1:a=1:b;"},
+    {"http://test", "root"},
+    {"http://test?a=b", "root"},
     {"/arguments", ""},
     {"/arguments?", ""},
     {"/arguments?a=b", "1:a=1:b;"},
@@ -290,56 +283,74 @@ static const struct {
 
 START_TEST(path_and_arguments_come_through_as_sent)
 {
-    struct listener *listener = start(1);
-    int fd = connect_to(listener);
 
     raw_get(fd, paths[_i].path);
     expect(fd, paths[_i].body);
-    stop(listener);
 }
 END_TEST
 
 START_TEST(a_nul_in_an_argument_does_not_cut_it)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_get(fd, "/arguments?domain%00x=a%00b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_uint_eq(answer.len, sizeof "8:domain\0x=3:a\0b;" - 1);
     ck_assert_mem_eq(answer.body, "8:domain\0x=3:a\0b;", answer.len);
-    stop(listener);
 }
 END_TEST
 
 START_TEST(the_first_error_ends_the_walk_over_the_arguments)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
-    int fd = connect_to(listener);
 
     raw_get(fd, "/arguments?a&stop&b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.status, 400);
     ck_assert_str_eq(answer.body, "1:a;4:stop;");
-    stop(listener);
 }
 END_TEST
 
 START_TEST(a_path_of_any_length_is_answered)
 {
-    struct listener *listener = start(1);
-    struct raw_answer answer;
     static const char end[] = " HTTP/1.1\r\nHost: test\r\n\r\n";
     char text[8192] = "GET /now";
-    int fd = connect_to(listener);
 
     memset(text + 8, 'w', 8000);
     memcpy(text + 8008, end, sizeof end);
     raw_send(fd, text);
-    expect_problem(fd, 404, "not-found", &answer);
-    stop(listener);
+    expect_problem(404, "not-found");
+}
+END_TEST
+
+/* ---- headers ---- */
+
+static const struct {
+    const char *headers, *value;
+} lists[] = {
+    {"", "(none)"},
+    {"X-List: a\r\n", "a"},
+    {"X-List: \r\n", ""},
+    {"X-List: a\r\nX-List: b\r\n", "a, b"},
+    {"x-list: a, b\r\nX: y\r\nX-LIST: \"c,d\"\r\nX-List:\r\nX-Listed: e\r\n", "a, b, \"c,d\", "},
+};
+
+START_TEST(a_header_of_several_lines_is_one)
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "GET /header HTTP/1.1\r\nHost: test\r\n%s\r\n", lists[_i].headers);
+    for (int i = 0; i < 2; i++) {
+        raw_send(fd, text);
+        expect(fd, lists[_i].value);
+    }
+}
+END_TEST
+
+START_TEST(all_lines_of_connection_count)
+{
+    raw_send(fd,
+             "GET /now HTTP/1.1\r\nHost: test\r\nConnection: x, y\r\nConnection: close\r\n\r\n");
+    expect(fd, "now\n");
+    ck_assert(raw_is_closed(fd));
 }
 END_TEST
 
@@ -349,6 +360,7 @@ Suite *suite(void)
     Suite *s = suite_create("listener_wire");
     TCase *t = tcase_create("wire");
 
+    tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, every_answer_has_its_date_its_length_and_an_id);
     tcase_add_test(t, head_is_get_without_the_body);
     tcase_add_test(t, a_late_answer_is_like_any_other);
@@ -365,6 +377,8 @@ Suite *suite(void)
     tcase_add_test(t, a_nul_in_an_argument_does_not_cut_it);
     tcase_add_test(t, the_first_error_ends_the_walk_over_the_arguments);
     tcase_add_test(t, a_path_of_any_length_is_answered);
+    tcase_add_loop_test(t, a_header_of_several_lines_is_one, 0, ARRAY_LEN(lists));
+    tcase_add_test(t, all_lines_of_connection_count);
     suite_add_tcase(s, t);
     return s;
 }

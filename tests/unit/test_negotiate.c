@@ -27,6 +27,14 @@ static const struct {
     {"application/json;q=0", ERR_NOT_ACCEPTABLE, RESULT_JSON},
     {"application/json;q=2", ERR_NOT_ACCEPTABLE, RESULT_JSON},
     {"application/json;q=x", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"text/plain;q=1.000, text/csv;q=0.999", ERR_OK, RESULT_TEXT},
+    {"text/plain; a=\"x,application/json;q=0\";q=0.5", ERR_OK, RESULT_TEXT},
+    {"text/plain;;Q=0.001", ERR_OK, RESULT_TEXT},
+    {"application/json;q=0.0001", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=1.001", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=1e0", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=0x1", ERR_NOT_ACCEPTABLE, RESULT_JSON},
+    {"application/json;q=", ERR_NOT_ACCEPTABLE, RESULT_JSON},
     {",,;;,", ERR_NOT_ACCEPTABLE, RESULT_JSON},
 };
 
