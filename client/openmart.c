@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "client/openmart_read.h"
 #include "client/openmart_text.h"
 #include "client/openmart_verdict.h"
@@ -40,6 +41,7 @@ typedef void deliver_fn(struct openmart_call *call, const struct transport_answe
 struct openmart_call {
     struct openmart *openmart;
     struct transfer *transfer;
+    enum metrics_operation operation;
     deliver_fn *deliver;
     bool is_submit;
     bool unsendable;
@@ -88,10 +90,20 @@ void openmart_cancel(struct openmart_call *call)
     free_call(call);
 }
 
+static void count(const struct openmart_call *call, const struct transport_answer *answer)
+{
+    struct metrics *metrics = metrics_mine();
+    int code = answer->end == TRANSPORT_ANSWERED ? answer->status : METRICS_NO_CODE;
+
+    metrics_add(&metrics->upstream_requests[call->operation][metrics_code_index(code)], 1);
+    metrics_duration(&metrics->upstream_durations[call->operation], answer->took_ms);
+}
+
 static void finish(void *arg, const struct transport_answer *answer)
 {
     struct openmart_call *call = arg;
 
+    count(call, answer);
     call->openmart->delivering = call;
     call->deliver(call, answer);
     call->openmart->delivering = NULL;
@@ -197,11 +209,13 @@ static void deliver_balance(struct openmart_call *call, const struct transport_a
     call->done.balance(call->arg, &reply, balance);
 }
 
-static struct openmart_call *new_call(struct openmart *openmart, deliver_fn *deliver, void *arg)
+static struct openmart_call *new_call(struct openmart *openmart, enum metrics_operation operation,
+                                      deliver_fn *deliver, void *arg)
 {
     struct openmart_call *call = xcalloc(1, sizeof *call);
 
     call->openmart = openmart;
+    call->operation = operation;
     call->deliver = deliver;
     call->arg = arg;
     openmart->n_calls++;
@@ -264,7 +278,7 @@ static void add_form(struct buf *out, const struct openmart_form *form)
 struct openmart_call *openmart_submit(struct openmart *openmart, const struct openmart_form *forms,
                                       size_t n, openmart_submit_fn *done, void *arg)
 {
-    struct openmart_call *call = new_call(openmart, deliver_submit, arg);
+    struct openmart_call *call = new_call(openmart, UPSTREAM_SUBMIT, deliver_submit, arg);
     struct buf body autobuf = BUF_INIT(JSON_MAX_BYTES);
     bool fits = n >= 1 && n <= OPENMART_BATCH_MAX;
 
@@ -289,7 +303,7 @@ static const char *path_to(char *path, const char *before, const char *id, const
 struct openmart_call *openmart_batch_status(struct openmart *openmart, const char *batch_id,
                                             openmart_counts_fn *done, void *arg)
 {
-    struct openmart_call *call = new_call(openmart, deliver_counts, arg);
+    struct openmart_call *call = new_call(openmart, UPSTREAM_STATUS, deliver_counts, arg);
     char path[PATH_ROOM];
 
     call->done.counts = done;
@@ -306,7 +320,7 @@ static bool is_state_word(const char *word)
 struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *batch_id,
                                         const char *state, openmart_ids_fn *done, void *arg)
 {
-    struct openmart_call *call = new_call(openmart, deliver_ids, arg);
+    struct openmart_call *call = new_call(openmart, UPSTREAM_IDS, deliver_ids, arg);
     char path[PATH_ROOM], behind[PATH_ROOM / 2] = "/task_ids";
     bool fits = !state || is_state_word(state);
 
@@ -319,7 +333,7 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg)
 {
-    struct openmart_call *call = new_call(openmart, deliver_task, arg);
+    struct openmart_call *call = new_call(openmart, UPSTREAM_TASK, deliver_task, arg);
     char path[PATH_ROOM];
 
     call->done.task = done;
@@ -329,7 +343,7 @@ struct openmart_call *openmart_read_task(struct openmart *openmart, const char *
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
                                               void *arg)
 {
-    struct openmart_call *call = new_call(openmart, deliver_balance, arg);
+    struct openmart_call *call = new_call(openmart, UPSTREAM_BALANCE, deliver_balance, arg);
 
     call->done.balance = done;
     return start(call, "/api/v2/credit-balance", NULL);

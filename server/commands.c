@@ -2,6 +2,8 @@
 /* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
 #include "commands.h"
 
+#include "base/hash.h"
+#include "base/key.h"
 #include "base/mem.h"
 #include "healthcheck.h"
 #include "inspect.h"
@@ -60,6 +62,28 @@ static int forget(struct store *store, const struct config *config)
     return EXIT_CLEAN;
 }
 
+/* ---- key ---- */
+
+/* The key is shown here and kept nowhere. */
+static int new_key(struct store *store, const struct config *config)
+{
+    const char *name = config->words[2];
+    unsigned char hash[HASH_SIZE];
+    char key[KEY_TEXT], hex[2 * HASH_SIZE + 1];
+
+    (void)store;
+    if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > KEY_NAME_MAX ||
+        strspn(name, KEY_NAME_CHARS) != strlen(name))
+        return fail(EXIT_USAGE, "usage: emailsd key new NAME; a name has 1 to 32 letters, digits, "
+                                "dots, hyphens and underscores");
+    key_new(key);
+    hash_sha256(key, strlen(key), hash);
+    hash_hex(hash, HASH_SIZE, hex);
+    printf("key   %s\nline  %s " KEY_HASH_PREFIX "%s\n", key, name, hex);
+    explicit_bzero(key, sizeof key);
+    return EXIT_CLEAN;
+}
+
 /* ---- the table ---- */
 
 static int inspect(struct store *store, const struct config *config)
@@ -105,6 +129,8 @@ static const struct command commands[] = {
      pause_buying},
     {"resume", NULL, "buy again", false, resume_buying},
     {"forget", "ADDRESS", "take an address out of all stored answers", false, forget},
+    {"key", "new NAME", "a new key for a client, and its line for --client-keys-file", true,
+     new_key},
     {"healthcheck", NULL, "is the emailsd at the first --listen alive?", true, check_health},
 };
 
@@ -128,6 +154,18 @@ static const struct command *find(const struct config *config)
     return NULL;
 }
 
+/* Its name, and one for each word of the operand. */
+static size_t count_words(const struct command *command)
+{
+    size_t n = 1;
+
+    if (command->operand)
+        n++;
+    for (const char *c = command->operand; c && *c; c++)
+        n += *c == ' ';
+    return n;
+}
+
 int command_run(const struct config *config, const char *store_url)
 {
     const struct command *command = find(config);
@@ -138,7 +176,7 @@ int command_run(const struct config *config, const char *store_url)
         fprintf(stderr, "emailsd: there is no command '%.60s'; see --help\n", config->words[0]);
         return EXIT_USAGE;
     }
-    if (config->n_words != (command->operand ? 2U : 1U)) {
+    if (config->n_words != count_words(command)) {
         fprintf(stderr, "emailsd: usage: emailsd %s%s%s\n", command->name,
                 command->operand ? " " : "", command->operand ? command->operand : "");
         return EXIT_USAGE;

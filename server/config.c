@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, LIST, FLAG, COUNT, SIZE, TIME, LEVEL };
+enum kind { TEXT, LIST, FLAG, COUNT, SIZE, TIME, LEVEL, FORMAT };
 
 struct option {
     const char *flag; /* "--listen" */
@@ -42,6 +42,10 @@ static const struct option options[] = {
      "sqlite:PATH, or memory: to keep nothing; else emailsd.db in the state folder"},
     {"--store-rows", COUNT, FIELD(store_rows), "1000000", 0, INT64_C(1000000000), "N",
      "answers kept in the store; beyond, those that expired first go"},
+    {"--client-keys-file", TEXT, FIELD(client_keys_file), NULL, 0, 0, "FILE",
+     "file of the clients that are let in, and their rights; see `emailsd key new`"},
+    {"--allow-anonymous", FLAG, FIELD(allow_anonymous), NULL, 0, 0, NULL,
+     "let everybody in who can connect, also from other machines, without a key"},
     {"--wait", TIME, FIELD(wait_ms), "90s", 0, 300 * SECOND, "TIME",
      "how long a request is held when it does not say"},
     {"--max-wait", TIME, FIELD(max_wait_ms), "300s", 0, 3600 * SECOND, "TIME",
@@ -62,6 +66,8 @@ static const struct option options[] = {
      "how long a question whose outcome is unknown is not paid for again"},
     {"--credits-per-day", COUNT, FIELD(credits_per_day), "0", 0, INT64_C(1000000000), "N",
      "lookups that may be bought in a day of UTC, by all together; 0 = no limit"},
+    {"--balance-every", TIME, FIELD(balance_every_ms), "10min", 0, DAY, "TIME",
+     "how often the vendor's balance is read, to be shown; free; 0 = never"},
     {"--submit-retry-unknown", FLAG, FIELD(submit_retry_unknown), NULL, 0, 0, NULL,
      "submit once more after an unknown outcome: may pay twice"},
     {"--ttl-found", TIME, FIELD(ttl_found_ms), "30d", 0, 3650 * DAY, "TIME",
@@ -84,6 +90,8 @@ static const struct option options[] = {
      "HTTP workers; 0 = one per core that affinity and cgroup quota allow"},
     {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",
      "debug, info, warn or error"},
+    {"--log-format", FORMAT, FIELD(log_json), "logfmt", 0, 0, "FORMAT",
+     "logfmt or json; one line per event to stderr"},
     {"--json", FLAG, FIELD(json), NULL, 0, 0, NULL, "with inspect: print JSON"},
     {"--help", FLAG, FIELD(help), NULL, 0, 0, NULL, "print this and exit"},
     {"--version", FLAG, FIELD(version), NULL, 0, 0, NULL, "print the version and exit"},
@@ -128,13 +136,14 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
     return ERR_SYNTAX;
 }
 
-static enum err parse_level(const char *text, int64_t *ret_level)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"logfmt", "json", NULL};
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *ret_level = (int64_t)i;
+static enum err set_word(int64_t *field, const char *const *words, const char *text)
+{
+    for (int64_t i = 0; words[i]; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *field = i;
             return ERR_OK;
         }
     return ERR_SYNTAX;
@@ -189,7 +198,9 @@ static enum err set(struct config *config, const struct option *option, const ch
     case FLAG:
         return set_bool(field, text);
     case LEVEL:
-        return parse_level(text, field);
+        return set_word(field, levels, text);
+    case FORMAT:
+        return set_word(field, formats, text);
     case COUNT:
     case SIZE:
     case TIME:
@@ -309,6 +320,7 @@ void config_done(struct config *config)
     free(config->upstream_url);
     free(config->api_key_file);
     free(config->store);
+    free(config->client_keys_file);
     *config = (struct config){0};
 }
 

@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 #define CONFIG_LISTENS 8
-#define CONFIG_WORDS   2
+#define CONFIG_WORDS   3
 #define CONFIG_WHY     256
 
 struct config {
@@ -27,15 +27,18 @@ struct config {
     size_t n_listen;
     char *upstream_url;
     bool upstream_insecure;
-    char *api_key_file; /* NULL = not given */
-    char *store;        /* NULL = not given */
+    char *api_key_file;     /* NULL = not given */
+    char *store;            /* NULL = not given */
+    char *client_keys_file; /* NULL = not given */
+    bool allow_anonymous;
     int64_t store_rows;
     int64_t wait_ms, max_wait_ms;
     int64_t batch_size, batch_linger_ms, submit_slots;
     int64_t submit_timeout_ms, batch_lifetime_ms;
     int64_t reads_per_second;
     int64_t unknown_hold_ms;
-    int64_t credits_per_day; /* 0 = no limit */
+    int64_t credits_per_day;  /* 0 = no limit */
+    int64_t balance_every_ms; /* 0 = never */
     bool submit_retry_unknown;
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int64_t stale_while_revalidate_ms, stale_if_error_ms;
@@ -44,6 +47,7 @@ struct config {
     int64_t drain_timeout_ms;
     int64_t threads;   /* 0 = one per core that the process may use */
     int64_t log_level; /* enum log_level */
+    int64_t log_json;  /* --log-format json */
     bool json;
     bool help, version;
 };

@@ -5,10 +5,12 @@
  * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
  * system refused something (a port in use), 2 when the operator must change something, 3 when
  * another process owns the store. */
+#include "admission.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "cache/cache.h"
 #include "client/openmart.h"
@@ -59,6 +61,7 @@ struct daemon {
     struct transport *transport;
     struct openmart *openmart;
     struct engine *engine;
+    struct admission admission;
     struct service service;
     struct listener *listener;
 };
@@ -147,6 +150,23 @@ static int check_upstream(struct config *config)
     return EXIT_CLEAN;
 }
 
+/* ---- who may ask ---- */
+
+static int load_clients(struct daemon *d)
+{
+    char why[ADMISSION_WHY], clients[24];
+
+    if (admission_read(&d->config, &d->admission, why))
+        return fail(EXIT_OPERATOR, "", why);
+    if (d->admission.open_address)
+        log_event(LOG_WARN, "anonymous-allowed", "address", d->admission.open_address, NULL);
+    if (d->admission.clients) {
+        snprintf(clients, sizeof clients, "%zu", clients_count(d->admission.clients));
+        log_event(LOG_INFO, "client-keys", "clients", clients, NULL);
+    }
+    return EXIT_CLEAN;
+}
+
 /* ---- modules, bottom-up ---- */
 
 static int start_client(struct daemon *d)
@@ -229,9 +249,11 @@ static int start_engine(struct daemon *d)
                   .key = d->key},
         .credits_per_day = c->credits_per_day,
         .keep_expired_ms = c->stale_if_error_ms,
+        .balance_every_ms = c->balance_every_ms,
     };
     struct recovery found;
 
+    metrics_set(&metrics_mine()->waiters_max, (uint64_t)c->max_waiters);
     d->cache = cache_new((size_t)c->cache_bytes);
     const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
     enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
@@ -268,7 +290,9 @@ static int start_listener(struct daemon *d)
                          .wait_ms = c->wait_ms,
                          .max_wait_ms = c->max_wait_ms,
                          .freshness = {.stale_while_revalidate_ms = c->stale_while_revalidate_ms,
-                                       .stale_if_error_ms = c->stale_if_error_ms}};
+                                       .stale_if_error_ms = c->stale_if_error_ms},
+                         .clients = d->admission.clients,
+                         .auth = d->admission.policy};
     enum err err = listener_start(&options, &d->service, &d->listener, why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM, "--listen", why);
@@ -281,6 +305,8 @@ static int start(struct daemon *d)
 
     if (!code)
         code = check_upstream(&d->config);
+    if (!code)
+        code = load_clients(d);
     if (!code && domain_start())
         code = fail(EXIT_SYSTEM, "Public Suffix List", "not found; install `publicsuffix`");
     if (!code)
@@ -301,8 +327,24 @@ static const char *signal_name(int number)
     return number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
+static void reload_clients(struct daemon *d)
+{
+    struct admission admission;
+    char why[ADMISSION_WHY];
+
+    if (!d->admission.clients)
+        return;
+    if (admission_read(&d->config, &admission, why)) {
+        log_event(LOG_ERROR, "reload-refused", "reason", why, NULL);
+        return;
+    }
+    listener_set_clients(d->listener, admission.clients);
+    clients_unref(d->admission.clients);
+    d->admission = admission;
+}
+
 /* Returns when the daemon is to stop. */
-static void run(const struct daemon *d, const sigset_t *signals)
+static void run(struct daemon *d, const sigset_t *signals)
 {
     int number;
 
@@ -314,6 +356,7 @@ static void run(const struct daemon *d, const sigset_t *signals)
     fflush(stdout);
     while (sigwait(signals, &number) == 0 && number == SIGHUP) {
         log_event(LOG_INFO, "reload", "signal", signal_name(number), NULL);
+        reload_clients(d);
         engine_reload(d->engine);
     }
     log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
@@ -347,6 +390,7 @@ static void stop(struct daemon *d)
     transport_free(d->transport);
     cache_free(d->cache);
     store_close(d->store);
+    clients_unref(d->admission.clients);
     secret_free(d->key);
     domain_stop();
     config_done(&d->config);
@@ -384,6 +428,7 @@ int main(int argc, char **argv)
     if (config_read(argc, argv, &d.config, why))
         return fail(EXIT_OPERATOR, "", why);
     log_set_level((enum log_level)d.config.log_level);
+    log_set_json(d.config.log_json);
     if (d.config.help) {
         command_print_help(stdout);
         config_print_help(stdout);

@@ -26,6 +26,8 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
       "A parameter was given more than once")                                                      \
     X(INVALID_PARAMETER, "invalid-parameter", 400, false, NO, "A parameter has no valid value")    \
     X(INVALID_REQUEST, "invalid-request", 400, false, NO, "The request is not valid HTTP")         \
+    X(UNAUTHORIZED, "unauthorized", 401, false, NO, "This server wants a key that it knows")       \
+    X(FORBIDDEN, "forbidden", 403, false, NO, "This may not be done by this client")               \
     X(NOT_FOUND, "not-found", 404, false, NO, "There is nothing at this path")                     \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO,                                    \
       "This path does not take that method")                                                       \
@@ -36,6 +38,7 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(IP_ADDRESS, "ip-address", 422, false, NO, "That is an IP address, not a domain")             \
     X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO,                                    \
       "That name is reserved and belongs to no company")                                           \
+    X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "This client has used up its own limit")    \
     X(INTERNAL, "internal", 500, true, MAYBE, "Something went wrong inside emailsd")               \
     X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "There are no credits left")          \
     X(UPSTREAM_AUTH, "upstream-auth", 502, false, NO, "The upstream refused the server's API key") \

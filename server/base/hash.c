@@ -2,6 +2,7 @@
 /* hash.c - see hash.h. */
 #include "base/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -10,6 +11,11 @@ void hash_sha256(const void *data, size_t len, unsigned char ret_hash[HASH_SIZE]
     /* Fails only without memory or with a broken library: nothing to go on with. */
     if (EVP_Digest(data, len, ret_hash, NULL, EVP_sha256(), NULL) != 1)
         abort();
+}
+
+bool hash_equal(const unsigned char a[HASH_SIZE], const unsigned char b[HASH_SIZE])
+{
+    return CRYPTO_memcmp(a, b, HASH_SIZE) == 0;
 }
 
 void hash_hex(const unsigned char *hash, size_t n, char *text)

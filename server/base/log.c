@@ -15,12 +15,23 @@
 
 #define LINE_MAX_BYTES 4096
 
-static enum log_level lowest = LOG_INFO;
+static atomic_int lowest = LOG_INFO;
+static atomic_bool json;
 static atomic_uint_fast64_t dropped;
 
 void log_set_level(enum log_level level)
 {
-    lowest = level;
+    atomic_store_explicit(&lowest, (int)level, memory_order_relaxed);
+}
+
+void log_set_json(bool wanted)
+{
+    atomic_store_explicit(&json, wanted, memory_order_relaxed);
+}
+
+bool log_tells(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&lowest, memory_order_relaxed);
 }
 
 uint64_t log_dropped(void)
@@ -54,12 +65,32 @@ static void add_value(struct buf *line, const char *value)
     buf_add_str(line, "\"");
 }
 
-static void add_pair(struct buf *line, const char *key, const char *value)
+/* Bytes outside ASCII are told one by one: what comes from outside need not be UTF-8. */
+static void add_json_value(struct buf *line, const char *value)
+{
+    buf_add_str(line, "\"");
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_addf(line, "\\%c", *c);
+        else if (*c < 0x20 || *c >= 0x7f)
+            buf_addf(line, "\\u%04x", *c);
+        else
+            buf_add(line, c, 1);
+    }
+    buf_add_str(line, "\"");
+}
+
+static void add_pair(struct buf *line, bool as_json, const char *key, const char *value)
 {
     size_t before = line->len;
 
-    buf_addf(line, " %s=", key);
-    add_value(line, value);
+    if (as_json) {
+        buf_addf(line, ",\"%s\":", key);
+        add_json_value(line, value);
+    } else {
+        buf_addf(line, " %s=", key);
+        add_value(line, value);
+    }
     if (buf_check(line)) {
         line->len = before;
         line->overflowed = false;
@@ -80,24 +111,29 @@ static void put_line(const struct buf *line)
 void log_event(enum log_level level, const char *event, ...)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
-    struct buf autobuf line = BUF_INIT(LINE_MAX_BYTES - 1);
+    bool as_json = atomic_load_explicit(&json, memory_order_relaxed);
+    const char *end = as_json ? "}\n" : "\n";
+    struct buf autobuf line = BUF_INIT(LINE_MAX_BYTES - strlen(end));
     struct clock now;
     char ts[CLOCK_TEXT];
     va_list args;
 
-    if (level < lowest)
+    if (!log_tells(level))
         return;
     now = clock_real();
     clock_rfc3339(now.wall_ms, ts);
-    buf_addf(&line, "ts=%s level=%s event=%s", ts, levels[level], event);
+    buf_addf(&line,
+             as_json ? "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\""
+                     : "ts=%s level=%s event=%s",
+             ts, levels[level], event);
     va_start(args, event);
     for (const char *key; (key = va_arg(args, const char *));) {
         const char *value = va_arg(args, const char *);
         if (value)
-            add_pair(&line, key, value);
+            add_pair(&line, as_json, key, value);
     }
     va_end(args);
-    line.max++; /* the newline always fits */
-    buf_add_str(&line, "\n");
+    line.max = LINE_MAX_BYTES; /* the end always fits */
+    buf_add_str(&line, end);
     put_line(&line);
 }

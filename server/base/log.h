@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* log.h - one line per event on stderr, as logfmt: ts=... level=info event=ready addr=...
+ * or as JSON: {"ts":"...","level":"info","event":"ready","addr":"..."}
  *
  * Only the edges log (main, the HTTP edge, the engine), once per event. Library code returns an
  * error instead. Values are escaped, so no byte from outside can forge a line or reach a terminal
@@ -8,12 +9,17 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* Call before other threads start. */
+/* At any time. */
 void log_set_level(enum log_level level);
+void log_set_json(bool json); /* else logfmt */
+
+/* Would a line of that level be written? Saves making one for nothing. */
+bool log_tells(enum log_level level);
 
 /* Key and value pairs, closed by NULL: log_event(LOG_INFO, "ready", "addr", text, NULL). A NULL
  * value leaves its key out, and so does one that would make the line longer than 4 KiB. */

@@ -26,6 +26,7 @@ struct shard {
     _Alignas(64) pthread_mutex_t lock;
     struct entry *entries;
     size_t bytes;
+    uint64_t evicted;
 };
 
 struct cache {
@@ -130,8 +131,10 @@ bool cache_put(struct cache *cache, const struct result *result)
     if (entry)
         drop(shard, entry);
     bool fits = cost(result) <= limit;
-    while (fits && shard->bytes + cost(result) > limit)
+    while (fits && shard->bytes + cost(result) > limit) {
         drop(shard, shard->entries);
+        shard->evicted++;
+    }
     if (fits) {
         entry = xcalloc(1, sizeof *entry);
         entry->result = result_ref(result);
@@ -189,6 +192,7 @@ struct cache_stats cache_stats(struct cache *cache)
         pthread_mutex_lock(&shard->lock);
         stats.n += HASH_COUNT(shard->entries);
         stats.bytes += shard->bytes;
+        stats.evicted += shard->evicted;
         pthread_mutex_unlock(&shard->lock);
     }
     return stats;

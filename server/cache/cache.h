@@ -39,6 +39,7 @@ uint64_t cache_changes(const struct cache *cache);
 
 struct cache_stats {
     size_t n, bytes, max_bytes;
+    uint64_t evicted; /* for want of memory, since the start */
 };
 struct cache_stats cache_stats(struct cache *cache);
 

@@ -6,6 +6,7 @@
 #define HTTP_ANSWER_H
 
 #include "cache/result.h"
+#include "http/allowance.h"
 #include "http/problem.h"
 #include "http/progress.h"
 #include "http/request.h"
@@ -16,6 +17,7 @@ struct answer_notes {
     const char *cache_status;       /* RFC 9211 */
     const char *preference_applied; /* RFC 7240 */
     const char *lookup_id;          /* a lookup to watch: Link, or Location of a 202 */
+    const struct allowance *allowance;
 };
 
 /* 200, or 304 when the caller has these bytes; for a failed result its problem. */

@@ -9,7 +9,9 @@
 #include "http/emails.h"
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/answer.h"
+#include "http/clients.h"
 #include "http/service.h"
 #include "http/wish.h"
 #include "lookup/engine.h"
@@ -37,6 +39,15 @@ struct waiting {
     char *detail; /* a copy; the outcome's own is borrowed */
 };
 
+/* ---- what the log and the metrics are told ---- */
+
+static void note(struct request *request, enum metrics_outcome outcome, const char *word,
+                 const char *lookup_id, enum charged charged)
+{
+    metrics_add(&metrics_mine()->cache_outcomes[outcome], 1);
+    request_note(request, word, lookup_id, charged);
+}
+
 /* ---- hits ---- */
 
 /* The number of seconds, towards the past when it is negative. */
@@ -53,6 +64,10 @@ static void reply_hit(struct request *request, const struct result *result, cons
                                        .preference_applied = wish->applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", whole_seconds(left_ms));
+    if (left_ms > 0)
+        note(request, CACHE_HIT, "hit", NULL, CHARGED_NO);
+    else
+        note(request, CACHE_STALE, "stale", NULL, CHARGED_NO);
     answer_result(request, result, wish->format, &notes);
 }
 
@@ -108,7 +123,7 @@ static void refresh_behind(const struct request *request, const struct result *r
     struct refresh *refresh = xcalloc(1, sizeof *refresh);
     refresh->asked_ms = request_clock(request)->wall_ms;
     refresh->ask.question = question;
-    refresh->ask.client = "refresh";
+    refresh->ask.payer = (struct payer){"*refresh", PAYER_NO_QUOTA, 1}; /* no client's name */
     refresh->ask.takes = refresh_takes;
     refresh->ask.done = refreshed;
     engine_ask(request_service(request)->engine, &refresh->ask);
@@ -147,6 +162,8 @@ static void reply_stale(const struct waiting *waiting)
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
              err_row(waiting->outcome.err)->status, whole_seconds(left_ms));
+    note(waiting->request, CACHE_STALE, "stale", waiting->outcome.lookup_id,
+         waiting->outcome.charged);
     answer_result(waiting->request, waiting->stale, waiting->wish.format, &notes);
 }
 
@@ -158,10 +175,16 @@ static void reply_forwarded(const struct waiting *waiting)
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = waiting->wish.applied,
-                                       .lookup_id = goes_on ? outcome->lookup_id : NULL};
+                                       .lookup_id = goes_on ? outcome->lookup_id : NULL,
+                                       .allowance = &outcome->allowance};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", waiting->forward,
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
+    note(waiting->request, CACHE_MISS, outcome->collapsed ? "joined" : "looked-up",
+         outcome->lookup_id,
+         outcome->err         ? outcome->charged
+         : outcome->collapsed ? CHARGED_NO
+                              : CHARGED_YES);
     if (!outcome->err)
         answer_result(waiting->request, outcome->result, waiting->wish.format, &notes);
     else if (running && waiting->wish.async)
@@ -175,6 +198,7 @@ static void reply_not_cached(struct request *request)
     const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
 
+    note(request, CACHE_REFUSED, "not-cached", NULL, CHARGED_NO);
     answer_problem(request, &problem, &notes);
 }
 
@@ -275,6 +299,7 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
 static void wait_for_engine(struct request *request, struct wish *wish, const struct result *cached)
 {
     const struct service *service = request_service(request);
+    const struct client *client = request_client(request);
     struct waiting *waiting = xcalloc(1, sizeof *waiting);
     struct question *question = TAKE(wish->question);
 
@@ -289,7 +314,7 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
     waiting->ask = (struct ask){.question = question,
                                 .wait_ms = wish->wait_ms,
-                                .client = request_peer(request),
+                                .payer = {request_account(request), client->quota, client->weight},
                                 .only_kept = wish->cache.only_cached,
                                 .no_store = wish->cache.no_store,
                                 .takes = takes,

@@ -2,6 +2,8 @@
 /* headers.c - see headers.h. */
 #include "http/headers.h"
 
+#include "http/access.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -22,12 +24,16 @@ static bool is_well_formed_id(struct slice id)
 void headers_note(struct headers *headers, struct slice name, struct slice value)
 {
     guard_header(&headers->guard, name, value);
+    auth_header(&headers->credentials, name, value);
     if (IS_NAMED(name, "Accept")) {
         headers->special = headers->special || headers->accept.data; /* a second one */
         headers->accept = value;
     } else if (IS_NAMED(name, "X-Request-Id")) {
         if (!headers->id.data && is_well_formed_id(value))
             headers->id = value;
+    } else if (IS_NAMED(name, "traceparent")) {
+        if (!headers->trace.data && access_is_trace(value))
+            headers->trace = value;
     } else if (IS_NAMED(name, "Prefer") || IS_NAMED(name, "Cache-Control") ||
                IS_NAMED(name, "If-None-Match")) {
         headers->special = true;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* headers.h - what one walk over a request's headers brings: their framing (guard.h), the caller's
- * request id, and whether the answer depends on more than target and Accept. Looking each up would
- * walk as often. Pure; any thread. */
+/* headers.h - what one walk over a request's headers brings: their framing (guard.h), the sender's
+ * credentials (auth.h), his request id and trace, and whether the answer depends on more than
+ * target and Accept. Looking each up would walk as often. Pure; any thread. */
 #ifndef HTTP_HEADERS_H
 #define HTTP_HEADERS_H
 
+#include "http/auth.h"
 #include "http/guard.h"
 #include "http/request.h"
 
@@ -18,6 +19,8 @@ struct headers {
     struct guard guard;
     struct slice id; /* the first X-Request-Id, if it is well-formed; else empty */
     struct slice accept;
+    struct slice trace; /* the first traceparent, if it is well-formed; else empty */
+    struct credentials credentials;
     bool special; /* something else stands in them that an answer depends on */
 };
 

@@ -9,8 +9,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/worker.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -86,6 +88,19 @@ static void write_url(const struct address *address, char *url)
     getnameinfo((const struct sockaddr *)&address->socket, address->len, host, sizeof host, port,
                 sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(url, URL_TEXT, "http://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+bool listener_is_local(const char *text)
+{
+    char why[LISTENER_WHY];
+    struct address address;
+
+    if (parse_address(text, &address, why))
+        return false;
+    if (address.socket.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address.socket)->sin6_addr);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address.socket;
+    return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 /* ---- sockets ---- */
@@ -165,6 +180,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
     char wanted[16], possible[16];
 
     listener->seats.max = options->max_connections;
+    metrics_set(&metrics_mine()->http_connections_max, (uint64_t)listener->seats.max);
     if (limit == RLIM_INFINITY || limit >= taken + (rlim_t)options->max_connections)
         return ERR_OK;
     if (limit <= taken) {
@@ -175,6 +191,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
         return ERR_SYSTEM;
     }
     listener->seats.max = (int)(limit - taken);
+    metrics_set(&metrics_mine()->http_connections_max, (uint64_t)listener->seats.max);
     snprintf(wanted, sizeof wanted, "%d", options->max_connections);
     snprintf(possible, sizeof possible, "%d", listener->seats.max);
     log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
@@ -267,6 +284,12 @@ enum err listener_start(const struct listener_options *options, struct service *
 const char *listener_url(const struct listener *listener, size_t i)
 {
     return listener->urls[i];
+}
+
+void listener_set_clients(struct listener *listener, struct clients *clients)
+{
+    for (size_t i = 0; i < listener->n_workers; i++)
+        worker_set_clients(listener->workers[i], clients);
 }
 
 void listener_drain(struct listener *listener)

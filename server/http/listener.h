@@ -9,11 +9,13 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct listener;
 struct service;
+struct clients;
 
 struct listener_options {
     const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
@@ -34,8 +36,15 @@ struct listener_options {
 enum err listener_start(const struct listener_options *options, struct service *service,
                         struct listener **ret_listener, char *why);
 
+/* Can only this machine connect to it? False too for what is no address. Any thread. */
+bool listener_is_local(const char *address);
+
 /* "http://127.0.0.1:8080": the i-th address, with the port that it got. */
 const char *listener_url(const struct listener *listener, size_t i);
+
+/* Who may ask, from now on: each worker takes it over with its next turn. Only on a listener that
+ * was started with clients; before listener_drain(). */
+void listener_set_clients(struct listener *listener, struct clients *clients);
 
 /* Stops accepting; answers keep leaving. Idempotent. */
 void listener_drain(struct listener *listener);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "http/clients.h"
 #include "http/deadlines.h"
 #include "http/hits.h"
 #include "http/ready.h"
@@ -30,7 +31,9 @@ struct worker {
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
     struct deadlines deadlines;
+    struct clients *clients; /* NULL = no keys are wanted */
     struct hits *hits;
+    const struct route *hits_route; /* whose answers those are */
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
     bool has_mail;    /* letters that were not opened yet, in favour of others */

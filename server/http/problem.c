@@ -28,14 +28,14 @@ static void write_document(const struct problem *problem, const char *detail,
     buf_add_str(out, "}\n");
 }
 
-void problem_reply(const struct request *request, const struct problem *problem,
-                   struct reply *reply)
+void problem_reply(struct request *request, const struct problem *problem, struct reply *reply)
 {
     const struct err_row *row = err_row(problem->err);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     int retry_after_s = problem->retry_after_s;
 
     write_document(problem, problem->detail, request_id(request), &out);
+    request_note(request, row->code, NULL, problem->charged);
     if (buf_check(&out)) { /* nobody reads so long a detail */
         buf_clear(&out);
         write_document(problem, NULL, request_id(request), &out);

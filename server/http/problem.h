@@ -17,8 +17,7 @@ struct problem problem_of(enum err err, const char *detail);
 
 /* Fills `reply` with the document, its status, Content-Type and Cache-Control: no-store, and
  * Retry-After where it applies. The caller may add headers. */
-void problem_reply(const struct request *request, const struct problem *problem,
-                   struct reply *reply);
+void problem_reply(struct request *request, const struct problem *problem, struct reply *reply);
 
 /* The short form: answers with problem_of(err, detail). */
 void problem_send(struct request *request, enum err err, const char *detail);

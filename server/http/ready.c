@@ -109,6 +109,11 @@ bool ready_is(const struct ready *ready, const struct reply *reply, const char *
            strcmp(ready->date, date) == 0 && has_headers_of(made_of, reply);
 }
 
+int ready_status(const struct ready *ready)
+{
+    return ready->reply.status;
+}
+
 enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id)
 {
     memcpy(ready->id, id, ready->id_len);

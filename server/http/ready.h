@@ -29,6 +29,8 @@ void ready_unref(struct ready *ready); /* NULL is fine */
 bool ready_is(const struct ready *ready, const struct reply *reply, const char *date,
               const char *id, bool closing);
 
+int ready_status(const struct ready *ready);
+
 /* Hands it over for this connection, under this id. */
 enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id);
 

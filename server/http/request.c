@@ -7,7 +7,7 @@
  *                       libmicrohttpd 0.9.75 closes the connection after an answer given here,
  *                       which the guard wants
  *
- *   request_handle() 2  the endpoint runs, and answers or parks
+ *   request_handle() 2  who sends it is looked at, the endpoint runs, and answers or parks
  *
  *   request_reply()     ready-made for libmicrohttpd; a parked connection is resumed, and
  *
@@ -18,56 +18,16 @@
  * No request begins before the headers are complete, because libmicrohttpd does not report the end
  * of a request that it refused itself. set_state() is the only place where a request changes its
  * state. */
-#include "http/request.h"
-
-#include "base/id.h"
-#include "base/mem.h"
-#include "http/connection.h"
-#include "http/fields.h"
-#include "http/headers.h"
-#include "http/mhd.h"
+#include "base/metrics.h"
+#include "http/place.h"
 #include "http/problem.h"
 #include "http/routes.h"
+#include "http/service.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum state {
-    REQUEST_BEGUN,    /* its headers are there */
-    REQUEST_GUARDED,  /* its headers were looked at */
-    REQUEST_RUNNING,  /* in its endpoint */
-    REQUEST_PARKED,   /* suspended; the client is being watched */
-    REQUEST_FORSAKEN, /* suspended; the client has left */
-    REQUEST_ANSWERED, /* its response is ready to be handed over */
-    REQUEST_QUEUED,   /* libmicrohttpd has the response */
-};
-
-struct request {
-    /* Zeroed for each request: */
-    struct worker *worker;
-    struct MHD_Connection *connection;
-    enum state state;
-    enum http_method method;
-    const char *tail;
-    request_gone_fn *gone;
-    void *endpoint_state;
-    struct ready *ready;
-    /* From here on only the first byte or the length is: */
-    char id[HEADERS_ID_MAX + 1];
-    char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
-    struct hits_text text;       /* empty when there is something special about it */
-};
-
-/* A connection with its one request at a time, made together so that a hit allocates nothing of
- * ours. */
-struct place {
-    struct connection connection;
-    struct request request;
-    struct joined *joined; /* for the request, so far */
-};
 
 /* ---- begin and end ---- */
 
@@ -123,12 +83,12 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *conne
     struct request *request = &place_of(connection)->request;
 
     memset(request, 0, offsetof(struct request, id));
-    request->id[0] = request->peer[0] = '\0';
+    request->id[0] = request->who[0] = request->peer[0] = '\0';
     request->text.len = 0;
     request->worker = worker;
     request->connection = connection;
     worker->n_requests++;
-    worker->begun_ms = worker->clock.now_ms;
+    request->begun_ms = worker->begun_ms = worker->clock.now_ms;
     return request;
 }
 
@@ -149,7 +109,7 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **slot
     *slot = NULL;
 }
 
-static void set_state(struct request *request, enum state state)
+static void set_state(struct request *request, enum request_state state)
 {
     bool was_suspended = is_suspended(request);
 
@@ -165,108 +125,34 @@ static void set_state(struct request *request, enum state state)
     }
 }
 
-/* ---- what came ---- */
-
-enum http_method request_method(const struct request *request)
-{
-    return request->method;
-}
-
-const char *request_path(const struct request *request)
-{
-    return connection_of(request)->path;
-}
-
-struct service *request_service(const struct request *request)
-{
-    return request->worker->service;
-}
-
-const char *request_id(const struct request *request)
-{
-    return request->id;
-}
-
-const struct clock *request_clock(const struct request *request)
-{
-    return &request->worker->clock;
-}
-
-static enum MHD_Result note_line(void *lines, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_len, const char *value, size_t value_len)
-{
-    (void)kind;
-    fields_note(lines, (struct slice){name, name_len}, (struct slice){value, value_len});
-    return MHD_YES;
-}
-
-const char *request_header(const struct request *request, const char *name)
-{
-    struct field_lines lines = {.name = name};
-
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_line, &lines);
-    return fields_join(&lines, &container_of(request, struct place, request)->joined);
-}
-
-static void write_peer(const struct sockaddr *address, char *peer)
-{
-    const void *bytes = address->sa_family == AF_INET6
-                            ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
-                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
-
-    inet_ntop(address->sa_family, bytes, peer, INET6_ADDRSTRLEN);
-}
-
-const char *request_peer(struct request *request)
-{
-    if (!*request->peer)
-        write_peer(MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-                       ->client_addr,
-                   request->peer);
-    return request->peer;
-}
-
-void request_set_path_tail(struct request *request, const char *tail)
-{
-    request->tail = tail;
-}
-
-const char *request_path_tail(const struct request *request)
-{
-    return request->tail ? request->tail : "";
-}
-
-struct argument_walk {
-    request_argument_fn *each;
-    void *arg;
-    enum err err;
-};
-
-static enum MHD_Result walk_argument(void *cls, enum MHD_ValueKind kind, const char *key,
-                                     size_t key_len, const char *value, size_t value_len)
-{
-    struct argument_walk *walk = cls;
-
-    (void)kind;
-    if (key_len == 0 && !value)
-        return MHD_YES; /* "&&" */
-    walk->err = walk->each(walk->arg, (struct slice){key, key_len},
-                           (struct slice){value, value ? value_len : 0});
-    return walk->err ? MHD_NO : MHD_YES;
-}
-
-enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg)
-{
-    struct argument_walk walk = {.each = each, .arg = arg};
-
-    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, walk_argument, &walk);
-    return walk.err;
-}
-
 /* ---- the answer ---- */
+
+/* The log and the metrics hear of every answer here. */
+static void tell(struct request *request, bool was_parked)
+{
+    int status = ready_status(request->ready);
+    int64_t ms = request->worker->clock.now_ms - request->begun_ms;
+
+    access_count(request->route, status, ms);
+    if (!was_parked && status < 400 && !access_tells_all())
+        return;
+    const struct access access = {.id = request->id,
+                                  .who = request->who,
+                                  .peer = request_peer(request),
+                                  .trace = request->trace,
+                                  .method = request->method,
+                                  .route = request->route,
+                                  .status = status,
+                                  .ms = ms,
+                                  .was_parked = was_parked,
+                                  .notes = &request->notes};
+
+    access_log(&access);
+}
 
 static enum MHD_Result hand_over(struct request *request)
 {
+    tell(request, request->gone != NULL);
     set_state(request, REQUEST_QUEUED);
     connection_answers(connection_of(request), &request->worker->deadlines,
                        request->worker->clock.now_ms);
@@ -290,6 +176,15 @@ void request_reply(struct request *request, struct reply *reply)
     set_state(request, REQUEST_ANSWERED);
 }
 
+void request_note(struct request *request, const char *outcome, const char *lookup_id,
+                  enum charged charged)
+{
+    request->notes.outcome = outcome;
+    request->notes.charged = charged;
+    if (lookup_id && *lookup_id)
+        snprintf(request->notes.lookup_id, sizeof request->notes.lookup_id, "%s", lookup_id);
+}
+
 bool request_recall(const struct request *request, const unsigned char **ret_key,
                     enum result_format *ret_format)
 {
@@ -299,6 +194,7 @@ bool request_recall(const struct request *request, const unsigned char **ret_key
 void request_remember(struct request *request, const struct result *result,
                       enum result_format format)
 {
+    request->worker->hits_route = request->route;
     if (request->text.len)
         hits_remember(request->worker->hits, &request->text, result, format, request->ready);
 }
@@ -390,22 +286,56 @@ static enum MHD_Result guard_request(struct request *request, const char *method
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
     request->method = route_method(method);
     set_id(request, headers.id);
+    request->credentials = headers.credentials;
+    request->trace = headers.trace;
     set_text(request, &headers);
     set_state(request, REQUEST_GUARDED);
     return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
 
-static enum MHD_Result run(struct request *request)
+/* True when the request has been answered with why it is not let in. */
+static bool refuse_sender(struct request *request)
+{
+    const struct worker *worker = request->worker;
+    enum err err = auth_judge(worker->clients, &worker->service->auth, &request->credentials,
+                              worker->clock.now_ms, &request->client);
+
+    if (request->client)
+        memcpy(request->who, request->client->name, sizeof request->who);
+    if (err)
+        auth_refuse(request, err, request->client);
+    return err != ERR_OK;
+}
+
+/* Out of what was said before in this second; NULL = it has to be looked at. */
+static struct ready *find_hit(struct request *request)
 {
     struct worker *worker = request->worker;
-    struct ready *ready = hits_find(worker->hits, &request->text, &worker->clock);
+
+    return request->client ? hits_find(worker->hits, &request->text, &worker->clock) : NULL;
+}
+
+static enum MHD_Result serve_hit(struct request *request, struct ready *ready)
+{
+    request->ready = ready_ref(ready);
+    request->route = request->worker->hits_route;
+    request->notes.outcome = "hit";
+    metrics_add(&metrics_mine()->cache_outcomes[CACHE_HIT], 1);
+    return hand_over(request);
+}
+
+static enum MHD_Result run(struct request *request)
+{
+    struct ready *ready;
 
     set_state(request, REQUEST_RUNNING);
-    if (ready) {
-        request->ready = ready_ref(ready);
+    if (refuse_sender(request))
         return hand_over(request);
-    }
+    ready = find_hit(request);
+    if (ready)
+        return serve_hit(request, ready);
     routes_dispatch(request);
+    request->client = NULL;
     if (request->state == REQUEST_ANSWERED)
         return hand_over(request);
     assert(request->state == REQUEST_PARKED); /* an endpoint answers or parks */

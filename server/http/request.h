@@ -18,6 +18,8 @@
 #include <stddef.h>
 
 struct request;
+struct route;
+struct client;
 struct service; /* what endpoints work with; defined in http/service.h */
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OTHER_METHOD };
@@ -44,10 +46,17 @@ const char *request_peer(struct request *request);
  * one, joined by commas (RFC 9110, 5.3). */
 const char *request_header(const struct request *request, const char *name);
 
-/* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c;
- * `tail` points into request_path(). */
+/* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c,
+ * with the row; `tail` points into request_path(). */
 const char *request_path_tail(const struct request *request);
-void request_set_path_tail(struct request *request, const char *tail);
+void request_set_route(struct request *request, const struct route *route, const char *tail);
+
+/* Who sends it (auth.h); NULL = nobody who is known. Until the endpoint returns: a parked request
+ * has none, for the file of keys may be another one by then. */
+const struct client *request_client(const struct request *request);
+
+/* The name of its account: the client's, else the peer's address. For the request's life. */
+const char *request_account(struct request *request);
 
 /* Runs `each` for every query argument in order, names and values percent-decoded once, empty pairs
  * ("&&") left out; `value.data` is NULL for an argument without "=". Stops at, and returns, the
@@ -95,6 +104,11 @@ void reply_body_of(struct reply *reply, const struct result *result, enum result
  * Content-Length. Parked requests are resumed. Uses `reply` up in any case. A header value that is
  * empty or has a line end in it is a defect here: logged, and the process ends. */
 void request_reply(struct request *request, struct reply *reply);
+
+/* For the log: what came of it, in a static word, and what it cost; `lookup_id` NULL or "" = no
+ * lookup had to do with it. problem_reply() notes by itself. */
+void request_note(struct request *request, const char *outcome, const char *lookup_id,
+                  enum charged charged);
 
 /* ---- hits; see http/hits.h ---- */
 

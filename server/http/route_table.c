@@ -7,13 +7,21 @@
 #include "http/forget.h"
 #include "http/health.h"
 #include "http/lookups.h"
+#include "http/metrics.h"
 #include "http/problem.h"
 #include "http/routes.h"
+#include "http/usage.h"
 
 const struct route routes[] = {
-    {HTTP_HEAD, "/emails", emails_head},       {HTTP_GET, "/emails", emails_get},
-    {HTTP_DELETE, "/emails", forget_domain},   {HTTP_GET, "/lookups/{}", lookups_get},
-    {HTTP_GET, "/livez", health_live},         {HTTP_GET, "/version", about_version},
-    {HTTP_GET, "/openapi.yaml", contract_get}, {HTTP_GET, "/problems/{}", problem_page},
+    {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},
+    {HTTP_GET, "/emails", emails_get, FOR_CLIENTS},
+    {HTTP_DELETE, "/emails", forget_domain, FOR_ADMINS},
+    {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS},
+    {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
+    {HTTP_GET, "/livez", health_live, FOR_ALL},
+    {HTTP_GET, "/version", about_version, FOR_ALL},
+    {HTTP_GET, "/metrics", metrics_get, FOR_ALL},
+    {HTTP_GET, "/openapi.yaml", contract_get, FOR_ALL},
+    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL},
 };
 const size_t n_routes = ARRAY_LEN(routes);

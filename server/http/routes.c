@@ -3,6 +3,7 @@
 #include "http/routes.h"
 
 #include "base/mem.h"
+#include "http/auth.h"
 #include "http/problem.h"
 
 #include <stdio.h>
@@ -23,6 +24,14 @@ enum http_method route_method(const char *name)
         if (strcmp(methods[i].name, name) == 0)
             return methods[i].method;
     return HTTP_OTHER_METHOD;
+}
+
+const char *route_method_name(enum http_method method)
+{
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (methods[i].method == method)
+            return methods[i].name;
+    return "other";
 }
 
 bool route_match(const char *route_path, const char *path, const char **ret_tail)
@@ -87,6 +96,15 @@ static void refuse(struct request *request)
     request_reply(request, &reply);
 }
 
+static enum err check_access(const struct route *row, const struct client *client)
+{
+    if (row->access == FOR_ALL)
+        return ERR_OK;
+    if (!client)
+        return ERR_UNAUTHORIZED;
+    return row->access == FOR_ADMINS && !client->admin ? ERR_FORBIDDEN : ERR_OK;
+}
+
 void routes_dispatch(struct request *request)
 {
     const char *tail;
@@ -96,6 +114,10 @@ void routes_dispatch(struct request *request)
         refuse(request);
         return;
     }
-    request_set_path_tail(request, tail);
-    row->endpoint(request);
+    request_set_route(request, row, tail);
+    enum err err = check_access(row, request_client(request));
+    if (err)
+        auth_refuse(request, err, request_client(request));
+    else
+        row->endpoint(request);
 }

@@ -11,22 +11,33 @@
 
 #include <stdbool.h>
 
+/* Who may ask. */
+enum access_to {
+    FOR_ALL,     /* probes and pages: they tell nothing of what clients asked */
+    FOR_CLIENTS, /* whoever is let in: see auth.h */
+    FOR_ADMINS,  /* clients with the right `admin` */
+};
+
 typedef void endpoint_fn(struct request *request);
 
 struct route {
     enum http_method method; /* a GET route answers HEAD too unless another row does */
     const char *path;
     endpoint_fn *endpoint;
+    enum access_to access;
 };
 
 extern const struct route routes[];
 extern const size_t n_routes;
 
-/* Runs the request's endpoint, or answers 404 or 405. */
+/* Runs the request's endpoint, or answers 401, 403, 404 or 405. */
 void routes_dispatch(struct request *request);
 
 /* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
 const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
+
+/* As Allow has it; "other" for HTTP_OTHER_METHOD. */
+const char *route_method_name(enum http_method method);
 
 /* The method of that exact name; HTTP_OTHER_METHOD when no route takes it. */
 enum http_method route_method(const char *name);

@@ -6,6 +6,7 @@
 #define HTTP_SERVICE_H
 
 #include "cache/cache.h"
+#include "http/auth.h"
 #include "http/freshness.h"
 
 #include <stdint.h>
@@ -17,6 +18,8 @@ struct service {
     struct cache *cache;
     int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
     struct freshness_limits freshness;
+    struct clients *clients; /* at the start; NULL = no keys are wanted */
+    struct auth_policy auth; /* without keys */
 };
 
 #endif

@@ -2,6 +2,7 @@
 /* wish.c - see wish.h. Everything is checked before anything can cost. */
 #include "http/wish.h"
 
+#include "http/clients.h"
 #include "http/negotiate.h"
 #include "http/parameters.h"
 #include "http/prefer.h"
@@ -27,6 +28,8 @@ static void set_wait(const struct request *request, const struct parameters *par
                      struct wish *wish)
 {
     const struct service *service = request_service(request);
+    int64_t theirs_ms = request_client(request)->max_wait_ms;
+    int64_t max_wait_ms = theirs_ms < service->max_wait_ms ? theirs_ms : service->max_wait_ms;
     struct prefer prefer = prefer_read(request_header(request, "Prefer"));
     bool prefers_wait = prefer.has_wait && !parameters->has_wait;
     bool prefers_async = prefer.respond_async && !parameters->async;
@@ -36,9 +39,9 @@ static void set_wait(const struct request *request, const struct parameters *par
                     : prefer.has_wait    ? prefer.wait_s * 1000
                     : wish->async        ? 0
                                          : service->wait_ms;
-    bool cut = wish->wait_ms > service->max_wait_ms;
-    if (cut)
-        wish->wait_ms = service->max_wait_ms;
+    bool cut = wish->wait_ms > max_wait_ms && (parameters->has_wait || prefer.has_wait);
+    if (wish->wait_ms > max_wait_ms)
+        wish->wait_ms = max_wait_ms;
     note_applied(wish, prefers_async, prefers_wait || cut);
 }
 
@@ -51,6 +54,14 @@ static void set_cache(const struct request *request, const struct parameters *pa
     wish->cache.only_cached = wish->cache.only_cached || parameters->cached;
     if (parameters->has_max_age)
         wish->cache.max_age_s = parameters->max_age_s;
+    wish->cache.only_cached = wish->cache.only_cached || request_client(request)->cached_only;
+}
+
+/* Would it buy again what is known and fresh? */
+static bool wants_refresh(const struct cache_wish *cache)
+{
+    return !cache->only_cached &&
+           (cache->no_cache || cache->max_age_s >= 0 || cache->min_fresh_s > 0);
 }
 
 bool wish_read(struct request *request, struct wish *ret_wish)
@@ -71,6 +82,11 @@ bool wish_read(struct request *request, struct wish *ret_wish)
     }
     set_wait(request, &parameters, &wish);
     set_cache(request, &parameters, &wish);
+    if (wants_refresh(&wish.cache) && !request_client(request)->allow_refresh) {
+        question_free(wish.question);
+        problem_send(request, ERR_FORBIDDEN, "this client may not have fresh answers renewed");
+        return false;
+    }
     *ret_wish = wish;
     return true;
 }

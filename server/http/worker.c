@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/connection.h"
 #include "http/mhd.h"
 #include "http/service.h"
@@ -183,6 +184,31 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* ---- the clients ---- */
+
+struct clients_letter {
+    struct letter letter;
+    struct worker *worker;
+    struct clients *clients;
+};
+
+static void open_clients(struct letter *letter)
+{
+    autofree struct clients_letter *sent = container_of(letter, struct clients_letter, letter);
+
+    clients_unref(sent->worker->clients);
+    sent->worker->clients = sent->clients;
+}
+
+void worker_set_clients(struct worker *worker, struct clients *clients)
+{
+    struct clients_letter *sent = xcalloc(1, sizeof *sent);
+
+    sent->worker = worker;
+    sent->clients = clients_ref(clients);
+    mailbox_post(worker->inbox, &sent->letter, open_clients);
+}
+
 /* ---- the end ---- */
 
 static void open_drain(struct letter *letter)
@@ -200,6 +226,7 @@ static void free_worker(struct worker *worker)
     stop_daemons(worker);
     hits_free(worker->hits);
     ready_unref(worker->last);
+    clients_unref(worker->clients);
     close(worker->epoll_fd);
     mailbox_free(worker->inbox);
     free(worker);
@@ -241,6 +268,7 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
     int step = what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
 
     atomic_fetch_add_explicit(&worker->options.seats->taken, step, memory_order_relaxed);
+    metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to one less */
     request_connection(worker, connection, slot, what);
 }
 
@@ -290,6 +318,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     struct worker *worker = xcalloc(1, sizeof *worker);
     worker->options = *options;
     worker->service = service;
+    worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->hits = hits_new(service->cache);
     connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
                      options->idle_timeout_ms);

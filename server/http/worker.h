@@ -18,6 +18,7 @@
 #define WORKER_LISTENS 8
 
 struct worker;
+struct clients;
 struct service;
 
 /* The connections of all workers together. It is counted here and not by libmicrohttpd, whose limit
@@ -46,6 +47,10 @@ struct worker_options {
  * not start. */
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker);
+
+/* Any thread, from worker_start() to worker_drain(): who may ask is in `clients` from the worker's
+ * next turn on. */
+void worker_set_clients(struct worker *worker, struct clients *clients);
 
 /* Any thread, once: stop accepting; the thread ends when no request is left, or when drain_ms is
  * over and none is parked. For those it waits without limit: their owners hold on to them. */

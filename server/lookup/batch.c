@@ -3,10 +3,12 @@
  * leaves its batch in end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batch.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "lookup/submit_policy.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -63,14 +65,17 @@ static void set_state(struct batch *batch, enum batch_state state)
 
 static void end_task(struct task *task, const struct task_end *end)
 {
-    const struct batch_tools *tools = task->batch->tools;
+    struct batch *batch = task->batch;
+    const struct batch_tools *tools = batch->tools;
+    struct task_end told = *end;
 
-    DL_DELETE(task->batch->tasks, task);
+    told.batch_id = *batch->id ? batch->id : NULL;
+    DL_DELETE(batch->tasks, task);
     if (journal_state_of(end) == STORE_NOT_CREATED)
-        budget_release(tools->budget, task->client, task->day);
+        budget_release(tools->budget, task->payer.name, task->day);
     task->batch = NULL;
     task->phase = TASK_ENDED;
-    task->done(task, end);
+    task->done(task, &told);
 }
 
 static void end_batch(struct batch *batch, const struct task_end *end)
@@ -140,6 +145,7 @@ static void collect(struct batch *batch, const char *batch_id)
 {
     const struct collect_owner owner = {task_ended, collection_over, batch};
 
+    snprintf(batch->id, sizeof batch->id, "%s", batch_id);
     batch->collection =
         collect_start(&batch->tools->collect, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
     set_state(batch, BATCH_COLLECTING);
@@ -284,6 +290,20 @@ static void split(struct batch *batch)
     set_state(batch, BATCH_CUT);
 }
 
+static void note_submit(const struct batch *batch, const struct openmart_reply *reply,
+                        const char *batch_id)
+{
+    bool is_done = reply->verdict == VERDICT_DONE;
+    char tasks[24], status[16], ms[24];
+
+    snprintf(tasks, sizeof tasks, "%zu", batch->n_tasks);
+    snprintf(status, sizeof status, "%d", reply->status);
+    snprintf(ms, sizeof ms, "%lld", (long long)reply->took_ms);
+    log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch-submitted" : "submit-failed", "batch",
+              batch_id, "tasks", tasks, "status", status, "ms", ms, "error",
+              is_done ? NULL : err_row(reply->err)->code, NULL);
+}
+
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
     struct batch *batch = arg;
@@ -292,6 +312,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
                                      tools->retry_unknown && !batch->risked};
 
     batch->call = NULL;
+    note_submit(batch, reply, batch_id);
     gate_note_submit(tools->gate, reply);
     switch (submit_next(reply, &past)) {
     case SUBMIT_COLLECT:

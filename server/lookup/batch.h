@@ -62,9 +62,10 @@ struct batch {
     size_t n_tasks;            /* those put in, ended or not */
     /* The batch's own: */
     const struct batch_tools *tools;
-    struct task *tasks; /* those not ended */
-    int64_t number;     /* in the journal; 0 = not yet there */
-    int64_t oldest_ms;  /* when its first task was queued */
+    struct task *tasks;           /* those not ended */
+    int64_t number;               /* in the journal; 0 = not yet there */
+    char id[OPENMART_ID_MAX + 1]; /* the vendor's; "" = not yet told */
+    int64_t oldest_ms;            /* when its first task was queued */
     int tries;
     bool risked; /* submitted again after an unknown outcome */
     struct timer retry;

@@ -8,6 +8,7 @@
 #include "lookup/batches.h"
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "lookup/batch.h"
 #include "lookup/pace.h"
 #include "lookup/queue.h"
@@ -28,9 +29,10 @@ struct batches {
     struct batch_tools tools;
     struct gate *gate;
     struct queue queue;
-    struct timer linger;    /* of the first task in the queue */
-    bool overdue;           /* the linger is over and no slot was free */
-    bool half_had_its_turn; /* the last slot went to a half */
+    struct timer linger;       /* of the first task in the queue */
+    bool overdue;              /* the linger is over and no slot was free */
+    enum metrics_flush due_by; /* what cuts a batch that is not full */
+    bool half_had_its_turn;    /* the last slot went to a half */
     int busy_slots;
     struct batch *batches;
     batch_doubt_fn *doubt;
@@ -167,6 +169,9 @@ static struct batch *cut_batch(struct batches *all)
 
     while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
         batch_put(batch, task);
+    bool is_full = batch->n_tasks == all->options.size;
+    metrics_add(&metrics_mine()->batches_flushed[is_full ? FLUSH_FULL : all->due_by], 1);
+    metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
     return batch;
 }
 
@@ -214,7 +219,9 @@ static void linger_is_over(struct timer *timer)
     struct batches *all = container_of(timer, struct batches, linger);
 
     all->overdue = true;
+    all->due_by = FLUSH_LINGER;
     fill_slots(all);
+    all->due_by = FLUSH_SLOT;
 }
 
 /* May something be bought now? */
@@ -241,13 +248,13 @@ enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_
 
     if (err)
         return err;
-    err = budget_reserve(all->budget, task->client, &task->day, ret_retry_after_s);
+    err = budget_reserve(all->budget, &task->payer, &task->day, ret_retry_after_s);
     if (err)
         return err;
     task->phase = TASK_QUEUED;
     task->queued_ms = all->clock->now_ms;
     id_new(task->tracking_id);
-    queue_add(&all->queue, task, task->client);
+    queue_add(&all->queue, task, task->payer.name);
     if (all->queue.n == 1)
         timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
                   linger_is_over);
@@ -260,7 +267,7 @@ bool batch_drop(struct batches *all, struct task *task)
     if (task->phase != TASK_QUEUED)
         return false;
     queue_remove(&all->queue, task);
-    budget_release(all->budget, task->client, task->day);
+    budget_release(all->budget, task->payer.name, task->day);
     task->phase = TASK_ENDED;
     fill_slots(all);
     return true;
@@ -288,7 +295,7 @@ static void gate_shut(void *arg)
 
     end.err = gate_check(all->gate, &end.retry_after_s);
     while ((task = queue_take(&all->queue))) {
-        budget_release(all->budget, task->client, task->day);
+        budget_release(all->budget, task->payer.name, task->day);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
@@ -311,6 +318,20 @@ void batches_open_gate(struct batches *all)
 int batches_submitting(const struct batches *all)
 {
     return all->busy_slots;
+}
+
+struct batches_stats batches_stats(const struct batches *all)
+{
+    struct batches_stats stats = {.queued = all->queue.n};
+    const struct batch *batch;
+    int never_mind;
+
+    if (all->queue.oldest)
+        stats.oldest_queued_ms = all->queue.oldest->queued_ms;
+    DL_FOREACH (all->batches, batch)
+        stats.batches++;
+    stats.stopped_by = gate_check(all->gate, &never_mind);
+    return stats;
 }
 
 void batches_drain(struct batches *all)

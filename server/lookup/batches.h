@@ -54,9 +54,10 @@ void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
 void batches_free(struct batches *all);
 
-/* Queues the task on behalf of its client, for fairness: its question, lookup_id, client, day and
+/* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and
  * done must be set. Takes a credit of the day,
- * which is given back when the task was not created. ERR_CREDITS_EXHAUSTED when there is none left,
+ * which is given back when the task was not created. ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED
+ * when there is none left,
  * ERR_OVERLOADED when the queue is full, ERR_STORAGE_UNAVAILABLE, or what shut
  * the gate; the task is not queued then, and *ret_retry_after_s says when to come again.
  */
@@ -72,6 +73,13 @@ bool batch_drop(struct batches *all, struct task *task);
 
 /* Submits whose answer is still to come. */
 int batches_submitting(const struct batches *all);
+
+struct batches_stats {
+    size_t queued, batches;
+    int64_t oldest_queued_ms; /* when; 0 = nothing is queued */
+    enum err stopped_by;      /* what shut the gate; ERR_OK = it is open */
+};
+struct batches_stats batches_stats(const struct batches *all);
 
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
 void batches_drain(struct batches *all);

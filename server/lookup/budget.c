@@ -17,6 +17,7 @@
 struct account {
     char client[CLIENT_TEXT];
     int64_t credits;
+    int warned_percent; /* of its quota */
     UT_hash_handle hh;
 };
 
@@ -109,10 +110,13 @@ static struct account *find_or_open(struct budget *budget, const char *client)
     return account;
 }
 
-static void add(struct budget *budget, const char *client, int64_t credits)
+static struct account *add(struct budget *budget, const char *client, int64_t credits)
 {
-    find_or_open(budget, client)->credits += credits;
+    struct account *account = find_or_open(budget, client);
+
+    account->credits += credits;
     budget->spent += credits;
+    return account;
 }
 
 static void load_account(void *arg, const char *client, int64_t credits)
@@ -140,34 +144,50 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day)
 
 /* ---- spending ---- */
 
-/* Once a day for each step. */
-static void warn(struct budget *budget)
+/* Once a day for each step; `client` NULL = all together. */
+static void warn(const char *client, int64_t spent, int64_t limit, int *warned_percent)
 {
     static const int steps[] = {95, 80, 50};
-    char spent[24], limit[24], percent[16];
+    char spent_text[24], limit_text[24], percent[16];
 
-    for (size_t i = 0; budget->limit && i < ARRAY_LEN(steps); i++) {
-        if (budget->spent * 100 < budget->limit * steps[i] || budget->warned_percent >= steps[i])
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        if (spent * 100 < limit * steps[i] || *warned_percent >= steps[i])
             continue;
-        budget->warned_percent = steps[i];
-        snprintf(spent, sizeof spent, "%lld", (long long)budget->spent);
-        snprintf(limit, sizeof limit, "%lld", (long long)budget->limit);
+        *warned_percent = steps[i];
+        snprintf(spent_text, sizeof spent_text, "%lld", (long long)spent);
+        snprintf(limit_text, sizeof limit_text, "%lld", (long long)limit);
         snprintf(percent, sizeof percent, "%d", steps[i]);
-        log_event(LOG_WARN, "credits-spent", "percent", percent, "spent", spent, "of", limit, NULL);
+        log_event(LOG_WARN, "credits-spent", "client", client, "percent", percent, "spent",
+                  spent_text, "of", limit_text, NULL);
         return;
     }
 }
 
-enum err budget_reserve(struct budget *budget, const char *client, int64_t *ret_day,
-                        int *ret_retry_after_s)
+/* May one more be bought? */
+static enum err check(struct budget *budget, const struct payer *payer)
 {
     turn_day(budget);
-    if (budget->limit && budget->spent >= budget->limit) {
-        *ret_retry_after_s = retry_after_s(budget);
+    if (budget->limit && budget->spent >= budget->limit)
         return ERR_CREDITS_EXHAUSTED;
+    if (payer->quota >= 0 && budget_spent_by(budget, payer->name) >= payer->quota)
+        return ERR_QUOTA_EXCEEDED;
+    return ERR_OK;
+}
+
+enum err budget_reserve(struct budget *budget, const struct payer *payer, int64_t *ret_day,
+                        int *ret_retry_after_s)
+{
+    enum err err = check(budget, payer);
+
+    if (err) {
+        *ret_retry_after_s = retry_after_s(budget);
+        return err;
     }
-    add(budget, client, 1);
-    warn(budget);
+    struct account *account = add(budget, payer->name, 1);
+    if (budget->limit)
+        warn(NULL, budget->spent, budget->limit, &budget->warned_percent);
+    if (payer->quota >= 0)
+        warn(payer->name, account->credits, payer->quota, &account->warned_percent);
     *ret_day = budget->day;
     return ERR_OK;
 }
@@ -193,4 +213,16 @@ int64_t budget_spent_by(struct budget *budget, const char *client)
     turn_day(budget);
     const struct account *account = find(budget, client);
     return account ? account->credits : 0;
+}
+
+struct allowance budget_allowance(struct budget *budget, const struct payer *payer)
+{
+    int64_t spent = budget_spent_by(budget, payer->name);
+
+    if (payer->quota < 0)
+        return (struct allowance){0};
+    return (struct allowance){.limited = true,
+                              .quota = payer->quota,
+                              .left = spent < payer->quota ? payer->quota - spent : 0,
+                              .resets_s = retry_after_s(budget)};
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "lookup/payer.h"
 #include "store/store.h"
 
 #include <stdint.h>
@@ -27,9 +28,10 @@ enum err budget_load(struct budget *budget, struct store *store);
 /* Another limit from now on. */
 void budget_set_limit(struct budget *budget, int64_t credits_per_day);
 
-/* One credit for the client; *ret_day is whose account it is on. ERR_CREDITS_EXHAUSTED when the
- * day's are spent; then *ret_retry_after_s is when the next day begins. */
-enum err budget_reserve(struct budget *budget, const char *client, int64_t *ret_day,
+/* One credit for the asker; *ret_day is whose account it is on. ERR_CREDITS_EXHAUSTED when the
+ * day's are spent, ERR_QUOTA_EXCEEDED when only the asker's own are; then *ret_retry_after_s is
+ * when the next day begins. */
+enum err budget_reserve(struct budget *budget, const struct payer *payer, int64_t *ret_day,
                         int *ret_retry_after_s);
 
 /* Gives a credit of that day back. */
@@ -41,7 +43,8 @@ struct budget_state {
 };
 struct budget_state budget_state(struct budget *budget);
 
-/* What one client has spent today. */
+/* What one client has spent today, and may spend still. */
 int64_t budget_spent_by(struct budget *budget, const char *client);
+struct allowance budget_allowance(struct budget *budget, const struct payer *payer);
 
 #endif

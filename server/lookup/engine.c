@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "lookup/balance.h"
 #include "lookup/budget.h"
+#include "lookup/gauges.h"
 #include "lookup/housekeeping.h"
 
 #include <assert.h>
@@ -28,6 +30,7 @@ struct engine {
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct housekeeping housekeeping;
+    struct balance balance;
     struct journal *journal;
     struct budget *budget;
     struct batches *batches;
@@ -66,6 +69,11 @@ static void make_core(struct engine *engine, const struct engine_options *option
     engine->lookups = lookups_new(&options->lookup, &lookup);
 }
 
+static void publish(const struct engine *engine)
+{
+    gauges_publish(engine->lookups, engine->batches, engine->journal, engine->budget);
+}
+
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery)
 {
@@ -98,6 +106,10 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                  .batches = engine->batches,
                                                  .keep_expired_ms = options->keep_expired_ms};
     housekeeping_start(&engine->housekeeping);
+    engine->balance = (struct balance){
+        &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
+    balance_start(&engine->balance);
+    publish(engine);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -108,6 +120,7 @@ void engine_free(struct engine *engine)
         return;
     assert(!engine->asks);
     housekeeping_stop(&engine->housekeeping);
+    balance_stop(&engine->balance);
     lookups_free(engine->lookups);
     batches_free(engine->batches);
     journal_free(engine->journal);
@@ -121,8 +134,11 @@ void engine_free(struct engine *engine)
 
 static void settle(struct ask *ask, const struct outcome *outcome)
 {
+    struct outcome told = *outcome;
+
     HASH_DEL(ask->engine->asks, ask);
-    ask->done(ask, outcome);
+    told.allowance = budget_allowance(ask->engine->budget, &ask->payer);
+    ask->done(ask, &told);
 }
 
 static void settle_with(struct ask *ask, enum err err)
@@ -169,7 +185,7 @@ static void join(struct ask *ask)
 
     ask->waiter = (struct waiter){.done = waiter_done,
                                   .deadline_ms = engine->clock.now_ms + ask->wait_ms,
-                                  .client = ask->client,
+                                  .payer = ask->payer,
                                   .no_store = ask->no_store};
     if (lookup_join(engine->lookups, TAKE(ask->question), &ask->waiter, &refusal))
         settle(ask, &refusal);
@@ -254,6 +270,32 @@ void engine_forget(struct engine *engine, struct forgetting *forgetting)
 {
     forgetting->engine = engine;
     mailbox_post(engine->inbox, &forgetting->letter, open_forgetting);
+}
+
+/* ---- accounts ---- */
+
+static void open_statement(struct letter *letter)
+{
+    struct statement *statement = container_of(letter, struct statement, letter);
+    struct budget *budget = statement->engine->budget;
+    const struct payer payer = {statement->name, statement->quota, 1};
+    struct budget_state state = budget_state(budget);
+    int64_t left = state.limit > state.spent ? state.limit - state.spent : 0;
+
+    statement->spent = budget_spent_by(budget, statement->name);
+    statement->allowance = budget_allowance(budget, &payer);
+    statement->is_limited = statement->allowance.limited || state.limit;
+    statement->remaining = statement->allowance.left;
+    if (state.limit && (!statement->allowance.limited || left < statement->remaining))
+        statement->remaining = left;
+    statement->day_ends_ms = state.day_ends_ms;
+    statement->done(statement);
+}
+
+void engine_state_account(struct engine *engine, struct statement *statement)
+{
+    statement->engine = engine;
+    mailbox_post(engine->inbox, &statement->letter, open_statement);
 }
 
 /* ---- the operator ---- */
@@ -344,6 +386,7 @@ void engine_turn(struct engine *engine)
     mailbox_open_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
+    publish(engine);
 }
 
 int64_t engine_next_ms(const struct engine *engine)

@@ -19,6 +19,7 @@
 #include "lookup/batches.h"
 #include "lookup/lookup.h"
 #include "lookup/question.h"
+#include "lookup/queue.h"
 #include "lookup/recover.h"
 #include "store/store.h"
 
@@ -43,7 +44,7 @@ struct ask {
      */
     struct question *question;
     int64_t wait_ms;    /* how long the asker may be held, from the moment of asking */
-    const char *client; /* who asks, for fairness; the asker's, for the life of the ask */
+    struct payer payer; /* who asks */
     bool only_kept;     /* nothing may be bought: ERR_NOT_CACHED when what is kept will not do */
     bool no_store;      /* see struct waiter */
     ask_takes_fn *takes;
@@ -59,8 +60,9 @@ struct ask {
 struct engine_options {
     struct lookup_options lookup;
     struct batch_options batch;
-    int64_t credits_per_day; /* 0 = no limit */
-    int64_t keep_expired_ms; /* how long an expired answer stays in the store */
+    int64_t credits_per_day;  /* 0 = no limit */
+    int64_t keep_expired_ms;  /* how long an expired answer stays in the store */
+    int64_t balance_every_ms; /* how often the vendor's balance is read; 0 = never */
 };
 
 /* What the engine works with; borrowed for its life. */
@@ -133,6 +135,32 @@ struct forgetting {
 
 /* Any thread. */
 void engine_forget(struct engine *engine, struct forgetting *forgetting);
+
+/* ---- accounts ---- */
+
+struct statement;
+
+/* Engine thread; exactly once. The statement is the asker's again. */
+typedef void statement_fn(struct statement *statement);
+
+/* What one client has spent today, and what remains. Embedded in the asker's own struct; the
+ * engine's from engine_state_account() until `done` runs. */
+struct statement {
+    char name[QUEUE_CLIENT_TEXT];
+    int64_t quota; /* PAYER_NO_QUOTA */
+    statement_fn *done;
+    /* Filled: */
+    int64_t spent;
+    struct allowance allowance; /* by the quota */
+    bool is_limited;            /* by the quota, or by what all together may spend: then */
+    int64_t remaining;          /* is the smaller one of both */
+    int64_t day_ends_ms;        /* wall time */
+    struct engine *engine;      /* the engine's, as is: */
+    struct letter letter;
+};
+
+/* Any thread. */
+void engine_state_account(struct engine *engine, struct statement *statement);
 
 /* ---- the operator ---- */
 

@@ -32,6 +32,8 @@ struct journal {
     struct timers *timers;
     struct timer retry;
     struct entry *waiting;
+    size_t n_waiting;
+    bool is_refused; /* the last leave to pay could not be written */
 };
 
 struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
@@ -44,6 +46,12 @@ struct journal *journal_new(struct store *store, const struct clock *clock, stru
     return journal;
 }
 
+struct journal_state journal_state(const struct journal *journal)
+{
+    return (struct journal_state){.is_usable = !journal->waiting && !journal->is_refused,
+                                  .backlog = journal->n_waiting};
+}
+
 enum err journal_check(const struct journal *journal)
 {
     return journal->waiting ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
@@ -51,8 +59,9 @@ enum err journal_check(const struct journal *journal)
 
 /* ---- leave to pay ---- */
 
-static enum err refusal_of(enum err err)
+static enum err refusal_of(struct journal *journal, enum err err)
 {
+    journal->is_refused = err != ERR_OK;
     if (err && err != ERR_STORAGE_UNAVAILABLE)
         log_event(LOG_ERROR, "journal-refused", "error", err_words(err), NULL);
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
@@ -77,17 +86,18 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
                                         .city = q->city,
                                         .state = q->state,
                                         .country = q->country,
-                                        .client = task->client,
+                                        .client = task->payer.name,
                                         .day = task->day};
     }
-    return refusal_of(store_intend(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
+    return refusal_of(journal,
+                      store_intend(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
 }
 
 enum err journal_sending(struct journal *journal, int64_t batch, bool risked)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(store_sending(journal->store, batch, risked));
+    return refusal_of(journal, store_sending(journal->store, batch, risked));
 }
 
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
@@ -104,7 +114,7 @@ enum err journal_split(struct journal *journal, int64_t batch, const struct task
         ids[n++] = task->tracking_id;
     }
     return refusal_of(
-        store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
+        journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
 }
 
 /* ---- what happened ---- */
@@ -166,6 +176,7 @@ static void retry(struct timer *timer)
             retry_later(journal);
             return;
         }
+        journal->n_waiting--;
     }
     log_event(LOG_INFO, "journal-written", NULL);
 }
@@ -188,6 +199,7 @@ static void record(struct journal *journal, struct entry *entry)
     if (!journal->waiting)
         retry_later(journal);
     DL_APPEND(journal->waiting, entry);
+    journal->n_waiting++;
 }
 
 static struct entry *new_entry(const struct journal *journal, enum kind kind, int64_t batch,

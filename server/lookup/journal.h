@@ -35,6 +35,12 @@ void journal_free(struct journal *journal);
 /* ERR_STORAGE_UNAVAILABLE while something waits to be written. */
 enum err journal_check(const struct journal *journal);
 
+struct journal_state {
+    bool is_usable; /* nothing waits, and the last leave to pay was written */
+    size_t backlog;
+};
+struct journal_state journal_state(const struct journal *journal);
+
 /* ---- leave to pay: written when ERR_OK, else ERR_STORAGE_UNAVAILABLE ---- */
 
 /* `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */

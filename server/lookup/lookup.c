@@ -9,8 +9,10 @@
 
 #include "base/id.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/table.h"
 #include "lookup/batch.h"
+#include "lookup/ending.h"
 #include "lookup/history.h"
 #include "lookup/hold.h"
 #include "lookup/queue.h"
@@ -168,6 +170,7 @@ void lookup_leave(struct waiter *waiter)
     struct lookup *lookup = waiter->lookup;
 
     lookup->all->n_gone++;
+    metrics_add(&metrics_mine()->waiters_gone, 1);
     detach(waiter);
     if (!lookup->waiters && !lookup->promised && batch_drop(lookup->all->batches, &lookup->task))
         forget(lookup);
@@ -214,6 +217,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     history_add(all->history, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
+    ending_tell(task, end, result, all->clock->now_ms - lookup->started_ms, lookup->n_waiters);
     struct waiter *waiters = gather(lookup);
     forget(lookup);
     tell_all(waiters, outcome);
@@ -259,7 +263,7 @@ static struct lookup *new_lookup(struct lookups *all, struct question *question)
     lookup->started_ms = all->clock->now_ms;
     lookup->task = (struct task){.question = question,
                                  .lookup_id = lookup->id,
-                                 .client = lookup->client,
+                                 .payer = {lookup->client, PAYER_NO_QUOTA, 1},
                                  .done = lookup_ended};
     return lookup;
 }
@@ -273,7 +277,7 @@ static void put_in_table(struct lookup *lookup)
 }
 
 /* Starts a lookup; takes the question over only when that succeeds. */
-static enum err start(struct lookups *all, struct question *question, const char *client,
+static enum err start(struct lookups *all, struct question *question, const struct payer *payer,
                       struct lookup **ret_lookup, struct outcome *ret_refusal)
 {
     enum err err = check_hold(all, question, ret_refusal);
@@ -283,7 +287,9 @@ static enum err start(struct lookups *all, struct question *question, const char
         return err;
     struct lookup *lookup = new_lookup(all, question);
     id_new(lookup->id);
-    snprintf(lookup->client, sizeof lookup->client, "%s", client);
+    snprintf(lookup->client, sizeof lookup->client, "%s", payer->name);
+    lookup->task.payer.quota = payer->quota;
+    lookup->task.payer.weight = payer->weight;
     err = batch_add(all->batches, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
@@ -314,12 +320,14 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_S);
     } else if (!lookup) {
-        err = start(all, question, waiter->client, &lookup, ret_refusal);
+        err = start(all, question, &waiter->payer, &lookup, ret_refusal);
     }
     if (err || collapsed)
         question_free(question);
     if (!err)
         attach(lookup, waiter, collapsed);
+    if (!err && collapsed)
+        metrics_add(&metrics_mine()->lookups_coalesced, 1);
     return err;
 }
 

@@ -13,6 +13,7 @@
 struct line {
     char client[QUEUE_CLIENT_TEXT];
     struct task *tasks;
+    int weight, left; /* tasks in a turn; those that are left of it */
     struct line *prev, *next;
     UT_hash_handle hh;
 };
@@ -45,12 +46,15 @@ void queue_done(struct queue *queue)
     while (queue->turns)
         free_line(queue, queue->turns);
     queue->n = 0;
+    queue->oldest = NULL;
 }
 
 void queue_add(struct queue *queue, struct task *task, const char *client)
 {
     task->line = line_of(queue, client);
+    task->line->weight = task->payer.weight;
     DL_APPEND(task->line->tasks, task);
+    DL_APPEND2(queue->oldest, task, before, behind);
     queue->n++;
 }
 
@@ -59,6 +63,7 @@ void queue_remove(struct queue *queue, struct task *task)
     struct line *line = task->line;
 
     DL_DELETE(line->tasks, task);
+    DL_DELETE2(queue->oldest, task, before, behind);
     task->line = NULL;
     queue->n--;
     if (!line->tasks)
@@ -72,8 +77,12 @@ struct task *queue_take(struct queue *queue)
     if (!line)
         return NULL;
     struct task *task = line->tasks;
-    DL_DELETE(queue->turns, line);
-    DL_APPEND(queue->turns, line);
+    if (line->left <= 0)
+        line->left = line->weight;
+    if (--line->left <= 0) {
+        DL_DELETE(queue->turns, line);
+        DL_APPEND(queue->turns, line);
+    }
     queue_remove(queue, task);
     return task;
 }

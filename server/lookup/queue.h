@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* queue.h - tasks that wait for a batch, fair to the clients who asked.
  *
- * Each client has a line of its own, first come first served; batches are filled by taking one task
- * from each line in turn. So a client who asks for a thousand does not keep one who asks for one
- * out of the next batch. A line lives while it holds tasks. Engine thread only. */
+ * Each client has a line of its own, first come first served; batches are filled by taking from
+ * each line in turn one task, or as many as the client's weight says. So a client who asks for a
+ * thousand does not keep one who asks for one out of the next batch. A line lives while it holds
+ * tasks. Engine thread only. */
 #ifndef LOOKUP_QUEUE_H
 #define LOOKUP_QUEUE_H
 
@@ -18,13 +19,15 @@ struct line;
 struct queue {
     struct line *by_name; /* table */
     struct line *turns;   /* list, the next one to be served first */
+    struct task *oldest;  /* list of all tasks, in the order of coming */
     size_t n;
 };
 
 /* Zeroed is empty. Forgets what is still in it. */
 void queue_done(struct queue *queue);
 
-/* Appends to the client's line. The task must be in no queue. */
+/* Appends to the client's line, which gets the weight of the task's payer. The task must be in no
+ * queue. */
 void queue_add(struct queue *queue, struct task *task, const char *client);
 void queue_remove(struct queue *queue, struct task *task);
 

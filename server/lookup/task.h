@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "client/openmart.h"
+#include "lookup/payer.h"
 #include "lookup/question.h"
 
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct task_end {
     const char *task_id; /* the vendor's, of a task that was read: its end is for the owner to write
                             into the journal. NULL = it ended with others, and that is written */
     const char *detail;  /* words for the caller; NULL = none */
+    const char *batch_id; /* the vendor's, for the log; NULL = none was given */
     enum charged charged;
     int retry_after_s; /* 0 = no advice */
 };
@@ -43,7 +45,8 @@ enum task_phase {
 
 struct task {
     const struct question *question; /* the owner's; outlives the task */
-    const char *lookup_id, *client;  /* likewise; on whose account it goes, */
+    const char *lookup_id;           /* likewise */
+    struct payer payer;              /* on whose account it goes; the name likewise, */
     int64_t day;                     /* and on which day's: see budget.h */
     task_done_fn *done;
     enum task_phase phase;
@@ -52,6 +55,7 @@ struct task {
     struct line *line;   /* while queued */
     struct batch *batch; /* afterwards */
     struct task *prev, *next;
+    struct task *before, *behind; /* while queued: in the order of coming */
 };
 
 #endif

@@ -138,7 +138,7 @@ static struct asker *ask(struct flow *flow, const char *client, const char *doma
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
     asker->not_before_ms = INT64_MIN;
-    asker->ask.client = client;
+    asker->ask.payer = (struct payer){client, PAYER_NO_QUOTA, 1};
     asker->ask.takes = takes;
     asker->ask.done = told;
     flow->askers[flow->n_askers++] = asker;

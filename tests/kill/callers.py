@@ -29,7 +29,7 @@ class _Caller:
         self.data = b""
         self.socket = socket.create_connection(address, timeout=10)
         question = urllib.parse.urlencode({"domain": domain})
-        self.socket.sendall(f"GET /emails?{question} HTTP/1.1\r\nHost: emailsd\r\n\r\n".encode())
+        self.socket.sendall(f"GET /emails?{question} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         self.socket.setblocking(False)
 
     def read(self):

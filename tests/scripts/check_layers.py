@@ -12,10 +12,12 @@ import tempfile
 
 # Who may include whom. A place is the longest prefix of a file's path that stands here.
 ARROWS = {
-    "server/main.c": ["server/config.h", "server/commands.h", "server/cores.h",
+    "server/main.c": ["server/admission.h", "server/config.h", "server/commands.h", "server/cores.h",
                       "server/state_dir.h",
                       "server/http/", "server/lookup/", "server/cache/",
                       "server/store/", "client/", "server/base/"],
+    "server/admission.": ["server/admission.h", "server/config.h", "server/http/auth.h",
+                          "server/http/clients.h", "server/http/listener.h", "server/base/"],
     "server/config.": ["server/config.h", "server/base/"],
     "server/cores.": ["server/cores.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
@@ -37,7 +39,7 @@ ARROWS = {
 
 # Which files may include which foreign headers.
 DOORS = {
-    r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request\.c)|tests/simulator/.*",
+    r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request(_input)?\.c)|tests/simulator/.*",
     r"curl/.*": r"client/(transport|url).*|tests/unit/.*",
     r"sqlite3\.h": r"server/store/store_sqlite.*|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"server/base/json\.c",

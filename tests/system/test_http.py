@@ -51,7 +51,7 @@ def test_pipelined_requests_are_answered_in_order(daemon):
     connection = daemon.connect()
     targets = ["/emails?domain=milvali.com", "/livez", "/emails?domain=com", "/version",
                "/emails?domain=other.com", "/emails?domain=milvali.com"]
-    head = " HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+    head = " HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.send("".join(f"GET {target}{head}" for target in targets).encode())
     answers = [connection.read() for _ in targets]
     assert [answer.status for answer in answers] == [200, 200, 422, 200, 200, 200]
@@ -64,14 +64,14 @@ def test_pipelined_requests_are_answered_in_order(daemon):
 def test_a_hundred_pipelined_hits_are_a_hundred_answers(daemon):
     daemon.ask("milvali.com")
     connection = daemon.connect()
-    request = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+    request = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.send(request * 100)
     assert {connection.read().status for _ in range(100)} == {200}
 
 
 def test_a_request_that_comes_byte_by_byte_is_a_request(daemon):
     connection = daemon.connect()
-    for byte in b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: emailsd\r\n\r\n":
+    for byte in b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n":
         connection.send(bytes([byte]))
     assert connection.read().json()["domain"] == "milvali.com"
 
@@ -255,7 +255,7 @@ def test_entity_tags_in_several_lines_are_one_list(daemon):
 # ---- bodies where none belongs ----
 
 
-SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: emailsd\r\n\r\n"
+SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize("framing, body", [

@@ -21,8 +21,8 @@ SPARE = 1024  # SPARE_CONNECTIONS in server/main.c
 # What stands already, and what is sent on and on after it.
 TRICKLES = [
     (b"GET /emails?domain=", b"a"),
-    (b"GET /livez HTTP/1.1\r\nHost: emailsd\r\nX: ", b"x"),
-    (b"GET /livez HTTP/1.1\r\nHost: emailsd\r\n", b"X: y\r\n"),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ", b"x"),
+    (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"X: y\r\n"),
 ]
 
 

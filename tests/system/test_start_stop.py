@@ -161,7 +161,7 @@ def test_one_port_of_several_in_use_stops_the_start(stage, sim):
 
 
 def test_an_address_that_is_not_ours_is_told_with_1():
-    assert "192.0.2.1:0" in refused(1, "--listen", "192.0.2.1:0", *UPSTREAM)
+    assert "192.0.2.1:0" in refused(1, "--listen", "192.0.2.1:0", "--allow-anonymous", *UPSTREAM)
 
 
 @pytest.mark.parametrize("flags, words", [

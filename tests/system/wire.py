@@ -71,7 +71,7 @@ class Connection:
         """A whole request; `target` may be text (sent as UTF-8) or any bytes."""
         if isinstance(target, str):
             target = target.encode()
-        lines = [f"{method} ".encode() + target + b" HTTP/1.1", b"Host: emailsd"]
+        lines = [f"{method} ".encode() + target + b" HTTP/1.1", b"Host: localhost"]
         lines += [line.encode() for line in header_lines]
         self.send(b"\r\n".join(lines) + b"\r\n\r\n")
 

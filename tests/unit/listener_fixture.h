@@ -171,16 +171,16 @@ static void get_big(struct request *request)
 }
 
 const struct route routes[] = {
-    {HTTP_GET, "/now", get_now},
-    {HTTP_POST, "/now", get_now},
-    {HTTP_GET, "/parked", get_parked},
-    {HTTP_GET, "/held", get_held},
-    {HTTP_GET, "/tail/{}", get_tail},
-    {HTTP_GET, "/arguments", get_arguments},
-    {HTTP_GET, "/header", get_header},
-    {HTTP_GET, "/", get_root},
-    {HTTP_GET, "/unchanged", get_unchanged},
-    {HTTP_GET, "/big", get_big},
+    {HTTP_GET, "/now", get_now, FOR_ALL},
+    {HTTP_POST, "/now", get_now, FOR_ALL},
+    {HTTP_GET, "/parked", get_parked, FOR_ALL},
+    {HTTP_GET, "/held", get_held, FOR_ALL},
+    {HTTP_GET, "/tail/{}", get_tail, FOR_ALL},
+    {HTTP_GET, "/arguments", get_arguments, FOR_ALL},
+    {HTTP_GET, "/header", get_header, FOR_ALL},
+    {HTTP_GET, "/", get_root, FOR_ALL},
+    {HTTP_GET, "/unchanged", get_unchanged, FOR_ALL},
+    {HTTP_GET, "/big", get_big, FOR_ALL},
 };
 const size_t n_routes = ARRAY_LEN(routes);
 

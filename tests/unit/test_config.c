@@ -142,7 +142,7 @@ START_TEST(what_is_wrong_is_refused_and_named)
 }
 END_TEST
 
-START_TEST(words_that_are_no_options_are_kept_in_order_up_to_two)
+START_TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -154,8 +154,9 @@ START_TEST(words_that_are_no_options_are_kept_in_order_up_to_two)
     ck_assert_str_eq(config.words[0], "forget");
     ck_assert_str_eq(config.words[1], "info@example.org");
     config_done(&config);
-    ck_assert_int_eq(read((const char *[]){"one", "two", "three", NULL}, &config, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "three"));
+    ck_assert_int_eq(read((const char *[]){"one", "two", "three", "four", NULL}, &config, why),
+                     ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "four"));
 }
 END_TEST
 
@@ -181,7 +182,7 @@ Suite *suite(void)
     tcase_add_test(t, several_addresses_may_be_given);
     tcase_add_loop_test(t, times_and_sizes_take_units, 0, ARRAY_LEN(units));
     tcase_add_loop_test(t, what_is_wrong_is_refused_and_named, 0, ARRAY_LEN(refused));
-    tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_two);
+    tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_three);
     tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
     suite_add_tcase(s, t);
     return s;

@@ -22,6 +22,15 @@ const char *request_id(const struct request *request)
     return "id-1";
 }
 
+void request_note(struct request *request, const char *outcome, const char *lookup_id,
+                  enum charged charged)
+{
+    (void)request;
+    (void)outcome;
+    (void)lookup_id;
+    (void)charged;
+}
+
 const char *request_path_tail(const struct request *request)
 {
     return request->tail;

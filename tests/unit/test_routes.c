@@ -4,6 +4,7 @@
  * Brings a table of its own and a request without a server: the functions below stand in for
  * request.c, which is then not linked. */
 #include "base/mem.h"
+#include "http/clients.h"
 #include "http/routes.h"
 
 #include <check.h>
@@ -15,9 +16,11 @@
 struct request {
     enum http_method method;
     const char *path, *tail;
-    const char *ran; /* the endpoint that ran */
-    int status;      /* of the reply */
-    char allow[64];  /* its Allow, "" when there was none */
+    const struct client *client; /* NULL = nobody who is known */
+    const char *ran;             /* the endpoint that ran */
+    int status;                  /* of the reply */
+    char allow[64];              /* its Allow, "" when there was none */
+    char challenge[16];          /* its WWW-Authenticate, likewise */
 };
 
 enum http_method request_method(const struct request *request)
@@ -35,9 +38,24 @@ const char *request_path_tail(const struct request *request)
     return request->tail;
 }
 
-void request_set_path_tail(struct request *request, const char *tail)
+void request_set_route(struct request *request, const struct route *route, const char *tail)
 {
+    (void)route;
     request->tail = tail;
+}
+
+const struct client *request_client(const struct request *request)
+{
+    return request->client;
+}
+
+void request_note(struct request *request, const char *outcome, const char *lookup_id,
+                  enum charged charged)
+{
+    (void)request;
+    (void)outcome;
+    (void)lookup_id;
+    (void)charged;
 }
 
 const char *request_id(const struct request *request)
@@ -49,9 +67,13 @@ const char *request_id(const struct request *request)
 void request_reply(struct request *request, struct reply *reply)
 {
     request->status = reply->status;
-    for (size_t i = 0; i < reply->n_headers; i++)
-        if (strcmp(reply->headers[i].name, "Allow") == 0)
-            memcpy(request->allow, reply_value(reply, i), strlen(reply_value(reply, i)) + 1);
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        const char *name = reply->headers[i].name, *value = reply_value(reply, i);
+        if (strcmp(name, "Allow") == 0)
+            memcpy(request->allow, value, strlen(value) + 1);
+        if (strcmp(name, "WWW-Authenticate") == 0)
+            memcpy(request->challenge, value, strlen(value) + 1);
+    }
     free(reply->owned_body);
 }
 
@@ -88,9 +110,11 @@ static void get_one(struct request *request)
 }
 
 const struct route routes[] = {
-    {HTTP_HEAD, "/plain", head_plain}, {HTTP_GET, "/plain", get_plain},
-    {HTTP_GET, "/only", get_only},     {HTTP_DELETE, "/only", delete_it},
-    {HTTP_POST, "/post", post_it},     {HTTP_GET, "/items/{}", get_one},
+    {HTTP_HEAD, "/plain", head_plain, FOR_ALL},      {HTTP_GET, "/plain", get_plain, FOR_ALL},
+    {HTTP_GET, "/only", get_only, FOR_ALL},          {HTTP_DELETE, "/only", delete_it, FOR_ALL},
+    {HTTP_POST, "/post", post_it, FOR_ALL},          {HTTP_GET, "/items/{}", get_one, FOR_ALL},
+    {HTTP_GET, "/open", get_one, FOR_ALL},           {HTTP_GET, "/closed", get_one, FOR_CLIENTS},
+    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS},
 };
 const size_t n_routes = ARRAY_LEN(routes);
 
@@ -181,6 +205,37 @@ START_TEST(a_request_without_a_row_is_refused)
 }
 END_TEST
 
+static const struct client plain_client, admin_client = {.admin = true};
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    const struct client *client;
+    int status; /* 0 = the endpoint ran */
+} doors[] = {
+    {HTTP_GET, "/open", NULL, 0},
+    {HTTP_GET, "/closed", NULL, 401},
+    {HTTP_HEAD, "/closed", NULL, 401},
+    {HTTP_GET, "/closed", &plain_client, 0},
+    {HTTP_DELETE, "/closed", NULL, 401},
+    {HTTP_DELETE, "/closed", &plain_client, 403},
+    {HTTP_DELETE, "/closed", &admin_client, 0},
+    {HTTP_GET, "/nothing", NULL, 404}, /* what is not there is no secret */
+    {HTTP_POST, "/closed", NULL, 405},
+};
+
+START_TEST(a_row_says_who_is_let_in)
+{
+    struct request request = {
+        .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};
+
+    routes_dispatch(&request);
+    ck_assert_int_eq(request.status, doors[_i].status);
+    ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
+    ck_assert_str_eq(request.challenge, doors[_i].status == 401 ? "Bearer" : "");
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -189,6 +244,7 @@ Suite *suite(void)
 
     tcase_add_loop_test(t, a_request_finds_its_endpoint, 0, ARRAY_LEN(hits));
     tcase_add_loop_test(t, a_request_without_a_row_is_refused, 0, ARRAY_LEN(misses));
+    tcase_add_loop_test(t, a_row_says_who_is_let_in, 0, ARRAY_LEN(doors));
     suite_add_tcase(s, t);
     return s;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* admission.h - who may ask, by the configuration: those with a key, everybody on this machine, or
+ * everybody there is, if the operator says so. Main thread. */
+#ifndef ADMISSION_H
+#define ADMISSION_H
+
+#include "base/err.h"
+#include "config.h"
+#include "http/auth.h"
+#include "http/clients.h"
+
+#define ADMISSION_WHY 512
+
+struct admission {
+    struct clients *clients;   /* NULL = no keys are wanted */
+    struct auth_policy policy; /* without keys */
+    const char *open_address;  /* the first that other machines can reach without a key; NULL */
+};
+
+/* Reads the file of keys, if there is one. ERR_SYNTAX when the configuration must not be served so;
+ * `why` (ADMISSION_WHY bytes) then says what to change. */
+enum err admission_read(const struct config *config, struct admission *ret_admission, char *why);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* allowance.h - what a client may still do, as RateLimit and RateLimit-Policy tell it
+ * (draft-ietf-httpapi-ratelimit-headers, the form with structured fields: a quoted name of the
+ * policy, then q = how much, w = in how many seconds, r = how much is left, t = seconds until there
+ * is more).
+ *
+ * Two policies: "day", paid lookups in a day of UTC, and "second", requests of any kind. A hit
+ * spends nothing of the first, and tells nothing of either, because its answer is one for all.
+ * Pure; any thread. */
+#ifndef HTTP_ALLOWANCE_H
+#define HTTP_ALLOWANCE_H
+
+#include "http/request.h"
+#include "lookup/payer.h"
+
+#include <stdint.h>
+
+/* Adds the two headers about paid lookups; nothing when there is no limit. */
+void allowance_write_day(struct reply *reply, const struct allowance *allowance);
+
+/* The same about requests, of which `rate` a second are allowed and none is left now. */
+void allowance_write_rate(struct reply *reply, int64_t rate);
+
+#endif

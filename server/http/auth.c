@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* auth.c - see auth.h. */
+#include "http/auth.h"
+
+#include "base/mem.h"
+#include "http/allowance.h"
+#include "http/problem.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* ---- what the headers say ---- */
+
+static bool is_text(struct slice slice, const char *text, size_t len)
+{
+    return slice.len == len && strncasecmp(slice.data, text, len) == 0;
+}
+#define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
+
+static bool ends_with(struct slice slice, const char *tail, size_t len)
+{
+    return slice.len >= len && strncasecmp(slice.data + slice.len - len, tail, len) == 0;
+}
+
+/* Without its port. */
+static struct slice host_of(struct slice value)
+{
+    const char *bracket = memrchr(value.data, ']', value.len);
+    const char *colon = memrchr(value.data, ':', value.len);
+
+    if (colon && (!bracket || colon > bracket))
+        value.len = (size_t)(colon - value.data);
+    return value;
+}
+
+/* 127.0.0.0/8 as people write it; what else inet_aton() would take (0x7f.1) is nobody's habit. */
+static bool is_loopback_v4(struct slice host)
+{
+    int dots = 0;
+
+    if (host.len < sizeof "127." || strncmp(host.data, "127.", 4) != 0)
+        return false;
+    for (size_t i = 0; i < host.len; i++) {
+        if (host.data[i] != '.' && (host.data[i] < '0' || host.data[i] > '9'))
+            return false;
+        dots += host.data[i] == '.';
+    }
+    return dots == 3;
+}
+
+/* RFC 6761, 6.3: "localhost" and what ends in it are this machine's; a dot may close it. */
+static bool is_local(struct slice value)
+{
+    struct slice host = host_of(value);
+
+    if (host.len && host.data[host.len - 1] == '.')
+        host.len--;
+    return is_loopback_v4(host) || IS_TEXT(host, "localhost") || IS_TEXT(host, "[::1]") ||
+           ends_with(host, ".localhost", sizeof ".localhost" - 1);
+}
+
+/* The token after "Bearer"; empty when that is not what it is. */
+static struct slice bearer_of(struct slice value)
+{
+    static const char scheme[] = "Bearer ";
+
+    if (value.len < sizeof scheme - 1 || strncasecmp(value.data, scheme, sizeof scheme - 1) != 0)
+        return (struct slice){"", 0};
+    value.data += sizeof scheme - 1;
+    value.len -= sizeof scheme - 1;
+    while (value.len && *value.data == ' ') {
+        value.data++;
+        value.len--;
+    }
+    return value;
+}
+
+void auth_header(struct credentials *credentials, struct slice name, struct slice value)
+{
+    if (IS_TEXT(name, "Authorization")) {
+        credentials->n_keys++;
+        credentials->key = bearer_of(value);
+    } else if (IS_TEXT(name, "X-API-Key")) {
+        credentials->n_keys++;
+        credentials->key = value;
+    } else if (IS_TEXT(name, "Host")) {
+        credentials->foreign_host = credentials->foreign_host || !is_local(value);
+    } else if (IS_TEXT(name, "Sec-Fetch-Site")) {
+        if (!IS_TEXT(value, "same-origin") && !IS_TEXT(value, "none"))
+            credentials->foreign_page = true;
+    }
+}
+
+/* ---- the judgement ---- */
+
+static const struct client *anonymous(bool admin)
+{
+    static const struct client all[2] = {
+        {.quota = CLIENT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1, .allow_refresh = true},
+        {.quota = CLIENT_NO_QUOTA,
+         .max_wait_ms = INT64_MAX,
+         .weight = 1,
+         .allow_refresh = true,
+         .admin = true},
+    };
+
+    return &all[admin];
+}
+
+enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
+                    const struct credentials *credentials, int64_t now_ms,
+                    const struct client **ret_client)
+{
+    struct slice none = {"", 0};
+    int wait_s;
+
+    if (!clients) {
+        if (credentials->foreign_page || (policy->local_only && credentials->foreign_host))
+            return ERR_FORBIDDEN;
+        *ret_client = anonymous(policy->admin);
+        return ERR_OK;
+    }
+    /* Two keys in one request are none, whichever of them would do. */
+    *ret_client = clients_find(clients, credentials->n_keys == 1 ? credentials->key : none);
+    if (*ret_client && !client_admits(*ret_client, now_ms, &wait_s))
+        return ERR_QUOTA_EXCEEDED;
+    return ERR_OK;
+}
+
+/* ---- the refusal ---- */
+
+void auth_refuse(struct request *request, enum err err, const struct client *client)
+{
+    struct problem problem = problem_of(err, NULL);
+    struct reply reply;
+
+    if (err == ERR_UNAUTHORIZED)
+        problem.detail = "send one key of this server, as Authorization: Bearer or X-API-Key";
+    else if (err == ERR_QUOTA_EXCEEDED)
+        problem.detail = "this client asks faster than it may";
+    else if (!client)
+        problem.detail = "this looks like a web page of another site; programs send a local Host "
+                         "and no Sec-Fetch-Site";
+    else
+        problem.detail = "this client may not do that";
+    if (err == ERR_QUOTA_EXCEEDED)
+        problem.retry_after_s = 1;
+    problem_reply(request, &problem, &reply);
+    if (err == ERR_UNAUTHORIZED)
+        reply_text(&reply, "WWW-Authenticate", "Bearer");
+    if (err == ERR_QUOTA_EXCEEDED)
+        allowance_write_rate(&reply, client->rate);
+    request_reply(request, &reply);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* auth.h - who sends this request, and is he let in?
+ *
+ * Where client keys are configured a request names its client by `Authorization: Bearer KEY` or
+ * `X-API-Key: KEY`; where none are, everybody who can connect is let in - but no browser that a
+ * foreign page sends: on a server that listens to this machine only, Host must be a name of this
+ * machine (a name that was bent to 127.0.0.1 is none), and Sec-Fetch-Site must not tell of another
+ * site. Browsers do not send keys by themselves, so with keys the page is of no concern.
+ * Worker thread of the request. */
+#ifndef HTTP_AUTH_H
+#define HTTP_AUTH_H
+
+#include "base/err.h"
+#include "http/clients.h"
+#include "http/request.h"
+
+#include <stdbool.h>
+
+/* What the headers say about the sender. Zeroed to begin with; slices are the request's. */
+struct credentials {
+    struct slice key;
+    unsigned n_keys;
+    bool foreign_host; /* Host is no name of this machine */
+    bool foreign_page; /* Sec-Fetch-Site tells that another site's page sends this */
+};
+
+/* One header field of the request; call for all of them. */
+void auth_header(struct credentials *credentials, struct slice name, struct slice value);
+
+/* Who those are that need no key, and where they may come from. */
+struct auth_policy {
+    bool local_only; /* all listeners are on loopback */
+    bool admin;      /* they may do what wants `admin` */
+};
+
+/* The client of a request. `clients` NULL = no keys are configured, and everybody is let in as the
+ * client without a name. ERR_OK with *ret_client NULL when nobody is recognized; open paths are
+ * served all the same. ERR_FORBIDDEN for a browser; ERR_QUOTA_EXCEEDED when the client asks too
+ * fast, and *ret_client is set.  */
+enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
+                    const struct credentials *credentials, int64_t now_ms,
+                    const struct client **ret_client);
+
+/* Answers with one of the errors above, or ERR_UNAUTHORIZED, and what goes with it. */
+void auth_refuse(struct request *request, enum err err, const struct client *client);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics_table.c - see metrics_table.h. To add a metric: a number in base/metrics.h, a row here
+ * with a function that writes it, a line in docs/metrics.md. */
+#include "http/metrics_table.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/routes.h"
+#include "version.h"
+
+#include <string.h>
+
+/* ---- kinds of samples ---- */
+
+static void add_value(struct buf *out, const char *name, uint64_t value)
+{
+    buf_addf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void add_real(struct buf *out, const char *name, double value)
+{
+    buf_addf(out, "%s %.3f\n", name, value);
+}
+
+/* `label` is all that stands between the braces but `le`; "" = nothing. */
+static void add_histogram(struct buf *out, const char *name, const char *label,
+                          const uint64_t *buckets, size_t n, const int64_t *bounds, double unit,
+                          double sum)
+{
+    const char *comma = *label ? "," : "";
+    const char *open = *label ? "{" : "", *close = *label ? "}" : "";
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        count += buckets[i];
+        buf_addf(out, "%s_bucket{%s%sle=\"", name, label, comma);
+        if (i + 1 < n)
+            buf_addf(out, "%g", (double)bounds[i] * unit);
+        else
+            buf_add_str(out, "+Inf");
+        buf_addf(out, "\"} %llu\n", (unsigned long long)count);
+    }
+    buf_addf(out, "%s_sum%s%s%s %g\n", name, open, label, close, sum);
+    buf_addf(out, "%s_count%s%s%s %llu\n", name, open, label, close, (unsigned long long)count);
+}
+
+static void add_durations(struct buf *out, const char *name, const char *label,
+                          const struct duration_histogram *histogram)
+{
+    add_histogram(out, name, label, histogram->buckets, METRICS_DURATIONS,
+                  metrics_duration_bounds_ms, 0.001, (double)histogram->sum_ms / 1000);
+}
+
+static void add_code(struct buf *out, size_t i)
+{
+    if (i == METRICS_CODES - 1)
+        buf_add_str(out, "other");
+    else if (metrics_codes[i] == METRICS_NO_CODE)
+        buf_add_str(out, "none");
+    else
+        buf_addf(out, "%d", metrics_codes[i]);
+}
+
+static bool is_used(const struct duration_histogram *histogram)
+{
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < METRICS_DURATIONS; i++)
+        any |= histogram->buckets[i];
+    return any != 0;
+}
+
+/* ---- HTTP ---- */
+
+static const char *route_word(size_t i)
+{
+    return i < n_routes ? routes[i].path : "other";
+}
+
+static void write_build(struct buf *out, const char *name, const struct figures *figures)
+{
+    (void)figures;
+    buf_addf(out, "%s{version=\"%s\",revision=\"%s\"} 1\n", name, EMAILSD_VERSION,
+             EMAILSD_REVISION);
+}
+
+static void write_requests(struct buf *out, const char *name, const struct figures *figures)
+{
+    for (size_t i = 0; i < METRICS_ROUTES; i++)
+        for (size_t j = 0; j < METRICS_CODES; j++) {
+            uint64_t n = figures->counted.http_requests[i][j];
+            if (!n)
+                continue;
+            buf_addf(out, "%s{route=\"%s\",code=\"", name, route_word(i));
+            add_code(out, j);
+            buf_addf(out, "\"} %llu\n", (unsigned long long)n);
+        }
+}
+
+static void write_request_durations(struct buf *out, const char *name,
+                                    const struct figures *figures)
+{
+    for (size_t i = 0; i < METRICS_ROUTES; i++) {
+        const struct duration_histogram *histogram = &figures->counted.http_durations[i];
+        struct buf autobuf label = BUF_INIT(128);
+        if (!is_used(histogram))
+            continue;
+        buf_addf(&label, "route=\"%s\"", route_word(i));
+        add_durations(out, name, buf_str(&label), histogram);
+    }
+}
+
+/* ---- cache and lookups ---- */
+
+static void write_outcomes(struct buf *out, const char *name, const struct figures *figures)
+{
+    static const char *const words[] = {[CACHE_HIT] = "hit",
+                                        [CACHE_STALE] = "stale",
+                                        [CACHE_MISS] = "miss",
+                                        [CACHE_REFUSED] = "refused"};
+
+    for (size_t i = 0; i < CACHE_OUTCOMES; i++)
+        buf_addf(out, "%s{outcome=\"%s\"} %llu\n", name, words[i],
+                 (unsigned long long)figures->counted.cache_outcomes[i]);
+}
+
+static void write_cache_entries(struct buf *out, const char *name, const struct figures *figures)
+{
+    add_value(out, name, figures->cache.n);
+}
+
+static void write_cache_bytes(struct buf *out, const char *name, const struct figures *figures)
+{
+    add_value(out, name, figures->cache.bytes);
+}
+
+static void write_cache_max(struct buf *out, const char *name, const struct figures *figures)
+{
+    add_value(out, name, figures->cache.max_bytes);
+}
+
+static void write_evictions(struct buf *out, const char *name, const struct figures *figures)
+{
+    add_value(out, name, figures->cache.evicted);
+}
+
+static void write_lookups_ended(struct buf *out, const char *name, const struct figures *figures)
+{
+    const struct metrics *counted = &figures->counted;
+
+    buf_addf(out, "%s{end=\"found\"} %llu\n", name, (unsigned long long)counted->lookups_found);
+    buf_addf(out, "%s{end=\"empty\"} %llu\n", name, (unsigned long long)counted->lookups_empty);
+    for (enum err err = ERR_OK + 1; err < ERR_PUBLIC_END; err++)
+        if (counted->lookups_failed[err])
+            buf_addf(out, "%s{end=\"%s\"} %llu\n", name, err_row(err)->code,
+                     (unsigned long long)counted->lookups_failed[err]);
+}
+
+static void write_queue_age(struct buf *out, const char *name, const struct figures *figures)
+{
+    uint64_t since_ms = figures->counted.queue_oldest_ms, now_ms = (uint64_t)figures->now_ms;
+
+    add_real(out, name, since_ms && since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0);
+}
+
+static void write_flushes(struct buf *out, const char *name, const struct figures *figures)
+{
+    static const char *const words[] = {
+        [FLUSH_FULL] = "full", [FLUSH_LINGER] = "linger", [FLUSH_SLOT] = "slot"};
+
+    for (size_t i = 0; i < FLUSHES; i++)
+        buf_addf(out, "%s{flush=\"%s\"} %llu\n", name, words[i],
+                 (unsigned long long)figures->counted.batches_flushed[i]);
+}
+
+static void write_batch_sizes(struct buf *out, const char *name, const struct figures *figures)
+{
+    const struct size_histogram *sizes = &figures->counted.batch_tasks;
+
+    add_histogram(out, name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1,
+                  (double)sizes->sum);
+}
+
+/* ---- upstream and money ---- */
+
+static const char *const operations[] = {[UPSTREAM_SUBMIT] = "submit",
+                                         [UPSTREAM_STATUS] = "status",
+                                         [UPSTREAM_IDS] = "ids",
+                                         [UPSTREAM_TASK] = "task",
+                                         [UPSTREAM_BALANCE] = "balance"};
+
+static void write_upstream(struct buf *out, const char *name, const struct figures *figures)
+{
+    for (size_t i = 0; i < UPSTREAM_OPERATIONS; i++)
+        for (size_t j = 0; j < METRICS_CODES; j++) {
+            uint64_t n = figures->counted.upstream_requests[i][j];
+            if (!n)
+                continue;
+            buf_addf(out, "%s{operation=\"%s\",code=\"", name, operations[i]);
+            add_code(out, j);
+            buf_addf(out, "\"} %llu\n", (unsigned long long)n);
+        }
+}
+
+static void write_upstream_durations(struct buf *out, const char *name,
+                                     const struct figures *figures)
+{
+    for (size_t i = 0; i < UPSTREAM_OPERATIONS; i++) {
+        struct buf autobuf label = BUF_INIT(64);
+        if (!is_used(&figures->counted.upstream_durations[i]))
+            continue;
+        buf_addf(&label, "operation=\"%s\"", operations[i]);
+        add_durations(out, name, buf_str(&label), &figures->counted.upstream_durations[i]);
+    }
+}
+
+static void write_credits_limit(struct buf *out, const char *name, const struct figures *figures)
+{
+    if (figures->counted.credits_limit)
+        add_value(out, name, figures->counted.credits_limit);
+}
+
+static void write_credits_left(struct buf *out, const char *name, const struct figures *figures)
+{
+    uint64_t limit = figures->counted.credits_limit, spent = figures->counted.credits_spent;
+
+    if (limit)
+        add_value(out, name, spent < limit ? limit - spent : 0);
+}
+
+static void write_saved(struct buf *out, const char *name, const struct figures *figures)
+{
+    const struct metrics *counted = &figures->counted;
+
+    add_value(out, name,
+              counted->cache_outcomes[CACHE_HIT] + counted->cache_outcomes[CACHE_STALE] +
+                  counted->lookups_coalesced);
+}
+
+static void write_balance(struct buf *out, const char *name, const struct figures *figures)
+{
+    if (figures->counted.balance_known)
+        add_value(out, name, figures->counted.balance);
+}
+
+static void write_stopped(struct buf *out, const char *name, const struct figures *figures)
+{
+    static const enum err reasons[] = {ERR_CIRCUIT_OPEN,      ERR_PAUSED,
+                                       ERR_CREDITS_EXHAUSTED, ERR_UPSTREAM_AUTH,
+                                       ERR_UPSTREAM_BANNED,   ERR_DRAINING};
+
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        buf_addf(out, "%s{reason=\"%s\"} %d\n", name, err_row(reasons[i])->code,
+                 figures->counted.stopped_by == (uint64_t)reasons[i]);
+}
+
+static void write_store_usable(struct buf *out, const char *name, const struct figures *figures)
+{
+    add_value(out, name, !figures->counted.store_unusable);
+}
+
+static void write_dropped_lines(struct buf *out, const char *name, const struct figures *figures)
+{
+    (void)figures;
+    add_value(out, name, log_dropped());
+}
+
+/* ---- numbers that are told as they are ---- */
+
+#define COUNTED(field)                                                                             \
+    static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \
+    {                                                                                              \
+        add_value(out, name, figures->counted.field);                                              \
+    }
+COUNTED(http_connections)
+COUNTED(http_connections_max)
+COUNTED(lookups_coalesced)
+COUNTED(lookups)
+COUNTED(waiters)
+COUNTED(waiters_max)
+COUNTED(waiters_gone)
+COUNTED(queue_tasks)
+COUNTED(batches)
+COUNTED(unknown_outcomes)
+COUNTED(credits_spent)
+COUNTED(journal_backlog)
+
+#define PROCESS(field, add)                                                                        \
+    static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \
+    {                                                                                              \
+        add(out, name, figures->process.field);                                                    \
+    }
+PROCESS(cpu_s, add_real)
+PROCESS(resident_bytes, add_value)
+PROCESS(virtual_bytes, add_value)
+PROCESS(open_fds, add_value)
+PROCESS(max_fds, add_value)
+PROCESS(started_s, add_real)
+PROCESS(threads, add_value)
+
+#define COUNTER   "counter"
+#define GAUGE     "gauge"
+#define HISTOGRAM "histogram"
+
+/* clang-format off */
+const struct metric metrics_table[] = {
+    {"emailsd_build_info", GAUGE, "Which build this is; always 1.", write_build},
+    {"emailsd_http_requests_total", COUNTER, "Requests that were answered.", write_requests},
+    {"emailsd_http_request_duration_seconds", HISTOGRAM,
+     "From the end of the headers to the handing over of the answer.", write_request_durations},
+    {"emailsd_http_connections", GAUGE, "Open connections.", write_http_connections},
+    {"emailsd_http_connections_max", GAUGE, "More than these are refused.",
+     write_http_connections_max},
+    {"emailsd_cache_outcomes_total", COUNTER, "Questions by what the cache had for them.",
+     write_outcomes},
+    {"emailsd_cache_entries", GAUGE, "Answers in memory.", write_cache_entries},
+    {"emailsd_cache_bytes", GAUGE, "Memory that they take.", write_cache_bytes},
+    {"emailsd_cache_max_bytes", GAUGE, "Memory that they may take.", write_cache_max},
+    {"emailsd_cache_evictions_total", COUNTER, "Answers that went for want of memory.",
+     write_evictions},
+    {"emailsd_lookups_total", COUNTER, "Lookups by how they ended.", write_lookups_ended},
+    {"emailsd_lookups_coalesced_total", COUNTER,
+     "Questions that joined a lookup under way, free of charge.", write_lookups_coalesced},
+    {"emailsd_lookups", GAUGE, "Lookups under way.", write_lookups},
+    {"emailsd_waiters", GAUGE, "Requests that wait for a lookup.", write_waiters},
+    {"emailsd_waiters_max", GAUGE, "More than these are refused.", write_waiters_max},
+    {"emailsd_waiters_gone_total", COUNTER, "Clients who left before their answer.",
+     write_waiters_gone},
+    {"emailsd_queue_tasks", GAUGE, "Lookups that wait to be submitted.", write_queue_tasks},
+    {"emailsd_queue_oldest_seconds", GAUGE, "How long the oldest of them has waited.",
+     write_queue_age},
+    {"emailsd_batches_total", COUNTER, "Batches by what made them leave.", write_flushes},
+    {"emailsd_batch_tasks", HISTOGRAM, "Lookups in a batch.", write_batch_sizes},
+    {"emailsd_batches", GAUGE, "Batches under way.", write_batches},
+    {"emailsd_unknown_outcomes_total", COUNTER,
+     "Lookups that may have been paid for without an answer.", write_unknown_outcomes},
+    {"emailsd_upstream_requests_total", COUNTER, "Calls of the vendor's API.", write_upstream},
+    {"emailsd_upstream_request_duration_seconds", HISTOGRAM, "How long they took.",
+     write_upstream_durations},
+    {"emailsd_credits_spent", GAUGE, "Credits spent today (UTC).", write_credits_spent},
+    {"emailsd_credits_limit", GAUGE, "Credits that may be spent today; absent without a limit.",
+     write_credits_limit},
+    {"emailsd_credits_left", GAUGE, "Credits that are left of it.", write_credits_left},
+    {"emailsd_credits_saved_total", COUNTER, "Questions that were answered without buying.",
+     write_saved},
+    {"emailsd_upstream_balance_credits", GAUGE, "The vendor's balance when it was last read.",
+     write_balance},
+    {"emailsd_submits_stopped", GAUGE, "1 for what keeps lookups from being bought.",
+     write_stopped},
+    {"emailsd_store_usable", GAUGE, "0 while the store cannot be written.", write_store_usable},
+    {"emailsd_journal_backlog", GAUGE, "Entries that wait for the store.", write_journal_backlog},
+    {"emailsd_log_lines_dropped_total", COUNTER, "Lines that stderr did not take.",
+     write_dropped_lines},
+    {"process_cpu_seconds_total", COUNTER, "CPU time, user and system.", write_cpu_s},
+    {"process_resident_memory_bytes", GAUGE, "Resident memory.", write_resident_bytes},
+    {"process_virtual_memory_bytes", GAUGE, "Virtual memory.", write_virtual_bytes},
+    {"process_open_fds", GAUGE, "Open file descriptors.", write_open_fds},
+    {"process_max_fds", GAUGE, "Limit on file descriptors.", write_max_fds},
+    {"process_start_time_seconds", GAUGE, "When the process started, since 1970.",
+     write_started_s},
+    {"process_threads", GAUGE, "Threads.", write_threads},
+};
+/* clang-format on */
+const size_t n_metrics_table = ARRAY_LEN(metrics_table);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* ending.h - what the log and the metrics are told of a lookup's end: its ids, whose it was, how it
+ * ended, what it took and cost. Never an address that was found. Engine thread only. */
+#ifndef LOOKUP_ENDING_H
+#define LOOKUP_ENDING_H
+
+#include "cache/result.h"
+#include "lookup/task.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+void ending_tell(const struct task *task, const struct task_end *end, const struct result *result,
+                 int64_t took_ms, size_t waiters);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* gauges.h - what the engine shows of itself to other threads, once a turn: see base/metrics.h.
+ * Engine thread only. */
+#ifndef LOOKUP_GAUGES_H
+#define LOOKUP_GAUGES_H
+
+#include "lookup/batches.h"
+#include "lookup/budget.h"
+#include "lookup/journal.h"
+#include "lookup/lookup.h"
+
+void gauges_publish(const struct lookups *lookups, const struct batches *batches,
+                    const struct journal *journal, struct budget *budget);
+
+#endif

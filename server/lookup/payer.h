@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* payer.h - on whose account a question is asked, and what is left on it. Plain values. */
+#ifndef LOOKUP_PAYER_H
+#define LOOKUP_PAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PAYER_NO_QUOTA INT64_C(-1)
+
+struct payer {
+    const char *name; /* borrowed: for the life of the ask, then for the call */
+    int64_t quota;    /* lookups that it may buy in a day of UTC; PAYER_NO_QUOTA */
+    int weight;       /* how many of its lookups ride for one of another's; at least 1 */
+};
+
+/* What a payer may still buy. */
+struct allowance {
+    bool limited; /* else the rest says nothing */
+    int64_t quota, left;
+    int resets_s; /* until the next day */
+};
+
+#endif

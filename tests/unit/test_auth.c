@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* test_auth.c - who sends a request, by its headers; browsers of foreign pages stay out. */
+#include "base/mem.h"
+#include "http/auth.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct slice slice(const char *text)
+{
+    return (struct slice){text, strlen(text)};
+}
+
+/* What the pairs of name and value, closed by NULL, say. */
+static struct credentials read(const char *const *headers)
+{
+    struct credentials credentials = {0};
+
+    for (; *headers; headers += 2)
+        auth_header(&credentials, slice(headers[0]), slice(headers[1]));
+    return credentials;
+}
+#define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* ---- with keys ---- */
+
+static struct clients *known(void)
+{
+    char text[256], hex[2 * HASH_SIZE + 1], why[CLIENTS_WHY];
+    unsigned char hash[HASH_SIZE];
+    struct clients *clients;
+
+    hash_sha256("right", 5, hash);
+    hash_hex(hash, HASH_SIZE, hex);
+    snprintf(text, sizeof text, "one sha256:%s rate=2\n", hex);
+    ck_assert_int_eq(clients_parse("keys", text, strlen(text), &clients, why), ERR_OK);
+    return clients;
+}
+
+static const struct {
+    const char *headers[7];
+    bool is_let_in;
+} keys[] = {
+    {{"Authorization", "Bearer right"}, true},
+    {{"authorization", "bearer right"}, true}, /* RFC 9110, 11.1: the scheme has no case */
+    {{"Authorization", "Bearer   right"}, true},
+    {{"X-API-Key", "right"}, true},
+    {{"x-api-key", "right", "Host", "anything", "Sec-Fetch-Site", "cross-site"}, true},
+    {{NULL}, false},
+    {{"Authorization", "right"}, false},
+    {{"Authorization", "Basic right"}, false},
+    {{"Authorization", "Bearer"}, false},
+    {{"Authorization", "Bearer "}, false},
+    {{"Authorization", "Bearer wrong"}, false},
+    {{"Authorization", "Bearer righ"}, false},
+    {{"Authorization", "Bearer right "}, false},
+    {{"X-API-Key", "Bearer right"}, false},
+    {{"X-API-Key", ""}, false},
+    {{"X-API-Key", "right", "X-API-Key", "right"}, false},
+    {{"X-API-Key", "right", "Authorization", "Bearer wrong"}, false},
+    {{"Authorization", "Bearer wrong", "Authorization", "Bearer right"}, false},
+};
+
+START_TEST(one_right_key_is_let_in_and_nothing_else)
+{
+    const struct auth_policy policy = {.local_only = true, .admin = true};
+    struct credentials credentials = read(keys[_i].headers);
+    struct clients *clients = known();
+    const struct client *client = NULL;
+
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
+    ck_assert_int_eq(client != NULL, keys[_i].is_let_in);
+    if (client)
+        ck_assert_str_eq(client->name, "one");
+    clients_unref(clients);
+}
+END_TEST
+
+START_TEST(who_asks_too_fast_is_told_so_by_name)
+{
+    const struct auth_policy policy = {0};
+    struct credentials credentials = read(HEADERS("X-API-Key", "right"));
+    struct clients *clients = known();
+    const struct client *client = NULL;
+
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
+    client = NULL;
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_QUOTA_EXCEEDED);
+    ck_assert_ptr_nonnull(client);
+    clients_unref(clients);
+}
+END_TEST
+
+/* ---- without keys ---- */
+
+static const struct {
+    const char *host;
+    bool is_local;
+} hosts[] = {
+    {"localhost", true},
+    {"LOCALHOST:8080", true},
+    {"localhost.", true},
+    {"tools.localhost", true},
+    {"127.0.0.1", true},
+    {"127.0.0.1:8080", true},
+    {"127.255.3.4:1", true},
+    {"[::1]", true},
+    {"[::1]:8080", true},
+    {"example.org", false},
+    {"localhost.org", false},
+    {"notlocalhost", false},
+    {"127.0.0.1.nip.io", false},
+    {"127.evil.org", false},
+    {"127.0.0", false},
+    {"128.0.0.1", false},
+    {"[::2]", false},
+    {"[fe80::1]:80", false},
+    {"", false},
+    {":80", false},
+};
+
+START_TEST(a_server_for_this_machine_wants_a_name_of_it)
+{
+    const struct auth_policy here = {.local_only = true}, anywhere = {0};
+    struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
+    const struct client *client = NULL;
+
+    ck_assert_int_eq(auth_judge(NULL, &here, &credentials, 0, &client),
+                     hosts[_i].is_local ? ERR_OK : ERR_FORBIDDEN);
+    ck_assert_int_eq(client != NULL, hosts[_i].is_local);
+    ck_assert_int_eq(auth_judge(NULL, &anywhere, &credentials, 0, &client), ERR_OK);
+    ck_assert_ptr_nonnull(client);
+}
+END_TEST
+
+static const struct {
+    const char *site;
+    bool is_let_in;
+} sites[] = {{"none", true},        {"same-origin", true}, {"cross-site", false},
+             {"same-site", false},  {"Cross-Site", false}, {"", false},
+             {"none, none", false}, {"whatever", false}};
+
+START_TEST(a_page_of_another_site_is_kept_out)
+{
+    struct credentials credentials =
+        read(HEADERS("Host", "localhost", "Sec-Fetch-Site", sites[_i].site));
+    const struct client *client = NULL;
+
+    for (int local = 0; local <= 1; local++) {
+        const struct auth_policy policy = {.local_only = local};
+        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, 0, &client),
+                         sites[_i].is_let_in ? ERR_OK : ERR_FORBIDDEN);
+    }
+}
+END_TEST
+
+START_TEST(who_needs_no_key_may_what_the_policy_says)
+{
+    struct credentials credentials = {0};
+    const struct client *client;
+
+    for (int admin = 0; admin <= 1; admin++) {
+        const struct auth_policy policy = {.admin = admin};
+        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, 0, &client), ERR_OK);
+        ck_assert_int_eq(client->admin, admin);
+        ck_assert(client->allow_refresh && !client->cached_only);
+        ck_assert_int_eq(client->quota, CLIENT_NO_QUOTA);
+        ck_assert_str_eq(client->name, "");
+    }
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("auth");
+    TCase *t = tcase_create("auth");
+
+    tcase_add_loop_test(t, one_right_key_is_let_in_and_nothing_else, 0, ARRAY_LEN(keys));
+    tcase_add_test(t, who_asks_too_fast_is_told_so_by_name);
+    tcase_add_loop_test(t, a_server_for_this_machine_wants_a_name_of_it, 0, ARRAY_LEN(hosts));
+    tcase_add_loop_test(t, a_page_of_another_site_is_kept_out, 0, ARRAY_LEN(sites));
+    tcase_add_test(t, who_needs_no_key_may_what_the_policy_says);
+    suite_add_tcase(s, t);
+    return s;
+}
