@@ -50,6 +50,37 @@ START_TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
 }
 END_TEST
 
+START_TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
+{
+    for (size_t i = 0; i < 5; i++) {
+        tasks[i].payer.weight = 2;
+        queue_add(&queue, &tasks[i], "heavy");
+    }
+    queue_add(&queue, &tasks[5], "light");
+    queue_add(&queue, &tasks[6], "light");
+    queue_add(&queue, &tasks[7], "light");
+    static const size_t order[] = {0, 1, 5, 2, 3, 6, 4, 7};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
+}
+END_TEST
+
+START_TEST(the_oldest_task_is_known_whoever_is_served_first)
+{
+    ck_assert_ptr_null(queue.oldest);
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "a");
+    queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(queue.oldest, &tasks[0]);
+    queue_remove(&queue, &tasks[0]);
+    ck_assert_ptr_eq(queue.oldest, &tasks[1]);
+    queue_take(&queue);
+    ck_assert_ptr_eq(queue.oldest, &tasks[2]);
+    queue_take(&queue);
+    ck_assert_ptr_null(queue.oldest);
+}
+END_TEST
+
 START_TEST(a_task_may_be_taken_back_from_anywhere)
 {
     queue_add(&queue, &tasks[0], "a");
@@ -86,6 +117,8 @@ Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, clients_are_served_in_turn);
     tcase_add_test(t, a_client_who_comes_back_goes_to_the_end_of_the_turns);
+    tcase_add_test(t, a_client_with_weight_has_that_many_tasks_in_a_turn);
+    tcase_add_test(t, the_oldest_task_is_known_whoever_is_served_first);
     tcase_add_test(t, a_task_may_be_taken_back_from_anywhere);
     tcase_add_test(t, long_names_that_begin_alike_share_a_line);
     suite_add_tcase(s, t);

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: MIT
+"""test_clients.py - who may ask, how much, how fast; and that keys stay secret."""
+import os
+import re
+import signal
+
+import pytest
+
+from programs import KEY_VARIABLE, REFUSAL_S, run_to_end
+from waiting import eventually
+
+UPSTREAM = ("--upstream-url", "http://127.0.0.1:1")
+
+
+class Keys:
+    """A file of client keys, made with the daemon's own command."""
+
+    def __init__(self, directory):
+        self.path = directory / "keys"
+        self.keys = {}
+        self.lines = {}
+
+    def add(self, name, options=""):
+        made = run_to_end("key", "new", name)
+        assert made.returncode == 0, made
+        key, line = re.fullmatch(r"key   (esd_[0-9a-f]{64})\nline  (.*)\n", made.stdout).groups()
+        self.keys[name] = key
+        self.lines[name] = f"{line} {options}"
+        self.write()
+        return key
+
+    def write(self, *more):
+        self.path.write_text("\n".join([*self.lines.values(), *more]) + "\n")
+        self.path.chmod(0o600)
+
+    def line(self, name):
+        return f"X-API-Key: {self.keys[name]}"
+
+    def bearer(self, name):
+        return {"Authorization": f"Bearer {self.keys[name]}"}
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return Keys(tmp_path)
+
+
+def start(stage, sim, keys, *flags):
+    return stage.daemon(sim, "--client-keys-file", str(keys.path), *flags)
+
+
+# ---- who is let in
+
+CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
+OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
+
+
+def test_c12_a_right_key_is_let_in_and_a_wrong_a_near_and_a_missing_one_are_not(stage, sim, keys):
+    right = keys.add("reports")
+    keys.add("other")
+    daemon = start(stage, sim, keys)
+    for path in CLOSED:
+        wrong = [{}, {"Authorization": "Bearer " + right[:-1]}, {"X-API-Key": right + "0"},
+                 {"X-API-Key": right.upper()}, {"Authorization": "Basic " + right},
+                 {"X-API-Key": keys.lines["reports"].split()[1]},
+                 {"X-API-Key": right, "Authorization": "Bearer " + right}]
+        for headers in wrong:
+            refused = daemon.get(path, headers)
+            assert refused.problem(401, "unauthorized")["charged"] == "no"
+            assert refused.header("WWW-Authenticate") == "Bearer"
+    assert sim.ledger() == []
+    assert daemon.get(CLOSED[0], {"X-API-Key": right}).status == 200
+    again = daemon.get(CLOSED[0], {"authorization": "bearer " + right})
+    assert again.status == 200 and "hit" in again.header("Cache-Status")
+    # What was said to one who is known is not said to one who is not.
+    daemon.get(CLOSED[0]).problem(401, "unauthorized")
+    for path in OPEN:
+        assert daemon.get(path).status == 200
+
+
+def test_rights_are_kept(stage, sim, keys):
+    keys.add("plain")
+    keys.add("reader", "cached_only")
+    keys.add("fresh", "allow_refresh")
+    keys.add("boss", "admin")
+    daemon = start(stage, sim, keys)
+    domain = "milvali.com"
+    daemon.ask(domain, keys.bearer("reader")).problem(504, "not-cached")
+    assert sim.ledger() == []
+    assert daemon.ask(domain, keys.bearer("plain")).status == 200
+    assert daemon.ask(domain, keys.bearer("reader")).status == 200
+    for how in ({"refresh": 1}, {"max_age": 0}):
+        daemon.ask(domain, keys.bearer("plain"), **how).problem(403, "forbidden")
+    daemon.ask(domain, {**keys.bearer("plain"), "Cache-Control": "no-cache"}).problem(403, "forbidden")
+    assert len(sim.ledger()) == 1
+    assert daemon.ask(domain, keys.bearer("fresh"), refresh=1).status == 200
+    assert len(sim.ledger()) == 2
+    daemon.ask(domain, keys.bearer("fresh"), method="DELETE").problem(403, "forbidden")
+    assert daemon.ask(domain, keys.bearer("boss"), method="DELETE").status == 204
+
+
+def test_a_client_is_held_no_longer_than_it_may(stage, sim, keys):
+    keys.add("hasty", "max_wait=0")
+    daemon = start(stage, sim, keys)
+    sim.hold_submits()
+    daemon.ask("milvali.com", keys.bearer("hasty")).problem(504, "still-processing")
+    told = daemon.ask("milvali.com", keys.bearer("hasty"), wait=90)
+    assert told.status == 504 and told.header("Preference-Applied") == "wait=0"
+
+
+# ---- how much, how fast
+
+def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
+    keys.add("small", "quota=2")
+    keys.add("big")
+    daemon = start(stage, sim, keys)
+    small = keys.bearer("small")
+    first = daemon.ask("one.com", small)
+    assert first.header("RateLimit-Policy") == '"day";q=2;w=86400'
+    assert re.fullmatch(r'"day";r=1;t=\d+', first.header("RateLimit"))
+    assert daemon.ask("one.com", small).header("RateLimit") is None, "a hit costs nothing"
+    daemon.ask("two.com", small)
+    spent = daemon.ask("three.com", small)
+    assert spent.problem(429, "quota-exceeded")["charged"] == "no"
+    assert re.fullmatch(r'"day";r=0;t=\d+', spent.header("RateLimit"))
+    assert 0 < int(spent.header("Retry-After")) <= 86400
+    assert daemon.ask("one.com", small).status == 200
+    assert daemon.ask("three.com", keys.bearer("big")).header("RateLimit") is None
+    assert daemon.ask("three.com", small).status == 200, "what others bought is for all"
+    assert "event=credits-spent client=small percent=95 spent=2 of=2" in daemon.stderr()
+
+
+def test_a_quota_outlives_a_kill(stage, sim, keys):
+    keys.add("small", "quota=3")
+    store = f"sqlite:{stage.directory}/quota.db"
+    for life in range(6):
+        daemon = start(stage, sim, keys, "--store", store)
+        daemon.ask(f"company{life}.com", keys.bearer("small"))
+        daemon.kill()
+    assert len(sim.ledger()) == 3
+
+
+def test_joining_somebody_elses_lookup_costs_nothing(stage, sim, keys):
+    keys.add("payer", "quota=5")
+    keys.add("guest", "quota=0")
+    daemon = start(stage, sim, keys, "--threads", "1")
+    sim.hold_submits()
+    waiting = []
+    for name in ("payer", "guest"):
+        connection = daemon.connect()
+        connection.send_get("/emails?domain=milvali.com", keys.line(name))
+        waiting.append(connection)
+        assert daemon.get("/livez").status == 200
+    sim.release_submits()
+    assert [connection.read().status for connection in waiting] == [200, 200]
+    daemon.ask("other.com", keys.bearer("guest")).problem(429, "quota-exceeded")
+    assert len(sim.ledger()) == 1
+
+
+def test_usage_tells_the_caller_his_own_numbers(stage, sim, keys):
+    keys.add("small", "quota=5 rate=1000")
+    keys.add("other")
+    daemon = start(stage, sim, keys, "--credits-per-day", "3")
+    small = keys.bearer("small")
+    daemon.ask("one.com", small)
+    daemon.ask("one.com", small)
+    daemon.ask("two.com", keys.bearer("other"))
+    usage = daemon.get("/usage", small)
+    document = usage.json()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", document.pop("resets_at"))
+    assert document == {"client": "small", "lookups": 1, "credits": 1, "quota": 5,
+                        "remaining": 1, "requests_per_second": 1000}
+    assert re.fullmatch(r'"day";r=4;t=\d+', usage.header("RateLimit"))
+    document = daemon.get("/usage", keys.bearer("other")).json()
+    assert (document["client"], document["quota"], document["remaining"]) == ("other", None, 1)
+    assert len(sim.ledger()) == 2
+
+
+def test_usage_without_keys_is_by_address(daemon):
+    daemon.ask("milvali.com")
+    document = daemon.get("/usage").json()
+    assert (document["client"], document["lookups"]) == ("127.0.0.1", 1)
+    assert (document["quota"], document["remaining"]) == (None, None)
+
+
+def test_who_asks_too_fast_gets_429_also_for_hits(stage, sim, keys):
+    keys.add("fast", "rate=3")
+    keys.add("other")
+    daemon = start(stage, sim, keys)
+    daemon.ask("milvali.com", keys.bearer("other"))
+    answers = [daemon.ask("milvali.com", keys.bearer("fast")) for _ in range(30)]
+    refused = [a for a in answers if a.status == 429]
+    assert {a.status for a in answers} == {200, 429} and len(refused) >= 10
+    assert refused[0].problem(429, "quota-exceeded")
+    assert refused[0].header("RateLimit-Policy") == '"second";q=3;w=1'
+    assert refused[0].header("RateLimit") == '"second";r=0;t=1'
+    assert refused[0].header("Retry-After") == "1"
+    assert daemon.ask("milvali.com", keys.bearer("other")).status == 200
+    eventually(lambda: daemon.ask("milvali.com", keys.bearer("fast")).status == 200)
+
+
+def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, sim, keys):
+    """A thousand questions of one client wait; the one of the other leaves with the next submit."""
+    keys.add("flood")
+    keys.add("single")
+    daemon = start(stage, sim, keys, "--submit-slots", "1", "--threads", "1")
+    sim.hold_submits()
+    for i in range(1000):
+        assert daemon.get(f"/emails?domain=flood{i}.com&async=1", keys.bearer("flood")).status == 202
+    sim.reach(submits=1)
+    single = daemon.connect()
+    single.send_get("/emails?domain=single.com", keys.line("single"))
+    daemon.settle()
+    sim.release_submits()
+    assert single.read().status == 200
+    eventually(lambda: len(sim.ledger()) == 1001)
+    batches = list(dict.fromkeys(row["batch_id"] for row in sim.ledger()))
+    rode = batches.index(sim.ledger("single.com")[0]["batch_id"])
+    assert rode == 1, f"rode in batch {rode} of {len(batches)}"  # the first was under way
+
+
+# ---- the file
+
+def test_sighup_takes_the_whole_file_or_nothing(stage, sim, keys):
+    first = keys.add("first")
+    daemon = start(stage, sim, keys)
+    second = keys.add("second")
+    daemon.get("/usage", {"X-API-Key": second}).problem(401, "unauthorized")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.get("/usage", {"X-API-Key": second}).status == 200)
+    del keys.lines["first"]
+    keys.write("third sha256:123")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    assert "line 2: after the name" in daemon.stderr()
+    assert daemon.get("/usage", {"X-API-Key": first}).status == 200
+    keys.write()
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.get("/usage", {"X-API-Key": first}).status == 401)
+    assert daemon.get("/usage", {"X-API-Key": second}).status == 200
+
+
+def test_reloads_do_not_disturb_those_who_ask(stage, sim, keys):
+    key = keys.add("reports")
+    daemon = start(stage, sim, keys)
+    daemon.ask("milvali.com", {"X-API-Key": key})
+    connection = daemon.connect()
+    for _ in range(50):
+        daemon.deliver(signal.SIGHUP)
+        for _ in range(20):
+            connection.send_get("/emails?domain=milvali.com", f"X-API-Key: {key}")
+            assert connection.read().status == 200
+
+
+@pytest.mark.parametrize("flags, words", [
+    (["--listen", "0.0.0.0:0"], "other machines can reach it"),
+    (["--listen", "127.0.0.1:0", "--listen", "[::]:0"], "other machines can reach it"),
+    (["--client-keys-file", "/nonexistent"], "No such file"),
+    (["--client-keys-file", "/nonexistent", "--allow-anonymous"], "choose one"),
+])
+def test_it_does_not_start_for_everybody_by_mistake(flags, words):
+    ended = run_to_end(*flags, *UPSTREAM, env={KEY_VARIABLE: "k"})
+    assert ended.returncode == 2 and words in ended.stderr, ended
+
+
+def test_it_starts_for_everybody_when_told_so_and_says_it(stage, sim):
+    daemon = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
+    assert "event=anonymous-allowed address=0.0.0.0:0" in daemon.stderr()
+    port = daemon.address[1]
+    daemon.address = ("127.0.0.1", port)
+    assert daemon.ask("milvali.com", {"Host": "emailsd:8080"}).status == 200
+    daemon.ask("milvali.com", method="DELETE").problem(403, "forbidden")
+
+
+def test_it_starts_with_keys_on_every_address(stage, sim, keys):
+    key = keys.add("reports")
+    daemon = start(stage, sim, keys, "--listen", "0.0.0.0:0")
+    daemon.address = ("127.0.0.1", daemon.address[1])
+    assert daemon.ask("milvali.com", {"Host": "emails.internal", "X-API-Key": key}).status == 200
+
+
+@pytest.mark.parametrize("words", [["key"], ["key", "new"], ["key", "old", "a"],
+                                   ["key", "new", "a/b"], ["key", "new", "a" * 33],
+                                   ["key", "new", ""]])
+def test_a_key_wants_a_name(words):
+    ended = run_to_end(*words)
+    assert ended.returncode == 2 and "usage: emailsd key new NAME" in ended.stderr
+
+
+# ---- browsers
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1.nip.io:8080"},
+                                     {"Sec-Fetch-Site": "cross-site"},
+                                     {"Sec-Fetch-Site": "same-site"}])
+def test_pages_of_other_sites_are_kept_out(daemon, sim, headers):
+    refused = daemon.ask("milvali.com", headers)
+    assert refused.problem(403, "forbidden")["charged"] == "no"
+    assert sim.ledger() == []
+    daemon.ask("milvali.com")
+    daemon.ask("milvali.com", headers).problem(403, "forbidden")  # nor are they told what is known
+
+
+# ---- the canary
+
+def everything_below(directory):
+    return b"".join(p.read_bytes() for p in directory.rglob("*") if p.is_file())
+
+
+def test_p19_keys_are_found_nowhere(stage, sim, keys):
+    """The vendor's key and a client's, after an ordinary and an extraordinary day at level debug."""
+    canary = "om_canary_" + os.urandom(12).hex()
+    client_key = keys.add("reports", "admin allow_refresh quota=3")
+    keys_file = keys.path.read_bytes()
+    upstream = stage.simulator("--api-key", canary)
+    daemon = stage.daemon(upstream, "--client-keys-file", str(keys.path), env={KEY_VARIABLE: canary})
+    said = []
+    headers = {"X-API-Key": client_key, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    upstream.fault("submit", "status", status=500, after_creating=False,
+                   body=f'{{"detail": "bad key {canary}"}}')
+    for target in ("/emails?domain=one.com", "/emails?domain=two.com", "/usage", "/metrics",
+                   "/emails?domain=two.com&refresh=1", "/lookups/" + "0" * 32, "/nothing",
+                   f"/emails?domain={canary}", f"/{canary}", "/emails?domain=four.com"):
+        answer = daemon.get(target, headers)
+        said.append(repr(answer.headers).encode() + answer.body.replace(
+            b"'" + canary.encode() + b"'", b""))  # a caller who sends it as a domain is answered
+    said.append(daemon.get("/usage", {"X-API-Key": client_key[:-1]}).body)
+    proc = f"/proc/{daemon.process.pid}"
+    for name in ("cmdline", "environ", "status"):
+        with open(f"{proc}/{name}", "rb") as file:
+            said.append(file.read())
+    daemon.deliver(signal.SIGHUP)
+    daemon.stop()
+    keys.path.unlink()
+    said.append(everything_below(stage.directory))
+    for secret in (canary.encode(), client_key.encode()):
+        assert not [text for text in said if secret in text], secret
+    assert keys_file and client_key.encode() not in keys_file
+
+
+def test_p19_a_crash_leaves_no_core(stage, sim, tmp_path):
+    daemon = stage.daemon(sim)
+    with open(f"/proc/{daemon.process.pid}/limits", encoding="ascii") as limits:
+        core = next(line for line in limits if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+    daemon.was_checked = True
+    daemon.deliver(signal.SIGSEGV)
+    assert daemon.process.wait(REFUSAL_S) == -signal.SIGSEGV
+    assert not list(tmp_path.rglob("core*"))

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""test_logs.py - one line per event, for people and for programs, and nothing that must not be."""
+import json
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from programs import EMAILSD, KEY, KEY_VARIABLE, environment
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def events(daemon, name, as_json=False):
+    """The events of that name so far, each as a dictionary."""
+    found = []
+    for line in daemon.stderr().splitlines():
+        pairs = json.loads(line) if as_json else dict(w.split("=", 1) for w in shlex.split(line))
+        assert list(pairs)[:3] == ["ts", "level", "event"], line
+        if pairs["event"] == name:
+            found.append(pairs)
+    return found
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_lookup_is_told_from_the_request_to_the_batch(stage, sim, as_json):
+    daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
+    daemon.ask("milvali.com", {"X-Request-Id": "mine-1", "traceparent": TRACE})
+    [request] = events(daemon, "request", as_json)
+    [ended] = events(daemon, "lookup-ended", as_json)
+    [submitted] = events(daemon, "batch-submitted", as_json)
+    assert request["id"] == "mine-1"
+    assert (request["trace"], request["span"]) == (TRACE.split("-")[1], TRACE.split("-")[2])
+    assert (request["method"], request["route"], request["status"]) == ("GET", "/emails", "200")
+    assert (request["outcome"], request["charged"], request["peer"]) == ("looked-up", "yes", "127.0.0.1")
+    assert int(request["ms"]) >= 0
+    assert request["lookup"] == ended["lookup"] and re.fullmatch("[0-9a-f]{32}", ended["lookup"])
+    assert ended["batch"] == submitted["batch"] == sim.ledger()[0]["batch_id"]
+    assert (ended["domain"], ended["outcome"], ended["charged"]) == ("milvali.com", "found", "yes")
+    assert (ended["waiters"], submitted["tasks"]) == ("1", "1")
+
+
+def test_hits_and_probes_are_told_at_level_debug_only(stage, sim):
+    loud, quiet = stage.daemon(sim), stage.daemon(sim, "--log-level", "info")
+    for daemon in (loud, quiet):
+        daemon.ask("milvali.com")
+        daemon.ask("milvali.com")
+        daemon.get("/livez")
+        daemon.ask("milvali")
+    outcomes = [(e.get("route"), e["status"], e.get("outcome")) for e in events(loud, "request")]
+    assert outcomes == [("/emails", "200", "looked-up"), ("/emails", "200", "hit"),
+                        ("/livez", "200", None), ("/emails", "400", "invalid-domain")]
+    assert [e["status"] for e in events(quiet, "request")] == ["200", "400"]
+
+
+def test_who_joined_and_who_left_early_are_told(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1")
+    sim.hold_submits()
+    first, second = daemon.park("milvali.com"), daemon.park("milvali.com")
+    daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+    sim.release_submits()
+    assert first.read().status == second.read().status == 200
+    told = {(e["outcome"], e["status"]) for e in events(daemon, "request") if e.get("lookup")}
+    assert told == {("looked-up", "200"), ("joined", "200"), ("still-processing", "504")}
+
+
+@pytest.mark.parametrize("trace", ["", "00-short", TRACE.upper(), TRACE + "-x", "ff" + TRACE[2:],
+                                   TRACE.replace("-", "_"), "00-" + "\x1b" * 52])
+def test_a_traceparent_that_is_none_is_left_out(daemon, trace):
+    connection = daemon.connect()
+    connection.send_get("/emails?domain=milvali", f"traceparent: {trace}")
+    assert connection.read().status == 400
+    assert all("trace" not in e for e in events(daemon, "request"))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nothing_raw_from_outside_and_no_address_is_told(stage, sim, as_json):
+    daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
+    connection = daemon.connect()
+    for target in (b"/emails?domain=\x1b[31m", b"/emails?domain=a%0Ab%0D%1b[2J", "/\u00fc\u202e".encode(),
+                   b"/emails?domain=milvali.com"):
+        connection.send_get(target, "User-Agent: \u00fc", "X-Request-Id: bad id")
+        connection.read()
+    text = daemon.stderr()
+    assert re.fullmatch(r"[\x20-\x7e\n]*", text), text
+    assert "@" not in text and "info" not in text.replace("level=info", "").replace('"level":"info"', "")
+    events(daemon, "request", as_json)  # every line can be read
+
+
+@pytest.mark.parametrize("stderr", ["full", "closed"])
+def test_a_log_that_cannot_be_written_does_no_harm(stage, sim, stderr):
+    """A pipe that nobody reads, or no descriptor at all: lookups go on, and what is lost is counted."""
+    daemon = None
+    reading, writing = os.pipe()
+    if stderr == "full":
+        os.set_blocking(writing, False)
+        try:
+            while True:
+                os.write(writing, b"x" * 65536)
+        except BlockingIOError:
+            pass
+        os.set_blocking(writing, True)
+    argv = [EMAILSD, "--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store", "memory:",
+            "--batch-linger", "1ms", "--drain-timeout", "0", "--log-level", "debug"]
+    daemon = subprocess.Popen(
+        argv, env=environment({KEY_VARIABLE: KEY}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=writing, preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None)
+    try:
+        url = daemon.stdout.readline().decode().split()[-1]
+        import urllib.request
+        for i in range(20):
+            with urllib.request.urlopen(f"{url}/emails?domain=company{i}.com", timeout=30) as answer:
+                assert answer.status == 200
+        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        dropped = int(re.search(r"^emailsd_log_lines_dropped_total (\d+)$", text, re.M)[1])
+        assert dropped >= 60 if stderr == "full" else dropped >= 0
+    finally:
+        daemon.terminate()
+        assert daemon.wait(30) == 0
+        os.close(reading)
+        os.close(writing)
+
+
+def test_the_level_and_the_form_are_words(stage):
+    from programs import run_to_end
+    for flag in ("--log-level", "--log-format"):
+        ended = run_to_end(flag, "loud")
+        assert ended.returncode == 2 and flag in ended.stderr

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""test_metrics.py - what /metrics tells after this and that has happened."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from waiting import eventually
+
+SAMPLE = re.compile(r'([a-z_]+)(\{[^}]*\})? ([0-9.e+-]+)')
+
+
+def read(daemon):
+    """Name and labels, as one text, to value."""
+    answer = daemon.get("/metrics")
+    assert answer.status == 200
+    assert answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+    samples = {}
+    for line in answer.body.decode("ascii").splitlines():
+        if not line.startswith("#"):
+            name, labels, value = SAMPLE.fullmatch(line).groups()
+            assert name + (labels or "") not in samples, line
+            samples[name + (labels or "")] = float(value)
+    return samples
+
+
+def test_promtool_finds_nothing_to_say(daemon):
+    daemon.ask("milvali.com")
+    daemon.ask("milvali.com")
+    daemon.ask("milvali")
+    text = daemon.get("/metrics").body
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done
+
+
+def test_questions_are_counted_by_what_became_of_them(stage, sim):
+    daemon = stage.daemon(sim, "--credits-per-day", "10", "--threads", "4")
+    sim.rule("empty.com", data=[])
+    daemon.ask("milvali.com")
+    for _ in range(5):
+        daemon.ask("milvali.com")
+    daemon.ask("empty.com")
+    daemon.ask("other.com", cached=1)
+    daemon.ask("milvali")
+    sim.fault("submit", "close")
+    daemon.ask("lost.com")
+    told = read(daemon)
+    assert told['emailsd_http_requests_total{route="/emails",code="200"}'] == 7
+    assert told['emailsd_http_requests_total{route="/emails",code="504"}'] == 1
+    assert told['emailsd_http_requests_total{route="/emails",code="400"}'] == 1
+    assert told['emailsd_http_requests_total{route="/emails",code="502"}'] == 1
+    assert told['emailsd_http_request_duration_seconds_count{route="/emails"}'] == 10
+    assert told['emailsd_cache_outcomes_total{outcome="hit"}'] == 5
+    assert told['emailsd_cache_outcomes_total{outcome="miss"}'] == 3
+    assert told['emailsd_cache_outcomes_total{outcome="refused"}'] == 1
+    assert told['emailsd_lookups_total{end="found"}'] == 1
+    assert told['emailsd_lookups_total{end="empty"}'] == 1
+    assert told['emailsd_lookups_total{end="upstream-outcome-unknown"}'] == 1
+    assert told["emailsd_unknown_outcomes_total"] == 1
+    assert told['emailsd_upstream_requests_total{operation="submit",code="200"}'] == 2
+    assert told['emailsd_upstream_requests_total{operation="submit",code="none"}'] == 1
+    assert told['emailsd_batches_total{flush="linger"}'] == 3
+    assert told["emailsd_batch_tasks_count"] == 3
+    assert told["emailsd_credits_spent"] == 3
+    assert told["emailsd_credits_limit"] == 10
+    assert told["emailsd_credits_left"] == 7
+    assert told["emailsd_credits_saved_total"] == 5
+    assert told["emailsd_cache_entries"] == 2
+    assert told["emailsd_store_usable"] == 1
+    assert told["emailsd_waiters_max"] == 10000
+
+
+def test_those_who_wait_and_join_are_seen_while_they_do(stage, sim):
+    daemon = stage.daemon(sim, "--threads", "1")
+    sim.hold_submits()
+    waiting = [daemon.park("milvali.com") for _ in range(3)]
+    daemon.settle()
+    told = eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 3 and now)
+    assert told["emailsd_lookups"] == 1 and told["emailsd_lookups_coalesced_total"] == 2
+    assert told["emailsd_http_connections"] >= 4
+    waiting[0].close()
+    eventually(lambda: read(daemon)["emailsd_waiters_gone_total"] == 1)
+    sim.release_submits()
+    assert [c.read().status for c in waiting[1:]] == [200, 200]
+    eventually(lambda: read(daemon)["emailsd_waiters"] == 0)
+    assert read(daemon)["emailsd_lookups"] == 0
+
+
+def test_a_queue_that_waits_for_a_slot_is_seen(stage, sim):
+    daemon = stage.daemon(sim, "--submit-slots", "1", "--batch-size", "2")
+    sim.hold_submits()
+    daemon.ask("first.com", wait=0)
+    sim.reach(submits=1)
+    for i in range(3):
+        daemon.ask(f"other{i}.com", wait=0)
+    told = eventually(lambda: (now := read(daemon))["emailsd_queue_tasks"] == 3 and now)
+    assert told["emailsd_queue_oldest_seconds"] > 0
+    sim.release_submits()
+    told = eventually(lambda: (now := read(daemon))['emailsd_lookups_total{end="found"}'] == 4 and now)
+    assert told['emailsd_batches_total{flush="full"}'] == 1
+    assert told['emailsd_batches_total{flush="slot"}'] == 1
+    assert told["emailsd_queue_tasks"] == 0 and told["emailsd_queue_oldest_seconds"] == 0
+    assert told['emailsd_batch_tasks_bucket{le="1"}'] == 2
+    assert told['emailsd_batch_tasks_bucket{le="2"}'] == 3
+    assert told["emailsd_batch_tasks_sum"] == 4
+
+
+@pytest.mark.parametrize("status, reason", [(401, "upstream-auth"), (402, "credits-exhausted"),
+                                            (403, "upstream-banned")])
+def test_what_stops_the_buying_is_seen(stage, sim, status, reason):
+    daemon = stage.daemon(sim)
+    sim.fault("submit", "status", status=status)
+    daemon.ask("milvali.com")
+    told = eventually(lambda: (now := read(daemon))[f'emailsd_submits_stopped{{reason="{reason}"}}'] and now)
+    assert sum(v for k, v in told.items() if k.startswith("emailsd_submits_stopped")) == 1
+
+
+def test_the_vendors_balance_is_read_now_and_then_and_shown(stage):
+    sim = stage.simulator("--credits", "4321")
+    daemon = stage.daemon(sim, "--balance-every", "20ms")
+    told = eventually(lambda: (now := read(daemon)).get("emailsd_upstream_balance_credits") and now)
+    assert told["emailsd_upstream_balance_credits"] == 4321
+    assert "event=upstream-balance credits=4321" in daemon.stderr()
+    eventually(lambda: len(sim.requests("balance")) >= 3)
+    assert "emailsd_credits_limit" not in told and "emailsd_credits_left" not in told
+
+
+def test_a_balance_that_cannot_be_read_does_no_harm(stage, sim):
+    sim.fault("balance", "status", times=-1, status=500)
+    daemon = stage.daemon(sim, "--balance-every", "5ms")
+    eventually(lambda: read(daemon).get('emailsd_upstream_requests_total{operation="balance",code="500"}', 0) > 3)
+    assert "emailsd_upstream_balance_credits" not in read(daemon)
+    assert daemon.ask("milvali.com").status == 200
+
+
+def test_figures_of_the_process_are_the_kernels(daemon):
+    told = read(daemon)
+    pid = daemon.process.pid
+    assert told["process_threads"] == len(os.listdir(f"/proc/{pid}/task"))
+    assert told["process_resident_memory_bytes"] > 1 << 20
+    assert told["process_virtual_memory_bytes"] > told["process_resident_memory_bytes"]
+    assert 5 < told["process_open_fds"] < told["process_max_fds"]
+    started = os.stat(f"/proc/{pid}").st_ctime
+    assert abs(told["process_start_time_seconds"] - started) < 60
+
+
+def test_no_domain_client_or_address_is_a_label(stage, sim):
+    daemon = stage.daemon(sim)
+    daemon.ask("milvali.com", {"X-Request-Id": "milvali-request"})
+    daemon.get("/milvali")
+    text = daemon.get("/metrics").body.decode()
+    assert "milvali" not in text and "127.0.0.1" not in text and "@" not in text
