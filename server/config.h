@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* config.h - what the operator may set, from ONE table of options.
  *
- * Each row of the table in config.c holds a flag, the kind of its value, its default, its limits
- * and its help; the environment name (EMAILSD_ + the flag in capitals) follows from it. Precedence:
- * flag, environment, default. Only main.c includes this header: modules have option structs of
- * their own, and main fills them. Start-up, main thread. */
+ * Each row of the table in config_table.c holds a flag, the kind of its value, its default, its
+ * limits and its help; the environment name (EMAILSD_ + the flag in capitals) and the key in the
+ * file (the flag without dashes) follow from it. Precedence: flag, environment, file, default. Only
+ * main.c includes this header: modules have option structs of their own, and main fills them.
+ * Start-up, main thread. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -20,7 +21,15 @@
 #define CONFIG_WORDS   3
 #define CONFIG_WHY     256
 
+enum origin_kind { FROM_NOWHERE, FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG };
+
+struct origin {
+    enum origin_kind from;
+    int line; /* in the file */
+};
+
 struct config {
+    struct origin *origins;          /* by the row of the table */
     const char *words[CONFIG_WORDS]; /* of the command line, that are no options; argv's own */
     size_t n_words;
     char *listen[CONFIG_LISTENS];
@@ -48,14 +57,24 @@ struct config {
     int64_t threads;   /* 0 = one per core that the process may use */
     int64_t log_level; /* enum log_level */
     int64_t log_json;  /* --log-format json */
-    bool json;
+    char *config_file; /* NULL = not given */
+    bool check, print, json;
     bool help, version;
 };
 
-/* Reads environment and argv. ERR_SYNTAX on failure; `why` (CONFIG_WHY bytes) says what is wrong,
- * naming the option and never a secret. *ret_config is config_done()'s in every case of success. */
+/* Reads argv, environment and file. ERR_SYNTAX on failure; `why` (CONFIG_WHY bytes) says what is
+ * wrong, naming the option and never a secret. *ret_config is config_done()'s in every case of
+ * success. */
 enum err config_read(int argc, char *const *argv, struct config *ret_config, char *why);
 void config_done(struct config *config);
+
+/* Runs for each option whose values differ; `reloads`: a running daemon can take it over. */
+typedef void config_change_fn(void *arg, const char *key, bool reloads);
+void config_each_change(const struct config *before, const struct config *now,
+                        config_change_fn *each, void *arg);
+
+/* All that lasts, each with where it comes from; may be read again as a file. */
+void config_print(const struct config *config, FILE *out);
 
 /* The text of --help. */
 void config_print_help(FILE *out);

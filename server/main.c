@@ -15,7 +15,6 @@
 #include "cache/cache.h"
 #include "client/openmart.h"
 #include "client/transport.h"
-#include "client/url.h"
 #include "commands.h"
 #include "config.h"
 #include "cores.h"
@@ -23,8 +22,10 @@
 #include "http/service.h"
 #include "lookup/domain.h"
 #include "lookup/engine.h"
+#include "reload.h"
 #include "state_dir.h"
 #include "store/store.h"
+#include "upstream.h"
 #include "version.h"
 
 #include <signal.h>
@@ -34,8 +35,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define KEY_VARIABLE "OPENMART_API_KEY" /* the vendor's own name for it */
 
 #define CONNECT_TIMEOUT_MS INT64_C(10000)
 #define READ_TIMEOUT_MS    INT64_C(15000)
@@ -54,6 +53,8 @@ enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_
 
 /* Everything that lives from start to stop. */
 struct daemon {
+    int argc; /* for a reload */
+    char *const *argv;
     struct config config;
     struct secret *key;
     struct store *store;
@@ -108,44 +109,19 @@ static sigset_t block_signals(void)
 
 static int load_key(struct daemon *d)
 {
-    char why[SECRET_WHY];
-    char *variable = getenv(KEY_VARIABLE);
-    enum err err;
+    char why[UPSTREAM_WHY];
 
-    if (variable && d->config.api_key_file)
-        return fail(EXIT_OPERATOR, KEY_VARIABLE, "set together with --api-key-file; choose one");
-    if (d->config.api_key_file) {
-        err = secret_from_file(d->config.api_key_file, &d->key, why);
-    } else if (variable) {
-        err = secret_from_text(KEY_VARIABLE, variable, &d->key, why);
-        explicit_bzero(variable, strlen(variable)); /* /proc/PID/environ shows this memory */
-        unsetenv(KEY_VARIABLE);
-    } else {
-        return fail(EXIT_OPERATOR, "no API key", "give --api-key-file FILE or set " KEY_VARIABLE);
-    }
-    return err ? fail(EXIT_OPERATOR, "API key", why) : EXIT_CLEAN;
+    return upstream_load_key(&d->config, &d->key, why) ? fail(EXIT_OPERATOR, "", why) : EXIT_CLEAN;
 }
 
-/* The key travels in a header: in clear only to this machine, or where the operator insists. */
 static int check_upstream(struct config *config)
 {
-    struct url url;
+    char why[UPSTREAM_WHY];
+    bool clear;
 
-    if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
-        return fail(EXIT_OPERATOR, "--upstream-url", "not a http or https URL");
-    bool clear = strcmp(url.scheme, "http") == 0;
-    bool local = url_is_loopback(&url);
-    bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
-    url_done(&url);
-    if (!bare)
-        return fail(EXIT_OPERATOR, "--upstream-url",
-                    "only scheme, host, port and path may stand in it");
-    if (clear && !local && !config->upstream_insecure)
-        return fail(EXIT_OPERATOR, "--upstream-url",
-                    "http would send the API key in clear; use https (or --upstream-insecure)");
-    for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
-        config->upstream_url[--len] = '\0'; /* paths are put behind it */
-    if (clear && !local)
+    if (upstream_check(config, &clear, why))
+        return fail(EXIT_OPERATOR, "", why);
+    if (clear)
         log_event(LOG_WARN, "insecure-upstream", "url", config->upstream_url, NULL);
     return EXIT_CLEAN;
 }
@@ -284,15 +260,11 @@ static int start_listener(struct daemon *d)
     };
     char why[LISTENER_WHY];
 
-    d->service =
-        (struct service){.engine = d->engine,
-                         .cache = d->cache,
-                         .wait_ms = c->wait_ms,
-                         .max_wait_ms = c->max_wait_ms,
-                         .freshness = {.stale_while_revalidate_ms = c->stale_while_revalidate_ms,
-                                       .stale_if_error_ms = c->stale_if_error_ms},
-                         .clients = d->admission.clients,
-                         .auth = d->admission.policy};
+    d->service = (struct service){.engine = d->engine,
+                                  .cache = d->cache,
+                                  .limits = reload_limits_of(c),
+                                  .clients = d->admission.clients,
+                                  .auth = d->admission.policy};
     enum err err = listener_start(&options, &d->service, &d->listener, why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM, "--listen", why);
@@ -327,22 +299,6 @@ static const char *signal_name(int number)
     return number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-static void reload_clients(struct daemon *d)
-{
-    struct admission admission;
-    char why[ADMISSION_WHY];
-
-    if (!d->admission.clients)
-        return;
-    if (admission_read(&d->config, &admission, why)) {
-        log_event(LOG_ERROR, "reload-refused", "reason", why, NULL);
-        return;
-    }
-    listener_set_clients(d->listener, admission.clients);
-    clients_unref(d->admission.clients);
-    d->admission = admission;
-}
-
 /* Returns when the daemon is to stop. */
 static void run(struct daemon *d, const sigset_t *signals)
 {
@@ -355,9 +311,8 @@ static void run(struct daemon *d, const sigset_t *signals)
     }
     fflush(stdout);
     while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-        log_event(LOG_INFO, "reload", "signal", signal_name(number), NULL);
-        reload_clients(d);
-        engine_reload(d->engine);
+        reload_now(
+            &(struct reload){d->argc, d->argv, &d->config, &d->admission, d->listener, d->engine});
     }
     log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
 }
@@ -408,6 +363,36 @@ static int serve(struct daemon *d)
     return code;
 }
 
+/* --check-config: all that can be said without touching the store or a port. */
+static int check(struct daemon *d)
+{
+    char why[LISTENER_WHY];
+    int code = load_key(d);
+
+    if (!code)
+        code = check_upstream(&d->config);
+    if (!code)
+        code = load_clients(d);
+    for (size_t i = 0; !code && i < d->config.n_listen; i++)
+        if (listener_check(d->config.listen[i], why))
+            code = fail(EXIT_OPERATOR, "--listen", why);
+    if (!code)
+        puts("the configuration is good");
+    clients_unref(d->admission.clients);
+    secret_free(d->key);
+    return code;
+}
+
+/* --print-config: not before the URL is known to hold no user and password. */
+static int print(struct config *config)
+{
+    int code = check_upstream(config);
+
+    if (!code)
+        config_print(config, stdout);
+    return code;
+}
+
 static int find_store(struct config *config)
 {
     if (!config->store)
@@ -420,7 +405,7 @@ static int find_store(struct config *config)
 
 int main(int argc, char **argv)
 {
-    struct daemon d = {0};
+    struct daemon d = {.argc = argc, .argv = argv};
     char why[CONFIG_WHY];
     int code = EXIT_CLEAN;
 
@@ -434,6 +419,10 @@ int main(int argc, char **argv)
         config_print_help(stdout);
     } else if (d.config.version) {
         printf("emailsd %s (%s)\n", EMAILSD_VERSION, EMAILSD_REVISION);
+    } else if (d.config.print) {
+        code = print(&d.config);
+    } else if (d.config.check) {
+        code = check(&d);
     } else {
         code = find_store(&d.config);
         if (!code && d.config.n_words)

@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "http/answer.h"
 #include "http/clients.h"
+#include "http/limits.h"
 #include "http/service.h"
 #include "http/wish.h"
 #include "lookup/engine.h"
@@ -28,7 +29,7 @@ struct waiting {
     struct letter letter;
     struct mailbox *inbox; /* of the request's worker */
     struct request *request;
-    const struct freshness_limits *freshness;
+    struct freshness_limits freshness;
     struct wish wish; /* its question went with the ask */
     char domain[DOMAIN_MAX + 1];
     int64_t asked_ms;           /* wall time */
@@ -265,7 +266,7 @@ static const char *forward_word(const struct result *kept, const struct wish *wi
 static void note_refused(struct waiting *waiting, const struct result *kept, int64_t now_ms)
 {
     waiting->forward = forward_word(kept, &waiting->wish, now_ms);
-    if (freshness_on_error(kept, &waiting->wish.cache, waiting->freshness, now_ms)) {
+    if (freshness_on_error(kept, &waiting->wish.cache, &waiting->freshness, now_ms)) {
         result_unref(waiting->stale);
         waiting->stale = result_ref(kept);
     }
@@ -280,7 +281,7 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
     /* Fetched after the caller asked: new enough for everybody. */
     if (wish->no_cache && kept->fetched_ms >= waiting->asked_ms)
         return true;
-    switch (freshness_judge(kept, wish, waiting->freshness, wall_ms)) {
+    switch (freshness_judge(kept, wish, &waiting->freshness, wall_ms)) {
     case SERVE_REFRESH:
         waiting->refresh = true;
         return true;
@@ -305,7 +306,7 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
 
     waiting->inbox = request_inbox(request);
     waiting->request = request;
-    waiting->freshness = &service->freshness;
+    waiting->freshness = request_limits(request)->freshness;
     waiting->wish = *wish;
     waiting->asked_ms = request_clock(request)->wall_ms;
     waiting->forward = "uri-miss";
@@ -333,10 +334,9 @@ static bool is_plain(const struct wish *wish)
 
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
-    const struct service *service = request_service(request);
     int64_t now_ms = request_clock(request)->wall_ms;
 
-    switch (freshness_judge(cached, &wish->cache, &service->freshness, now_ms)) {
+    switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, now_ms)) {
     case SERVE_FRESH:
         reply_hit(request, cached, wish);
         if (is_plain(wish) && !cached->err)

@@ -90,6 +90,13 @@ static void write_url(const struct address *address, char *url)
     snprintf(url, URL_TEXT, "http://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
+enum err listener_check(const char *text, char *why)
+{
+    struct address address;
+
+    return parse_address(text, &address, why);
+}
+
 bool listener_is_local(const char *text)
 {
     char why[LISTENER_WHY];
@@ -286,10 +293,11 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_set_clients(struct listener *listener, struct clients *clients)
+void listener_set_rules(struct listener *listener, struct clients *clients,
+                        const struct limits *limits)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_set_clients(listener->workers[i], clients);
+        worker_set_rules(listener->workers[i], clients, limits);
 }
 
 void listener_drain(struct listener *listener)

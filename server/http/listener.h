@@ -16,6 +16,7 @@
 struct listener;
 struct service;
 struct clients;
+struct limits;
 
 struct listener_options {
     const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
@@ -42,9 +43,13 @@ bool listener_is_local(const char *address);
 /* "http://127.0.0.1:8080": the i-th address, with the port that it got. */
 const char *listener_url(const struct listener *listener, size_t i);
 
-/* Who may ask, from now on: each worker takes it over with its next turn. Only on a listener that
- * was started with clients; before listener_drain(). */
-void listener_set_clients(struct listener *listener, struct clients *clients);
+/* Who may ask and how, from now on: each worker takes it over with its next turn. Before
+ * listener_drain(). */
+void listener_set_rules(struct listener *listener, struct clients *clients,
+                        const struct limits *limits);
+
+/* Is it an address to listen on? ERR_SYNTAX when it is none, and `why` says so. Any thread. */
+enum err listener_check(const char *address, char *why);
 
 /* Stops accepting; answers keep leaving. Idempotent. */
 void listener_drain(struct listener *listener);

@@ -12,6 +12,7 @@
 #include "http/clients.h"
 #include "http/deadlines.h"
 #include "http/hits.h"
+#include "http/limits.h"
 #include "http/ready.h"
 #include "http/request.h"
 #include "http/worker.h"
@@ -32,6 +33,7 @@ struct worker {
     char date[CLOCK_TEXT];
     struct deadlines deadlines;
     struct clients *clients; /* NULL = no keys are wanted */
+    struct limits limits;
     struct hits *hits;
     const struct route *hits_route; /* whose answers those are */
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */

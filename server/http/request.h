@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 struct request;
+struct limits;
 struct route;
 struct client;
 struct service; /* what endpoints work with; defined in http/service.h */
@@ -36,6 +37,7 @@ enum http_method request_method(const struct request *request);
 /* Raw, undecoded, without the query; "" when it is longer than any path that is served. */
 const char *request_path(const struct request *request);
 struct service *request_service(const struct request *request);
+const struct limits *request_limits(const struct request *request); /* until it returns or parks */
 const char *request_id(const struct request *request); /* the caller's X-Request-Id or a new one */
 const struct clock *request_clock(const struct request *request); /* the worker's, this turn */
 

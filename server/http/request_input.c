@@ -19,6 +19,11 @@ struct service *request_service(const struct request *request)
     return request->worker->service;
 }
 
+const struct limits *request_limits(const struct request *request)
+{
+    return &request->worker->limits;
+}
+
 const char *request_id(const struct request *request)
 {
     return request->id;

@@ -7,18 +7,16 @@
 
 #include "cache/cache.h"
 #include "http/auth.h"
-#include "http/freshness.h"
-
-#include <stdint.h>
+#include "http/limits.h"
 
 struct engine;
 
 struct service {
     struct engine *engine;
     struct cache *cache;
-    int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
-    struct freshness_limits freshness;
-    struct clients *clients; /* at the start; NULL = no keys are wanted */
+    /* At the start; workers have their own copies, which may change later: */
+    struct limits limits;
+    struct clients *clients; /* NULL = no keys are wanted */
     struct auth_policy auth; /* without keys */
 };
 

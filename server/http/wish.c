@@ -3,11 +3,11 @@
 #include "http/wish.h"
 
 #include "http/clients.h"
+#include "http/limits.h"
 #include "http/negotiate.h"
 #include "http/parameters.h"
 #include "http/prefer.h"
 #include "http/problem.h"
-#include "http/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +27,9 @@ static void note_applied(struct wish *wish, bool async, bool wait)
 static void set_wait(const struct request *request, const struct parameters *parameters,
                      struct wish *wish)
 {
-    const struct service *service = request_service(request);
+    const struct limits *limits = request_limits(request);
     int64_t theirs_ms = request_client(request)->max_wait_ms;
-    int64_t max_wait_ms = theirs_ms < service->max_wait_ms ? theirs_ms : service->max_wait_ms;
+    int64_t max_wait_ms = theirs_ms < limits->max_wait_ms ? theirs_ms : limits->max_wait_ms;
     struct prefer prefer = prefer_read(request_header(request, "Prefer"));
     bool prefers_wait = prefer.has_wait && !parameters->has_wait;
     bool prefers_async = prefer.respond_async && !parameters->async;
@@ -38,7 +38,7 @@ static void set_wait(const struct request *request, const struct parameters *par
     wish->wait_ms = parameters->has_wait ? parameters->wait_ms
                     : prefer.has_wait    ? prefer.wait_s * 1000
                     : wish->async        ? 0
-                                         : service->wait_ms;
+                                         : limits->wait_ms;
     bool cut = wish->wait_ms > max_wait_ms && (parameters->has_wait || prefer.has_wait);
     if (wish->wait_ms > max_wait_ms)
         wish->wait_ms = max_wait_ms;

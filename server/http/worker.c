@@ -184,29 +184,33 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- the clients ---- */
+/* ---- the rules ---- */
 
-struct clients_letter {
+struct rules_letter {
     struct letter letter;
     struct worker *worker;
     struct clients *clients;
+    struct limits limits;
 };
 
-static void open_clients(struct letter *letter)
+static void open_rules(struct letter *letter)
 {
-    autofree struct clients_letter *sent = container_of(letter, struct clients_letter, letter);
+    autofree struct rules_letter *sent = container_of(letter, struct rules_letter, letter);
+    struct worker *worker = sent->worker;
 
-    clients_unref(sent->worker->clients);
-    sent->worker->clients = sent->clients;
+    clients_unref(worker->clients);
+    worker->clients = sent->clients;
+    worker->limits = sent->limits;
 }
 
-void worker_set_clients(struct worker *worker, struct clients *clients)
+void worker_set_rules(struct worker *worker, struct clients *clients, const struct limits *limits)
 {
-    struct clients_letter *sent = xcalloc(1, sizeof *sent);
+    struct rules_letter *sent = xcalloc(1, sizeof *sent);
 
     sent->worker = worker;
-    sent->clients = clients_ref(clients);
-    mailbox_post(worker->inbox, &sent->letter, open_clients);
+    sent->clients = clients ? clients_ref(clients) : NULL;
+    sent->limits = *limits;
+    mailbox_post(worker->inbox, &sent->letter, open_rules);
 }
 
 /* ---- the end ---- */
@@ -319,6 +323,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->options = *options;
     worker->service = service;
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
+    worker->limits = service->limits;
     worker->hits = hits_new(service->cache);
     connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
                      options->idle_timeout_ms);

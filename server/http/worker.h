@@ -19,6 +19,7 @@
 
 struct worker;
 struct clients;
+struct limits;
 struct service;
 
 /* The connections of all workers together. It is counted here and not by libmicrohttpd, whose limit
@@ -48,9 +49,9 @@ struct worker_options {
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker);
 
-/* Any thread, from worker_start() to worker_drain(): who may ask is in `clients` from the worker's
- * next turn on. */
-void worker_set_clients(struct worker *worker, struct clients *clients);
+/* Any thread, from worker_start() to worker_drain(): from its next turn on the worker goes by
+ * these. `clients` NULL = no keys are wanted. */
+void worker_set_rules(struct worker *worker, struct clients *clients, const struct limits *limits);
 
 /* Any thread, once: stop accepting; the thread ends when no request is left, or when drain_ms is
  * over and none is parked. For those it waits without limit: their owners hold on to them. */

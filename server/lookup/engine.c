@@ -109,7 +109,6 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
-    publish(engine);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -304,6 +303,7 @@ void engine_state_account(struct engine *engine, struct statement *statement)
 struct reload {
     struct letter letter;
     struct engine *engine;
+    int64_t credits_per_day;
 };
 
 static void open_reload(struct letter *letter)
@@ -313,15 +313,17 @@ static void open_reload(struct letter *letter)
 
     if (engine->key)
         secret_refresh(engine->key);
+    budget_set_limit(engine->budget, reload->credits_per_day);
     batches_open_gate(engine->batches);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
-void engine_reload(struct engine *engine)
+void engine_reload(struct engine *engine, int64_t credits_per_day)
 {
     struct reload *reload = xcalloc(1, sizeof *reload);
 
     reload->engine = engine;
+    reload->credits_per_day = credits_per_day;
     mailbox_post(engine->inbox, &reload->letter, open_reload);
 }
 
@@ -419,6 +421,7 @@ static void *run(void *arg)
 {
     struct engine *engine = arg;
 
+    publish(engine); /* on this thread, whose gauges they are */
     while (!is_finished(engine)) {
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);

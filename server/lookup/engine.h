@@ -164,8 +164,9 @@ void engine_state_account(struct engine *engine, struct statement *statement);
 
 /* ---- the operator ---- */
 
-/* Any thread: look at the key file again, and let submits be tried again. */
-void engine_reload(struct engine *engine);
+/* Any thread: look at the key file again, let submits be tried again, and let so many credits be
+ * spent in a day (0 = no limit). */
+void engine_reload(struct engine *engine, int64_t credits_per_day);
 
 /* Any thread: every waiter, now and later, gets ERR_DRAINING. */
 void engine_drain(struct engine *engine);

@@ -5,7 +5,7 @@
     server/base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
     server/http/route_table.c   methods and paths     openapi.yaml, paths
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
-    server/config.c             flags and defaults    README.md's table, emailsd --help
+    server/config_table.c       flags and defaults    README.md's table, emailsd --help
 
 `--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
 every fault found."""
@@ -62,7 +62,7 @@ def check_parameters(api):
 
 def check_options(binary):
     rows = re.findall(r'\{"(--[a-z-]+)",\s*[A-Z]+,\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
-                      read("server/config.c"))
+                      read("server/config_table.c"))
     code = {(flag, default.strip('"') if default != "NULL" else "") for flag, default in rows}
     told = set()
     for line in read("README.md").split("\n"):
@@ -91,7 +91,7 @@ AGREEING = {
 """,
     "server/http/parameters.c": """{"domain", take_domain}, {"wait", take_wait},
 """,
-    "server/config.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
+    "server/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
 {"--insecure", FLAG, FIELD(insecure), NULL, "how"},
 """,
     "README.md": """| `--listen ADDR` | `[::1]:80` | where |
@@ -128,7 +128,7 @@ SPOILT = [  # file, its words, other words, what must be said
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
-    ("server/config.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
+    ("server/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
     ("README.md", "--insecure", "--careless", "('--careless', '') is in README.md"),
     ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
 ]

@@ -12,13 +12,16 @@ import tempfile
 
 # Who may include whom. A place is the longest prefix of a file's path that stands here.
 ARROWS = {
-    "server/main.c": ["server/admission.h", "server/config.h", "server/commands.h", "server/cores.h",
+    "server/upstream.": ["server/upstream.h", "server/config.h", "client/url.h", "server/base/"],
+    "server/main.c": ["server/admission.h", "server/upstream.h", "server/reload.h", "server/config.h", "server/commands.h", "server/cores.h",
                       "server/state_dir.h",
                       "server/http/", "server/lookup/", "server/cache/",
                       "server/store/", "client/", "server/base/"],
     "server/admission.": ["server/admission.h", "server/config.h", "server/http/auth.h",
                           "server/http/clients.h", "server/http/listener.h", "server/base/"],
-    "server/config.": ["server/config.h", "server/base/"],
+    "server/reload.": ["server/reload.h", "server/admission.h", "server/config.h", "server/http/limits.h",
+                       "server/http/listener.h", "server/lookup/engine.h", "server/base/"],
+    "server/config": ["server/config", "server/base/"],
     "server/cores.": ["server/cores.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
     "server/healthcheck.": ["server/healthcheck.h", "client/transport.h", "server/base/"],
@@ -46,6 +49,7 @@ DOORS = {
     r"idn2\.h|libpsl\.h": r"server/lookup/domain.*",
     r"openssl/.*": r"server/base/hash\.c",
     r"uni[a-z]+\.h": r"server/base/text\.c",
+    r"ini\.h": r"server/config_file\.c",
     r"uthash\.h": r"server/base/table\.h",
 }
 SYSTEM_UNI = {"unistd.h"}

@@ -207,7 +207,7 @@ def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, 
     sim.hold_submits()
     for i in range(1000):
         assert daemon.get(f"/emails?domain=flood{i}.com&async=1", keys.bearer("flood")).status == 202
-    sim.reach(submits=1)
+    sim.reach(submit=1)
     single = daemon.connect()
     single.send_get("/emails?domain=single.com", keys.line("single"))
     daemon.settle()

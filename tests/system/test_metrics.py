@@ -91,7 +91,7 @@ def test_a_queue_that_waits_for_a_slot_is_seen(stage, sim):
     daemon = stage.daemon(sim, "--submit-slots", "1", "--batch-size", "2")
     sim.hold_submits()
     daemon.ask("first.com", wait=0)
-    sim.reach(submits=1)
+    sim.reach(submit=1)
     for i in range(3):
         daemon.ask(f"other{i}.com", wait=0)
     told = eventually(lambda: (now := read(daemon))["emailsd_queue_tasks"] == 3 and now)

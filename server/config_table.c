@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* config_table.c - see config_table.h.
+ *
+ * To add an option: a field in struct config, a row here, a line in the README's table and in the
+ * man page (a test compares them), and its use in main.c. */
+#include "config_table.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct config, name)
+#define SECOND      INT64_C(1000)
+#define DAY         (SECOND * 24 * 3600)
+#define MIB         (INT64_C(1) << 20)
+
+/* clang-format off */
+const struct option options[] = {
+    {"--listen", LIST, FIELD(listen), "127.0.0.1:8080", 0, 0, "ADDR:PORT",
+     "address to serve on; may be given several times; port 0 picks one", false},
+    {"--upstream-url", TEXT, FIELD(upstream_url), "https://api.openmart.ai", 0, 0, "URL",
+     "the vendor's API; http only to loopback", false},
+    {"--upstream-insecure", FLAG, FIELD(upstream_insecure), NULL, 0, 0, NULL,
+     "allow http to any upstream: the API key then travels in clear", false},
+    {"--api-key-file", TEXT, FIELD(api_key_file), NULL, 0, 0, "FILE",
+     "file with the vendor's API key; else the environment's OPENMART_API_KEY", false},
+    {"--store", TEXT, FIELD(store), NULL, 0, 0, "URL",
+     "sqlite:PATH, or memory: to keep nothing; else emailsd.db in the state folder", false},
+    {"--store-rows", COUNT, FIELD(store_rows), "1000000", 0, INT64_C(1000000000), "N",
+     "answers kept in the store; beyond, those that expired first go", false},
+    {"--client-keys-file", TEXT, FIELD(client_keys_file), NULL, 0, 0, "FILE",
+     "file of the clients that are let in, and their rights; see `emailsd key new`", true},
+    {"--allow-anonymous", FLAG, FIELD(allow_anonymous), NULL, 0, 0, NULL,
+     "let everybody in who can connect, also from other machines, without a key", false},
+    {"--wait", TIME, FIELD(wait_ms), "90s", 0, 300 * SECOND, "TIME",
+     "how long a request is held when it does not say", true},
+    {"--max-wait", TIME, FIELD(max_wait_ms), "300s", 0, 3600 * SECOND, "TIME",
+     "the longest that a request may ask to be held", true},
+    {"--batch-size", COUNT, FIELD(batch_size), "100", 1, 100, "N",
+     "lookups in one submit", false},
+    {"--batch-linger", TIME, FIELD(batch_linger_ms), "100ms", 0, 60 * SECOND, "TIME",
+     "how long the first lookup of a batch waits for others", false},
+    {"--submit-slots", COUNT, FIELD(submit_slots), "4", 1, 64, "N",
+     "submits under way at once", false},
+    {"--submit-timeout", TIME, FIELD(submit_timeout_ms), "120s", SECOND, 600 * SECOND, "TIME",
+     "how long a submit may take; the vendor needs about 26s", false},
+    {"--batch-lifetime", TIME, FIELD(batch_lifetime_ms), "15min", SECOND, DAY, "TIME",
+     "how long a submitted batch is polled", false},
+    {"--reads-per-second", COUNT, FIELD(reads_per_second), "18", 0, 10000, "N",
+     "limit on all free calls to the vendor together; 0 = none", false},
+    {"--unknown-hold", TIME, FIELD(unknown_hold_ms), "10min", 0, DAY, "TIME",
+     "how long a question whose outcome is unknown is not paid for again", false},
+    {"--credits-per-day", COUNT, FIELD(credits_per_day), "0", 0, INT64_C(1000000000), "N",
+     "lookups that may be bought in a day of UTC, by all together; 0 = no limit", true},
+    {"--balance-every", TIME, FIELD(balance_every_ms), "10min", 0, DAY, "TIME",
+     "how often the vendor's balance is read, to be shown; free; 0 = never", false},
+    {"--submit-retry-unknown", FLAG, FIELD(submit_retry_unknown), NULL, 0, 0, NULL,
+     "submit once more after an unknown outcome: may pay twice", false},
+    {"--ttl-found", TIME, FIELD(ttl_found_ms), "30d", 0, 3650 * DAY, "TIME",
+     "how long an answer with mailboxes is fresh", false},
+    {"--ttl-empty", TIME, FIELD(ttl_empty_ms), "24h", 0, 3650 * DAY, "TIME",
+     "how long an answer without mailboxes is fresh", false},
+    {"--ttl-failed", TIME, FIELD(ttl_failed_ms), "60s", 0, DAY, "TIME",
+     "how long a failed lookup is remembered", false},
+    {"--stale-while-revalidate", TIME, FIELD(stale_while_revalidate_ms), "7d", 0, 3650 * DAY,
+     "TIME", "how long an expired answer is served at once and refreshed behind", true},
+    {"--stale-if-error", TIME, FIELD(stale_if_error_ms), "90d", 0, 3650 * DAY, "TIME",
+     "how long an expired answer stands in when the upstream fails", true},
+    {"--cache-size", SIZE, FIELD(cache_bytes), "64MiB", MIB, MIB << 20, "SIZE",
+     "memory for cached answers", false},
+    {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
+     "requests that may wait at once; more get 503", false},
+    {"--drain-timeout", TIME, FIELD(drain_timeout_ms), "30s", 0, 600 * SECOND, "TIME",
+     "how long the end waits for submits under way, which would be paid for and lost", false},
+    {"--threads", COUNT, FIELD(threads), "0", 0, 256, "N",
+     "HTTP workers; 0 = one per core that affinity and cgroup quota allow", false},
+    {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",
+     "debug, info, warn or error", true},
+    {"--log-format", FORMAT, FIELD(log_json), "logfmt", 0, 0, "FORMAT",
+     "logfmt or json; one line per event to stderr", true},
+    {"--config", TEXT, FIELD(config_file), NULL, 0, 0, "FILE",
+     "file of `key = value`, where a key is a flag without its dashes", false},
+    {"--check-config", SWITCH, FIELD(check), NULL, 0, 0, NULL,
+     "say whether it could be served so, and exit", false},
+    {"--print-config", SWITCH, FIELD(print), NULL, 0, 0, NULL,
+     "print each value with where it comes from, as a file for --config, and exit", false},
+    {"--json", SWITCH, FIELD(json), NULL, 0, 0, NULL, "with inspect: print JSON", false},
+    {"--help", SWITCH, FIELD(help), NULL, 0, 0, NULL, "print this and exit", false},
+    {"--version", SWITCH, FIELD(version), NULL, 0, 0, NULL, "print the version and exit", false},
+};
+const size_t n_options = ARRAY_LEN(options);
+/* clang-format on */
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit times[] = {
+    {"ms", 1}, {"s", SECOND}, {"min", 60 * SECOND}, {"h", 3600 * SECOND}, {"d", DAY}, {NULL, 0},
+};
+static const struct unit sizes[] = {
+    {"", 1}, {"KiB", 1 << 10}, {"MiB", MIB}, {"GiB", MIB << 10}, {NULL, 0},
+};
+static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+
+static enum err parse_number(const char *text, const struct unit *units, int64_t *ret_value)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return ERR_SYNTAX;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (errno)
+        return ERR_SYNTAX;
+    for (const struct unit *unit = units; unit->name; unit++)
+        if (strcmp(end, unit->name) == 0) {
+            int64_t value;
+            if (__builtin_mul_overflow((int64_t)n, unit->factor, &value))
+                return ERR_SYNTAX;
+            *ret_value = value;
+            return ERR_OK;
+        }
+    if (n == 0 && *end == '\0') { /* zero needs no unit */
+        *ret_value = 0;
+        return ERR_OK;
+    }
+    return ERR_SYNTAX;
+}
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"logfmt", "json", NULL};
+
+static enum err set_word(int64_t *field, const char *const *words, const char *text)
+{
+    for (int64_t i = 0; words[i]; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *field = i;
+            return ERR_OK;
+        }
+    return ERR_SYNTAX;
+}
+
+static enum err set_number(const struct option *option, int64_t *field, const char *text)
+{
+    const struct unit *units = option->kind == TIME ? times : option->kind == SIZE ? sizes : counts;
+    int64_t value;
+    enum err err = parse_number(text, units, &value);
+
+    if (err)
+        return err;
+    if (value < option->min || value > option->max)
+        return ERR_SYNTAX;
+    *field = value;
+    return ERR_OK;
+}
+
+static enum err set_list(struct config *config, const char *text)
+{
+    if (config->n_listen == CONFIG_LISTENS)
+        return ERR_TOO_BIG;
+    config->listen[config->n_listen++] = xstrdup(text);
+    return ERR_OK;
+}
+
+static enum err set_bool(bool *field, const char *text)
+{
+    if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
+        return ERR_SYNTAX;
+    *field = *text == '1';
+    return ERR_OK;
+}
+
+static void set_text(char **field, const char *text)
+{
+    free(*field);
+    *field = xstrdup(text);
+}
+
+enum err option_set(struct config *config, const struct option *option, const char *text)
+{
+    void *field = (char *)config + option->field;
+
+    switch (option->kind) {
+    case TEXT:
+        set_text(field, text);
+        return *text ? ERR_OK : ERR_SYNTAX;
+    case LIST:
+        return set_list(config, text);
+    case FLAG:
+    case SWITCH:
+        return set_bool(field, text);
+    case LEVEL:
+        return set_word(field, levels, text);
+    case FORMAT:
+        return set_word(field, formats, text);
+    case COUNT:
+    case SIZE:
+    case TIME:
+        return set_number(option, field, text);
+    }
+    return ERR_SYNTAX;
+}
+
+/* ---- values as text ---- */
+
+static char *number_text(int64_t value, const struct unit *units)
+{
+    const struct unit *best = units;
+    char text[32];
+
+    for (const struct unit *unit = units; unit->name; unit++)
+        if (value && value % unit->factor == 0 && unit->factor >= best->factor)
+            best = unit;
+    snprintf(text, sizeof text, "%lld%s", (long long)(value / best->factor), best->name);
+    return xstrdup(text);
+}
+
+char *option_text(const struct config *config, const struct option *option, size_t i)
+{
+    const void *field = (const char *)config + option->field;
+    const char *text = NULL;
+
+    if (option->kind == LIST)
+        return i < config->n_listen ? xstrdup(config->listen[i]) : NULL;
+    if (i > 0)
+        return NULL;
+    switch (option->kind) {
+    case TEXT:
+        text = *(char *const *)field;
+        break;
+    case FLAG:
+    case SWITCH:
+        text = *(const bool *)field ? "1" : "0";
+        break;
+    case LEVEL:
+        text = levels[*(const int64_t *)field];
+        break;
+    case FORMAT:
+        text = formats[*(const int64_t *)field];
+        break;
+    case LIST:
+        break;
+    case COUNT:
+        return number_text(*(const int64_t *)field, counts);
+    case SIZE:
+        return number_text(*(const int64_t *)field, sizes);
+    case TIME:
+        return number_text(*(const int64_t *)field, times);
+    }
+    return text ? xstrdup(text) : NULL;
+}
+
+/* ---- names ---- */
+
+const char *option_form(const struct option *option)
+{
+    switch (option->kind) {
+    case TIME:
+        return "a time such as 90s, 100ms, 15min, 24h, 30d";
+    case SIZE:
+        return "a size such as 64MiB";
+    case COUNT:
+        return "a whole number";
+    case FLAG:
+    case SWITCH:
+        return "0 or 1";
+    case TEXT:
+    case LIST:
+    case LEVEL:
+    case FORMAT:
+        break;
+    }
+    return "a valid value";
+}
+
+void option_environment_name(const struct option *option, char *name)
+{
+    snprintf(name, OPTION_NAME, "EMAILSD_%s", option_key(option));
+    for (; *name; name++)
+        *name = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+}
+
+const char *option_key(const struct option *option)
+{
+    return option->flag + 2;
+}
+
+bool option_is_lasting(const struct option *option)
+{
+    return option->kind != SWITCH;
+}
+
+const struct option *option_find(const char *key, size_t len)
+{
+    for (size_t i = 0; i < n_options; i++)
+        if (strlen(option_key(&options[i])) == len &&
+            memcmp(option_key(&options[i]), key, len) == 0)
+            return &options[i];
+    return NULL;
+}

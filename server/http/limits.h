@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - what the operator may change while requests are served. Plain values: each worker has
+ * a copy of its own, which it takes over between two turns, with the clients that belong to it. */
+#ifndef HTTP_LIMITS_H
+#define HTTP_LIMITS_H
+
+#include "http/freshness.h"
+
+#include <stdint.h>
+
+struct limits {
+    int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
+    struct freshness_limits freshness;
+};
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.c - see reload.h. */
+#include "reload.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+
+/* What was read anew. */
+struct prepared {
+    struct config config;
+    struct admission admission;
+};
+
+struct limits reload_limits_of(const struct config *config)
+{
+    return (struct limits){
+        .wait_ms = config->wait_ms,
+        .max_wait_ms = config->max_wait_ms,
+        .freshness = {.stale_while_revalidate_ms = config->stale_while_revalidate_ms,
+                      .stale_if_error_ms = config->stale_if_error_ms}};
+}
+
+/* A daemon that wants keys goes on to want them, and one that wants none goes on so: who is let in
+ * by whom is decided at the start. */
+static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
+{
+    enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
+
+    if (err)
+        return err;
+    err = admission_read(&prepared->config, &prepared->admission, why);
+    if (!err && !prepared->admission.clients != !reload->admission->clients) {
+        snprintf(why, ADMISSION_WHY, "to begin or to end with client keys takes a restart");
+        clients_unref(prepared->admission.clients);
+        err = ERR_SYNTAX;
+    }
+    if (err)
+        config_done(&prepared->config);
+    return err;
+}
+
+static void tell_restart(void *arg, const char *key, bool reloads)
+{
+    (void)arg;
+    if (!reloads)
+        log_event(LOG_WARN, "restart-needed", "option", key, NULL);
+}
+
+static void commit(const struct reload *reload, const struct prepared *prepared)
+{
+    const struct config *config = &prepared->config;
+    struct limits limits = reload_limits_of(config);
+
+    config_each_change(reload->config, config, tell_restart, NULL);
+    log_set_level((enum log_level)config->log_level);
+    log_set_json(config->log_json);
+    listener_set_rules(reload->listener, prepared->admission.clients, &limits);
+    engine_reload(reload->engine, config->credits_per_day);
+    clients_unref(reload->admission->clients);
+    config_done(reload->config);
+    *reload->config = prepared->config;
+    *reload->admission = prepared->admission;
+}
+
+void reload_now(const struct reload *reload)
+{
+    char why[ADMISSION_WHY > CONFIG_WHY ? ADMISSION_WHY : CONFIG_WHY] = "", clients[24];
+    struct prepared prepared;
+
+    if (prepare(reload, &prepared, why)) {
+        log_event(LOG_ERROR, "reload-refused", "reason", why, NULL);
+        return;
+    }
+    commit(reload, &prepared);
+    snprintf(clients, sizeof clients, "%zu",
+             reload->admission->clients ? clients_count(reload->admission->clients) : 0);
+    log_event(LOG_INFO, "reloaded", "clients", clients, NULL);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.h - SIGHUP: the configuration and the files that it names are read anew, and taken over as
+ * a whole or not at all.
+ *
+ * First everything is prepared, which may fail: then the old stays, and the log says why. Then it
+ * is handed over, which cannot fail: to the workers in one letter each, to the engine in one.
+ * What takes a restart is named in the log. Main thread. */
+#ifndef RELOAD_H
+#define RELOAD_H
+
+#include "admission.h"
+#include "config.h"
+#include "http/limits.h"
+#include "http/listener.h"
+#include "lookup/engine.h"
+
+/* All borrowed; `config` and `admission` are replaced. */
+struct reload {
+    int argc;
+    char *const *argv;
+    struct config *config;
+    struct admission *admission;
+    struct listener *listener;
+    struct engine *engine;
+};
+
+void reload_now(const struct reload *reload);
+
+/* The part of the configuration that workers go by. */
+struct limits reload_limits_of(const struct config *config);
+
+#endif

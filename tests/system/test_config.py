@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""test_config.py - where a value comes from, what is said of it, and what SIGHUP takes over."""
+import os
+import re
+import signal
+
+import pytest
+
+from programs import KEY_VARIABLE, run_to_end
+from waiting import eventually
+
+UPSTREAM = "http://127.0.0.1:1"
+ENV = {KEY_VARIABLE: "k"}
+
+
+def printed(*flags, env=None):
+    """What --print-config says: key to values, and key to where they come from."""
+    ended = run_to_end("--print-config", *flags, env=env)
+    assert ended.returncode == 0, ended
+    values, origins, origin = {}, {}, None
+    for line in ended.stdout.splitlines():
+        if line.startswith("# ") and not line.endswith("="):
+            origin = line[2:]
+        elif line and not line.startswith("#"):
+            key, value = line.split(" = ", 1)
+            values.setdefault(key, []).append(value)
+            origins[key] = origin
+    return values, origins
+
+
+def config(path, **values):
+    lines = [f"{key.replace('_', '-')} = {v}" for key, value in values.items()
+             for v in (value if isinstance(value, list) else [value])]
+    path.write_text("# emailsd\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+# ---- precedence
+
+def test_a_flag_beats_the_environment_that_beats_the_file_that_beats_the_default(tmp_path):
+    path = config(tmp_path / "c", wait="3s", max_wait="4s", batch_size="5", threads="6")
+    values, origins = printed("--config", path, "--wait", "1s",
+                              env={"EMAILSD_WAIT": "2s", "EMAILSD_MAX_WAIT": "7s"})
+    assert (values["wait"], origins["wait"]) == (["1s"], "from --wait on the command line")
+    assert (values["max-wait"], origins["max-wait"]) == (["7s"], "from EMAILSD_MAX_WAIT")
+    assert (values["batch-size"], origins["batch-size"]) == (["5"], f"from {path}, line 4")
+    assert (values["submit-slots"], origins["submit-slots"]) == (["4"], "default")
+    assert origins["store-rows"] == "default"
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path):
+    path = config(tmp_path / "c", wait="3s")
+    assert printed(env={"EMAILSD_CONFIG": path})[0]["wait"] == ["3s"]
+
+
+def test_listens_of_one_place_add_up_and_replace_those_of_a_weaker_one(tmp_path):
+    path = config(tmp_path / "c", listen=["127.0.0.1:1", "127.0.0.1:2"])
+    assert printed("--config", path)[0]["listen"] == ["127.0.0.1:1", "127.0.0.1:2"]
+    flags = ["--listen", "127.0.0.1:3", "--listen", "127.0.0.1:4"]
+    assert printed("--config", path, *flags)[0]["listen"] == ["127.0.0.1:3", "127.0.0.1:4"]
+
+
+def test_what_is_printed_is_a_file_that_says_the_same(tmp_path):
+    first = printed("--wait", "90500ms", "--cache-size", "1536KiB", "--ttl-empty", "36h",
+                    "--listen", "[::1]:80", "--listen", "127.0.0.1:81", "--upstream-insecure",
+                    "--api-key-file", "/a b #c;d", "--log-level", "warn", "--log-format", "json",
+                    "--unknown-hold", "0")
+    again = tmp_path / "c"
+    again.write_text(run_to_end("--print-config", "--wait", "90500ms", "--cache-size", "1536KiB",
+                                "--ttl-empty", "36h", "--listen", "[::1]:80", "--listen",
+                                "127.0.0.1:81", "--upstream-insecure", "--api-key-file", "/a b #c;d",
+                                "--log-level", "warn", "--log-format", "json", "--unknown-hold",
+                                "0").stdout)
+    assert printed("--config", str(again))[0] == first[0]
+
+
+def test_a_password_in_a_url_is_not_printed():
+    ended = run_to_end("--print-config", "--upstream-url", "https://user:secret@example.org")
+    assert ended.returncode == 2 and "secret" not in ended.stdout + ended.stderr
+
+
+# ---- what is wrong
+
+@pytest.mark.parametrize("text, words", [
+    ("wait = 90", "c:1: wait: '90' is not a time"),
+    ("wait = 90s\nwait = 91s", "c:2: 'wait' is given twice"),
+    ("wiat = 90s", "c:1: 'wiat' is no option"),
+    ("--wait = 90s", "'--wait' is no option"),
+    ("help = 1", "'help' cannot stand in a file"),
+    ("config = d", "'config' cannot stand in a file"),
+    ("\nwait", "c:2: it is not of the form"),
+    ("[daemon]\nwait = 1s", "there are no sections"),
+    ("upstream-insecure = yes", "c:1: upstream-insecure: 'yes' is not 0 or 1"),
+    ("threads = 999", "c:1: threads: '999'"),
+])
+def test_what_is_wrong_with_a_file_is_told_by_its_line(tmp_path, text, words):
+    path = tmp_path / "c"
+    path.write_text(text + "\n")
+    ended = run_to_end("--check-config", "--config", str(path), env=ENV)
+    assert ended.returncode == 2 and words in ended.stderr, ended
+
+
+def test_check_config_says_what_a_start_would_say(tmp_path):
+    good = run_to_end("--check-config", env=ENV)
+    assert (good.returncode, good.stdout) == (0, "the configuration is good\n")
+    open_key = tmp_path / "key"
+    open_key.write_text("k")
+    open_key.chmod(0o644)
+    for flags, env, words in [
+            ([], {}, "no API key"),
+            (["--config", "/nonexistent"], ENV, "/nonexistent: No such file"),
+            (["--api-key-file", str(open_key)], {}, "may be read by others"),
+            (["--upstream-url", "http://example.org"], ENV, "in clear"),
+            (["--listen", "localhost"], ENV, "other machines can reach it"),
+            (["--listen", "nowhere", "--allow-anonymous"], ENV, "not of the form"),
+            (["--client-keys-file", "/nonexistent"], ENV, "No such file")]:
+        ended = run_to_end("--check-config", *flags, env=env)
+        assert ended.returncode == 2 and words in ended.stderr, ended
+        assert ended.stdout == ""
+
+
+def test_check_config_touches_neither_store_nor_port(tmp_path, stage, sim):
+    daemon = stage.daemon(sim, "--store", f"sqlite:{tmp_path}/own.db")
+    host, port = daemon.address
+    ended = run_to_end("--check-config", "--listen", f"{host}:{port}", "--store",
+                       f"sqlite:{tmp_path}/own.db", env=ENV)
+    assert ended.returncode == 0, ended
+
+
+# ---- SIGHUP
+
+def reload(daemon, word):
+    """Asks for a reload and waits until the log tells of its end once more."""
+    before = daemon.stderr().count(word)
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.stderr().count(word) > before)
+
+
+def start(stage, sim, path):
+    return stage.daemon(sim, "--config", path)
+
+
+def test_sighup_takes_over_limits_and_the_level(tmp_path, stage, sim):
+    path = config(tmp_path / "c", credits_per_day="1", max_wait="300s")
+    daemon = start(stage, sim, path)
+    daemon.ask("one.com")
+    daemon.ask("two.com").problem(402, "credits-exhausted")
+    config(tmp_path / "c", credits_per_day="2", max_wait="1s", log_format="json")
+    reload(daemon, '"event":"reloaded"')
+    told = daemon.ask("two.com", {"Prefer": "wait=200"})
+    assert told.status == 200 and told.header("Preference-Applied") == "wait=1"
+    daemon.ask("three.com").problem(402, "credits-exhausted")
+    assert daemon.stderr().splitlines()[-1].startswith('{"ts":')
+
+
+def test_a_file_that_is_half_wrong_changes_nothing(tmp_path, stage, sim):
+    path = config(tmp_path / "c", credits_per_day="1")
+    daemon = start(stage, sim, path)
+    daemon.ask("one.com")
+    config(tmp_path / "c", credits_per_day="9", wait="soon")
+    reload(daemon, "event=reload-refused")
+    assert "c:3: wait: 'soon'" in daemon.stderr()
+    daemon.ask("two.com").problem(402, "credits-exhausted")
+    os.unlink(path)
+    reload(daemon, "event=reload-refused")
+    daemon.ask("two.com").problem(402, "credits-exhausted")
+
+
+def test_what_takes_a_restart_is_named(tmp_path, stage, sim):
+    path = config(tmp_path / "c", cache_size="64MiB")
+    daemon = start(stage, sim, path)
+    config(tmp_path / "c", cache_size="32MiB", store_rows="5")
+    reload(daemon, "event=reloaded")
+    needed = set(re.findall(r"event=restart-needed option=(\S+)", daemon.stderr()))
+    assert needed == {"cache-size", "store-rows"}
+
+
+def test_to_begin_with_keys_takes_a_restart(tmp_path, stage, sim):
+    path = config(tmp_path / "c")
+    daemon = start(stage, sim, path)
+    config(tmp_path / "c", client_keys_file=tmp_path / "keys")
+    line = re.search("line  (.*)", run_to_end("key", "new", "a").stdout)[1]
+    (tmp_path / "keys").write_text(line + "\n")
+    reload(daemon, "event=reload-refused")
+    assert "takes a restart" in daemon.stderr()
+    assert daemon.ask("milvali.com").status == 200

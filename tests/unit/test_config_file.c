@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* test_config_file.c - `key = value` lines, and what is wrong with them, by line. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "config_file.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "1:key=value;" for each pair. */
+static enum err note(void *arg, const char *key, const char *value, int line)
+{
+    buf_addf(arg, "%d:%s=%s;", line, key, value);
+    return strcmp(key, "stop") == 0 ? ERR_TOO_BIG : ERR_OK;
+}
+
+static enum err parse(const char *text, struct buf *pairs, char *why)
+{
+    why[0] = '\0';
+    return config_file_parse("f", text, note, pairs, why, 256);
+}
+
+static const struct {
+    const char *text, *pairs;
+} good[] = {
+    {"", ""},
+    {"\n\n# comment\n; comment\n", ""},
+    {"wait = 90s", "1:wait=90s;"},
+    {"wait=90s\n", "1:wait=90s;"},
+    {"  wait  =  90s  \r\n\nmax-wait = 1s\n", "1:wait=90s;3:max-wait=1s;"},
+    {"listen = [::1]:80\nlisten = 127.0.0.1:80\n", "1:listen=[::1]:80;2:listen=127.0.0.1:80;"},
+    {"api-key-file = /a b #c;d\n", "1:api-key-file=/a b #c;d;"},
+    {"a = b = c\n", "1:a=b = c;"},
+    {"a =\n", "1:a=;"},
+    {"\xef\xbb\xbf"
+     "a = b\n",
+     "1:a=b;"},
+};
+
+START_TEST(pairs_come_with_their_lines)
+{
+    struct buf autobuf pairs = BUF_INIT(4096);
+    char why[256];
+
+    ck_assert_msg(!parse(good[_i].text, &pairs, why), "%s", why);
+    ck_assert_str_eq(buf_str(&pairs), good[_i].pairs);
+}
+END_TEST
+
+static const struct {
+    const char *text, *why;
+} bad[] = {
+    {"a = b\nnonsense\n", "f:2: it is not of the form key = value"},
+    {"[section]\na = b\n", "there are no sections"},
+    {"a = b\n  [section]\n", "there are no sections"},
+    {"a = b\n[sect", "f:2:"},
+};
+
+START_TEST(what_is_no_pair_is_told_with_its_line)
+{
+    struct buf autobuf pairs = BUF_INIT(4096);
+    char why[256];
+
+    ck_assert_int_eq(parse(bad[_i].text, &pairs, why), ERR_SYNTAX);
+    ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
+{
+    struct buf autobuf text = BUF_INIT(8192), pairs = BUF_INIT(8192);
+    char why[256];
+
+    buf_add_str(&text, "a = ");
+    for (int i = 0; i < CONFIG_LINE - 4; i++)
+        buf_add_str(&text, "x");
+    buf_add_str(&text, "\n");
+    ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_OK);
+    text.len--;
+    buf_add_str(&text, "x\nb = c\n");
+    ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "f:1: the line is too long"));
+}
+END_TEST
+
+START_TEST(the_reader_of_pairs_may_stop_it)
+{
+    struct buf autobuf pairs = BUF_INIT(4096);
+    char why[256];
+
+    ck_assert_int_eq(parse("a = 1\nstop = 2\nb = 3\n", &pairs, why), ERR_TOO_BIG);
+    ck_assert_str_eq(buf_str(&pairs), "1:a=1;2:stop=2;");
+    ck_assert_str_eq(why, "");
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read_are_told)
+{
+    char path[] = "/tmp/test-config-file-XXXXXX", why[256];
+    struct buf autobuf pairs = BUF_INIT(4096);
+    int fd = mkstemp(path);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, "a = b\n\0c = d\n", 13), 13);
+    close(fd);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "NUL"));
+    ck_assert_int_eq(truncate(path, 6), 0);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_OK);
+    ck_assert_int_eq(truncate(path, (off_t)CONFIG_FILE_BYTES + 1), 0);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYNTAX);
+    unlink(path);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYSTEM);
+    ck_assert_int_eq(config_file_read("/tmp", note, &pairs, why, sizeof why), ERR_SYSTEM);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("config_file");
+    TCase *t = tcase_create("config_file");
+
+    tcase_add_loop_test(t, pairs_come_with_their_lines, 0, ARRAY_LEN(good));
+    tcase_add_loop_test(t, what_is_no_pair_is_told_with_its_line, 0, ARRAY_LEN(bad));
+    tcase_add_test(t, a_line_that_is_too_long_is_an_error_and_not_two_lines);
+    tcase_add_test(t, the_reader_of_pairs_may_stop_it);
+    tcase_add_test(t, files_that_cannot_be_read_are_told);
+    suite_add_tcase(s, t);
+    return s;
+}
