@@ -8,7 +8,8 @@ set -eu
 
 build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
     libunistring-dev libssl-dev libsqlite3-dev libinih-dev uthash-dev publicsuffix ca-certificates"
-test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace"
+test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
+    nginx-light prometheus"
 lint="clang clang-format clang-tidy cppcheck shellcheck"
 
 only_check=no
@@ -67,6 +68,21 @@ fi
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
 said=$(mktemp)
+
+# The tests want the programs nginx and promtool, and no service: a policy that refuses every start
+# (invoke-rc.d(8)) while apt works, unless the machine has its own, and none at the next boot.
+policy=/usr/sbin/policy-rc.d
+services=
+for service in nginx prometheus; do
+    case $missing in *$service*) services="$services $service.service" ;; esac
+done
+if [ -n "$services" ] && [ ! -e $policy ]; then
+    trap '$as_root rm -f $policy' EXIT
+    trap 'exit 1' INT TERM
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+    $as_root chmod 755 $policy
+fi
+
 # shellcheck disable=SC2086 # word splitting is what makes the lists
 if ! { $apt update && $apt install --no-install-recommends $missing; } >"$said" 2>&1; then
     cat "$said" >&2
@@ -76,3 +92,7 @@ if ! { $apt update && $apt install --no-install-recommends $missing; } >"$said" 
     exit 1
 fi
 rm -f "$said"
+# shellcheck disable=SC2086
+if [ -n "$services" ] && command -v systemctl >/dev/null 2>&1; then
+    $as_root systemctl -q disable $services || true
+fi
