@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""test_nginx.py - emailsd behind nginx, with the very docker/nginx.conf that is shipped.
+
+Only the two addresses in it are replaced, because a test's ports are not known before. nginx takes
+over a socket that listens already, as it does when its program is exchanged, so there is no port to
+be guessed and nothing to be waited for.
+"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+from programs import EMAILSD, PATIENCE_S, ROOT, Daemon, die_with_parent
+from waiting import eventually
+from wire import Connection
+
+CONF = ROOT / "docker" / "nginx.conf"
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+pytestmark = pytest.mark.skipif(not NGINX, reason="no nginx on this machine")
+ID = "0123.abc_DEF-9"
+
+
+class Nginx:
+    """nginx in front of `upstream`, an address, with a folder of its own."""
+
+    def __init__(self, folder, upstream):
+        self.folder = folder
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)  # nginx takes that as it is
+            self.address = listener.getsockname()
+            conf = self._with_addresses({"server emailsd:8080;": upstream,
+                                         "listen 8080;": self.address})
+            number = listener.fileno()
+            # As root it would give itself another user, who may not look into this folder.
+            user = ["-g", "user root;"] if os.geteuid() == 0 else []
+            with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+                self.process = subprocess.Popen(
+                    [NGINX, "-e", "stderr", "-p", folder, "-c", conf, *user],
+                    env={**os.environ, "NGINX": f"{number};"}, pass_fds=[number],
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=die_with_parent)
+
+    def _with_addresses(self, places):
+        text = CONF.read_text("utf-8")
+        for words, address in places.items():
+            assert text.count(words) == 1, f"{words!r} is not once in {CONF}"
+            text = text.replace(words, f"{words.split()[0]} {address[0]}:{address[1]};")
+        path = self.folder / "nginx.conf"
+        path.write_text(text, "utf-8")
+        return path
+
+    def said(self, name):
+        return (self.folder / name).read_text("utf-8")
+
+    def connect(self):
+        assert self.process.poll() is None, self.said("stderr")
+        return Connection(self.address)
+
+    def get(self, target, *header_lines, method="GET"):
+        connection = self.connect()
+        connection.send_get(target, *header_lines, "Connection: close", method=method)
+        return connection.read(method)
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(PATIENCE_S) == 0, self.said("stderr")
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    """Puts an nginx in front of an address."""
+    started = []
+
+    def put_before(upstream):
+        started.append(Nginx(tmp_path / f"nginx{len(started)}", upstream))
+        return started[-1]
+
+    yield put_before
+    for nginx in started:
+        nginx.stop()
+
+
+class Breaker(threading.Thread):
+    """An upstream that answers the first request of a connection and closes on the second."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()
+        self.requests_by_connection = []
+
+    def run(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            self.requests_by_connection.append(0)
+            with connection, connection.makefile("rb") as reader:
+                while self._take(reader) and self.requests_by_connection[-1] < 2:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def _take(self, reader):
+        line = reader.readline()
+        while line not in (b"\r\n", b""):
+            line = reader.readline()
+        self.requests_by_connection[-1] += line != b""
+        return line != b""
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def ask(nginx, domain, *header_lines):
+    return nginx.get(Daemon.question(domain), *header_lines)
+
+
+def text_of(answer):
+    """All of an answer but what names the moment, the request and the server."""
+    own = ("date", "server", "connection", "x-request-id", "age")
+    return (answer.status, sorted(h for h in answer.headers if h[0].lower() not in own),
+            re.sub(rb'"request_id":"[^"]*"', b"", answer.body))
+
+
+# ---- what passes ----
+
+@pytest.mark.parametrize("target", [
+    "/emails?domain=milvali.com", "/emails?domain=MILVALI.com%2Fcontact", "/emails?domain=b%C3%BCcher",
+    "/emails", "/emails?domain=milvali.com&cached=1&max_age=0", "/livez", "/version", "/openapi.yaml",
+    "/problems/invalid-domain", "/nothing//here", "/lookups/../emails",
+])
+def test_an_answer_is_the_same_with_and_without_nginx(daemon, proxy, target):
+    nginx = proxy(daemon.address)
+    daemon.ask("milvali.com")
+    for method in ("GET", "HEAD", "PUT"):
+        direct = daemon.connect()
+        direct.send_get(target, method=method)
+        assert text_of(nginx.get(target, method=method)) == text_of(direct.read(method))
+
+
+def test_conditions_and_wishes_pass(daemon, proxy):
+    nginx = proxy(daemon.address)
+    tag = daemon.ask("milvali.com").header("ETag")
+    assert ask(nginx, "milvali.com", f"If-None-Match: {tag}").status == 304
+    assert ask(nginx, "milvali.com", "Accept: text/csv").body.startswith(b"email,")
+    answer = ask(nginx, "other.com", "Cache-Control: only-if-cached")
+    answer.problem(504, "not-cached")
+
+
+def test_a_well_formed_request_id_passes_and_is_in_the_log(daemon, proxy):
+    nginx = proxy(daemon.address)
+    assert ask(nginx, "milvali.com", f"X-Request-Id: {ID}").header("X-Request-Id") == ID
+    eventually(lambda: f"id={ID}" in nginx.said("stdout"))
+    assert "milvali" not in nginx.said("stdout")
+
+
+@pytest.mark.parametrize("lines", [[], ["X-Request-Id: a\"b"], ["X-Request-Id: " + 65 * "a"]])
+def test_without_one_nginx_makes_one_and_emailsd_uses_it(daemon, proxy, lines):
+    nginx = proxy(daemon.address)
+    made = ask(nginx, "milvali.com", *lines).header("X-Request-Id")
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    eventually(lambda: f"id={made}" in nginx.said("stdout"))
+
+
+def test_metrics_stay_inside(daemon, proxy):
+    answer = proxy(daemon.address).get("/metrics")
+    assert (answer.status, answer.header("Server")) == (404, "nginx")
+
+
+# ---- long answers ----
+
+def test_a_caller_may_wait_as_long_as_the_vendor_takes(stage, sim, proxy):
+    daemon = stage.daemon(sim)
+    nginx = proxy(daemon.address)
+    sim.hold_submits()
+    callers = [nginx.connect() for _ in range(20)]
+    for caller in callers:
+        caller.send_get(daemon.question("milvali.com"))
+    sim.reach(submit=1)
+    assert nginx.get("/livez").status == 200  # the others do not stand in the way
+    sim.release_submits()
+    assert {caller.read().status for caller in callers} == {200}
+    assert len(sim.ledger()) == 1
+
+
+def test_the_times_fit_those_of_emailsd():
+    said = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
+    longest = int(re.search(r"--max-wait .*?(\d+)s", said, re.S).group(1))
+    source = (ROOT / "server/main.c").read_text("utf-8")
+    idle = int(re.search(r"IDLE_TIMEOUT_MS\s+INT64_C\((\d+)\)", source).group(1)) / 1000
+    conf = CONF.read_text("utf-8")
+    assert int(re.search(r"proxy_read_timeout (\d+)s;", conf).group(1)) > longest
+    assert int(re.search(r"keepalive_timeout (\d+)s;", conf).group(1)) < idle
+
+
+def test_a_504_of_emailsd_passes_as_it_is(stage, sim, proxy):
+    daemon = stage.daemon(sim)
+    nginx = proxy(daemon.address)
+    sim.hold_submits()
+    answer = nginx.get(daemon.question("milvali.com", wait=0))
+    answer.problem(504, "still-processing")
+    assert answer.header("Link").startswith("</lookups/")
+
+
+def test_a_caller_who_leaves_gives_the_place_free(stage, sim, proxy):
+    daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
+    nginx = proxy(daemon.address)
+    sim.hold_submits()
+    caller = nginx.connect()
+    caller.send_get(daemon.question("milvali.com"))
+    sim.reach(submit=1)
+    eventually(lambda: daemon.is_full("milvali.com"))
+    caller.close()
+    eventually(lambda: daemon.ask("example.org", wait=0).status == 504)
+
+
+# ---- when emailsd is not there ----
+
+def is_nobody(answer, request_id):
+    assert (answer.status, answer.header("Content-Type")) == (502, "application/problem+json")
+    assert (answer.header("Retry-After"), answer.header("X-Request-Id")) == ("5", request_id)
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.json() == {"type": "about:blank", "title": "emailsd does not answer", "status": 502,
+                             "request_id": request_id}
+
+
+def test_502_while_emailsd_is_down_and_no_longer(stage, sim, proxy):
+    daemon = stage.daemon(sim)
+    nginx = proxy(daemon.address)
+    assert ask(nginx, "milvali.com").status == 200
+    daemon.stop()
+    is_nobody(ask(nginx, "milvali.com", f"X-Request-Id: {ID}"), ID)
+    stage.daemon(sim, "--listen", f"{daemon.address[0]}:{daemon.address[1]}")
+    assert ask(nginx, "milvali.com").status == 200
+
+
+def test_502_when_emailsd_is_killed_while_a_caller_waits(stage, sim, proxy):
+    daemon = stage.daemon(sim)
+    nginx = proxy(daemon.address)
+    sim.hold_submits()
+    caller = nginx.connect()
+    caller.send_get(daemon.question("milvali.com"), f"X-Request-Id: {ID}")
+    sim.reach(submit=1)
+    daemon.kill()
+    is_nobody(caller.read(), ID)
+
+
+def test_no_question_is_sent_twice(proxy):
+    with Breaker() as upstream:
+        nginx = proxy(upstream.address)
+        caller = nginx.connect()
+        assert caller.get("/emails?domain=milvali.com").body == b"ok"
+        assert caller.get("/emails?domain=milvali.com").status == 502
+        assert upstream.requests_by_connection == [2]
