@@ -1,8 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
-# compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, a
-# clean stop. Prints size, memory and start time. Wants root, Debian's mirror and 1 GB of disk.
+# compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
+# the image holds, a kill in the middle of a lookup, nginx in front, a clean stop. Prints size, memory
+# and start time. Wants root, Debian's mirror and 1 GB of disk; takes one to three minutes.
+#
+# DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
+# run an engine, and nothing was tried.
 #
 # The base is made with debootstrap and the engine is a dockerd of our own, which leaves the network
 # rules of this machine alone. DOCKER_CHECK_DIR names a folder to work in and to keep, so that the
@@ -10,28 +14,35 @@
 # be short, for the sockets in it.
 set -eu
 
-if [ "$(id -u)" -ne 0 ]; then
-    echo "docker/check.sh: debootstrap and dockerd want root" >&2
-    exit 1
-fi
+cannot() {
+    echo "docker/check.sh: cannot run here: $*" >&2
+    exit 77
+}
+
+[ "$(id -u)" -eq 0 ] || cannot "debootstrap and dockerd want root"
+unshare --mount true 2>/dev/null || cannot "no mount namespaces for us"
 # A mount namespace of its own: nothing that is mounted below is seen by, or stays on, this machine.
 if [ -z "${DOCKER_CHECK_IS_APART:-}" ]; then
     DOCKER_CHECK_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
 fi
 
 cd "$(dirname "$0")/.."
+began=$(date +%s)
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+export DEBIAN="${DEBIAN:-bookworm}"
+base=debian:$DEBIAN-slim
 version=$(sed -n 's/^VERSION := //p' Makefile)
 revision=$(git describe --always --dirty 2>/dev/null || echo unknown)
 keep=${DOCKER_CHECK_DIR:-}
 dir=${keep:-$(mktemp -d)}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
+base_tar=$dir/base-$DEBIAN.tar
 dockerd_pid=
 
 # Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
 export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
-export EMAILSD_PORT=0
+export EMAILSD_PORT=0 NGINX_PORT=0 COMPOSE_PROFILES=simulator,nginx
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY OPENMART_API_KEY_FILE
 
 # Debian's client: a newer one may want a plugin to build.
@@ -90,8 +101,20 @@ now_ms() {
     date +%s%3N
 }
 
+ask_at() { # CONTAINER PATH [OPTION...]
+    at=$(docker port "$1" 8080/tcp)$2
+    shift 2
+    curl -sS -i --noproxy '*' --max-time 60 "$@" "http://$at"
+}
+
 ask() { # PATH
-    curl -sS -i --noproxy '*' --max-time 60 "http://$(docker port "$emailsd" 8080/tcp)$1"
+    ask_at "$emailsd" "$@"
+}
+
+# The simulator's ledger is not published, but this machine is in the network of the containers.
+bought() { # DOMAIN: how many tasks
+    at=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$simulator")
+    curl -sS --noproxy '*' "http://$at:8090/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
 }
 
 # Fails unless the answer in $dir/answer has a line that matches.
@@ -104,15 +127,21 @@ expect() { # PATTERN WHAT
 
 make_base() {
     rm -rf --one-file-system "$dir/rootfs"
-    quietly debootstrap.log debootstrap --variant=minbase bookworm "$dir/rootfs" "$mirror"
+    quietly debootstrap.log debootstrap --variant=minbase "$DEBIAN" "$dir/rootfs" "$mirror"
     # What debootstrap leaves out and every real base has: the update and security suites.
-    cp /etc/apt/sources.list.d/debian.sources "$dir/rootfs/etc/apt/sources.list.d/" 2>/dev/null &&
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    for list in sources.list sources.list.d/debian.sources; do
+        [ -s /etc/apt/$list ] || continue
         rm -f "$dir/rootfs/etc/apt/sources.list"
+        sed "s/\\b$codename\\b/$DEBIAN/g" /etc/apt/$list >"$dir/rootfs/etc/apt/$list"
+    done
+    # As in the real slim base: of the documents only the licences.
+    find "$dir/rootfs/usr/share/doc" ! -type d ! -name copyright -delete
     rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \
-        "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/doc/* \
-        "$dir"/rootfs/usr/share/man/* "$dir"/rootfs/usr/share/locale/*
-    tar -C "$dir/rootfs" --numeric-owner -cf "$dir/base.tar.new" .
-    mv "$dir/base.tar.new" "$dir/base.tar"
+        "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/man/* \
+        "$dir"/rootfs/usr/share/locale/*
+    tar -C "$dir/rootfs" --numeric-owner -cf "$base_tar.new" .
+    mv "$base_tar.new" "$base_tar"
     rm -rf --one-file-system "$dir/rootfs"
 }
 
@@ -125,7 +154,7 @@ for program in dockerd docker-compose debootstrap iptables curl; do
         --no-install-recommends docker.io docker-compose debootstrap iptables curl
     break
 done
-[ -f "$dir/base.tar" ] || make_base
+[ -f "$base_tar" ] || make_base
 
 # Without a bridge and rules of its own: compose makes a bridge and takes it away again, and a port
 # on loopback is published by a process. (iptables is for the name server inside of a container.)
@@ -134,18 +163,19 @@ dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/docker.p
 dockerd_pid=$!
 until_done docker version || {
     tail -20 "$dir/dockerd.log" >&2
-    fail "dockerd does not start"
+    cannot "dockerd does not start"
 }
-docker image inspect debian:bookworm-slim >/dev/null 2>&1 ||
-    quietly import.log docker import "$dir/base.tar" debian:bookworm-slim
+docker image inspect "$base" >/dev/null 2>&1 ||
+    quietly import.log docker import "$base_tar" "$base"
 
 # ---- the images ----
 
 build() {
     quietly build.log docker build --progress plain --network host -f docker/Dockerfile \
-        --build-arg VERSION="$version" --build-arg REVISION="$revision" "$@" .
+        --build-arg DEBIAN --build-arg VERSION="$version" --build-arg REVISION="$revision" "$@" .
 }
 build -t openmart-sim --target sim
+build -t emailsd-nginx --target nginx
 build -t emailsd
 labels=$(docker image inspect -f '{{json .Config.Labels}}' emailsd)
 for label in "version\":\"$version" "revision\":\"$revision"; do
@@ -154,12 +184,27 @@ for label in "version\":\"$version" "revision\":\"$revision"; do
     *) fail "no label $label in $labels" ;;
     esac
 done
-echo "ok   the images are built from debian:bookworm-slim"
+echo "ok   the images are built from $base"
+
+# What is in it, by the names of its files; and that nothing is which could start something else.
+docker export "$(docker create emailsd)" | tar -t >"$dir/answer"
+for file in etc/ssl/certs/ca-certificates.crt usr/share/publicsuffix/public_suffix_list.dafsa \
+    usr/share/doc/emailsd/copyright usr/share/doc/libc6/copyright \
+    usr/share/common-licenses/GPL-3 var/lib/dpkg/status.d/libc6; do
+    expect "^$file\$" "the image lacks $file"
+done
+programs=$(grep -c '^usr/bin/.' "$dir/answer")
+[ "$programs" -eq 1 ] || fail "the image has $programs programs"
+objects=$(grep -c '\.so' "$dir/answer")
+licences=$(grep -c '^usr/share/doc/.*/copyright$' "$dir/answer")
+echo "ok   one program, $objects shared objects, $licences licences"
 
 # ---- a lookup ----
 
 quietly compose.log compose up -d --no-build
 emailsd=$(compose ps -q emailsd)
+simulator=$(compose ps -q openmart-sim)
+nginx=$(compose ps -q nginx)
 until_done ask /livez || fail "emailsd does not answer on its published port"
 idle=$(docker stats --no-stream --format '{{.MemUsage}}' "$emailsd")
 
@@ -190,8 +235,7 @@ echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on
 
 # ---- killed in the middle of a lookup ----
 
-# The simulator takes 3 s for the submit and 2 s for the task. Its own port is not published, so the
-# store tells: one batch that was polled on, and nothing unknown.
+# The simulator takes 3 s for the submit and 2 s for the task.
 is_taken() {
     docker exec "$emailsd" /usr/bin/emailsd inspect | grep -q '1 submitted'
 }
@@ -212,8 +256,26 @@ expect '^HTTP/1.1 200 ' "what was under way was not answered after the kill"
 docker exec "$emailsd" /usr/bin/emailsd inspect >"$dir/answer"
 expect '2 over' "not two batches in all"
 expect '2 answered, 0 failed, 0 not-created, 0 unknown' "the books do not say two lookups, answered"
+[ "$(bought killed.com)" -eq 1 ] || fail "$(bought killed.com) tasks were bought instead of one"
+ask '/emails?domain=milvali.com' >"$dir/answer"
+expect '^Cache-Status: emailsd; hit' "an answer from before the kill is gone"
 until_done is_healthy || fail "the health check does not get green again"
 echo "ok   killed during a lookup, it answers it after its restart, out of the volume; healthy again"
+
+# ---- nginx in front ----
+
+until_done ask_at "$nginx" /livez || fail "nginx does not answer on its published port"
+ask_at "$nginx" '/emails?domain=behind.com' -H 'X-Request-Id: by-hand' >"$dir/answer"
+expect '^HTTP/1.1 200 ' "the lookup through nginx failed"
+expect '^X-Request-Id: by-hand' "nginx does not pass X-Request-Id"
+docker stop -t 5 "$emailsd" >/dev/null
+ask_at "$nginx" '/emails?domain=behind.com' >"$dir/answer"
+expect '^HTTP/1.1 502 ' "not 502 without emailsd"
+docker start "$emailsd" >/dev/null
+until_done ask /livez || fail "emailsd does not start again"
+ask_at "$nginx" '/emails?domain=behind.com' >"$dir/answer"
+expect '^HTTP/1.1 200 ' "nginx does not find emailsd again"
+echo "ok   nginx in front: a lookup, 502 while emailsd is down, and on"
 
 # ---- stop and start ----
 
@@ -230,5 +292,22 @@ docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start again"
 started=$(($(now_ms) - before))
 
-echo "ok   image: $(docker image inspect -f '{{.Size}}' emailsd) bytes; idle: $idle;" \
+size=$(docker image inspect -f '{{.Size}}' emailsd)
+packed=$(docker save emailsd | gzip | wc -c)
+echo "ok   image: $size bytes, $packed as it travels; idle: $idle;" \
     "from start to the first answer: $started ms with the engine's part"
+
+# ---- the other profiles ----
+
+# The same nginx in front of the emailsd that would ask the real vendor; nothing is looked up there.
+compose rm -s -f emailsd openmart-sim nginx >>"$dir/compose.log" 2>&1
+export COMPOSE_PROFILES=vendor,nginx OPENMART_API_KEY_FILE=./sim-key
+quietly compose.log compose up -d --no-build
+nginx=$(compose ps -q nginx)
+until_done ask_at "$nginx" /livez || fail "nginx does not answer before the vendor's emailsd"
+docker exec "$(compose ps -q emailsd-vendor)" /usr/bin/emailsd inspect --json >"$dir/answer"
+expect '"answers":0' "the vendor's emailsd has the simulator's answers"
+COMPOSE_PROFILES=vendor,nginx,monitoring quietly compose.log compose config
+echo "ok   profile vendor, with a store of its own, behind nginx; monitoring: read, not run"
+
+echo "ok   all of it in $(($(date +%s) - began)) s"
