@@ -29,6 +29,19 @@ package_of() { # FILE
     return 1
 }
 
+# Some packages have theirs in another one of the same source, by a link that slim bases lack.
+copyright_of() { # PACKAGE
+    source=$(dpkg-query -W -f '${source:Package}' "$1")
+    for name in "${1%:*}" $(dpkg-query -W -f '${source:Package} ${Package}\n' | sed -n "s/^$source //p"); do
+        if [ -f "/usr/share/doc/$name/copyright" ]; then
+            echo "/usr/share/doc/$name/copyright"
+            return
+        fi
+    done
+    echo "make_root.sh: no copyright of $1" >&2
+    return 1
+}
+
 packages=base-files
 for file in $objects "$@"; do
     # A file that no package brought is made by one: the bundle of certificates.
@@ -45,13 +58,14 @@ done
 mkdir -p "$root/var/lib/dpkg/status.d"
 for package in $packages; do
     name=${package%:*}
-    copyright=/usr/share/doc/$name/copyright
+    copyright=$(copyright_of "$package")
     dpkg-query -s "$package" >"$root/var/lib/dpkg/status.d/$name"
-    cp -L --preserve=timestamps --parents -t "$root" "$copyright"
+    install -D -m 0644 -p "$copyright" "$root/usr/share/doc/$name/copyright"
     # The texts that it only calls by their names, which may be the start of a longer word.
-    for licence in $(grep -o '/usr/share/common-licenses/[A-Za-z0-9.-]*[A-Za-z0-9]' "$copyright"); do
-        [ ! -f "$licence" ] || cp -L --preserve=timestamps --parents -t "$root" "$licence"
-    done
+    grep -o '/usr/share/common-licenses/[A-Za-z0-9.-]*[A-Za-z0-9]' "$copyright" |
+        while read -r licence; do
+            [ ! -f "$licence" ] || cp -L --preserve=timestamps --parents -t "$root" "$licence"
+        done
 done
 install -D -m 0644 LICENSE "$root/usr/share/doc/${program##*/}/copyright"
 
