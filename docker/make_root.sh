@@ -21,7 +21,8 @@ cp -L --preserve=timestamps --parents -t "$root" $objects "$@"
 package_of() { # FILE
     real=$(realpath "$1")
     for path in "$1" "/usr$1" "$real" "${real#/usr}"; do
-        if found=$(dpkg-query -S "$path" 2>/dev/null); then
+        found=$(dpkg-query -S "$path" 2>/dev/null | grep -v '^diversion ' | head -n 1)
+        if [ -n "$found" ]; then
             echo "${found%%: *}"
             return
         fi
