@@ -164,7 +164,7 @@ format: ## let clang-format lay out all C files
 fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 	@tests/scripts/fresh_machine.sh
 
-docker-check: ## build the container image without a registry and try it (root)
+docker-check: ## build the image without a registry and try it, 1-3 min (root); DEBIAN=trixie
 	@docker/check.sh
 
 # ---- benchmarks ----
