@@ -56,6 +56,7 @@ struct config {
     int64_t drain_timeout_ms;
     int64_t threads;   /* 0 = one per core that the process may use */
     int64_t log_level; /* enum log_level */
+    int64_t sandbox;   /* enum sandbox_part, or-ed */
     int64_t log_json;  /* --log-format json */
     char *config_file; /* NULL = not given */
     bool check, print, json;

@@ -82,6 +82,8 @@ const struct option options[] = {
      "debug, info, warn or error", true},
     {"--log-format", FORMAT, FIELD(log_json), "logfmt", 0, 0, "FORMAT",
      "logfmt or json; one line per event to stderr", true},
+    {"--sandbox", WALLS, FIELD(sandbox), "on", 0, 0, "WHICH",
+     "what the daemon forbids itself: on, seccomp, landlock or off", false},
     {"--config", TEXT, FIELD(config_file), NULL, 0, 0, "FILE",
      "file of `key = value`, where a key is a flag without its dashes", false},
     {"--check-config", SWITCH, FIELD(check), NULL, 0, 0, NULL,
@@ -135,6 +137,8 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
+/* Two bits: the place in the list is what they say together. */
+static const char *const walls[] = {"off", "seccomp", "landlock", "on", NULL};
 
 static enum err set_word(int64_t *field, const char *const *words, const char *text)
 {
@@ -199,6 +203,8 @@ enum err option_set(struct config *config, const struct option *option, const ch
         return set_word(field, levels, text);
     case FORMAT:
         return set_word(field, formats, text);
+    case WALLS:
+        return set_word(field, walls, text);
     case COUNT:
     case SIZE:
     case TIME:
@@ -244,6 +250,9 @@ char *option_text(const struct config *config, const struct option *option, size
     case FORMAT:
         text = formats[*(const int64_t *)field];
         break;
+    case WALLS:
+        text = walls[*(const int64_t *)field];
+        break;
     case LIST:
         break;
     case COUNT:
@@ -274,6 +283,7 @@ const char *option_form(const struct option *option)
     case LIST:
     case LEVEL:
     case FORMAT:
+    case WALLS:
         break;
     }
     return "a valid value";

@@ -20,6 +20,7 @@ enum kind {
     TIME,
     LEVEL,
     FORMAT,
+    WALLS,
     SWITCH, /* a FLAG that only the command line can hold */
 };
 

@@ -23,6 +23,7 @@
 #include "lookup/domain.h"
 #include "lookup/engine.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "state_dir.h"
 #include "store/store.h"
 #include "upstream.h"
@@ -65,6 +66,7 @@ struct daemon {
     struct admission admission;
     struct service service;
     struct listener *listener;
+    struct sandbox_state sandbox;
 };
 
 static int fail(int code, const char *what, const char *why)
@@ -75,7 +77,8 @@ static int fail(int code, const char *what, const char *why)
 
 /* ---- before anything else ---- */
 
-/* No core file may hold the key, no variable may send it elsewhere. */
+/* No core file may hold the key, no variable may send it elsewhere, nothing that is started gains
+ * rights. */
 static void harden(void)
 {
     const struct rlimit no_core = {0, 0};
@@ -87,6 +90,7 @@ static void harden(void)
 #if !defined(__SANITIZE_ADDRESS__) /* the leak checker attaches to its own process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
         unsetenv(hostile[i]);
     signal(SIGPIPE, SIG_IGN);
@@ -271,6 +275,36 @@ static int start_listener(struct daemon *d)
     return EXIT_CLEAN;
 }
 
+/* ---- the sandbox ---- */
+
+/* Before there is a second thread. Files that are read again while it runs belong into `reread`. */
+static void close_files(struct daemon *d)
+{
+    static const char scheme[] = "sqlite:";
+    const char *const reread[] = {d->config.api_key_file, d->config.client_keys_file,
+                                  d->config.config_file};
+    const char *store = d->config.store;
+    const char *const written[] = {
+        strncmp(store, scheme, strlen(scheme)) == 0 ? store + strlen(scheme) : NULL};
+    const struct sandbox_options options = {.parts = (unsigned)d->config.sandbox,
+                                            .reread = reread,
+                                            .n_reread = ARRAY_LEN(reread),
+                                            .written = written,
+                                            .n_written = ARRAY_LEN(written)};
+
+    sandbox_close_files(&options, &d->sandbox);
+}
+
+/* After the last listening socket. */
+static void close_calls(struct daemon *d)
+{
+    struct sandbox_state *state = &d->sandbox;
+
+    sandbox_close_calls((unsigned)d->config.sandbox, state);
+    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox", "seccomp", state->seccomp,
+              "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
+}
+
 static int start(struct daemon *d)
 {
     int code = load_key(d);
@@ -285,10 +319,14 @@ static int start(struct daemon *d)
         code = start_store(d);
     if (!code)
         code = start_client(d);
-    if (!code)
+    if (!code) {
+        close_files(d);
         code = start_engine(d);
+    }
     if (!code)
         code = start_listener(d);
+    if (!code)
+        close_calls(d);
     return code;
 }
 

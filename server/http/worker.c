@@ -177,7 +177,10 @@ static void stop_daemons(struct worker *worker)
 static void *run(void *arg)
 {
     struct worker *worker = arg;
+    char name[16];
 
+    snprintf(name, sizeof name, "http-%d", worker->options.number);
+    pthread_setname_np(pthread_self(), name);
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
@@ -302,13 +305,9 @@ static enum err start_daemon(struct worker *worker, int socket)
 
 static enum err start_loop(struct worker *worker)
 {
-    char name[16];
-
     if (!add(worker, mailbox_fd(worker->inbox), EPOLLIN, worker) ||
         pthread_create(&worker->thread, NULL, run, worker) != 0)
         return ERR_SYSTEM;
-    snprintf(name, sizeof name, "http-%d", worker->options.number);
-    pthread_setname_np(worker->thread, name);
     return ERR_OK;
 }
 

@@ -421,6 +421,7 @@ static void *run(void *arg)
 {
     struct engine *engine = arg;
 
+    pthread_setname_np(pthread_self(), "engine");
     publish(engine); /* on this thread, whose gauges they are */
     while (!is_finished(engine)) {
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
@@ -431,8 +432,5 @@ static void *run(void *arg)
 
 enum err engine_start(struct engine *engine)
 {
-    if (pthread_create(&engine->thread, NULL, run, engine) != 0)
-        return ERR_SYSTEM;
-    pthread_setname_np(engine->thread, "engine");
-    return ERR_OK;
+    return pthread_create(&engine->thread, NULL, run, engine) == 0 ? ERR_OK : ERR_SYSTEM;
 }

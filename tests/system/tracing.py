@@ -9,6 +9,7 @@ import os
 import subprocess
 
 from programs import KEY, KEY_VARIABLE, Daemon, Program, die_with_parent
+from waiting import eventually
 
 CAP_SYS_PTRACE = 19  # linux/capability.h
 
@@ -35,14 +36,19 @@ def can_trace():
         return False
 
 
-def thread_of(daemon, name):
-    """The id of the daemon's thread of that name: main, engine, http-0..."""
-    pid = daemon.process.pid
+def _threads(pid):
     names = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as comm:
             names[comm.read().strip()] = int(thread)
-    return pid if name == "main" else names[name]
+    return names
+
+
+def thread_of(daemon, name):
+    """The id of the daemon's thread of that name: main, engine, http-0... Each names itself, which
+    may be after the daemon is ready."""
+    pid = daemon.process.pid
+    return pid if name == "main" else eventually(lambda: _threads(pid).get(name))
 
 
 class Tracing:

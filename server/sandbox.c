@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* sandbox.c - which of the two walls are wanted and possible, and the words about it. What they
+ * consist of is in sandbox_files.c and sandbox_calls.c. */
+#include "sandbox.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* Only gcc and clang of Debian 12 are asked: the first defines macros, the second has features. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED true
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED false
+#endif
+
+static bool is_wanted(unsigned parts, enum sandbox_part part)
+{
+    return !IS_SANITIZED && (parts & (unsigned)part) != 0;
+}
+
+/* Neither wall can be put up by an ordinary user without giving this up. */
+static void gain_nothing(void)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+void sandbox_close_files(const struct sandbox_options *options, struct sandbox_state *ret_state)
+{
+    struct sandbox_state state = {.seccomp = "off", .landlock = "off"};
+    int abi;
+
+    if (IS_SANITIZED && options->parts)
+        snprintf(state.why, sizeof state.why, "built with a sanitizer");
+    if (is_wanted(options->parts, SANDBOX_LANDLOCK)) {
+        gain_nothing();
+        state.is_short = sandbox_landlock(options, &abi, state.why) != 0;
+        if (state.is_short)
+            snprintf(state.landlock, sizeof state.landlock, "unsupported");
+        else
+            snprintf(state.landlock, sizeof state.landlock, "abi%d", abi);
+    }
+    *ret_state = state;
+}
+
+void sandbox_close_calls(unsigned parts, struct sandbox_state *state)
+{
+    char why[SANDBOX_WHY] = "";
+
+    if (!is_wanted(parts, SANDBOX_SECCOMP))
+        return;
+    gain_nothing();
+    if (sandbox_seccomp(why) == 0) {
+        snprintf(state->seccomp, sizeof state->seccomp, "on");
+        return;
+    }
+    state->is_short = true;
+    snprintf(state->seccomp, sizeof state->seccomp, "unsupported");
+    size_t len = strlen(state->why);
+    snprintf(state->why + len, sizeof state->why - len, "%s%s", len ? "; " : "", why);
+}
