@@ -291,6 +291,7 @@ int sandbox_seccomp(char *why)
     if (filter)
         seccomp_release(filter);
     if (rc)
-        snprintf(why, SANDBOX_WHY, "seccomp: %s", strerror(-rc));
+        snprintf(why, SANDBOX_WHY, "seccomp: %s",
+                 rc == -ECANCELED ? "the kernel does not take the filter" : strerror(-rc));
     return rc;
 }

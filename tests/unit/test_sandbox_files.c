@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sandbox_files.c - which files are out of reach, tried for real. A row passes when a process
+ * behind the wall fares as told and a free one does not: otherwise the row would prove nothing. */
+#include "base/mem.h"
+#include "sandbox_fixture.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+Suite *suite(void);
+
+static int opens(const char *path, int how)
+{
+    return errno_if(open(path, how | O_CLOEXEC, 0600) < 0);
+}
+
+static int write_elsewhere(void)
+{
+    return opens(sandbox_other, O_WRONLY);
+}
+
+static int read_elsewhere(void)
+{
+    return opens(sandbox_other, O_RDONLY);
+}
+
+static int make_elsewhere(void)
+{
+    return opens(sandbox_in("shut/new"), O_WRONLY | O_CREAT | O_EXCL);
+}
+
+static int make_in_tmp(void)
+{
+    return errno_if(open("/tmp", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600) < 0);
+}
+
+static int remove_elsewhere(void)
+{
+    return errno_if(unlink(sandbox_other) != 0);
+}
+
+static int list_elsewhere(void)
+{
+    return opens("/", O_RDONLY | O_DIRECTORY);
+}
+
+static int write_beside_the_key(void)
+{
+    return opens(sandbox_in("keys/made"), O_WRONLY | O_CREAT);
+}
+
+static int write_the_key(void)
+{
+    return opens(sandbox_key, O_WRONLY);
+}
+
+static int write_to_etc(void)
+{
+    return opens("/etc/emailsd-test", O_WRONLY | O_CREAT | O_EXCL) == EACCES ? EACCES : 0;
+}
+
+/* Writes there go through protections of pages. */
+static int write_into_memory(void)
+{
+    return opens("/proc/self/mem", O_RDWR);
+}
+
+static int link_into_the_store(void)
+{
+    return errno_if(symlink("/etc/passwd", sandbox_in("open/link")) != 0);
+}
+
+static int make_a_folder(void)
+{
+    int error = errno_if(mkdir(sandbox_in("open/made"), 0700) != 0);
+
+    rmdir(sandbox_in("open/made"));
+    return error;
+}
+
+static const struct {
+    sandbox_attempt_fn *attempt;
+} outside[] = {
+    {write_elsewhere},  {read_elsewhere},       {make_elsewhere}, {make_in_tmp},
+    {list_elsewhere},   {write_beside_the_key}, {write_the_key},  {write_into_memory},
+    {make_a_folder},    {link_into_the_store},  {sandbox_run},    {sandbox_run_by_descriptor},
+    {remove_elsewhere},
+};
+
+START_TEST(files_elsewhere_are_out_of_reach)
+{
+    if (!sandbox_can_hold(SANDBOX_LANDLOCK))
+        return;
+    ck_assert_int_eq(sandbox_fares(SANDBOX_LANDLOCK, outside[_i].attempt), EACCES);
+    ck_assert_int_eq(sandbox_fares(0, outside[_i].attempt), 0);
+}
+END_TEST
+
+START_TEST(etc_is_there_to_be_read)
+{
+    if (!sandbox_can_hold(SANDBOX_LANDLOCK))
+        return;
+    ck_assert_int_eq(sandbox_fares(SANDBOX_LANDLOCK, write_to_etc), EACCES);
+    ck_assert_int_eq(access("/etc/emailsd-test", F_OK), -1);
+}
+END_TEST
+
+static int read_the_key_after_a_change(void)
+{
+    int doorbell = eventfd(0, EFD_CLOEXEC);
+    eventfd_t told;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        eventfd_read(doorbell, &told);
+        sandbox_write(sandbox_in("keys/made"), "new key");
+        _exit(rename(sandbox_in("keys/made"), sandbox_key) == 0 ? 0 : 1);
+    }
+    sandbox_close_all(SANDBOX_LANDLOCK);
+    eventfd_write(doorbell, 1);
+    if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+        return ECHILD;
+    return opens(sandbox_key, O_RDONLY);
+}
+
+START_TEST(a_key_file_that_was_replaced_by_renaming_can_be_read)
+{
+    ck_assert_int_eq(sandbox_fares(0, read_the_key_after_a_change), 0);
+}
+END_TEST
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("sandbox_files");
+    TCase *tc = tcase_create("sandbox_files");
+
+    tcase_add_checked_fixture(tc, sandbox_setup, sandbox_teardown);
+    tcase_add_loop_test(tc, files_elsewhere_are_out_of_reach, 0, ARRAY_LEN(outside));
+    tcase_add_test(tc, etc_is_there_to_be_read);
+    tcase_add_test(tc, a_key_file_that_was_replaced_by_renaming_can_be_read);
+    suite_add_tcase(s, tc);
+    return s;
+}
