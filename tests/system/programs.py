@@ -263,6 +263,10 @@ class Stage:
         self.programs.append(program)
         return program
 
+    def start(self, kind, *arguments, **how):
+        """A program of a kind of its own, whose constructor takes the log first."""
+        return self._add(kind(self._log(), *arguments, **how))
+
     def simulator(self, *flags):
         return self._add(Simulator(self._log(), *flags))
 

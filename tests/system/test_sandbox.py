@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""test_sandbox.py - what the real daemon forbids itself, as the kernel tells it.
+
+That the lists suffice is shown by all other tests here: every daemon in them is behind both walls.
+What the walls refuse is tried from inside by unit/test_sandbox*.c.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+from programs import EMAILSD, KEY, KEY_VARIABLE, run_to_end
+from tracing import Victim, can_trace, tracer
+from waiting import eventually
+
+
+def is_sanitized():
+    return b"__asan_init" in pathlib.Path(EMAILSD).read_bytes() or \
+        b"__tsan_init" in pathlib.Path(EMAILSD).read_bytes()
+
+
+plain_build_only = pytest.mark.skipif(is_sanitized(), reason="a sanitizer needs what is forbidden")
+
+
+def told(daemon):
+    """The one line about it, as a dictionary."""
+    [line] = re.findall(r"event=sandbox (.*)", daemon.stderr())
+    return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
+
+
+def of_each_thread(daemon, field):
+    """That line of /proc/PID/task/*/status, for all threads; some end while one looks."""
+    values = []
+    for task in pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            status = (task / "status").read_text()
+            values.append(re.search(rf"^{field}:\s*(\S+)", status, re.M)[1])
+    assert len(values) >= 4  # main, engine, two workers
+    return values
+
+
+def landlock_abi():
+    """What the kernel says to landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)."""
+    code = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))"
+    answer = subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, check=True)
+    return int(answer.stdout)
+
+
+@plain_build_only
+def test_every_thread_is_behind_both_walls_before_the_first_request(daemon):
+    assert set(of_each_thread(daemon, "NoNewPrivs")) == {"1"}
+    assert set(of_each_thread(daemon, "Seccomp")) == {"2"}
+    abi = landlock_abi()
+    assert told(daemon)["seccomp"] == "on"
+    assert told(daemon)["landlock"] == (f"abi{abi}" if abi > 0 else "unsupported")
+    words = daemon.stderr()
+    assert words.index("event=sandbox") < words.index("event=ready")
+
+
+def test_threads_that_came_later_are_behind_it_too(stage, sim):
+    """libcurl resolves names in a thread that it starts for each."""
+    daemon = stage.daemon(sim.urls[0].replace("127.0.0.1", "localhost"))
+    assert daemon.ask("milvali.com").status == 200
+    assert set(of_each_thread(daemon, "Seccomp")) == ({"0"} if is_sanitized() else {"2"})
+
+
+@plain_build_only
+@pytest.mark.parametrize("which, seccomp, landlock", [
+    ("on", "on", "abi"), ("seccomp", "on", "off"), ("landlock", "off", "abi"), ("off", "off", "off")])
+def test_each_wall_can_be_taken_away(stage, sim, which, seccomp, landlock):
+    if landlock == "abi" and landlock_abi() < 1:
+        pytest.skip("this kernel has no Landlock")
+    daemon = stage.daemon(sim, "--sandbox", which)
+    said = told(daemon)
+    assert said["seccomp"] == seccomp and said["landlock"].startswith(landlock)
+    assert "reason" not in said
+    assert set(of_each_thread(daemon, "Seccomp")) == {"2" if seccomp == "on" else "0"}
+    assert set(of_each_thread(daemon, "NoNewPrivs")) == {"1"}
+    assert daemon.ask("milvali.com").status == 200
+
+
+def test_a_sanitizer_has_no_walls_and_says_so(daemon):
+    if not is_sanitized():
+        assert "reason" not in told(daemon)
+    else:
+        assert told(daemon) == {"seccomp": "off", "landlock": "off",
+                                "reason": '"built with a sanitizer"'}
+
+
+@pytest.mark.parametrize("value", ["", "1", "yes", "ON", "on,off"])
+def test_another_word_for_it_is_refused(value):
+    ended = run_to_end("--sandbox", value, env={KEY_VARIABLE: KEY})
+    assert ended.returncode == 2 and "--sandbox" in ended.stderr
+
+
+@plain_build_only
+@pytest.mark.skipif(not can_trace(), reason="wants strace, and to be root")
+def test_a_kernel_that_lacks_both_is_told_and_served_on(stage, sim):
+    calls = "landlock_create_ruleset,seccomp"
+    daemon = stage.start(Victim, sim.urls[0], command=tracer(
+        os.devnull, f"trace={calls}", f"inject={calls}:error=ENOSYS"))
+    assert re.search("level=warn event=sandbox seccomp=unsupported landlock=unsupported "
+                     'reason="landlock: not in this kernel; seccomp: ', daemon.stderr())
+    assert set(of_each_thread(daemon, "Seccomp")) == {"0"}
+    assert daemon.ask("milvali.com").status == 200
+
+
+# ---- files that change while it runs ----
+
+
+def test_a_key_that_is_swapped_by_a_link_is_read_again(stage, sim, tmp_path):
+    """As Kubernetes renews a secret: a link to a folder is replaced, the folders come and go."""
+    def key_in(name, key):
+        (tmp_path / name).mkdir(0o700)
+        (tmp_path / name / "key").write_text(key)
+        (tmp_path / name / "key").chmod(0o600)
+        (tmp_path / "link").symlink_to(name)
+        (tmp_path / "link").rename(tmp_path / "data")
+
+    key_in("old", "a-key-that-is-wrong")
+    (tmp_path / "key").symlink_to("data/key")
+    daemon = stage.daemon(sim, "--api-key-file", str(tmp_path / "key"), env={})
+    assert daemon.ask("milvali.com").status == 502
+    key_in("new", KEY)
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.ask("example.org").status == 200)
+
+
+# ---- what a hostile environment or a crash could give away ----
+
+
+def test_no_session_keys_are_written(stage, sim, tmp_path):
+    """libcurl would open the file as soon as it starts."""
+    log = tmp_path / "keylog"
+    daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "SSLKEYLOGFILE": str(log)})
+    assert daemon.get("/livez").status == 200
+    assert not log.exists()
+
+
+IN_FOLDER = 'cd "$0" && ulimit -c "$(ulimit -H -c)" && exec "$@"'
+
+
+def leaves_cores(directory):
+    """Whether a program that allows cores and dies of it leaves one there; the control."""
+    subprocess.run(["sh", "-c", IN_FOLDER, directory, "sh", "-c", "kill -SEGV $$"], check=False)
+    cores = list(directory.iterdir())
+    for core in cores:
+        core.unlink()
+    return bool(cores)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+@pytest.mark.parametrize("sandbox", ["on", "off"])
+def test_a_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
+    folder = tmp_path / "cores"
+    folder.mkdir()
+    if is_sanitized() or not leaves_cores(folder):
+        pytest.skip("nothing leaves a core here")
+
+    daemon = stage.start(Victim, sim.urls[0], "--sandbox", sandbox,
+                         command=["sh", "-c", IN_FOLDER, str(folder)])
+    assert daemon.ask("milvali.com").status == 200
+    daemon.deliver(number)
+    assert daemon.wait() == -number
+    daemon.was_checked = True
+    assert not list(folder.iterdir())
