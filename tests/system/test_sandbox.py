@@ -129,6 +129,32 @@ def test_a_key_that_is_swapped_by_a_link_is_read_again(stage, sim, tmp_path):
     eventually(lambda: daemon.ask("example.org").status == 200)
 
 
+@plain_build_only
+@pytest.mark.skipif(landlock_abi() < 1, reason="this kernel has no Landlock")
+@pytest.mark.parametrize("sandbox", ["on", "off"])
+def test_the_engine_reads_no_key_from_where_nobody_said(stage, sim, tmp_path, sandbox):
+    """The engine's own thread opens the file: it sees what the wall leaves of it."""
+    for name, key in [("keys", "a-key-that-is-wrong"), ("elsewhere", KEY)]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "real").write_text(key)
+        (tmp_path / name / "real").chmod(0o600)
+    named = tmp_path / "keys" / "key"
+    named.symlink_to("real")
+    (tmp_path / "store").mkdir(0o700)
+    daemon = stage.daemon(sim, "--api-key-file", str(named), "--sandbox", sandbox,
+                          "--store", f"sqlite:{tmp_path}/store/emailsd.db", env={})
+    daemon.ask("milvali.com").problem(502, "upstream-auth")
+    (tmp_path / "keys" / "new").symlink_to("../elsewhere/real")
+    (tmp_path / "keys" / "new").rename(named)
+    daemon.deliver(signal.SIGHUP)
+    if sandbox == "off":
+        eventually(lambda: daemon.ask("milvali.com").status == 200)
+    else:
+        eventually(lambda: daemon.ask("milvali.com") and sim.calls()["unauthorized"] > 1)
+        daemon.ask("milvali.com").problem(502, "upstream-auth")
+        assert not sim.ledger()
+
+
 # ---- what a hostile environment or a crash could give away ----
 
 
