@@ -60,9 +60,22 @@ def test_every_thread_is_behind_both_walls_before_the_first_request(daemon):
     assert words.index("event=sandbox") < words.index("event=ready")
 
 
-def test_threads_that_came_later_are_behind_it_too(stage, sim):
-    """libcurl resolves names in a thread that it starts for each."""
-    daemon = stage.daemon(sim.urls[0].replace("127.0.0.1", "localhost"))
+WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"'
+
+
+def can_mount():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="wants to be root, and mount namespaces")
+def test_names_are_resolved_behind_the_walls(stage, sim, tmp_path):
+    """By a thread that libcurl starts for it, and glibc's resolver: threads that come later, the
+    files of /etc, netlink. Addresses and localhost would need none of that."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 vendor.emailsd.test\n")
+    daemon = stage.start(Victim, sim.urls[0].replace("127.0.0.1", "vendor.emailsd.test"),
+                         "--upstream-insecure",
+                         command=["unshare", "-m", "sh", "-c", WITH_HOSTS, str(hosts)])
     assert daemon.ask("milvali.com").status == 200
     assert set(of_each_thread(daemon, "Seccomp")) == ({"0"} if is_sanitized() else {"2"})
 
