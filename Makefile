@@ -152,8 +152,9 @@ tsan: deps ## the same under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=tsan tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan unit flow system
 
-lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
+lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, scan-build, shellcheck, pyflakes
 	@tests/scripts/install_deps.sh build test lint
+	@$(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
 	@JOBS=$(JOBS) CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh

@@ -263,8 +263,8 @@ static int add_lists(scmp_filter_ctx filter)
 
 static int add_rules(scmp_filter_ctx filter)
 {
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    const struct scmp_arg_cmp self = IS(0, (scmp_datum_t)getpid());
+    int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
 
     for (size_t i = 0; i < ARRAY_LEN(rules) && !rc; i++)
         rc = seccomp_rule_add_array(filter, rules[i].action, rules[i].call, rules[i].n,

@@ -7,7 +7,14 @@ import re
 import sys
 import tempfile
 
-REFUSED = r"\b(atoi|atol|atof|sprintf|vsprintf|strcpy|strcat|strncpy|strncat|strtok|gets|mktemp|tmpnam|system|popen)\s*\("
+# No bound on what they write; no error for what is no number; one static buffer for all threads; a
+# shell, or a name that somebody else can take first; numbers that can be guessed.
+REFUSED_NAMES = """
+    gets strcpy strcat stpncpy strncpy strncat sprintf vsprintf wcscpy wcscat getwd alloca
+    strdupa strndupa atoi atol atoll atof strtok asctime ctime localtime gmtime inet_ntoa
+    gethostbyname gethostbyaddr inet_addr readdir_r system popen vfork mktemp tmpnam tempnam tmpfile
+    rand srand random drand48""".split()
+REFUSED = r"\b(" + "|".join(REFUSED_NAMES) + r")\s*\("
 WAITS = r"\b(sleep|usleep|nanosleep)\s*\("
 FILE_LINES, FUNCTION_LINES = 450, 100
 EXCUSE = "Long because"
@@ -88,7 +95,10 @@ def self_test():
         "tests/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
         "tests/nap.py": "import time\ntime.sleep(1)\n",
     }
-    guilty = {"server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
+    refused = {f"server/refused_{name}.c": head + f"void f(void)\n{{\n    {name}();\n}}\n"
+               for name in REFUSED_NAMES}
+    planted.update(refused)
+    guilty = {*refused, "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
               "tests/nap.py"}
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)

@@ -11,7 +11,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus"
-lint="clang clang-format clang-tidy clang-tools cppcheck shellcheck"
+lint="clang clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
 
 only_check=no
 if [ "${1:-}" = --check ]; then

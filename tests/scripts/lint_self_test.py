@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs lint.sh on two small trees: one in which all is well, and one with a fault for each tool. Every
+tool has to pass the first and to name its fault in the second: a linter that is silent because it is
+called wrongly looks just like one that is content."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SCRIPT = pathlib.Path(__file__).with_name("lint.sh").resolve()
+HEAD = "/* SPDX-License-Identifier: MIT */\n/* x.c - a file. */\n"
+FLAGS = "-std=c11 -D_GNU_SOURCE"
+
+WELL = {
+    "server/fine.c": HEAD + "int fine(void);\n\nint fine(void)\n{\n    return 0;\n}\n",
+    "tests/scripts/fine.sh": "#!/bin/sh\necho fine\n",
+    ".ci/run": "#!/bin/sh\necho fine\n",
+    "tests/fine.py": "import sys\n\nprint(sys.path)\n",
+    "Makefile": "all:\n\tfor c in server/*.c; do $(CC) -c -o /dev/null $$c || exit 1; done\n",
+}
+
+# Tool: the file with its fault, and words by which only that tool's finding is known.
+FAULTS = {
+    "clang-format": ("server/layout.c", "int  layout(void);\n", "layout.c:3:"),
+    "clang-tidy": ("server/tidy.c",
+                   "#include <string.h>\n\nint tidy(const char *s);\n\n"
+                   "int tidy(const char *s)\n{\n    return strcmp(s, \"x\") == -1;\n}\n",
+                   "bugprone-suspicious-string-compare"),
+    "cppcheck": ("server/check.c",
+                 "int check(void);\n\nint check(void)\n{\n    int a[2] = {0};\n\n"
+                 "    return a[2];\n}\n", "check.c:9:"),
+    "gcc-fanalyzer": ("server/twice.c",
+                      "#include <stdlib.h>\n\nvoid twice(void *p);\n\n"
+                      "void twice(void *p)\n{\n    free(p);\n    free(p);\n}\n",
+                      "-Werror=analyzer-double-free"),
+    "clang": ("server/narrow.c",
+              "char narrow(int n);\n\nchar narrow(int n)\n{\n    return n;\n}\n",
+              "-Wimplicit-int-conversion"),
+    "clang-analyzer": ("server/after.c",
+                       "#include <stdlib.h>\n\nint after(int *p);\n\n"
+                       "int after(int *p)\n{\n    free(p);\n    return *p;\n}\n",
+                       "[unix.Malloc]"),
+    "scan-build": ("server/zero.c",
+                   "int zero(int n);\n\nint zero(int n)\n{\n    return n == 0 ? 1 / n : 0;\n}\n",
+                   "[core.DivideZero]"),
+    "refused-functions": ("server/refused.c",
+                          "#include <string.h>\n\nvoid refused(char *to, const char *from);\n\n"
+                          "void refused(char *to, const char *from)\n{\n"
+                          "    strcpy(to, from);\n}\n", "strcpy() is refused"),
+    "shellcheck": ("tests/scripts/bad.sh", "#!/bin/sh\necho $1\n", "SC2086"),
+    "pyflakes": ("tests/bad.py", "import os\n", "'os' imported but unused"),
+}
+
+
+def lint(tree, files):
+    """What lint.sh says about the tree: {tool: (passed?, its words)}."""
+    for name, text in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for name in (".clang-format", ".clang-tidy"):
+        shutil.copy(SCRIPT.parents[2] / name, tree)
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+    # A git hook, or a make above, would send git and make elsewhere.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MAKE"))}
+    said = subprocess.run([SCRIPT], cwd=tree, env={**env, "CFLAGS_FOR_LINT": FLAGS},
+                          capture_output=True, text=True, check=False)
+    found, words = {}, ""
+    for line in said.stdout.splitlines(keepends=True):
+        end = re.fullmatch(r"(ok  |FAIL) (\S+)\n", line)
+        if end:
+            found[end[2]] = (end[1] != "FAIL", words)
+        words = "" if end else words + line
+    any_failed = not all(passed for passed, _ in found.values())
+    assert (said.returncode != 0) == any_failed, said
+    return found
+
+
+def main():
+    faults = []
+    with tempfile.TemporaryDirectory() as folder:
+        well = lint(pathlib.Path(folder) / "well", WELL)
+        bad = lint(pathlib.Path(folder) / "bad",
+                   {**WELL, **{name: (HEAD if name.endswith(".c") else "") + text
+                               for name, text, _ in FAULTS.values()}})
+    if set(well) != set(FAULTS):
+        faults.append(f"tools without a fault of theirs, or the reverse: {set(well) ^ set(FAULTS)}")
+    for tool, (name, _, words) in FAULTS.items():
+        passed, said = well.get(tool, (False, "it did not run"))
+        if not passed:
+            faults.append(f"{tool} finds fault where there is none: {said}")
+        passed, said = bad.get(tool, (True, ""))
+        if passed or words not in said:
+            faults.append(f"{tool} does not find {words} in {name}: {said}")
+    print("\n".join(faults) if faults else "ok   every tool finds what is planted for it")
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
