@@ -45,6 +45,7 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_int_eq(config.store_rows, 1000000);
     ck_assert_int_eq(config.max_waiters, 10000);
     ck_assert_int_eq(config.log_level, LOG_INFO);
+    ck_assert_int_eq(config.sandbox, 3);
     config_done(&config);
 }
 END_TEST
@@ -128,6 +129,7 @@ static const struct {
     {{"--batch-size=1e2", NULL}, "--batch-size: '1e2'"},
     {{"--cache-size=1MB", NULL}, "--cache-size: '1MB'"},
     {{"--log-level=loud", NULL}, "--log-level: 'loud'"},
+    {{"--sandbox=half", NULL}, "--sandbox: 'half'"},
     {{"--upstream-url=", NULL}, "--upstream-url"},
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
 };
