@@ -152,7 +152,7 @@ tsan: deps ## the same under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=tsan tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan unit flow system
 
-lint: ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, scan-build, shellcheck, pyflakes
+lint: ## layout and static analysis by ten tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint
 	@$(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h

@@ -19,6 +19,7 @@ WELL = {
     "server/fine.c": HEAD + "int fine(void);\n\nint fine(void)\n{\n    return 0;\n}\n",
     "tests/scripts/fine.sh": "#!/bin/sh\necho fine\n",
     ".ci/run": "#!/bin/sh\necho fine\n",
+    "tests/fine.c": HEAD + "int well(void);\n\nint well(void)\n{\n    return 0;\n}\n",
     "tests/fine.py": "import sys\n\nprint(sys.path)\n",
     "Makefile": "all:\n\tfor c in server/*.c; do $(CC) -c -o /dev/null $$c || exit 1; done\n",
 }
@@ -30,6 +31,10 @@ FAULTS = {
                    "#include <string.h>\n\nint tidy(const char *s);\n\n"
                    "int tidy(const char *s)\n{\n    return strcmp(s, \"x\") == -1;\n}\n",
                    "bugprone-suspicious-string-compare"),
+    "clang-tidy-tests": ("tests/unit/tidy.c",
+                         "#include <stdlib.h>\n\nint tidy(void);\n\n"
+                         "int tidy(void)\n{\n    int n;\n\n    return n;\n}\n",
+                         "clang-analyzer-core.uninitialized.UndefReturn"),
     "cppcheck": ("server/check.c",
                  "int check(void);\n\nint check(void)\n{\n    int a[2] = {0};\n\n"
                  "    return a[2];\n}\n", "check.c:9:"),
