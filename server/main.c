@@ -17,13 +17,13 @@
 #include "client/transport.h"
 #include "commands.h"
 #include "config.h"
+#include "confine.h"
 #include "cores.h"
 #include "http/listener.h"
 #include "http/service.h"
 #include "lookup/domain.h"
 #include "lookup/engine.h"
 #include "reload.h"
-#include "sandbox.h"
 #include "state_dir.h"
 #include "store/store.h"
 #include "upstream.h"
@@ -275,36 +275,6 @@ static int start_listener(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-/* ---- the sandbox ---- */
-
-/* Before there is a second thread. Files that are read again while it runs belong into `reread`. */
-static void close_files(struct daemon *d)
-{
-    static const char scheme[] = "sqlite:";
-    const char *const reread[] = {d->config.api_key_file, d->config.client_keys_file,
-                                  d->config.config_file};
-    const char *store = d->config.store;
-    const char *const written[] = {
-        strncmp(store, scheme, strlen(scheme)) == 0 ? store + strlen(scheme) : NULL};
-    const struct sandbox_options options = {.parts = (unsigned)d->config.sandbox,
-                                            .reread = reread,
-                                            .n_reread = ARRAY_LEN(reread),
-                                            .written = written,
-                                            .n_written = ARRAY_LEN(written)};
-
-    sandbox_close_files(&options, &d->sandbox);
-}
-
-/* After the last listening socket. */
-static void close_calls(struct daemon *d)
-{
-    struct sandbox_state *state = &d->sandbox;
-
-    sandbox_close_calls((unsigned)d->config.sandbox, state);
-    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox", "seccomp", state->seccomp,
-              "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
-}
-
 static int start(struct daemon *d)
 {
     int code = load_key(d);
@@ -320,13 +290,13 @@ static int start(struct daemon *d)
     if (!code)
         code = start_client(d);
     if (!code) {
-        close_files(d);
+        confine_files(&d->config, &d->sandbox);
         code = start_engine(d);
     }
     if (!code)
         code = start_listener(d);
     if (!code)
-        close_calls(d);
+        confine_calls(&d->config, &d->sandbox);
     return code;
 }
 

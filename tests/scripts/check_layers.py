@@ -14,7 +14,7 @@ import tempfile
 ARROWS = {
     "server/upstream.": ["server/upstream.h", "server/config.h", "client/url.h", "server/base/"],
     "server/main.c": ["server/admission.h", "server/upstream.h", "server/reload.h", "server/config.h", "server/commands.h", "server/cores.h",
-                      "server/state_dir.h", "server/sandbox.h",
+                      "server/state_dir.h", "server/confine.h",
                       "server/http/", "server/lookup/", "server/cache/",
                       "server/store/", "client/", "server/base/"],
     "server/admission.": ["server/admission.h", "server/config.h", "server/http/auth.h",
@@ -24,6 +24,7 @@ ARROWS = {
     "server/config": ["server/config", "server/base/"],
     "server/cores.": ["server/cores.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
+    "server/confine.": ["server/confine.h", "server/sandbox.h", "server/config.h", "server/base/"],
     "server/sandbox": ["server/sandbox.h", "server/base/"],
     "server/healthcheck.": ["server/healthcheck.h", "client/transport.h", "server/base/"],
     "server/commands.": ["server/commands.h", "server/healthcheck.h", "server/inspect.h", "server/config.h",
