@@ -42,8 +42,8 @@ dockerd_pid=
 
 # Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
 export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
-export EMAILSD_PORT=0 NGINX_PORT=0 COMPOSE_PROFILES=simulator,nginx OPENMART_API_KEY_FILE=./sim-key
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
+export EMAILSD_PORT=0 NGINX_PORT=0 OPENMART_API_KEY_FILE=./sim-key
+unset DOCKER_CONTEXT DOCKER_TLS_VERIFY COMPOSE_PROFILES COMPOSE_PROJECT_NAME
 
 # Debian's client: a newer one may want a plugin to build.
 docker() {
@@ -54,12 +54,16 @@ compose() {
     /usr/bin/docker-compose -p emailsd-check -f docker/compose.yaml "$@"
 }
 
+clear_away() {
+    COMPOSE_PROFILES=simulator,vendor,nginx compose down -v -t 1 >>"$dir/compose.log" 2>&1
+}
+
 finish() {
     status=$?
     trap - EXIT INT TERM
     if [ -n "$dockerd_pid" ]; then
         [ $status -eq 0 ] || compose logs --no-color >&2 || true
-        compose down -v -t 1 >>"$dir/compose.log" 2>&1 || true
+        clear_away || true
         kill "$dockerd_pid" 2>/dev/null || true
         wait "$dockerd_pid" || true
     fi
@@ -201,11 +205,10 @@ echo "ok   one program, $objects shared objects, $licences licences"
 
 # ---- a lookup ----
 
-quietly compose.log compose down -v # what an earlier run may have left
+clear_away # what an earlier run may have left
 quietly compose.log compose up -d --no-build
 emailsd=$(compose ps -q emailsd)
 simulator=$(compose ps -q openmart-sim)
-nginx=$(compose ps -q nginx)
 until_done ask /livez || fail "emailsd does not answer on its published port"
 idle=$(docker stats --no-stream --format '{{.MemUsage}}' "$emailsd")
 
@@ -265,6 +268,9 @@ echo "ok   killed during a lookup, it answers it after its restart, out of the v
 
 # ---- nginx in front ----
 
+export COMPOSE_PROFILES=simulator,nginx
+quietly compose.log compose up -d --no-build
+nginx=$(compose ps -q nginx)
 until_done ask_at "$nginx" /livez || fail "nginx does not answer on its published port"
 ask_at "$nginx" '/emails?domain=behind.com' -H 'X-Request-Id: by-hand' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "the lookup through nginx failed"
