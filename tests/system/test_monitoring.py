@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""test_monitoring.py - docs/metrics.md against a daemon that is alive.
+
+check_monitoring.py holds rules and dashboard against the table of that page; here the table is held
+against what /metrics says, labels and their values included. So no rule waits for a value that
+never comes.
+"""
+import re
+import sys
+
+import pytest
+from programs import ROOT
+
+sys.path.append(str(ROOT / "tests" / "scripts"))
+from check_monitoring import MATCHER, TABLE, metrics_of  # noqa: E402 - after the line that finds it
+
+PAGE = (ROOT / TABLE).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def told(module_stage):
+    """What /metrics says after a lookup, a hit, a failure of the vendor and a refusal."""
+    sim = module_stage.simulator()
+    daemon = module_stage.daemon(sim, "--credits-per-day", "10")
+    for domain in ("milvali.com", "milvali.com", "milvali"):
+        daemon.ask(domain)
+    sim.fault("submit", "status", status=401)
+    daemon.ask("refused.com")
+    return daemon.get("/metrics").body.decode("ascii")
+
+
+def test_types_are_those_of_the_table(told):
+    rows = dict(re.findall(r"^\| `((?:emailsd|process)_[a-z_]+)` \| (\w+) \|", PAGE, re.M))
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", told, re.M))
+    assert types
+    assert {name: rows.get(name) for name in types} == types
+
+
+def test_labels_and_values_are_those_of_the_table(told):
+    metrics, seen = metrics_of(PAGE), 0
+    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", told, re.M):
+        found = {label: value for label, _, value in re.findall(MATCHER, labels)}
+        assert set(found) == set(metrics[name]), f"{name}{labels}"
+        for label, value in found.items():
+            known = metrics[name][label]
+            assert known is None or value in known, f'{name}: {label}="{value}" is not in {TABLE}'
+        seen += 1
+    assert seen > 50
+
+
+def test_every_reason_for_buying_nothing_is_told_and_this_one_is_true(told):
+    reasons = dict(re.findall(r'^emailsd_submits_stopped\{reason="(\S+)"\} (\d)$', told, re.M))
+    assert set(reasons) == metrics_of(PAGE)["emailsd_submits_stopped"]["reason"]
+    assert [reason for reason, value in reasons.items() if value == "1"] == ["upstream-auth"]
