@@ -4,12 +4,14 @@
  * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
  * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
  * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
- */
+ * Sockets that were inherited are shared instead: see inherited.h. */
 #include "http/listener.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/inherited.h"
 #include "http/worker.h"
 
 #include <arpa/inet.h>
@@ -26,12 +28,15 @@
 
 #define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
 #define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
-#define RESERVED_FILES 64 /* for everybody else: log, store, upstream */
+#define RESERVED_FILES 64               /* for everybody else: log, store, upstream */
+#define JOIN_MS        INT64_C(3600000) /* of a wait without limit, in parts */
 
 struct listener {
     size_t n_workers, n_addresses;
+    size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
+    bool *is_loopback; /* by address */
     struct seats seats;
     bool draining;
 };
@@ -78,6 +83,15 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);
     return ERR_OK;
+}
+
+static bool is_loopback(const struct address *address)
+{
+    const struct sockaddr_storage *socket = &address->socket;
+
+    if (socket->ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)socket)->sin_addr.s_addr) >> 24 == 127;
+    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)socket)->sin6_addr);
 }
 
 static void write_url(const struct address *address, char *url)
@@ -163,6 +177,29 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
     return ERR_SYSTEM;
 }
 
+/* A descriptor per worker for a socket that is there already; laid out as by bind_all(). */
+static enum err share_all(int fd, struct address *ret_address, int *sockets, size_t n, size_t step,
+                          char *why)
+{
+    char fault[INHERITED_WHY];
+    enum err err = inherited_check(fd, &ret_address->socket, &ret_address->len, fault);
+
+    if (err) {
+        snprintf(why, LISTENER_WHY, "inherited descriptor %d is %s", fd, fault);
+        return err;
+    }
+    for (size_t i = 0; !err && i < n; i++) {
+        sockets[i * step] = inherited_share(fd);
+        if (sockets[i * step] < 0)
+            err = ERR_SYSTEM;
+    }
+    if (err)
+        snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
+    else
+        close(fd);
+    return err;
+}
+
 /* ---- limits ---- */
 
 /* The soft limit on descriptors, after raising it as far as it goes. */
@@ -182,7 +219,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
                           char *why)
 {
     size_t taken = RESERVED_FILES +
-                   listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * options->n_addresses);
+                   listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
     char wanted[16], possible[16];
 
@@ -211,15 +248,22 @@ static enum err set_seats(const struct listener_options *options, struct listene
 static enum err bind_addresses(const struct listener_options *options, struct listener *listener,
                                int *sockets, char *why)
 {
-    for (size_t i = 0; i < options->n_addresses; i++) {
+    size_t n = listener->n_workers, step = listener->n_addresses;
+
+    for (size_t i = 0; i < listener->n_addresses; i++) {
         struct address address;
-        enum err err = parse_address(options->addresses[i], &address, why);
-        if (!err)
-            err = bind_all(options->addresses[i], &address, sockets + i, listener->n_workers,
-                           options->n_addresses, why);
+        enum err err;
+        if (options->n_inherited) {
+            err = share_all(options->inherited[i], &address, sockets + i, n, step, why);
+        } else {
+            err = parse_address(options->addresses[i], &address, why);
+            if (!err)
+                err = bind_all(options->addresses[i], &address, sockets + i, n, step, why);
+        }
         if (err)
             return err;
         write_url(&address, listener->urls[i]);
+        listener->is_loopback[i] = is_loopback(&address);
     }
     return ERR_OK;
 }
@@ -234,13 +278,15 @@ static void close_from(int *sockets, size_t from, size_t n)
 static enum err start_workers(const struct listener_options *options, struct service *service,
                               struct listener *listener, int *sockets, char *why)
 {
-    size_t n = listener->n_workers, per_worker = options->n_addresses;
+    size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
         .seats = &listener->seats,
         .header_timeout_ms = options->header_timeout_ms,
         .answer_timeout_ms = options->answer_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
+        .idle_ms = options->idle_ms,
+        .leaves_queue = options->n_inherited > 0,
     };
 
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
@@ -260,16 +306,18 @@ static enum err start_workers(const struct listener_options *options, struct ser
 enum err listener_start(const struct listener_options *options, struct service *service,
                         struct listener **ret_listener, char *why)
 {
-    size_t n_sockets = (size_t)options->threads * options->n_addresses;
+    size_t n_addresses = options->n_inherited ? options->n_inherited : options->n_addresses;
+    size_t n_sockets = (size_t)options->threads * n_addresses;
     autofree int *sockets = xcalloc(n_sockets, sizeof *sockets);
     struct listener *listener = xcalloc(1, sizeof *listener);
 
     for (size_t i = 0; i < n_sockets; i++)
         sockets[i] = -1;
     listener->n_workers = (size_t)options->threads;
-    listener->n_addresses = options->n_addresses;
+    listener->n_addresses = n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
-    listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
+    listener->urls = xcalloc(n_addresses, sizeof *listener->urls);
+    listener->is_loopback = xcalloc(n_addresses, sizeof *listener->is_loopback);
     enum err err = set_seats(options, listener, why);
     if (!err)
         err = bind_addresses(options, listener, sockets, why);
@@ -286,6 +334,28 @@ enum err listener_start(const struct listener_options *options, struct service *
     }
     *ret_listener = listener;
     return ERR_OK;
+}
+
+size_t listener_n_addresses(const struct listener *listener)
+{
+    return listener->n_addresses;
+}
+
+bool listener_is_loopback(const struct listener *listener, size_t i)
+{
+    return listener->is_loopback[i];
+}
+
+int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
+{
+    int64_t oldest_ms = 0;
+
+    for (size_t i = listener->n_joined; i < listener->n_workers; i++) {
+        int64_t age_ms = pulse_age_ms(worker_pulse(listener->workers[i]), now_ms);
+        if (age_ms > oldest_ms)
+            oldest_ms = age_ms;
+    }
+    return oldest_ms;
 }
 
 const char *listener_url(const struct listener *listener, size_t i)
@@ -309,11 +379,26 @@ void listener_drain(struct listener *listener)
         worker_drain(listener->workers[i]);
 }
 
+bool listener_join(struct listener *listener, int64_t within_ms)
+{
+    struct clock clock = clock_real();
+    int64_t until_ms = clock.now_ms + within_ms;
+
+    for (; listener->n_joined < listener->n_workers; listener->n_joined++) {
+        int64_t left_ms = until_ms - clock.now_ms;
+        if (!worker_join(listener->workers[listener->n_joined], left_ms > 0 ? left_ms : 0))
+            return false;
+        clock_turn(&clock);
+    }
+    return true;
+}
+
 void listener_stop(struct listener *listener)
 {
-    for (size_t i = 0; i < listener->n_workers; i++)
-        worker_join(listener->workers[i]);
+    while (!listener_join(listener, JOIN_MS))
+        ;
     free(listener->workers);
     free(listener->urls);
+    free(listener->is_loopback);
     free(listener);
 }

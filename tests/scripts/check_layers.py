@@ -14,7 +14,7 @@ import tempfile
 ARROWS = {
     "server/upstream.": ["server/upstream.h", "server/config.h", "client/url.h", "server/base/"],
     "server/main.c": ["server/admission.h", "server/upstream.h", "server/reload.h", "server/config.h", "server/commands.h", "server/cores.h",
-                      "server/state_dir.h",
+                      "server/state_dir.h", "server/notify.h", "server/watch.h",
                       "server/http/", "server/lookup/", "server/cache/",
                       "server/store/", "client/", "server/base/"],
     "server/admission.": ["server/admission.h", "server/config.h", "server/http/auth.h",
@@ -23,6 +23,9 @@ ARROWS = {
                        "server/http/listener.h", "server/lookup/engine.h", "server/base/"],
     "server/config": ["server/config", "server/base/"],
     "server/cores.": ["server/cores.h", "server/base/"],
+    "server/notify.": ["server/notify.h", "server/base/"],
+    "server/watch.": ["server/watch.h", "server/notify.h", "server/http/listener.h",
+                      "server/lookup/engine.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
     "server/healthcheck.": ["server/healthcheck.h", "client/transport.h", "server/base/"],
     "server/commands.": ["server/commands.h", "server/healthcheck.h", "server/inspect.h", "server/config.h",
@@ -50,6 +53,7 @@ DOORS = {
     r"openssl/.*": r"server/base/hash\.c",
     r"uni[a-z]+\.h": r"server/base/text\.c",
     r"ini\.h": r"server/config_file\.c",
+    r"systemd/.*": r"server/notify\.c",
     r"uthash\.h": r"server/base/table\.h",
 }
 SYSTEM_UNI = {"unistd.h"}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* inherited.h - listening sockets that the service manager opened for us (socket activation).
+ *
+ * One socket is shared by all workers: each has a descriptor of its own for it, all of them accept,
+ * and whoever is first gets the connection. The kernel wakes them all for each one; EPOLLEXCLUSIVE
+ * would not help, because it is lost on the way through libmicrohttpd's epoll into the worker's.
+ * What lies in the socket's queue at the end stays there for the next process. Main thread only. */
+#ifndef HTTP_INHERITED_H
+#define HTTP_INHERITED_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#define INHERITED_WHY 128
+
+/* Is that descriptor a socket that listens for TCP over IPv4 or IPv6? ERR_SYNTAX when it is not;
+ * `why` (INHERITED_WHY bytes) then says what it is. *ret_address is where it listens. */
+enum err inherited_check(int fd, struct sockaddr_storage *ret_address, socklen_t *ret_len,
+                         char *why);
+
+/* Another descriptor for the same socket; -1 and errno when the system has none. Accepting on it
+ * does not block any more. */
+int inherited_share(int fd);
+
+#endif
