@@ -13,6 +13,12 @@ void pulse_waits(struct pulse *pulse, int64_t now_ms)
     atomic_store_explicit(&pulse->at_ms, -now_ms, memory_order_relaxed);
 }
 
+/* As if it would wait until the end of time. */
+void pulse_ends(struct pulse *pulse)
+{
+    atomic_store_explicit(&pulse->at_ms, -INT64_MAX, memory_order_relaxed);
+}
+
 /* A clock that was read a moment earlier than the loop's own must not make a time negative. */
 static int64_t since(int64_t then_ms, int64_t now_ms)
 {

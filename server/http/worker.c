@@ -190,6 +190,7 @@ static void *run(void *arg)
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
+    pulse_ends(&worker->pulse);
     return NULL;
 }
 

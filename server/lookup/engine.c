@@ -439,6 +439,7 @@ static void *run(void *arg)
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
+    pulse_ends(&engine->pulse);
     return NULL;
 }
 

@@ -34,6 +34,17 @@ START_TEST(one_that_waits_ages_but_does_not_lag)
 }
 END_TEST
 
+START_TEST(one_that_has_ended_is_never_old)
+{
+    struct pulse pulse = {0};
+
+    pulse_works(&pulse, 1000);
+    pulse_ends(&pulse);
+    ck_assert_int_eq(pulse_age_ms(&pulse, 99999), 0);
+    ck_assert_int_eq(pulse_lag_ms(&pulse, 99999), 0);
+}
+END_TEST
+
 START_TEST(a_clock_that_was_read_earlier_makes_no_negative_time)
 {
     struct pulse pulse = {0};
@@ -53,6 +64,7 @@ Suite *suite(void)
     tcase_add_test(t, one_that_has_not_begun_is_old_and_does_not_lag);
     tcase_add_test(t, one_that_works_ages_and_lags);
     tcase_add_test(t, one_that_waits_ages_but_does_not_lag);
+    tcase_add_test(t, one_that_has_ended_is_never_old);
     tcase_add_test(t, a_clock_that_was_read_earlier_makes_no_negative_time);
     suite_add_tcase(s, t);
     return s;
