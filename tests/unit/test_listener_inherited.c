@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener_inherited.c - sockets that somebody else opened, and who can reach an address. */
+#include "http/inherited.h"
+
+#include "listener_fixture.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#define OLD_MS 300
+
+static int open_socket(int type, bool listens)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, type, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    if (listens)
+        ck_assert_int_eq(listen(fd, 100), 0);
+    return fd;
+}
+
+static struct listener *start_inherited(const int *sockets, size_t n, int threads)
+{
+    return start_with(&(struct listener_options){.inherited = sockets,
+                                                 .n_inherited = n,
+                                                 .threads = threads,
+                                                 .max_connections = 100,
+                                                 .header_timeout_ms = 60000,
+                                                 .answer_timeout_ms = 60000,
+                                                 .idle_timeout_ms = 60000,
+                                                 .drain_ms = 60000});
+}
+
+START_TEST(inherited_sockets_are_served_by_all_workers)
+{
+    const int sockets[] = {open_socket(SOCK_STREAM, true), open_socket(SOCK_STREAM, true)};
+    struct listener *listener = start_inherited(sockets, 2, 4);
+
+    ck_assert_uint_eq(listener_n_addresses(listener), 2);
+    for (int i = 0; i < 100; i++) {
+        int fd = raw_connect(listener_url(listener, (size_t)i % 2));
+        raw_get(fd, "/now");
+        expect(fd, "now\n");
+        close(fd);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(who_is_parked_is_answered_by_its_own_worker)
+{
+    const int fd = open_socket(SOCK_STREAM, true);
+    struct listener *listener = start_inherited(&fd, 1, 4);
+    int clients[50];
+
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        clients[i] = connect_to(listener);
+        raw_get(clients[i], "/parked");
+    }
+    wait_parked(ARRAY_LEN(clients));
+    let_all_go();
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        expect(clients[i], "later\n");
+        close(clients[i]);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(the_listener_takes_its_descriptors_over)
+{
+    const int fd = open_socket(SOCK_STREAM, true);
+    struct listener *listener = start_inherited(&fd, 1, 2);
+    struct sockaddr_storage address;
+    socklen_t len;
+    char why[INHERITED_WHY];
+
+    /* The number may be somebody else's by now. */
+    ck_assert_int_eq(inherited_check(fd, &address, &len, why), ERR_SYNTAX);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
+{
+    int fd = open_socket(SOCK_STREAM, true);
+    int other = inherited_share(fd);
+
+    ck_assert_int_ge(other, 3);
+    ck_assert_int_ne(other, fd);
+    ck_assert_int_ne(fcntl(other, F_GETFL) & O_NONBLOCK, 0);
+    ck_assert_int_ne(fcntl(other, F_GETFD) & FD_CLOEXEC, 0);
+    close(other);
+    close(fd);
+}
+END_TEST
+
+START_TEST(one_that_will_not_do_is_refused_and_named)
+{
+    const int fd = open_socket(SOCK_DGRAM, false);
+    const struct listener_options options = {
+        .inherited = &fd, .n_inherited = 1, .threads = 2, .max_connections = 100};
+    struct listener *listener = NULL;
+    char why[LISTENER_WHY], name[32];
+
+    ck_assert_int_eq(listener_start(&options, &house.service, &listener, why), ERR_SYNTAX);
+    snprintf(name, sizeof name, "inherited descriptor %d is ", fd);
+    ck_assert_msg(strncmp(why, name, strlen(name)) == 0, "%s", why);
+    ck_assert_ptr_null(listener);
+    close(fd);
+}
+END_TEST
+
+/* ---- who can reach it ---- */
+
+static const struct {
+    const char *address;
+    bool is_loopback;
+} reach[] = {{"127.0.0.1:0", true},
+             {"127.9.9.9:0", true},
+             {"[::1]:0", true},
+             {"0.0.0.0:0", false},
+             {"[::]:0", false}};
+
+START_TEST(only_loopback_is_loopback)
+{
+    struct listener *listener = start_on(reach[_i].address, 1, 100);
+
+    ck_assert_int_eq(listener_is_loopback(listener, 0), reach[_i].is_loopback);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(an_inherited_one_is_looked_at_too)
+{
+    const int sockets[] = {open_socket(SOCK_STREAM, true), socket(AF_INET, SOCK_STREAM, 0)};
+    ck_assert_int_eq(listen(sockets[1], 1), 0); /* not bound: everywhere, at any port */
+    struct listener *listener = start_inherited(sockets, 2, 1);
+
+    ck_assert(listener_is_loopback(listener, 0));
+    ck_assert(!listener_is_loopback(listener, 1));
+    stop(listener);
+}
+END_TEST
+
+/* ---- do they turn? ---- */
+
+/* Returns when it is so; a hang is ended by Check's own limit. */
+static void await_age(const struct listener *listener, bool is_old)
+{
+    struct clock clock = clock_real();
+
+    while ((listener_age_ms(listener, clock.now_ms) >= OLD_MS) != is_old) {
+        poll(NULL, 0, 1);
+        clock_turn(&clock);
+    }
+}
+
+START_TEST(the_age_is_that_of_the_worker_that_hangs)
+{
+    const char *address = "127.0.0.1:0";
+    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
+                                                                      .n_addresses = 1,
+                                                                      .threads = 2,
+                                                                      .max_connections = 100,
+                                                                      .header_timeout_ms = 60000,
+                                                                      .answer_timeout_ms = 60000,
+                                                                      .idle_timeout_ms = 60000,
+                                                                      .drain_ms = 60000,
+                                                                      .idle_ms = OLD_MS / 20});
+    int fd = raw_connect(listener_url(listener, 0));
+
+    raw_get(fd, "/held");
+    while (sem_wait(&house.held) != 0)
+        ;
+    await_age(listener, true); /* although the other one turns */
+    sem_post(&house.let_go);
+    await_age(listener, false);
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener: inherited");
+    TCase *t = tcase_create("inherited");
+
+    tcase_add_test(t, inherited_sockets_are_served_by_all_workers);
+    tcase_add_test(t, who_is_parked_is_answered_by_its_own_worker);
+    tcase_add_test(t, the_listener_takes_its_descriptors_over);
+    tcase_add_test(t, a_shared_socket_does_not_block_and_is_closed_on_exec);
+    tcase_add_test(t, one_that_will_not_do_is_refused_and_named);
+    tcase_add_loop_test(t, only_loopback_is_loopback, 0, (int)ARRAY_LEN(reach));
+    tcase_add_test(t, an_inherited_one_is_looked_at_too);
+    tcase_add_test(t, the_age_is_that_of_the_worker_that_hangs);
+    suite_add_tcase(s, t);
+    return s;
+}
