@@ -20,7 +20,8 @@ void pulse_works(struct pulse *pulse, int64_t now_ms);
 void pulse_waits(struct pulse *pulse, int64_t now_ms);
 void pulse_ends(struct pulse *pulse);
 
-/* Any thread. How long ago the loop was last seen to begin or to end a turn; 0 when it has ended. */
+/* Any thread. How long ago the loop was last seen to begin or to end a turn; 0 when it has ended.
+ */
 int64_t pulse_age_ms(const struct pulse *pulse, int64_t now_ms);
 
 /* Any thread. How long the present turn has lasted; 0 while the loop waits. */

@@ -147,6 +147,42 @@ START_TEST(an_inherited_one_is_looked_at_too)
 }
 END_TEST
 
+/* ---- a wait that lasts longer than an answer may take to leave ---- */
+
+/* Somebody is parked past drain_ms while somebody else takes his time with a large answer: when the
+ * last of the parked has been answered, the other still has drain_ms. */
+START_TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
+{
+    enum { DRAIN_MS = 1000 };
+    const char *address = "127.0.0.1:0";
+    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
+                                                                      .n_addresses = 1,
+                                                                      .threads = 1,
+                                                                      .max_connections = 100,
+                                                                      .header_timeout_ms = 60000,
+                                                                      .answer_timeout_ms = 60000,
+                                                                      .idle_timeout_ms = 60000,
+                                                                      .drain_ms = DRAIN_MS});
+    int waiting = connect_to(listener), slow = connect_to(listener);
+    static struct raw_answer part;
+    size_t n = 0;
+
+    raw_get(slow, "/big");
+    raw_get(waiting, "/parked");
+    wait_parked(1);
+    listener_drain(listener);
+    ck_assert(!listener_join(listener, DRAIN_MS + DRAIN_MS / 4));
+    let_all_go();
+    expect(waiting, "later\n");
+    for (ssize_t got; (got = recv(slow, part.body, sizeof part.body, 0)) > 0; n += (size_t)got)
+        ;
+    ck_assert_uint_gt(n, sizeof big);
+    listener_stop(listener);
+    close(waiting);
+    close(slow);
+}
+END_TEST
+
 /* ---- do they turn? ---- */
 
 /* Returns when it is so; a hang is ended by Check's own limit. */
@@ -198,6 +234,7 @@ Suite *suite(void)
     tcase_add_test(t, one_that_will_not_do_is_refused_and_named);
     tcase_add_loop_test(t, only_loopback_is_loopback, 0, (int)ARRAY_LEN(reach));
     tcase_add_test(t, an_inherited_one_is_looked_at_too);
+    tcase_add_test(t, answers_have_their_time_to_leave_after_the_last_wait_has_ended);
     tcase_add_test(t, the_age_is_that_of_the_worker_that_hangs);
     suite_add_tcase(s, t);
     return s;
