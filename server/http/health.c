@@ -2,7 +2,6 @@
 /* health.c - see health.h. */
 #include "http/health.h"
 
-#include "base/clock.h"
 #include "http/problem.h"
 #include "http/service.h"
 #include "lookup/engine.h"
@@ -135,7 +134,8 @@ void health_ready(struct request *request)
     if (reading.verbose) {
         buf_add_str(&out, ",\"checks\":{");
         write_checks(&glance, stage,
-                     pulse_lag_ms(engine_pulse(service->engine), clock_real().now_ms), &out);
+                     pulse_lag_ms(engine_pulse(service->engine), request_clock(request)->now_ms),
+                     &out);
         buf_add_str(&out, "}");
     }
     buf_add_str(&out, "}\n");
