@@ -25,6 +25,7 @@
 #include "lookup/engine.h"
 #include "notify.h"
 #include "reload.h"
+#include "sockets.h"
 #include "state_dir.h"
 #include "store/store.h"
 #include "upstream.h"
@@ -72,6 +73,7 @@ struct daemon {
     struct health health;
     struct service service;
     struct watch watch;
+    struct sockets sockets;
 };
 
 static int fail(int code, const char *what, const char *why)
@@ -120,7 +122,17 @@ static int check_upstream(struct config *config)
     return EXIT_CLEAN;
 }
 
-/* ---- who may ask ---- */
+/* ---- where, and who may ask ---- */
+
+static int take_sockets(struct daemon *d)
+{
+    char why[SOCKETS_WHY];
+
+    if (sockets_take(&d->sockets, why))
+        return fail(EXIT_OPERATOR, "LISTEN_FDS", why);
+    sockets_name(&d->sockets, &d->config);
+    return EXIT_CLEAN;
+}
 
 static int load_clients(struct daemon *d)
 {
@@ -244,16 +256,10 @@ static int start_engine(struct daemon *d)
 static int start_listener(struct daemon *d)
 {
     const struct config *c = &d->config;
-    int inherited[CONFIG_LISTENS];
-    size_t n_inherited;
-
-    if (notify_sockets(inherited, CONFIG_LISTENS, &n_inherited))
-        return fail(EXIT_OPERATOR, "LISTEN_FDS", "no number, or more sockets than can be served");
     const struct listener_options options = {
         .addresses = (const char *const *)c->listen,
         .n_addresses = c->n_listen,
-        .inherited = inherited,
-        .n_inherited = n_inherited,
+        .inherited = d->sockets.n ? d->sockets.fds : NULL,
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
@@ -273,7 +279,7 @@ static int start_listener(struct daemon *d)
     enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
-                    n_inherited ? "LISTEN_FDS" : "--listen", why);
+                    d->sockets.n ? "LISTEN_FDS" : "--listen", why);
     return EXIT_CLEAN;
 }
 
@@ -284,6 +290,8 @@ static int start(struct daemon *d)
     d->watch.watchdog = notify_watchdog();
     if (!code)
         code = check_upstream(&d->config);
+    if (!code)
+        code = take_sockets(d);
     if (!code)
         code = load_clients(d);
     if (!code && domain_start())
@@ -312,7 +320,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     int number;
 
     atomic_store(&d->health.stage, HEALTH_SERVING);
-    for (size_t i = 0; i < listener_n_addresses(d->watch.listener); i++) {
+    for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
         log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
                   EMAILSD_VERSION, NULL);
@@ -321,8 +329,8 @@ static void run(struct daemon *d, const sigset_t *signals)
     notify_ready(READY_STATUS);
     while ((number = watch_signal(&d->watch, signals)) == SIGHUP) {
         notify_reloading();
-        reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->admission, d->watch.listener,
-                                    d->engine});
+        reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->admission,
+                                    d->watch.listener, d->engine});
         notify_ready(READY_STATUS);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);

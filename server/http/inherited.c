@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 static int option_of(int fd, int option)
 {
@@ -32,21 +35,23 @@ static const char *fault_of(int fd)
     return NULL;
 }
 
-enum err inherited_check(int fd, struct sockaddr_storage *ret_address, socklen_t *ret_len,
-                         char *why)
+enum err inherited_name(int fd, char *ret_name, char *why)
 {
     const char *fault = fault_of(fd);
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[sizeof "65535"];
     struct sockaddr_storage address;
     socklen_t len = sizeof address;
 
-    if (!fault && getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+    if (!fault && (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
+                   getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port,
+                               sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0))
         fault = "a socket without an address";
     if (fault) {
         snprintf(why, INHERITED_WHY, "%s", fault);
         return ERR_SYNTAX;
     }
-    *ret_address = address;
-    *ret_len = len;
+    snprintf(ret_name, INHERITED_NAME, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+             port);
     return ERR_OK;
 }
 

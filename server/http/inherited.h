@@ -12,15 +12,13 @@
 
 #include "base/err.h"
 
-#include <stdbool.h>
-#include <sys/socket.h>
+#define INHERITED_NAME 80
+#define INHERITED_WHY  128
 
-#define INHERITED_WHY 128
-
-/* Is that descriptor a socket that listens for TCP over IPv4 or IPv6? ERR_SYNTAX when it is not;
- * `why` (INHERITED_WHY bytes) then says what it is. *ret_address is where it listens. */
-enum err inherited_check(int fd, struct sockaddr_storage *ret_address, socklen_t *ret_len,
-                         char *why);
+/* "127.0.0.1:8080" or "[::1]:8080": where that descriptor listens, into `ret_name` (INHERITED_NAME
+ * bytes). ERR_SYNTAX when it is no socket that listens for TCP over IPv4 or IPv6; `why`
+ * (INHERITED_WHY bytes) then says what it is. */
+enum err inherited_name(int fd, char *ret_name, char *why);
 
 /* Another descriptor for the same socket; -1 and errno when the system has none. Accepting on it
  * does not block any more. */

@@ -36,7 +36,6 @@ struct listener {
     size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    bool *is_loopback; /* by address */
     struct seats seats;
     bool draining;
 };
@@ -83,15 +82,6 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);
     return ERR_OK;
-}
-
-static bool is_loopback(const struct address *address)
-{
-    const struct sockaddr_storage *socket = &address->socket;
-
-    if (socket->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)socket)->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)socket)->sin6_addr);
 }
 
 static void write_url(const struct address *address, char *url)
@@ -178,26 +168,17 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
 }
 
 /* A descriptor per worker for a socket that is there already; laid out as by bind_all(). */
-static enum err share_all(int fd, struct address *ret_address, int *sockets, size_t n, size_t step,
-                          char *why)
+static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why)
 {
-    char fault[INHERITED_WHY];
-    enum err err = inherited_check(fd, &ret_address->socket, &ret_address->len, fault);
-
-    if (err) {
-        snprintf(why, LISTENER_WHY, "inherited descriptor %d is %s", fd, fault);
-        return err;
-    }
-    for (size_t i = 0; !err && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         sockets[i * step] = inherited_share(fd);
-        if (sockets[i * step] < 0)
-            err = ERR_SYSTEM;
+        if (sockets[i * step] < 0) {
+            snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
+            return ERR_SYSTEM;
+        }
     }
-    if (err)
-        snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
-    else
-        close(fd);
-    return err;
+    close(fd);
+    return ERR_OK;
 }
 
 /* ---- limits ---- */
@@ -248,22 +229,18 @@ static enum err set_seats(const struct listener_options *options, struct listene
 static enum err bind_addresses(const struct listener_options *options, struct listener *listener,
                                int *sockets, char *why)
 {
-    size_t n = listener->n_workers, step = listener->n_addresses;
+    size_t n = listener->n_workers, step = options->n_addresses;
 
-    for (size_t i = 0; i < listener->n_addresses; i++) {
+    for (size_t i = 0; i < options->n_addresses; i++) {
+        const char *text = options->addresses[i];
         struct address address;
-        enum err err;
-        if (options->n_inherited) {
-            err = share_all(options->inherited[i], &address, sockets + i, n, step, why);
-        } else {
-            err = parse_address(options->addresses[i], &address, why);
-            if (!err)
-                err = bind_all(options->addresses[i], &address, sockets + i, n, step, why);
-        }
+        enum err err = parse_address(text, &address, why);
+        if (!err)
+            err = options->inherited ? share_all(options->inherited[i], sockets + i, n, step, why)
+                                     : bind_all(text, &address, sockets + i, n, step, why);
         if (err)
             return err;
         write_url(&address, listener->urls[i]);
-        listener->is_loopback[i] = is_loopback(&address);
     }
     return ERR_OK;
 }
@@ -286,7 +263,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
         .idle_ms = options->idle_ms,
-        .leaves_queue = options->n_inherited > 0,
+        .leaves_queue = options->inherited != NULL,
     };
 
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
@@ -306,18 +283,16 @@ static enum err start_workers(const struct listener_options *options, struct ser
 enum err listener_start(const struct listener_options *options, struct service *service,
                         struct listener **ret_listener, char *why)
 {
-    size_t n_addresses = options->n_inherited ? options->n_inherited : options->n_addresses;
-    size_t n_sockets = (size_t)options->threads * n_addresses;
+    size_t n_sockets = (size_t)options->threads * options->n_addresses;
     autofree int *sockets = xcalloc(n_sockets, sizeof *sockets);
     struct listener *listener = xcalloc(1, sizeof *listener);
 
     for (size_t i = 0; i < n_sockets; i++)
         sockets[i] = -1;
     listener->n_workers = (size_t)options->threads;
-    listener->n_addresses = n_addresses;
+    listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
-    listener->urls = xcalloc(n_addresses, sizeof *listener->urls);
-    listener->is_loopback = xcalloc(n_addresses, sizeof *listener->is_loopback);
+    listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
     enum err err = set_seats(options, listener, why);
     if (!err)
         err = bind_addresses(options, listener, sockets, why);
@@ -334,16 +309,6 @@ enum err listener_start(const struct listener_options *options, struct service *
     }
     *ret_listener = listener;
     return ERR_OK;
-}
-
-size_t listener_n_addresses(const struct listener *listener)
-{
-    return listener->n_addresses;
-}
-
-bool listener_is_loopback(const struct listener *listener, size_t i)
-{
-    return listener->is_loopback[i];
 }
 
 int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
@@ -399,6 +364,5 @@ void listener_stop(struct listener *listener)
         ;
     free(listener->workers);
     free(listener->urls);
-    free(listener->is_loopback);
     free(listener);
 }

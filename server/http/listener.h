@@ -21,8 +21,7 @@ struct limits;
 struct listener_options {
     const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
     size_t n_addresses;
-    const int *inherited; /* listening sockets that stand in for the addresses; taken over */
-    size_t n_inherited;   /* 0 = none */
+    const int *inherited; /* a listening socket for each, which is taken over; NULL = none */
     int threads;
     int max_connections;       /* over all workers; more are refused at accept */
     int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
@@ -43,11 +42,8 @@ enum err listener_start(const struct listener_options *options, struct service *
 /* Can only this machine connect to it? False too for what is no address. Any thread. */
 bool listener_is_local(const char *address);
 
-/* "http://127.0.0.1:8080": the i-th address of `n`, with the port that it got; and whether only
- * this machine can reach it. Inherited sockets are addresses, too. */
-size_t listener_n_addresses(const struct listener *listener);
+/* "http://127.0.0.1:8080": the i-th address, with the port that it got. */
 const char *listener_url(const struct listener *listener, size_t i);
-bool listener_is_loopback(const struct listener *listener, size_t i);
 
 /* Do all workers turn? The age of the one that turned least lately, by the monotonic clock. */
 int64_t listener_age_ms(const struct listener *listener, int64_t now_ms);

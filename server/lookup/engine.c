@@ -22,11 +22,8 @@
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
 
-enum engine_stage {
-    ENGINE_SERVES,
-    ENGINE_DRAINS,  /* buys nothing; who waits goes on waiting */
-    ENGINE_DRAINED, /* nobody waits any more */
-};
+/* While it drains it buys nothing, and who waits goes on waiting; drained, nobody does any more. */
+enum engine_stage { ENGINE_SERVES, ENGINE_DRAINS, ENGINE_DRAINED };
 
 struct engine {
     struct clock clock;
@@ -418,10 +415,8 @@ static int64_t sleep_ms(struct engine *engine)
 
     clock_turn(&engine->clock);
     pulse_waits(&engine->board.pulse, engine->clock.now_ms);
-    if (next <= engine->clock.now_ms)
-        return 0;
     int64_t left_ms = next - engine->clock.now_ms;
-    return left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
+    return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
 
 static bool is_finished(const struct engine *engine)
@@ -439,7 +434,7 @@ static void *run(void *arg)
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    pulse_ends(&engine->pulse);
+    pulse_ends(&engine->board.pulse);
     return NULL;
 }
 

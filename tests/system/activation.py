@@ -33,10 +33,12 @@ class Activated(Daemon, _Behind):
     def __init__(self, stage, upstream, files, *flags, n_addresses=None, **how):
         self.files = [file.fileno() for file in files]
         log = stage._log()
+        place = log.with_suffix(".meeting")
+        place.unlink(missing_ok=True)  # of a start that was refused
         self.meeting = socket.socket(socket.AF_UNIX)
-        self.meeting.bind(str(log.with_suffix(".meeting")))
+        self.meeting.bind(str(place))
         self.meeting.listen()
-        self.command = [sys.executable, "-c", LAUNCHER, str(log.with_suffix(".meeting"))]
+        self.command = [sys.executable, "-c", LAUNCHER, str(place)]
         n_addresses = len(files) if n_addresses is None else n_addresses
         super().__init__(log, upstream.urls[0], *flags, n_addresses=n_addresses, **how)
         stage._add(self)

@@ -167,7 +167,7 @@ def plain_file():
 def test_what_is_no_listening_tcp_socket_is_refused_in_words(stage, sim, given, make, words):
     with make() as wrong, pytest.raises(AssertionError) as refused:
         Activated(stage, sim, [given, wrong])
-    assert re.search(f"emailsd: LISTEN_FDS: inherited descriptor 4 is [^\n]*{words}",
+    assert re.search(f"emailsd: LISTEN_FDS: descriptor 4 is [^\n]*{words}",
                      str(refused.value))
 
 
@@ -176,6 +176,25 @@ def test_a_number_that_cannot_be_is_refused_in_words(stage, sim, given, number):
     env = {KEY_VARIABLE: KEY, "LISTEN_FDS": number}
     with pytest.raises(AssertionError, match="emailsd: LISTEN_FDS: "):
         Activated(stage, sim, [given], env=env)
+
+
+def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
+    with listen("0.0.0.0") as everywhere:
+        with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: other machines can"):
+            Activated(stage, sim, [everywhere])
+        daemon = Activated(stage, sim, [everywhere], "--allow-anonymous")
+        assert "event=anonymous-allowed" in daemon.stderr()
+    with listen() as local:
+        assert Activated(stage, sim, [local]).get("/livez").status == 200
+
+
+@pytest.mark.parametrize("configured", ["0.0.0.0:1", "127.0.0.1:1"])
+def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, given, configured):
+    daemon = Activated(stage, sim, [given], "--listen", configured)
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload" in daemon.stderr())
+    assert "event=reloaded" in daemon.stderr() and "restart-needed" not in daemon.stderr()
+    assert daemon.get("/readyz").status == 200
 
 
 # ---- by systemd's own launcher ----

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct route routes[] = {{HTTP_GET, "/readyz", health_ready},
-                               {HTTP_GET, "/livez", health_live}};
+const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL},
+                               {HTTP_GET, "/livez", health_live, FOR_ALL}};
 const size_t n_routes = ARRAY_LEN(routes);
 
 static struct {
