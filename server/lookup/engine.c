@@ -76,11 +76,8 @@ static void make_core(struct engine *engine, const struct engine_options *option
 
 static void publish(struct engine *engine)
 {
-    const struct glance_sources sources = {engine->journal, engine->batches, engine->lookups,
-                                           engine->budget};
-
     gauges_publish(engine->lookups, engine->batches, engine->journal, engine->budget);
-    glance_leave(&engine->board, &sources);
+    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -119,6 +116,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
+    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
     *ret_engine = engine;
     return ERR_OK;
 }

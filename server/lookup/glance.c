@@ -9,23 +9,25 @@
 #define PUT(field, value) atomic_store_explicit(&board->field, value, memory_order_relaxed)
 #define GET(field)        atomic_load_explicit(&board->field, memory_order_relaxed)
 
-void glance_leave(struct glance_board *board, const struct glance_sources *sources)
+void glance_leave(struct glance_board *board, const struct lookups *lookups,
+                  const struct batches *batches, const struct journal *journal,
+                  struct budget *budget)
 {
-    struct journal_state books = journal_state(sources->journal);
-    struct lookup_stats lookups = lookups_stats(sources->lookups);
-    struct batches_glance batches = batches_glance(sources->batches);
-    struct budget_state budget = budget_state(sources->budget);
+    struct lookup_stats asked = lookups_stats(lookups);
+    struct batches_glance sent = batches_glance(batches);
+    struct journal_state books = journal_state(journal);
+    struct budget_state money = budget_state(budget);
 
     PUT(store_usable, books.is_usable);
     PUT(journal_backlog, books.backlog);
-    PUT(gate, (int)batches.gate);
-    PUT(paused, batches.paused);
-    PUT(credits_spent, budget.spent);
-    PUT(credits_limit, budget.limit);
-    PUT(waiters, lookups.waiters);
-    PUT(lookups, lookups.lookups);
-    PUT(queue, batches.queued);
-    PUT(submits, batches.submitting);
+    PUT(gate, (int)sent.gate);
+    PUT(paused, sent.paused);
+    PUT(credits_spent, money.spent);
+    PUT(credits_limit, money.limit);
+    PUT(waiters, asked.waiters);
+    PUT(lookups, asked.lookups);
+    PUT(queue, sent.queued);
+    PUT(submits, sent.submitting);
 }
 
 void glance_log(const struct lookups *all)

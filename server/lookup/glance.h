@@ -41,16 +41,10 @@ struct glance_board {
     atomic_int_fast64_t credits_spent, credits_limit;
 };
 
-/* What the engine has to tell from; borrowed for the call. */
-struct glance_sources {
-    const struct journal *journal;
-    const struct batches *batches;
-    const struct lookups *lookups;
-    struct budget *budget;
-};
-
-/* Engine thread. */
-void glance_leave(struct glance_board *board, const struct glance_sources *sources);
+/* Engine thread, or before that begins. */
+void glance_leave(struct glance_board *board, const struct lookups *lookups,
+                  const struct batches *batches, const struct journal *journal,
+                  struct budget *budget);
 
 /* Engine thread. The line that the log has of it when the drain begins. */
 void glance_log(const struct lookups *lookups);
