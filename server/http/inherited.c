@@ -39,7 +39,7 @@ enum err inherited_name(int fd, char *ret_name, char *why)
 {
     const char *fault = fault_of(fd);
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[sizeof "65535"];
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
 
     if (!fault && (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
