@@ -2,6 +2,7 @@
 /* admission.c - see admission.h. */
 #include "admission.h"
 
+#include "base/log.h"
 #include "http/listener.h"
 
 #include <stdio.h>
@@ -52,4 +53,16 @@ enum err admission_read(const struct config *config, struct admission *ret_admis
         return ERR_SYNTAX;
     *ret_admission = admission;
     return ERR_OK;
+}
+
+void admission_tell(const struct admission *admission)
+{
+    char clients[24];
+
+    if (admission->open_address)
+        log_event(LOG_WARN, "anonymous-allowed", "address", admission->open_address, NULL);
+    if (!admission->clients)
+        return;
+    snprintf(clients, sizeof clients, "%zu", clients_count(admission->clients));
+    log_event(LOG_INFO, "client-keys", "clients", clients, NULL);
 }

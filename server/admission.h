@@ -21,4 +21,7 @@ struct admission {
  * `why` (ADMISSION_WHY bytes) then says what to change. */
 enum err admission_read(const struct config *config, struct admission *ret_admission, char *why);
 
+/* Logs who is let in. */
+void admission_tell(const struct admission *admission);
+
 #endif

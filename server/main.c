@@ -19,17 +19,22 @@
 #include "config.h"
 #include "confine.h"
 #include "cores.h"
+#include "http/health.h"
 #include "http/listener.h"
 #include "http/service.h"
 #include "lookup/domain.h"
 #include "lookup/engine.h"
+#include "notify.h"
 #include "reload.h"
+#include "sockets.h"
 #include "state_dir.h"
 #include "store/store.h"
 #include "upstream.h"
 #include "version.h"
+#include "watch.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +48,8 @@
 #define ANSWER_TIMEOUT_MS  INT64_C(30000)
 #define IDLE_TIMEOUT_MS    INT64_C(60000)
 #define DRAIN_MS           INT64_C(5000)
+#define END_MS             (DRAIN_MS + INT64_C(5000)) /* of the end, beside what is configured */
+#define READY_STATUS       "serving"
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
 #define MAX_QUEUED         10000
 #define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers in memory, */
@@ -64,8 +71,10 @@ struct daemon {
     struct openmart *openmart;
     struct engine *engine;
     struct admission admission;
+    struct health health;
     struct service service;
-    struct listener *listener;
+    struct watch watch;
+    struct sockets sockets;
     struct sandbox_state sandbox;
 };
 
@@ -96,19 +105,6 @@ static void harden(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Signals are taken by main alone, one at a time, in run(). */
-static sigset_t block_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return set;
-}
-
 /* ---- the key and the upstream ---- */
 
 static int load_key(struct daemon *d)
@@ -130,21 +126,24 @@ static int check_upstream(struct config *config)
     return EXIT_CLEAN;
 }
 
-/* ---- who may ask ---- */
+/* ---- where, and who may ask ---- */
+
+static int take_sockets(struct daemon *d)
+{
+    char why[SOCKETS_WHY];
+
+    if (sockets_take(&d->sockets, why))
+        return fail(EXIT_OPERATOR, "LISTEN_FDS", why);
+    sockets_name(&d->sockets, &d->config);
+    return EXIT_CLEAN;
+}
 
 static int load_clients(struct daemon *d)
 {
-    char why[ADMISSION_WHY], clients[24];
+    char why[ADMISSION_WHY];
 
-    if (admission_read(&d->config, &d->admission, why))
-        return fail(EXIT_OPERATOR, "", why);
-    if (d->admission.open_address)
-        log_event(LOG_WARN, "anonymous-allowed", "address", d->admission.open_address, NULL);
-    if (d->admission.clients) {
-        snprintf(clients, sizeof clients, "%zu", clients_count(d->admission.clients));
-        log_event(LOG_INFO, "client-keys", "clients", clients, NULL);
-    }
-    return EXIT_CLEAN;
+    return admission_read(&d->config, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
+                                                          : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -230,6 +229,7 @@ static int start_engine(struct daemon *d)
         .credits_per_day = c->credits_per_day,
         .keep_expired_ms = c->stale_if_error_ms,
         .balance_every_ms = c->balance_every_ms,
+        .idle_ms = notify_turn_ms(&d->watch.watchdog),
     };
     struct recovery found;
 
@@ -246,6 +246,7 @@ static int start_engine(struct daemon *d)
         engine_free(TAKE(d->engine));
         return fail(EXIT_SYSTEM, "engine", "the system gives no thread");
     }
+    d->watch.engine = d->engine;
     return EXIT_CLEAN;
 }
 
@@ -255,23 +256,27 @@ static int start_listener(struct daemon *d)
     const struct listener_options options = {
         .addresses = (const char *const *)c->listen,
         .n_addresses = c->n_listen,
+        .inherited = d->sockets.n ? d->sockets.fds : NULL,
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .answer_timeout_ms = ANSWER_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
+        .idle_ms = notify_turn_ms(&d->watch.watchdog),
     };
     char why[LISTENER_WHY];
 
     d->service = (struct service){.engine = d->engine,
                                   .cache = d->cache,
+                                  .health = &d->health,
                                   .limits = reload_limits_of(c),
                                   .clients = d->admission.clients,
                                   .auth = d->admission.policy};
-    enum err err = listener_start(&options, &d->service, &d->listener, why);
+    enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
     if (err)
-        return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM, "--listen", why);
+        return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
+                    d->sockets.n ? "LISTEN_FDS" : "--listen", why);
     return EXIT_CLEAN;
 }
 
@@ -279,8 +284,11 @@ static int start(struct daemon *d)
 {
     int code = load_key(d);
 
+    d->watch.watchdog = notify_watchdog();
     if (!code)
         code = check_upstream(&d->config);
+    if (!code)
+        code = take_sockets(d);
     if (!code)
         code = load_clients(d);
     if (!code && domain_start())
@@ -312,43 +320,32 @@ static void run(struct daemon *d, const sigset_t *signals)
 {
     int number;
 
+    atomic_store(&d->health.stage, HEALTH_SERVING);
+    admission_tell(&d->admission);
     for (size_t i = 0; i < d->config.n_listen; i++) {
-        printf("emailsd ready on %s\n", listener_url(d->listener, i));
-        log_event(LOG_INFO, "ready", "url", listener_url(d->listener, i), "version",
+        printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
+        log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
                   EMAILSD_VERSION, NULL);
     }
     fflush(stdout);
-    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
-        reload_now(
-            &(struct reload){d->argc, d->argv, &d->config, &d->admission, d->listener, d->engine});
+    notify_ready(READY_STATUS);
+    while ((number = watch_signal(&d->watch, signals)) == SIGHUP) {
+        notify_reloading();
+        reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->admission,
+                                    d->watch.listener, d->engine});
+        notify_ready(READY_STATUS);
     }
+    atomic_store(&d->health.stage, HEALTH_DRAINING);
     log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
+    notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
-/* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
- * it. */
-static void allow_signals(sigset_t signals)
-{
-    sigdelset(&signals, SIGHUP);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-}
-
-/* New connections end first, then the waiting are answered, then the workers and the engine stop.
- * Fine after a start that went only half the way. */
+/* Fine after a start that went only half the way. */
 static void stop(struct daemon *d)
 {
-    if (d->listener) {
-        listener_drain(d->listener);
-        engine_drain(d->engine);
-        listener_stop(d->listener);
-    }
-    if (d->engine) {
-        engine_stop(d->engine, d->config.drain_timeout_ms);
-        engine_join(d->engine);
-        engine_free(d->engine);
-    }
-    if (d->listener)
-        log_event(LOG_INFO, "stopped", NULL);
+    watch_drain(&d->watch, d->config.drain_timeout_ms);
+    engine_free(d->engine);
+    notify_forget();
     openmart_free(d->openmart);
     transport_free(d->transport);
     cache_free(d->cache);
@@ -361,13 +358,17 @@ static void stop(struct daemon *d)
 
 static int serve(struct daemon *d)
 {
-    sigset_t signals = block_signals();
+    sigset_t signals = watch_block_signals();
     int code = start(d);
 
     if (!code)
         run(d, &signals);
-    allow_signals(signals);
+    watch_allow_signals(signals);
+    if (!code) /* it takes others a while to see that /readyz says no */
+        watch_linger(&d->watch, d->config.drain_delay_ms);
     stop(d);
+    if (!code)
+        log_event(LOG_INFO, "stopped", NULL);
     return code;
 }
 

@@ -30,6 +30,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
 
     if (err)
         return err;
+    sockets_name(reload->sockets, &prepared->config);
     err = admission_read(&prepared->config, &prepared->admission, why);
     if (!err && !prepared->admission.clients != !reload->admission->clients) {
         snprintf(why, ADMISSION_WHY, "to begin or to end with client keys takes a restart");

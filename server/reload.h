@@ -13,12 +13,14 @@
 #include "http/limits.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
+#include "sockets.h"
 
 /* All borrowed; `config` and `admission` are replaced. */
 struct reload {
     int argc;
     char *const *argv;
     struct config *config;
+    const struct sockets *sockets; /* whose addresses stay those of the configuration */
     struct admission *admission;
     struct listener *listener;
     struct engine *engine;

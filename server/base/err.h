@@ -57,6 +57,7 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO,                                   \
       "The store cannot be written, so nothing is bought")                                         \
     X(DRAINING, "draining", 503, true, NO, "This server is stopping")                              \
+    X(STARTING, "starting", 503, true, NO, "This server is not ready yet")                         \
     X(STILL_PROCESSING, "still-processing", 504, true, MAYBE,                                      \
       "The lookup goes on and takes longer than this request may wait")                            \
     X(NOT_CACHED, "not-cached", 504, true, NO, "No answer is stored for this question")

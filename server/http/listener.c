@@ -4,12 +4,14 @@
  * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
  * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
  * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
- */
+ * Sockets that were inherited are shared instead: see inherited.h. */
 #include "http/listener.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/inherited.h"
 #include "http/worker.h"
 
 #include <arpa/inet.h>
@@ -26,10 +28,12 @@
 
 #define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
 #define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
-#define RESERVED_FILES 64 /* for everybody else: log, store, upstream */
+#define RESERVED_FILES 64               /* for everybody else: log, store, upstream */
+#define JOIN_MS        INT64_C(3600000) /* of a wait without limit, in parts */
 
 struct listener {
     size_t n_workers, n_addresses;
+    size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
     struct seats seats;
@@ -163,6 +167,20 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
     return ERR_SYSTEM;
 }
 
+/* A descriptor per worker for a socket that is there already; laid out as by bind_all(). */
+static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        sockets[i * step] = inherited_share(fd);
+        if (sockets[i * step] < 0) {
+            snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
+            return ERR_SYSTEM;
+        }
+    }
+    close(fd);
+    return ERR_OK;
+}
+
 /* ---- limits ---- */
 
 /* The soft limit on descriptors, after raising it as far as it goes. */
@@ -182,7 +200,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
                           char *why)
 {
     size_t taken = RESERVED_FILES +
-                   listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * options->n_addresses);
+                   listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
     char wanted[16], possible[16];
 
@@ -211,12 +229,15 @@ static enum err set_seats(const struct listener_options *options, struct listene
 static enum err bind_addresses(const struct listener_options *options, struct listener *listener,
                                int *sockets, char *why)
 {
+    size_t n = listener->n_workers, step = options->n_addresses;
+
     for (size_t i = 0; i < options->n_addresses; i++) {
+        const char *text = options->addresses[i];
         struct address address;
-        enum err err = parse_address(options->addresses[i], &address, why);
+        enum err err = parse_address(text, &address, why);
         if (!err)
-            err = bind_all(options->addresses[i], &address, sockets + i, listener->n_workers,
-                           options->n_addresses, why);
+            err = options->inherited ? share_all(options->inherited[i], sockets + i, n, step, why)
+                                     : bind_all(text, &address, sockets + i, n, step, why);
         if (err)
             return err;
         write_url(&address, listener->urls[i]);
@@ -234,13 +255,15 @@ static void close_from(int *sockets, size_t from, size_t n)
 static enum err start_workers(const struct listener_options *options, struct service *service,
                               struct listener *listener, int *sockets, char *why)
 {
-    size_t n = listener->n_workers, per_worker = options->n_addresses;
+    size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
         .seats = &listener->seats,
         .header_timeout_ms = options->header_timeout_ms,
         .answer_timeout_ms = options->answer_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
+        .idle_ms = options->idle_ms,
+        .leaves_queue = options->inherited != NULL,
     };
 
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
@@ -288,6 +311,18 @@ enum err listener_start(const struct listener_options *options, struct service *
     return ERR_OK;
 }
 
+int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
+{
+    int64_t oldest_ms = 0;
+
+    for (size_t i = listener->n_joined; i < listener->n_workers; i++) {
+        int64_t age_ms = pulse_age_ms(worker_pulse(listener->workers[i]), now_ms);
+        if (age_ms > oldest_ms)
+            oldest_ms = age_ms;
+    }
+    return oldest_ms;
+}
+
 const char *listener_url(const struct listener *listener, size_t i)
 {
     return listener->urls[i];
@@ -309,10 +344,24 @@ void listener_drain(struct listener *listener)
         worker_drain(listener->workers[i]);
 }
 
+bool listener_join(struct listener *listener, int64_t within_ms)
+{
+    struct clock clock = clock_real();
+    int64_t until_ms = clock.now_ms + within_ms;
+
+    for (; listener->n_joined < listener->n_workers; listener->n_joined++) {
+        int64_t left_ms = until_ms - clock.now_ms;
+        if (!worker_join(listener->workers[listener->n_joined], left_ms > 0 ? left_ms : 0))
+            return false;
+        clock_turn(&clock);
+    }
+    return true;
+}
+
 void listener_stop(struct listener *listener)
 {
-    for (size_t i = 0; i < listener->n_workers; i++)
-        worker_join(listener->workers[i]);
+    while (!listener_join(listener, JOIN_MS))
+        ;
     free(listener->workers);
     free(listener->urls);
     free(listener);

@@ -48,6 +48,7 @@ struct worker {
     enum worker_stage stage;
     int64_t drain_until_ms;
     struct letter drain_letter;
+    struct pulse pulse;
     pthread_t thread;
 };
 

@@ -19,6 +19,7 @@ const struct route routes[] = {
     {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS},
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
     {HTTP_GET, "/livez", health_live, FOR_ALL},
+    {HTTP_GET, "/readyz", health_ready, FOR_ALL},
     {HTTP_GET, "/version", about_version, FOR_ALL},
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL},
     {HTTP_GET, "/openapi.yaml", contract_get, FOR_ALL},

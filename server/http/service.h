@@ -10,10 +10,12 @@
 #include "http/limits.h"
 
 struct engine;
+struct health;
 
 struct service {
     struct engine *engine;
     struct cache *cache;
+    const struct health *health;
     /* At the start; workers have their own copies, which may change later: */
     struct limits limits;
     struct clients *clients; /* NULL = no keys are wanted */

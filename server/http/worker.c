@@ -6,6 +6,7 @@
  * daemons run, so its address is good for the whole turn. */
 #include "http/worker.h"
 
+#include "base/join.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -32,8 +33,9 @@
  * answer, so it costs time on every hit and memory on every connection kept alive; but RFC 9112, 3,
  * wants 8000 bytes of a request line to be taken at the least. */
 #define CONNECTION_BYTES ((size_t)16 << 10)
-#define DRAIN_STEP_MS    100  /* while draining, answers leave without an event of their own */
-#define QUEUE_TURNS      1024 /* runs that may be spent on taking in who has connected already */
+#define IDLE_MS          60000 /* longest sleep; only a bound */
+#define DRAIN_STEP_MS    100   /* while draining, answers leave without an event of their own */
+#define QUEUE_TURNS      1024  /* runs that may be spent on taking in who has connected already */
 
 /* ---- epoll ---- */
 
@@ -71,10 +73,12 @@ static void turn_clock(struct worker *worker)
 /* How long nothing can happen by itself; -1 = for ever. */
 static int sleep_ms(const struct worker *worker)
 {
-    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_SERVES ? 60000 : DRAIN_STEP_MS;
+    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_SERVES ? IDLE_MS : DRAIN_STEP_MS;
 
     if (worker->has_mail)
         return 0;
+    if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
+        least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
     int64_t next_ms = deadlines_next_ms(&worker->deadlines) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
@@ -128,7 +132,8 @@ static void stop_accepting(struct worker *worker)
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (size_t i = 0; i < worker->n_daemons; i++) {
         struct MHD_Daemon *daemon = worker->daemons[i];
-        for (int turn = 0; turn < QUEUE_TURNS && has_queue(daemon); turn++)
+        int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
+        for (; turns > 0 && has_queue(daemon); turns--)
             MHD_run(daemon);
         int fd = MHD_quiesce_daemon(daemon);
         if (fd >= 0)
@@ -151,9 +156,13 @@ static void end_the_slow(struct worker *worker)
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
+    pulse_waits(&worker->pulse, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
 
     turn_clock(worker);
+    pulse_works(&worker->pulse, worker->clock.now_ms);
+    if (worker->n_parked) /* their answers are still to come, and then want time to leave */
+        worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
     open_mail(worker);
@@ -184,6 +193,7 @@ static void *run(void *arg)
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
+    pulse_ends(&worker->pulse);
     return NULL;
 }
 
@@ -239,10 +249,17 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
-void worker_join(struct worker *worker)
+bool worker_join(struct worker *worker, int64_t within_ms)
 {
-    pthread_join(worker->thread, NULL);
+    if (!join_within(worker->thread, within_ms))
+        return false;
     free_worker(worker);
+    return true;
+}
+
+const struct pulse *worker_pulse(const struct worker *worker)
+{
+    return &worker->pulse;
 }
 
 /* ---- the start ---- */
@@ -330,6 +347,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();
     turn_clock(worker);
+    pulse_waits(&worker->pulse, worker->clock.now_ms);
     for (size_t i = 0; i < n; i++)
         if (err)
             close(sockets[i]);

@@ -10,8 +10,10 @@
 #define HTTP_WORKER_H
 
 #include "base/err.h"
+#include "base/pulse.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +44,9 @@ struct worker_options {
     int64_t answer_timeout_ms; /* for a client to take its answer */
     int64_t idle_timeout_ms;   /* of a connection without a request */
     int64_t drain_ms;          /* how long answers may take to leave when stopping */
+    int64_t idle_ms;           /* it turns at least this often; 0 = when there is something */
+    bool leaves_queue;         /* who has connected and was not taken in is somebody else's at the
+                                * end: another process will go on with the sockets */
 };
 
 /* Takes the `n` listening sockets over, in every case. ERR_SYSTEM when a daemon or the thread does
@@ -53,11 +58,16 @@ enum err worker_start(const struct worker_options *options, struct service *serv
  * these. `clients` NULL = no keys are wanted. */
 void worker_set_rules(struct worker *worker, struct clients *clients, const struct limits *limits);
 
-/* Any thread, once: stop accepting; the thread ends when no request is left, or when drain_ms is
- * over and none is parked. For those it waits without limit: their owners hold on to them. */
+/* Any thread, once: stop accepting; the thread ends when no request is left, or when none is parked
+ * and since then drain_ms are over. For the parked it waits without limit: their owners hold on to
+ * them. */
 void worker_drain(struct worker *worker);
 
-/* Waits for the thread to end, then frees. After worker_drain(). */
-void worker_join(struct worker *worker);
+/* Waits for the thread to end, then frees: true; false when it did not end in that time. After
+ * worker_drain(). */
+bool worker_join(struct worker *worker, int64_t within_ms);
+
+/* Any thread. Does it turn? */
+const struct pulse *worker_pulse(const struct worker *worker);
 
 #endif

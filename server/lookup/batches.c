@@ -334,6 +334,14 @@ struct batches_stats batches_stats(const struct batches *all)
     return stats;
 }
 
+struct batches_glance batches_glance(const struct batches *all)
+{
+    return (struct batches_glance){.gate = gate_state(all->gate),
+                                   .paused = gate_is_paused(all->gate),
+                                   .queued = all->queue.n,
+                                   .submitting = (size_t)all->busy_slots};
+}
+
 void batches_drain(struct batches *all)
 {
     gate_close(all->gate);

@@ -81,6 +81,14 @@ struct batches_stats {
 };
 struct batches_stats batches_stats(const struct batches *all);
 
+/* How they stand. */
+struct batches_glance {
+    enum err gate; /* see gate.h, the pause aside */
+    bool paused;
+    size_t queued, submitting;
+};
+struct batches_glance batches_glance(const struct batches *all);
+
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
 void batches_drain(struct batches *all);
 

@@ -7,7 +7,7 @@
  * whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
-#include "base/log.h"
+#include "base/join.h"
 #include "base/mem.h"
 #include "lookup/balance.h"
 #include "lookup/budget.h"
@@ -18,10 +18,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
+
+/* While it drains it buys nothing, and who waits goes on waiting; drained, nobody does any more. */
+enum engine_stage { ENGINE_SERVES, ENGINE_DRAINS, ENGINE_DRAINED };
 
 struct engine {
     struct clock clock;
@@ -37,10 +39,13 @@ struct engine {
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
-    bool draining, stopping;
-    int64_t stop_patience_ms, stop_at_ms;
-    struct timer stop;
+    enum engine_stage stage;
+    int64_t patience_ms, drain_until_ms;
+    struct timer patience;
+    bool stopping;
     struct letter drain_letter, stop_letter;
+    int64_t idle_ms;
+    struct glance_board board;
     pthread_t thread;
 };
 
@@ -69,9 +74,10 @@ static void make_core(struct engine *engine, const struct engine_options *option
     engine->lookups = lookups_new(&options->lookup, &lookup);
 }
 
-static void publish(const struct engine *engine)
+static void publish(struct engine *engine)
 {
     gauges_publish(engine->lookups, engine->batches, engine->journal, engine->budget);
+    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -87,6 +93,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->inbox = inbox;
     engine->transport = tools->transport;
     engine->key = options->batch.key;
+    engine->idle_ms = options->idle_ms ? options->idle_ms : IDLE_MS;
     atomic_init(&engine->next_number, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
@@ -109,6 +116,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
+    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -196,13 +204,11 @@ static void open_ask(struct letter *letter)
     struct engine *engine = ask->engine;
 
     HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
-    if (engine->draining) {
-        settle_with(ask, ERR_DRAINING);
-        return;
-    }
     enum err err = settle_with_kept(ask);
     if (err == ERR_ABSENT && ask->only_kept)
         settle_with(ask, ERR_NOT_CACHED);
+    else if (err == ERR_ABSENT && engine->stage == ENGINE_DRAINED)
+        settle_with(ask, ERR_DRAINING);
     else if (err == ERR_ABSENT)
         join(ask);
     else if (err)
@@ -327,57 +333,56 @@ void engine_reload(struct engine *engine, int64_t credits_per_day)
     mailbox_post(engine->inbox, &reload->letter, open_reload);
 }
 
-static void log_state(const struct engine *engine)
+static void patience_is_over(struct timer *timer)
 {
-    struct lookup_stats stats = lookups_stats(engine->lookups);
-    char waiters[24], lookups[24], held[24], gone[24];
+    struct engine *engine = container_of(timer, struct engine, patience);
 
-    snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
-    snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
-    snprintf(held, sizeof held, "%zu", stats.held);
-    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
-    log_event(LOG_INFO, "engine-draining", "waiters", waiters, "lookups", lookups, "held", held,
-              "clients_gone", gone, NULL);
+    engine->stage = ENGINE_DRAINED;
+    lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
 static void open_drain(struct letter *letter)
 {
     struct engine *engine = container_of(letter, struct engine, drain_letter);
 
-    engine->draining = true;
-    log_state(engine);
-    lookups_drain(engine->lookups, ERR_DRAINING);
+    engine->stage = ENGINE_DRAINS;
+    engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
+    timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
+    glance_log(engine->lookups);
+    batches_drain(engine->batches);
 }
 
-void engine_drain(struct engine *engine)
+void engine_drain(struct engine *engine, int64_t patience_ms)
 {
+    engine->patience_ms = patience_ms;
     mailbox_post(engine->inbox, &engine->drain_letter, open_drain);
-}
-
-/* Only wakes the loop. */
-static void stop_is_due(struct timer *timer)
-{
-    (void)timer;
 }
 
 static void open_stop(struct letter *letter)
 {
-    struct engine *engine = container_of(letter, struct engine, stop_letter);
-
-    engine->stopping = true;
-    engine->stop_at_ms = engine->clock.now_ms + engine->stop_patience_ms;
-    timer_arm(&engine->timers, &engine->stop, engine->stop_at_ms, stop_is_due);
+    container_of(letter, struct engine, stop_letter)->stopping = true;
 }
 
-void engine_stop(struct engine *engine, int64_t patience_ms)
+void engine_stop(struct engine *engine)
 {
-    engine->stop_patience_ms = patience_ms;
     mailbox_post(engine->inbox, &engine->stop_letter, open_stop);
 }
 
-void engine_join(struct engine *engine)
+bool engine_join(struct engine *engine, int64_t within_ms)
 {
-    pthread_join(engine->thread, NULL);
+    return join_within(engine->thread, within_ms);
+}
+
+/* ---- seen from outside ---- */
+
+struct glance engine_glance(const struct engine *engine)
+{
+    return glance_at(&engine->board);
+}
+
+const struct pulse *engine_pulse(const struct engine *engine)
+{
+    return &engine->board.pulse;
 }
 
 /* ---- the loop ---- */
@@ -385,6 +390,7 @@ void engine_join(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
+    pulse_works(&engine->board.pulse, engine->clock.now_ms);
     mailbox_open_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
@@ -406,15 +412,15 @@ static int64_t sleep_ms(struct engine *engine)
     int64_t next = timers_next_ms(&engine->timers);
 
     clock_turn(&engine->clock);
-    if (next <= engine->clock.now_ms)
-        return 0;
-    return next - engine->clock.now_ms < IDLE_MS ? next - engine->clock.now_ms : IDLE_MS;
+    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
+    int64_t left_ms = next - engine->clock.now_ms;
+    return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
 
 static bool is_finished(const struct engine *engine)
 {
-    return engine->stopping &&
-           (batches_submitting(engine->batches) == 0 || engine->clock.now_ms >= engine->stop_at_ms);
+    return engine->stopping && (batches_submitting(engine->batches) == 0 ||
+                                engine->clock.now_ms >= engine->drain_until_ms);
 }
 
 static void *run(void *arg)
@@ -427,10 +433,12 @@ static void *run(void *arg)
         transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
+    pulse_ends(&engine->board.pulse);
     return NULL;
 }
 
 enum err engine_start(struct engine *engine)
 {
+    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
     return pthread_create(&engine->thread, NULL, run, engine) == 0 ? ERR_OK : ERR_SYSTEM;
 }

@@ -12,11 +12,13 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/mailbox.h"
+#include "base/pulse.h"
 #include "cache/cache.h"
 #include "cache/result.h"
 #include "client/openmart.h"
 #include "client/transport.h"
 #include "lookup/batches.h"
+#include "lookup/glance.h"
 #include "lookup/lookup.h"
 #include "lookup/question.h"
 #include "lookup/queue.h"
@@ -63,6 +65,7 @@ struct engine_options {
     int64_t credits_per_day;  /* 0 = no limit */
     int64_t keep_expired_ms;  /* how long an expired answer stays in the store */
     int64_t balance_every_ms; /* how often the vendor's balance is read; 0 = never */
+    int64_t idle_ms;          /* the loop turns at least this often; 0 = when there is something */
 };
 
 /* What the engine works with; borrowed for its life. */
@@ -83,12 +86,17 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
 void engine_free(struct engine *engine);
 
 /* Starts and ends the thread. engine_stop() (any thread, once, after engine_drain()) ends it as
- * soon as no submit is under way any more, for one that is cut off is paid for and unknown, but
- * within `patience_ms`; and when every letter posted before is opened; engine_join() waits for
- * that. ERR_SYSTEM when there can be no thread. */
+ * soon as every letter posted before is opened and no submit is under way any more, for one that is
+ * cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
+ * waits for that, for `within_ms` at most: true when the thread has ended. ERR_SYSTEM when there
+ * can be no thread. */
 enum err engine_start(struct engine *engine);
-void engine_stop(struct engine *engine, int64_t patience_ms);
-void engine_join(struct engine *engine);
+void engine_stop(struct engine *engine);
+bool engine_join(struct engine *engine, int64_t within_ms);
+
+/* Any thread, from engine_new() to engine_free(): how it stands, and whether its loop turns. */
+struct glance engine_glance(const struct engine *engine);
+const struct pulse *engine_pulse(const struct engine *engine);
 
 /* Any thread. */
 void engine_ask(struct engine *engine, struct ask *ask);
@@ -168,8 +176,10 @@ void engine_state_account(struct engine *engine, struct statement *statement);
  * spent in a day (0 = no limit). */
 void engine_reload(struct engine *engine, int64_t credits_per_day);
 
-/* Any thread: every waiter, now and later, gets ERR_DRAINING. */
-void engine_drain(struct engine *engine);
+/* Any thread: nothing is bought any more. What waits to be submitted ends with ERR_DRAINING, and so
+ * do new questions; but what is kept is served, a lookup under way may be joined, and those who
+ * wait for one get its end if that comes within `patience_ms`, else ERR_DRAINING and its id. */
+void engine_drain(struct engine *engine, int64_t patience_ms);
 
 /* Engine thread, or a test in its place: one turn, without waiting. */
 void engine_turn(struct engine *engine);

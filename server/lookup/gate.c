@@ -154,6 +154,16 @@ enum err gate_check(const struct gate *gate, int *ret_retry_after_s)
     return gate->err;
 }
 
+enum err gate_state(const struct gate *gate)
+{
+    return gate->err;
+}
+
+bool gate_is_paused(const struct gate *gate)
+{
+    return gate->paused;
+}
+
 /* Shuts, if there were too many failures in a row; `failures` is the counter of reads or submits.
  */
 static void count(struct gate *gate, const struct openmart_reply *reply, int *failures)

@@ -44,6 +44,10 @@ void gate_free(struct gate *gate);
  * probe is due, at least 1. */
 enum err gate_check(const struct gate *gate, int *ret_retry_after_s);
 
+/* The same without a pause, and the pause alone. */
+enum err gate_state(const struct gate *gate);
+bool gate_is_paused(const struct gate *gate);
+
 /* What became of a read of a batch, and of a submit. */
 void gate_note_read(struct gate *gate, const struct openmart_reply *reply);
 void gate_note_submit(struct gate *gate, const struct openmart_reply *reply);

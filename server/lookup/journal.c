@@ -33,7 +33,7 @@ struct journal {
     struct timer retry;
     struct entry *waiting;
     size_t n_waiting;
-    bool is_refused; /* the last leave to pay could not be written */
+    bool is_unwell; /* the store failed, and nothing has worked since */
 };
 
 struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
@@ -48,8 +48,7 @@ struct journal *journal_new(struct store *store, const struct clock *clock, stru
 
 struct journal_state journal_state(const struct journal *journal)
 {
-    return (struct journal_state){.is_usable = !journal->waiting && !journal->is_refused,
-                                  .backlog = journal->n_waiting};
+    return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_waiting};
 }
 
 enum err journal_check(const struct journal *journal)
@@ -57,11 +56,34 @@ enum err journal_check(const struct journal *journal)
     return journal->waiting ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
+static void retry(struct timer *timer);
+
+static void retry_later(struct journal *journal)
+{
+    timer_arm(journal->timers, &journal->retry, journal->clock->now_ms + JOURNAL_RETRY_MS, retry);
+}
+
+void journal_suspect(struct journal *journal)
+{
+    if (!journal->is_unwell)
+        retry_later(journal);
+    journal->is_unwell = true;
+}
+
+/* What became of a write, as far as the store's health goes. */
+static void note_write(struct journal *journal, enum err err)
+{
+    if (err == ERR_STORAGE_UNAVAILABLE)
+        journal_suspect(journal);
+    else if (!journal->waiting)
+        journal->is_unwell = false;
+}
+
 /* ---- leave to pay ---- */
 
 static enum err refusal_of(struct journal *journal, enum err err)
 {
-    journal->is_refused = err != ERR_OK;
+    note_write(journal, err);
     if (err && err != ERR_STORAGE_UNAVAILABLE)
         log_event(LOG_ERROR, "journal-refused", "error", err_words(err), NULL);
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
@@ -148,6 +170,7 @@ static bool settle(struct journal *journal, struct entry *entry)
 {
     enum err err = write_entry(journal, entry);
 
+    note_write(journal, err);
     if (err == ERR_STORAGE_UNAVAILABLE)
         return false;
     if (err)
@@ -157,28 +180,35 @@ static bool settle(struct journal *journal, struct entry *entry)
     return true;
 }
 
-static void retry(struct timer *timer);
-
-static void retry_later(struct journal *journal)
+/* True when nothing waits any more. */
+static bool write_waiting(struct journal *journal)
 {
-    timer_arm(journal->timers, &journal->retry, journal->clock->now_ms + JOURNAL_RETRY_MS, retry);
-}
-
-static void retry(struct timer *timer)
-{
-    struct journal *journal = container_of(timer, struct journal, retry);
+    bool had_some = journal->waiting != NULL;
 
     while (journal->waiting) {
         struct entry *first = journal->waiting;
         DL_DELETE(journal->waiting, first);
         if (!settle(journal, first)) {
             DL_PREPEND(journal->waiting, first);
-            retry_later(journal);
-            return;
+            return false;
         }
         journal->n_waiting--;
     }
-    log_event(LOG_INFO, "journal-written", NULL);
+    if (had_some)
+        log_event(LOG_INFO, "journal-written", NULL);
+    return true;
+}
+
+/* Where nobody wants to write, because a server that is not well is asked no more, only a try can
+ * tell that the disk is well again. */
+static void retry(struct timer *timer)
+{
+    struct journal *journal = container_of(timer, struct journal, retry);
+
+    if (write_waiting(journal) && journal->is_unwell)
+        journal->is_unwell = store_try(journal->store, journal->clock->wall_ms) != ERR_OK;
+    if (journal->waiting || journal->is_unwell)
+        retry_later(journal);
 }
 
 /* Loud, because should the process die before the disk is well again, this line is all that is left
@@ -268,11 +298,11 @@ void journal_free(struct journal *journal)
 
     if (!journal)
         return;
-    timer_disarm(journal->timers, &journal->retry);
     DL_FOREACH_SAFE (journal->waiting, entry, next) {
         DL_DELETE(journal->waiting, entry);
         if (!settle(journal, entry))
             free_entry(entry);
     }
+    timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */
     free(journal);
 }

@@ -36,10 +36,16 @@ void journal_free(struct journal *journal);
 enum err journal_check(const struct journal *journal);
 
 struct journal_state {
-    bool is_usable; /* nothing waits, and the last leave to pay was written */
-    size_t backlog;
+    bool is_usable; /* the last that was tried on the store worked */
+    size_t backlog; /* entries that wait to be written */
 };
+
+/* After a failure the store is tried again every JOURNAL_RETRY_MS, also when there is nothing to
+ * write. */
 struct journal_state journal_state(const struct journal *journal);
+
+/* Somebody could not read the store. */
+void journal_suspect(struct journal *journal);
 
 /* ---- leave to pay: written when ERR_OK, else ERR_STORAGE_UNAVAILABLE ---- */
 

@@ -95,6 +95,8 @@ enum err keep_find(const struct keep *keep, const unsigned char key[HASH_SIZE],
 
     if (!result) {
         enum err err = store_find(keep->store, key, &result);
+        if (err == ERR_STORAGE_UNAVAILABLE)
+            journal_suspect(keep->journal);
         if (err)
             return err;
         cache_put(keep->cache, result);

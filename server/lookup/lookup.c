@@ -213,7 +213,8 @@ static void lookup_ended(struct task *task, const struct task_end *end)
                               .retry_after_s = end->retry_after_s};
 
     outcome.stored = keep_put(&all->keep, task, end, result, lookup->wanted);
-    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
+    if (end->err != ERR_DRAINING) /* what was not sent is not there after the restart */
+        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     history_add(all->history, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
@@ -339,8 +340,6 @@ void lookups_drain(struct lookups *all, enum err err)
     outcome.detail =
         "the lookup goes on after the restart; asking again joins it and costs nothing";
     outcome.charged = CHARGED_MAYBE;
-    batches_drain(all->batches);
-    /* Those that are left were sent. */
     HASH_ITER (hh, all->table, lookup, next) {
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
         tell_all(gather(lookup), outcome);

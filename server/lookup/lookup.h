@@ -100,8 +100,8 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
 /* The asker has gone: `done` will not run. */
 void lookup_leave(struct waiter *waiter);
 
-/* Ends every waiter with `err` and forgets it; lookups already sent go on unheard, and their
- * waiters are told the id. */
+/* Ends every waiter with `err` and forgets it; the lookups go on unheard, and their waiters are
+ * told the id. After batches_drain(), so that only such are left as were sent. */
 void lookups_drain(struct lookups *all, enum err err);
 
 /* ---- out of the journal ---- */

@@ -144,6 +144,11 @@ enum err store_set_paused(struct store *store, bool paused)
     return store->driver->set_paused(store, paused);
 }
 
+enum err store_try(struct store *store, int64_t now_ms)
+{
+    return store->driver->try_disk ? store->driver->try_disk(store, now_ms) : ERR_OK;
+}
+
 /* ---- answers ---- */
 
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],

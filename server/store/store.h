@@ -159,6 +159,10 @@ enum err store_last_day(struct store *store, int64_t *ret_day);
 enum err store_paused(struct store *store, bool *ret_paused);
 enum err store_set_paused(struct store *store, bool paused);
 
+/* Does the disk take anything? Writes a word that nobody needs and waits until it is durable. For
+ * the owner, after a failure. */
+enum err store_try(struct store *store, int64_t now_ms);
+
 /* ---- answers ---- */
 
 /* ERR_ABSENT when there is none. The reference is the caller's. */

@@ -29,6 +29,7 @@ struct store_driver {
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
     enum err (*set_paused)(struct store *, bool);
+    enum err (*try_disk)(struct store *, int64_t); /* NULL: there is no disk */
     enum err (*find)(struct store *, const unsigned char *, const struct result **);
     enum err (*find_lookup)(struct store *, const char *, const struct result **);
     enum err (*forget_key)(struct store *, const unsigned char *);

@@ -44,6 +44,8 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_PAUSED] = "SELECT coalesce((SELECT value FROM settings WHERE name = 'paused'), 0)",
     [SQL_SET_PAUSED] = "INSERT INTO settings(name, value) VALUES('paused', ?)"
                        " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [SQL_TRY] = "INSERT INTO settings(name, value) VALUES('tried_ms', ?)"
+                " ON CONFLICT DO UPDATE SET value = excluded.value",
     [SQL_SET_STATE] = "UPDATE batches SET state = ?, risked = max(risked, ?)"
                       " WHERE number = ? AND state IN ('sending', 'resting')",
     [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
@@ -286,6 +288,7 @@ static const struct store_driver driver = {
     .last_day = sqlite_last_day,
     .paused = sqlite_paused,
     .set_paused = sqlite_set_paused,
+    .try_disk = sqlite_try,
     .find = sqlite_find,
     .find_lookup = sqlite_find_lookup,
     .forget_key = sqlite_forget_key,

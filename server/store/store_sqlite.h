@@ -35,6 +35,7 @@ enum sql {
     SQL_DROP_ACCOUNTS,
     SQL_PAUSED,
     SQL_SET_PAUSED,
+    SQL_TRY,
     SQL_SET_STATE,
     SQL_SET_SUBMITTED,
     SQL_MOVE_TASK,
@@ -156,6 +157,7 @@ enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
 enum err sqlite_last_day(struct store *, int64_t *);
 enum err sqlite_paused(struct store *, bool *);
 enum err sqlite_set_paused(struct store *, bool);
+enum err sqlite_try(struct store *, int64_t);
 
 /* store_sqlite_answers.c */
 enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a transaction */

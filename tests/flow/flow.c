@@ -79,7 +79,7 @@ void flow_restart(struct flow *flow)
 
 void flow_end(struct flow *flow)
 {
-    engine_drain(flow->engine);
+    engine_drain(flow->engine, 0);
     engine_turn(flow->engine);
     for (size_t i = 0; i < flow->n_askers; i++)
         ck_assert_msg(flow->askers[i]->answers == 1, "asker %zu was told %d ends", i,

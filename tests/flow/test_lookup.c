@@ -334,7 +334,7 @@ START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
     struct asker *queued = flow_ask(&flow, "queued.com", WAIT_MS);
     flow_settle(&flow);
 
-    engine_drain(flow.engine);
+    engine_drain(flow.engine, 0);
     flow_settle(&flow);
     struct asker *late = flow_ask(&flow, "late.com", WAIT_MS);
     flow_settle(&flow);

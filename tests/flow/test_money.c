@@ -194,7 +194,7 @@ START_TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
     struct asker *resting = flow_ask(&flow, "a.com", WAIT_MS);
     flow_advance(&flow, 200);
-    engine_drain(flow.engine);
+    engine_drain(flow.engine, 0);
     flow_advance(&flow, 60000);
     ck_assert_int_eq(resting->err, ERR_DRAINING);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);

@@ -102,6 +102,11 @@ static enum err paused(struct store *store, bool *ret_paused)
     return store_paused(weak(store)->inner, ret_paused);
 }
 
+static enum err try_disk(struct store *store, int64_t now_ms)
+{
+    PASS(WEAK_TRY, store_try(inner, now_ms));
+}
+
 static enum err set_paused(struct store *store, bool on)
 {
     return store_set_paused(weak(store)->inner, on);
@@ -152,6 +157,7 @@ static const struct store_driver driver = {
     .last_day = last_day,
     .paused = paused,
     .set_paused = set_paused,
+    .try_disk = try_disk,
     .find = find,
     .find_lookup = find_lookup,
     .forget_key = forget_key,

@@ -351,41 +351,6 @@ def test_a_crash_would_leave_no_core(daemon):
     assert not limits or re.search(r"Max core file size +0 +0 ", limits)
 
 
-# ---- the end, with money under way ----
-
-def test_the_end_waits_for_a_submit_under_way_and_nobody_is_left_without_an_answer(stage):
-    """Two hundred wait, the submit takes a second more; after the restart the lookup goes on."""
-    sim = stage.simulator("--submit-delay", "1500ms", "--task-time", "50ms")
-    store = f"sqlite:{stage.directory}/end.db"
-    daemon = stage.daemon(sim, "--store", store, "--drain-timeout", "30s", "--threads", "1")
-    waiting = [daemon.park("milvali.com") for _ in range(200)]
-    daemon.settle()
-    sim.reach(submit=1)
-    daemon.deliver(signal.SIGTERM)
-    answers = [connection.read() for connection in waiting]
-    links = {answer.header("Link") for answer in answers}
-    assert all(answer.problem(503, "draining")["charged"] == "maybe" for answer in answers)
-    assert len(links) == 1
-    assert daemon.wait() == 0
-    daemon = stage.daemon(sim, "--store", store)
-    assert "event=recovered batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
-    path = re.fullmatch(r"<(/lookups/[0-9a-f]{32})>; rel=\"monitor\"", links.pop())[1]
-    assert daemon.get(path).status in (200, 202)
-    assert daemon.ask("milvali.com").status == 200
-    assert daemon.get(path).status == 200
-    assert len(sim.ledger()) == 1
-
-
-def test_the_end_waits_no_longer_than_it_may(stage, sim):
-    sim.hold_submits()
-    daemon = stage.daemon(sim, "--drain-timeout", "100ms")
-    waiting = daemon.park("milvali.com")
-    sim.reach(submit=1)
-    daemon.deliver(signal.SIGTERM)
-    assert waiting.read().status == 503
-    assert daemon.wait() == 0
-
-
 # ---- healthcheck ----
 
 def test_healthcheck_tells_a_living_daemon_from_none(stage, sim):

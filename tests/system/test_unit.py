@@ -7,6 +7,7 @@ import pytest
 from programs import EMAILSD, ROOT
 
 UNIT = ROOT / "docker" / "emailsd.service"
+SOCKET = ROOT / "docker" / "emailsd.socket"
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"),
                                 reason="no systemd-analyze on this machine")
 
@@ -26,3 +27,17 @@ def test_the_unit_is_one(tmp_path):
     unit.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
     said = analyze("verify", str(unit))
     assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_the_socket_unit_is_one_and_starts_the_service(tmp_path):
+    service, listening = tmp_path / UNIT.name, tmp_path / SOCKET.name
+    service.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
+    listening.write_text(SOCKET.read_text())
+    said = analyze("verify", str(listening), str(service))
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_the_manager_is_told_and_watches():
+    lines = UNIT.read_text().splitlines()
+    assert "Type=notify" in lines
+    assert any(line.startswith("WatchdogSec=") for line in lines)

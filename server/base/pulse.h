@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* pulse.h - does that loop still turn? Written by the loop, read by anybody.
+ *
+ * One number: when the loop last went to work, or, as a negative number, when it last went to wait.
+ * So a loop that waits for events is told from one that hangs in the middle of a turn. The loop
+ * pays two plain stores a turn for it; nobody takes a lock. Times are of the monotonic clock. */
+#ifndef BASE_PULSE_H
+#define BASE_PULSE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Zeroed is a loop that has not begun. */
+struct pulse {
+    atomic_int_fast64_t at_ms;
+};
+
+/* By the loop: a turn begins; it is over, and the loop waits; there will be no more turns. */
+void pulse_works(struct pulse *pulse, int64_t now_ms);
+void pulse_waits(struct pulse *pulse, int64_t now_ms);
+void pulse_ends(struct pulse *pulse);
+
+/* Any thread. How long ago the loop was last seen to begin or to end a turn; 0 when it has ended.
+ */
+int64_t pulse_age_ms(const struct pulse *pulse, int64_t now_ms);
+
+/* Any thread. How long the present turn has lasted; 0 while the loop waits. */
+int64_t pulse_lag_ms(const struct pulse *pulse, int64_t now_ms);
+
+#endif

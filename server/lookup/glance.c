@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* glance.c - see glance.h. Ten relaxed stores a turn: cheaper than to find out what changed. */
+#include "lookup/glance.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+
+#define PUT(field, value) atomic_store_explicit(&board->field, value, memory_order_relaxed)
+#define GET(field)        atomic_load_explicit(&board->field, memory_order_relaxed)
+
+void glance_leave(struct glance_board *board, const struct lookups *lookups,
+                  const struct batches *batches, const struct journal *journal,
+                  struct budget *budget)
+{
+    struct lookup_stats asked = lookups_stats(lookups);
+    struct batches_glance sent = batches_glance(batches);
+    struct journal_state books = journal_state(journal);
+    struct budget_state money = budget_state(budget);
+
+    PUT(store_usable, books.is_usable);
+    PUT(journal_backlog, books.backlog);
+    PUT(gate, (int)sent.gate);
+    PUT(paused, sent.paused);
+    PUT(credits_spent, money.spent);
+    PUT(credits_limit, money.limit);
+    PUT(waiters, asked.waiters);
+    PUT(lookups, asked.lookups);
+    PUT(queue, sent.queued);
+    PUT(submits, sent.submitting);
+}
+
+void glance_log(const struct lookups *all)
+{
+    struct lookup_stats stats = lookups_stats(all);
+    char waiters[24], lookups[24], held[24], gone[24];
+
+    snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
+    snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
+    snprintf(held, sizeof held, "%zu", stats.held);
+    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
+    log_event(LOG_INFO, "engine-draining", "waiters", waiters, "lookups", lookups, "held", held,
+              "clients_gone", gone, NULL);
+}
+
+struct glance glance_at(const struct glance_board *board)
+{
+    return (struct glance){.store_usable = GET(store_usable),
+                           .journal_backlog = GET(journal_backlog),
+                           .gate = (enum err)GET(gate),
+                           .paused = GET(paused),
+                           .credits_spent = GET(credits_spent),
+                           .credits_limit = GET(credits_limit),
+                           .waiters = GET(waiters),
+                           .lookups = GET(lookups),
+                           .queue = GET(queue),
+                           .submits = GET(submits)};
+}

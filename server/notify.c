@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* notify.c - see notify.h. A manager that does not listen is worth a line in the log, and no more:
+ * the daemon serves all the same. */
+#include "notify.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#define MESSAGE_MAX   512
+#define FOR_EVER_MS   INT64_C(3600000)
+#define BEATS         2  /* in the manager's limit */
+#define TURNS         8  /* of an idle loop in the same time */
+#define LOOKS         16 /* while a beat is kept back */
+#define USEC_PER_MSEC 1000
+
+/* ---- where we are ---- */
+
+static void tell(const char *message)
+{
+    int told = sd_notify(0, message);
+
+    if (told < 0)
+        log_event(LOG_WARN, "notify-failed", "error", strerror(-told), NULL);
+}
+
+void notify_ready(const char *status)
+{
+    char message[MESSAGE_MAX];
+
+    snprintf(message, sizeof message, "READY=1\nSTATUS=%s", status);
+    tell(message);
+}
+
+/* The manager compares the time with its own, to know which reload this is. */
+void notify_reloading(void)
+{
+    char message[MESSAGE_MAX];
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+             (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    tell(message);
+}
+
+void notify_stopping(const char *status, int64_t extend_ms)
+{
+    char message[MESSAGE_MAX];
+
+    snprintf(message, sizeof message, "STOPPING=1\nSTATUS=%s\nEXTEND_TIMEOUT_USEC=%" PRId64, status,
+             extend_ms * USEC_PER_MSEC);
+    tell(message);
+}
+
+void notify_forget(void)
+{
+    unsetenv("NOTIFY_SOCKET");
+}
+
+/* ---- the watchdog ---- */
+
+struct watchdog notify_watchdog(void)
+{
+    struct watchdog watchdog = {0};
+    uint64_t usec;
+    int enabled = sd_watchdog_enabled(0, &usec);
+
+    if (enabled < 0)
+        log_event(LOG_WARN, "watchdog-refused", "error", strerror(-enabled), NULL);
+    if (enabled > 0)
+        watchdog.limit_ms = usec < USEC_PER_MSEC               ? 1
+                            : usec / USEC_PER_MSEC < INT32_MAX ? (int64_t)(usec / USEC_PER_MSEC)
+                                                               : INT32_MAX;
+    return watchdog;
+}
+
+static int64_t part(const struct watchdog *watchdog, int64_t n)
+{
+    return watchdog->limit_ms > n ? watchdog->limit_ms / n : 1;
+}
+
+int64_t notify_turn_ms(const struct watchdog *watchdog)
+{
+    return watchdog->limit_ms ? part(watchdog, TURNS) : 0;
+}
+
+static void note_silence(struct watchdog *watchdog, bool is_silent, int64_t age_ms)
+{
+    char age[24];
+
+    snprintf(age, sizeof age, "%" PRId64, age_ms);
+    if (is_silent && !watchdog->is_silent)
+        log_event(LOG_ERROR, "no-heartbeat", "age_ms", age, NULL);
+    else if (!is_silent && watchdog->is_silent)
+        log_event(LOG_WARN, "heartbeat-is-back", NULL);
+    watchdog->is_silent = is_silent;
+}
+
+int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
+{
+    if (!watchdog->limit_ms)
+        return FOR_EVER_MS;
+    if (now_ms >= watchdog->due_ms) {
+        bool is_silent = age_ms >= part(watchdog, BEATS);
+        note_silence(watchdog, is_silent, age_ms);
+        if (!is_silent)
+            tell("WATCHDOG=1");
+        watchdog->due_ms = now_ms + part(watchdog, is_silent ? LOOKS : BEATS);
+    }
+    return watchdog->due_ms - now_ms;
+}
+
+/* ---- sockets ---- */
+
+enum err notify_sockets(int *sockets, size_t max, size_t *ret_n)
+{
+    int n = sd_listen_fds(1);
+    char number[24];
+
+    if (n < 0 || (size_t)n > max)
+        return ERR_SYNTAX;
+    for (int i = 0; i < n; i++)
+        sockets[i] = SD_LISTEN_FDS_START + i;
+    snprintf(number, sizeof number, "%d", n);
+    if (n)
+        log_event(LOG_INFO, "sockets-inherited", "sockets", number, "instead_of", "--listen", NULL);
+    *ret_n = (size_t)n;
+    return ERR_OK;
+}

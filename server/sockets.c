@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* sockets.c - see sockets.h. */
+#include "sockets.h"
+
+#include "base/mem.h"
+#include "notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err sockets_take(struct sockets *ret_sockets, char *why)
+{
+    char fault[INHERITED_WHY];
+    struct sockets sockets;
+
+    if (notify_sockets(sockets.fds, CONFIG_LISTENS, &sockets.n)) {
+        snprintf(why, SOCKETS_WHY, "no number, or more sockets than can be served");
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < sockets.n; i++)
+        if (inherited_name(sockets.fds[i], sockets.names[i], fault)) {
+            snprintf(why, SOCKETS_WHY, "descriptor %d is %s", sockets.fds[i], fault);
+            return ERR_SYNTAX;
+        }
+    *ret_sockets = sockets;
+    return ERR_OK;
+}
+
+void sockets_name(const struct sockets *sockets, struct config *config)
+{
+    if (!sockets->n)
+        return;
+    for (size_t i = 0; i < config->n_listen; i++)
+        free(TAKE(config->listen[i]));
+    for (size_t i = 0; i < sockets->n; i++)
+        config->listen[i] = xstrdup(sockets->names[i]);
+    config->n_listen = sockets->n;
+}

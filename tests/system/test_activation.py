@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""test_activation.py - listening sockets that a service manager opened, instead of --listen.
+
+One socket, many workers: all accept, none loses a connection. What waits in the socket's queue when
+the daemon ends is served by the next one. What is no listening TCP socket is refused in words.
+"""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+from activation import Activated, listen
+from programs import EMAILSD, KEY, KEY_VARIABLE, environment
+from tracing import Tracing, can_trace, thread_of
+from waiting import eventually
+from wire import Connection
+
+NO_LISTEN = ["--listen", "192.0.2.1:1"]  # nobody could bind it
+
+
+@pytest.fixture
+def given():
+    """One listening socket of the test's."""
+    with listen() as made:
+        yield made
+
+
+def ask_all(addresses, target):
+    """Connects to all, then asks all, then reads all answers: their statuses."""
+    connections = [Connection(address) for address in addresses]
+    for connection in connections:
+        connection.send_get(target)
+    statuses = [connection.read().status for connection in connections]
+    for connection in connections:
+        connection.socket.close()
+    return statuses
+
+
+# ---- served ----
+
+
+def test_given_sockets_stand_in_for_listen_and_the_log_says_so(stage, sim, given):
+    with listen("::1") as other:
+        daemon = Activated(stage, sim, [given, other], *NO_LISTEN)
+        assert daemon.urls == ["http://127.0.0.1:%d" % given.getsockname()[1],
+                               "http://[::1]:%d" % other.getsockname()[1]]
+        assert "event=sockets-inherited sockets=2 instead_of=--listen" in daemon.stderr()
+        for listening in (given, other):
+            connection = Connection(listening.getsockname()[:2])
+            assert connection.get("/emails?domain=milvali.com").status == 200
+            connection.socket.close()
+    assert len(sim.ledger()) == 1
+
+
+def test_four_workers_on_one_socket_serve_every_connection(stage, sim, given):
+    daemon = Activated(stage, sim, [given], "--threads", "4")
+    assert daemon.ask("milvali.com").status == 200
+    for _ in range(10):
+        assert ask_all([daemon.address] * 200, "/emails?domain=milvali.com") == [200] * 200
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+def test_each_of_the_workers_takes_its_part(stage, sim, given, tmp_path):
+    daemon = Activated(stage, sim, [given], "--threads", "4")
+    traces = [tmp_path / f"http-{i}" for i in range(4)]
+
+    def taken():
+        """Connections accepted so far, by worker."""
+        return [len(re.findall(r"^accept4?\(.*= \d+$", trace.read_text(), re.M)) for trace in traces]
+
+    tracings = [Tracing(thread_of(daemon, trace.name), trace, "trace=accept4") for trace in traces]
+    try:
+        for _ in range(10):
+            assert ask_all([daemon.address] * 100, "/livez") == [200] * 100
+        eventually(lambda: sum(taken()) == 1000)
+        assert min(taken()) >= 10, taken()
+    finally:
+        for tracing in tracings:
+            tracing.detach()
+
+
+def test_a_blocking_socket_blocks_nobody(stage, sim, given):
+    given.setblocking(True)
+    daemon = Activated(stage, sim, [given], "--threads", "2")
+    kept = daemon.connect()
+    for _ in range(20):
+        assert kept.get("/livez").status == 200
+        assert ask_all([daemon.address] * 3, "/livez") == [200] * 3
+
+
+def test_who_connects_between_two_daemons_is_served_by_the_next(stage, sim, given):
+    first = Activated(stage, sim, [given], "--threads", "4")
+    assert first.ask("milvali.com").status == 200
+    first.stop()
+    early = [Connection(first.address) for _ in range(20)]
+    for connection in early:
+        connection.send_get("/livez")
+    Activated(stage, sim, [given], "--threads", "4")
+    assert [connection.read().status for connection in early] == [200] * 20
+    for connection in early:
+        connection.socket.close()
+
+
+def test_who_waits_is_served_in_the_drain_and_who_comes_by_the_next(stage, sim, given):
+    first = Activated(stage, sim, [given], "--threads", "1", "--drain-timeout", "600s")
+    sim.hold_submits()
+    waiting = first.park("milvali.com")
+    first.settle()
+    sim.reach(submit=1)
+    first.deliver(signal.SIGTERM)
+    eventually(lambda: "event=engine-draining" in first.stderr())
+    sim.release_submits()
+    assert waiting.read().status == 200
+    assert first.wait() == 0
+    late = Connection(first.address)
+    late.send_get("/livez")
+    Activated(stage, sim, [given])
+    assert late.read().status == 200
+    late.socket.close()
+
+
+def test_sockets_of_another_process_are_left_alone(stage, sim, given):
+    env = {KEY_VARIABLE: KEY, "LISTEN_PID": "1"}
+    daemon = Activated(stage, sim, [given], env=env, n_addresses=1)
+    assert daemon.address != given.getsockname()
+    assert "sockets-inherited" not in daemon.stderr()
+    assert daemon.get("/livez").status == 200
+
+
+# ---- refused ----
+
+
+def unbound():
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+
+def udp():
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+def local():
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind("")
+    made.listen()
+    return made
+
+
+def connected():
+    with listen() as listening:
+        return socket.create_connection(listening.getsockname())
+
+
+def plain_file():
+    return open(os.devnull, "rb")
+
+
+@pytest.mark.parametrize("make, words", [
+    (unbound, "not a listening socket"), (connected, "not a listening socket"),
+    (udp, "not of TCP"), (local, "not of TCP over IPv4 or IPv6"), (plain_file, "not a socket"),
+])
+def test_what_is_no_listening_tcp_socket_is_refused_in_words(stage, sim, given, make, words):
+    with make() as wrong, pytest.raises(AssertionError) as refused:
+        Activated(stage, sim, [given, wrong])
+    assert re.search(f"emailsd: LISTEN_FDS: descriptor 4 is [^\n]*{words}",
+                     str(refused.value))
+
+
+@pytest.mark.parametrize("number", ["9", "many", "-1"])
+def test_a_number_that_cannot_be_is_refused_in_words(stage, sim, given, number):
+    env = {KEY_VARIABLE: KEY, "LISTEN_FDS": number}
+    with pytest.raises(AssertionError, match="emailsd: LISTEN_FDS: "):
+        Activated(stage, sim, [given], env=env)
+
+
+def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
+    with listen("0.0.0.0") as everywhere:
+        with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: other machines can"):
+            Activated(stage, sim, [everywhere])
+        daemon = Activated(stage, sim, [everywhere], "--allow-anonymous")
+        assert "event=anonymous-allowed" in daemon.stderr()
+    with listen() as local:
+        assert Activated(stage, sim, [local]).get("/livez").status == 200
+
+
+@pytest.mark.parametrize("configured", ["0.0.0.0:1", "127.0.0.1:1"])
+def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, given, configured):
+    daemon = Activated(stage, sim, [given], "--listen", configured)
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload" in daemon.stderr())
+    assert "event=reloaded" in daemon.stderr() and "restart-needed" not in daemon.stderr()
+    assert daemon.get("/readyz").status == 200
+
+
+# ---- by systemd's own launcher ----
+
+
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"),
+                    reason="no systemd-socket-activate on this machine")
+def test_systemd_starts_it_with_the_first_connection(sim, tmp_path):
+    with listen() as free:
+        address = free.getsockname()
+    argv = ["systemd-socket-activate", "-l", "%s:%d" % address, "-E", KEY_VARIABLE, "-E",
+            "STATE_DIRECTORY", EMAILSD, *NO_LISTEN, "--upstream-url", sim.urls[0], "--store",
+            f"sqlite:{tmp_path}/emailsd.db"]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(argv, env=environment({KEY_VARIABLE: KEY}), stderr=log,
+                                   stdout=log)
+    try:
+        client = eventually(lambda: reach(address))
+        # The first connection is there before the daemon is ready, and may be told so.
+        eventually(lambda: client.get("/readyz").status == 200)
+        client.socket.close()
+    finally:
+        process.terminate()
+    assert process.wait(30) == 0, (tmp_path / "log").read_text()
+
+
+def reach(address):
+    """A connection, or nothing while nobody listens."""
+    try:
+        return Connection(address)
+    except ConnectionRefusedError:
+        return None

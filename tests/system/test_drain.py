@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""test_drain.py - the end, with clients waiting and money under way.
+
+From SIGTERM on nothing is bought. Those who wait are served if their lookup ends within
+--drain-timeout, and otherwise told where it goes on after the restart; the books are the
+simulator's ledger. A stop that hangs is ended by the harness and fails the test.
+"""
+import re
+import signal
+
+import pytest
+from waiting import eventually
+from wire import Connection
+
+PATIENT = ["--threads", "1", "--drain-timeout", "600s"]
+MANY = 200
+
+
+def store_of(stage):
+    return ["--store", f"sqlite:{stage.directory}/end.db"]
+
+
+def park_many(daemon, domain="milvali.com"):
+    """Two hundred who wait, with their submit under way."""
+    waiting = [daemon.park(domain) for _ in range(MANY)]
+    daemon.settle()
+    return waiting
+
+
+def monitor_of(answer):
+    """The path that a problem's Link says to watch."""
+    return re.fullmatch(r"<(/lookups/[0-9a-f]{32})>; rel=\"monitor\"", answer.header("Link"))[1]
+
+
+def refuses(daemon):
+    """Whether nobody new can connect."""
+    try:
+        Connection(daemon.address).close()
+    except (ConnectionRefusedError, ConnectionResetError):
+        return True
+    return False
+
+
+def is_draining(daemon):
+    """Whether SIGTERM has reached everybody: the engine says so, the workers listen no more."""
+    return "event=engine-draining" in daemon.stderr() and refuses(daemon)
+
+
+# ---- those who wait ----
+
+
+def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
+    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+    sim.hold_submits()
+    waiting = park_many(daemon)
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    sim.release_submits()
+    for client in waiting:
+        answer = client.read()
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        assert answer.json()["count"] == 2
+        assert client.is_closed()
+    assert daemon.wait() == 0, "long before its patience is over"
+    again = stage.daemon(sim, *store_of(stage)).ask("milvali.com")
+    assert (again.status, again.body) == (200, answer.body)
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, sim, threads):
+    """The submit is answered within the patience, its task is not done."""
+    daemon = stage.daemon(sim, *store_of(stage), "--threads", threads, "--drain-timeout", "500ms")
+    sim.behave(task_time_ms=3600 * 1000)
+    waiting = [daemon.park("milvali.com") for _ in range(MANY)]
+    sim.reach(status=1)
+    eventually(lambda: f'"waiters":{MANY}' in daemon.get("/readyz?verbose").body.decode())
+    daemon.deliver(signal.SIGTERM)
+    answers = [client.read() for client in waiting]
+    assert all(answer.problem(503, "draining")["charged"] == "maybe" for answer in answers)
+    assert all(int(answer.header("Retry-After")) >= 1 for answer in answers)
+    [path] = {monitor_of(answer) for answer in answers}
+    assert daemon.wait() == 0
+    daemon = stage.daemon(sim, *store_of(stage))
+    assert "event=recovered batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
+    assert daemon.get(path).status == 202
+    sim.behave(task_time_ms=0)
+    assert daemon.ask("milvali.com").status == 200
+    assert daemon.get(path).status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_a_submit_that_takes_longer_than_the_patience_is_unknown_and_not_sent_again(stage, sim):
+    daemon = stage.daemon(sim, *store_of(stage), "--threads", "1", "--drain-timeout", "300ms")
+    sim.hold_submits()
+    waiting = park_many(daemon)
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    for client in waiting:
+        assert client.read().problem(503, "draining")["charged"] == "maybe"
+    assert daemon.wait() == 0
+    sim.release_submits()
+    daemon = stage.daemon(sim, *store_of(stage))
+    assert "unknown_batches=1 unknown_tasks=1" in daemon.stderr()
+    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    assert sim.calls()["submit"] == 1
+
+
+def test_with_nobody_waiting_a_submit_under_way_still_comes_to_its_batch_id(stage, sim):
+    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+    sim.hold_submits()
+    assert daemon.ask("milvali.com", wait=0).status == 504
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    sim.release_submits()
+    assert daemon.wait() == 0
+    daemon = stage.daemon(sim, *store_of(stage))
+    assert "event=recovered batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
+    assert daemon.ask("milvali.com").status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_a_wait_that_ends_while_draining_ends_as_ever(stage, sim):
+    daemon = stage.daemon(sim, *PATIENT)
+    sim.hold_submits()
+    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
+    daemon.settle()
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    answer = short.read()
+    answer.problem(504, "still-processing")
+    assert monitor_of(answer)
+    sim.release_submits()
+    assert long.read().status == 200
+    assert daemon.wait() == 0
+
+
+def test_a_client_that_leaves_holds_nothing_up(stage, sim):
+    daemon = stage.daemon(sim, *PATIENT)
+    sim.behave(task_time_ms=3600 * 1000)
+    client = daemon.park("milvali.com")
+    sim.reach(status=1)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    assert daemon.is_running()
+    client.close()
+    assert daemon.wait() == 0
+
+
+# ---- those who still come ----
+
+
+@pytest.fixture
+def drained(stage, sim):
+    """A daemon that drains, kept alive by one who waits: it, and a connection made before."""
+    daemon = stage.daemon(sim, *PATIENT)
+    known = daemon.ask("known.com")
+    assert known.status == 200
+    kept = [daemon.connect() for _ in range(50)]
+    for connection in kept:
+        assert connection.get("/livez").status == 200
+    sim.hold_submits()
+    waiting = daemon.park("milvali.com")
+    daemon.settle()
+    sim.reach(submit=2)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    yield daemon, iter(kept)
+    sim.release_submits()
+    assert waiting.read().status == 200
+    assert daemon.wait() == 0
+
+
+def test_while_draining_what_is_known_is_served_and_nothing_new_is_bought(drained, sim):
+    daemon, kept = drained
+    hit = next(kept).get(daemon.question("known.com"))
+    assert (hit.status, hit.header("Connection")) == (200, "close")
+    assert hit.header("Cache-Status").startswith("emailsd; hit")
+    new = next(kept).get(daemon.question("new.com"))
+    assert new.problem(503, "draining")["charged"] == "no"
+    assert new.header("Link") is None and int(new.header("Retry-After")) >= 1
+    refresh = next(kept).get(daemon.question("known.com", refresh=1))
+    assert refresh.problem(503, "draining")["charged"] == "no"
+    assert sim.calls()["submit"] == 2
+
+
+def test_while_draining_a_lookup_under_way_may_be_joined(drained, sim):
+    daemon, kept = drained
+    joining = next(kept)
+    joining.send_get(daemon.question("milvali.com"))
+    eventually(lambda: next(kept).get("/readyz?verbose").json()["checks"]["waiters"] == 2)
+    sim.release_submits()
+    answer = joining.read()
+    assert (answer.status, answer.header("Connection")) == (200, "close")
+    assert len(sim.ledger("milvali.com")) == 1
+
+
+def test_while_draining_the_probes_tell(drained):
+    _, kept = drained
+    assert next(kept).get("/livez").status == 200
+    next(kept).get("/readyz").problem(503, "draining")
+    told = next(kept).get("/readyz?verbose=1")
+    assert (told.status, told.header("Retry-After")) == (503, "1")
+    assert told.json()["status"] == "draining"
+    assert told.json()["checks"]["draining"] is True
+    assert told.json()["checks"]["submits"] == 1
+
+
+# ---- the delay before it, and the impatient ----
+
+
+def test_during_the_delay_only_readyz_says_no(stage, sim):
+    daemon = stage.daemon(sim, "--drain-delay", "600s")
+    assert daemon.get("/readyz").status == 200
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: daemon.get("/readyz").status == 503)
+    daemon.get("/readyz").problem(503, "draining")
+    answer = daemon.ask("milvali.com")
+    assert (answer.status, answer.header("Connection")) == (200, None)
+    assert "event=engine-draining" not in daemon.stderr()
+    daemon.deliver(signal.SIGTERM)
+    daemon.was_checked = True
+    assert daemon.wait() == -signal.SIGTERM
+
+
+def test_after_the_delay_it_ends(stage, sim):
+    daemon = stage.daemon(sim, "--drain-delay", "200ms")
+    daemon.deliver(signal.SIGTERM)
+    assert daemon.wait() == 0
+    assert "event=stopped" in daemon.stderr()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_drain_at_once(stage, sim, number):
+    daemon = stage.daemon(sim, *PATIENT)
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    daemon.deliver(number)
+    daemon.was_checked = True
+    assert daemon.wait() == -number
+    assert client.is_closed()

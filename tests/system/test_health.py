@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""test_health.py - /readyz: who should be sent requests, and what is told about everything else.
+
+503 is for a store that cannot be used (and for the start and the end: unit/test_health.c and
+test_drain.py); what is the matter upstream is told and no reason. Nobody asks the engine, so the
+answer comes while that hangs in a disk sync, too.
+"""
+import os
+
+import pytest
+from programs import run_to_end
+from test_disk import Disk
+from tracing import Tracing, can_trace, thread_of
+from waiting import eventually
+
+QUIET = {"store": "usable", "journal_backlog": 0, "upstream": "open", "budget": "open",
+         "credits_spent": 0, "paused": False, "draining": False, "waiters": 0, "lookups": 0,
+         "queue": 0, "submits": 0, "engine_lag_ms": 0}
+
+
+def is_ready(daemon):
+    return daemon.get("/readyz").status == 200
+
+
+def checks(daemon):
+    """What verbose tells, as JSON; the brief answer must agree."""
+    answer = daemon.get("/readyz?verbose")
+    assert answer.status in (200, 503)
+    assert (answer.json()["status"] == "ready") == (answer.status == 200)
+    return answer.json()["checks"]
+
+
+def told(daemon, **expected):
+    """Waits until the checks show that: all of them."""
+    def shown():
+        seen = checks(daemon)
+        return seen if all(seen[name] == value for name, value in expected.items()) else None
+    return eventually(shown)
+
+
+# ---- the answer ----
+
+
+@pytest.mark.parametrize("target", ["/readyz", "/readyz?verbose=0"])
+def test_ready_is_a_word(daemon, target):
+    answer = daemon.get(target)
+    assert (answer.status, answer.body) == (200, b'{"status":"ready"}\n')
+    assert answer.header("Content-Type") == "application/json"
+    assert answer.header("Cache-Control") == "no-store"
+
+
+def test_head_has_the_same_headers_and_no_body(daemon):
+    answer = daemon.request("HEAD", "/readyz")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.header("Content-Length") == "19"
+
+
+@pytest.mark.parametrize("target", ["/readyz?verbose", "/readyz?verbose=", "/readyz?verbose=1"])
+def test_verbose_tells_every_check(daemon, target):
+    answer = daemon.get(target)
+    assert answer.status == 200
+    assert answer.json() == {"status": "ready", "checks": {**QUIET, "engine_lag_ms":
+                                                            answer.json()["checks"]["engine_lag_ms"]}}
+
+
+@pytest.mark.parametrize("query, code", [
+    ("domain=milvali.com", "unknown-parameter"), ("Verbose", "unknown-parameter"),
+    ("verbose=1&x", "unknown-parameter"), ("=1", "unknown-parameter"),
+    ("verbose&verbose", "duplicate-parameter"), ("verbose=2", "invalid-parameter"),
+    ("verbose=true", "invalid-parameter"),
+])
+def test_nothing_else_may_stand_in_the_query(daemon, query, code):
+    daemon.get(f"/readyz?{query}").problem(400, code)
+
+
+def test_other_methods_are_refused(daemon):
+    answer = daemon.request("DELETE", "/readyz")
+    answer.problem(405, "method-not-allowed")
+    assert answer.header("Allow") == "GET, HEAD"
+
+
+def test_who_waits_and_what_is_under_way_is_counted(stage, sim):
+    daemon = stage.daemon(sim, "--submit-slots", "1", "--credits-per-day", "10")
+    sim.hold_submits()
+    waiting = [daemon.park(domain) for domain in ("a.com", "a.com")]
+    sim.reach(submit=1)
+    waiting.append(daemon.park("b.com"))
+    told(daemon, waiters=3, lookups=2, queue=1, submits=1, credits_spent=2, credits_limit=10)
+    sim.release_submits()
+    assert [client.read().status for client in waiting] == [200, 200, 200]
+    told(daemon, waiters=0, lookups=0, queue=0, submits=0)
+
+
+# ---- no reason to send requests elsewhere ----
+
+
+@pytest.mark.parametrize("status, code, times", [
+    (401, "upstream-auth", 1), (402, "credits-exhausted", 1), (403, "upstream-banned", 1),
+    (500, "circuit-open", 5),
+])
+def test_trouble_with_the_upstream_is_told_and_no_reason(daemon, sim, status, code, times):
+    sim.fault("submit", "status", times=times, status=status, after_creating=False)
+    for i in range(times):
+        assert daemon.ask(f"company{i}.com").status in (402, 502)
+    told(daemon, upstream=code)
+    assert is_ready(daemon)
+
+
+def test_a_pause_is_told_and_no_reason(daemon):
+    store = f"sqlite:{daemon.log.with_suffix('.db')}"
+    assert run_to_end("pause", "--store", store).returncode == 0
+    told(daemon, paused=True, upstream="open")
+    assert is_ready(daemon)
+    assert run_to_end("resume", "--store", store).returncode == 0
+    told(daemon, paused=False)
+
+
+def test_a_spent_budget_is_told_and_no_reason(stage, sim):
+    daemon = stage.daemon(sim, "--credits-per-day", "1")
+    assert daemon.ask("milvali.com").status == 200
+    told(daemon, budget="credits-exhausted", upstream="open")
+    assert is_ready(daemon)
+
+
+# ---- the store ----
+
+
+@pytest.fixture
+def disk(tmp_path):
+    own = Disk(tmp_path / "disk")
+    yield own
+    own.leave()
+
+
+def test_a_full_disk_is_a_reason_until_it_is_well_again_though_nobody_asks(stage, sim, disk):
+    daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
+    assert daemon.ask("known.com").status == 200
+    disk.fill()
+    daemon.ask("milvali.com").problem(503, "storage-unavailable")
+    told(daemon, store="unusable")
+    answer = daemon.get("/readyz")
+    answer.problem(503, "storage-unavailable")
+    assert int(answer.header("Retry-After")) >= 1
+    assert daemon.ask("known.com").status == 200, "who comes all the same is served"
+    disk.free()
+    eventually(lambda: is_ready(daemon))
+    assert daemon.ask("milvali.com").status == 200
+
+
+def test_a_backlog_of_the_journal_is_counted_and_written_in_the_end(stage, sim, disk):
+    daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    disk.fill()
+    sim.release_submits()
+    assert client.read().status == 200
+    assert told(daemon, store="unusable")["journal_backlog"] >= 1
+    disk.free()
+    told(daemon, store="usable", journal_backlog=0)
+
+
+# ---- while the engine hangs ----
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+def test_it_is_answered_while_the_engine_hangs_in_a_disk_sync(daemon, sim):
+    assert daemon.ask("known.com").status == 200
+    with Tracing(thread_of(daemon, "engine"), os.devnull, "trace=fdatasync",
+                 "inject=fdatasync:delay_enter=3s:when=1"):
+        waiting = daemon.park("milvali.com")
+        eventually(lambda: checks(daemon)["engine_lag_ms"] >= 1000)
+        assert is_ready(daemon)
+        assert sim.calls()["submit"] == 1, "the engine hangs before the submit"
+        assert waiting.read().status == 200
+    told(daemon, engine_lag_ms=0)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""test_notify.py - what a service manager hears: ready, reloading, stopping, and the watchdog's beat.
+
+The manager is a datagram socket in this process; what it is told is a list of assignments. That the
+beat stops when a thread hangs is shown by strace, which delays one of its system calls: order, and
+not time, decides.
+"""
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+from programs import KEY, KEY_VARIABLE
+from tracing import Tracing, can_trace, thread_of
+from waiting import PATIENCE_S, eventually
+
+LIMIT_S = 1
+BEAT = {"WATCHDOG": "1"}
+
+
+class Manager:
+    """Hears what the daemon tells."""
+
+    def __init__(self, name):
+        self.name = name
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + name[1:] if name.startswith("@") else name)
+        self.socket.settimeout(PATIENCE_S)
+
+    def environment(self, **extra):
+        return {KEY_VARIABLE: KEY, "NOTIFY_SOCKET": self.name, **extra}
+
+    def hear(self):
+        """The next message, as a dictionary."""
+        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+
+    def hear_all(self):
+        """What has been told and was not heard yet."""
+        messages = []
+        self.socket.setblocking(False)
+        try:
+            while True:
+                messages.append(self.hear())
+        except BlockingIOError:
+            return messages
+        finally:
+            self.socket.settimeout(PATIENCE_S)
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request, tmp_path):
+    name = tmp_path / "notify"
+    made = Manager(str(name) if request.param == "path" else f"@emailsd-{os.getpid()}-{name}")
+    yield made
+    made.socket.close()
+
+
+@pytest.fixture
+def watched(stage, sim, tmp_path):
+    """A manager that wants a beat within a second, and a daemon that has said that it is ready."""
+    made = Manager(str(tmp_path / "notify"))
+    env = made.environment(WATCHDOG_USEC=str(LIMIT_S * 1000000))
+    daemon = stage.daemon(sim, "--threads", "2", "--drain-timeout", "600s", env=env)
+    while "READY" not in made.hear():
+        pass
+    yield made, daemon
+    made.socket.close()
+
+
+# ---- where it is ----
+
+
+def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
+    daemon = stage.daemon(sim, "--drain-delay", "1s", "--drain-timeout", "20s",
+                          env=manager.environment())
+    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+    before_us = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
+    daemon.deliver(signal.SIGHUP)
+    reloading = manager.hear()
+    assert reloading["RELOADING"] == "1"
+    assert before_us <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime(
+        time.CLOCK_MONOTONIC) * 1e6
+    assert manager.hear()["READY"] == "1"
+    daemon.deliver(signal.SIGTERM)
+    stopping = manager.hear()
+    assert (stopping["STOPPING"], stopping["STATUS"]) == ("1", "draining")
+    assert int(stopping["EXTEND_TIMEOUT_USEC"]) >= 21 * 1000000
+    assert daemon.wait() == 0
+    assert not manager.hear_all(), "no beat was asked for"
+
+
+def test_ready_is_said_when_requests_are_served(stage, sim, manager):
+    daemon = stage.daemon(sim, env=manager.environment())
+    assert manager.hear()["READY"] == "1"
+    assert daemon.get("/readyz").status == 200
+
+
+def test_a_start_that_fails_is_not_ready(stage, manager):
+    with pytest.raises(AssertionError, match="emailsd: .*127.0.0.1:99999"):
+        stage.daemon("http://127.0.0.1:1", "--listen", "127.0.0.1:99999", env=manager.environment())
+    assert not manager.hear_all()
+
+
+@pytest.mark.parametrize("name", ["/nowhere/at/all", "relative", "@nobody-listens-here"])
+def test_a_manager_that_is_not_there_costs_a_line(stage, sim, name):
+    daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
+    assert daemon.ask("milvali.com").status == 200
+    assert "level=warn event=notify-failed" in daemon.stderr()
+
+
+def test_without_a_manager_nothing_is_said(daemon):
+    assert daemon.get("/readyz").status == 200
+    assert "notify" not in daemon.stderr()
+
+
+# ---- the watchdog ----
+
+
+def test_an_idle_daemon_beats_at_half_of_the_limit(watched):
+    manager, _ = watched
+    assert manager.hear() == BEAT
+    began = time.monotonic()
+    for _ in range(4):
+        assert manager.hear() == BEAT
+    assert time.monotonic() - began >= 4 * LIMIT_S / 2 * 0.9, "four beats at half a second each"
+
+
+def test_a_drain_that_takes_long_goes_on_beating(watched, sim):
+    manager, daemon = watched
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    while "STOPPING" not in manager.hear():
+        pass
+    for _ in range(4):
+        assert manager.hear() == BEAT
+    assert daemon.is_running()
+    sim.release_submits()
+    assert client.read().status == 200
+    assert daemon.wait() == 0
+
+
+def test_another_process_is_watched_and_not_we(stage, sim, manager):
+    daemon = stage.daemon(sim, env=manager.environment(WATCHDOG_USEC="100000", WATCHDOG_PID="1"))
+    assert "READY" in manager.hear()
+    daemon.stop()
+    assert [message for message in manager.hear_all() if "WATCHDOG" in message] == []
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+@pytest.mark.parametrize("thread, call", [
+    pytest.param("engine", "fdatasync", id="the engine, in a disk sync"),
+    pytest.param("engine", "poll", id="the engine, in its wait"),
+    pytest.param("http-0", "epoll_wait", id="the first worker"),
+    pytest.param("http-1", "epoll_wait", id="the second worker"),
+])
+def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
+    manager, daemon = watched
+    assert manager.hear() == BEAT
+    with Tracing(thread_of(daemon, thread), os.devnull, f"trace={call}",
+                 f"inject={call}:delay_exit=3s:when=1"):
+        client = daemon.park("milvali.com") if call == "fdatasync" else None
+        eventually(lambda: "event=no-heartbeat" in daemon.stderr())
+        manager.hear_all()  # told before, or of the moment at which it was noticed
+        assert "event=heartbeat-is-back" not in daemon.stderr()
+        assert manager.hear() == BEAT
+        assert "event=heartbeat-is-back" in daemon.stderr(), "no beat in between"
+    if client:
+        assert client.read().status == 200
+    assert re.search(r"event=no-heartbeat age_ms=\d{3,}", daemon.stderr())

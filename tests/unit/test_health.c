@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* test_health.c - /readyz in each stage of the process, over a real listener and an engine that
+ * does not turn: the answer must come all the same. */
+#include "base/mem.h"
+#include "base/secret.h"
+#include "http/health.h"
+#include "http/listener.h"
+#include "http/routes.h"
+#include "http/service.h"
+#include "lookup/engine.h"
+#include "raw_client.h"
+
+#include <check.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL},
+                               {HTTP_GET, "/livez", health_live, FOR_ALL}};
+const size_t n_routes = ARRAY_LEN(routes);
+
+static struct {
+    struct secret *key;
+    struct store *store;
+    struct cache *cache;
+    struct transport *transport;
+    struct openmart *openmart;
+    struct engine *engine;
+    struct health health;
+    struct service service;
+    struct listener *listener;
+} house;
+
+static void start_engine(void)
+{
+    const struct store_options store = {.url = "memory:", .max_ended = 10};
+    const struct transport_options transport = {.connect_timeout_ms = 1000, .user_agent = "test"};
+    const struct engine_options options = {.batch = {.size = 100, .slots = 1, .max_queued = 1}};
+    struct openmart_options openmart = {.base_url = "http://127.0.0.1:1"};
+    struct recovery found;
+    char why[STORE_WHY];
+
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &house.key, why), ERR_OK);
+    openmart.key = house.key;
+    ck_assert_int_eq(store_open(&store, &house.store, why), ERR_OK);
+    ck_assert_int_eq(transport_new(&transport, &house.transport), ERR_OK);
+    house.openmart = openmart_new(&openmart, house.transport);
+    house.cache = cache_new(1 << 20);
+    const struct engine_tools tools = {house.cache, house.store, house.openmart, house.transport};
+    ck_assert_int_eq(engine_new(&options, &tools, clock_real(), &house.engine, &found), ERR_OK);
+}
+
+static void set_up(void)
+{
+    const char *address = "127.0.0.1:0";
+    const struct listener_options options = {.addresses = &address,
+                                             .n_addresses = 1,
+                                             .threads = 1,
+                                             .max_connections = 10,
+                                             .header_timeout_ms = 60000,
+                                             .answer_timeout_ms = 60000,
+                                             .idle_timeout_ms = 60000,
+                                             .drain_ms = 60000};
+    char why[LISTENER_WHY];
+
+    start_engine();
+    house.service =
+        (struct service){.engine = house.engine, .cache = house.cache, .health = &house.health};
+    ck_assert_int_eq(listener_start(&options, &house.service, &house.listener, why), ERR_OK);
+}
+
+static void tear_down(void)
+{
+    listener_drain(house.listener);
+    listener_stop(house.listener);
+    engine_free(house.engine);
+    openmart_free(house.openmart);
+    transport_free(house.transport);
+    cache_free(house.cache);
+    store_close(house.store);
+    secret_free(house.key);
+}
+
+static void ask(const char *path, struct raw_answer *answer)
+{
+    int fd = raw_connect(listener_url(house.listener, 0));
+
+    ck_assert_int_ge(fd, 0);
+    raw_get(fd, path);
+    ck_assert(raw_read(fd, answer));
+    close(fd);
+}
+
+static const struct {
+    enum health_stage stage;
+    int status;
+    const char *word, *draining;
+} stages[] = {
+    {HEALTH_STARTING, 503, "\"starting\"", "\"draining\":false"},
+    {HEALTH_SERVING, 200, "\"ready\"", "\"draining\":false"},
+    {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
+};
+
+START_TEST(each_stage_has_its_answer)
+{
+    struct raw_answer answer;
+
+    atomic_store(&house.health.stage, stages[_i].stage);
+    ask("/readyz", &answer);
+    ck_assert_int_eq(answer.status, stages[_i].status);
+    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].word));
+    ck_assert_str_eq(raw_header(&answer, "Cache-Control"), "no-store");
+    ck_assert_str_eq(raw_header(&answer, "Content-Type"),
+                     stages[_i].status == 200 ? "application/json" : "application/problem+json");
+    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
+}
+END_TEST
+
+START_TEST(each_stage_tells_all_when_asked)
+{
+    struct raw_answer answer;
+
+    atomic_store(&house.health.stage, stages[_i].stage);
+    ask("/readyz?verbose", &answer);
+    ck_assert_int_eq(answer.status, stages[_i].status);
+    ck_assert_str_eq(raw_header(&answer, "Content-Type"), "application/json");
+    ck_assert_ptr_nonnull(strstr(answer.body, "{\"status\":"));
+    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].word));
+    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].draining));
+    ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0}}\n"));
+    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
+}
+END_TEST
+
+START_TEST(alive_is_alive_in_each_of_them)
+{
+    struct raw_answer answer;
+
+    atomic_store(&house.health.stage, stages[_i].stage);
+    ask("/livez", &answer);
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_str_eq(answer.body, "ok\n");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("health");
+    TCase *t = tcase_create("health");
+
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_loop_test(t, each_stage_has_its_answer, 0, (int)ARRAY_LEN(stages));
+    tcase_add_loop_test(t, each_stage_tells_all_when_asked, 0, (int)ARRAY_LEN(stages));
+    tcase_add_loop_test(t, alive_is_alive_in_each_of_them, 0, (int)ARRAY_LEN(stages));
+    suite_add_tcase(s, t);
+    return s;
+}

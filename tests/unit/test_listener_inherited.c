@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* test_listener_inherited.c - sockets that somebody else opened, and who can reach an address. */
+#include "http/inherited.h"
+
+#include "listener_fixture.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#define OLD_MS 300
+
+static int open_socket(int type, bool listens)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, type, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    if (listens)
+        ck_assert_int_eq(listen(fd, 100), 0);
+    return fd;
+}
+
+static struct listener *start_inherited(const int *sockets, size_t n, int threads)
+{
+    static char names[4][INHERITED_NAME];
+    static const char *const addresses[] = {names[0], names[1], names[2], names[3]};
+    char why[INHERITED_WHY];
+
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(inherited_name(sockets[i], names[i], why), ERR_OK);
+    return start_with(&(struct listener_options){.addresses = addresses,
+                                                 .n_addresses = n,
+                                                 .inherited = sockets,
+                                                 .threads = threads,
+                                                 .max_connections = 100,
+                                                 .header_timeout_ms = 60000,
+                                                 .answer_timeout_ms = 60000,
+                                                 .idle_timeout_ms = 60000,
+                                                 .drain_ms = 60000});
+}
+
+START_TEST(inherited_sockets_are_served_by_all_workers)
+{
+    const int sockets[] = {open_socket(SOCK_STREAM, true), open_socket(SOCK_STREAM, true)};
+    struct listener *listener = start_inherited(sockets, 2, 4);
+
+    for (int i = 0; i < 100; i++) {
+        int fd = raw_connect(listener_url(listener, (size_t)i % 2));
+        raw_get(fd, "/now");
+        expect(fd, "now\n");
+        close(fd);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(who_is_parked_is_answered_by_its_own_worker)
+{
+    const int fd = open_socket(SOCK_STREAM, true);
+    struct listener *listener = start_inherited(&fd, 1, 4);
+    int clients[50];
+
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        clients[i] = connect_to(listener);
+        raw_get(clients[i], "/parked");
+    }
+    wait_parked(ARRAY_LEN(clients));
+    let_all_go();
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        expect(clients[i], "later\n");
+        close(clients[i]);
+    }
+    stop(listener);
+}
+END_TEST
+
+START_TEST(the_listener_takes_its_descriptors_over)
+{
+    const int fd = open_socket(SOCK_STREAM, true);
+    struct listener *listener = start_inherited(&fd, 1, 2);
+    char name[INHERITED_NAME];
+    char why[INHERITED_WHY];
+
+    /* The number may be somebody else's by now. */
+    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
+    stop(listener);
+}
+END_TEST
+
+START_TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
+{
+    int fd = open_socket(SOCK_STREAM, true);
+    int other = inherited_share(fd);
+
+    ck_assert_int_ge(other, 3);
+    ck_assert_int_ne(other, fd);
+    ck_assert_int_ne(fcntl(other, F_GETFL) & O_NONBLOCK, 0);
+    ck_assert_int_ne(fcntl(other, F_GETFD) & FD_CLOEXEC, 0);
+    close(other);
+    close(fd);
+}
+END_TEST
+
+/* ---- their names ---- */
+
+static const struct {
+    const char *address, *name; /* without the port */
+} names[] = {
+    {"127.0.0.1", "127.0.0.1:"}, {"0.0.0.0", "0.0.0.0:"}, {"::1", "[::1]:"}, {"::", "[::]:"}};
+
+START_TEST(a_name_is_what_listen_would_take)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    char name[INHERITED_NAME], why[INHERITED_WHY];
+    struct addrinfo *found;
+
+    ck_assert_int_eq(getaddrinfo(names[_i].address, "0", &hints, &found), 0);
+    int fd = socket(found->ai_family, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, found->ai_addr, found->ai_addrlen), 0);
+    freeaddrinfo(found);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    ck_assert_int_eq(inherited_name(fd, name, why), ERR_OK);
+    ck_assert_int_eq(strncmp(name, names[_i].name, strlen(names[_i].name)), 0);
+    ck_assert_int_gt(strtol(name + strlen(names[_i].name), NULL, 10), 0);
+    ck_assert_int_eq(listener_is_local(name), _i % 2 == 0);
+    close(fd);
+}
+END_TEST
+
+START_TEST(one_that_will_not_do_has_none)
+{
+    char name[INHERITED_NAME] = "untouched", why[INHERITED_WHY];
+    int fd = open_socket(SOCK_DGRAM, false);
+
+    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why, "not of TCP"));
+    close(fd);
+    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
+    ck_assert_str_eq(name, "untouched");
+}
+END_TEST
+
+/* ---- a wait that lasts longer than an answer may take to leave ---- */
+
+/* Somebody is parked past drain_ms while somebody else takes his time with a large answer: when the
+ * last of the parked has been answered, the other still has drain_ms. */
+START_TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
+{
+    enum { DRAIN_MS = 1000 };
+    const char *address = "127.0.0.1:0";
+    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
+                                                                      .n_addresses = 1,
+                                                                      .threads = 1,
+                                                                      .max_connections = 100,
+                                                                      .header_timeout_ms = 60000,
+                                                                      .answer_timeout_ms = 60000,
+                                                                      .idle_timeout_ms = 60000,
+                                                                      .drain_ms = DRAIN_MS});
+    int waiting = connect_to(listener), slow = connect_to(listener);
+    static struct raw_answer part;
+    size_t n = 0;
+
+    raw_get(slow, "/big");
+    raw_get(waiting, "/parked");
+    wait_parked(1);
+    listener_drain(listener);
+    ck_assert(!listener_join(listener, DRAIN_MS + DRAIN_MS / 4));
+    let_all_go();
+    expect(waiting, "later\n");
+    for (ssize_t got; (got = recv(slow, part.body, sizeof part.body, 0)) > 0; n += (size_t)got)
+        ;
+    ck_assert_uint_gt(n, sizeof big);
+    listener_stop(listener);
+    close(waiting);
+    close(slow);
+}
+END_TEST
+
+/* ---- do they turn? ---- */
+
+/* Returns when it is so; a hang is ended by Check's own limit. */
+static void await_age(const struct listener *listener, bool is_old)
+{
+    struct clock clock = clock_real();
+
+    while ((listener_age_ms(listener, clock.now_ms) >= OLD_MS) != is_old) {
+        poll(NULL, 0, 1);
+        clock_turn(&clock);
+    }
+}
+
+START_TEST(the_age_is_that_of_the_worker_that_hangs)
+{
+    const char *address = "127.0.0.1:0";
+    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
+                                                                      .n_addresses = 1,
+                                                                      .threads = 2,
+                                                                      .max_connections = 100,
+                                                                      .header_timeout_ms = 60000,
+                                                                      .answer_timeout_ms = 60000,
+                                                                      .idle_timeout_ms = 60000,
+                                                                      .drain_ms = 60000,
+                                                                      .idle_ms = OLD_MS / 20});
+    int fd = raw_connect(listener_url(listener, 0));
+
+    raw_get(fd, "/held");
+    while (sem_wait(&house.held) != 0)
+        ;
+    await_age(listener, true); /* although the other one turns */
+    sem_post(&house.let_go);
+    await_age(listener, false);
+    stop(listener);
+    close(fd);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("listener: inherited");
+    TCase *t = tcase_create("inherited");
+
+    tcase_add_test(t, inherited_sockets_are_served_by_all_workers);
+    tcase_add_test(t, who_is_parked_is_answered_by_its_own_worker);
+    tcase_add_test(t, the_listener_takes_its_descriptors_over);
+    tcase_add_test(t, a_shared_socket_does_not_block_and_is_closed_on_exec);
+    tcase_add_loop_test(t, a_name_is_what_listen_would_take, 0, (int)ARRAY_LEN(names));
+    tcase_add_test(t, one_that_will_not_do_has_none);
+    tcase_add_test(t, answers_have_their_time_to_leave_after_the_last_wait_has_ended);
+    tcase_add_test(t, the_age_is_that_of_the_worker_that_hangs);
+    suite_add_tcase(s, t);
+    return s;
+}
