@@ -24,7 +24,7 @@ endif
 
 # ---- how to compile ----
 
-PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd
+PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd gnutls
 PC_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 

@@ -53,6 +53,7 @@ struct transport {
     long connect_timeout_ms;
     char *user_agent;
     char *ca_file; /* NULL: the system's */
+    bool any_certificate;
 };
 
 /* What all requests have in common. There is no low-speed limit: the vendor is silent for half a
@@ -99,6 +100,7 @@ enum err transport_new(const struct transport_options *options, struct transport
     transport->multi = multi;
     transport->connect_timeout_ms = options->connect_timeout_ms;
     transport->user_agent = xstrdup(options->user_agent ? options->user_agent : "");
+    transport->any_certificate = options->any_certificate;
     transport->ca_file = options->ca_file ? xstrdup(options->ca_file) : NULL;
     *ret_transport = transport;
     return ERR_OK;
@@ -243,6 +245,10 @@ static bool set_common(struct transfer *t)
     bad |= curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
     bad |= curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     bad |= curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    if (transport->any_certificate) {
+        bad |= curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        bad |= curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (transport->ca_file) { /* and no other */
         bad |= curl_easy_setopt(t->easy, CURLOPT_CAINFO, transport->ca_file);
         bad |= curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);

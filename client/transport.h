@@ -62,8 +62,10 @@ typedef void transport_done_fn(void *arg, const struct transport_answer *answer)
 struct transport_options {
     int64_t connect_timeout_ms;
     const char *user_agent;
-    const char *ca_file; /* NULL: the system's */
-    int max_connections; /* kept for re-use by reads */
+    const char *ca_file;  /* NULL: the system's */
+    bool any_certificate; /* for a look at oneself, where the name is an address and nothing that is
+                             sent is secret; never towards the upstream: a test forbids it */
+    int max_connections;  /* kept for re-use by reads */
 };
 
 /* ERR_SYSTEM when libcurl will not start. Strings in `options` are copied. */

@@ -35,30 +35,69 @@ static enum err check(const struct config *config, const char *open, char *why)
     return ERR_OK;
 }
 
-enum err admission_read(const struct config *config, struct admission *ret_admission, char *why)
+static enum err read_keys(const struct config *config, struct admission *admission, char *why)
+{
+    char fault[CLIENTS_WHY];
+
+    if (!config->client_keys_file)
+        return ERR_OK;
+    if (!clients_read(config->client_keys_file, &admission->clients, fault))
+        return ERR_OK;
+    snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
+    return ERR_SYNTAX;
+}
+
+static enum err read_tls(const struct config *config, const struct admission *before,
+                         struct admission *admission, char *why)
+{
+    char fault[TLS_WHY];
+
+    if (!config->tls_cert != !config->tls_key) {
+        snprintf(why, ADMISSION_WHY, "--tls-cert and --tls-key go together");
+        return ERR_SYNTAX;
+    }
+    if (!config->tls_cert || !tls_read(config->tls_cert, config->tls_key,
+                                       before ? before->tls : NULL, &admission->tls, fault))
+        return ERR_OK;
+    snprintf(why, ADMISSION_WHY, "TLS: %s", fault);
+    return ERR_SYNTAX;
+}
+
+enum err admission_read(const struct config *config, const struct admission *before,
+                        struct admission *ret_admission, char *why)
 {
     const char *open = find_open(config);
-    struct admission admission = {.policy = {.local_only = !open, .admin = !open}};
-    char fault[CLIENTS_WHY];
+    struct admission admission = {
+        .policy = {.local_only = !open, .admin = !open},
+        .open_address = config->client_keys_file ? NULL : open,
+    };
     enum err err = check(config, open, why);
 
-    if (!err && config->client_keys_file) {
-        err = clients_read(config->client_keys_file, &admission.clients, fault);
-        if (err)
-            snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
-    } else {
-        admission.open_address = open;
-    }
-    if (err)
+    if (!err)
+        err = read_keys(config, &admission, why);
+    if (!err)
+        err = read_tls(config, before, &admission, why);
+    if (err) {
+        admission_done(&admission);
         return ERR_SYNTAX;
+    }
     *ret_admission = admission;
     return ERR_OK;
 }
 
+void admission_done(struct admission *admission)
+{
+    clients_unref(admission->clients);
+    tls_unref(admission->tls);
+}
+
 void admission_tell(const struct admission *admission)
 {
+    const char *remark = admission->tls ? tls_remark(admission->tls) : NULL;
     char clients[24];
 
+    if (remark)
+        log_event(LOG_WARN, "tls", "remark", remark, NULL);
     if (admission->open_address)
         log_event(LOG_WARN, "anonymous-allowed", "address", admission->open_address, NULL);
     if (!admission->clients)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* admission.h - who may ask, by the configuration: those with a key, everybody on this machine, or
- * everybody there is, if the operator says so. Main thread. */
+/* admission.h - who may ask and over what, by the configuration: those with a key, everybody on
+ * this machine, or everybody there is, if the operator says so; by TLS when there is a certificate.
+ * Main thread. */
 #ifndef ADMISSION_H
 #define ADMISSION_H
 
@@ -8,18 +9,23 @@
 #include "config.h"
 #include "http/auth.h"
 #include "http/clients.h"
+#include "http/tls.h"
 
 #define ADMISSION_WHY 512
 
 struct admission {
     struct clients *clients;   /* NULL = no keys are wanted */
     struct auth_policy policy; /* without keys */
+    struct tls *tls;           /* NULL = plain HTTP */
     const char *open_address;  /* the first that other machines can reach without a key; NULL */
 };
 
-/* Reads the file of keys, if there is one. ERR_SYNTAX when the configuration must not be served so;
+/* Reads the files of keys and certificates, if there are any; `before` (may be NULL) is what was
+ * read last. ERR_SYNTAX when the configuration must not be served so;
  * `why` (ADMISSION_WHY bytes) then says what to change. */
-enum err admission_read(const struct config *config, struct admission *ret_admission, char *why);
+enum err admission_read(const struct config *config, const struct admission *before,
+                        struct admission *ret_admission, char *why);
+void admission_done(struct admission *admission);
 
 /* Logs who is let in. */
 void admission_tell(const struct admission *admission);

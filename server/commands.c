@@ -119,7 +119,8 @@ static int check_health(struct store *store, const struct config *config)
     char why[HEALTHCHECK_WHY];
 
     (void)store;
-    return healthcheck(config->listen[0], why) ? fail(EXIT_REFUSED, why) : EXIT_CLEAN;
+    return healthcheck(config->listen[0], config->tls_cert != NULL, why) ? fail(EXIT_REFUSED, why)
+                                                                         : EXIT_CLEAN;
 }
 
 static const struct command commands[] = {

@@ -36,9 +36,11 @@ struct config {
     size_t n_listen;
     char *upstream_url;
     bool upstream_insecure;
-    char *api_key_file;     /* NULL = not given */
-    char *store;            /* NULL = not given */
-    char *client_keys_file; /* NULL = not given */
+    char *upstream_ca;        /* NULL = the system's */
+    char *api_key_file;       /* NULL = not given */
+    char *store;              /* NULL = not given */
+    char *tls_cert, *tls_key; /* NULL = not given */
+    char *client_keys_file;   /* NULL = not given */
     bool allow_anonymous;
     int64_t store_rows;
     int64_t wait_ms, max_wait_ms;

@@ -54,16 +54,17 @@ static void ask(struct transport *transport, const char *url, struct asked *aske
     }
 }
 
-enum err healthcheck(const char *address, char *why)
+enum err healthcheck(const char *address, bool secured, char *why)
 {
     const struct transport_options options = {.connect_timeout_ms = PATIENCE_MS,
                                               .user_agent = "emailsd-healthcheck",
-                                              .max_connections = 1};
+                                              .max_connections = 1,
+                                              .any_certificate = true};
     struct buf autobuf url = BUF_INIT(URL_MAX);
     struct transport *transport;
     struct asked asked = {.is_over = false};
 
-    buf_add_str(&url, "http://");
+    buf_add_str(&url, secured ? "https://" : "http://");
     add_reachable(&url, address);
     buf_add_str(&url, "/livez");
     if (buf_check(&url) || transport_new(&options, &transport)) {

@@ -6,11 +6,13 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 #define HEALTHCHECK_WHY 256
 
 /* `address` is one of those that the daemon listens on, "0.0.0.0:8080"; where it listens on all,
  * this machine's own is asked. ERR_OK when GET /livez is answered with 200 within a few seconds;
  * else `why` (HEALTHCHECK_WHY bytes) says what was heard. */
-enum err healthcheck(const char *address, char *why);
+enum err healthcheck(const char *address, bool secured, char *why);
 
 #endif

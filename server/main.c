@@ -142,8 +142,8 @@ static int load_clients(struct daemon *d)
 {
     char why[ADMISSION_WHY];
 
-    return admission_read(&d->config, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
-                                                          : EXIT_CLEAN;
+    return admission_read(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
+                                                                : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -153,6 +153,7 @@ static int start_client(struct daemon *d)
     const struct transport_options transport = {
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .user_agent = "emailsd/" EMAILSD_VERSION,
+        .ca_file = d->config.upstream_ca,
         .max_connections = 8,
     };
     const struct openmart_options openmart = {
@@ -272,6 +273,7 @@ static int start_listener(struct daemon *d)
                                   .health = &d->health,
                                   .limits = reload_limits_of(c),
                                   .clients = d->admission.clients,
+                                  .tls = d->admission.tls,
                                   .auth = d->admission.policy};
     enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
     if (err)
@@ -350,7 +352,7 @@ static void stop(struct daemon *d)
     transport_free(d->transport);
     cache_free(d->cache);
     store_close(d->store);
-    clients_unref(d->admission.clients);
+    admission_done(&d->admission);
     secret_free(d->key);
     domain_stop();
     config_done(&d->config);
@@ -387,7 +389,7 @@ static int check(struct daemon *d)
             code = fail(EXIT_OPERATOR, "--listen", why);
     if (!code)
         puts("the configuration is good");
-    clients_unref(d->admission.clients);
+    admission_done(&d->admission);
     secret_free(d->key);
     return code;
 }

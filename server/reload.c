@@ -22,8 +22,13 @@ struct limits reload_limits_of(const struct config *config)
                       .stale_if_error_ms = config->stale_if_error_ms}};
 }
 
-/* A daemon that wants keys goes on to want them, and one that wants none goes on so: who is let in
- * by whom is decided at the start. */
+/* A daemon that wants keys goes on to want them, and one that wants none goes on so; and so it is
+ * with TLS. */
+static bool is_alike(const struct admission *a, const struct admission *b)
+{
+    return !a->clients == !b->clients && !a->tls == !b->tls;
+}
+
 static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
 {
     enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
@@ -31,10 +36,10 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (err)
         return err;
     sockets_name(reload->sockets, &prepared->config);
-    err = admission_read(&prepared->config, &prepared->admission, why);
-    if (!err && !prepared->admission.clients != !reload->admission->clients) {
-        snprintf(why, ADMISSION_WHY, "to begin or to end with client keys takes a restart");
-        clients_unref(prepared->admission.clients);
+    err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
+    if (!err && !is_alike(&prepared->admission, reload->admission)) {
+        snprintf(why, ADMISSION_WHY, "to begin or to end with client keys or TLS takes a restart");
+        admission_done(&prepared->admission);
         err = ERR_SYNTAX;
     }
     if (err)
@@ -57,9 +62,10 @@ static void commit(const struct reload *reload, const struct prepared *prepared)
     config_each_change(reload->config, config, tell_restart, NULL);
     log_set_level((enum log_level)config->log_level);
     log_set_json(config->log_json);
-    listener_set_rules(reload->listener, prepared->admission.clients, &limits);
+    listener_set_rules(reload->listener, &(struct rules){prepared->admission.clients, &limits,
+                                                         prepared->admission.tls});
     engine_reload(reload->engine, config->credits_per_day);
-    clients_unref(reload->admission->clients);
+    admission_done(reload->admission);
     config_done(reload->config);
     *reload->config = prepared->config;
     *reload->admission = prepared->admission;
@@ -67,7 +73,7 @@ static void commit(const struct reload *reload, const struct prepared *prepared)
 
 void reload_now(const struct reload *reload)
 {
-    char why[ADMISSION_WHY > CONFIG_WHY ? ADMISSION_WHY : CONFIG_WHY] = "", clients[24];
+    char why[ADMISSION_WHY > CONFIG_WHY ? ADMISSION_WHY : CONFIG_WHY] = "";
     struct prepared prepared;
 
     if (prepare(reload, &prepared, why)) {
@@ -75,7 +81,6 @@ void reload_now(const struct reload *reload)
         return;
     }
     commit(reload, &prepared);
-    snprintf(clients, sizeof clients, "%zu",
-             reload->admission->clients ? clients_count(reload->admission->clients) : 0);
-    log_event(LOG_INFO, "reloaded", "clients", clients, NULL);
+    admission_tell(reload->admission);
+    log_event(LOG_INFO, "reloaded", NULL);
 }

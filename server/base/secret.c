@@ -119,19 +119,44 @@ static enum err read_key(int fd, const char *path, char *text, char *why)
     return err;
 }
 
+/* The open file, or -1. */
+static int open_file(const char *path, struct stat *st, enum err *ret_err, char *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) {
+        snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
+        *ret_err = ERR_SYSTEM;
+        return -1;
+    }
+    *ret_err = check_file(fd, path, st, why);
+    if (!*ret_err)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* Fills `secret` from its path; on failure only its `st` may have changed. */
 static enum err load(struct secret *secret, char *why)
 {
-    int fd = open(secret->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    enum err err;
+    int fd = open_file(secret->path, &secret->st, &err, why);
 
-    if (fd < 0) {
-        snprintf(why, SECRET_WHY, "%.180s: %s", secret->path, strerror(errno));
-        return ERR_SYSTEM;
-    }
-    enum err err = check_file(fd, secret->path, &secret->st, why);
-    if (!err)
-        err = read_key(fd, secret->path, secret->text, why);
+    if (fd < 0)
+        return err;
+    err = read_key(fd, secret->path, secret->text, why);
     close(fd);
+    return err;
+}
+
+enum err secret_check_file(const char *path, char *why)
+{
+    struct stat st;
+    enum err err;
+    int fd = open_file(path, &st, &err, why);
+
+    if (fd >= 0)
+        close(fd);
     return err;
 }
 

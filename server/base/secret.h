@@ -22,6 +22,10 @@ struct secret;
  * wrong in words for the operator, naming the file and never its content. */
 enum err secret_from_file(const char *path, struct secret **ret_secret, char *why);
 
+/* May that file hold a secret, by the rules above? ERR_OK, or what secret_from_file() would return
+ * before it reads. */
+enum err secret_check_file(const char *path, char *why);
+
 /* From a string, such as the value of the environment variable `name`, under the same rules. The
  * caller wipes its own copy. */
 enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret,

@@ -8,9 +8,19 @@
 
 #include <stdint.h>
 
+struct clients;
+struct tls;
+
 struct limits {
     int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
     struct freshness_limits freshness;
+};
+
+/* All that a reload hands over. The pointers are borrowed for the call. */
+struct rules {
+    struct clients *clients; /* NULL = no keys are wanted */
+    const struct limits *limits;
+    struct tls *tls; /* NULL = plain HTTP, for a listener that was started so */
 };
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/inherited.h"
+#include "http/service.h"
 #include "http/worker.h"
 
 #include <arpa/inet.h>
@@ -84,14 +85,15 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
     return ERR_OK;
 }
 
-static void write_url(const struct address *address, char *url)
+static void write_url(const struct address *address, bool secured, char *url)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     bool v6 = address->socket.ss_family == AF_INET6;
 
     getnameinfo((const struct sockaddr *)&address->socket, address->len, host, sizeof host, port,
                 sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(url, URL_TEXT, "http://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    snprintf(url, URL_TEXT, "%s://%s%s%s:%s", secured ? "https" : "http", v6 ? "[" : "", host,
+             v6 ? "]" : "", port);
 }
 
 enum err listener_check(const char *text, char *why)
@@ -226,8 +228,8 @@ static enum err set_seats(const struct listener_options *options, struct listene
 
 /* ---- start and stop ---- */
 
-static enum err bind_addresses(const struct listener_options *options, struct listener *listener,
-                               int *sockets, char *why)
+static enum err bind_addresses(const struct listener_options *options, bool secured,
+                               struct listener *listener, int *sockets, char *why)
 {
     size_t n = listener->n_workers, step = options->n_addresses;
 
@@ -240,7 +242,7 @@ static enum err bind_addresses(const struct listener_options *options, struct li
                                      : bind_all(text, &address, sockets + i, n, step, why);
         if (err)
             return err;
-        write_url(&address, listener->urls[i]);
+        write_url(&address, secured, listener->urls[i]);
     }
     return ERR_OK;
 }
@@ -295,7 +297,7 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
     enum err err = set_seats(options, listener, why);
     if (!err)
-        err = bind_addresses(options, listener, sockets, why);
+        err = bind_addresses(options, service->tls != NULL, listener, sockets, why);
     if (err) {
         close_from(sockets, 0, n_sockets);
         listener->n_workers = 0;
@@ -328,11 +330,10 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_set_rules(struct listener *listener, struct clients *clients,
-                        const struct limits *limits)
+void listener_set_rules(struct listener *listener, const struct rules *rules)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_set_rules(listener->workers[i], clients, limits);
+        worker_set_rules(listener->workers[i], rules);
 }
 
 void listener_drain(struct listener *listener)

@@ -34,6 +34,7 @@ struct worker {
     struct deadlines deadlines;
     struct clients *clients; /* NULL = no keys are wanted */
     struct limits limits;
+    struct tls *tls; /* NULL = plain HTTP */
     struct hits *hits;
     const struct route *hits_route; /* whose answers those are */
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */

@@ -10,6 +10,7 @@
 #include "http/limits.h"
 
 struct engine;
+struct tls;
 struct health;
 
 struct service {
@@ -19,6 +20,7 @@ struct service {
     /* At the start; workers have their own copies, which may change later: */
     struct limits limits;
     struct clients *clients; /* NULL = no keys are wanted */
+    struct tls *tls;         /* NULL = plain HTTP */
     struct auth_policy auth; /* without keys */
 };
 

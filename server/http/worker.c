@@ -13,6 +13,7 @@
 #include "http/connection.h"
 #include "http/mhd.h"
 #include "http/service.h"
+#include "http/tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -190,6 +191,7 @@ static void *run(void *arg)
 
     snprintf(name, sizeof name, "http-%d", worker->options.number);
     pthread_setname_np(pthread_self(), name);
+    tls_serve(worker->tls);
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
@@ -204,6 +206,7 @@ struct rules_letter {
     struct worker *worker;
     struct clients *clients;
     struct limits limits;
+    struct tls *tls;
 };
 
 static void open_rules(struct letter *letter)
@@ -214,15 +217,19 @@ static void open_rules(struct letter *letter)
     clients_unref(worker->clients);
     worker->clients = sent->clients;
     worker->limits = sent->limits;
+    tls_unref(worker->tls);
+    worker->tls = sent->tls;
+    tls_serve(worker->tls);
 }
 
-void worker_set_rules(struct worker *worker, struct clients *clients, const struct limits *limits)
+void worker_set_rules(struct worker *worker, const struct rules *rules)
 {
     struct rules_letter *sent = xcalloc(1, sizeof *sent);
 
     sent->worker = worker;
-    sent->clients = clients ? clients_ref(clients) : NULL;
-    sent->limits = *limits;
+    sent->clients = rules->clients ? clients_ref(rules->clients) : NULL;
+    sent->limits = *rules->limits;
+    sent->tls = rules->tls ? tls_ref(rules->tls) : NULL;
     mailbox_post(worker->inbox, &sent->letter, open_rules);
 }
 
@@ -244,6 +251,7 @@ static void free_worker(struct worker *worker)
     hits_free(worker->hits);
     ready_unref(worker->last);
     clients_unref(worker->clients);
+    tls_unref(worker->tls);
     close(worker->epoll_fd);
     mailbox_free(worker->inbox);
     free(worker);
@@ -301,15 +309,19 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
 static enum err start_daemon(struct worker *worker, int socket)
 {
     const struct worker_options *options = &worker->options;
+    const struct MHD_OptionItem secured[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
+        {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
+        (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO | MHD_USE_ERROR_LOG,
         0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
         MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker,
         MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
     if (!daemon) {
         close(socket);
@@ -340,6 +352,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->service = service;
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
+    worker->tls = service->tls ? tls_ref(service->tls) : NULL;
     worker->hits = hits_new(service->cache);
     connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
                      options->idle_timeout_ms);

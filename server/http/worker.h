@@ -20,8 +20,7 @@
 #define WORKER_LISTENS 8
 
 struct worker;
-struct clients;
-struct limits;
+struct rules;
 struct service;
 
 /* The connections of all workers together. It is counted here and not by libmicrohttpd, whose limit
@@ -55,8 +54,8 @@ enum err worker_start(const struct worker_options *options, struct service *serv
                       const int *sockets, size_t n, struct worker **ret_worker);
 
 /* Any thread, from worker_start() to worker_drain(): from its next turn on the worker goes by
- * these. `clients` NULL = no keys are wanted. */
-void worker_set_rules(struct worker *worker, struct clients *clients, const struct limits *limits);
+ * these. */
+void worker_set_rules(struct worker *worker, const struct rules *rules);
 
 /* Any thread, once: stop accepting; the thread ends when no request is left, or when none is parked
  * and since then drain_ms are over. For the parked it waits without limit: their owners hold on to

@@ -44,6 +44,8 @@ def check_c(name, text):
         refused = re.search(REFUSED, line)
         if refused:
             faults.append(f"{name}:{number}: {refused.group(1)}() is refused here")
+        if "any_certificate" in line and not re.match(r"client/transport\.|server/healthcheck\.", name):
+            faults.append(f"{name}:{number}: certificates are checked here")
         if name.startswith("tests/") and re.search(WAITS, line):
             faults.append(f"{name}:{number}: a test waits on events, never on time")
     if not text.startswith("/* SPDX-License-Identifier: MIT */\n/* "):
@@ -95,10 +97,11 @@ def self_test():
         "tests/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
         "tests/nap.py": "import time\ntime.sleep(1)\n",
     }
+    planted["server/trusting.c"] = head + "int any_certificate;\n"
     refused = {f"server/refused_{name}.c": head + f"void f(void)\n{{\n    {name}();\n}}\n"
                for name in REFUSED_NAMES}
     planted.update(refused)
-    guilty = {*refused, "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
+    guilty = {*refused, "server/trusting.c", "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
               "tests/nap.py"}
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)

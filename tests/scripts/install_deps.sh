@@ -7,7 +7,7 @@
 set -eu
 
 build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
-    libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev
+    libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
     publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus"

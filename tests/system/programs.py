@@ -89,7 +89,7 @@ class Program:
             data = os.read(pipe, 4096)
             assert data, f"ended instead of getting ready: {self.stderr()}"
             self.stdout += data
-        return re.findall(r"^\S+ ready on (http://\S+)$", self.stdout.decode(), re.M)
+        return re.findall(r"^\S+ ready on (https?://\S+)$", self.stdout.decode(), re.M)
 
     @staticmethod
     def address_of(url):

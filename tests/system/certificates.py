@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""certificates.py - an authority for one test, and what it signs; and TLS in front of the simulator."""
+import socket
+import ssl
+import subprocess
+import threading
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+
+class Authority:
+    """Signs certificates for names; its own is `path`."""
+
+    def __init__(self, directory, name="authority"):
+        self.directory = directory
+        self.path, self.key = directory / f"{name}.pem", directory / f"{name}.key"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", self.key, "-out", self.path, "-subj", f"/CN={name}", "-days", "10")
+
+    def sign(self, name, alt="IP:127.0.0.1,DNS:localhost", days=10):
+        """The paths of the chain (this certificate and the authority's) and of the key."""
+        cert, key = self.directory / f"{name}.crt", self.directory / f"{name}.key"
+        request, extra = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
+        extra.write_text(f"subjectAltName={alt}\n")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj",
+                f"/CN={name}")
+        when = ["-days", days] if days > 0 else ["-not_before", "20200101000000Z", "-not_after",
+                                                  "20200201000000Z"]
+        if days > 0:
+            openssl("x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self.key,
+                    "-CAcreateserial", "-out", cert, "-extfile", extra, *when)
+        else:
+            openssl("x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self.key,
+                    "-CAcreateserial", "-out", cert, "-extfile", extra, "-days", "-1")
+        cert.write_text(cert.read_text() + self.path.read_text())
+        key.chmod(0o600)
+        return cert, key
+
+    def context(self):
+        """Of a client who trusts this authority and nobody else."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.path)
+        return context
+
+
+class Relay:
+    """Ends TLS, and passes what it carries on to a server without. Counts handshakes; `spoil` is what
+    it does to a connection instead, given the raw socket."""
+
+    def __init__(self, target, cert=None, key=None, spoil=None, newest=None):
+        self.target, self.spoil, self.failed, self.served = target, spoil, 0, 0
+        self.context = None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(cert, key)
+            if newest:
+                self.context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+                self.context.maximum_version = newest
+                self.context.set_ciphers("ALL:@SECLEVEL=0")
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                raw, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
+
+    def _serve(self, raw):
+        try:
+            if self.spoil:
+                self.failed += 1
+                self.spoil(raw)
+                return
+            inside = self.context.wrap_socket(raw, server_side=True)
+        except OSError:
+            self.failed += 1
+            raw.close()
+            return
+        self.served += 1
+        outside = socket.create_connection(self.target)
+        back = threading.Thread(target=self._copy, args=(outside, inside), daemon=True)
+        back.start()
+        self._copy(inside, outside)
+
+    @staticmethod
+    def _copy(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (sink, source):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listening.close()

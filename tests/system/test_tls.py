@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""test_tls.py - HTTPS on the listener, and who is believed to be the upstream."""
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import time
+import warnings
+
+import pytest
+
+from certificates import Authority, Relay
+from programs import KEY_VARIABLE, run_to_end
+from waiting import PATIENCE_S, eventually
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    return authority.sign("one")
+
+
+def start(stage, sim, certificate, *flags):
+    cert, key = certificate
+    return stage.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key), *flags)
+
+
+def dial(daemon, context, version=None):
+    if version:
+        context.minimum_version = context.maximum_version = version
+    raw = socket.create_connection(daemon.address, timeout=PATIENCE_S)
+    return context.wrap_socket(raw, server_hostname="localhost")
+
+
+def exchange(connection, target, *lines):
+    """One request over it: status and body."""
+    text = "\r\n".join([f"GET {target} HTTP/1.1", "Host: localhost", *lines, "", ""])
+    connection.sendall(text.encode())
+    return answer(connection)
+
+
+def answer(connection):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        more = connection.recv(1)
+        assert more, head
+        head += more
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return int(head.split()[1]), body
+
+
+# ---- the listener
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_lookup_over_tls_and_its_hits(stage, sim, authority, certificate, version):
+    daemon = start(stage, sim, certificate)
+    assert daemon.urls[0].startswith("https://127.0.0.1:")
+    connection = dial(daemon, authority.context(), version)
+    first = exchange(connection, "/emails?domain=milvali.com")
+    assert first[0] == 200
+    for _ in range(50):
+        assert exchange(connection, "/emails?domain=milvali.com") == first
+    assert connection.version() in ("TLSv1.2", "TLSv1.3")
+    # Several requests in one record: what is decrypted already must not wait for more to come.
+    one = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    connection.sendall(one * 20)
+    assert [answer(connection) for _ in range(20)] == [first] * 20
+    connection.close()
+
+
+def test_a_request_in_many_small_records_is_one(stage, sim, authority, certificate):
+    daemon = start(stage, sim, certificate)
+    connection = dial(daemon, authority.context())
+    for byte in b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n":
+        connection.sendall(bytes([byte]))
+    assert answer(connection)[0] == 200
+
+
+@pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
+def test_old_versions_are_refused(stage, sim, certificate, version):
+    daemon = start(stage, sim, certificate)
+    host, port = daemon.address
+    done = subprocess.run(["openssl", "s_client", version, "-cipher", "ALL:@SECLEVEL=0", "-connect",
+                           f"{host}:{port}"], input=b"", capture_output=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode != 0
+    assert re.search(rb"Cipher is \(NONE\)", done.stdout), done.stdout
+
+
+def test_plain_http_and_noise_on_the_port_do_no_harm(stage, sim, authority, certificate):
+    daemon = start(stage, sim, certificate)
+    for noise in (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 500,
+                  b"\x00" * 1000, b"\x16"):
+        raw = socket.create_connection(daemon.address, timeout=PATIENCE_S)
+        raw.sendall(noise)
+        raw.shutdown(socket.SHUT_WR)
+        try:
+            assert b"200 OK" not in raw.recv(65536)
+        except ConnectionResetError:
+            pass  # an end as good as any
+        raw.close()
+    assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
+
+
+def test_a_handshake_that_stands_still_is_ended_by_the_deadline_of_headers(stage, sim, authority, certificate):
+    daemon = start(stage, sim, certificate)
+    silent = socket.create_connection(daemon.address, timeout=PATIENCE_S)
+    silent.sendall(b"\x16\x03\x01")
+    begun = time.monotonic()
+    assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
+    assert silent.recv(1) == b""
+    assert 7 < time.monotonic() - begun < 20
+
+
+def test_those_who_wait_and_those_who_leave(stage, sim, authority, certificate):
+    daemon = start(stage, sim, certificate)
+    sim.hold_submits()
+    waiting = [dial(daemon, authority.context()) for _ in range(50)]
+    for connection in waiting:
+        connection.sendall(b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    sim.reach(submit=1)
+    probe = dial(daemon, authority.context())
+
+    def waiters():
+        return int(re.search(rb"^emailsd_waiters (\d+)", exchange(probe, "/metrics")[1], re.M)[1])
+    eventually(lambda: waiters() == 50)
+    for connection in waiting[:10]:
+        connection.close()
+    eventually(lambda: waiters() == 40)
+    sim.release_submits()
+    assert {answer(connection)[0] for connection in waiting[10:]} == {200}
+    assert len(sim.ledger()) == 1
+
+
+def test_sighup_goes_over_to_a_new_certificate_while_others_wait(stage, sim, authority, tmp_path):
+    cert, key = authority.sign("before")
+    daemon = start(stage, sim, (cert, key))
+    sim.hold_submits()
+    waiting = [dial(daemon, authority.context()) for _ in range(50)]
+    for connection in waiting:
+        connection.sendall(b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    sim.reach(submit=1)
+    before = dial(daemon, authority.context()).getpeercert(True)
+    new_cert, new_key = authority.sign("after")
+    cert.write_text("no certificate")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    assert dial(daemon, authority.context()).getpeercert(True) == before
+    cert.write_bytes(new_cert.read_bytes())
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "is not the key of the certificate" in daemon.stderr())
+    key.write_bytes(new_key.read_bytes())
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: dial(daemon, authority.context()).getpeercert(True) != before)
+    sim.release_submits()
+    assert {answer(connection)[0] for connection in waiting} == {200}
+
+
+def test_many_reloads_while_handshakes_come_in(stage, sim, authority, tmp_path):
+    cert, key = authority.sign("first")
+    other = [p.read_bytes() for p in authority.sign("second")]
+    mine = [cert.read_bytes(), key.read_bytes()]
+    daemon = start(stage, sim, (cert, key))
+    for i in range(20):
+        new = other if i % 2 == 0 else mine
+        cert.write_bytes(new[0])
+        key.write_bytes(new[1])
+        daemon.deliver(signal.SIGHUP)
+        for _ in range(5):
+            assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
+
+
+def test_healthcheck_looks_through_tls(stage, sim, certificate):
+    daemon = start(stage, sim, certificate)
+    host, port = daemon.address
+    flags = ["--listen", f"{host}:{port}", "--tls-cert", str(certificate[0])]
+    assert run_to_end("healthcheck", *flags).returncode == 0
+    assert run_to_end("healthcheck", *flags[:2]).returncode == 1
+    daemon.stop()
+    assert run_to_end("healthcheck", *flags).returncode == 1
+
+
+def test_what_cannot_be_served_is_refused_with_2(authority, certificate, tmp_path):
+    cert, key = certificate
+    other_key = authority.sign("other")[1]
+    loose = tmp_path / "loose.key"
+    loose.write_bytes(key.read_bytes())
+    loose.chmod(0o644)
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    empty.chmod(0o600)
+    turned = tmp_path / "turned.crt"
+    pems = re.findall("-----BEGIN.*?-----END CERTIFICATE-----\n", cert.read_text(), re.S)
+    turned.write_text("".join(reversed(pems)))
+    for flags, words in [(["--tls-cert", cert], "go together"), (["--tls-key", key], "go together"),
+                         (["--tls-cert", cert, "--tls-key", other_key], "is not the key"),
+                         (["--tls-cert", cert, "--tls-key", loose], "may be read by others"),
+                         (["--tls-cert", cert, "--tls-key", empty], "empty"),
+                         (["--tls-cert", empty, "--tls-key", key], "empty"),
+                         (["--tls-cert", turned, "--tls-key", key], "turned.crt"),
+                         (["--tls-cert", "/nonexistent", "--tls-key", key], "/nonexistent: No such"),
+                         (["--tls-cert", cert, "--tls-key", "/nonexistent"], "/nonexistent: No such")]:
+        for check in ([], ["--check-config"]):
+            ended = run_to_end(*check, *map(str, flags), "--upstream-url", "http://127.0.0.1:1",
+                               "--store", "memory:", env={KEY_VARIABLE: "k"})
+            assert ended.returncode == 2 and words in ended.stderr, ended
+
+
+def test_an_expired_certificate_is_served_and_told(stage, sim, authority):
+    daemon = start(stage, sim, authority.sign("late", days=-1))
+    assert "the certificate has expired" in daemon.stderr()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        dial(daemon, authority.context())
+
+
+# ---- the upstream
+
+def upstream(stage, relay, authority, *flags, env=None):
+    return stage.daemon(relay.url, "--upstream-ca", str(authority.path), *flags, env=env)
+
+
+def test_a_lookup_over_tls_to_an_upstream_that_is_known(stage, sim, authority, certificate, tmp_path):
+    keylog = tmp_path / "keys.log"
+    relay = Relay(sim.address, *certificate)
+    daemon = upstream(stage, relay, authority, env={
+        KEY_VARIABLE: "test-key", "SSLKEYLOGFILE": str(keylog), "https_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"})
+    assert daemon.ask("milvali.com").status == 200
+    assert relay.served >= 1 and relay.failed == 0
+    assert not keylog.exists()
+
+
+def hang(raw):
+    raw.recv(1 << 16)
+    raw.settimeout(PATIENCE_S)
+    try:
+        raw.recv(1)
+    except OSError:
+        pass
+
+
+def reset(raw):
+    raw.recv(1 << 16)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+
+
+def speak_http(raw):
+    raw.recv(1 << 16)
+    raw.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    raw.close()
+
+
+def relay_of(kind, sim, authority, directory):
+    if kind == "self-signed":
+        stranger = Authority(directory, "stranger")
+        return Relay(sim.address, *stranger.sign("stranger-one"))
+    if kind == "expired":
+        return Relay(sim.address, *authority.sign("expired", days=-1))
+    if kind == "wrong name":
+        return Relay(sim.address, *authority.sign("elsewhere", alt="DNS:elsewhere.example"))
+    if kind == "TLS 1.1":
+        with warnings.catch_warnings():  # that it is old is the point
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return Relay(sim.address, *authority.sign("old"), newest=ssl.TLSVersion.TLSv1_1)
+    return Relay(sim.address, spoil={"reset": reset, "plain": speak_http, "hang": hang}[kind])
+
+
+@pytest.mark.parametrize("kind", ["self-signed", "expired", "wrong name", "TLS 1.1", "reset", "plain",
+                                  "hang"])
+def test_p18_an_upstream_that_is_not_proved_gets_nothing(stage, sim, authority, tmp_path, kind):
+    """No byte of the request leaves, so nothing was bought and it may be tried again."""
+    relay = relay_of(kind, sim, authority, tmp_path)
+    daemon = upstream(stage, relay, authority)
+    sent = daemon.connect()
+    sent.send_get("/emails?domain=milvali.com&wait=25")
+    eventually(lambda: relay.failed + relay.served >= (1 if kind == "hang" else 2))
+    metrics = daemon.get("/metrics").body.decode()
+    assert 'operation="submit",code="200"' not in metrics
+    assert sim.ledger() == [] and sim.requests() == []
+    relay.close()
+    document = daemon.ask("milvali.com", wait=0)
+    assert document.status in (502, 503, 504), document
+    assert document.json()["charged"] in ("no", "maybe")
