@@ -34,6 +34,11 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-f
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
+# What only gcc knows.
+ifeq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
+WARNINGS  += -Wtrampolines -Wbidi-chars=any
+HARDENING += -ftrivial-auto-var-init=zero
+endif
 # Only x86 knows this one, and other machines' compilers refuse it.
 ifneq ($(filter x86_64-% i386-% i686-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 HARDENING += -fcf-protection=full
@@ -42,12 +47,14 @@ endif
 CFLAGS_release  := -O2 $(HARDENING)
 CFLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -fsanitize=thread -fno-omit-frame-pointer
-LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
+                   -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 
 CFLAGS      ?= -g
-OUR_CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
+# No path of this machine goes into the binary: the same tree makes the same bytes anywhere.
+OUR_CFLAGS  := -ffile-prefix-map=$(CURDIR)=. -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
                -Iserver -I. -I$(B)/gen $(PC_CFLAGS)
 OUR_LDFLAGS := -pie -pthread $(LDFLAGS_$(FLAVOUR))
 OUR_LIBS    := $(PC_LIBS) -lunistring
@@ -75,7 +82,7 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
-        fresh docker-check bench kill clean help
+        fresh docker-check bench kill install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -200,6 +207,40 @@ demo: deps ## one lookup with its progress, then the same out of the cache
 run: all ## serve the real upstream; wants OPENMART_API_KEY
 	@test -n "$$OPENMART_API_KEY" || { echo "make run: set OPENMART_API_KEY to your key" >&2; exit 2; }
 	@exec $(B)/emailsd
+
+# ---- install ----
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+MANDIR     ?= $(PREFIX)/share/man
+COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+
+# The unit names the program by its path. A configuration that is there is somebody's.
+install: all ## install below DESTDIR and PREFIX (/usr/local); the configuration below SYSCONFDIR (/etc)
+	install -D -m 0755 $(B)/emailsd $(DESTDIR)$(PREFIX)/bin/emailsd
+	install -D -m 0644 docs/man/emailsd.8 $(DESTDIR)$(MANDIR)/man8/emailsd.8
+	install -D -m 0644 docs/man/emailsd.conf.5 $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5
+	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|' docker/emailsd.service \
+	    >$(DESTDIR)$(UNITDIR)/emailsd.service
+	install -m 0644 docker/emailsd.socket $(DESTDIR)$(UNITDIR)/emailsd.socket
+	chmod 0644 $(DESTDIR)$(UNITDIR)/emailsd.service
+	test -e $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf || \
+	    install -D -m 0644 packaging/emailsd.conf $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf
+
+uninstall: ## remove what install put there, but not the configuration
+	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
+	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
+	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket
+
+deb: ## build the Debian package and try it: lintian, install, start, upgrade, purge, 3 min (root)
+	@tests/scripts/install_deps.sh build package
+	@tests/scripts/check_deb.sh
+
+reproducible: deps ## build twice, in different places, and compare the bytes
+	@tests/scripts/check_reproducible.sh
 
 clean: ## remove build/
 	rm -rf build

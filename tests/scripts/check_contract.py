@@ -5,7 +5,8 @@
     server/base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
     server/http/route_table.c   methods and paths     openapi.yaml, paths
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
-    server/config_table.c       flags and defaults    README.md's table, emailsd --help
+    server/config_table.c       flags and defaults    README.md's table, emailsd --help,
+                                                      docs/man/emailsd.conf.5, emailsd.8
 
 `--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
 every fault found."""
@@ -75,9 +76,27 @@ def check_options(binary):
     return faults + differences("option", {flag for flag, _ in code}, shown, "--help")
 
 
+def check_pages():
+    """What lasts is a key of the one page, with its default; what only the command line takes is a flag
+    of the other."""
+    rows = re.findall(r'\{"--([a-z-]+)",\s*([A-Z]+),\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
+                      read("server/config_table.c"))
+    once = {flag for flag, kind, _ in rows if kind == "SWITCH"} | {"config"}
+    keys = {(flag, default.strip('"') if default != "NULL" else "")
+            for flag, _, default in rows if flag not in once}
+    part = read("docs/man/emailsd.conf.5").split(".Sh KEYS")[1].split(".Sh ")[0]
+    told = set()
+    for item in part.split("\n.It Cm ")[1:]:
+        default = re.search(r"^The default is\n\.Ql (\S+) \.$", item, re.M)
+        told.add((item.split()[0], default[1] if default else ""))
+    flags = set(re.findall(r"^\.It Fl -([a-z-]+)", read("docs/man/emailsd.8"), re.M))
+    return (differences("key", keys, told, "emailsd.conf.5") +
+            differences("flag", once & {flag for flag, _, _ in rows}, flags, "emailsd.8"))
+
+
 def check(binary):
     api = yaml.safe_load(read("openapi.yaml"))
-    return check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary)
+    return check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary) + check_pages()
 
 
 AGREEING = {
@@ -93,12 +112,26 @@ AGREEING = {
 """,
     "server/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
 {"--insecure", FLAG, FIELD(insecure), NULL, "how"},
+{"--help", SWITCH, FIELD(help), NULL, "this"},
+""",
+    "docs/man/emailsd.conf.5": """.Sh KEYS
+.It Cm listen No = Ar ADDR
+where
+The default is
+.Ql [::1]:80 .
+.It Cm insecure No = 0 | 1
+how
+.Sh END
+""",
+    "docs/man/emailsd.8": """.It Fl -help
 """,
     "README.md": """| `--listen ADDR` | `[::1]:80` | where |
 | `--insecure` | | how |
+| `--help` | | this |
 """,
     "help": """  --listen ADDR
   --insecure
+  --help
 """,
     "openapi.yaml": """
 paths:
@@ -129,6 +162,9 @@ SPOILT = [  # file, its words, other words, what must be said
     ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
     ("server/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
+    ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),
+    ("docs/man/emailsd.conf.5", "Cm insecure", "Cm secure", "key ('insecure', '') is in the code"),
+    ("docs/man/emailsd.8", "-help", "-halp", "flag help is in the code"),
     ("README.md", "--insecure", "--careless", "('--careless', '') is in README.md"),
     ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
 ]

@@ -11,7 +11,8 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus"
-lint="clang clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
+lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
+package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
 
 only_check=no
 if [ "${1:-}" = --check ]; then
@@ -39,6 +40,7 @@ for group in "$@"; do
     build) packages=$build ;;
     test) packages=$test ;;
     lint) packages=$lint ;;
+    package) packages=$package ;;
     *)
         echo "install_deps.sh: there is no group '$group'" >&2
         exit 2

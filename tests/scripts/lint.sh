@@ -93,4 +93,6 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
     step shellcheck shellcheck $sh_files
     step pyflakes pyflakes3 $py_files
 }
+# shellcheck disable=SC2046 # a list of words
+step mandoc mandoc -Tlint -W warning $(list 'docs/man/*')
 exit $status

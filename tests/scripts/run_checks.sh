@@ -14,4 +14,12 @@ for check in tests/scripts/check_*.py; do
         status=1
     fi
 done
+for check in tests/scripts/check_hardening.sh; do
+    if "$check" --self-test && "$check"; then
+        echo "ok   $(basename "$check" .sh)"
+    else
+        echo "FAIL $(basename "$check" .sh)"
+        status=1
+    fi
+done
 exit $status

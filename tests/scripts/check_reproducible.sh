@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check_reproducible.sh - builds the tree twice, in folders of different names, with another umask,
+# time zone, language, home and number of jobs, and wants the same bytes.
+set -eu
+
+dir=$(mktemp -d)
+trap 'rm -rf --one-file-system "$dir"' EXIT
+trap 'exit 130' INT TERM
+
+revision=$(git describe --always --dirty)
+build() {
+    mkdir -p "$dir/$1"
+    git ls-files -z | tar -c --null -T - | tar -x -C "$dir/$1"
+    shift
+    env -u MAKEFLAGS -u MAKELEVEL REVISION="$revision" "$@" >"$dir/log" 2>&1 || {
+        tail -20 "$dir/log" >&2
+        exit 1
+    }
+}
+build a TZ=UTC LANG=C make -C "$dir/a" -j1 all
+(
+    umask 077
+    build a-much-longer-name/of-a-folder TZ=Asia/Tokyo LANG=C.UTF-8 HOME=/nonexistent \
+        make -C "$dir/a-much-longer-name/of-a-folder" -j4 all
+)
+for program in emailsd openmart-sim; do
+    one=$dir/a/build/release/$program
+    other=$dir/a-much-longer-name/of-a-folder/build/release/$program
+    cmp "$one" "$other"
+    if grep -q "$dir" "$one"; then
+        echo "check_reproducible.sh: $program holds the path that it was built in" >&2
+        exit 1
+    fi
+    echo "reproducible: $program $(sha256sum "$one" | cut -c1-16)"
+done
