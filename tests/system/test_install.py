@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""test_install.py - what `make install` puts where, and that it works from there."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from programs import KEY_VARIABLE, ROOT, environment
+
+FLAVOUR = pathlib.Path(os.environ.get("EMAILSD_BIN", "build/release/emailsd")).parent.name
+
+
+def make(*words):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    # What is built is what is tested: "-o all" takes it as it is, for others run from there meanwhile.
+    done = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", "-o", "all",
+                           f"FLAVOUR={FLAVOUR}", *words], env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    make("install", f"DESTDIR={root}", "PREFIX=/opt/e")
+    return root
+
+
+def files_of(root):
+    return {str(p.relative_to(root)): oct(p.stat().st_mode & 0o777) for p in root.rglob("*") if p.is_file()}
+
+
+def test_everything_has_its_place_and_mode(installed):
+    assert files_of(installed) == {
+        "opt/e/bin/emailsd": "0o755",
+        "opt/e/share/man/man8/emailsd.8": "0o644",
+        "opt/e/share/man/man5/emailsd.conf.5": "0o644",
+        "opt/e/share/bash-completion/completions/emailsd": "0o644",
+        "opt/e/lib/systemd/system/emailsd.service": "0o644",
+        "opt/e/lib/systemd/system/emailsd.socket": "0o644",
+        "etc/emailsd/emailsd.conf": "0o644",
+    }
+
+
+def test_the_installed_program_takes_the_installed_configuration(installed):
+    done = subprocess.run([installed / "opt/e/bin/emailsd", "--check-config", "--config",
+                           installed / "etc/emailsd/emailsd.conf"], env=environment({KEY_VARIABLE: "k"}),
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "the configuration is good\n"), done
+
+
+def test_every_example_in_the_configuration_is_taken(installed, tmp_path):
+    text = (installed / "etc/emailsd/emailsd.conf").read_text()
+    lines = re.sub(r"(?m)^#([a-z-]+ = )", r"\1", text)
+    assert lines.count("\n#") < text.count("\n#")
+    (tmp_path / "c").write_text(lines)
+    done = subprocess.run([installed / "opt/e/bin/emailsd", "--print-config", "--config", tmp_path / "c"],
+                          env=environment(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done
+
+
+def test_the_unit_starts_the_installed_program(installed):
+    unit = (installed / "opt/e/lib/systemd/system/emailsd.service").read_text()
+    assert "\nExecStart=/opt/e/bin/emailsd " in unit and "/usr/bin/emailsd" not in unit
+
+
+def test_a_configuration_that_is_there_is_kept_and_the_rest_can_go(installed):
+    config = installed / "etc/emailsd/emailsd.conf"
+    config.write_text("wait = 1s\n")
+    make("install", f"DESTDIR={installed}", "PREFIX=/opt/e")
+    assert config.read_text() == "wait = 1s\n"
+    make("uninstall", f"DESTDIR={installed}", "PREFIX=/opt/e")
+    assert list(files_of(installed)) == ["etc/emailsd/emailsd.conf"]
+
+
+COMPLETE = r"""
+source /usr/share/bash-completion/bash_completion
+source "$1"
+COMP_WORDS=("${@:2}"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="${*:2}"; COMP_POINT=${#COMP_LINE}
+_emailsd "$2" 2>/dev/null
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/share/bash-completion/bash_completion").exists(),
+                    reason="bash-completion is not installed")
+@pytest.mark.parametrize("words, wanted", [
+    (["--ma"], {"--max-wait", "--max-waiters"}), (["ins"], {"inspect"}), (["key", ""], {"new"}),
+    (["--log-level", ""], {"debug", "info", "warn", "error"}), (["--max-wait", ""], set()),
+    (["--print"], {"--print-config"})])
+def test_bash_completes_what_help_tells(words, wanted):
+    program = os.environ.get("EMAILSD_BIN", str(ROOT / "build/release/emailsd"))
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", ROOT / "packaging/emailsd.bash-completion",
+                           program, *words], capture_output=True, text=True, timeout=30, check=False)
+    assert set(done.stdout.split()) == wanted, done
