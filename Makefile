@@ -82,7 +82,7 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
-        fresh docker-check bench kill install uninstall deb reproducible clean help
+        fresh docker-check bench kill soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -197,6 +197,17 @@ bench: deps ## six measurements beside peers and floors, 15 minutes; QUICK=1 for
 kill: deps ## 3,000 kill -9 and one before each system call, then the books; KILLS=300
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/kill/run.py --jobs $(JOBS) $(if $(KILLS),--kills $(KILLS)) $(KILL_FLAGS)
+
+# ---- for long ----
+
+soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
+
+slow: deps ## slowhttptest, 500 slow clients for a minute each way, with a probe beside them
+	@tests/scripts/install_deps.sh slow
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) tests/soak/slow_clients.py
 
 # ---- use ----
 

@@ -13,6 +13,7 @@ test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus bash-completion openssl"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
+slow="slowhttptest"
 
 only_check=no
 if [ "${1:-}" = --check ]; then
@@ -41,6 +42,7 @@ for group in "$@"; do
     test) packages=$test ;;
     lint) packages=$lint ;;
     package) packages=$package ;;
+    slow) packages=$slow ;;
     *)
         echo "install_deps.sh: there is no group '$group'" >&2
         exit 2

@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""run.py - a long run: fifty clients, a vendor that fails at times, restarts and kills in between.
+
+The first two fifths of the time are lives that end by SIGTERM and by kill -9 in turn; the rest is one
+life, which must be level at its end: as many descriptors and threads as after its start, and no more
+memory in its last quarter than in the one before. Every answer to a question has to be the one that
+was given first. At the end the vendor's ledger and the store agree to the last task. Exit status 1
+when anything does not hold; the numbers are printed in any case.
+
+    make soak                 20 minutes
+    make soak SOAK_MINUTES=2
+"""
+import argparse
+import collections
+import http.client
+import json
+import pathlib
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "system")]
+
+from books import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
+from programs import Daemon, Simulator  # noqa: E402
+
+CLIENTS, HOT, LIVES = 50, 300, 6
+PERCENT = 5
+FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "1s", "--batch-linger", "20ms", "--submit-timeout", "10s",
+         "--cache-size", "1MiB", "--balance-every", "10s", "--log-level", "info", "--drain-timeout", "5s")
+VENDOR = ("--submit-delay", "150ms", "--task-time", "200ms", "--task-time-jitter", "400ms",
+          "--credits", "100000000")
+FAULTS = [("submit", False, {"kind": "status", "status": 503, "headers": {"Retry-After": "1"}}),
+          ("submit", True, {"kind": "reset"}),
+          ("status", True, {"kind": "status", "status": 500}), ("status", True, {"kind": "truncate"}),
+          ("task", True, {"kind": "reset"}), ("task", True, {"kind": "not_json"}),
+          ("task_ids", True, {"kind": "close"})]
+LEVEL_BYTES = 1 << 20  # what the last quarter may have more than the one before: the allocator's grain
+SPARE_FDS = 10         # connections to the vendor that are kept for the next read
+
+
+class Soak:
+    def __init__(self, folder, minutes, seed):
+        self.folder = pathlib.Path(folder)
+        self.store = self.folder / "soak.db"
+        self.dice = random.Random(seed)
+        self.seconds = minutes * 60
+        self.sim = Simulator(self.folder / "sim.stderr", *VENDOR)
+        for on, after, fault in FAULTS:
+            self.sim.say("POST", "/sim/faults", {"on": on, "percent": PERCENT, "seed": self.dice.randrange(1 << 30),
+                                                 "after_creating": after, "fault": fault})
+        self.daemon = None
+        self.address = None
+        self.is_over = threading.Event()
+        self.lock = threading.Lock()
+        self.first = {}
+        self.statuses = collections.Counter()
+        self.slowest_s = 0.0
+        self.faults = []
+        self.samples = []
+        self.kills = self.stops = self.n_new = 0
+
+    def fault(self, words):
+        with self.lock:
+            self.faults.append(words)
+
+    # ---- the clients
+
+    def _question(self, dice):
+        if dice.random() < 0.04:
+            with self.lock:
+                self.n_new += 1
+                return f"new{self.n_new}.com"
+        return f"hot{int(dice.paretovariate(1)) % HOT}.com"
+
+    def _hear(self, domain, status, body):
+        with self.lock:
+            self.statuses[status] += 1
+            if status == 200 and self.first.setdefault(domain, body) != body:
+                self.faults.append(f"{domain}: another answer than before")
+
+    def client(self, seed):
+        dice = random.Random(seed)
+        connection = None
+        while not self.is_over.is_set():
+            domain = self._question(dice)
+            try:
+                if connection is None:
+                    connection = http.client.HTTPConnection(*self.address, timeout=60)
+                begun = time.monotonic()
+                connection.request("GET", f"/emails?domain={domain}&wait=20")
+                if dice.random() < 0.01:
+                    connection.close()  # a client who leaves
+                    connection = None
+                    continue
+                answer = connection.getresponse()
+                self._hear(domain, answer.status, answer.read())
+                self.slowest_s = max(self.slowest_s, time.monotonic() - begun)
+            except (OSError, http.client.HTTPException):
+                connection = None  # a restart
+                self.is_over.wait(0.05)
+            self.is_over.wait(dice.random() * 0.2)
+
+    # ---- the daemon
+
+    def start(self):
+        self.daemon = Daemon(self.folder / "daemon.stderr", self.sim.urls[0], *FLAGS, "--store",
+                             f"sqlite:{self.store}", "--listen", self.listen())
+        self.address = self.daemon.address
+
+    def listen(self):
+        return f"{self.address[0]}:{self.address[1]}" if self.address else "127.0.0.1:0"
+
+    def figures(self):
+        proc = pathlib.Path(f"/proc/{self.daemon.process.pid}")
+        status = (proc / "status").read_text()
+        return {"rss": int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024,
+                "threads": int(re.search(r"Threads:\s+(\d+)", status)[1]),
+                "fds": len(list((proc / "fd").iterdir()))}
+
+    def live(self, seconds, is_last):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.faults:
+            self.is_over.wait(1)
+            if not self.daemon.is_running():
+                self.fault("the daemon ended by itself: " + self.daemon.stderr()[-2000:])
+            elif is_last:
+                self.samples.append(self.figures())
+
+    def run(self):
+        self.start()
+        at_rest = self.figures()
+        threads = [threading.Thread(target=self.client, args=(self.dice.random(),)) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for life in range(LIVES):
+            self.live(self.seconds * 0.4 / LIVES, False)
+            if life % 2:
+                self.daemon.kill()
+                self.kills += 1
+            else:
+                self.daemon.stop()
+                self.stops += 1
+            self.start()
+        at_rest = self.figures()
+        self.live(self.seconds * 0.6, True)
+        self.is_over.set()
+        for thread in threads:
+            thread.join()
+        drain(self.store)
+        self.compare(at_rest)
+
+    # ---- the end
+
+    def compare(self, at_rest):
+        deadline = time.monotonic() + 30
+        while (now := self.figures())["fds"] > at_rest["fds"] + SPARE_FDS and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if now["fds"] > at_rest["fds"] + SPARE_FDS:
+            self.fault(f"{now['fds']} descriptors, {at_rest['fds']} at the start")
+        if now["threads"] != at_rest["threads"]:
+            self.fault(f"{now['threads']} threads, {at_rest['threads']} at the start")
+        quarter = max(len(self.samples) // 4, 1)
+        before, last = ([s["rss"] for s in part] for part in (self.samples[-2 * quarter:-quarter],
+                                                              self.samples[-quarter:]))
+        before, last = sum(before) / len(before), sum(last) / len(last)
+        if last > before + LEVEL_BYTES:
+            self.fault(f"memory grew from {before / 1e6:.2f} to {last / 1e6:.2f} MB in the last quarters")
+        self.daemon.stop()
+        journal, ledger = read_journal(self.store), self.sim.ledger()
+        sold_again = {t["domain"] for t in journal.tasks.values() if t["outcome"] in ("failed", "not-created")}
+        for words in breaches(ledger, journal, sold_again):
+            self.fault(words)
+        outcomes = journal.outcomes()
+        print(f"{sum(self.statuses.values())} answers: {dict(sorted(self.statuses.items()))}; the slowest took "
+              f"{self.slowest_s:.1f} s")
+        print(f"{len(ledger)} tasks sold, {len(journal.tasks)} in the journal: {json.dumps(outcomes)}")
+        print(f"{self.stops} stops, {self.kills} kills; the last life took {len(self.samples)} s")
+        print(f"memory {before / 1e6:.2f} -> {last / 1e6:.2f} MB; descriptors {at_rest['fds']} -> {now['fds']}; "
+              f"threads {at_rest['threads']} -> {now['threads']}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="emailsd-soak-") as folder:
+        soak = Soak(folder, arguments.minutes, arguments.seed)
+        try:
+            soak.run()
+        finally:
+            soak.is_over.set()
+            soak.daemon.kill() if soak.daemon.is_running() else None
+            soak.sim.stop()
+    for words in soak.faults[:20]:
+        print("FAULT", words)
+    print("soak:", "level, and the books agree" if not soak.faults else f"{len(soak.faults)} faults")
+    sys.exit(1 if soak.faults else 0)
+
+
+if __name__ == "__main__":
+    main()
