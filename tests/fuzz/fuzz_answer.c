@@ -51,7 +51,7 @@ static void check_answer(void *arg, const struct transport_answer *answer)
     seen->end = answer->end;
     FUZZ_WANT(answer->body_len <= MAX_BYTES && answer->body[answer->body_len] == '\0');
     FUZZ_WANT(answer->retry_after_s == -1 || answer->retry_after_s > 0);
-    FUZZ_WANT(answer->status >= 0 && answer->status <= 999);
+    FUZZ_WANT(answer->status == 0 || (answer->status >= 100 && answer->status <= 999));
     FUZZ_WANT(answer->took_ms >= 0);
     FUZZ_WANT((answer->end == TRANSPORT_ANSWERED) == (*answer->error == '\0'));
     FUZZ_WANT(answer->end != TRANSPORT_ANSWERED || answer->status >= 100);

@@ -32,6 +32,7 @@ struct world {
     struct clock clock;
     struct credit credits[CREDITS];
     int64_t day, limit; /* the day of the account, which never goes back */
+    int64_t kept_from;  /* earlier accounts were dropped at a start */
 };
 
 static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
@@ -48,7 +49,7 @@ static int64_t count(const struct world *world, unsigned client)
     for (size_t i = 0; i < CREDITS; i++) {
         const struct credit *credit = &world->credits[i];
         n += credit->state != UNUSED && credit->day == world->day &&
-             (client == CLIENTS || credit->client == client);
+             credit->day >= world->kept_from && (client == CLIENTS || credit->client == client);
     }
     return n;
 }
@@ -187,6 +188,8 @@ static void restart(struct world *world)
     /* Without an account nothing says that the later day has begun. */
     world->day = last_day;
     turn_day(world);
+    if (world->day - STORE_ACCOUNT_DAYS > world->kept_from)
+        world->kept_from = world->day - STORE_ACCOUNT_DAYS;
 }
 
 static void step(struct world *world, unsigned what, unsigned which)
@@ -210,7 +213,7 @@ static void step(struct world *world, unsigned what, unsigned which)
         end(world, which, false);
         break;
     case 7: /* a clock that is set back now and then */
-        world->clock.wall_ms += ((int64_t)which - 40) * HOUR_MS;
+        world->clock.wall_ms += ((int64_t)which - 100) * HOUR_MS;
         break;
     case 8:
         world->limit = which % 64;

@@ -26,7 +26,7 @@ static void check_task(const struct openmart_task *task)
     for (size_t i = 0; i < task->n_emails; i++) {
         const char *email = task->emails[i].email;
         FUZZ_WANT(is_line(email, 320) && is_line(task->emails[i].status, 64));
-        FUZZ_WANT(strchr(email, '@') > email && email[strlen(email) - 1] != '@');
+        FUZZ_WANT(strrchr(email, '@') > email && email[strlen(email) - 1] != '@');
         FUZZ_WANT(!strpbrk(email, " <>"));
     }
 }

@@ -19,6 +19,15 @@ static const struct result *read_body(const struct result *result, const char *l
     return result_from_json(key, body->data, body->len, &times, leave_out);
 }
 
+static size_t count_lines(const struct result_body *body)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < body->len; i++)
+        n += body->data[i] == '\n';
+    return n;
+}
+
 /* Forgetting an address takes it out, and nothing else. */
 static void check_forgetting(const struct result *result)
 {
@@ -26,8 +35,8 @@ static void check_forgetting(const struct result *result)
     size_t len = strcspn(text->data, "\n");
     autofree char *first = xstrndup(text->data, len);
 
-    if (!text->len || memchr(first, '\n', len))
-        return;
+    if (count_lines(text) != result->n_emails || !result->n_emails)
+        return; /* an address of several lines: nobody wrote that here */
     const struct result *without = read_body(result, first);
     FUZZ_WANT(without && without->n_emails + 1 == result->n_emails);
     FUZZ_WANT(without->bodies[RESULT_TEXT].len == text->len - len - 1);

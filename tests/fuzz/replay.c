@@ -42,10 +42,11 @@ static int replay_folder(const char *folder)
 {
     struct dirent **entries;
     int n = scandir(folder, &entries, is_input, alphasort);
-    char path[PATH_MAX];
 
     for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        autofree char *path = NULL;
+        if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
+            abort();
         printf("%s\n", path); /* seen only when it fails, and then the last one is the one */
         fflush(stdout);
         replay(path);
@@ -58,7 +59,7 @@ static int replay_folder(const char *folder)
 
 int main(int argc, char **argv)
 {
-    char folder[PATH_MAX];
+    char folder[512];
     int n = argc - 1;
 
     for (int i = 1; i < argc; i++)
