@@ -47,10 +47,19 @@ endif
 CFLAGS_release  := -O2 $(HARDENING)
 CFLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                   -fno-omit-frame-pointer
+CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
+LDFLAGS_fuzz    := -fsanitize=address,undefined
+LDFLAGS_cover   := --coverage
+# libFuzzer comes with clang.
+ifeq ($(FLAVOUR),fuzz)
+CC := clang
+endif
 
 CFLAGS      ?= -g
 # No path of this machine goes into the binary: the same tree makes the same bytes anywhere.
@@ -68,12 +77,23 @@ UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/check_main.c
 
+# Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
+# tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 clock:32 config:512 domain:600 \
+              fields:512 guard:1024 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
+              openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
+              queue:400 result:2048 secret:600 text:256 url:512
+FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))
+FUZZ_AUX   := tests/fuzz/input.c
+FUZZ_MAIN  := $(if $(filter fuzz,$(FLAVOUR)),,tests/fuzz/replay.c)
+
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 LIB      := $(B)/libemailsd.a
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
+FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
-                           $(FLOW_SRC) $(FLOW_AUX))
+                           $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c))
 
 export EMAILSD_BIN := $(abspath $(B)/emailsd)
 export SIM_BIN     := $(abspath $(B)/openmart-sim)
@@ -81,12 +101,13 @@ export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
-.PHONY: all tests deps need-deps check unit flow system scripts asan tsan lint format demo run \
+.PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
+        fuzz-programs fuzz-minimise cover lint format demo run \
         fresh docker-check bench kill soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
-tests: all $(UNIT_BIN) $(FLOW_BIN) ## build the test programs too
+tests: all $(UNIT_BIN) $(FLOW_BIN) $(FUZZ_BIN) ## build the test programs too
 
 $(B)/emailsd: $(B)/server/main.o $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
@@ -100,6 +121,9 @@ $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 # fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+
+$(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)
 
 $(LIB): $(call objects,$(LIB_SRC))
 	@rm -f $@
@@ -135,7 +159,7 @@ need-deps:
 
 check: deps ## install what is missing, build, run all tests
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
-	@$(MAKE) --no-print-directory --keep-going unit flow system scripts || \
+	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts || \
 	    { echo "check: FAILED, see the lines with FAIL above" >&2; exit 1; }
 	@echo "check: all tests passed"
 
@@ -145,19 +169,33 @@ unit: tests ## unit tests, one program per module
 flow: tests ## the core on a fake clock and a fake transport
 	@tests/scripts/run_programs.sh $(JOBS) $(FLOW_BIN)
 
+replay: tests ## every fuzz target over its corpus
+	@tests/scripts/run_programs.sh $(JOBS) $(FUZZ_BIN)
+
 system: all ## the real binary against the simulator
 	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) tests/system
 
 scripts: all ## layers, doors, banned functions; code against openapi.yaml and README
 	@tests/scripts/run_checks.sh
 
-asan: deps ## unit, flow and system tests under AddressSanitizer and UBSan
+asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
-	@$(MAKE) --no-print-directory FLAVOUR=asan unit flow system
+	@$(MAKE) --no-print-directory FLAVOUR=asan unit flow replay system
 
 tsan: deps ## the same under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=tsan tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan unit flow system
+
+fuzz-programs: $(FUZZ_BIN)
+
+fuzz: ## libFuzzer on every target, FUZZ_SECONDS=60 each; FUZZ_ONLY="domain query" for some
+	@tests/scripts/install_deps.sh build fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
+	@tests/scripts/fuzz.sh run $(FUZZ_TABLE)
+
+fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need to cover as much
+	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
+	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
 lint: ## layout and static analysis by ten tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint

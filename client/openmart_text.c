@@ -48,8 +48,8 @@ static size_t mend_escape(const char *s, size_t len, struct buf *out)
     uint32_t unit, second;
     size_t n = UNIT;
 
-    if (!read_unit(s, len, &unit))
-        n = len < 2 ? len : 2;
+    if (!read_unit(s, len, &unit)) /* what is behind any other backslash may be damaged too */
+        n = len >= 2 && (s[1] == '"' || s[1] == '\\') ? 2 : 1;
     else if (unit >= 0xD800 && unit < 0xDC00 && read_unit(s + UNIT, len - UNIT, &second) &&
              second >= 0xDC00 && second < 0xE000)
         n = 2 * UNIT;

@@ -172,15 +172,20 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return buf_add(&t->body, data, size * n) ? 0 : size * n;
 }
 
-/* Called for each line, that of the status and those of interim answers included. */
+/* Called for each line, that of the status and those of interim answers included. libcurl 7.88
+ * takes "HTTP/2 2000" and "HTTP/2 -5" for status lines, on a connection that speaks HTTP/1.1: such
+ * an answer is given up, for nobody can say what it means. */
 static size_t take_header(char *line, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
     size_t len = size * n;
 
-    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        if (len < 7 || memcmp(line, "HTTP/1.", 7) != 0)
+            return 0;
         t->headers_whole = false;
-    else if (len && (line[0] == '\r' || line[0] == '\n'))
+    }
+    if (len && (line[0] == '\r' || line[0] == '\n'))
         t->headers_whole = true;
     return len;
 }
@@ -330,7 +335,7 @@ static void tell(struct transfer *t)
     }
     struct transport_answer answer = {
         .end = end_of(t),
-        .status = (int)status,
+        .status = status >= 100 && status <= 999 ? (int)status : 0,
         .body = buf_str(&t->body),
         .body_len = t->body.len,
         .retry_after_s = retry_after > 0 ? retry_after : -1,

@@ -147,8 +147,10 @@ enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
 
 /* ---- money ---- */
 
-/* Runs for every client who has an account on that day; drops the accounts of earlier days. Owner
+/* Runs for every client who has an account on that day; drops the accounts of days so long before
+ * that no clock that is set back should reach them: the day before yesterday is still one. Owner
  * only. */
+#define STORE_ACCOUNT_DAYS 7
 typedef void store_account_fn(void *arg, const char *client, int64_t credits);
 enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg);
 

@@ -61,7 +61,7 @@ enum err memory_accounts(struct store *store, int64_t day, store_account_fn *eac
 {
     struct memory_store *m = memory_of(store);
 
-    drop_before(m, day);
+    drop_before(m, day - STORE_ACCOUNT_DAYS);
     for (const struct account_row *row = m->accounts; row; row = row->next)
         if (row->day == day)
             each(arg, row->client, row->credits);

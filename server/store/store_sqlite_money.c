@@ -18,7 +18,7 @@ static enum err tell(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 
 static enum err read_accounts(struct sqlite_store *s, int64_t day, struct telling *telling)
 {
-    enum err err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", day);
+    enum err err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", day - STORE_ACCOUNT_DAYS);
 
     return err ? err : sql_each(s, sql_query(s, SQL_ACCOUNTS, "i", day), tell, telling);
 }

@@ -332,6 +332,21 @@ START_TEST(a_new_day_has_new_credits_and_a_clock_set_back_has_none)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts)
+{
+    start_with_credits(1);
+    ask_many(0, 1);
+    flow_advance(&flow, 60000);
+    engine_clock(flow.engine)->wall_ms += 86400000;
+    flow_restart(&flow); /* nothing is bought on the new day */
+    engine_clock(flow.engine)->wall_ms -= 86400000;
+    flow_restart(&flow);
+    struct asker *again = flow_ask(&flow, "again.com", WAIT_MS);
+    flow_advance(&flow, 60000);
+    ck_assert_int_eq(again->err, ERR_CREDITS_EXHAUSTED);
+}
+END_TEST
+
 START_TEST(what_was_never_created_is_given_back_also_over_a_restart)
 {
     start_with_credits(1);
@@ -417,6 +432,8 @@ Suite *suite(void)
     tcase_add_test(t, no_more_is_bought_in_a_day_than_was_allowed);
     tcase_add_test(t, a_restart_does_not_open_a_new_account);
     tcase_add_test(t, a_new_day_has_new_credits_and_a_clock_set_back_has_none);
+    tcase_add_test(t,
+                   a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts);
     tcase_add_test(t, what_was_never_created_is_given_back_also_over_a_restart);
     tcase_add_test(t, who_leaves_before_anything_was_sent_gives_his_credit_back);
     tcase_add_test(t, while_it_is_paused_nothing_is_bought_and_what_waited_is_told);

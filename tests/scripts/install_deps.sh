@@ -14,6 +14,8 @@ test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
 slow="slowhttptest"
+fuzz="clang libclang-rt-14-dev"
+cover="gcovr"
 
 only_check=no
 if [ "${1:-}" = --check ]; then
@@ -40,6 +42,8 @@ for group in "$@"; do
     case $group in
     build) packages=$build ;;
     test) packages=$test ;;
+    fuzz) packages=$fuzz ;;
+    cover) packages=$cover ;;
     lint) packages=$lint ;;
     package) packages=$package ;;
     slow) packages=$slow ;;

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_accept.c - the headers that choose among forms: Accept and If-None-Match. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "http/negotiate.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ETAG "\"0123456789abcdef\""
+
+/* The form, or -1 when none is wanted. */
+static int form_of(const char *before, const char *accept)
+{
+    struct buf header autobuf = BUF_INIT(strlen(accept) + 128);
+    enum result_format format = RESULT_FORMATS;
+
+    buf_addf(&header, "%s%s", before, accept);
+    enum err err = negotiate_format(buf_str(&header), &format);
+    FUZZ_WANT(err == ERR_OK || err == ERR_NOT_ACCEPTABLE);
+    FUZZ_WANT(err ? format == RESULT_FORMATS : format < RESULT_FORMATS);
+    return err ? -1 : (int)format;
+}
+
+static bool matches(const char *before, const char *list)
+{
+    struct buf header autobuf = BUF_INIT(strlen(list) + 64);
+
+    buf_addf(&header, "%s%s", before, list);
+    return negotiate_matches(buf_str(&header), ETAG);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    autofree char *header = input_text(data, size);
+    autofree char *other_case = input_other_case(header);
+    int form = form_of("", header);
+
+    FUZZ_WANT(form == form_of("", other_case));
+    if (form >= 0)
+        FUZZ_WANT(strchr(negotiate_content_type((enum result_format)form), '/'));
+    if (header[strspn(header, " \t")]) /* a blank header wants everything, one type does not */
+        FUZZ_WANT(form == form_of("image/png;q=\"0, */*\", ", header));
+    /* The exact range counts over every wider one, and the first of two equals. */
+    FUZZ_WANT(form_of("application/json, ", header) == RESULT_JSON);
+    FUZZ_WANT(form_of("application/json;q=0, text/plain;q=0, text/csv;q=0, ", header) == -1);
+
+    FUZZ_WANT(matches(ETAG ", ", header));
+    FUZZ_WANT(matches("W/" ETAG " ,", header));
+    if (!matches("", header))
+        FUZZ_WANT(!matches("\"x\", W/\"\", ", header) || strchr(header, '"'));
+    else if (strchr(header, '"'))
+        FUZZ_WANT(strstr(header, ETAG) && matches("\"x\", W/\"\", ", header));
+    return 0;
+}

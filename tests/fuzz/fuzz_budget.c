@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_budget.c - what may be spent, against a list of credits that is counted anew each time.
+ *
+ * Two bytes a step: what is done, and with whom, how much or which credit. A credit is reserved,
+ * then written into a real store's journal, then the batch ends: paid, or never created and given
+ * back; days pass, clocks are set back, the limit changes, and the process starts anew. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "lookup/budget.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CREDITS 128
+#define CLIENTS 4
+#define DAY_MS  INT64_C(86400000)
+#define HOUR_MS INT64_C(3600000)
+
+enum credit_state { UNUSED, RESERVED, INTENDED, PAID };
+
+struct credit {
+    enum credit_state state;
+    unsigned client;
+    int64_t day, batch;
+};
+
+struct world {
+    struct budget *budget;
+    struct store *store;
+    struct clock clock;
+    struct credit credits[CREDITS];
+    int64_t day, limit; /* the day of the account, which never goes back */
+    int64_t kept_from;  /* earlier accounts were dropped at a start */
+};
+
+static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
+/* Nobody's, none, a few, many. */
+static const int64_t quotas[CLIENTS] = {PAYER_NO_QUOTA, 0, 3, 40};
+
+/* ---- the model ---- */
+
+/* What counts today; `client` CLIENTS = all. */
+static int64_t count(const struct world *world, unsigned client)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < CREDITS; i++) {
+        const struct credit *credit = &world->credits[i];
+        n += credit->state != UNUSED && credit->day == world->day &&
+             credit->day >= world->kept_from && (client == CLIENTS || credit->client == client);
+    }
+    return n;
+}
+
+static void turn_day(struct world *world)
+{
+    int64_t today = world->clock.wall_ms / DAY_MS;
+
+    if (today > world->day)
+        world->day = today;
+}
+
+static void check_all(struct world *world)
+{
+    struct budget_state state = budget_state(world->budget);
+
+    turn_day(world);
+    FUZZ_WANT(state.day == world->day && state.limit == world->limit);
+    FUZZ_WANT(state.spent >= 0 && state.spent == count(world, CLIENTS));
+    FUZZ_WANT(state.day_ends_ms == (world->day + 1) * DAY_MS);
+    for (unsigned c = 0; c < CLIENTS; c++) {
+        struct payer payer = {names[c], quotas[c], 1};
+        struct allowance allowance = budget_allowance(world->budget, &payer);
+        int64_t spent = budget_spent_by(world->budget, names[c]);
+        FUZZ_WANT(spent >= 0 && spent == count(world, c));
+        FUZZ_WANT(allowance.limited == (quotas[c] >= 0));
+        if (allowance.limited)
+            FUZZ_WANT(allowance.left >= 0 && allowance.left <= quotas[c] &&
+                      allowance.resets_s >= 1 && allowance.resets_s <= 86400);
+    }
+}
+
+/* ---- the steps ---- */
+
+static struct credit *find(struct world *world, enum credit_state state, unsigned which)
+{
+    for (size_t i = 0; i < CREDITS; i++) {
+        struct credit *credit = &world->credits[(which + i) % CREDITS];
+        if (credit->state == state)
+            return credit;
+    }
+    return NULL;
+}
+
+static void reserve(struct world *world, unsigned which)
+{
+    unsigned client = which % CLIENTS;
+    struct payer payer = {names[client], quotas[client], 1};
+    struct credit *credit = find(world, UNUSED, 0);
+    int64_t day = -1;
+    int retry_after_s = 0;
+
+    if (!credit)
+        return;
+    turn_day(world);
+    int64_t all = count(world, CLIENTS), own = count(world, client);
+    enum err err = budget_reserve(world->budget, &payer, &day, &retry_after_s);
+    if (world->limit && all >= world->limit)
+        FUZZ_WANT(err == ERR_CREDITS_EXHAUSTED);
+    else if (quotas[client] >= 0 && own >= quotas[client])
+        FUZZ_WANT(err == ERR_QUOTA_EXCEEDED);
+    else
+        FUZZ_WANT(err == ERR_OK);
+    if (err) {
+        FUZZ_WANT(day == -1 && retry_after_s >= 1 && retry_after_s <= 86400);
+        return;
+    }
+    FUZZ_WANT(day == world->day);
+    *credit = (struct credit){.state = RESERVED, .client = client, .day = day};
+}
+
+/* Before it was written down: nothing in the store knows of it. */
+static void release(struct world *world, unsigned which)
+{
+    struct credit *credit = find(world, RESERVED, which);
+
+    if (!credit)
+        return;
+    budget_release(world->budget, names[credit->client], credit->day);
+    credit->state = UNUSED;
+}
+
+static void intend(struct world *world, unsigned which)
+{
+    static const unsigned char key[HASH_SIZE];
+    static long last_tracking_id;
+    struct credit *credit = find(world, RESERVED, which);
+    char tracking_id[32];
+
+    if (!credit)
+        return;
+    snprintf(tracking_id, sizeof tracking_id, "t%ld", ++last_tracking_id);
+    struct store_task task = {.tracking_id = tracking_id,
+                              .lookup_id = tracking_id,
+                              .key = key,
+                              .domain = "a.com",
+                              .company_name = "A",
+                              .city = "",
+                              .state = "",
+                              .country = "",
+                              .client = names[credit->client],
+                              .day = credit->day};
+    FUZZ_WANT(!store_intend(world->store, &task, 1, world->clock.wall_ms, &credit->batch));
+    credit->state = INTENDED;
+}
+
+static void end(struct world *world, unsigned which, bool created)
+{
+    struct credit *credit = find(world, INTENDED, which);
+    struct store_end how = {.state = created ? STORE_UNKNOWN : STORE_NOT_CREATED,
+                            .err = created ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_REJECTED,
+                            .now_ms = world->clock.wall_ms};
+
+    if (!credit)
+        return;
+    FUZZ_WANT(!store_end_batch(world->store, credit->batch, &how));
+    if (!created)
+        budget_release(world->budget, names[credit->client], credit->day);
+    credit->state = created ? PAID : UNUSED;
+}
+
+/* What was reserved and not written is forgotten, with the lookups that it was for. */
+static void restart(struct world *world)
+{
+    int64_t last_day = INT64_MIN;
+
+    for (size_t i = 0; i < CREDITS; i++) {
+        struct credit *credit = &world->credits[i];
+        if (credit->state == RESERVED)
+            credit->state = UNUSED;
+    }
+    budget_free(world->budget);
+    world->budget = budget_new(world->limit, &world->clock);
+    FUZZ_WANT(!budget_load(world->budget, world->store));
+    FUZZ_WANT(!store_last_day(world->store, &last_day));
+    /* Without an account nothing says that the later day has begun. */
+    world->day = last_day;
+    turn_day(world);
+    if (world->day - STORE_ACCOUNT_DAYS > world->kept_from)
+        world->kept_from = world->day - STORE_ACCOUNT_DAYS;
+}
+
+static void step(struct world *world, unsigned what, unsigned which)
+{
+    switch (what % 10) {
+    case 0:
+    case 1:
+    case 2:
+        reserve(world, which);
+        break;
+    case 3:
+        release(world, which);
+        break;
+    case 4:
+        intend(world, which);
+        break;
+    case 5:
+        end(world, which, true);
+        break;
+    case 6:
+        end(world, which, false);
+        break;
+    case 7: /* a clock that is set back now and then */
+        world->clock.wall_ms += ((int64_t)which - 100) * HOUR_MS;
+        break;
+    case 8:
+        world->limit = which % 64;
+        budget_set_limit(world->budget, world->limit);
+        break;
+    default:
+        restart(world);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct store_options options = {.url = "memory:", .max_ended = 1000};
+    struct input input = input_of(data, size);
+    struct world world = {.clock = clock_fake(INT64_C(1795432804000)), .limit = 20};
+    char why[STORE_WHY];
+
+    log_set_level(LOG_ERROR); /* what is spent is told as warnings */
+    world.day = INT64_MIN;
+    world.budget = budget_new(world.limit, &world.clock);
+    FUZZ_WANT(!store_open(&options, &world.store, why));
+    while (input.left) {
+        unsigned what = input_byte(&input);
+        step(&world, what, input_byte(&input));
+        check_all(&world);
+    }
+    budget_free(world.budget);
+    store_close(world.store);
+    return 0;
+}

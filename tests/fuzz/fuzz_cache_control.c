@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_cache_control.c - the Cache-Control header, and what it makes of a cached answer.
+ *
+ * First line: the header. Second line: one byte, which says how old the answer is. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "http/freshness.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_MAX INT64_C(2147483648)
+#define HOUR_MS     INT64_C(3600000)
+#define BORN_MS     INT64_C(1795432804000)
+
+static const struct freshness_limits limits = {.stale_while_revalidate_ms = 24 * HOUR_MS,
+                                               .stale_if_error_ms = 72 * HOUR_MS};
+
+static struct cache_wish read_wish(const char *header)
+{
+    struct cache_wish wish = CACHE_WISH_NONE;
+
+    cache_wish_read(&wish, header);
+    return wish;
+}
+
+static bool is_same(const struct cache_wish *a, const struct cache_wish *b)
+{
+    return a->no_cache == b->no_cache && a->only_cached == b->only_cached &&
+           a->no_store == b->no_store && a->max_age_s == b->max_age_s &&
+           a->min_fresh_s == b->min_fresh_s && a->max_stale_s == b->max_stale_s;
+}
+
+static void check_reading(const struct cache_wish *wish, const char *header)
+{
+    autofree char *other_case = input_other_case(header);
+    struct buf longer autobuf = BUF_INIT(strlen(header) + 64);
+    struct cache_wish again = read_wish(other_case);
+
+    FUZZ_WANT(wish->max_age_s >= -1 && wish->max_age_s <= SECONDS_MAX);
+    FUZZ_WANT(wish->min_fresh_s >= 0 && wish->min_fresh_s <= SECONDS_MAX);
+    FUZZ_WANT(wish->max_stale_s == INT64_MAX ||
+              (wish->max_stale_s >= -1 && wish->max_stale_s <= SECONDS_MAX));
+    FUZZ_WANT(is_same(wish, &again));
+    cache_wish_read(&again, header);
+    FUZZ_WANT(is_same(wish, &again));
+    buf_addf(&longer, "x-unknown=\"a, no-cache\", %s", header);
+    again = read_wish(buf_str(&longer));
+    FUZZ_WANT(is_same(wish, &again));
+}
+
+/* What each directive promises the caller, whatever else stands beside it. */
+static void check_serving(const struct cache_wish *wish, const struct result *result,
+                          int64_t now_ms)
+{
+    enum serve serve = freshness_judge(result, wish, &limits, now_ms);
+    bool from_cache = serve != SERVE_ASK && serve != SERVE_NOTHING;
+    int64_t age_ms = freshness_age_ms(result, now_ms), left_ms = freshness_left_ms(result, now_ms);
+
+    FUZZ_WANT(age_ms >= 0);
+    FUZZ_WANT(!from_cache || !wish->no_cache);
+    FUZZ_WANT(!from_cache || wish->max_age_s < 0 || age_ms <= wish->max_age_s * 1000);
+    FUZZ_WANT(!from_cache || wish->min_fresh_s == 0 || left_ms >= wish->min_fresh_s * 1000);
+    FUZZ_WANT(!wish->only_cached || (serve != SERVE_ASK && serve != SERVE_REFRESH));
+    FUZZ_WANT(wish->only_cached || serve != SERVE_NOTHING);
+    FUZZ_WANT(serve != SERVE_FRESH || left_ms > 0);
+    FUZZ_WANT((serve != SERVE_STALE && serve != SERVE_REFRESH) || left_ms <= 0);
+    FUZZ_WANT(!freshness_on_error(result, wish, &limits, now_ms) || !wish->no_cache);
+    serve = freshness_judge(NULL, wish, &limits, now_ms);
+    FUZZ_WANT(serve == (wish->only_cached ? SERVE_NOTHING : SERVE_ASK));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const unsigned char key[HASH_SIZE];
+    static const struct result *result;
+    struct input input = input_of(data, size);
+    size_t len;
+    autofree char *header = input_line(&input, &len);
+
+    if (!header)
+        return 0;
+    if (!result)
+        result = result_new_answer(&(struct result_facts){.key = key,
+                                                          .domain = "a.com",
+                                                          .company_name = "A",
+                                                          .fetched_ms = BORN_MS,
+                                                          .ttl_empty_ms = 24 * HOUR_MS});
+    struct cache_wish wish = read_wish(header);
+    check_reading(&wish, header);
+    check_serving(&wish, result, BORN_MS + ((int64_t)input_byte(&input) - 12) * HOUR_MS);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_config.c - values of options: numbers with units, words, lists.
+ *
+ * First line: the value that three options with units and two with words get, one after the other;
+ * each is held against a slow reading of its own. Further lines: a command line, an argument each.
+ * None of them may name a file of settings: that would be read. */
+#include "base/mem.h"
+#include "config.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 64
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit times[] = {{"ms", 1},      {"s", 1000},     {"min", 60000},
+                                    {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+static const struct unit sizes[] = {
+    {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+
+/* Digits, then a unit; -1 for what is none or too much to matter. */
+static int64_t read_slowly(const char *text, const struct unit *units)
+{
+    const char *digits = text;
+    double n = 0;
+
+    while (*text >= '0' && *text <= '9')
+        n = n * 10 + (*text++ - '0');
+    if (text == digits)
+        return -1;
+    for (const struct unit *unit = units; unit->name; unit++)
+        if (strcmp(text, unit->name) == 0)
+            return n * (double)unit->factor > 1e15 ? -1 : (int64_t)n * unit->factor;
+    return n == 0 && !*text ? 0 : -1;
+}
+
+static enum err read_one(const char *flag, const char *value, struct config *ret_config)
+{
+    char why[CONFIG_WHY] = "";
+    char *const argv[] = {(char *)(uintptr_t) "emailsd", (char *)(uintptr_t)flag,
+                          (char *)(uintptr_t)value, NULL};
+    enum err err = config_read(3, argv, ret_config, why);
+
+    FUZZ_WANT(strnlen(why, CONFIG_WHY) < CONFIG_WHY);
+    FUZZ_WANT((err == ERR_OK) == (*why == '\0'));
+    FUZZ_WANT(!err || strstr(why, flag));
+    return err;
+}
+
+static void check_number(const char *flag, size_t field, const char *value,
+                         const struct unit *units, int64_t min, int64_t max)
+{
+    struct config config = {0};
+    int64_t expected = read_slowly(value, units);
+    bool fits = expected >= min && expected <= max;
+
+    FUZZ_WANT((read_one(flag, value, &config) == ERR_OK) == fits);
+    if (fits)
+        FUZZ_WANT(memcmp((char *)&config + field, &expected, sizeof expected) == 0);
+    config_done(&config);
+}
+
+static void check_word(const char *flag, size_t field, const char *value, const char *const *words)
+{
+    struct config config = {0};
+    int64_t expected = -1;
+
+    for (int64_t i = 0; words[i]; i++)
+        if (strcmp(words[i], value) == 0)
+            expected = i;
+    FUZZ_WANT((read_one(flag, value, &config) == ERR_OK) == (expected >= 0));
+    if (expected >= 0)
+        FUZZ_WANT(memcmp((char *)&config + field, &expected, sizeof expected) == 0);
+    config_done(&config);
+}
+
+static void check_value(const char *value)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const formats[] = {"logfmt", "json", NULL};
+
+    check_number("--wait", offsetof(struct config, wait_ms), value, times, 0, 300000);
+    check_number("--ttl-found", offsetof(struct config, ttl_found_ms), value, times, 0,
+                 INT64_C(3650) * 86400000);
+    check_number("--cache-size", offsetof(struct config, cache_bytes), value, sizes, 1 << 20,
+                 INT64_C(1) << 40);
+    check_number("--batch-size", offsetof(struct config, batch_size), value, counts, 1, 100);
+    check_word("--log-level", offsetof(struct config, log_level), value, levels);
+    check_word("--log-format", offsetof(struct config, log_json), value, formats);
+}
+
+static void check_command_line(int argc, char **argv)
+{
+    struct config config = {.threads = -7};
+    char why[CONFIG_WHY] = "";
+    enum err err = config_read(argc, argv, &config, why);
+
+    FUZZ_WANT(strnlen(why, CONFIG_WHY) < CONFIG_WHY);
+    FUZZ_WANT((err == ERR_OK) == (*why == '\0'));
+    if (err) {
+        FUZZ_WANT(config.threads == -7); /* untouched */
+        return;
+    }
+    FUZZ_WANT(config.n_words <= CONFIG_WORDS);
+    FUZZ_WANT(config.n_listen >= 1 && config.n_listen <= CONFIG_LISTENS);
+    FUZZ_WANT(config.upstream_url && *config.upstream_url);
+    FUZZ_WANT(config.wait_ms >= 0 && config.wait_ms <= 300000);
+    FUZZ_WANT(config.batch_size >= 1 && config.batch_size <= 100);
+    FUZZ_WANT(config.threads >= 0 && config.threads <= 256);
+    FUZZ_WANT(config.cache_bytes >= 1 << 20);
+    FUZZ_WANT(config.submit_timeout_ms >= 1000);
+    config_done(&config);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = input_of(data, size);
+    size_t len;
+    autofree char *value = input_line(&input, &len);
+    char *argv[ARGUMENTS_MAX + 1] = {(char *)(uintptr_t) "emailsd"};
+    int argc = 1;
+
+    if (!value)
+        return 0;
+    check_value(value);
+    while (argc < ARGUMENTS_MAX && (argv[argc] = input_line(&input, &len))) {
+        if (strstr(argv[argc], "--config"))
+            argv[argc][0] = '\0';
+        argc++;
+    }
+    argv[argc] = NULL;
+    check_command_line(argc, argv);
+    while (argc > 1)
+        free(argv[--argc]);
+    return 0;
+}

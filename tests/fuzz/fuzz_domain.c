@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_domain.c - text from anybody as the key under which answers are bought. */
+#include "base/mem.h"
+#include "base/text.h"
+#include "lookup/domain.h"
+#include "lookup/domain_special.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_form(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t len = strlen(name), labels = 0;
+
+    FUZZ_WANT(len >= 3 && len <= DOMAIN_MAX);
+    for (const char *label = name;; label++) {
+        size_t n = strspn(label, allowed);
+        FUZZ_WANT(n >= 1 && n <= 63);
+        FUZZ_WANT(label[0] != '-' && label[n - 1] != '-');
+        FUZZ_WANT(label[n] == '.' || label[n] == '\0');
+        labels++;
+        label += n;
+        if (!*label)
+            break;
+    }
+    FUZZ_WANT(labels >= 2);
+    FUZZ_WANT(!domain_is_ipv4(name) && !domain_ends_in_number(name) && !domain_is_special(name));
+}
+
+static void check_why(const char *why, const uint8_t *data, size_t size)
+{
+    size_t len = strnlen(why, DOMAIN_WHY);
+
+    FUZZ_WANT(len > 0 && len < DOMAIN_WHY);
+    FUZZ_WANT(text_is_utf8(why, len) && !text_has_control(why, len));
+    if (size >= 16 && memmem(why, len, data, size)) /* shorter ones are in the words by chance */
+        FUZZ_WANT(text_is_name((const char *)data, size));
+}
+
+/* Another way to write the same name. */
+static void check_same(const char *before, const char *name, const char *behind, bool may_be_suffix)
+{
+    char text[4 * DOMAIN_MAX], why[DOMAIN_WHY];
+    struct domain again;
+
+    snprintf(text, sizeof text, "%s%s%s", before, name, behind);
+    enum err err = domain_parse(text, strlen(text), &again, why);
+    if (err == ERR_PUBLIC_SUFFIX && may_be_suffix)
+        return;
+    FUZZ_WANT(err == ERR_OK);
+    FUZZ_WANT(strcmp(again.name, name) == 0);
+}
+
+static void check_name(const struct domain *domain)
+{
+    autofree char *upper = input_other_case(domain->name);
+    autofree char *title = domain_display_name(domain);
+
+    check_form(domain->name);
+    check_same("", domain->name, "", false);
+    check_same("", domain->name, ".", false);
+    check_same("https://", domain->name, ":443/a?b#c", false);
+    check_same("info@", domain->name, "", false);
+    check_same("", domain->name, "/a@b?c#d", false);
+    if (strlen(domain->name) + 4 <= DOMAIN_MAX) /* below it may be a suffix, as in *.compute... */
+        check_same("www.", domain->name, "", true);
+    struct domain again;
+    char why[DOMAIN_WHY];
+    FUZZ_WANT(!domain_parse(upper, strlen(upper), &again, why));
+    FUZZ_WANT(strcmp(again.name, domain->name) == 0);
+    FUZZ_WANT(*title && text_is_utf8(title, strlen(title)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool started;
+    struct domain domain = {.name = "untouched"};
+    char why[DOMAIN_WHY] = "";
+
+    if (!started)
+        FUZZ_WANT(domain_start() == ERR_OK);
+    started = true;
+    switch (domain_parse((const char *)data, size, &domain, why)) {
+    case ERR_OK:
+        check_name(&domain);
+        break;
+    case ERR_MISSING_DOMAIN:
+        FUZZ_WANT(size == 0);
+        check_why(why, data, size);
+        break;
+    case ERR_INVALID_DOMAIN:
+    case ERR_PUBLIC_SUFFIX:
+    case ERR_IP_ADDRESS:
+    case ERR_SPECIAL_USE_DOMAIN:
+        FUZZ_WANT(strcmp(domain.name, "untouched") == 0);
+        check_why(why, data, size);
+        break;
+    default:
+        fuzz_fail(__FILE__, __LINE__, "only the errors that domain.h names");
+    }
+    return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_openmart_reply.c - the whole way of a call: what is sent, how it ended, what is told.
+ *
+ * First line: the call (s, c, i, t, b), how it ends (0 to 4), the status and Retry-After. Second
+ * line: words that the request is made of, an id or a company's name. The rest: the body that came.
+ * The transport is a fake that keeps one request and ends it as told. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "client/openmart.h"
+#include "client/openmart_read.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY  "om_live_0123456789abcdef"
+#define BASE "http://127.0.0.1:1"
+
+/* ---- the fake of transport.h ---- */
+
+struct transfer {
+    struct transport_request request;
+    char url[8192];
+    char *body;
+    transport_done_fn *done;
+    void *arg;
+};
+
+static struct transfer *on_its_way;
+
+struct transfer *transport_start(struct transport *transport,
+                                 const struct transport_request *request, transport_done_fn *done,
+                                 void *arg)
+{
+    struct transfer *t = xcalloc(1, sizeof *t);
+
+    (void)transport;
+    FUZZ_WANT(!on_its_way && strlen(request->url) < sizeof t->url);
+    t->request = *request;
+    snprintf(t->url, sizeof t->url, "%s", request->url);
+    t->body = request->body ? xstrndup(request->body, request->body_len) : NULL;
+    t->done = done;
+    t->arg = arg;
+    for (size_t i = 0; i < request->n_headers; i++)
+        FUZZ_WANT(!strpbrk(request->headers[i].value, "\r\n"));
+    return on_its_way = t;
+}
+
+void transport_cancel(struct transfer *transfer)
+{
+    (void)transfer;
+    fuzz_fail(__FILE__, __LINE__, "nothing is cancelled here");
+}
+
+static void deliver(const struct transport_answer *answer)
+{
+    struct transfer *t = TAKE(on_its_way);
+
+    t->done(t->arg, answer);
+    free(t->body);
+    free(t);
+}
+
+/* ---- what is told ---- */
+
+struct told {
+    char call;
+    enum transport_end end;
+    int times;
+};
+
+static void hear(void *arg, const struct openmart_reply *reply)
+{
+    struct told *told = arg;
+    size_t len = strnlen(reply->detail, OPENMART_DETAIL_TEXT);
+
+    told->times++;
+    FUZZ_WANT(reply->verdict <= VERDICT_UNKNOWN);
+    FUZZ_WANT((reply->verdict == VERDICT_DONE) == (reply->err == ERR_OK));
+    FUZZ_WANT(reply->verdict != VERDICT_DONE || told->end == TRANSPORT_ANSWERED);
+    FUZZ_WANT(reply->retry_after_s == -1 ||
+              (reply->retry_after_s >= 1 && reply->retry_after_s <= 3600));
+    FUZZ_WANT(len <= OPENMART_DETAIL_MAX);
+    FUZZ_WANT(text_is_utf8(reply->detail, len) && !text_has_control(reply->detail, len));
+    FUZZ_WANT(!strstr(reply->detail, KEY));
+    if (told->call != 's')
+        FUZZ_WANT(reply->verdict != VERDICT_UNKNOWN);
+    else if (told->end != TRANSPORT_ANSWERED && told->end != TRANSPORT_NOT_SENT)
+        FUZZ_WANT(reply->verdict == VERDICT_UNKNOWN); /* or credits would be spent twice */
+}
+
+static void hear_submit(void *arg, const struct openmart_reply *reply, const char *batch_id)
+{
+    hear(arg, reply);
+    FUZZ_WANT((batch_id != NULL) == (reply->verdict == VERDICT_DONE));
+    FUZZ_WANT(!batch_id || openmart_id_ok(batch_id));
+}
+
+static void hear_counts(void *arg, const struct openmart_reply *reply,
+                        const struct openmart_counts *counts)
+{
+    hear(arg, reply);
+    FUZZ_WANT((counts != NULL) == (reply->verdict == VERDICT_DONE));
+}
+
+static void hear_ids(void *arg, const struct openmart_reply *reply, const char *const *ids,
+                     size_t n)
+{
+    hear(arg, reply);
+    FUZZ_WANT(n == 0 || (ids && reply->verdict == VERDICT_DONE));
+}
+
+static void hear_task(void *arg, const struct openmart_reply *reply,
+                      const struct openmart_task *task)
+{
+    hear(arg, reply);
+    FUZZ_WANT((task != NULL) == (reply->verdict == VERDICT_DONE));
+}
+
+static void hear_balance(void *arg, const struct openmart_reply *reply, int64_t balance)
+{
+    hear(arg, reply);
+    FUZZ_WANT(balance == 0 || reply->verdict == VERDICT_DONE);
+}
+
+/* ---- what is sent ---- */
+
+static void start(struct openmart *openmart, struct told *told, const char *words)
+{
+    const struct openmart_form forms[] = {
+        {.domain = "milvali.com", .company_name = words, .tracking_id = "t1"},
+        {.domain = "example.com", .city = words, .tracking_id = "t2"},
+    };
+
+    switch (told->call) {
+    case 's':
+        openmart_submit(openmart, forms, ARRAY_LEN(forms), hear_submit, told);
+        break;
+    case 'c':
+        openmart_batch_status(openmart, words, hear_counts, told);
+        break;
+    case 'i':
+        openmart_task_ids(openmart, "b1", words, hear_ids, told);
+        break;
+    case 't':
+        openmart_read_task(openmart, words, hear_task, told);
+        break;
+    default:
+        openmart_credit_balance(openmart, hear_balance, told);
+    }
+}
+
+/* Strings of strangers stay inside their quotes. */
+static void check_form(const struct json *form, const char *key, const char *words)
+{
+    const char *sent = json_get_string(form, key);
+
+    FUZZ_WANT((sent != NULL) == (*words != '\0'));
+    if (sent && text_is_utf8(words, strlen(words)))
+        FUZZ_WANT(strcmp(sent, words) == 0);
+}
+
+static void check_request(const struct told *told, const char *words)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_-/?=.:";
+    const struct transfer *t = on_its_way;
+    struct json *body = NULL;
+
+    FUZZ_WANT((t->body != NULL) == (told->call == 's') && t->request.only_once == !!t->body);
+    FUZZ_WANT(!*t->url || strncmp(t->url, BASE "/api/", strlen(BASE "/api/")) == 0);
+    FUZZ_WANT(!t->url[strspn(t->url, plain)] && !strstr(t->url, ".."));
+    if (!t->body)
+        return;
+    FUZZ_WANT(!json_parse(t->body, t->request.body_len, &body) && json_size(body) == 2);
+    const struct json *first = json_first(body), *second = json_next(first);
+    check_form(first, "company_name", words);
+    check_form(second, "city", words);
+    FUZZ_WANT(strcmp(json_get_string(first, "tracking_id"), "t1") == 0);
+    FUZZ_WANT(strcmp(json_get_string(second, "tracking_id"), "t2") == 0);
+    json_free(body);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct secret *key;
+    struct input input = input_of(data, size);
+    char why[SECRET_WHY], *rest;
+    size_t len;
+    autofree char *how = input_line(&input, &len);
+    autofree char *words = input_line(&input, &len);
+
+    if (!words)
+        return 0;
+    if (!key)
+        FUZZ_WANT(!secret_from_text("KEY", KEY, &key, why));
+    autofree char *body = xstrndup(input.at, input.left);
+    struct told told = {.call = how[0] ? how[0] : 'b'};
+    long end = strtol(how[0] ? how + 1 : how, &rest, 10);
+    told.end = (enum transport_end)(end < 0 || end > TRANSPORT_TOO_BIG ? 0 : end);
+    struct transport_answer answer = {.end = told.end,
+                                      .status = (int)(strtol(rest, &rest, 10) % 1000),
+                                      .retry_after_s = strtol(rest, &rest, 10),
+                                      .body = body,
+                                      .body_len = input.left,
+                                      .error = words};
+    const struct openmart_options options = {.base_url = BASE, .key = key};
+    struct openmart *openmart = openmart_new(&options, NULL);
+    start(openmart, &told, words);
+    FUZZ_WANT(told.times == 0);
+    check_request(&told, words);
+    if (!*on_its_way->url && !on_its_way->body) { /* what has no URL is not sent */
+        answer.end = told.end = TRANSPORT_NOT_SENT;
+        answer.status = 0;
+    }
+    deliver(&answer);
+    FUZZ_WANT(told.times == 1);
+    openmart_free(openmart);
+    return 0;
+}

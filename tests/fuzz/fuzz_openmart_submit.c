@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_openmart_submit.c - the answer to the one call that costs: is there a batch, and which?
+ *
+ * Also what all answers have in common: mending, and the words of a refusal. */
+#include "base/mem.h"
+#include "base/text.h"
+#include "client/openmart_read.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY "om_live_0123456789abcdef"
+
+static void check_mending(const char *body, size_t len)
+{
+    struct buf once autobuf = BUF_INIT(8 * len + 64), twice autobuf = BUF_INIT(8 * len + 64);
+    struct json *doc = NULL;
+
+    FUZZ_WANT(!openmart_mend(body, len, &once));
+    FUZZ_WANT(text_is_utf8(buf_str(&once), once.len));
+    FUZZ_WANT(!openmart_mend(buf_str(&once), once.len, &twice));
+    FUZZ_WANT(once.len == twice.len && strcmp(buf_str(&once), buf_str(&twice)) == 0);
+    if (json_parse(body, len, &doc)) /* what can be read as it is needs no mending, */
+        return;
+    json_free(doc);
+    FUZZ_WANT(once.len == len && memcmp(buf_str(&once), body, len) == 0); /* and gets none */
+}
+
+static void check_detail(const char *body, size_t len)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+
+    openmart_parse_detail(body, len, KEY, detail);
+    size_t n = strnlen(detail, sizeof detail);
+    FUZZ_WANT(n <= OPENMART_DETAIL_MAX);
+    FUZZ_WANT(text_is_utf8(detail, n) && !text_has_control(detail, n));
+    FUZZ_WANT(!strstr(detail, KEY));
+}
+
+static void check_cleaning(const char *text)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+
+    openmart_clean(text, KEY, detail);
+    size_t n = strnlen(detail, sizeof detail);
+    FUZZ_WANT(n <= OPENMART_DETAIL_MAX);
+    FUZZ_WANT(text_is_utf8(detail, n) && !text_has_control(detail, n));
+    FUZZ_WANT(!strstr(detail, KEY));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *body = (const char *)data;
+    char id[OPENMART_ID_MAX + 1] = "untouched", again[OPENMART_ID_MAX + 1] = "untouched";
+    struct buf padded autobuf = BUF_INIT(size + 16);
+    autofree char *text = input_text(data, size);
+    enum err err = openmart_parse_submit(body, size, id);
+
+    FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
+    FUZZ_WANT(err ? strcmp(id, "untouched") == 0 : openmart_id_ok(id));
+    if (!err)
+        FUZZ_WANT(memmem(body, size, "batch_id", 8) || memchr(body, '\\', size));
+    buf_add_str(&padded, " \r\n\t");
+    buf_add(&padded, body, size);
+    buf_add_str(&padded, "\n ");
+    FUZZ_WANT(openmart_parse_submit(padded.data, padded.len, again) == err);
+    FUZZ_WANT(strcmp(id, again) == 0);
+    check_mending(body, size);
+    check_detail(body, size);
+    check_cleaning(text);
+    return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_openmart_task.c - what was paid for: the answer about one task, through to the bodies that
+ * callers get and to what is read back out of the store. */
+#include "base/mem.h"
+#include "base/text.h"
+#include "cache/result.h"
+#include "client/openmart_read.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_line(const char *s, size_t max)
+{
+    size_t len = strlen(s);
+
+    return len >= 1 && len <= max && text_is_utf8(s, len) && !text_has_control(s, len);
+}
+
+static void check_task(const struct openmart_task *task)
+{
+    FUZZ_WANT(task->state <= OPENMART_STATE_OTHER);
+    FUZZ_WANT(text_is_utf8(task->tracking_id, strlen(task->tracking_id)));
+    FUZZ_WANT(task->n_emails <= OPENMART_EMAILS_MAX);
+    FUZZ_WANT(!task->truncated || task->n_emails == OPENMART_EMAILS_MAX);
+    for (size_t i = 0; i < task->n_emails; i++) {
+        const char *email = task->emails[i].email;
+        FUZZ_WANT(is_line(email, 320) && is_line(task->emails[i].status, 64));
+        FUZZ_WANT(strrchr(email, '@') > email && email[strlen(email) - 1] != '@');
+        FUZZ_WANT(!strpbrk(email, " <>"));
+    }
+}
+
+static size_t count_lines(const struct result_body *body)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < body->len; i++)
+        n += body->data[i] == '\n';
+    return n;
+}
+
+/* One mailbox a line, whatever the mailbox is. */
+static void check_bodies(const struct result *result)
+{
+    FUZZ_WANT(count_lines(&result->bodies[RESULT_JSON]) == 1);
+    FUZZ_WANT(count_lines(&result->bodies[RESULT_TEXT]) == result->n_emails);
+    FUZZ_WANT(count_lines(&result->bodies[RESULT_CSV]) == result->n_emails + 1);
+    for (int i = 0; i < RESULT_FORMATS; i++)
+        FUZZ_WANT(text_is_utf8(result->bodies[i].data, result->bodies[i].len));
+}
+
+static void check_result(const struct openmart_task *task)
+{
+    static const unsigned char key[HASH_SIZE] = {1};
+    autofree struct result_email *emails = xcalloc(task->n_emails, sizeof *emails);
+
+    for (size_t i = 0; i < task->n_emails; i++)
+        emails[i] = (struct result_email){task->emails[i].email, task->emails[i].status};
+    const struct result *result =
+        result_new_answer(&(struct result_facts){.key = key,
+                                                 .domain = "milvali.com",
+                                                 .company_name = "Milvali",
+                                                 .emails = emails,
+                                                 .n_emails = task->n_emails,
+                                                 .fetched_ms = INT64_C(1795432804123),
+                                                 .ttl_found_ms = 1000,
+                                                 .ttl_empty_ms = 10,
+                                                 .truncated = task->truncated});
+    FUZZ_WANT(result->n_emails <= task->n_emails && (!task->n_emails || result->n_emails));
+    check_bodies(result);
+    const struct result_times times = {result->fetched_ms, result->expires_ms};
+    const struct result_body *body = &result->bodies[RESULT_JSON];
+    const struct result *again = result_from_json(key, body->data, body->len, &times, NULL);
+    FUZZ_WANT(again && again->n_emails == result->n_emails);
+    for (int i = 0; i < RESULT_FORMATS; i++)
+        FUZZ_WANT(strcmp(again->bodies[i].etag, result->bodies[i].etag) == 0);
+    result_unref(again);
+    result_unref(result);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct openmart_task_answer answer = {0};
+    enum err err = openmart_parse_task((const char *)data, size, &answer);
+
+    FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
+    FUZZ_WANT((answer.doc != NULL) == (err == ERR_OK));
+    if (!err) {
+        check_task(&answer.task);
+        check_result(&answer.task);
+    }
+    openmart_task_done(&answer);
+    return 0;
+}

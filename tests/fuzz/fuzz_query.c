@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_query.c - what a request to /emails asks for: its query and its headers, up to the question.
+ *
+ * First line: the query as it stands behind the '?'. Further lines: header lines, NAME:VALUE. The
+ * request is a fake that splits and decodes the query as libmicrohttpd does; all above it is real,
+ * the refusal included. */
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "http/clients.h"
+#include "http/fields.h"
+#include "http/service.h"
+#include "http/wish.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 1200 /* about what a connection's memory holds */
+#define HEADERS_MAX   64
+#define MAX_WAIT_MS   INT64_C(300000)
+#define THEIR_WAIT_MS INT64_C(120000)
+
+struct request {
+    struct {
+        struct slice name, value;
+    } arguments[ARGUMENTS_MAX];
+    size_t n_arguments;
+    char *headers[HEADERS_MAX];
+    size_t n_headers;
+    bool backwards; /* tells its arguments last first */
+    struct client client;
+    struct joined *joined;
+    int replies, status;
+};
+
+static struct service service = {.wait_ms = 90000, .max_wait_ms = MAX_WAIT_MS};
+
+/* ---- the fake of request.h ---- */
+
+enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; !err && i < request->n_arguments; i++) {
+        size_t at = request->backwards ? request->n_arguments - 1 - i : i;
+        err = each(arg, request->arguments[at].name, request->arguments[at].value);
+    }
+    return err;
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+    struct field_lines lines = {.name = name};
+
+    for (size_t i = 0; i < request->n_headers; i++) {
+        const char *line = request->headers[i];
+        size_t name_len = strcspn(line, ":");
+        const char *value = line + name_len + (line[name_len] == ':');
+        value += strspn(value, " ");
+        fields_note(&lines, (struct slice){line, name_len}, (struct slice){value, strlen(value)});
+    }
+    return fields_join(&lines, &((struct request *)(uintptr_t)request)->joined);
+}
+
+struct service *request_service(const struct request *request)
+{
+    (void)request;
+    return &service;
+}
+
+const struct client *request_client(const struct request *request)
+{
+    return &request->client;
+}
+
+const char *request_id(const struct request *request)
+{
+    (void)request;
+    return "fuzz";
+}
+
+const char *request_path_tail(const struct request *request)
+{
+    (void)request;
+    return "";
+}
+
+void request_note(struct request *request, const char *outcome, const char *lookup_id,
+                  enum charged charged)
+{
+    const struct err_row *row = err_row_by_code(outcome, strlen(outcome));
+
+    FUZZ_WANT(row && !lookup_id && charged == CHARGED_NO);
+    request->status = row->status;
+}
+
+static const char *value_of(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->n_headers; i++)
+        if (strcmp(reply->headers[i].name, name) == 0)
+            return reply_value(reply, i);
+    return "";
+}
+
+void request_reply(struct request *request, struct reply *reply)
+{
+    struct json *document = NULL;
+
+    request->replies++;
+    FUZZ_WANT(reply->status == request->status && reply->status >= 400 && reply->status < 500);
+    FUZZ_WANT(strcmp(value_of(reply, "Content-Type"), "application/problem+json") == 0);
+    FUZZ_WANT(strcmp(value_of(reply, "Cache-Control"), "no-store") == 0);
+    FUZZ_WANT(reply->body.len < 2048); /* an input is not thrown back at its sender */
+    FUZZ_WANT(!json_parse(reply->body.data, reply->body.len, &document));
+    FUZZ_WANT(json_get_int(document, "status", 0) == reply->status);
+    FUZZ_WANT(*json_get_string(document, "detail"));
+    json_free(document);
+    free(reply->owned_body);
+}
+
+/* ---- libmicrohttpd's reading of a query ---- */
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) & 15 : -1;
+}
+
+/* In place; what is no escape stays as it is. */
+static struct slice decode(char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+        if (text[i] == '%' && high >= 0 && low >= 0) {
+            text[n++] = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            text[n++] = text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    return (struct slice){text, n};
+}
+
+/* The slices point into `query`. */
+static void split(struct request *request, char *query)
+{
+    while (*query && request->n_arguments < ARGUMENTS_MAX) {
+        size_t len = strcspn(query, "&");
+        bool is_last = !query[len];
+        size_t name_len = strcspn(query, "&=");
+        struct slice name = decode(query, name_len), value = {0};
+        if (query[name_len] == '=')
+            value = decode(query + name_len + 1, len - name_len - 1);
+        if (name.len || value.data) {
+            request->arguments[request->n_arguments].name = name;
+            request->arguments[request->n_arguments++].value = value;
+        }
+        query += len + !is_last;
+    }
+}
+
+/* ---- the promises ---- */
+
+static void check_wish(const struct wish *wish, const struct client *client)
+{
+    FUZZ_WANT(wish->format < RESULT_FORMATS);
+    FUZZ_WANT(wish->wait_ms >= 0 && wish->wait_ms <= MAX_WAIT_MS);
+    FUZZ_WANT(wish->wait_ms <= client->max_wait_ms);
+    FUZZ_WANT(wish->cache.max_age_s >= -1 && wish->cache.max_age_s <= INT64_C(2147483648));
+    FUZZ_WANT(wish->cache.only_cached || !client->cached_only);
+    FUZZ_WANT(wish->cache.only_cached || client->allow_refresh || !wish->cache.no_cache);
+    FUZZ_WANT(strnlen(wish->applied, WISH_APPLIED) < WISH_APPLIED);
+    FUZZ_WANT(input_is_printable(wish->applied, strlen(wish->applied)));
+}
+
+/* A question asked again in its canonical words is the same question. */
+static void check_question(const struct question *question)
+{
+    const char *parts[QUESTION_PARTS] = {
+        [QUESTION_DOMAIN] = question->domain.name, [QUESTION_COMPANY_NAME] = question->company_name,
+        [QUESTION_CITY] = question->city,          [QUESTION_STATE] = question->state,
+        [QUESTION_COUNTRY] = question->country,
+    };
+    struct question_field fields[QUESTION_PARTS];
+    struct question *again;
+    char why[QUESTION_WHY];
+
+    for (int i = 0; i < QUESTION_PARTS; i++) {
+        size_t len = strlen(parts[i]);
+        FUZZ_WANT(text_is_utf8(parts[i], len) && !text_has_control(parts[i], len));
+        if (len > QUESTION_FIELD_MAX && i != QUESTION_DOMAIN)
+            return; /* the normal form of some texts is longer than they are */
+        fields[i] = (struct question_field){parts[i], len};
+    }
+    FUZZ_WANT(*question->company_name);
+    FUZZ_WANT(question_new(fields, &again, why) == ERR_OK);
+    FUZZ_WANT(memcmp(again->key, question->key, HASH_SIZE) == 0);
+    FUZZ_WANT(strcmp(again->domain.name, question->domain.name) == 0);
+    question_free(again);
+}
+
+/* One reading by a client with these rights. The question's key, or false when it was refused. */
+static bool read_as(struct request *request, bool allow_refresh, bool cached_only,
+                    unsigned char *ret_key)
+{
+    struct wish wish;
+
+    request->client = (struct client){.max_wait_ms = cached_only ? THEIR_WAIT_MS : INT64_MAX,
+                                      .allow_refresh = allow_refresh,
+                                      .cached_only = cached_only};
+    request->replies = 0;
+    bool ok = wish_read(request, &wish);
+    fields_free(request->joined);
+    request->joined = NULL;
+    FUZZ_WANT(request->replies == !ok);
+    if (!ok)
+        return false;
+    check_wish(&wish, &request->client);
+    check_question(wish.question);
+    memcpy(ret_key, wish.question->key, HASH_SIZE);
+    question_free(wish.question);
+    return true;
+}
+
+static void check_request(struct request *request)
+{
+    unsigned char key[HASH_SIZE], other[HASH_SIZE];
+    bool ok = read_as(request, true, false, key);
+
+    /* Rights change what may be bought, and never what is asked; nor does the order. */
+    if (read_as(request, false, false, other))
+        FUZZ_WANT(ok && memcmp(key, other, HASH_SIZE) == 0);
+    FUZZ_WANT(read_as(request, false, true, other) == ok);
+    FUZZ_WANT(!ok || memcmp(key, other, HASH_SIZE) == 0);
+    request->backwards = true;
+    FUZZ_WANT(read_as(request, true, false, other) == ok);
+    FUZZ_WANT(!ok || memcmp(key, other, HASH_SIZE) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool started;
+    static struct request request;
+    struct input input = input_of(data, size);
+    size_t len;
+    autofree char *query = input_line(&input, &len);
+    char *line;
+
+    if (!started)
+        FUZZ_WANT(domain_start() == ERR_OK);
+    started = true;
+    if (!query)
+        return 0;
+    request = (struct request){0};
+    split(&request, query);
+    while (request.n_headers < HEADERS_MAX && (line = input_line(&input, &len)))
+        request.headers[request.n_headers++] = line;
+    check_request(&request);
+    while (request.n_headers)
+        free(request.headers[--request.n_headers]);
+    return 0;
+}

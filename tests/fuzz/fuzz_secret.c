@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_secret.c - the bytes of a key file: a key that goes into a header as it is, or words that do
+ * not give it away. */
+#include "base/mem.h"
+#include "base/secret.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEY_MAX 512
+
+/* What is left of a key of `len` bytes without the line end that it may have. */
+static size_t stripped(const char *bytes, size_t len)
+{
+    len -= len && bytes[len - 1] == '\n';
+    len -= len && bytes[len - 1] == '\r';
+    return len;
+}
+
+static bool is_key(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] < 0x21 || bytes[i] > 0x7e)
+            return false;
+    return len >= 1 && len <= KEY_MAX;
+}
+
+static void check(enum err err, const struct secret *secret, const char *why, const char *bytes,
+                  size_t len)
+{
+    len = stripped(bytes, len);
+    FUZZ_WANT((err == ERR_OK) == is_key(bytes, len));
+    if (!err) {
+        FUZZ_WANT(strlen(secret_text(secret)) == len &&
+                  memcmp(secret_text(secret), bytes, len) == 0);
+        return;
+    }
+    FUZZ_WANT(err == ERR_SYNTAX && !secret);
+    size_t n = strnlen(why, SECRET_WHY);
+    FUZZ_WANT(n > 0 && n < SECRET_WHY && input_is_printable(why, n));
+    FUZZ_WANT(len < 12 || !memmem(why, n, bytes, len));
+}
+
+static void write_file(int fd, const void *bytes, size_t len)
+{
+    FUZZ_WANT(ftruncate(fd, 0) == 0);
+    FUZZ_WANT(pwrite(fd, bytes, len, 0) == (ssize_t)len);
+}
+
+/* A regular file without a place on any disk. */
+static int file(char *path, size_t room)
+{
+    static int fd = -1;
+
+    if (fd < 0) {
+        fd = memfd_create("key", MFD_CLOEXEC);
+        FUZZ_WANT(fd >= 0 && fchmod(fd, 0600) == 0);
+    }
+    snprintf(path, room, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+/* A new key that is none leaves the old one in its place. */
+static void check_refresh(int fd, const char *path, const char *bytes, size_t len)
+{
+    struct secret *secret = NULL;
+    char why[SECRET_WHY];
+
+    write_file(fd, "old", 3);
+    FUZZ_WANT(!secret_from_file(path, &secret, why));
+    write_file(fd, bytes, len);
+    bool changed = secret_refresh(secret);
+    size_t n = stripped(bytes, len);
+    if (changed)
+        FUZZ_WANT(is_key(bytes, n) && strlen(secret_text(secret)) == n);
+    else if (!is_key(bytes, n))
+        FUZZ_WANT(strcmp(secret_text(secret), "old") == 0);
+    FUZZ_WANT(!secret_refresh(secret));
+    secret_free(secret);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *bytes = (const char *)data;
+    autofree char *text = input_text(data, size);
+    struct secret *secret = NULL;
+    char why[SECRET_WHY] = "", path[64];
+
+    enum err err = secret_from_text("KEY", text, &secret, why);
+    check(err, secret, why, text, strlen(text));
+    secret_free(TAKE(secret));
+
+    int fd = file(path, sizeof path);
+    write_file(fd, bytes, size);
+    err = secret_from_file(path, &secret, why);
+    check(err, secret, why, bytes, size);
+    secret_free(TAKE(secret));
+    check_refresh(fd, path, bytes, size);
+    return 0;
+}

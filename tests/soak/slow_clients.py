@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""slow_clients.py - slowhttptest against the daemon, three ways, with a probe beside.
+
+500 connections each: headers that never end (-H), bodies that never end (-B), answers that are read
+slowly (-X). Meanwhile a probe asks for a cached answer every 100 ms on a connection of its own; it
+has to be answered with 200 in under a second, each time. The numbers are printed; exit status 1 when
+one was not.
+
+    make slow
+"""
+import argparse
+import http.client
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "system")]
+
+from programs import Daemon, Simulator  # noqa: E402 - after the line that finds it
+
+QUESTION = "/emails?domain=milvali.com"
+WAYS = {
+    "-H": ["-H", "-i", "3", "-x", "10"],
+    "-B": ["-B", "-i", "3", "-x", "10", "-s", "8192"],
+    "-X": ["-X", "-w", "16", "-y", "32", "-n", "3", "-z", "8", "-k", "3"],
+}
+
+
+class Probe(threading.Thread):
+    def __init__(self, address):
+        super().__init__()
+        self.address, self.is_over, self.times, self.failures = address, threading.Event(), [], 0
+
+    def run(self):
+        while not self.is_over.wait(0.1):
+            begun = time.monotonic()
+            connection = http.client.HTTPConnection(*self.address, timeout=5)
+            try:
+                connection.request("GET", QUESTION)
+                self.failures += connection.getresponse().status != 200
+            except (OSError, http.client.HTTPException):
+                self.failures += 1
+            finally:
+                connection.close()
+            self.times.append(time.monotonic() - begun)
+
+
+def attack(address, way, connections, seconds):
+    probe = Probe(address)
+    probe.start()
+    url = f"http://{address[0]}:{address[1]}{QUESTION}"
+    done = subprocess.run(["slowhttptest", *WAYS[way], "-c", str(connections), "-r", "200", "-l", str(seconds),
+                           "-p", "3", "-u", url], capture_output=True, text=True, timeout=seconds + 60, check=False)
+    probe.is_over.set()
+    probe.join()
+    times = sorted(probe.times)
+    print(f"{way}: {connections} connections, {seconds} s; {len(times)} probes, {probe.failures} failed; "
+          f"median {times[len(times) // 2] * 1000:.1f} ms, p99 {times[len(times) * 99 // 100] * 1000:.1f} ms, "
+          f"slowest {times[-1] * 1000:.1f} ms")
+    if done.returncode not in (0, 1):
+        print(done.stdout[-500:], done.stderr[-500:])
+    return probe.failures == 0 and times[-1] < 1 and done.returncode in (0, 1)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--connections", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=60)
+    arguments = parser.parse_args()
+    good = True
+    with tempfile.TemporaryDirectory(prefix="emailsd-slow-") as folder:
+        folder = pathlib.Path(folder)
+        sim = Simulator(folder / "sim.stderr")
+        daemon = Daemon(folder / "daemon.stderr", sim.urls[0])
+        try:
+            daemon.ask("milvali.com")
+            for way in WAYS:
+                good = attack(daemon.address, way, arguments.connections, arguments.seconds) and good
+        finally:
+            daemon.stop()
+            sim.stop()
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
