@@ -238,6 +238,14 @@ def test_a_lookup_over_tls_to_an_upstream_that_is_known(stage, sim, authority, c
     assert not keylog.exists()
 
 
+def test_u36_http_2_is_on_offer_and_not_taken(stage, sim, authority, certificate):
+    relay = Relay(sim.address, *certificate)
+    relay.context.set_alpn_protocols(["h2", "http/1.1"])
+    daemon = upstream(stage, relay, authority)
+    assert daemon.ask("milvali.com").status == 200
+    assert {r["version"] for r in sim.requests()} == {"HTTP/1.1"}
+
+
 def hang(raw):
     raw.recv(1 << 16)
     raw.settimeout(PATIENCE_S)

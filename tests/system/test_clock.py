@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""test_clock.py - the real binary on a wall clock that jumps (libfaketime); waits go by the other clock,
+which stays true. The rules themselves are shown in flow/test_time.c."""
+import pathlib
+
+import pytest
+
+from programs import KEY, KEY_VARIABLE
+from waiting import eventually
+
+LIBRARY = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+pytestmark = pytest.mark.skipif(not LIBRARY, reason="libfaketime is not installed")
+
+
+class Wall:
+    """A wall clock that is so far off; the daemon looks at it each time."""
+
+    def __init__(self, directory):
+        self.path = directory / "wall"
+        self.off("+0")
+
+    def off(self, how_far):
+        new = self.path.with_suffix(".new")
+        new.write_text(how_far + "\n")
+        new.replace(self.path)
+
+    def environment(self):
+        return {KEY_VARIABLE: KEY, "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.path),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
+
+
+@pytest.fixture
+def wall(tmp_path):
+    return Wall(tmp_path)
+
+
+def start(stage, sim, wall, *flags):
+    """The sandbox would hide the file that says what time it is."""
+    return stage.daemon(sim, "--sandbox", "off", *flags, env=wall.environment())
+
+
+@pytest.mark.parametrize("jump", ["-10d", "+10d", "-1", "+1"])
+def test_t1_t2_a_jump_during_a_wait_changes_no_answer_and_buys_nothing(stage, sim, wall, jump):
+    daemon = start(stage, sim, wall)
+    sim.hold_submits()
+    waiting = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    wall.off(jump)
+    daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
+    sim.release_submits()
+    assert waiting.read().status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_t1_an_answer_does_not_expire_early_by_a_clock_set_back(stage, sim, wall):
+    daemon = start(stage, sim, wall)
+    first = daemon.ask("milvali.com")
+    wall.off("-10d")
+    eventually(lambda: "13 Nov" in str(daemon.get("/livez").header("Date")) or
+               daemon.get("/livez").header("Date") != first.header("Date"))
+    again = daemon.ask("milvali.com")
+    assert again.body == first.body and "hit" in again.header("Cache-Status")
+    assert int(again.header("Age")) >= 0
+    assert len(sim.ledger()) == 1
+
+
+def test_t2_ten_days_on_it_is_still_fresh_and_forty_days_on_it_is_refreshed(stage, sim, wall):
+    daemon = start(stage, sim, wall)
+    body = daemon.ask("milvali.com").body
+    wall.off("+10d")
+    ten = eventually(lambda: (a := daemon.ask("milvali.com")) and int(a.header("Age")) > 86400 and a)
+    assert ten.body == body and len(sim.ledger()) == 1
+    wall.off("+35d")
+    # Served at once, refreshed behind.
+    eventually(lambda: daemon.ask("milvali.com").status == 200 and len(sim.ledger()) == 2)
+    assert daemon.ask("milvali.com").status == 200
+
+
+def test_a_day_that_comes_back_has_no_second_budget(stage, sim, wall):
+    store = f"sqlite:{stage.directory}/days.db"
+    daemon = start(stage, sim, wall, "--credits-per-day", "1", "--store", store)
+    assert daemon.ask("one.com").status == 200
+    daemon.ask("two.com").problem(402, "credits-exhausted")
+    wall.off("+1d")
+    eventually(lambda: daemon.ask("two.com").status == 200)
+    wall.off("+0")
+    daemon.ask("three.com").problem(402, "credits-exhausted")
+    daemon.stop()
+    daemon = start(stage, sim, wall, "--credits-per-day", "1", "--store", store)
+    daemon.ask("three.com").problem(402, "credits-exhausted")
+    assert len(sim.ledger()) == 2

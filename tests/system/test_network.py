@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""test_network.py - a network that drops, slows down and resolves nothing.
+
+Each test has a network namespace of its own, so that rules touch nothing of this machine: the test's
+thread moves into it, and what it starts is there too.
+"""
+import ctypes
+import os
+import signal
+import subprocess
+
+import pytest
+
+import programs
+from programs import KEY_VARIABLE
+from waiting import eventually
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000  # linux/sched.h
+HERE = "/proc/thread-self/ns/net"
+
+
+def run(*words):
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@pytest.fixture
+def apart():
+    before = os.open(HERE, os.O_RDONLY)
+    try:
+        if os.geteuid() != 0 or LIBC.unshare(CLONE_NEWNET) != 0:
+            pytest.skip("network namespaces want root")
+        run("ip", "link", "set", "lo", "up")
+        yield
+    finally:
+        LIBC.setns(before, CLONE_NEWNET)
+        os.close(before)
+
+
+def rule(*words):
+    """One rule for what arrives."""
+    run("nft", "add", "table", "ip", "t")
+    run("nft", "add", "chain", "ip", "t", "in", "{ type filter hook input priority 0; }")
+    run("nft", "add", "rule", "ip", "t", "in", *words)
+
+
+def calm():
+    run("nft", "flush", "ruleset")
+
+
+def port(sim):
+    return str(sim.address[1])
+
+
+@pytest.mark.parametrize("how", [["drop"], ["reject", "with", "tcp", "reset"]], ids=["U7 dropped", "U6 reset"])
+def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
+    sim = stage.simulator()
+    daemon = stage.daemon(sim)
+    sim.calls()  # the connection for words of control is there before the rule is
+    rule("tcp", "dport", port(sim), "tcp", "flags", "syn", *how)
+    waiting = daemon.park("milvali.com", wait=120)
+    if how == ["drop"]:
+        daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
+    else:
+        eventually(lambda: 'operation="submit",code="none"' in daemon.get("/metrics").body.decode())
+    assert sim.requests() == [] and sim.ledger() == []
+    calm()
+    answer = waiting.read()
+    assert answer.status in (200, 502, 503), answer
+    if answer.status != 200:
+        assert answer.json()["charged"] == "no", answer
+    assert len(sim.ledger()) == (answer.status == 200)
+
+
+def test_a_vendor_that_falls_silent_after_the_submit_is_read_later(apart, stage):
+    """The way breaks while the batch is being polled, and comes back: nothing is bought again."""
+    sim = stage.simulator("--task-time", "300ms")
+    daemon = stage.daemon(sim)
+    waiting = daemon.park("milvali.com")
+    sim.reach(submit=1, tasks=1)
+    eventually(lambda: "batch-submitted" in daemon.stderr())
+    rule("tcp", "dport", port(sim), "reject", "with", "tcp", "reset")
+    eventually(lambda: 'operation="status",code="none"' in daemon.get("/metrics").body.decode())
+    calm()
+    assert waiting.read().status == 200
+    assert len(sim.ledger()) == 1
+
+
+def test_r17_a_fifth_of_all_packets_lost_only_takes_longer(apart, stage):
+    sim = stage.simulator()
+    daemon = stage.daemon(sim)
+    rule("numgen", "random", "mod", "100", "<", "20", "tcp", "dport", port(sim), "drop")
+    waiting = [daemon.park(f"company{i}.com", wait=100) for i in range(10)]
+    statuses = [c.read().status for c in waiting]
+    calm()
+    assert set(statuses) <= {200, 502, 503}, statuses
+    assert statuses.count(200) >= 5
+    domains = [row["domain"] for row in sim.ledger()]
+    assert len(set(domains)) == len(domains)
+
+
+def test_r17_a_thin_line_only_takes_longer(apart, stage):
+    sim = stage.simulator()
+    daemon = stage.daemon(sim)
+    run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "256kbit", "burst", "4kb", "latency", "2s")
+    assert daemon.ask("milvali.com", wait=60).status == 200
+    assert len(sim.ledger()) == 1
+
+
+@pytest.fixture
+def dead_resolver(tmp_path, monkeypatch):
+    """Names are asked of this machine, where nobody answers: an emailsd with a resolv.conf of its own."""
+    conf, wrapper = tmp_path / "resolv.conf", tmp_path / "emailsd"
+    conf.write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:3\n")
+    wrapper.write_text(f"""#!/bin/sh
+exec unshare -m sh -c 'mount --bind {conf} /etc/resolv.conf && exec {programs.EMAILSD} "$@"' emailsd "$@"
+""")
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(programs, "EMAILSD", str(wrapper))
+
+
+def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_resolver, stage):
+    rule("udp", "dport", "53", "drop")
+    daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
+    waiting = daemon.park("milvali.com", wait=100)
+    for _ in range(20):
+        assert daemon.get("/livez").status == 200
+    eventually(lambda: "event=submit-failed tasks=1 status=0" in daemon.stderr())
+    # It is being tried again when the end comes, which does not wait for the resolver.
+    daemon.deliver(signal.SIGTERM)
+    assert waiting.read().status == 503
+    daemon.process.wait(10)
+    assert daemon.process.returncode == 0
