@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "http/clients.h"
 #include "http/fields.h"
-#include "http/service.h"
+#include "http/limits.h"
 #include "http/wish.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -35,7 +35,7 @@ struct request {
     int replies, status;
 };
 
-static struct service service = {.wait_ms = 90000, .max_wait_ms = MAX_WAIT_MS};
+static const struct limits limits = {.wait_ms = 90000, .max_wait_ms = MAX_WAIT_MS};
 
 /* ---- the fake of request.h ---- */
 
@@ -64,10 +64,10 @@ const char *request_header(const struct request *request, const char *name)
     return fields_join(&lines, &((struct request *)(uintptr_t)request)->joined);
 }
 
-struct service *request_service(const struct request *request)
+const struct limits *request_limits(const struct request *request)
 {
     (void)request;
-    return &service;
+    return &limits;
 }
 
 const struct client *request_client(const struct request *request)
