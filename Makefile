@@ -48,7 +48,7 @@ CFLAGS_release  := -O2 $(HARDENING)
 CFLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-                   -fno-omit-frame-pointer
+                   -fno-omit-frame-pointer -Wno-unknown-warning-option
 CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
@@ -79,8 +79,9 @@ FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/chec
 
 # Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.
-FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 clock:32 config:512 domain:600 \
-              fields:512 guard:1024 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 clients:1024 clock:32 config:512 \
+              config_file:2100 domain:600 \
+              fields:512 guard:1024 headers:512 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
               queue:400 result:2048 secret:600 text:256 url:512
 FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))

@@ -8,8 +8,12 @@
 #include "config.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define ARGUMENTS_MAX 64
 
@@ -95,6 +99,64 @@ static void check_value(const char *value)
     check_word("--log-format", offsetof(struct config, log_json), value, formats);
 }
 
+/* A line of a file holds it as it is. The ends of a value are trimmed there. */
+static bool fits_a_line(const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return !len || (len < 900 && text[0] != ' ' && text[len - 1] != ' ');
+}
+
+static bool is_printable(const struct config *config)
+{
+    const char *const texts[] = {config->upstream_url,    config->upstream_ca, config->api_key_file,
+                                 config->store,           config->tls_cert,    config->tls_key,
+                                 config->client_keys_file};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (!fits_a_line(texts[i]))
+            return false;
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (!fits_a_line(config->listen[i]))
+            return false;
+    /* These do not last, and so are not printed: */
+    return !config->check && !config->print && !config->json && !config->help && !config->version;
+}
+
+/* What is printed may be read again, and then says the same. */
+static void note_change(void *arg, const char *key, bool reloads)
+{
+    (void)arg;
+    (void)reloads;
+    if (strcmp(key, "config") == 0) /* where it was read from is another place */
+        return;
+    fprintf(stderr, "%s is another one when it is read again\n", key);
+    FUZZ_WANT(key == NULL);
+}
+
+static void check_printing(const struct config *config)
+{
+    static int fd = -1;
+    char argument[64], why[CONFIG_WHY] = "";
+    char *argv[] = {(char *)(uintptr_t) "emailsd", argument, NULL};
+    struct config again = {0};
+
+    if (fd < 0)
+        fd = memfd_create("settings", MFD_CLOEXEC);
+    FUZZ_WANT(fd >= 0 && ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+    FILE *file = fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 3), "w");
+    config_print(config, file);
+    fclose(file);
+    snprintf(argument, sizeof argument, "--config=/proc/self/fd/%d", fd);
+    if (config_read(2, argv, &again, why))
+        fuzz_fail(__FILE__, __LINE__, why);
+    config_each_change(config, &again, note_change, NULL);
+    config_done(&again);
+}
+
 static void check_command_line(int argc, char **argv)
 {
     struct config config = {.threads = -7};
@@ -115,6 +177,8 @@ static void check_command_line(int argc, char **argv)
     FUZZ_WANT(config.threads >= 0 && config.threads <= 256);
     FUZZ_WANT(config.cache_bytes >= 1 << 20);
     FUZZ_WANT(config.submit_timeout_ms >= 1000);
+    if (is_printable(&config))
+        check_printing(&config);
     config_done(&config);
 }
 

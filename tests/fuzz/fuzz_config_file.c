@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_config_file.c - `key = value` lines: pairs as they stand there, in order, with their lines;
+ * or what is wrong, and where. */
+#include "base/mem.h"
+#include "config_file.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WHY 256
+
+struct pairs {
+    const char *text;
+    int n, last_line, stop_at; /* `each` refuses the pair of that number */
+};
+
+/* Is the word within that line? */
+static bool line_holds(const char *text, int number, const char *word)
+{
+    while (--number > 0) {
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    size_t len = strcspn(text, "\n");
+    return memmem(text, len, word, strlen(word)) != NULL;
+}
+
+static enum err note_pair(void *arg, const char *key, const char *value, int line)
+{
+    struct pairs *pairs = arg;
+
+    FUZZ_WANT(line > pairs->last_line);
+    FUZZ_WANT(strlen(key) <= CONFIG_LINE && strlen(value) <= CONFIG_LINE);
+    FUZZ_WANT(!strchr(key, '\n') && !strchr(value, '\n'));
+    FUZZ_WANT(line_holds(pairs->text, line, key) && line_holds(pairs->text, line, value));
+    pairs->last_line = line;
+    return ++pairs->n == pairs->stop_at ? ERR_TOO_BIG : ERR_OK;
+}
+
+static enum err parse(struct pairs *pairs, char *why)
+{
+    enum err err = config_file_parse("settings", pairs->text, note_pair, pairs, why, WHY);
+
+    FUZZ_WANT(strnlen(why, WHY) < WHY);
+    FUZZ_WANT((*why != '\0') == (err == ERR_SYNTAX));
+    return err;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    autofree char *text = input_text(data, size);
+    struct pairs pairs = {.text = text}, stopped = {.text = text, .stop_at = 2};
+    char why[WHY] = "", again[WHY] = "";
+    enum err err = parse(&pairs, why);
+
+    FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
+    if (err) /* the words name the place and repeat nothing of it */
+        FUZZ_WANT(strncmp(why, "settings:", 9) == 0 && input_is_printable(why, strlen(why)));
+    err = parse(&stopped, again);
+    FUZZ_WANT((err == ERR_TOO_BIG) == (pairs.n >= 2));
+    FUZZ_WANT(stopped.n == (pairs.n < 2 ? pairs.n : 2));
+    return 0;
+}
