@@ -53,6 +53,9 @@ CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
+# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c.
+CFLAGS_alloc    := -O1 -fno-builtin
+LDFLAGS_alloc   := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_fuzz    := -fsanitize=address,undefined
 LDFLAGS_cover   := --coverage
@@ -90,6 +93,7 @@ FUZZ_MAIN  := $(if $(filter fuzz,$(FLAVOUR)),,tests/fuzz/replay.c)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 LIB      := $(B)/libemailsd.a
+WRAP     := $(if $(filter alloc,$(FLAVOUR)),$(B)/tests/alloc/wrap.o)
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
@@ -104,16 +108,16 @@ export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint format demo run \
-        fresh docker-check bench kill soak slow install uninstall deb reproducible clean help
+        fresh docker-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
 tests: all $(UNIT_BIN) $(FLOW_BIN) $(FUZZ_BIN) ## build the test programs too
 
-$(B)/emailsd: $(B)/server/main.o $(LIB)
+$(B)/emailsd: $(B)/server/main.o $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
-$(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(LIB)
+$(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
@@ -238,6 +242,11 @@ kill: deps ## 3,000 kill -9 and one before each system call, then the books; KIL
 	@$(PYTHON) tests/kill/run.py --jobs $(JOBS) $(if $(KILLS),--kills $(KILLS)) $(KILL_FLAGS)
 
 # ---- for long ----
+
+alloc: deps ## every allocation of ours fails once; EVERY=10 for each tenth
+	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
+	@EMAILSD_BIN=$(abspath build/alloc/emailsd) $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
+	    $(if $(EVERY),--every $(EVERY))
 
 soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all
