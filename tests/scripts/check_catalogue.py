@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Wants every fault and every bad input of the catalogue to be shown: its id stands in a table of
+tests/README.md, where a column says what shows it or why nothing does, or in a test itself.
+
+`--self-test` takes ids away from a small tree, and wants them missed."""
+import pathlib
+import re
+import sys
+import tempfile
+
+# Submit, reads, clients, disk, process, time: told in the tables. Values and queries: named by tests.
+TOLD = {"U": 38, "S": 20, "C": 13, "D": 18, "R": 17, "T": 7}
+TESTED = {"V": 93, "Q": 21}
+
+
+def ids(counts):
+    return [f"{letter}{i}" for letter, n in counts.items() for i in range(1, n + 1)]
+
+
+def check(root):
+    rows = re.findall(r"^\| ((?:[A-Z]\d+ ?)+) \| [^|]+ \| ([^|]+) \|$", (root / "tests/README.md").read_text(), re.M)
+    told = {i for row, shown in rows if len(shown.strip()) > 2 for i in row.split()}
+    sources = "\n".join(p.read_text() for folder in ("unit", "flow", "system")
+                        for p in sorted((root / "tests" / folder).glob("test_*.*")) if p.suffix in (".c", ".py"))
+    named = set(re.findall(r"(?<![A-Za-z0-9])[VQ]\d+(?![A-Za-z0-9])", sources))
+    return ([f"{i}: no row of tests/README.md says what shows it" for i in ids(TOLD) if i not in told] +
+            [f"{i}: no test names it" for i in ids(TESTED) if i not in named])
+
+
+def self_test():
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name in ("unit", "flow", "system"):
+            (root / "tests" / name).mkdir(parents=True)
+        rows = "".join(f"| {i} | something | test_it.py |\n" for i in ids(TOLD))
+        test = " ".join(ids(TESTED))
+        for readme, source, missed in [(rows, test, []), (rows.replace("| U7 |", "| |"), test, ["U7"]),
+                                       (rows.replace("| D18 | something | test_it.py |", "| D18 | something | |"),
+                                        test, ["D18"]),
+                                       (rows, test.replace("V93", ""), ["V93"])]:
+            (root / "tests/README.md").write_text(readme)
+            (root / "tests/system/test_it.py").write_text(source)
+            found = [fault.split(":")[0] for fault in check(root)]
+            if found != missed:
+                sys.exit(f"check_catalogue: self-test: found {found}, not {missed}")
+
+
+if __name__ == "__main__":
+    if "--self-test" in sys.argv:
+        self_test()
+    else:
+        found_faults = check(pathlib.Path("."))
+        print("\n".join(found_faults), end="\n" if found_faults else "")
+        sys.exit(1 if found_faults else 0)
