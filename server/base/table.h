@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* table.h - hash tables: uthash, with a hash function that every compiler here takes, and with memory
- * by the rule of mem.h: uthash by itself ends the process without a word.
+/* table.h - hash tables: uthash, with a hash function that every compiler here takes, and with
+ * memory by the rule of mem.h: uthash by itself ends the process without a word.
  *
  * uthash's default one falls through its switch in a way that clang's -Wimplicit-fallthrough
  * refuses. FNV is not made to resist chosen keys and need not be: what is hashed here are SHA-256

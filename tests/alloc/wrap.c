@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* wrap.c - lets one allocation of ours fail: the one whose number EMAILSD_FAIL_ALLOCATION says.
  *
- * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects and in
- * no library's: those have tests of their own. When the allocation is reached, a line on stderr says
- * so, written without allocating; the number is of all threads together, so that a scenario reaches
- * nearly the same places each time. */
+ * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects and
+ * in no library's: those have tests of their own. When the allocation is reached, a line on stderr
+ * says so, written without allocating; the number is of all threads together, so that a scenario
+ * reaches nearly the same places each time. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>

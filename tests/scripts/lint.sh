@@ -19,6 +19,7 @@ our_files=$(list 'server/*.c' 'client/*.c' 'tests/simulator/*.c')
 test_files=$(list 'tests/*.c' ':!tests/simulator/*.c')
 listless_files=$(printf '%s\n' "$our_files" | xargs grep -LE '\b(LL|DL|HASH|TABLE)_[A-Z]+|\btable_[a-z]+\(')
 py_files=$(list '*.py')
+man_files=$(list 'docs/man/*')
 sh_files="$(list '*.sh') .ci/run"
 
 # Of what a tool says, the findings; all of it when nothing looks like one.
@@ -92,7 +93,6 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
     step refused-functions "${PYTHON:-/usr/bin/python3}" "$here/check_style.py"
     step shellcheck shellcheck $sh_files
     step pyflakes pyflakes3 $py_files
+    step mandoc on_each "$man_files" mandoc -Tlint -W warning '{}'
 }
-# shellcheck disable=SC2046 # a list of words
-step mandoc mandoc -Tlint -W warning $(list 'docs/man/*')
 exit $status

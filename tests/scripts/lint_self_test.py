@@ -57,6 +57,7 @@ FAULTS = {
                           "void refused(char *to, const char *from)\n{\n"
                           "    strcpy(to, from);\n}\n", "strcpy() is refused"),
     "shellcheck": ("tests/scripts/bad.sh", "#!/bin/sh\necho $1\n", "SC2086"),
+    "mandoc": ("docs/man/bad.8", ".Dd November 23, 2026\n.Dt BAD 8\n.Os\n.Sh NAME\n.Nm bad\n.Nd a page\n.Bl\n", "mandoc:"),
     "pyflakes": ("tests/bad.py", "import os\n", "'os' imported but unused"),
 }
 
