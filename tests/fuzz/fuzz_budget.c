@@ -32,7 +32,6 @@ struct world {
     struct clock clock;
     struct credit credits[CREDITS];
     int64_t day, limit; /* the day of the account, which never goes back */
-    int64_t kept_from;  /* earlier accounts were dropped at a start */
 };
 
 static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
@@ -49,7 +48,7 @@ static int64_t count(const struct world *world, unsigned client)
     for (size_t i = 0; i < CREDITS; i++) {
         const struct credit *credit = &world->credits[i];
         n += credit->state != UNUSED && credit->day == world->day &&
-             credit->day >= world->kept_from && (client == CLIENTS || credit->client == client);
+             (client == CLIENTS || credit->client == client);
     }
     return n;
 }
@@ -188,8 +187,9 @@ static void restart(struct world *world)
     /* Without an account nothing says that the later day has begun. */
     world->day = last_day;
     turn_day(world);
-    if (world->day - STORE_ACCOUNT_DAYS > world->kept_from)
-        world->kept_from = world->day - STORE_ACCOUNT_DAYS;
+    for (size_t i = 0; i < CREDITS; i++) /* accounts that were dropped with the start */
+        if (world->credits[i].day < world->day - STORE_ACCOUNT_DAYS)
+            world->credits[i].state = UNUSED;
 }
 
 static void step(struct world *world, unsigned what, unsigned which)
