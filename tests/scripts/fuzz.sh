@@ -28,10 +28,12 @@ run_one() {
     name=$1 max_len=$2
     log=build/fuzz/$name.log
     dict=tests/fuzz/$name.dict
+    [ -f "$dict" ] || dict=
     mkdir -p "build/fuzz/corpus/$name" build/fuzz/finds
+    # shellcheck disable=SC2086 # flags are words
     if ! "$programs/$name" -max_total_time="$seconds" -max_len="$max_len" -timeout=20 \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz/finds/$name-" \
-        ${FUZZ_FLAGS:-} $([ -f "$dict" ] && echo "-dict=$dict") \
+        ${FUZZ_FLAGS:-} ${dict:+-dict="$dict"} \
         "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
         grep -E 'broken promise|ERROR|SUMMARY|Test unit written' "$log" || tail -20 "$log"
         echo "FAIL $name  see $log"
