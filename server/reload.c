@@ -4,8 +4,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "state_dir.h"
+#include "upstream.h"
 
 #include <stdio.h>
+
+#define WHY 512
+_Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
+               "one buffer serves all");
 
 /* What was read anew. */
 struct prepared {
@@ -29,14 +35,25 @@ static bool is_alike(const struct admission *a, const struct admission *b)
     return !a->clients == !b->clients && !a->tls == !b->tls;
 }
 
+/* As the start did, so that only what somebody changed differs. */
+static void complete(const struct reload *reload, struct config *config)
+{
+    sockets_name(reload->sockets, config);
+    if (!config->store)
+        config->store = state_dir_store_url();
+}
+
 static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
 {
     enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
+    bool never_mind;
 
     if (err)
         return err;
-    sockets_name(reload->sockets, &prepared->config);
-    err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
+    complete(reload, &prepared->config);
+    err = upstream_check(&prepared->config, &never_mind, why);
+    if (!err)
+        err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
     if (!err && !is_alike(&prepared->admission, reload->admission)) {
         snprintf(why, ADMISSION_WHY, "to begin or to end with client keys or TLS takes a restart");
         admission_done(&prepared->admission);
@@ -73,7 +90,7 @@ static void commit(const struct reload *reload, const struct prepared *prepared)
 
 void reload_now(const struct reload *reload)
 {
-    char why[ADMISSION_WHY > CONFIG_WHY ? ADMISSION_WHY : CONFIG_WHY] = "";
+    char why[WHY] = "";
     struct prepared prepared;
 
     if (prepare(reload, &prepared, why)) {

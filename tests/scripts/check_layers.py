@@ -22,7 +22,7 @@ ARROWS = {
     "server/admission.": ["server/admission.h", "server/config.h", "server/http/auth.h",
                           "server/http/clients.h", "server/http/listener.h", "server/http/tls.h",
                           "server/base/"],
-    "server/reload.": ["server/reload.h", "server/sockets.h", "server/admission.h", "server/config.h", "server/http/limits.h",
+    "server/reload.": ["server/reload.h", "server/state_dir.h", "server/upstream.h", "server/sockets.h", "server/admission.h", "server/config.h", "server/http/limits.h",
                        "server/http/listener.h", "server/lookup/engine.h", "server/base/"],
     "server/config": ["server/config", "server/base/"],
     "server/cores.": ["server/cores.h", "server/base/"],

@@ -30,6 +30,8 @@ from books import breaches, drain, read_journal  # noqa: E402 - after the line t
 from programs import Daemon, Simulator  # noqa: E402
 
 CLIENTS, HOT, LIVES = 50, 300, 6
+NEW = 0.12  # of the questions: enough to fill whatever is bounded by number long before the end (the
+#             10,000 ended lookups that are remembered), or its filling would look like a leak
 PERCENT = 5
 FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "1s", "--batch-linger", "20ms", "--submit-timeout", "10s",
          "--cache-size", "1MiB", "--balance-every", "10s", "--log-level", "info", "--drain-timeout", "5s")
@@ -73,7 +75,7 @@ class Soak:
     # ---- the clients
 
     def _question(self, dice):
-        if dice.random() < 0.04:
+        if dice.random() < NEW:
             with self.lock:
                 self.n_new += 1
                 return f"new{self.n_new}.com"

@@ -175,6 +175,14 @@ def test_what_takes_a_restart_is_named(tmp_path, stage, sim):
     assert needed == {"cache-size", "store-rows"}
 
 
+def test_a_reload_of_what_has_not_changed_names_nothing(tmp_path, stage, sim):
+    path = config(tmp_path / "c", wait="90s")
+    daemon = stage.daemon(sim.urls[0] + "//", "--config", path)
+    reload(daemon, "event=reloaded")
+    assert "restart-needed" not in daemon.stderr()
+    assert daemon.ask("milvali.com").status == 200
+
+
 def test_to_begin_with_keys_takes_a_restart(tmp_path, stage, sim):
     path = config(tmp_path / "c")
     daemon = start(stage, sim, path)
