@@ -82,8 +82,7 @@ static void doubted(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct batches *all = arg;
 
-    if (all->doubt)
-        all->doubt(all->doubt_arg, key);
+    all->doubt(all->doubt_arg, key);
 }
 
 /* ---- their life ---- */

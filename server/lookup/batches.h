@@ -47,7 +47,8 @@ struct batches_tools {
 
 struct batches *batches_new(const struct batch_options *options, const struct batches_tools *tools);
 
-/* Runs when a second result came with the tracking id of one that was already given to `key`. */
+/* Runs when a second result came with the tracking id of one that was already given to `key`. To be
+ * set before the first batch is made. */
 typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
 

@@ -75,11 +75,12 @@ static int64_t day_ends_ms(const struct budget *budget)
     return (budget->day + 1) * DAY_MS;
 }
 
+/* At least 1: the day has not ended. */
 static int retry_after_s(const struct budget *budget)
 {
     int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
 
-    return left_s < 1 ? 1 : left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
+    return left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
 }
 
 /* ---- accounts ---- */

@@ -228,7 +228,7 @@ static enum reason canonical_host(const char *host, struct domain *ret_domain)
     if (!name)
         return reason;
     len = strlen(name);
-    if (len && name[len - 1] == '.') /* one dot at the end means the root; two are a mistake */
+    if (len > 1 && name[len - 1] == '.') /* one dot at the end means the root; two are a mistake */
         name[--len] = '\0';
     reason = check_labels(name);
     if (reason)

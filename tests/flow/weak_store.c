@@ -130,7 +130,7 @@ static enum err forget_key(struct store *store, const unsigned char *key)
 static enum err forget_domain(struct store *store, const char *domain, store_key_fn *each,
                               void *arg, size_t *ret_n)
 {
-    return store_forget_domain(weak(store)->inner, domain, each, arg, ret_n);
+    PASS(WEAK_FORGET, store_forget_domain(inner, domain, each, arg, ret_n));
 }
 
 static enum err trim(struct store *store, int64_t before_ms, bool *ret_more)

@@ -16,6 +16,7 @@ enum weak_call {
     WEAK_END_TASK,
     WEAK_END_BATCH,
     WEAK_FIND,
+    WEAK_FORGET,
     WEAK_TRY,
     WEAK_CALLS
 };

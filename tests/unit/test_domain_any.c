@@ -66,6 +66,33 @@ START_TEST(no_character_vanishes)
 }
 END_TEST
 
+START_TEST(the_part_before_an_at_ends_at_64_bytes)
+{
+    struct domain domain;
+    char why[DOMAIN_WHY], text[128];
+
+    memset(text, 'a', sizeof text);
+    memcpy(text + 64, "@b.com", 6);
+    ck_assert_int_eq(parse(text, 70, &domain, why), ERR_OK);
+    memcpy(text + 64, "a@b.com", 7);
+    ck_assert_int_eq(parse(text, 71, &domain, why), ERR_INVALID_DOMAIN);
+}
+END_TEST
+
+/* Not from domain_parse(), but out of a journal that somebody wrote into. */
+static const struct {
+    struct domain domain;
+    const char *name;
+} odd_names[] = {{{"xn--zzzzzz.com"}, "Xn Zzzzzz"}, {{"\xff\xfe.com"}, "\xff\xfe"}};
+
+START_TEST(a_name_that_cannot_be_decoded_is_shown_as_it_is)
+{
+    autofree char *name = domain_display_name(&odd_names[_i].domain);
+
+    ck_assert_str_eq(name, odd_names[_i].name);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ any input at all */
 
 static uint64_t random_state = 0x9e3779b97f4a7c15;
@@ -188,6 +215,9 @@ Suite *suite(void)
     tcase_add_unchecked_fixture(t, start, domain_stop);
     tcase_add_loop_test(t, lookalikes_never_share_a_key, 0, (int)ARRAY_LEN(pairs));
     tcase_add_loop_test(t, no_character_vanishes, 0, (int)ARRAY_LEN(ranges));
+    tcase_add_test(t, the_part_before_an_at_ends_at_64_bytes);
+    tcase_add_loop_test(t, a_name_that_cannot_be_decoded_is_shown_as_it_is, 0,
+                        (int)ARRAY_LEN(odd_names));
     tcase_add_test(t, parsing_is_idempotent_and_its_answers_are_well_formed);
     suite_add_tcase(s, t);
     return s;

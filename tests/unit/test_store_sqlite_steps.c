@@ -21,6 +21,7 @@ static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
 /* ---- SQLite, with one statement that fails ---- */
 
 static int countdown; /* 0 = none fails */
+static int failure = SQLITE_FULL;
 static bool has_failed;
 
 /* Stands before the library's own. A ROLLBACK is let through: what does not even end is another
@@ -33,7 +34,7 @@ int sqlite3_step(sqlite3_stmt *statement)
         *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
     if (countdown && strcmp(sqlite3_sql(statement), "ROLLBACK") != 0 && --countdown == 0) {
         has_failed = true;
-        return SQLITE_FULL;
+        return failure;
     }
     return real(statement);
 }
@@ -305,6 +306,37 @@ START_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stay
 }
 END_TEST
 
+/* After an error of input or output the file is opened anew, and it may not be there. */
+START_TEST(a_file_that_is_gone_is_missed_and_found_again)
+{
+    char away[512];
+    const struct call *call = &calls[_i];
+
+    snprintf(away, sizeof away, "%s.away", store_path());
+    failure = SQLITE_IOERR;
+    countdown = 1;
+    ck_assert_int_eq(read_pause(), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(rename(store_path(), away), 0);
+    ck_assert_int_eq(call->make(), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(call->make(), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(rename(away, store_path()), 0);
+    ck_assert_int_eq(call->make(), ERR_OK);
+}
+END_TEST
+
+START_TEST(a_store_without_accounts_has_no_last_day)
+{
+    int64_t day = 0;
+
+    store_close(TAKE(store));
+    store_fixture_teardown();
+    store_fixture_setup();
+    store = store_open_roomy(store_url());
+    ck_assert_int_eq(store_last_day(store, &day), ERR_OK);
+    ck_assert_int_eq(day, INT64_MIN);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -315,6 +347,8 @@ Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays,
                         0, ARRAY_LEN(calls));
+    tcase_add_loop_test(t, a_file_that_is_gone_is_missed_and_found_again, 0, ARRAY_LEN(calls));
+    tcase_add_test(t, a_store_without_accounts_has_no_last_day);
     suite_add_tcase(s, t);
     return s;
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* test_budget.c - the account of a day at its edges; what it is for is told in flow/test_money.c.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "lookup/budget.h"
+#include "store/store_driver.h"
+
+#include <check.h>
+#include <stdio.h>
+
+#define DAY_MS INT64_C(86400000)
+#define MANY   100010 /* ten more than there are accounts */
+
+static const struct payer ann = {"ann", PAYER_NO_QUOTA, 1};
+static struct clock clock;
+static struct budget *budget;
+
+static void setup(void)
+{
+    log_set_level(LOG_ERROR);
+    clock = clock_fake(20000 * DAY_MS + 1);
+    budget = budget_new(0, &clock);
+}
+
+static void teardown(void)
+{
+    budget_free(budget);
+}
+
+static int64_t reserve(const struct payer *payer)
+{
+    int64_t day = -1;
+    int retry_after_s = -1;
+
+    ck_assert_int_eq(budget_reserve(budget, payer, &day, &retry_after_s), ERR_OK);
+    return day;
+}
+
+START_TEST(what_is_given_back_counts_on_its_own_day_only)
+{
+    int64_t yesterday = reserve(&ann);
+
+    clock.wall_ms += DAY_MS;
+    int64_t today = reserve(&ann);
+    ck_assert_int_eq(today, yesterday + 1);
+    budget_release(budget, "ann", yesterday);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+    budget_release(budget, "ann", today);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
+}
+END_TEST
+
+START_TEST(more_than_was_spent_is_never_given_back)
+{
+    int64_t today = reserve(&ann);
+
+    budget_release(budget, "ann", today);
+    budget_release(budget, "ann", today);
+    ck_assert_int_eq(budget_state(budget).spent, 0);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
+}
+END_TEST
+
+START_TEST(who_must_wait_is_told_when_the_next_day_begins)
+{
+    const struct payer none = {"none", 0, 1};
+    int64_t day;
+    int retry_after_s;
+
+    ck_assert_int_eq(budget_reserve(budget, &none, &day, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(retry_after_s, 86400);
+    clock.wall_ms += DAY_MS - 2; /* the last millisecond of the day */
+    ck_assert_int_eq(budget_reserve(budget, &none, &day, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(retry_after_s, 1);
+}
+END_TEST
+
+START_TEST(clients_without_number_share_an_account_and_all_still_count)
+{
+    char name[16];
+    int64_t today = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "client-%d", i);
+        today = reserve(&(struct payer){name, PAYER_NO_QUOTA, 1});
+    }
+    ck_assert_int_eq(budget_state(budget).spent, MANY);
+    ck_assert_int_eq(budget_spent_by(budget, "client-0"), 1);
+    budget_release(budget, name, today);
+    ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
+}
+END_TEST
+
+static enum err refuse(struct store *store, int64_t *ret_day)
+{
+    (void)store;
+    (void)ret_day;
+    return ERR_STORAGE_UNAVAILABLE;
+}
+
+START_TEST(an_account_that_cannot_be_read_is_no_empty_one)
+{
+    static const struct store_driver driver = {.last_day = refuse};
+    struct store store = {&driver};
+
+    reserve(&ann);
+    ck_assert_int_eq(budget_load(budget, &store), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+}
+END_TEST
+
+START_TEST(nothing_may_be_freed)
+{
+    budget_free(NULL);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("budget");
+    TCase *t = tcase_create("budget");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, what_is_given_back_counts_on_its_own_day_only);
+    tcase_add_test(t, more_than_was_spent_is_never_given_back);
+    tcase_add_test(t, who_must_wait_is_told_when_the_next_day_begins);
+    tcase_add_test(t, clients_without_number_share_an_account_and_all_still_count);
+    tcase_add_test(t, an_account_that_cannot_be_read_is_no_empty_one);
+    tcase_add_test(t, nothing_may_be_freed);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* test_store_edges.c - what is asked of a store seldom or by mistake: each test runs over all of
+ * them, and all must say the same. */
+#include "base/mem.h"
+#include "tests/unit/store_fixture.h"
+
+#include <check.h>
+
+enum { SQLITE, MEMORY, STORES };
+
+static struct store *store;
+
+static const char *url_of(int which)
+{
+    return which == SQLITE ? store_url() : "memory:";
+}
+
+static void teardown(void)
+{
+    store_close(TAKE(store));
+    store_fixture_teardown();
+}
+
+static void end_failed(size_t i, int64_t now_ms)
+{
+    const struct store_end end = {
+        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .now_ms = now_ms};
+
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
+}
+
+static size_t count_failed(void)
+{
+    struct store_stats stats;
+
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    return stats.tasks[STORE_FAILED];
+}
+
+static void add_credits(void *arg, const char *client, int64_t credits)
+{
+    (void)client;
+    ck_assert_int_ge(credits, 0);
+    *(int64_t *)arg += credits;
+}
+
+static int64_t credits_of(int64_t day)
+{
+    int64_t credits = 0;
+
+    ck_assert_int_eq(store_accounts(store, day, add_credits, &credits), ERR_OK);
+    return credits;
+}
+
+START_TEST(only_what_was_being_sent_can_have_been_taken)
+{
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 1);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_submitted(store, batch, "b", STORE_NOW_MS), ERR_ABSENT);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
+}
+END_TEST
+
+START_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half)
+{
+    int64_t half = -7;
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 3), other = store_add_batch(store, 3, 1);
+    end_failed(1, STORE_NOW_MS);
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_resting(store, other), ERR_OK);
+    for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 is another batch's */
+        const char *const moved[] = {store_tracking_id(0), store_tracking_id(i)};
+        ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
+    }
+    const char *const moved[] = {store_tracking_id(0)};
+    ck_assert_int_eq(store_split(store, 99, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(half, -7);
+    ck_assert_uint_eq(store_look(store, batch).n_open, 2);
+    ck_assert_uint_eq(store_look(store, other).n_open, 1);
+}
+END_TEST
+
+START_TEST(a_batch_that_is_not_there_can_be_ended)
+{
+    const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
+
+    store = store_open_roomy(url_of(_i));
+    ck_assert_int_eq(store_end_batch(store, 99, &end), ERR_OK);
+}
+END_TEST
+
+START_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended)
+{
+    static const int64_t ends[] = {5, 3, 4};
+    const struct result *result = NULL;
+
+    store = store_open_limited(url_of(_i), 10, 2);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        store_add_batch(store, i, 1);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        end_failed(i, STORE_NOW_MS + ends[i]);
+    ck_assert_uint_eq(count_failed(), 2);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(1), &result), ERR_ABSENT);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i += 2) {
+        ck_assert_int_eq(store_find_lookup(store, store_lookup_id(i), &result), ERR_OK);
+        result_unref(result);
+    }
+}
+END_TEST
+
+START_TEST(ends_of_an_open_batch_stay_in_the_books_past_their_limit)
+{
+    store = store_open_limited(url_of(_i), 10, 1);
+    int64_t batch = store_add_batch(store, 0, 3);
+    end_failed(0, STORE_NOW_MS);
+    end_failed(1, STORE_NOW_MS + 1);
+    ck_assert_uint_eq(count_failed(), 2);
+    ck_assert_uint_eq(store_look(store, batch).n, 3);
+    end_failed(2, STORE_NOW_MS + 2);
+    ck_assert_uint_eq(count_failed(), 1);
+}
+END_TEST
+
+START_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit)
+{
+    const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_int_eq(credits_of(0), 2);
+    ck_assert_int_eq(credits_of(STORE_ACCOUNT_DAYS), 0);
+    ck_assert_int_eq(credits_of(0), 2); /* still there, for a clock that is set back */
+    ck_assert_int_eq(credits_of(STORE_ACCOUNT_DAYS + 1), 0);
+    ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
+    ck_assert_int_eq(credits_of(0), 0);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    const TTest *const over_all[] = {
+        only_what_was_being_sent_can_have_been_taken,
+        only_open_tasks_of_the_batch_itself_move_to_its_half,
+        a_batch_that_is_not_there_can_be_ended,
+        what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended,
+        ends_of_an_open_batch_stay_in_the_books_past_their_limit,
+        what_is_given_back_to_an_account_that_has_gone_makes_no_credit,
+    };
+    Suite *s = suite_create("store: edges");
+    TCase *t = tcase_create("edges");
+
+    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
+    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
+        tcase_add_loop_test(t, over_all[i], 0, STORES);
+    suite_add_tcase(s, t);
+    return s;
+}
