@@ -7,6 +7,7 @@
 # at the end; the others run all the same.
 # minimise: writes to build/fuzz/small/NAME the fewest inputs that reach as many edges as all that
 # are known; what is worth it is copied into the tree by hand.
+# A dictionary serves all targets whose name begins like its own, up to the first underscore.
 # FUZZ_ONLY="NAME..." leaves the others out.
 set -eu
 
@@ -27,7 +28,7 @@ wanted() {
 run_one() {
     name=$1 max_len=$2
     log=build/fuzz/$name.log
-    dict=tests/fuzz/$name.dict
+    dict=tests/fuzz/${name%%_*}.dict
     [ -f "$dict" ] || dict=
     mkdir -p "build/fuzz/corpus/$name" build/fuzz/finds
     # shellcheck disable=SC2086 # flags are words
