@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """test_process.py - signals, descriptors, stack and processor: what the system may do to a process."""
 import contextlib
+import pathlib
 import resource
 import signal
 import subprocess
@@ -89,6 +90,7 @@ def test_r8_a_starved_processor_only_takes_longer(stage, sim):
     assert len(sim.ledger()) == 10
 
 
+@pytest.mark.skipif("san" in pathlib.Path(programs.EMAILSD).parent.name, reason="sanitizers want more of it")
 def test_r9_a_small_stack_is_enough(stage, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -s 256"):
         daemon = stage.daemon(sim)
