@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(clients_without_number_share_an_account_and_all_still_count)
 {
-    char name[16];
+    char name[24];
     int64_t today = 0;
 
     for (int i = 0; i < MANY; i++) {
