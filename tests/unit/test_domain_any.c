@@ -4,6 +4,8 @@
  * The strings are made by a generator with a fixed seed. */
 #include "domain_check.h"
 
+#include <stdio.h>
+
 static const char *const pairs[][2] = {
     {"аррӏе.com", "apple.com"},
     {"раураl.com", "paypal.com"},
