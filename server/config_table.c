@@ -80,6 +80,8 @@ const struct option options[] = {
      "memory for cached answers", false},
     {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
      "requests that may wait at once; more get 503", false},
+    {"--max-connections-per-address", COUNT, FIELD(max_per_address), "0", 0, 1000000, "N",
+     "connections that one client address may have at once; more are closed; 0 = no limit", false},
     {"--drain-delay", TIME, FIELD(drain_delay_ms), "0s", 0, 600 * SECOND, "TIME",
      "how long the end still serves everybody, while /readyz sends them elsewhere", false},
     {"--drain-timeout", TIME, FIELD(drain_timeout_ms), "30s", 0, 600 * SECOND, "TIME",

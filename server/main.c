@@ -260,6 +260,7 @@ static int start_listener(struct daemon *d)
         .inherited = d->sockets.n ? d->sockets.fds : NULL,
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
+        .max_per_address = (int)c->max_per_address,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .answer_timeout_ms = ANSWER_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,

@@ -28,6 +28,8 @@ extern const int metrics_codes[METRICS_CODES - 1];
 
 enum metrics_outcome { CACHE_HIT, CACHE_STALE, CACHE_MISS, CACHE_REFUSED, CACHE_OUTCOMES };
 
+enum metrics_refused { CONNECTION_OF_ALL, CONNECTION_OF_ADDRESS, CONNECTIONS_REFUSED };
+
 enum metrics_flush { FLUSH_FULL, FLUSH_LINGER, FLUSH_SLOT, FLUSHES };
 
 enum metrics_operation {
@@ -56,6 +58,7 @@ struct metrics {
     struct duration_histogram http_durations[METRICS_ROUTES];
     uint64_t cache_outcomes[CACHE_OUTCOMES];
     uint64_t http_connections; /* a gauge: each worker counts up and down */
+    uint64_t http_connections_refused[CONNECTIONS_REFUSED]; /* by the limit that was reached */
     /* Counters of the engine: */
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/inherited.h"
+#include "http/seats.h"
 #include "http/service.h"
 #include "http/worker.h"
 
@@ -37,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct seats seats;
+    struct seats *seats;
     bool draining;
 };
 
@@ -204,12 +205,9 @@ static enum err set_seats(const struct listener_options *options, struct listene
     size_t taken = RESERVED_FILES +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
+    int max = options->max_connections;
     char wanted[16], possible[16];
 
-    listener->seats.max = options->max_connections;
-    metrics_set(&metrics_mine()->http_connections_max, (uint64_t)listener->seats.max);
-    if (limit == RLIM_INFINITY || limit >= taken + (rlim_t)options->max_connections)
-        return ERR_OK;
     if (limit <= taken) {
         snprintf(why, LISTENER_WHY,
                  "%ju file descriptors (RLIMIT_NOFILE) are too few; %zu and one"
@@ -217,12 +215,15 @@ static enum err set_seats(const struct listener_options *options, struct listene
                  (uintmax_t)limit, taken);
         return ERR_SYSTEM;
     }
-    listener->seats.max = (int)(limit - taken);
-    metrics_set(&metrics_mine()->http_connections_max, (uint64_t)listener->seats.max);
-    snprintf(wanted, sizeof wanted, "%d", options->max_connections);
-    snprintf(possible, sizeof possible, "%d", listener->seats.max);
-    log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
-              "RLIMIT_NOFILE", NULL);
+    if (limit != RLIM_INFINITY && limit < taken + (rlim_t)max) {
+        max = (int)(limit - taken);
+        snprintf(wanted, sizeof wanted, "%d", options->max_connections);
+        snprintf(possible, sizeof possible, "%d", max);
+        log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
+                  "RLIMIT_NOFILE", NULL);
+    }
+    listener->seats = seats_new(max, options->max_per_address);
+    metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
 
@@ -259,7 +260,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 {
     size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
-        .seats = &listener->seats,
+        .seats = listener->seats,
         .header_timeout_ms = options->header_timeout_ms,
         .answer_timeout_ms = options->answer_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
@@ -363,6 +364,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
+    seats_free(listener->seats);
     free(listener->workers);
     free(listener->urls);
     free(listener);

@@ -23,6 +23,7 @@ struct listener_options {
     const int *inherited; /* a listening socket for each, which is taken over; NULL = none */
     int threads;
     int max_connections;       /* over all workers; more are refused at accept */
+    int max_per_address;       /* of those, by one client's address; 0 = no limit */
     int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
     int64_t answer_timeout_ms; /* for a client to take its answer */
     int64_t idle_timeout_ms;   /* of a connection without a request */

@@ -110,6 +110,16 @@ static void write_request_durations(struct buf *out, const char *name,
     }
 }
 
+static void write_connections_refused(struct buf *out, const char *name,
+                                      const struct figures *figures)
+{
+    const uint64_t *refused = figures->counted.http_connections_refused;
+
+    buf_addf(out, "%s{limit=\"all\"} %llu\n", name, (unsigned long long)refused[CONNECTION_OF_ALL]);
+    buf_addf(out, "%s{limit=\"address\"} %llu\n", name,
+             (unsigned long long)refused[CONNECTION_OF_ADDRESS]);
+}
+
 /* ---- cache and lookups ---- */
 
 static void write_outcomes(struct buf *out, const char *name, const struct figures *figures)
@@ -311,6 +321,9 @@ const struct metric metrics_table[] = {
     {"emailsd_http_connections", GAUGE, "Open connections.", write_http_connections},
     {"emailsd_http_connections_max", GAUGE, "More than these are refused.",
      write_http_connections_max},
+    {"emailsd_http_connections_refused_total", COUNTER,
+     "Connections that were closed at once, by the limit that was reached.",
+     write_connections_refused},
     {"emailsd_cache_outcomes_total", COUNTER, "Questions by what the cache had for them.",
      write_outcomes},
     {"emailsd_cache_entries", GAUGE, "Answers in memory.", write_cache_entries},

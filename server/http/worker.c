@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "http/connection.h"
 #include "http/mhd.h"
+#include "http/seats.h"
 #include "http/service.h"
 #include "http/tls.h"
 
@@ -284,12 +285,16 @@ __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char
 
 static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_t from_len)
 {
-    const struct seats *seats = ((const struct worker *)arg)->options.seats;
+    struct worker *worker = arg;
+    enum seats_verdict verdict = seats_look(worker->options.seats, from);
 
-    (void)from;
     (void)from_len;
-    return atomic_load_explicit(&seats->taken, memory_order_relaxed) < seats->max ? MHD_YES
-                                                                                  : MHD_NO;
+    if (verdict == SEATS_FREE)
+        return MHD_YES;
+    enum metrics_refused by =
+        verdict == SEATS_ALL_TAKEN ? CONNECTION_OF_ALL : CONNECTION_OF_ADDRESS;
+    metrics_add(&metrics_mine()->http_connections_refused[by], 1);
+    return MHD_NO;
 }
 
 /* libmicrohttpd takes one function for this, so it also makes and ends what requests keep. */
@@ -297,9 +302,15 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
                             enum MHD_ConnectionNotificationCode what)
 {
     struct worker *worker = arg;
-    int step = what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
+    bool comes = what == MHD_CONNECTION_NOTIFY_STARTED;
+    int step = comes ? 1 : -1;
+    const struct sockaddr *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
-    atomic_fetch_add_explicit(&worker->options.seats->taken, step, memory_order_relaxed);
+    if (comes)
+        seats_take(worker->options.seats, from);
+    else
+        seats_leave(worker->options.seats, from);
     metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to one less */
     request_connection(worker, connection, slot, what);
 }
@@ -319,9 +330,10 @@ static enum err start_daemon(struct worker *worker, int socket)
         0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
         MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker,
         MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->seats->max + 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_ARRAY, worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
+        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)seats_max(options->seats) + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY,
+        worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
     if (!daemon) {
         close(socket);

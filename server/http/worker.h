@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/pulse.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,15 +20,8 @@
 
 struct worker;
 struct rules;
+struct seats;
 struct service;
-
-/* The connections of all workers together. It is counted here and not by libmicrohttpd, whose limit
- * is one daemon's own: the kernel spreads connections unevenly, and addresses would multiply it.
- * Touched when a connection comes or goes, never on the way of a request. */
-struct seats {
-    atomic_int taken;
-    int max; /* workers that accept at the same instant may overstep it by one each */
-};
 
 /* Descriptors that a worker has for itself, and for each address: listening socket, epoll, wake-up.
  */
@@ -38,7 +30,7 @@ struct seats {
 
 struct worker_options {
     int number;                /* for the thread's name */
-    struct seats *seats;       /* borrowed; a connection beyond its limit is closed at once */
+    struct seats *seats;       /* borrowed; a connection beyond its limits is closed at once */
     int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
     int64_t answer_timeout_ms; /* for a client to take its answer */
     int64_t idle_timeout_ms;   /* of a connection without a request */

@@ -4,7 +4,13 @@
 Each test gets its own pair, so that ledgers and caches hold what this test did and nothing else.
 Tables of questions that leave no trace may share a pair per module.
 """
+import signal
+
 import pytest
+
+# A shell has those that it runs behind its back ignore SIGINT, and an ignored signal is inherited by
+# whatever a test starts; a handler of Python's own is not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("wire", "waiting", "programs")
 

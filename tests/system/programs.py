@@ -223,8 +223,8 @@ class Daemon(Program):
     def question(domain, **parameters):
         return "/emails?" + urllib.parse.urlencode({"domain": domain, **parameters})
 
-    def connect(self):
-        connection = Connection(self.address)
+    def connect(self, from_host=""):
+        connection = Connection(self.address, from_host)
         self.connections.append(connection)
         return connection
 

@@ -86,7 +86,7 @@ printf '%s\n' "${COMPREPLY[@]}"
 @pytest.mark.skipif(not pathlib.Path("/usr/share/bash-completion/bash_completion").exists(),
                     reason="bash-completion is not installed")
 @pytest.mark.parametrize("words, wanted", [
-    (["--ma"], {"--max-wait", "--max-waiters"}), (["ins"], {"inspect"}), (["key", ""], {"new"}),
+    (["--max-w"], {"--max-wait", "--max-waiters"}), (["ins"], {"inspect"}), (["key", ""], {"new"}),
     (["--log-level", ""], {"debug", "info", "warn", "error"}), (["--max-wait", ""], set()),
     (["--print"], {"--print-config"})])
 def test_bash_completes_what_help_tells(words, wanted):

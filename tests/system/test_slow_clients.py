@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from waiting import eventually
+
 HEADER_S = 8  # HEADER_TIMEOUT_MS in server/main.c
 LATE_S = 4  # a next header may take a quarter longer; the rest is the machine's
 PACE_MS = 200
@@ -80,6 +82,22 @@ def test_c7_those_who_say_nothing_take_all_places_and_give_them_back(stage, sim)
         client.close()
     assert_on_time([time.monotonic() - begin])
     assert_is_served(daemon)
+
+
+def test_c7_one_address_may_take_its_share_and_no_more(stage, sim):
+    daemon = stage.daemon(sim, "--max-connections-per-address", "40")
+    hoard = [daemon.connect("127.0.0.2") for _ in range(40)]
+    assert all(client.get("/livez").status == 200 for client in hoard), "so they have been accepted"
+    assert daemon.connect("127.0.0.2").is_closed()
+    assert daemon.get("/livez").status == 200, "from another address"
+    assert all(client.get("/livez").status == 200 for client in hoard), "who is in stays in"
+    refused = b'emailsd_http_connections_refused_total{limit="%s"} %d\n'
+    metrics = daemon.get("/metrics").body
+    assert refused % (b"address", 1) in metrics and refused % (b"all", 0) in metrics
+    hoard.pop().close()
+    left = b"\nemailsd_http_connections %d\n" % (len(hoard) + 1)  # and the one that asks for it
+    eventually(lambda: left in daemon.get("/metrics").body)
+    assert daemon.connect("127.0.0.2").get("/livez").status == 200
 
 
 def test_a_client_that_waits_for_its_lookup_is_not_slow(stage, sim):

@@ -57,10 +57,11 @@ class Response:
 
 
 class Connection:
-    """A connection to `address`, a (host, port) pair, that sends bytes and reads answers."""
+    """A connection to `address`, a (host, port) pair, that sends bytes and reads answers; of this
+    machine's addresses it comes `from_host`."""
 
-    def __init__(self, address):
-        self.socket = socket.create_connection(address, timeout=PATIENCE_S)
+    def __init__(self, address, from_host=""):
+        self.socket = socket.create_connection(address, PATIENCE_S, (from_host, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = self.socket.makefile("rb")
 

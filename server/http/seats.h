@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* seats.h - how many connections there may be: of all callers together, and of one address.
+ *
+ * They are counted here and not by libmicrohttpd, whose limits are one daemon's own: the kernel
+ * spreads connections unevenly, and there is a daemon for each worker and listening address.
+ * Touched when a connection comes or goes, never on the way of a request. Looking and taking are
+ * two steps, so workers that accept at the same instant may overstep a limit by one each.
+ *
+ * An IPv6 caller counts by its /64, of which one host can have every address (RFC 4291, 2.5.1).
+ * What is neither IPv4 nor IPv6 has no limit of its own. Any thread. */
+#ifndef HTTP_SEATS_H
+#define HTTP_SEATS_H
+
+#include <sys/socket.h>
+
+struct seats;
+
+enum seats_verdict { SEATS_FREE, SEATS_ALL_TAKEN, SEATS_ADDRESS_HAS_ITS_SHARE };
+
+/* `max_per_address` 0 = no limit but that of all. */
+struct seats *seats_new(int max, int max_per_address);
+void seats_free(struct seats *seats);
+
+int seats_max(const struct seats *seats);
+
+/* May one more come from there? */
+enum seats_verdict seats_look(struct seats *seats, const struct sockaddr *from);
+
+/* It has come; it has gone. The same address at both. */
+void seats_take(struct seats *seats, const struct sockaddr *from);
+void seats_leave(struct seats *seats, const struct sockaddr *from);
+
+#endif
