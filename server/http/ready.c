@@ -66,6 +66,7 @@ struct ready *ready_new(struct reply *reply, const char *date, const char *id, b
         add_header(ready->response, reply->headers[i].name, reply_value(reply, i));
     add_header(ready->response, "Date", date);
     add_header(ready->response, "X-Request-Id", id);
+    add_header(ready->response, "X-Content-Type-Options", "nosniff");
     if (closing)
         add_header(ready->response, "Connection", "close");
     ready->id = (char *)(uintptr_t)MHD_get_response_header(ready->response, "X-Request-Id");

@@ -101,10 +101,11 @@ void reply_body_static(struct reply *reply, const char *data, size_t len);
 void reply_body_take(struct reply *reply, struct buf *buf); /* empties the buf */
 void reply_body_of(struct reply *reply, const struct result *result, enum result_format format);
 
-/* Answers; exactly once per request. Adds Content-Length, Date and X-Request-Id, and while draining
- * Connection: close. On HEAD and with status 304 the body is left out, but counts for
- * Content-Length. Parked requests are resumed. Uses `reply` up in any case. A header value that is
- * empty or has a line end in it is a defect here: logged, and the process ends. */
+/* Answers; exactly once per request. Adds Content-Length, Date, X-Request-Id and
+ * X-Content-Type-Options, and while draining Connection: close. On HEAD and with status 304 the
+ * body is left out, but counts for Content-Length. Parked requests are resumed. Uses `reply` up in
+ * any case. A header value that is empty or has a line end in it is a defect here: logged, and the
+ * process ends. */
 void request_reply(struct request *request, struct reply *reply);
 
 /* For the log: what came of it, in a static word, and what it cost; `lookup_id` NULL or "" = no

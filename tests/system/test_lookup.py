@@ -203,6 +203,12 @@ def test_head_of_what_is_not_cached_spends_nothing(sim, daemon):
     assert sim.calls()["requests"] == 0
 
 
+@pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/emails?domain=com", "/readyz",
+                                    "/metrics", "/openapi.yaml", "/problems/not-found", "/nowhere"])
+def test_no_browser_may_take_a_body_for_another_kind(daemon, target):
+    assert daemon.get(target).header("X-Content-Type-Options") == "nosniff"
+
+
 # ---- request ids ----
 
 
