@@ -17,6 +17,7 @@ mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 tree=$(pwd)
 dir=$(mktemp -d)
 root=$dir/root
+: >"$dir/log"
 
 finish() {
     status=$?
@@ -38,23 +39,10 @@ fail() {
 
 # ---- build
 
-build() { # VERSION
-    mkdir -p "$dir/$1/tree"
-    git ls-files -z | tar -c --null -T - | tar -x -C "$dir/$1/tree"
-    (
-        cd "$dir/$1/tree"
-        if [ "$1" != "$version" ]; then
-            sed -i "1s/($version)/($1)/" debian/changelog
-        fi
-        env -u MAKEFLAGS -u MAKELEVEL -u EMAILSD_BIN dpkg-buildpackage -b -us -uc
-    ) >"$dir/log" 2>&1
-}
 version=$(dpkg-parsechangelog -S Version)
 [ "$version" = "$(sed -n 's/^VERSION := //p' Makefile)" ] || fail "debian/changelog has another version than the Makefile"
-build "$version"
-build "$version+1"
-old=$(echo "$dir/$version"/emailsd_*.deb)
-new=$(echo "$dir/$version+1"/emailsd_*.deb)
+old=$(tests/scripts/build_deb.sh "$dir/$version")
+new=$(tests/scripts/build_deb.sh "$dir/$version+1" "$version+1")
 mkdir -p "$tree/build/deb"
 cp "$old" "$tree/build/deb/"
 echo "ok   built: $(basename "$old"), $(stat -c %s "$old") bytes"
