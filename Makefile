@@ -108,7 +108,7 @@ export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint format demo run \
-        fresh docker-check bench kill alloc soak slow install uninstall deb reproducible clean help
+        fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -227,6 +227,11 @@ fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 
 docker-check: ## build the image without a registry and try it, 1-3 min (root); DEBIAN=trixie
 	@docker/check.sh
+
+systemd-check: ## boot a Debian with systemd and try the package in it, 1-2 min (root)
+	@tests/scripts/install_deps.sh build package boot
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/systemd/check.sh
 
 # ---- benchmarks ----
 

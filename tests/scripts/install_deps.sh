@@ -13,6 +13,7 @@ test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus bash-completion openssl nftables iproute2 faketime"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
+boot="systemd-container debootstrap"
 slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
 cover="gcovr"
@@ -46,6 +47,7 @@ for group in "$@"; do
     cover) packages=$cover ;;
     lint) packages=$lint ;;
     package) packages=$package ;;
+    boot) packages=$boot ;;
     slow) packages=$slow ;;
     *)
         echo "install_deps.sh: there is no group '$group'" >&2
