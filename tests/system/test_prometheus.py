@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""test_prometheus.py - a Prometheus that runs with the files that are shipped for it: it reads the
+daemon, and its rules and each question of the dashboard find something.
+
+What is replaced in them is where the daemon is found, which the container engine's DNS server tells there,
+and how often it is read.
+"""
+import json
+import re
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+
+import pytest
+from programs import PATIENCE_S, ROOT, die_with_parent, run_to_end
+from waiting import eventually
+
+SHIPPED = ROOT / "docker" / "monitoring"
+PROMETHEUS = shutil.which("prometheus")
+pytestmark = pytest.mark.skipif(not PROMETHEUS, reason="no prometheus on this machine")
+
+FOUND_BY_NAME = re.compile(r"dns_sd_configs:\n\s+- .*\n")
+EVERY = re.compile(r"interval: [0-9]+[sm]\b")
+LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
+
+# What Grafana puts in the place of its variables.
+VARIABLES = {"$instance": ".*", "$__rate_interval": "10s"}
+
+
+class Prometheus:
+    def __init__(self, folder, target):
+        self.stderr = folder / "stderr"
+        fixed = ("static_configs:\n      - {targets: ['%s:%d'], labels: {__meta_dns_name: emailsd}}\n"
+                 % target)
+        self._copy(folder / "prometheus.yaml", {EVERY: "interval: 1s", FOUND_BY_NAME: fixed})
+        self._copy(folder / "alerts.yaml", {EVERY: "interval: 1s"})
+        with open(self.stderr, "wb") as stderr:
+            self.process = subprocess.Popen(
+                [PROMETHEUS, f"--config.file={folder}/prometheus.yaml",
+                 f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"],
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, preexec_fn=die_with_parent)
+        self.address = eventually(self._address)
+        eventually(lambda: "ready to receive web requests" in self.said())
+
+    @staticmethod
+    def _copy(path, replaced):
+        text = (SHIPPED / path.name).read_text("utf-8")
+        for pattern, words in replaced.items():
+            text, n = pattern.subn(words, text)
+            assert n, f"{pattern.pattern!r} is not in {path.name}"
+        path.write_text(text, "utf-8")
+
+    def said(self):
+        return self.stderr.read_text("utf-8")
+
+    def _address(self):
+        assert self.process.poll() is None, self.said()
+        listening = LISTENING.search(self.said())
+        return listening and listening[1]
+
+    def ask(self, path, **parameters):
+        url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            document = json.load(answer)
+        assert document["status"] == "success", document
+        return document["data"]
+
+    def has(self, question):
+        for name, value in VARIABLES.items():
+            question = question.replace(name, value)
+        return bool(self.ask("query", query=question)["result"])
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(PATIENCE_S) == 0, self.said()
+
+
+@pytest.fixture
+def daemon(stage, sim):
+    """One to which everything has happened that the dashboard shows."""
+    store = f"sqlite:{stage.directory}/busy.db"
+    daemon = stage.daemon(sim, "--credits-per-day", "100", "--store", store)
+    sim.rule("empty.com", data=[])
+    sim.fault("submit", "close")
+    for domain in ("lost.com", "milvali.com", "milvali.com", "empty.com", "milvali"):
+        daemon.ask(domain)
+    assert run_to_end("pause", "--store", store).returncode == 0
+    return daemon
+
+
+@pytest.fixture
+def prometheus(tmp_path, daemon):
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    running = Prometheus(folder, daemon.address)
+    yield running
+    running.stop()
+
+
+def test_it_reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus):
+    target = eventually(lambda: [target for target in prometheus.ask("targets")["activeTargets"]
+                                 if target["health"] != "unknown"])[0]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    assert target["labels"] == {"job": "emailsd", "instance": "emailsd"}
+
+
+def test_every_rule_can_be_evaluated(prometheus):
+    def evaluated():
+        rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        return all(rule["health"] != "unknown" for rule in rules) and rules
+
+    eventually(lambda: prometheus.has("emailsd_build_info"))
+    rules = eventually(evaluated)
+    assert len(rules) > 20
+    assert {rule["name"]: rule["lastError"] for rule in rules if rule["health"] != "ok"} == {}
+
+
+def test_a_daemon_that_is_paused_and_one_that_is_gone_are_noticed(prometheus, daemon):
+    def noticed():
+        return {alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"]}
+
+    eventually(lambda: noticed() == {"EmailsdPaused"})
+    daemon.stop()
+    eventually(lambda: noticed() == {"EmailsdDown"})
+
+
+def test_each_question_of_the_dashboard_finds_something(prometheus):
+    dashboard = json.loads((SHIPPED / "emailsd.json").read_text("utf-8"))
+    questions = {target["expr"] for panel in dashboard["panels"]
+                 for target in panel.get("targets", [])}
+    assert len(questions) > 30
+    unanswered = sorted(questions)
+
+    def ask_again():
+        unanswered[:] = [question for question in unanswered if not prometheus.has(question)]
+        return unanswered
+
+    try:
+        eventually(lambda: not ask_again())
+    except AssertionError:
+        assert unanswered == []
