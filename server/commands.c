@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "healthcheck.h"
 #include "inspect.h"
+#include "state_dir.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -167,7 +168,7 @@ static size_t count_words(const struct command *command)
     return n;
 }
 
-int command_run(const struct config *config, const char *store_url)
+int command_run(const struct config *config)
 {
     const struct command *command = find(config);
     char why[STORE_WHY];
@@ -182,7 +183,9 @@ int command_run(const struct config *config, const char *store_url)
                 command->operand ? " " : "", command->operand ? command->operand : "");
         return EXIT_USAGE;
     }
-    if (!command->storeless && store_open_beside(store_url, &store, why))
+    if (!command->storeless && !config->store)
+        return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
+    if (!command->storeless && store_open_beside(config->store, &store, why))
         return fail(EXIT_REFUSED, why);
     int code = command->run(store, config);
     store_close(store);

@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 /* Runs the command that the words of the command line name, and returns the exit code: 0, 1 when
- * the system or the store refused, 2 when the words make no command. `store_url` is where the store
- * is. */
-int command_run(const struct config *config, const char *store_url);
+ * the system or the store refused, 2 when the words make no command, or one that wants a
+ * store while `config` names none. */
+int command_run(const struct config *config);
 
 /* The commands, for --help. */
 void command_print_help(FILE *out);

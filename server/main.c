@@ -50,6 +50,7 @@
 #define DRAIN_MS           INT64_C(5000)
 #define END_MS             (DRAIN_MS + INT64_C(5000)) /* of the end, beside what is configured */
 #define READY_STATUS       "serving"
+#define REFUSED_STATUS     "serving as before; the log says why the reload was refused"
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
 #define MAX_QUEUED         10000
 #define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers in memory, */
@@ -334,9 +335,9 @@ static void run(struct daemon *d, const sigset_t *signals)
     notify_ready(READY_STATUS);
     while ((number = watch_signal(&d->watch, signals)) == SIGHUP) {
         notify_reloading();
-        reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->admission,
-                                    d->watch.listener, d->engine});
-        notify_ready(READY_STATUS);
+        bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets,
+                                                 &d->admission, d->watch.listener, d->engine});
+        notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
     log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
@@ -405,16 +406,6 @@ static int print(struct config *config)
     return code;
 }
 
-static int find_store(struct config *config)
-{
-    if (!config->store)
-        config->store = state_dir_store_url();
-    if (!config->store)
-        return fail(EXIT_OPERATOR, "--store",
-                    "give a URL, or set STATE_DIRECTORY, XDG_STATE_HOME or HOME");
-    return EXIT_CLEAN;
-}
-
 int main(int argc, char **argv)
 {
     struct daemon d = {.argc = argc, .argv = argv};
@@ -436,11 +427,14 @@ int main(int argc, char **argv)
     } else if (d.config.check) {
         code = check(&d);
     } else {
-        code = find_store(&d.config);
-        if (!code && d.config.n_words)
-            code = command_run(&d.config, d.config.store);
-        else if (!code)
+        if (!d.config.store)
+            d.config.store = state_dir_store_url();
+        if (d.config.n_words)
+            code = command_run(&d.config);
+        else if (d.config.store)
             return serve(&d);
+        else
+            code = fail(EXIT_OPERATOR, "--store", STATE_DIR_MISSING);
     }
     config_done(&d.config);
     return code;

@@ -88,16 +88,17 @@ static void commit(const struct reload *reload, const struct prepared *prepared)
     *reload->admission = prepared->admission;
 }
 
-void reload_now(const struct reload *reload)
+bool reload_now(const struct reload *reload)
 {
     char why[WHY] = "";
     struct prepared prepared;
 
     if (prepare(reload, &prepared, why)) {
         log_event(LOG_ERROR, "reload-refused", "reason", why, NULL);
-        return;
+        return false;
     }
     commit(reload, &prepared);
     admission_tell(reload->admission);
     log_event(LOG_INFO, "reloaded", NULL);
+    return true;
 }

@@ -15,6 +15,8 @@
 #include "lookup/engine.h"
 #include "sockets.h"
 
+#include <stdbool.h>
+
 /* All borrowed; `config` and `admission` are replaced. */
 struct reload {
     int argc;
@@ -26,7 +28,8 @@ struct reload {
     struct engine *engine;
 };
 
-void reload_now(const struct reload *reload);
+/* Was it taken over? */
+bool reload_now(const struct reload *reload);
 
 /* The part of the configuration that workers go by. */
 struct limits reload_limits_of(const struct config *config);

@@ -9,4 +9,7 @@
  * to an absolute path. */
 char *state_dir_store_url(void);
 
+/* What to say to the operator then. */
+#define STATE_DIR_MISSING "give a URL, or set STATE_DIRECTORY, XDG_STATE_HOME or HOME"
+
 #endif

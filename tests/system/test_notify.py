@@ -82,13 +82,29 @@ def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
     assert reloading["RELOADING"] == "1"
     assert before_us <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime(
         time.CLOCK_MONOTONIC) * 1e6
-    assert manager.hear()["READY"] == "1"
+    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
     daemon.deliver(signal.SIGTERM)
     stopping = manager.hear()
     assert (stopping["STOPPING"], stopping["STATUS"]) == ("1", "draining")
     assert int(stopping["EXTEND_TIMEOUT_USEC"]) >= 21 * 1000000
     assert daemon.wait() == 0
     assert not manager.hear_all(), "no beat was asked for"
+
+
+def test_a_reload_that_is_refused_is_told(stage, sim, tmp_path, manager):
+    config = tmp_path / "emailsd.conf"
+    config.write_text("wait = 9s\n", "ascii")
+    daemon = stage.daemon(sim, "--config", str(config), env=manager.environment())
+    assert manager.hear()["STATUS"] == "serving"
+    config.write_text("wait = long\n", "ascii")
+    daemon.deliver(signal.SIGHUP)
+    assert manager.hear()["RELOADING"] == "1"
+    again = manager.hear()
+    assert again["READY"] == "1" and "refused" in again["STATUS"]
+    config.write_text("wait = 8s\n", "ascii")
+    daemon.deliver(signal.SIGHUP)
+    assert manager.hear()["RELOADING"] == "1"
+    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
 
 
 def test_ready_is_said_when_requests_are_served(stage, sim, manager):

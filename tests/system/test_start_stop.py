@@ -10,10 +10,11 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import time
 
 import pytest
-from programs import KEY, KEY_VARIABLE, Program, run_to_end
+from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, Program, run_to_end
 from wire import Connection
 
 CANARY = "om_canary_5f1c9d7b20e84a63"
@@ -364,6 +365,17 @@ def test_healthcheck_tells_a_living_daemon_from_none(stage, sim):
     gone = run_to_end("healthcheck", "--listen", address)
     assert gone.returncode == 1
     assert gone.stderr.count("\n") == 1 and address in gone.stderr
+
+
+def test_only_what_needs_a_store_wants_to_know_where_it_is(daemon):
+    def run(*words):
+        return subprocess.run([EMAILSD, *words], env={}, capture_output=True, text=True, check=False,
+                              timeout=PATIENCE_S)
+
+    assert run("healthcheck", "--listen", "{}:{}".format(*daemon.address)).returncode == 0
+    assert run("key", "new", "crm").returncode == 0
+    refused = run("inspect")
+    assert refused.returncode == 2 and "emailsd: --store: " in refused.stderr
 
 
 def test_healthcheck_is_not_fooled_by_another_server(sim):
