@@ -200,7 +200,13 @@ boot() {
 
 # As somebody who switches it off: every service is stopped first.
 switch_off() {
-    inside systemctl --no-block poweroff
+    inside systemctl --no-block poweroff 2>/dev/null || true # the bus may be gone before it answers
+    tries=1200
+    while kill -0 "$nspawn_pid" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || fail "the machine switches itself off within 60 s"
+        sleep 0.05
+    done
     wait "$nspawn_pid" || fail "the machine switches itself off"
     nspawn_pid=
     first_pid=
