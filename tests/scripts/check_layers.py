@@ -36,7 +36,7 @@ ARROWS = {
     "server/sandbox": ["server/sandbox.h", "server/base/"],
     "server/healthcheck.": ["server/healthcheck.h", "client/transport.h", "server/base/"],
     "server/commands.": ["server/commands.h", "server/healthcheck.h", "server/inspect.h", "server/config.h",
-                         "server/store/", "server/base/"],
+                         "server/state_dir.h", "server/store/", "server/base/"],
     "server/inspect.": ["server/inspect.h", "server/store/", "server/base/"],
     "server/http/": ["server/http/", "server/lookup/", "server/cache/", "server/base/"],
     "server/lookup/": ["server/lookup/", "server/cache/", "server/store/", "client/",
