@@ -52,6 +52,8 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
         return err;
     complete(reload, &prepared->config);
     err = upstream_check(&prepared->config, &never_mind, why);
+    if (!err) /* the file that is in use; to take another one takes a restart */
+        err = upstream_check_key(reload->config, why);
     if (!err)
         err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
     if (!err && !is_alike(&prepared->admission, reload->admission)) {

@@ -36,6 +36,19 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
     return err ? refuse(why, "API key", fault) : ERR_OK;
 }
 
+enum err upstream_check_key(const struct config *config, char *why)
+{
+    char fault[SECRET_WHY];
+    struct secret *key;
+
+    if (!config->api_key_file)
+        return ERR_OK;
+    if (secret_from_file(config->api_key_file, &key, fault))
+        return refuse(why, "API key", fault);
+    secret_free(key);
+    return ERR_OK;
+}
+
 enum err upstream_check(struct config *config, bool *ret_clear, char *why)
 {
     static const char flag[] = "--upstream-url";

@@ -59,30 +59,36 @@ static bool is_local(struct slice value)
            ends_with(host, ".localhost", sizeof ".localhost" - 1);
 }
 
-/* The token after "Bearer"; empty when that is not what it is. */
-static struct slice bearer_of(struct slice value)
+/* Takes the scheme "Bearer" off; false for another one, which is no key of ours but, say, a user
+ * and password for a proxy that passes them on. */
+static bool take_bearer(struct slice *value)
 {
     static const char scheme[] = "Bearer ";
 
-    if (value.len < sizeof scheme - 1 || strncasecmp(value.data, scheme, sizeof scheme - 1) != 0)
-        return (struct slice){"", 0};
-    value.data += sizeof scheme - 1;
-    value.len -= sizeof scheme - 1;
-    while (value.len && *value.data == ' ') {
-        value.data++;
-        value.len--;
+    if (value->len < sizeof scheme - 1 || strncasecmp(value->data, scheme, sizeof scheme - 1) != 0)
+        return false;
+    value->data += sizeof scheme - 1;
+    value->len -= sizeof scheme - 1;
+    while (value->len && *value->data == ' ') {
+        value->data++;
+        value->len--;
     }
-    return value;
+    return true;
+}
+
+static void note_key(struct credentials *credentials, struct slice key)
+{
+    credentials->n_keys++;
+    credentials->key = key;
 }
 
 void auth_header(struct credentials *credentials, struct slice name, struct slice value)
 {
     if (IS_TEXT(name, "Authorization")) {
-        credentials->n_keys++;
-        credentials->key = bearer_of(value);
+        if (take_bearer(&value))
+            note_key(credentials, value);
     } else if (IS_TEXT(name, "X-API-Key")) {
-        credentials->n_keys++;
-        credentials->key = value;
+        note_key(credentials, value);
     } else if (IS_TEXT(name, "Host")) {
         credentials->foreign_host = credentials->foreign_host || !is_local(value);
     } else if (IS_TEXT(name, "Sec-Fetch-Site")) {

@@ -55,7 +55,7 @@ static char *read_text(const char *path, size_t *ret_len, char *why)
     else if (len > FILE_BYTES)
         snprintf(why, TLS_WHY, "%.180s: longer than any certificate", path);
     if (error || len > FILE_BYTES) {
-        explicit_bzero(text, FILE_BYTES);
+        explicit_bzero(text, FILE_BYTES + 1);
         return NULL;
     }
     *ret_len = len;
@@ -103,7 +103,7 @@ static enum err read_key(const char *path, const gnutls_datum_t *text, struct tl
     return rc ? refuse(why, path, gnutls_strerror(rc)) : ERR_OK;
 }
 
-/* Signs something and looks whether the certificate says that it is so. */
+/* Is the public half of the key the one that the certificate is about? */
 static bool belong_together(const struct tls *tls)
 {
     unsigned char key_id[64], cert_id[64];

@@ -72,6 +72,8 @@ def test_c12_a_right_key_is_let_in_and_a_wrong_a_near_and_a_missing_one_are_not(
     assert daemon.get(CLOSED[0], {"X-API-Key": right}).status == 200
     again = daemon.get(CLOSED[0], {"authorization": "bearer " + right})
     assert again.status == 200 and "hit" in again.header("Cache-Status")
+    passed_on = {"Authorization": "Basic dXNlcjpwYXNz", "X-API-Key": right}  # by a proxy, its own
+    assert daemon.get(CLOSED[0], passed_on).status == 200
     # What was said to one who is known is not said to one who is not.
     daemon.get(CLOSED[0]).problem(401, "unauthorized")
     for path in OPEN:

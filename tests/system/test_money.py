@@ -62,14 +62,35 @@ def test_a_key_file_that_is_replaced_opens_the_gate_without_a_signal(stage, sim,
     assert len(sim.ledger()) == 1
 
 
-def test_a_bad_key_file_is_left_alone_and_the_old_key_kept(stage, sim, key_file):
+def test_a_bad_key_file_refuses_a_reload_and_the_old_key_is_kept(stage, sim, key_file):
     write_key(key_file, "test-key")
     daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
     assert daemon.ask("first.com").status == 200
     write_key(key_file, "not a key")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "event=reload" in daemon.stderr())
+    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    assert f"API key: {key_file} holds a byte" in daemon.stderr()
+    assert "not a key" not in daemon.stderr() and "event=reloaded" not in daemon.stderr()
     assert daemon.ask("second.com").status == 200
+    write_key(key_file, "test-key")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reloaded" in daemon.stderr())
+
+
+def test_a_key_file_that_is_gone_refuses_a_reload_as_a_whole(stage, sim, key_file, tmp_path):
+    write_key(key_file, "test-key")
+    (tmp_path / "c").write_text("credits-per-day = 1\n")
+    daemon = stage.daemon(sim, "--api-key-file", str(key_file), "--config", str(tmp_path / "c"),
+                          env={})
+    assert daemon.ask("first.com").status == 200
+    (tmp_path / "c").write_text("credits-per-day = 5\n")
+    key_file.unlink()
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    daemon.ask("second.com").problem(402, "credits-exhausted")
+    write_key(key_file, "test-key")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.ask("second.com").status == 200)
 
 
 def test_a_vendor_that_is_gone_trips_the_breaker_and_is_noticed_when_it_is_back(stage, sim):

@@ -47,6 +47,8 @@ static const struct {
     {{"Authorization", "Bearer   right"}, true},
     {{"X-API-Key", "right"}, true},
     {{"x-api-key", "right", "Host", "anything", "Sec-Fetch-Site", "cross-site"}, true},
+    {{"X-API-Key", "right", "Authorization", "Basic dXNlcjpwYXNz"}, true}, /* for a proxy */
+    {{"Authorization", "Basic dXNlcjpwYXNz", "X-API-Key", "right"}, true},
     {{NULL}, false},
     {{"Authorization", "right"}, false},
     {{"Authorization", "Basic right"}, false},
