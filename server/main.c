@@ -19,6 +19,7 @@
 #include "config.h"
 #include "confine.h"
 #include "cores.h"
+#include "harden.h"
 #include "http/health.h"
 #include "http/listener.h"
 #include "http/service.h"
@@ -38,8 +39,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_MS INT64_C(10000)
@@ -83,27 +82,6 @@ static int fail(int code, const char *what, const char *why)
 {
     fprintf(stderr, "emailsd: %s%s%s\n", what, *what ? ": " : "", why);
     return code;
-}
-
-/* ---- before anything else ---- */
-
-/* No core file may hold the key, no variable may send it elsewhere, nothing that is started gains
- * rights. */
-static void harden(void)
-{
-    const struct rlimit no_core = {0, 0};
-    static const char *const hostile[] = {
-        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",     "ALL_PROXY",
-        "no_proxy",   "NO_PROXY",    "HTTP_PROXY",  "SSLKEYLOGFILE", "OPENSSL_CONF"};
-
-    setrlimit(RLIMIT_CORE, &no_core);
-#if !defined(__SANITIZE_ADDRESS__) /* the leak checker attaches to its own process */
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
-        unsetenv(hostile[i]);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- the key and the upstream ---- */
@@ -316,7 +294,20 @@ static int start(struct daemon *d)
 
 static const char *signal_name(int number)
 {
-    return number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "SIGTERM";
+    return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+static bool ends(int number)
+{
+    return number == SIGTERM || number == SIGINT;
+}
+
+static void reload(struct daemon *d)
+{
+    notify_reloading();
+    bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets,
+                                             &d->admission, d->watch.listener, d->engine});
+    notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
 }
 
 /* Returns when the daemon is to stop. */
@@ -333,11 +324,11 @@ static void run(struct daemon *d, const sigset_t *signals)
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while ((number = watch_signal(&d->watch, signals)) == SIGHUP) {
-        notify_reloading();
-        bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets,
-                                                 &d->admission, d->watch.listener, d->engine});
-        notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
+    while (!ends(number = watch_signal(&d->watch, signals))) {
+        if (number == SIGHUP)
+            reload(d);
+        else
+            engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
     log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
@@ -367,7 +358,7 @@ static int serve(struct daemon *d)
 
     if (!code)
         run(d, &signals);
-    watch_allow_signals(signals);
+    watch_allow_an_end();
     if (!code) /* it takes others a while to see that /readyz says no */
         watch_linger(&d->watch, d->config.drain_delay_ms);
     stop(d);

@@ -34,6 +34,8 @@ sigset_t watch_block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return set;
 }
@@ -51,10 +53,14 @@ int watch_signal(struct watch *watch, const sigset_t *signals)
     return number;
 }
 
-void watch_allow_signals(sigset_t signals)
+void watch_allow_an_end(void)
 {
-    sigdelset(&signals, SIGHUP);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    sigset_t impatient;
+
+    (void)sigemptyset(&impatient);
+    sigaddset(&impatient, SIGTERM);
+    sigaddset(&impatient, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &impatient, NULL);
 }
 
 void watch_linger(struct watch *watch, int64_t for_ms)

@@ -22,13 +22,13 @@ struct watch {
     struct listener *listener; /* the same */
 };
 
-/* Before any thread starts: SIGTERM, SIGINT and SIGHUP are taken by main alone, one at a time.
- * Those signals. */
+/* Before any thread starts: SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 are taken by main alone,
+ * one at a time. Those signals. */
 sigset_t watch_block_signals(void);
 
 /* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
- * it. */
-void watch_allow_signals(sigset_t signals);
+ * it; the others have no effect any more. */
+void watch_allow_an_end(void);
 
 /* The next signal of the set. */
 int watch_signal(struct watch *watch, const sigset_t *signals);

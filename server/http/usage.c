@@ -38,16 +38,17 @@ static void add_number(struct buf *out, const char *name, bool is_there, int64_t
 static void write_document(const struct usage *usage, struct buf *out)
 {
     const struct statement *statement = &usage->statement;
-    const struct allowance *allowance = &statement->allowance;
+    const struct budget_account *account = &statement->account;
+    const struct allowance *allowance = &account->allowance;
     char resets_at[CLOCK_TEXT];
 
-    clock_rfc3339(statement->day_ends_ms, resets_at);
+    clock_rfc3339(account->day_ends_ms, resets_at);
     buf_add_str(out, "{\"client\":");
     json_add_text(out, statement->name);
-    buf_addf(out, ",\"lookups\":%lld,\"credits\":%lld", (long long)statement->spent,
-             (long long)statement->spent);
+    buf_addf(out, ",\"lookups\":%lld,\"credits\":%lld", (long long)account->spent,
+             (long long)account->spent);
     add_number(out, "quota", allowance->limited, allowance->quota);
-    add_number(out, "remaining", statement->is_limited, statement->remaining);
+    add_number(out, "remaining", account->is_limited, account->remaining);
     buf_addf(out, ",\"resets_at\":\"%s\"", resets_at);
     add_number(out, "requests_per_second", usage->rate > 0, usage->rate);
     buf_add_str(out, "}\n");
@@ -64,7 +65,7 @@ static void deliver(struct letter *letter)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
-    allowance_write_day(&reply, &usage->statement.allowance);
+    allowance_write_day(&reply, &usage->statement.account.allowance);
     reply_body_take(&reply, &out);
     request_reply(usage->request, &reply);
 }

@@ -227,3 +227,18 @@ struct allowance budget_allowance(struct budget *budget, const struct payer *pay
                               .left = spent < payer->quota ? payer->quota - spent : 0,
                               .resets_s = retry_after_s(budget)};
 }
+
+struct budget_account budget_account(struct budget *budget, const struct payer *payer)
+{
+    struct budget_state all = budget_state(budget);
+    struct budget_account account = {.spent = budget_spent_by(budget, payer->name),
+                                     .allowance = budget_allowance(budget, payer),
+                                     .day_ends_ms = all.day_ends_ms};
+    int64_t left = all.limit > all.spent ? all.limit - all.spent : 0;
+
+    account.is_limited = account.allowance.limited || all.limit;
+    account.remaining = account.allowance.left;
+    if (all.limit && (!account.allowance.limited || left < account.remaining))
+        account.remaining = left;
+    return account;
+}

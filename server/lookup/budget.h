@@ -47,4 +47,13 @@ struct budget_state budget_state(struct budget *budget);
 int64_t budget_spent_by(struct budget *budget, const char *client);
 struct allowance budget_allowance(struct budget *budget, const struct payer *payer);
 
+struct budget_account {
+    int64_t spent;
+    struct allowance allowance; /* by the quota */
+    bool is_limited;            /* by the quota, or by what all together may spend: then */
+    int64_t remaining;          /* is the smaller one of both */
+    int64_t day_ends_ms;        /* wall time */
+};
+struct budget_account budget_account(struct budget *budget, const struct payer *payer);
+
 #endif

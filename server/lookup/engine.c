@@ -49,12 +49,22 @@ struct engine {
     pthread_t thread;
 };
 
-/* A leaver's letter; on the heap because its ask may be gone before it is opened. */
-struct leave {
+/* A word to the engine, with a number; on the heap because whom it is about may be gone, or another
+ * one be given, before it is opened. */
+struct order {
     struct letter letter;
     struct engine *engine;
-    uint64_t number;
+    int64_t number;
 };
+
+static void give(struct engine *engine, int64_t number, letter_open_fn *open)
+{
+    struct order *order = xcalloc(1, sizeof *order);
+
+    order->engine = engine;
+    order->number = number;
+    mailbox_post(engine->inbox, &order->letter, open);
+}
 
 /* ---- its life ---- */
 
@@ -224,10 +234,11 @@ void engine_ask(struct engine *engine, struct ask *ask)
 
 static void open_leave(struct letter *letter)
 {
-    autofree struct leave *leave = container_of(letter, struct leave, letter);
+    autofree struct order *leave = container_of(letter, struct order, letter);
+    uint64_t number = (uint64_t)leave->number;
     struct ask *ask;
 
-    HASH_FIND(hh, leave->engine->asks, &leave->number, sizeof leave->number, ask);
+    HASH_FIND(hh, leave->engine->asks, &number, sizeof number, ask);
     if (!ask)
         return; /* its end was faster */
     lookup_leave(&ask->waiter);
@@ -236,11 +247,7 @@ static void open_leave(struct letter *letter)
 
 void engine_leave(struct engine *engine, uint64_t number)
 {
-    struct leave *leave = xcalloc(1, sizeof *leave);
-
-    leave->engine = engine;
-    leave->number = number;
-    mailbox_post(engine->inbox, &leave->letter, open_leave);
+    give(engine, (int64_t)number, open_leave);
 }
 
 /* ---- inquiries ---- */
@@ -282,18 +289,9 @@ void engine_forget(struct engine *engine, struct forgetting *forgetting)
 static void open_statement(struct letter *letter)
 {
     struct statement *statement = container_of(letter, struct statement, letter);
-    struct budget *budget = statement->engine->budget;
     const struct payer payer = {statement->name, statement->quota, 1};
-    struct budget_state state = budget_state(budget);
-    int64_t left = state.limit > state.spent ? state.limit - state.spent : 0;
 
-    statement->spent = budget_spent_by(budget, statement->name);
-    statement->allowance = budget_allowance(budget, &payer);
-    statement->is_limited = statement->allowance.limited || state.limit;
-    statement->remaining = statement->allowance.left;
-    if (state.limit && (!statement->allowance.limited || left < statement->remaining))
-        statement->remaining = left;
-    statement->day_ends_ms = state.day_ends_ms;
+    statement->account = budget_account(statement->engine->budget, &payer);
     statement->done(statement);
 }
 
@@ -305,32 +303,33 @@ void engine_state_account(struct engine *engine, struct statement *statement)
 
 /* ---- the operator ---- */
 
-/* On the heap, because a second reload may be asked for before the first was opened. */
-struct reload {
-    struct letter letter;
-    struct engine *engine;
-    int64_t credits_per_day;
-};
-
 static void open_reload(struct letter *letter)
 {
-    autofree struct reload *reload = container_of(letter, struct reload, letter);
-    struct engine *engine = reload->engine;
+    autofree struct order *order = container_of(letter, struct order, letter);
+    struct engine *engine = order->engine;
 
     if (engine->key)
         secret_refresh(engine->key);
-    budget_set_limit(engine->budget, reload->credits_per_day);
+    budget_set_limit(engine->budget, order->number);
     batches_open_gate(engine->batches);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
 void engine_reload(struct engine *engine, int64_t credits_per_day)
 {
-    struct reload *reload = xcalloc(1, sizeof *reload);
+    give(engine, credits_per_day, open_reload);
+}
 
-    reload->engine = engine;
-    reload->credits_per_day = credits_per_day;
-    mailbox_post(engine->inbox, &reload->letter, open_reload);
+static void open_pause(struct letter *letter)
+{
+    autofree struct order *order = container_of(letter, struct order, letter);
+
+    housekeeping_set_paused(&order->engine->housekeeping, order->number != 0);
+}
+
+void engine_set_paused(struct engine *engine, bool paused)
+{
+    give(engine, paused, open_pause);
 }
 
 static void patience_is_over(struct timer *timer)

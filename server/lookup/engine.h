@@ -157,13 +157,8 @@ struct statement {
     char name[QUEUE_CLIENT_TEXT];
     int64_t quota; /* PAYER_NO_QUOTA */
     statement_fn *done;
-    /* Filled: */
-    int64_t spent;
-    struct allowance allowance; /* by the quota */
-    bool is_limited;            /* by the quota, or by what all together may spend: then */
-    int64_t remaining;          /* is the smaller one of both */
-    int64_t day_ends_ms;        /* wall time */
-    struct engine *engine;      /* the engine's, as is: */
+    struct budget_account account; /* filled */
+    struct engine *engine;         /* the engine's, as is: */
     struct letter letter;
 };
 
@@ -175,6 +170,9 @@ void engine_state_account(struct engine *engine, struct statement *statement);
 /* Any thread: look at the key file again, let submits be tried again, and let so many credits be
  * spent in a day (0 = no limit). */
 void engine_reload(struct engine *engine, int64_t credits_per_day);
+
+/* Any thread: buys nothing from now on, or buys again, over restarts too. */
+void engine_set_paused(struct engine *engine, bool paused);
 
 /* Any thread: nothing is bought any more. What waits to be submitted ends with ERR_DRAINING, and so
  * do new questions; but what is kept is served, a lookup under way may be joined, and those who

@@ -18,15 +18,30 @@ static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
     lookup_forget_key(arg, key);
 }
 
-void housekeeping_look_for_pause(struct housekeeping *keeping)
+static void set_paused(struct housekeeping *keeping, bool paused)
 {
-    bool paused;
-
-    if (store_paused(keeping->store, &paused) || paused == keeping->paused)
+    if (paused == keeping->paused)
         return;
     keeping->paused = paused;
     log_event(LOG_WARN, paused ? "paused" : "resumed", NULL);
     batches_pause(keeping->batches, paused);
+}
+
+void housekeeping_look_for_pause(struct housekeeping *keeping)
+{
+    bool paused;
+
+    if (keeping->is_unwritten && !store_set_paused(keeping->store, keeping->paused))
+        keeping->is_unwritten = false;
+    if (!keeping->is_unwritten && !store_paused(keeping->store, &paused))
+        set_paused(keeping, paused);
+}
+
+void housekeeping_set_paused(struct housekeeping *keeping, bool paused)
+{
+    set_paused(keeping, paused);
+    keeping->is_unwritten = true;
+    housekeeping_look_for_pause(keeping);
 }
 
 static void look_for_news(struct timer *timer)

@@ -28,6 +28,7 @@ struct housekeeping {
     struct timer news, trim;
     int64_t planned_ms, planned_wall_ms; /* when, by both clocks, the next trim was planned */
     bool paused;
+    bool is_unwritten; /* the operator said so here, and the store could not be told yet */
 };
 
 void housekeeping_start(struct housekeeping *keeping);
@@ -35,5 +36,9 @@ void housekeeping_stop(struct housekeeping *keeping); /* fine when it was not st
 
 /* Looks for a pause now: at a start, and when the operator asks for a reload. */
 void housekeeping_look_for_pause(struct housekeeping *keeping);
+
+/* The operator's word, given to this process: at once, and kept in the store. When that cannot be
+ * written now it holds all the same, and is written as soon as it can be. */
+void housekeeping_set_paused(struct housekeeping *keeping, bool paused);
 
 #endif

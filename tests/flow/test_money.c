@@ -379,36 +379,6 @@ START_TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
 }
 END_TEST
 
-START_TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
-{
-    struct asker *known = flow_ask(&flow, "known.com", WAIT_MS);
-    flow_advance(&flow, 60000);
-    struct asker *waits = flow_ask(&flow, "waits.com", WAIT_MS);
-    flow_settle(&flow); /* lingers */
-    ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
-    engine_reload(flow.engine, 0);
-    flow_settle(&flow);
-    struct asker *late = flow_ask(&flow, "late.com", WAIT_MS);
-    struct asker *hit = flow_ask(&flow, "known.com", WAIT_MS);
-    flow_advance(&flow, 60000);
-    ck_assert_int_eq(waits->err, ERR_PAUSED);
-    ck_assert_int_eq(late->err, ERR_PAUSED);
-    ck_assert_int_eq(late->charged, CHARGED_NO);
-    ck_assert_str_eq(hit->body, known->body);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
-
-    flow_restart(&flow); /* and stays so */
-    struct asker *still = flow_ask(&flow, "late.com", WAIT_MS);
-    flow_settle(&flow);
-    ck_assert_int_eq(still->err, ERR_PAUSED);
-    ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
-    engine_reload(flow.engine, 0);
-    struct asker *again = flow_ask(&flow, "late.com", WAIT_MS);
-    flow_advance(&flow, 60000);
-    ck_assert_int_eq(again->err, ERR_OK);
-}
-END_TEST
-
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -436,7 +406,6 @@ Suite *suite(void)
                    a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts);
     tcase_add_test(t, what_was_never_created_is_given_back_also_over_a_restart);
     tcase_add_test(t, who_leaves_before_anything_was_sent_gives_his_credit_back);
-    tcase_add_test(t, while_it_is_paused_nothing_is_bought_and_what_waited_is_told);
     suite_add_tcase(s, t);
     return s;
 }

@@ -18,6 +18,7 @@ enum weak_call {
     WEAK_FIND,
     WEAK_FORGET,
     WEAK_TRY,
+    WEAK_SET_PAUSED,
     WEAK_CALLS
 };
 

@@ -14,7 +14,7 @@ import tempfile
 ARROWS = {
     "server/upstream.": ["server/upstream.h", "server/config.h", "client/url.h", "server/base/"],
     "server/main.c": ["server/admission.h", "server/upstream.h", "server/reload.h", "server/config.h", "server/commands.h", "server/cores.h",
-                      "server/state_dir.h", "server/confine.h",
+                      "server/state_dir.h", "server/harden.h", "server/confine.h",
                       "server/notify.h", "server/watch.h",
                       "server/sockets.h",
                       "server/http/", "server/lookup/", "server/cache/",
@@ -32,6 +32,7 @@ ARROWS = {
     "server/watch.": ["server/watch.h", "server/notify.h", "server/http/listener.h",
                       "server/lookup/engine.h", "server/base/"],
     "server/state_dir.": ["server/state_dir.h", "server/base/"],
+    "server/harden.": ["server/harden.h", "server/base/"],
     "server/confine.": ["server/confine.h", "server/sandbox.h", "server/config.h", "server/base/"],
     "server/sandbox": ["server/sandbox.h", "server/base/"],
     "server/healthcheck.": ["server/healthcheck.h", "client/transport.h", "server/base/"],

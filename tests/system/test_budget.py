@@ -2,7 +2,9 @@
 """test_budget.py - what may be spent in a day, whatever happens; and the operator's brake."""
 import itertools
 import random
+import signal
 
+import pytest
 from programs import run_to_end
 from waiting import eventually
 
@@ -68,3 +70,47 @@ def test_pause_and_resume_beside_a_running_daemon(stage, sim):
     assert len(sim.ledger()) == before
     assert run_to_end("resume", "--store", store).returncode == 0
     eventually(lambda: daemon.ask("another.com").status == 200)
+
+
+def tells(daemon, event, times=1):
+    eventually(lambda: daemon.stderr().count(f"event={event}\n") == times)
+
+
+@pytest.mark.parametrize("store", ["memory:", "sqlite:{}/paused.db"])
+def test_two_signals_pause_and_resume_the_daemon_at_once(stage, sim, store):
+    daemon = stage.daemon(sim, "--store", store.format(stage.directory))
+    first = daemon.ask("milvali.com")
+    daemon.deliver(signal.SIGUSR1)
+    tells(daemon, "paused")
+    assert daemon.ask("another.com").problem(503, "paused")["charged"] == "no"
+    assert daemon.ask("milvali.com").body == first.body
+    daemon.deliver(signal.SIGUSR1)  # said twice is said
+    daemon.deliver(signal.SIGUSR2)
+    tells(daemon, "resumed")
+    assert daemon.ask("another.com").status == 200
+    assert daemon.stderr().count("event=paused") == 1 and len(sim.ledger()) == 2
+
+
+def test_a_pause_by_signal_outlives_a_kill_and_a_command_ends_it(stage, sim):
+    store = f"sqlite:{stage.directory}/paused.db"
+    daemon = stage.daemon(sim, "--store", store)
+    daemon.deliver(signal.SIGUSR1)
+    tells(daemon, "paused")
+    daemon.kill()
+    daemon = stage.daemon(sim, "--store", store)
+    daemon.ask("milvali.com").problem(503, "paused")
+    assert run_to_end("resume", "--store", store).returncode == 0
+    tells(daemon, "resumed")
+    assert daemon.ask("milvali.com").status == 200 and len(sim.ledger()) == 1
+
+
+def test_what_was_submitted_before_the_pause_is_fetched(stage, sim):
+    daemon = stage.daemon(sim, "--store", "memory:")
+    sim.hold_submits()
+    waits = daemon.park("milvali.com")
+    eventually(lambda: sim.calls()["submit"] == 1)
+    daemon.deliver(signal.SIGUSR1)
+    tells(daemon, "paused")
+    sim.release_submits()
+    assert waits.read().status == 200
+    daemon.ask("another.com").problem(503, "paused")

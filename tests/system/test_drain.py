@@ -68,6 +68,20 @@ def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
     assert len(sim.ledger()) == 1
 
 
+@pytest.mark.parametrize("late", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_the_other_signals_disturb_no_end(stage, sim, late):
+    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: is_draining(daemon))
+    daemon.deliver(late)
+    sim.release_submits()
+    assert client.read().status == 200
+    assert daemon.wait() == 0
+
+
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, sim, threads):
     """The submit is answered within the patience, its task is not done."""

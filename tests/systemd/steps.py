@@ -195,6 +195,17 @@ def commands(machine):
     machine.run("emailsd", "healthcheck")
 
 
+def braked(machine):
+    """systemctl kill -s SIGUSR1 and SIGUSR2 pause and resume it, without a way to its store"""
+    pid = machine.pid()
+    for number, event, status in [("SIGUSR1", "paused", 503), ("SIGUSR2", "resumed", 200)]:
+        before = machine.log().count(f"event={event}")
+        machine.run("systemctl", "kill", "-s", number, UNIT)
+        eventually(lambda: machine.log().count(f"event={event}") > before)
+        assert machine.ask("/emails?domain=braked.com")[0] == status
+    assert (machine.pid(), machine.state()) == (pid, "active")
+
+
 def killed(machine):
     """kill -9: systemd starts it again, with its answers"""
     before = machine.pid()
@@ -317,7 +328,7 @@ def purged(machine):
 STEPS = {
     "first": [installed_without_a_key, started, the_key_is_a_credential, looked_up, locked_in,
               walls_of_its_own, walls_of_the_unit, little_exposed, reloaded, refused_reload, restarted, another_key,
-              commands, killed, watched, stopped_in_the_middle, activated, told, upgraded],
+              commands, braked, killed, watched, stopped_in_the_middle, activated, told, upgraded],
     "second": [started_with_the_machine, purged],
 }
 

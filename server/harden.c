@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* harden.c - see harden.h. */
+#include "harden.h"
+
+#include "base/mem.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+void harden(void)
+{
+    const struct rlimit no_core = {0, 0};
+    static const char *const hostile[] = {
+        "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",     "ALL_PROXY",
+        "no_proxy",   "NO_PROXY",    "HTTP_PROXY",  "SSLKEYLOGFILE", "OPENSSL_CONF"};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+#if !defined(__SANITIZE_ADDRESS__) /* the leak checker attaches to its own process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
+        unsetenv(hostile[i]);
+    signal(SIGPIPE, SIG_IGN);
+}

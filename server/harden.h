@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* harden.h - what the process gives up before it does anything else, whatever the configuration
+ * says. The walls that take a configuration are sandbox.h's. */
+#ifndef HARDEN_H
+#define HARDEN_H
+
+/* No core file may hold the key, no variable may send it elsewhere, nothing that is started gains
+ * rights. Main thread, before libraries read the environment. Nothing fails. */
+void harden(void);
+
+#endif
