@@ -110,6 +110,38 @@ START_TEST(an_account_that_cannot_be_read_is_no_empty_one)
 }
 END_TEST
 
+/* What remains for Ann after she bought 2 and Bob 3. */
+static const struct {
+    int64_t all, quota; /* limits */
+    bool is_limited;
+    int64_t remaining;
+} rests[] = {
+    {0, PAYER_NO_QUOTA, false, 0},
+    {9, PAYER_NO_QUOTA, true, 4},
+    {4, PAYER_NO_QUOTA, true, 0},
+    {0, 5, true, 3}, /* her own */
+    {9, 5, true, 3}, /* her own is less than what all have left */
+    {6, 5, true, 1}, /* more */
+    {9, 2, true, 0}, /* hers is spent, */
+    {5, 5, true, 0}, /* the day's is, */
+    {3, 1, true, 0}, /* and both were lowered since */
+};
+
+START_TEST(what_remains_is_the_smaller_of_the_own_and_the_common)
+{
+    const struct payer bob = {"bob", PAYER_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
+
+    for (int i = 0; i < 5; i++)
+        reserve(i < 2 ? &ann : &bob);
+    budget_set_limit(budget, rests[_i].all);
+    const struct budget_account account = budget_account(budget, &limited);
+    ck_assert_int_eq(account.spent, 2);
+    ck_assert_int_eq(account.is_limited, rests[_i].is_limited);
+    ck_assert_int_eq(account.remaining, rests[_i].remaining);
+    ck_assert_int_eq(account.day_ends_ms, 20001 * DAY_MS);
+}
+END_TEST
+
 START_TEST(nothing_may_be_freed)
 {
     budget_free(NULL);
@@ -129,6 +161,8 @@ Suite *suite(void)
     tcase_add_test(t, who_must_wait_is_told_when_the_next_day_begins);
     tcase_add_test(t, clients_without_number_share_an_account_and_all_still_count);
     tcase_add_test(t, an_account_that_cannot_be_read_is_no_empty_one);
+    tcase_add_loop_test(t, what_remains_is_the_smaller_of_the_own_and_the_common, 0,
+                        ARRAY_LEN(rests));
     tcase_add_test(t, nothing_may_be_freed);
     suite_add_tcase(s, t);
     return s;
