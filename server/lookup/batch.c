@@ -72,7 +72,9 @@ static void end_task(struct task *task, const struct task_end *end)
     told.batch_id = *batch->id ? batch->id : NULL;
     DL_DELETE(batch->tasks, task);
     if (journal_state_of(end) == STORE_NOT_CREATED)
-        budget_release(tools->budget, task->payer.name, task->day);
+        budget_release(tools->budget, &task->credit);
+    else
+        budget_settle(tools->budget, &task->credit);
     task->batch = NULL;
     task->phase = TASK_ENDED;
     task->done(task, &told);
@@ -174,9 +176,12 @@ static enum err send(struct batch *batch)
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct task *task;
     size_t n = 0;
-    enum err err = batch->number ? journal_sending(tools->journal, batch->number, batch->risked)
-                                 : journal_intend(tools->journal, batch->tasks, &batch->number);
 
+    DL_FOREACH (batch->tasks, task)
+        budget_send(tools->budget, &task->credit);
+    enum err err = batch->number
+                       ? journal_sending(tools->journal, batch->number, batch->tasks->credit.day)
+                       : journal_intend(tools->journal, batch->tasks, &batch->number);
     if (err)
         return err;
     DL_FOREACH (batch->tasks, task) {
@@ -233,14 +238,55 @@ static void retry_is_due(struct timer *timer)
         try_to_send(batch);
 }
 
+/* A second credit for every task aboard, or for none. */
+static enum err reserve_again(struct batch *batch, struct credit *credits)
+{
+    struct budget *budget = batch->tools->budget;
+    struct task *task;
+    enum err err = ERR_OK;
+    size_t n = 0;
+    int never_mind;
+
+    DL_FOREACH (batch->tasks, task) {
+        err = budget_reserve(budget, &task->payer, &credits[n], &never_mind);
+        if (err)
+            break;
+        n++;
+    }
+    while (err && n > 0)
+        budget_release(budget, &credits[--n]);
+    return err;
+}
+
+/* The tasks may exist, and are to be bought once more: on credits of their own, and written down
+ * before. In the journal the batch stays "being sent", for so it may be. */
+static enum err take_risk(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+    struct credit second[OPENMART_BATCH_MAX];
+    struct task *task;
+    size_t n = 0;
+    enum err err = reserve_again(batch, second);
+
+    if (err)
+        return err;
+    err = journal_risk(tools->journal, batch->number, second[0].day);
+    DL_FOREACH (batch->tasks, task) {
+        if (err) {
+            budget_release(tools->budget, &second[n++]);
+        } else {
+            budget_settle(tools->budget, &task->credit);
+            task->credit = second[n++];
+        }
+    }
+    batch->risked = !err;
+    return err;
+}
+
 static void rest(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
 
-    if (reply->verdict == VERDICT_UNKNOWN)
-        batch->risked = true; /* stays "being sent" in the journal, for so it may be */
-    else
-        journal_resting(tools->journal, batch->number);
     timer_arm(tools->timers, &batch->retry,
               tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
 }
@@ -304,6 +350,15 @@ static void note_submit(const struct batch *batch, const struct openmart_reply *
               is_done ? NULL : err_row(reply->err)->code, NULL);
 }
 
+/* The vendor has taken them. */
+static void settle(struct batch *batch)
+{
+    struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        budget_settle(batch->tools->budget, &task->credit);
+}
+
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
     struct batch *batch = arg;
@@ -317,13 +372,21 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
     switch (submit_next(reply, &past)) { /* GCOVR_EXCL_BR_LINE: it has no other words */
     case SUBMIT_COLLECT:
         journal_submitted(tools->journal, batch->number, batch_id);
+        settle(batch);
         collect(batch, batch_id);
         break;
     case SUBMIT_SPLIT:
         split(batch);
         break;
     case SUBMIT_RETRY:
+        journal_resting(tools->journal, batch->number);
         rest(batch, reply);
+        break;
+    case SUBMIT_RISK:
+        if (take_risk(batch))
+            batch_give_up(batch, submit_end(reply));
+        else
+            rest(batch, reply);
         break;
     case SUBMIT_END:
         batch_give_up(batch, submit_end(reply));

@@ -247,7 +247,7 @@ enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_
 
     if (err)
         return err;
-    err = budget_reserve(all->budget, &task->payer, &task->day, ret_retry_after_s);
+    err = budget_reserve(all->budget, &task->payer, &task->credit, ret_retry_after_s);
     if (err)
         return err;
     task->phase = TASK_QUEUED;
@@ -266,7 +266,7 @@ bool batch_drop(struct batches *all, struct task *task)
     if (task->phase != TASK_QUEUED)
         return false;
     queue_remove(&all->queue, task);
-    budget_release(all->budget, task->payer.name, task->day);
+    budget_release(all->budget, &task->credit);
     task->phase = TASK_ENDED;
     fill_slots(all);
     return true;
@@ -294,7 +294,7 @@ static void gate_shut(void *arg)
 
     end.err = gate_check(all->gate, &end.retry_after_s);
     while ((task = queue_take(&all->queue))) {
-        budget_release(all->budget, task->payer.name, task->day);
+        budget_release(all->budget, &task->credit);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }

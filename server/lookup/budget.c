@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.c - see budget.h. One table of clients for the day; a new day begins with an empty one. */
+/* budget.c - see budget.h. One table of clients for the day; a new day begins with what is pending.
+ */
 #include "lookup/budget.h"
 
 #include "base/log.h"
@@ -14,17 +15,24 @@
 #define ACCOUNTS_MAX  100000 /* more clients than can be; the rest shares the last one */
 #define SHARED_CLIENT "*"
 
+/* What was told about an account: `percent` of `limit`. */
+struct warned {
+    int64_t limit;
+    int percent;
+};
+
 struct account {
     char client[CLIENT_TEXT];
     int64_t credits;
-    int warned_percent; /* of its quota */
+    int64_t pending; /* of them */
+    struct warned warned;
     UT_hash_handle hh;
 };
 
 struct budget {
     const struct clock *clock;
     int64_t limit, day, spent;
-    int warned_percent; /* of the day */
+    struct warned warned;
     struct account *accounts;
 };
 
@@ -38,15 +46,17 @@ struct budget *budget_new(int64_t credits_per_day, const struct clock *clock)
     return budget;
 }
 
+static void close_account(struct budget *budget, struct account *account)
+{
+    HASH_DEL(budget->accounts, account);
+    free(account);
+}
+
 static void close_accounts(struct budget *budget)
 {
-    while (budget->accounts) {
-        struct account *account = budget->accounts;
-        HASH_DEL(budget->accounts, account);
-        free(account);
-    }
+    while (budget->accounts)
+        close_account(budget, budget->accounts);
     budget->spent = 0;
-    budget->warned_percent = 0;
 }
 
 void budget_free(struct budget *budget)
@@ -59,13 +69,28 @@ void budget_free(struct budget *budget)
 
 /* ---- days ---- */
 
+static void carry_over(struct budget *budget)
+{
+    struct account *account, *next;
+
+    budget->spent = 0;
+    budget->warned = (struct warned){0};
+    HASH_ITER (hh, budget->accounts, account, next) {
+        account->credits = account->pending;
+        account->warned = (struct warned){0};
+        budget->spent += account->pending;
+        if (!account->pending)
+            close_account(budget, account);
+    }
+}
+
 static void turn_day(struct budget *budget)
 {
     int64_t today = budget->clock->wall_ms / DAY_MS;
 
     if (today <= budget->day)
         return;
-    close_accounts(budget);
+    carry_over(budget);
     budget->day = today;
 }
 
@@ -111,18 +136,24 @@ static struct account *find_or_open(struct budget *budget, const char *client)
     return account;
 }
 
-static struct account *add(struct budget *budget, const char *client, int64_t credits)
+static void add(struct budget *budget, struct account *account, int64_t credits)
 {
-    struct account *account = find_or_open(budget, client);
-
     account->credits += credits;
     budget->spent += credits;
-    return account;
 }
 
 static void load_account(void *arg, const char *client, int64_t credits)
 {
-    add(arg, client, credits);
+    add(arg, find_or_open(arg, client), credits);
+}
+
+/* The clock was ahead when somebody bought; that day's account stays open until it ends. */
+static void note_future(const struct budget *budget)
+{
+    char until[CLOCK_TEXT];
+
+    clock_rfc3339(day_ends_ms(budget), until);
+    log_event(LOG_WARN, "account-of-the-future", "until", until, NULL);
 }
 
 enum err budget_load(struct budget *budget, struct store *store)
@@ -135,26 +166,26 @@ enum err budget_load(struct budget *budget, struct store *store)
     close_accounts(budget);
     budget->day = last_day;
     turn_day(budget);
+    if (budget->clock->wall_ms < budget->day * DAY_MS)
+        note_future(budget);
     return store_accounts(store, budget->day, load_account, budget);
-}
-
-void budget_set_limit(struct budget *budget, int64_t credits_per_day)
-{
-    budget->limit = credits_per_day;
 }
 
 /* ---- spending ---- */
 
-/* Once a day for each step; `client` NULL = all together. */
-static void warn(const char *client, int64_t spent, int64_t limit, int *warned_percent)
+/* Once a day for each step, and anew when the limit is another one; `client` NULL = all together.
+ */
+static void warn(const char *client, int64_t spent, int64_t limit, struct warned *warned)
 {
     static const int steps[] = {95, 80, 50};
     char spent_text[24], limit_text[24], percent[16];
 
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        if (spent * 100 < limit * steps[i] || *warned_percent >= steps[i])
+    if (warned->limit != limit)
+        *warned = (struct warned){.limit = limit};
+    for (size_t i = 0; i < ARRAY_LEN(steps) && steps[i] > warned->percent; i++) {
+        if (spent * 100 < limit * steps[i])
             continue;
-        *warned_percent = steps[i];
+        warned->percent = steps[i];
         snprintf(spent_text, sizeof spent_text, "%lld", (long long)spent);
         snprintf(limit_text, sizeof limit_text, "%lld", (long long)limit);
         snprintf(percent, sizeof percent, "%d", steps[i]);
@@ -162,6 +193,19 @@ static void warn(const char *client, int64_t spent, int64_t limit, int *warned_p
                   spent_text, "of", limit_text, NULL);
         return;
     }
+}
+
+static void warn_all(struct budget *budget)
+{
+    if (budget->limit)
+        warn(NULL, budget->spent, budget->limit, &budget->warned);
+}
+
+void budget_set_limit(struct budget *budget, int64_t credits_per_day)
+{
+    turn_day(budget);
+    budget->limit = credits_per_day;
+    warn_all(budget);
 }
 
 /* May one more be bought? */
@@ -175,7 +219,7 @@ static enum err check(struct budget *budget, const struct payer *payer)
     return ERR_OK;
 }
 
-enum err budget_reserve(struct budget *budget, const struct payer *payer, int64_t *ret_day,
+enum err budget_reserve(struct budget *budget, const struct payer *payer, struct credit *ret_credit,
                         int *ret_retry_after_s)
 {
     enum err err = check(budget, payer);
@@ -184,20 +228,45 @@ enum err budget_reserve(struct budget *budget, const struct payer *payer, int64_
         *ret_retry_after_s = retry_after_s(budget);
         return err;
     }
-    struct account *account = add(budget, payer->name, 1);
-    if (budget->limit)
-        warn(NULL, budget->spent, budget->limit, &budget->warned_percent);
+    struct account *account = find_or_open(budget, payer->name);
+    add(budget, account, 1);
+    account->pending++;
+    warn_all(budget);
     if (payer->quota >= 0)
-        warn(payer->name, account->credits, payer->quota, &account->warned_percent);
-    *ret_day = budget->day;
+        warn(payer->name, account->credits, payer->quota, &account->warned);
+    *ret_credit = (struct credit){.account = account, .day = budget->day};
     return ERR_OK;
 }
 
-void budget_release(struct budget *budget, const char *client, int64_t day)
+void budget_send(struct budget *budget, struct credit *credit)
 {
     turn_day(budget);
-    if (day == budget->day && budget->spent > 0)
-        add(budget, client, -1);
+    credit->day = budget->day;
+}
+
+/* Pending no more; `counts` on the day of the account that is open. */
+static void end_credit(struct budget *budget, struct credit *credit, bool counts)
+{
+    struct account *account = credit->account;
+
+    credit->account = NULL;
+    account->pending--;
+    if (!counts)
+        add(budget, account, -1);
+}
+
+void budget_settle(struct budget *budget, struct credit *credit)
+{
+    turn_day(budget);
+    if (credit->account)
+        end_credit(budget, credit, credit->day == budget->day);
+}
+
+void budget_release(struct budget *budget, struct credit *credit)
+{
+    turn_day(budget);
+    if (credit->account)
+        end_credit(budget, credit, false);
 }
 
 struct budget_state budget_state(struct budget *budget)

@@ -4,8 +4,12 @@
  * A credit is one task: what the vendor really takes for it is known to the vendor alone, and is at
  * most that much or little more. It is reserved when a lookup starts, written with the journal's
  * intent - before the submit may leave - and given back when the task provably was never created.
- * So no restart, and no kill, can spend more than the limit. Days are UTC's and only go forward: a
- * wall clock that is set back stays on the day that has begun. Engine thread only. */
+ * So no restart, and no kill, can spend more than the limit.
+ *
+ * What was bought is on the account of the day on which its submit left. What is pending at
+ * midnight, and so may yet leave, counts on the new day from its beginning: whatever was reserved
+ * in time is sent, and the new day's limit holds all the same. Days are UTC's and only go forward:
+ * a wall clock that is set back stays on the day that has begun. Engine thread only. */
 #ifndef LOOKUP_BUDGET_H
 #define LOOKUP_BUDGET_H
 
@@ -16,7 +20,14 @@
 
 #include <stdint.h>
 
+struct account;
 struct budget;
+
+/* One credit. Plain value; zeroed is none. */
+struct credit {
+    struct account *account; /* while it is pending; NULL = spent, given back, or none */
+    int64_t day;             /* on which it left last */
+};
 
 /* `credits_per_day` 0 = no limit. */
 struct budget *budget_new(int64_t credits_per_day, const struct clock *clock);
@@ -25,17 +36,24 @@ void budget_free(struct budget *budget);
 /* Takes over what the store says of today. After the recovery, which may give credits back. */
 enum err budget_load(struct budget *budget, struct store *store);
 
-/* Another limit from now on. */
+/* Another limit from now on; warned of anew. */
 void budget_set_limit(struct budget *budget, int64_t credits_per_day);
 
-/* One credit for the asker; *ret_day is whose account it is on. ERR_CREDITS_EXHAUSTED when the
- * day's are spent, ERR_QUOTA_EXCEEDED when only the asker's own are; then *ret_retry_after_s is
- * when the next day begins. */
-enum err budget_reserve(struct budget *budget, const struct payer *payer, int64_t *ret_day,
+/* One credit for the asker, pending. ERR_CREDITS_EXHAUSTED when the day's are spent,
+ * ERR_QUOTA_EXCEEDED when only the asker's own are; then *ret_retry_after_s is when the next day
+ * begins. */
+enum err budget_reserve(struct budget *budget, const struct payer *payer, struct credit *ret_credit,
                         int *ret_retry_after_s);
 
-/* Gives a credit of that day back. */
-void budget_release(struct budget *budget, const char *client, int64_t day);
+/* Its submit leaves now, for the first time or again: credit->day is today. It stays pending until
+ * one of these, which do nothing to a credit that is not. */
+void budget_send(struct budget *budget, struct credit *credit);
+
+/* It is spent, or may be. */
+void budget_settle(struct budget *budget, struct credit *credit);
+
+/* Nothing was created: given back. */
+void budget_release(struct budget *budget, struct credit *credit);
 
 struct budget_state {
     int64_t day, limit, spent; /* limit 0 = none */

@@ -109,17 +109,24 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
                                         .state = q->state,
                                         .country = q->country,
                                         .client = task->payer.name,
-                                        .day = task->day};
+                                        .day = task->credit.day};
     }
     return refusal_of(journal,
                       store_intend(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
 }
 
-enum err journal_sending(struct journal *journal, int64_t batch, bool risked)
+enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_sending(journal->store, batch, risked));
+    return refusal_of(journal, store_sending(journal->store, batch, day));
+}
+
+enum err journal_risk(struct journal *journal, int64_t batch, int64_t day)
+{
+    if (journal->waiting)
+        return ERR_STORAGE_UNAVAILABLE;
+    return refusal_of(journal, store_risk(journal->store, batch, day));
 }
 
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,

@@ -52,8 +52,11 @@ void journal_suspect(struct journal *journal);
 /* `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
 enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
 
-/* The batch is sent again; `risked`: although an earlier submit of it may have been taken. */
-enum err journal_sending(struct journal *journal, int64_t batch, bool risked);
+/* The batch is sent again, on the account of that day. */
+enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
+
+/* It will be sent again although its last submit may have been taken; see store_risk(). */
+enum err journal_risk(struct journal *journal, int64_t batch, int64_t day);
 
 /* `tasks` of a resting batch become one of their own. */
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,

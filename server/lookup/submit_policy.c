@@ -18,7 +18,7 @@ enum submit_next submit_next(const struct openmart_reply *reply, const struct su
                    ? SUBMIT_RETRY
                    : SUBMIT_END;
     case VERDICT_UNKNOWN:
-        return past->may_risk ? SUBMIT_RETRY : SUBMIT_END;
+        return past->may_risk ? SUBMIT_RISK : SUBMIT_END;
     }
     return SUBMIT_END;
 }

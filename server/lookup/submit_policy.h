@@ -20,6 +20,7 @@ enum submit_next {
     SUBMIT_COLLECT, /* it was taken: poll for its results */
     SUBMIT_SPLIT,   /* refused because of one of its tasks: submit the halves */
     SUBMIT_RETRY,   /* nothing was created: again, after submit_wait_ms() */
+    SUBMIT_RISK,    /* again likewise, although it may have been taken: may pay twice */
     SUBMIT_END,     /* tell everybody aboard */
 };
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "client/openmart.h"
+#include "lookup/budget.h"
 #include "lookup/payer.h"
 #include "lookup/question.h"
 
@@ -46,8 +47,8 @@ enum task_phase {
 struct task {
     const struct question *question; /* the owner's; outlives the task */
     const char *lookup_id;           /* likewise */
-    struct payer payer;              /* on whose account it goes; the name likewise, */
-    int64_t day;                     /* and on which day's: see budget.h */
+    struct payer payer;              /* on whose account it goes; the name likewise */
+    struct credit credit;            /* what it costs */
     task_done_fn *done;
     enum task_phase phase;
     char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */

@@ -79,14 +79,19 @@ enum err store_intend(struct store *store, const struct store_task *tasks, size_
     return store->driver->intend(store, tasks, n, now_ms, ret_batch);
 }
 
-enum err store_sending(struct store *store, int64_t batch, bool risked)
+enum err store_sending(struct store *store, int64_t batch, int64_t day)
 {
-    return store->driver->set_state(store, batch, STORE_SENDING, risked);
+    return store->driver->sending(store, batch, day);
 }
 
 enum err store_resting(struct store *store, int64_t batch)
 {
-    return store->driver->set_state(store, batch, STORE_RESTING, false);
+    return store->driver->resting(store, batch);
+}
+
+enum err store_risk(struct store *store, int64_t batch, int64_t day)
+{
+    return store->driver->risk(store, batch, day);
 }
 
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)

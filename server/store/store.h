@@ -93,10 +93,14 @@ struct store_task {
 enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
                       int64_t *ret_batch);
 
-/* The state of a batch whose submit is sent (again) or ended. `risked` marks, for good, a batch
- * that is sent although an earlier submit of it may have been taken. */
-enum err store_sending(struct store *store, int64_t batch, bool risked);
+/* The state of a batch whose submit is sent again, or created nothing. Sent again, its credits go
+ * over to the accounts of `day`. */
+enum err store_sending(struct store *store, int64_t batch, int64_t day);
 enum err store_resting(struct store *store, int64_t batch);
+
+/* A batch, SENDING, is to be sent once more although its last submit may have been taken: marks it
+ * for good, and takes a second credit for each of its tasks, on the accounts of `day`. */
+enum err store_risk(struct store *store, int64_t batch, int64_t day);
 
 /* Taken: the vendor's id for it. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms);

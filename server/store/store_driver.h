@@ -17,7 +17,9 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     enum err (*intend)(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
-    enum err (*set_state)(struct store *, int64_t batch, enum store_batch_state, bool risked);
+    enum err (*sending)(struct store *, int64_t batch, int64_t day);
+    enum err (*resting)(struct store *, int64_t batch);
+    enum err (*risk)(struct store *, int64_t batch, int64_t day);
     enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t now_ms);
     enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,

@@ -172,7 +172,9 @@ static void memory_close(struct store *store)
 static const struct store_driver driver = {
     .close = memory_close,
     .intend = memory_intend,
-    .set_state = memory_set_state,
+    .sending = memory_sending,
+    .resting = memory_resting,
+    .risk = memory_risk,
     .submitted = memory_submitted,
     .split = memory_split,
     .end_task = memory_end_task,

@@ -54,7 +54,9 @@ static inline struct memory_store *memory_of(struct store *store)
 
 /* store_memory_journal.c */
 enum err memory_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
-enum err memory_set_state(struct store *, int64_t, enum store_batch_state, bool risked);
+enum err memory_sending(struct store *, int64_t, int64_t);
+enum err memory_resting(struct store *, int64_t);
+enum err memory_risk(struct store *, int64_t, int64_t);
 enum err memory_submitted(struct store *, int64_t, const char *, int64_t);
 enum err memory_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
 enum err memory_end_task(struct store *, const char *, const struct store_end *,

@@ -123,15 +123,60 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
     return ERR_OK;
 }
 
-enum err memory_set_state(struct store *store, int64_t number, enum store_batch_state state,
-                          bool risked)
+/* A batch that has no id yet; NULL = there is no such one. */
+static struct batch_row *find_untaken(struct memory_store *m, int64_t number)
 {
-    struct batch_row *batch = find_batch(memory_of(store), number);
+    struct batch_row *batch = find_batch(m, number);
 
-    if (!batch || (batch->state != STORE_SENDING && batch->state != STORE_RESTING))
+    return batch && (batch->state == STORE_SENDING || batch->state == STORE_RESTING) ? batch : NULL;
+}
+
+/* Its tasks' credits are on the accounts of that day from now on; those that were taken before are
+ * given back, or stay. */
+static void charge_again(struct memory_store *m, const struct batch_row *batch, int64_t day,
+                         bool give_back)
+{
+    for (struct task_row *row = m->tasks; row; row = row->hh.next) {
+        if (row->batch != batch || row->task.task_state != STORE_OPEN)
+            continue;
+        if (give_back)
+            memory_charge(m, &row->task, -1);
+        row->task.day = day;
+        memory_charge(m, &row->task, 1);
+    }
+}
+
+enum err memory_sending(struct store *store, int64_t number, int64_t day)
+{
+    struct memory_store *m = memory_of(store);
+    struct batch_row *batch = find_untaken(m, number);
+
+    if (!batch)
         return ERR_ABSENT;
-    batch->state = state;
-    batch->risked = batch->risked || risked;
+    batch->state = STORE_SENDING;
+    charge_again(m, batch, day, true);
+    return ERR_OK;
+}
+
+enum err memory_resting(struct store *store, int64_t number)
+{
+    struct batch_row *batch = find_untaken(memory_of(store), number);
+
+    if (!batch)
+        return ERR_ABSENT;
+    batch->state = STORE_RESTING;
+    return ERR_OK;
+}
+
+enum err memory_risk(struct store *store, int64_t number, int64_t day)
+{
+    struct memory_store *m = memory_of(store);
+    struct batch_row *batch = find_batch(m, number);
+
+    if (!batch || batch->state != STORE_SENDING)
+        return ERR_ABSENT;
+    batch->risked = true;
+    charge_again(m, batch, day, false);
     return ERR_OK;
 }
 

@@ -30,14 +30,17 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_ADD_TASK] = "INSERT INTO tasks(batch, tracking_id, lookup_id, key, domain, company_name,"
                      " city, state, country, client, day)"
                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [SQL_CHARGE] = "INSERT INTO accounts(day, client, credits) VALUES(?, ?, 1)"
-                   " ON CONFLICT DO UPDATE SET credits = credits + 1",
+    [SQL_CHARGE_OPEN] =
+        "INSERT INTO accounts(day, client, credits) SELECT day, client, count(*) FROM tasks"
+        " WHERE batch = ? AND outcome IS NULL GROUP BY day, client"
+        " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
     [SQL_REFUND_OPEN] =
         "UPDATE accounts SET credits = max(0, credits - (SELECT count(*) FROM tasks WHERE batch = "
         "?1"
         " AND outcome IS NULL AND tasks.day = accounts.day AND tasks.client = accounts.client))"
         " WHERE (day, client) IN"
         " (SELECT day, client FROM tasks WHERE batch = ?1 AND outcome IS NULL)",
+    [SQL_SET_DAY] = "UPDATE tasks SET day = ? WHERE batch = ? AND outcome IS NULL",
     [SQL_ACCOUNTS] = "SELECT client, credits FROM accounts WHERE day = ?",
     [SQL_LAST_DAY] = "SELECT max(day) FROM accounts",
     [SQL_DROP_ACCOUNTS] = "DELETE FROM accounts WHERE day < ?",
@@ -46,8 +49,9 @@ static const char *const texts[SQL_STATEMENTS] = {
                        " ON CONFLICT DO UPDATE SET value = excluded.value",
     [SQL_TRY] = "INSERT INTO settings(name, value) VALUES('tried_ms', ?)"
                 " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [SQL_SET_STATE] = "UPDATE batches SET state = ?, risked = max(risked, ?)"
+    [SQL_SET_STATE] = "UPDATE batches SET state = ?"
                       " WHERE number = ? AND state IN ('sending', 'resting')",
+    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1 WHERE number = ? AND state = 'sending'",
     [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
                           " WHERE number = ? AND state = 'sending'",
     [SQL_MOVE_TASK] = "UPDATE tasks SET batch = ? WHERE tracking_id = ? AND batch = ?"
@@ -277,7 +281,9 @@ static void sqlite_close(struct store *store)
 static const struct store_driver driver = {
     .close = sqlite_close,
     .intend = sqlite_intend,
-    .set_state = sqlite_set_state,
+    .sending = sqlite_sending,
+    .resting = sqlite_resting,
+    .risk = sqlite_risk,
     .submitted = sqlite_submitted,
     .split = sqlite_split,
     .end_task = sqlite_end_task,

@@ -28,8 +28,9 @@ enum sql {
     SQL_ADD_BATCH,
     SQL_ADD_HALF,
     SQL_ADD_TASK,
-    SQL_CHARGE,
+    SQL_CHARGE_OPEN,
     SQL_REFUND_OPEN,
+    SQL_SET_DAY,
     SQL_ACCOUNTS,
     SQL_LAST_DAY,
     SQL_DROP_ACCOUNTS,
@@ -37,6 +38,7 @@ enum sql {
     SQL_SET_PAUSED,
     SQL_TRY,
     SQL_SET_STATE,
+    SQL_SET_RISKED,
     SQL_SET_SUBMITTED,
     SQL_MOVE_TASK,
     SQL_END_TASK,
@@ -139,7 +141,9 @@ int sqlite_schema_version(void);
 
 /* store_sqlite_journal.c */
 enum err sqlite_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
-enum err sqlite_set_state(struct store *, int64_t, enum store_batch_state, bool risked);
+enum err sqlite_sending(struct store *, int64_t, int64_t);
+enum err sqlite_resting(struct store *, int64_t);
+enum err sqlite_risk(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,

@@ -15,10 +15,8 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
         err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
                        task->lookup_id, task->key, task->domain, task->company_name, task->city,
                        task->state, task->country, task->client, task->day);
-        if (!err)
-            err = sql_exec(s, NULL, SQL_CHARGE, "it", task->day, task->client);
     }
-    return err;
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
 }
 
 static enum err add_and_get_number(struct sqlite_store *s, const struct store_task *tasks, size_t n,
@@ -50,8 +48,14 @@ static enum err change_one(struct sqlite_store *s, enum err err, int64_t changes
     return sql_end(s, !err && changes != 1 ? ERR_ABSENT : err);
 }
 
-enum err sqlite_set_state(struct store *store, int64_t batch, enum store_batch_state state,
-                          bool risked)
+static enum err charge_again(struct sqlite_store *s, int64_t batch, int64_t day)
+{
+    enum err err = sql_exec(s, NULL, SQL_SET_DAY, "ii", day, batch);
+
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
+}
+
+enum err sqlite_sending(struct store *store, int64_t batch, int64_t day)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t changes = 0;
@@ -59,8 +63,37 @@ enum err sqlite_set_state(struct store *store, int64_t batch, enum store_batch_s
 
     if (err)
         return err;
-    err = sql_exec(s, &changes, SQL_SET_STATE, "tii", store_batch_words[state], (int64_t)risked,
-                   batch);
+    err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
+    if (!err)
+        err = charge_again(s, batch, day);
+    if (!err)
+        err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_SENDING], batch);
+    return change_one(s, err, changes);
+}
+
+enum err sqlite_resting(struct store *store, int64_t batch)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_RESTING], batch);
+    return change_one(s, err, changes);
+}
+
+enum err sqlite_risk(struct store *store, int64_t batch, int64_t day)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = charge_again(s, batch, day);
+    if (!err)
+        err = sql_exec(s, &changes, SQL_SET_RISKED, "i", batch);
     return change_one(s, err, changes);
 }
 

@@ -125,7 +125,7 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
            kept->fetched_ms >= container_of(ask, struct asker, ask)->not_before_ms;
 }
 
-static struct asker *ask(struct flow *flow, const char *client, const char *domain,
+static struct asker *ask(struct flow *flow, struct payer payer, const char *domain,
                          const char *company_name, int64_t wait_ms)
 {
     struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
@@ -138,7 +138,7 @@ static struct asker *ask(struct flow *flow, const char *client, const char *doma
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
     asker->not_before_ms = INT64_MIN;
-    asker->ask.payer = (struct payer){client, PAYER_NO_QUOTA, 1};
+    asker->ask.payer = payer;
     asker->ask.takes = takes;
     asker->ask.done = told;
     flow->askers[flow->n_askers++] = asker;
@@ -148,19 +148,25 @@ static struct asker *ask(struct flow *flow, const char *client, const char *doma
 
 struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms)
 {
-    return ask(flow, "client", domain, NULL, wait_ms);
+    return ask(flow, (struct payer){"client", PAYER_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
                              int64_t wait_ms)
 {
-    return ask(flow, "client", domain, company_name, wait_ms);
+    return ask(flow, (struct payer){"client", PAYER_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
 
 struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
                           int64_t wait_ms)
 {
-    return ask(flow, client, domain, NULL, wait_ms);
+    return ask(flow, (struct payer){client, PAYER_NO_QUOTA, 1}, domain, NULL, wait_ms);
+}
+
+struct asker *flow_ask_paid(struct flow *flow, const char *client, int64_t quota,
+                            const char *domain, int64_t wait_ms)
+{
+    return ask(flow, (struct payer){client, quota, 1}, domain, NULL, wait_ms);
 }
 
 void flow_settle(struct flow *flow)

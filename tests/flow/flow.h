@@ -63,6 +63,10 @@ struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *
 struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
                           int64_t wait_ms);
 
+/* By a client who may buy so many a day. */
+struct asker *flow_ask_paid(struct flow *flow, const char *client, int64_t quota,
+                            const char *domain, int64_t wait_ms);
+
 /* Runs until nothing more happens at this instant. */
 void flow_settle(struct flow *flow);
 

@@ -350,7 +350,7 @@ START_TEST(a_retry_that_cannot_be_written_is_not_sent)
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "{}"});
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 26200); /* refused, and resting for a second */
-    weak_store_fail(flow.store, WEAK_SET_STATE, true);
+    weak_store_fail(flow.store, WEAK_SENDING, true);
     flow_advance(&flow, 10000);
     ck_assert_int_eq(asker->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(submits(), 1);

@@ -47,11 +47,19 @@ static enum err intend(struct store *store, const struct store_task *tasks, size
     PASS(WEAK_INTEND, store_intend(inner, tasks, n, now_ms, ret_batch));
 }
 
-static enum err set_state(struct store *store, int64_t batch, enum store_batch_state state,
-                          bool risked)
+static enum err sending(struct store *store, int64_t batch, int64_t day)
 {
-    PASS(WEAK_SET_STATE, state == STORE_SENDING ? store_sending(inner, batch, risked)
-                                                : store_resting(inner, batch));
+    PASS(WEAK_SENDING, store_sending(inner, batch, day));
+}
+
+static enum err resting(struct store *store, int64_t batch)
+{
+    PASS(WEAK_RESTING, store_resting(inner, batch));
+}
+
+static enum err risk(struct store *store, int64_t batch, int64_t day)
+{
+    PASS(WEAK_RISK, store_risk(inner, batch, day));
 }
 
 static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
@@ -156,7 +164,9 @@ static const struct store_driver driver = {
     .news = news,
     .close = close_it,
     .intend = intend,
-    .set_state = set_state,
+    .sending = sending,
+    .resting = resting,
+    .risk = risk,
     .submitted = submitted,
     .split = split,
     .end_task = end_task,

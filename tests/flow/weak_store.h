@@ -10,7 +10,9 @@
 
 enum weak_call {
     WEAK_INTEND,
-    WEAK_SET_STATE,
+    WEAK_SENDING,
+    WEAK_RESTING,
+    WEAK_RISK,
     WEAK_SUBMITTED,
     WEAK_SPLIT,
     WEAK_END_TASK,

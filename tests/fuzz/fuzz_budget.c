@@ -2,8 +2,9 @@
 /* fuzz_budget.c - what may be spent, against a list of credits that is counted anew each time.
  *
  * Two bytes a step: what is done, and with whom, how much or which credit. A credit is reserved,
- * then written into a real store's journal, then the batch ends: paid, or never created and given
- * back; days pass, clocks are set back, the limit changes, and the process starts anew. */
+ * then written into a real store's journal and sent, perhaps sent again, perhaps at the risk of
+ * paying twice; then the batch ends: paid, or never created and given back. Days pass, clocks are
+ * set back, the limit changes, and the process starts anew. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/budget.h"
@@ -18,19 +19,21 @@
 #define DAY_MS  INT64_C(86400000)
 #define HOUR_MS INT64_C(3600000)
 
-enum credit_state { UNUSED, RESERVED, INTENDED, PAID };
+enum state { UNUSED, RESERVED, SENT, PAID };
 
-struct credit {
-    enum credit_state state;
+struct model {
+    enum state state;
     unsigned client;
-    int64_t day, batch;
+    struct credit credit;
+    bool risked;
+    int64_t day, batch; /* of a credit that left */
 };
 
 struct world {
     struct budget *budget;
     struct store *store;
     struct clock clock;
-    struct credit credits[CREDITS];
+    struct model credits[CREDITS];
     int64_t day, limit; /* the day of the account, which never goes back */
 };
 
@@ -40,15 +43,21 @@ static const int64_t quotas[CLIENTS] = {PAYER_NO_QUOTA, 0, 3, 40};
 
 /* ---- the model ---- */
 
+/* Does it count today? What is pending does on every day. */
+static bool counts(const struct world *world, const struct model *model)
+{
+    return model->state == RESERVED || model->state == SENT ||
+           (model->state == PAID && model->day == world->day);
+}
+
 /* What counts today; `client` CLIENTS = all. */
 static int64_t count(const struct world *world, unsigned client)
 {
     int64_t n = 0;
 
     for (size_t i = 0; i < CREDITS; i++) {
-        const struct credit *credit = &world->credits[i];
-        n += credit->state != UNUSED && credit->day == world->day &&
-             (client == CLIENTS || credit->client == client);
+        const struct model *model = &world->credits[i];
+        n += counts(world, model) && (client == CLIENTS || model->client == client);
     }
     return n;
 }
@@ -83,29 +92,26 @@ static void check_all(struct world *world)
 
 /* ---- the steps ---- */
 
-static struct credit *find(struct world *world, enum credit_state state, unsigned which)
+static struct model *find(struct world *world, enum state state, unsigned which)
 {
     for (size_t i = 0; i < CREDITS; i++) {
-        struct credit *credit = &world->credits[(which + i) % CREDITS];
-        if (credit->state == state)
-            return credit;
+        struct model *model = &world->credits[(which + i) % CREDITS];
+        if (model->state == state)
+            return model;
     }
     return NULL;
 }
 
-static void reserve(struct world *world, unsigned which)
+/* One more for that client, into a model that is unused. */
+static bool reserve(struct world *world, unsigned client, struct model *model)
 {
-    unsigned client = which % CLIENTS;
     struct payer payer = {names[client], quotas[client], 1};
-    struct credit *credit = find(world, UNUSED, 0);
-    int64_t day = -1;
+    struct credit credit = {.day = -1};
     int retry_after_s = 0;
 
-    if (!credit)
-        return;
     turn_day(world);
     int64_t all = count(world, CLIENTS), own = count(world, client);
-    enum err err = budget_reserve(world->budget, &payer, &day, &retry_after_s);
+    enum err err = budget_reserve(world->budget, &payer, &credit, &retry_after_s);
     if (world->limit && all >= world->limit)
         FUZZ_WANT(err == ERR_CREDITS_EXHAUSTED);
     else if (quotas[client] >= 0 && own >= quotas[client])
@@ -113,33 +119,52 @@ static void reserve(struct world *world, unsigned which)
     else
         FUZZ_WANT(err == ERR_OK);
     if (err) {
-        FUZZ_WANT(day == -1 && retry_after_s >= 1 && retry_after_s <= 86400);
-        return;
+        FUZZ_WANT(credit.day == -1 && retry_after_s >= 1 && retry_after_s <= 86400);
+        return false;
     }
-    FUZZ_WANT(day == world->day);
-    *credit = (struct credit){.state = RESERVED, .client = client, .day = day};
+    FUZZ_WANT(credit.account && credit.day == world->day);
+    *model = (struct model){.state = RESERVED, .client = client, .credit = credit};
+    return true;
+}
+
+static void reserve_one(struct world *world, unsigned which)
+{
+    struct model *model = find(world, UNUSED, 0);
+
+    if (model)
+        reserve(world, which % CLIENTS, model);
 }
 
 /* Before it was written down: nothing in the store knows of it. */
 static void release(struct world *world, unsigned which)
 {
-    struct credit *credit = find(world, RESERVED, which);
+    struct model *model = find(world, RESERVED, which);
 
-    if (!credit)
+    if (!model)
         return;
-    budget_release(world->budget, names[credit->client], credit->day);
-    credit->state = UNUSED;
+    budget_release(world->budget, &model->credit);
+    model->state = UNUSED;
+}
+
+static void leave(struct world *world, struct model *model)
+{
+    turn_day(world);
+    budget_send(world->budget, &model->credit);
+    FUZZ_WANT(model->credit.day == world->day);
+    model->day = world->day;
+    model->state = SENT;
 }
 
 static void intend(struct world *world, unsigned which)
 {
     static const unsigned char key[HASH_SIZE];
     static long last_tracking_id;
-    struct credit *credit = find(world, RESERVED, which);
+    struct model *model = find(world, RESERVED, which);
     char tracking_id[32];
 
-    if (!credit)
+    if (!model)
         return;
+    leave(world, model);
     snprintf(tracking_id, sizeof tracking_id, "t%ld", ++last_tracking_id);
     struct store_task task = {.tracking_id = tracking_id,
                               .lookup_id = tracking_id,
@@ -149,37 +174,66 @@ static void intend(struct world *world, unsigned which)
                               .city = "",
                               .state = "",
                               .country = "",
-                              .client = names[credit->client],
-                              .day = credit->day};
-    FUZZ_WANT(!store_intend(world->store, &task, 1, world->clock.wall_ms, &credit->batch));
-    credit->state = INTENDED;
+                              .client = names[model->client],
+                              .day = model->credit.day};
+    FUZZ_WANT(!store_intend(world->store, &task, 1, world->clock.wall_ms, &model->batch));
+}
+
+static void send_again(struct world *world, unsigned which)
+{
+    struct model *model = find(world, SENT, which);
+
+    if (!model)
+        return;
+    FUZZ_WANT(!store_resting(world->store, model->batch));
+    leave(world, model);
+    FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day));
+}
+
+/* The first credit is spent; a second one takes its place with the batch. */
+static void risk(struct world *world, unsigned which)
+{
+    struct model *first = find(world, SENT, which), *second = find(world, UNUSED, 0);
+
+    if (!first || first->risked || !second || !reserve(world, first->client, second))
+        return;
+    FUZZ_WANT(!store_risk(world->store, first->batch, second->credit.day));
+    leave(world, second);
+    second->batch = first->batch;
+    second->risked = true;
+    budget_settle(world->budget, &first->credit);
+    first->state = PAID;
 }
 
 static void end(struct world *world, unsigned which, bool created)
 {
-    struct credit *credit = find(world, INTENDED, which);
+    struct model *model = find(world, SENT, which);
+
+    if (!model)
+        return;
+    created = created || model->risked; /* the first of two may exist */
     struct store_end how = {.state = created ? STORE_UNKNOWN : STORE_NOT_CREATED,
                             .err = created ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_REJECTED,
                             .now_ms = world->clock.wall_ms};
-
-    if (!credit)
-        return;
-    FUZZ_WANT(!store_end_batch(world->store, credit->batch, &how));
-    if (!created)
-        budget_release(world->budget, names[credit->client], credit->day);
-    credit->state = created ? PAID : UNUSED;
+    FUZZ_WANT(!store_end_batch(world->store, model->batch, &how));
+    if (created)
+        budget_settle(world->budget, &model->credit);
+    else
+        budget_release(world->budget, &model->credit);
+    model->state = created ? PAID : UNUSED;
 }
 
-/* What was reserved and not written is forgotten, with the lookups that it was for. */
+/* What was reserved and not written is forgotten, with the lookups that it was for; what was being
+ * sent may have been bought. */
 static void restart(struct world *world)
 {
     int64_t last_day = INT64_MIN;
+    struct model *model;
 
-    for (size_t i = 0; i < CREDITS; i++) {
-        struct credit *credit = &world->credits[i];
-        if (credit->state == RESERVED)
-            credit->state = UNUSED;
-    }
+    while ((model = find(world, RESERVED, 0)))
+        model->state = UNUSED;
+    while (find(world, SENT, 0))
+        end(world, 0, true);
     budget_free(world->budget);
     world->budget = budget_new(world->limit, &world->clock);
     FUZZ_WANT(!budget_load(world->budget, world->store));
@@ -194,11 +248,11 @@ static void restart(struct world *world)
 
 static void step(struct world *world, unsigned what, unsigned which)
 {
-    switch (what % 10) {
+    switch (what % 12) {
     case 0:
     case 1:
     case 2:
-        reserve(world, which);
+        reserve_one(world, which);
         break;
     case 3:
         release(world, which);
@@ -218,6 +272,12 @@ static void step(struct world *world, unsigned what, unsigned which)
     case 8:
         world->limit = which % 64;
         budget_set_limit(world->budget, world->limit);
+        break;
+    case 9:
+        send_again(world, which);
+        break;
+    case 10:
+        risk(world, which);
         break;
     default:
         restart(world);

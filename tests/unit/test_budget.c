@@ -28,50 +28,83 @@ static void teardown(void)
     budget_free(budget);
 }
 
-static int64_t reserve(const struct payer *payer)
+static struct credit reserve(const struct payer *payer)
 {
-    int64_t day = -1;
+    struct credit credit = {0};
     int retry_after_s = -1;
 
-    ck_assert_int_eq(budget_reserve(budget, payer, &day, &retry_after_s), ERR_OK);
-    return day;
+    ck_assert_int_eq(budget_reserve(budget, payer, &credit, &retry_after_s), ERR_OK);
+    return credit;
 }
 
-START_TEST(what_is_given_back_counts_on_its_own_day_only)
+START_TEST(what_is_given_back_may_be_bought_again)
 {
-    int64_t yesterday = reserve(&ann);
+    struct credit credit = reserve(&ann);
 
-    clock.wall_ms += DAY_MS;
-    int64_t today = reserve(&ann);
-    ck_assert_int_eq(today, yesterday + 1);
-    budget_release(budget, "ann", yesterday);
-    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
-    budget_release(budget, "ann", today);
+    budget_send(budget, &credit);
+    budget_release(budget, &credit);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
+    ck_assert_int_eq(budget_state(budget).spent, 0);
 }
 END_TEST
 
-START_TEST(more_than_was_spent_is_never_given_back)
+START_TEST(a_credit_is_settled_or_given_back_once)
 {
-    int64_t today = reserve(&ann);
+    struct credit spent = reserve(&ann), back = reserve(&ann);
 
-    budget_release(budget, "ann", today);
-    budget_release(budget, "ann", today);
+    budget_settle(budget, &spent);
+    budget_release(budget, &spent);
+    budget_release(budget, &back);
+    budget_release(budget, &back);
+    budget_settle(budget, &back);
+    ck_assert_int_eq(budget_state(budget).spent, 1);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+}
+END_TEST
+
+START_TEST(a_new_day_begins_with_what_is_pending)
+{
+    struct credit spent = reserve(&ann), queued = reserve(&ann), out = reserve(&ann);
+
+    budget_send(budget, &spent);
+    budget_settle(budget, &spent);
+    budget_send(budget, &out);
+    clock.wall_ms += DAY_MS;
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
+    budget_send(budget, &queued);
+    ck_assert_int_eq(queued.day, 20001);
+    budget_settle(budget, &queued);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
+    budget_settle(budget, &out); /* it left yesterday */
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+    ck_assert_int_eq(budget_state(budget).spent, 1);
+}
+END_TEST
+
+START_TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
+{
+    struct credit queued = reserve(&ann), out = reserve(&ann);
+
+    budget_send(budget, &out);
+    clock.wall_ms += DAY_MS;
+    budget_release(budget, &queued);
+    budget_release(budget, &out);
     ck_assert_int_eq(budget_state(budget).spent, 0);
-    ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
+    clock.wall_ms += DAY_MS;
+    ck_assert_int_eq(budget_state(budget).spent, 0);
 }
 END_TEST
 
 START_TEST(who_must_wait_is_told_when_the_next_day_begins)
 {
     const struct payer none = {"none", 0, 1};
-    int64_t day;
+    struct credit credit;
     int retry_after_s;
 
-    ck_assert_int_eq(budget_reserve(budget, &none, &day, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
     ck_assert_int_eq(retry_after_s, 86400);
     clock.wall_ms += DAY_MS - 2; /* the last millisecond of the day */
-    ck_assert_int_eq(budget_reserve(budget, &none, &day, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
     ck_assert_int_eq(retry_after_s, 1);
 }
 END_TEST
@@ -79,15 +112,15 @@ END_TEST
 START_TEST(clients_without_number_share_an_account_and_all_still_count)
 {
     char name[24];
-    int64_t today = 0;
+    struct credit last = {0};
 
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "client-%d", i);
-        today = reserve(&(struct payer){name, PAYER_NO_QUOTA, 1});
+        last = reserve(&(struct payer){name, PAYER_NO_QUOTA, 1});
     }
     ck_assert_int_eq(budget_state(budget).spent, MANY);
     ck_assert_int_eq(budget_spent_by(budget, "client-0"), 1);
-    budget_release(budget, name, today);
+    budget_release(budget, &last);
     ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
 }
 END_TEST
@@ -156,8 +189,10 @@ Suite *suite(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
-    tcase_add_test(t, what_is_given_back_counts_on_its_own_day_only);
-    tcase_add_test(t, more_than_was_spent_is_never_given_back);
+    tcase_add_test(t, what_is_given_back_may_be_bought_again);
+    tcase_add_test(t, a_credit_is_settled_or_given_back_once);
+    tcase_add_test(t, a_new_day_begins_with_what_is_pending);
+    tcase_add_test(t, what_was_given_back_after_midnight_is_missing_on_no_day);
     tcase_add_test(t, who_must_wait_is_told_when_the_next_day_begins);
     tcase_add_test(t, clients_without_number_share_an_account_and_all_still_count);
     tcase_add_test(t, an_account_that_cannot_be_read_is_no_empty_one);

@@ -96,9 +96,11 @@ START_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known)
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_resting(store, batch), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
-    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    ck_assert_int_eq(store_risk(store, batch, 0), ERR_ABSENT); /* nothing of it is out there */
+    ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_resting(store, batch), ERR_OK);
-    ck_assert_int_eq(store_sending(store, batch, false), ERR_OK);
+    ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
     ck_assert(store_look(store, batch).risked);
 }
@@ -112,7 +114,8 @@ START_TEST(a_batch_that_was_taken_keeps_the_vendors_id)
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
     ck_assert_str_eq(store_look(store, batch).batch_id, "batch-4711");
     ck_assert_int_eq(store_resting(store, batch), ERR_ABSENT);
-    ck_assert_int_eq(store_sending(store, batch, false), ERR_ABSENT);
+    ck_assert_int_eq(store_sending(store, batch, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_risk(store, batch, 0), ERR_ABSENT);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
 END_TEST
@@ -121,7 +124,8 @@ START_TEST(no_batch_is_changed_that_is_not_there)
 {
     store = store_open_roomy(url_of(_i));
     ck_assert_int_eq(store_resting(store, 99), ERR_ABSENT);
-    ck_assert_int_eq(store_sending(store, 99, false), ERR_ABSENT);
+    ck_assert_int_eq(store_sending(store, 99, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_risk(store, 99, 0), ERR_ABSENT);
     ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
 }
 END_TEST
@@ -132,7 +136,7 @@ START_TEST(a_resting_batch_is_split_and_both_halves_rest)
 
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3);
-    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_resting(store, batch), ERR_OK);
     const char *const moved[] = {store_tracking_id(2)};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);

@@ -375,7 +375,7 @@ START_TEST(everything_is_counted)
     store = store_open_roomy(url_of(_i));
     keep_three_answers();
     int64_t batch = store_add_batch(store, 3, 2);
-    ck_assert_int_eq(store_sending(store, batch, true), ERR_OK);
+    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
     fail_task(3, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);

@@ -139,6 +139,36 @@ START_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit)
 }
 END_TEST
 
+START_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts)
+{
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 3);
+    store_add_batch(store, 3, 1);
+    end_failed(2, STORE_NOW_MS); /* bought on its day, whatever becomes of the others */
+    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    for (int twice = 0; twice < 2; twice++) {
+        ck_assert_int_eq(store_sending(store, batch, 1), ERR_OK);
+        ck_assert_int_eq(credits_of(0), 2);
+        ck_assert_int_eq(credits_of(1), 2);
+    }
+}
+END_TEST
+
+START_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first)
+{
+    const struct store_end end = {.state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN};
+
+    store = store_open_roomy(url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_int_eq(store_risk(store, batch, 1), ERR_OK);
+    ck_assert_int_eq(store_sending(store, batch, 2), ERR_OK); /* after another midnight */
+    ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
+    ck_assert_int_eq(credits_of(0), 2);
+    ck_assert_int_eq(credits_of(1), 0);
+    ck_assert_int_eq(credits_of(2), 2);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -149,6 +179,8 @@ Suite *suite(void)
         what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended,
         ends_of_an_open_batch_stay_in_the_books_past_their_limit,
         what_is_given_back_to_an_account_that_has_gone_makes_no_credit,
+        what_is_sent_again_on_another_day_moves_to_that_days_accounts,
+        a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first,
     };
     Suite *s = suite_create("store: edges");
     TCase *t = tcase_create("edges");

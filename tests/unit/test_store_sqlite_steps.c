@@ -62,6 +62,16 @@ static enum err rest(void)
     return store_resting(store, sending);
 }
 
+static enum err send_again(void)
+{
+    return store_sending(store, resting, 1);
+}
+
+static enum err take_a_risk(void)
+{
+    return store_risk(store, sending, 1);
+}
+
 static enum err submit(void)
 {
     return store_submitted(store, sending, "batch-1", STORE_NOW_MS);
@@ -204,6 +214,8 @@ static const struct call {
     enum err (*make)(void);
 } calls[] = {{"intend", intend},
              {"rest", rest},
+             {"send again", send_again},
+             {"take a risk", take_a_risk},
              {"submit", submit},
              {"split", split},
              {"end with an answer", end_with_an_answer},

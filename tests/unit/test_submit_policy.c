@@ -52,7 +52,7 @@ static const struct {
     {"unknown, with leave to risk it once",
      {.verdict = VERDICT_UNKNOWN, .retry_after_s = -1},
      {1, 1, true},
-     SUBMIT_RETRY},
+     SUBMIT_RISK},
 };
 
 START_TEST(what_follows_from_a_submits_end)
