@@ -26,7 +26,14 @@ extern const int64_t metrics_size_bounds[METRICS_SIZES - 1];
 #define METRICS_NO_CODE 0
 extern const int metrics_codes[METRICS_CODES - 1];
 
-enum metrics_outcome { CACHE_HIT, CACHE_STALE, CACHE_MISS, CACHE_REFUSED, CACHE_OUTCOMES };
+enum metrics_outcome {
+    CACHE_HIT,
+    CACHE_STALE,
+    CACHE_REFRESHING, /* as stale, and its refresh was started */
+    CACHE_MISS,
+    CACHE_REFUSED,
+    CACHE_OUTCOMES
+};
 
 enum metrics_refused { CONNECTION_OF_ALL, CONNECTION_OF_ADDRESS, CONNECTIONS_REFUSED };
 

@@ -57,7 +57,9 @@ static long long whole_seconds(int64_t ms)
     return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
 }
 
-static void reply_hit(struct request *request, const struct result *result, const struct wish *wish)
+/* `refreshes`: it has expired, and this request starts its refresh. */
+static void reply_stored(struct request *request, const struct result *result,
+                         const struct wish *wish, bool refreshes)
 {
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
@@ -68,8 +70,13 @@ static void reply_hit(struct request *request, const struct result *result, cons
     if (left_ms > 0)
         note(request, CACHE_HIT, "hit", NULL, CHARGED_NO);
     else
-        note(request, CACHE_STALE, "stale", NULL, CHARGED_NO);
+        note(request, refreshes ? CACHE_REFRESHING : CACHE_STALE, "stale", NULL, CHARGED_NO);
     answer_result(request, result, wish->format, &notes);
+}
+
+static void reply_hit(struct request *request, const struct result *result, const struct wish *wish)
+{
+    reply_stored(request, result, wish, false);
 }
 
 /* A question whose text is known, and whose answer is fresh, needs no second look. */
@@ -94,6 +101,7 @@ static bool reply_known(struct request *request)
 /* A question that is asked although nobody waits. The engine's until refreshed(). */
 struct refresh {
     struct ask ask;
+    char *account;
     int64_t asked_ms; /* wall time */
 };
 
@@ -107,27 +115,44 @@ static bool refresh_takes(struct ask *ask, const struct result *kept, int64_t wa
 /* Engine thread. */
 static void refreshed(struct ask *ask, const struct outcome *outcome)
 {
+    struct refresh *refresh = container_of(ask, struct refresh, ask);
+
     (void)outcome;
     question_free(ask->question);
-    free(container_of(ask, struct refresh, ask));
+    free(refresh->account);
+    free(refresh);
 }
 
-/* Nobody waits for it; the lookup is promised and so runs to its end. One of the many that may
- * serve the same expired answer at once starts it. */
-static void refresh_behind(const struct request *request, const struct result *result,
-                           struct question *question)
+/* Nobody waits for it; the lookup is promised and so runs to its end. It is bought, so it goes on
+ * the account of the client who is served the expired answer; where that has nothing left, the next
+ * client starts it a minute later. */
+static void refresh_behind(struct request *request, struct question *question)
 {
-    if (!result_claim_refresh(result, request_clock(request)->now_ms)) {
-        question_free(question);
-        return;
-    }
+    const struct client *client = request_client(request);
     struct refresh *refresh = xcalloc(1, sizeof *refresh);
+
     refresh->asked_ms = request_clock(request)->wall_ms;
+    refresh->account = xstrdup(request_account(request));
     refresh->ask.question = question;
-    refresh->ask.payer = (struct payer){"*refresh", PAYER_NO_QUOTA, 1}; /* no client's name */
+    refresh->ask.payer = (struct payer){refresh->account, client->quota, client->weight};
     refresh->ask.takes = refresh_takes;
     refresh->ask.done = refreshed;
     engine_ask(request_service(request)->engine, &refresh->ask);
+}
+
+/* One of the many who may be served the same expired answer at once starts its refresh. Takes the
+ * question over. */
+static void reply_expired(struct request *request, const struct result *result,
+                          const struct wish *wish, struct question *question)
+{
+    bool refreshes = request_client(request)->quota != 0 &&
+                     result_claim_refresh(result, request_clock(request)->now_ms);
+
+    if (refreshes)
+        refresh_behind(request, question);
+    else
+        question_free(question);
+    reply_stored(request, result, wish, refreshes);
 }
 
 /* ---- the end of a wait ---- */
@@ -207,9 +232,10 @@ static void reply_kept(struct waiting *waiting)
 {
     const struct result *kept = waiting->outcome.result;
 
-    reply_hit(waiting->request, kept, &waiting->wish);
     if (waiting->refresh)
-        refresh_behind(waiting->request, kept, TAKE(waiting->ask.question));
+        reply_expired(waiting->request, kept, &waiting->wish, TAKE(waiting->ask.question));
+    else
+        reply_hit(waiting->request, kept, &waiting->wish);
 }
 
 /* Worker thread. */
@@ -346,8 +372,7 @@ static void serve(struct request *request, struct wish *wish, const struct resul
         reply_hit(request, cached, wish);
         break;
     case SERVE_REFRESH:
-        reply_hit(request, cached, wish);
-        refresh_behind(request, cached, TAKE(wish->question));
+        reply_expired(request, cached, wish, TAKE(wish->question));
         break;
     case SERVE_ASK:
         wait_for_engine(request, wish, cached);

@@ -126,6 +126,7 @@ static void write_outcomes(struct buf *out, const char *name, const struct figur
 {
     static const char *const words[] = {[CACHE_HIT] = "hit",
                                         [CACHE_STALE] = "stale",
+                                        [CACHE_REFRESHING] = "refreshing",
                                         [CACHE_MISS] = "miss",
                                         [CACHE_REFUSED] = "refused"};
 

@@ -224,7 +224,7 @@ static void linger_is_over(struct timer *timer)
 }
 
 /* May something be bought now? */
-static enum err check(struct batches *all, int *ret_retry_after_s)
+static enum err check(struct batches *all, const struct task *task, int *ret_retry_after_s)
 {
     enum err err = gate_check(all->gate, ret_retry_after_s);
 
@@ -234,7 +234,7 @@ static enum err check(struct batches *all, int *ret_retry_after_s)
         *ret_retry_after_s = JOURNAL_RETRY_S;
         return ERR_STORAGE_UNAVAILABLE;
     }
-    if (all->queue.n >= all->options.max_queued) {
+    if (!queue_has_room(&all->queue, task->payer.name, all->options.max_queued)) {
         *ret_retry_after_s = OVERLOADED_S;
         return ERR_OVERLOADED;
     }
@@ -243,7 +243,7 @@ static enum err check(struct batches *all, int *ret_retry_after_s)
 
 enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s)
 {
-    enum err err = check(all, ret_retry_after_s);
+    enum err err = check(all, task, ret_retry_after_s);
 
     if (err)
         return err;

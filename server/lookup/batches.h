@@ -29,7 +29,7 @@ struct batch_options {
     size_t size;          /* 1..OPENMART_BATCH_MAX */
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
     int slots;            /* submits under way at once */
-    size_t max_queued;    /* tasks that wait for a slot */
+    size_t max_queued;    /* tasks that wait for a slot; see queue_has_room() */
     int64_t lifetime_ms;  /* of polling, from the submit's answer */
     int reads_per_second; /* all reads together; 0 = no limit */
     bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
@@ -59,7 +59,7 @@ void batches_free(struct batches *all);
  * done must be set. Takes a credit of the day,
  * which is given back when the task was not created. ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED
  * when there is none left,
- * ERR_OVERLOADED when the queue is full, ERR_STORAGE_UNAVAILABLE, or what shut
+ * ERR_OVERLOADED when the queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what shut
  * the gate; the task is not queued then, and *ret_retry_after_s says when to come again.
  */
 enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s);

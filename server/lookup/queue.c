@@ -13,22 +13,30 @@
 struct line {
     char client[QUEUE_CLIENT_TEXT];
     struct task *tasks;
+    size_t n;
     int weight, left; /* tasks in a turn; those that are left of it */
     struct line *prev, *next;
     UT_hash_handle hh;
 };
 
-static struct line *line_of(struct queue *queue, const char *client)
+static struct line *find_line(const struct queue *queue, const char *client)
 {
     char name[QUEUE_CLIENT_TEXT];
     struct line *line;
 
     snprintf(name, sizeof name, "%s", client);
     HASH_FIND_STR(queue->by_name, name, line);
+    return line;
+}
+
+static struct line *line_of(struct queue *queue, const char *client)
+{
+    struct line *line = find_line(queue, client);
+
     if (line)
         return line;
     line = xcalloc(1, sizeof *line);
-    snprintf(line->client, sizeof line->client, "%s", name);
+    snprintf(line->client, sizeof line->client, "%s", client);
     HASH_ADD_STR(queue->by_name, client, line);
     DL_APPEND(queue->turns, line);
     return line;
@@ -49,12 +57,22 @@ void queue_done(struct queue *queue)
     queue->oldest = NULL;
 }
 
+bool queue_has_room(const struct queue *queue, const char *client, size_t max)
+{
+    if (queue->n < max)
+        return true;
+    const struct line *line = find_line(queue, client);
+    size_t held = line ? line->n : 0, lines = HASH_COUNT(queue->by_name) + !line;
+    return queue->n < 2 * max && held < max / lines;
+}
+
 void queue_add(struct queue *queue, struct task *task, const char *client)
 {
     task->line = line_of(queue, client);
     task->line->weight = task->payer.weight;
     DL_APPEND(task->line->tasks, task);
     DL_APPEND2(queue->oldest, task, before, behind);
+    task->line->n++;
     queue->n++;
 }
 
@@ -65,6 +83,7 @@ void queue_remove(struct queue *queue, struct task *task)
     DL_DELETE(line->tasks, task);
     DL_DELETE2(queue->oldest, task, before, behind);
     task->line = NULL;
+    line->n--;
     queue->n--;
     if (!line->tasks)
         free_line(queue, line);

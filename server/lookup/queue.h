@@ -8,6 +8,7 @@
 #ifndef LOOKUP_QUEUE_H
 #define LOOKUP_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,11 @@ struct queue {
 
 /* Zeroed is empty. Forgets what is still in it. */
 void queue_done(struct queue *queue);
+
+/* May one more task of the client come? Up to `max` in all those of everybody may; beyond, only of
+ * a client who holds less than an equal share of `max`, so that one who fills the queue shuts
+ * nobody else out; and none at twice `max`. */
+bool queue_has_room(const struct queue *queue, const char *client, size_t max);
 
 /* Appends to the client's line, which gets the weight of the task's payer. The task must be in no
  * queue. */

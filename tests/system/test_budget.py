@@ -2,6 +2,7 @@
 """test_budget.py - what may be spent in a day, whatever happens; and the operator's brake."""
 import itertools
 import random
+import re
 import signal
 
 import pytest
@@ -41,6 +42,33 @@ def test_when_the_credits_are_spent_known_answers_are_served(stage, sim):
     daemon.ask("other.com").problem(402, "credits-exhausted")
     assert daemon.ask("milvali.com").body == first.body
     assert "credits-spent percent=95 spent=1 of=1" in daemon.stderr()
+
+
+def warned(daemon):
+    return re.findall(r"event=credits-spent percent=(\d+) spent=(\d+) of=(\d+)", daemon.stderr())
+
+
+def test_fifty_eighty_and_ninety_five_percent_are_warned_of_once_each(stage, sim):
+    daemon = stage.daemon(sim, "--credits-per-day", "20")
+    for n in range(20):
+        daemon.ask(f"company{n}.com")
+    assert warned(daemon) == [("50", "10", "20"), ("80", "16", "20"), ("95", "19", "20")]
+
+
+def test_another_limit_is_warned_of_anew(stage, sim, tmp_path):
+    conf = tmp_path / "emailsd.conf"
+    conf.write_text("credits-per-day = 2\n")
+    daemon = stage.daemon(sim, "--config", str(conf))
+    for n in range(2):
+        daemon.ask(f"company{n}.com")
+    said = [("50", "1", "2"), ("95", "2", "2")]
+    assert warned(daemon) == said
+    conf.write_text("credits-per-day = 4\n")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: warned(daemon) == said + [("50", "2", "4")])
+    daemon.ask("more.com")
+    daemon.ask("most.com")
+    assert warned(daemon)[3:] == [("95", "4", "4")]
 
 
 def test_what_was_joined_or_cached_costs_nothing(stage, sim):

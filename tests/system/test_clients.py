@@ -132,6 +132,40 @@ def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
     assert "event=credits-spent client=small percent=95 spent=2 of=2" in daemon.stderr()
 
 
+def test_an_expired_answer_is_free_and_its_refresh_is_bought_by_who_is_served_it(stage, sim, keys):
+    keys.add("poor", "quota=0")
+    keys.add("rich", "quota=9")
+    daemon = start(stage, sim, keys, "--ttl-found", "1ms")
+
+    def lookups(name):
+        return daemon.get("/usage", keys.bearer(name)).json()["lookups"]
+
+    daemon.ask("milvali.com", keys.bearer("rich"))
+    for _ in range(3):
+        stale = daemon.ask("milvali.com", keys.bearer("poor"))
+        assert stale.header("Cache-Status").startswith("emailsd; hit; ttl=-")
+    assert len(sim.ledger()) == 1
+    assert daemon.ask("milvali.com", keys.bearer("rich")).status == 200
+    eventually(lambda: len(sim.ledger()) == 2)
+    assert (lookups("poor"), lookups("rich")) == (0, 2)
+    told = daemon.get("/metrics").body.decode()
+    assert 'emailsd_cache_outcomes_total{outcome="refreshing"} 1' in told
+    assert "emailsd_credits_saved_total 3" in told
+
+
+def test_one_who_fills_the_queue_shuts_nobody_else_out(stage, sim, keys):
+    keys.add("flood")
+    keys.add("small")
+    daemon = start(stage, sim, keys, "--batch-size", "1", "--submit-slots", "1")
+    sim.hold_submits()
+    asked = 0
+    while daemon.ask(f"c{asked}.com", keys.bearer("flood"), **{"async": 1}).status == 202:
+        asked += 1
+    assert asked > 10000
+    assert daemon.ask("mine.com", keys.bearer("small"), **{"async": 1}).status == 202
+    daemon.ask("more.com", keys.bearer("flood")).problem(503, "overloaded")
+
+
 def test_a_quota_outlives_a_kill(stage, sim, keys):
     keys.add("small", "quota=3")
     store = f"sqlite:{stage.directory}/quota.db"

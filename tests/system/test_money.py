@@ -134,6 +134,18 @@ def test_an_operator_may_choose_one_automatic_resubmit(stage, sim):
     assert [row["answered"] for row in sim.ledger()] == [False, True]
 
 
+def test_the_resubmit_is_bought_on_a_credit_of_its_own_or_left_out(stage, sim):
+    daemon = stage.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "1")
+    sim.fault("submit", "reset")
+    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    assert len(sim.ledger()) == 1
+    daemon = stage.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "2")
+    sim.fault("submit", "reset")
+    assert daemon.ask("other.com").status == 200
+    daemon.ask("third.com").problem(402, "credits-exhausted")
+    assert len(sim.ledger()) == 3
+
+
 def test_a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("one.com", tracking_id="swap")

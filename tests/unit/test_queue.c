@@ -95,6 +95,31 @@ START_TEST(a_task_may_be_taken_back_from_anywhere)
 }
 END_TEST
 
+/* At most four by all: so many each of three clients holds; may the last of them add one? */
+static const struct {
+    size_t held[3];
+    bool has_room;
+} rooms[] = {
+    {{0, 0, 0}, true},  {{3, 0, 0}, true},  {{4, 0, 0}, true}, /* one filled it, another has none */
+    {{4, 0, 1}, true},                      /* one of two, who may hold two each */
+    {{4, 0, 2}, false},                     /* its share */
+    {{0, 0, 4}, false},                     /* who filled it is full */
+    {{4, 1, 0}, true},                      /* of three, one each */
+    {{4, 1, 1}, false}, {{7, 1, 0}, false}, /* twice as many as there may be */
+};
+
+START_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share)
+{
+    static const char *const names[] = {"flood", "other", "small"};
+    size_t next = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        for (size_t n = 0; n < rooms[_i].held[i]; n++)
+            queue_add(&queue, &tasks[next++], names[i]);
+    ck_assert_int_eq(queue_has_room(&queue, "small", 4), rooms[_i].has_room);
+}
+END_TEST
+
 START_TEST(long_names_that_begin_alike_share_a_line)
 {
     char a[200], b[200];
@@ -120,6 +145,8 @@ Suite *suite(void)
     tcase_add_test(t, a_client_with_weight_has_that_many_tasks_in_a_turn);
     tcase_add_test(t, the_oldest_task_is_known_whoever_is_served_first);
     tcase_add_test(t, a_task_may_be_taken_back_from_anywhere);
+    tcase_add_loop_test(t, a_full_queue_still_takes_those_who_hold_less_than_their_share, 0,
+                        ARRAY_LEN(rooms));
     tcase_add_test(t, long_names_that_begin_alike_share_a_line);
     suite_add_tcase(s, t);
     return s;
