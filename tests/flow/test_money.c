@@ -226,6 +226,32 @@ START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
 }
 END_TEST
 
+START_TEST(one_who_fills_the_queue_shuts_nobody_else_out)
+{
+    struct engine_options options = flow_options();
+
+    flow_end(&flow);
+    options.batch.slots = 1;
+    options.batch.size = 1;
+    options.batch.max_queued = 10;
+    flow_start(&flow, options);
+    for (int i = 0; i < 13; i++) { /* one is sent at once */
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask_as(&flow, "flood", domain, 60 * 60000);
+        flow_advance(&flow, 200);
+    }
+    struct asker *small = flow_ask_as(&flow, "small", "milvali.com", 60 * 60000);
+    flow_settle(&flow);
+    ck_assert_int_eq(small->answers, 0); /* it waits */
+    ck_assert_int_eq(flow.askers[11]->err, ERR_OVERLOADED);
+    ck_assert_int_eq(flow.askers[12]->err, ERR_OVERLOADED);
+    flow_advance(&flow, 60 * 60000);
+    ck_assert_int_eq(small->err, ERR_OK);
+    ck_assert_int_lt(small->answered_ms, flow.askers[3]->answered_ms);
+}
+END_TEST
+
 /* ---- how many calls it takes ---- */
 
 START_TEST(upstream_calls_stay_within_their_bound)
@@ -270,6 +296,7 @@ Suite *suite(void)
     tcase_add_test(t, halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot);
     tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
     tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
+    tcase_add_test(t, one_who_fills_the_queue_shuts_nobody_else_out);
     tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
     suite_add_tcase(s, t);
     return s;

@@ -153,19 +153,6 @@ def test_an_expired_answer_is_free_and_its_refresh_is_bought_by_who_is_served_it
     assert "emailsd_credits_saved_total 3" in told
 
 
-def test_one_who_fills_the_queue_shuts_nobody_else_out(stage, sim, keys):
-    keys.add("flood")
-    keys.add("small")
-    daemon = start(stage, sim, keys, "--batch-size", "1", "--submit-slots", "1")
-    sim.hold_submits()
-    asked = 0
-    while daemon.ask(f"c{asked}.com", keys.bearer("flood"), **{"async": 1}).status == 202:
-        asked += 1
-    assert asked > 10000
-    assert daemon.ask("mine.com", keys.bearer("small"), **{"async": 1}).status == 202
-    daemon.ask("more.com", keys.bearer("flood")).problem(503, "overloaded")
-
-
 def test_a_quota_outlives_a_kill(stage, sim, keys):
     keys.add("small", "quota=3")
     store = f"sqlite:{stage.directory}/quota.db"
