@@ -36,10 +36,11 @@ static void check_trace(struct slice trace)
 
     if (!trace.len)
         return;
-    FUZZ_WANT(trace.len == 55 && memcmp(trace.data, "00-", 3) == 0);
-    FUZZ_WANT(trace.data[35] == '-' && trace.data[52] == '-');
-    for (size_t i = 3; i < trace.len; i++)
-        FUZZ_WANT(i == 35 || i == 52 || memchr(digits, trace.data[i], 16));
+    FUZZ_WANT(trace.len >= 55 && memcmp(trace.data, "ff", 2) != 0);
+    FUZZ_WANT(trace.len == 55 || (trace.data[55] == '-' && memcmp(trace.data, "00", 2) != 0));
+    FUZZ_WANT(trace.data[2] == '-' && trace.data[35] == '-' && trace.data[52] == '-');
+    for (size_t i = 0; i < 55; i++)
+        FUZZ_WANT(i == 2 || i == 35 || i == 52 || memchr(digits, trace.data[i], 16));
 }
 
 static void check_credentials(const struct credentials *credentials, bool any)

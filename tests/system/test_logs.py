@@ -68,12 +68,19 @@ def test_who_joined_and_who_left_early_are_told(stage, sim):
 
 
 @pytest.mark.parametrize("trace", ["", "00-short", TRACE.upper(), TRACE + "-x", "ff" + TRACE[2:],
-                                   TRACE.replace("-", "_"), "00-" + "\x1b" * 52])
+                                   TRACE.replace("-", "_"), "00-" + "\x1b" * 52,
+                                   f"00-{'0' * 32}-{'b' * 16}-01", f"00-{'a' * 32}-{'0' * 16}-01"])
 def test_a_traceparent_that_is_none_is_left_out(daemon, trace):
     connection = daemon.connect()
     connection.send_get("/emails?domain=milvali", f"traceparent: {trace}")
     assert connection.read().status == 400
     assert all("trace" not in e for e in events(daemon, "request"))
+
+
+def test_a_traceparent_of_a_later_version_is_told_as_far_as_it_is_known(daemon):
+    daemon.get("/emails?domain=milvali", {"traceparent": "01" + TRACE[2:] + "-later"})
+    [request] = events(daemon, "request")
+    assert (request["trace"], request["span"]) == (TRACE.split("-")[1], TRACE.split("-")[2])
 
 
 @pytest.mark.parametrize("as_json", [False, True])

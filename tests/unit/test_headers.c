@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_headers.c - one walk tells the id, the accepted type, and whether there is more to it. */
+/* test_headers.c - one walk tells the id, the trace, the accepted type, and whether there is more
+ * to it. */
 #include "http/headers.h"
 
 #include <check.h>
@@ -58,6 +59,48 @@ START_TEST(the_first_well_formed_id_is_taken)
 }
 END_TEST
 
+#define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
+#define SPAN_ID  "b7ad6b7169203331"
+#define ZEROS    "00000000000000000000000000000000"
+
+static const struct {
+    const char *value;
+    bool is_trace;
+} traces[] = {
+    {"00-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-00", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-ff", true},
+    {"00-" TRACE_ID "-0000000000000001-00", true},
+    {"01-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"01-" TRACE_ID "-" SPAN_ID "-01-", true},
+    {"cc-" TRACE_ID "-" SPAN_ID "-01-what-comes", true},
+    {"fe-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-01-", false}, /* 00 has an end */
+    {"00-" TRACE_ID "-" SPAN_ID "-01-more", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-01.more", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-0", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-0g", false},
+    {"ff-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"0g-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"FE-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"00-0AF7651916CD43DD8448EB211C80319C-" SPAN_ID "-01", false},
+    {"00_" TRACE_ID "-" SPAN_ID "-01", false},
+    {"00-" ZEROS "-" SPAN_ID "-01", false},
+    {"00-" TRACE_ID "-0000000000000000-01", false},
+    {"01-" ZEROS "-0000000000000000-01", false},
+    {"00-" TRACE_ID, false},
+    {"", false},
+};
+
+START_TEST(a_trace_is_taken_in_the_form_that_every_version_begins_with)
+{
+    struct headers headers = {0};
+
+    headers_note(&headers, slice("traceparent"), slice(traces[_i].value));
+    ck_assert_msg((headers.trace.data != NULL) == traces[_i].is_trace, "%s", traces[_i].value);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -68,6 +111,8 @@ Suite *suite(void)
                         sizeof rows / sizeof rows[0]);
     tcase_add_test(t, one_accept_is_kept_and_a_second_is_special);
     tcase_add_test(t, the_first_well_formed_id_is_taken);
+    tcase_add_loop_test(t, a_trace_is_taken_in_the_form_that_every_version_begins_with, 0,
+                        sizeof traces / sizeof traces[0]);
     suite_add_tcase(s, t);
     return s;
 }
