@@ -4,10 +4,25 @@
 
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/* What is opened later would get the number of a standard stream that is closed, and then the lines
+ * that are meant for the log: the store's lock, a connection to the vendor. */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 void harden(void)
 {
@@ -16,6 +31,7 @@ void harden(void)
         "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",     "ALL_PROXY",
         "no_proxy",   "NO_PROXY",    "HTTP_PROXY",  "SSLKEYLOGFILE", "OPENSSL_CONF"};
 
+    fill_standard_streams();
     setrlimit(RLIMIT_CORE, &no_core);
 #if !defined(__SANITIZE_ADDRESS__) /* the leak checker attaches to its own process */
     prctl(PR_SET_DUMPABLE, 0);

@@ -5,7 +5,8 @@
 #define HARDEN_H
 
 /* No core file may hold the key, no variable may send it elsewhere, nothing that is started gains
- * rights. Main thread, before libraries read the environment. Nothing fails. */
+ * rights; a standard stream that is closed leads to /dev/null. Main thread, before anything else is
+ * opened and libraries read the environment. Nothing fails. */
 void harden(void);
 
 #endif

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """test_logs.py - one line per event, for people and for programs, and nothing that must not be."""
+import contextlib
 import json
 import os
 import re
 import shlex
 import subprocess
+import sys
+import urllib.request
 
 import pytest
 
-from programs import EMAILSD, KEY, KEY_VARIABLE, environment
+from activation import listen
+from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, environment, run_to_end
 
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -97,43 +101,79 @@ def test_nothing_raw_from_outside_and_no_address_is_told(stage, sim, as_json):
     events(daemon, "request", as_json)  # every line can be read
 
 
-@pytest.mark.parametrize("stderr", ["full", "closed"])
-def test_a_log_that_cannot_be_written_does_no_harm(stage, sim, stderr):
-    """A pipe that nobody reads, or no descriptor at all: lookups go on, and what is lost is counted."""
-    daemon = None
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        return answer.read().decode()
+
+
+def lines_dropped(url):
+    return int(re.search(r"^emailsd_log_lines_dropped_total (\d+)$", fetch(f"{url}/metrics"), re.M)[1])
+
+
+def flags(sim, store="memory:"):
+    return ["--upstream-url", sim.urls[0], "--store", store, "--batch-linger", "1ms", "--drain-timeout",
+            "0", "--log-level", "debug"]
+
+
+def test_a_log_that_nobody_reads_does_no_harm(sim):
+    """Lookups go on, and what is lost is counted."""
     reading, writing = os.pipe()
-    if stderr == "full":
-        os.set_blocking(writing, False)
-        try:
-            while True:
-                os.write(writing, b"x" * 65536)
-        except BlockingIOError:
-            pass
-        os.set_blocking(writing, True)
-    argv = [EMAILSD, "--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store", "memory:",
-            "--batch-linger", "1ms", "--drain-timeout", "0", "--log-level", "debug"]
-    daemon = subprocess.Popen(
-        argv, env=environment({KEY_VARIABLE: KEY}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=writing, preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None)
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 65536)
+    os.set_blocking(writing, True)
+    daemon = subprocess.Popen([EMAILSD, "--listen", "127.0.0.1:0", *flags(sim)], stderr=writing,
+                              env=environment({KEY_VARIABLE: KEY}), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE)
     try:
         url = daemon.stdout.readline().decode().split()[-1]
-        import urllib.request
         for i in range(20):
-            with urllib.request.urlopen(f"{url}/emails?domain=company{i}.com", timeout=30) as answer:
-                assert answer.status == 200
-        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
-            text = answer.read().decode()
-        dropped = int(re.search(r"^emailsd_log_lines_dropped_total (\d+)$", text, re.M)[1])
-        assert dropped >= 60 if stderr == "full" else dropped >= 0
+            fetch(f"{url}/emails?domain=company{i}.com")
+        assert lines_dropped(url) >= 60
     finally:
         daemon.terminate()
-        assert daemon.wait(30) == 0
+        assert daemon.wait(PATIENCE_S) == 0
         os.close(reading)
         os.close(writing)
 
 
+# Nothing says where it listens when stdout is closed, so it is given its socket.
+WITHOUT_STREAMS = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+for stream in sys.argv[2]:
+    os.close(int(stream))
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize("closed", ["2", "02", "012"])
+def test_what_is_meant_for_a_stream_that_is_closed_goes_nowhere_else(sim, tmp_path, closed):
+    """And not, for instance, into the store's lock, which would be the next to be opened."""
+    store = tmp_path / "store" / "emailsd.db"
+    store.parent.mkdir(0o700)
+    with listen() as given:
+        daemon = subprocess.Popen(
+            [sys.executable, "-c", WITHOUT_STREAMS, str(given.fileno()), closed, EMAILSD,
+             *flags(sim, f"sqlite:{store}")],
+            env=environment({KEY_VARIABLE: KEY}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, pass_fds=[given.fileno()])
+        try:
+            url = "http://%s:%d" % given.getsockname()
+            for i in range(5):
+                assert fetch(f"{url}/emails?domain=company{i}.com")
+            assert lines_dropped(url) == 0, "they went where they should, to /dev/null"
+            assert store.with_name("emailsd.db.lock").read_bytes() == b""
+            with contextlib.suppress(PermissionError):  # only root may look
+                assert {os.readlink(f"/proc/{daemon.pid}/fd/{stream}") for stream in closed} == {"/dev/null"}
+        finally:
+            daemon.terminate()
+            assert daemon.wait(PATIENCE_S) == 0
+
+
 def test_the_level_and_the_form_are_words(stage):
-    from programs import run_to_end
     for flag in ("--log-level", "--log-format"):
         ended = run_to_end(flag, "loud")
         assert ended.returncode == 2 and flag in ended.stderr
