@@ -8,6 +8,7 @@
 #include "http/routes.h"
 #include "version.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- kinds of samples ---- */
@@ -22,10 +23,11 @@ static void add_real(struct buf *out, const char *name, double value)
     buf_addf(out, "%s %.3f\n", name, value);
 }
 
-/* `label` is all that stands between the braces but `le`; "" = nothing. */
+/* `label` is all that stands between the braces but `le`; "" = nothing. The sum comes as text, with
+ * all its digits: what is added to a rounded one is not seen. */
 static void add_histogram(struct buf *out, const char *name, const char *label,
                           const uint64_t *buckets, size_t n, const int64_t *bounds, double unit,
-                          double sum)
+                          const char *sum)
 {
     const char *comma = *label ? "," : "";
     const char *open = *label ? "{" : "", *close = *label ? "}" : "";
@@ -40,15 +42,19 @@ static void add_histogram(struct buf *out, const char *name, const char *label,
             buf_add_str(out, "+Inf");
         buf_addf(out, "\"} %llu\n", (unsigned long long)count);
     }
-    buf_addf(out, "%s_sum%s%s%s %g\n", name, open, label, close, sum);
+    buf_addf(out, "%s_sum%s%s%s %s\n", name, open, label, close, sum);
     buf_addf(out, "%s_count%s%s%s %llu\n", name, open, label, close, (unsigned long long)count);
 }
 
 static void add_durations(struct buf *out, const char *name, const char *label,
                           const struct duration_histogram *histogram)
 {
+    char sum[32];
+
+    snprintf(sum, sizeof sum, "%llu.%03llu", (unsigned long long)histogram->sum_ms / 1000,
+             (unsigned long long)histogram->sum_ms % 1000);
     add_histogram(out, name, label, histogram->buckets, METRICS_DURATIONS,
-                  metrics_duration_bounds_ms, 0.001, (double)histogram->sum_ms / 1000);
+                  metrics_duration_bounds_ms, 0.001, sum);
 }
 
 static void add_code(struct buf *out, size_t i)
@@ -187,9 +193,10 @@ static void write_flushes(struct buf *out, const char *name, const struct figure
 static void write_batch_sizes(struct buf *out, const char *name, const struct figures *figures)
 {
     const struct size_histogram *sizes = &figures->counted.batch_tasks;
+    char sum[24];
 
-    add_histogram(out, name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1,
-                  (double)sizes->sum);
+    snprintf(sum, sizeof sum, "%llu", (unsigned long long)sizes->sum);
+    add_histogram(out, name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1, sum);
 }
 
 /* ---- upstream and money ---- */

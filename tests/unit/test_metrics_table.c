@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* test_metrics_table.c - histograms as Prometheus reads them, also after years. */
+#include "base/mem.h"
+#include "http/metrics_table.h"
+
+#include <check.h>
+#include <string.h>
+
+/* What the metric of that name writes. Heap, the caller's. */
+static char *written(const char *name, const struct figures *figures)
+{
+    struct buf autobuf out = BUF_INIT(1 << 20);
+
+    for (size_t i = 0; i < n_metrics_table; i++)
+        if (strcmp(metrics_table[i].name, name) == 0)
+            metrics_table[i].write(&out, name, figures);
+    ck_assert_int_eq(buf_check(&out), ERR_OK);
+    return xstrdup(buf_str(&out));
+}
+
+static void wants_line(const char *text, const char *line)
+{
+    const char *at = strstr(text, line);
+
+    ck_assert_msg(at && at[strlen(line)] == '\n' && (at == text || at[-1] == '\n'),
+                  "'%s' is missing in:\n%s", line, text);
+}
+
+#define CALLS "emailsd_upstream_request_duration_seconds"
+#define TASKS "emailsd_batch_tasks"
+
+START_TEST(a_sum_has_all_its_digits_however_large_it_is)
+{
+    struct figures figures = {0};
+
+    figures.counted.upstream_durations[UPSTREAM_SUBMIT] =
+        (struct duration_histogram){.buckets = {1}, .sum_ms = UINT64_C(123456789012345)};
+    figures.counted.batch_tasks = (struct size_histogram){.buckets = {1}, .sum = 987654321098};
+    autofree char *calls = written(CALLS, &figures), *tasks = written(TASKS, &figures);
+    wants_line(calls, CALLS "_sum{operation=\"submit\"} 123456789012.345");
+    wants_line(tasks, TASKS "_sum 987654321098");
+    figures.counted.upstream_durations[UPSTREAM_SUBMIT].sum_ms += 1;
+    figures.counted.batch_tasks.sum += 1;
+    autofree char *more_calls = written(CALLS, &figures), *more_tasks = written(TASKS, &figures);
+    wants_line(more_calls, CALLS "_sum{operation=\"submit\"} 123456789012.346");
+    wants_line(more_tasks, TASKS "_sum 987654321099");
+}
+END_TEST
+
+START_TEST(a_short_time_is_told_to_the_millisecond)
+{
+    struct figures figures = {0};
+
+    figures.counted.upstream_durations[UPSTREAM_TASK] =
+        (struct duration_histogram){.buckets = {1}, .sum_ms = 7};
+    autofree char *calls = written(CALLS, &figures);
+    wants_line(calls, CALLS "_sum{operation=\"task\"} 0.007");
+}
+END_TEST
+
+START_TEST(there_is_a_bucket_for_the_longest_wait_and_one_beyond)
+{
+    struct figures figures = {0};
+    struct duration_histogram *histogram = &figures.counted.upstream_durations[UPSTREAM_SUBMIT];
+
+    metrics_duration(histogram, 300000);
+    metrics_duration(histogram, 300001);
+    metrics_duration(histogram, 120001);
+    autofree char *calls = written(CALLS, &figures);
+    wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"120\"} 0");
+    wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"300\"} 2");
+    wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"+Inf\"} 3");
+    wants_line(calls, CALLS "_count{operation=\"submit\"} 3");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("metrics_table");
+    TCase *t = tcase_create("metrics_table");
+
+    tcase_add_test(t, a_sum_has_all_its_digits_however_large_it_is);
+    tcase_add_test(t, a_short_time_is_told_to_the_millisecond);
+    tcase_add_test(t, there_is_a_bucket_for_the_longest_wait_and_one_beyond);
+    suite_add_tcase(s, t);
+    return s;
+}
