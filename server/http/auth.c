@@ -114,11 +114,9 @@ static const struct client *anonymous(bool admin)
 }
 
 enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
-                    const struct credentials *credentials, int64_t now_ms,
-                    const struct client **ret_client)
+                    const struct credentials *credentials, const struct client **ret_client)
 {
     struct slice none = {"", 0};
-    int wait_s;
 
     if (!clients) {
         if (credentials->foreign_page || (policy->local_only && credentials->foreign_host))
@@ -128,9 +126,14 @@ enum err auth_judge(const struct clients *clients, const struct auth_policy *pol
     }
     /* Two keys in one request are none, whichever of them would do. */
     *ret_client = clients_find(clients, credentials->n_keys == 1 ? credentials->key : none);
-    if (*ret_client && !client_admits(*ret_client, now_ms, &wait_s))
-        return ERR_QUOTA_EXCEEDED;
     return ERR_OK;
+}
+
+enum err auth_pace(const struct client *client, int64_t now_ms)
+{
+    int wait_s;
+
+    return client && !client_admits(client, now_ms, &wait_s) ? ERR_QUOTA_EXCEEDED : ERR_OK;
 }
 
 /* ---- the refusal ---- */

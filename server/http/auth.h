@@ -35,11 +35,13 @@ struct auth_policy {
 
 /* The client of a request. `clients` NULL = no keys are configured, and everybody is let in as the
  * client without a name. ERR_OK with *ret_client NULL when nobody is recognized; open paths are
- * served all the same. ERR_FORBIDDEN for a browser; ERR_QUOTA_EXCEEDED when the client asks too
- * fast, and *ret_client is set.  */
+ * served all the same. ERR_FORBIDDEN for a browser. */
 enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
-                    const struct credentials *credentials, int64_t now_ms,
-                    const struct client **ret_client);
+                    const struct credentials *credentials, const struct client **ret_client);
+
+/* Takes one request of that client, who may be NULL, into account; ERR_QUOTA_EXCEEDED when it comes
+ * too soon. */
+enum err auth_pace(const struct client *client, int64_t now_ms);
 
 /* Answers with one of the errors above, or ERR_UNAUTHORIZED, and what goes with it. */
 void auth_refuse(struct request *request, enum err err, const struct client *client);

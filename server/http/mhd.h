@@ -36,7 +36,6 @@ struct worker {
     struct limits limits;
     struct tls *tls; /* NULL = plain HTTP */
     struct hits *hits;
-    const struct route *hits_route; /* whose answers those are */
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
     bool has_mail;    /* letters that were not opened yet, in favour of others */

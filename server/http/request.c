@@ -194,7 +194,6 @@ bool request_recall(const struct request *request, const unsigned char **ret_key
 void request_remember(struct request *request, const struct result *result,
                       enum result_format format)
 {
-    request->worker->hits_route = request->route;
     if (request->text.len)
         hits_remember(request->worker->hits, &request->text, result, format, request->ready);
 }
@@ -266,12 +265,12 @@ static void set_text(struct request *request, const struct headers *headers)
  * row would take any, 404 and 405 say more than 413. */
 static bool refuse_unfit(struct request *request, const struct guard *guard, const char *version)
 {
-    const char *detail, *tail;
+    const char *detail;
     enum err err = guard_verdict(guard, version, &detail);
 
     if (!err)
         return false;
-    if (err == ERR_BODY_TOO_LARGE && !routes_find(request->method, request_path(request), &tail))
+    if (err == ERR_BODY_TOO_LARGE && !request->route)
         routes_dispatch(request);
     else
         problem_send(request, err, detail);
@@ -285,6 +284,7 @@ static enum MHD_Result guard_request(struct request *request, const char *method
 
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
     request->method = route_method(method);
+    routes_place(request);
     set_id(request, headers.id);
     request->credentials = headers.credentials;
     request->trace = headers.trace;
@@ -293,15 +293,19 @@ static enum MHD_Result guard_request(struct request *request, const char *method
     return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
 
-/* True when the request has been answered with why it is not let in. */
+/* True when the request has been answered with why it is not let in. What is open to all counts
+ * for nobody's rate: a probe that happens to send a key is answered. */
 static bool refuse_sender(struct request *request)
 {
     const struct worker *worker = request->worker;
+    bool is_open = request->route && request->route->access == FOR_ALL;
     enum err err = auth_judge(worker->clients, &worker->service->auth, &request->credentials,
-                              worker->clock.now_ms, &request->client);
+                              &request->client);
 
     if (request->client)
         memcpy(request->who, request->client->name, sizeof request->who);
+    if (!err && !is_open)
+        err = auth_pace(request->client, worker->clock.now_ms);
     if (err)
         auth_refuse(request, err, request->client);
     return err != ERR_OK;
@@ -318,7 +322,6 @@ static struct ready *find_hit(struct request *request)
 static enum MHD_Result serve_hit(struct request *request, struct ready *ready)
 {
     request->ready = ready_ref(ready);
-    request->route = request->worker->hits_route;
     request->notes.outcome = "hit";
     metrics_add(&metrics_mine()->cache_outcomes[CACHE_HIT], 1);
     return hand_over(request);

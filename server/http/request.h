@@ -51,6 +51,7 @@ const char *request_header(const struct request *request, const char *name);
 /* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c,
  * with the row; `tail` points into request_path(). */
 const char *request_path_tail(const struct request *request);
+const struct route *request_route(const struct request *request); /* NULL = no row takes it */
 void request_set_route(struct request *request, const struct route *route, const char *tail);
 
 /* Who sends it (auth.h); NULL = nobody who is known. Until the endpoint returns: a parked request

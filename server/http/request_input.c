@@ -74,6 +74,11 @@ void request_set_route(struct request *request, const struct route *route, const
     request->tail = tail;
 }
 
+const struct route *request_route(const struct request *request)
+{
+    return request->route;
+}
+
 const struct client *request_client(const struct request *request)
 {
     return request->client;

@@ -105,16 +105,23 @@ static enum err check_access(const struct route *row, const struct client *clien
     return row->access == FOR_ADMINS && !client->admin ? ERR_FORBIDDEN : ERR_OK;
 }
 
-void routes_dispatch(struct request *request)
+void routes_place(struct request *request)
 {
     const char *tail;
     const struct route *row = routes_find(request_method(request), request_path(request), &tail);
+
+    if (row)
+        request_set_route(request, row, tail);
+}
+
+void routes_dispatch(struct request *request)
+{
+    const struct route *row = request_route(request);
 
     if (!row) {
         refuse(request);
         return;
     }
-    request_set_route(request, row, tail);
     enum err err = check_access(row, request_client(request));
     if (err)
         auth_refuse(request, err, request_client(request));

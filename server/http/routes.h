@@ -30,7 +30,11 @@ struct route {
 extern const struct route routes[];
 extern const size_t n_routes;
 
-/* Runs the request's endpoint, or answers 401, 403, 404 or 405. */
+/* Sets the request's row, if there is one. Before the sender is judged, so that whatever is said to
+ * him counts for it. */
+void routes_place(struct request *request);
+
+/* Runs the endpoint of that row, or answers 401, 403, 404 or 405. */
 void routes_dispatch(struct request *request);
 
 /* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */

@@ -222,6 +222,33 @@ def test_who_asks_too_fast_gets_429_also_for_hits(stage, sim, keys):
     eventually(lambda: daemon.ask("milvali.com", keys.bearer("fast")).status == 200)
 
 
+def count(daemon, route, code):
+    """How many answers of that kind the metrics tell of."""
+    text = daemon.get("/metrics").body.decode()
+    found = re.search(rf'^emailsd_http_requests_total{{route="{route}",code="{code}"}} (\d+)$', text, re.M)
+    return int(found[1]) if found else 0
+
+
+def test_a_refusal_is_told_with_what_was_asked_for(stage, sim, keys):
+    keys.add("fast", "rate=1")
+    daemon = start(stage, sim, keys)
+    refused = sum(daemon.get("/usage", keys.bearer("fast")).status == 429 for _ in range(20))
+    assert refused >= 10 and count(daemon, "/usage", 429) == refused
+    assert "client=fast peer=127.0.0.1 method=GET route=/usage status=429" in daemon.stderr()
+    open_to_all = stage.daemon(sim)
+    open_to_all.ask("milvali.com", {"Sec-Fetch-Site": "cross-site"}).problem(403, "forbidden")
+    assert count(open_to_all, "/emails", 403) == 1
+
+
+def test_what_is_open_to_all_counts_for_nobodys_rate(stage, sim, keys):
+    keys.add("fast", "rate=1")
+    daemon = start(stage, sim, keys)
+    fast = keys.bearer("fast")
+    assert daemon.get("/usage", fast).status == 200
+    assert [daemon.get(path, fast).status for path in OPEN for _ in range(3)] == [200] * 15
+    eventually(lambda: daemon.get("/usage", fast).status == 200)
+
+
 def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, sim, keys):
     """A thousand questions of one client wait; the one of the other leaves with the next submit."""
     keys.add("flood")

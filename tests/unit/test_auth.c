@@ -71,7 +71,7 @@ START_TEST(one_right_key_is_let_in_and_nothing_else)
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, &client), ERR_OK);
     ck_assert_int_eq(client != NULL, keys[_i].is_let_in);
     if (client)
         ck_assert_str_eq(client->name, "one");
@@ -79,18 +79,19 @@ START_TEST(one_right_key_is_let_in_and_nothing_else)
 }
 END_TEST
 
-START_TEST(who_asks_too_fast_is_told_so_by_name)
+START_TEST(who_asks_too_fast_is_told_so)
 {
     const struct auth_policy policy = {0};
     struct credentials credentials = read(HEADERS("X-API-Key", "right"));
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_OK);
-    client = NULL;
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, 1000, &client), ERR_QUOTA_EXCEEDED);
-    ck_assert_ptr_nonnull(client);
+    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_pace(client, 1000), ERR_OK);
+    ck_assert_int_eq(auth_pace(client, 1000), ERR_OK);
+    ck_assert_int_eq(auth_pace(client, 1000), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(auth_pace(client, 1500), ERR_OK);
+    ck_assert_int_eq(auth_pace(NULL, 1000), ERR_OK); /* who is nobody is refused elsewhere */
     clients_unref(clients);
 }
 END_TEST
@@ -129,10 +130,10 @@ START_TEST(a_server_for_this_machine_wants_a_name_of_it)
     struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(NULL, &here, &credentials, 0, &client),
+    ck_assert_int_eq(auth_judge(NULL, &here, &credentials, &client),
                      hosts[_i].is_local ? ERR_OK : ERR_FORBIDDEN);
     ck_assert_int_eq(client != NULL, hosts[_i].is_local);
-    ck_assert_int_eq(auth_judge(NULL, &anywhere, &credentials, 0, &client), ERR_OK);
+    ck_assert_int_eq(auth_judge(NULL, &anywhere, &credentials, &client), ERR_OK);
     ck_assert_ptr_nonnull(client);
 }
 END_TEST
@@ -152,7 +153,7 @@ START_TEST(a_page_of_another_site_is_kept_out)
 
     for (int local = 0; local <= 1; local++) {
         const struct auth_policy policy = {.local_only = local};
-        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, 0, &client),
+        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, &client),
                          sites[_i].is_let_in ? ERR_OK : ERR_FORBIDDEN);
     }
 }
@@ -165,7 +166,7 @@ START_TEST(who_needs_no_key_may_what_the_policy_says)
 
     for (int admin = 0; admin <= 1; admin++) {
         const struct auth_policy policy = {.admin = admin};
-        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, 0, &client), ERR_OK);
+        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, &client), ERR_OK);
         ck_assert_int_eq(client->admin, admin);
         ck_assert(client->allow_refresh && !client->cached_only);
         ck_assert_int_eq(client->quota, CLIENT_NO_QUOTA);
@@ -181,7 +182,7 @@ Suite *suite(void)
     TCase *t = tcase_create("auth");
 
     tcase_add_loop_test(t, one_right_key_is_let_in_and_nothing_else, 0, ARRAY_LEN(keys));
-    tcase_add_test(t, who_asks_too_fast_is_told_so_by_name);
+    tcase_add_test(t, who_asks_too_fast_is_told_so);
     tcase_add_loop_test(t, a_server_for_this_machine_wants_a_name_of_it, 0, ARRAY_LEN(hosts));
     tcase_add_loop_test(t, a_page_of_another_site_is_kept_out, 0, ARRAY_LEN(sites));
     tcase_add_test(t, who_needs_no_key_may_what_the_policy_says);

@@ -16,6 +16,7 @@
 struct request {
     enum http_method method;
     const char *path, *tail;
+    const struct route *route;
     const struct client *client; /* NULL = nobody who is known */
     const char *ran;             /* the endpoint that ran */
     int status;                  /* of the reply */
@@ -40,8 +41,13 @@ const char *request_path_tail(const struct request *request)
 
 void request_set_route(struct request *request, const struct route *route, const char *tail)
 {
-    (void)route;
+    request->route = route;
     request->tail = tail;
+}
+
+const struct route *request_route(const struct request *request)
+{
+    return request->route;
 }
 
 const struct client *request_client(const struct request *request)
@@ -140,10 +146,12 @@ START_TEST(a_request_finds_its_endpoint)
 {
     struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
 
+    routes_place(&request);
     routes_dispatch(&request);
     ck_assert_ptr_nonnull(request.ran);
     ck_assert_str_eq(request.ran, hits[_i].ran);
     ck_assert_str_eq(request.tail, hits[_i].tail);
+    ck_assert(route_match(request.route->path, hits[_i].path, &request.tail));
     ck_assert_int_eq(request.status, 0);
 }
 END_TEST
@@ -197,11 +205,13 @@ START_TEST(a_request_without_a_row_is_refused)
 {
     struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
 
+    routes_place(&request);
     routes_dispatch(&request);
     ck_assert_msg(request.status == misses[_i].status, "%s: %d", misses[_i].path, request.status);
     ck_assert_msg(is_same_list(misses[_i].allow, request.allow), "%s: Allow: %s", misses[_i].path,
                   request.allow);
     ck_assert_ptr_null(request.ran);
+    ck_assert_ptr_null(request.route);
 }
 END_TEST
 
@@ -229,6 +239,7 @@ START_TEST(a_row_says_who_is_let_in)
     struct request request = {
         .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};
 
+    routes_place(&request);
     routes_dispatch(&request);
     ck_assert_int_eq(request.status, doors[_i].status);
     ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
