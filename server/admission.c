@@ -35,16 +35,20 @@ static enum err check(const struct config *config, const char *open, char *why)
     return ERR_OK;
 }
 
-static enum err read_keys(const struct config *config, struct admission *admission, char *why)
+static enum err read_keys(const struct config *config, const struct admission *before,
+                          struct admission *admission, char *why)
 {
     char fault[CLIENTS_WHY];
 
     if (!config->client_keys_file)
         return ERR_OK;
-    if (!clients_read(config->client_keys_file, &admission->clients, fault))
-        return ERR_OK;
-    snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
-    return ERR_SYNTAX;
+    if (clients_read(config->client_keys_file, &admission->clients, fault)) {
+        snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
+        return ERR_SYNTAX;
+    }
+    if (before && before->clients)
+        clients_follow(admission->clients, before->clients);
+    return ERR_OK;
 }
 
 static enum err read_tls(const struct config *config, const struct admission *before,
@@ -74,7 +78,7 @@ enum err admission_read(const struct config *config, const struct admission *bef
     enum err err = check(config, open, why);
 
     if (!err)
-        err = read_keys(config, &admission, why);
+        err = read_keys(config, before, &admission, why);
     if (!err)
         err = read_tls(config, before, &admission, why);
     if (err) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,38 @@
 #define LINE_WORDS  16
 #define MICROSECOND INT64_C(1000000)
 
+struct tempo {
+    atomic_uint refs;
+    /* When the next request would be in time if they came evenly, in microseconds of the worker's
+     * clock: all that the limit on the rate needs to remember. */
+    atomic_int_fast64_t due_us;
+};
+
 struct clients {
     atomic_uint refs;
     size_t n;
     struct client all[CLIENTS_MAX];
-    atomic_int_fast64_t due_us[CLIENTS_MAX];
 };
+
+static struct tempo *tempo_new(void)
+{
+    struct tempo *tempo = xcalloc(1, sizeof *tempo);
+
+    atomic_init(&tempo->refs, 1);
+    return tempo;
+}
+
+static struct tempo *tempo_ref(struct tempo *tempo)
+{
+    atomic_fetch_add_explicit(&tempo->refs, 1, memory_order_relaxed);
+    return tempo;
+}
+
+static void tempo_unref(struct tempo *tempo)
+{
+    if (atomic_fetch_sub_explicit(&tempo->refs, 1, memory_order_acq_rel) == 1)
+        free(tempo);
+}
 
 /* ---- one line ---- */
 
@@ -202,19 +229,25 @@ static const char *read_line(const char *line, size_t len, struct client *ret_cl
 
 /* ---- the file ---- */
 
+static const struct client *find_name(const struct clients *clients, const char *name)
+{
+    for (size_t i = 0; i < clients->n; i++)
+        if (strcmp(clients->all[i].name, name) == 0)
+            return &clients->all[i];
+    return NULL;
+}
+
 static const char *add(struct clients *clients, const struct client *client)
 {
     if (clients->n == CLIENTS_MAX)
         return "there are too many clients";
-    for (size_t i = 0; i < clients->n; i++) {
-        if (strcmp(clients->all[i].name, client->name) == 0)
-            return "the name is taken already";
+    if (find_name(clients, client->name))
+        return "the name is taken already";
+    for (size_t i = 0; i < clients->n; i++)
         if (memcmp(clients->all[i].hash, client->hash, HASH_SIZE) == 0)
             return "another client has the same key";
-    }
     clients->all[clients->n] = *client;
-    clients->all[clients->n].due_us = &clients->due_us[clients->n];
-    clients->n++;
+    clients->all[clients->n++].tempo = tempo_new();
     return NULL;
 }
 
@@ -311,8 +344,22 @@ struct clients *clients_ref(struct clients *clients)
 
 void clients_unref(struct clients *clients)
 {
-    if (clients && atomic_fetch_sub_explicit(&clients->refs, 1, memory_order_acq_rel) == 1)
-        free(clients);
+    if (!clients || atomic_fetch_sub_explicit(&clients->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < clients->n; i++)
+        tempo_unref(clients->all[i].tempo);
+    free(clients);
+}
+
+void clients_follow(struct clients *clients, const struct clients *before)
+{
+    for (size_t i = 0; i < clients->n; i++) {
+        const struct client *same = find_name(before, clients->all[i].name);
+        if (!same)
+            continue;
+        tempo_unref(clients->all[i].tempo);
+        clients->all[i].tempo = tempo_ref(same->tempo);
+    }
 }
 
 size_t clients_count(const struct clients *clients)
@@ -341,7 +388,8 @@ bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s)
         return true;
     int64_t now_us = now_ms * 1000, step_us = MICROSECOND / client->rate;
     int64_t ahead_us = step_us * (client->rate - 1);
-    int_fast64_t due_us = atomic_load_explicit(client->due_us, memory_order_relaxed);
+    atomic_int_fast64_t *due = &client->tempo->due_us;
+    int_fast64_t due_us = atomic_load_explicit(due, memory_order_relaxed);
 
     for (;;) {
         int64_t from_us = due_us > now_us ? due_us : now_us;
@@ -349,7 +397,7 @@ bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s)
             *ret_wait_s = 1; /* never longer: it may be ahead by less than a second and a step */
             return false;
         }
-        if (atomic_compare_exchange_weak_explicit(client->due_us, &due_us, from_us + step_us,
+        if (atomic_compare_exchange_weak_explicit(due, &due_us, from_us + step_us,
                                                   memory_order_relaxed, memory_order_relaxed))
             return true;
     }

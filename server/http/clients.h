@@ -9,7 +9,8 @@
  *
  * `emailsd key new NAME` makes the key and the line. A reload reads a new snapshot and hands it to
  * every worker by letter; the old one goes with its last reference. Only how fast a client asks
- * changes in it, in one atomic number per client. Any thread. */
+ * changes in it, in one atomic number per client, which snapshots share by the client's name: no
+ * reload gives anybody a second second. Any thread. */
 #ifndef HTTP_CLIENTS_H
 #define HTTP_CLIENTS_H
 
@@ -18,7 +19,6 @@
 #include "base/key.h"
 #include "http/request.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,9 +37,7 @@ struct client {
     bool cached_only;    /* never buys */
     bool allow_refresh;  /* may buy what is known and fresh */
     bool admin;          /* may forget answers */
-    /* When the next request would be in time if they came evenly, in microseconds of the worker's
-     * clock: all that the limit on the rate needs to remember. */
-    atomic_int_fast64_t *due_us;
+    struct tempo *tempo; /* how fast it asks; shared with other snapshots */
 };
 
 struct clients;
@@ -54,6 +52,10 @@ enum err clients_parse(const char *name, const char *text, size_t len, struct cl
 
 struct clients *clients_ref(struct clients *clients);
 void clients_unref(struct clients *clients); /* NULL is fine */
+
+/* Whoever is in both goes on at the tempo of `before`, whatever became of his key and rights.
+ * Before others see `clients`. */
+void clients_follow(struct clients *clients, const struct clients *before);
 
 size_t clients_count(const struct clients *clients);
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -288,6 +289,18 @@ def test_sighup_takes_the_whole_file_or_nothing(stage, sim, keys):
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: daemon.get("/usage", {"X-API-Key": first}).status == 401)
     assert daemon.get("/usage", {"X-API-Key": second}).status == 200
+
+
+def test_a_reload_gives_nobody_a_second_second(stage, sim, keys):
+    keys.add("fast", "rate=1")
+    daemon = start(stage, sim, keys)
+    began = time.monotonic()
+    admitted = 0
+    for life in range(10):
+        admitted += daemon.get("/usage", keys.bearer("fast")).status == 200
+        daemon.deliver(signal.SIGHUP)
+        eventually(lambda: daemon.stderr().count("event=reloaded") > life)
+    assert 1 <= admitted <= 2 + time.monotonic() - began
 
 
 def test_reloads_do_not_disturb_those_who_ask(stage, sim, keys):

@@ -213,6 +213,28 @@ START_TEST(only_the_very_key_finds_its_client)
 }
 END_TEST
 
+START_TEST(a_client_is_found_wherever_in_the_file_he_stands)
+{
+    struct buf autobuf text = BUF_INIT(1 << 20);
+    char word[16];
+
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        snprintf(word, sizeof word, "c%d", i);
+        autofree char *line = line_of(word, word, "");
+        buf_add_str(&text, line);
+    }
+    struct clients *clients = parse(buf_str(&text));
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        snprintf(word, sizeof word, "c%d", i);
+        const struct client *client = clients_find(clients, slice(word));
+        ck_assert_ptr_nonnull(client);
+        ck_assert_str_eq(client->name, word);
+    }
+    ck_assert_ptr_null(clients_find(clients, slice("c256")));
+    clients_unref(clients);
+}
+END_TEST
+
 START_TEST(a_new_key_is_long_random_and_marked)
 {
     char one[KEY_TEXT], other[KEY_TEXT];
@@ -255,6 +277,29 @@ START_TEST(a_second_brings_as_many_requests_as_the_rate_says)
 }
 END_TEST
 
+START_TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
+{
+    autofree char *a = line_of("a", "key-a", " rate=5"), *b = line_of("b", "key-b", " rate=5");
+    autofree char *new_a = line_of("a", "key-new", " rate=10");
+    struct clients *before = parse(a), *now = NULL;
+    struct buf autobuf text = BUF_INIT(4096);
+
+    ck_assert_uint_eq(count_admitted(clients_find(before, slice("key-a")), 1000, 20), 5);
+    buf_addf(&text, "%s%s", b, new_a);
+    now = parse(buf_str(&text));
+    clients_follow(now, before);
+    ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1000, 20), 0);
+    ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-b")), 1000, 20), 5);
+    /* Some workers go by the older snapshot for a while yet. */
+    ck_assert_uint_eq(count_admitted(clients_find(before, slice("key-a")), 1200, 20), 1);
+    ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1200, 20), 0);
+    clients_unref(before);
+    ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1300, 20), 1);
+    ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 3000, 20), 10);
+    clients_unref(now);
+}
+END_TEST
+
 START_TEST(without_a_rate_everything_is_admitted)
 {
     autofree char *line = line_of("a", "key-a", "");
@@ -278,8 +323,10 @@ Suite *suite(void)
     tcase_add_test(t, so_many_clients_are_taken_and_no_more);
     tcase_add_test(t, a_file_that_others_may_write_is_refused);
     tcase_add_test(t, only_the_very_key_finds_its_client);
+    tcase_add_test(t, a_client_is_found_wherever_in_the_file_he_stands);
     tcase_add_test(t, a_new_key_is_long_random_and_marked);
     tcase_add_test(t, a_second_brings_as_many_requests_as_the_rate_says);
+    tcase_add_test(t, who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate);
     tcase_add_test(t, without_a_rate_everything_is_admitted);
     suite_add_tcase(s, t);
     return s;
