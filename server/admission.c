@@ -3,6 +3,7 @@
 #include "admission.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "http/listener.h"
 
 #include <stdio.h>
@@ -93,6 +94,13 @@ void admission_done(struct admission *admission)
 {
     clients_unref(admission->clients);
     tls_unref(admission->tls);
+}
+
+void admission_adopt(struct admission *admission, struct admission *read)
+{
+    admission_done(admission);
+    admission->clients = TAKE(read->clients);
+    admission->tls = TAKE(read->tls);
 }
 
 void admission_tell(const struct admission *admission)

@@ -27,6 +27,10 @@ enum err admission_read(const struct config *config, const struct admission *bef
                         struct admission *ret_admission, char *why);
 void admission_done(struct admission *admission);
 
+/* Takes keys and certificate out of `read`, which is then done with. Who may come without a key
+ * stays: it goes by the addresses, which a reload does not change. */
+void admission_adopt(struct admission *admission, struct admission *read);
+
 /* Logs who is let in. */
 void admission_tell(const struct admission *admission);
 

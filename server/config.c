@@ -199,3 +199,15 @@ void config_each_change(const struct config *before, const struct config *now,
         if (!is_same(before, now, &options[i]))
             each(arg, option_key(&options[i]), options[i].reloads);
 }
+
+void config_adopt(struct config *running, struct config *read)
+{
+    for (size_t i = 0; i < n_options; i++) {
+        if (!options[i].reloads)
+            continue;
+        struct origin origin = running->origins[i];
+        running->origins[i] = read->origins[i];
+        read->origins[i] = origin;
+        option_swap(running, read, &options[i]);
+    }
+}

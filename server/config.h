@@ -5,7 +5,7 @@
  * limits and its help; the environment name (EMAILSD_ + the flag in capitals) and the key in the
  * file (the flag without dashes) follow from it. Precedence: flag, environment, file, default. Only
  * main.c includes this header: modules have option structs of their own, and main fills them.
- * Start-up, main thread. */
+ * Start-up and reload, main thread. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -76,6 +76,10 @@ void config_done(struct config *config);
 typedef void config_change_fn(void *arg, const char *key, bool reloads);
 void config_each_change(const struct config *before, const struct config *now,
                         config_change_fn *each, void *arg);
+
+/* Gives `running` what `read` says for the options that a running daemon can take over; `read` gets
+ * the old values, and is still config_done()'s. */
+void config_adopt(struct config *running, struct config *read);
 
 /* All that lasts, each with where it comes from; may be read again as a file. */
 void config_print(const struct config *config, FILE *out);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -83,9 +84,9 @@ const struct option options[] = {
     {"--max-connections-per-address", COUNT, FIELD(max_per_address), "0", 0, 1000000, "N",
      "connections that one client address may have at once; more are closed; 0 = no limit", false},
     {"--drain-delay", TIME, FIELD(drain_delay_ms), "0s", 0, 600 * SECOND, "TIME",
-     "how long the end still serves everybody, while /readyz sends them elsewhere", false},
+     "how long the end still serves everybody, while /readyz sends them elsewhere", true},
     {"--drain-timeout", TIME, FIELD(drain_timeout_ms), "30s", 0, 600 * SECOND, "TIME",
-     "how long the end waits for lookups of those who wait, and for submits under way", false},
+     "how long the end waits for lookups of those who wait, and for submits under way", true},
     {"--threads", COUNT, FIELD(threads), "0", 0, 256, "N",
      "HTTP workers; 0 = one per core that affinity and cgroup quota allow", false},
     {"--log-level", LEVEL, FIELD(log_level), "info", 0, 0, "LEVEL",
@@ -221,6 +222,39 @@ enum err option_set(struct config *config, const struct option *option, const ch
         return set_number(option, field, text);
     }
     return ERR_SYNTAX;
+}
+
+static size_t field_size(enum kind kind)
+{
+    switch (kind) {
+    case TEXT:
+        return sizeof(char *);
+    case FLAG:
+    case SWITCH:
+        return sizeof(bool);
+    case COUNT:
+    case SIZE:
+    case TIME:
+    case LEVEL:
+    case FORMAT:
+    case WALLS:
+        return sizeof(int64_t);
+    case LIST:
+        break;
+    }
+    return 0;
+}
+
+void option_swap(struct config *a, struct config *b, const struct option *option)
+{
+    char *one = (char *)a + option->field, *other = (char *)b + option->field;
+    char kept[sizeof(int64_t)];
+    size_t size = field_size(option->kind);
+
+    assert(size > 0);
+    memcpy(kept, one, size);
+    memcpy(one, other, size);
+    memcpy(other, kept, size);
 }
 
 /* ---- values as text ---- */

@@ -41,6 +41,9 @@ extern const size_t n_options;
  */
 enum err option_set(struct config *config, const struct option *option, const char *text);
 
+/* The values of one option change places. Not for a LIST: none reloads. */
+void option_swap(struct config *a, struct config *b, const struct option *option);
+
 /* What option_set() takes to make the field what it is; `i` is the number of the value, of which a
  * LIST has several. Heap, the caller's; NULL when there is no such value. */
 char *option_text(const struct config *config, const struct option *option, size_t i);

@@ -73,21 +73,22 @@ static void tell_restart(void *arg, const char *key, bool reloads)
         log_event(LOG_WARN, "restart-needed", "option", key, NULL);
 }
 
-static void commit(const struct reload *reload, const struct prepared *prepared)
+/* What takes a restart stays as it is in `reload->config`, so that it is what the daemon goes by:
+ * the next reload is compared with that, and says again what is not yet in force. */
+static void commit(const struct reload *reload, struct prepared *prepared)
 {
-    const struct config *config = &prepared->config;
-    struct limits limits = reload_limits_of(config);
+    struct config *config = reload->config;
 
-    config_each_change(reload->config, config, tell_restart, NULL);
+    config_each_change(config, &prepared->config, tell_restart, NULL);
+    config_adopt(config, &prepared->config);
+    config_done(&prepared->config);
+    admission_adopt(reload->admission, &prepared->admission);
+    const struct limits limits = reload_limits_of(config);
     log_set_level((enum log_level)config->log_level);
     log_set_json(config->log_json);
-    listener_set_rules(reload->listener, &(struct rules){prepared->admission.clients, &limits,
-                                                         prepared->admission.tls});
+    listener_set_rules(reload->listener, &(struct rules){reload->admission->clients, &limits,
+                                                         reload->admission->tls});
     engine_reload(reload->engine, config->credits_per_day);
-    admission_done(reload->admission);
-    config_done(reload->config);
-    *reload->config = prepared->config;
-    *reload->admission = prepared->admission;
 }
 
 bool reload_now(const struct reload *reload)

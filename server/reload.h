@@ -4,7 +4,7 @@
  *
  * First everything is prepared, which may fail: then the old stays, and the log says why. Then it
  * is handed over, which cannot fail: to the workers in one letter each, to the engine in one.
- * What takes a restart is named in the log. Main thread. */
+ * What takes a restart is named in the log, at every reload until there is one. Main thread. */
 #ifndef RELOAD_H
 #define RELOAD_H
 
@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-/* All borrowed; `config` and `admission` are replaced. */
+/* All borrowed. `config` and `admission` are what the daemon goes by, now and after a reload. */
 struct reload {
     int argc;
     char *const *argv;

@@ -196,7 +196,7 @@ class Daemon(Program):
         argv = [EMAILSD, *listen, "--upstream-url", upstream, "--batch-linger", "1ms",
                 "--reads-per-second", "0", "--log-level", "debug"]
         argv += [] if "--threads" in flags else ["--threads", "2"]
-        argv += [] if "--drain-timeout" in flags else ["--drain-timeout", "0"]
+        argv += [] if {"--drain-timeout", "--config"} & set(flags) else ["--drain-timeout", "0"]
         argv += [] if "--store" in flags else ["--store", f"sqlite:{log.with_suffix('.db')}"]
         self.connections = []
         env = {KEY_VARIABLE: KEY} if env is None else env

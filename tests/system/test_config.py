@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from programs import KEY_VARIABLE, run_to_end
+from programs import KEY, KEY_VARIABLE, run_to_end
 from waiting import eventually
 
 UPSTREAM = "http://127.0.0.1:1"
@@ -166,13 +166,52 @@ def test_a_file_that_is_half_wrong_changes_nothing(tmp_path, stage, sim):
     daemon.ask("two.com").problem(402, "credits-exhausted")
 
 
-def test_what_takes_a_restart_is_named(tmp_path, stage, sim):
+def restarts_needed(daemon):
+    return re.findall(r"event=restart-needed option=(\S+)", daemon.stderr())
+
+
+def test_what_takes_a_restart_is_named_until_there_is_one(tmp_path, stage, sim):
     path = config(tmp_path / "c", cache_size="64MiB")
     daemon = start(stage, sim, path)
     config(tmp_path / "c", cache_size="32MiB", store_rows="5")
     reload(daemon, "event=reloaded")
-    needed = set(re.findall(r"event=restart-needed option=(\S+)", daemon.stderr()))
-    assert needed == {"cache-size", "store-rows"}
+    assert restarts_needed(daemon) == ["store-rows", "cache-size"]
+    config(tmp_path / "c", cache_size="32MiB")
+    reload(daemon, "event=reloaded")
+    assert restarts_needed(daemon) == ["store-rows", "cache-size", "cache-size"]
+    config(tmp_path / "c", cache_size="64MiB")
+    reload(daemon, "event=reloaded")
+    assert len(restarts_needed(daemon)) == 3, "it is again what it was at the start"
+
+
+def test_the_key_in_use_is_checked_and_not_the_one_after_a_restart(tmp_path, stage, sim):
+    key = tmp_path / "key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    path = config(tmp_path / "c", api_key_file=key)
+    daemon = stage.daemon(sim, "--config", path, env={})
+    config(tmp_path / "c", api_key_file=tmp_path / "gone")
+    for _ in range(3):
+        reload(daemon, "event=reloaded")
+    assert restarts_needed(daemon) == ["api-key-file"] * 3
+    key.chmod(0o644)
+    reload(daemon, "event=reload-refused")
+    assert f"API key: {key} may be read by others" in daemon.stderr()
+    assert daemon.ask("milvali.com").status == 200
+
+
+def test_how_long_the_end_takes_may_be_changed(tmp_path, stage, sim):
+    path = config(tmp_path / "c", drain_timeout="10min")
+    daemon = start(stage, sim, path)
+    sim.hold_submits()
+    waiting = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    config(tmp_path / "c", drain_timeout="0")
+    reload(daemon, "event=reloaded")
+    assert restarts_needed(daemon) == []
+    daemon.deliver(signal.SIGTERM)
+    waiting.read().problem(503, "draining")
+    assert daemon.wait() == 0
 
 
 def test_a_reload_of_what_has_not_changed_names_nothing(tmp_path, stage, sim):

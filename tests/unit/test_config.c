@@ -173,6 +173,28 @@ START_TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
 }
 END_TEST
 
+START_TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
+{
+    struct config running, told;
+    char why[CONFIG_WHY];
+
+    ck_assert_int_eq(read((const char *[]){"--wait=5s", "--store=memory:", NULL}, &running, why),
+                     ERR_OK);
+    ck_assert_int_eq(read((const char *[]){"--wait=7s", "--tls-key=k", "--drain-timeout=1s",
+                                           "--store=sqlite:x", "--cache-size=1MiB", NULL},
+                          &told, why),
+                     ERR_OK);
+    config_adopt(&running, &told);
+    config_done(&told);
+    ck_assert_int_eq(running.wait_ms, 7000);
+    ck_assert_int_eq(running.drain_timeout_ms, 1000);
+    ck_assert_str_eq(running.tls_key, "k");
+    ck_assert_str_eq(running.store, "memory:");
+    ck_assert_int_eq(running.cache_bytes, 64 << 20);
+    config_done(&running);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -186,6 +208,7 @@ Suite *suite(void)
     tcase_add_loop_test(t, what_is_wrong_is_refused_and_named, 0, ARRAY_LEN(refused));
     tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_three);
     tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
+    tcase_add_test(t, a_running_daemon_adopts_what_can_change_and_nothing_else);
     suite_add_tcase(s, t);
     return s;
 }
