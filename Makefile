@@ -100,8 +100,8 @@ FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
                            $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c))
 
-export EMAILSD_BIN := $(abspath $(B)/emailsd)
-export SIM_BIN     := $(abspath $(B)/openmart-sim)
+export DAEMON_BIN := $(abspath $(B)/emailsd)
+export SIM_BIN    := $(abspath $(B)/openmart-sim)
 export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
@@ -260,7 +260,7 @@ kill: deps ## 3,000 kill -9 and one before each system call, then the books; KIL
 
 alloc: deps ## every allocation of ours fails once; EVERY=10 for each tenth
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
-	@EMAILSD_BIN=$(abspath build/alloc/emailsd) $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
+	@DAEMON_BIN=$(abspath build/alloc/emailsd) $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
 
 soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2

@@ -42,7 +42,7 @@ dockerd_pid=
 
 # Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
 export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
-export EMAILSD_PORT=0 NGINX_PORT=0 OPENMART_API_KEY_FILE=./sim-key
+export DAEMON_PORT=0 NGINX_PORT=0 OPENMART_API_KEY_FILE=./sim-key
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY COMPOSE_PROFILES COMPOSE_PROJECT_NAME
 
 # Debian's client: a newer one may want a plugin to build.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static size_t row(const struct option *option)
 {
@@ -81,9 +82,52 @@ static enum err read_flags(int argc, char *const *argv, struct config *config, c
 
 /* ---- the environment ---- */
 
+static bool is_option(const char *name)
+{
+    char known[OPTION_NAME];
+
+    for (size_t i = 0; i < n_options; i++) {
+        option_environment_name(&options[i], known);
+        if (option_is_lasting(&options[i]) && strcmp(known, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Beside a service that is called emailsd, or emailsd and something, Kubernetes tells every program
+ * its addresses as EMAILSD_SERVICE_HOST, EMAILSD_PORT_8080_TCP and the like, and as
+ * EMAILSD_PORT=tcp://... No option has such a name. */
+static bool is_address_of_service(const char *name, const char *value)
+{
+    static const char *const parts[] = {"_SERVICE_HOST", "_SERVICE_PORT", "_PORT_"};
+    static const char end[] = "_PORT";
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (strstr(name, parts[i]))
+            return true;
+    return strcmp(name + strlen(name) - strlen(end), end) == 0 && strstr(value, "://");
+}
+
+/* A name that is nearly right would leave, say, a limit on spending unset. */
+static enum err refuse_unknown(char *why)
+{
+    for (char *const *variable = environ; *variable; variable++) {
+        size_t len = strcspn(*variable, "=");
+        if (strncmp(*variable, OPTION_PREFIX, strlen(OPTION_PREFIX)) != 0)
+            continue;
+        autofree char *name = xstrndup(*variable, len);
+        if (is_option(name) || is_address_of_service(name, *variable + len))
+            continue;
+        snprintf(why, CONFIG_WHY, "there is no option '%.60s' for the environment; see --help",
+                 name);
+        return ERR_SYNTAX;
+    }
+    return ERR_OK;
+}
+
 static enum err read_environment(struct config *config, char *why)
 {
-    enum err err = ERR_OK;
+    enum err err = refuse_unknown(why);
 
     for (size_t i = 0; !err && i < n_options; i++) {
         char name[OPTION_NAME];

@@ -335,7 +335,7 @@ const char *option_form(const struct option *option)
 
 void option_environment_name(const struct option *option, char *name)
 {
-    snprintf(name, OPTION_NAME, "EMAILSD_%s", option_key(option));
+    snprintf(name, OPTION_NAME, OPTION_PREFIX "%s", option_key(option));
     for (; *name; name++)
         *name = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
 }

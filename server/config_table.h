@@ -52,7 +52,8 @@ char *option_text(const struct config *config, const struct option *option, size
 const char *option_form(const struct option *option);
 
 /* EMAILSD_MAX_WAIT for --max-wait. `name` holds OPTION_NAME bytes. */
-#define OPTION_NAME 64
+#define OPTION_NAME   64
+#define OPTION_PREFIX "EMAILSD_"
 void option_environment_name(const struct option *option, char *name);
 
 /* "max-wait": the key in the file. */

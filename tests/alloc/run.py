@@ -75,7 +75,7 @@ class Run:
     def daemon(self, k=None):
         env = {KEY_VARIABLE: KEY}
         if k:
-            env["EMAILSD_FAIL_ALLOCATION"] = str(k)
+            env["FAIL_ALLOCATION"] = str(k)
         return Daemon(self.folder / f"{k}.stderr", self.sim.urls[0], *FLAGS, "--threads", "1",
                       "--store", f"sqlite:{self.folder}/store.db", env=env)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap.c - lets one allocation of ours fail: the one whose number EMAILSD_FAIL_ALLOCATION says.
+/* wrap.c - lets one allocation of ours fail: the one whose number FAIL_ALLOCATION says.
  *
  * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects and
  * in no library's: those have tests of their own. When the allocation is reached, a line on stderr
@@ -25,7 +25,7 @@ static long failing; /* 0 = none */
 
 __attribute__((constructor)) static void read_number(void)
 {
-    const char *text = getenv("EMAILSD_FAIL_ALLOCATION");
+    const char *text = getenv("FAIL_ALLOCATION");
 
     failing = text ? strtol(text, NULL, 10) : 0;
 }

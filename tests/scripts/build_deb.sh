@@ -14,7 +14,7 @@ dir=$(cd "$dir" && pwd)
     cd "$dir/tree"
     version=$(dpkg-parsechangelog -S Version)
     [ -z "$wanted" ] || sed -i "1s/($version)/($wanted)/" debian/changelog
-    env -u MAKEFLAGS -u MAKELEVEL -u EMAILSD_BIN dpkg-buildpackage -b -us -uc
+    env -u MAKEFLAGS -u MAKELEVEL -u DAEMON_BIN dpkg-buildpackage -b -us -uc
 ) >"$dir/log" 2>&1 || {
     tail -30 "$dir/log" >&2
     echo "build_deb.sh: dpkg-buildpackage failed" >&2

@@ -201,6 +201,6 @@ if __name__ == "__main__":
     if "--self-test" in sys.argv:
         self_test()
     else:
-        found_faults = check(os.environ.get("EMAILSD_BIN", "build/release/emailsd"))
+        found_faults = check(os.environ.get("DAEMON_BIN", "build/release/emailsd"))
         print("\n".join(found_faults), end="\n" if found_faults else "")
         sys.exit(1 if found_faults else 0)

@@ -60,7 +60,7 @@ if [ "${1:-}" = --self-test ]; then
     self_test
     exit 0
 fi
-program=${1:-${EMAILSD_BIN:-build/release/emailsd}}
+program=${1:-${DAEMON_BIN:-build/release/emailsd}}
 case $program in *asan* | *tsan* | *cover*) exit 0 ;; esac # others are looked at
 faults=$(faults_of "$program")
 if [ -n "$faults" ]; then

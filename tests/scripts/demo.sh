@@ -6,7 +6,7 @@
 # by their process ids, whatever happens.
 set -eu
 
-bin=${EMAILSD_BIN:-build/release/emailsd}
+bin=${DAEMON_BIN:-build/release/emailsd}
 sim=${SIM_BIN:-build/release/openmart-sim}
 dir=$(mktemp -d)
 sim_pid=

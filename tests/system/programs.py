@@ -4,7 +4,7 @@
 A Stage starts programs and ends exactly those, by their process ids, in the reverse order; for each
 it checks that it went with status 0 and left no report of a sanitizer. So every test also proves a
 clean end. A program counts as started when its line is on stdout; what else it prints is kept for
-the tests. EMAILSD_BIN and SIM_BIN say which programs; the release build is the default.
+the tests. DAEMON_BIN and SIM_BIN say which programs; the release build is the default.
 """
 import ctypes
 import http.client
@@ -22,7 +22,7 @@ import urllib.parse
 from wire import Connection, Response
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EMAILSD = os.environ.get("EMAILSD_BIN", str(ROOT / "build/release/emailsd"))
+EMAILSD = os.environ.get("DAEMON_BIN", str(ROOT / "build/release/emailsd"))
 SIMULATOR = os.environ.get("SIM_BIN", str(ROOT / "build/release/openmart-sim"))
 KEY_VARIABLE = "OPENMART_API_KEY"
 KEY = "test-key"

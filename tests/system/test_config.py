@@ -100,6 +100,12 @@ def test_what_is_wrong_with_a_file_is_told_by_its_line(tmp_path, text, words):
     assert ended.returncode == 2 and words in ended.stderr, ended
 
 
+def test_a_variable_that_is_nearly_an_option_is_refused():
+    for flags in ([], ["--check-config"], ["--print-config"], ["healthcheck"]):
+        ended = run_to_end(*flags, env={**ENV, "EMAILSD_CREDITS_PERDAY": "50"})
+        assert ended.returncode == 2 and "'EMAILSD_CREDITS_PERDAY'" in ended.stderr, ended
+
+
 def test_check_config_says_what_a_start_would_say(tmp_path):
     good = run_to_end("--check-config", env=ENV)
     assert (good.returncode, good.stdout) == (0, "the configuration is good\n")

@@ -9,7 +9,7 @@ import pytest
 
 from programs import KEY_VARIABLE, ROOT, environment
 
-FLAVOUR = pathlib.Path(os.environ.get("EMAILSD_BIN", "build/release/emailsd")).parent.name
+FLAVOUR = pathlib.Path(os.environ.get("DAEMON_BIN", "build/release/emailsd")).parent.name
 
 
 def make(*words):
@@ -90,7 +90,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["--log-level", ""], {"debug", "info", "warn", "error"}), (["--max-wait", ""], set()),
     (["--print"], {"--print-config"})])
 def test_bash_completes_what_help_tells(words, wanted):
-    program = os.environ.get("EMAILSD_BIN", str(ROOT / "build/release/emailsd"))
+    program = os.environ.get("DAEMON_BIN", str(ROOT / "build/release/emailsd"))
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", ROOT / "packaging/emailsd.bash-completion",
                            program, *words], capture_output=True, text=True, timeout=30, check=False)
     assert set(done.stdout.split()) == wanted, done

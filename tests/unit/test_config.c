@@ -195,6 +195,46 @@ START_TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
 }
 END_TEST
 
+static const struct {
+    const char *name, *value;
+    bool is_fine;
+} variables[] = {
+    {"EMAILSD_CREDITS_PER_DAY", "50", true},
+    {"EMAILSD_CREDITS_PERDAY", "50", false},
+    {"EMAILSD_CREDITS_PERDAY", "", false},
+    {"EMAILSD_CREDITS_PER_DAYS", "50", false},
+    {"EMAILSD_", "", false},
+    {"EMAILSD_wait", "5s", false},
+    {"EMAILSD_HELP", "1", false}, /* of the command line alone */
+    {"EMAILSD", "1", true},
+    {"EMAILSDX_WAIT", "1", true},
+    {"MY_EMAILSD_WAIT", "1", true},
+    {"EMAILSD_SERVICE_HOST", "10.0.0.11", true},
+    {"EMAILSD_SERVICE_PORT", "8080", true},
+    {"EMAILSD_SERVICE_PORT_HTTP", "8080", true},
+    {"EMAILSD_PORT", "tcp://10.0.0.11:8080", true},
+    {"EMAILSD_PORT", "8080", false},
+    {"EMAILSD_PORT_8080_TCP_ADDR", "10.0.0.11", true},
+    {"EMAILSD_METRICS_SERVICE_HOST", "10.0.0.12", true},
+    {"EMAILSD_METRICS_PORT", "tcp://10.0.0.12:9090", true},
+};
+
+START_TEST(a_variable_that_is_called_like_an_option_and_is_none_is_refused)
+{
+    struct config config;
+    char why[CONFIG_WHY] = "";
+
+    setenv(variables[_i].name, variables[_i].value, 1);
+    enum err err = read(NULL, &config, why);
+    ck_assert_msg(err == (variables[_i].is_fine ? ERR_OK : ERR_SYNTAX), "%s: %s",
+                  variables[_i].name, why);
+    if (err)
+        ck_assert_msg(strstr(why, variables[_i].name), "%s", why);
+    else
+        config_done(&config);
+}
+END_TEST
+
 Suite *suite(void);
 Suite *suite(void)
 {
@@ -209,6 +249,8 @@ Suite *suite(void)
     tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_three);
     tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
     tcase_add_test(t, a_running_daemon_adopts_what_can_change_and_nothing_else);
+    tcase_add_loop_test(t, a_variable_that_is_called_like_an_option_and_is_none_is_refused, 0,
+                        ARRAY_LEN(variables));
     suite_add_tcase(s, t);
     return s;
 }
