@@ -48,11 +48,27 @@ static bool is_loopback_v4(struct slice host)
     return dots == 3;
 }
 
-/* RFC 6761, 6.3: "localhost" and what ends in it are this machine's; a dot may close it. */
-static bool is_local(struct slice value)
+/* The host of an Origin or a Referer: "" when it has none, as "null", which browsers send for pages
+ * that they keep apart. An empty value says nothing, as if it were not there. */
+static struct slice page_host(struct slice url)
 {
-    struct slice host = host_of(value);
+    static const char mark[] = "://";
+    struct slice host = {"", 0};
 
+    if (!url.len)
+        return (struct slice){0};
+    const char *at = memmem(url.data, url.len, mark, sizeof mark - 1), *end = url.data + url.len;
+    if (!at)
+        return host;
+    host.data = at + sizeof mark - 1;
+    while (host.data + host.len < end && !strchr("/?#", host.data[host.len]))
+        host.len++;
+    return memchr(host.data, '@', host.len) ? (struct slice){"", 0} : host_of(host);
+}
+
+/* RFC 6761, 6.3: "localhost" and what ends in it are this machine's; a dot may close it. */
+static bool is_local(struct slice host)
+{
     if (host.len && host.data[host.len - 1] == '.')
         host.len--;
     return is_loopback_v4(host) || IS_TEXT(host, "localhost") || IS_TEXT(host, "[::1]") ||
@@ -90,7 +106,11 @@ void auth_header(struct credentials *credentials, struct slice name, struct slic
     } else if (IS_TEXT(name, "X-API-Key")) {
         note_key(credentials, value);
     } else if (IS_TEXT(name, "Host")) {
-        credentials->foreign_host = credentials->foreign_host || !is_local(value);
+        credentials->host = host_of(value);
+    } else if (IS_TEXT(name, "Origin")) {
+        credentials->origin = page_host(value);
+    } else if (IS_TEXT(name, "Referer")) {
+        credentials->referer = page_host(value);
     } else if (IS_TEXT(name, "Sec-Fetch-Site")) {
         if (!IS_TEXT(value, "same-origin") && !IS_TEXT(value, "none"))
             credentials->foreign_page = true;
@@ -113,13 +133,30 @@ static const struct client *anonymous(bool admin)
     return &all[admin];
 }
 
+/* Is a page of that host, if there is one, a page of this server? */
+static bool is_ours(struct slice page, const struct auth_policy *policy, struct slice host)
+{
+    if (!page.data)
+        return true;
+    return policy->local_only ? is_local(page) : host.len && is_text(page, host.data, host.len);
+}
+
+static bool is_foreign(const struct credentials *credentials, const struct auth_policy *policy)
+{
+    struct slice host = credentials->host;
+
+    return credentials->foreign_page || (policy->local_only && host.data && !is_local(host)) ||
+           !is_ours(credentials->origin, policy, host) ||
+           !is_ours(credentials->referer, policy, host);
+}
+
 enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
                     const struct credentials *credentials, const struct client **ret_client)
 {
     struct slice none = {"", 0};
 
     if (!clients) {
-        if (credentials->foreign_page || (policy->local_only && credentials->foreign_host))
+        if (is_foreign(credentials, policy))
             return ERR_FORBIDDEN;
         *ret_client = anonymous(policy->admin);
         return ERR_OK;
@@ -149,7 +186,7 @@ void auth_refuse(struct request *request, enum err err, const struct client *cli
         problem.detail = "this client asks faster than it may";
     else if (!client)
         problem.detail = "this looks like a web page of another site; programs send a local Host "
-                         "and no Sec-Fetch-Site";
+                         "and no Sec-Fetch-Site, Origin or Referer";
     else
         problem.detail = "this client may not do that";
     if (err == ERR_QUOTA_EXCEEDED)

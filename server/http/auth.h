@@ -4,9 +4,11 @@
  * Where client keys are configured a request names its client by `Authorization: Bearer KEY` or
  * `X-API-Key: KEY`; where none are, everybody who can connect is let in - but no browser that a
  * foreign page sends: on a server that listens to this machine only, Host must be a name of this
- * machine (a name that was bent to 127.0.0.1 is none), and Sec-Fetch-Site must not tell of another
- * site. Browsers do not send keys by themselves, so with keys the page is of no concern.
- * Worker thread of the request. */
+ * machine (a name that was bent to 127.0.0.1 is none), Sec-Fetch-Site must not tell of another
+ * site, and Origin and Referer, which older browsers send too, must name this machine or, on other
+ * servers, the host that Host names. Ports are not compared: behind a proxy Host may lack the one
+ * that the browser sees. Browsers do not send keys by themselves, so with keys the page is of no
+ * concern. Worker thread of the request. */
 #ifndef HTTP_AUTH_H
 #define HTTP_AUTH_H
 
@@ -20,8 +22,9 @@
 struct credentials {
     struct slice key;
     unsigned n_keys;
-    bool foreign_host; /* Host is no name of this machine */
-    bool foreign_page; /* Sec-Fetch-Site tells that another site's page sends this */
+    struct slice host;            /* without its port; data NULL = none */
+    struct slice origin, referer; /* the hosts that they name, "" = they name none; NULL likewise */
+    bool foreign_page;            /* Sec-Fetch-Site tells that another site's page sends this */
 };
 
 /* One header field of the request; call for all of them. */

@@ -354,13 +354,27 @@ def test_a_key_wants_a_name(words):
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1.nip.io:8080"},
                                      {"Sec-Fetch-Site": "cross-site"},
-                                     {"Sec-Fetch-Site": "same-site"}])
+                                     {"Sec-Fetch-Site": "same-site"},
+                                     {"Origin": "http://evil.example"}, {"Origin": "null"},
+                                     {"Referer": "http://evil.example/page"}])
 def test_pages_of_other_sites_are_kept_out(daemon, sim, headers):
     refused = daemon.ask("milvali.com", headers)
     assert refused.problem(403, "forbidden")["charged"] == "no"
     assert sim.ledger() == []
     daemon.ask("milvali.com")
     daemon.ask("milvali.com", headers).problem(403, "forbidden")  # nor are they told what is known
+
+
+def test_pages_of_this_server_may_ask(stage, sim, daemon):
+    url = daemon.urls[0]
+    ours = {"Sec-Fetch-Site": "same-origin", "Origin": url, "Referer": f"{url}/problems/forbidden"}
+    assert daemon.ask("milvali.com", ours).status == 200
+    for_all = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
+    for_all.address = ("127.0.0.1", for_all.address[1])
+    page = {"Host": "emails.internal:8080", "Origin": "http://emails.internal:8080"}
+    assert for_all.ask("milvali.com", page).status == 200
+    other = {**page, "Origin": "http://wiki.internal"}
+    for_all.ask("milvali.com", other).problem(403, "forbidden")
 
 
 # ---- the canary

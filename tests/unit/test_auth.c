@@ -47,6 +47,8 @@ static const struct {
     {{"Authorization", "Bearer   right"}, true},
     {{"X-API-Key", "right"}, true},
     {{"x-api-key", "right", "Host", "anything", "Sec-Fetch-Site", "cross-site"}, true},
+    {{"X-API-Key", "right", "Origin", "http://evil.example", "Referer", "http://evil.example/"},
+     true},
     {{"X-API-Key", "right", "Authorization", "Basic dXNlcjpwYXNz"}, true}, /* for a proxy */
     {{"Authorization", "Basic dXNlcjpwYXNz", "X-API-Key", "right"}, true},
     {{NULL}, false},
@@ -159,6 +161,67 @@ START_TEST(a_page_of_another_site_is_kept_out)
 }
 END_TEST
 
+static const struct {
+    const char *host, *page;
+    bool here,
+        there; /* is a page that names itself so let in by a server for this machine, for all */
+} pages[] = {
+    {"localhost:8080", "http://localhost:8080", true, true},
+    {"localhost:8080", "http://LOCALHOST:8080/docs?x=1", true, true},
+    {"localhost:8080", "http://localhost:3000/", true, true}, /* as a proxy hides the port */
+    {"127.0.0.1:8080", "https://localhost", true, false},
+    {"[::1]:8080", "http://[::1]:8080/", true, true},
+    {"localhost:8080", "", true, true}, /* says nothing */
+    {"localhost:8080", "http://evil.example", false, false},
+    {"localhost:8080", "http://evil.example/?http://localhost/", false, false},
+    {"localhost:8080", "http://localhost.evil.example", false, false},
+    {"localhost:8080", "http://localhost@evil.example/", false, false},
+    {"localhost:8080", "http://localhost:x@evil.example/", false, false},
+    {"localhost:8080", "null", false, false},
+    {"localhost:8080", "about:blank", false, false},
+    {"localhost:8080", "localhost", false, false},
+    {"localhost:8080", "http://", false, false},
+    {"localhost:8080", "http:///localhost", false, false},
+    {"localhost:8080", "http://[::2]", false, false},
+    {"localhost:8080", "moz-extension://0a1b", false, false},
+    {"emails.example:8080", "https://emails.example", false, true},
+    {"emails.example", "http://emails.example:8443/x", false, true},
+    {"emails.example", "http://other.example", false, false},
+    {"emails.example", "http://localhost", false, false},
+    {"emails.example", "null", false, false},
+};
+
+START_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more)
+{
+    const struct auth_policy here = {.local_only = true}, there = {0};
+    const struct client *client = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "Referer" : "origin";
+        struct credentials told = read(HEADERS(name, pages[_i].page, "Host", pages[_i].host));
+        ck_assert_msg(!auth_judge(NULL, &here, &told, &client) == pages[_i].here, "%s: %s", name,
+                      pages[_i].page);
+        ck_assert_msg(!auth_judge(NULL, &there, &told, &client) == pages[_i].there, "%s: %s", name,
+                      pages[_i].page);
+    }
+}
+END_TEST
+
+START_TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
+{
+    const struct auth_policy here = {.local_only = true};
+    struct credentials told =
+        read(HEADERS("Host", "localhost", "Sec-Fetch-Site", "same-origin", "Origin",
+                     "http://localhost", "Referer", "http://evil.example/"));
+    const struct client *client = NULL;
+
+    ck_assert_int_eq(auth_judge(NULL, &here, &told, &client), ERR_FORBIDDEN);
+    told = read(HEADERS("Origin", "http://localhost")); /* HTTP/1.0 */
+    ck_assert_int_eq(auth_judge(NULL, &here, &told, &client), ERR_OK);
+    ck_assert_int_eq(auth_judge(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
+}
+END_TEST
+
 START_TEST(who_needs_no_key_may_what_the_policy_says)
 {
     struct credentials credentials = {0};
@@ -185,6 +248,9 @@ Suite *suite(void)
     tcase_add_test(t, who_asks_too_fast_is_told_so);
     tcase_add_loop_test(t, a_server_for_this_machine_wants_a_name_of_it, 0, ARRAY_LEN(hosts));
     tcase_add_loop_test(t, a_page_of_another_site_is_kept_out, 0, ARRAY_LEN(sites));
+    tcase_add_loop_test(t, a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more, 0,
+                        ARRAY_LEN(pages));
+    tcase_add_test(t, a_page_of_ours_must_be_ours_by_all_that_it_says);
     tcase_add_test(t, who_needs_no_key_may_what_the_policy_says);
     suite_add_tcase(s, t);
     return s;
