@@ -396,10 +396,19 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
                    body=f'{{"detail": "bad key {canary}"}}')
     for target in ("/emails?domain=one.com", "/emails?domain=two.com", "/usage", "/metrics",
                    "/emails?domain=two.com&refresh=1", "/lookups/" + "0" * 32, "/nothing",
-                   f"/emails?domain={canary}", f"/{canary}", "/emails?domain=four.com"):
+                   f"/emails?domain={canary}", f"/{canary}", "/emails?domain=four.com",
+                   f"/emails?domain={client_key}", f"/emails?domain={client_key}.com",
+                   f"/emails?domain=five.com&wait={client_key}", f"/emails?{client_key}=1",
+                   f"/emails?domain={client_key}&domain=five.com", f"/lookups/{client_key}",
+                   f"/problems/{client_key}", f"/{client_key}"):
         answer = daemon.get(target, headers)
-        said.append(repr(answer.headers).encode() + answer.body.replace(
-            b"'" + canary.encode() + b"'", b""))  # a caller who sends it as a domain is answered
+        body = answer.body
+        for secret in (canary, client_key):  # a caller who sends it as a domain is answered
+            body = body.replace(f"'{secret}'".encode(), b"")
+        said.append(repr(answer.headers).encode() + body)
+    for name in ("Prefer", "Cache-Control", "If-None-Match", "X-Request-Id", "traceparent", "Accept"):
+        answer = daemon.get("/emails?domain=two.com", {**headers, name: client_key + "!"})
+        said.append(repr(answer.headers).encode() + answer.body)
     said.append(daemon.get("/usage", {"X-API-Key": client_key[:-1]}).body)
     proc = f"/proc/{daemon.process.pid}"
     for name in ("cmdline", "environ", "status"):
@@ -412,3 +421,14 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
     for secret in (canary.encode(), client_key.encode()):
         assert not [text for text in said if secret in text], secret
     assert keys_file and client_key.encode() not in keys_file
+
+
+def test_a_key_that_is_put_into_a_question_is_in_no_log(stage, sim, keys):
+    """The question is the vendor's and the store's, and the answer its caller's; nobody else's."""
+    key = keys.add("reports")
+    daemon = start(stage, sim, keys)
+    for name in ("company_name", "city", "state", "country"):
+        assert daemon.ask("milvali.com", keys.bearer("reports"), **{name: key}).status == 200
+    assert key.encode() not in daemon.get("/metrics").body
+    daemon.stop()
+    assert "event=request" in daemon.stderr() and key not in daemon.stderr()

@@ -13,6 +13,7 @@ import subprocess
 
 import pytest
 from programs import EMAILSD, KEY, KEY_VARIABLE, run_to_end
+from test_clients import Keys
 from tracing import Victim, can_trace, tracer
 from waiting import eventually
 
@@ -199,10 +200,16 @@ def test_a_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
     if is_sanitized() or not leaves_cores(folder):
         pytest.skip("nothing leaves a core here")
 
-    daemon = stage.start(Victim, sim.urls[0], "--sandbox", sandbox,
-                         command=["sh", "-c", IN_FOLDER, str(folder)])
-    assert daemon.ask("milvali.com").status == 200
+    keys = Keys(tmp_path)
+    key = keys.add("reports")
+    daemon = stage.start(Victim, sim.urls[0], "--sandbox", sandbox, "--client-keys-file",
+                         str(keys.path), command=["sh", "-c", IN_FOLDER, str(folder)])
+    assert daemon.ask("milvali.com", keys.bearer("reports")).status == 200
+    sim.hold_submits()  # and its key in use, too
+    daemon.connect().send_get("/emails?domain=example.org", keys.line("reports"))
+    sim.reach(submit=2)
     daemon.deliver(number)
     assert daemon.wait() == -number
     daemon.was_checked = True
     assert not list(folder.iterdir())
+    assert key not in daemon.stderr()
