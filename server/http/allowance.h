@@ -4,9 +4,12 @@
  * policy, then q = how much, w = in how many seconds, r = how much is left, t = seconds until there
  * is more).
  *
- * Two policies: "day", paid lookups in a day of UTC, and "second", requests of any kind. A hit
- * spends nothing of the first, and tells nothing of either, because its answer is one for all.
- * Pure; any thread. */
+ * Two policies: "day", paid lookups in a day of UTC, and "second", requests that need a key. A hit
+ * spends nothing of the first, and tells nothing of either, because its answer is one for all. Both
+ * are counted in the unit that goes without saying, requests: the draft (3.1.2 of version 11)
+ * leaves it to the server which requests consume one, and has no other unit that would fit. What is
+ * left of the second is told only when that is nothing, since it is another number by the time it
+ * is read. Pure; any thread. */
 #ifndef HTTP_ALLOWANCE_H
 #define HTTP_ALLOWANCE_H
 
