@@ -88,7 +88,8 @@ static void commit(const struct reload *reload, struct prepared *prepared)
     log_set_json(config->log_json);
     listener_set_rules(reload->listener, &(struct rules){reload->admission->clients, &limits,
                                                          reload->admission->tls});
-    engine_reload(reload->engine, config->credits_per_day);
+    engine_reload(reload->engine,
+                  &(struct engine_rules){config->credits_per_day, config->stale_if_error_ms});
 }
 
 bool reload_now(const struct reload *reload)

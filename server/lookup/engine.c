@@ -55,15 +55,15 @@ struct order {
     struct letter letter;
     struct engine *engine;
     int64_t number;
+    struct engine_rules rules; /* of a reload */
 };
 
-static void give(struct engine *engine, int64_t number, letter_open_fn *open)
+static void give(struct order order, letter_open_fn *open)
 {
-    struct order *order = xcalloc(1, sizeof *order);
+    struct order *given = xcalloc(1, sizeof *given);
 
-    order->engine = engine;
-    order->number = number;
-    mailbox_post(engine->inbox, &order->letter, open);
+    *given = order;
+    mailbox_post(order.engine->inbox, &given->letter, open);
 }
 
 /* ---- its life ---- */
@@ -247,7 +247,7 @@ static void open_leave(struct letter *letter)
 
 void engine_leave(struct engine *engine, uint64_t number)
 {
-    give(engine, (int64_t)number, open_leave);
+    give((struct order){.engine = engine, .number = (int64_t)number}, open_leave);
 }
 
 /* ---- inquiries ---- */
@@ -310,14 +310,15 @@ static void open_reload(struct letter *letter)
 
     if (engine->key)
         secret_refresh(engine->key);
-    budget_set_limit(engine->budget, order->number);
+    budget_set_limit(engine->budget, order->rules.credits_per_day);
+    engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
     batches_open_gate(engine->batches);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
-void engine_reload(struct engine *engine, int64_t credits_per_day)
+void engine_reload(struct engine *engine, const struct engine_rules *rules)
 {
-    give(engine, credits_per_day, open_reload);
+    give((struct order){.engine = engine, .rules = *rules}, open_reload);
 }
 
 static void open_pause(struct letter *letter)
@@ -329,7 +330,7 @@ static void open_pause(struct letter *letter)
 
 void engine_set_paused(struct engine *engine, bool paused)
 {
-    give(engine, paused, open_pause);
+    give((struct order){.engine = engine, .number = paused}, open_pause);
 }
 
 static void patience_is_over(struct timer *timer)

@@ -167,9 +167,13 @@ void engine_state_account(struct engine *engine, struct statement *statement);
 
 /* ---- the operator ---- */
 
-/* Any thread: look at the key file again, let submits be tried again, and let so many credits be
- * spent in a day (0 = no limit). */
-void engine_reload(struct engine *engine, int64_t credits_per_day);
+/* What may change while it runs; see struct engine_options. */
+struct engine_rules {
+    int64_t credits_per_day, keep_expired_ms;
+};
+
+/* Any thread: look at the key file again, let submits be tried again, and go by these rules. */
+void engine_reload(struct engine *engine, const struct engine_rules *rules);
 
 /* Any thread: buys nothing from now on, or buys again, over restarts too. */
 void engine_set_paused(struct engine *engine, bool paused);

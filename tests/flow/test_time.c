@@ -128,6 +128,17 @@ START_TEST(what_expired_long_ago_leaves_the_store)
 }
 END_TEST
 
+START_TEST(a_reload_may_say_that_it_stays_longer)
+{
+    start_with_short_lives();
+    engine_reload(flow.engine, &(struct engine_rules){0, 5 * HOUR_MS});
+    flow_advance(&flow, 3 * HOUR_MS);
+    ck_assert_uint_eq(stored(), 1);
+    flow_advance(&flow, 3 * HOUR_MS);
+    ck_assert_uint_eq(stored(), 0);
+}
+END_TEST
+
 START_TEST(T1_nothing_is_dropped_by_a_clock_that_just_jumped)
 {
     start_with_short_lives();
@@ -150,6 +161,7 @@ Suite *suite(void)
     tcase_add_test(t, T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other);
     tcase_add_test(t, T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still);
     tcase_add_test(t, what_expired_long_ago_leaves_the_store);
+    tcase_add_test(t, a_reload_may_say_that_it_stays_longer);
     tcase_add_test(t, T1_nothing_is_dropped_by_a_clock_that_just_jumped);
     suite_add_tcase(s, t);
     return s;
