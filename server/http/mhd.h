@@ -34,7 +34,8 @@ struct worker {
     struct deadlines deadlines;
     struct clients *clients; /* NULL = no keys are wanted */
     struct limits limits;
-    struct tls *tls; /* NULL = plain HTTP */
+    struct tls *tls;   /* NULL = plain HTTP */
+    bool knows_layout; /* of libmicrohttpd's strings in memory, see layout.h */
     struct hits *hits;
     const struct route *hits_route; /* whose answers those are */
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */

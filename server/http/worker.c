@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/connection.h"
+#include "http/layout.h"
 #include "http/mhd.h"
 #include "http/seats.h"
 #include "http/service.h"
@@ -316,7 +317,9 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
 }
 
 /* libmicrohttpd's own limit is one above ours: at its limit it would stop accepting, and leave
- * callers to wait in the kernel's queue. */
+ * callers to wait in the kernel's queue. Its strictness is off where layout.h sees more: 0.9.75
+ * knows little of it, and closes without a word where it does. Later versions refuse by it the
+ * folded lines, the NULs and the LF alone that are out of sight in them. */
 static enum err start_daemon(struct worker *worker, int socket)
 {
     const struct worker_options *options = &worker->options;
@@ -332,8 +335,8 @@ static enum err start_daemon(struct worker *worker, int socket)
         MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)seats_max(options->seats) + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY,
-        worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
+        CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, worker->knows_layout ? 0 : 1,
+        MHD_OPTION_ARRAY, worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
     if (!daemon) {
         close(socket);
@@ -365,6 +368,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
+    worker->knows_layout = layout_is_known(MHD_get_version());
     worker->hits = hits_new(service->cache);
     connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
                      options->idle_timeout_ms);
