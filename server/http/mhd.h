@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "http/acceptor.h"
 #include "http/clients.h"
 #include "http/deadlines.h"
 #include "http/hits.h"
@@ -43,8 +44,10 @@ struct worker {
     bool has_mail;    /* letters that were not opened yet, in favour of others */
     int64_t begun_ms; /* when a request began last */
     int epoll_fd;
+    struct acceptor acceptor; /* its i-th socket is for the i-th daemon */
+    bool has_callers;         /* somebody has connected to one of them */
     size_t n_daemons;
-    struct MHD_Daemon *daemons[WORKER_LISTENS];
+    struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* between the end of their headers and the last byte of their answer */
     size_t n_parked;
     enum worker_stage stage;
