@@ -1,26 +1,128 @@
 # SPDX-License-Identifier: MIT
-"""test_framing.py - bytes at random against a strict reader of RFC 9112: never one answer more.
+"""test_framing.py - framing that two parsers could read differently: one refusal, and the end.
 
-Each case is a request whose framing was spoilt here and there, a second one behind it that a strict
-reader may or may not get to see, and a last one that is plain and closes the connection. What the
-strict reader makes of all these bytes says how many answers there may be. Whoever answers more has
-taken for a request what somebody in front would have passed on as a part of another.
-
-Less is fine: the daemon may be stricter. The cases come from a seed, so a failing one comes again.
+The first part has a row for each thing that is odd, with a second request hidden behind it. In the
+second, bytes at random meet a strict reader of RFC 9112: each case is a request whose framing was
+spoilt here and there, a second one behind it that a strict reader may or may not get to see, and a last
+one that is plain and closes the connection. What the strict reader makes of all these bytes says how
+many answers there may be. Whoever gives more has taken for a request what somebody in front would have
+passed on as a part of another. Less is fine: the daemon may be stricter. The cases come from a seed, so
+a failing one comes again.
 """
 import random
 import re
 
 import pytest
 
+# ---- each odd thing by itself ----
+
+SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FOLD = len(SMUGGLED)
+
+
+@pytest.mark.parametrize("head", [
+    pytest.param("GET {} HTTP/1.1\r\n", id="no Host"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: b\r\n", id="two Hosts"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: a\r\n", id="one Host twice"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a/b\r\n", id="a path for a Host"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: user@a\r\n", id="a user in the Host"),
+    pytest.param("GET {} HTTP/1.2\r\nHost: a\r\n", id="HTTP/1.2"),
+    pytest.param("GET {} HTTP/1.1\r\nHost : a\r\n", id="a blank before the colon"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX-\u00fc: 1\r\n", id="a name that is none"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x01\r\n", id="a control in a value"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n", id="DEL in a value"),
+    pytest.param("G\x01T {} HTTP/1.1\r\nHost: a\r\n", id="a control in the method"),
+    pytest.param("GET  {} HTTP/1.1\r\nHost: a\r\n", id="two blanks before the target"),
+    pytest.param("GET {}\rx HTTP/1.1\r\nHost: a\r\n", id="CR in the target"),
+    pytest.param("GET\0X {} HTTP/1.1\r\nHost: a\r\n", id="NUL in the method"),
+    pytest.param("GET {}\0x HTTP/1.1\r\nHost: a\r\n", id="NUL in the target"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: localhost\0.evil.com\r\n", id="NUL in the Host"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n", id="NUL in a value"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \0\r\n", id="NUL for a value"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\0 5\r\n", id="NUL in a length"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n\0X: y\r\n", id="NUL before a name"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n\0\r\n", id="a line of a NUL"),
+    pytest.param("GET {} HTTP/1.0\r\n\0\r\n", id="a line of a NUL and no other"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n:\r\n", id="a line of a colon"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n: v\r\n", id="no name"),
+    pytest.param("GET {} HTTP/1.1\r\n: v\r\nHost: a\r\n", id="no name in the first line"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n: v\r\nTransfer-Encoding: chunked\r\n",
+                 id="no name before chunks"),
+    pytest.param("GET {} HTTP/1.1\nHost: a\r\n", id="LF after the request line"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\nX: y\r\n", id="LF between two headers"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\n", id="LF after the last header"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\n\n", id="LF at the end of the head"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\nX: y\n\n", id="LF alone"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: a\r\r\n", id="CR CR LF"),
+    pytest.param("GET {} HTTP/1.1\r\n Host: a\r\nHost: a\r\n", id="a folded line and none before"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n", id="a folded line"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: y\r\n \r\n", id="a folded line of a blank"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: y\r\n\tz\r\n\tz\r\n", id="two folded lines"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX:      y\r\n z\r\n", id="a fold with room for it"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost:\r\n b\r\n", id="a second Host, folded"),
+    pytest.param("GET {} HTTP/1.1\r\nHost:\r\n b\r\nHost: a\r\n", id="a first Host, folded"),
+    pytest.param(f"GET {{}} HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n {FOLD}\r\n",
+                 id="a folded length"),
+    pytest.param(f"GET {{}} HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\t{FOLD}\r\nX: y\r\n",
+                 id="a folded length in the midst"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n 4\r\n",
+                 id="a length that goes on in a folded line"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n",
+                 id="folded chunks"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site:\r\n cross-site\r\n",
+                 id="a folded Sec-Fetch-Site"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n",
+                 id="a blank before the colon of a length"),
+    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding\t: chunked\r\n",
+                 id="a tab before the colon of chunks"),
+])
+@pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez", "/nowhere"])
+def test_odd_framing_is_refused_once_and_the_connection_ends(odd, head, target):
+    connection = odd.connect()
+    connection.send(head.format(target).encode("latin-1") + b"\r\n" + SMUGGLED)
+    connection.read().problem(400, "invalid-request")
+    assert connection.is_closed(), "a second answer"
+
+
+@pytest.mark.parametrize("line", ["garbage", "X\0: y", "Content-Length\0: 5"])
+def test_a_line_without_a_colon_is_the_librarys_to_refuse(odd, line):
+    connection = odd.connect()
+    connection.send(f"GET /livez HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode() + SMUGGLED)
+    assert connection.read().status == 400
+    assert connection.is_closed(), "a second answer"
+
+
+@pytest.fixture(scope="module")
+def odd(module_stage):
+    """The daemon that is sent what is no request. Its vendor must see nothing of that."""
+    sim = module_stage.simulator()
+    yield module_stage.daemon(sim)
+    assert sim.ledger() == [] and sim.requests() == []
+
+
+@pytest.mark.parametrize("lines", [
+    pytest.param([f"X-{i}: {i}" for i in range(80)], id="eighty headers"),
+    pytest.param(["X:", "Y: ", "Z: \t z \t "], id="blanks around values"),
+    pytest.param(["Cookie: a=b; c=\"d\"; e", "Cookie: f=g"], id="cookies"),
+    *(pytest.param([f"X: {'x' * n}"], id=f"{n} bytes") for n in range(4000, 13000, 1111)),
+])
+@pytest.mark.parametrize("piece", [None, 1500])
+def test_plain_framing_is_none_the_worse_for_its_size_and_pieces(odd, lines, piece):
+    connection = odd.connect()
+    head = "\r\n".join(["GET /livez?a&b=c HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
+    data = head * 3
+    for at in range(0, len(data), piece or len(data)):
+        connection.send(data[at:at + (piece or len(data))])
+    assert [connection.read().status for _ in range(3)] == [200] * 3
+
+
+# ---- bytes at random: the strict reader ----
+
 CASES = 1500  # about 3 ms each
 SEEDS = 2
 
 HIDDEN = b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
-
-# ---- the strict reader ----
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # What a target is made of is a matter of its reader, not of framing, as long as no line could end in it.

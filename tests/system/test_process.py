@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import signal
 import subprocess
 import time
@@ -96,11 +97,11 @@ def processor_s(daemon):
     return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(daemon, over_s=1):
-    """How much of a core it takes meanwhile."""
-    before = processor_s(daemon)
-    time.sleep(over_s)
-    return (processor_s(daemon) - before) / over_s
+def load(daemon, waiting):
+    """How much of a core it takes while nobody of those is taken in or turned away."""
+    before, began = processor_s(daemon), time.monotonic()
+    assert select.select([connection.socket for connection in waiting], [], [], 1) == ([], [], [])
+    return (processor_s(daemon) - before) / (time.monotonic() - began)
 
 
 def nobody(_daemon, _sim):
@@ -126,7 +127,7 @@ def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(s
     guest = inside(daemon, sim)
     with out_of_descriptors(daemon):
         waiting = [daemon.connect() for _ in range(3)]
-        assert load(daemon) < CALM
+        assert load(daemon, waiting) < CALM
         if inside is an_idle_one:
             assert guest.get("/livez").status == 200, "who is inside notices nothing"
     back = time.monotonic()
