@@ -240,6 +240,7 @@ static int start_listener(struct daemon *d)
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
         .max_per_address = (int)c->max_per_address,
+        .other_files = (int)c->submit_slots,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .answer_timeout_ms = ANSWER_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,

@@ -65,6 +65,8 @@ static void keep_target(struct connection *connection, const char *target)
     const char *path = origin_form(target);
     size_t path_len = strcspn(path, "?"), target_len = strlen(target);
 
+    /* RFC 9112, 2.2: a CR without an LF is a fault, which others may take for the end of a line. */
+    connection->target_end = memchr(target, '\r', target_len) ? NULL : target + target_len;
     if (path_len >= sizeof connection->path)
         path_len = 0;
     memcpy(connection->path, path, path_len);

@@ -21,8 +21,9 @@ struct connection {
     /* Raw, of the request that came last: */
     char path[CONNECTION_PATH]; /* without scheme, host and query; "" when it was longer */
     char target[CONNECTION_TARGET];
-    size_t target_len; /* 0 when it was longer */
-    int fd;            /* libmicrohttpd's */
+    size_t target_len;      /* 0 when it was longer */
+    const char *target_end; /* libmicrohttpd's, to compare with; NULL when a CR stood in it */
+    int fd;                 /* libmicrohttpd's */
     int64_t idle_since_ms;
     struct deadline deadline;
 };

@@ -61,6 +61,12 @@ static bool is_named(struct slice name, const char *wanted)
     return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
 }
 
+void guard_method(struct guard *guard, struct slice method)
+{
+    if (!is_made_of(method, IN_TOKEN))
+        guard->is_malformed = true;
+}
+
 void guard_header(struct guard *guard, struct slice name, struct slice value)
 {
     if (!is_made_of(name, IN_TOKEN) || has_control(value))
@@ -90,7 +96,9 @@ enum err guard_verdict(const struct guard *guard, const char *version, const cha
         {!is_1_1 && strcmp(version, "HTTP/1.0") != 0, ERR_INVALID_REQUEST,
          "only HTTP/1.1 and HTTP/1.0 are spoken here"},
         {guard->is_malformed, ERR_INVALID_REQUEST,
-         "a header has a malformed name, a malformed host or a control character"},
+         "a method, a header's name or a host is malformed, or a value has a control character"},
+        {guard->has_gaps, ERR_INVALID_REQUEST,
+         "every line of a request's head ends in CR LF, is not folded and holds no NUL"},
         {guard->hosts > 1 || (is_1_1 && guard->hosts == 0), ERR_INVALID_REQUEST,
          "a request has exactly one Host header"},
         {guard->lengths > 1 || guard->encodings > 0, ERR_INVALID_REQUEST,

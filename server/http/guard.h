@@ -3,8 +3,9 @@
  *
  * libmicrohttpd 0.9.75 takes much that RFC 9112 forbids: Content-Length beside Transfer-Encoding,
  * several Content-Lengths or Hosts, white space before the colon, any HTTP/1.x. What two parsers
- * could read differently is refused here and the connection closed. No route takes a body yet, so
- * every body is refused too. Pure functions; any thread. */
+ * could read differently is refused here and the connection closed; what cannot be seen from the
+ * headers alone is layout.h's. No route takes a body yet, so every body is refused too. Pure
+ * functions; any thread. */
 #ifndef HTTP_GUARD_H
 #define HTTP_GUARD_H
 
@@ -17,8 +18,12 @@
 struct guard {
     unsigned hosts, lengths, encodings;
     bool has_length;   /* a Content-Length that is not 0 */
-    bool is_malformed; /* a header that breaks the grammar of RFC 9110, 5.5 and 5.6.2 */
+    bool is_malformed; /* it breaks the grammar of RFC 9110, 5.5, 5.6.2 or 9.1 */
+    bool has_gaps;     /* there were bytes between what is shown, see layout.h */
 };
+
+/* The method of the request. */
+void guard_method(struct guard *guard, struct slice method);
 
 /* One header field of the request; call for all of them. */
 void guard_header(struct guard *guard, struct slice name, struct slice value);

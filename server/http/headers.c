@@ -24,6 +24,7 @@ static bool is_well_formed_id(struct slice id)
 void headers_note(struct headers *headers, struct slice name, struct slice value)
 {
     guard_header(&headers->guard, name, value);
+    layout_header(&headers->layout, name, value);
     auth_header(&headers->credentials, name, value);
     if (IS_NAMED(name, "Accept")) {
         headers->special = headers->special || headers->accept.data; /* a second one */

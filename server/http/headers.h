@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* headers.h - what one walk over a request's headers brings: their framing (guard.h), the sender's
- * credentials (auth.h), his request id and trace, and whether the answer depends on more than
- * target and Accept. Looking each up would walk as often. Pure; any thread. */
+/* headers.h - what one walk over a request's headers brings: their framing (guard.h), where they
+ * lie (layout.h), the sender's credentials (auth.h), his request id and trace, and whether the
+ * answer depends on more than target and Accept. Looking each up would walk as often. Pure; any
+ * thread. */
 #ifndef HTTP_HEADERS_H
 #define HTTP_HEADERS_H
 
 #include "http/auth.h"
 #include "http/guard.h"
+#include "http/layout.h"
 #include "http/request.h"
 
 #include <stdbool.h>
@@ -14,9 +16,10 @@
 
 #define HEADERS_ID_MAX 64 /* of a caller's X-Request-Id */
 
-/* Zeroed to begin with. Slices are borrowed from the request. */
+/* Zeroed to begin with, and layout_begin() called. Slices are borrowed from the request. */
 struct headers {
     struct guard guard;
+    struct layout layout;
     struct slice id; /* the first X-Request-Id, if it is well-formed; else empty */
     struct slice accept;
     struct slice trace; /* the first traceparent, if it is well-formed; else empty */

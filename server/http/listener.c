@@ -30,7 +30,7 @@
 
 #define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
 #define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
-#define RESERVED_FILES 64               /* for everybody else: log, store, upstream */
+#define RESERVED_FILES 64               /* for everybody else: log, store, reads from upstream */
 #define JOIN_MS        INT64_C(3600000) /* of a wait without limit, in parts */
 
 struct listener {
@@ -202,7 +202,7 @@ static rlim_t raise_file_limit(void)
 static enum err set_seats(const struct listener_options *options, struct listener *listener,
                           char *why)
 {
-    size_t taken = RESERVED_FILES +
+    size_t taken = RESERVED_FILES + (size_t)options->other_files +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
     int max = options->max_connections;

@@ -24,6 +24,7 @@ struct listener_options {
     int threads;
     int max_connections;       /* over all workers; more are refused at accept */
     int max_per_address;       /* of those, by one client's address; 0 = no limit */
+    int other_files;           /* descriptors that others may need at once, beyond a few dozen */
     int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
     int64_t answer_timeout_ms; /* for a client to take its answer */
     int64_t idle_timeout_ms;   /* of a connection without a request */

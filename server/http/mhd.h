@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mailbox.h"
+#include "http/acceptor.h"
 #include "http/clients.h"
 #include "http/deadlines.h"
 #include "http/hits.h"
@@ -34,15 +35,18 @@ struct worker {
     struct deadlines deadlines;
     struct clients *clients; /* NULL = no keys are wanted */
     struct limits limits;
-    struct tls *tls; /* NULL = plain HTTP */
+    struct tls *tls;   /* NULL = plain HTTP */
+    bool knows_layout; /* of libmicrohttpd's strings in memory, see layout.h */
     struct hits *hits;
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;
     bool has_mail;    /* letters that were not opened yet, in favour of others */
     int64_t begun_ms; /* when a request began last */
     int epoll_fd;
+    struct acceptor acceptor; /* its i-th socket is for the i-th daemon */
+    bool has_callers;         /* somebody has connected to one of them */
     size_t n_daemons;
-    struct MHD_Daemon *daemons[WORKER_LISTENS];
+    struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* between the end of their headers and the last byte of their answer */
     size_t n_parked;
     enum worker_stage stage;

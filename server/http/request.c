@@ -277,12 +277,25 @@ static bool refuse_unfit(struct request *request, const struct guard *guard, con
     return true;
 }
 
-static enum MHD_Result guard_request(struct request *request, const char *method,
+/* Are there bytes in the head that nothing shows? */
+static bool has_gaps(const struct request *request, const struct layout *layout, const char *method)
+{
+    return request->worker->knows_layout &&
+           !layout_is_whole(
+               layout, method,
+               MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+                   ->header_size);
+}
+
+static enum MHD_Result guard_request(struct request *request, const char *url, const char *method,
                                      const char *version)
 {
     struct headers headers = {0};
 
+    layout_begin(&headers.layout, method, url, connection_of(request)->target_end, version);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
+    guard_method(&headers.guard, (struct slice){method, strlen(method)});
+    headers.guard.has_gaps = has_gaps(request, &headers.layout, method);
     request->method = route_method(method);
     routes_place(request);
     set_id(request, headers.id);
@@ -353,12 +366,11 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, 
         *slot = begin(worker, connection);
     struct request *request = *slot;
 
-    (void)url;
     (void)upload_data;
     (void)upload_data_size;
     switch (request->state) {
     case REQUEST_BEGUN:
-        return guard_request(request, method, version);
+        return guard_request(request, url, method, version);
     case REQUEST_GUARDED:
         return run(request);
     case REQUEST_ANSWERED:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.c - the loop of one HTTP worker; worker.h says why it is not libmicrohttpd's own.
  *
- * In the epoll set a daemon is marked by NULL, the mailbox by the worker itself, a parked request
- * by its address. A request that was answered earlier in the same turn is not freed before the
- * daemons run, so its address is good for the whole turn. */
+ * In the epoll set a daemon is marked by NULL, the mailbox by the worker itself, the listening
+ * sockets by the acceptor, a parked request by its address. A request that was answered earlier in
+ * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
 #include "http/worker.h"
 
 #include "base/join.h"
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/connection.h"
+#include "http/layout.h"
 #include "http/mhd.h"
 #include "http/seats.h"
 #include "http/service.h"
@@ -18,7 +19,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +37,8 @@
 #define CONNECTION_BYTES ((size_t)16 << 10)
 #define IDLE_MS          60000 /* longest sleep; only a bound */
 #define DRAIN_STEP_MS    100   /* while draining, answers leave without an event of their own */
-#define QUEUE_TURNS      1024  /* runs that may be spent on taking in who has connected already */
+#define CALLERS          10    /* taken in from one socket in a turn, in favour of those inside */
+#define QUEUE_TURNS      1024  /* turns that may be spent on who has connected before the end */
 
 /* ---- epoll ---- */
 
@@ -81,7 +82,9 @@ static int sleep_ms(const struct worker *worker)
         return 0;
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
-    int64_t next_ms = deadlines_next_ms(&worker->deadlines) - worker->clock.now_ms;
+    int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
+    int64_t next_ms = deadlines_next_ms(&worker->deadlines);
+    next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
     for (size_t i = 0; i < worker->n_daemons; i++)
@@ -94,6 +97,8 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
 {
     if (event->data.ptr == worker)
         worker->has_mail = true;
+    else if (event->data.ptr == &worker->acceptor)
+        worker->has_callers = true;
     else if (event->data.ptr)
         request_client_left(event->data.ptr);
 }
@@ -110,6 +115,35 @@ static void open_mail(struct worker *worker)
         worker->has_mail = mailbox_open_some(worker->inbox, some);
 }
 
+static void take_caller(struct worker *worker, size_t i, const struct caller *caller)
+{
+    /* Closes it when it may not stay, see has_seat(). */
+    MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
+                       caller->from_len);
+}
+
+/* False when nobody is left to be taken in, or nobody can be. */
+static bool take_callers(struct worker *worker)
+{
+    bool any = false;
+    struct caller caller;
+
+    for (size_t i = 0; i < worker->acceptor.n; i++)
+        for (int n = 0;
+             n < CALLERS && acceptor_take(&worker->acceptor, i, worker->clock.now_ms, &caller);
+             n++) {
+            take_caller(worker, i, &caller);
+            any = true;
+        }
+    return any;
+}
+
+static void run_daemons(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        MHD_run(worker->daemons[i]);
+}
+
 static bool is_finished(const struct worker *worker)
 {
     return worker->stage == WORKER_DRAINS &&
@@ -119,28 +153,15 @@ static bool is_finished(const struct worker *worker)
 
 /* ---- draining ---- */
 
-static bool has_queue(struct MHD_Daemon *daemon)
-{
-    struct pollfd listening = {.events = POLLIN};
-
-    listening.fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
-    return poll(&listening, 1, 0) == 1;
-}
-
 /* Closing a socket resets whoever waits in its queue, so those are taken in before. */
 static void stop_accepting(struct worker *worker)
 {
     worker->stage = WORKER_DRAINS;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
-    for (size_t i = 0; i < worker->n_daemons; i++) {
-        struct MHD_Daemon *daemon = worker->daemons[i];
-        int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
-        for (; turns > 0 && has_queue(daemon); turns--)
-            MHD_run(daemon);
-        int fd = MHD_quiesce_daemon(daemon);
-        if (fd >= 0)
-            close(fd);
-    }
+    int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
+    for (; turns > 0 && take_callers(worker); turns--)
+        run_daemons(worker);
+    acceptor_close(&worker->acceptor);
 }
 
 /* ---- the loop ---- */
@@ -169,9 +190,12 @@ static void run_once(struct worker *worker)
         take_event(worker, &events[i]);
     open_mail(worker);
     end_the_slow(worker);
+    acceptor_turn(&worker->acceptor, worker->clock.now_ms);
     /* Requests are freed from here on, no earlier: see the top. */
-    for (size_t i = 0; i < worker->n_daemons; i++)
-        MHD_run(worker->daemons[i]);
+    if (worker->has_callers)
+        take_callers(worker);
+    worker->has_callers = false;
+    run_daemons(worker);
     if (worker->stage == WORKER_TOLD)
         stop_accepting(worker);
 }
@@ -249,6 +273,7 @@ void worker_drain(struct worker *worker)
 static void free_worker(struct worker *worker)
 {
     stop_daemons(worker);
+    acceptor_close(&worker->acceptor);
     hits_free(worker->hits);
     ready_unref(worker->last);
     clients_unref(worker->clients);
@@ -315,9 +340,11 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
     request_connection(worker, connection, slot, what);
 }
 
-/* libmicrohttpd's own limit is one above ours: at its limit it would stop accepting, and leave
- * callers to wait in the kernel's queue. */
-static enum err start_daemon(struct worker *worker, int socket)
+/* libmicrohttpd's own limit is one above ours, which turn callers away in has_seat(). Its
+ * strictness is off where layout.h sees more: 0.9.75 knows little of it, and closes without a word
+ * where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that are
+ * out of sight in them. */
+static enum err start_daemon(struct worker *worker)
 {
     const struct worker_options *options = &worker->options;
     const struct MHD_OptionItem secured[] = {
@@ -326,19 +353,18 @@ static enum err start_daemon(struct worker *worker, int socket)
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
         0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-        MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker,
-        MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)seats_max(options->seats) + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY,
+        MHD_OPTION_URI_LOG_CALLBACK, request_line, worker, MHD_OPTION_NOTIFY_CONNECTION,
+        note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)seats_max(options->seats) + 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
+        worker->knows_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
-    if (!daemon) {
-        close(socket);
+    if (!daemon)
         return ERR_SYSTEM;
-    }
     worker->daemons[worker->n_daemons++] = daemon;
     int epoll_fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     return add(worker, epoll_fd, EPOLLIN, NULL) ? ERR_OK : ERR_SYSTEM;
@@ -365,6 +391,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
+    worker->knows_layout = layout_is_known(MHD_get_version());
     worker->hits = hits_new(service->cache);
     connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
                      options->idle_timeout_ms);
@@ -373,11 +400,12 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clock = clock_real();
     turn_clock(worker);
     pulse_waits(&worker->pulse, worker->clock.now_ms);
+    acceptor_init(&worker->acceptor, epoll_fd);
     for (size_t i = 0; i < n; i++)
-        if (err)
-            close(sockets[i]);
-        else
-            err = start_daemon(worker, sockets[i]);
+        if (!acceptor_add(&worker->acceptor, sockets[i]))
+            err = ERR_SYSTEM;
+    for (size_t i = 0; !err && i < n; i++)
+        err = start_daemon(worker);
     if (!err)
         err = start_loop(worker);
     if (err) {

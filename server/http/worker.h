@@ -4,8 +4,9 @@
  * libmicrohttpd's own epoll loops take 128 events at a time and lose the rest of an exactly full
  * set: with exactly 128 or 256 ready connections none is answered until another one arrives. So the
  * worker waits in an epoll of its own, in which the daemons' epoll descriptors are nested, beside
- * its mailbox and the sockets of parked requests; and then lets each daemon run once. Connections
- * are touched by their worker only. Main thread only, apart from the thread itself. */
+ * its mailbox, its listening sockets (acceptor.h says why they are not the daemons') and the
+ * sockets of parked requests; and then lets each daemon run once. Connections are touched by their
+ * worker only. Main thread only, apart from the thread itself. */
 #ifndef HTTP_WORKER_H
 #define HTTP_WORKER_H
 
@@ -15,8 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define WORKER_LISTENS 8
 
 struct worker;
 struct rules;

@@ -2,7 +2,7 @@
 """test_http.py - one request, one answer: connections, routes, methods, and clients that leave.
 
 Everything here is about HTTP itself; what /emails answers is test_lookup.py's, what its parameters
-may hold is test_inputs.py's.
+may hold is test_inputs.py's, odd framing test_framing.py's.
 """
 import json
 import re
@@ -293,30 +293,6 @@ def test_a_length_of_zero_is_no_body(daemon):
     connection = daemon.connect()
     assert connection.get("/livez", "Content-Length: 0").status == 200
     assert connection.get("/livez").status == 200
-
-
-# ---- framing that two parsers could read differently ----
-
-
-@pytest.mark.parametrize("head", [
-    pytest.param("GET {} HTTP/1.1\r\n", id="no Host"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: b\r\n", id="two Hosts"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nHost: a\r\n", id="one Host twice"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a/b\r\n", id="a path for a Host"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: user@a\r\n", id="a user in the Host"),
-    pytest.param("GET {} HTTP/1.2\r\nHost: a\r\n", id="HTTP/1.2"),
-    pytest.param("GET {} HTTP/1.1\r\nHost : a\r\n", id="a blank before the colon"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX-\u00fc: 1\r\n", id="a name that is none"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x01\r\n", id="a control in a value"),
-    pytest.param("GET {} HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n", id="DEL in a value"),
-])
-@pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez", "/nowhere"])
-def test_odd_framing_is_refused_once_and_the_connection_ends(daemon, sim, head, target):
-    connection = daemon.connect()
-    connection.send(head.format(target).encode("latin-1") + b"\r\n" + SMUGGLED)
-    connection.read().problem(400, "invalid-request")
-    assert connection.is_closed(), "a second answer"
-    assert sim.calls()["requests"] == 0
 
 
 # ---- clients that leave ----

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: MIT
 """test_process.py - signals, descriptors, stack and processor: what the system may do to a process."""
 import contextlib
+import os
 import pathlib
+import re
 import resource
+import select
 import signal
 import subprocess
+import time
 
 import pytest
 
 import programs
 from certificates import Authority, Relay
 from programs import KEY, KEY_VARIABLE
+from tracing import Tracing, can_trace, thread_of
 from waiting import eventually
 
 
@@ -68,6 +73,90 @@ def _answers(daemon):
         return daemon.get("/livez").status == 200
     except OSError:
         return False
+
+
+FEWER = 12  # than any daemon has from its start on, so that there is none left
+CALM = 0.25  # of a core: a loop that spins takes nearly all of one
+RECOVERY_S = 2
+
+
+@contextlib.contextmanager
+def out_of_descriptors(daemon):
+    """The running daemon gets no new descriptor; those that it has are left alone."""
+    soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (FEWER, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def processor_s(daemon):
+    """What it has used of the processor."""
+    numbers = pathlib.Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(daemon, waiting):
+    """How much of a core it takes while nobody of those is taken in or turned away."""
+    before, began = processor_s(daemon), time.monotonic()
+    assert select.select([connection.socket for connection in waiting], [], [], 1) == ([], [], [])
+    return (processor_s(daemon) - before) / (time.monotonic() - began)
+
+
+def nobody(_daemon, _sim):
+    """The daemon is empty."""
+
+
+def an_idle_one(daemon, _sim):
+    connection = daemon.connect()
+    assert connection.get("/livez").status == 200
+    return connection
+
+
+def one_that_waits(daemon, sim):
+    sim.hold_submits()
+    connection = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    return connection
+
+
+@pytest.mark.parametrize("inside", [nobody, an_idle_one, one_that_waits])
+def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(stage, sim, inside):
+    daemon = stage.daemon(sim, "--threads", "1")
+    guest = inside(daemon, sim)
+    with out_of_descriptors(daemon):
+        waiting = [daemon.connect() for _ in range(3)]
+        assert load(daemon, waiting) < CALM
+        if inside is an_idle_one:
+            assert guest.get("/livez").status == 200, "who is inside notices nothing"
+    back = time.monotonic()
+    assert [connection.get("/livez").status for connection in [*waiting, daemon.connect()]] == [200] * 4
+    assert time.monotonic() - back < RECOVERY_S
+    assert daemon.stderr().count("event=accept-pauses") == 1
+    if inside is one_that_waits:
+        sim.release_submits()
+        assert guest.read().status == 200
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace cannot be attached")
+@pytest.mark.parametrize("error", ["ENFILE", "ENOBUFS", "ENOMEM"])
+def test_r4_when_the_system_has_none_left_it_rests_and_tries_again(stage, sim, tmp_path, error):
+    """The real ENFILE is the whole machine's, so the call is made to fail instead."""
+    daemon = stage.daemon(sim, "--threads", "1")
+    with Tracing(thread_of(daemon, "http-0"), tmp_path / "calls", "trace=accept4",
+                 f"inject=accept4:error={error}:when=1..3"):
+        assert daemon.get("/livez").status == 200
+    assert (tmp_path / "calls").read_text().count("INJECTED") == 3
+    assert daemon.stderr().count("event=accept-pauses") == 1
+
+
+def test_r4_each_submit_under_way_has_its_descriptor_kept(stage, sim, monkeypatch, tmp_path):
+    with limited(monkeypatch, tmp_path, "ulimit -n 200"):
+        few, many = (stage.daemon(sim, "--threads", "1", "--submit-slots", n) for n in ("4", "16"))
+    possible = [int(re.search(r"event=fewer-connections .*possible=(\d+)", daemon.stderr())[1])
+                for daemon in (few, many)]
+    assert possible[0] - possible[1] == 12
 
 
 def test_r4_too_few_descriptors_are_told_at_the_start(monkeypatch, tmp_path):

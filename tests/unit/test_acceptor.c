@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* test_acceptor.c - who connects is taken, and without descriptors later. */
+#include "http/acceptor.h"
+
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NOW_MS   1000
+#define PAUSE_MS 100
+
+/* ---- the log, counted instead of written ---- */
+
+static int n_logged;
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    (void)level;
+    ck_assert_str_eq(event, "accept-pauses");
+    n_logged++;
+}
+
+/* ---- the socket and the set ---- */
+
+static struct acceptor acceptor;
+static struct sockaddr_in address;
+static int epoll_fd, listening;
+
+static int listen_somewhere(void)
+{
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, 16), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    return fd;
+}
+
+static int connect_there(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static bool somebody_waits(void)
+{
+    struct epoll_event event;
+    int n = epoll_wait(epoll_fd, &event, 1, 0);
+
+    ck_assert(n == 0 || event.data.ptr == &acceptor);
+    return n == 1;
+}
+
+static bool take(int64_t now_ms, struct caller *ret_caller)
+{
+    return acceptor_take(&acceptor, 0, now_ms, ret_caller);
+}
+
+static void set_up(void)
+{
+    epoll_fd = epoll_create1(0);
+    listening = listen_somewhere();
+    acceptor_init(&acceptor, epoll_fd);
+    ck_assert(acceptor_add(&acceptor, listening));
+}
+
+static void tear_down(void)
+{
+    acceptor_close(&acceptor);
+    acceptor_close(&acceptor);
+    close(epoll_fd);
+}
+
+/* No descriptor beyond those that there are, or as many as before. */
+static void limit_files(bool are_short)
+{
+    static rlim_t before;
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (are_short)
+        before = limit.rlim_cur;
+    limit.rlim_cur = are_short ? 3 : before;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* ---- the tests ---- */
+
+START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
+{
+    struct caller caller;
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+
+    ck_assert(!somebody_waits() && !take(NOW_MS, &caller));
+    int fd = connect_there();
+    ck_assert(somebody_waits() && take(NOW_MS, &caller));
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    ck_assert_uint_eq(caller.from_len, sizeof own);
+    ck_assert_mem_eq(&caller.from, &own, sizeof own);
+    ck_assert(fcntl(caller.fd, F_GETFL) & O_NONBLOCK);
+    ck_assert(fcntl(caller.fd, F_GETFD) & FD_CLOEXEC);
+    ck_assert(!somebody_waits() && !take(NOW_MS, &caller));
+    ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
+    ck_assert_int_eq(n_logged, 0);
+}
+END_TEST
+
+START_TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
+{
+    struct caller caller;
+
+    connect_there();
+    limit_files(true);
+    ck_assert(somebody_waits() && !take(NOW_MS, &caller));
+    ck_assert_int_eq(acceptor_next_ms(&acceptor), NOW_MS + PAUSE_MS);
+    ck_assert_msg(!somebody_waits(), "the loop may sleep");
+    limit_files(false);
+    acceptor_turn(&acceptor, NOW_MS + PAUSE_MS - 1);
+    ck_assert(!somebody_waits() && !take(NOW_MS + PAUSE_MS - 1, &caller));
+    acceptor_turn(&acceptor, NOW_MS + PAUSE_MS);
+    ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
+    ck_assert(somebody_waits() && take(NOW_MS + PAUSE_MS, &caller));
+}
+END_TEST
+
+START_TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
+{
+    struct caller caller;
+    int64_t now_ms = NOW_MS;
+
+    connect_there();
+    limit_files(true);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert(!take(now_ms, &caller));
+        now_ms += PAUSE_MS;
+        acceptor_turn(&acceptor, now_ms);
+    }
+    ck_assert_int_eq(n_logged, 1);
+    ck_assert(!take(now_ms + 60000, &caller));
+    ck_assert_int_eq(n_logged, 2);
+    limit_files(false); /* a leak checker wants some */
+}
+END_TEST
+
+START_TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
+{
+    struct caller caller;
+
+    ck_assert_int_eq(shutdown(listening, SHUT_RDWR), 0);
+    ck_assert(!take(NOW_MS, &caller));
+    ck_assert_int_eq(acceptor_next_ms(&acceptor), NOW_MS + PAUSE_MS);
+    ck_assert(somebody_waits() && !take(NOW_MS, &caller)); /* the fault, once */
+    ck_assert_msg(!somebody_waits(), "the loop may sleep");
+    ck_assert_int_eq(n_logged, 1);
+}
+END_TEST
+
+START_TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
+{
+    int other = dup(listening);
+
+    acceptor_close(&acceptor);
+    connect_there();
+    ck_assert(!somebody_waits());
+    close(other);
+}
+END_TEST
+
+START_TEST(what_cannot_be_watched_is_refused_and_closed_with_the_rest)
+{
+    int file = open("/dev/null", O_RDONLY); /* epoll takes no files */
+    ck_assert(!acceptor_add(&acceptor, file));
+    acceptor_close(&acceptor);
+    ck_assert_int_eq(fcntl(file, F_GETFD), -1);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("acceptor");
+    TCase *t = tcase_create("acceptor");
+
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_add_test(t, callers_are_taken_with_their_addresses_until_none_is_left);
+    tcase_add_test(t, without_descriptors_it_pauses_and_then_takes_who_waited);
+    tcase_add_test(t, a_shortage_is_one_line_in_the_log_however_long_it_is);
+    tcase_add_test(t, what_does_not_pass_by_itself_is_no_reason_to_spin);
+    tcase_add_test(t, a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed);
+    tcase_add_test(t, what_cannot_be_watched_is_refused_and_closed_with_the_rest);
+    suite_add_tcase(s, t);
+    return s;
+}
