@@ -6,7 +6,7 @@
 #define ADMISSION_H
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 #include "http/auth.h"
 #include "http/clients.h"
 #include "http/tls.h"

@@ -4,8 +4,8 @@
 #ifndef CONFINE_H
 #define CONFINE_H
 
-#include "config.h"
-#include "sandbox.h"
+#include "config/config.h"
+#include "os/sandbox.h"
 
 /* When the store is open and before there is a second thread. Nothing fails: what the kernel lacks
  * is told by confine_calls(). */

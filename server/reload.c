@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "state_dir.h"
+#include "os/state_dir.h"
 #include "upstream.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #define RELOAD_H
 
 #include "admission.h"
-#include "config.h"
+#include "config/config.h"
 #include "http/limits.h"
 #include "http/listener.h"
 #include "lookup/engine.h"

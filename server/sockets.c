@@ -3,7 +3,7 @@
 #include "sockets.h"
 
 #include "base/mem.h"
-#include "notify.h"
+#include "os/notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>

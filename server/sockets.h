@@ -8,7 +8,7 @@
 #define SOCKETS_H
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 #include "http/inherited.h"
 
 #include <stddef.h>

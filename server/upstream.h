@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/secret.h"
-#include "config.h"
+#include "config/config.h"
 
 #define UPSTREAM_WHY 512
 

@@ -7,7 +7,7 @@
 #ifndef WATCH_H
 #define WATCH_H
 
-#include "notify.h"
+#include "os/notify.h"
 
 #include <signal.h>
 #include <stdint.h>

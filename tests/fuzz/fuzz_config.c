@@ -5,7 +5,7 @@
  * each is held against a slow reading of its own. Further lines: a command line, an argument each.
  * None of them may name a file of settings: that would be read. */
 #include "base/mem.h"
-#include "config.h"
+#include "config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>

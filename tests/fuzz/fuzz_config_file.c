@@ -2,7 +2,7 @@
 /* fuzz_config_file.c - `key = value` lines: pairs as they stand there, in order, with their lines;
  * or what is wrong, and where. */
 #include "base/mem.h"
-#include "config_file.h"
+#include "config/config_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
     server/base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
     server/http/route_table.c   methods and paths     openapi.yaml, paths
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
-    server/config_table.c       flags and defaults    README.md's table, emailsd --help,
+    server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
                                                       docs/man/emailsd.conf.5, emailsd.8
 
 `--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
@@ -63,7 +63,7 @@ def check_parameters(api):
 
 def check_options(binary):
     rows = re.findall(r'\{"(--[a-z-]+)",\s*[A-Z]+,\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
-                      read("server/config_table.c"))
+                      read("server/config/config_table.c"))
     code = {(flag, default.strip('"') if default != "NULL" else "") for flag, default in rows}
     told = set()
     for line in read("README.md").split("\n"):
@@ -80,7 +80,7 @@ def check_pages():
     """What lasts is a key of the one page, with its default; what only the command line takes is a flag
     of the other."""
     rows = re.findall(r'\{"--([a-z-]+)",\s*([A-Z]+),\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
-                      read("server/config_table.c"))
+                      read("server/config/config_table.c"))
     once = {flag for flag, kind, _ in rows if kind == "SWITCH"} | {"config"}
     keys = {(flag, default.strip('"') if default != "NULL" else "")
             for flag, _, default in rows if flag not in once}
@@ -110,7 +110,7 @@ AGREEING = {
 """,
     "server/http/parameters.c": """{"domain", take_domain}, {"wait", take_wait},
 """,
-    "server/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
+    "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
 {"--insecure", FLAG, FIELD(insecure), NULL, "how"},
 {"--help", SWITCH, FIELD(help), NULL, "this"},
 """,
@@ -161,7 +161,7 @@ SPOILT = [  # file, its words, other words, what must be said
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
-    ("server/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
+    ("server/config/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
     ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),
     ("docs/man/emailsd.conf.5", "Cm insecure", "Cm secure", "key ('insecure', '') is in the code"),
     ("docs/man/emailsd.8", "-help", "-halp", "flag help is in the code"),

@@ -44,7 +44,7 @@ def check_c(name, text):
         refused = re.search(REFUSED, line)
         if refused:
             faults.append(f"{name}:{number}: {refused.group(1)}() is refused here")
-        if "any_certificate" in line and not re.match(r"client/transport\.|server/healthcheck\.", name):
+        if "any_certificate" in line and not re.match(r"client/transport\.|server/commands/healthcheck\.", name):
             faults.append(f"{name}:{number}: certificates are checked here")
         if name.startswith("tests/") and re.search(WAITS, line):
             faults.append(f"{name}:{number}: a test waits on events, never on time")

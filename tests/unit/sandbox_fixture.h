@@ -7,7 +7,7 @@
 #ifndef UNIT_SANDBOX_FIXTURE_H
 #define UNIT_SANDBOX_FIXTURE_H
 
-#include "sandbox.h"
+#include "os/sandbox.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_config.c - flags over environment over defaults; what is wrong is named. */
 #include "base/mem.h"
-#include "config.h"
+#include "config/config.h"
 
 #include <check.h>
 #include <stdlib.h>

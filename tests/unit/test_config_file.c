@@ -2,7 +2,7 @@
 /* test_config_file.c - `key = value` lines, and what is wrong with them, by line. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "config_file.h"
+#include "config/config_file.h"
 
 #include <check.h>
 #include <stdio.h>

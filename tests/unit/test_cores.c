@@ -2,7 +2,7 @@
 /* test_cores.c - the quota of a control group and of its parents bounds the cores. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cores.h"
+#include "os/cores.h"
 
 #include <check.h>
 #include <ftw.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_notify.c - when the watchdog is told that we live, and when that is kept back. The socket is
  * a real one; time is given. */
-#include "notify.h"
+#include "os/notify.h"
 
 #include <check.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sandbox.c - which of the two walls are wanted and possible, and the words about it. What they
  * consist of is in sandbox_files.c and sandbox_calls.c. */
-#include "sandbox.h"
+#include "os/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* cores.c - see cores.h. A group's quota binds all groups below it, so every parent is looked at;
  * in a container the group's path may name nothing below the mount, and then only the top is there.
  */
-#include "cores.h"
+#include "os/cores.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

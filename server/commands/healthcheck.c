@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* healthcheck.c - see healthcheck.h. */
-#include "healthcheck.h"
+#include "commands/healthcheck.h"
 
 #include "base/buf.h"
 #include "client/transport.h"

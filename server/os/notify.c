@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* notify.c - see notify.h. A manager that does not listen is worth a line in the log, and no more:
  * the daemon serves all the same. */
-#include "notify.h"
+#include "os/notify.h"
 
 #include "base/log.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inspect.c - see inspect.h. Both forms are written by the same walk over the store; struct form
  * says how a part of each looks. */
-#include "inspect.h"
+#include "commands/inspect.h"
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -4,8 +4,8 @@
  * sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). All of it is a matter of environment
  * variables and one datagram socket, so it works under every supervisor that speaks the protocol,
  * and without one each of these functions does nothing. Main thread only. */
-#ifndef NOTIFY_H
-#define NOTIFY_H
+#ifndef OS_NOTIFY_H
+#define OS_NOTIFY_H
 
 #include "base/err.h"
 

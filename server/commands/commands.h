@@ -2,10 +2,10 @@
 /* commands.h - what emailsd does besides serving: `emailsd COMMAND [OPERAND]`.
  *
  * Each works on the store beside a running daemon, or without one. Main thread. */
-#ifndef COMMANDS_H
-#define COMMANDS_H
+#ifndef COMMANDS_COMMANDS_H
+#define COMMANDS_COMMANDS_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 

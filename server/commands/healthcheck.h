@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* healthcheck.h - `emailsd healthcheck`: asks a running emailsd whether it is alive, where there is
  * no other client: in an image without a shell. Main thread. */
-#ifndef HEALTHCHECK_H
-#define HEALTHCHECK_H
+#ifndef COMMANDS_HEALTHCHECK_H
+#define COMMANDS_HEALTHCHECK_H
 
 #include "base/err.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* state_dir.c - see state_dir.h. The folder is made by the store, when it opens its file. */
-#include "state_dir.h"
+#include "os/state_dir.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

@@ -4,10 +4,11 @@
  * Each row of the table in config_table.c holds a flag, the kind of its value, its default, its
  * limits and its help; the environment name (EMAILSD_ + the flag in capitals) and the key in the
  * file (the flag without dashes) follow from it; what is called so and is no option is refused.
- * Precedence: flag, environment, file, default. Only main.c includes this header: modules have
- * option structs of their own, and main fills them. Start-up and reload, main thread. */
-#ifndef CONFIG_H
-#define CONFIG_H
+ * Precedence: flag, environment, file, default. Only main.c and what stands beside it include this
+ * header: modules have option structs of their own, which are filled there. Start-up and reload,
+ * main thread. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "base/err.h"
 #include "base/log.h"

@@ -4,8 +4,8 @@
  * `#` and `;` begin a comment at the start of a line and nowhere else. Sections, lines without a
  * value and lines beyond CONFIG_LINE are errors. What the keys mean is the caller's business.
  * Main thread: inih keeps its settings in variables of the process. */
-#ifndef CONFIG_FILE_H
-#define CONFIG_FILE_H
+#ifndef CONFIG_CONFIG_FILE_H
+#define CONFIG_CONFIG_FILE_H
 
 #include "base/err.h"
 

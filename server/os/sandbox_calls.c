@@ -28,7 +28,7 @@
  * Cost: the kernel remembers which calls are allowed whatever their arguments (since 5.11), so most
  * never run the filter; for the others it is a binary tree. docs/profile.md has figures. */
 #include "base/mem.h"
-#include "sandbox.h"
+#include "os/sandbox.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
-#include "commands.h"
+#include "commands/commands.h"
 
 #include "base/hash.h"
 #include "base/key.h"
 #include "base/mem.h"
-#include "healthcheck.h"
-#include "inspect.h"
-#include "state_dir.h"
+#include "commands/healthcheck.h"
+#include "commands/inspect.h"
+#include "os/state_dir.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* config_print.c - the options as text for people: --help and --print-config. */
 #include "base/mem.h"
-#include "config.h"
-#include "config_table.h"
+#include "config/config.h"
+#include "config/config_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  *
  * To add an option: a field in struct config, a row here, a line in the README's table and in the
  * man page (a test compares them), and its use in main.c. */
-#include "config_table.h"
+#include "config/config_table.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inspect.h - `emailsd inspect`: the store for people, or as JSON for programs. */
-#ifndef INSPECT_H
-#define INSPECT_H
+#ifndef COMMANDS_INSPECT_H
+#define COMMANDS_INSPECT_H
 
 #include "base/err.h"
 #include "store/store.h"

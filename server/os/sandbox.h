@@ -9,8 +9,8 @@
  * lacks one is told in the state and nothing else happens: a small guard is no reason not to serve.
  *
  * Builds with a sanitizer have neither, because its runtime needs more. Start-up, main thread. */
-#ifndef SANDBOX_H
-#define SANDBOX_H
+#ifndef OS_SANDBOX_H
+#define OS_SANDBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

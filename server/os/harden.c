@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* harden.c - see harden.h. */
-#include "harden.h"
+#include "os/harden.h"
 
 #include "base/mem.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* config_table.h - THE table of options, and how a value becomes text and text a value. Shared by
  * the config_*.c files alone. Pure. */
-#ifndef CONFIG_TABLE_H
-#define CONFIG_TABLE_H
+#ifndef CONFIG_CONFIG_TABLE_H
+#define CONFIG_CONFIG_TABLE_H
 
 #include "base/err.h"
-#include "config.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* config.c - the four places that a value may come from, the strongest first. The table of options
  * is config_table.c's. */
-#include "config.h"
+#include "config/config.h"
 
 #include "base/mem.h"
-#include "config_file.h"
-#include "config_table.h"
+#include "config/config_file.h"
+#include "config/config_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

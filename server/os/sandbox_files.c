@@ -10,7 +10,7 @@
  * It bounds opening, not what is open already, and neither chmod nor connect(2) to a socket with a
  * path. */
 #include "base/mem.h"
-#include "sandbox.h"
+#include "os/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

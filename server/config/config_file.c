@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* config_file.c - see config_file.h. inih asks for a line at a time, so its reader is where lines
  * are counted and measured: it would cut a long one in two, and does not tell numbers. */
-#include "config_file.h"
+#include "config/config_file.h"
 
 #include "base/mem.h"
 

@@ -2,8 +2,8 @@
 /* cores.h - how many cores this process may use: those of its affinity mask, and no more than the
  * CPU quota of its control group (cgroup v2, else v1) pays for. More busy threads than that would
  * only be throttled, all together. Start-up, main thread. */
-#ifndef CORES_H
-#define CORES_H
+#ifndef OS_CORES_H
+#define OS_CORES_H
 
 /* At least 1. */
 int cores_allowed(void);
