@@ -105,6 +105,8 @@ export SIM_BIN    := $(abspath $(B)/openmart-sim)
 export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
+# A test that hangs is ended; 4 s, Check's own bound, are too few on a busy machine.
+export CK_DEFAULT_TIMEOUT := 60
 
 .PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint format demo run \
