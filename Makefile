@@ -53,9 +53,11 @@ CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
-# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c.
-CFLAGS_alloc    := -O1 -fno-builtin
-LDFLAGS_alloc   := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
+# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c. AddressSanitizer sees what was not
+# freed on the way out of that failure.
+CFLAGS_alloc    := -O1 -fno-builtin -fsanitize=address -fno-omit-frame-pointer
+LDFLAGS_alloc   := -fsanitize=address -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+                   -Wl,--wrap=strdup -Wl,--wrap=aligned_alloc
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_fuzz    := -fsanitize=address,undefined
 LDFLAGS_cover   := --coverage
@@ -260,7 +262,8 @@ kill: deps ## 3,000 kill -9 and one before each system call, then the books; KIL
 
 alloc: deps ## every allocation of ours fails once; EVERY=10 for each tenth
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
-	@EMAILSD_BIN=$(abspath build/alloc/emailsd) $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
+	@EMAILSD_BIN=$(abspath build/alloc/emailsd) SIM_BIN=$(abspath build/alloc/openmart-sim) \
+	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
 
 soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2
