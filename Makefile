@@ -34,6 +34,7 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-f
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
+CLANG_WARNINGS := $(WARNINGS)
 # What only gcc knows.
 ifeq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
 WARNINGS  += -Wtrampolines -Wbidi-chars=any
@@ -216,9 +217,9 @@ fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need
 
 lint: ## layout and static analysis by ten tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint
-	@$(PYTHON) tests/scripts/lint_self_test.py
+	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
-	@JOBS=$(JOBS) CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
+	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh
 
 format: ## let clang-format lay out all C files
