@@ -45,7 +45,7 @@ ENDS = ("ended", "refused", "answered", "unnoticed")
 
 # What an error may be called. Others, such as draining, belong to a scenario.
 ERRORS = {"internal", "overloaded", "storage-unavailable", "upstream-error", "upstream-outcome-unknown",
-          "upstream-invalid-response", "circuit-open", "lookup-failed"}
+          "upstream-invalid-response", "circuit-open", "lookup-failed", "credits-exhausted"}
 
 WRAPPED = {"malloc", "calloc", "realloc", "strdup", "aligned_alloc"}
 ALLOCATORS = WRAPPED | {"strndup", "asprintf", "vasprintf", "reallocarray", "posix_memalign", "memalign", "valloc",
@@ -139,6 +139,7 @@ class Run:
             self.faults.append(f"ended with {status}: {words[-600:]}")
         elif not was_reached:
             self.faults += [f"{code}, and no allocation failed" for code in errors]
+        if not was_reached:
             return None
         return "answered" if errors else "unnoticed"
 
@@ -174,7 +175,7 @@ def run_scenario(name, every, first):
         files = Files(folder)
         if scenario.has_tls:
             files.tls = files.certificate()
-        sim = Simulator(pathlib.Path(folder) / "sim.stderr")
+        sim = Simulator(pathlib.Path(folder) / "sim.stderr", "--credits", "1000000000")
         try:
             for k in range(first, LONGEST, every):
                 with tempfile.TemporaryDirectory(prefix="emailsd-alloc-") as own:
