@@ -34,6 +34,7 @@ WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-f
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
+CLANG_WARNINGS := $(WARNINGS)
 # What only gcc knows.
 ifeq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
 WARNINGS  += -Wtrampolines -Wbidi-chars=any
@@ -53,9 +54,11 @@ CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
-# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c.
-CFLAGS_alloc    := -O1 -fno-builtin
-LDFLAGS_alloc   := -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup
+# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c. AddressSanitizer sees what was not
+# freed on the way out of that failure.
+CFLAGS_alloc    := -O1 -fno-builtin -fsanitize=address -fno-omit-frame-pointer
+LDFLAGS_alloc   := -fsanitize=address -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+                   -Wl,--wrap=strdup -Wl,--wrap=aligned_alloc
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_fuzz    := -fsanitize=address,undefined
 LDFLAGS_cover   := --coverage
@@ -216,9 +219,9 @@ fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need
 
 lint: ## layout and static analysis by ten tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint
-	@$(PYTHON) tests/scripts/lint_self_test.py
+	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
-	@JOBS=$(JOBS) CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
+	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh
 
 format: ## let clang-format lay out all C files
@@ -262,7 +265,8 @@ kill: deps ## 3,000 kill -9 and one before each system call, then the books; KIL
 
 alloc: deps ## every allocation of ours fails once; EVERY=10 for each tenth
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
-	@DAEMON_BIN=$(abspath build/alloc/emailsd) $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
+	@DAEMON_BIN=$(abspath build/alloc/emailsd) SIM_BIN=$(abspath build/alloc/openmart-sim) \
+	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
 
 soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2

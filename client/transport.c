@@ -111,8 +111,7 @@ static struct transfer *first(const struct transport *transport, enum state stat
 {
     struct transfer *t = transport->lists[state];
 
-    /* The analyzer does not see that a freed transfer has left all lists. */
-    assert(!t || t->state == state); /* NOLINT(clang-analyzer-unix.Malloc) */
+    assert(!t || t->state == state);
     return t;
 }
 

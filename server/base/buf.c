@@ -25,19 +25,26 @@ void buf_clear(struct buf *buf)
         buf->data[0] = '\0';
 }
 
+static enum err does_not_fit(struct buf *buf)
+{
+    buf->overflowed = true;
+    return ERR_TOO_BIG;
+}
+
 static enum err make_room(struct buf *buf, size_t more)
 {
-    if (more > buf->max - buf->len) {
-        buf->overflowed = true;
-        return ERR_TOO_BIG;
-    }
+    if (more > buf->max - buf->len)
+        return does_not_fit(buf);
     size_t want = buf->len + more + 1;
     if (want <= buf->room)
         return ERR_OK;
     size_t room = buf->room ? buf->room : FIRST_ROOM;
     while (room < want)
         room *= 2;
-    buf->data = xrealloc(buf->data, room);
+    char *data = room <= BUF_SMALL ? xrealloc(buf->data, room) : realloc(buf->data, room);
+    if (!data)
+        return does_not_fit(buf);
+    buf->data = data;
     buf->room = room;
     return ERR_OK;
 }
@@ -62,17 +69,21 @@ enum err buf_add_str(struct buf *buf, const char *s)
 
 enum err buf_addf(struct buf *buf, const char *format, ...)
 {
-    va_list args;
+    va_list args, again;
 
     va_start(args, format);
-    autofree char *text = NULL;
-    int len = vasprintf(&text, format, args);
+    va_copy(again, args);
+    size_t left = buf->room - buf->len;
+    int len = vsnprintf(left ? buf->data + buf->len : NULL, left, format, args);
     va_end(args);
-    if (len < 0) {
-        text = NULL;
-        return ERR_SYSTEM;
-    }
-    return buf_add(buf, text, (size_t)len);
+    enum err err = len < 0 ? does_not_fit(buf) : make_room(buf, (size_t)len);
+    if (!err && (size_t)len >= left) /* there was too little room for it, and is enough now */
+        vsnprintf(buf->data + buf->len, (size_t)len + 1, format, again);
+    va_end(again);
+    buf->len += err ? 0 : (size_t)len;
+    if (buf->data)
+        buf->data[buf->len] = '\0';
+    return err;
 }
 
 enum err buf_check(const struct buf *buf)

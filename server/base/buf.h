@@ -2,8 +2,10 @@
 /* buf.h - a byte buffer that grows up to a limit given at its birth.
  *
  * Appending past the limit fails with ERR_TOO_BIG, leaves the content as it was and marks the
- * buffer, so that a run of appends may be checked once at its end. `data` is always followed by a
- * NUL that `len` does not count. One thread at a time. */
+ * buffer, so that a run of appends may be checked once at its end. Up to BUF_SMALL bytes, memory is
+ * there or the process ends, as in mem.h. Beyond, where strangers choose how much it is, an append
+ * for which there is no memory is one that does not fit. `data` is always followed by a NUL that
+ * `len` does not count. One thread at a time. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -11,6 +13,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define BUF_SMALL ((size_t)64 << 10)
 
 struct buf {
     char *data; /* NULL until the first append */
@@ -25,6 +29,7 @@ void buf_clear(struct buf *buf); /* keeps the memory, forgets the overflow */
 
 enum err buf_add(struct buf *buf, const void *data, size_t len);
 enum err buf_add_str(struct buf *buf, const char *s);
+/* No argument may point into the buffer itself. */
 enum err buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ERR_TOO_BIG if any append since the last clear did not fit. */

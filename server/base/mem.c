@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *or_abort(void *p)
+void mem_ran_out(void)
 {
-    if (p)
-        return p;
     fputs("emailsd: out of memory\n", stderr);
     abort();
+}
+
+static void *or_abort(void *p)
+{
+    if (!p)
+        mem_ran_out();
+    return p;
 }
 
 void *xcalloc(size_t n, size_t size)
@@ -36,6 +41,11 @@ char *xstrndup(const char *s, size_t len)
     if (len)
         memcpy(copy, s, len);
     return copy;
+}
+
+void *xcalloc_aligned(size_t alignment, size_t size)
+{
+    return memset(or_abort(aligned_alloc(alignment, size)), 0, size);
 }
 
 void mem_autofree(void *pp)

@@ -31,8 +31,6 @@ static uint64_t count_fds(void)
 
     if (!dir)
         return 0;
-    /* Nobody else has this stream. */
-    // NOLINTNEXTLINE(concurrency-mt-unsafe)
     for (const struct dirent *entry; (entry = readdir(dir));)
         n += entry->d_name[0] != '.';
     closedir(dir);

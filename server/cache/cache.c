@@ -38,11 +38,8 @@ struct cache {
 
 struct cache *cache_new(size_t max_bytes)
 {
-    struct cache *cache = aligned_alloc(64, sizeof *cache);
+    struct cache *cache = xcalloc_aligned(_Alignof(struct cache), sizeof *cache);
 
-    if (!cache)
-        abort();
-    memset(cache, 0, sizeof *cache);
     cache->max_bytes = max_bytes;
     for (int i = 0; i < SHARDS; i++)
         pthread_mutex_init(&cache->shards[i].lock, NULL);

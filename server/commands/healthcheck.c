@@ -49,6 +49,7 @@ static void ask(struct transport *transport, const char *url, struct asked *aske
     transport_start(transport, &request, answered, asked);
     while (!asked->is_over) {
         transport_run(transport);
+        // cppcheck-suppress knownConditionTrueFalse ; the run may have called answered()
         if (!asked->is_over)
             transport_wait(transport, -1, PATIENCE_MS);
     }

@@ -187,6 +187,8 @@ enum err inspect_print(struct store *store, bool as_json, FILE *out)
     if (!err)
         err = as_json ? print_json(store, &stats, &printing) : print_text(store, &stats, &printing);
     if (!err)
+        err = buf_check(&printing.out);
+    if (!err)
         fputs(buf_str(&printing.out), out);
     buf_done(&printing.out);
     return err;

@@ -98,6 +98,14 @@ static bool reply_known(struct request *request)
     return fresh;
 }
 
+/* Not for a request that was parked: its client may have gone with a reload. */
+static struct payer payer_of(struct request *request)
+{
+    const struct client *client = request_client(request);
+
+    return (struct payer){request_account(request), client->quota, client->weight};
+}
+
 /* A question that is asked although nobody waits. The engine's until refreshed(). */
 struct refresh {
     struct ask ask;
@@ -126,15 +134,15 @@ static void refreshed(struct ask *ask, const struct outcome *outcome)
 /* Nobody waits for it; the lookup is promised and so runs to its end. It is bought, so it goes on
  * the account of the client who is served the expired answer; where that has nothing left, the next
  * client starts it a minute later. */
-static void refresh_behind(struct request *request, struct question *question)
+static void refresh_behind(struct request *request, struct question *question,
+                           const struct payer *payer)
 {
-    const struct client *client = request_client(request);
     struct refresh *refresh = xcalloc(1, sizeof *refresh);
 
     refresh->asked_ms = request_clock(request)->wall_ms;
-    refresh->account = xstrdup(request_account(request));
+    refresh->account = xstrdup(payer->name);
     refresh->ask.question = question;
-    refresh->ask.payer = (struct payer){refresh->account, client->quota, client->weight};
+    refresh->ask.payer = (struct payer){refresh->account, payer->quota, payer->weight};
     refresh->ask.takes = refresh_takes;
     refresh->ask.done = refreshed;
     engine_ask(request_service(request)->engine, &refresh->ask);
@@ -143,13 +151,14 @@ static void refresh_behind(struct request *request, struct question *question)
 /* One of the many who may be served the same expired answer at once starts its refresh. Takes the
  * question over. */
 static void reply_expired(struct request *request, const struct result *result,
-                          const struct wish *wish, struct question *question)
+                          const struct wish *wish, struct question *question,
+                          const struct payer *payer)
 {
-    bool refreshes = request_client(request)->quota != 0 &&
-                     result_claim_refresh(result, request_clock(request)->now_ms);
+    bool refreshes =
+        payer->quota != 0 && result_claim_refresh(result, request_clock(request)->now_ms);
 
     if (refreshes)
-        refresh_behind(request, question);
+        refresh_behind(request, question, payer);
     else
         question_free(question);
     reply_stored(request, result, wish, refreshes);
@@ -233,7 +242,8 @@ static void reply_kept(struct waiting *waiting)
     const struct result *kept = waiting->outcome.result;
 
     if (waiting->refresh)
-        reply_expired(waiting->request, kept, &waiting->wish, TAKE(waiting->ask.question));
+        reply_expired(waiting->request, kept, &waiting->wish, TAKE(waiting->ask.question),
+                      &waiting->ask.payer);
     else
         reply_hit(waiting->request, kept, &waiting->wish);
 }
@@ -326,7 +336,6 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
 static void wait_for_engine(struct request *request, struct wish *wish, const struct result *cached)
 {
     const struct service *service = request_service(request);
-    const struct client *client = request_client(request);
     struct waiting *waiting = xcalloc(1, sizeof *waiting);
     struct question *question = TAKE(wish->question);
 
@@ -341,7 +350,7 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
     waiting->ask = (struct ask){.question = question,
                                 .wait_ms = wish->wait_ms,
-                                .payer = {request_account(request), client->quota, client->weight},
+                                .payer = payer_of(request),
                                 .only_kept = wish->cache.only_cached,
                                 .no_store = wish->cache.no_store,
                                 .takes = takes,
@@ -361,6 +370,7 @@ static bool is_plain(const struct wish *wish)
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
     int64_t now_ms = request_clock(request)->wall_ms;
+    const struct payer payer = payer_of(request);
 
     switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, now_ms)) {
     case SERVE_FRESH:
@@ -372,7 +382,7 @@ static void serve(struct request *request, struct wish *wish, const struct resul
         reply_hit(request, cached, wish);
         break;
     case SERVE_REFRESH:
-        reply_expired(request, cached, wish, TAKE(wish->question));
+        reply_expired(request, cached, wish, TAKE(wish->question), &payer);
         break;
     case SERVE_ASK:
         wait_for_engine(request, wish, cached);

@@ -190,7 +190,6 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
             settle(c);
         return;
     }
-    c->failures = 0;
     c->lost_since_ms = -1;
     c->counts = *counts;
     if (counts->ready && !c->ready) {
@@ -199,6 +198,8 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
         reads_batch_is_ready(c->reads);
     }
     c->want = list_worth_asking(c);
+    if (c->want == LIST_NONE) /* else it is the list that failed, and may fail again */
+        c->failures = 0;
     settle(c);
 }
 
@@ -261,6 +262,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
         if (!call_failed(c, reply))
             return;
     } else {
+        c->failures = 0;
         note_ids(c, asked, ids, n);
         c->want = list_after(c, asked);
     }

@@ -3,166 +3,190 @@
 """run.py - lets each allocation of ours fail, one in each run, and looks at what is left.
 
 For every k, until a scenario no longer reaches the k-th: the daemon runs the scenario and its k-th
-allocation fails. It may answer with an error, or end by abort() with a line that says so, which is
-the rule for small allocations; it may not crash. Then a daemon whose allocations all work goes on
-with the same store: it has to start, the books have to agree with the vendor's ledger, and nothing
-may have been sold twice.
+allocation fails. What it may do then:
+
+    ended      by abort(), with the one line that says so: the rule for small allocations
+    refused    to start, with status 1 and a line
+    answered   somebody with an error, and went on
+    unnoticed  went on: what failed was tried again, or was not needed
+
+It may not crash in another way, nor leak: the build has AddressSanitizer in it. Then a daemon whose
+allocations all work goes on with the same store: it has to start, the books have to agree with the
+vendor's ledger, and nothing may have been sold twice. The run in which no allocation fails any more
+has to be without errors. Before all of that it is made sure that our objects allocate by no function
+that cannot be made to fail.
 
     make alloc                every k of every scenario
     make alloc EVERY=10       each tenth
 """
 import argparse
+import collections
 import concurrent.futures
+import http.client
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "system")]
 
 from books import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
-from programs import KEY, KEY_VARIABLE, Daemon, Simulator  # noqa: E402
+from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, REPORTS, Daemon, Simulator  # noqa: E402
+from scenarios import SCENARIOS, Files, Life  # noqa: E402
+from wire import Response  # noqa: E402
 
-FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "24h", "--sandbox", "off", "--balance-every", "0")
+FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "24h", "--sandbox", "off", "--balance-every", "0",
+         "--threads", "1")
 REACHED = "allocation-failed"
+LAST_WORDS = "emailsd: out of memory\n"
 LONGEST = 20000  # a scenario that never ends is a defect of its own
+ENDS = ("ended", "refused", "answered", "unnoticed")
+
+# What an error may be called. Others, such as draining, belong to a scenario.
+ERRORS = {"internal", "overloaded", "storage-unavailable", "upstream-error", "upstream-outcome-unknown",
+          "upstream-invalid-response", "circuit-open", "lookup-failed", "credits-exhausted"}
+
+WRAPPED = {"malloc", "calloc", "realloc", "strdup", "aligned_alloc"}
+ALLOCATORS = WRAPPED | {"strndup", "asprintf", "vasprintf", "reallocarray", "posix_memalign", "memalign", "valloc",
+                        "pvalloc", "getline", "getdelim", "open_memstream", "wcsdup", "tempnam"}
 
 
-def lookup(ask):
-    ask("one.com")
+def unwrapped():
+    """Functions that our objects allocate by and wrap.c does not know."""
+    built = pathlib.Path(EMAILSD).parent
+    said = subprocess.run(["nm", "-u", built / "libemailsd.a", built / "server/main.o"], capture_output=True,
+                          text=True, check=True).stdout
+    used = {line.split()[-1] for line in said.splitlines() if line.startswith(" ")}
+    assert used & WRAPPED, "nm names none of them"
+    return used & ALLOCATORS - WRAPPED
 
 
-def batch(ask):
-    for i in range(5):
-        ask(f"company{i}.com", wait=0)
-    for i in range(5):
-        ask(f"company{i}.com")
+class Candidate(Daemon):
+    """A daemon that may end at any time, also while it starts."""
 
+    context = None  # of TLS
 
-def hits(ask):
-    ask("one.com")
-    for accept in ("application/json", "text/csv", "text/plain"):
-        ask("one.com", headers={"Accept": accept, "If-None-Match": '"x"', "Prefer": "wait=1"})
+    def _await_ready(self, n_lines):
+        self.has_started = True
+        try:
+            return super()._await_ready(n_lines)
+        except AssertionError:
+            self.process.communicate(timeout=PATIENCE_S)
+            self.has_started = False
+            return ["http://127.0.0.1:0"]
 
-
-def forget(ask):
-    ask("one.com")
-    ask("one.com", method="DELETE")
-    ask("one.com", cached=1)
-
-
-def pages(ask):
-    for path in ("/metrics", "/usage", "/readyz?verbose", "/version", "/lookups/" + "0" * 32, "/nothing"):
-        ask(path)
-
-
-def recovery(ask):
-    """The store holds a batch under way, of a daemon that was killed: see run_one()."""
-    ask("under-way.com")
-
-
-SCENARIOS = {f.__name__: f for f in (lookup, batch, hits, forget, pages, recovery)}
+    def request(self, method, target, headers=None, body=None):
+        if not self.context:
+            return super().request(method, target, headers, body)
+        connection = http.client.HTTPSConnection(*self.address, timeout=PATIENCE_S, context=self.context)
+        try:
+            connection.request(method, target, body, headers or {})
+            answer = connection.getresponse()
+            return Response("HTTP/1.1", answer.status, answer.getheaders(), answer.read())
+        finally:
+            connection.close()
 
 
 class Run:
     """One scenario with one failure."""
 
-    def __init__(self, folder, sim, name, k):
-        self.folder, self.sim, self.name, self.k = pathlib.Path(folder), sim, name, k
-        self.domains = set()
+    def __init__(self, folder, sim, scenario, files, k):
+        self.folder, self.sim, self.scenario, self.files, self.k = pathlib.Path(folder), sim, scenario, files, k
+        self.flags, self.context = list(scenario.flags(files)), None
+        if scenario.has_tls:
+            self.context, flags = files.tls
+            self.flags += flags
         self.faults = []
 
-    def daemon(self, k=None):
-        env = {KEY_VARIABLE: KEY}
+    def name_of(self, domain):
+        return f"k{self.k}-{domain}"
+
+    def _life(self, kind, name, k=None):
+        env = {} if "--api-key-file" in self.flags else {KEY_VARIABLE: KEY}
         if k:
             env["FAIL_ALLOCATION"] = str(k)
-        return Daemon(self.folder / f"{k}.stderr", self.sim.urls[0], *FLAGS, "--threads", "1",
+        daemon = kind(self.folder / f"{name}.stderr", self.sim.urls[0], *FLAGS, *self.flags,
                       "--store", f"sqlite:{self.folder}/store.db", env=env)
+        if kind is Candidate:
+            daemon.context = self.context
+        return Life(daemon, self.sim, self.files, self.name_of)
 
-    def _ask(self, daemon):
-        def ask(what, headers=None, method="GET", **parameters):
-            if what.startswith("/"):
-                daemon.request(method, what, headers)
-                return
-            # A name of this run alone: the vendor is shared by all runs.
-            domain = f"k{self.k}-{what}"
-            self.domains.add(domain)
-            answer = daemon.ask(domain, headers, method, **parameters)
-            if answer.status >= 500 and answer.json()["code"] not in (
-                    "internal", "overloaded", "storage-unavailable", "upstream-error", "still-processing",
-                    "not-cached", "upstream-outcome-unknown", "upstream-invalid-response", "circuit-open"):
-                self.faults.append(f"{answer!r}")
-        return ask
-
-    def _with_failure(self):
-        """True when the allocation was reached."""
+    def _act(self, life):
+        """The scenario, up to the end of the daemon when that comes first."""
         try:
-            daemon = self.daemon(self.k)
-        except AssertionError as fault:
-            words = str(fault)
-            if REACHED not in words or "SIGSEGV" in words:
-                self.faults.append(words)
-            return True
-        try:
-            SCENARIOS[self.name](self._ask(daemon))
-        except OSError:
-            pass  # it ended: that is judged below
-        except Exception as fault:  # such as an answer that was cut
-            if daemon.is_running():
+            self.scenario.act(life)
+        except Exception as fault:
+            try:
+                life.daemon.process.wait(5)
+            except subprocess.TimeoutExpired:
                 self.faults.append(f"{type(fault).__name__}: {fault}")
+
+    def _judge(self, life):
+        """How it took the failure; None when that allocation was not reached."""
+        daemon = life.daemon
         daemon.was_checked = True
-        if daemon.is_running():
-            daemon.process.terminate()
+        life.end()
         status, words = daemon.wait(), daemon.stderr()
-        was_reached = REACHED in words
-        if status not in (0, -signal.SIGABRT) or (status and not was_reached):
+        was_reached, errors = REACHED in words, [code for code in life.codes if code in ERRORS]
+        if any(report in words for report in REPORTS):
+            self.faults.append(words[-3000:])
+        elif status == -signal.SIGABRT and was_reached and LAST_WORDS in words:
+            return "ended"
+        elif status == 1 and was_reached and not daemon.has_started and words.split(REACHED)[1].strip():
+            return "refused"
+        elif status != 0 or not daemon.has_started:
             self.faults.append(f"ended with {status}: {words[-600:]}")
-        if status == -signal.SIGABRT and "out of memory" not in words:
-            self.faults.append(f"ended without a word: {words[-600:]}")
-        return was_reached
+        elif not was_reached:
+            self.faults += [f"{code}, and no allocation failed" for code in errors]
+        if not was_reached:
+            return None
+        return "answered" if errors else "unnoticed"
 
     def _go_on(self):
-        daemon = self.daemon()
+        life = self._life(Daemon, "after")
         drain(self.folder / "store.db")
-        daemon.stop()
+        life.daemon.stop()
         journal = read_journal(self.folder / "store.db")
-        ledger = [row for row in self.sim.ledger() if row["domain"].startswith(f"k{self.k}-")]
-        self.faults += breaches(ledger, journal)
+        ledger = [row for row in self.sim.ledger() if row["domain"].startswith(self.name_of(""))]
+        again = {row["domain"] for row in ledger} if self.scenario.may_buy_again else ()
+        self.faults += breaches(ledger, journal, again)
 
     def run(self):
-        if self.name == "recovery":
-            self.sim.rule(f"k{self.k}-under-way.com", time_ms=60000)
-            daemon = self.daemon()
-            self._ask(daemon)("under-way.com", wait=0)
-            while "batch-submitted" not in daemon.stderr():
-                daemon.get("/livez")
-            daemon.kill()
-            self.sim.rule(f"k{self.k}-under-way.com", time_ms=0)
-        was_reached = self._with_failure()
+        """How it took the failure, and what was wrong."""
+        if self.scenario.before:
+            self.scenario.before(self._life(Daemon, "before"))
+        life = self._life(Candidate, "failing", self.k)
+        if life.daemon.has_started:
+            self._act(life)
+        end = self._judge(life)
+        for connection in life.daemon.connections:
+            connection.close()
+        self.sim.say("DELETE", "/sim/faults")
+        self.sim.release_submits()
         self._go_on()
-        return was_reached, self.faults
-
-
-def run_one(sim, name, k):
-    with tempfile.TemporaryDirectory(prefix="emailsd-alloc-") as folder:
-        return Run(folder, sim, name, k).run()
+        return end, self.faults
 
 
 def run_scenario(name, every, first):
-    """The number of runs, and what was wrong with them."""
+    """How many runs ended how, and what was wrong with them."""
+    scenario, ends, faults = SCENARIOS[name], collections.Counter(), []
     with tempfile.TemporaryDirectory(prefix="emailsd-alloc-") as folder:
-        sim = Simulator(pathlib.Path(folder) / "sim.stderr")
-        faults, n = [], 0
+        files = Files(folder)
+        if scenario.has_tls:
+            files.tls = files.certificate()
+        sim = Simulator(pathlib.Path(folder) / "sim.stderr", "--credits", "1000000000")
         try:
             for k in range(first, LONGEST, every):
-                was_reached, found = run_one(sim, name, k)
+                with tempfile.TemporaryDirectory(prefix="emailsd-alloc-") as own:
+                    end, found = Run(own, sim, scenario, files, k).run()
                 faults += [f"{name}, allocation {k}: {words}" for words in found]
-                n += 1
-                if not was_reached or len(faults) > 20:
+                ends[end] += 1
+                if end is None or len(faults) > 20:
                     break
         finally:
             sim.stop()
-        return n, faults
+    return ends, faults
 
 
 def main():
@@ -171,19 +195,22 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
     arguments = parser.parse_args()
+    assert not unwrapped(), f"not known to wrap.c: {unwrapped()}"
     # Each scenario's numbers are dealt out, so that all processors have some.
     dealt = [(name, arguments.every * arguments.jobs, 1 + arguments.every * i)
              for name in arguments.scenarios for i in range(arguments.jobs)]
-    counts, faults = {}, []
+    counts, faults = {name: collections.Counter() for name in arguments.scenarios}, []
     with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
-        for (name, _, _), (n, found) in zip(dealt, pool.map(run_scenario, *zip(*dealt))):
-            counts[name] = counts.get(name, 0) + n
+        for (name, _, _), (ends, found) in zip(dealt, pool.map(run_scenario, *zip(*dealt))):
+            counts[name] += ends
             faults += found
-    for name, n in counts.items():
-        print(f"{name}: {n} runs, each with another allocation that fails")
+    counts["all"] = sum(counts.values(), collections.Counter())
+    for name, ends in counts.items():
+        n = sum(ends[end] for end in ENDS)
+        print(f"{name}: {n} failed allocations: " + ", ".join(f"{ends[end]} {end}" for end in ENDS))
     for words in faults[:20]:
         print("FAULT", words)
-    print("alloc:", f"{len(faults)} faults" if faults else "no crash, nothing sold twice, the books agree")
+    print("alloc:", f"{len(faults)} faults" if faults else "no crash, no leak, nothing sold twice, the books agree")
     sys.exit(1 if faults else 0)
 
 

@@ -2,7 +2,8 @@
 /* wrap.c - lets one allocation of ours fail: the one whose number FAIL_ALLOCATION says.
  *
  * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects and
- * in no library's: those have tests of their own. When the allocation is reached, a line on stderr
+ * in no library's: those have tests of their own. run.py sees to it that our objects allocate in no
+ * other way. When the allocation is reached, a line on stderr
  * says so, written without allocating; the number is of all threads together, so that a scenario
  * reaches nearly the same places each time. */
 #include <errno.h>
@@ -15,10 +16,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 char *__real_strdup(const char *s);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 char *__wrap_strdup(const char *s);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 static atomic_long count;
 static long failing; /* 0 = none */
@@ -60,4 +63,9 @@ void *__wrap_realloc(void *p, size_t size)
 char *__wrap_strdup(const char *s)
 {
     return is_its_turn() ? NULL : __real_strdup(s);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return is_its_turn() ? NULL : __real_aligned_alloc(alignment, size);
 }

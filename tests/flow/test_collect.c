@@ -209,6 +209,33 @@ START_TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
 }
 END_TEST
 
+/* S19: it said that the batch is finished, and knows nothing of it from then on. */
+static const struct vendor_fault forgotten[] = {
+    {.on = VENDOR_IDS, .status = 404, .body = "{}", .for_ever = true},
+    {.on = VENDOR_TASK, .status = 404, .body = "{}", .for_ever = true},
+};
+
+START_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again)
+{
+    struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
+
+    vendor_fault(flow.vendor, forgotten[_i]);
+    flow_advance(&flow, 14 * 60000);
+    ck_assert_int_eq(asker->answers, 0);
+    size_t asked = vendor_calls(flow.vendor, forgotten[_i].on);
+    ck_assert_uint_ge(asked, 30); /* it may come back */
+    ck_assert_uint_le(asked, 14 * 60 / 4);
+    flow_advance(&flow, 3 * 60000);
+    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
 START_TEST(everybody_is_answered_once_whatever_fails_at_random)
 {
     vendor_fail_randomly(flow.vendor, 30, (unsigned)_i + 1);
@@ -249,6 +276,9 @@ Suite *suite(void)
     tcase_add_test(t, a_task_that_stays_unfinished_in_a_ready_batch_is_given_up);
     tcase_add_test(t, a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime);
     tcase_add_test(t, a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes);
+    tcase_add_loop_test(
+        t, S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
+        0, sizeof forgotten / sizeof forgotten[0]);
     tcase_add_loop_test(t, everybody_is_answered_once_whatever_fails_at_random, 0, 10);
     suite_add_tcase(s, t);
     return s;

@@ -4,6 +4,7 @@
 #include "weak_store.h"
 
 #include <check.h>
+#include <stdio.h>
 
 #define WAIT_MS   300000
 #define MINUTE_MS 60000
@@ -103,6 +104,73 @@ START_TEST(T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still)
 }
 END_TEST
 
+START_TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
+{
+    struct asker *patient = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *hasty = flow_ask(&flow, "milvali.com", 5000);
+    int64_t begun_ms = flow_now_ms(&flow);
+
+    for (int i = 0; i < 60; i++) {
+        flow_advance(&flow, 1000);
+        jump(9000);
+    }
+    ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(hasty->answered_ms - begun_ms, 5000);
+    ck_assert_int_eq(patient->err, ERR_OK);
+    ck_assert_int_le(patient->answered_ms - begun_ms, 30000);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
+/* The machine sleeps: an hour is gone at once, and all that fell due meanwhile is due together. */
+static void sleep_an_hour(void)
+{
+    clock_advance(engine_clock(flow.engine), HOUR_MS);
+    flow_settle(&flow);
+}
+
+START_TEST(T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone)
+{
+    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+
+    vendor_fault(flow.vendor, (struct vendor_fault){
+                                  .on = VENDOR_SUBMIT, .end = TRANSPORT_TIMEOUT, .creates = true});
+    flow_advance(&flow, 10000);
+    sleep_an_hour();
+    ck_assert_int_eq(asker->answers, 1);
+    flow_advance(&flow, 5 * MINUTE_MS);
+    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_settle(&flow);
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_STATUS), 0);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+}
+END_TEST
+
+START_TEST(T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls)
+{
+    for (int i = 0; i < 4; i++) { /* four batches, each in a slot of its own */
+        char domain[32];
+        snprintf(domain, sizeof domain, "company%d.com", i);
+        flow_ask(&flow, domain, WAIT_MS);
+        flow_advance(&flow, 200);
+    }
+    vendor_set_task_ms(flow.vendor, 120000);
+    flow_advance(&flow, MINUTE_MS);
+    size_t before = vendor_calls(flow.vendor, VENDOR_STATUS);
+    ck_assert_uint_gt(before, 4);
+    sleep_an_hour();
+    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) - before, 4);
+    flow_advance(&flow, MINUTE_MS);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 4);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(flow.askers[i]->answers, 1);
+}
+END_TEST
+
 /* ---- dropping what expired long ago ---- */
 
 static void start_with_short_lives(void)
@@ -160,6 +228,9 @@ Suite *suite(void)
     tcase_add_test(t, T2_ten_days_back_expire_nothing_also_after_a_restart);
     tcase_add_test(t, T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other);
     tcase_add_test(t, T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still);
+    tcase_add_test(t, T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait);
+    tcase_add_test(t, T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone);
+    tcase_add_test(t, T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls);
     tcase_add_test(t, what_expired_long_ago_leaves_the_store);
     tcase_add_test(t, a_reload_may_say_that_it_stays_longer);
     tcase_add_test(t, T1_nothing_is_dropped_by_a_clock_that_just_jumped);

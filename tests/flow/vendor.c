@@ -113,6 +113,8 @@ static void choose_fault(struct vendor *vendor, struct call *call)
         if (vendor->faults[i].on == call->kind) {
             call->has_fault = true;
             call->fault = vendor->faults[i];
+            if (call->fault.for_ever)
+                return;
             memmove(&vendor->faults[i], &vendor->faults[i + 1],
                     (--vendor->n_faults - i) * sizeof vendor->faults[0]);
             return;

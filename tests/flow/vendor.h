@@ -57,6 +57,7 @@ struct vendor_fault {
     enum transport_end end;
     int64_t retry_after_s; /* 0 = none */
     bool creates;
+    bool for_ever; /* and not only once */
 };
 void vendor_fault(struct vendor *vendor, struct vendor_fault fault);
 

@@ -8,12 +8,13 @@ import sys
 import tempfile
 
 # No bound on what they write; no error for what is no number; one static buffer for all threads; a
-# shell, or a name that somebody else can take first; numbers that can be guessed.
+# shell, or a name that somebody else can take first; numbers that can be guessed; the time of a zone.
 REFUSED_NAMES = """
     gets strcpy strcat stpncpy strncpy strncat sprintf vsprintf wcscpy wcscat getwd alloca
     strdupa strndupa atoi atol atoll atof strtok asctime ctime localtime gmtime inet_ntoa
     gethostbyname gethostbyaddr inet_addr readdir_r system popen vfork mktemp tmpnam tempnam tmpfile
-    rand srand random drand48""".split()
+    rand srand random drand48
+    localtime_r mktime timelocal tzset""".split()
 REFUSED = r"\b(" + "|".join(REFUSED_NAMES) + r")\s*\("
 WAITS = r"\b(sleep|usleep|nanosleep)\s*\("
 FILE_LINES, FUNCTION_LINES = 450, 100

@@ -14,6 +14,7 @@ import tempfile
 SCRIPT = pathlib.Path(__file__).with_name("lint.sh").resolve()
 HEAD = "/* SPDX-License-Identifier: MIT */\n/* x.c - a file. */\n"
 FLAGS = "-std=c11 -D_GNU_SOURCE"
+WARNINGS = os.environ.get("WARNINGS_FOR_LINT", "-Wall -Wvla -Werror")  # the Makefile's own
 
 WELL = {
     "server/fine.c": HEAD + "int fine(void);\n\nint fine(void)\n{\n    return 0;\n}\n",
@@ -43,8 +44,8 @@ FAULTS = {
                       "void twice(void *p)\n{\n    free(p);\n    free(p);\n}\n",
                       "-Werror=analyzer-double-free"),
     "clang": ("server/narrow.c",
-              "char narrow(int n);\n\nchar narrow(int n)\n{\n    return n;\n}\n",
-              "-Wimplicit-int-conversion"),
+              "int narrow(int n);\n\nint narrow(int n)\n{\n    int a[n];\n\n    a[0] = n;\n    return a[0];\n}\n",
+              "-Wvla"),
     "clang-analyzer": ("server/after.c",
                        "#include <stdlib.h>\n\nint after(int *p);\n\n"
                        "int after(int *p)\n{\n    free(p);\n    return *p;\n}\n",
@@ -73,7 +74,7 @@ def lint(tree, files):
     subprocess.run(["git", "init", "-q", str(tree)], check=True)
     # A git hook, or a make above, would send git and make elsewhere.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MAKE"))}
-    said = subprocess.run([SCRIPT], cwd=tree, env={**env, "CFLAGS_FOR_LINT": FLAGS},
+    said = subprocess.run([SCRIPT], cwd=tree, env={**env, "CFLAGS_FOR_LINT": FLAGS, "WARNINGS_FOR_LINT": WARNINGS},
                           capture_output=True, text=True, check=False)
     found, words = {}, ""
     for line in said.stdout.splitlines(keepends=True):

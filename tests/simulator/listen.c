@@ -37,9 +37,7 @@ static enum err port_of(int fd, int *ret_port)
     memset(&address, 0, sizeof address);
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
         return ERR_SYSTEM;
-    /* The analyzer does not know that getsockname() filled it. */
     if (address.ss_family == AF_INET6)
-        /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
         *ret_port = ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port);
     else
         *ret_port = ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);

@@ -3,9 +3,10 @@
 """slow_clients.py - slowhttptest against the daemon, three ways, with a probe beside.
 
 500 connections each: headers that never end (-H), bodies that never end (-B), answers that are read
-slowly (-X). Meanwhile a probe asks for a cached answer every 100 ms on a connection of its own; it
-has to be answered with 200 in under a second, each time. The numbers are printed; exit status 1 when
-one was not.
+slowly (-X). slowhttptest ends when all its connections were closed, which is early, since a header has
+8 s and a body on a GET is refused; it is started anew until the time is over. Meanwhile a probe asks
+for a cached answer every 100 ms on a connection of its own; it has to be answered with 200 in under a
+second, each time. The numbers are printed; exit status 1 when one was not.
 
     make slow
 """
@@ -50,20 +51,25 @@ class Probe(threading.Thread):
 
 
 def attack(address, way, connections, seconds):
-    probe = Probe(address)
-    probe.start()
+    """One way for that long. Whether the probe was served all the time."""
+    probe, end, codes = Probe(address), time.monotonic() + seconds, []
     url = f"http://{address[0]}:{address[1]}{QUESTION}"
-    done = subprocess.run(["slowhttptest", *WAYS[way], "-c", str(connections), "-r", "200", "-l", str(seconds),
-                           "-p", "3", "-u", url], capture_output=True, text=True, timeout=seconds + 60, check=False)
+    probe.start()
+    while (left := round(end - time.monotonic())) > 0:
+        done = subprocess.run(["slowhttptest", *WAYS[way], "-c", str(connections), "-r", "200", "-l", str(left),
+                               "-p", "3", "-u", url], capture_output=True, text=True, timeout=left + 60,
+                              check=False)
+        codes.append(done.returncode)
+        if done.returncode not in (0, 1):
+            print(done.stdout[-500:], done.stderr[-500:])
+            break
     probe.is_over.set()
     probe.join()
     times = sorted(probe.times)
-    print(f"{way}: {connections} connections, {seconds} s; {len(times)} probes, {probe.failures} failed; "
-          f"median {times[len(times) // 2] * 1000:.1f} ms, p99 {times[len(times) * 99 // 100] * 1000:.1f} ms, "
-          f"slowest {times[-1] * 1000:.1f} ms")
-    if done.returncode not in (0, 1):
-        print(done.stdout[-500:], done.stderr[-500:])
-    return probe.failures == 0 and times[-1] < 1 and done.returncode in (0, 1)
+    print(f"{way}: {connections} connections, {seconds} s, {len(codes)} times until all were closed or the time "
+          f"was over; {len(times)} probes, {probe.failures} failed; median {times[len(times) // 2] * 1000:.1f} ms, "
+          f"p99 {times[len(times) * 99 // 100] * 1000:.1f} ms, slowest {times[-1] * 1000:.1f} ms", flush=True)
+    return probe.failures == 0 and times[-1] < 1 and set(codes) <= {0, 1}
 
 
 def main():

@@ -6,6 +6,7 @@ not lost, and it all goes on by itself when the disk is well again. Rows carry t
 catalogue. A full disk is a small tmpfs, which takes root; other faults come from strace.
 """
 import os
+import resource
 import sqlite3
 import subprocess
 
@@ -252,6 +253,23 @@ def test_interrupted_calls_are_made_again(plain, sim, faults):
         assert plain.ask("milvali.com").status == 200
     plain.kill()
     balanced(sim, plain.log.with_suffix(".db"))
+
+
+def test_d6_a_write_that_is_cut_short_is_one_that_failed(plain, sim):
+    """The limit on a file's size lies in the middle of a page: the kernel writes up to there."""
+    store = plain.log.with_suffix(".db")
+    known = plain.ask("known.com")
+    log = store.with_name(store.name + "-wal")
+    limit = log.stat().st_size + 1000
+    resource.prlimit(plain.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    refuses_to_buy(plain, "milvali.com")
+    assert log.stat().st_size == limit, "half a page was written"
+    assert plain.ask("known.com").body == known.body
+    assert sim.calls()["submit"] == 1
+    resource.prlimit(plain.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    buys_again(plain, "milvali.com")
+    plain.kill()
+    balanced(sim, store)
 
 
 def test_while_another_program_keeps_the_file_locked_nothing_is_bought(plain, sim):

@@ -31,12 +31,14 @@ def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, 
 def test_s2_a_batch_once_ready_stays_ready_whatever_is_said_later(stage, sim):
     daemon = stage.daemon(sim)
     sim.behave(task_time_ms=0)
-    say(sim, "task_ids", [])  # nothing to list at first, so that the status is asked again
+    say(sim, "task_ids", [], times=2)  # nothing to list at first, so that the status is asked again
     say(sim, "status", {"processing": 0, "completed": 1, "errored": 0, "total": 1,
                         "batch_ready": True})
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
-                        "batch_ready": False})
+                        "batch_ready": False}, times=-1)
     assert daemon.ask("milvali.com").status == 200
+    assert sim.calls()["status"] >= 2, "it was never told otherwise"
+    assert sim.calls()["task_ids"] == 3
 
 
 @pytest.mark.parametrize("wrap", [
@@ -60,6 +62,8 @@ def test_s18_old_news_of_a_batch_only_cost_time(daemon, sim):
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                         "batch_ready": False}, times=3)
     assert daemon.ask("milvali.com").status == 200
+    calls = sim.calls()
+    assert (calls["status"], calls["task_ids"], calls["task"]) == (4, 1, 1), "three times old, then true"
     assert len(sim.ledger()) == 1
 
 

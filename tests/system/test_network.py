@@ -72,8 +72,9 @@ def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
     assert len(sim.ledger()) == (answer.status == 200)
 
 
-def test_a_vendor_that_falls_silent_after_the_submit_is_read_later(apart, stage):
-    """The way breaks while the batch is being polled, and comes back: nothing is bought again."""
+def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apart, stage):
+    """The way breaks while the batch is being polled, with every connection that was open, and comes
+    back: nothing is bought again."""
     sim = stage.simulator("--task-time", "300ms")
     daemon = stage.daemon(sim)
     waiting = daemon.park("milvali.com")
@@ -107,11 +108,14 @@ def test_r17_a_thin_line_only_takes_longer(apart, stage):
     assert len(sim.ledger()) == 1
 
 
+SILENT = "nameserver 127.0.0.1\noptions timeout:30 attempts:3\n"
+
+
 @pytest.fixture
-def dead_resolver(tmp_path, monkeypatch):
+def dead_resolver(request, tmp_path, monkeypatch):
     """Names are asked of this machine, where nobody answers: an emailsd with a resolv.conf of its own."""
     conf, wrapper = tmp_path / "resolv.conf", tmp_path / "emailsd"
-    conf.write_text("nameserver 127.0.0.1\noptions timeout:30 attempts:3\n")
+    conf.write_text(request.param)
     wrapper.write_text(f"""#!/bin/sh
 exec unshare -m sh -c 'mount --bind {conf} /etc/resolv.conf && exec {programs.EMAILSD} "$@"' emailsd "$@"
 """)
@@ -119,6 +123,7 @@ exec unshare -m sh -c 'mount --bind {conf} /etc/resolv.conf && exec {programs.EM
     monkeypatch.setattr(programs, "EMAILSD", str(wrapper))
 
 
+@pytest.mark.parametrize("dead_resolver", [SILENT], indirect=True)
 def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_resolver, stage):
     rule("udp", "dport", "53", "drop")
     daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
@@ -131,3 +136,14 @@ def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_res
     assert waiting.read().status == 503
     daemon.process.wait(10)
     assert daemon.process.returncode == 0
+
+
+@pytest.mark.parametrize("dead_resolver", [pytest.param("", id="R12 empty"),
+                                           pytest.param("nonsense\n", id="R12 nonsense")], indirect=True)
+def test_a_machine_without_a_resolver_buys_nothing_and_says_why(apart, dead_resolver, stage):
+    daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
+    waiting = daemon.park("milvali.com", wait=100)
+    answer = waiting.read()
+    assert answer.problem(502, "upstream-error")["charged"] == "no"
+    assert "event=submit-failed tasks=1 status=0" in daemon.stderr()
+    assert daemon.get("/livez").status == 200

@@ -8,10 +8,14 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 
+import programs
 import pytest
+from certificates import Authority, Relay
 from programs import EMAILSD, KEY, KEY_VARIABLE, run_to_end
 from test_clients import Keys
 from tracing import Victim, can_trace, tracer
@@ -180,6 +184,45 @@ def test_no_session_keys_are_written(stage, sim, tmp_path):
     assert not log.exists()
 
 
+EVIL = """#include <stdio.h>
+__attribute__((constructor)) static void came_in(void)
+{
+    FILE *here = fopen(HERE, "w");
+    if (here)
+        fclose(here);
+}
+"""
+LOADS_IT = """openssl_conf = all
+[all]
+providers = theirs
+[theirs]
+default = usual
+evil = foreign
+[usual]
+activate = 1
+[foreign]
+module = {module}
+activate = 1
+"""
+
+
+def test_no_library_comes_in_through_openssl_conf(stage, sim, tmp_path):
+    """OpenSSL reads that file when it is first used, and loads what the file names."""
+    here, module, conf = tmp_path / "here", tmp_path / "evil.so", tmp_path / "openssl.cnf"
+    (tmp_path / "evil.c").write_text(EVIL)
+    subprocess.run(["cc", "-shared", "-fPIC", f'-DHERE="{here}"', "-o", module, tmp_path / "evil.c"], check=True)
+    conf.write_text(LOADS_IT.format(module=module))
+    env = {"OPENSSL_CONF": str(conf)}
+    subprocess.run(["openssl", "list", "-providers"], env={**os.environ, **env}, capture_output=True, check=False)
+    assert here.exists(), "the control"
+    here.unlink()
+    relay = Relay(sim.address, *Authority(tmp_path).sign("vendor"))
+    daemon = stage.daemon(relay.url, "--upstream-ca", str(tmp_path / "authority.pem"), "--sandbox", "off",
+                          env={KEY_VARIABLE: KEY, **env})
+    assert daemon.ask("milvali.com").status == 200, "over OpenSSL"
+    assert not here.exists()
+
+
 IN_FOLDER = 'cd "$0" && ulimit -c "$(ulimit -H -c)" && exec "$@"'
 
 
@@ -213,3 +256,34 @@ def test_a_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
     daemon.was_checked = True
     assert not list(folder.iterdir())
     assert key not in daemon.stderr()
+
+
+NOBODY = 65534
+
+
+def owner_of_files(pid):
+    """Whose the files of a process below /proc are: root's alone, if it is not dumpable (proc(5))."""
+    return os.stat(f"/proc/{pid}/environ").st_uid
+
+
+def test_it_is_not_dumpable_by_itself_without_regard_to_the_limit_on_cores(stage, sim, tmp_path, monkeypatch):
+    """So no other program of the same user reads its memory, or its environment with the key."""
+    command, user = [], os.geteuid()
+    if user == 0:
+        command, user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"], NOBODY
+    if is_sanitized():
+        pytest.skip("a leak checker needs it to be dumpable")
+    with tempfile.TemporaryDirectory() as folder:  # that nobody may enter, unlike ours
+        os.chmod(folder, 0o755)
+        monkeypatch.setattr(programs, "EMAILSD", shutil.copy(EMAILSD, folder))
+        daemon = stage.start(Victim, sim.urls[0], "--store", "memory:", "--sandbox", "off", command=command)
+    with subprocess.Popen([*command, "cat"], stdin=subprocess.PIPE) as control:
+        eventually(lambda: os.readlink(f"/proc/{control.pid}/exe").endswith("/cat"))
+        assert owner_of_files(control.pid) == user
+        control.stdin.close()
+    pid = daemon.process.pid
+    assert owner_of_files(pid) == 0
+    look = subprocess.run([*command, "cat", f"/proc/{pid}/environ"], capture_output=True, check=False)
+    assert look.returncode == 1 and look.stdout == b"", look
+    assert b"Permission denied" in look.stderr
+    assert f"Uid:\t{user}\t" in pathlib.Path(f"/proc/{pid}/status").read_text()

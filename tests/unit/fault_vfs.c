@@ -135,7 +135,11 @@ static int vfs_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
 
 static int vfs_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
 {
-    if (strikes(FAULT_WRITE))
+    bool fails = strikes(FAULT_WRITE);
+
+    if (fails && (fault.kinds & FAULT_HALF))
+        real_of(file)->pMethods->xWrite(real_of(file), from, n / 2, at);
+    if (fails)
         return fault.full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     return real_of(file)->pMethods->xWrite(real_of(file), from, n, at);
 }

@@ -16,7 +16,8 @@ enum fault_kind {
     FAULT_WRITE = 4, /* and truncate */
     FAULT_SYNC = 8,
     FAULT_DELETE = 16,
-    FAULT_ALL = 31
+    FAULT_ALL = 31,
+    FAULT_HALF = 32 /* beside FAULT_WRITE: half of what fails is written all the same */
 };
 
 /* From now on SQLite's default. */

@@ -4,8 +4,22 @@
 #include "base/mem.h"
 
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* In this program the sanitizers' allocators say NULL too, as the real one does. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
 
 START_TEST(a_new_buffer_is_an_empty_string)
 {
@@ -79,6 +93,37 @@ START_TEST(what_does_not_fit_leaves_the_content_alone)
     ck_assert_str_eq(buf_str(&buf), "abc");
     ck_assert_int_eq((int)buf_add(&buf, "", (size_t)-1), (int)ERR_TOO_BIG);
     ck_assert_str_eq(buf_str(&buf), "abc");
+}
+END_TEST
+
+START_TEST(a_format_that_does_not_fit_leaves_the_content_alone)
+{
+    struct buf autobuf buf = BUF_INIT(70); /* has more room than it may use */
+
+    buf_addf(&buf, "%060d", 7);
+    buf_addf(&buf, "%s", "");
+    ck_assert_int_eq((int)buf_addf(&buf, "%d%s", 12345, "67890x"), (int)ERR_TOO_BIG);
+    ck_assert_uint_eq(strlen(buf_str(&buf)), 60);
+    ck_assert_int_eq((int)buf_addf(&buf, "%d%s", 12345, "67890"), (int)ERR_OK);
+    ck_assert_uint_eq(strlen(buf_str(&buf)), 70);
+    ck_assert_str_eq(buf_str(&buf) + 58, "071234567890");
+}
+END_TEST
+
+/* More than there is. Volatile, or the compilers would warn of the very thing that is tried here.
+ */
+static volatile size_t too_much = SIZE_MAX / 4;
+
+START_TEST(what_there_is_no_memory_for_does_not_fit)
+{
+    struct buf autobuf buf = BUF_INIT(SIZE_MAX / 2);
+
+    buf_add_str(&buf, "abc");
+    ck_assert_int_eq((int)buf_add(&buf, "", too_much), (int)ERR_TOO_BIG);
+    ck_assert_str_eq(buf_str(&buf), "abc");
+    ck_assert_int_eq((int)buf_add_str(&buf, "def"), (int)ERR_OK);
+    ck_assert_str_eq(buf_str(&buf), "abcdef");
+    ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
 }
 END_TEST
 
@@ -163,6 +208,8 @@ Suite *suite(void)
     tcase_add_test(t, bytes_of_any_value_are_kept_and_closed_by_a_nul);
     tcase_add_test(t, a_buffer_grows_byte_by_byte_to_its_limit);
     tcase_add_test(t, what_does_not_fit_leaves_the_content_alone);
+    tcase_add_test(t, a_format_that_does_not_fit_leaves_the_content_alone);
+    tcase_add_test(t, what_there_is_no_memory_for_does_not_fit);
     tcase_add_test(t, an_overflow_is_remembered_though_later_appends_fit);
     tcase_add_test(t, a_cleared_buffer_is_as_good_as_new);
     tcase_add_test(t, what_is_taken_belongs_to_the_taker);

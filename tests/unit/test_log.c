@@ -234,6 +234,19 @@ START_TEST(a_closed_stderr_costs_the_line_only)
 }
 END_TEST
 
+START_TEST(D18_a_full_disk_costs_the_line_only)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(full, 0);
+    ck_assert_int_ge(dup2(full, STDERR_FILENO), 0);
+    log_event(LOG_INFO, "lost", NULL);
+    log_event(LOG_INFO, "lost", NULL);
+    ck_assert_uint_eq(log_dropped(), 2);
+    close(full);
+}
+END_TEST
+
 START_TEST(a_line_below_the_level_is_not_counted_as_dropped)
 {
     close(reader);
@@ -261,6 +274,7 @@ Suite *suite(void)
     tcase_add_test(t, a_full_pipe_drops_the_line_and_does_not_wait);
     tcase_add_test(t, a_reader_who_left_costs_the_line_only);
     tcase_add_test(t, a_closed_stderr_costs_the_line_only);
+    tcase_add_test(t, D18_a_full_disk_costs_the_line_only);
     tcase_add_test(t, a_line_below_the_level_is_not_counted_as_dropped);
     suite_add_tcase(s, t);
     return s;

@@ -63,6 +63,22 @@ START_TEST(growing_keeps_the_content)
 }
 END_TEST
 
+START_TEST(aligned_memory_is_zero_and_aligned)
+{
+    autofree unsigned char *p = xcalloc_aligned(256, 1024);
+
+    ck_assert_uint_eq((uintptr_t)p % 256, 0);
+    for (size_t i = 0; i < 1024; i++)
+        ck_assert_uint_eq(p[i], 0);
+}
+END_TEST
+
+START_TEST(without_memory_aligned_ends_the_process)
+{
+    free(xcalloc_aligned(64, too_much & ~(size_t)63));
+}
+END_TEST
+
 START_TEST(without_memory_calloc_ends_the_process)
 {
     free(xcalloc(too_much, 1));
@@ -164,6 +180,8 @@ Suite *suite(void)
     tcase_add_test(t, new_memory_is_zero);
     tcase_add_test(t, nothing_is_something_too);
     tcase_add_test(t, growing_keeps_the_content);
+    tcase_add_test(t, aligned_memory_is_zero_and_aligned);
+    tcase_add_test_raise_signal(t, without_memory_aligned_ends_the_process, SIGABRT);
     tcase_add_test_raise_signal(t, without_memory_calloc_ends_the_process, SIGABRT);
     tcase_add_test_raise_signal(t, a_product_that_overflows_ends_the_process, SIGABRT);
     tcase_add_test_raise_signal(t, without_memory_realloc_ends_the_process, SIGABRT);

@@ -114,9 +114,19 @@ static void walk_to(size_t i, const struct step *until)
 static const struct mode {
     unsigned kinds;
     bool lasting, full;
-} modes[] = {{FAULT_WRITE, false, true}, {FAULT_WRITE, true, true},  {FAULT_WRITE, false, false},
-             {FAULT_WRITE, true, false}, {FAULT_SYNC, false, false}, {FAULT_SYNC, true, false},
-             {FAULT_ALL, false, false},  {FAULT_ALL, true, false}};
+} modes[] = {{FAULT_WRITE, false, true},
+             {FAULT_WRITE, true, true},
+             {FAULT_WRITE, false, false},
+             {FAULT_WRITE, true, false},
+             {FAULT_SYNC, false, false},
+             {FAULT_SYNC, true, false},
+             {FAULT_ALL, false, false},
+             {FAULT_ALL, true, false},
+             /* D6: short writes */
+             {FAULT_WRITE | FAULT_HALF, false, true},
+             {FAULT_WRITE | FAULT_HALF, true, true},
+             {FAULT_WRITE | FAULT_HALF, false, false},
+             {FAULT_WRITE | FAULT_HALF, true, false}};
 
 /* True when the k-th operation failed. What was refused may be tried again and then works; what was
  * acknowledged is there. `i` is for this try alone. */

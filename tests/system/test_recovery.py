@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""test_recovery.py - a start with much that is open. How much time that may take is promised, so here
+it is looked at; the bounds leave room for sanitizers and for what else a machine does."""
+import re
+import sqlite3
+import time
+
+from books import breaches, drain, read_journal
+from programs import HOUR_MS
+from waiting import eventually
+
+BATCHES, TASKS = 1000, 100  # all that is open; of each batch
+MOST_S, MOST_OF_MANY_S = 5, 30
+
+
+def test_d13_a_thousand_batches_under_way_are_taken_up_again_within_five_seconds(stage, sim, tmp_path):
+    """Each was really submitted, by a daemon that was killed; its answers are fetched by the next."""
+    store = tmp_path / "emailsd.db"
+    flags = ["--store", f"sqlite:{store}", "--batch-size", "1"]
+    sim.behave(task_time_ms=HOUR_MS, credits=10**6)
+    first = stage.daemon(sim, *flags, "--submit-slots", "64")
+    for i in range(BATCHES):
+        first.ask(f"company{i}.com", wait=0)
+    sim.reach(batches_answered=BATCHES)
+    eventually(lambda: first.stderr().count("event=batch-submitted") == BATCHES)
+    first.kill()
+    sim.behave(task_time_ms=0)
+    begun = time.monotonic()
+    second = stage.daemon(sim, *flags)
+    ready_s = time.monotonic() - begun
+    assert re.search(rf"event=recovered batches=({BATCHES}|{BATCHES - 1}) ", second.stderr())
+    drain(store)
+    print(f"{BATCHES} batches: ready after {ready_s:.2f} s, all answered after {time.monotonic() - begun:.2f} s")
+    second.stop()
+    assert ready_s < MOST_S
+    assert not breaches(sim.ledger(), read_journal(store))
+    assert len(sim.ledger()) == BATCHES
+
+
+def multiply(store):
+    """Out of the one open batch of one task makes a thousand of a hundred."""
+    database = sqlite3.connect(store)
+    fields = [row[1] for row in database.execute("PRAGMA table_info(tasks)")]
+    own = {"tracking_id": "printf('%032x', b * 1000 + t)", "lookup_id": "printf('%032x', b * 1000 + t)",
+           "batch": "number + b", "key": "randomblob(32)", "domain": "'company' || (b * 1000 + t) || '.com'"}
+    numbers = ("WITH RECURSIVE bs(b) AS (SELECT 1 UNION ALL SELECT b + 1 FROM bs WHERE b < ?),"
+               "ts(t) AS (SELECT 0 UNION ALL SELECT t + 1 FROM ts WHERE t < ? - 1)")
+    database.execute(f"{numbers} INSERT INTO batches (number, state, batch_id, risked, intended_ms, submitted_ms) "
+                     "SELECT number + b, state, 'batch-' || b, risked, intended_ms, submitted_ms "
+                     "FROM batches, bs", [BATCHES - 1, TASKS])
+    database.execute(f"{numbers} INSERT INTO tasks ({', '.join(fields)}) "
+                     f"SELECT {', '.join(own.get(f, 'tasks.' + f) for f in fields)} FROM tasks, bs, ts "
+                     "JOIN batches ON batches.number = tasks.batch", [BATCHES - 1, TASKS])
+    database.commit()
+    database.close()
+
+
+def test_d13_a_hundred_thousand_open_tasks_are_read_in_seconds(stage, sim, tmp_path):
+    store = tmp_path / "emailsd.db"
+    flags = ["--store", f"sqlite:{store}"]
+    sim.behave(task_time_ms=HOUR_MS)
+    first = stage.daemon(sim, *flags)
+    first.ask("milvali.com", wait=0)
+    sim.reach(status=1)
+    first.kill()
+    multiply(store)
+    begun = time.monotonic()
+    second = stage.daemon(sim, *flags)
+    ready_s = time.monotonic() - begun
+    print(f"{BATCHES} batches with {TASKS} tasks each: ready after {ready_s:.2f} s")
+    assert re.search(rf"event=recovered batches={BATCHES} tasks={(BATCHES - 1) * TASKS + 1} ", second.stderr())
+    assert second.get("/livez").status == 200
+    second.kill()
+    assert ready_s < MOST_OF_MANY_S

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""test_threads.py - a system that gives no threads."""
+import subprocess
+
+import pytest
+from programs import EMAILSD, KEY, KEY_VARIABLE, REFUSAL_S, environment
+from tracing import can_trace, tracer
+
+pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+
+NEW_THREADS = "clone3,clone"
+
+
+def start_without(k, tmp_path):
+    """A start with an engine and two workers, whose k-th thread the system refuses."""
+    command = tracer(tmp_path / "calls", f"trace={NEW_THREADS}", f"inject={NEW_THREADS}:error=EAGAIN:when={k}")
+    env = environment({KEY_VARIABLE: KEY, "ASAN_OPTIONS": "detect_leaks=0"})
+    return subprocess.run([*command, EMAILSD, "--listen", "127.0.0.1:0", "--threads", "2",
+                           "--upstream-url", "http://127.0.0.1:1", "--store", f"sqlite:{tmp_path}/emailsd.db"],
+                          env=env, capture_output=True, text=True, timeout=REFUSAL_S, check=False)
+
+
+@pytest.mark.parametrize("k, words", [
+    pytest.param(1, "engine: the system gives no thread", id="R6 the engine"),
+    pytest.param(2, "worker 0 does not start: Resource temporarily unavailable", id="R6 the first worker"),
+    pytest.param(3, "worker 1 does not start: Resource temporarily unavailable", id="R6 the second worker"),
+])
+def test_a_start_without_a_thread_says_so_and_ends(tmp_path, k, words):
+    ended = start_without(k, tmp_path)
+    assert "EAGAIN" in (tmp_path / "calls").read_text(), "no such thread was asked for"
+    said = [line for line in ended.stderr.splitlines() if line.startswith("emailsd: ")]
+    assert ended.returncode == 1 and len(said) == 1 and words in said[0], ended
+    assert ended.stdout == ""
