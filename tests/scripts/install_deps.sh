@@ -10,7 +10,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
     publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
-    nginx-light prometheus bash-completion openssl nftables iproute2 faketime"
+    nginx-light prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
 boot="systemd-container debootstrap"
