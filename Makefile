@@ -292,19 +292,20 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MANDIR     ?= $(PREFIX)/share/man
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 
-# The unit names the program by its path. A configuration that is there is somebody's.
+# What names the program or its files names them where they are.
+place = install -D -m 0644 $(1) $(DESTDIR)$(2) && sed -i \
+    's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
+
+# A configuration that is there is somebody's.
 install: all ## install below DESTDIR and PREFIX (/usr/local); the configuration below SYSCONFDIR (/etc)
 	install -D -m 0755 $(B)/emailsd $(DESTDIR)$(PREFIX)/bin/emailsd
-	install -D -m 0644 docs/man/emailsd.8 $(DESTDIR)$(MANDIR)/man8/emailsd.8
-	install -D -m 0644 docs/man/emailsd.conf.5 $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5
 	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
-	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|' docker/emailsd.service \
-	    >$(DESTDIR)$(UNITDIR)/emailsd.service
-	install -m 0644 docker/emailsd.socket $(DESTDIR)$(UNITDIR)/emailsd.socket
-	chmod 0644 $(DESTDIR)$(UNITDIR)/emailsd.service
+	$(call place,docs/man/emailsd.8,$(MANDIR)/man8/emailsd.8)
+	$(call place,docs/man/emailsd.conf.5,$(MANDIR)/man5/emailsd.conf.5)
+	$(call place,docker/emailsd.service,$(UNITDIR)/emailsd.service)
+	$(call place,docker/emailsd.socket,$(UNITDIR)/emailsd.socket)
 	test -e $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf || \
-	    install -D -m 0644 packaging/emailsd.conf $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf
+	    { $(call place,packaging/emailsd.conf,$(SYSCONFDIR)/emailsd/emailsd.conf); }
 
 uninstall: ## remove what install put there, but not the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
