@@ -358,9 +358,9 @@ def started_with_the_machine(machine):
 
 
 def purged(machine):
-    """purged while it runs: stopped, and neither unit, nor state, nor process is left"""
+    """purged while it runs: stopped, and neither unit, nor state, nor key, nor process is left"""
     machine.run("dpkg", "--purge", "emailsd")
-    for path in ("/var/lib/emailsd", "/var/lib/private/emailsd", "/etc/emailsd/emailsd.conf",
+    for path in ("/var/lib/emailsd", "/var/lib/private/emailsd", "/etc/emailsd",
                  "/etc/systemd/system/multi-user.target.wants/emailsd.service"):
         assert machine.try_to("test", "-e", path).returncode != 0, path
     assert machine.show("LoadState") == "not-found"
