@@ -336,11 +336,14 @@ def told(machine):
 
 
 def upgraded(machine):
-    """an upgrade restarts it and keeps the configuration and the answers"""
-    before = machine.pid()
-    machine.run("dpkg", "-i", "/root/emailsd.deb")
+    """an upgrade to the next version restarts it, and keeps the configuration and the answers"""
+    before, version = machine.pid(), machine.run("emailsd", "--version")
+    machine.run("dpkg", "-i", "/root/emailsd-next.deb")
     eventually(machine.is_served)
     assert machine.pid() != before
+    [following] = re.findall(r"\((\S+)\)", machine.run("emailsd", "--version"))
+    assert f"({following.removesuffix('+1')})" in version and following.endswith("+1"), following
+    assert f'"revision":"{following}"' in machine.ask("/version")[2]
     assert machine.run("cat", CONF_FILE) == CONF
     machine.look_up("milvali.com", "hit")
 
