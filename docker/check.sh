@@ -2,16 +2,12 @@
 # SPDX-License-Identifier: MIT
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
-# the image holds, a kill in the middle of a lookup, nginx in front, a clean stop. Prints size, memory
-# and start time. Wants root, Debian's mirror and 1 GB of disk; takes one to three minutes.
+# the image holds, a kill in the middle of a lookup, nginx in front,
+# a clean stop. Prints size, memory and start time. Wants root, Debian's mirror
+# and 1 GB of disk; takes two to four minutes.
 #
 # DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
-# run an engine, and nothing was tried.
-#
-# The base is made with debootstrap and the engine is a dockerd of our own, which leaves the network
-# rules of this machine alone. DOCKER_CHECK_DIR names a folder to work in and to keep, so that the
-# next run has the base and the build's cache; without it all is removed at the end. The path has to
-# be short, for the sockets in it.
+# run an engine, and nothing was tried. The engine, and DOCKER_CHECK_DIR, are check_engine.sh's.
 set -eu
 
 cannot() {
@@ -28,97 +24,34 @@ fi
 
 cd "$(dirname "$0")/.."
 began=$(date +%s)
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-export DEBIAN="${DEBIAN:-bookworm}"
-base=debian:$DEBIAN-slim
+# shellcheck source=docker/check_engine.sh disable=SC1091 # looked at by itself
+. docker/check_engine.sh
 version=$(sed -n 's/^VERSION := //p' Makefile)
 revision=$(git describe --always --dirty 2>/dev/null || echo unknown)
-keep=${DOCKER_CHECK_DIR:-}
-dir=${keep:-$(mktemp -d)}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
-base_tar=$dir/base-$DEBIAN.tar
-dockerd_pid=
-
-# Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
-export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
-export DAEMON_PORT=0 NGINX_PORT=0 OPENMART_API_KEY_FILE=./sim-key
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY COMPOSE_PROFILES COMPOSE_PROJECT_NAME
-
-# Debian's client: a newer one may want a plugin to build.
-docker() {
-    /usr/bin/docker "$@"
-}
-
-compose() {
-    /usr/bin/docker-compose -p emailsd-check -f docker/compose.yaml "$@"
-}
-
-clear_away() {
-    COMPOSE_PROFILES=simulator,vendor,nginx compose down -v -t 1 >>"$dir/compose.log" 2>&1
-}
-
-finish() {
-    status=$?
-    trap - EXIT INT TERM
-    if [ -n "$dockerd_pid" ]; then
-        [ $status -eq 0 ] || compose logs --no-color >&2 || true
-        clear_away || true
-        kill "$dockerd_pid" 2>/dev/null || true
-        wait "$dockerd_pid" || true
-    fi
-    # The one mount that dockerd leaves would keep the folder from being removed.
-    if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
-    rm -rf --one-file-system "$dir/rootfs"
-    [ -n "$keep" ] || rm -rf --one-file-system "$dir"
-    exit $status
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-fail() {
-    echo "docker/check.sh: $*" >&2
-    exit 1
-}
-
-# Runs a command whose words matter only when it fails.
-quietly() { # LOG COMMAND...
-    log=$dir/$1
-    shift
-    "$@" >"$log" 2>&1 || {
-        tail -40 "$log" >&2
-        fail "failed: $*"
-    }
-}
-
-# Tries a command until it succeeds, for 10 s at most.
-until_done() {
-    tries=500
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.02
-    done
-}
-
-now_ms() {
-    date +%s%3N
-}
 
 ask_at() { # CONTAINER PATH [OPTION...]
     at=$(docker port "$1" 8080/tcp)$2
     shift 2
-    curl -sS -i --noproxy '*' --max-time 60 "$@" "http://$at"
+    curl -sS -i --noproxy '*' --max-time 120 "$@" "http://$at"
 }
 
 ask() { # PATH
     ask_at "$emailsd" "$@"
 }
 
-# The simulator's ledger is not published, but this machine is in the network of the containers.
+# The simulator's port is not published, but this machine is in the network of the containers.
+sim() { # PATH [OPTION...]
+    at=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$simulator"):8090$1
+    shift
+    curl -sS --noproxy '*' --fail "$@" "http://$at"
+}
+
+behave() { # JSON
+    sim /sim/behaviour -X PUT -d "$1" >"$dir/answer"
+}
+
 bought() { # DOMAIN: how many tasks
-    at=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$simulator")
-    curl -sS --noproxy '*' "http://$at:8090/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
+    sim "/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
 }
 
 # Fails unless the answer in $dir/answer has a line that matches.
@@ -129,58 +62,41 @@ expect() { # PATTERN WHAT
     }
 }
 
-make_base() {
-    rm -rf --one-file-system "$dir/rootfs"
-    quietly debootstrap.log debootstrap --variant=minbase "$DEBIAN" "$dir/rootfs" "$mirror"
-    # What debootstrap leaves out and every real base has: the update and security suites.
-    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    for list in sources.list sources.list.d/debian.sources; do
-        [ -s /etc/apt/$list ] || continue
-        rm -f "$dir/rootfs/etc/apt/sources.list"
-        sed "s/\\b$codename\\b/$DEBIAN/g" /etc/apt/$list >"$dir/rootfs/etc/apt/$list"
-    done
-    # As in the real slim base: of the documents only the licences.
-    find "$dir/rootfs/usr/share/doc" ! -type d ! -name copyright -delete
-    rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \
-        "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/man/* \
-        "$dir"/rootfs/usr/share/locale/*
-    tar -C "$dir/rootfs" --numeric-owner -cf "$base_tar.new" .
-    mv "$base_tar.new" "$base_tar"
-    rm -rf --one-file-system "$dir/rootfs"
+# What the engine was told and what the kernel made of it: emailsd takes new privileges from itself, too.
+is_restricted() { # CONTAINER NAME
+    docker inspect -f '{{with .HostConfig}}{{.SecurityOpt}} {{.CapDrop}} read-only: {{.ReadonlyRootfs}}
+memory: {{.Memory}}, threads: {{.PidsLimit}}{{end}}' "$1" >"$dir/answer"
+    expect '^\[no-new-privileges\] \[ALL\] read-only: true$' "$2 is not restricted"
+    expect '^memory: 134217728, threads: 256$' "$2 has other limits"
+    tr '\t' ' ' <"/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/status" >"$dir/answer"
+    expect '^Uid: 65532 65532 65532 65532$' "$2 runs as another user than 65532"
+    expect '^CapBnd: 0*$' "$2 may have capabilities"
+    expect '^NoNewPrivs: 1$' "$2 may gain privileges"
 }
 
-# ---- the engine and the base ----
-
-for program in dockerd docker-compose debootstrap iptables curl; do
-    command -v $program >/dev/null && continue
-    quietly apt.log apt-get -q update
-    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
-        --no-install-recommends docker.io docker-compose debootstrap iptables curl
-    break
-done
-[ -f "$base_tar" ] || make_base
-
-# Without a bridge and rules of its own: compose makes a bridge and takes it away again, and a port
-# on loopback is published by a process. (iptables is for the name server inside of a container.)
-dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/docker.pid" \
-    -H "$DOCKER_HOST" --bridge none --iptables=false --ip-forward=false >"$dir/dockerd.log" 2>&1 &
-dockerd_pid=$!
-until_done docker version || {
-    tail -20 "$dir/dockerd.log" >&2
-    cannot "dockerd does not start"
+ended_well() { # CONTAINER NAME
+    docker inspect -f 'exit {{.State.ExitCode}}, killed for memory: {{.State.OOMKilled}}' "$1" >"$dir/answer"
+    expect '^exit 0, killed for memory: false$' "$2 did not end with status 0"
 }
-docker image inspect "$base" >/dev/null 2>&1 ||
-    quietly import.log docker import "$base_tar" "$base"
 
 # ---- the images ----
 
-build() {
-    quietly build.log docker build --progress plain --network host -f docker/Dockerfile \
-        --build-arg DEBIAN --build-arg VERSION="$version" --build-arg REVISION="$revision" "$@" .
+# What COPY names is what .dockerignore lets pass.
+awk '$1 == "COPY" && !/--from=/ { for (i = 2; i < NF; i++) if ($i !~ /^--/) print $i }' docker/Dockerfile |
+    sort -u >"$dir/copied"
+sed -n 's/^!//p' .dockerignore | sort | diff "$dir/copied" - >&2 || fail ".dockerignore is not what is copied"
+
+build() { # CONTEXT [OPTION...]
+    context=$1
+    shift
+    quietly build.log docker build --progress plain --network host -f "$context/docker/Dockerfile" \
+        --build-arg DEBIAN --build-arg REVISION="$revision" "$@" "$context"
 }
-build -t openmart-sim --target sim
-build -t emailsd-nginx --target nginx
-build -t emailsd
+# As a clone has it that was made with a umask of 077.
+install -D -m 0600 -t "$dir/private/docker" docker/Dockerfile docker/nginx.conf
+build "$dir/private" -t emailsd-nginx --target nginx
+build . -t openmart-sim --target sim
+build . -t emailsd
 labels=$(docker image inspect -f '{{json .Config.Labels}}' emailsd)
 for label in "version\":\"$version" "revision\":\"$revision"; do
     case $labels in
@@ -190,18 +106,25 @@ for label in "version\":\"$version" "revision\":\"$revision"; do
 done
 echo "ok   the images are built from $base"
 
-# What is in it, by the names of its files; and that nothing is which could start something else.
-docker export "$(docker create --network none emailsd)" | tar -t >"$dir/answer"
+# What is in it; that nothing is which could start something else; and that its user can read it.
+build . --output "type=tar,dest=$dir/emailsd.tar"
+tar -tf "$dir/emailsd.tar" >"$dir/answer"
 for file in etc/ssl/certs/ca-certificates.crt usr/share/publicsuffix/public_suffix_list.dafsa \
     usr/share/doc/emailsd/copyright usr/share/doc/libc6/copyright \
     usr/share/common-licenses/GPL-3 var/lib/dpkg/status.d/libc6; do
     expect "^$file\$" "the image lacks $file"
 done
-programs=$(grep -c '^usr/bin/.' "$dir/answer")
-[ "$programs" -eq 1 ] || fail "the image has $programs programs"
 objects=$(grep -c '\.so' "$dir/answer")
 licences=$(grep -c '^usr/share/doc/.*/copyright$' "$dir/answer")
-echo "ok   one program, $objects shared objects, $licences licences"
+tar -tvf "$dir/emailsd.tar" >"$dir/answer"
+programs=$(awk '/^[-h]/ && $1 ~ /[xst]/ && $6 !~ /\.so(\.[0-9]+)*$/ { print $6 }' "$dir/answer")
+[ "$programs" = usr/bin/emailsd ] || fail "the image has other programs than emailsd: $programs"
+hidden=$(awk '$6 != "var/lib/emailsd/" && (/^[-h]/ && $1 !~ /^.......r/ || /^d/ && $1 !~ /^.......r.x/)' \
+    "$dir/answer")
+[ -z "$hidden" ] || fail "not for everybody to read: $hidden"
+roots=$(tar -xOf "$dir/emailsd.tar" etc/ssl/certs/ca-certificates.crt | grep -c 'BEGIN CERTIFICATE')
+[ "$roots" -gt 50 ] || fail "the image trusts $roots authorities"
+echo "ok   one program, $objects shared objects, $licences licences, $roots certificates, all to be read"
 
 # ---- a lookup ----
 
@@ -225,21 +148,12 @@ expect '^HTTP/1.1 200 ' "the second question failed"
 expect '^Cache-Status: emailsd; hit' "the second answer did not come out of the cache"
 echo "ok   a lookup through the published port, and the same out of the cache"
 
-# ---- the restrictions, as the kernel sees them ----
-
-pid=$(docker inspect -f '{{.State.Pid}}' "$emailsd")
-tr '\t' ' ' <"/proc/$pid/status" >"$dir/answer"
-expect '^Uid: 65532 65532 65532 65532$' "another user than 65532"
-expect '^CapBnd: 0*$' "emailsd may have capabilities"
-expect '^NoNewPrivs: 1$' "emailsd may gain privileges"
-docker inspect -f 'read-only: {{.HostConfig.ReadonlyRootfs}}, memory: {{.HostConfig.Memory}}' \
-    "$emailsd" >"$dir/answer"
-expect '^read-only: true, memory: 134217728$' "not read-only, or no limit on memory"
-echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory"
+is_restricted "$emailsd" emailsd
+is_restricted "$simulator" openmart-sim
+echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory and threads"
 
 # ---- killed in the middle of a lookup ----
 
-# The simulator takes 3 s for the submit and 2 s for the task.
 is_taken() {
     docker exec "$emailsd" /usr/bin/emailsd inspect | grep -q '1 submitted'
 }
@@ -249,12 +163,17 @@ is_healthy() {
 }
 
 until_done is_healthy || fail "the health check does not get green"
+# It ends when we say so, and not before.
+behave '{"task_time_ms": 3600000}'
 ask '/emails?domain=killed.com&async=1' >"$dir/answer"
 expect '^HTTP/1.1 202 ' "the lookup was not taken"
 until_done is_taken || fail "the batch was not taken by the vendor"
 docker kill -s KILL "$emailsd" >/dev/null
 docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start after a kill"
+docker logs "$emailsd" >"$dir/answer" 2>&1
+expect 'event=recovered batches=1 tasks=1 unknown_batches=0 ' "no lookup was open when it was killed"
+behave '{"task_time_ms": 2000}'
 ask '/emails?domain=killed.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "what was under way was not answered after the kill"
 docker exec "$emailsd" /usr/bin/emailsd inspect >"$dir/answer"
@@ -272,6 +191,7 @@ export COMPOSE_PROFILES=simulator,nginx
 quietly compose.log compose up -d --no-build
 nginx=$(compose ps -q nginx)
 until_done ask_at "$nginx" /livez || fail "nginx does not answer on its published port"
+is_restricted "$nginx" nginx
 ask_at "$nginx" '/emails?domain=behind.com' -H 'X-Request-Id: by-hand' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "the lookup through nginx failed"
 expect '^X-Request-Id: by-hand' "nginx does not pass X-Request-Id"
@@ -282,16 +202,14 @@ docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start again"
 ask_at "$nginx" '/emails?domain=behind.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "nginx does not find emailsd again"
-echo "ok   nginx in front: a lookup, 502 while emailsd is down, and on"
+echo "ok   nginx in front: as restricted, a lookup, 502 while emailsd is down, and on"
 
 # ---- stop and start ----
 
 before=$(now_ms)
 docker stop -t 5 "$emailsd" >/dev/null
 stopped=$(($(now_ms) - before))
-docker inspect -f 'exit {{.State.ExitCode}}, killed for memory: {{.State.OOMKilled}}' \
-    "$emailsd" >"$dir/answer"
-expect '^exit 0, killed for memory: false$' "emailsd did not stop cleanly within 5 s of SIGTERM"
+ended_well "$emailsd" emailsd
 echo "ok   SIGTERM ends it with status 0, in $stopped ms with the engine's part"
 
 before=$(now_ms)
