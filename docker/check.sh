@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
-# the image holds, a kill in the middle of a lookup, nginx in front,
+# the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS,
 # a clean stop. Prints size, memory and start time. Wants root, Debian's mirror
 # and 1 GB of disk; takes two to four minutes.
 #
@@ -203,6 +203,69 @@ until_done ask /livez || fail "emailsd does not start again"
 ask_at "$nginx" '/emails?domain=behind.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "nginx does not find emailsd again"
 echo "ok   nginx in front: as restricted, a lookup, 502 while emailsd is down, and on"
+
+# ---- a vendor that speaks TLS ----
+
+# That is the simulator behind another nginx, with a certificate by an authority of our own.
+tls=$dir/tls
+mkdir -p "$tls"
+new_certificate() { # NAME OPTION...
+    name=$1
+    shift
+    quietly openssl.log openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -keyout "$tls/$name.key" -out "$tls/$name.pem" -subj "/CN=$name" "$@"
+}
+new_certificate authority
+new_certificate vendor -CA "$tls/authority.pem" -CAkey "$tls/authority.key" \
+    -addext subjectAltName=DNS:vendor -addext basicConstraints=critical,CA:FALSE
+rm "$tls/authority.key"
+cat >"$tls/nginx.conf" <<'END'
+daemon off;
+error_log stderr warn;
+pid nginx.pid;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {
+        listen 8443 ssl;
+        ssl_certificate /etc/tls/vendor.pem;
+        ssl_certificate_key /etc/tls/vendor.key;
+        location / {
+            proxy_pass http://openmart-sim:8090;
+        }
+    }
+}
+END
+chown -R 65532:65532 "$tls"
+run() { # NAME IMAGE-AND-OPTIONS...
+    name=$1
+    shift
+    quietly run.log docker run -d --name "$name" --label emailsd-check --network emailsd-check_default \
+        --network-alias "$name" --read-only --cap-drop ALL --security-opt no-new-privileges "$@"
+}
+run vendor -v "$tls:/etc/tls:ro" --tmpfs /run/nginx:uid=65532,gid=65532 emailsd-nginx -c /etc/tls/nginx.conf
+over_tls() { # NAME OPTION...: an emailsd that asks that vendor, and what it answers
+    run "$@" --allow-anonymous --store memory: --upstream-url https://vendor:8443
+    until_done ask_at "$1" /livez || fail "emailsd does not start before a vendor with TLS"
+    ask_at "$1" "/emails?domain=$1.com" >"$dir/answer"
+}
+key=$PWD/docker/sim-key:/run/secrets/openmart_api_key:ro
+over_tls with-ca -p 127.0.0.1::8080 -v "$key" -v "$tls/authority.pem:/etc/tls/authority.pem:ro" \
+    -e EMAILSD_UPSTREAM_CA=/etc/tls/authority.pem emailsd
+expect '^HTTP/1.1 200 ' "no lookup over TLS with --upstream-ca"
+over_tls with-bundle -p 127.0.0.1::8080 -v "$key" \
+    -v "$tls/authority.pem:/etc/ssl/certs/ca-certificates.crt:ro" emailsd
+expect '^HTTP/1.1 200 ' "no lookup over TLS with a bundle where the image has its own"
+over_tls stranger -p 127.0.0.1::8080 -v "$key" emailsd
+expect '^HTTP/1.1 50[23] ' "the image trusts an authority that it does not know"
+[ "$(bought stranger.com)" -eq 0 ] || fail "a question went to a vendor with a certificate of a stranger"
+echo "ok   a lookup over TLS: by --upstream-ca, by the bundle of the image; none where it knows nobody"
+clear_away_labelled
 
 # ---- stop and start ----
 
