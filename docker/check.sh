@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
-# the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS,
-# a clean stop. Prints size, memory and start time. Wants root, Debian's mirror
+# the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS, Prometheus
+# beside, a clean stop. Prints size, memory and start time. Wants root, Debian's mirror
 # and 1 GB of disk; takes two to four minutes.
 #
 # DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
@@ -152,6 +152,22 @@ is_restricted "$emailsd" emailsd
 is_restricted "$simulator" openmart-sim
 echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory and threads"
 
+# ---- Prometheus beside it: asked at the end, when it has looked a few times ----
+
+# Debian's, under the name of the image that compose.yaml wants: no registry has to be reached for it.
+image=$(sed -n 's/^    image: \(prom\/.*\)/\1/p' docker/compose.yaml)
+quietly build.log docker build --network host -t "$image" --build-arg BASE="$base" - <<'END'
+ARG BASE
+FROM $BASE
+RUN apt-get -q update \
+ && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends prometheus \
+ && install -d -o 65534 -g 65534 /prometheus
+USER 65534:65534
+ENTRYPOINT ["/usr/bin/prometheus"]
+END
+export COMPOSE_PROFILES=simulator,nginx,monitoring
+quietly compose.log compose up -d --no-build prometheus
+
 # ---- killed in the middle of a lookup ----
 
 is_taken() {
@@ -187,8 +203,7 @@ echo "ok   killed during a lookup, it answers it after its restart, out of the v
 
 # ---- nginx in front ----
 
-export COMPOSE_PROFILES=simulator,nginx
-quietly compose.log compose up -d --no-build
+quietly compose.log compose up -d --no-build nginx
 nginx=$(compose ps -q nginx)
 until_done ask_at "$nginx" /livez || fail "nginx does not answer on its published port"
 is_restricted "$nginx" nginx
@@ -267,6 +282,26 @@ expect '^HTTP/1.1 50[23] ' "the image trusts an authority that it does not know"
 echo "ok   a lookup over TLS: by --upstream-ca, by the bundle of the image; none where it knows nobody"
 clear_away_labelled
 
+# ---- what Prometheus has seen ----
+
+prometheus=$(compose ps -q prometheus)
+query() { # PATH [OPTION...]
+    at=$(docker port "$prometheus" 9090/tcp)/api/v1/$1
+    shift
+    curl -sS --noproxy '*' --fail -G "$@" "http://$at" >"$dir/answer"
+}
+sees_it() {
+    query query --data-urlencode 'query=up{job="emailsd",instance="emailsd"}' && grep -q ',"1"\]' "$dir/answer"
+}
+has_evaluated() {
+    query rules && grep -q '"health":"ok"' "$dir/answer" && ! grep -q '"health":"\(unknown\|err\)"' "$dir/answer"
+}
+within 60 sees_it || { cat "$dir/answer" >&2 && fail "Prometheus does not read emailsd"; }
+within 60 has_evaluated || { cat "$dir/answer" >&2 && fail "Prometheus does not evaluate the rules"; }
+rules=$(grep -o '"health":"ok"' "$dir/answer" | wc -l)
+[ "$rules" -eq "$(grep -c -e '- alert:' -e '- record:' docker/monitoring/alerts.yaml)" ] || fail "$rules rules were loaded"
+echo "ok   Prometheus finds emailsd by its name, reads it, and evaluates $rules rules"
+
 # ---- stop and start ----
 
 before=$(now_ms)
@@ -285,7 +320,7 @@ packed=$(docker save emailsd | gzip | wc -c)
 echo "ok   image: $size bytes, $packed as it travels; idle: $idle;" \
     "from start to the first answer: $started ms with the engine's part"
 
-# ---- the other profiles ----
+# ---- the other profile ----
 
 # The same nginx in front of the emailsd that would ask the real vendor; nothing is looked up there.
 compose rm -s -f emailsd openmart-sim nginx >>"$dir/compose.log" 2>&1
@@ -296,6 +331,6 @@ until_done ask_at "$nginx" /livez || fail "nginx does not answer before the vend
 docker exec "$(compose ps -q emailsd-vendor)" /usr/bin/emailsd inspect --json >"$dir/answer"
 expect '"answers":{"found":0,' "the vendor's emailsd has the simulator's answers"
 COMPOSE_PROFILES=vendor,nginx,monitoring quietly compose.log compose config
-echo "ok   profile vendor, with a store of its own, behind nginx; monitoring: read, not run"
+echo "ok   profile vendor, with a store of its own, behind nginx; Grafana: its lines were read, not run"
 
 echo "ok   all of it in $(($(date +%s) - began)) s"
