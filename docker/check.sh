@@ -3,7 +3,7 @@
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
 # the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS, Prometheus
-# beside, a clean stop. Prints size, memory and start time. Wants root, Debian's mirror
+# beside, an end for which callers wait. Prints size, memory and start time. Wants root, Debian's mirror
 # and 1 GB of disk; takes two to four minutes.
 #
 # DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
@@ -281,6 +281,41 @@ expect '^HTTP/1.1 50[23] ' "the image trusts an authority that it does not know"
 [ "$(bought stranger.com)" -eq 0 ] || fail "a question went to a vendor with a certificate of a stranger"
 echo "ok   a lookup over TLS: by --upstream-ca, by the bundle of the image; none where it knows nobody"
 clear_away_labelled
+
+# ---- an end for which callers wait ----
+
+# What is not submitted when the end begins is not bought any more, and nobody waits for it.
+are_held() {
+    ask /metrics | grep -q '^emailsd_waiters 2$' && [ "$(bought held.com)$(bought held-behind.com)" = 11 ]
+}
+
+behave '{"task_time_ms": 3600000}'
+ask '/emails?domain=held.com' >"$dir/held" &
+held=$!
+ask_at "$nginx" '/emails?domain=held-behind.com' >"$dir/held-behind" &
+held_behind=$!
+until_done are_held || fail "two callers are not held"
+before=$(now_ms)
+docker stop "$emailsd" "$nginx" >/dev/null &
+stop=$!
+# Longer than emailsd waits, and than an engine does, when nobody says: this is what is tried.
+sleep 33
+behave '{"task_time_ms": 0}'
+for pid in $held $held_behind $stop; do
+    wait "$pid" || fail "callers who were held at the end were cut off"
+done
+stopped=$(($(now_ms) - before))
+for caller in held held-behind; do
+    cp "$dir/$caller" "$dir/answer"
+    expect '^HTTP/1.1 200 ' "$caller: not served at the end"
+    [ "$(bought $caller.com)" -eq 1 ] || fail "$caller: $(bought $caller.com) tasks were bought instead of one"
+done
+ended_well "$emailsd" emailsd
+ended_well "$nginx" nginx
+behave '{"task_time_ms": 2000}'
+docker start "$emailsd" "$nginx" >/dev/null
+until_done ask_at "$nginx" /livez || fail "they do not start again"
+echo "ok   docker stop while callers wait, directly and behind nginx: served, status 0, in $stopped ms"
 
 # ---- what Prometheus has seen ----
 
