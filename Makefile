@@ -30,7 +30,7 @@ PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough \
             -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
-            -Wpointer-arith -Werror
+            -Wpointer-arith -Wdate-time -Werror
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
@@ -312,7 +312,7 @@ uninstall: ## remove what install put there, but not the configuration
 	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
 	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket
 
-deb: ## build the Debian package and try it: lintian, install, start, upgrade, purge, 3 min (root)
+deb: ## build the Debian package and try it: lintian, its life, two builds compared, 5-8 min (root)
 	@tests/scripts/install_deps.sh build package
 	@tests/scripts/check_deb.sh
 

@@ -12,7 +12,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
-package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
+package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
 boot="systemd-container debootstrap"
 slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
@@ -35,6 +35,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
 fi
 
 is_installed() {
+# pkg-config is a program of one package or another, as the release has it.
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
