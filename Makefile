@@ -227,10 +227,10 @@ format: ## let clang-format lay out all C files
 fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 	@tests/scripts/fresh_machine.sh
 
-docker-check: ## build the image without a registry and try it, 1-3 min (root); DEBIAN=trixie
+docker-check: ## build the image without a registry and try it, 2-7 min (root); DEBIAN=trixie
 	@docker/check.sh
 
-systemd-check: ## boot a Debian with systemd and try the package in it, 1-2 min (root)
+systemd-check: ## boot a Debian with systemd and try the package in it, 2-4 min (root)
 	@tests/scripts/install_deps.sh build package boot
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/systemd/check.sh

@@ -4,7 +4,7 @@
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
 # the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS, Prometheus
 # beside, an end for which callers wait. Prints size, memory and start time. Wants root, Debian's mirror
-# and 1 GB of disk; takes two to four minutes.
+# and 1 GB of disk; takes two minutes, and up to five more for the base and the first build.
 #
 # DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
 # run an engine, and nothing was tried. The engine, and DOCKER_CHECK_DIR, are check_engine.sh's.

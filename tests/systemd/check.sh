@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # check.sh - boots a Debian 12 with systemd as its first process, installs the package of this tree in
 # it, and has systemd start, watch, reload, kill, restart, activate, upgrade and remove the service.
-# What is asked of it stands in steps.py. Wants root, Debian's mirror and 1 GB of disk; takes one to
-# two minutes.
+# What is asked of it stands in steps.py. Wants root, Debian's mirror and 1 GB of disk; takes two to
+# four minutes.
 #
 # The machine is a container of systemd-nspawn: this machine's kernel, but processes, mounts, network
 # and control groups of its own, and no filter of system calls that is not the unit's or the daemon's.
