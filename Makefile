@@ -30,7 +30,7 @@ PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough \
             -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
-            -Wpointer-arith -Werror
+            -Wpointer-arith -Wdate-time -Werror
 HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
@@ -230,10 +230,10 @@ format: ## let clang-format lay out all C files
 fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
 	@tests/scripts/fresh_machine.sh
 
-docker-check: ## build the image without a registry and try it, 1-3 min (root); DEBIAN=trixie
+docker-check: ## build the image without a registry and try it, 2-7 min (root); DEBIAN=trixie
 	@docker/check.sh
 
-systemd-check: ## boot a Debian with systemd and try the package in it, 1-2 min (root)
+systemd-check: ## boot a Debian with systemd and try the package in it, 2-4 min (root)
 	@tests/scripts/install_deps.sh build package boot
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/systemd/check.sh
@@ -296,26 +296,27 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MANDIR     ?= $(PREFIX)/share/man
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 
-# The unit names the program by its path. A configuration that is there is somebody's.
+# What names the program or its files names them where they are.
+place = install -D -m 0644 $(1) $(DESTDIR)$(2) && sed -i \
+    's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
+
+# A configuration that is there is somebody's.
 install: all ## install below DESTDIR and PREFIX (/usr/local); the configuration below SYSCONFDIR (/etc)
 	install -D -m 0755 $(B)/emailsd $(DESTDIR)$(PREFIX)/bin/emailsd
-	install -D -m 0644 docs/man/emailsd.8 $(DESTDIR)$(MANDIR)/man8/emailsd.8
-	install -D -m 0644 docs/man/emailsd.conf.5 $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5
 	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
-	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|' docker/emailsd.service \
-	    >$(DESTDIR)$(UNITDIR)/emailsd.service
-	install -m 0644 docker/emailsd.socket $(DESTDIR)$(UNITDIR)/emailsd.socket
-	chmod 0644 $(DESTDIR)$(UNITDIR)/emailsd.service
+	$(call place,docs/man/emailsd.8,$(MANDIR)/man8/emailsd.8)
+	$(call place,docs/man/emailsd.conf.5,$(MANDIR)/man5/emailsd.conf.5)
+	$(call place,docker/emailsd.service,$(UNITDIR)/emailsd.service)
+	$(call place,docker/emailsd.socket,$(UNITDIR)/emailsd.socket)
 	test -e $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf || \
-	    install -D -m 0644 packaging/emailsd.conf $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf
+	    { $(call place,packaging/emailsd.conf,$(SYSCONFDIR)/emailsd/emailsd.conf); }
 
 uninstall: ## remove what install put there, but not the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
 	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket
 
-deb: ## build the Debian package and try it: lintian, install, start, upgrade, purge, 3 min (root)
+deb: ## build the Debian package and try it: lintian, its life, two builds compared, 5-8 min (root)
 	@tests/scripts/install_deps.sh build package
 	@tests/scripts/check_deb.sh
 

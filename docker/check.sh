@@ -2,16 +2,12 @@
 # SPDX-License-Identifier: MIT
 # check.sh - builds the images from the Dockerfile, without a registry, and tries them under
 # compose.yaml: a lookup through the published port, the same out of the cache, the restrictions, what
-# the image holds, a kill in the middle of a lookup, nginx in front, a clean stop. Prints size, memory
-# and start time. Wants root, Debian's mirror and 1 GB of disk; takes one to three minutes.
+# the image holds, a kill in the middle of a lookup, nginx in front, a vendor behind TLS, Prometheus
+# beside, an end for which callers wait. Prints size, memory and start time. Wants root, Debian's mirror
+# and 1 GB of disk; takes two minutes, and up to five more for the base and the first build.
 #
 # DEBIAN=trixie takes Debian 13 as the base instead of 12. Exit status 77: this machine does not let us
-# run an engine, and nothing was tried.
-#
-# The base is made with debootstrap and the engine is a dockerd of our own, which leaves the network
-# rules of this machine alone. DOCKER_CHECK_DIR names a folder to work in and to keep, so that the
-# next run has the base and the build's cache; without it all is removed at the end. The path has to
-# be short, for the sockets in it.
+# run an engine, and nothing was tried. The engine, and DOCKER_CHECK_DIR, are check_engine.sh's.
 set -eu
 
 cannot() {
@@ -28,97 +24,34 @@ fi
 
 cd "$(dirname "$0")/.."
 began=$(date +%s)
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-export DEBIAN="${DEBIAN:-bookworm}"
-base=debian:$DEBIAN-slim
+# shellcheck source=docker/check_engine.sh disable=SC1091 # looked at by itself
+. docker/check_engine.sh
 version=$(sed -n 's/^VERSION := //p' Makefile)
 revision=$(git describe --always --dirty 2>/dev/null || echo unknown)
-keep=${DOCKER_CHECK_DIR:-}
-dir=${keep:-$(mktemp -d)}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
-base_tar=$dir/base-$DEBIAN.tar
-dockerd_pid=
-
-# Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
-export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
-export DAEMON_PORT=0 NGINX_PORT=0 OPENMART_API_KEY_FILE=./sim-key
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY COMPOSE_PROFILES COMPOSE_PROJECT_NAME
-
-# Debian's client: a newer one may want a plugin to build.
-docker() {
-    /usr/bin/docker "$@"
-}
-
-compose() {
-    /usr/bin/docker-compose -p emailsd-check -f docker/compose.yaml "$@"
-}
-
-clear_away() {
-    COMPOSE_PROFILES=simulator,vendor,nginx compose down -v -t 1 >>"$dir/compose.log" 2>&1
-}
-
-finish() {
-    status=$?
-    trap - EXIT INT TERM
-    if [ -n "$dockerd_pid" ]; then
-        [ $status -eq 0 ] || compose logs --no-color >&2 || true
-        clear_away || true
-        kill "$dockerd_pid" 2>/dev/null || true
-        wait "$dockerd_pid" || true
-    fi
-    # The one mount that dockerd leaves would keep the folder from being removed.
-    if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
-    rm -rf --one-file-system "$dir/rootfs"
-    [ -n "$keep" ] || rm -rf --one-file-system "$dir"
-    exit $status
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-fail() {
-    echo "docker/check.sh: $*" >&2
-    exit 1
-}
-
-# Runs a command whose words matter only when it fails.
-quietly() { # LOG COMMAND...
-    log=$dir/$1
-    shift
-    "$@" >"$log" 2>&1 || {
-        tail -40 "$log" >&2
-        fail "failed: $*"
-    }
-}
-
-# Tries a command until it succeeds, for 10 s at most.
-until_done() {
-    tries=500
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.02
-    done
-}
-
-now_ms() {
-    date +%s%3N
-}
 
 ask_at() { # CONTAINER PATH [OPTION...]
     at=$(docker port "$1" 8080/tcp)$2
     shift 2
-    curl -sS -i --noproxy '*' --max-time 60 "$@" "http://$at"
+    curl -sS -i --noproxy '*' --max-time 120 "$@" "http://$at"
 }
 
 ask() { # PATH
     ask_at "$emailsd" "$@"
 }
 
-# The simulator's ledger is not published, but this machine is in the network of the containers.
+# The simulator's port is not published, but this machine is in the network of the containers.
+sim() { # PATH [OPTION...]
+    at=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$simulator"):8090$1
+    shift
+    curl -sS --noproxy '*' --fail "$@" "http://$at"
+}
+
+behave() { # JSON
+    sim /sim/behaviour -X PUT -d "$1" >"$dir/answer"
+}
+
 bought() { # DOMAIN: how many tasks
-    at=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$simulator")
-    curl -sS --noproxy '*' "http://$at:8090/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
+    sim "/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
 }
 
 # Fails unless the answer in $dir/answer has a line that matches.
@@ -129,58 +62,41 @@ expect() { # PATTERN WHAT
     }
 }
 
-make_base() {
-    rm -rf --one-file-system "$dir/rootfs"
-    quietly debootstrap.log debootstrap --variant=minbase "$DEBIAN" "$dir/rootfs" "$mirror"
-    # What debootstrap leaves out and every real base has: the update and security suites.
-    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    for list in sources.list sources.list.d/debian.sources; do
-        [ -s /etc/apt/$list ] || continue
-        rm -f "$dir/rootfs/etc/apt/sources.list"
-        sed "s/\\b$codename\\b/$DEBIAN/g" /etc/apt/$list >"$dir/rootfs/etc/apt/$list"
-    done
-    # As in the real slim base: of the documents only the licences.
-    find "$dir/rootfs/usr/share/doc" ! -type d ! -name copyright -delete
-    rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \
-        "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/man/* \
-        "$dir"/rootfs/usr/share/locale/*
-    tar -C "$dir/rootfs" --numeric-owner -cf "$base_tar.new" .
-    mv "$base_tar.new" "$base_tar"
-    rm -rf --one-file-system "$dir/rootfs"
+# What the engine was told and what the kernel made of it: emailsd takes new privileges from itself, too.
+is_restricted() { # CONTAINER NAME
+    docker inspect -f '{{with .HostConfig}}{{.SecurityOpt}} {{.CapDrop}} read-only: {{.ReadonlyRootfs}}
+memory: {{.Memory}}, threads: {{.PidsLimit}}{{end}}' "$1" >"$dir/answer"
+    expect '^\[no-new-privileges\] \[ALL\] read-only: true$' "$2 is not restricted"
+    expect '^memory: 134217728, threads: 256$' "$2 has other limits"
+    tr '\t' ' ' <"/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/status" >"$dir/answer"
+    expect '^Uid: 65532 65532 65532 65532$' "$2 runs as another user than 65532"
+    expect '^CapBnd: 0*$' "$2 may have capabilities"
+    expect '^NoNewPrivs: 1$' "$2 may gain privileges"
 }
 
-# ---- the engine and the base ----
-
-for program in dockerd docker-compose debootstrap iptables curl; do
-    command -v $program >/dev/null && continue
-    quietly apt.log apt-get -q update
-    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
-        --no-install-recommends docker.io docker-compose debootstrap iptables curl
-    break
-done
-[ -f "$base_tar" ] || make_base
-
-# Without a bridge and rules of its own: compose makes a bridge and takes it away again, and a port
-# on loopback is published by a process. (iptables is for the name server inside of a container.)
-dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/docker.pid" \
-    -H "$DOCKER_HOST" --bridge none --iptables=false --ip-forward=false >"$dir/dockerd.log" 2>&1 &
-dockerd_pid=$!
-until_done docker version || {
-    tail -20 "$dir/dockerd.log" >&2
-    cannot "dockerd does not start"
+ended_well() { # CONTAINER NAME
+    docker inspect -f 'exit {{.State.ExitCode}}, killed for memory: {{.State.OOMKilled}}' "$1" >"$dir/answer"
+    expect '^exit 0, killed for memory: false$' "$2 did not end with status 0"
 }
-docker image inspect "$base" >/dev/null 2>&1 ||
-    quietly import.log docker import "$base_tar" "$base"
 
 # ---- the images ----
 
-build() {
-    quietly build.log docker build --progress plain --network host -f docker/Dockerfile \
-        --build-arg DEBIAN --build-arg VERSION="$version" --build-arg REVISION="$revision" "$@" .
+# What COPY names is what .dockerignore lets pass.
+awk '$1 == "COPY" && !/--from=/ { for (i = 2; i < NF; i++) if ($i !~ /^--/) print $i }' docker/Dockerfile |
+    sort -u >"$dir/copied"
+sed -n 's/^!//p' .dockerignore | sort | diff "$dir/copied" - >&2 || fail ".dockerignore is not what is copied"
+
+build() { # CONTEXT [OPTION...]
+    context=$1
+    shift
+    quietly build.log docker build --progress plain --network host -f "$context/docker/Dockerfile" \
+        --build-arg DEBIAN --build-arg REVISION="$revision" "$@" "$context"
 }
-build -t openmart-sim --target sim
-build -t emailsd-nginx --target nginx
-build -t emailsd
+# As a clone has it that was made with a umask of 077.
+install -D -m 0600 -t "$dir/private/docker" docker/Dockerfile docker/nginx.conf
+build "$dir/private" -t emailsd-nginx --target nginx
+build . -t openmart-sim --target sim
+build . -t emailsd
 labels=$(docker image inspect -f '{{json .Config.Labels}}' emailsd)
 for label in "version\":\"$version" "revision\":\"$revision"; do
     case $labels in
@@ -190,18 +106,25 @@ for label in "version\":\"$version" "revision\":\"$revision"; do
 done
 echo "ok   the images are built from $base"
 
-# What is in it, by the names of its files; and that nothing is which could start something else.
-docker export "$(docker create --network none emailsd)" | tar -t >"$dir/answer"
+# What is in it; that nothing is which could start something else; and that its user can read it.
+build . --output "type=tar,dest=$dir/emailsd.tar"
+tar -tf "$dir/emailsd.tar" >"$dir/answer"
 for file in etc/ssl/certs/ca-certificates.crt usr/share/publicsuffix/public_suffix_list.dafsa \
     usr/share/doc/emailsd/copyright usr/share/doc/libc6/copyright \
     usr/share/common-licenses/GPL-3 var/lib/dpkg/status.d/libc6; do
     expect "^$file\$" "the image lacks $file"
 done
-programs=$(grep -c '^usr/bin/.' "$dir/answer")
-[ "$programs" -eq 1 ] || fail "the image has $programs programs"
 objects=$(grep -c '\.so' "$dir/answer")
 licences=$(grep -c '^usr/share/doc/.*/copyright$' "$dir/answer")
-echo "ok   one program, $objects shared objects, $licences licences"
+tar -tvf "$dir/emailsd.tar" >"$dir/answer"
+programs=$(awk '/^[-h]/ && $1 ~ /[xst]/ && $6 !~ /\.so(\.[0-9]+)*$/ { print $6 }' "$dir/answer")
+[ "$programs" = usr/bin/emailsd ] || fail "the image has other programs than emailsd: $programs"
+hidden=$(awk '$6 != "var/lib/emailsd/" && (/^[-h]/ && $1 !~ /^.......r/ || /^d/ && $1 !~ /^.......r.x/)' \
+    "$dir/answer")
+[ -z "$hidden" ] || fail "not for everybody to read: $hidden"
+roots=$(tar -xOf "$dir/emailsd.tar" etc/ssl/certs/ca-certificates.crt | grep -c 'BEGIN CERTIFICATE')
+[ "$roots" -gt 50 ] || fail "the image trusts $roots authorities"
+echo "ok   one program, $objects shared objects, $licences licences, $roots certificates, all to be read"
 
 # ---- a lookup ----
 
@@ -225,21 +148,28 @@ expect '^HTTP/1.1 200 ' "the second question failed"
 expect '^Cache-Status: emailsd; hit' "the second answer did not come out of the cache"
 echo "ok   a lookup through the published port, and the same out of the cache"
 
-# ---- the restrictions, as the kernel sees them ----
+is_restricted "$emailsd" emailsd
+is_restricted "$simulator" openmart-sim
+echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory and threads"
 
-pid=$(docker inspect -f '{{.State.Pid}}' "$emailsd")
-tr '\t' ' ' <"/proc/$pid/status" >"$dir/answer"
-expect '^Uid: 65532 65532 65532 65532$' "another user than 65532"
-expect '^CapBnd: 0*$' "emailsd may have capabilities"
-expect '^NoNewPrivs: 1$' "emailsd may gain privileges"
-docker inspect -f 'read-only: {{.HostConfig.ReadonlyRootfs}}, memory: {{.HostConfig.Memory}}' \
-    "$emailsd" >"$dir/answer"
-expect '^read-only: true, memory: 134217728$' "not read-only, or no limit on memory"
-echo "ok   user 65532, no capabilities, no new privileges, read-only, a limit on memory"
+# ---- Prometheus beside it: asked at the end, when it has looked a few times ----
+
+# Debian's, under the name of the image that compose.yaml wants: no registry has to be reached for it.
+image=$(sed -n 's/^    image: \(prom\/.*\)/\1/p' docker/compose.yaml)
+quietly build.log docker build --network host -t "$image" --build-arg BASE="$base" - <<'END'
+ARG BASE
+FROM $BASE
+RUN apt-get -q update \
+ && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends prometheus \
+ && install -d -o 65534 -g 65534 /prometheus
+USER 65534:65534
+ENTRYPOINT ["/usr/bin/prometheus"]
+END
+export COMPOSE_PROFILES=simulator,nginx,monitoring
+quietly compose.log compose up -d --no-build prometheus
 
 # ---- killed in the middle of a lookup ----
 
-# The simulator takes 3 s for the submit and 2 s for the task.
 is_taken() {
     docker exec "$emailsd" /usr/bin/emailsd inspect | grep -q '1 submitted'
 }
@@ -249,12 +179,17 @@ is_healthy() {
 }
 
 until_done is_healthy || fail "the health check does not get green"
+# It ends when we say so, and not before.
+behave '{"task_time_ms": 3600000}'
 ask '/emails?domain=killed.com&async=1' >"$dir/answer"
 expect '^HTTP/1.1 202 ' "the lookup was not taken"
 until_done is_taken || fail "the batch was not taken by the vendor"
 docker kill -s KILL "$emailsd" >/dev/null
 docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start after a kill"
+docker logs "$emailsd" >"$dir/answer" 2>&1
+expect 'event=recovered batches=1 tasks=1 unknown_batches=0 ' "no lookup was open when it was killed"
+behave '{"task_time_ms": 2000}'
 ask '/emails?domain=killed.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "what was under way was not answered after the kill"
 docker exec "$emailsd" /usr/bin/emailsd inspect >"$dir/answer"
@@ -268,10 +203,10 @@ echo "ok   killed during a lookup, it answers it after its restart, out of the v
 
 # ---- nginx in front ----
 
-export COMPOSE_PROFILES=simulator,nginx
-quietly compose.log compose up -d --no-build
+quietly compose.log compose up -d --no-build nginx
 nginx=$(compose ps -q nginx)
 until_done ask_at "$nginx" /livez || fail "nginx does not answer on its published port"
+is_restricted "$nginx" nginx
 ask_at "$nginx" '/emails?domain=behind.com' -H 'X-Request-Id: by-hand' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "the lookup through nginx failed"
 expect '^X-Request-Id: by-hand' "nginx does not pass X-Request-Id"
@@ -282,16 +217,132 @@ docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start again"
 ask_at "$nginx" '/emails?domain=behind.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "nginx does not find emailsd again"
-echo "ok   nginx in front: a lookup, 502 while emailsd is down, and on"
+echo "ok   nginx in front: as restricted, a lookup, 502 while emailsd is down, and on"
+
+# ---- a vendor that speaks TLS ----
+
+# That is the simulator behind another nginx, with a certificate by an authority of our own.
+tls=$dir/tls
+mkdir -p "$tls"
+new_certificate() { # NAME OPTION...
+    name=$1
+    shift
+    quietly openssl.log openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -keyout "$tls/$name.key" -out "$tls/$name.pem" -subj "/CN=$name" "$@"
+}
+new_certificate authority
+new_certificate vendor -CA "$tls/authority.pem" -CAkey "$tls/authority.key" \
+    -addext subjectAltName=DNS:vendor -addext basicConstraints=critical,CA:FALSE
+rm "$tls/authority.key"
+cat >"$tls/nginx.conf" <<'END'
+daemon off;
+error_log stderr warn;
+pid nginx.pid;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {
+        listen 8443 ssl;
+        ssl_certificate /etc/tls/vendor.pem;
+        ssl_certificate_key /etc/tls/vendor.key;
+        location / {
+            proxy_pass http://openmart-sim:8090;
+        }
+    }
+}
+END
+chown -R 65532:65532 "$tls"
+run() { # NAME IMAGE-AND-OPTIONS...
+    name=$1
+    shift
+    quietly run.log docker run -d --name "$name" --label emailsd-check --network emailsd-check_default \
+        --network-alias "$name" --read-only --cap-drop ALL --security-opt no-new-privileges "$@"
+}
+run vendor -v "$tls:/etc/tls:ro" --tmpfs /run/nginx:uid=65532,gid=65532 emailsd-nginx -c /etc/tls/nginx.conf
+over_tls() { # NAME OPTION...: an emailsd that asks that vendor, and what it answers
+    run "$@" --allow-anonymous --store memory: --upstream-url https://vendor:8443
+    until_done ask_at "$1" /livez || fail "emailsd does not start before a vendor with TLS"
+    ask_at "$1" "/emails?domain=$1.com" >"$dir/answer"
+}
+key=$PWD/docker/sim-key:/run/secrets/openmart_api_key:ro
+over_tls with-ca -p 127.0.0.1::8080 -v "$key" -v "$tls/authority.pem:/etc/tls/authority.pem:ro" \
+    -e EMAILSD_UPSTREAM_CA=/etc/tls/authority.pem emailsd
+expect '^HTTP/1.1 200 ' "no lookup over TLS with --upstream-ca"
+over_tls with-bundle -p 127.0.0.1::8080 -v "$key" \
+    -v "$tls/authority.pem:/etc/ssl/certs/ca-certificates.crt:ro" emailsd
+expect '^HTTP/1.1 200 ' "no lookup over TLS with a bundle where the image has its own"
+over_tls stranger -p 127.0.0.1::8080 -v "$key" emailsd
+expect '^HTTP/1.1 50[23] ' "the image trusts an authority that it does not know"
+[ "$(bought stranger.com)" -eq 0 ] || fail "a question went to a vendor with a certificate of a stranger"
+echo "ok   a lookup over TLS: by --upstream-ca, by the bundle of the image; none where it knows nobody"
+clear_away_labelled
+
+# ---- an end for which callers wait ----
+
+# What is not submitted when the end begins is not bought any more, and nobody waits for it.
+are_held() {
+    ask /metrics | grep -q '^emailsd_waiters 2$' && [ "$(bought held.com)$(bought held-behind.com)" = 11 ]
+}
+
+behave '{"task_time_ms": 3600000}'
+ask '/emails?domain=held.com' >"$dir/held" &
+held=$!
+ask_at "$nginx" '/emails?domain=held-behind.com' >"$dir/held-behind" &
+held_behind=$!
+until_done are_held || fail "two callers are not held"
+before=$(now_ms)
+docker stop "$emailsd" "$nginx" >/dev/null &
+stop=$!
+# Longer than emailsd waits, and than an engine does, when nobody says: this is what is tried.
+sleep 33
+behave '{"task_time_ms": 0}'
+for pid in $held $held_behind $stop; do
+    wait "$pid" || fail "callers who were held at the end were cut off"
+done
+stopped=$(($(now_ms) - before))
+for caller in held held-behind; do
+    cp "$dir/$caller" "$dir/answer"
+    expect '^HTTP/1.1 200 ' "$caller: not served at the end"
+    [ "$(bought $caller.com)" -eq 1 ] || fail "$caller: $(bought $caller.com) tasks were bought instead of one"
+done
+ended_well "$emailsd" emailsd
+ended_well "$nginx" nginx
+behave '{"task_time_ms": 2000}'
+docker start "$emailsd" "$nginx" >/dev/null
+until_done ask_at "$nginx" /livez || fail "they do not start again"
+echo "ok   docker stop while callers wait, directly and behind nginx: served, status 0, in $stopped ms"
+
+# ---- what Prometheus has seen ----
+
+prometheus=$(compose ps -q prometheus)
+query() { # PATH [OPTION...]
+    at=$(docker port "$prometheus" 9090/tcp)/api/v1/$1
+    shift
+    curl -sS --noproxy '*' --fail -G "$@" "http://$at" >"$dir/answer"
+}
+sees_it() {
+    query query --data-urlencode 'query=up{job="emailsd",instance="emailsd"}' && grep -q ',"1"\]' "$dir/answer"
+}
+has_evaluated() {
+    query rules && grep -q '"health":"ok"' "$dir/answer" && ! grep -q '"health":"\(unknown\|err\)"' "$dir/answer"
+}
+within 60 sees_it || { cat "$dir/answer" >&2 && fail "Prometheus does not read emailsd"; }
+within 60 has_evaluated || { cat "$dir/answer" >&2 && fail "Prometheus does not evaluate the rules"; }
+rules=$(grep -o '"health":"ok"' "$dir/answer" | wc -l)
+[ "$rules" -eq "$(grep -c -e '- alert:' -e '- record:' docker/monitoring/alerts.yaml)" ] || fail "$rules rules were loaded"
+echo "ok   Prometheus finds emailsd by its name, reads it, and evaluates $rules rules"
 
 # ---- stop and start ----
 
 before=$(now_ms)
 docker stop -t 5 "$emailsd" >/dev/null
 stopped=$(($(now_ms) - before))
-docker inspect -f 'exit {{.State.ExitCode}}, killed for memory: {{.State.OOMKilled}}' \
-    "$emailsd" >"$dir/answer"
-expect '^exit 0, killed for memory: false$' "emailsd did not stop cleanly within 5 s of SIGTERM"
+ended_well "$emailsd" emailsd
 echo "ok   SIGTERM ends it with status 0, in $stopped ms with the engine's part"
 
 before=$(now_ms)
@@ -304,7 +355,7 @@ packed=$(docker save emailsd | gzip | wc -c)
 echo "ok   image: $size bytes, $packed as it travels; idle: $idle;" \
     "from start to the first answer: $started ms with the engine's part"
 
-# ---- the other profiles ----
+# ---- the other profile ----
 
 # The same nginx in front of the emailsd that would ask the real vendor; nothing is looked up there.
 compose rm -s -f emailsd openmart-sim nginx >>"$dir/compose.log" 2>&1
@@ -315,6 +366,6 @@ until_done ask_at "$nginx" /livez || fail "nginx does not answer before the vend
 docker exec "$(compose ps -q emailsd-vendor)" /usr/bin/emailsd inspect --json >"$dir/answer"
 expect '"answers":{"found":0,' "the vendor's emailsd has the simulator's answers"
 COMPOSE_PROFILES=vendor,nginx,monitoring quietly compose.log compose config
-echo "ok   profile vendor, with a store of its own, behind nginx; monitoring: read, not run"
+echo "ok   profile vendor, with a store of its own, behind nginx; Grafana: its lines were read, not run"
 
 echo "ok   all of it in $(($(date +%s) - began)) s"

@@ -7,6 +7,7 @@
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
     server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
                                                       docs/man/emailsd.conf.5, emailsd.8
+    Makefile                    the version           docker/Dockerfile, debian/changelog
 
 `--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
 every fault found."""
@@ -94,9 +95,18 @@ def check_pages():
             differences("flag", once & {flag for flag, _, _ in rows}, flags, "emailsd.8"))
 
 
+def check_version():
+    rows = set(re.findall(r"^VERSION := (\S+)$", read("Makefile"), re.M))
+    labels = set(re.findall(r"^ARG VERSION=(\S+)$", read("docker/Dockerfile"), re.M))
+    package = set(re.findall(r"\A\S+ \((\S+)\)", read("debian/changelog")))
+    return (differences("version", rows, labels, "docker/Dockerfile") +
+            differences("version", rows, package, "debian/changelog"))
+
+
 def check(binary):
     api = yaml.safe_load(read("openapi.yaml"))
-    return check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary) + check_pages()
+    return (check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary) + check_pages() +
+            check_version())
 
 
 AGREEING = {
@@ -129,6 +139,9 @@ how
 | `--insecure` | | how |
 | `--help` | | this |
 """,
+    "Makefile": "VERSION := 1.2\n",
+    "docker/Dockerfile": "ARG DEBIAN=x\nARG VERSION=1.2\n",
+    "debian/changelog": "emailsd (1.2) unstable; urgency=medium\n\n  * Not (1.1).\n",
     "help": """  --listen ADDR
   --insecure
   --help
@@ -167,6 +180,8 @@ SPOILT = [  # file, its words, other words, what must be said
     ("docs/man/emailsd.8", "-help", "-halp", "flag help is in the code"),
     ("README.md", "--insecure", "--careless", "('--careless', '') is in README.md"),
     ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
+    ("docker/Dockerfile", "1.2", "1.1", "version 1.2 is in the code and not in docker/Dockerfile"),
+    ("debian/changelog", "1.2", "1.3", "version 1.3 is in debian/changelog"),
 ]
 
 

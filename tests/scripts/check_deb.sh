@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # check_deb.sh - builds the Debian package, lets lintian look at it, and tries its life in a bare
-# Debian: install, start, upgrade, removal, purge, and nothing left behind. Wants root and Debian's
-# mirror; takes about three minutes. The package is kept in build/deb/.
+# Debian: install, start, a lookup, upgrade, the same out of the store, removal, purge, and nothing left
+# behind. Then the bare Debian builds it by its own Build-Depends, twice, and both have to be the same.
+# Wants root and Debian's mirror; takes five to eight minutes. The package is kept in build/deb/.
 set -eu
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -17,11 +18,13 @@ mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 tree=$(pwd)
 dir=$(mktemp -d)
 root=$dir/root
+simulator=
 : >"$dir/log"
 
 finish() {
     status=$?
     trap - EXIT INT TERM
+    [ -z "$simulator" ] || kill "$simulator" 2>/dev/null || true
     for mount in proc dev/shm dev; do
         if mountpoint -q "$root/$mount"; then umount "$root/$mount"; fi
     done
@@ -46,6 +49,11 @@ new=$(tests/scripts/build_deb.sh "$dir/$version+1" "$version+1")
 mkdir -p "$tree/build/deb"
 cp "$old" "$tree/build/deb/"
 echo "ok   built: $(basename "$old"), $(stat -c %s "$old") bytes"
+
+dpkg-deb -x "$old" "$dir/packaged"
+tests/scripts/check_hardening.sh --self-test
+tests/scripts/check_hardening.sh "$dir/packaged/usr/bin/emailsd" "$dir/$version/tree/build/release/emailsd"
+echo "ok   the packaged program is hardened, every file of it"
 
 lintian --fail-on error,warning --info "$dir/$version"/*.changes >"$dir/log" 2>&1
 echo "ok   lintian has nothing to say"
@@ -90,37 +98,85 @@ done
 [ ! -e "$root/etc/systemd/system/sockets.target.wants/emailsd.socket" ] || fail "the socket is enabled"
 echo "ok   installed; the service starts with the system, once it has a key"
 
-# As the unit starts it, without the manager: another user, a key file of its own, a state folder.
+# As the unit starts it, without the manager: another user, a key file of its own, a state folder. The
+# chroot has the network of this machine, and so the simulator.
+until_said() { # FILE PID WHAT: its address
+    for _ in $(seq 100); do
+        [ ! -s "$1" ] || break
+        kill -0 "$2" 2>/dev/null || fail "$3 ended instead of getting ready"
+        sleep 0.1
+    done
+    sed -n 's|^.* ready on http://||p' "$1"
+}
+"$dir/$version/tree/build/release/openmart-sim" --listen 127.0.0.1:0 --api-key k --submit-delay 0 --task-time 0 \
+    >"$dir/sim" 2>"$dir/log" &
+simulator=$!
+vendor=$(until_said "$dir/sim" $simulator "the simulator")
 install -d -o 65534 -g 65534 -m 0700 "$root/var/lib/emailsd"
 printf 'k\n' >"$root/var/lib/emailsd/key"
 chown 65534:65534 "$root/var/lib/emailsd/key"
 chmod 0400 "$root/var/lib/emailsd/key"
-chroot --userspec=65534:65534 "$root" env -i PATH=/usr/bin:/bin STATE_DIRECTORY=/var/lib/emailsd \
-    EMAILSD_CONFIG=/etc/emailsd/emailsd.conf EMAILSD_LISTEN=127.0.0.1:0 \
-    emailsd --api-key-file /var/lib/emailsd/key --upstream-url http://127.0.0.1:9 \
-    >"$dir/ready" 2>"$dir/log" &
-daemon=$!
-for _ in $(seq 100); do
-    [ ! -s "$dir/ready" ] || break
-    kill -0 $daemon 2>/dev/null || fail "it ended instead of getting ready"
-    sleep 0.1
-done
-address=$(sed -n 's|^emailsd ready on http://||p' "$dir/ready")
-[ -n "$address" ] || fail "it did not get ready"
+serve() {
+    : >"$dir/ready"
+    chroot --userspec=65534:65534 "$root" env -i PATH=/usr/bin:/bin STATE_DIRECTORY=/var/lib/emailsd \
+        EMAILSD_CONFIG=/etc/emailsd/emailsd.conf EMAILSD_LISTEN=127.0.0.1:0 \
+        emailsd --api-key-file /var/lib/emailsd/key --upstream-url "http://$vendor" \
+        >"$dir/ready" 2>"$dir/log" &
+    daemon=$!
+    address=$(until_said "$dir/ready" $daemon emailsd)
+    [ -n "$address" ] || fail "it did not get ready"
+}
+look_up() { # HOW: as Cache-Status has it
+    curl -sS -i --noproxy '*' --max-time 60 "http://$address/emails?domain=milvali.com" >"$dir/answer"
+    for line in 'HTTP/1.1 200 ' "Cache-Status: emailsd; $1"; do
+        grep -q "^$line" "$dir/answer" || fail "the lookup is no $1: $(cat "$dir/answer")"
+    done
+}
+end() {
+    kill -TERM $daemon
+    wait $daemon || fail "it ended with status $?"
+}
+serve
 inside emailsd healthcheck --listen "$address"
-kill -TERM $daemon
-wait $daemon || fail "it ended with status $?"
-[ -e "$root/var/lib/emailsd/emailsd.db" ] || fail "there is no store"
-echo "ok   starts as another user, is healthy, ends with status 0"
+look_up fwd=
+end
+echo "ok   starts as another user, is healthy, looks up, ends with status 0"
 
 echo '# a change of ours' >>"$root/etc/emailsd/emailsd.conf"
+printf 'k\n' >"$root/etc/emailsd/openmart-api-key"
 inside dpkg -i new.deb
+inside emailsd --version
+grep -q "($version+1)" "$dir/log" || fail "the upgrade is no other version"
 grep -q 'a change of ours' "$root/etc/emailsd/emailsd.conf" || fail "the upgrade overwrote the configuration"
-[ -e "$root/var/lib/emailsd/emailsd.db" ] || fail "the upgrade took the store away"
+serve
+look_up hit
+end
+kept="etc/emailsd/emailsd.conf etc/emailsd/openmart-api-key var/lib/emailsd/emailsd.db"
 inside dpkg --remove emailsd
-[ -e "$root/etc/emailsd/emailsd.conf" ] || fail "the removal took the configuration away"
-[ -e "$root/var/lib/emailsd/emailsd.db" ] || fail "the removal took the store away"
+for file in $kept; do
+    [ -e "$root/$file" ] || fail "the removal took /$file away"
+done
 inside dpkg --purge emailsd
 files >"$dir/after"
 diff "$dir/before" "$dir/after" >&2 || fail "the purge left something, or took too much"
-echo "ok   upgraded with its configuration and its store kept; purged without a trace"
+echo "ok   the next version serves what this one stored, with its configuration; purged without a trace"
+
+# ---- built by what it says that it needs
+
+build_at() { # PLACE UMASK VARIABLE...
+    place=$1 mask=$2
+    shift 2
+    # shellcheck disable=SC2016 # for that shell to expand
+    inside env "$@" sh -c 'umask "$0"; cd "$1" && dpkg-buildpackage -b -us -uc' "$mask" "$place/tree"
+}
+for place in srv/a srv/a-much-longer-name/of-a-folder; do
+    mkdir -p "$root/$place/tree"
+    git ls-files -z | tar -c --null -T - | tar -x -C "$root/$place/tree"
+done
+inside apt-get -q -y build-dep --no-install-recommends /srv/a/tree
+build_at /srv/a 022 TZ=UTC DEB_BUILD_OPTIONS=parallel=1
+build_at /srv/a-much-longer-name/of-a-folder 077 TZ=Asia/Tokyo LANG=C HOME=/nonexistent
+for deb in "$root"/srv/a/*.deb; do
+    cmp "$deb" "$root/srv/a-much-longer-name/of-a-folder/$(basename "$deb")"
+    echo "ok   built by its Build-Depends, in two places: $(basename "$deb") $(sha256sum "$deb" | cut -c1-16)"
+done

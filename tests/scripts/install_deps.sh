@@ -10,9 +10,10 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
     publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
-    nginx-light prometheus bash-completion openssl nftables iproute2 faketime"
+    nginx-light prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec
+    systemd"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
-package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap"
+package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
 boot="systemd-container debootstrap"
 slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
@@ -34,7 +35,9 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 1
 fi
 
+# pkg-config is a program of one package or another, as the release has it.
 is_installed() {
+    [ "$1" = pkg-config ] && command -v pkg-config >/dev/null && return
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 

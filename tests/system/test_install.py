@@ -65,6 +65,18 @@ def test_the_unit_starts_the_installed_program(installed):
     assert "\nExecStart=/opt/e/bin/emailsd " in unit and "/usr/bin/emailsd" not in unit
 
 
+def test_what_names_the_configuration_and_the_key_names_them_below_sysconfdir(tmp_path):
+    make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/e", "SYSCONFDIR=/opt/etc")
+    named = {}
+    for path in files_of(tmp_path).keys() - {"opt/e/bin/emailsd"}:
+        text = (tmp_path / path).read_text()
+        assert "/etc/emailsd" not in text.replace("/opt/etc/emailsd", ""), path
+        named[pathlib.Path(path).name] = set(re.findall(r"/opt/etc/emailsd/([a-z.-]+[a-z])", text))
+    assert named["emailsd.service"] == {"emailsd.conf", "openmart-api-key"}
+    assert named["emailsd.socket"] == {"openmart-api-key"}
+    assert (tmp_path / "opt/etc/emailsd/emailsd.conf").exists()
+
+
 def test_a_configuration_that_is_there_is_kept_and_the_rest_can_go(installed):
     config = installed / "etc/emailsd/emailsd.conf"
     config.write_text("wait = 1s\n")

@@ -40,6 +40,18 @@ def installed_without_a_key(machine):
     assert "emailsd" not in machine.run("systemctl", "--failed", "--no-legend")
 
 
+def socket_without_a_key(machine):
+    """nor does the socket listen: nobody who connects is kept waiting for a service that is passed over"""
+    machine.run("systemctl", "start", SOCKET)
+    assert (machine.state(SOCKET), machine.show("ConditionResult", SOCKET)) == ("inactive", "no")
+    try:
+        machine.ask("/livez")
+        raise AssertionError("somebody listens")
+    except ConnectionRefusedError:
+        pass
+    assert "emailsd" not in machine.run("systemctl", "--failed", "--no-legend")
+
+
 def started(machine):
     """started with a key: active when it serves, and not before"""
     machine.run("systemd-run", "--unit=openmart-sim", "--description=the vendor", "--property=DynamicUser=yes", "openmart-sim",
@@ -118,9 +130,20 @@ def walls_of_the_unit(machine):
     assert machine.try_to("test", "-e", f"{root}/dev/kmsg").returncode != 0
     mounts = machine.run("cat", f"/proc/{machine.pid()}/mountinfo")
     assert re.search(r" /proc .*subset=pid", mounts) and re.search(r" /proc .*hidepid=invisible", mounts), mounts
-    assert machine.run("readlink", f"/proc/{machine.pid()}/ns/user") != machine.run("readlink", "/proc/1/ns/user")
+    for space in ("user", "ipc"):
+        assert machine.run("readlink", f"/proc/{machine.pid()}/ns/{space}") \
+            != machine.run("readlink", f"/proc/1/ns/{space}"), space
     assert machine.run("stat", "-c", "%a", "/var/lib/private/emailsd", "/var/lib/private/emailsd/emailsd.db") \
         == "700\n600\n"
+
+
+def nothing_else_to_execute(machine):
+    """in its mounts even root executes the daemon and the shell of the reload, and no other program"""
+    among = ("nsenter", "--target", machine.pid(), "--mount")
+    assert "emailsd " in machine.run(*among, "/usr/bin/emailsd", "--version")
+    machine.run(*among, "/bin/sh", "-c", ":")
+    for program in ("/usr/bin/env", "/usr/sbin/nologin", "/usr/local/bin/openmart-sim"):
+        assert "Permission denied" in machine.try_to(*among, program).stderr, program
 
 
 def little_exposed(machine):
@@ -234,6 +257,25 @@ def watched(machine):
     machine.look_up("milvali.com", "hit")
 
 
+def tried_again(machine):
+    """a start that fails is tried again, more often than systemd's limit, until what was wrong is mended"""
+    assert machine.show("RestartUSec") == "5s"
+    machine.write(DROP_IN, "[Service]\nRestartSec=50ms\n", "0644")
+    machine.write(CONF_FILE, CONF + "log-level = loud\n", "0644")
+    machine.run("systemctl", "daemon-reload")
+    assert machine.try_to("systemctl", "restart", UNIT).returncode != 0
+    eventually(lambda: int(machine.show("NRestarts")) > 12)
+    machine.write(CONF_FILE, CONF, "0644")
+    eventually(machine.is_served)
+    assert machine.state() == "active"
+    tries = machine.show("NRestarts")
+    machine.run("rm", DROP_IN)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", UNIT)
+    machine.look_up("milvali.com", "hit")
+    return f"{tries} tries"
+
+
 # ---- its end ----
 
 
@@ -287,17 +329,21 @@ def told(machine):
     for secret in (KEY, NEW_KEY, WRONG_KEY, "info@"):
         assert secret not in everything, secret
     complaints = [line for line in machine.log("-b", "_PID=1", "-p", "warning").splitlines() if "emailsd" in line]
-    expected = r"Watchdog timeout|Failed with result '(signal|watchdog)'|Killing process|code=killed"
+    expected = (r"Watchdog timeout|Failed with result '(signal|watchdog|exit-code)'|Killing process|code=killed|"
+                r"Failed to start emailsd|code=exited, status=2")
     assert not [line for line in complaints if not re.search(expected, line)], "\n".join(complaints)
     return f"{len(machine.log('-u', UNIT).splitlines())} lines of the unit"
 
 
 def upgraded(machine):
-    """an upgrade restarts it and keeps the configuration and the answers"""
-    before = machine.pid()
-    machine.run("dpkg", "-i", "/root/emailsd.deb")
+    """an upgrade to the next version restarts it, and keeps the configuration and the answers"""
+    before, version = machine.pid(), machine.run("emailsd", "--version")
+    machine.run("dpkg", "-i", "/root/emailsd-next.deb")
     eventually(machine.is_served)
     assert machine.pid() != before
+    [following] = re.findall(r"\((\S+)\)", machine.run("emailsd", "--version"))
+    assert f"({following.removesuffix('+1')})" in version and following.endswith("+1"), following
+    assert f'"revision":"{following}"' in machine.ask("/version")[2]
     assert machine.run("cat", CONF_FILE) == CONF
     machine.look_up("milvali.com", "hit")
 
@@ -315,9 +361,9 @@ def started_with_the_machine(machine):
 
 
 def purged(machine):
-    """purged while it runs: stopped, and neither unit, nor state, nor process is left"""
+    """purged while it runs: stopped, and neither unit, nor state, nor key, nor process is left"""
     machine.run("dpkg", "--purge", "emailsd")
-    for path in ("/var/lib/emailsd", "/var/lib/private/emailsd", "/etc/emailsd/emailsd.conf",
+    for path in ("/var/lib/emailsd", "/var/lib/private/emailsd", "/etc/emailsd",
                  "/etc/systemd/system/multi-user.target.wants/emailsd.service"):
         assert machine.try_to("test", "-e", path).returncode != 0, path
     assert machine.show("LoadState") == "not-found"
@@ -326,9 +372,10 @@ def purged(machine):
 
 
 STEPS = {
-    "first": [installed_without_a_key, started, the_key_is_a_credential, looked_up, locked_in,
-              walls_of_its_own, walls_of_the_unit, little_exposed, reloaded, refused_reload, restarted, another_key,
-              commands, braked, killed, watched, stopped_in_the_middle, activated, told, upgraded],
+    "first": [installed_without_a_key, socket_without_a_key, started, the_key_is_a_credential, looked_up, locked_in,
+              walls_of_its_own, walls_of_the_unit, nothing_else_to_execute, little_exposed, reloaded,
+              refused_reload, restarted, another_key, commands, braked, killed, watched, tried_again,
+              stopped_in_the_middle, activated, told, upgraded],
     "second": [started_with_the_machine, purged],
 }
 
