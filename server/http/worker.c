@@ -95,24 +95,22 @@ static int sleep_ms(const struct worker *worker)
 
 static void take_event(struct worker *worker, const struct epoll_event *event)
 {
-    if (event->data.ptr == worker)
-        worker->has_mail = true;
-    else if (event->data.ptr == &worker->acceptor)
+    if (event->data.ptr == &worker->acceptor)
         worker->has_callers = true;
-    else if (event->data.ptr)
+    else if (event->data.ptr && event->data.ptr != worker) /* the inbox rang: every turn looks */
         request_client_left(event->data.ptr);
 }
 
 /* Thousands who are released together must not keep a hit waiting: while requests come in, some
  * dozens are let go in one turn. When nobody else is there they all are, because in between those
- * who were answered would close their connections, and the last would wait twice as long. */
+ * who were answered would close their connections, and the last would wait twice as long. Every
+ * turn looks, whatever woke it: a ring that was lost delays a letter until then, and no longer. */
 static void open_mail(struct worker *worker)
 {
     bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
     size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
 
-    if (worker->has_mail)
-        worker->has_mail = mailbox_open_some(worker->inbox, some);
+    worker->has_mail = mailbox_open_some(worker->inbox, some);
 }
 
 static void take_caller(struct worker *worker, size_t i, const struct caller *caller)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #define SENDERS 4
 #define LETTERS 5000 /* of each sender */
@@ -113,6 +114,23 @@ static void open_and_send_on(struct letter *letter)
     if (n_opened < 3)
         mailbox_post(box, letter, open_and_send_on);
 }
+
+START_TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
+{
+    struct note note = {.number = 7}, next = {.number = 8};
+    eventfd_t rings;
+
+    mailbox_post(box, &note.letter, open_note);
+    ck_assert_int_eq(eventfd_read(mailbox_fd(box), &rings), 0);
+    mailbox_post(box, &next.letter, open_note); /* rings for the first one only */
+    ck_assert(!is_readable());
+    mailbox_open_all(box);
+    ck_assert_int_eq(n_opened, 2);
+    mailbox_post(box, &note.letter, open_note);
+    ck_assert(is_readable());
+    mailbox_open_all(box);
+}
+END_TEST
 
 START_TEST(a_letter_posted_while_others_are_opened_waits_for_the_next_time)
 {
@@ -234,6 +252,7 @@ Suite *suite(void)
     tcase_add_test(t, a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told);
     tcase_add_test(t, letters_are_opened_in_the_order_of_their_posting);
     tcase_add_test(t, the_box_is_readable_while_letters_wait);
+    tcase_add_test(t, a_letter_whose_ring_was_lost_is_there_for_who_looks);
     tcase_add_test(t, a_letter_posted_while_others_are_opened_waits_for_the_next_time);
     tcase_add_test(t, a_letter_belongs_to_its_reader_from_its_opening_on);
     tcase_add_test(t, each_letter_is_opened_by_its_own_function);
