@@ -238,24 +238,27 @@ static void retry_is_due(struct timer *timer)
         try_to_send(batch);
 }
 
+static void release_all(struct budget *budget, struct credit *credits, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        budget_release(budget, &credits[i]);
+}
+
 /* A second credit for every task aboard, or for none. */
-static enum err reserve_again(struct batch *batch, struct credit *credits)
+static enum err reserve_again(const struct batch *batch, struct credit *credits)
 {
     struct budget *budget = batch->tools->budget;
-    struct task *task;
-    enum err err = ERR_OK;
     size_t n = 0;
     int never_mind;
 
-    DL_FOREACH (batch->tasks, task) {
-        err = budget_reserve(budget, &task->payer, &credits[n], &never_mind);
-        if (err)
-            break;
-        n++;
+    for (const struct task *task = batch->tasks; task; task = task->next, n++) {
+        enum err err = budget_reserve(budget, &task->payer, &credits[n], &never_mind);
+        if (err) {
+            release_all(budget, credits, n);
+            return err;
+        }
     }
-    while (err && n > 0)
-        budget_release(budget, &credits[--n]);
-    return err;
+    return ERR_OK;
 }
 
 /* The tasks may exist, and are to be bought once more: on credits of their own, and written down
@@ -263,7 +266,7 @@ static enum err reserve_again(struct batch *batch, struct credit *credits)
 static enum err take_risk(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
-    struct credit second[OPENMART_BATCH_MAX];
+    struct credit second[OPENMART_BATCH_MAX] = {0};
     struct task *task;
     size_t n = 0;
     enum err err = reserve_again(batch, second);
@@ -271,16 +274,16 @@ static enum err take_risk(struct batch *batch)
     if (err)
         return err;
     err = journal_risk(tools->journal, batch->number, second[0].day);
-    DL_FOREACH (batch->tasks, task) {
-        if (err) {
-            budget_release(tools->budget, &second[n++]);
-        } else {
-            budget_settle(tools->budget, &task->credit);
-            task->credit = second[n++];
-        }
+    if (err) {
+        release_all(tools->budget, second, batch->n_tasks);
+        return err;
     }
-    batch->risked = !err;
-    return err;
+    DL_FOREACH (batch->tasks, task) {
+        budget_settle(tools->budget, &task->credit);
+        task->credit = second[n++];
+    }
+    batch->risked = true;
+    return ERR_OK;
 }
 
 static void rest(struct batch *batch, const struct openmart_reply *reply)

@@ -63,7 +63,7 @@ bool queue_has_room(const struct queue *queue, const char *client, size_t max)
         return true;
     const struct line *line = find_line(queue, client);
     size_t held = line ? line->n : 0, lines = HASH_COUNT(queue->by_name) + !line;
-    return queue->n < 2 * max && held < max / lines;
+    return queue->n < 2 * max && (held + 1) * lines <= max;
 }
 
 void queue_add(struct queue *queue, struct task *task, const char *client)

@@ -102,7 +102,7 @@ static void limit_files(bool are_short)
 START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
 {
     struct caller caller;
-    struct sockaddr_in own;
+    struct sockaddr_in own = {0};
     socklen_t len = sizeof own;
 
     ck_assert(!somebody_waits() && !take(NOW_MS, &caller));
