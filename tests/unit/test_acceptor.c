@@ -101,7 +101,7 @@ static void limit_files(bool are_short)
 
 START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
 {
-    struct caller caller;
+    struct caller caller = {0};
     struct sockaddr_in own = {0};
     socklen_t len = sizeof own;
 
