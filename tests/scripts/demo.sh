@@ -46,7 +46,9 @@ echo "The vendor's real submit takes about 26 s; the simulator's takes 3 s here,
 sim_pid=$!
 sim_url=$(url_of $sim_pid "$dir/sim.out")
 
+# A store of its own: what a simulator invents is no answer for the next `make run`.
 OPENMART_API_KEY=test-key "$bin" --listen 127.0.0.1:0 --upstream-url "$sim_url" \
+    --store "sqlite:$dir/demo.db" \
     >"$dir/emailsd.out" 2>"$dir/emailsd.err" &
 emailsd_pid=$!
 url=$(url_of $emailsd_pid "$dir/emailsd.out")
