@@ -18,13 +18,20 @@ static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
     lookup_forget_key(arg, key);
 }
 
-static void set_paused(struct housekeeping *keeping, bool paused)
+/* True when it was otherwise before. */
+static bool set_paused(struct housekeeping *keeping, bool paused)
 {
     if (paused == keeping->paused)
-        return;
+        return false;
     keeping->paused = paused;
-    log_event(LOG_WARN, paused ? "paused" : "resumed", NULL);
     batches_pause(keeping->batches, paused);
+    return true;
+}
+
+static void tell_pause(const struct housekeeping *keeping)
+{
+    log_event(LOG_WARN, keeping->paused ? "paused" : "resumed", "written",
+              keeping->is_unwritten ? "not-yet" : NULL, NULL);
 }
 
 void housekeeping_look_for_pause(struct housekeeping *keeping)
@@ -33,15 +40,21 @@ void housekeeping_look_for_pause(struct housekeeping *keeping)
 
     if (keeping->is_unwritten && !store_set_paused(keeping->store, keeping->paused))
         keeping->is_unwritten = false;
-    if (!keeping->is_unwritten && !store_paused(keeping->store, &paused))
-        set_paused(keeping, paused);
+    if (!keeping->is_unwritten && !store_paused(keeping->store, &paused) &&
+        set_paused(keeping, paused))
+        tell_pause(keeping);
 }
 
+/* It holds at once, and is told once it is written down: who reads the line may rely on it over a
+ * kill, unless the line says otherwise. */
 void housekeeping_set_paused(struct housekeeping *keeping, bool paused)
 {
-    set_paused(keeping, paused);
+    bool is_new = set_paused(keeping, paused);
+
     keeping->is_unwritten = true;
     housekeeping_look_for_pause(keeping);
+    if (is_new)
+        tell_pause(keeping);
 }
 
 static void look_for_news(struct timer *timer)

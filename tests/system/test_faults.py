@@ -82,6 +82,7 @@ def test_c9_more_questions_than_may_wait_are_told_so_at_once(stage, sim):
     daemon = stage.daemon(sim, "--max-waiters", "50", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in QUESTIONS[:50]]
+    daemon.settle()
     eventually(lambda: daemon.is_full(QUESTIONS[0]))
     for domain in QUESTIONS[50:100]:
         answer = daemon.ask(domain)
