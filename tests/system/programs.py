@@ -38,6 +38,13 @@ STATE = tempfile.TemporaryDirectory(prefix="emailsd-state-")  # of programs that
 PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
 
 
+def is_sanitized(which=b"at"):
+    """Whether the daemon was built with AddressSanitizer or ThreadSanitizer; which = b"t": the latter."""
+    program = pathlib.Path(EMAILSD).read_bytes()
+    return any(b"__%csan_init" % letter in program for letter in which)
+
+
+
 def environment(extra=None):
     """The environment of this process without what would configure the daemon, and with `extra`."""
     env = {

@@ -16,15 +16,10 @@ import tempfile
 import programs
 import pytest
 from certificates import Authority, Relay
-from programs import EMAILSD, KEY, KEY_VARIABLE, run_to_end
+from programs import EMAILSD, KEY, KEY_VARIABLE, is_sanitized, run_to_end
 from test_clients import Keys
 from tracing import Victim, can_trace, tracer
 from waiting import eventually
-
-
-def is_sanitized():
-    return b"__asan_init" in pathlib.Path(EMAILSD).read_bytes() or \
-        b"__tsan_init" in pathlib.Path(EMAILSD).read_bytes()
 
 
 plain_build_only = pytest.mark.skipif(is_sanitized(), reason="a sanitizer needs what is forbidden")

@@ -3,10 +3,13 @@
 import subprocess
 
 import pytest
-from programs import EMAILSD, KEY, KEY_VARIABLE, REFUSAL_S, environment
+from programs import EMAILSD, KEY, KEY_VARIABLE, REFUSAL_S, environment, is_sanitized
 from tracing import can_trace, tracer
 
-pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+pytestmark = [
+    pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)"),
+    pytest.mark.skipif(is_sanitized(b"t"), reason="ThreadSanitizer begins with a thread of its own"),
+]
 
 NEW_THREADS = "clone3,clone"
 
