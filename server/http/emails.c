@@ -98,7 +98,8 @@ static bool reply_known(struct request *request)
     return fresh;
 }
 
-/* Not for a request that was parked: its client may have gone with a reload. */
+/* Its name is the request's. Not for one that was parked: its client may have gone with a reload.
+ */
 static struct payer payer_of(struct request *request)
 {
     const struct client *client = request_client(request);
@@ -370,7 +371,7 @@ static bool is_plain(const struct wish *wish)
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
     int64_t now_ms = request_clock(request)->wall_ms;
-    const struct payer payer = payer_of(request);
+    struct payer payer;
 
     switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, now_ms)) {
     case SERVE_FRESH:
@@ -382,6 +383,7 @@ static void serve(struct request *request, struct wish *wish, const struct resul
         reply_hit(request, cached, wish);
         break;
     case SERVE_REFRESH:
+        payer = payer_of(request);
         reply_expired(request, cached, wish, TAKE(wish->question), &payer);
         break;
     case SERVE_ASK:

@@ -55,13 +55,11 @@ void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
 void batches_free(struct batches *all);
 
-/* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and
- * done must be set. Takes a credit of the day,
- * which is given back when the task was not created. ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED
- * when there is none left,
- * ERR_OVERLOADED when the queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what shut
- * the gate; the task is not queued then, and *ret_retry_after_s says when to come again.
- */
+/* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and done
+ * must be set. Takes a credit of the day, which is given back when the task was not created.
+ * ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED when there is none left, ERR_OVERLOADED when the
+ * queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what shut the gate; the task is not
+ * queued then, and *ret_retry_after_s says when to come again. */
 enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s);
 
 /* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again

@@ -106,6 +106,7 @@ until_said() { # FILE PID WHAT: its address
         kill -0 "$2" 2>/dev/null || fail "$3 ended instead of getting ready"
         sleep 0.1
     done
+    [ -s "$1" ] || fail "$3 did not get ready within 10 s"
     sed -n 's|^.* ready on http://||p' "$1"
 }
 "$dir/$version/tree/build/release/openmart-sim" --listen 127.0.0.1:0 --api-key k --submit-delay 0 --task-time 0 \
