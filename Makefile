@@ -110,8 +110,12 @@ export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 # A test that hangs is ended; 4 s, Check's own bound, are too few on a busy machine.
 export CK_DEFAULT_TIMEOUT := 60
+# The full output of each test, and the list of those that failed.
+export CHECK_DIR := $(abspath $(B)/check)
+# Most of a test is waiting.
+TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
-.PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
+.PHONY: all tests deps need-deps check flaky unit flow replay system scripts asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint format demo run \
         fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
@@ -167,23 +171,31 @@ need-deps:
 
 # ---- tests ----
 
-check: deps ## install what is missing, build, run all tests
-	@$(MAKE) --no-print-directory -j$(JOBS) tests
-	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts || \
-	    { echo "check: FAILED, see the lines with FAIL above" >&2; exit 1; }
+check: deps ## install what is missing, build, run all tests; failures are listed last
+	@rm -rf $(CHECK_DIR) && mkdir -p $(CHECK_DIR)
+	@$(MAKE) --no-print-directory -j$(JOBS) tests >$(CHECK_DIR)/build.log 2>&1 || \
+	    { cat $(CHECK_DIR)/build.log >&2; exit 1; }
+	@echo "ok   build: $(CHECK_DIR)/build.log"
+	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts 2>$(CHECK_DIR)/make.log || \
+	    { echo; echo "check: FAILED" >&2; cat $(CHECK_DIR)/*/failed >&2 || cat $(CHECK_DIR)/make.log >&2; exit 1; }
 	@echo "check: all tests passed"
 
+flaky: deps ## make check RUNS=20 times under load; each failure, and how often
+	@$(PYTHON) tests/scripts/flaky.py --runs $(or $(RUNS),20) --make "$(MAKE)"
+
 unit: tests ## unit tests, one program per module
-	@tests/scripts/run_programs.sh $(JOBS) $(UNIT_BIN)
+	@tests/scripts/run_programs.sh unit $(TEST_JOBS) $(UNIT_BIN)
 
 flow: tests ## the core on a fake clock and a fake transport
-	@tests/scripts/run_programs.sh $(JOBS) $(FLOW_BIN)
+	@tests/scripts/run_programs.sh flow $(TEST_JOBS) $(FLOW_BIN)
 
 replay: tests ## every fuzz target over its corpus
-	@tests/scripts/run_programs.sh $(JOBS) $(FUZZ_BIN)
+	@tests/scripts/run_programs.sh replay $(TEST_JOBS) $(FUZZ_BIN)
 
 system: all ## the real binary against the simulator
-	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) $(PYTEST_FLAGS) tests/system
+	@rm -rf $(CHECK_DIR)/system && mkdir -p $(CHECK_DIR)/system
+	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
+	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
 
 scripts: all ## layers, doors, banned functions; code against openapi.yaml and README
 	@tests/scripts/run_checks.sh

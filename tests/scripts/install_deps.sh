@@ -3,8 +3,11 @@
 # install_deps.sh [--check] GROUP... - installs the Debian packages of the groups that are missing.
 #
 # Nothing missing: says nothing and needs nobody. With --check it only names what is missing and
-# fails. Root is used only for apt-get: directly, or through sudo where there is one.
+# fails. Root is used only for apt-get: directly, or through sudo where there is one. --self-test asks
+# for groups on a machine that has nothing, and wants every package of each named.
 set -eu
+
+groups="build test lint package boot slow fuzz cover"
 
 build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
     libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
@@ -18,6 +21,29 @@ boot="systemd-container debootstrap"
 slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
 cover="gcovr"
+
+# Each group after "build" wants the same packages as by itself, and some.
+self_test() {
+    bare=$(mktemp -d)
+    trap 'rm -rf "$bare"' EXIT
+    printf '#!/bin/sh\nexit 1\n' >"$bare/dpkg-query"
+    chmod 755 "$bare/dpkg-query"
+    missing_of() {
+        PATH=$bare:$PATH "$0" --check "$@" 2>&1 | sed -n 's/^Missing: //p' | tr ' ' '\n' | sort -u
+    }
+    for group in $groups; do
+        alone=$(missing_of "$group")
+        expected=$(printf '%s\n%s\n' "$(missing_of build)" "$alone" | sort -u)
+        if [ -z "$alone" ] || [ "$(missing_of build "$group")" != "$expected" ]; then
+            echo "install_deps.sh: self-test: 'build $group' does not name the packages of both" >&2
+            exit 1
+        fi
+    done
+}
+if [ "${1:-}" = --self-test ]; then
+    self_test
+    exit 0
+fi
 
 only_check=no
 if [ "${1:-}" = --check ]; then
@@ -57,8 +83,8 @@ for group in "$@"; do
         exit 2
         ;;
     esac
-    for package in $packages; do
-        is_installed "$package" || missing="$missing $package"
+    for name in $packages; do
+        is_installed "$name" || missing="$missing $name"
     done
 done
 [ -n "$missing" ] || exit 0

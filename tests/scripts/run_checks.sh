@@ -1,24 +1,33 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # run_checks.sh - runs every check of the tree, each after its self-test; all of them, even when one
-# fails.
+# fails. The output of each is kept in CHECK_DIR/scripts/NAME.log, and printed when it fails.
 set -u
 
-status=0
-for check in tests/scripts/check_*.py; do
-    name=$(basename "$check" .py)
-    if "${PYTHON:-/usr/bin/python3}" "$check" --self-test && "${PYTHON:-/usr/bin/python3}" "$check"; then
-        echo "ok   $name"
-    else
-        echo "FAIL $name"
-        status=1
+logs="${CHECK_DIR:-build/check}/scripts"
+rm -rf "$logs"
+mkdir -p "$logs"
+
+n=0
+check() { # SCRIPT [COMMAND BEFORE IT]...
+    script=$1
+    name=$(basename "${script%.*}")
+    shift
+    n=$((n + 1))
+    if { "$@" "$script" --self-test && "$@" "$script"; } >"$logs/$name.log" 2>&1; then
+        return
     fi
+    echo "scripts $name: $logs/$name.log" >>"$logs/failed"
+    echo "FAIL $name"
+    cat "$logs/$name.log"
+}
+
+for script in tests/scripts/check_*.py; do
+    check "$script" "${PYTHON:-/usr/bin/python3}"
 done
-# Of what was built, and not of the tree.
-if tests/scripts/check_hardening.sh --self-test && tests/scripts/check_hardening.sh; then
-    echo "ok   check_hardening"
-else
-    echo "FAIL check_hardening"
-    status=1
+check tests/scripts/check_hardening.sh # looks at what was built, and not at the tree
+check tests/scripts/install_deps.sh
+if [ -e "$logs/failed" ]; then
+    exit 1
 fi
-exit $status
+echo "ok   scripts: $n checks"

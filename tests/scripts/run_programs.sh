@@ -1,22 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run_programs.sh JOBS PROGRAM... - runs test programs side by side, prints the output of each in one
-# piece, and fails when any of them did.
+# run_programs.sh STAGE JOBS PROGRAM... - runs test programs in parallel and prints one line when all of
+# them passed.
+#
+# The output of each is kept in CHECK_DIR/STAGE/PROGRAM.log. A program that fails gets a line in
+# CHECK_DIR/STAGE/failed, which `make check` prints last, and the lines of its log that name a failed
+# test are printed here. A program that ran no test has failed.
 set -eu
 
-jobs=$1
-shift
+stage=$1 jobs=$2
+shift 2
 [ $# -gt 0 ] || {
     echo "run_programs.sh: no test programs" >&2
     exit 1
 }
+logs="${CHECK_DIR:-build/check}/$stage"
+export stage logs
+rm -rf "$logs"
+mkdir -p "$logs"
 
-# The one-liner keeps the output of a program together and repeats its status to xargs.
 # shellcheck disable=SC2016 # $1 belongs to the inner shell
 printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" sh -c '
-    if out=$("$1" 2>&1); then
-        printf "ok   %s  %s\n" "${1##*/}" "$(printf "%s\n" "$out" | sed -n "s/^100%: //p")"
-    else
-        printf "FAIL %s\n%s\n" "${1##*/}" "$out"
-        exit 1
-    fi' run
+    log=$logs/${1##*/}.log
+    status=0
+    "$1" >"$log" 2>&1 || status=$?
+    # The summaries of Check and of replay.c.
+    if [ $status -eq 0 ] && grep -Eq "^100%: (Checks: )?[1-9]" "$log"; then
+        exit 0
+    fi
+    printf "%s %s: status %s; %s\n" "$stage" "${1##*/}" $status "$log" >>"$logs/failed"
+    printf "FAIL %s\n" "${1##*/}"
+    grep -E "^[^ ]+:[0-9]+:[FE]:|ERROR: |WARNING: Thread|runtime error" "$log" || tail -20 "$log"
+    exit 1' run || exit 1
+
+awk -v stage="$stage" -v programs=$# '
+    /^100%: / { gsub(/Checks: /, ""); sum += $2 }
+    END { printf "ok   %s: %d programs, %d checks\n", stage, programs, sum }' "$logs"/*.log

@@ -14,7 +14,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("wire", "waiting", "programs")
 
-from programs import Stage  # noqa: E402 - after the line that makes its asserts speak
+import report  # noqa: E402 - after the line that makes asserts speak
+from programs import Stage  # noqa: E402
+
+
+def pytest_configure(config):
+    report.register(config)
 
 
 @pytest.fixture
