@@ -14,8 +14,8 @@ class Crowd:
 
     def __init__(self, port, n, path, cores):
         self.process = subprocess.Popen(
-            [BIN / "waiting_client", str(port), str(n), path, str(PATIENCE_S)],
-            stdout=subprocess.PIPE, text=True, preexec_fn=programs.die_with_parent)
+            programs.tied([BIN / "waiting_client", port, n, path, PATIENCE_S]),
+            stdout=subprocess.PIPE, text=True)
         machine.pin(self.process.pid, cores)
         self.n = n
 

@@ -32,8 +32,8 @@ class Paced:
 
     def __init__(self, port, rate, seconds, cores):
         self.process = subprocess.Popen(
-            [BIN / "paced_client", str(port), PATH, str(int(rate)), str(seconds), str(CONNECTIONS)],
-            stdout=subprocess.PIPE, text=True, preexec_fn=programs.die_with_parent)
+            programs.tied([BIN / "paced_client", port, PATH, int(rate), seconds, CONNECTIONS]),
+            stdout=subprocess.PIPE, text=True)
         machine.pin(self.process.pid, cores)
         self.seconds = seconds
 

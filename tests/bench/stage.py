@@ -59,8 +59,8 @@ class Foreign:
 
     def __init__(self, argv, port, log):
         with open(log, "wb") as said:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said,
-                                            stderr=said, preexec_fn=programs.die_with_parent)
+            self.process = subprocess.Popen(programs.tied(argv), stdin=subprocess.DEVNULL, stdout=said,
+                                            stderr=said)
         self.log = log
         deadline = time.monotonic() + 15
         while not self._accepts(port):

@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from programs import PATIENCE_S, ROOT, die_with_parent, run_to_end
+from programs import PATIENCE_S, ROOT, run_to_end, tied
 from waiting import eventually
 
 SHIPPED = ROOT / "docker" / "monitoring"
@@ -37,9 +37,9 @@ class Prometheus:
         self._copy(folder / "alerts.yaml", {EVERY: "interval: 1s"})
         with open(self.stderr, "wb") as stderr:
             self.process = subprocess.Popen(
-                [PROMETHEUS, f"--config.file={folder}/prometheus.yaml",
-                 f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"],
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, preexec_fn=die_with_parent)
+                tied([PROMETHEUS, f"--config.file={folder}/prometheus.yaml",
+                      f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"]),
+                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         self.address = eventually(self._address)
         eventually(lambda: "ready to receive web requests" in self.said())
 
@@ -80,7 +80,7 @@ class Prometheus:
 def daemon(stage, sim):
     """One to which everything has happened that the dashboard shows."""
     store = f"sqlite:{stage.directory}/busy.db"
-    daemon = stage.daemon(sim, "--credits-per-day", "100", "--store", store)
+    daemon = stage.daemon(sim, "--credits-per-day", "100", "--store", store, "--balance-every", "1s")
     sim.rule("empty.com", data=[])
     sim.fault("submit", "close")
     for domain in ("lost.com", "milvali.com", "milvali.com", "empty.com", "milvali"):
@@ -98,14 +98,22 @@ def prometheus(tmp_path, daemon):
     running.stop()
 
 
-def test_it_reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus):
+def test_it_scrapes_evaluates_shows_and_alerts_with_what_is_shipped(prometheus, daemon):
+    """In one life of Prometheus, which takes seconds to begin."""
+    reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus)
+    evaluates_every_rule(prometheus)
+    finds_something_for_each_question_of_the_dashboard(prometheus)
+    notices_a_daemon_that_is_paused_and_one_that_is_gone(prometheus, daemon)
+
+
+def reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus):
     target = eventually(lambda: [target for target in prometheus.ask("targets")["activeTargets"]
                                  if target["health"] != "unknown"])[0]
     assert (target["health"], target["lastError"]) == ("up", "")
     assert target["labels"] == {"job": "emailsd", "instance": "emailsd"}
 
 
-def test_every_rule_can_be_evaluated(prometheus):
+def evaluates_every_rule(prometheus):
     def evaluated():
         rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
         return all(rule["health"] != "unknown" for rule in rules) and rules
@@ -116,16 +124,7 @@ def test_every_rule_can_be_evaluated(prometheus):
     assert {rule["name"]: rule["lastError"] for rule in rules if rule["health"] != "ok"} == {}
 
 
-def test_a_daemon_that_is_paused_and_one_that_is_gone_are_noticed(prometheus, daemon):
-    def noticed():
-        return {alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"]}
-
-    eventually(lambda: noticed() == {"EmailsdPaused"})
-    daemon.stop()
-    eventually(lambda: noticed() == {"EmailsdDown"})
-
-
-def test_each_question_of_the_dashboard_finds_something(prometheus):
+def finds_something_for_each_question_of_the_dashboard(prometheus):
     dashboard = json.loads((SHIPPED / "emailsd.json").read_text("utf-8"))
     questions = {target["expr"] for panel in dashboard["panels"]
                  for target in panel.get("targets", [])}
@@ -140,3 +139,12 @@ def test_each_question_of_the_dashboard_finds_something(prometheus):
         eventually(lambda: not ask_again())
     except AssertionError:
         assert unanswered == []
+
+
+def notices_a_daemon_that_is_paused_and_one_that_is_gone(prometheus, daemon):
+    def noticed():
+        return {alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"]}
+
+    eventually(lambda: noticed() == {"EmailsdPaused"})
+    daemon.stop()
+    eventually(lambda: noticed() == {"EmailsdDown"})

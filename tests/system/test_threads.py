@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from programs import EMAILSD, KEY, KEY_VARIABLE, REFUSAL_S, environment, is_sanitized
+from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, environment, is_sanitized
 from tracing import can_trace, tracer
 
 pytestmark = [
@@ -20,7 +20,7 @@ def start_without(k, tmp_path):
     env = environment({KEY_VARIABLE: KEY, "ASAN_OPTIONS": "detect_leaks=0"})
     return subprocess.run([*command, EMAILSD, "--listen", "127.0.0.1:0", "--threads", "2",
                            "--upstream-url", "http://127.0.0.1:1", "--store", f"sqlite:{tmp_path}/emailsd.db"],
-                          env=env, capture_output=True, text=True, timeout=REFUSAL_S, check=False)
+                          env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 @pytest.mark.parametrize("k, words", [

@@ -8,10 +8,11 @@ the whole start it is put by Victim, which any user may do.
 import os
 import subprocess
 
-from programs import KEY, KEY_VARIABLE, Daemon, Program, die_with_parent
+from programs import KEY, KEY_VARIABLE, Daemon, Program, tied
 from waiting import eventually
 
 CAP_SYS_PTRACE = 19  # linux/capability.h
+HANG_S = 3600  # longer than any test waits
 
 
 def tracer(out, *expressions):
@@ -57,9 +58,8 @@ class Tracing:
     def __init__(self, pid, out, *expressions, flags=()):
         argv = ["strace", *flags, "-p", str(pid), "-o", str(out)]
         argv += [word for expression in expressions for word in ("-e", expression)]
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True,
-                                        preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(tied(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True)
         said = self.process.stderr.readline()
         if "attached" not in said:
             self.detach()
@@ -76,6 +76,13 @@ class Tracing:
 
     def __exit__(self, *exception):
         self.detach()
+
+
+def hanging(daemon, thread, call):
+    """The next such call of that thread does not return before detach(): order and not time decides
+    when it goes on, because a strace that ends lets go of what it delays."""
+    return Tracing(thread_of(daemon, thread), os.devnull, f"trace={call}",
+                   f"inject={call}:delay_enter={HANG_S}s:when=1")
 
 
 class _Behind(Program):
