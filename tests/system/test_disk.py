@@ -283,15 +283,3 @@ def test_while_another_program_keeps_the_file_locked_nothing_is_bought(plain, si
     assert sim.calls()["submit"] == 1
     other.close()
     buys_again(plain, "milvali.com")
-
-
-@needs_strace
-def test_d5_hits_are_answered_while_the_disk_takes_its_time(plain, sim):
-    known = plain.ask("known.com")
-    with with_faults(plain, "fdatasync:delay_enter=2s:when=1"):
-        waiting = plain.park("milvali.com")
-        for _ in range(50):
-            assert plain.ask("known.com").body == known.body
-        assert sim.calls()["submit"] == 1  # that of the hit: the disk is still busy
-        assert waiting.read().status == 200
-    assert len(sim.ledger()) == 2

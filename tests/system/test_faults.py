@@ -69,15 +69,6 @@ def test_s18_old_news_of_a_batch_only_cost_time(daemon, sim):
 
 # ---- clients ----
 
-def test_c2_closing_one_half_while_waiting_counts_as_leaving(stage, sim):
-    daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
-    sim.hold_submits()
-    asker = daemon.park("milvali.com")
-    sim.reach(submit=1)
-    asker.end_writing()
-    eventually(lambda: daemon.ask("example.org", wait=0).status == 504, timeout=2)
-
-
 def test_c9_more_questions_than_may_wait_are_told_so_at_once(stage, sim):
     daemon = stage.daemon(sim, "--max-waiters", "50", "--threads", "1")
     sim.hold_submits()

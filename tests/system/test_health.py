@@ -5,12 +5,10 @@
 test_drain.py); what is the matter upstream is told and no reason. Nobody asks the engine, so the
 answer comes while that hangs in a disk sync, too.
 """
-import os
-
 import pytest
 from programs import run_to_end
 from test_disk import Disk
-from tracing import Tracing, can_trace, thread_of
+from tracing import can_trace, hanging
 from waiting import eventually
 
 QUIET = {"store": "usable", "journal_backlog": 0, "upstream": "open", "budget": "open",
@@ -164,13 +162,15 @@ def test_a_backlog_of_the_journal_is_counted_and_written_in_the_end(stage, sim, 
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
-def test_it_is_answered_while_the_engine_hangs_in_a_disk_sync(daemon, sim):
-    assert daemon.ask("known.com").status == 200
-    with Tracing(thread_of(daemon, "engine"), os.devnull, "trace=fdatasync",
-                 "inject=fdatasync:delay_enter=3s:when=1"):
+def test_d5_hits_and_probes_are_answered_while_the_engine_hangs_in_a_disk_sync(daemon, sim):
+    known = daemon.ask("known.com")
+    with hanging(daemon, "engine", "fdatasync"):
         waiting = daemon.park("milvali.com")
         eventually(lambda: checks(daemon)["engine_lag_ms"] >= 1000)
         assert is_ready(daemon)
+        for _ in range(50):
+            assert daemon.ask("known.com").body == known.body
         assert sim.calls()["submit"] == 1, "the engine hangs before the submit"
-        assert waiting.read().status == 200
+    assert waiting.read().status == 200
+    assert len(sim.ledger()) == 2
     told(daemon, engine_lag_ms=0)

@@ -298,15 +298,9 @@ def test_a_length_of_zero_is_no_body(daemon):
 # ---- clients that leave ----
 
 
-def leave_by_closing(connection):
-    connection.close()
-
-
-def leave_by_half(connection):
-    connection.end_writing()
-
-
-@pytest.mark.parametrize("leave", [leave_by_closing, leave_by_half])
+@pytest.mark.parametrize("leave", [pytest.param(Connection.close, id="closes"),
+                                   pytest.param(Connection.end_writing, id="C2 closes one half"),
+                                   pytest.param(Connection.reset, id="C3 resets")])
 def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage, sim, leave):
     daemon = stage.daemon(sim, "--max-waiters", "1")
     sim.hold_submits()
@@ -316,10 +310,12 @@ def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage,
     refused.problem(503, "overloaded")
     assert int(refused.header("Retry-After")) >= 1
     leave(first)
-    eventually(lambda: daemon.ask("second.com", wait=0).status == 504, timeout=2)
+    eventually(lambda: daemon.ask("second.com", wait=0).status == 504)
     sim.release_submits()
     eventually(lambda: daemon.ask("first.com", method="HEAD").status == 200)
     assert len(sim.ledger("first.com")) == 1
+    daemon.stop()
+    assert "clients_gone=1" in daemon.stderr()
 
 
 def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from programs import ROOT
+from waiting import eventually
 
 sys.path.append(str(ROOT / "tests" / "scripts"))
 from check_monitoring import MATCHER, TABLE, metrics_of  # noqa: E402 - after the line that finds it
@@ -26,7 +27,12 @@ def told(module_stage):
         daemon.ask(domain)
     sim.fault("submit", "status", status=401)
     daemon.ask("refused.com")
-    return daemon.get("/metrics").body.decode("ascii")
+
+    def metrics_once_stopped():
+        text = daemon.get("/metrics").body.decode("ascii")
+        return text if re.search(r"^emailsd_submits_stopped.* 1$", text, re.M) else None
+
+    return eventually(metrics_once_stopped)  # the engine publishes it after the answer has left
 
 
 def test_types_are_those_of_the_table(told):

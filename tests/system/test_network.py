@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 import programs
-from programs import KEY_VARIABLE
+from programs import HOUR_MS, KEY_VARIABLE
 from waiting import eventually
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -75,7 +75,8 @@ def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
 def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apart, stage):
     """The way breaks while the batch is being polled, with every connection that was open, and comes
     back: nothing is bought again."""
-    sim = stage.simulator("--task-time", "300ms")
+    sim = stage.simulator()
+    sim.behave(task_time_ms=HOUR_MS)
     daemon = stage.daemon(sim)
     waiting = daemon.park("milvali.com")
     sim.reach(submit=1, tasks=1)
@@ -83,6 +84,7 @@ def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apar
     rule("tcp", "dport", port(sim), "reject", "with", "tcp", "reset")
     eventually(lambda: 'operation="status",code="none"' in daemon.get("/metrics").body.decode())
     calm()
+    sim.behave(task_time_ms=0)
     assert waiting.read().status == 200
     assert len(sim.ledger()) == 1
 
@@ -134,8 +136,7 @@ def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_res
     # It is being tried again when the end comes, which does not wait for the resolver.
     daemon.deliver(signal.SIGTERM)
     assert waiting.read().status == 503
-    daemon.process.wait(10)
-    assert daemon.process.returncode == 0
+    assert daemon.wait() == 0
 
 
 @pytest.mark.parametrize("dead_resolver", [pytest.param("", id="R12 empty"),

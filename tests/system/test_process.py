@@ -77,7 +77,6 @@ def _answers(daemon):
 
 FEWER = 12  # than any daemon has from its start on, so that there is none left
 CALM = 0.25  # of a core: a loop that spins takes nearly all of one
-RECOVERY_S = 2
 
 
 @contextlib.contextmanager
@@ -130,9 +129,7 @@ def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(s
         assert load(daemon, waiting) < CALM
         if inside is an_idle_one:
             assert guest.get("/livez").status == 200, "who is inside notices nothing"
-    back = time.monotonic()
     assert [connection.get("/livez").status for connection in [*waiting, daemon.connect()]] == [200] * 4
-    assert time.monotonic() - back < RECOVERY_S
     assert daemon.stderr().count("event=accept-pauses") == 1
     if inside is one_that_waits:
         sim.release_submits()

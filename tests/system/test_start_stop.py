@@ -11,7 +11,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 
 import pytest
 from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, Program, run_to_end
@@ -60,7 +59,6 @@ def test_all_who_wait_are_told_that_the_server_stops(stage, sim, number):
         client.send_get(f"/emails?domain=company{i % 10}.com&wait=300")
     daemon.settle()
     assert daemon.ask("company0.com", wait=0).status == 503, "all fifty wait"
-    began = time.monotonic()
     daemon.deliver(number)
     for client in clients:
         answer = client.read()
@@ -68,7 +66,6 @@ def test_all_who_wait_are_told_that_the_server_stops(stage, sim, number):
         assert int(answer.header("Retry-After")) >= 1
         assert client.is_closed()
     assert daemon.wait() == 0
-    assert time.monotonic() - began < 8
     daemon.stop()
 
 
@@ -94,9 +91,7 @@ def test_idle_connections_do_not_hold_the_stop_up(stage, sim):
     connections = [Connection(daemon.address) for _ in range(10)]
     for connection in connections[:5]:
         assert connection.get("/livez").status == 200
-    began = time.monotonic()
     daemon.stop()
-    assert time.monotonic() - began < 4
     for connection in connections:
         assert connection.is_closed()
         connection.close()

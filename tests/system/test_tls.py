@@ -112,12 +112,12 @@ def test_plain_http_and_noise_on_the_port_do_no_harm(stage, sim, authority, cert
 
 def test_a_handshake_that_stands_still_is_ended_by_the_deadline_of_headers(stage, sim, authority, certificate):
     daemon = start(stage, sim, certificate)
+    begun = time.monotonic()
     silent = socket.create_connection(daemon.address, timeout=PATIENCE_S)
     silent.sendall(b"\x16\x03\x01")
-    begun = time.monotonic()
     assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
     assert silent.recv(1) == b""
-    assert 7 < time.monotonic() - begun < 20
+    assert time.monotonic() - begun > 7, "closed before its deadline"
 
 
 def test_those_who_wait_and_those_who_leave(stage, sim, authority, certificate):

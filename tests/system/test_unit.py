@@ -35,9 +35,3 @@ def test_the_socket_unit_is_one_and_starts_the_service(tmp_path):
     listening.write_text(SOCKET.read_text())
     said = analyze("verify", str(listening), str(service))
     assert (said.returncode, said.stderr) == (0, "")
-
-
-def test_the_manager_is_told_and_watches():
-    lines = UNIT.read_text().splitlines()
-    assert "Type=notify" in lines
-    assert any(line.startswith("WatchdogSec=") for line in lines)
