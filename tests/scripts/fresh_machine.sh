@@ -19,10 +19,14 @@ command -v debootstrap >/dev/null || apt-get -q -y install --no-install-recommen
 tree=$(pwd)
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 root=$(mktemp -d)
+# As a machine's own root is: open to every user, and a mount point. Some of the tests run programs as
+# another user, and some mount over a file.
+chmod 755 "$root"
+mount --bind "$root" "$root"
 
 finish() {
     trap - EXIT INT TERM
-    for mount in proc dev/shm dev; do
+    for mount in proc dev/shm dev .; do
         if mountpoint -q "$root/$mount"; then umount "$root/$mount"; fi
     done
     rm -rf --one-file-system "$root"

@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs `make check` again and again on a busy machine, and prints each failure and how often it came.
+
+Beside the tests run twice as many busy loops as there are cores. A test that fails here and has no
+fault of the program behind it has a race. The logs of a run that failed are kept in build/flaky/.
+
+    flaky.py [--runs N] [--make COMMAND]
+"""
+import argparse
+import collections
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+BUSY = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-c", "while True: pass"]
+KEPT = pathlib.Path("build/flaky")
+FROM_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+
+
+def failures(checked):
+    """The names of what failed, without the paths of their logs."""
+    for path in sorted(checked.glob("*/failed")):
+        for line in path.read_text("utf-8").splitlines():
+            yield line.rsplit(": ", 1)[0]
+
+
+def run_once(make, number):
+    """What failed in one run; nothing when it passed."""
+    env = {name: value for name, value in os.environ.items() if name not in FROM_MAKE}
+    env.pop("CHECK_DIR", None)
+    began = time.monotonic()
+    done = subprocess.run([make, "--no-print-directory", "check"], env=env, capture_output=True, text=True,
+                          check=False)
+    checked = pathlib.Path("build/release/check")
+    failed = list(failures(checked))
+    if done.returncode != 0 and not failed:
+        failed = ["make check"]
+    print(f"run {number}: {'FAILED' if failed else 'passed'} after {time.monotonic() - began:.0f} s", flush=True)
+    if failed:
+        print("\n".join(f"     {name}" for name in failed), flush=True)
+        kept = KEPT / str(number)
+        shutil.copytree(checked, kept)
+        (kept / "output").write_text(done.stdout + done.stderr, "utf-8")
+    return failed
+
+
+def main():
+    options = argparse.ArgumentParser(description="make check, under load")
+    options.add_argument("--runs", type=int, default=20)
+    options.add_argument("--make", default="make")
+    options = options.parse_args()
+    shutil.rmtree(KEPT, ignore_errors=True)
+    KEPT.mkdir(parents=True)
+    counts = collections.Counter()
+    n_failed = 0
+    loops = [subprocess.Popen(BUSY) for _ in range(2 * os.cpu_count())]
+    try:
+        for number in range(1, options.runs + 1):
+            failed = run_once(options.make, number)
+            n_failed += bool(failed)
+            counts.update(failed)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    print(f"flaky: {options.runs - n_failed} of {options.runs} runs passed beside {len(loops)} busy loops")
+    for name, times in counts.most_common():
+        print(f"{times:4} of {options.runs}  {name}")
+    sys.exit(1 if n_failed else 0)
+
+
+if __name__ == "__main__":
+    main()
