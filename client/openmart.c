@@ -121,7 +121,7 @@ static void read_detail(const struct openmart_call *call, const struct transport
     const char *key = secret_text(call->openmart->key);
 
     if (call->unsendable)
-        openmart_clean("a part of the request may not be sent", key, ret_detail);
+        openmart_clean("the request contains a part that cannot be sent", key, ret_detail);
     else if (answer->end == TRANSPORT_ANSWERED)
         openmart_parse_detail(answer->body, answer->body_len, key, ret_detail);
     else

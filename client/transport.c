@@ -223,7 +223,8 @@ static bool add_headers(struct transfer *t, const struct transport_request *requ
         struct buf line autobuf = BUF_INIT(64 << 10);
 
         if (!header_is_clean(header)) {
-            snprintf(t->words, sizeof t->words, "a header holds a byte that HTTP does not allow");
+            snprintf(t->words, sizeof t->words,
+                     "a header contains a byte that HTTP does not allow");
             return false;
         }
         buf_addf(&line, header->value[0] ? "%s: %s" : "%s;%s", header->name, header->value);
@@ -318,7 +319,7 @@ static enum transport_end end_of(const struct transfer *t)
 static const char *words_of(const struct transfer *t)
 {
     if (t->result == CURLE_OK)
-        return t->headers_whole ? "" : "the headers of the answer were cut short";
+        return t->headers_whole ? "" : "the response headers are truncated";
     return t->words[0] ? t->words : curl_easy_strerror(t->result);
 }
 

@@ -23,13 +23,13 @@ static enum err check(const struct config *config, const char *open, char *why)
 
     if (path && config->allow_anonymous) {
         snprintf(why, ADMISSION_WHY,
-                 "--client-keys-file is given together with --allow-anonymous; choose one");
+                 "--client-keys-file is not allowed with --allow-anonymous; choose one");
         return ERR_SYNTAX;
     }
     if (!path && !config->allow_anonymous && open) {
         snprintf(why, ADMISSION_WHY,
-                 "%.120s: other machines can reach it; give --client-keys-file, or "
-                 "--allow-anonymous if everybody there may spend your credits",
+                 "%.120s: reachable from other machines; set --client-keys-file, or "
+                 "--allow-anonymous to let all of them spend credits",
                  open);
         return ERR_SYNTAX;
     }
@@ -58,7 +58,7 @@ static enum err read_tls(const struct config *config, const struct admission *be
     char fault[TLS_WHY];
 
     if (!config->tls_cert != !config->tls_key) {
-        snprintf(why, ADMISSION_WHY, "--tls-cert and --tls-key go together");
+        snprintf(why, ADMISSION_WHY, "--tls-cert and --tls-key must be set together");
         return ERR_SYNTAX;
     }
     if (!config->tls_cert || !tls_read(config->tls_cert, config->tls_key,

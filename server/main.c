@@ -34,6 +34,7 @@
 #include "version.h"
 #include "watch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@
 #define DRAIN_MS           INT64_C(5000)
 #define END_MS             (DRAIN_MS + INT64_C(5000)) /* of the end, beside what is configured */
 #define READY_STATUS       "serving"
-#define REFUSED_STATUS     "serving as before; the log says why the reload was refused"
+#define REFUSED_STATUS     "serving with the previous configuration; reload rejected, see the log"
 #define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
 #define MAX_QUEUED         10000
 #define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers in memory, */
@@ -143,7 +144,7 @@ static int start_client(struct daemon *d)
     };
 
     if (transport_new(&transport, &d->transport))
-        return fail(EXIT_SYSTEM, "libcurl", "does not start");
+        return fail(EXIT_SYSTEM, "libcurl", "cannot be initialized");
     d->openmart = openmart_new(&openmart, d->transport);
     return EXIT_CLEAN;
 }
@@ -218,13 +219,14 @@ static int start_engine(struct daemon *d)
     const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
     enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
     if (err)
-        return fail(EXIT_SYSTEM, "engine",
-                    err == ERR_STORAGE_UNAVAILABLE ? "the journal cannot be read and written"
-                                                   : "the system gives no eventfd");
+        return err == ERR_STORAGE_UNAVAILABLE
+                   ? fail(EXIT_SYSTEM, "engine", "cannot read or write the journal")
+                   : fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno));
     log_recovery(&found);
     if (engine_start(d->engine)) {
+        int code = fail(EXIT_SYSTEM, "engine: cannot create thread", strerror(errno));
         engine_free(TAKE(d->engine));
-        return fail(EXIT_SYSTEM, "engine", "the system gives no thread");
+        return code;
     }
     d->watch.engine = d->engine;
     return EXIT_CLEAN;
@@ -275,7 +277,8 @@ static int start(struct daemon *d)
     if (!code)
         code = load_clients(d);
     if (!code && domain_start())
-        code = fail(EXIT_SYSTEM, "Public Suffix List", "not found; install `publicsuffix`");
+        code = fail(EXIT_SYSTEM, "Public Suffix List",
+                    "not found; install the package `publicsuffix`");
     if (!code)
         code = start_store(d);
     if (!code)
@@ -382,7 +385,7 @@ static int check(struct daemon *d)
         if (listener_check(d->config.listen[i], why))
             code = fail(EXIT_OPERATOR, "--listen", why);
     if (!code)
-        puts("the configuration is good");
+        puts("configuration OK");
     admission_done(&d->admission);
     secret_free(d->key);
     return code;

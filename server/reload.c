@@ -57,7 +57,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (!err)
         err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
     if (!err && !is_alike(&prepared->admission, reload->admission)) {
-        snprintf(why, ADMISSION_WHY, "to begin or to end with client keys or TLS takes a restart");
+        snprintf(why, ADMISSION_WHY, "enabling or disabling client keys or TLS requires a restart");
         admission_done(&prepared->admission);
         err = ERR_SYNTAX;
     }

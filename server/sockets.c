@@ -14,7 +14,7 @@ enum err sockets_take(struct sockets *ret_sockets, char *why)
     struct sockets sockets;
 
     if (notify_sockets(sockets.fds, CONFIG_LISTENS, &sockets.n)) {
-        snprintf(why, SOCKETS_WHY, "no number, or more sockets than can be served");
+        snprintf(why, SOCKETS_WHY, "invalid LISTEN_FDS or too many sockets (maximum 8)");
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < sockets.n; i++)

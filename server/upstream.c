@@ -23,7 +23,7 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
     enum err err;
 
     if (variable && config->api_key_file)
-        return refuse(why, KEY_VARIABLE, "set together with --api-key-file; choose one");
+        return refuse(why, KEY_VARIABLE, "not allowed with --api-key-file; choose one");
     if (config->api_key_file) {
         err = secret_from_file(config->api_key_file, ret_key, fault);
     } else if (variable) {
@@ -31,7 +31,7 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
         explicit_bzero(variable, strlen(variable)); /* /proc/PID/environ shows this memory */
         unsetenv(KEY_VARIABLE);
     } else {
-        return refuse(why, "no API key", "give --api-key-file FILE or set " KEY_VARIABLE);
+        return refuse(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
     }
     return err ? refuse(why, "API key", fault) : ERR_OK;
 }
@@ -55,15 +55,15 @@ enum err upstream_check(struct config *config, bool *ret_clear, char *why)
     struct url url;
 
     if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
-        return refuse(why, flag, "not a http or https URL");
+        return refuse(why, flag, "must be an http or https URL");
     bool clear = strcmp(url.scheme, "http") == 0 && !url_is_loopback(&url);
     bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
     url_done(&url);
     if (!bare)
-        return refuse(why, flag, "only scheme, host, port and path may stand in it");
+        return refuse(why, flag, "must contain only scheme, host, port and path");
     if (clear && !config->upstream_insecure)
         return refuse(why, flag,
-                      "http would send the API key in clear; use https (or --upstream-insecure)");
+                      "http sends the API key in plaintext; use https or --upstream-insecure");
     for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
         config->upstream_url[--len] = '\0'; /* paths are put behind it */
     *ret_clear = clear;

@@ -19,59 +19,52 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
 
 /*  X(name, code, HTTP status, retryable, charged, title) */
 #define ERR_TABLE(X)                                                                               \
-    X(MISSING_DOMAIN, "missing-domain", 400, false, NO, "The parameter domain is missing")         \
-    X(INVALID_DOMAIN, "invalid-domain", 400, false, NO, "That is not a company domain")            \
-    X(UNKNOWN_PARAMETER, "unknown-parameter", 400, false, NO, "There is no such parameter")        \
-    X(DUPLICATE_PARAMETER, "duplicate-parameter", 400, false, NO,                                  \
-      "A parameter was given more than once")                                                      \
-    X(INVALID_PARAMETER, "invalid-parameter", 400, false, NO, "A parameter has no valid value")    \
-    X(INVALID_REQUEST, "invalid-request", 400, false, NO, "The request is not valid HTTP")         \
-    X(UNAUTHORIZED, "unauthorized", 401, false, NO, "This server wants a key that it knows")       \
-    X(FORBIDDEN, "forbidden", 403, false, NO, "This may not be done by this client")               \
-    X(NOT_FOUND, "not-found", 404, false, NO, "There is nothing at this path")                     \
-    X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO,                                    \
-      "This path does not take that method")                                                       \
-    X(NOT_ACCEPTABLE, "not-acceptable", 406, false, NO, "None of the accepted types is on offer")  \
-    X(BODY_TOO_LARGE, "body-too-large", 413, false, NO, "The request body is too large")           \
-    X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO,                                              \
-      "That is a public suffix, not the domain of a company")                                      \
-    X(IP_ADDRESS, "ip-address", 422, false, NO, "That is an IP address, not a domain")             \
-    X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO,                                    \
-      "That name is reserved and belongs to no company")                                           \
-    X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "This client has used up its own limit")    \
-    X(INTERNAL, "internal", 500, true, MAYBE, "Something went wrong inside emailsd")               \
-    X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "There are no credits left")          \
-    X(UPSTREAM_AUTH, "upstream-auth", 502, false, NO, "The upstream refused the server's API key") \
-    X(UPSTREAM_BANNED, "upstream-banned", 502, false, NO, "The upstream has banned this account")  \
-    X(UPSTREAM_REJECTED, "upstream-rejected", 502, false, NO, "The upstream refused this lookup")  \
-    X(UPSTREAM_ERROR, "upstream-error", 502, true, NO, "The upstream failed")                      \
+    X(MISSING_DOMAIN, "missing-domain", 400, false, NO, "Missing parameter 'domain'")              \
+    X(INVALID_DOMAIN, "invalid-domain", 400, false, NO, "Invalid domain")                          \
+    X(UNKNOWN_PARAMETER, "unknown-parameter", 400, false, NO, "Unknown parameter")                 \
+    X(DUPLICATE_PARAMETER, "duplicate-parameter", 400, false, NO, "Duplicate parameter")           \
+    X(INVALID_PARAMETER, "invalid-parameter", 400, false, NO, "Invalid parameter value")           \
+    X(INVALID_REQUEST, "invalid-request", 400, false, NO, "Malformed request")                     \
+    X(UNAUTHORIZED, "unauthorized", 401, false, NO, "Missing or unknown API key")                  \
+    X(FORBIDDEN, "forbidden", 403, false, NO, "Not permitted for this client")                     \
+    X(NOT_FOUND, "not-found", 404, false, NO, "Not found")                                         \
+    X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO, "Method not allowed")              \
+    X(NOT_ACCEPTABLE, "not-acceptable", 406, false, NO, "No acceptable media type")                \
+    X(BODY_TOO_LARGE, "body-too-large", 413, false, NO, "Request body too large")                  \
+    X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO, "Domain is a public suffix")                 \
+    X(IP_ADDRESS, "ip-address", 422, false, NO, "IP address instead of a domain")                  \
+    X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO, "Reserved domain name")            \
+    X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "Client quota exceeded")                    \
+    X(INTERNAL, "internal", 500, true, MAYBE, "Internal error")                                    \
+    X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "Credits exhausted")                  \
+    X(UPSTREAM_AUTH, "upstream-auth", 502, false, NO, "Upstream rejected the server's API key")    \
+    X(UPSTREAM_BANNED, "upstream-banned", 502, false, NO, "Upstream account blocked")              \
+    X(UPSTREAM_REJECTED, "upstream-rejected", 502, false, NO, "Upstream rejected the lookup")      \
+    X(UPSTREAM_ERROR, "upstream-error", 502, true, NO, "Upstream error")                           \
     X(UPSTREAM_INVALID_RESPONSE, "upstream-invalid-response", 502, true, MAYBE,                    \
-      "The upstream's answer cannot be used")                                                      \
-    X(LOOKUP_FAILED, "lookup-failed", 502, true, MAYBE, "The upstream could not do this lookup")   \
+      "Unusable upstream response")                                                                \
+    X(LOOKUP_FAILED, "lookup-failed", 502, true, MAYBE, "Lookup failed upstream")                  \
     X(UPSTREAM_OUTCOME_UNKNOWN, "upstream-outcome-unknown", 502, true, MAYBE,                      \
-      "It is not known whether the upstream took this lookup")                                     \
-    X(OVERLOADED, "overloaded", 503, true, NO, "Too much is waiting already")                      \
-    X(CIRCUIT_OPEN, "circuit-open", 503, true, NO,                                                 \
-      "The upstream is in trouble, so nothing is sent")                                            \
-    X(PAUSED, "paused", 503, true, NO, "The operator has paused all buying")                       \
-    X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO,                                   \
-      "The store cannot be written, so nothing is bought")                                         \
-    X(DRAINING, "draining", 503, true, NO, "This server is stopping")                              \
-    X(STARTING, "starting", 503, true, NO, "This server is not ready yet")                         \
-    X(STILL_PROCESSING, "still-processing", 504, true, MAYBE,                                      \
-      "The lookup goes on and takes longer than this request may wait")                            \
-    X(NOT_CACHED, "not-cached", 504, true, NO, "No answer is stored for this question")
+      "Outcome of the lookup unknown")                                                             \
+    X(OVERLOADED, "overloaded", 503, true, NO, "Server overloaded")                                \
+    X(CIRCUIT_OPEN, "circuit-open", 503, true, NO, "Upstream unavailable (circuit open)")          \
+    X(PAUSED, "paused", 503, true, NO, "Paid lookups paused")                                      \
+    X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO, "Storage unavailable")            \
+    X(DRAINING, "draining", 503, true, NO, "Server shutting down")                                 \
+    X(STARTING, "starting", 503, true, NO, "Server starting")                                      \
+    X(STILL_PROCESSING, "still-processing", 504, true, MAYBE, "Lookup still in progress")          \
+    X(NOT_CACHED, "not-cached", 504, true, NO, "No cached result")
 
 /*  X(name, words for the log) */
 #define ERR_INTERNAL_TABLE(X)                                                                      \
-    X(SYSTEM, "the operating system refused (see errno)")                                          \
-    X(TOO_BIG, "a limit on size was reached")                                                      \
-    X(SYNTAX, "the text does not follow its grammar")                                              \
-    X(ABSENT, "there is no such thing")                                                            \
-    X(GONE, "the one who asked has left")                                                          \
-    X(STORE_BUSY, "another process owns the store")                                                \
-    X(STORE_DAMAGED, "the store cannot be trusted")                                                \
-    X(STORE_REFUSED, "the store's file is not safe to use")
+    X(SYSTEM, "system call failed")                                                                \
+    X(TOO_BIG, "size limit exceeded")                                                              \
+    X(SYNTAX, "syntax error")                                                                      \
+    X(ABSENT, "not found")                                                                         \
+    X(GONE, "request abandoned")                                                                   \
+    X(STORE_BUSY, "store in use by another process")                                               \
+    X(STORE_DAMAGED, "store damaged")                                                              \
+    X(STORE_REFUSED, "store file rejected")
 
 enum err {
     ERR_OK = 0,

@@ -39,8 +39,8 @@ static enum err take_bytes(const char *name, const char *bytes, size_t len, char
     }
     for (size_t i = 0; i < len; i++)
         if (bytes[i] < 0x21 || bytes[i] > 0x7e) {
-            snprintf(why, SECRET_WHY, "%.180s holds a byte outside 0x21-0x7e at position %zu", name,
-                     i + 1);
+            snprintf(why, SECRET_WHY, "%.180s contains a byte outside 0x21-0x7e at position %zu",
+                     name, i + 1);
             return ERR_SYNTAX;
         }
     explicit_bzero(text, KEY_MAX + 1);
@@ -81,7 +81,7 @@ static enum err check_file(int fd, const char *path, struct stat *st, char *why)
         return ERR_SYNTAX;
     }
     if ((st->st_mode & 077) && !is_platform_secret(path)) {
-        snprintf(why, SECRET_WHY, "%.180s may be read by others; chmod 600 it", path);
+        snprintf(why, SECRET_WHY, "%.180s is readable by others; run chmod 600", path);
         return ERR_SYNTAX;
     }
     return ERR_OK;

@@ -52,14 +52,14 @@ static int forget(struct store *store, const struct config *config)
     size_t n;
 
     if (!strchr(config->words[1], '@'))
-        return fail(EXIT_USAGE, "forget takes an e-mail address, such as info@example.com");
+        return fail(EXIT_USAGE, "forget requires an e-mail address, such as info@example.com");
     if (store_forget_address(store, config->words[1], &n))
-        return fail(EXIT_REFUSED, "the store cannot be changed now; try again");
+        return fail(EXIT_REFUSED, "cannot write the store now; try again");
     if (!wait_for_daemon(store))
         return fail(EXIT_REFUSED,
-                    "taken out of the store, but the running emailsd does not answer; "
+                    "deleted from the store, but the running emailsd does not respond; "
                     "restart it");
-    printf("forgotten: %zu answer%s held it\n", n, n == 1 ? "" : "s");
+    printf("deleted from %zu stored result%s\n", n, n == 1 ? "" : "s");
     return EXIT_CLEAN;
 }
 
@@ -75,8 +75,9 @@ static int new_key(struct store *store, const struct config *config)
     (void)store;
     if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > KEY_NAME_MAX ||
         strspn(name, KEY_NAME_CHARS) != strlen(name))
-        return fail(EXIT_USAGE, "usage: emailsd key new NAME; a name has 1 to 32 letters, digits, "
-                                "dots, hyphens and underscores");
+        return fail(EXIT_USAGE,
+                    "usage: emailsd key new NAME; NAME must be 1 to 32 letters, digits, "
+                    "dots, hyphens or underscores");
     key_new(key);
     hash_sha256(key, strlen(key), hash);
     hash_hex(hash, HASH_SIZE, hex);
@@ -89,17 +90,16 @@ static int new_key(struct store *store, const struct config *config)
 
 static int inspect(struct store *store, const struct config *config)
 {
-    return inspect_print(store, config->json, stdout)
-               ? fail(EXIT_REFUSED, "the store cannot be read")
-               : EXIT_CLEAN;
+    return inspect_print(store, config->json, stdout) ? fail(EXIT_REFUSED, "cannot read the store")
+                                                      : EXIT_CLEAN;
 }
 
 static int set_paused(struct store *store, bool paused)
 {
     if (store_set_paused(store, paused))
-        return fail(EXIT_REFUSED, "the store cannot be changed now; try again");
-    puts(paused ? "paused: nothing is bought from the next second on"
-                : "resumed: lookups are bought again from the next second on");
+        return fail(EXIT_REFUSED, "cannot write the store now; try again");
+    puts(paused ? "paused: paid lookups stop within one second"
+                : "resumed: paid lookups continue within one second");
     return EXIT_CLEAN;
 }
 
@@ -175,7 +175,7 @@ int command_run(const struct config *config)
     struct store *store = NULL;
 
     if (!command) {
-        fprintf(stderr, "emailsd: there is no command '%.60s'; see --help\n", config->words[0]);
+        fprintf(stderr, "emailsd: unknown command '%.60s'; see --help\n", config->words[0]);
         return EXIT_USAGE;
     }
     if (config->n_words != count_words(command)) {

@@ -69,7 +69,7 @@ enum err healthcheck(const char *address, bool secured, char *why)
     add_reachable(&url, address);
     buf_add_str(&url, "/livez");
     if (buf_check(&url) || transport_new(&options, &transport)) {
-        snprintf(why, HEALTHCHECK_WHY, "%.100s cannot be asked", address);
+        snprintf(why, HEALTHCHECK_WHY, "cannot check %.100s", address);
         return ERR_SYSTEM;
     }
     ask(transport, buf_str(&url), &asked);

@@ -76,9 +76,10 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
              stats->owned ? "in use by a running emailsd" : "not in use");
     add_counts(out, "batches", store_batch_words, stats->batches, ARRAY_LEN(store_batch_words));
     add_counts(out, "tasks", store_task_words, stats->tasks, ARRAY_LEN(store_task_words));
-    add_counts(out, "answers", answers, n_answers, ARRAY_LEN(answers));
+    add_counts(out, "results", answers, n_answers, ARRAY_LEN(answers));
     if (stats->risked)
-        buf_addf(out, "%-9s%zu batches were sent again although they may have been taken\n",
+        buf_addf(out,
+                 "%-9s%zu batches sent again although the first submit may have been accepted\n",
                  "risked", stats->risked);
     buf_add_str(out, "\nSTATE       SINCE                 DOMAIN                            "
                      "TRACKING ID                           BATCH ID\n");
@@ -86,7 +87,7 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
     if (!err)
         err = store_each_unknown(store, INT64_MIN, UNKNOWN_SHOWN, text_unknown, printing);
     if (!err && printing->n == 0)
-        buf_add_str(out, "(nothing is open or unknown)\n");
+        buf_add_str(out, "(no open or unknown lookups)\n");
     return err;
 }
 

@@ -29,7 +29,7 @@ static enum err take(struct config *config, const struct option *option, const c
         return ERR_OK; /* by a stronger one */
     err = option_set(config, option, value);
     if (err) {
-        snprintf(why, CONFIG_WHY, "%s: '%.60s' is not %s within its limits", name, value,
+        snprintf(why, CONFIG_WHY, "%s: invalid value '%.60s': must be %s", name, value,
                  option_form(option));
         return ERR_SYNTAX;
     }
@@ -64,12 +64,12 @@ static enum err read_flags(int argc, char *const *argv, struct config *config, c
         const struct option *option =
             strncmp(arg, "--", 2) == 0 ? option_find(arg + 2, strcspn(arg + 2, "=")) : NULL;
         if (!option) {
-            snprintf(why, CONFIG_WHY, "there is no option '%.60s'; see --help", arg);
+            snprintf(why, CONFIG_WHY, "unknown option '%.60s'; see --help", arg);
             return ERR_SYNTAX;
         }
         const char *value = equals ? equals + 1 : is_flag(option) ? "1" : argv[i + 1];
         if (!value) {
-            snprintf(why, CONFIG_WHY, "%s wants a value", option->flag);
+            snprintf(why, CONFIG_WHY, "%s requires a value", option->flag);
             return ERR_SYNTAX;
         }
         i += !equals && !is_flag(option);
@@ -118,8 +118,7 @@ static enum err refuse_unknown(char *why)
         autofree char *name = xstrndup(*variable, len);
         if (is_option(name) || is_address_of_service(name, *variable + len))
             continue;
-        snprintf(why, CONFIG_WHY, "there is no option '%.60s' for the environment; see --help",
-                 name);
+        snprintf(why, CONFIG_WHY, "unknown option '%.60s' in the environment; see --help", name);
         return ERR_SYNTAX;
     }
     return ERR_OK;
@@ -162,9 +161,9 @@ static enum err take_line(void *arg, const char *key, const char *value, int lin
     char name[CONFIG_WHY / 2];
 
     if (!option)
-        return refuse_line(reading, line, key, "is no option; see --help");
+        return refuse_line(reading, line, key, "is not a known option; see --help");
     if (!option_is_lasting(option) || option->field == offsetof(struct config, config_file))
-        return refuse_line(reading, line, key, "cannot stand in a file");
+        return refuse_line(reading, line, key, "is not allowed in a configuration file");
     if (option->kind != LIST && config->origins[row(option)].from == FROM_FILE)
         return refuse_line(reading, line, key, "is given twice");
     snprintf(name, sizeof name, "%.80s:%d: %s", config->config_file, line, key);

@@ -29,7 +29,7 @@ static char *next_line(char *room, int size, void *arg)
         return NULL;
     reading->line++;
     if (len > CONFIG_LINE || len + 2 > (size_t)size) {
-        reading->fault = "the line is too long";
+        reading->fault = "line too long";
         return NULL;
     }
     len += reading->rest[len] == '\n';
@@ -43,7 +43,7 @@ static int take_pair(void *arg, const char *section, const char *name, const cha
     struct reading *reading = arg;
 
     if (*section)
-        reading->fault = "there are no sections";
+        reading->fault = "sections are not allowed";
     else
         reading->err = reading->each(reading->arg, name, value, reading->line);
     return !reading->fault && !reading->err;
@@ -72,9 +72,9 @@ enum err config_file_parse(const char *name, const char *text, config_file_fn *e
     if (reading.err)
         return reading.err;
     if (!reading.fault && bad_line)
-        reading.fault = "it is not of the form key = value";
+        reading.fault = "must be of the form key = value";
     if (!reading.fault && has_section(text))
-        reading.fault = "there are no sections";
+        reading.fault = "sections are not allowed";
     if (!reading.fault)
         return ERR_OK;
     snprintf(why, room, "%.120s:%d: %s", name, reading.line, reading.fault);
@@ -96,7 +96,7 @@ enum err config_file_read(const char *path, config_file_fn *each, void *arg, cha
     }
     if (len > CONFIG_FILE_BYTES || strlen(text) != len) {
         snprintf(why, room, "%.120s: %s", path,
-                 len > CONFIG_FILE_BYTES ? "the file is too long" : "it holds a NUL byte");
+                 len > CONFIG_FILE_BYTES ? "file too long" : "contains a NUL byte");
         return ERR_SYNTAX;
     }
     return config_file_parse(path, text, each, arg, why, room);

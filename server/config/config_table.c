@@ -315,22 +315,26 @@ const char *option_form(const struct option *option)
 {
     switch (option->kind) {
     case TIME:
-        return "a time such as 90s, 100ms, 15min, 24h, 30d";
+        return "a time within its limits, such as 90s, 100ms, 15min, 24h, 30d";
     case SIZE:
-        return "a size such as 64MiB";
+        return "a size within its limits, such as 64MiB";
     case COUNT:
-        return "a whole number";
+        return "an integer within its limits";
     case FLAG:
     case SWITCH:
         return "0 or 1";
-    case TEXT:
-    case LIST:
     case LEVEL:
+        return "debug, info, warn or error";
     case FORMAT:
+        return "logfmt or json";
     case WALLS:
+        return "on, seccomp, landlock or off";
+    case TEXT:
+        return "not empty";
+    case LIST:
         break;
     }
-    return "a valid value";
+    return "one of at most 8 addresses";
 }
 
 void option_environment_name(const struct option *option, char *name)

@@ -6,6 +6,8 @@
 #include "http/allowance.h"
 #include "http/problem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,17 +180,21 @@ enum err auth_pace(const struct client *client, int64_t now_ms)
 void auth_refuse(struct request *request, enum err err, const struct client *client)
 {
     struct problem problem = problem_of(err, NULL);
+    char rate[64];
     struct reply reply;
 
+    if (err == ERR_QUOTA_EXCEEDED)
+        snprintf(rate, sizeof rate, "rate limit of %" PRId64 " requests per second exceeded",
+                 client->rate);
     if (err == ERR_UNAUTHORIZED)
-        problem.detail = "send one key of this server, as Authorization: Bearer or X-API-Key";
+        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
     else if (err == ERR_QUOTA_EXCEEDED)
-        problem.detail = "this client asks faster than it may";
+        problem.detail = rate;
     else if (!client)
-        problem.detail = "this looks like a web page of another site; programs send a local Host "
-                         "and no Sec-Fetch-Site, Origin or Referer";
+        problem.detail = "cross-site browser request rejected; set a local Host and omit Origin, "
+                         "Referer and Sec-Fetch-Site";
     else
-        problem.detail = "this client may not do that";
+        problem.detail = "this endpoint requires the 'admin' right";
     if (err == ERR_QUOTA_EXCEEDED)
         problem.retry_after_s = 1;
     problem_reply(request, &problem, &reply);

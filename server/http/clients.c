@@ -147,11 +147,11 @@ static const char *take_option(struct client *client, struct slice word, unsigne
         if (!is_text(name, options[i].name))
             continue;
         if (*seen & 1U << i)
-            return "an option is given twice";
+            return "duplicate option";
         *seen |= 1U << i;
-        return options[i].take(client, value) ? NULL : "an option has no valid value";
+        return options[i].take(client, value) ? NULL : "invalid option value";
     }
-    return "there is no such option";
+    return "unknown option";
 }
 
 static bool take_name(struct client *client, struct slice word)
@@ -213,11 +213,11 @@ static const char *read_line(const char *line, size_t len, struct client *ret_cl
     if (n == 0)
         return NULL;
     if (n > LINE_WORDS)
-        return "it has too many words";
+        return "too many words";
     if (!take_name(&client, words[0]))
-        return "it begins with no valid name";
+        return "invalid client name";
     if (n < 2 || !take_hash(&client, words[1]))
-        return "after the name comes sha256: and 64 lower-case hex digits";
+        return "the name must be followed by sha256: and 64 lower-case hex digits";
     for (size_t i = 2; i < n; i++) {
         const char *fault = take_option(&client, words[i], &seen);
         if (fault)
@@ -240,9 +240,9 @@ static const struct client *find_name(const struct clients *clients, const char 
 static const char *add(struct clients *clients, const struct client *client)
 {
     if (clients->n == CLIENTS_MAX)
-        return "there are too many clients";
+        return "too many clients";
     if (find_name(clients, client->name))
-        return "the name is taken already";
+        return "duplicate client name";
     for (size_t i = 0; i < clients->n; i++)
         if (memcmp(clients->all[i].hash, client->hash, HASH_SIZE) == 0)
             return "another client has the same key";
@@ -283,7 +283,7 @@ enum err clients_parse(const char *name, const char *text, size_t len, struct cl
     if (fault)
         snprintf(why, CLIENTS_WHY, "%.150s: line %zu: %s", name, line, fault);
     else if (clients->n == 0)
-        snprintf(why, CLIENTS_WHY, "%.150s holds no client", name);
+        snprintf(why, CLIENTS_WHY, "%.150s contains no clients", name);
     if (fault || clients->n == 0) {
         clients_unref(clients);
         return ERR_SYNTAX;
@@ -300,7 +300,7 @@ static bool is_safe(int fd, const char *path, char *why)
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         snprintf(why, CLIENTS_WHY, "%.150s is not a regular file", path);
     else if (st.st_mode & 022)
-        snprintf(why, CLIENTS_WHY, "%.150s may be written by others; chmod go-w it", path);
+        snprintf(why, CLIENTS_WHY, "%.150s is writable by others; run chmod go-w", path);
     else
         return true;
     return false;

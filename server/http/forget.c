@@ -32,7 +32,7 @@ static void deliver(struct letter *letter)
     if (forgetter->err) {
         problem_send(forgetter->request, forgetter->err, NULL);
     } else if (forgetter->n == 0) {
-        problem_send(forgetter->request, ERR_NOT_FOUND, "nothing is stored about this domain");
+        problem_send(forgetter->request, ERR_NOT_FOUND, "no stored results for this domain");
     } else {
         reply_init(&reply, 204);
         request_reply(forgetter->request, &reply);
@@ -74,7 +74,7 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
     if (err)
         return err;
     if (!is_bare(&parameters)) {
-        snprintf(why, PARAMETERS_WHY, "DELETE takes 'domain' alone: all about it is forgotten");
+        snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
     const struct question_field *domain = &parameters.fields[QUESTION_DOMAIN];

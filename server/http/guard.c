@@ -94,16 +94,16 @@ enum err guard_verdict(const struct guard *guard, const char *version, const cha
         const char *detail;
     } rules[] = {
         {!is_1_1 && strcmp(version, "HTTP/1.0") != 0, ERR_INVALID_REQUEST,
-         "only HTTP/1.1 and HTTP/1.0 are spoken here"},
+         "only HTTP/1.0 and HTTP/1.1 are supported"},
         {guard->is_malformed, ERR_INVALID_REQUEST,
-         "a method, a header's name or a host is malformed, or a value has a control character"},
+         "invalid method, header name or host, or a control character in a header value"},
         {guard->has_gaps, ERR_INVALID_REQUEST,
-         "every line of a request's head ends in CR LF, is not folded and holds no NUL"},
+         "header lines must end in CR LF and must not be folded or contain NUL"},
         {guard->hosts > 1 || (is_1_1 && guard->hosts == 0), ERR_INVALID_REQUEST,
-         "a request has exactly one Host header"},
+         "exactly one Host header is required"},
         {guard->lengths > 1 || guard->encodings > 0, ERR_INVALID_REQUEST,
-         "a request has at most one Content-Length and no Transfer-Encoding"},
-        {guard->has_length, ERR_BODY_TOO_LARGE, "this request takes no body"},
+         "at most one Content-Length and no Transfer-Encoding is allowed"},
+        {guard->has_length, ERR_BODY_TOO_LARGE, "this request must not have a body"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

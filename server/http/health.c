@@ -44,12 +44,12 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
 
     if (name.len != strlen("verbose") || memcmp(name.data, "verbose", name.len) != 0)
         return refuse(reading, ERR_UNKNOWN_PARAMETER,
-                      "the only parameter here is 'verbose'; there is no other");
+                      "unknown parameter; only 'verbose' is accepted");
     if (reading->was_given)
-        return refuse(reading, ERR_DUPLICATE_PARAMETER, "'verbose' was given more than once");
+        return refuse(reading, ERR_DUPLICATE_PARAMETER, "duplicate parameter 'verbose'");
     reading->was_given = true;
     if (value.len > 1 || (value.len == 1 && *value.data != '0' && *value.data != '1'))
-        return refuse(reading, ERR_INVALID_PARAMETER, "'verbose' is 1 or 0, or stands alone");
+        return refuse(reading, ERR_INVALID_PARAMETER, "'verbose' must be 0 or 1, or have no value");
     reading->verbose = value.len == 0 || *value.data == '1';
     return ERR_OK;
 }

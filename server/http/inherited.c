@@ -25,13 +25,13 @@ static const char *fault_of(int fd)
     int domain = option_of(fd, SO_DOMAIN);
 
     if (domain < 0)
-        return errno == ENOTSOCK ? "not a socket" : "not to be used";
+        return errno == ENOTSOCK ? "not a socket" : "unusable";
     if (domain != AF_INET && domain != AF_INET6)
-        return "a socket, but not of TCP over IPv4 or IPv6";
+        return "not a TCP socket over IPv4 or IPv6";
     if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_PROTOCOL) != IPPROTO_TCP)
-        return "a socket, but not of TCP (ListenStream= in the socket unit)";
+        return "not a TCP socket; use ListenStream= in the socket unit";
     if (option_of(fd, SO_ACCEPTCONN) != 1)
-        return "a connection, not a listening socket (Accept=no in the socket unit)";
+        return "not a listening socket; use Accept=no in the socket unit";
     return NULL;
 }
 

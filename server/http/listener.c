@@ -72,14 +72,14 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
     struct addrinfo *found;
 
     if (!colon || colon == text || !colon[1])
-        return refuse(why, text, "not of the form ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+        return refuse(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
     bool brackets = text[0] == '[' && colon[-1] == ']';
     autofree char *host = brackets ? xstrndup(text + 1, (size_t)(colon - text) - 2)
                                    : xstrndup(text, (size_t)(colon - text));
     if (!brackets && strchr(host, ':'))
-        return refuse(why, text, "an IPv6 address wants brackets, such as [::1]:8080");
+        return refuse(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
     if (!is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return refuse(why, text, "not a numeric address and port");
+        return refuse(why, text, "address and port must be numeric");
     memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);
@@ -210,8 +210,8 @@ static enum err set_seats(const struct listener_options *options, struct listene
 
     if (limit <= taken) {
         snprintf(why, LISTENER_WHY,
-                 "%ju file descriptors (RLIMIT_NOFILE) are too few; %zu and one"
-                 " for each connection are needed",
+                 "the limit of %ju file descriptors (RLIMIT_NOFILE) is too low; "
+                 "must be %zu plus one for each connection",
                  (uintmax_t)limit, taken);
         return ERR_SYSTEM;
     }
@@ -276,7 +276,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
                                     &listener->workers[i]);
         if (err) {
             close_from(sockets, (i + 1) * per_worker, n * per_worker);
-            snprintf(why, LISTENER_WHY, "worker %zu does not start: %s", i, strerror(errno));
+            snprintf(why, LISTENER_WHY, "cannot start worker %zu: %s", i, strerror(errno));
             return err;
         }
     }

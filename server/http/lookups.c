@@ -37,7 +37,7 @@ static void deliver(struct letter *letter)
     const struct answer_notes notes = {0};
 
     if (!watching->found) {
-        problem_send(watching->request, ERR_NOT_FOUND, "there is no such lookup (any more)");
+        problem_send(watching->request, ERR_NOT_FOUND, "unknown or expired lookup id");
     } else if (state->result) {
         answer_result(watching->request, state->result, watching->format, &notes);
     } else {
@@ -75,7 +75,7 @@ void lookups_get(struct request *request)
     enum result_format format;
 
     if (strlen(id) != ID_LEN) {
-        problem_send(request, ERR_NOT_FOUND, "there is no such lookup");
+        problem_send(request, ERR_NOT_FOUND, "unknown or expired lookup id");
         return;
     }
     if (negotiate_format(request_header(request, "Accept"), &format)) {

@@ -33,7 +33,7 @@ void metrics_get(struct request *request)
     for (size_t i = 0; i < n_metrics_table; i++)
         write_metric(&metrics_table[i], &figures, &out);
     if (buf_check(&out)) {
-        problem_send(request, ERR_INTERNAL, "the metrics are longer than they can be");
+        problem_send(request, ERR_INTERNAL, "metrics exceed the size limit");
         return;
     }
     reply_init(&reply, 200);

@@ -52,7 +52,7 @@ static enum err take_wait(struct reading *reading, int part, struct slice value)
 
     (void)part;
     if (!read_seconds(value, &seconds))
-        return refuse_value(reading, "'wait' is a whole number of seconds, such as 30");
+        return refuse_value(reading, "'wait' must be an integer number of seconds, such as 30");
     reading->parameters.has_wait = true;
     reading->parameters.wait_ms = seconds * 1000;
     return ERR_OK;
@@ -62,7 +62,8 @@ static enum err take_max_age(struct reading *reading, int part, struct slice val
 {
     (void)part;
     if (!read_seconds(value, &reading->parameters.max_age_s))
-        return refuse_value(reading, "'max_age' is a whole number of seconds, such as 86400");
+        return refuse_value(reading,
+                            "'max_age' must be an integer number of seconds, such as 86400");
     reading->parameters.has_max_age = true;
     return ERR_OK;
 }
@@ -76,7 +77,7 @@ static enum err take_flag(struct reading *reading, int part, struct slice value)
                            [FLAG_CACHED] = &reading->parameters.cached};
 
     if (value.len != 1 || (value.data[0] != '0' && value.data[0] != '1'))
-        return refuse_value(reading, "'async', 'refresh' and 'cached' are 1 or 0");
+        return refuse_value(reading, "'async', 'refresh' and 'cached' must be 0 or 1");
     *flags[part] = value.data[0] == '1';
     return ERR_OK;
 }
@@ -160,12 +161,12 @@ static enum err refuse_unknown(const struct reading *reading, struct slice name)
     const char *hint = is_plain(name) ? nearest(name) : NULL;
 
     if (!is_plain(name))
-        snprintf(reading->why, PARAMETERS_WHY, "the query holds a name that is no parameter");
+        snprintf(reading->why, PARAMETERS_WHY, "the query contains an invalid parameter name");
     else if (hint)
-        snprintf(reading->why, PARAMETERS_WHY, "there is no parameter '%.*s'; did you mean '%s'?",
+        snprintf(reading->why, PARAMETERS_WHY, "unknown parameter '%.*s'; did you mean '%s'?",
                  (int)name.len, name.data, hint);
     else
-        snprintf(reading->why, PARAMETERS_WHY, "there is no parameter '%.*s'", (int)name.len,
+        snprintf(reading->why, PARAMETERS_WHY, "unknown parameter '%.*s'", (int)name.len,
                  name.data);
     return ERR_UNKNOWN_PARAMETER;
 }
@@ -180,7 +181,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
         if (strlen(table[i].name) != name.len || memcmp(table[i].name, name.data, name.len) != 0)
             continue;
         if (reading->seen & 1u << i) {
-            snprintf(reading->why, PARAMETERS_WHY, "'%s' was given more than once", table[i].name);
+            snprintf(reading->why, PARAMETERS_WHY, "duplicate parameter '%s'", table[i].name);
             return ERR_DUPLICATE_PARAMETER;
         }
         reading->seen |= 1u << i;

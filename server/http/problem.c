@@ -68,7 +68,7 @@ static void write_page(const struct err_row *row, struct buf *out)
     };
 
     buf_addf(out, "%s\n\n%s.\n\nHTTP status %d. %s %s\n", row->code, row->title, row->status,
-             row->retryable ? "The same request may succeed later; heed Retry-After."
+             row->retryable ? "The same request may succeed later; honor Retry-After."
                             : "The same request will fail again.",
              charged[row->charged]);
 }
@@ -81,7 +81,7 @@ void problem_page(struct request *request)
     struct reply reply;
 
     if (!row) {
-        problem_send(request, ERR_NOT_FOUND, "there is no such problem");
+        problem_send(request, ERR_NOT_FOUND, "unknown problem code");
         return;
     }
     write_page(row, &out);

@@ -53,7 +53,7 @@ static char *read_text(const char *path, size_t *ret_len, char *why)
     if (error)
         snprintf(why, TLS_WHY, "%.180s: %s", path, strerror(error));
     else if (len > FILE_BYTES)
-        snprintf(why, TLS_WHY, "%.180s: longer than any certificate", path);
+        snprintf(why, TLS_WHY, "%.180s: file too long", path);
     if (error || len > FILE_BYTES) {
         explicit_bzero(text, FILE_BYTES + 1);
         return NULL;
@@ -81,7 +81,7 @@ static enum err read_chain(const char *path, const gnutls_datum_t *text, struct 
     enum err err = ERR_OK;
 
     if (rc <= 0)
-        return refuse(why, path, rc < 0 ? gnutls_strerror(rc) : "holds no certificate");
+        return refuse(why, path, rc < 0 ? gnutls_strerror(rc) : "contains no certificate");
     for (unsigned i = 0; i < n; i++)
         if (!err && gnutls_pcert_import_x509(&tls->chain[tls->n_chain], certs[i], 0) == 0)
             tls->n_chain++;
@@ -91,7 +91,7 @@ static enum err read_chain(const char *path, const gnutls_datum_t *text, struct 
         err = read_times(certs[0], tls);
     for (unsigned i = 0; i < n; i++)
         gnutls_x509_crt_deinit(certs[i]);
-    return err ? refuse(why, path, "holds a certificate that cannot be used") : ERR_OK;
+    return err ? refuse(why, path, "contains an unusable certificate") : ERR_OK;
 }
 
 static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
@@ -138,7 +138,7 @@ static enum err parse(const char *cert_path, const gnutls_datum_t *cert, const c
     if (!err)
         err = read_key(key_path, key, tls, why);
     if (!err && !belong_together(tls))
-        err = refuse(why, key_path, "is not the key of the certificate");
+        err = refuse(why, key_path, "does not match the certificate");
     hash_files(cert, key, tls->hash);
     return err;
 }

@@ -84,7 +84,7 @@ bool wish_read(struct request *request, struct wish *ret_wish)
     set_cache(request, &parameters, &wish);
     if (wants_refresh(&wish.cache) && !request_client(request)->allow_refresh) {
         question_free(wish.question);
-        problem_send(request, ERR_FORBIDDEN, "this client may not have fresh answers renewed");
+        problem_send(request, ERR_FORBIDDEN, "refresh requires the 'allow_refresh' right");
         return false;
     }
     *ret_wish = wish;

@@ -159,7 +159,7 @@ static bool call_failed(struct collection *c, const struct openmart_reply *reply
     else if (c->lost_since_ms < 0)
         c->lost_since_ms = now;
     if (c->lost_since_ms >= 0 && now - c->lost_since_ms >= LOST_MS) {
-        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer knows the batch");
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer has the batch");
         return false;
     }
     call_in(c, collect_back_off_ms(++c->failures, reply));
@@ -296,9 +296,9 @@ static bool close_if_nothing_comes(struct collection *c)
         return false;
     if (seen >= c->n_tasks)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
-                   "the upstream's results do not say which lookup they belong to");
+                   "upstream results carry no matching tracking id");
     else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
-        close_with(c, ERR_LOOKUP_FAILED, "the upstream counts this lookup among the failed ones");
+        close_with(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
     else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= COLLECT_STRAGGLERS_MS)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
                    "the upstream finished the batch without a result for this lookup");
@@ -316,7 +316,8 @@ static void settle(struct collection *c)
     if (c->want == LIST_NONE && close_if_nothing_comes(c))
         return;
     if (age_ms(c) >= c->tools->lifetime_ms) {
-        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish in time");
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                   "the upstream did not finish the batch in time");
         return;
     }
     bool only_reads_are_left =

@@ -41,25 +41,25 @@
     X(EMPTY, MISSING_DOMAIN, "is empty")                                                           \
     X(INPUT, INVALID_DOMAIN, "is longer than 2048 bytes")                                          \
     X(UTF8, INVALID_DOMAIN, "is not valid UTF-8")                                                  \
-    X(CONTROL, INVALID_DOMAIN, "holds a space or a control character")                             \
-    X(INVISIBLE, INVALID_DOMAIN, "holds an invisible character")                                   \
+    X(CONTROL, INVALID_DOMAIN, "contains a space or a control character")                          \
+    X(INVISIBLE, INVALID_DOMAIN, "contains an invisible character")                                \
     X(URL, INVALID_DOMAIN, "is not a complete http or https URL")                                  \
-    X(USER_INFO, INVALID_DOMAIN, "holds a user name or a password; give the host name alone")      \
-    X(ADDRESS, INVALID_DOMAIN, "is not one plain e-mail address")                                  \
-    X(COLON, INVALID_DOMAIN, "holds a colon; give the host name alone or a whole http(s) URL")     \
-    X(NO_HOST, INVALID_DOMAIN, "does not begin with a host name")                                  \
-    X(CHARACTER, INVALID_DOMAIN, "holds a character that no host name has")                        \
-    X(IDN, INVALID_DOMAIN, "breaks the rules of internationalized names (IDNA 2008)")              \
-    X(EMPTY_LABEL, INVALID_DOMAIN, "has a dot too many")                                           \
-    X(LONG_LABEL, INVALID_DOMAIN, "has a part of more than 63 characters between its dots")        \
+    X(USER_INFO, INVALID_DOMAIN, "contains a user name or password; send only the host name")      \
+    X(ADDRESS, INVALID_DOMAIN, "is not a single plain e-mail address")                             \
+    X(COLON, INVALID_DOMAIN, "contains a colon; send the host name or a complete http(s) URL")     \
+    X(NO_HOST, INVALID_DOMAIN, "does not start with a host name")                                  \
+    X(CHARACTER, INVALID_DOMAIN, "contains a character that is not allowed in host names")         \
+    X(IDN, INVALID_DOMAIN, "violates the rules for internationalized names (IDNA 2008)")           \
+    X(EMPTY_LABEL, INVALID_DOMAIN, "has an empty label between dots")                              \
+    X(LONG_LABEL, INVALID_DOMAIN, "has a label longer than 63 characters")                         \
     X(LONG, INVALID_DOMAIN, "is longer than 253 characters")                                       \
-    X(HYPHEN, INVALID_DOMAIN, "has a hyphen next to a dot or at an end")                           \
-    X(HYPHENS, INVALID_DOMAIN, "has hyphens as third and fourth character of a part")              \
-    X(NUMBER, INVALID_DOMAIN, "ends in a number, which no domain does")                            \
+    X(HYPHEN, INVALID_DOMAIN, "has a label that starts or ends with a hyphen")                     \
+    X(HYPHENS, INVALID_DOMAIN, "has a label with hyphens as third and fourth characters")          \
+    X(NUMBER, INVALID_DOMAIN, "ends in a number, which is not a valid top-level domain")           \
     X(SINGLE, INVALID_DOMAIN, "has no public suffix")                                              \
-    X(SUFFIX, PUBLIC_SUFFIX, "is a public suffix; companies register their names below it")        \
-    X(IP, IP_ADDRESS, "is an IP address; give the company's domain")                               \
-    X(SPECIAL, SPECIAL_USE_DOMAIN, "ends in a name that is reserved and belongs to no company")
+    X(SUFFIX, PUBLIC_SUFFIX, "is a public suffix; company domains are registered below it")        \
+    X(IP, IP_ADDRESS, "is an IP address; send the company's domain")                               \
+    X(SPECIAL, SPECIAL_USE_DOMAIN, "ends in a reserved name that cannot belong to a company")
 
 enum reason {
     REASON_NONE = 0,
@@ -359,7 +359,7 @@ static enum reason parse(const char *text, size_t len, struct domain *domain)
 static void explain(enum reason reason, const char *text, size_t len, const char *label, char *why)
 {
     bool quote = len && len <= QUOTE_MAX && text_is_name(text, len);
-    char subject[QUOTE_MAX + 3] = "The domain";
+    char subject[QUOTE_MAX + 3] = "the domain";
     char hint[LABEL_MAX + 24] = "";
 
     if (quote)

@@ -15,6 +15,7 @@
 #include "lookup/housekeeping.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -440,5 +441,6 @@ static void *run(void *arg)
 enum err engine_start(struct engine *engine)
 {
     pulse_waits(&engine->board.pulse, engine->clock.now_ms);
-    return pthread_create(&engine->thread, NULL, run, engine) == 0 ? ERR_OK : ERR_SYSTEM;
+    errno = pthread_create(&engine->thread, NULL, run, engine);
+    return errno ? ERR_SYSTEM : ERR_OK;
 }

@@ -140,7 +140,7 @@ static void deadline_is_over(struct timer *timer)
     struct lookup *lookup = waiter->lookup;
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
-    outcome.detail = "the lookup goes on; asking again joins it and costs nothing";
+    outcome.detail = "the lookup continues; repeat the request to join it at no cost";
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
     outcome.retry_after_s = retry_after_s(lookup);
     outcome.collapsed = waiter->collapsed;
@@ -338,7 +338,7 @@ void lookups_drain(struct lookups *all, enum err err)
     struct lookup *lookup, *next;
 
     outcome.detail =
-        "the lookup goes on after the restart; asking again joins it and costs nothing";
+        "the lookup continues after the restart; repeat the request to join it at no cost";
     outcome.charged = CHARGED_MAYBE;
     HASH_ITER (hh, all->table, lookup, next) {
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
@@ -369,7 +369,7 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms)
 {
     hold_put(all->holds, stored->key, stored->err ? stored->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-             *stored->detail ? stored->detail : "the server stopped while it was being submitted",
+             *stored->detail ? stored->detail : "the server stopped while submitting the lookup",
              all->clock->now_ms + hold_ms);
 }
 

@@ -47,7 +47,7 @@ static const char *fault_of(const struct question_field *field)
     if (!text_is_utf8(field->text, field->len))
         return "is not valid UTF-8";
     if (text_has_control(field->text, field->len))
-        return "holds a control character";
+        return "contains a control character";
     return NULL;
 }
 

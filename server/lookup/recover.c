@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define UNSENT_WORDS "the server stopped while it was being submitted"
+#define UNSENT_WORDS "the server stopped while submitting the lookup"
 
 /* A batch to be closed. */
 struct closing {

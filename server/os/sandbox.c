@@ -36,7 +36,7 @@ void sandbox_close_files(const struct sandbox_options *options, struct sandbox_s
     int abi;
 
     if (IS_SANITIZED && options->parts)
-        snprintf(state.why, sizeof state.why, "built with a sanitizer");
+        snprintf(state.why, sizeof state.why, "disabled in sanitizer builds");
     if (is_wanted(options->parts, SANDBOX_LANDLOCK)) {
         gain_nothing();
         state.is_short = sandbox_landlock(options, &abi, state.why) != 0;

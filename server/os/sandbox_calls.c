@@ -276,7 +276,7 @@ int sandbox_seccomp(char *why)
 {
     /* 32-bit machines have other calls for times and sizes, which nobody has tried here. */
     if (sizeof(void *) != 8) {
-        snprintf(why, SANDBOX_WHY, "seccomp: the list is for 64-bit machines");
+        snprintf(why, SANDBOX_WHY, "seccomp: only supported on 64-bit machines");
         return -ENOSYS;
     }
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -292,6 +292,6 @@ int sandbox_seccomp(char *why)
         seccomp_release(filter);
     if (rc)
         snprintf(why, SANDBOX_WHY, "seccomp: %s",
-                 rc == -ECANCELED ? "the kernel does not take the filter" : strerror(-rc));
+                 rc == -ECANCELED ? "the kernel rejected the filter" : strerror(-rc));
     return rc;
 }

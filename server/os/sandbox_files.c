@@ -151,7 +151,8 @@ static void allow_all(struct ruleset *ruleset, const struct sandbox_options *opt
 static int refused(int error, char *why)
 {
     snprintf(why, SANDBOX_WHY, "landlock: %s",
-             error == ENOSYS || error == EOPNOTSUPP ? "not in this kernel" : strerror(error));
+             error == ENOSYS || error == EOPNOTSUPP ? "not supported by this kernel"
+                                                    : strerror(error));
     return -error;
 }
 

@@ -10,6 +10,6 @@
 char *state_dir_store_url(void);
 
 /* What to say to the operator then. */
-#define STATE_DIR_MISSING "give a URL, or set STATE_DIRECTORY, XDG_STATE_HOME or HOME"
+#define STATE_DIR_MISSING "set a URL, or one of STATE_DIRECTORY, XDG_STATE_HOME and HOME"
 
 #endif

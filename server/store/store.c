@@ -22,7 +22,7 @@ static enum err memory_open_beside(const char *rest, struct store **ret_store, c
 {
     (void)rest;
     (void)ret_store;
-    snprintf(why, STORE_WHY, "memory: keeps nothing that another process could see");
+    snprintf(why, STORE_WHY, "memory: is not accessible to other processes");
     return ERR_ABSENT;
 }
 
@@ -45,7 +45,7 @@ static const struct scheme *find(const char *url, const char **ret_rest, char *w
             return &schemes[i];
         }
     }
-    snprintf(why, STORE_WHY, "'%.200s' is neither sqlite:PATH nor memory:", url);
+    snprintf(why, STORE_WHY, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
     return NULL;
 }
 

@@ -77,25 +77,24 @@ static enum err check(const char *path, int fd, char *why)
     if (S_ISLNK(status.st_mode))
         return refuse(path, "is a symbolic link", why);
     if (!S_ISREG(status.st_mode))
-        return refuse(path, "is no regular file", why);
+        return refuse(path, "is not a regular file", why);
     if (status.st_uid != geteuid())
-        return refuse(path, "belongs to another user", why);
+        return refuse(path, "is owned by another user", why);
     if (status.st_mode & (S_IRWXG | S_IRWXO))
-        return refuse(
-            path, "can be opened by others; make it readable by its owner only: chmod 600", why);
+        return refuse(path, "is accessible to others; run chmod 600", why);
     return ERR_OK;
 }
 
 static enum err open_refused(const char *path, char *why)
 {
     if (errno == ENOENT) {
-        snprintf(why, STORE_WHY, "%s: there is no store", path);
+        snprintf(why, STORE_WHY, "%s: store not found", path);
         return ERR_ABSENT;
     }
     if (errno == ELOOP)
         return refuse(path, "is a symbolic link", why);
     if (errno == EISDIR || errno == ENXIO)
-        return refuse(path, "is no regular file", why);
+        return refuse(path, "is not a regular file", why);
     return system_says(path, why);
 }
 
@@ -119,7 +118,7 @@ enum err store_file_prepare(const char *path, bool create, char *why)
     enum err err = ERR_OK;
 
     if (!*path || path[strlen(path) - 1] == '/')
-        return refuse(path, "is no path of a file", why);
+        return refuse(path, "is not a file path", why);
     if (create)
         err = make_folders(path, why);
     if (err)
@@ -153,7 +152,7 @@ static enum err lock(const char *path, const char *name, int fd, char *why)
         return ERR_OK;
     if (errno != EAGAIN && errno != EACCES)
         return system_says(name, why);
-    snprintf(why, STORE_WHY, "%s is in use by another emailsd; give each its own --store", path);
+    snprintf(why, STORE_WHY, "%s is in use by another emailsd; set a different --store", path);
     return ERR_STORE_BUSY;
 }
 

@@ -198,7 +198,7 @@ enum err store_memory_open(const char *rest, const struct store_options *options
                            struct store **ret_store, char *why)
 {
     if (*rest) {
-        snprintf(why, STORE_WHY, "memory: takes nothing behind it");
+        snprintf(why, STORE_WHY, "memory: accepts no path");
         return ERR_STORE_REFUSED;
     }
     struct memory_store *m = xcalloc(1, sizeof *m);

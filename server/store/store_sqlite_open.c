@@ -84,9 +84,9 @@ static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
 static enum err damaged(const struct sqlite_store *s, const char *words, char *why)
 {
     snprintf(why, STORE_WHY,
-             "%.150s is damaged (%.100s); nothing was changed. Put a backup back, or try `sqlite3 "
-             "FILE .recover`, or move the file and its -wal and -shm away to start empty: lookups "
-             "that were paid for and are under way are forgotten then",
+             "%.150s is damaged (%.100s); nothing was changed. Restore a backup, or run `sqlite3 "
+             "FILE .recover`, or move the file and its -wal and -shm away to start with an empty "
+             "store; that loses the paid lookups in flight",
              s->path, words);
     for (char *end = why; (end = strchr(end, '\n'));)
         *end = ' ';
@@ -232,7 +232,7 @@ static enum err check_version(const struct sqlite_store *s, int64_t *ret_version
     if (id != APPLICATION_ID && (id || version || objects))
         return foreign(s, "is another program's database", why);
     if (version > (int64_t)ARRAY_LEN(migrations))
-        return foreign(s, "was written by a newer emailsd; use that one", why);
+        return foreign(s, "was written by a newer emailsd; use that version", why);
     if (id != APPLICATION_ID && !s->is_owner)
         return foreign(s, "is empty", why);
     *ret_version = version;

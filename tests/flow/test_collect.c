@@ -205,7 +205,7 @@ START_TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 404, .body = "{}"});
     flow_advance(&flow, 400000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_str_eq(asker->detail, "the upstream no longer knows the batch");
+    ck_assert_str_eq(asker->detail, "the upstream no longer has the batch");
 }
 END_TEST
 

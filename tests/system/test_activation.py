@@ -180,7 +180,7 @@ def test_a_number_that_cannot_be_is_refused_in_words(stage, sim, given, number):
 
 def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
     with listen("0.0.0.0") as everywhere:
-        with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: other machines can"):
+        with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: reachable from other machines"):
             Activated(stage, sim, [everywhere])
         daemon = Activated(stage, sim, [everywhere], "--allow-anonymous")
         assert "event=anonymous-allowed" in daemon.stderr()

@@ -329,8 +329,8 @@ def test_reloads_do_not_disturb_those_who_ask(stage, sim, keys):
 
 
 @pytest.mark.parametrize("flags, words", [
-    (["--listen", "0.0.0.0:0"], "other machines can reach it"),
-    (["--listen", "127.0.0.1:0", "--listen", "[::]:0"], "other machines can reach it"),
+    (["--listen", "0.0.0.0:0"], "reachable from other machines"),
+    (["--listen", "127.0.0.1:0", "--listen", "[::]:0"], "reachable from other machines"),
     (["--client-keys-file", "/nonexistent"], "No such file"),
     (["--client-keys-file", "/nonexistent", "--allow-anonymous"], "choose one"),
 ])

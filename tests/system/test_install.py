@@ -47,7 +47,7 @@ def test_the_installed_program_takes_the_installed_configuration(installed):
     done = subprocess.run([installed / "opt/e/bin/emailsd", "--check-config", "--config",
                            installed / "etc/emailsd/emailsd.conf"], env=environment({KEY_VARIABLE: "k"}),
                           capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout) == (0, "the configuration is good\n"), done
+    assert (done.returncode, done.stdout) == (0, "configuration OK\n"), done
 
 
 def test_every_example_in_the_configuration_is_taken(installed, tmp_path):

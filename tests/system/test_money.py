@@ -69,7 +69,7 @@ def test_a_bad_key_file_refuses_a_reload_and_the_old_key_is_kept(stage, sim, key
     write_key(key_file, "not a key")
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload-refused" in daemon.stderr())
-    assert f"API key: {key_file} holds a byte" in daemon.stderr()
+    assert f"API key: {key_file} contains a byte" in daemon.stderr()
     assert "not a key" not in daemon.stderr() and "event=reloaded" not in daemon.stderr()
     assert daemon.ask("second.com").status == 200
     write_key(key_file, "test-key")

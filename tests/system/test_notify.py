@@ -110,7 +110,7 @@ def test_a_reload_that_is_refused_is_told(stage, sim, tmp_path, manager):
     daemon.deliver(signal.SIGHUP)
     assert manager.hear()["RELOADING"] == "1"
     again = manager.hear()
-    assert again["READY"] == "1" and "refused" in again["STATUS"]
+    assert again["READY"] == "1" and "rejected" in again["STATUS"]
     config.write_text("wait = 8s\n", "ascii")
     daemon.deliver(signal.SIGHUP)
     assert manager.hear()["RELOADING"] == "1"

@@ -203,11 +203,11 @@ def make_foreign(path):
 
 
 @pytest.mark.parametrize("make, words", [
-    pytest.param(make_link, "symbolic link|no regular file", id="D11 a symbolic link"),
-    pytest.param(os.mkfifo, "no regular file", id="D11 a FIFO"),
-    pytest.param(os.mkdir, "no regular file", id="D11 a folder"),
+    pytest.param(make_link, "symbolic link|not a regular file", id="D11 a symbolic link"),
+    pytest.param(os.mkfifo, "not a regular file", id="D11 a FIFO"),
+    pytest.param(os.mkdir, "not a regular file", id="D11 a folder"),
     pytest.param(make_loose, "chmod 600", id="D11 open to others"),
-    pytest.param(make_foreign, "belongs to another user", id="D11 another owner", marks=[
+    pytest.param(make_foreign, "is owned by another user", id="D11 another owner", marks=[
         pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")]),
 ])
 def test_a_file_that_is_not_safe_is_refused(tmp_path, make, words):
@@ -340,7 +340,7 @@ def test_inspect_tells_people_what_the_store_holds(start, sim, store, beside):
 def test_commands_make_no_store_where_there_is_none(tmp_path, command):
     said = run_to_end(*command, "--store", f"sqlite:{tmp_path}/none/emailsd.db")
     assert (said.returncode, said.stdout) == (1, ""), said
-    assert "there is no store" in said.stderr
+    assert "store not found" in said.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -364,14 +364,14 @@ def test_forget_takes_an_address_out_of_answers_memory_and_files(start, sim, sto
     assert has_bytes(store, b"info@milvali.com")
     if not beside:
         daemon.kill()
-    assert forget(store, "INFO@Milvali.com") == "forgotten: 1 answer held it\n"
+    assert forget(store, "INFO@Milvali.com") == "deleted from 1 stored result\n"
     assert not has_bytes(store, b"info@milvali.com")
     if not beside:
         daemon = start()
     left = daemon.ask("milvali.com").json()
     assert [entry["email"] for entry in left["emails"]] == ["support@milvali.com"]
     assert left["count"] == 1
-    assert forget(store, "info@milvali.com") == "forgotten: 0 answers held it\n"
+    assert forget(store, "info@milvali.com") == "deleted from 0 stored results\n"
     daemon.stop()
     assert not has_bytes(store, b"info@milvali.com")
     assert len(sim.ledger()) == 1
@@ -381,7 +381,7 @@ def test_forget_wants_an_address(start, store):
     start()
     said = run_to_end("forget", "milvali.com", "--store", f"sqlite:{store}")
     assert said.returncode == 2
-    assert "takes an e-mail address" in said.stderr
+    assert "requires an e-mail address" in said.stderr
 
 
 @ENDS

@@ -24,9 +24,9 @@ def start_without(k, tmp_path):
 
 
 @pytest.mark.parametrize("k, words", [
-    pytest.param(1, "engine: the system gives no thread", id="R6 the engine"),
-    pytest.param(2, "worker 0 does not start: Resource temporarily unavailable", id="R6 the first worker"),
-    pytest.param(3, "worker 1 does not start: Resource temporarily unavailable", id="R6 the second worker"),
+    pytest.param(1, "engine: cannot create thread: Resource temporarily unavailable", id="R6 the engine"),
+    pytest.param(2, "cannot start worker 0: Resource temporarily unavailable", id="R6 the first worker"),
+    pytest.param(3, "cannot start worker 1: Resource temporarily unavailable", id="R6 the second worker"),
 ])
 def test_a_start_without_a_thread_says_so_and_ends(tmp_path, k, words):
     ended = start_without(k, tmp_path)

@@ -156,7 +156,7 @@ def test_sighup_goes_over_to_a_new_certificate_while_others_wait(stage, sim, aut
     assert dial(daemon, authority.context()).getpeercert(True) == before
     cert.write_bytes(new_cert.read_bytes())
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "is not the key of the certificate" in daemon.stderr())
+    eventually(lambda: "does not match the certificate" in daemon.stderr())
     key.write_bytes(new_key.read_bytes())
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: dial(daemon, authority.context()).getpeercert(True) != before)
@@ -200,9 +200,9 @@ def test_what_cannot_be_served_is_refused_with_2(authority, certificate, tmp_pat
     turned = tmp_path / "turned.crt"
     pems = re.findall("-----BEGIN.*?-----END CERTIFICATE-----\n", cert.read_text(), re.S)
     turned.write_text("".join(reversed(pems)))
-    for flags, words in [(["--tls-cert", cert], "go together"), (["--tls-key", key], "go together"),
-                         (["--tls-cert", cert, "--tls-key", other_key], "is not the key"),
-                         (["--tls-cert", cert, "--tls-key", loose], "may be read by others"),
+    for flags, words in [(["--tls-cert", cert], "must be set together"), (["--tls-key", key], "must be set together"),
+                         (["--tls-cert", cert, "--tls-key", other_key], "does not match"),
+                         (["--tls-cert", cert, "--tls-key", loose], "is readable by others"),
                          (["--tls-cert", cert, "--tls-key", empty], "empty"),
                          (["--tls-cert", empty, "--tls-key", key], "empty"),
                          (["--tls-cert", turned, "--tls-key", key], "turned.crt"),

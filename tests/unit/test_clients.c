@@ -97,32 +97,34 @@ END_TEST
 static const struct {
     const char *text, *why;
 } bad[] = {
-    {"", "holds no client"},
-    {"# nobody\n", "holds no client"},
-    {"a\n", "line 1: after the name"},
-    {"a/b " GOOD, "no valid name"},
-    {"abcdefghijklmnopqrstuvwxyz0123456 " GOOD, "no valid name"},
-    {"a 0123456789abcdef", "after the name"},
-    {"a sha256:0123", "after the name"},
-    {"a " GOOD "0", "after the name"},
-    {"a sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", "after the name"},
-    {"a sha256:g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "after the name"},
-    {"a " GOOD " bogus", "no such option"},
-    {"a " GOOD " quota", "no valid value"},
-    {"a " GOOD " quota=", "no valid value"},
-    {"a " GOOD " quota=-1", "no valid value"},
-    {"a " GOOD " quota=1.5", "no valid value"},
-    {"a " GOOD " quota=1000000001", "no valid value"},
-    {"a " GOOD " quota=99999999999999999999", "no valid value"},
-    {"a " GOOD " quota=1 quota=2", "twice"},
-    {"a " GOOD " rate=0", "no valid value"},
-    {"a " GOOD " weight=0", "no valid value"},
-    {"a " GOOD " weight=101", "no valid value"},
-    {"a " GOOD " max_wait=3601", "no valid value"},
-    {"a " GOOD " admin=1", "no valid value"},
-    {"a " GOOD " admin admin", "twice"},
+    {"", "contains no clients"},
+    {"# nobody\n", "contains no clients"},
+    {"a\n", "line 1: the name must be followed"},
+    {"a/b " GOOD, "invalid client name"},
+    {"abcdefghijklmnopqrstuvwxyz0123456 " GOOD, "invalid client name"},
+    {"a 0123456789abcdef", "the name must be followed"},
+    {"a sha256:0123", "the name must be followed"},
+    {"a " GOOD "0", "the name must be followed"},
+    {"a sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef",
+     "the name must be followed"},
+    {"a sha256:g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+     "the name must be followed"},
+    {"a " GOOD " bogus", "unknown option"},
+    {"a " GOOD " quota", "invalid option value"},
+    {"a " GOOD " quota=", "invalid option value"},
+    {"a " GOOD " quota=-1", "invalid option value"},
+    {"a " GOOD " quota=1.5", "invalid option value"},
+    {"a " GOOD " quota=1000000001", "invalid option value"},
+    {"a " GOOD " quota=99999999999999999999", "invalid option value"},
+    {"a " GOOD " quota=1 quota=2", "duplicate option"},
+    {"a " GOOD " rate=0", "invalid option value"},
+    {"a " GOOD " weight=0", "invalid option value"},
+    {"a " GOOD " weight=101", "invalid option value"},
+    {"a " GOOD " max_wait=3601", "invalid option value"},
+    {"a " GOOD " admin=1", "invalid option value"},
+    {"a " GOOD " admin admin", "duplicate option"},
     {"a " GOOD "\n\nb " GOOD, "line 3: another client has the same key"},
-    {"a " GOOD "\na " LATE, "line 2: the name is taken"},
+    {"a " GOOD "\na " LATE, "line 2: duplicate client name"},
     {"a " GOOD " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "too many words"},
 };
 
@@ -185,7 +187,7 @@ START_TEST(a_file_that_others_may_write_is_refused)
     clients_unref(clients);
     write_file(path, "a " GOOD "\n", 0620);
     ck_assert_int_eq(clients_read(path, &clients, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "written by others"));
+    ck_assert_ptr_nonnull(strstr(why, "writable by others"));
     unlink(path);
     ck_assert_int_eq(clients_read(path, &clients, why), ERR_SYSTEM);
     ck_assert_int_eq(clients_read("/tmp", &clients, why), ERR_SYNTAX);

@@ -53,9 +53,9 @@ END_TEST
 static const struct {
     const char *text, *why;
 } bad[] = {
-    {"a = b\nnonsense\n", "f:2: it is not of the form key = value"},
-    {"[section]\na = b\n", "there are no sections"},
-    {"a = b\n  [section]\n", "there are no sections"},
+    {"a = b\nnonsense\n", "f:2: must be of the form key = value"},
+    {"[section]\na = b\n", "sections are not allowed"},
+    {"a = b\n  [section]\n", "sections are not allowed"},
     {"a = b\n[sect", "f:2:"},
 };
 
@@ -82,7 +82,7 @@ START_TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
     text.len--;
     buf_add_str(&text, "x\nb = c\n");
     ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "f:1: the line is too long"));
+    ck_assert_ptr_nonnull(strstr(why, "f:1: line too long"));
 }
 END_TEST
 

@@ -325,13 +325,13 @@ START_TEST(the_reason_helps)
 {
     check_why("milvali", "'milvali' has no public suffix; did you mean milvali.com?");
     check_why("Milvali.", "'Milvali.' has no public suffix; did you mean milvali.com?");
-    check_why("co.uk", "'co.uk' is a public suffix; companies register their names below it");
-    check_why("1.2.3.4", "'1.2.3.4' is an IP address; give the company's domain");
-    check_why("a_b.com", "'a_b.com' holds a character that no host name has");
-    check_why("", "The domain is empty");
+    check_why("co.uk", "'co.uk' is a public suffix; company domains are registered below it");
+    check_why("1.2.3.4", "'1.2.3.4' is an IP address; send the company's domain");
+    check_why("a_b.com", "'a_b.com' contains a character that is not allowed in host names");
+    check_why("", "the domain is empty");
     check_why("user:pw@milvali.com",
-              "The domain holds a user name or a password; give the host name alone");
-    check_why("http://b%fccher.de/", "The domain is not valid UTF-8");
+              "the domain contains a user name or password; send only the host name");
+    check_why("http://b%fccher.de/", "the domain is not valid UTF-8");
 }
 END_TEST
 

@@ -93,7 +93,7 @@ START_TEST(every_error_has_words_of_its_own)
             ck_assert_msg(strcmp(err_words((enum err)a), err_words((enum err)b)) != 0,
                           "%d and %d share: %s", a, b, err_words((enum err)a));
     ck_assert_str_eq(err_words(ERR_OK), "ok");
-    ck_assert_str_eq(err_words(ERR_SYSTEM), "the operating system refused (see errno)");
+    ck_assert_str_eq(err_words(ERR_SYSTEM), "system call failed");
     ck_assert_str_eq(err_words(ERR_NOT_FOUND), err_row(ERR_NOT_FOUND)->title);
 }
 END_TEST

@@ -137,7 +137,7 @@ START_TEST(one_that_will_not_do_has_none)
     int fd = open_socket(SOCK_DGRAM, false);
 
     ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "not of TCP"));
+    ck_assert_ptr_nonnull(strstr(why, "not a TCP socket"));
     close(fd);
     ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
     ck_assert_str_eq(name, "untouched");

@@ -43,11 +43,11 @@ static const struct {
     {{"Domain"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
     {{"DOMAIN"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
     {{"domian"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
-    {{"company"}, {"A"}, ERR_UNKNOWN_PARAMETER, "there is no parameter 'company'"},
+    {{"company"}, {"A"}, ERR_UNKNOWN_PARAMETER, "unknown parameter 'company'"},
     {{"companyname"}, {"A"}, ERR_UNKNOWN_PARAMETER, "did you mean 'company_name'?"},
-    {{"zzz"}, {"1"}, ERR_UNKNOWN_PARAMETER, "there is no parameter 'zzz'"},
-    {{""}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "a name that is no parameter"},
-    {{"a\x1b[31m"}, {""}, ERR_UNKNOWN_PARAMETER, "a name that is no parameter"},
+    {{"zzz"}, {"1"}, ERR_UNKNOWN_PARAMETER, "unknown parameter 'zzz'"},
+    {{""}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "an invalid parameter name"},
+    {{"a\x1b[31m"}, {""}, ERR_UNKNOWN_PARAMETER, "an invalid parameter name"},
     {{"wait"}, {"90s"}, ERR_INVALID_PARAMETER, "'wait'"},
     {{"wait"}, {"-1"}, ERR_INVALID_PARAMETER, "'wait'"},
     {{"wait"}, {""}, ERR_INVALID_PARAMETER, "'wait'"},
@@ -57,9 +57,9 @@ static const struct {
     {{"max_age"}, {"1d"}, ERR_INVALID_PARAMETER, "'max_age'"},
     {{"max-age"}, {"1"}, ERR_UNKNOWN_PARAMETER, "did you mean 'max_age'?"},
     {{"async", "refresh", "cached"}, {"1", "0", "1"}, ERR_OK, NULL},
-    {{"async"}, {"yes"}, ERR_INVALID_PARAMETER, "1 or 0"},
-    {{"refresh"}, {""}, ERR_INVALID_PARAMETER, "1 or 0"},
-    {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "1 or 0"},
+    {{"async"}, {"yes"}, ERR_INVALID_PARAMETER, "0 or 1"},
+    {{"refresh"}, {""}, ERR_INVALID_PARAMETER, "0 or 1"},
+    {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "0 or 1"},
 };
 
 START_TEST(a_query_is_read_or_refused_with_a_reason)

@@ -61,7 +61,7 @@ START_TEST(a_document_has_the_shape_of_the_contract)
     ck_assert_int_eq(reply.status, 400);
     ck_assert_str_eq(reply.owned_body,
                      "{\"type\":\"/problems/invalid-domain\","
-                     "\"title\":\"That is not a company domain\",\"status\":400,"
+                     "\"title\":\"Invalid domain\",\"status\":400,"
                      "\"detail\":\"'milvali' has no \\\"suffix\\\"\",\"code\":\"invalid-domain\","
                      "\"retryable\":false,\"charged\":\"no\",\"request_id\":\"id-1\"}\n");
     ck_assert_str_eq(header(&reply, "Content-Type"), "application/problem+json");
@@ -76,8 +76,7 @@ START_TEST(without_a_detail_the_title_says_it)
     struct request request = {0};
 
     problem_send(&request, ERR_NOT_FOUND, NULL);
-    ck_assert_ptr_nonnull(
-        strstr(request.reply.owned_body, "\"detail\":\"There is nothing at this path\""));
+    ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"detail\":\"Not found\""));
     free(request.reply.owned_body);
 }
 END_TEST

@@ -205,11 +205,11 @@ END_TEST
 
 START_TEST(the_errors_of_the_domain_come_through)
 {
-    check_refused((struct asked){0}, ERR_MISSING_DOMAIN, "The domain is empty");
+    check_refused((struct asked){0}, ERR_MISSING_DOMAIN, "the domain is empty");
     check_refused((struct asked){.domain = "milvali"}, ERR_INVALID_DOMAIN,
                   "'milvali' has no public suffix; did you mean milvali.com?");
     check_refused((struct asked){.domain = "1.2.3.4"}, ERR_IP_ADDRESS,
-                  "'1.2.3.4' is an IP address; give the company's domain");
+                  "'1.2.3.4' is an IP address; send the company's domain");
 }
 END_TEST
 
@@ -227,9 +227,9 @@ START_TEST(broken_fields_are_refused_by_name)
     check_refused((struct asked){.domain = "milvali.com", .city = "\xff"}, ERR_INVALID_PARAMETER,
                   "city is not valid UTF-8");
     check_refused((struct asked){.domain = "milvali.com", .state = "C\nA"}, ERR_INVALID_PARAMETER,
-                  "state holds a control character");
+                  "state contains a control character");
     check_refused((struct asked){.domain = "milvali.com", .country = "\u2028USA"},
-                  ERR_INVALID_PARAMETER, "country holds a control character");
+                  ERR_INVALID_PARAMETER, "country contains a control character");
 }
 END_TEST
 

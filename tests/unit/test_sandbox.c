@@ -71,7 +71,7 @@ END_TEST
 /* A filter that refuses this very call stands for a kernel, or a container, without the walls. */
 static int close_twice(void)
 {
-    static const char told[] = "landlock: not in this kernel; seccomp: ";
+    static const char told[] = "landlock: not supported by this kernel; seccomp: ";
 
     sandbox_close_all(SANDBOX_SECCOMP);
     struct sandbox_state state = sandbox_close_all(WALLS);

@@ -96,7 +96,7 @@ static const struct {
     {"", "is empty"},
     {"\n", "is empty"},
     {"\r\n", "is empty"},
-    {"hush hush", "holds a byte outside 0x21-0x7e at position 5"},
+    {"hush hush", "contains a byte outside 0x21-0x7e at position 5"},
     {" hush", "at position 1"},
     {"hush ", "at position 5"},
     {"hush\n\n", "at position 5"},
