@@ -125,26 +125,25 @@ static int check_health(struct store *store, const struct config *config)
 }
 
 static const struct command commands[] = {
-    {"inspect", NULL, "what the store holds: open and unknown batches, counts, sizes", false,
-     inspect},
-    {"pause", NULL, "buy nothing any more, until resumed; known answers are served", false,
-     pause_buying},
-    {"resume", NULL, "buy again", false, resume_buying},
-    {"forget", "ADDRESS", "take an address out of all stored answers", false, forget},
-    {"key", "new NAME", "a new key for a client, and its line for --client-keys-file", true,
-     new_key},
-    {"healthcheck", NULL, "is the emailsd at the first --listen alive?", true, check_health},
+    {"inspect", NULL, "show open and unknown batches, counts and sizes", false, inspect},
+    {"pause", NULL, "stop paid lookups until `resume`", false, pause_buying},
+    {"resume", NULL, "resume paid lookups", false, resume_buying},
+    {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
+    {"key", "new NAME", "create a client key", true, new_key},
+    {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},
 };
 
 void command_print_help(FILE *out)
 {
     fputs("Usage: emailsd [OPTION]...\n"
-          "Answers GET /emails?domain=... with the shared mailboxes of a company.\n\n",
+          "       emailsd COMMAND [OPTION]...\n\n"
+          "Serve GET /emails?domain=... with the shared mailboxes of a company.\n\n"
+          "Commands:\n",
           out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         const char *operand = commands[i].operand ? commands[i].operand : "";
-        fprintf(out, "  emailsd %s %-*s %s\n", commands[i].name,
-                (int)(16 - strlen(commands[i].name)), operand, commands[i].help);
+        fprintf(out, "  %s %-*s  %s\n", commands[i].name,
+                CONFIG_HELP_WIDTH - 1 - (int)strlen(commands[i].name), operand, commands[i].help);
     }
 }
 

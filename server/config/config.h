@@ -85,7 +85,9 @@ void config_adopt(struct config *running, struct config *read);
 /* All that lasts, each with where it comes from; may be read again as a file. */
 void config_print(const struct config *config, FILE *out);
 
-/* The text of --help. */
+/* Prints the options for --help, by group. CONFIG_HELP_WIDTH is the width of the left column: the
+ * longest option with its value. */
+#define CONFIG_HELP_WIDTH 31
 void config_print_help(FILE *out);
 
 #endif

@@ -7,22 +7,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void print_help_row(const struct option *option, FILE *out)
+{
+    char left[64];
+
+    snprintf(left, sizeof left, "%s%s%s", option->flag, option->sample ? " " : "",
+             option->sample ? option->sample : "");
+    fprintf(out, "  %-*s  %s", CONFIG_HELP_WIDTH, left, option->help);
+    if (option->standard)
+        fprintf(out, " [%s]", option->standard);
+    fputc('\n', out);
+}
+
 void config_print_help(FILE *out)
 {
-    fputs("\nOptions:\n", out);
-    for (size_t i = 0; i < n_options; i++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s", options[i].flag, options[i].sample ? " " : "",
-                 options[i].sample ? options[i].sample : "");
-        fprintf(out, "  %-24s %s", left, options[i].help);
-        if (options[i].standard)
-            fprintf(out, " [%s]", options[i].standard);
-        fputc('\n', out);
+    for (int group = 0; group < OPTION_GROUPS; group++) {
+        fprintf(out, "\n%s:\n", option_groups[group]);
+        for (size_t i = 0; i < n_options; i++)
+            if (options[i].group == (enum option_group)group)
+                print_help_row(&options[i], out);
     }
-    fputs(
-        "\nAn option may also come from the environment (--max-wait is EMAILSD_MAX_WAIT) or from\n"
-        "the file of --config (max-wait = 300s); a flag comes first, then the environment.\n",
-        out);
+    fputs("\nDefaults are in brackets. An option can also be set in the environment\n"
+          "(EMAILSD_MAX_WAIT for --max-wait) or in the --config file (max-wait = 300s).\n"
+          "Flags override the environment, which overrides the file.\n",
+          out);
 }
 
 static void print_origin(const struct config *config, const struct option *option, FILE *out)

@@ -24,6 +24,20 @@ enum kind {
     SWITCH, /* a FLAG that only the command line can hold */
 };
 
+/* The headings of --help, in the order in which it prints them. */
+enum option_group {
+    LISTENING,
+    UPSTREAM,
+    BATCHING,
+    SPENDING,
+    WAITING,
+    CACHING,
+    STORAGE,
+    SHUTDOWN,
+    OTHER,
+    OPTION_GROUPS
+};
+
 struct option {
     const char *flag; /* "--listen" */
     enum kind kind;
@@ -32,8 +46,10 @@ struct option {
     int64_t min, max;          /* of numbers, in the field's unit */
     const char *sample, *help; /* for --help */
     bool reloads;              /* SIGHUP can change it */
+    enum option_group group;   /* of --help */
 };
 
+extern const char *const option_groups[OPTION_GROUPS];
 extern const struct option options[];
 extern const size_t n_options;
 

@@ -181,10 +181,10 @@ def test_what_takes_a_restart_is_named_until_there_is_one(tmp_path, stage, sim):
     daemon = start(stage, sim, path)
     config(tmp_path / "c", cache_size="32MiB", store_rows="5")
     reload(daemon, "event=reloaded")
-    assert restarts_needed(daemon) == ["store-rows", "cache-size"]
+    assert restarts_needed(daemon) == ["cache-size", "store-rows"]
     config(tmp_path / "c", cache_size="32MiB")
     reload(daemon, "event=reloaded")
-    assert restarts_needed(daemon) == ["store-rows", "cache-size", "cache-size"]
+    assert restarts_needed(daemon) == ["cache-size", "store-rows", "cache-size"]
     config(tmp_path / "c", cache_size="64MiB")
     reload(daemon, "event=reloaded")
     assert len(restarts_needed(daemon)) == 3, "it is again what it was at the start"

@@ -205,6 +205,12 @@ def test_help_and_version_are_printed_without_a_key():
     assert (help_text.returncode, help_text.stderr) == (0, "")
     for flag in ("--listen", "--upstream-url", "--api-key-file", "--max-wait", "--threads"):
         assert f"  {flag} " in help_text.stdout
+    rows = re.findall(r"^  ([a-z-].*?)  +(\S.*)$", help_text.stdout, re.M)
+    columns = {line.index(text, 2 + len(left)) for left, text in rows
+               for line in help_text.stdout.split("\n") if line.startswith(f"  {left}  ")}
+    assert len(rows) > 45 and columns == {35}
+    for heading in ("Commands", "Listening", "Upstream", "Spending", "Shutdown"):
+        assert f"\n{heading}:\n  " in help_text.stdout
     version = run_to_end("--version")
     assert (version.returncode, version.stderr) == (0, "")
     assert re.fullmatch(r"emailsd \d+\.\d+\.\d+ \(\S+\)\n", version.stdout)
@@ -225,7 +231,7 @@ def test_the_key_does_not_travel_in_clear(url):
 def test_the_operator_may_insist_and_is_warned(stage):
     daemon = stage.daemon("http://10.0.0.1:8080", "--upstream-insecure")
     assert daemon.get("/livez").status == 200
-    assert "level=warn event=insecure-upstream" in daemon.stderr()
+    assert "level=warn event=upstream_plaintext" in daemon.stderr()
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1",
