@@ -188,7 +188,7 @@ docker kill -s KILL "$emailsd" >/dev/null
 docker start "$emailsd" >/dev/null
 until_done ask /livez || fail "emailsd does not start after a kill"
 docker logs "$emailsd" >"$dir/answer" 2>&1
-expect 'event=recovered batches=1 tasks=1 unknown_batches=0 ' "no lookup was open when it was killed"
+expect 'event=recovery_finished batches=1 tasks=1 unknown_batches=0 ' "no lookup was open when it was killed"
 behave '{"task_time_ms": 2000}'
 ask '/emails?domain=killed.com' >"$dir/answer"
 expect '^HTTP/1.1 200 ' "what was under way was not answered after the kill"

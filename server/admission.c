@@ -109,11 +109,11 @@ void admission_tell(const struct admission *admission)
     char clients[24];
 
     if (remark)
-        log_event(LOG_WARN, "tls", "remark", remark, NULL);
+        log_event(LOG_WARN, "tls_certificate_warning", "reason", remark, NULL);
     if (admission->open_address)
-        log_event(LOG_WARN, "anonymous-allowed", "address", admission->open_address, NULL);
+        log_event(LOG_WARN, "anonymous_access_enabled", "address", admission->open_address, NULL);
     if (!admission->clients)
         return;
     snprintf(clients, sizeof clients, "%zu", clients_count(admission->clients));
-    log_event(LOG_INFO, "client-keys", "clients", clients, NULL);
+    log_event(LOG_INFO, "client_keys_loaded", "clients", clients, NULL);
 }

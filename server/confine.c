@@ -37,6 +37,6 @@ void confine_files(const struct config *config, struct sandbox_state *ret_state)
 void confine_calls(const struct config *config, struct sandbox_state *state)
 {
     sandbox_close_calls((unsigned)config->sandbox, state);
-    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox", "seccomp", state->seccomp,
+    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied", "seccomp", state->seccomp,
               "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
 }

@@ -102,7 +102,7 @@ static int check_upstream(struct config *config)
     if (upstream_check(config, &clear, why))
         return fail(EXIT_OPERATOR, "", why);
     if (clear)
-        log_event(LOG_WARN, "insecure-upstream", "url", config->upstream_url, NULL);
+        log_event(LOG_WARN, "upstream_plaintext", "url", config->upstream_url, NULL);
     return EXIT_CLEAN;
 }
 
@@ -162,7 +162,7 @@ static int start_store(struct daemon *d)
     enum err err = store_open(&options, &d->store, why);
 
     if (in_memory)
-        log_event(LOG_WARN, "nothing-is-kept", "store", url, NULL);
+        log_event(LOG_WARN, "store_not_persistent", "store", url, NULL);
     if (!err)
         return EXIT_CLEAN;
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
@@ -182,9 +182,9 @@ static void log_recovery(const struct recovery *found)
     snprintf(unknown, sizeof unknown, "%zu", found->unknown_batches);
     snprintf(unknown_tasks, sizeof unknown_tasks, "%zu", found->unknown_tasks);
     snprintf(held, sizeof held, "%zu", found->held);
-    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovered", "batches", batches,
-              "tasks", tasks, "unknown_batches", unknown, "unknown_tasks", unknown_tasks, "held",
-              held, NULL);
+    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished", "batches", batches,
+              "tasks", tasks, "unknown_batches", unknown, "unknown_tasks", unknown_tasks,
+              "cooldowns", held, NULL);
 }
 
 static int start_engine(struct daemon *d)

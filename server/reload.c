@@ -70,7 +70,7 @@ static void tell_restart(void *arg, const char *key, bool reloads)
 {
     (void)arg;
     if (!reloads)
-        log_event(LOG_WARN, "restart-needed", "option", key, NULL);
+        log_event(LOG_WARN, "restart_required", "option", key, NULL);
 }
 
 /* What takes a restart stays as it is in `reload->config`, so that it is what the daemon goes by:
@@ -98,7 +98,7 @@ bool reload_now(const struct reload *reload)
     struct prepared prepared;
 
     if (prepare(reload, &prepared, why)) {
-        log_event(LOG_ERROR, "reload-refused", "reason", why, NULL);
+        log_event(LOG_ERROR, "reload_rejected", "reason", why, NULL);
         return false;
     }
     commit(reload, &prepared);

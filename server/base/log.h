@@ -22,7 +22,12 @@ void log_set_json(bool json); /* else logfmt */
 bool log_tells(enum log_level level);
 
 /* Key and value pairs, closed by NULL: log_event(LOG_INFO, "ready", "addr", text, NULL). A NULL
- * value leaves its key out, and so does one that would make the line longer than 4 KiB. */
+ * value leaves its key out, and so does one that would make the line longer than 4 KiB.
+ *
+ * An event is a noun and a participle in snake case: loaded, applied, enabled, inherited, required,
+ * rejected, started, finished, submitted, failed, reached, paused, resumed, withheld, reduced,
+ * deferred, written. A bare participle is about the daemon; a noun alone is a condition or a
+ * report. One name has one meaning and one place. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 /* Lines that could not be written. */

@@ -219,8 +219,8 @@ static enum err set_seats(const struct listener_options *options, struct listene
         max = (int)(limit - taken);
         snprintf(wanted, sizeof wanted, "%d", options->max_connections);
         snprintf(possible, sizeof possible, "%d", max);
-        log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
-                  "RLIMIT_NOFILE", NULL);
+        log_event(LOG_WARN, "connection_limit_reduced", "requested", wanted, "limit", possible,
+                  "reason", "RLIMIT_NOFILE", NULL);
     }
     listener->seats = seats_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);

@@ -57,7 +57,7 @@ void worker_watch(struct worker *worker, int fd, struct request *request)
 
     if (!add(worker, fd, event.events, request) &&
         (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
-        log_event(LOG_ERROR, "watch-failed", "error", strerror(errno), NULL);
+        log_event(LOG_ERROR, "epoll_failed", "error", strerror(errno), NULL);
 }
 
 /* ---- what a turn is made of ---- */
@@ -303,7 +303,7 @@ __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char
 
     (void)arg;
     vsnprintf(text, sizeof text, format, args);
-    log_event(LOG_DEBUG, "libmicrohttpd", "text", text, NULL);
+    log_event(LOG_DEBUG, "mhd_message", "text", text, NULL);
 }
 
 static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_t from_len)

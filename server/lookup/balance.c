@@ -28,7 +28,7 @@ static void was_read(void *arg, const struct openmart_reply *reply, int64_t cred
     if (reply->verdict != VERDICT_DONE)
         return;
     snprintf(text, sizeof text, "%lld", (long long)credits);
-    log_event(LOG_INFO, "upstream-balance", "credits", text, NULL);
+    log_event(LOG_INFO, "upstream_balance", "credits", text, NULL);
     metrics_set(&metrics->balance_known, 1);
     metrics_set(&metrics->balance, credits > 0 ? (uint64_t)credits : 0);
 }

@@ -348,7 +348,7 @@ static void note_submit(const struct batch *batch, const struct openmart_reply *
     snprintf(tasks, sizeof tasks, "%zu", batch->n_tasks);
     snprintf(status, sizeof status, "%d", reply->status);
     snprintf(ms, sizeof ms, "%lld", (long long)reply->took_ms);
-    log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch-submitted" : "submit-failed", "batch",
+    log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch_submitted" : "submit_failed", "batch",
               batch_id, "tasks", tasks, "status", status, "ms", ms, "error",
               is_done ? NULL : err_row(reply->err)->code, NULL);
 }

@@ -153,7 +153,7 @@ static void note_future(const struct budget *budget)
     char until[CLOCK_TEXT];
 
     clock_rfc3339(day_ends_ms(budget), until);
-    log_event(LOG_WARN, "account-of-the-future", "until", until, NULL);
+    log_event(LOG_WARN, "budget_day_in_future", "until", until, NULL);
 }
 
 enum err budget_load(struct budget *budget, struct store *store)
@@ -189,8 +189,8 @@ static void warn(const char *client, int64_t spent, int64_t limit, struct warned
         snprintf(spent_text, sizeof spent_text, "%lld", (long long)spent);
         snprintf(limit_text, sizeof limit_text, "%lld", (long long)limit);
         snprintf(percent, sizeof percent, "%d", steps[i]);
-        log_event(LOG_WARN, "credits-spent", "client", client, "percent", percent, "spent",
-                  spent_text, "of", limit_text, NULL);
+        log_event(LOG_WARN, "credits_threshold_reached", "client", client, "percent", percent,
+                  "spent", spent_text, "limit", limit_text, NULL);
         return;
     }
 }

@@ -39,8 +39,8 @@ void glance_log(const struct lookups *all)
     snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
     snprintf(held, sizeof held, "%zu", stats.held);
     snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
-    log_event(LOG_INFO, "engine-draining", "waiters", waiters, "lookups", lookups, "held", held,
-              "clients_gone", gone, NULL);
+    log_event(LOG_INFO, "engine_drain_started", "waiters", waiters, "lookups", lookups, "cooldowns",
+              held, "waiters_abandoned", gone, NULL);
 }
 
 struct glance glance_at(const struct glance_board *board)

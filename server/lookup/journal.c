@@ -85,7 +85,7 @@ static enum err refusal_of(struct journal *journal, enum err err)
 {
     note_write(journal, err);
     if (err && err != ERR_STORAGE_UNAVAILABLE)
-        log_event(LOG_ERROR, "journal-refused", "error", err_words(err), NULL);
+        log_event(LOG_ERROR, "journal_write_failed", "error", err_words(err), NULL);
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
@@ -181,7 +181,7 @@ static bool settle(struct journal *journal, struct entry *entry)
     if (err == ERR_STORAGE_UNAVAILABLE)
         return false;
     if (err)
-        log_event(LOG_ERROR, "journal-refused", "error", err_words(err), "id",
+        log_event(LOG_ERROR, "journal_entry_rejected", "error", err_words(err), "id",
                   entry->id ? entry->id : "", NULL);
     free_entry(entry);
     return true;
@@ -202,7 +202,7 @@ static bool write_waiting(struct journal *journal)
         journal->n_waiting--;
     }
     if (had_some)
-        log_event(LOG_INFO, "journal-written", NULL);
+        log_event(LOG_INFO, "journal_backlog_written", NULL);
     return true;
 }
 
@@ -222,9 +222,9 @@ static void retry(struct timer *timer)
  * of a batch that was paid for. */
 static void note_waiting(const struct entry *entry)
 {
-    log_event(LOG_ERROR, "journal-waits", "what",
-              entry->kind == ENTRY_SUBMITTED ? "batch-id" : "end", "id", entry->id ? entry->id : "",
-              NULL);
+    log_event(LOG_ERROR, "journal_entry_deferred", "entry",
+              entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result", "id",
+              entry->id ? entry->id : "", NULL);
 }
 
 /* Takes the entry over. */

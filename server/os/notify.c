@@ -26,7 +26,7 @@ static void tell(const char *message)
     int told = sd_notify(0, message);
 
     if (told < 0)
-        log_event(LOG_WARN, "notify-failed", "error", strerror(-told), NULL);
+        log_event(LOG_WARN, "service_manager_notify_failed", "error", strerror(-told), NULL);
 }
 
 void notify_ready(const char *status)
@@ -72,7 +72,7 @@ struct watchdog notify_watchdog(void)
     int enabled = sd_watchdog_enabled(0, &usec);
 
     if (enabled < 0)
-        log_event(LOG_WARN, "watchdog-refused", "error", strerror(-enabled), NULL);
+        log_event(LOG_WARN, "watchdog_invalid", "error", strerror(-enabled), NULL);
     if (enabled > 0)
         watchdog.limit_ms = usec < USEC_PER_MSEC               ? 1
                             : usec / USEC_PER_MSEC < INT32_MAX ? (int64_t)(usec / USEC_PER_MSEC)
@@ -96,9 +96,9 @@ static void note_silence(struct watchdog *watchdog, bool is_silent, int64_t age_
 
     snprintf(age, sizeof age, "%" PRId64, age_ms);
     if (is_silent && !watchdog->is_silent)
-        log_event(LOG_ERROR, "no-heartbeat", "age_ms", age, NULL);
+        log_event(LOG_ERROR, "watchdog_ping_withheld", "age_ms", age, NULL);
     else if (!is_silent && watchdog->is_silent)
-        log_event(LOG_WARN, "heartbeat-is-back", NULL);
+        log_event(LOG_WARN, "watchdog_ping_resumed", NULL);
     watchdog->is_silent = is_silent;
 }
 
@@ -129,7 +129,7 @@ enum err notify_sockets(int *sockets, size_t max, size_t *ret_n)
         sockets[i] = SD_LISTEN_FDS_START + i;
     snprintf(number, sizeof number, "%d", n);
     if (n)
-        log_event(LOG_INFO, "sockets-inherited", "sockets", number, "instead_of", "--listen", NULL);
+        log_event(LOG_INFO, "sockets_inherited", "sockets", number, "instead_of", "--listen", NULL);
     *ret_n = (size_t)n;
     return ERR_OK;
 }

@@ -47,7 +47,7 @@ def test_given_sockets_stand_in_for_listen_and_the_log_says_so(stage, sim, given
         daemon = Activated(stage, sim, [given, other], *NO_LISTEN)
         assert daemon.urls == ["http://127.0.0.1:%d" % given.getsockname()[1],
                                "http://[::1]:%d" % other.getsockname()[1]]
-        assert "event=sockets-inherited sockets=2 instead_of=--listen" in daemon.stderr()
+        assert "event=sockets_inherited sockets=2 instead_of=--listen" in daemon.stderr()
         for listening in (given, other):
             connection = Connection(listening.getsockname()[:2])
             assert connection.get("/emails?domain=milvali.com").status == 200
@@ -112,7 +112,7 @@ def test_who_waits_is_served_in_the_drain_and_who_comes_by_the_next(stage, sim, 
     first.settle()
     sim.reach(submit=1)
     first.deliver(signal.SIGTERM)
-    eventually(lambda: "event=engine-draining" in first.stderr())
+    eventually(lambda: "event=engine_drain_started" in first.stderr())
     sim.release_submits()
     assert waiting.read().status == 200
     assert first.wait() == 0
@@ -127,7 +127,7 @@ def test_sockets_of_another_process_are_left_alone(stage, sim, given):
     env = {KEY_VARIABLE: KEY, "LISTEN_PID": "1"}
     daemon = Activated(stage, sim, [given], env=env, n_addresses=1)
     assert daemon.address != given.getsockname()
-    assert "sockets-inherited" not in daemon.stderr()
+    assert "sockets_inherited" not in daemon.stderr()
     assert daemon.get("/livez").status == 200
 
 
@@ -162,7 +162,7 @@ def plain_file():
 
 @pytest.mark.parametrize("make, words", [
     (unbound, "not a listening socket"), (connected, "not a listening socket"),
-    (udp, "not of TCP"), (local, "not of TCP over IPv4 or IPv6"), (plain_file, "not a socket"),
+    (udp, "not a TCP socket"), (local, "not a TCP socket over IPv4 or IPv6"), (plain_file, "not a socket"),
 ])
 def test_what_is_no_listening_tcp_socket_is_refused_in_words(stage, sim, given, make, words):
     with make() as wrong, pytest.raises(AssertionError) as refused:
@@ -183,7 +183,7 @@ def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
         with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: reachable from other machines"):
             Activated(stage, sim, [everywhere])
         daemon = Activated(stage, sim, [everywhere], "--allow-anonymous")
-        assert "event=anonymous-allowed" in daemon.stderr()
+        assert "event=anonymous_access_enabled" in daemon.stderr()
     with listen() as local:
         assert Activated(stage, sim, [local]).get("/livez").status == 200
 
@@ -193,7 +193,7 @@ def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, g
     daemon = Activated(stage, sim, [given], "--listen", configured)
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload" in daemon.stderr())
-    assert "event=reloaded" in daemon.stderr() and "restart-needed" not in daemon.stderr()
+    assert "event=reloaded" in daemon.stderr() and "restart_required" not in daemon.stderr()
     assert daemon.get("/readyz").status == 200
 
 

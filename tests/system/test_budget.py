@@ -41,11 +41,11 @@ def test_when_the_credits_are_spent_known_answers_are_served(stage, sim):
     first = daemon.ask("milvali.com")
     daemon.ask("other.com").problem(402, "credits-exhausted")
     assert daemon.ask("milvali.com").body == first.body
-    assert "credits-spent percent=95 spent=1 of=1" in daemon.stderr()
+    assert "credits_threshold_reached percent=95 spent=1 limit=1" in daemon.stderr()
 
 
 def warned(daemon):
-    return re.findall(r"event=credits-spent percent=(\d+) spent=(\d+) of=(\d+)", daemon.stderr())
+    return re.findall(r"event=credits_threshold_reached percent=(\d+) spent=(\d+) limit=(\d+)", daemon.stderr())
 
 
 def test_fifty_eighty_and_ninety_five_percent_are_warned_of_once_each(stage, sim):

@@ -130,7 +130,7 @@ def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
     assert daemon.ask("one.com", small).status == 200
     assert daemon.ask("three.com", keys.bearer("big")).header("RateLimit") is None
     assert daemon.ask("three.com", small).status == 200, "what others bought is for all"
-    assert "event=credits-spent client=small percent=95 spent=2 of=2" in daemon.stderr()
+    assert "event=credits_threshold_reached client=small percent=95 spent=2 limit=2" in daemon.stderr()
 
 
 def test_an_expired_answer_is_free_and_its_refresh_is_bought_by_who_is_served_it(stage, sim, keys):
@@ -295,8 +295,8 @@ def test_sighup_takes_the_whole_file_or_nothing(stage, sim, keys):
     del keys.lines["first"]
     keys.write("third sha256:123")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "event=reload-refused" in daemon.stderr())
-    assert "line 2: after the name" in daemon.stderr()
+    eventually(lambda: "event=reload_rejected" in daemon.stderr())
+    assert "line 2: the name must be followed" in daemon.stderr()
     assert daemon.get("/usage", {"X-API-Key": first}).status == 200
     keys.write()
     daemon.deliver(signal.SIGHUP)
@@ -341,7 +341,7 @@ def test_it_does_not_start_for_everybody_by_mistake(flags, words):
 
 def test_it_starts_for_everybody_when_told_so_and_says_it(stage, sim):
     daemon = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
-    assert "event=anonymous-allowed address=0.0.0.0:0" in daemon.stderr()
+    assert "event=anonymous_access_enabled address=0.0.0.0:0" in daemon.stderr()
     port = daemon.address[1]
     daemon.address = ("127.0.0.1", port)
     assert daemon.ask("milvali.com", {"Host": "emailsd:8080"}).status == 200

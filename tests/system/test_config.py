@@ -164,16 +164,16 @@ def test_a_file_that_is_half_wrong_changes_nothing(tmp_path, stage, sim):
     daemon = start(stage, sim, path)
     daemon.ask("one.com")
     config(tmp_path / "c", credits_per_day="9", wait="soon")
-    reload(daemon, "event=reload-refused")
-    assert "c:3: wait: 'soon'" in daemon.stderr()
+    reload(daemon, "event=reload_rejected")
+    assert "c:3: wait: invalid value 'soon'" in daemon.stderr()
     daemon.ask("two.com").problem(402, "credits-exhausted")
     os.unlink(path)
-    reload(daemon, "event=reload-refused")
+    reload(daemon, "event=reload_rejected")
     daemon.ask("two.com").problem(402, "credits-exhausted")
 
 
 def restarts_needed(daemon):
-    return re.findall(r"event=restart-needed option=(\S+)", daemon.stderr())
+    return re.findall(r"event=restart_required option=(\S+)", daemon.stderr())
 
 
 def test_what_takes_a_restart_is_named_until_there_is_one(tmp_path, stage, sim):
@@ -201,7 +201,7 @@ def test_the_key_in_use_is_checked_and_not_the_one_after_a_restart(tmp_path, sta
         reload(daemon, "event=reloaded")
     assert restarts_needed(daemon) == ["api-key-file"] * 3
     key.chmod(0o644)
-    reload(daemon, "event=reload-refused")
+    reload(daemon, "event=reload_rejected")
     assert f"API key: {key} is readable by others" in daemon.stderr()
     assert daemon.ask("milvali.com").status == 200
 
@@ -224,7 +224,7 @@ def test_a_reload_of_what_has_not_changed_names_nothing(tmp_path, stage, sim):
     path = config(tmp_path / "c", wait="90s")
     daemon = stage.daemon(sim.urls[0] + "//", "--config", path)
     reload(daemon, "event=reloaded")
-    assert "restart-needed" not in daemon.stderr()
+    assert "restart_required" not in daemon.stderr()
     assert daemon.ask("milvali.com").status == 200
 
 
@@ -234,6 +234,6 @@ def test_to_begin_with_keys_takes_a_restart(tmp_path, stage, sim):
     config(tmp_path / "c", client_keys_file=tmp_path / "keys")
     line = re.search("line  (.*)", run_to_end("key", "new", "a").stdout)[1]
     (tmp_path / "keys").write_text(line + "\n")
-    reload(daemon, "event=reload-refused")
+    reload(daemon, "event=reload_rejected")
     assert "requires a restart" in daemon.stderr()
     assert daemon.ask("milvali.com").status == 200

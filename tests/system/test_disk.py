@@ -111,7 +111,7 @@ def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, 
     answer = client.read()
     assert answer.status == 200
     batch_id = sim.ledger()[0]["batch_id"]
-    assert f"event=journal-waits what=batch-id id={batch_id}" in daemon.stderr()
+    assert f"event=journal_entry_deferred entry=batch-id id={batch_id}" in daemon.stderr()
     refuses_to_buy(daemon, "example.org")
     assert sim.calls()["submit"] == 1
     disk.free()
@@ -163,7 +163,7 @@ def test_d3_an_answer_that_cannot_be_written_is_given_and_fetched_anew(disk, sta
     sim.rule("milvali.com", time_ms=0)
     answer = client.read()
     assert answer.status == 200
-    assert "event=journal-waits what=end" in daemon.stderr()
+    assert "event=journal_entry_deferred entry=result" in daemon.stderr()
     refuses_to_buy(daemon, "example.org")
     if killed:
         daemon.kill()

@@ -43,7 +43,7 @@ def refuses(daemon):
 
 def is_draining(daemon):
     """Whether SIGTERM has reached everybody: the engine says so, the workers listen no more."""
-    return "event=engine-draining" in daemon.stderr() and refuses(daemon)
+    return "event=engine_drain_started" in daemon.stderr() and refuses(daemon)
 
 
 # ---- those who wait ----
@@ -97,7 +97,7 @@ def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, 
     [path] = {monitor_of(answer) for answer in answers}
     assert daemon.wait() == 0
     daemon = stage.daemon(sim, *store_of(stage))
-    assert "event=recovered batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
+    assert "event=recovery_finished batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
     assert daemon.get(path).status == 202
     sim.behave(task_time_ms=0)
     assert daemon.ask("milvali.com").status == 200
@@ -131,7 +131,7 @@ def test_with_nobody_waiting_a_submit_under_way_still_comes_to_its_batch_id(stag
     sim.release_submits()
     assert daemon.wait() == 0
     daemon = stage.daemon(sim, *store_of(stage))
-    assert "event=recovered batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
+    assert "event=recovery_finished batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
     assert daemon.ask("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
@@ -233,7 +233,7 @@ def test_during_the_delay_only_readyz_says_no(stage, sim):
     daemon.get("/readyz").problem(503, "draining")
     answer = daemon.ask("milvali.com")
     assert (answer.status, answer.header("Connection")) == (200, None)
-    assert "event=engine-draining" not in daemon.stderr()
+    assert "event=engine_drain_started" not in daemon.stderr()
     daemon.deliver(signal.SIGTERM)
     daemon.was_checked = True
     assert daemon.wait() == -signal.SIGTERM

@@ -315,7 +315,7 @@ def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage,
     eventually(lambda: daemon.ask("first.com", method="HEAD").status == 200)
     assert len(sim.ledger("first.com")) == 1
     daemon.stop()
-    assert "clients_gone=1" in daemon.stderr()
+    assert "waiters_abandoned=1" in daemon.stderr()
 
 
 def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):

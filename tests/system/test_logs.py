@@ -34,8 +34,8 @@ def test_a_lookup_is_told_from_the_request_to_the_batch(stage, sim, as_json):
     daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
     daemon.ask("milvali.com", {"X-Request-Id": "mine-1", "traceparent": TRACE})
     [request] = events(daemon, "request", as_json)
-    [ended] = events(daemon, "lookup-ended", as_json)
-    [submitted] = events(daemon, "batch-submitted", as_json)
+    [ended] = events(daemon, "lookup_finished", as_json)
+    [submitted] = events(daemon, "batch_submitted", as_json)
     assert request["id"] == "mine-1"
     assert (request["trace"], request["span"]) == (TRACE.split("-")[1], TRACE.split("-")[2])
     assert (request["method"], request["route"], request["status"]) == ("GET", "/emails", "200")

@@ -120,7 +120,7 @@ def test_the_vendors_balance_is_read_now_and_then_and_shown(stage):
     daemon = stage.daemon(sim, "--balance-every", "20ms")
     told = eventually(lambda: (now := read(daemon)).get("emailsd_upstream_balance_credits") and now)
     assert told["emailsd_upstream_balance_credits"] == 4321
-    assert "event=upstream-balance credits=4321" in daemon.stderr()
+    assert "event=upstream_balance credits=4321" in daemon.stderr()
     eventually(lambda: len(sim.requests("balance")) >= 3)
     assert "emailsd_credits_limit" not in told and "emailsd_credits_left" not in told
 

@@ -68,7 +68,7 @@ def test_a_bad_key_file_refuses_a_reload_and_the_old_key_is_kept(stage, sim, key
     assert daemon.ask("first.com").status == 200
     write_key(key_file, "not a key")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    eventually(lambda: "event=reload_rejected" in daemon.stderr())
     assert f"API key: {key_file} contains a byte" in daemon.stderr()
     assert "not a key" not in daemon.stderr() and "event=reloaded" not in daemon.stderr()
     assert daemon.ask("second.com").status == 200
@@ -86,7 +86,7 @@ def test_a_key_file_that_is_gone_refuses_a_reload_as_a_whole(stage, sim, key_fil
     (tmp_path / "c").write_text("credits-per-day = 5\n")
     key_file.unlink()
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    eventually(lambda: "event=reload_rejected" in daemon.stderr())
     daemon.ask("second.com").problem(402, "credits-exhausted")
     write_key(key_file, "test-key")
     daemon.deliver(signal.SIGHUP)

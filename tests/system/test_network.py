@@ -80,7 +80,7 @@ def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apar
     daemon = stage.daemon(sim)
     waiting = daemon.park("milvali.com")
     sim.reach(submit=1, tasks=1)
-    eventually(lambda: "batch-submitted" in daemon.stderr())
+    eventually(lambda: "batch_submitted" in daemon.stderr())
     rule("tcp", "dport", port(sim), "reject", "with", "tcp", "reset")
     eventually(lambda: 'operation="status",code="none"' in daemon.get("/metrics").body.decode())
     calm()
@@ -132,7 +132,7 @@ def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_res
     waiting = daemon.park("milvali.com", wait=100)
     for _ in range(20):
         assert daemon.get("/livez").status == 200
-    eventually(lambda: "event=submit-failed tasks=1 status=0" in daemon.stderr())
+    eventually(lambda: "event=submit_failed tasks=1 status=0" in daemon.stderr())
     # It is being tried again when the end comes, which does not wait for the resolver.
     daemon.deliver(signal.SIGTERM)
     assert waiting.read().status == 503
@@ -146,5 +146,5 @@ def test_a_machine_without_a_resolver_buys_nothing_and_says_why(apart, dead_reso
     waiting = daemon.park("milvali.com", wait=100)
     answer = waiting.read()
     assert answer.problem(502, "upstream-error")["charged"] == "no"
-    assert "event=submit-failed tasks=1 status=0" in daemon.stderr()
+    assert "event=submit_failed tasks=1 status=0" in daemon.stderr()
     assert daemon.get("/livez").status == 200

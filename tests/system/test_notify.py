@@ -133,7 +133,7 @@ def test_a_start_that_fails_is_not_ready(stage, manager):
 def test_a_manager_that_is_not_there_costs_a_line(stage, sim, name):
     daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
     assert daemon.ask("milvali.com").status == 200
-    assert "level=warn event=notify-failed" in daemon.stderr()
+    assert "level=warn event=service_manager_notify_failed" in daemon.stderr()
 
 
 def test_without_a_manager_nothing_is_said(daemon):
@@ -188,17 +188,17 @@ def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
     assert manager.hear() == BEAT
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
-        eventually(lambda: last_change(daemon) == "no-heartbeat")
+        eventually(lambda: last_change(daemon) == "watchdog_ping_withheld")
         manager.hear_all()  # sent before, or at the moment at which it was noticed
         seen = waits_of_main(daemon)
         eventually(lambda: waits_of_main(daemon) >= seen + 5)  # and it looks again each time
         released = time.time()
     message, when = manager.hear_when()
     assert message == BEAT and when > released, "a beat while the thread hung"
-    assert last_change(daemon) == "heartbeat-is-back"
+    assert last_change(daemon) == "watchdog_ping_resumed"
     if client:
         assert client.read().status == 200
-    assert re.search(r"event=no-heartbeat age_ms=\d{3,}", daemon.stderr())
+    assert re.search(r"event=watchdog_ping_withheld age_ms=\d{3,}", daemon.stderr())
 
 
 def waits_of_main(daemon):
@@ -209,5 +209,5 @@ def waits_of_main(daemon):
 
 def last_change(daemon):
     """What the log says last of the heartbeat."""
-    changes = re.findall(r"event=(no-heartbeat|heartbeat-is-back)", daemon.stderr())
+    changes = re.findall(r"event=(watchdog_ping_withheld|watchdog_ping_resumed)", daemon.stderr())
     return changes[-1] if changes else None

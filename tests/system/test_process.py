@@ -56,7 +56,7 @@ def test_r4_without_descriptors_for_more_callers_those_inside_are_served(stage, 
     """The limit leaves room for some connections; what it needs for itself is kept apart."""
     with limited(monkeypatch, tmp_path, "ulimit -n 120"):
         daemon = stage.daemon(sim, "--threads", "1")
-    assert "event=fewer-connections" in daemon.stderr()
+    assert "event=connection_limit_reduced" in daemon.stderr()
     inside = daemon.connect()
     crowd = [daemon.connect() for _ in range(300)]
     for i in range(20):
@@ -130,7 +130,7 @@ def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(s
         if inside is an_idle_one:
             assert guest.get("/livez").status == 200, "who is inside notices nothing"
     assert [connection.get("/livez").status for connection in [*waiting, daemon.connect()]] == [200] * 4
-    assert daemon.stderr().count("event=accept-pauses") == 1
+    assert daemon.stderr().count("event=accept_paused") == 1
     if inside is one_that_waits:
         sim.release_submits()
         assert guest.read().status == 200
@@ -145,13 +145,13 @@ def test_r4_when_the_system_has_none_left_it_rests_and_tries_again(stage, sim, t
                  f"inject=accept4:error={error}:when=1..3"):
         assert daemon.get("/livez").status == 200
     assert (tmp_path / "calls").read_text().count("INJECTED") == 3
-    assert daemon.stderr().count("event=accept-pauses") == 1
+    assert daemon.stderr().count("event=accept_paused") == 1
 
 
 def test_r4_each_submit_under_way_has_its_descriptor_kept(stage, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -n 200"):
         few, many = (stage.daemon(sim, "--threads", "1", "--submit-slots", n) for n in ("4", "16"))
-    possible = [int(re.search(r"event=fewer-connections .*possible=(\d+)", daemon.stderr())[1])
+    possible = [int(re.search(r"event=connection_limit_reduced .*limit=(\d+)", daemon.stderr())[1])
                 for daemon in (few, many)]
     assert possible[0] - possible[1] == 12
 
@@ -192,5 +192,5 @@ def test_r12_without_certificates_nothing_is_sent(stage, sim, tmp_path):
     relay = Relay(sim.address, *Authority(tmp_path).sign("vendor"))
     daemon = stage.daemon(relay.url, "--upstream-ca", "/nonexistent/ca.pem")
     daemon.ask("milvali.com", wait=0)
-    eventually(lambda: "event=submit-failed tasks=1 status=0" in daemon.stderr())
+    eventually(lambda: "event=submit_failed tasks=1 status=0" in daemon.stderr())
     assert sim.requests() == [] and sim.ledger() == []

@@ -21,13 +21,13 @@ def test_d13_a_thousand_open_batches_are_resumed_by_the_next_start(stage, sim, t
     for i in range(BATCHES):
         first.ask(f"company{i}.com", wait=0)
     sim.reach(batches_answered=BATCHES)
-    eventually(lambda: first.stderr().count("event=batch-submitted") == BATCHES)
+    eventually(lambda: first.stderr().count("event=batch_submitted") == BATCHES)
     first.kill()
     sim.behave(task_time_ms=0)
     begun = time.monotonic()
     second = stage.daemon(sim, *flags)
     ready_s = time.monotonic() - begun
-    assert re.search(rf"event=recovered batches=({BATCHES}|{BATCHES - 1}) ", second.stderr())
+    assert re.search(rf"event=recovery_finished batches=({BATCHES}|{BATCHES - 1}) ", second.stderr())
     drain(store)
     print(f"{BATCHES} batches: ready after {ready_s:.2f} s, all answered after {time.monotonic() - begun:.2f} s")
     second.stop()
@@ -66,6 +66,6 @@ def test_d13_a_hundred_thousand_open_tasks_are_read_by_the_next_start(stage, sim
     second = stage.daemon(sim, *flags)
     ready_s = time.monotonic() - begun
     print(f"{BATCHES} batches with {TASKS} tasks each: ready after {ready_s:.2f} s")
-    assert re.search(rf"event=recovered batches={BATCHES} tasks={(BATCHES - 1) * TASKS + 1} ", second.stderr())
+    assert re.search(rf"event=recovery_finished batches={BATCHES} tasks={(BATCHES - 1) * TASKS + 1} ", second.stderr())
     assert second.get("/livez").status == 200
     second.kill()

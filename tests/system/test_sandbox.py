@@ -27,7 +27,7 @@ plain_build_only = pytest.mark.skipif(is_sanitized(), reason="a sanitizer needs 
 
 def told(daemon):
     """The one line about it, as a dictionary."""
-    [line] = re.findall(r"event=sandbox (.*)", daemon.stderr())
+    [line] = re.findall(r"event=sandbox_applied (.*)", daemon.stderr())
     return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
 
 
@@ -57,7 +57,7 @@ def test_every_thread_is_behind_both_walls_before_the_first_request(daemon):
     assert told(daemon)["seccomp"] == "on"
     assert told(daemon)["landlock"] == (f"abi{abi}" if abi > 0 else "unsupported")
     words = daemon.stderr()
-    assert words.index("event=sandbox") < words.index("event=ready")
+    assert words.index("event=sandbox_applied") < words.index("event=ready")
 
 
 WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"'
@@ -115,7 +115,7 @@ def test_a_kernel_that_lacks_both_is_told_and_served_on(stage, sim):
     calls = "landlock_create_ruleset,seccomp"
     daemon = stage.start(Victim, sim.urls[0], command=tracer(
         os.devnull, f"trace={calls}", f"inject={calls}:error=ENOSYS"))
-    assert re.search("level=warn event=sandbox seccomp=unsupported landlock=unsupported "
+    assert re.search("level=warn event=sandbox_applied seccomp=unsupported landlock=unsupported "
                      'reason="landlock: not supported by this kernel; seccomp: ', daemon.stderr())
     assert set(of_each_thread(daemon, "Seccomp")) == {"0"}
     assert daemon.ask("milvali.com").status == 200
@@ -162,7 +162,7 @@ def test_no_key_is_read_from_where_nobody_said(stage, sim, tmp_path, sandbox):
     if sandbox == "off":
         eventually(lambda: daemon.ask("milvali.com").status == 200)
     else:
-        eventually(lambda: "event=reload-refused" in daemon.stderr())
+        eventually(lambda: "event=reload_rejected" in daemon.stderr())
         assert f"API key: {named}: Permission denied" in daemon.stderr()
         daemon.ask("milvali.com").problem(502, "upstream-auth")
         assert not sim.ledger()

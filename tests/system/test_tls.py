@@ -152,7 +152,7 @@ def test_sighup_goes_over_to_a_new_certificate_while_others_wait(stage, sim, aut
     new_cert, new_key = authority.sign("after")
     cert.write_text("no certificate")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: "event=reload-refused" in daemon.stderr())
+    eventually(lambda: "event=reload_rejected" in daemon.stderr())
     assert dial(daemon, authority.context()).getpeercert(True) == before
     cert.write_bytes(new_cert.read_bytes())
     daemon.deliver(signal.SIGHUP)

@@ -24,7 +24,7 @@ static int n_logged;
 void log_event(enum log_level level, const char *event, ...)
 {
     (void)level;
-    ck_assert_str_eq(event, "accept-pauses");
+    ck_assert_str_eq(event, "accept_paused");
     n_logged++;
 }
 

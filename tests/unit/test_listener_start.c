@@ -166,7 +166,7 @@ START_TEST(connections_leave_some_descriptors_for_the_rest)
 
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
     struct listener *listener = start_on("127.0.0.1:0", 1, 1000);
-    ck_assert_str_eq(logged, "fewer-connections");
+    ck_assert_str_eq(logged, "connection_limit_reduced");
     for (bool taken = true; taken; n += taken) {
         int fd = connect_to(listener);
         send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\n", 33, MSG_NOSIGNAL);
