@@ -55,13 +55,13 @@ def test_questions_are_counted_by_what_became_of_them(stage, sim):
     assert told['emailsd_cache_outcomes_total{outcome="hit"}'] == 5
     assert told['emailsd_cache_outcomes_total{outcome="miss"}'] == 3
     assert told['emailsd_cache_outcomes_total{outcome="refused"}'] == 1
-    assert told['emailsd_lookups_total{end="found"}'] == 1
-    assert told['emailsd_lookups_total{end="empty"}'] == 1
-    assert told['emailsd_lookups_total{end="upstream-outcome-unknown"}'] == 1
+    assert told['emailsd_lookups_total{result="found"}'] == 1
+    assert told['emailsd_lookups_total{result="empty"}'] == 1
+    assert told['emailsd_lookups_total{result="upstream-outcome-unknown"}'] == 1
     assert told["emailsd_unknown_outcomes_total"] == 1
     assert told['emailsd_upstream_requests_total{operation="submit",code="200"}'] == 2
     assert told['emailsd_upstream_requests_total{operation="submit",code="none"}'] == 1
-    assert told['emailsd_batches_total{flush="linger"}'] == 3
+    assert told['emailsd_batches_total{trigger="linger"}'] == 3
     assert told["emailsd_batch_tasks_count"] == 3
     assert told["emailsd_credits_limit"] == 10
     assert told["emailsd_credits_left"] == 7
@@ -79,7 +79,7 @@ def test_those_who_wait_and_join_are_seen_while_they_do(stage, sim):
     assert told["emailsd_lookups"] == 1 and told["emailsd_lookups_coalesced_total"] == 2
     assert told["emailsd_http_connections"] >= 4
     waiting[0].close()
-    eventually(lambda: read(daemon)["emailsd_waiters_gone_total"] == 1)
+    eventually(lambda: read(daemon)["emailsd_waiters_abandoned_total"] == 1)
     sim.release_submits()
     assert [c.read().status for c in waiting[1:]] == [200, 200]
     eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 0 and now["emailsd_lookups"] == 0)
@@ -95,10 +95,10 @@ def test_a_queue_that_waits_for_a_slot_is_seen(stage, sim):
     eventually(lambda: (now := read(daemon))["emailsd_queue_tasks"] == 3
                and now["emailsd_queue_oldest_seconds"] > 0)
     sim.release_submits()
-    told = eventually(lambda: (now := read(daemon))['emailsd_lookups_total{end="found"}'] == 4
+    told = eventually(lambda: (now := read(daemon))['emailsd_lookups_total{result="found"}'] == 4
                       and now["emailsd_queue_tasks"] == 0 and now)
-    assert told['emailsd_batches_total{flush="full"}'] == 1
-    assert told['emailsd_batches_total{flush="slot"}'] == 1
+    assert told['emailsd_batches_total{trigger="full"}'] == 1
+    assert told['emailsd_batches_total{trigger="slot"}'] == 1
     assert told["emailsd_queue_oldest_seconds"] == 0
     assert told['emailsd_batch_tasks_bucket{le="1"}'] == 2
     assert told['emailsd_batch_tasks_bucket{le="2"}'] == 3
@@ -111,8 +111,8 @@ def test_what_stops_the_buying_is_seen(stage, sim, status, reason):
     daemon = stage.daemon(sim)
     sim.fault("submit", "status", status=status)
     daemon.ask("milvali.com")
-    told = eventually(lambda: (now := read(daemon))[f'emailsd_submits_stopped{{reason="{reason}"}}'] and now)
-    assert sum(v for k, v in told.items() if k.startswith("emailsd_submits_stopped")) == 1
+    told = eventually(lambda: (now := read(daemon))[f'emailsd_submits_blocked{{reason="{reason}"}}'] and now)
+    assert sum(v for k, v in told.items() if k.startswith("emailsd_submits_blocked")) == 1
 
 
 def test_the_vendors_balance_is_read_now_and_then_and_shown(stage):

@@ -30,7 +30,7 @@ def told(module_stage):
 
     def metrics_once_stopped():
         text = daemon.get("/metrics").body.decode("ascii")
-        return text if re.search(r"^emailsd_submits_stopped.* 1$", text, re.M) else None
+        return text if re.search(r"^emailsd_submits_blocked.* 1$", text, re.M) else None
 
     return eventually(metrics_once_stopped)  # the engine publishes it after the answer has left
 
@@ -55,6 +55,6 @@ def test_labels_and_values_are_those_of_the_table(told):
 
 
 def test_every_reason_for_buying_nothing_is_told_and_this_one_is_true(told):
-    reasons = dict(re.findall(r'^emailsd_submits_stopped\{reason="(\S+)"\} (\d)$', told, re.M))
-    assert set(reasons) == metrics_of(PAGE)["emailsd_submits_stopped"]["reason"]
+    reasons = dict(re.findall(r'^emailsd_submits_blocked\{reason="(\S+)"\} (\d)$', told, re.M))
+    assert set(reasons) == metrics_of(PAGE)["emailsd_submits_blocked"]["reason"]
     assert [reason for reason, value in reasons.items() if value == "1"] == ["upstream-auth"]
