@@ -11,7 +11,7 @@ from test_disk import Disk
 from tracing import can_trace, hanging
 from waiting import eventually
 
-QUIET = {"store": "usable", "journal_backlog": 0, "upstream": "open", "budget": "open",
+QUIET = {"store": "usable", "journal_backlog": 0, "upstream": "ok", "budget": "ok",
          "credits_spent": 0, "paused": False, "draining": False, "waiters": 0, "lookups": 0,
          "queue": 0, "submits": 0, "engine_lag_ms": 0}
 
@@ -107,7 +107,7 @@ def test_trouble_with_the_upstream_is_told_and_no_reason(daemon, sim, status, co
 def test_a_pause_is_told_and_no_reason(daemon):
     store = f"sqlite:{daemon.log.with_suffix('.db')}"
     assert run_to_end("pause", "--store", store).returncode == 0
-    told(daemon, paused=True, upstream="open")
+    told(daemon, paused=True, upstream="ok")
     assert is_ready(daemon)
     assert run_to_end("resume", "--store", store).returncode == 0
     told(daemon, paused=False)
@@ -116,7 +116,7 @@ def test_a_pause_is_told_and_no_reason(daemon):
 def test_a_spent_budget_is_told_and_no_reason(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "1")
     assert daemon.ask("milvali.com").status == 200
-    told(daemon, budget="credits-exhausted", upstream="open")
+    told(daemon, budget="credits-exhausted", upstream="ok")
     assert is_ready(daemon)
 
 
