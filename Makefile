@@ -217,8 +217,9 @@ fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
-lint: ## layout and static analysis by ten tools, after a self-test of each
+lint: ## layout and static analysis by twelve tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint
+	@tests/openapi/install.sh
 	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
 	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
