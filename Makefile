@@ -112,7 +112,7 @@ export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
 export CK_DEFAULT_TIMEOUT := 60
 
 .PHONY: all tests deps need-deps check unit flow replay system scripts asan tsan fuzz \
-        fuzz-programs fuzz-minimise cover lint format demo run \
+        fuzz-programs fuzz-minimise cover lint shape format demo run \
         fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
@@ -224,6 +224,10 @@ lint: ## layout and static analysis by twelve tools, after a self-test of each
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
 	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh
+
+shape: ## figures of the product's code: sizes, single-use helpers, unused exports, include cycles
+	@$(PYTHON) tests/scripts/shape.py --self-test
+	@$(PYTHON) tests/scripts/shape.py
 
 format: ## let clang-format lay out all C files
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
