@@ -116,7 +116,7 @@ export CHECK_DIR := $(abspath $(B)/check)
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts asan tsan fuzz \
-        fuzz-programs fuzz-minimise cover lint format demo run \
+        fuzz-programs fuzz-minimise cover lint shape format demo run \
         fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
@@ -197,7 +197,7 @@ system: all ## the real binary against the simulator
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
 	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
 
-scripts: all ## layers, doors, banned functions; code against openapi.yaml and README
+scripts: all ## layers, doors, banned functions and words; code against openapi.yaml and README
 	@tests/scripts/run_checks.sh
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
@@ -229,12 +229,17 @@ fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
-lint: ## layout and static analysis by ten tools, after a self-test of each
+lint: ## layout and static analysis by twelve tools, after a self-test of each
 	@tests/scripts/install_deps.sh build test lint
+	@tests/openapi/install.sh
 	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
 	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh
+
+shape: ## figures of the product's code: sizes, single-use helpers, unused exports, include cycles
+	@$(PYTHON) tests/scripts/shape.py --self-test
+	@$(PYTHON) tests/scripts/shape.py
 
 format: ## let clang-format lay out all C files
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i

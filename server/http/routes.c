@@ -61,7 +61,9 @@ static const struct route *find_row(enum http_method method, const char *path,
     return NULL;
 }
 
-const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail)
+/* Returns the row for `method` and `path`, or NULL. Sets *ret_tail as route_match() does. */
+static const struct route *find_route(enum http_method method, const char *path,
+                                      const char **ret_tail)
 {
     const struct route *row = find_row(method, path, ret_tail);
 
@@ -78,7 +80,7 @@ static void list_methods(const char *path, char *allow)
 
     allow[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-        if (routes_find(methods[i].method, path, &tail))
+        if (find_route(methods[i].method, path, &tail))
             n += (size_t)snprintf(allow + n, ALLOW_BYTES - n, "%s%s", n ? ", " : "",
                                   methods[i].name);
 }
@@ -108,7 +110,7 @@ static enum err check_access(const struct route *row, const struct client *clien
 void routes_place(struct request *request)
 {
     const char *tail;
-    const struct route *row = routes_find(request_method(request), request_path(request), &tail);
+    const struct route *row = find_route(request_method(request), request_path(request), &tail);
 
     if (row)
         request_set_route(request, row, tail);

@@ -37,9 +37,6 @@ void routes_place(struct request *request);
 /* Runs the endpoint of that row, or answers 401, 403, 404 or 405. */
 void routes_dispatch(struct request *request);
 
-/* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
-const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
-
 /* As Allow has it; "other" for HTTP_OTHER_METHOD. */
 const char *route_method_name(enum http_method method);
 

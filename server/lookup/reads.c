@@ -232,11 +232,6 @@ void reads_batch_is_ready(struct reads *reads)
         reads->ready_ms = reads->tools->clock->now_ms;
 }
 
-size_t reads_known(const struct reads *reads)
-{
-    return HASH_COUNT(reads->table);
-}
-
 size_t reads_open(const struct reads *reads)
 {
     return HASH_COUNT(reads->table) - reads->n_over;

@@ -36,7 +36,6 @@ void reads_skip(struct reads *reads, const char *task_id);
  */
 void reads_batch_is_ready(struct reads *reads);
 
-size_t reads_known(const struct reads *reads);   /* ids */
 size_t reads_open(const struct reads *reads);    /* ids not over */
 size_t reads_hopeful(const struct reads *reads); /* of these, those that could be read so far */
 

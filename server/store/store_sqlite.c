@@ -159,7 +159,9 @@ sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kind
     return statement;
 }
 
-enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc)
+/* Ends a statement whose last sqlite3_step() returned `rc`. Returns ERR_OK for SQLITE_DONE and
+ * SQLITE_ROW. */
+static enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc)
 {
     if (statement) {
         sqlite3_reset(statement);

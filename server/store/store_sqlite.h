@@ -96,11 +96,8 @@ static inline struct sqlite_store *sqlite_of(struct store *store)
 /* The statement, bound and ready for sqlite3_step(); NULL when it cannot be had, which
  * sqlite3_step() takes as an error. `kinds` has a letter for each parameter that follows: 't' text
  * (const char *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes). Bound
- * memory must stay until sql_done(). */
+ * memory must stay until the statement is reset. */
 sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kinds, ...);
-
-/* After the last sqlite3_step(), which returned `rc`: ERR_OK for SQLITE_DONE and SQLITE_ROW. */
-enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc);
 
 /* A statement without rows; *ret_changes (may be NULL) is how many it changed. */
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,

@@ -9,6 +9,9 @@
                                                       docs/man/emailsd.conf.5, emailsd.8
     Makefile                    the version           docker/Dockerfile, debian/changelog
 
+It also rejects a member without a value anywhere in openapi.yaml: an unquoted comma in
+`{description: a, b}` makes a member `b` of the second half.
+
 `--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
 every fault found."""
 import os
@@ -31,6 +34,23 @@ def differences(what, code, told, where):
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
+
+
+def without_values(node, path=""):
+    """The paths of all members below the YAML node that have no value; an explicit null is one."""
+    if isinstance(node, yaml.MappingNode):
+        return [found for key, value in node.value
+                for found in without_values(value, f"{path}/{key.value}")]
+    if isinstance(node, yaml.SequenceNode):
+        return [found for number, value in enumerate(node.value)
+                for found in without_values(value, f"{path}/{number}")]
+    empty = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null" and not node.value
+    return [path] if empty else []
+
+
+def check_members():
+    return [f"openapi.yaml: {path}: has no value; is a comma in a text not quoted?"
+            for path in without_values(yaml.compose(read("openapi.yaml")))]
 
 
 def check_errors(api):
@@ -105,8 +125,8 @@ def check_version():
 
 def check(binary):
     api = yaml.safe_load(read("openapi.yaml"))
-    return (check_errors(api) + check_routes(api) + check_parameters(api) + check_options(binary) + check_pages() +
-            check_version())
+    return (check_members() + check_errors(api) + check_routes(api) + check_parameters(api) +
+            check_options(binary) + check_pages() + check_version())
 
 
 AGREEING = {
@@ -153,7 +173,7 @@ paths:
       parameters:
         - {name: domain, in: query}
         - {$ref: '#/components/parameters/Wait'}
-        - {name: Accept, in: header}
+        - {name: Accept, in: header, example: null, description: "one, two"}
   /problems/{code}: {get: {}}
 components:
   parameters:
@@ -170,6 +190,9 @@ SPOILT = [  # file, its words, other words, what must be said
     ("server/base/err.h", "X(", "Y(", "no error was found"),
     ("openapi.yaml", "not-there]", "not-there, more]", "error more is in openapi.yaml"),
     ("openapi.yaml", "[500, 404]", "[500]", "status 404 is in the code"),
+    ("openapi.yaml", '"one, two"', "one, two", "/paths//emails/get/parameters/2/two: has no value"),
+    ("openapi.yaml", "{name: domain,", "{name: domain, more: [{two: }],",
+     "/paths//emails/get/parameters/0/more/0/two: has no value"),
     ("server/http/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),

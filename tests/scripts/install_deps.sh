@@ -15,7 +15,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec
     systemd"
-lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3"
+lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3 npm"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
 boot="systemd-container debootstrap"
 slow="slowhttptest"
@@ -61,9 +61,10 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     exit 1
 fi
 
-# pkg-config is a program of one package or another, as the release has it.
+# pkg-config and npm are programs of one package or another, depending on the machine.
 is_installed() {
     [ "$1" = pkg-config ] && command -v pkg-config >/dev/null && return
+    [ "$1" = npm ] && command -v npm >/dev/null && return
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 

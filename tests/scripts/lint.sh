@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # lint.sh - layout and static analysis; every tool runs, and any finding fails.
 #
+# tests/openapi/install.sh has to run first: Spectral and Redocly are in build/openapi.
+#
 # JOBS, CFLAGS_FOR_LINT and WARNINGS_FOR_LINT come from the Makefile. What is suppressed is suppressed here, in
 # .clang-tidy or beside the line, with its reason. lint_self_test.py plants a fault for each tool.
 set -u
@@ -21,6 +23,8 @@ test_files=$(list 'tests/*.c' ':!tests/simulator/*.c')
 listless_files=$(printf '%s\n' "$our_files" | xargs grep -LE '\b(LL|DL|HASH|TABLE)_[A-Z]+|\btable_[a-z]+\(')
 py_files=$(list '*.py')
 man_files=$(list 'docs/man/*')
+openapi=$here/../openapi
+linters=$here/../../build/openapi/node_modules/.bin
 sh_files="$(list '*.sh') .ci/run"
 
 # Of what a tool says, the findings; all of it when nothing looks like one.
@@ -96,6 +100,9 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
     step refused-functions "${PYTHON:-/usr/bin/python3}" "$here/check_style.py"
     step shellcheck shellcheck $sh_files
     step pyflakes pyflakes3 $py_files
+    step spectral "$linters/spectral" lint --quiet --fail-severity=warn --ruleset "$openapi/spectral.yaml" openapi.yaml
+    step redocly env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true CI=true \
+        "$linters/redocly" lint --config "$openapi/redocly.yaml" --format stylish openapi.yaml
     step mandoc on_each "$man_files" mandoc -Tlint -W warning '{}'
 }
 exit $status

@@ -22,8 +22,32 @@ WELL = {
     ".ci/run": "#!/bin/sh\necho fine\n",
     "tests/fine.c": HEAD + "int well(void);\n\nint well(void)\n{\n    return 0;\n}\n",
     "tests/fine.py": "import sys\n\nprint(sys.path)\n",
+    "openapi.yaml": """\
+openapi: 3.1.0
+info:
+  title: fine
+  version: "1"
+  description: An API.
+  contact: {name: someone, email: someone@fine.invalid}
+  license: {name: MIT, identifier: MIT}
+servers: [{url: "http://127.0.0.1"}]
+security: [{}]
+tags: [{name: all, description: All of it.}]
+paths:
+  /fine:
+    get:
+      operationId: fine
+      summary: Fine
+      tags: [all]
+      responses:
+        "200": {description: Fine.}
+        "400": {description: Not fine.}
+""",
     "Makefile": "all:\n\tfor c in server/*.c; do $(CC) -c -o /dev/null $$c || exit 1; done\n",
 }
+
+# An operation without a tag, for Spectral, and without an answer of 4xx, for Redocly.
+POOR_OPENAPI = WELL["openapi.yaml"].replace("      tags: [all]\n", "").replace('"400"', '"500"')
 
 # Tool: the file with its fault, and words by which only that tool's finding is known.
 FAULTS = {
@@ -58,6 +82,8 @@ FAULTS = {
                           "void refused(char *to, const char *from)\n{\n"
                           "    strcpy(to, from);\n}\n", "strcpy() is refused"),
     "shellcheck": ("tests/scripts/bad.sh", "#!/bin/sh\necho $1\n", "SC2086"),
+    "spectral": ("openapi.yaml", POOR_OPENAPI, "operation-tags"),
+    "redocly": ("openapi.yaml", POOR_OPENAPI, "operation-4xx-response"),
     "mandoc": ("docs/man/bad.8", ".Dd November 23, 2026\n.Dt BAD 8\n.Os\n.Sh NAME\n.Nm bad\n.Nd a page\n.Bl\n", "mandoc:"),
     "pyflakes": ("tests/bad.py", "import os\n", "'os' imported but unused"),
 }

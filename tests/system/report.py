@@ -2,7 +2,7 @@
 """report.py - what `make system` prints and keeps of a run: a dot for every 25 tests that passed, a
 line for each that failed, and the whole report of a failure in a file of its own.
 
-CHECK_DIR names the folder, and without it this module does nothing: pytest by itself prints what it
+CHECK_DIR names the folder, and without it this module does nothing: pytest then prints what it
 always prints. A failure's line goes to CHECK_DIR/system/failed too, which `make check` prints last.
 With xdist the tests run in other processes; their reports come to this one.
 """

@@ -80,7 +80,7 @@ class Tracing:
 
 def hanging(daemon, thread, call):
     """The next such call of that thread does not return before detach(): order and not time decides
-    when it goes on, because a strace that ends lets go of what it delays."""
+    when it continues, because a strace that ends releases what it delays."""
     return Tracing(thread_of(daemon, thread), os.devnull, f"trace={call}",
                    f"inject={call}:delay_enter={HANG_S}s:when=1")
 
