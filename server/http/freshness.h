@@ -24,10 +24,6 @@ struct cache_wish {
 
 #define CACHE_WISH_NONE ((struct cache_wish){.max_age_s = -1, .max_stale_s = -1})
 
-/* Adds what a Cache-Control header says; `header` may be NULL. Unknown directives and values that
- * are no number of seconds are skipped, as the RFC wants it. */
-void cache_wish_read(struct cache_wish *wish, const char *header);
-
 enum serve {
     SERVE_FRESH,   /* as it is */
     SERVE_STALE,   /* as it is, although expired */

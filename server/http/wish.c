@@ -2,6 +2,7 @@
 /* wish.c - see wish.h. Everything is checked before anything can cost. */
 #include "http/wish.h"
 
+#include "http/cache_control.h"
 #include "http/clients.h"
 #include "http/limits.h"
 #include "http/negotiate.h"

@@ -4,6 +4,7 @@
  * First line: the header. Second line: one byte, which says how old the answer is. */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/cache_control.h"
 #include "http/freshness.h"
 #include "tests/fuzz/fuzz.h"
 
