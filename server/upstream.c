@@ -2,7 +2,7 @@
 /* upstream.c - see upstream.h. */
 #include "upstream.h"
 
-#include "client/url.h"
+#include "base/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 /* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
 #include "commands/commands.h"
 
+#include "base/client_key.h"
 #include "base/hash.h"
-#include "base/key.h"
 #include "base/mem.h"
 #include "commands/healthcheck.h"
 #include "commands/inspect.h"

@@ -14,9 +14,9 @@
 #ifndef HTTP_CLIENTS_H
 #define HTTP_CLIENTS_H
 
+#include "base/client_key.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/key.h"
 #include "http/request.h"
 
 #include <stdbool.h>

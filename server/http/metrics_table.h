@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/metrics.h"
-#include "base/process.h"
+#include "base/process_stats.h"
 #include "cache/cache.h"
 
 /* Everything that is told, read at one instant. */

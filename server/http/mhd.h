@@ -8,7 +8,7 @@
 #define HTTP_MHD_H
 
 #include "base/clock.h"
-#include "base/mailbox.h"
+#include "base/inbox.h"
 #include "http/acceptor.h"
 #include "http/clients.h"
 #include "http/deadlines.h"

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/mailbox.h"
+#include "base/inbox.h"
 #include "cache/result.h"
 
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 /* seats.c - an atomic count of all; and, only where an address has a limit, a table by address. */
 #include "http/seats.h"
 
+#include "base/hashtable.h"
 #include "base/mem.h"
-#include "base/table.h"
 
 #include <netinet/in.h>
 #include <pthread.h>

@@ -6,10 +6,10 @@
  * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
 #include "http/worker.h"
 
-#include "base/join.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 #include "http/connection.h"
 #include "http/layout.h"
 #include "http/mhd.h"

@@ -11,7 +11,7 @@
 #define HTTP_WORKER_H
 
 #include "base/err.h"
-#include "base/pulse.h"
+#include "base/heartbeat.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,9 +3,9 @@
  */
 #include "lookup/budget.h"
 
+#include "base/hashtable.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "client/url.h"
+#include "base/url.h"
 #include "lookup/domain_special.h"
 
 #include <idn2.h>

@@ -7,8 +7,8 @@
  * whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
-#include "base/join.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "lookup/balance.h"
 #include "lookup/budget.h"
 #include "lookup/gauges.h"

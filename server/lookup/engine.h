@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/id.h"
-#include "base/mailbox.h"
-#include "base/pulse.h"
+#include "base/inbox.h"
 #include "cache/cache.h"
 #include "cache/result.h"
 #include "client/openmart.h"
@@ -25,7 +25,7 @@
 #include "lookup/recover.h"
 #include "store/store.h"
 
-#include "base/table.h"
+#include "base/hashtable.h"
 #include <stdint.h>
 
 struct engine;

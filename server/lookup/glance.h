@@ -8,7 +8,7 @@
 #define LOOKUP_GLANCE_H
 
 #include "base/err.h"
-#include "base/pulse.h"
+#include "base/heartbeat.h"
 #include "lookup/batches.h"
 #include "lookup/budget.h"
 #include "lookup/journal.h"

@@ -2,8 +2,8 @@
 /* history.c - a hash table in order of insertion (which uthash keeps): its head is the oldest. */
 #include "lookup/history.h"
 
+#include "base/hashtable.h"
 #include "base/mem.h"
-#include "base/table.h"
 
 #include <stdbool.h>
 #include <stdio.h>

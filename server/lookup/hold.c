@@ -2,8 +2,8 @@
 /* hold.c - a table of questions, each with a timer that frees it. */
 #include "lookup/hold.h"
 
+#include "base/hashtable.h"
 #include "base/mem.h"
-#include "base/table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,10 +7,10 @@
  * them may ask again from inside its callback. */
 #include "lookup/lookup.h"
 
+#include "base/hashtable.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "base/table.h"
 #include "lookup/batch.h"
 #include "lookup/ending.h"
 #include "lookup/history.h"

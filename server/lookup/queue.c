@@ -2,8 +2,8 @@
 /* queue.c - lines by name and in turn; see queue.h. */
 #include "lookup/queue.h"
 
+#include "base/hashtable.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "lookup/task.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /* reads.c - a table of ids, each with its small state; see reads.h. */
 #include "lookup/reads.h"
 
+#include "base/hashtable.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "lookup/pace.h"
 
 #include <stdio.h>

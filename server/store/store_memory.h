@@ -4,7 +4,7 @@
 #ifndef STORE_STORE_MEMORY_H
 #define STORE_STORE_MEMORY_H
 
-#include "base/table.h"
+#include "base/hashtable.h"
 #include "store/store_driver.h"
 
 #include <stdbool.h>

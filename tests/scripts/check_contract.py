@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Compares the code's tables with what is told about them, in both directions:
 
-    server/base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
+    base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
     server/http/route_table.c   methods and paths     openapi.yaml, paths
     server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
     server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
@@ -34,7 +34,7 @@ def read(path):
 
 
 def check_errors(api):
-    table = read("server/base/err.h").split("#define ERR_TABLE(X)")[1].split("ERR_INTERNAL_TABLE")[0]
+    table = read("base/err.h").split("#define ERR_TABLE(X)")[1].split("ERR_INTERNAL_TABLE")[0]
     rows = re.findall(r'X\([A-Z_]+,\s*"([a-z-]+)",\s*(\d+)', table.replace("\\\n", " "))
     schemas = api["components"]["schemas"]
     return (differences("error", {code for code, _ in rows}, set(schemas["Code"]["enum"]),
@@ -110,7 +110,7 @@ def check(binary):
 
 
 AGREEING = {
-    "server/base/err.h": """#define ERR_TABLE(X) \\
+    "base/err.h": """#define ERR_TABLE(X) \\
     X(GONE_WRONG, "gone-wrong", 500, true, MAYBE, "Something") \\
     X(NOT_THERE, "not-there", 404, false, NO, \\
       "Nothing")
@@ -165,9 +165,9 @@ components:
 }
 
 SPOILT = [  # file, its words, other words, what must be said
-    ("server/base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
-    ("server/base/err.h", "404", "410", "status 410 is in the code"),
-    ("server/base/err.h", "X(", "Y(", "no error was found"),
+    ("base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
+    ("base/err.h", "404", "410", "status 410 is in the code"),
+    ("base/err.h", "X(", "Y(", "no error was found"),
     ("openapi.yaml", "not-there]", "not-there, more]", "error more is in openapi.yaml"),
     ("openapi.yaml", "[500, 404]", "[500]", "status 404 is in the code"),
     ("server/http/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),

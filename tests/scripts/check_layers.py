@@ -13,46 +13,45 @@ import tempfile
 # Who may include whom. A place is the longest prefix of a file's path that stands here.
 ARROWS = {
     # main.c and what it is made of: the only ones that know the configuration.
-    "server/main.c": ["server/", "client/"],
-    "server/upstream.": ["server/upstream.h", "server/config/", "client/url.h", "server/base/"],
-    "server/admission.": ["server/admission.h", "server/config/", "server/http/", "server/base/"],
+    "server/main.c": ["server/", "client/", "base/"],
+    "server/upstream.": ["server/upstream.h", "server/config/", "base/"],
+    "server/admission.": ["server/admission.h", "server/config/", "server/http/", "base/"],
     "server/reload.": ["server/reload.h", "server/admission.h", "server/sockets.h",
                        "server/upstream.h", "server/config/", "server/os/", "server/http/",
-                       "server/lookup/engine.h", "server/base/"],
+                       "server/lookup/engine.h", "base/"],
     "server/sockets.": ["server/sockets.h", "server/config/", "server/os/",
-                        "server/http/inherited.h", "server/base/"],
+                        "server/http/inherited.h", "base/"],
     "server/watch.": ["server/watch.h", "server/os/", "server/http/listener.h",
-                      "server/lookup/engine.h", "server/base/"],
-    "server/confine.": ["server/confine.h", "server/config/", "server/os/", "server/base/"],
+                      "server/lookup/engine.h", "base/"],
+    "server/confine.": ["server/confine.h", "server/config/", "server/os/", "base/"],
     "server/commands/": ["server/commands/", "server/config/", "server/os/", "server/store/",
-                         "client/transport.h", "server/base/"],
-    "server/config/": ["server/config/", "server/base/"],
-    "server/os/": ["server/os/", "server/base/"],
-    "server/http/": ["server/http/", "server/lookup/", "server/cache/", "server/base/"],
+                         "client/transport.h", "base/"],
+    "server/config/": ["server/config/", "base/"],
+    "server/os/": ["server/os/", "base/"],
+    "server/http/": ["server/http/", "server/lookup/", "server/cache/", "base/"],
     "server/lookup/": ["server/lookup/", "server/cache/", "server/store/", "client/",
-                       "server/base/"],
-    "server/cache/": ["server/cache/", "server/base/"],
-    "server/store/": ["server/store/", "server/cache/result.h", "server/base/"],
-    "client/openmart": ["client/openmart", "client/transport.h", "client/url.h", "server/base/"],
-    "client/transport": ["client/transport", "client/url.h", "server/base/"],
-    "client/url": ["client/url.h", "server/base/"],
-    "server/base/": ["server/base/"],
-    "tests/simulator/": ["tests/simulator/", "server/base/"],
+                       "base/"],
+    "server/cache/": ["server/cache/", "base/"],
+    "server/store/": ["server/store/", "server/cache/result.h", "base/"],
+    "client/openmart": ["client/openmart", "client/transport.h", "base/"],
+    "client/transport": ["client/transport", "base/"],
+    "base/": ["base/"],
+    "tests/simulator/": ["tests/simulator/", "base/"],
 }
 
 # Which files may include which foreign headers.
 DOORS = {
     r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request(_input)?\.c)|tests/simulator/.*",
-    r"curl/.*": r"client/(transport|url).*|tests/unit/.*",
+    r"curl/.*": r"client/transport.*|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/store_sqlite.*|tests/unit/.*",
-    r"cjson/.*|cJSON\.h": r"server/base/json\.c",
+    r"cjson/.*|cJSON\.h": r"base/json\.c",
     r"idn2\.h|libpsl\.h": r"server/lookup/domain.*|tests/unit/test_domain_list\.c",
-    r"openssl/.*": r"server/base/hash\.c",
-    r"uni[a-z]+\.h": r"server/base/text\.c",
+    r"openssl/.*": r"base/hash\.c",
+    r"uni[a-z]+\.h": r"base/text\.c",
     r"gnutls/.*": r"server/http/tls\.c",
     r"ini\.h": r"server/config/config_file\.c",
     r"systemd/.*": r"server/os/notify\.c",
-    r"uthash\.h": r"server/base/table\.h",
+    r"uthash\.h": r"base/hashtable\.h",
     r"seccomp\.h": r"server/os/sandbox_calls\.c",
     r"linux/landlock\.h": r"server/os/sandbox_files\.c|tests/unit/.*",
 }
@@ -70,7 +69,7 @@ def find(root, name, own_folder):
 
 def check(root):
     faults = []
-    files = [p for folder in ("server", "client", "tests") for p in (root / folder).rglob("*.[ch]")]
+    files = [p for folder in ("base", "server", "client", "tests") for p in (root / folder).rglob("*.[ch]")]
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
         places = [p for p in ARROWS if name.startswith(p)]
@@ -97,11 +96,11 @@ def check(root):
 
 def self_test():
     planted = {
-        "server/base/err.h": "",
+        "base/err.h": "",
         "server/http/request.h": "",
         "server/config/config.h": "",
         "client/transport.h": "",
-        "server/base/up.c": '#include "http/request.h"\n',
+        "base/up.c": '#include "http/request.h"\n',
         "server/lookup/engine.c": '#include "http/request.h"\n',
         "server/lookup/curl.c": "#include <curl/curl.h>\n",
         "server/http/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
@@ -112,7 +111,7 @@ def self_test():
         "server/http/listener.c": "#include <microhttpd.h>\n",
         "tests/simulator/main.c": '#include "client/transport.h"\n',
     }
-    guilty = {"server/base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
+    guilty = {"base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
               "server/http/emails.c", "server/http/conf.c", "server/stray.c", "server/http/nowhere.c",
               "tests/simulator/main.c"}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* key.h - the keys of this server's own clients: how one is made, and what is kept of it.
+/* client_key.h - the keys of this server's own clients: how one is made, and what is kept of it.
  *
  * A key is 256 random bits, so its plain SHA-256 tells nothing of it and needs neither salt nor
  * stretching; only the hash stands in the file of keys. Any thread. */
-#ifndef BASE_KEY_H
-#define BASE_KEY_H
+#ifndef BASE_CLIENT_KEY_H
+#define BASE_CLIENT_KEY_H
 
 #include "base/id.h"
 

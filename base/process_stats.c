@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process.c - see process.h; proc(5) and getrusage(2). */
-#include "base/process.h"
+/* process_stats.c - see process_stats.h; proc(5) and getrusage(2). */
+#include "base/process_stats.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pulse.c - a loop that waits is told from one that hangs. */
-#include "base/pulse.h"
+/* test_heartbeat.c - a loop that waits is told from one that hangs. */
+#include "base/heartbeat.h"
 
 #include <check.h>
 

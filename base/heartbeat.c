@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* pulse.c - see pulse.h. Relaxed stores will do: a reader wants the number alone, and nothing else
- * hangs on its order. */
-#include "base/pulse.h"
+/* heartbeat.c - see heartbeat.h. Relaxed stores will do: a reader wants the number alone, and
+ * nothing else hangs on its order. */
+#include "base/heartbeat.h"
 
 void pulse_works(struct pulse *pulse, int64_t now_ms)
 {

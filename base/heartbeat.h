@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* pulse.h - does that loop still turn? Written by the loop, read by anybody.
+/* heartbeat.h - does that loop still turn? Written by the loop, read by anybody.
  *
  * One number: when the loop last went to work, or, as a negative number, when it last went to wait.
  * So a loop that waits for events is told from one that hangs in the middle of a turn. The loop
  * pays two plain stores a turn for it; nobody takes a lock. Times are of the monotonic clock. */
-#ifndef BASE_PULSE_H
-#define BASE_PULSE_H
+#ifndef BASE_HEARTBEAT_H
+#define BASE_HEARTBEAT_H
 
 #include <stdatomic.h>
 #include <stdint.h>

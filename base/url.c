@@ -5,7 +5,7 @@
  * Worth knowing of libcurl 7.88: it decodes %2e and the like in the host, turns every spelling of
  * an IPv4 address into the dotted one, and drops the zone of an IPv6 address. Pieces stay in
  * libcurl's memory; url_done() gives them back. */
-#include "client/url.h"
+#include "base/url.h"
 
 #include "base/mem.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* join.h - waits for the end of a thread, but not for ever: main has other things to see to
+/* thread.h - waits for the end of a thread, but not for ever: main has other things to see to
  * meanwhile. */
-#ifndef BASE_JOIN_H
-#define BASE_JOIN_H
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* key.c - see key.h. Two ids of 128 bits each make a key. */
-#include "base/key.h"
+/* client_key.c - see client_key.h. Two ids of 128 bits each make a key. */
+#include "base/client_key.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* process.h - what this process takes of the machine, by the kernel's books. Any thread. */
-#ifndef BASE_PROCESS_H
-#define BASE_PROCESS_H
+/* process_stats.h - what this process takes of the machine, by the kernel's books. Any thread. */
+#ifndef BASE_PROCESS_STATS_H
+#define BASE_PROCESS_STATS_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.c - a locked list and an eventfd. The lock is held for a few pointer moves only; a
+/* inbox.c - a locked list and an eventfd. The lock is held for a few pointer moves only; a
  * lock-free list was not worth its proof, because a letter costs its sender a system call anyway
  * (and only the first letter into an empty box does). */
-#include "base/mailbox.h"
+#include "base/inbox.h"
 
 #include "base/mem.h"
 

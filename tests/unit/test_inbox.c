@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mailbox.c - every letter arrives once, in order, on its owner's thread, and the box is
+/* test_inbox.c - every letter arrives once, in order, on its owner's thread, and the box is
  * readable exactly while letters wait. That no post races with an opening is for ThreadSanitizer to
  * see. */
-#include "base/mailbox.h"
+#include "base/inbox.h"
 #include "base/mem.h"
 
 #include <check.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.h - the border between threads: letters in, opened by the box's one owner.
+/* inbox.h - the border between threads: letters in, opened by the box's one owner.
  *
  * Any thread posts; the owning thread waits on mailbox_fd() becoming readable and then opens all
  * letters in the order of their posting. A letter is embedded in the thing that it carries, so
  * posting allocates nothing and cannot fail. Between post and open the letter, and what holds it,
  * belong to the box; from open on they belong to the reader. Posting happens-before opening. */
-#ifndef BASE_MAILBOX_H
-#define BASE_MAILBOX_H
+#ifndef BASE_INBOX_H
+#define BASE_INBOX_H
 
 #include "base/err.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* join.c - see join.h. pthread_clockjoin_np() would go by the monotonic clock, but ThreadSanitizer
- * does not know it, and takes a thread joined by it for one that still runs. */
-#include "base/join.h"
+/* thread.c - see thread.h. pthread_clockjoin_np() would go by the monotonic clock, but
+ * ThreadSanitizer does not know it, and takes a thread joined by it for one that still runs. */
+#include "base/thread.h"
 
 #include <time.h>
 

@@ -2,8 +2,8 @@
 /* url.h - reading URLs with libcurl's own parser, so that what we check is what we then request.
  *
  * Any thread. */
-#ifndef CLIENT_URL_H
-#define CLIENT_URL_H
+#ifndef BASE_URL_H
+#define BASE_URL_H
 
 #include "base/err.h"
 
