@@ -13,7 +13,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "cache/cache.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "client/transport.h"
 #include "commands/commands.h"
 #include "config/config.h"

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/timer.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include <stdint.h>
 

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/timer.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/budget.h"
 #include "lookup/claims.h"
 #include "lookup/collect.h"

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/timer.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/budget.h"
 #include "lookup/journal.h"
 #include "lookup/question.h"

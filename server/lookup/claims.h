@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/id.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include <stddef.h>
 

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/timer.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/gate.h"
 #include "lookup/pace.h"
 

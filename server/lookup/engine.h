@@ -15,7 +15,7 @@
 #include "base/inbox.h"
 #include "cache/cache.h"
 #include "cache/result.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "client/transport.h"
 #include "lookup/batches.h"
 #include "lookup/glance.h"

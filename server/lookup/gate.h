@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/timer.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include <stdbool.h>
 #include <stdint.h>

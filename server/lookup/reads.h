@@ -8,7 +8,7 @@
 #ifndef LOOKUP_READS_H
 #define LOOKUP_READS_H
 
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/collect.h"
 
 #include <stdbool.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* submit_policy.c - see submit_policy.h. The verdicts themselves are client/openmart_verdict.c's.
+/* submit_policy.c - see submit_policy.h. The verdicts themselves are
+ * client/openmart/openmart_verdict.c's.
  */
 #include "lookup/submit_policy.h"
 

@@ -6,7 +6,7 @@
 #ifndef LOOKUP_SUBMIT_POLICY_H
 #define LOOKUP_SUBMIT_POLICY_H
 
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/task.h"
 
 #include <stdbool.h>

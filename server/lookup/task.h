@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "lookup/budget.h"
 #include "lookup/payer.h"
 #include "lookup/question.h"

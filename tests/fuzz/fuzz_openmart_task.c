@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cache/result.h"
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

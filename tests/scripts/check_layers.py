@@ -33,7 +33,7 @@ ARROWS = {
                        "base/"],
     "server/cache/": ["server/cache/", "base/"],
     "server/store/": ["server/store/", "server/cache/result.h", "base/"],
-    "client/openmart": ["client/openmart", "client/transport.h", "base/"],
+    "client/openmart/": ["client/openmart/", "client/transport.h", "base/"],
     "client/transport": ["client/transport", "base/"],
     "base/": ["base/"],
     "tests/simulator/": ["tests/simulator/", "base/"],

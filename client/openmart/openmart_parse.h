@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_read.h - reads the five answers of the vendor, and the reasons it gives for a refusal.
+/* openmart_parse.h - reads the five answers of the vendor, and the reasons it gives for a refusal.
  *
  * Tolerant where the vendor leaves something open, strict where a wrong guess could cost: an id
  * must be one that may stand in a path, only JSON true makes a batch ready, and a list of addresses
@@ -8,13 +8,13 @@
  *
  * Pure functions of the bytes that came; any thread. They return ERR_SYNTAX or ERR_TOO_BIG for an
  * answer that cannot be used. */
-#ifndef CLIENT_OPENMART_READ_H
-#define CLIENT_OPENMART_READ_H
+#ifndef CLIENT_OPENMART_OPENMART_PARSE_H
+#define CLIENT_OPENMART_OPENMART_PARSE_H
 
 #include "base/err.h"
 #include "base/json.h"
-#include "client/openmart.h"
-#include "client/openmart_text.h"
+#include "client/openmart/openmart.h"
+#include "client/openmart/openmart_sanitize.h"
 
 #include <stdbool.h>
 #include <stddef.h>

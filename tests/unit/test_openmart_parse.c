@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_read.c - which answers of the vendor can be used, and what is read from them: the
+/* test_openmart_parse.c - which answers of the vendor can be used, and what is read from them: the
  * documented shapes, the ones that clients have met or guard against, and hostile ones. */
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 
 #include "base/mem.h"
 #include "tests/unit/transport_fixture.h"

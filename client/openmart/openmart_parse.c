@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_read.c - see openmart_read.h.
+/* openmart_parse.c - see openmart_parse.h.
  *
  * The documented shapes are: submit {"batch_id", "status": {counts}}, status {counts}, task ids as
  * a bare array of strings, task {"task_id", "status", "tracking_id", "data": [{"email",
  * "status"}]}, balance {"balance"}. The counts stand at two different levels in two of them, which
  * has misled clients before; here all known places are looked at. */
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 
 #include "base/mem.h"
 #include "base/text.h"

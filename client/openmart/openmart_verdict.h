@@ -4,11 +4,11 @@
  * The table is the heart of not paying twice: a submit is DONE, REFUSED or RETRYABLE only where the
  * wire or the vendor's answer proves it, and UNKNOWN in every other case, one that nobody thought
  * of included. Reads are free, so all that may pass is RETRYABLE. Pure; any thread. */
-#ifndef CLIENT_OPENMART_VERDICT_H
-#define CLIENT_OPENMART_VERDICT_H
+#ifndef CLIENT_OPENMART_OPENMART_VERDICT_H
+#define CLIENT_OPENMART_OPENMART_VERDICT_H
 
 #include "base/err.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "client/transport.h"
 
 #include <stdbool.h>

@@ -7,14 +7,14 @@
  *
  * What cannot be sent (an id that may not stand in a path, a number of forms that the vendor would
  * refuse) still ends through the callback, by way of a transfer without a URL that never leaves. */
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "client/openmart_read.h"
-#include "client/openmart_text.h"
-#include "client/openmart_verdict.h"
+#include "client/openmart/openmart_parse.h"
+#include "client/openmart/openmart_sanitize.h"
+#include "client/openmart/openmart_verdict.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_text.h - makes text of the vendor fit to be read, and fit to be repeated.
+/* openmart_sanitize.h - makes text of the vendor fit to be read, and fit to be repeated.
  *
  * Pure functions; any thread. */
-#ifndef CLIENT_OPENMART_TEXT_H
-#define CLIENT_OPENMART_TEXT_H
+#ifndef CLIENT_OPENMART_OPENMART_SANITIZE_H
+#define CLIENT_OPENMART_OPENMART_SANITIZE_H
 
 #include "base/buf.h"
 #include "base/err.h"

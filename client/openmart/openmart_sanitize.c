@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_text.c - see openmart_text.h.
+/* openmart_sanitize.c - see openmart_sanitize.h.
  *
  * Mending exists because credits were spent on the answer: one address with a stray byte must not
  * cost the other addresses of a task, let alone the id of a batch. The replacement character marks
  * what was damaged, so that readers can drop it. Neither function knows the shape of an answer. */
-#include "client/openmart_text.h"
+#include "client/openmart/openmart_sanitize.h"
 
 #include "base/text.h"
 

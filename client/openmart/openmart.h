@@ -7,8 +7,8 @@
  * The submit is the only call that costs credits. It goes over a connection of its own that is not
  * re-used. Readers tolerate what the vendor leaves open: missing, extra, nested or null fields.
  * Engine thread only. */
-#ifndef CLIENT_OPENMART_H
-#define CLIENT_OPENMART_H
+#ifndef CLIENT_OPENMART_OPENMART_H
+#define CLIENT_OPENMART_OPENMART_H
 
 #include "base/err.h"
 #include "base/secret.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_text.c - what is done to the vendor's text before it is read or repeated. */
-#include "client/openmart_text.h"
+/* test_openmart_sanitize.c - what is done to the vendor's text before it is read or repeated. */
+#include "client/openmart/openmart_sanitize.h"
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 
 #include <check.h>
 #include <string.h>

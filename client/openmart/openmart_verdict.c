@@ -6,7 +6,7 @@
  * in front, or from a handler that failed half-way, when the batch already exists. 429 says that
  * the handler never ran, and so does 503 when it names a time to come back. A status line with a
  * cut body is no answer here, whatever its status was. */
-#include "client/openmart_verdict.h"
+#include "client/openmart/openmart_verdict.h"
 
 #include "base/mem.h"
 
