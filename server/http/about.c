@@ -4,7 +4,7 @@
 #include "http/about.h"
 
 #include "base/json.h"
-#include "lookup/domain.h"
+#include "model/domain.h"
 #include "version.h"
 
 #define DOCUMENT_MAX 1024

@@ -14,7 +14,7 @@
 #define HTTP_ALLOWANCE_H
 
 #include "http/request.h"
-#include "lookup/payer.h"
+#include "model/account.h"
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 /* answer.c - see answer.h. The body comes ready-made with the result; here are its headers. */
 #include "http/answer.h"
 
-#include "http/freshness.h"
 #include "http/negotiate.h"
+#include "model/freshness.h"
 
 static int64_t seconds(int64_t ms)
 {

@@ -5,11 +5,11 @@
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
 
-#include "cache/result.h"
 #include "http/allowance.h"
 #include "http/problem.h"
 #include "http/progress.h"
 #include "http/request.h"
+#include "model/result.h"
 
 /* What belongs to this request and not to the answer. Strings are borrowed; NULL or "" = no header.
  */

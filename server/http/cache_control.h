@@ -4,7 +4,7 @@
 #ifndef HTTP_CACHE_CONTROL_H
 #define HTTP_CACHE_CONTROL_H
 
-#include "http/freshness.h"
+#include "model/freshness.h"
 
 /* Adds what a Cache-Control header says; `header` may be NULL. Unknown directives and values that
  * are no number of seconds are skipped, as the RFC wants it. */

@@ -19,8 +19,8 @@
 
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "cache/result.h"
 #include "http/ready.h"
+#include "model/result.h"
 
 #include <stddef.h>
 

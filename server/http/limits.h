@@ -4,7 +4,7 @@
 #ifndef HTTP_LIMITS_H
 #define HTTP_LIMITS_H
 
-#include "http/freshness.h"
+#include "model/freshness.h"
 
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
 #define HTTP_NEGOTIATE_H
 
 #include "base/err.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "http/request.h"
-#include "lookup/question.h"
+#include "model/question.h"
 
 #include <stdbool.h>
 #include <stdint.h>

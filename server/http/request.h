@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/inbox.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>

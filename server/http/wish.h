@@ -6,10 +6,10 @@
 #ifndef HTTP_WISH_H
 #define HTTP_WISH_H
 
-#include "cache/result.h"
-#include "http/freshness.h"
 #include "http/request.h"
-#include "lookup/question.h"
+#include "model/freshness.h"
+#include "model/question.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -15,8 +15,8 @@
 #include "client/openmart/openmart.h"
 #include "lookup/budget.h"
 #include "lookup/journal.h"
-#include "lookup/question.h"
 #include "lookup/task.h"
+#include "model/question.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "lookup/payer.h"
+#include "model/account.h"
 #include "store/store.h"
 
 #include <stdint.h>

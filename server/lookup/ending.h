@@ -4,8 +4,8 @@
 #ifndef LOOKUP_ENDING_H
 #define LOOKUP_ENDING_H
 
-#include "cache/result.h"
 #include "lookup/task.h"
+#include "model/result.h"
 
 #include <stddef.h>
 #include <stdint.h>

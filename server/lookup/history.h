@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stddef.h>
 

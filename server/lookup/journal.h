@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/timer.h"
-#include "cache/result.h"
 #include "lookup/task.h"
+#include "model/result.h"
 #include "store/store.h"
 
 #include <stdbool.h>

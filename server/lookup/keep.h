@@ -11,11 +11,11 @@
 
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "cache/result.h"
 #include "lookup/hold.h"
 #include "lookup/journal.h"
-#include "lookup/question.h"
 #include "lookup/task.h"
+#include "model/question.h"
+#include "model/result.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -14,12 +14,12 @@
 #include "base/id.h"
 #include "base/timer.h"
 #include "cache/cache.h"
-#include "cache/result.h"
 #include "lookup/batches.h"
 #include "lookup/journal.h"
 #include "lookup/keep.h"
-#include "lookup/payer.h"
-#include "lookup/question.h"
+#include "model/account.h"
+#include "model/question.h"
+#include "model/result.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -10,8 +10,8 @@
 #include "base/id.h"
 #include "client/openmart/openmart.h"
 #include "lookup/budget.h"
-#include "lookup/payer.h"
-#include "lookup/question.h"
+#include "model/account.h"
+#include "model/question.h"
 
 #include <stdint.h>
 

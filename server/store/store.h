@@ -27,7 +27,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/id.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/mem.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <fcntl.h>
 #include <stdint.h>

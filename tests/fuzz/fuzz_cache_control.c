@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/cache_control.h"
-#include "http/freshness.h"
+#include "model/freshness.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

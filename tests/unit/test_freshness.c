@@ -3,7 +3,7 @@
  * is fresh for 100 s, served stale for 50 s more, and stands in on errors for 500 s. */
 #include "base/mem.h"
 #include "http/cache_control.h"
-#include "http/freshness.h"
+#include "model/freshness.h"
 
 #include <check.h>
 

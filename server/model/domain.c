@@ -13,13 +13,13 @@
  * whatever UTS 46 maps to '/', ':' or '@'; and it drops ignorable code points silently. So the flag
  * is never set, ignorables are refused before, and the output is checked as letters, digits and
  * hyphens. libpsl 0.21.2 calls 1.2.3.4 registrable, so addresses are looked for first. */
-#include "lookup/domain.h"
+#include "model/domain.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/url.h"
-#include "lookup/domain_special.h"
+#include "model/special_names.h"
 
 #include <idn2.h>
 #include <libpsl.h>

@@ -5,7 +5,7 @@
  * the key. The key is SHA-256 over the parts in the order of enum question_part, each followed by a
  * NUL. No part can hold a NUL (controls are refused, names are A-labels), so no two questions make
  * the same bytes. */
-#include "lookup/question.h"
+#include "model/question.h"
 
 #include "base/mem.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* freshness.c - see freshness.h. */
-#include "http/freshness.h"
+#include "model/freshness.h"
 
 int64_t freshness_left_ms(const struct result *result, int64_t now_ms)
 {

@@ -4,7 +4,7 @@
  * The JSON body is compact, in the order that the contract shows, and ends with a newline for the
  * terminals of people. The text and CSV forms are made along with it: they are short, and making
  * them at birth keeps a result immutable and its bodies comparable by ETag. */
-#include "cache/result.h"
+#include "model/result.h"
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -7,8 +7,8 @@
  * output - never repaired: libidn2's own STD3 flag deletes illegal bytes - and reduced to its
  * registrable domain by the Public Suffix List including the private section (libpsl).
  * domain_parse(domain_parse(x)) == domain_parse(x). Any thread once domain_start() has run. */
-#ifndef LOOKUP_DOMAIN_H
-#define LOOKUP_DOMAIN_H
+#ifndef MODEL_DOMAIN_H
+#define MODEL_DOMAIN_H
 
 #include "base/err.h"
 

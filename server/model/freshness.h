@@ -6,10 +6,10 @@
  * background; then, for longer, only when the upstream fails. The caller may ask for more
  * (no-cache, max-age, min-fresh), for less (max-stale), or for nothing new (only-if-cached). Only
  * answers are served stale; a remembered failure is worth nothing once it expired. */
-#ifndef HTTP_FRESHNESS_H
-#define HTTP_FRESHNESS_H
+#ifndef MODEL_FRESHNESS_H
+#define MODEL_FRESHNESS_H
 
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* payer.h - on whose account a question is asked, and what is left on it. Plain values. */
-#ifndef LOOKUP_PAYER_H
-#define LOOKUP_PAYER_H
+/* account.h - on whose account a question is asked, and what is left on it. Plain values. */
+#ifndef MODEL_ACCOUNT_H
+#define MODEL_ACCOUNT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* domain_special.c - see domain_special.h. Addresses are recognised by the functions with which
+/* special_names.c - see special_names.h. Addresses are recognised by the functions with which
  * programs connect, so that nothing that they would take for an address gets by as a name. */
-#include "lookup/domain_special.h"
+#include "model/special_names.h"
 
 #include "base/mem.h"
 

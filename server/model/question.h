@@ -5,12 +5,12 @@
  * demands one) and an optional place. Two questions are the same when their keys are equal: the key
  * is SHA-256 over the domain and the folded other fields (trimmed, NFC, case-folded), and a company
  * name equal to the made one counts as not given. Immutable; one owner; any thread. */
-#ifndef LOOKUP_QUESTION_H
-#define LOOKUP_QUESTION_H
+#ifndef MODEL_QUESTION_H
+#define MODEL_QUESTION_H
 
 #include "base/err.h"
 #include "base/hash.h"
-#include "lookup/domain.h"
+#include "model/domain.h"
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * The body is the same for everybody who asks the same question, so it is made once, here, and
  * served from memory as it is. Reference-counted; the last result_unref() frees. Immutable after
  * result_new_...(), so any thread may read one that it holds a reference to. */
-#ifndef CACHE_RESULT_H
-#define CACHE_RESULT_H
+#ifndef MODEL_RESULT_H
+#define MODEL_RESULT_H
 
 #include "base/err.h"
 #include "base/hash.h"
@@ -63,7 +63,7 @@ struct result_times {
 };
 
 /* The answer whose JSON body this is, to the byte; without one address when `leave_out` is not NULL
- * (compared without ASCII case). NULL when that is no such body. result_read.c. */
+ * (compared without ASCII case). NULL when that is no such body. result_parse.c. */
 const struct result *result_from_json(const unsigned char *key, const char *json, size_t len,
                                       const struct result_times *times, const char *leave_out);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* result_read.c - an answer out of the JSON body that result.c once made of it. The body tells the
+/* result_parse.c - an answer out of the JSON body that result.c once made of it. The body tells the
  * times in whole seconds only, so they come from beside it. */
 #include "base/json.h"
 #include "base/mem.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* domain_special.h - host names that look like a company's and are none: addresses in all their
+/* special_names.h - host names that look like a company's and are none: addresses in all their
  * spellings, and names that the DNS gives to nobody. Part of domain.c, split off because it needs
  * none of its libraries.
  *
  * Names are lower-case ASCII, NUL-terminated, without a dot at the end. Any thread. */
-#ifndef LOOKUP_DOMAIN_SPECIAL_H
-#define LOOKUP_DOMAIN_SPECIAL_H
+#ifndef MODEL_SPECIAL_NAMES_H
+#define MODEL_SPECIAL_NAMES_H
 
 #include <stdbool.h>
 
