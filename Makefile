@@ -76,7 +76,8 @@ OUR_LIBS    := $(PC_LIBS) -lunistring
 
 # ---- what is made of what ----
 
-LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*.c client/*.c client/*/*.c))
+LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*.c server/*/*/*.c \
+                                                  client/*.c client/*/*.c))
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store.c - picks the implementation by the scheme of the URL, and passes every call on to it. */
 #include "base/mem.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -14,7 +14,7 @@
  * those that expired first. A failure that is worth remembering is kept like an answer, but never
  * in an answer's place. Ended tasks stay for a while too: they are the books.
  *
- * What returned ERR_OK is durable (store_sqlite) - it survives the loss of power. One thread uses a
+ * What returned ERR_OK is durable (sqlite/) - it survives the loss of power. One thread uses a
  * store. Other processes may read the same file, and take answers out of it; store_news() tells.
  * All times are wall time in milliseconds. Errors: ERR_STORAGE_UNAVAILABLE when nothing can be
  * written or read at the moment (full, read-only, I/O error): nothing was changed, and the same

@@ -3,7 +3,7 @@
 #include "weak_store.h"
 
 #include "base/mem.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -44,7 +44,7 @@ ARROWS = {
 DOORS = {
     r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request(_input)?\.c)|tests/simulator/.*",
     r"curl/.*": r"client/transport.*|base/url\.c|tests/unit/.*",
-    r"sqlite3\.h": r"server/store/store_sqlite.*|tests/unit/.*",
+    r"sqlite3\.h": r"server/store/sqlite/.*|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
     r"idn2\.h|libpsl\.h": r"server/model/domain\.c|tests/unit/test_domain_list\.c",
     r"openssl/.*": r"base/hash\.c",

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/budget.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <check.h>
 #include <stdio.h>

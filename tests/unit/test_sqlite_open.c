@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_sqlite_open.c - what must not be opened: files that are damaged, not ours, newer, or
+/* test_sqlite_open.c - what must not be opened: files that are damaged, not ours, newer, or
  * not safe. Refused means untouched: not a byte of them changes. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"

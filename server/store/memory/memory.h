@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory.h - what the parts of the store in memory share. Included by store_memory*.c only.
+/* memory.h - what the parts of the store in memory share. Included by store/memory/ only.
  */
-#ifndef STORE_STORE_MEMORY_H
-#define STORE_STORE_MEMORY_H
+#ifndef STORE_MEMORY_MEMORY_H
+#define STORE_MEMORY_MEMORY_H
 
 #include "base/hashtable.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ struct answer_row {
     UT_hash_handle hh;
 };
 
-struct account_row; /* store_memory_money.c's */
+struct account_row; /* accounts.c's */
 
 struct memory_store {
     struct store store;
@@ -52,7 +52,7 @@ static inline struct memory_store *memory_of(struct store *store)
     return (struct memory_store *)store;
 }
 
-/* store_memory_journal.c */
+/* journal.c */
 enum err memory_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
 enum err memory_sending(struct store *, int64_t, int64_t);
 enum err memory_resting(struct store *, int64_t);
@@ -67,7 +67,7 @@ enum err memory_each_unknown(struct store *, int64_t, size_t, store_task_fn *, v
 enum err memory_find_lookup(struct store *, const char *, const struct result **);
 void memory_drop_journal(struct memory_store *);
 
-/* store_memory_money.c */
+/* accounts.c */
 void memory_charge(struct memory_store *, const struct store_task *, int64_t credits);
 void memory_drop_accounts(struct memory_store *);
 enum err memory_accounts(struct store *, int64_t, store_account_fn *, void *);
@@ -75,7 +75,7 @@ enum err memory_last_day(struct store *, int64_t *);
 enum err memory_paused(struct store *, bool *);
 enum err memory_set_paused(struct store *, bool);
 
-/* store_memory.c */
+/* memory.c */
 void memory_keep(struct memory_store *, const struct result *);
 enum err memory_find(struct store *, const unsigned char *, const struct result **);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_books.c - reads the journal: what is open, what is unknown, how a lookup ended, and
+/* records.c - reads the journal: what is open, what is unknown, how a lookup ended, and
  * the counts. */
-#include "store/store_sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "store/store_file.h"
+#include "store/sqlite/file.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite.h - what the parts of the SQLite store share: the handle, its statements, and the
- * one way to run them. Included by store_sqlite*.c only.
+/* sqlite.h - what the parts of the SQLite store share: the handle, its statements, and the
+ * one way to run them. Included by store/sqlite/ only.
  *
  * A statement is prepared at its first use and kept. Whatever fails is rolled back by sql_end() and
  * becomes ERR_STORAGE_UNAVAILABLE; after an I/O error the connection is not trusted any more and is
  * opened anew before the next call (a failed fsync may have lost what it claims to hold, and SQLite
  * checks the write-ahead log when it opens it). */
-#ifndef STORE_STORE_SQLITE_H
-#define STORE_STORE_SQLITE_H
+#ifndef STORE_SQLITE_SQLITE_H
+#define STORE_SQLITE_SQLITE_H
 
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -132,14 +132,14 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 
 /* ---- the parts ---- */
 
-/* store_sqlite_open.c: `why` as in store.h. sqlite_judge() says what a result code of SQLite's
+/* open.c: `why` as in store.h. sqlite_judge() says what a result code of SQLite's
  * means for a store that is being opened. */
 enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why);
 enum err sqlite_connect(struct sqlite_store *s, char *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
-/* store_sqlite_journal.c */
+/* journal.c */
 enum err sqlite_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
 enum err sqlite_sending(struct store *, int64_t, int64_t);
 enum err sqlite_resting(struct store *, int64_t);
@@ -150,25 +150,25 @@ enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
                          const struct result *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
-/* store_sqlite_books.c */
+/* records.c */
 enum err sqlite_each_open(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
 enum err sqlite_stats(struct store *, struct store_stats *);
 
-/* store_sqlite_money.c */
+/* accounts.c */
 enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
 enum err sqlite_last_day(struct store *, int64_t *);
 enum err sqlite_paused(struct store *, bool *);
 enum err sqlite_set_paused(struct store *, bool);
 enum err sqlite_try(struct store *, int64_t);
 
-/* store_sqlite_answers.c */
+/* answers.c */
 enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a transaction */
 enum err sqlite_find(struct store *, const unsigned char *, const struct result **);
 enum err sqlite_trim(struct store *, int64_t, bool *);
 
-/* store_sqlite_forget.c */
+/* purge.c */
 enum err sqlite_forget_key(struct store *, const unsigned char *);
 enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
 enum err sqlite_forget_address(struct store *, const char *, size_t *);

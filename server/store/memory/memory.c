@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory.c - the store of those who want none: the same promises, for the life of the
+/* memory.c - the store of those who want none: the same promises, for the life of the
  * process.
  *
  * Tables in order of insertion, which uthash keeps. What is asked for rarely (a domain, an address,
  * the unknown ones) is found by looking at everything. */
-#include "store/store_memory.h"
+#include "store/memory/memory.h"
 
 #include "base/json.h"
 #include "base/mem.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store_driver.h - what an implementation of store.h provides. Included by store.c and the
+/* driver.h - what an implementation of store.h provides. Included by store.c and the
  * implementations only. The functions are those of store.h, with the same promises; one that is
  * NULL cannot be done by this implementation. */
-#ifndef STORE_STORE_DRIVER_H
-#define STORE_STORE_DRIVER_H
+#ifndef STORE_DRIVER_H
+#define STORE_DRIVER_H
 
 #include "store/store.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_sqlite_faults.c - every operation on the disk fails once, each in its turn; and the
+/* test_sqlite_faults.c - every operation on the disk fails once, each in its turn; and the
  * power goes at every step. Acknowledged work is there afterwards, refused work is refused whole,
  * and the store works again without being opened anew. */
 #include "base/mem.h"

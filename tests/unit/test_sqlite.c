@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_sqlite.c - what only files can show: a store that is opened again, after a kill too,
+/* test_sqlite.c - what only files can show: a store that is opened again, after a kill too,
  * by one owner at a time, and processes beside it that forget. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"

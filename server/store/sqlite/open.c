@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_open.c - opens the database: settings, the check of what is there, the migrations.
+/* open.c - opens the database: settings, the check of what is there, the migrations.
  *
  * A database says by its application_id whose it is and by its user_version how its tables look. A
  * newer version, another program's file or a damaged one is refused before anything is written. The
  * journal's tables, which are bounded, are checked whole at every start; the answers as far as
  * CHECK_MS reaches, because a start with a million of them has to be quick. */
-#include "store/store_sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_money.c - the accounts of a day, and the operator's brake. */
-#include "store/store_sqlite.h"
+/* accounts.c - the accounts of a day, and the operator's brake. */
+#include "store/sqlite/sqlite.h"
 
 struct telling {
     store_account_fn *each;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_forget.c - takes answers out, for good: rows are overwritten (secure_delete) and the
+/* purge.c - takes answers out, for good: rows are overwritten (secure_delete) and the
  * write-ahead log is emptied. What a process beside the owner took out is written into `forgotten`,
  * where the owner finds it by the database's data_version, which changes when another connection
  * commits. */
-#include "store/store_sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "store/store_file.h"
+#include "store/sqlite/file.h"
 
 #include <stdlib.h>
 #include <string.h>

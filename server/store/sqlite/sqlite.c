@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite.c - the life of an SQLite store, and the statements with the one way to run them. */
-#include "store/store_sqlite.h"
+/* sqlite.c - the life of an SQLite store, and the statements with the one way to run them. */
+#include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "store/store_file.h"
+#include "store/sqlite/file.h"
 
 #include <stdarg.h>
 #include <stdio.h>

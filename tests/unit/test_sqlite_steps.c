@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_sqlite_steps.c - every statement of every call fails once, each in its turn.
+/* test_sqlite_steps.c - every statement of every call fails once, each in its turn.
  *
- * Faults of the disk (test_store_sqlite_faults.c) mostly show at a commit, because a transaction
+ * Faults of the disk (test_sqlite_faults.c) mostly show at a commit, because a transaction
  * works in memory until then. Here sqlite3_step() itself says no, so that each single statement of
  * a transaction is seen to fail: the call is refused, and nothing of it stays. */
 #include "base/mem.h"

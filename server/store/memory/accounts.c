@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory_money.c - the accounts of a day in memory, and the operator's brake. */
-#include "store/store_memory.h"
+/* accounts.c - the accounts of a day in memory, and the operator's brake. */
+#include "store/memory/memory.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_answers.c - answers by the key of their question: put, found, dropped by age. The
+/* answers.c - answers by the key of their question: put, found, dropped by age. The
  * body is stored as it was served, so what comes back is the same to the byte. */
-#include "store/store_sqlite.h"
+#include "store/sqlite/sqlite.h"
 
 #include "base/json.h"
 #include "base/mem.h"

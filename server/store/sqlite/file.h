@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* store_file.h - may this file be used, and is it ours alone? Any implementation on files.
+/* file.h - may this file be used, and is it ours alone? Any implementation on files.
  *
  * The file holds what was bought, addresses of people, and the books: only its owner may read it,
  * and nobody may lead us elsewhere. */
-#ifndef STORE_STORE_FILE_H
-#define STORE_STORE_FILE_H
+#ifndef STORE_SQLITE_FILE_H
+#define STORE_SQLITE_FILE_H
 
 #include "base/err.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_journal.c - the walk of batches and tasks, each step one durable transaction. */
-#include "store/store_sqlite.h"
+/* journal.c - the walk of batches and tasks, each step one durable transaction. */
+#include "store/sqlite/sqlite.h"
 
 /* ---- before a submit ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_memory_journal.c - batches and tasks in memory. */
-#include "store/store_memory.h"
+/* journal.c - batches and tasks in memory. */
+#include "store/memory/memory.h"
 
 #include "base/mem.h"
 

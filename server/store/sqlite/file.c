@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* store_file.c - see store_file.h. The lock lies on PATH.lock: SQLite locks PATH itself by
+/* file.c - see file.h. The lock lies on PATH.lock: SQLite locks PATH itself by
  * fcntl(2), for transactions only, and closing any descriptor of PATH would drop those. It belongs
  * to the open file, and it can be asked for without being taken, which flock(2) cannot: who looks
  * whether there is an owner never stands in the way of one that starts. */
-#include "store/store_file.h"
+#include "store/sqlite/file.h"
 
 #include "base/mem.h"
 #include "store/store.h"
