@@ -4,7 +4,7 @@
 #ifndef LOOKUP_GAUGES_H
 #define LOOKUP_GAUGES_H
 
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/budget.h"
 #include "lookup/journal.h"
 #include "lookup/lookup.h"

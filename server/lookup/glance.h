@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/heartbeat.h"
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/budget.h"
 #include "lookup/journal.h"
 #include "lookup/lookup.h"

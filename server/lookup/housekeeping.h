@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/timer.h"
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/lookup.h"
 #include "store/store.h"
 

@@ -11,11 +11,11 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "lookup/batch.h"
+#include "lookup/batching/batch.h"
+#include "lookup/batching/fair_queue.h"
 #include "lookup/ending.h"
 #include "lookup/history.h"
 #include "lookup/hold.h"
-#include "lookup/queue.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 #include "base/id.h"
 #include "base/timer.h"
 #include "cache/cache.h"
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/journal.h"
 #include "lookup/keep.h"
 #include "model/account.h"

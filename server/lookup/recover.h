@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/lookup.h"
 #include "store/store.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* task.h - one paid question on its way: queued, submitted, ended.
  *
- * A task is embedded in its lookup. It belongs to the queue (queue.h), then to one batch (batch.h),
- * and ends exactly once, by its `done`. Engine thread only. */
+ * A task is embedded in its lookup. It belongs to the queue (fair_queue.h), then to one batch
+ * (batch.h), and ends exactly once, by its `done`. Engine thread only. */
 #ifndef LOOKUP_TASK_H
 #define LOOKUP_TASK_H
 

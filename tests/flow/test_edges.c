@@ -3,7 +3,7 @@
  * questions about lookups that are none, more held questions than there is room for. */
 #include "base/mem.h"
 #include "flow.h"
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/hold.h"
 #include "weak_store.h"
 

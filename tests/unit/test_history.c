@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_history.c - ends are found by id; the oldest give way; tracking ids that were claimed are
  * remembered for their batch. */
-#include "lookup/claims.h"
+#include "lookup/batching/claims.h"
 #include "lookup/history.h"
 
 #include <check.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.c - see gate.h. `err` is the whole state: ERR_OK = open, ERR_CIRCUIT_OPEN = tripped,
- * ERR_DRAINING = closed for good, any other = latched. It changes in set(), and in gate_close(),
- * out of which no way leads. Beside it stands the operator's pause, which hides it while it lasts.
+/* circuit_breaker.c - see circuit_breaker.h. `err` is the whole state: ERR_OK = open,
+ * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = closed for good, any other = latched. It changes in
+ * set(), and in gate_close(), out of which no way leads. Beside it stands the operator's pause,
+ * which hides it while it lasts.
  */
-#include "lookup/gate.h"
+#include "lookup/batching/circuit_breaker.h"
 
 #include "base/mem.h"
 

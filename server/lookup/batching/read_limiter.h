@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* pace.h - lets free reads to the vendor go in order of need, never faster than its limit.
+/* read_limiter.h - lets free reads to the vendor go in order of need, never faster than its limit.
  *
  * The vendor is read as allowing twenty reads a second per key. Every read asks here first; reads
  * go in order of rank (the time at which the oldest question behind them was asked), at most
  * `per_second` in any second that one may lay over them, and at most PACE_FLYING at once, so that a
  * full batch runs over few connections. When nothing limits, a read goes in the same turn.
  * Engine thread only. */
-#ifndef LOOKUP_PACE_H
-#define LOOKUP_PACE_H
+#ifndef LOOKUP_BATCHING_READ_LIMITER_H
+#define LOOKUP_BATCHING_READ_LIMITER_H
 
 #include "base/clock.h"
 #include "base/timer.h"

@@ -5,8 +5,8 @@
  * An answer is given as soon as its task is read, so the first of two results with one tracking id
  * is out before the second is seen. Then nobody can tell which was the right one: the owner takes
  * the first out of the cache again. Engine thread only. */
-#ifndef LOOKUP_CLAIMS_H
-#define LOOKUP_CLAIMS_H
+#ifndef LOOKUP_BATCHING_CLAIMS_H
+#define LOOKUP_BATCHING_CLAIMS_H
 
 #include "base/hash.h"
 #include "base/id.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_gate.c - when nothing is submitted, who is told what, and how it starts again. */
+/* test_circuit_breaker.c - when nothing is submitted, who is told what, and how it starts again. */
 #include "base/mem.h"
 #include "base/secret.h"
 #include "flow.h"

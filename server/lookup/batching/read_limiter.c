@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pace.c - a ring of departure times: a read may go when the one `per_second` places before it is a
- * second old. Unlike a bucket of tokens this keeps the limit over every window and still lets a
- * short burst go at once. */
-#include "lookup/pace.h"
+/* read_limiter.c - a ring of departure times: a read may go when the one `per_second` places before
+ * it is a second old. Unlike a bucket of tokens this keeps the limit over every window and still
+ * lets a short burst go at once. */
+#include "lookup/batching/read_limiter.h"
 
 #include "base/mem.h"
 

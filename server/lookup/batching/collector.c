@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* collect.c - one batch after its submit: status -> ids -> tasks, until nothing can come any more.
+/* collector.c - one batch after its submit: status -> ids -> tasks, until nothing can come any
+ * more.
  *
  * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
- * beside it (reads.c). Every event ends in settle(), which looks at the whole
+ * beside it (task_reader.c). Every event ends in settle(), which looks at the whole
  * and either plans the next step or closes the collection.
  *
  * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
  * listed. ERRORED is asked when `errored` grows early, so that a failed task need not wait for the
  * batch; if the vendor ignores or refuses that filter, it is not asked again. The list of all is
  * asked once the batch is ready and COMPLETED did not account for every task. */
-#include "lookup/collect.h"
+#include "lookup/batching/collector.h"
 
 #include "base/id.h"
 #include "base/mem.h"
-#include "lookup/reads.h"
+#include "lookup/batching/task_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* batch.c - see batch.h. set_state() is the only place where a batch changes its state. A task
  * leaves its batch in end_task(); a batch leaves its owner in end_batch(). */
-#include "lookup/batch.h"
+#include "lookup/batching/batch.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/submit_policy.h"
+#include "lookup/batching/submit_policy.h"
 
 #include <assert.h>
 #include <stdio.h>

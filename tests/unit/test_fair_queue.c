@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_queue.c - each client in turn, each client's tasks in their order. */
+/* test_fair_queue.c - each client in turn, each client's tasks in their order. */
 #include "base/mem.h"
-#include "lookup/queue.h"
+#include "lookup/batching/fair_queue.h"
 #include "lookup/task.h"
 
 #include <check.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_queue.c - whose task rides next, against a queue that is nothing but an array.
+/* fuzz_fair_queue.c - whose task rides next, against a queue that is nothing but an array.
  *
  * Two bytes a step: what is done, and by which client or with which task. */
 #include "base/mem.h"
-#include "lookup/queue.h"
+#include "lookup/batching/fair_queue.h"
 #include "lookup/task.h"
 #include "tests/fuzz/fuzz.h"
 

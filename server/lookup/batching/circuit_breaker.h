@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.h - may a submit leave now? One gate in front of the upstream, shut for one of two reasons.
+/* circuit_breaker.h - may a submit leave now? One gate in front of the upstream, shut for one of
+ * two reasons.
  *
  * Latched: the upstream said that the key is wrong (401), the credits are spent (402) or the
  * account is banned (403). Every further submit would hear the same, so none leaves until the key
@@ -9,8 +10,8 @@
  * is answered. The probe is the credit balance in both cases: it costs nothing and proves key,
  * account and way. Reads of batches already paid for pass at all times and are only listened to.
  * Engine thread only. */
-#ifndef LOOKUP_GATE_H
-#define LOOKUP_GATE_H
+#ifndef LOOKUP_BATCHING_CIRCUIT_BREAKER_H
+#define LOOKUP_BATCHING_CIRCUIT_BREAKER_H
 
 #include "base/clock.h"
 #include "base/err.h"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* batches.c - the queue and the slots; see batches.h.
+/* batcher.c - the queue and the slots; see batcher.h.
  *
  * A batch is cut from the queue when that holds enough for a full one, when the linger of its first
  * task is over, or - if all slots were busy then - when a slot frees. Halves of a refused batch
  * wait for slots as well, and take turns with the queue, so that a batch that the vendor dislikes
  * does not keep the others out. Slots are counted in slot_taken_or_freed() alone. */
-#include "lookup/batches.h"
+#include "lookup/batching/batcher.h"
 
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "lookup/batch.h"
-#include "lookup/pace.h"
-#include "lookup/queue.h"
+#include "lookup/batching/batch.h"
+#include "lookup/batching/fair_queue.h"
+#include "lookup/batching/read_limiter.h"
 
 #include <assert.h>
 #include <stdlib.h>

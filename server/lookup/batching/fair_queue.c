@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.c - lines by name and in turn; see queue.h. */
-#include "lookup/queue.h"
+/* fair_queue.c - lines by name and in turn; see fair_queue.h. */
+#include "lookup/batching/fair_queue.h"
 
 #include "base/hashtable.h"
 #include "base/mem.h"

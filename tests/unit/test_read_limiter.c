@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pace.c - reads leave in order of rank, never faster than the limit, never too many at once.
+/* test_read_limiter.c - reads leave in order of rank, never faster than the limit, never too many
+ * at once.
  */
 #include "base/mem.h"
-#include "lookup/pace.h"
+#include "lookup/batching/read_limiter.h"
 
 #include <check.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* batches.h - gathers tasks into batches and gives them the slots in which submits may run.
+/* batcher.h - gathers tasks into batches and gives them the slots in which submits may run.
  *
  * A submit takes the vendor about 26 s whatever it carries, so tasks wait a short linger for
  * company and travel up to a hundred together. At most `slots` submits are under way at once; while
- * all are busy the next batch keeps filling. While the gate (gate.h) is shut, or the journal cannot
- * be written, nothing is taken. The walk of one batch is batch.h.
- * Engine thread only. Knows neither waiters nor the cache. */
-#ifndef LOOKUP_BATCHES_H
-#define LOOKUP_BATCHES_H
+ * all are busy the next batch keeps filling. While the gate (circuit_breaker.h) is shut, or the
+ * journal cannot be written, nothing is taken. The walk of one batch is batch.h. Engine thread
+ * only. Knows neither waiters nor the cache. */
+#ifndef LOOKUP_BATCHING_BATCHER_H
+#define LOOKUP_BATCHING_BATCHER_H
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -82,7 +82,7 @@ struct batches_stats batches_stats(const struct batches *all);
 
 /* How they stand. */
 struct batches_glance {
-    enum err gate; /* see gate.h, the pause aside */
+    enum err gate; /* see circuit_breaker.h, the pause aside */
     bool paused;
     size_t queued, submitting;
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* reads.c - a table of ids, each with its small state; see reads.h. */
-#include "lookup/reads.h"
+/* task_reader.c - a table of ids, each with its small state; see task_reader.h. */
+#include "lookup/batching/task_reader.h"
 
 #include "base/hashtable.h"
 #include "base/mem.h"
-#include "lookup/pace.h"
+#include "lookup/batching/read_limiter.h"
 
 #include <stdio.h>
 #include <stdlib.h>

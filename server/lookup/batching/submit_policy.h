@@ -3,8 +3,8 @@
  *
  * A submit is repeated only when its end proves that nothing was created - or once, after an
  * unknown outcome, where the operator chose to take that risk. */
-#ifndef LOOKUP_SUBMIT_POLICY_H
-#define LOOKUP_SUBMIT_POLICY_H
+#ifndef LOOKUP_BATCHING_SUBMIT_POLICY_H
+#define LOOKUP_BATCHING_SUBMIT_POLICY_H
 
 #include "client/openmart/openmart.h"
 #include "lookup/task.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* reads.h - reads the tasks of one batch by their ids, each until it has come to an end.
+/* task_reader.h - reads the tasks of one batch by their ids, each until it has come to an end.
  *
- * Ids come from the batch's lists (collect.h), in any order, again and again; each is read as soon
- * as the pacer lets it, and once more when it was not finished or could not be read. Reads that
- * were tried before go behind first ones and only few at a time, so that a sick batch does not
+ * Ids come from the batch's lists (collector.h), in any order, again and again; each is read as
+ * soon as the pacer lets it, and once more when it was not finished or could not be read. Reads
+ * that were tried before go behind first ones and only few at a time, so that a sick batch does not
  * starve the others. Engine thread only. Knows nothing of whose task it is. */
-#ifndef LOOKUP_READS_H
-#define LOOKUP_READS_H
+#ifndef LOOKUP_BATCHING_TASK_READER_H
+#define LOOKUP_BATCHING_TASK_READER_H
 
 #include "client/openmart/openmart.h"
-#include "lookup/collect.h"
+#include "lookup/batching/collector.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@ struct reads;
  * when it was given up. Both are borrowed. The reads may be freed inside. */
 typedef void reads_event_fn(void *arg, const char *task_id, const struct openmart_task *task);
 
-/* `rank` orders the first reads (pace.h); at most `max_ids` are read. `tools` is borrowed. */
+/* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is borrowed.
+ */
 struct reads *reads_new(const struct collect_tools *tools, int64_t rank, size_t max_ids,
                         reads_event_fn *event, void *arg);
 void reads_free(struct reads *reads);

@@ -7,17 +7,17 @@
  * never left or was refused with leave to retry (submit_policy.h). A batch that the vendor refuses
  * as a whole (400) created nothing: it is split in two, down to the one task that is not liked.
  * Once taken, each task's owner is told as soon as that task is finished. Who decides when a batch
- * is cut and may take a slot is batches.h. Engine thread only. */
-#ifndef LOOKUP_BATCH_H
-#define LOOKUP_BATCH_H
+ * is cut and may take a slot is batcher.h. Engine thread only. */
+#ifndef LOOKUP_BATCHING_BATCH_H
+#define LOOKUP_BATCHING_BATCH_H
 
 #include "base/clock.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
+#include "lookup/batching/circuit_breaker.h"
+#include "lookup/batching/claims.h"
+#include "lookup/batching/collector.h"
 #include "lookup/budget.h"
-#include "lookup/claims.h"
-#include "lookup/collect.h"
-#include "lookup/gate.h"
 #include "lookup/journal.h"
 #include "lookup/task.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_collect.c - nobody waits for a stranger: polling, listing and reading of a submitted batch.
+/* test_collector.c - nobody waits for a stranger: polling, listing and reading of a submitted
+ * batch.
  */
 #include "flow.h"
 

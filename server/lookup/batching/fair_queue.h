@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.h - tasks that wait for a batch, fair to the clients who asked.
+/* fair_queue.h - tasks that wait for a batch, fair to the clients who asked.
  *
  * Each client has a line of its own, first come first served; batches are filled by taking from
  * each line in turn one task, or as many as the client's weight says. So a client who asks for a
  * thousand does not keep one who asks for one out of the next batch. A line lives while it holds
  * tasks. Engine thread only. */
-#ifndef LOOKUP_QUEUE_H
-#define LOOKUP_QUEUE_H
+#ifndef LOOKUP_BATCHING_FAIR_QUEUE_H
+#define LOOKUP_BATCHING_FAIR_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

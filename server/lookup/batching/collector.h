@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* collect.h - collects what a submitted batch yields: polls its status, lists its task ids, reads
+/* collector.h - collects what a submitted batch yields: polls its status, lists its task ids, reads
  * every task as soon as it is finished.
  *
  * The time between polls is a tenth of the batch's age, so polling costs a logarithmic number of
@@ -7,15 +7,15 @@
  * are hints of when listing is worth a call. Reads are free and are retried; a batch is not given
  * up before its lifetime is over. What a task's answer belongs to is decided by the owner, by
  * tracking id alone. Engine thread only. */
-#ifndef LOOKUP_COLLECT_H
-#define LOOKUP_COLLECT_H
+#ifndef LOOKUP_BATCHING_COLLECTOR_H
+#define LOOKUP_BATCHING_COLLECTOR_H
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
-#include "lookup/gate.h"
-#include "lookup/pace.h"
+#include "lookup/batching/circuit_breaker.h"
+#include "lookup/batching/read_limiter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,8 +44,8 @@ struct collect_owner {
     void *arg;
 };
 
-/* `rank` orders the reads (pace.h); `n_tasks` is how many the batch carries. No callback runs
- * inside this call. */
+/* `rank` orders the reads (read_limiter.h); `n_tasks` is how many the batch carries. No callback
+ * runs inside this call. */
 struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
                                  size_t n_tasks, int64_t rank, const struct collect_owner *owner);
 

@@ -2,7 +2,7 @@
 /* submit_policy.c - see submit_policy.h. The verdicts themselves are
  * client/openmart/openmart_verdict.c's.
  */
-#include "lookup/submit_policy.h"
+#include "lookup/batching/submit_policy.h"
 
 #include "base/err.h"
 #include "base/id.h"

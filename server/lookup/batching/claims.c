@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* claims.c - a list of at most a hundred, searched from the start. */
-#include "lookup/claims.h"
+#include "lookup/batching/claims.h"
 
 #include <assert.h>
 #include <stdio.h>
