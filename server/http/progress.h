@@ -4,7 +4,7 @@
 #define HTTP_PROGRESS_H
 
 #include "base/buf.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 
 #include <stdint.h>
 

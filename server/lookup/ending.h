@@ -4,7 +4,7 @@
 #ifndef LOOKUP_ENDING_H
 #define LOOKUP_ENDING_H
 
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 #include "model/result.h"
 
 #include <stddef.h>

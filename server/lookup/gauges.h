@@ -6,8 +6,8 @@
 
 #include "lookup/batching/batcher.h"
 #include "lookup/budget.h"
-#include "lookup/journal.h"
 #include "lookup/lookup.h"
+#include "lookup/records/journal.h"
 
 void gauges_publish(const struct lookups *lookups, const struct batches *batches,
                     const struct journal *journal, struct budget *budget);

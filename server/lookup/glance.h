@@ -11,8 +11,8 @@
 #include "base/heartbeat.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/budget.h"
-#include "lookup/journal.h"
 #include "lookup/lookup.h"
+#include "lookup/records/journal.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

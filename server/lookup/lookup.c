@@ -14,8 +14,8 @@
 #include "lookup/batching/batch.h"
 #include "lookup/batching/fair_queue.h"
 #include "lookup/ending.h"
-#include "lookup/history.h"
-#include "lookup/hold.h"
+#include "lookup/records/cooldown.h"
+#include "lookup/records/finished.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -15,8 +15,8 @@
 #include "base/timer.h"
 #include "cache/cache.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/journal.h"
-#include "lookup/keep.h"
+#include "lookup/records/journal.h"
+#include "lookup/records/results.h"
 #include "model/account.h"
 #include "model/question.h"
 #include "model/result.h"
@@ -116,7 +116,7 @@ void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t h
 
 /* ---- from outside ---- */
 
-/* What is kept about a question; see keep.h. */
+/* What is kept about a question; see results.h. */
 enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
                        const struct result **ret_result);
 

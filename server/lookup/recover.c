@@ -4,7 +4,7 @@
 #include "lookup/recover.h"
 
 #include "base/mem.h"
-#include "lookup/hold.h"
+#include "lookup/records/cooldown.h"
 
 #include <stdlib.h>
 

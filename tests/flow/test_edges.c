@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "flow.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/hold.h"
+#include "lookup/records/cooldown.h"
 #include "weak_store.h"
 
 #include <check.h>

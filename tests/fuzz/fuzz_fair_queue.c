@@ -4,7 +4,7 @@
  * Two bytes a step: what is done, and by which client or with which task. */
 #include "base/mem.h"
 #include "lookup/batching/fair_queue.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

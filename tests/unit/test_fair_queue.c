@@ -2,7 +2,7 @@
 /* test_fair_queue.c - each client in turn, each client's tasks in their order. */
 #include "base/mem.h"
 #include "lookup/batching/fair_queue.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 
 #include <check.h>
 

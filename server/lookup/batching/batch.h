@@ -18,8 +18,8 @@
 #include "lookup/batching/claims.h"
 #include "lookup/batching/collector.h"
 #include "lookup/budget.h"
-#include "lookup/journal.h"
-#include "lookup/task.h"
+#include "lookup/records/journal.h"
+#include "lookup/records/task.h"
 
 #include <stdbool.h>
 #include <stddef.h>

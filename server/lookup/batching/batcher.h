@@ -14,8 +14,8 @@
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
 #include "lookup/budget.h"
-#include "lookup/journal.h"
-#include "lookup/task.h"
+#include "lookup/records/journal.h"
+#include "lookup/records/task.h"
 #include "model/question.h"
 #include "store/store.h"
 

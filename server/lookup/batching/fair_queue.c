@@ -4,7 +4,7 @@
 
 #include "base/hashtable.h"
 #include "base/mem.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #define LOOKUP_BATCHING_SUBMIT_POLICY_H
 
 #include "client/openmart/openmart.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hold.c - a table of questions, each with a timer that frees it. */
-#include "lookup/hold.h"
+/* cooldown.c - a table of questions, each with a timer that frees it. */
+#include "lookup/records/cooldown.h"
 
 #include "base/hashtable.h"
 #include "base/mem.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_history.c - ends are found by id; the oldest give way; tracking ids that were claimed are
+/* test_finished.c - ends are found by id; the oldest give way; tracking ids that were claimed are
  * remembered for their batch. */
 #include "lookup/batching/claims.h"
-#include "lookup/history.h"
+#include "lookup/records/finished.h"
 
 #include <check.h>
 #include <stdio.h>

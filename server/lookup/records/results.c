@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keep.c - see keep.h. */
-#include "lookup/keep.h"
+/* results.c - see results.h. */
+#include "lookup/records/results.h"
 
 #include "base/id.h"
 #include "base/mem.h"

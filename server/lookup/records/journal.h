@@ -8,13 +8,13 @@
  * here, in order, and is tried again every JOURNAL_RETRY_MS; until the last of them is written the
  * journal is unusable, and no submit leaves. That bounds what can wait: one entry for every task
  * under way. Engine thread only. */
-#ifndef LOOKUP_JOURNAL_H
-#define LOOKUP_JOURNAL_H
+#ifndef LOOKUP_RECORDS_JOURNAL_H
+#define LOOKUP_RECORDS_JOURNAL_H
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/timer.h"
-#include "lookup/task.h"
+#include "lookup/records/task.h"
 #include "model/result.h"
 #include "store/store.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* history.c - a hash table in order of insertion (which uthash keeps): its head is the oldest. */
-#include "lookup/history.h"
+/* finished.c - a hash table in order of insertion (which uthash keeps): its head is the oldest. */
+#include "lookup/records/finished.h"
 
 #include "base/hashtable.h"
 #include "base/mem.h"

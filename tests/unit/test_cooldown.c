@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_hold.c - a question rests until its time, and not longer. */
+/* test_cooldown.c - a question rests until its time, and not longer. */
 #include "base/clock.h"
-#include "lookup/hold.h"
+#include "lookup/records/cooldown.h"
 
 #include <check.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* history.h - how the last lookups ended, by their ids, for those who ask for one later.
+/* finished.h - how the last lookups ended, by their ids, for those who ask for one later.
  *
  * A lookup in flight is found in the table of lookups; when it ends its end is kept here, the
  * oldest giving way to the newest. Engine thread only. */
-#ifndef LOOKUP_HISTORY_H
-#define LOOKUP_HISTORY_H
+#ifndef LOOKUP_RECORDS_FINISHED_H
+#define LOOKUP_RECORDS_FINISHED_H
 
 #include "base/err.h"
 #include "base/id.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.c - see journal.h. An entry is tried at once unless others wait before it: the order in
  * which things happened is the order in which they are written. */
-#include "lookup/journal.h"
+#include "lookup/records/journal.h"
 
 #include "base/log.h"
 #include "base/mem.h"

@@ -3,8 +3,8 @@
  *
  * A task is embedded in its lookup. It belongs to the queue (fair_queue.h), then to one batch
  * (batch.h), and ends exactly once, by its `done`. Engine thread only. */
-#ifndef LOOKUP_TASK_H
-#define LOOKUP_TASK_H
+#ifndef LOOKUP_RECORDS_TASK_H
+#define LOOKUP_RECORDS_TASK_H
 
 #include "base/err.h"
 #include "base/id.h"

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* keep.h - what the end of a lookup leaves behind: a result in the cache and in the store, or a
+/* results.h - what the end of a lookup leaves behind: a result in the cache and in the store, or a
  * hold on its question.
  *
  * Answers are kept; and for a short while that the vendor could not do it, so that a crowd does not
  * pay for the same failure again and again. A failure does not push an older answer out, which may
  * still be served: then the question rests instead. It rests too when its outcome is unknown.
  * Engine thread only. */
-#ifndef LOOKUP_KEEP_H
-#define LOOKUP_KEEP_H
+#ifndef LOOKUP_RECORDS_RESULTS_H
+#define LOOKUP_RECORDS_RESULTS_H
 
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "lookup/hold.h"
-#include "lookup/journal.h"
-#include "lookup/task.h"
+#include "lookup/records/cooldown.h"
+#include "lookup/records/journal.h"
+#include "lookup/records/task.h"
 #include "model/question.h"
 #include "model/result.h"
 #include "store/store.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* hold.h - questions that must not be paid for again for a while.
+/* cooldown.h - questions that must not be paid for again for a while.
  *
  * When the outcome of a submit is unknown, its tasks may have been created and billed. Asking again
  * at once might pay twice, so the same question is answered with the same failure until the hold is
  * over. Holds are kept apart from the cache, because the cache may drop what it likes. Engine
  * thread only. */
-#ifndef LOOKUP_HOLD_H
-#define LOOKUP_HOLD_H
+#ifndef LOOKUP_RECORDS_COOLDOWN_H
+#define LOOKUP_RECORDS_COOLDOWN_H
 
 #include "base/err.h"
 #include "base/hash.h"
