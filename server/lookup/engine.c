@@ -9,10 +9,10 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-#include "lookup/balance.h"
-#include "lookup/budget.h"
 #include "lookup/gauges.h"
 #include "lookup/housekeeping.h"
+#include "lookup/money/budget.h"
+#include "lookup/money/upstream_balance.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -5,8 +5,8 @@
 #define LOOKUP_GAUGES_H
 
 #include "lookup/batching/batcher.h"
-#include "lookup/budget.h"
 #include "lookup/lookup.h"
+#include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 
 void gauges_publish(const struct lookups *lookups, const struct batches *batches,

@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "base/heartbeat.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/budget.h"
 #include "lookup/lookup.h"
+#include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 
 #include <stdatomic.h>

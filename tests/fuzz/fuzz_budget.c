@@ -7,7 +7,7 @@
  * set back, the limit changes, and the process starts anew. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "store/driver.h"
 
 #include <check.h>

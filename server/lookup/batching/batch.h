@@ -17,7 +17,7 @@
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/batching/claims.h"
 #include "lookup/batching/collector.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 #include "lookup/records/task.h"
 

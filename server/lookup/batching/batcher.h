@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 #include "lookup/records/task.h"
 #include "model/question.h"

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "client/openmart/openmart.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "model/account.h"
 #include "model/question.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.c - see budget.h. One table of clients for the day; a new day begins with what is pending.
  */
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 
 #include "base/hashtable.h"
 #include "base/log.h"

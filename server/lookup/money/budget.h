@@ -10,8 +10,8 @@
  * midnight, and so may yet leave, counts on the new day from its beginning: whatever was reserved
  * in time is sent, and the new day's limit holds all the same. Days are UTC's and only go forward:
  * a wall clock that is set back stays on the day that has begun. Engine thread only. */
-#ifndef LOOKUP_BUDGET_H
-#define LOOKUP_BUDGET_H
+#ifndef LOOKUP_MONEY_BUDGET_H
+#define LOOKUP_MONEY_BUDGET_H
 
 #include "base/clock.h"
 #include "base/err.h"

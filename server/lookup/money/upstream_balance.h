@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* balance.h - reads the vendor's credit balance now and then, so that people see it run low before
- * the vendor says 402.
+/* upstream_balance.h - reads the vendor's credit balance now and then, so that people see it run
+ * low before the vendor says 402.
  *
  * The read is free. What it says is shown, in the metrics and in the log, and decides nothing: an
  * unlimited key shows a constant, and other users of the account move it too. Engine thread only.
  */
-#ifndef LOOKUP_BALANCE_H
-#define LOOKUP_BALANCE_H
+#ifndef LOOKUP_MONEY_UPSTREAM_BALANCE_H
+#define LOOKUP_MONEY_UPSTREAM_BALANCE_H
 
 #include "base/clock.h"
 #include "base/timer.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* balance.c - see balance.h. A read that fails says nothing; the next one may. */
-#include "lookup/balance.h"
+/* upstream_balance.c - see upstream_balance.h. A read that fails says nothing; the next one may. */
+#include "lookup/money/upstream_balance.h"
 
 #include "base/log.h"
 #include "base/mem.h"
