@@ -5,7 +5,7 @@
 #define LOOKUP_GAUGES_H
 
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup.h"
+#include "lookup/lookups.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 

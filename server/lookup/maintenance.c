@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* housekeeping.c - see housekeeping.h. A store that cannot be read or written is tried again the
+/* maintenance.c - see maintenance.h. A store that cannot be read or written is tried again the
  * next time; nothing here is urgent. */
-#include "lookup/housekeeping.h"
+#include "lookup/maintenance.h"
 
 #include "base/log.h"
 #include "base/mem.h"

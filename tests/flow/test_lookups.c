@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lookup.c - one question is paid once, everybody who asks is told exactly once. */
+/* test_lookups.c - one question is paid once, everybody who asks is told exactly once. */
 #include "flow.h"
 
 #include <check.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* glance.c - see glance.h. Ten relaxed stores a turn: cheaper than to find out what changed. */
-#include "lookup/glance.h"
+/* status.c - see status.h. Ten relaxed stores a turn: cheaper than to find out what changed. */
+#include "lookup/status.h"
 
 #include "base/log.h"
 

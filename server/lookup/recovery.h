@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* recover.h - goes on where the last process stopped, by the journal; before the first question.
+/* recovery.h - goes on where the last process stopped, by the journal; before the first question.
  *
  * A batch that was taken (its id is known) is polled to its end, whether anybody waits or not. One
  * that was being sent is unknown: its tasks may exist and may have been paid for, so their
  * questions rest as after a lost answer, and nothing is sent again by itself. One that provably was
  * not at the vendor is closed: its questions are free. Questions whose outcome became unknown a
  * short while before the stop go on resting. Engine thread, or before it starts. */
-#ifndef LOOKUP_RECOVER_H
-#define LOOKUP_RECOVER_H
+#ifndef LOOKUP_RECOVERY_H
+#define LOOKUP_RECOVERY_H
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup.h"
+#include "lookup/lookups.h"
 #include "store/store.h"
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ending.h - what the log and the metrics are told of a lookup's end: its ids, whose it was, how it
- * ended, what it took and cost. Never an address that was found. Engine thread only. */
-#ifndef LOOKUP_ENDING_H
-#define LOOKUP_ENDING_H
+/* lookup_log.h - what the log and the metrics are told of a lookup's end: its ids, whose it was,
+ * how it ended, what it took and cost. Never an address that was found. Engine thread only. */
+#ifndef LOOKUP_LOOKUP_LOG_H
+#define LOOKUP_LOOKUP_LOG_H
 
 #include "lookup/records/task.h"
 #include "model/result.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* recover.c - see recover.h. The store must not change while it is read, so batches that are to be
- * closed are gathered first. */
-#include "lookup/recover.h"
+/* recovery.c - see recovery.h. The store must not change while it is read, so batches that are to
+ * be closed are gathered first. */
+#include "lookup/recovery.h"
 
 #include "base/mem.h"
 #include "lookup/records/cooldown.h"

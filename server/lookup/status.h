@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* glance.h - how the engine stands, for those who must not wait for it.
+/* status.h - how the engine stands, for those who must not wait for it.
  *
  * The engine leaves its numbers here at the end of every turn, one atomic each, and anybody reads
  * them at any time: also while the engine hangs in a disk sync, when asking it would mean waiting
  * for it. Each number is true by itself; two of them may be of different turns. */
-#ifndef LOOKUP_GLANCE_H
-#define LOOKUP_GLANCE_H
+#ifndef LOOKUP_STATUS_H
+#define LOOKUP_STATUS_H
 
 #include "base/err.h"
 #include "base/heartbeat.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup.h"
+#include "lookup/lookups.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ending.c - see ending.h. */
-#include "lookup/ending.h"
+/* lookup_log.c - see lookup_log.h. */
+#include "lookup/lookup_log.h"
 
 #include "base/log.h"
 #include "base/metrics.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* lookup.c - the table of lookups in flight, by question.
+/* lookups.c - the table of lookups in flight, by question.
  *
  * A lookup is in the table from the first join until its task ends (or is dropped); whoever asks
  * the same question meanwhile finds it there. At its end the waiters are moved to a local list, the
  * result goes to the cache and the lookup is freed; only then are the waiters told, so that one of
  * them may ask again from inside its callback. */
-#include "lookup/lookup.h"
+#include "lookup/lookups.h"
 
 #include "base/hashtable.h"
 #include "base/id.h"
@@ -13,7 +13,7 @@
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
 #include "lookup/batching/fair_queue.h"
-#include "lookup/ending.h"
+#include "lookup/lookup_log.h"
 #include "lookup/records/cooldown.h"
 #include "lookup/records/finished.h"
 

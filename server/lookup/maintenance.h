@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* housekeeping.h - what has to be done about the store now and then, though nobody asks for it.
+/* maintenance.h - what has to be done about the store now and then, though nobody asks for it.
  *
  * Every second: has another process (emailsd forget, pause, resume) changed something? Every hour:
  * drop what expired long ago - unless the wall clock jumped, for answers were paid for and are not
  * dropped on the word of a clock that may be wrong. Engine thread only. */
-#ifndef LOOKUP_HOUSEKEEPING_H
-#define LOOKUP_HOUSEKEEPING_H
+#ifndef LOOKUP_MAINTENANCE_H
+#define LOOKUP_MAINTENANCE_H
 
 #include "base/clock.h"
 #include "base/timer.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup.h"
+#include "lookup/lookups.h"
 #include "store/store.h"
 
 #include <stdbool.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* lookup.h - answers "which mailboxes does this domain have?", once per question at a time.
+/* lookups.h - answers "which mailboxes does this domain have?", once per question at a time.
  *
  * Identical questions share one lookup; each asker is a waiter with its own deadline. A lookup
  * lives from the first question until its result is delivered; the result then lives in the cache.
  * A waiter whose deadline comes first is told so, and the work goes on. A lookup that still queues
  * when the last of its waiters walks away is dropped unsent.
  * Engine thread only. Does not gather or retry (batch.c) and does not speak HTTP (http/). */
-#ifndef LOOKUP_LOOKUP_H
-#define LOOKUP_LOOKUP_H
+#ifndef LOOKUP_LOOKUPS_H
+#define LOOKUP_LOOKUPS_H
 
 #include "base/clock.h"
 #include "base/err.h"
