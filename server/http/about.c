@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* about.c - see about.h. The suffix list decides what counts as a company's domain, so its age is
+/* about.c - GET /version. The suffix list decides what counts as a company's domain, so its age is
  * worth knowing. */
-#include "http/about.h"
+#include "http/endpoints.h"
 
 #include "base/json.h"
 #include "model/domain.h"

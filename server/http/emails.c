@@ -6,7 +6,7 @@
  * thread, where the outcome is copied and a letter posted to the request's worker; the worker
  * answers and frees. An expired answer that may still be served is served at once, and asked for
  * anew behind the caller's back; an older one is kept at hand in case that the upstream fails. */
-#include "http/emails.h"
+#include "http/endpoints.h"
 
 #include "base/mem.h"
 #include "base/metrics.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* forget.c - see forget.h. The work is the engine's; the request is parked meanwhile. */
-#include "http/forget.h"
+/* forget.c - DELETE /emails. The work is the engine's; the request is parked meanwhile. */
+#include "http/endpoints.h"
 
 #include "base/mem.h"
 #include "http/parameters.h"

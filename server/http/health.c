@@ -2,6 +2,7 @@
 /* health.c - see health.h. */
 #include "http/health.h"
 
+#include "http/endpoints.h"
 #include "http/problem.h"
 #include "http/service.h"
 #include "lookup/engine.h"

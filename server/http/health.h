@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* health.h - probes; they never cost anything. Endpoints.
+/* health.h - where the process is in its life, for the probes.
  *
  * Both are answered by the worker alone, out of what others left in atomics: no probe waits for the
  * engine, which may hang in a disk sync. */
 #ifndef HTTP_HEALTH_H
 #define HTTP_HEALTH_H
-
-#include "http/request.h"
 
 #include <stdatomic.h>
 
@@ -21,13 +19,5 @@ enum health_stage {
 struct health {
     atomic_int stage; /* enum health_stage */
 };
-
-/* GET /livez: the process is alive and its worker answers. */
-void health_live(struct request *request);
-
-/* GET /readyz: should it be sent requests? 503 while it starts, drains, or cannot use its store;
- * what is the matter with the upstream is no reason, because what is known is served all the same.
- * `verbose` tells all. */
-void health_ready(struct request *request);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* lookups.c - asks the engine, which alone knows its lookups, and so parks for an instant. */
-#include "http/lookups.h"
+/* lookups.c - GET /lookups/{id}: asks the engine, which alone knows its lookups, and so parks for
+ * an instant. */
+#include "http/endpoints.h"
 
 #include "base/mem.h"
 #include "http/answer.h"

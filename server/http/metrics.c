@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c - see metrics.h. Walks the table; a metric without samples is left out whole. */
-#include "http/metrics.h"
+/* metrics.c - GET /metrics. Walks the table; a metric without samples is left out whole. */
+#include "http/endpoints.h"
 
 #include "http/metrics_table.h"
 #include "http/problem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.h - errors as RFC 9457 documents, from the one table of base/err.h; and their pages. */
+/* problem.h - errors as RFC 9457 documents, from the one table of base/err.h. */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
 
@@ -21,8 +21,5 @@ void problem_reply(struct request *request, const struct problem *problem, struc
 
 /* The short form: answers with problem_of(err, detail). */
 void problem_send(struct request *request, enum err err, const char *detail);
-
-/* Endpoint: GET /problems/{code}, the page that a problem's `type` points at. */
-void problem_page(struct request *request);
 
 #endif

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* route_table.c - THE route table. A test compares it with openapi.yaml. */
 #include "base/mem.h"
-#include "http/about.h"
-#include "http/contract.h"
-#include "http/emails.h"
-#include "http/forget.h"
-#include "http/health.h"
-#include "http/lookups.h"
-#include "http/metrics.h"
-#include "http/problem.h"
+#include "http/endpoints.h"
 #include "http/routes.h"
-#include "http/usage.h"
 
 const struct route routes[] = {
     {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.c - see usage.h. The engine keeps the accounts, so it is asked, and the request is parked
+/* usage.c - GET /usage. The engine keeps the accounts, so it is asked, and the request is parked
  * for the turn in which it answers. */
-#include "http/usage.h"
+#include "http/endpoints.h"
 
 #include "base/clock.h"
 #include "base/json.h"

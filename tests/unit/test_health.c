@@ -3,6 +3,7 @@
  * does not turn: the answer must come all the same. */
 #include "base/mem.h"
 #include "base/secret.h"
+#include "http/endpoints.h"
 #include "http/health.h"
 #include "http/listener.h"
 #include "http/routes.h"
