@@ -144,8 +144,8 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# contract.c embeds the file with .incbin, which -MMD does not see.
-$(B)/server/http/contract.o: openapi.yaml
+# openapi.c embeds the file with .incbin, which -MMD does not see.
+$(B)/server/http/endpoints/openapi.o: openapi.yaml
 
 # Rewritten only when it changes, so that a new commit recompiles no more than it must. Everything
 # waits for it, so a missing package is named before any compiler complains.

@@ -4,7 +4,8 @@
  * Each thread writes its own struct, so counting costs a load and a store and no lock: whoever asks
  * for the sum reads the others' words while they are being written, each of them whole. Counters
  * start at 0 with the process; gauges are set by one thread, the engine, and are 0 in the others'.
- * Here are only the numbers; their names and labels are in http/metrics_table.c. Any thread. */
+ * Here are only the numbers; their names and labels are in http/endpoints/metrics_table.c. Any
+ * thread. */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 

@@ -18,7 +18,7 @@
 #include "commands/commands.h"
 #include "config/config.h"
 #include "confine.h"
-#include "http/health.h"
+#include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "http/service.h"
 #include "lookup/engine.h"

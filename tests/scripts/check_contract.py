@@ -3,8 +3,9 @@
 """Compares the code's tables with what is told about them, in both directions:
 
     base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
-    server/http/route_table.c   methods and paths     openapi.yaml, paths
-    server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
+    server/http/endpoints/
+        route_table.c           methods and paths     openapi.yaml, paths
+        emails_query.c          parameters of /emails openapi.yaml, its query parameters
     server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
                                                       docs/man/emailsd.conf.5, emailsd.8
     Makefile                    the version           docker/Dockerfile, debian/changelog
@@ -44,7 +45,7 @@ def check_errors(api):
 
 
 def check_routes(api):
-    rows = set(re.findall(r'\{HTTP_([A-Z]+), "([^"]+)"', read("server/http/route_table.c")))
+    rows = set(re.findall(r'\{HTTP_([A-Z]+), "([^"]+)"', read("server/http/endpoints/route_table.c")))
     methods = {"get", "head", "post", "put", "delete", "options", "patch"}
     told = {(method.upper(), re.sub(r"\{[^}]*\}", "{}", path))
             for path, item in api["paths"].items() for method in item if method in methods}
@@ -52,7 +53,7 @@ def check_routes(api):
 
 
 def check_parameters(api):
-    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/parameters.c")))
+    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/endpoints/emails_query.c")))
     told = set()
     for parameter in api["paths"]["/emails"]["get"]["parameters"]:
         if "$ref" in parameter:
@@ -116,9 +117,9 @@ AGREEING = {
       "Nothing")
 #define ERR_INTERNAL_TABLE(X) X(SYSTEM, "no")
 """,
-    "server/http/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
+    "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
 """,
-    "server/http/parameters.c": """{"domain", take_domain}, {"wait", take_wait},
+    "server/http/endpoints/emails_query.c": """{"domain", take_domain}, {"wait", take_wait},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
 {"--insecure", FLAG, FIELD(insecure), NULL, "how"},
@@ -170,9 +171,9 @@ SPOILT = [  # file, its words, other words, what must be said
     ("base/err.h", "X(", "Y(", "no error was found"),
     ("openapi.yaml", "not-there]", "not-there, more]", "error more is in openapi.yaml"),
     ("openapi.yaml", "[500, 404]", "[500]", "status 404 is in the code"),
-    ("server/http/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
+    ("server/http/endpoints/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
-    ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
+    ("server/http/endpoints/emails_query.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
     ("server/config/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
     ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),

@@ -104,7 +104,7 @@ def self_test():
         "base/up.c": '#include "http/request.h"\n',
         "server/lookup/engine.c": '#include "http/request.h"\n',
         "server/lookup/curl.c": "#include <curl/curl.h>\n",
-        "server/http/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
+        "server/http/endpoints/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
         "server/stray.c": "",
         "server/http/nowhere.c": '#include "http/missing.h"\n',
         "server/http/conf.c": '#include "config/config.h"\n',
@@ -113,7 +113,7 @@ def self_test():
         "tests/simulator/main.c": '#include "client/transport.h"\n',
     }
     guilty = {"base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
-              "server/http/emails.c", "server/http/conf.c", "server/stray.c", "server/http/nowhere.c",
+              "server/http/endpoints/emails.c", "server/http/conf.c", "server/stray.c", "server/http/nowhere.c",
               "tests/simulator/main.c"}
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)

@@ -3,8 +3,8 @@
  * does not turn: the answer must come all the same. */
 #include "base/mem.h"
 #include "base/secret.h"
-#include "http/endpoints.h"
-#include "http/health.h"
+#include "http/endpoints/endpoints.h"
+#include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "http/routes.h"
 #include "http/service.h"

@@ -3,7 +3,7 @@
  * which is then not linked. */
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 #include "http/problem.h"
 
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* contract.c - GET /openapi.yaml: the assembler's .incbin puts openapi.yaml into the read-only
+/* openapi.c - GET /openapi.yaml: the assembler's .incbin puts openapi.yaml into the read-only
  * data, so the document and the daemon that serves it cannot drift apart. The compiler runs in the
  * root of the tree. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 
 __asm__(".section .rodata\n"
         ".global contract_text, contract_end\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* parameters.c - one table of names, each with the function that takes its value. */
-#include "http/parameters.h"
+/* emails_query.c - one table of names, each with the function that takes its value. */
+#include "http/endpoints/emails_query.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* problems.c - GET /problems/{code}: rows of the error table as pages for people. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 #include "http/problem.h"
 
 #include <string.h>

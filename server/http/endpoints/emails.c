@@ -6,15 +6,15 @@
  * thread, where the outcome is copied and a letter posted to the request's worker; the worker
  * answers and frees. An expired answer that may still be served is served at once, and asked for
  * anew behind the caller's back; an older one is kept at hand in case that the upstream fails. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/answer.h"
 #include "http/clients.h"
+#include "http/endpoints/result_reply.h"
+#include "http/endpoints/wish.h"
 #include "http/limits.h"
 #include "http/service.h"
-#include "http/wish.h"
 #include "lookup/engine.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* parameters.h - the query of /emails: what may stand in it, each at most once, and nothing else.
+/* emails_query.h - the query of /emails: what may stand in it, each at most once, and nothing else.
  *
  * A typo must not cost a credit, so an unknown name is refused and the nearest known one is named.
  * Worker thread of the request. */
-#ifndef HTTP_PARAMETERS_H
-#define HTTP_PARAMETERS_H
+#ifndef HTTP_ENDPOINTS_EMAILS_QUERY_H
+#define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
 #include "base/err.h"
 #include "http/request.h"

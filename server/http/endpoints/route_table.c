@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* route_table.c - THE route table. A test compares it with openapi.yaml. */
 #include "base/mem.h"
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 #include "http/routes.h"
 
 const struct route routes[] = {

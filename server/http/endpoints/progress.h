@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* progress.h - how a lookup that still runs is told: the body of every 202. Pure; any thread. */
-#ifndef HTTP_PROGRESS_H
-#define HTTP_PROGRESS_H
+#ifndef HTTP_ENDPOINTS_PROGRESS_H
+#define HTTP_ENDPOINTS_PROGRESS_H
 
 #include "base/buf.h"
 #include "lookup/records/task.h"

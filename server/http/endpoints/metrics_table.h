@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics_table.h - THE table of metrics: name, type, help, and the function that writes the
  * samples. docs/metrics.md is compared with it by a test. Pure; any thread. */
-#ifndef HTTP_METRICS_TABLE_H
-#define HTTP_METRICS_TABLE_H
+#ifndef HTTP_ENDPOINTS_METRICS_TABLE_H
+#define HTTP_ENDPOINTS_METRICS_TABLE_H
 
 #include "base/buf.h"
 #include "base/metrics.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* health.c - see health.h. */
-#include "http/health.h"
+#include "http/endpoints/health.h"
 
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 #include "http/problem.h"
 #include "http/service.h"
 #include "lookup/engine.h"

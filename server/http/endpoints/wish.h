@@ -3,8 +3,8 @@
  *
  * A query parameter and its header twin (wait and Prefer, refresh and Cache-Control) mean the same;
  * where both are given the parameter wins. Worker thread of the request. */
-#ifndef HTTP_WISH_H
-#define HTTP_WISH_H
+#ifndef HTTP_ENDPOINTS_WISH_H
+#define HTTP_ENDPOINTS_WISH_H
 
 #include "http/request.h"
 #include "model/freshness.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* progress.c - see progress.h. */
-#include "http/progress.h"
+#include "http/endpoints/progress.h"
 
 #include "base/json.h"
 

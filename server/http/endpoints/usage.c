@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* usage.c - GET /usage. The engine keeps the accounts, so it is asked, and the request is parked
  * for the turn in which it answers. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 
 #include "base/clock.h"
 #include "base/json.h"

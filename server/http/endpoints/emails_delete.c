@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* forget.c - DELETE /emails. The work is the engine's; the request is parked meanwhile. */
-#include "http/endpoints.h"
+/* emails_delete.c - DELETE /emails. The work is the engine's; the request is parked meanwhile. */
+#include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
-#include "http/parameters.h"
+#include "http/endpoints/emails_query.h"
 #include "http/problem.h"
 #include "http/service.h"
 #include "lookup/engine.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics_table.c - see metrics_table.h. To add a metric: a number in base/metrics.h, a row here
  * with a function that writes it, a line in docs/metrics.md. */
-#include "http/metrics_table.h"
+#include "http/endpoints/metrics_table.h"
 
 #include "base/log.h"
 #include "base/mem.h"

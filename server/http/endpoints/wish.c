@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* wish.c - see wish.h. Everything is checked before anything can cost. */
-#include "http/wish.h"
+#include "http/endpoints/wish.h"
 
 #include "http/cache_control.h"
 #include "http/clients.h"
+#include "http/endpoints/emails_query.h"
 #include "http/limits.h"
 #include "http/negotiate.h"
-#include "http/parameters.h"
 #include "http/prefer.h"
 #include "http/problem.h"
 

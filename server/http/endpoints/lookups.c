@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* lookups.c - GET /lookups/{id}: asks the engine, which alone knows its lookups, and so parks for
  * an instant. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
-#include "http/answer.h"
+#include "http/endpoints/result_reply.h"
 #include "http/negotiate.h"
 #include "http/service.h"
 #include "lookup/engine.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.c - see answer.h. The body comes ready-made with the result; here are its headers. */
-#include "http/answer.h"
+/* result_reply.c - see result_reply.h. The body comes ready-made with the result; here are its
+ * headers. */
+#include "http/endpoints/result_reply.h"
 
 #include "http/negotiate.h"
 #include "model/freshness.h"

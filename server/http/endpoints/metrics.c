@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics.c - GET /metrics. Walks the table; a metric without samples is left out whole. */
-#include "http/endpoints.h"
+#include "http/endpoints/endpoints.h"
 
-#include "http/metrics_table.h"
+#include "http/endpoints/metrics_table.h"
 #include "http/problem.h"
 #include "http/service.h"
 

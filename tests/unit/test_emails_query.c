@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_parameters.c - the query of /emails, argument by argument. The one function of request.h
- * that parameters.c needs is played here, so no server is. */
+/* test_emails_query.c - the query of /emails, argument by argument. The one function of request.h
+ * that emails_query.c needs is played here, so no server is. */
 #include "base/mem.h"
-#include "http/parameters.h"
+#include "http/endpoints/emails_query.h"
 
 #include <check.h>
 #include <string.h>

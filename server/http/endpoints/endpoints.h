@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* endpoints.h - the functions that the route table names, one for each path and method. Each runs
  * on the worker thread of the request, and answers or parks it before it returns. */
-#ifndef HTTP_ENDPOINTS_H
-#define HTTP_ENDPOINTS_H
+#ifndef HTTP_ENDPOINTS_ENDPOINTS_H
+#define HTTP_ENDPOINTS_ENDPOINTS_H
 
 #include "http/request.h"
 

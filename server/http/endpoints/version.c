@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* about.c - GET /version. The suffix list decides what counts as a company's domain, so its age is
- * worth knowing. */
-#include "http/endpoints.h"
+/* version.c - GET /version. The suffix list decides what counts as a company's domain, so its age
+ * is worth knowing. */
+#include "http/endpoints/endpoints.h"
 
 #include "base/json.h"
 #include "model/domain.h"

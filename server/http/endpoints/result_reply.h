@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* answer.h - the answers that /emails and /lookups/{id} share: a result, a problem, the progress of
- * a lookup; each with the headers that caches and polite clients go by. Worker thread of the
- * request; each function answers it. */
-#ifndef HTTP_ANSWER_H
-#define HTTP_ANSWER_H
+/* result_reply.h - the answers that /emails and /lookups/{id} share: a result, a problem, the
+ * progress of a lookup; each with the headers that caches and polite clients go by. Worker thread
+ * of the request; each function answers it. */
+#ifndef HTTP_ENDPOINTS_RESULT_REPLY_H
+#define HTTP_ENDPOINTS_RESULT_REPLY_H
 
 #include "http/allowance.h"
+#include "http/endpoints/progress.h"
 #include "http/problem.h"
-#include "http/progress.h"
 #include "http/request.h"
 #include "model/result.h"
 

@@ -3,8 +3,8 @@
  *
  * Both are answered by the worker alone, out of what others left in atomics: no probe waits for the
  * engine, which may hang in a disk sync. */
-#ifndef HTTP_HEALTH_H
-#define HTTP_HEALTH_H
+#ifndef HTTP_ENDPOINTS_HEALTH_H
+#define HTTP_ENDPOINTS_HEALTH_H
 
 #include <stdatomic.h>
 
