@@ -3,7 +3,7 @@
  *
  * Each row is an error that a caller of the HTTP interface may see: its name in C, its stable code
  * on the wire, the HTTP status, whether asking again later can help, whether credits may have been
- * spent, and a title for people. http/problem.c turns rows into RFC 9457 documents and the
+ * spent, and a title for people. http/core/problem.c turns rows into RFC 9457 documents and the
  * /problems/ pages; tests compare the table with openapi.yaml. The rows of ERR_INTERNAL_TABLE never
  * travel: they are how modules talk to each other, and would be shown as `internal` if one escaped.
  *

@@ -10,7 +10,7 @@
 
 #include "admission.h"
 #include "config/config.h"
-#include "http/limits.h"
+#include "http/core/limits.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
 #include "sockets.h"

@@ -3,8 +3,8 @@
 #include "http/auth.h"
 
 #include "base/mem.h"
-#include "http/allowance.h"
-#include "http/problem.h"
+#include "http/core/problem.h"
+#include "http/core/ratelimit_fields.h"
 
 #include <string.h>
 #include <strings.h>

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "http/clients.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <stdbool.h>
 

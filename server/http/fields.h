@@ -6,7 +6,7 @@
 #define HTTP_FIELDS_H
 
 #include "base/buf.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <stddef.h>
 

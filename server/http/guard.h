@@ -10,7 +10,7 @@
 #define HTTP_GUARD_H
 
 #include "base/err.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <stdbool.h>
 

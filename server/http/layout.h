@@ -29,7 +29,7 @@
 #ifndef HTTP_LAYOUT_H
 #define HTTP_LAYOUT_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>

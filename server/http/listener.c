@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "http/core/app.h"
+#include "http/core/worker.h"
 #include "http/inherited.h"
 #include "http/seats.h"
-#include "http/service.h"
-#include "http/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "http/clients.h"
+#include "http/core/limits.h"
 #include "http/endpoints/wish.h"
 #include "http/fields.h"
-#include "http/limits.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -42,7 +42,8 @@ ARROWS = {
 
 # Which files may include which foreign headers.
 DOORS = {
-    r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request(_input)?\.c)|tests/simulator/.*",
+    r"microhttpd\.h": r"server/http/core/(worker_state|response)\.h|server/http/listener\.c"
+                     r"|server/http/core/(worker|request(_input)?)\.c|tests/simulator/.*",
     r"curl/.*": r"client/transport.*|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/.*|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
@@ -98,11 +99,11 @@ def check(root):
 def self_test():
     planted = {
         "base/err.h": "",
-        "server/http/request.h": "",
+        "server/http/core/request.h": "",
         "server/config/config.h": "",
         "client/transport.h": "",
-        "base/up.c": '#include "http/request.h"\n',
-        "server/lookup/engine.c": '#include "http/request.h"\n',
+        "base/up.c": '#include "http/core/request.h"\n',
+        "server/lookup/engine.c": '#include "http/core/request.h"\n',
         "server/lookup/curl.c": "#include <curl/curl.h>\n",
         "server/http/endpoints/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
         "server/stray.c": "",

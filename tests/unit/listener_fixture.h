@@ -8,9 +8,9 @@
 #define UNIT_LISTENER_FIXTURE_H
 
 #include "base/mem.h"
+#include "http/core/app.h"
+#include "http/core/router.h"
 #include "http/listener.h"
-#include "http/routes.h"
-#include "http/service.h"
 #include "raw_client.h"
 
 #include <check.h>

@@ -3,11 +3,11 @@
  * does not turn: the answer must come all the same. */
 #include "base/mem.h"
 #include "base/secret.h"
+#include "http/core/app.h"
+#include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
 #include "http/endpoints/health.h"
 #include "http/listener.h"
-#include "http/routes.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 #include "raw_client.h"
 

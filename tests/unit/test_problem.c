@@ -3,8 +3,8 @@
  * which is then not linked. */
 #include "base/json.h"
 #include "base/mem.h"
+#include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
-#include "http/problem.h"
 
 #include <check.h>
 #include <stdlib.h>

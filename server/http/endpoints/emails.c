@@ -11,10 +11,10 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/clients.h"
+#include "http/core/app.h"
+#include "http/core/limits.h"
 #include "http/endpoints/result_reply.h"
 #include "http/endpoints/wish.h"
-#include "http/limits.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 
 #include <stdio.h>

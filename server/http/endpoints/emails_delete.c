@@ -3,9 +3,9 @@
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
+#include "http/core/app.h"
+#include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
-#include "http/problem.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 
 #include <stdbool.h>

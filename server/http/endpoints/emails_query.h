@@ -7,7 +7,7 @@
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
 #include "base/err.h"
-#include "http/request.h"
+#include "http/core/request.h"
 #include "model/question.h"
 
 #include <stdbool.h>

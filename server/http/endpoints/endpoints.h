@@ -4,7 +4,7 @@
 #ifndef HTTP_ENDPOINTS_ENDPOINTS_H
 #define HTTP_ENDPOINTS_ENDPOINTS_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 
 /* ---- /emails: the product ---- */
 

@@ -2,9 +2,9 @@
 /* health.c - see health.h. */
 #include "http/endpoints/health.h"
 
+#include "http/core/app.h"
+#include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
-#include "http/problem.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 
 #include <inttypes.h>

@@ -4,9 +4,9 @@
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
+#include "http/core/app.h"
 #include "http/endpoints/result_reply.h"
 #include "http/negotiate.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 
 #include <stdlib.h>

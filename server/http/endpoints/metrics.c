@@ -2,9 +2,9 @@
 /* metrics.c - GET /metrics. Walks the table; a metric without samples is left out whole. */
 #include "http/endpoints/endpoints.h"
 
+#include "http/core/app.h"
+#include "http/core/problem.h"
 #include "http/endpoints/metrics_table.h"
-#include "http/problem.h"
-#include "http/service.h"
 
 #define DOCUMENT_MAX ((size_t)256 << 10)
 

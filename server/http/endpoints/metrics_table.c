@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/routes.h"
+#include "http/core/router.h"
 #include "version.h"
 
 #include <stdio.h>

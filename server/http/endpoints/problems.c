@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* problems.c - GET /problems/{code}: rows of the error table as pages for people. */
+#include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
-#include "http/problem.h"
 
 #include <string.h>
 

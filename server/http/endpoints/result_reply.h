@@ -5,10 +5,10 @@
 #ifndef HTTP_ENDPOINTS_RESULT_REPLY_H
 #define HTTP_ENDPOINTS_RESULT_REPLY_H
 
-#include "http/allowance.h"
+#include "http/core/problem.h"
+#include "http/core/ratelimit_fields.h"
+#include "http/core/request.h"
 #include "http/endpoints/progress.h"
-#include "http/problem.h"
-#include "http/request.h"
 #include "model/result.h"
 
 /* What belongs to this request and not to the answer. Strings are borrowed; NULL or "" = no header.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* route_table.c - THE route table. A test compares it with openapi.yaml. */
 #include "base/mem.h"
+#include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
-#include "http/routes.h"
 
 const struct route routes[] = {
     {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},

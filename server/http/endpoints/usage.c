@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/allowance.h"
 #include "http/clients.h"
-#include "http/service.h"
+#include "http/core/app.h"
+#include "http/core/ratelimit_fields.h"
 #include "lookup/engine.h"
 
 #include <stdio.h>

@@ -4,11 +4,11 @@
 
 #include "http/cache_control.h"
 #include "http/clients.h"
+#include "http/core/limits.h"
+#include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
-#include "http/limits.h"
 #include "http/negotiate.h"
 #include "http/prefer.h"
-#include "http/problem.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef HTTP_ENDPOINTS_WISH_H
 #define HTTP_ENDPOINTS_WISH_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 #include "model/freshness.h"
 #include "model/question.h"
 #include "model/result.h"

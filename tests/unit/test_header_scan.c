@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_headers.c - one walk tells the id, the trace, the accepted type, and whether there is more
- * to it. */
-#include "http/headers.h"
+/* test_header_scan.c - one walk tells the id, the trace, the accepted type, and whether there is
+ * more to it. */
+#include "http/core/header_scan.h"
 
 #include <check.h>
 #include <string.h>

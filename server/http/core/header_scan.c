@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* headers.c - see headers.h. */
-#include "http/headers.h"
+/* header_scan.c - see header_scan.h. */
+#include "http/core/header_scan.h"
 
-#include "http/access.h"
+#include "http/core/access_log.h"
 
 #include <string.h>
 #include <strings.h>

@@ -5,8 +5,8 @@
  * request_reply() or parks it with request_park(). A parked request is answered later, on the same
  * worker, with the same request_reply(). Only its own worker thread ever touches a request; other
  * threads reach it by a letter to request_inbox(). libmicrohttpd stays behind this header. */
-#ifndef HTTP_REQUEST_H
-#define HTTP_REQUEST_H
+#ifndef HTTP_CORE_REQUEST_H
+#define HTTP_CORE_REQUEST_H
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -21,7 +21,7 @@ struct request;
 struct limits;
 struct route;
 struct client;
-struct service; /* what endpoints work with; defined in http/service.h */
+struct service; /* what endpoints work with; defined in http/core/app.h */
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OTHER_METHOD };
 
@@ -48,7 +48,7 @@ const char *request_peer(struct request *request);
  * one, joined by commas (RFC 9110, 5.3). */
 const char *request_header(const struct request *request, const char *name);
 
-/* The part of the path that the route's trailing {} stands for; "" without one. Set by routes.c,
+/* The part of the path that the route's trailing {} stands for; "" without one. Set by router.c,
  * with the row; `tail` points into request_path(). */
 const char *request_path_tail(const struct request *request);
 const struct route *request_route(const struct request *request); /* NULL = no row takes it */
@@ -114,7 +114,7 @@ void request_reply(struct request *request, struct reply *reply);
 void request_note(struct request *request, const char *outcome, const char *lookup_id,
                   enum charged charged);
 
-/* ---- hits; see http/hits.h ---- */
+/* ---- hits; see http/core/response_cache.h ---- */
 
 /* The question that a request of this very text is known to ask; false when it is not known, or
  * this request has something special about it. */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* mhd.h - what listener.c, worker.c and request.c share about libmicrohttpd; nobody else includes
- * it.
+/* worker_state.h - what listener.c, worker.c and request.c share about libmicrohttpd; nobody else
+ * includes it.
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
  * The access handler and the three notifications of libmicrohttpd live in request.c. */
-#ifndef HTTP_MHD_H
-#define HTTP_MHD_H
+#ifndef HTTP_CORE_WORKER_STATE_H
+#define HTTP_CORE_WORKER_STATE_H
 
 #include "base/clock.h"
 #include "base/inbox.h"
 #include "http/acceptor.h"
 #include "http/clients.h"
+#include "http/core/limits.h"
+#include "http/core/request.h"
+#include "http/core/response.h"
+#include "http/core/response_cache.h"
+#include "http/core/worker.h"
 #include "http/deadlines.h"
-#include "http/hits.h"
-#include "http/limits.h"
-#include "http/ready.h"
-#include "http/request.h"
-#include "http/worker.h"
 
 #include <microhttpd.h>
 

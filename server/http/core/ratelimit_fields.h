@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* allowance.h - what a client may still do, as RateLimit and RateLimit-Policy tell it
+/* ratelimit_fields.h - what a client may still do, as RateLimit and RateLimit-Policy tell it
  * (draft-ietf-httpapi-ratelimit-headers, the form with structured fields: a quoted name of the
  * policy, then q = how much, w = in how many seconds, r = how much is left, t = seconds until there
  * is more).
@@ -10,10 +10,10 @@
  * leaves it to the server which requests consume one, and has no other unit that would fit. What is
  * left of the second is told only when that is nothing, since it is another number by the time it
  * is read. Pure; any thread. */
-#ifndef HTTP_ALLOWANCE_H
-#define HTTP_ALLOWANCE_H
+#ifndef HTTP_CORE_RATELIMIT_FIELDS_H
+#define HTTP_CORE_RATELIMIT_FIELDS_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 #include "model/account.h"
 
 #include <stdint.h>

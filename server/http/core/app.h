@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* service.h - what the endpoints work with, filled by main and borrowed by everybody.
+/* app.h - what the endpoints work with, filled by main and borrowed by everybody.
  *
  * Immutable after start; the objects behind the pointers have their own rules. */
-#ifndef HTTP_SERVICE_H
-#define HTTP_SERVICE_H
+#ifndef HTTP_CORE_APP_H
+#define HTTP_CORE_APP_H
 
 #include "cache/cache.h"
 #include "http/auth.h"
-#include "http/limits.h"
+#include "http/core/limits.h"
 
 struct engine;
 struct tls;

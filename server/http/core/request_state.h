@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* place.h - what request.c and request_input.c share: a request as it lies in memory.
+/* request_state.h - what request.c and request_input.c share: a request as it lies in memory.
  *
  * A connection and its one request at a time are made together, in one place, so that a hit
  * allocates nothing of ours. Worker thread of the request. */
-#ifndef HTTP_PLACE_H
-#define HTTP_PLACE_H
+#ifndef HTTP_CORE_REQUEST_STATE_H
+#define HTTP_CORE_REQUEST_STATE_H
 
 #include "base/id.h"
 #include "base/mem.h"
-#include "http/access.h"
 #include "http/auth.h"
-#include "http/connection.h"
+#include "http/core/access_log.h"
+#include "http/core/connection.h"
+#include "http/core/header_scan.h"
+#include "http/core/request.h"
+#include "http/core/worker_state.h"
 #include "http/fields.h"
-#include "http/headers.h"
-#include "http/mhd.h"
-#include "http/request.h"
 
 #include <netinet/in.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_headers.c - what one walk over a request's headers brings: its id, its trace, its key, and
- * from which page or host it comes.
+/* fuzz_header_scan.c - what one walk over a request's headers brings: its id, its trace, its key,
+ * and from which page or host it comes.
  *
  * Each line of the input is a header line: NAME:VALUE. */
 #include "base/mem.h"
-#include "http/headers.h"
+#include "http/core/header_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

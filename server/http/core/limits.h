@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* limits.h - what the operator may change while requests are served. Plain values: each worker has
  * a copy of its own, which it takes over between two turns, with the clients that belong to it. */
-#ifndef HTTP_LIMITS_H
-#define HTTP_LIMITS_H
+#ifndef HTTP_CORE_LIMITS_H
+#define HTTP_CORE_LIMITS_H
 
 #include "model/freshness.h"
 

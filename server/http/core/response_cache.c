@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hits.c - see hits.h. */
-#include "http/hits.h"
+/* response_cache.c - see response_cache.h. */
+#include "http/core/response_cache.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reply.c - fills a struct reply; pure memory, knows no server. */
 #include "base/mem.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_hits.c - a worker repeats itself only while the cache would say the same. */
-#include "http/hits.h"
+/* test_response_cache.c - a worker repeats itself only while the cache would say the same. */
+#include "http/core/response_cache.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* access.h - what is told of a request when its answer is handed over: a line in the log and its
- * numbers in the metrics.
+/* access_log.h - what is told of a request when its answer is handed over: a line in the log and
+ * its numbers in the metrics.
  *
  * Answers that came at once and well (hits, probes) are told at level debug, the others at info.
  * Time is from the end of the headers to the handing over, by the worker's clock, which stands
  * still within a turn: what was answered in the turn in which it came has taken 0. Nothing that
  * came from outside is told but what was found well-formed before. Worker thread of the request. */
-#ifndef HTTP_ACCESS_H
-#define HTTP_ACCESS_H
+#ifndef HTTP_CORE_ACCESS_LOG_H
+#define HTTP_CORE_ACCESS_LOG_H
 
 #include "base/err.h"
 #include "base/id.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 /* What endpoints noted by request_note(). */
 struct access_notes {

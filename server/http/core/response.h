@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ready.h - a reply made ready for libmicrohttpd once, and sent to everybody whose reply is the
+/* response.h - a reply made ready for libmicrohttpd once, and sent to everybody whose reply is the
  * same.
  *
  * Making a response costs a dozen allocations, as much as all the rest of a hit. But within one
@@ -7,10 +7,10 @@
  * which has the same length in all of them and is written in place just before the response is
  * queued. libmicrohttpd copies the headers out before it calls anybody else, so one response serves
  * any number of connections of one worker. Counted references; one worker's thread only. */
-#ifndef HTTP_READY_H
-#define HTTP_READY_H
+#ifndef HTTP_CORE_RESPONSE_H
+#define HTTP_CORE_RESPONSE_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <microhttpd.h>
 

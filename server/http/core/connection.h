@@ -6,8 +6,8 @@
  * the next have come, libmicrohttpd only speaks up when the request line is whole; so a connection
  * is looked at now and then, and from the look that finds bytes the deadline of headers counts.
  * Embedded in the request. The worker's thread only. */
-#ifndef HTTP_CONNECTION_H
-#define HTTP_CONNECTION_H
+#ifndef HTTP_CORE_CONNECTION_H
+#define HTTP_CORE_CONNECTION_H
 
 #include "http/deadlines.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* allowance.c - see allowance.h. */
-#include "http/allowance.h"
+/* ratelimit_fields.c - see ratelimit_fields.h. */
+#include "http/core/ratelimit_fields.h"
 
 #define DAY_S 86400
 

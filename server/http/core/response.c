@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ready.c - see ready.h. */
-#include "http/ready.h"
+/* response.c - see response.h. */
+#include "http/core/response.h"
 
 #include "base/log.h"
 #include "base/mem.h"

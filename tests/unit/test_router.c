@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_routes.c - which row takes a request, and what follows for the rest.
+/* test_router.c - which row takes a request, and what follows for the rest.
  *
  * Brings a table of its own and a request without a server: the functions below stand in for
  * request.c, which is then not linked. */
 #include "base/mem.h"
 #include "http/clients.h"
-#include "http/routes.h"
+#include "http/core/router.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* problem.c - rows of the error table as documents for programs. */
-#include "http/problem.h"
+#include "http/core/problem.h"
 
 #include "base/json.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hits.h - the fast path of a hit: a worker's memo of what it was asked and what it said.
+/* response_cache.h - the fast path of a hit: a worker's memo of what it was asked and what it said.
  *
  * A question that is asked again and again need not be taken apart again and again: to parse a
  * query, map a name by UTS 46, walk the Public Suffix List and hash the question costs more than
@@ -14,12 +14,12 @@
  * shared with another thread; the cache's count of changes is read, and the cache itself only when
  * that moved or the second changed, which also keeps what is hit from being the least recently
  * used. One worker's thread only. */
-#ifndef HTTP_HITS_H
-#define HTTP_HITS_H
+#ifndef HTTP_CORE_RESPONSE_CACHE_H
+#define HTTP_CORE_RESPONSE_CACHE_H
 
 #include "base/clock.h"
 #include "cache/cache.h"
-#include "http/ready.h"
+#include "http/core/response.h"
 #include "model/result.h"
 
 #include <stddef.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* routes.h - THE route table: which path takes which methods, and who answers.
+/* router.h - THE route table: which path takes which methods, and who answers.
  *
  * 404, 405, Allow and HEAD follow from it. Paths are compared raw and whole: no decoding, no case
  * folding, no trailing slash; a path that ends in "/{}" takes exactly one more segment. The rows
  * are in route_table.c, or in the test that brings its own. Read-only; any thread. */
-#ifndef HTTP_ROUTES_H
-#define HTTP_ROUTES_H
+#ifndef HTTP_CORE_ROUTER_H
+#define HTTP_CORE_ROUTER_H
 
-#include "http/request.h"
+#include "http/core/request.h"
 
 #include <stdbool.h>
 

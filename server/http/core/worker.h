@@ -7,8 +7,8 @@
  * its mailbox, its listening sockets (acceptor.h says why they are not the daemons') and the
  * sockets of parked requests; and then lets each daemon run once. Connections are touched by their
  * worker only. Main thread only, apart from the thread itself. */
-#ifndef HTTP_WORKER_H
-#define HTTP_WORKER_H
+#ifndef HTTP_CORE_WORKER_H
+#define HTTP_CORE_WORKER_H
 
 #include "base/err.h"
 #include "base/heartbeat.h"

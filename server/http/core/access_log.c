@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* access.c - see access.h. */
-#include "http/access.h"
+/* access_log.c - see access_log.h. */
+#include "http/core/access_log.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/routes.h"
+#include "http/core/router.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -19,10 +19,10 @@
  * of a request that it refused itself. set_state() is the only place where a request changes its
  * state. */
 #include "base/metrics.h"
-#include "http/place.h"
-#include "http/problem.h"
-#include "http/routes.h"
-#include "http/service.h"
+#include "http/core/app.h"
+#include "http/core/problem.h"
+#include "http/core/request_state.h"
+#include "http/core/router.h"
 
 #include <assert.h>
 #include <stdio.h>

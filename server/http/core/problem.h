@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* problem.h - errors as RFC 9457 documents, from the one table of base/err.h. */
-#ifndef HTTP_PROBLEM_H
-#define HTTP_PROBLEM_H
+#ifndef HTTP_CORE_PROBLEM_H
+#define HTTP_CORE_PROBLEM_H
 
 #include "base/err.h"
-#include "http/request.h"
+#include "http/core/request.h"
 
 struct problem {
     enum err err;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* routes.c - finds the row for a request. The table is short enough to be walked. */
-#include "http/routes.h"
+/* router.c - finds the row for a request. The table is short enough to be walked. */
+#include "http/core/router.h"
 
 #include "base/mem.h"
 #include "http/auth.h"
-#include "http/problem.h"
+#include "http/core/problem.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* connection.c - see connection.h. Shutting a socket is safe as long as its connection has not been
  * told to be closed, because that happens before libmicrohttpd closes the socket. */
-#include "http/connection.h"
+#include "http/core/connection.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* request_input.c - what came with a request, as endpoints read it; its life is in request.c. */
-#include "http/place.h"
+#include "http/core/request_state.h"
 
 #include <arpa/inet.h>
 

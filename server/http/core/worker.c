@@ -4,17 +4,17 @@
  * In the epoll set a daemon is marked by NULL, the mailbox by the worker itself, the listening
  * sockets by the acceptor, a parked request by its address. A request that was answered earlier in
  * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
-#include "http/worker.h"
+#include "http/core/worker.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/thread.h"
-#include "http/connection.h"
+#include "http/core/app.h"
+#include "http/core/connection.h"
+#include "http/core/worker_state.h"
 #include "http/layout.h"
-#include "http/mhd.h"
 #include "http/seats.h"
-#include "http/service.h"
 #include "http/tls.h"
 
 #include <assert.h>
