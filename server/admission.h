@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 #include "config/config.h"
-#include "http/auth.h"
-#include "http/clients.h"
+#include "http/auth/auth.h"
+#include "http/auth/client_keys.h"
 #include "http/tls.h"
 
 #define ADMISSION_WHY 512

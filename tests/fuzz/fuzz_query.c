@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "http/core/limits.h"
 #include "http/endpoints/wish.h"
 #include "http/fields.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_auth.c - who sends a request, by its headers; browsers of foreign pages stay out. */
 #include "base/mem.h"
-#include "http/auth.h"
+#include "http/auth/auth.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * Brings a table of its own and a request without a server: the functions below stand in for
  * request.c, which is then not linked. */
 #include "base/mem.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "http/core/router.h"
 
 #include <check.h>

@@ -6,7 +6,7 @@
 #define HTTP_CORE_APP_H
 
 #include "cache/cache.h"
-#include "http/auth.h"
+#include "http/auth/auth.h"
 #include "http/core/limits.h"
 
 struct engine;

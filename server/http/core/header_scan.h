@@ -6,7 +6,7 @@
 #ifndef HTTP_CORE_HEADER_SCAN_H
 #define HTTP_CORE_HEADER_SCAN_H
 
-#include "http/auth.h"
+#include "http/auth/auth.h"
 #include "http/core/request.h"
 #include "http/guard.h"
 #include "http/layout.h"

@@ -8,7 +8,7 @@
 
 #include "base/id.h"
 #include "base/mem.h"
-#include "http/auth.h"
+#include "http/auth/auth.h"
 #include "http/core/access_log.h"
 #include "http/core/connection.h"
 #include "http/core/header_scan.h"

@@ -3,7 +3,7 @@
 #include "http/core/router.h"
 
 #include "base/mem.h"
-#include "http/auth.h"
+#include "http/auth/auth.h"
 #include "http/core/problem.h"
 
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "http/core/app.h"
 #include "http/core/limits.h"
 #include "http/endpoints/result_reply.h"

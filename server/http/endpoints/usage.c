@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "http/core/app.h"
 #include "http/core/ratelimit_fields.h"
 #include "lookup/engine.h"

@@ -2,8 +2,8 @@
 /* wish.c - see wish.h. Everything is checked before anything can cost. */
 #include "http/endpoints/wish.h"
 
+#include "http/auth/client_keys.h"
 #include "http/cache_control.h"
-#include "http/clients.h"
 #include "http/core/limits.h"
 #include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"

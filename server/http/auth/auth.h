@@ -9,11 +9,11 @@
  * servers, the host that Host names. Ports are not compared: behind a proxy Host may lack the one
  * that the browser sees. Browsers do not send keys by themselves, so with keys the page is of no
  * concern. Worker thread of the request. */
-#ifndef HTTP_AUTH_H
-#define HTTP_AUTH_H
+#ifndef HTTP_AUTH_AUTH_H
+#define HTTP_AUTH_AUTH_H
 
 #include "base/err.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "http/core/request.h"
 
 #include <stdbool.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_clients.c - the file of client keys, finding a client by his key, and his requests a second.
+/* test_client_keys.c - the file of client keys, finding a client by his key, and his requests a
+ * second.
  */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* clients.c - see clients.h. The file is read by tables: words of a line, options of a client. */
-#include "http/clients.h"
+/* client_keys.c - see client_keys.h. The file is read by tables: words of a line, options of a
+ * client. */
+#include "http/auth/client_keys.h"
 
 #include "base/mem.h"
 

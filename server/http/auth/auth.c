@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* auth.c - see auth.h. */
-#include "http/auth.h"
+#include "http/auth/auth.h"
 
 #include "base/mem.h"
 #include "http/core/problem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clients.h - who may ask, by the file of client keys: an immutable snapshot with counted
+/* client_keys.h - who may ask, by the file of client keys: an immutable snapshot with counted
  * references.
  *
  * One client a line, `#` begins a comment:
@@ -11,8 +11,8 @@
  * every worker by letter; the old one goes with its last reference. Only how fast a client asks
  * changes in it, in one atomic number per client, which snapshots share by the client's name: no
  * reload gives anybody a second second. Any thread. */
-#ifndef HTTP_CLIENTS_H
-#define HTTP_CLIENTS_H
+#ifndef HTTP_AUTH_CLIENT_KEYS_H
+#define HTTP_AUTH_CLIENT_KEYS_H
 
 #include "base/client_key.h"
 #include "base/err.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_clients.c - the file of client keys: who is let in, and with which rights.
+/* fuzz_client_keys.c - the file of client keys: who is let in, and with which rights.
  *
  * The first line is also read as the rights of a client whose key is known here. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/clients.h"
+#include "http/auth/client_keys.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
