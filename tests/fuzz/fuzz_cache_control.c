@@ -4,7 +4,7 @@
  * First line: the header. Second line: one byte, which says how old the answer is. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/cache_control.h"
+#include "http/protocol/cache_control.h"
 #include "model/freshness.h"
 #include "tests/fuzz/fuzz.h"
 

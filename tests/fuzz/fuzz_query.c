@@ -11,7 +11,7 @@
 #include "http/auth/client_keys.h"
 #include "http/core/limits.h"
 #include "http/endpoints/wish.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

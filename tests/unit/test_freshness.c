@@ -2,7 +2,7 @@
 /* test_freshness.c - what may be served when; the rows are moments in the life of one answer that
  * is fresh for 100 s, served stale for 50 s more, and stands in on errors for 500 s. */
 #include "base/mem.h"
-#include "http/cache_control.h"
+#include "http/protocol/cache_control.h"
 #include "model/freshness.h"
 
 #include <check.h>

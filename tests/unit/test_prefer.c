@@ -3,7 +3,7 @@
  */
 #include "base/mem.h"
 #include "http/endpoints/progress.h"
-#include "http/prefer.h"
+#include "http/protocol/prefer.h"
 
 #include <check.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* header_scan.h - what one walk over a request's headers brings: their framing (guard.h), where
- * they lie (layout.h), the sender's credentials (auth.h), his request id and trace, and whether the
- * answer depends on more than target and Accept. Looking each up would walk as often. Pure; any
- * thread. */
+/* header_scan.h - what one walk over a request's headers brings: their framing (framing.h), where
+ * they lie (head_layout.h), the sender's credentials (auth.h), his request id and trace, and
+ * whether the answer depends on more than target and Accept. Looking each up would walk as often.
+ * Pure; any thread. */
 #ifndef HTTP_CORE_HEADER_SCAN_H
 #define HTTP_CORE_HEADER_SCAN_H
 
 #include "http/auth/auth.h"
 #include "http/core/request.h"
-#include "http/guard.h"
-#include "http/layout.h"
+#include "http/protocol/framing.h"
+#include "http/protocol/head_layout.h"
 
 #include <stdbool.h>
 #include <stddef.h>

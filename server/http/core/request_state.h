@@ -14,7 +14,7 @@
 #include "http/core/header_scan.h"
 #include "http/core/request.h"
 #include "http/core/worker_state.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 
 #include <netinet/in.h>
 

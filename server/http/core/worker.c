@@ -13,7 +13,7 @@
 #include "http/core/app.h"
 #include "http/core/connection.h"
 #include "http/core/worker_state.h"
-#include "http/layout.h"
+#include "http/protocol/head_layout.h"
 #include "http/seats.h"
 #include "http/tls.h"
 
@@ -339,9 +339,9 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
 }
 
 /* libmicrohttpd's own limit is one above ours, which turn callers away in has_seat(). Its
- * strictness is off where layout.h sees more: 0.9.75 knows little of it, and closes without a word
- * where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that are
- * out of sight in them. */
+ * strictness is off where head_layout.h sees more: 0.9.75 knows little of it, and closes without a
+ * word where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that
+ * are out of sight in them. */
 static enum err start_daemon(struct worker *worker)
 {
     const struct worker_options *options = &worker->options;

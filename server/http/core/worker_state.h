@@ -36,7 +36,7 @@ struct worker {
     struct clients *clients; /* NULL = no keys are wanted */
     struct limits limits;
     struct tls *tls;   /* NULL = plain HTTP */
-    bool knows_layout; /* of libmicrohttpd's strings in memory, see layout.h */
+    bool knows_layout; /* of libmicrohttpd's strings in memory, see head_layout.h */
     struct hits *hits;
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
     struct mailbox *inbox;

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "http/core/app.h"
 #include "http/endpoints/result_reply.h"
-#include "http/negotiate.h"
+#include "http/protocol/negotiate.h"
 #include "lookup/engine.h"
 
 #include <stdlib.h>

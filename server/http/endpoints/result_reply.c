@@ -3,7 +3,7 @@
  * headers. */
 #include "http/endpoints/result_reply.h"
 
-#include "http/negotiate.h"
+#include "http/protocol/negotiate.h"
 #include "model/freshness.h"
 
 static int64_t seconds(int64_t ms)

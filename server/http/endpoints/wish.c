@@ -3,12 +3,12 @@
 #include "http/endpoints/wish.h"
 
 #include "http/auth/client_keys.h"
-#include "http/cache_control.h"
 #include "http/core/limits.h"
 #include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
-#include "http/negotiate.h"
-#include "http/prefer.h"
+#include "http/protocol/cache_control.h"
+#include "http/protocol/negotiate.h"
+#include "http/protocol/prefer.h"
 
 #include <stdio.h>
 #include <string.h>

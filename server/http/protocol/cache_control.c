@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_control.c - see cache_control.h. */
-#include "http/cache_control.h"
+#include "http/protocol/cache_control.h"
 
 #include "base/mem.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 
 #include <stddef.h>
 #include <string.h>

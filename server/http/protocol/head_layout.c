@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* layout.c - see layout.h. */
-#include "http/layout.h"
+/* head_layout.c - see head_layout.h. */
+#include "http/protocol/head_layout.h"
 
 #include <string.h>
 

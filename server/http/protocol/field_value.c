@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fields.c - see fields.h. */
-#include "http/fields.h"
+/* field_value.c - see field_value.h. */
+#include "http/protocol/field_value.h"
 
 #include "base/mem.h"
 

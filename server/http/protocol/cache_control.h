@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_control.h - reads the Cache-Control header of a request (RFC 9111, 5.2.1) into what
  * freshness.h judges by. Pure functions; any thread. */
-#ifndef HTTP_CACHE_CONTROL_H
-#define HTTP_CACHE_CONTROL_H
+#ifndef HTTP_PROTOCOL_CACHE_CONTROL_H
+#define HTTP_PROTOCOL_CACHE_CONTROL_H
 
 #include "model/freshness.h"
 

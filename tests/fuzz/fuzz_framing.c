@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_guard.c - which headers are refused because two parsers could read them differently.
+/* fuzz_framing.c - which headers are refused because two parsers could read them differently.
  *
  * First line: the version. Each further line is a header line: NAME:VALUE. */
 #include "base/mem.h"
-#include "http/guard.h"
+#include "http/protocol/framing.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* guard.c - counts the framing headers, then judges by a table, first match first. */
-#include "http/guard.h"
+/* framing.c - counts the framing headers, then judges by a table, first match first. */
+#include "http/protocol/framing.h"
 
 #include "base/mem.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* prefer.h - the Prefer header of RFC 7240: `respond-async` and `wait=SECONDS`; all else is
  * skipped, as the RFC wants it. Pure; any thread. */
-#ifndef HTTP_PREFER_H
-#define HTTP_PREFER_H
+#ifndef HTTP_PROTOCOL_PREFER_H
+#define HTTP_PROTOCOL_PREFER_H
 
 #include <stdbool.h>
 #include <stdint.h>

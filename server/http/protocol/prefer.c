@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* prefer.c - one preference after the other; what cannot be read is no preference. */
-#include "http/prefer.h"
+#include "http/protocol/prefer.h"
 
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 
 #include <stddef.h>
 #include <string.h>

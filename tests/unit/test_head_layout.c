@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_layout.c - heads as libmicrohttpd 0.9.75 leaves them in memory: whole ones and such with
- * bytes that are in no part. What it does to real requests is listener_wire's and test_http.py's.
+/* test_head_layout.c - heads as libmicrohttpd 0.9.75 leaves them in memory: whole ones and such
+ * with bytes that are in no part. What it does to real requests is listener_wire's and
+ * test_http.py's.
  */
-#include "http/layout.h"
+#include "http/protocol/head_layout.h"
 
 #include <check.h>
 #include <string.h>

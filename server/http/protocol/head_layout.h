@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* layout.h - whether every byte of a request's head is accounted for, seen from where
+/* head_layout.h - whether every byte of a request's head is accounted for, seen from where
  * libmicrohttpd's strings lie in memory.
  *
  * libmicrohttpd 0.9.75 shows a tidier request than the one that came: a folded line is appended to
@@ -26,8 +26,8 @@
  *
  * Pointers are compared; no byte is read but those between a name and its value, which lie in the
  * same block of the connection, and those at the end of the head. Pure functions; any thread. */
-#ifndef HTTP_LAYOUT_H
-#define HTTP_LAYOUT_H
+#ifndef HTTP_PROTOCOL_HEAD_LAYOUT_H
+#define HTTP_PROTOCOL_HEAD_LAYOUT_H
 
 #include "http/core/request.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fields.c - lines of one field are one value, and lists are cut at their own commas. */
+/* test_field_value.c - lines of one field are one value, and lists are cut at their own commas. */
 #include "base/mem.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fields.h - what header fields have in common (RFC 9110, 5.3 and 5.6): one that comes in several
- * lines counts as one line with commas in between, and commas inside of quoted strings separate
- * nothing. Pure; any thread. */
-#ifndef HTTP_FIELDS_H
-#define HTTP_FIELDS_H
+/* field_value.h - what header fields have in common (RFC 9110, 5.3 and 5.6): one that comes in
+ * several lines counts as one line with commas in between, and commas inside of quoted strings
+ * separate nothing. Pure; any thread. */
+#ifndef HTTP_PROTOCOL_FIELD_VALUE_H
+#define HTTP_PROTOCOL_FIELD_VALUE_H
 
 #include "base/buf.h"
 #include "http/core/request.h"

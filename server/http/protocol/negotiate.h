@@ -3,8 +3,8 @@
  *
  * RFC 9110: Accept (12.5.1) over the forms that a result comes in, and If-None-Match (13.1.2).
  * Pure functions; any thread. */
-#ifndef HTTP_NEGOTIATE_H
-#define HTTP_NEGOTIATE_H
+#ifndef HTTP_PROTOCOL_NEGOTIATE_H
+#define HTTP_PROTOCOL_NEGOTIATE_H
 
 #include "base/err.h"
 #include "model/result.h"

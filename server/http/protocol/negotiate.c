@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* negotiate.c - see negotiate.h. A media range is compared as text; parameters other than q are
  * skipped, because no form on offer has any that matters. */
-#include "http/negotiate.h"
+#include "http/protocol/negotiate.h"
 
 #include "base/mem.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 
 #include <string.h>
 #include <strings.h>

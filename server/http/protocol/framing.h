@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* guard.h - which requests are refused for their framing, before a route sees them.
+/* framing.h - which requests are refused for their framing, before a route sees them.
  *
  * libmicrohttpd 0.9.75 takes much that RFC 9112 forbids: Content-Length beside Transfer-Encoding,
  * several Content-Lengths or Hosts, white space before the colon, any HTTP/1.x. What two parsers
  * could read differently is refused here and the connection closed; what cannot be seen from the
- * headers alone is layout.h's. No route takes a body yet, so every body is refused too. Pure
+ * headers alone is head_layout.h's. No route takes a body yet, so every body is refused too. Pure
  * functions; any thread. */
-#ifndef HTTP_GUARD_H
-#define HTTP_GUARD_H
+#ifndef HTTP_PROTOCOL_FRAMING_H
+#define HTTP_PROTOCOL_FRAMING_H
 
 #include "base/err.h"
 #include "http/core/request.h"
@@ -19,7 +19,7 @@ struct guard {
     unsigned hosts, lengths, encodings;
     bool has_length;   /* a Content-Length that is not 0 */
     bool is_malformed; /* it breaks the grammar of RFC 9110, 5.5, 5.6.2 or 9.1 */
-    bool has_gaps;     /* there were bytes between what is shown, see layout.h */
+    bool has_gaps;     /* there were bytes between what is shown, see head_layout.h */
 };
 
 /* The method of the request. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_fields.c - header lines of one name as one value, and where its parts end.
+/* fuzz_field_value.c - header lines of one name as one value, and where its parts end.
  *
  * Each line of the input is a header line: NAME:VALUE. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/fields.h"
+#include "http/protocol/field_value.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
