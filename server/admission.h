@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "http/auth/auth.h"
 #include "http/auth/client_keys.h"
-#include "http/tls.h"
+#include "http/net/tls.h"
 
 #define ADMISSION_WHY 512
 

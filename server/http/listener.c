@@ -14,7 +14,7 @@
 #include "http/core/app.h"
 #include "http/core/worker.h"
 #include "http/inherited.h"
-#include "http/seats.h"
+#include "http/net/connection_limit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -50,7 +50,7 @@ DOORS = {
     r"idn2\.h|libpsl\.h": r"server/model/domain\.c|tests/unit/test_domain_list\.c",
     r"openssl/.*": r"base/hash\.c",
     r"uni[a-z]+\.h": r"base/text\.c",
-    r"gnutls/.*": r"server/http/tls\.c",
+    r"gnutls/.*": r"server/http/net/tls\.c",
     r"ini\.h": r"server/config/config_file\.c",
     r"systemd/.*": r"server/os/notify\.c",
     r"uthash\.h": r"base/hashtable\.h",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_acceptor.c - who connects is taken, and without descriptors later. */
-#include "http/acceptor.h"
+#include "http/net/acceptor.h"
 
 #include "base/log.h"
 

@@ -2,14 +2,14 @@
 /* connection.h - what lives as long as a connection: the target that was asked for last, and how
  * long what it is at may take.
  *
- * Its deadlines are those of deadlines.h. Between two requests nobody tells that the first bytes of
- * the next have come, libmicrohttpd only speaks up when the request line is whole; so a connection
- * is looked at now and then, and from the look that finds bytes the deadline of headers counts.
- * Embedded in the request. The worker's thread only. */
+ * Its deadlines are those of connection_timeout.h. Between two requests nobody tells that the first
+ * bytes of the next have come, libmicrohttpd only speaks up when the request line is whole; so a
+ * connection is looked at now and then, and from the look that finds bytes the deadline of headers
+ * counts. Embedded in the request. The worker's thread only. */
 #ifndef HTTP_CORE_CONNECTION_H
 #define HTTP_CORE_CONNECTION_H
 
-#include "http/deadlines.h"
+#include "http/net/connection_timeout.h"
 
 #include <stddef.h>
 #include <stdint.h>

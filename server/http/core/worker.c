@@ -13,9 +13,9 @@
 #include "http/core/app.h"
 #include "http/core/connection.h"
 #include "http/core/worker_state.h"
+#include "http/net/connection_limit.h"
+#include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
-#include "http/seats.h"
-#include "http/tls.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -9,14 +9,14 @@
 
 #include "base/clock.h"
 #include "base/inbox.h"
-#include "http/acceptor.h"
 #include "http/auth/client_keys.h"
 #include "http/core/limits.h"
 #include "http/core/request.h"
 #include "http/core/response.h"
 #include "http/core/response_cache.h"
 #include "http/core/worker.h"
-#include "http/deadlines.h"
+#include "http/net/acceptor.h"
+#include "http/net/connection_timeout.h"
 
 #include <microhttpd.h>
 

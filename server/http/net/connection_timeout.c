@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* deadlines.c - see deadlines.h. */
-#include "http/deadlines.h"
+/* connection_timeout.c - see connection_timeout.h. */
+#include "http/net/connection_timeout.h"
 
 #include <stddef.h>
 #include <utlist.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tls.c - see tls.h. GnuTLS asks for the certificate by a callback that is told nothing but the
  * session, so what a worker serves is known by its thread. */
-#include "http/tls.h"
+#include "http/net/tls.h"
 
 #include "base/hash.h"
 #include "base/mem.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* seats.c - an atomic count of all; and, only where an address has a limit, a table by address. */
-#include "http/seats.h"
+/* connection_limit.c - an atomic count of all; and, only where an address has a limit, a table by
+ * address. */
+#include "http/net/connection_limit.h"
 
 #include "base/hashtable.h"
 #include "base/mem.h"

@@ -5,8 +5,8 @@
  * to belong together, and the list of what is spoken: TLS 1.2 and 1.3. A reload reads another
  * chain, and each worker goes over to it between two turns: handshakes that have begun end with the
  * one that they began with, so those that were replaced are kept until the end; they are few. */
-#ifndef HTTP_TLS_H
-#define HTTP_TLS_H
+#ifndef HTTP_NET_TLS_H
+#define HTTP_NET_TLS_H
 
 #include "base/err.h"
 

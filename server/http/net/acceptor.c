@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* acceptor.c - see acceptor.h. */
-#include "http/acceptor.h"
+#include "http/net/acceptor.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* seats.h - how many connections there may be: of all callers together, and of one address.
+/* connection_limit.h - how many connections there may be: of all callers together, and of one
+ * address.
  *
  * They are counted here and not by libmicrohttpd, whose limits are one daemon's own: the kernel
  * spreads connections unevenly, and there is a daemon for each worker and listening address.
@@ -8,8 +9,8 @@
  *
  * An IPv6 caller counts by its /64, of which one host can have every address (RFC 4291, 2.5.1).
  * What is neither IPv4 nor IPv6 has no limit of its own. Any thread. */
-#ifndef HTTP_SEATS_H
-#define HTTP_SEATS_H
+#ifndef HTTP_NET_CONNECTION_LIMIT_H
+#define HTTP_NET_CONNECTION_LIMIT_H
 
 #include <sys/socket.h>
 

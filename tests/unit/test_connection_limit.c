@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_seats.c - connections by all together and by one address: who may come, and who no more. */
-#include "http/seats.h"
+/* test_connection_limit.c - connections by all together and by one address: who may come, and who
+ * no more. */
+#include "http/net/connection_limit.h"
 
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* deadlines.h - how long a connection may take for what it is at, however busy it looks.
+/* connection_timeout.h - how long a connection may take for what it is at, however busy it looks.
  *
  * libmicrohttpd's only time-out is one of idleness, which a client outlives with a byte now and
  * then. So a worker keeps its own: a complete header within a time from the connection's first
@@ -7,8 +7,8 @@
  * time from the last. A connection that waits for a lookup has none; its request has one of its
  * own. All connections at the same thing have the same time, so one list for each is in order of
  * its ends, and moving costs a few pointers. Pure; one thread. */
-#ifndef HTTP_DEADLINES_H
-#define HTTP_DEADLINES_H
+#ifndef HTTP_NET_CONNECTION_TIMEOUT_H
+#define HTTP_NET_CONNECTION_TIMEOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

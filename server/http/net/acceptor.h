@@ -7,13 +7,13 @@
  * where those inside wait; and where nobody is inside it asks again without a rest. Here the
  * sockets are left alone for PAUSE_MS and then tried again: who connects meanwhile waits in the
  * kernel's queue, nobody inside notices, and what is free again is used at once. No descriptor is
- * kept to turn callers away with: they would come back, and the limits of seats.h, which do turn
- * them away, are reached before in all but odd cases.
+ * kept to turn callers away with: they would come back, and the limits of connection_limit.h, which
+ * do turn them away, are reached before in all but odd cases.
  *
  * The sockets are watched in the worker's epoll set, all under the acceptor's own address. Worker's
  * thread only, but for the start and the end. */
-#ifndef HTTP_ACCEPTOR_H
-#define HTTP_ACCEPTOR_H
+#ifndef HTTP_NET_ACCEPTOR_H
+#define HTTP_NET_ACCEPTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

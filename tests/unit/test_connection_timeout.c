@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_deadlines.c - each thing has its time, counted from when it began, whatever happens in it.
+/* test_connection_timeout.c - each thing has its time, counted from when it began, whatever happens
+ * in it.
  */
-#include "http/deadlines.h"
+#include "http/net/connection_timeout.h"
 
 #include <check.h>
 #include <stddef.h>
