@@ -5,7 +5,6 @@
  * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
  * system refused something (a port in use), 2 when the operator must change something, 3 when
  * another process owns the store. */
-#include "admission.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -17,7 +16,12 @@
 #include "client/transport.h"
 #include "commands/commands.h"
 #include "config/config.h"
-#include "confine.h"
+#include "daemon/access_policy.h"
+#include "daemon/lifecycle.h"
+#include "daemon/reload.h"
+#include "daemon/sandbox_setup.h"
+#include "daemon/socket_activation.h"
+#include "daemon/upstream_setup.h"
 #include "http/core/app.h"
 #include "http/endpoints/health.h"
 #include "http/listener.h"
@@ -27,12 +31,8 @@
 #include "os/harden.h"
 #include "os/notify.h"
 #include "os/state_dir.h"
-#include "reload.h"
-#include "sockets.h"
 #include "store/store.h"
-#include "upstream.h"
 #include "version.h"
-#include "watch.h"
 
 #include <signal.h>
 #include <stdatomic.h>

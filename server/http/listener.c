@@ -4,7 +4,7 @@
  * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
  * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
  * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
- * Sockets that were inherited are shared instead: see inherited.h. */
+ * Sockets that were inherited are shared instead: see inherited_socket.h. */
 #include "http/listener.h"
 
 #include "base/clock.h"
@@ -13,8 +13,8 @@
 #include "base/metrics.h"
 #include "http/core/app.h"
 #include "http/core/worker.h"
-#include "http/inherited.h"
 #include "http/net/connection_limit.h"
+#include "os/inherited_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* admission.c - see admission.h. */
-#include "admission.h"
+/* access_policy.c - see access_policy.h. */
+#include "daemon/access_policy.h"
 
 #include "base/log.h"
 #include "base/mem.h"

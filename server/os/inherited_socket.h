@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inherited.h - listening sockets that the service manager opened for us (socket activation).
+/* inherited_socket.h - listening sockets that the service manager opened for us (socket
+ * activation).
  *
  * One socket is shared by all workers: each has a descriptor of its own for it, all of them accept,
  * and whoever is first gets the connection. The kernel wakes them all for each one; EPOLLEXCLUSIVE
@@ -7,8 +8,8 @@
  * four cores that costs a quarter of the new connections a second (10,000 instead of 13,800), and
  * requests on connections that are kept alive nothing.
  * What lies in the socket's queue at the end stays there for the next process. Main thread only. */
-#ifndef HTTP_INHERITED_H
-#define HTTP_INHERITED_H
+#ifndef OS_INHERITED_SOCKET_H
+#define OS_INHERITED_SOCKET_H
 
 #include "base/err.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.h - what main does while the threads work: it waits for signals, tells the service manager
- * that all of them turn, and at the end leads them out in order.
+/* lifecycle.h - what main does while the threads work: it waits for signals, tells the service
+ * manager that all of them turn, and at the end leads them out in order.
  *
  * Main never waits for anything without beating the watchdog meanwhile, because the end may take
  * longer than the manager's limit. Main thread only. */
-#ifndef WATCH_H
-#define WATCH_H
+#ifndef DAEMON_LIFECYCLE_H
+#define DAEMON_LIFECYCLE_H
 
 #include "os/notify.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.h - the vendor's key and address, by the configuration, checked before anything is sent.
- * Main thread. */
-#ifndef UPSTREAM_H
-#define UPSTREAM_H
+/* upstream_setup.h - the vendor's key and address, by the configuration, checked before anything is
+ * sent. Main thread. */
+#ifndef DAEMON_UPSTREAM_SETUP_H
+#define DAEMON_UPSTREAM_SETUP_H
 
 #include "base/err.h"
 #include "base/secret.h"

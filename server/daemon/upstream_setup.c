@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.c - see upstream.h. */
-#include "upstream.h"
+/* upstream_setup.c - see upstream_setup.h. */
+#include "daemon/upstream_setup.h"
 
 #include "base/url.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* confine.c - see confine.h.
+/* sandbox_setup.c - see sandbox_setup.h.
  *
  * A new option that names a file which is opened while the daemon runs, such as on SIGHUP, gets its
  * place in `reread`; without it the daemon would start, and fail at the first reload. A reload that
  * names a file in another folder takes a restart. */
-#include "confine.h"
+#include "daemon/sandbox_setup.h"
 
 #include "base/log.h"
 #include "base/mem.h"

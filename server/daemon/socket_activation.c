@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sockets.c - see sockets.h. */
-#include "sockets.h"
+/* socket_activation.c - see socket_activation.h. */
+#include "daemon/socket_activation.h"
 
 #include "base/mem.h"
 #include "os/notify.h"

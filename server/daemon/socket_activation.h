@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* sockets.h - the sockets that the service manager opened, if it did, in the place of --listen.
+/* socket_activation.h - the sockets that the service manager opened, if it did, in the place of
+ * --listen.
  *
  * Their addresses replace the configured ones before anybody looks at those, so that every rule
  * about addresses (without client keys, only this machine) holds for them as well. Main thread, at
  * the start. */
-#ifndef SOCKETS_H
-#define SOCKETS_H
+#ifndef DAEMON_SOCKET_ACTIVATION_H
+#define DAEMON_SOCKET_ACTIVATION_H
 
 #include "base/err.h"
 #include "config/config.h"
-#include "http/inherited.h"
+#include "os/inherited_socket.h"
 
 #include <stddef.h>
 

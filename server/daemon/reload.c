@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* reload.c - see reload.h. */
-#include "reload.h"
+#include "daemon/reload.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/upstream_setup.h"
 #include "os/state_dir.h"
-#include "upstream.h"
 
 #include <stdio.h>
 

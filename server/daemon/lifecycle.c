@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - see watch.h. */
-#include "watch.h"
+/* lifecycle.c - see lifecycle.h. */
+#include "daemon/lifecycle.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

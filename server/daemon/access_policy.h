@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* admission.h - who may ask and over what, by the configuration: those with a key, everybody on
+/* access_policy.h - who may ask and over what, by the configuration: those with a key, everybody on
  * this machine, or everybody there is, if the operator says so; by TLS when there is a certificate.
  * Main thread. */
-#ifndef ADMISSION_H
-#define ADMISSION_H
+#ifndef DAEMON_ACCESS_POLICY_H
+#define DAEMON_ACCESS_POLICY_H
 
 #include "base/err.h"
 #include "config/config.h"

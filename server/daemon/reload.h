@@ -5,15 +5,15 @@
  * First everything is prepared, which may fail: then the old stays, and the log says why. Then it
  * is handed over, which cannot fail: to the workers in one letter each, to the engine in one.
  * What takes a restart is named in the log, at every reload until there is one. Main thread. */
-#ifndef RELOAD_H
-#define RELOAD_H
+#ifndef DAEMON_RELOAD_H
+#define DAEMON_RELOAD_H
 
-#include "admission.h"
 #include "config/config.h"
+#include "daemon/access_policy.h"
+#include "daemon/socket_activation.h"
 #include "http/core/limits.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
-#include "sockets.h"
 
 #include <stdbool.h>
 

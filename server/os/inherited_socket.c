@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* inherited.c - see inherited.h. The checks are getsockopt(2)'s, because what is wrong is to be
- * told in words, and sd_is_socket() says only no. */
-#include "http/inherited.h"
+/* inherited_socket.c - see inherited_socket.h. The checks are getsockopt(2)'s, because what is
+ * wrong is to be told in words, and sd_is_socket() says only no. */
+#include "os/inherited_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* confine.h - which walls of sandbox.h this configuration asks for, and which files stay within
- * reach. Main thread, at the start. */
-#ifndef CONFINE_H
-#define CONFINE_H
+/* sandbox_setup.h - which walls of sandbox.h this configuration asks for, and which files stay
+ * within reach. Main thread, at the start. */
+#ifndef DAEMON_SANDBOX_SETUP_H
+#define DAEMON_SANDBOX_SETUP_H
 
 #include "config/config.h"
 #include "os/sandbox.h"
