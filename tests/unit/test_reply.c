@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reply.c - a reply keeps what it is given, and knows its limits. */
 #include "base/buf.h"
-#include "http/core/request.h"
+#include "http/core/reply.h"
 #include "model/result.h"
 
 #include <check.h>

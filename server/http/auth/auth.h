@@ -13,10 +13,12 @@
 #define HTTP_AUTH_AUTH_H
 
 #include "base/err.h"
+#include "base/slice.h"
 #include "http/auth/client_keys.h"
-#include "http/core/request.h"
 
 #include <stdbool.h>
+
+struct request;
 
 /* What the headers say about the sender. Zeroed to begin with; slices are the request's. */
 struct credentials {

@@ -17,7 +17,7 @@
 #include "base/client_key.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "http/core/request.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
 #ifndef HTTP_CORE_HEADER_SCAN_H
 #define HTTP_CORE_HEADER_SCAN_H
 
+#include "base/slice.h"
 #include "http/auth/auth.h"
-#include "http/core/request.h"
 #include "http/protocol/framing.h"
 #include "http/protocol/head_layout.h"
 

@@ -13,7 +13,7 @@
 #ifndef HTTP_CORE_RATELIMIT_FIELDS_H
 #define HTTP_CORE_RATELIMIT_FIELDS_H
 
-#include "http/core/request.h"
+#include "http/core/reply.h"
 #include "model/account.h"
 
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* reply.c - fills a struct reply; pure memory, knows no server. */
+/* reply.c - see reply.h. */
+#include "http/core/reply.h"
+
 #include "base/mem.h"
-#include "http/core/request.h"
 
 #include <assert.h>
 #include <stdarg.h>

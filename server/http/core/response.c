@@ -2,6 +2,7 @@
 /* response.c - see response.h. */
 #include "http/core/response.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 

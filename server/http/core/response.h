@@ -10,7 +10,7 @@
 #ifndef HTTP_CORE_RESPONSE_H
 #define HTTP_CORE_RESPONSE_H
 
-#include "http/core/request.h"
+#include "http/core/reply.h"
 
 #include <microhttpd.h>
 

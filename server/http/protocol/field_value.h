@@ -6,7 +6,7 @@
 #define HTTP_PROTOCOL_FIELD_VALUE_H
 
 #include "base/buf.h"
-#include "http/core/request.h"
+#include "base/slice.h"
 
 #include <stddef.h>
 

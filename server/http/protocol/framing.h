@@ -10,7 +10,7 @@
 #define HTTP_PROTOCOL_FRAMING_H
 
 #include "base/err.h"
-#include "http/core/request.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 

@@ -29,7 +29,7 @@
 #ifndef HTTP_PROTOCOL_HEAD_LAYOUT_H
 #define HTTP_PROTOCOL_HEAD_LAYOUT_H
 
-#include "http/core/request.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
