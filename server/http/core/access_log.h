@@ -39,7 +39,4 @@ void access_count(const struct route *route, int status, int64_t ms);
 /* Does access_log() tell of an answer that came at once and well? */
 bool access_tells_all(void);
 
-/* version-traceid-parentid-flags of the W3C's Trace Context, or a later version that begins so. */
-bool access_is_trace(struct slice value);
-
 #endif

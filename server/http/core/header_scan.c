@@ -2,7 +2,7 @@
 /* header_scan.c - see header_scan.h. */
 #include "http/core/header_scan.h"
 
-#include "http/core/access_log.h"
+#include "http/protocol/traceparent.h"
 
 #include <string.h>
 #include <strings.h>
@@ -33,7 +33,7 @@ void headers_note(struct headers *headers, struct slice name, struct slice value
         if (!headers->id.data && is_well_formed_id(value))
             headers->id = value;
     } else if (IS_NAMED(name, "traceparent")) {
-        if (!headers->trace.data && access_is_trace(value))
+        if (!headers->trace.data && traceparent_is_valid(value))
             headers->trace = value;
     } else if (IS_NAMED(name, "Prefer") || IS_NAMED(name, "Cache-Control") ||
                IS_NAMED(name, "If-None-Match")) {
