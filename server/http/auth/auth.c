@@ -3,8 +3,6 @@
 #include "http/auth/auth.h"
 
 #include "base/mem.h"
-#include "http/core/problem.h"
-#include "http/core/ratelimit_fields.h"
 
 #include <string.h>
 #include <strings.h>
@@ -171,30 +169,4 @@ enum err auth_pace(const struct client *client, int64_t now_ms)
     int wait_s;
 
     return client && !client_admits(client, now_ms, &wait_s) ? ERR_QUOTA_EXCEEDED : ERR_OK;
-}
-
-/* ---- the refusal ---- */
-
-void auth_refuse(struct request *request, enum err err, const struct client *client)
-{
-    struct problem problem = problem_of(err, NULL);
-    struct reply reply;
-
-    if (err == ERR_UNAUTHORIZED)
-        problem.detail = "send one key of this server, as Authorization: Bearer or X-API-Key";
-    else if (err == ERR_QUOTA_EXCEEDED)
-        problem.detail = "this client asks faster than it may";
-    else if (!client)
-        problem.detail = "this looks like a web page of another site; programs send a local Host "
-                         "and no Sec-Fetch-Site, Origin or Referer";
-    else
-        problem.detail = "this client may not do that";
-    if (err == ERR_QUOTA_EXCEEDED)
-        problem.retry_after_s = 1;
-    problem_reply(request, &problem, &reply);
-    if (err == ERR_UNAUTHORIZED)
-        reply_text(&reply, "WWW-Authenticate", "Bearer");
-    if (err == ERR_QUOTA_EXCEEDED)
-        allowance_write_rate(&reply, client->rate);
-    request_reply(request, &reply);
 }

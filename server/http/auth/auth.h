@@ -18,8 +18,6 @@
 
 #include <stdbool.h>
 
-struct request;
-
 /* What the headers say about the sender. Zeroed to begin with; slices are the request's. */
 struct credentials {
     struct slice key;
@@ -47,8 +45,5 @@ enum err auth_judge(const struct clients *clients, const struct auth_policy *pol
 /* Takes one request of that client, who may be NULL, into account; ERR_QUOTA_EXCEEDED when it comes
  * too soon. */
 enum err auth_pace(const struct client *client, int64_t now_ms);
-
-/* Answers with one of the errors above, or ERR_UNAUTHORIZED, and what goes with it. */
-void auth_refuse(struct request *request, enum err err, const struct client *client);
 
 #endif

@@ -320,7 +320,7 @@ static bool refuse_sender(struct request *request)
     if (!err && !is_open)
         err = auth_pace(request->client, worker->clock.now_ms);
     if (err)
-        auth_refuse(request, err, request->client);
+        route_refuse(request, err, request->client);
     return err != ERR_OK;
 }
 

@@ -3,8 +3,9 @@
 #include "http/core/router.h"
 
 #include "base/mem.h"
-#include "http/auth/auth.h"
+#include "http/auth/client_keys.h"
 #include "http/core/problem.h"
+#include "http/core/ratelimit_fields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,30 @@ static void refuse(struct request *request)
     request_reply(request, &reply);
 }
 
+void route_refuse(struct request *request, enum err err, const struct client *client)
+{
+    struct problem problem = problem_of(err, NULL);
+    struct reply reply;
+
+    if (err == ERR_UNAUTHORIZED)
+        problem.detail = "send one key of this server, as Authorization: Bearer or X-API-Key";
+    else if (err == ERR_QUOTA_EXCEEDED)
+        problem.detail = "this client asks faster than it may";
+    else if (!client)
+        problem.detail = "this looks like a web page of another site; programs send a local Host "
+                         "and no Sec-Fetch-Site, Origin or Referer";
+    else
+        problem.detail = "this client may not do that";
+    if (err == ERR_QUOTA_EXCEEDED)
+        problem.retry_after_s = 1;
+    problem_reply(request, &problem, &reply);
+    if (err == ERR_UNAUTHORIZED)
+        reply_text(&reply, "WWW-Authenticate", "Bearer");
+    if (err == ERR_QUOTA_EXCEEDED)
+        allowance_write_rate(&reply, client->rate);
+    request_reply(request, &reply);
+}
+
 static enum err check_access(const struct route *row, const struct client *client)
 {
     if (row->access == FOR_ALL)
@@ -124,7 +149,7 @@ void routes_dispatch(struct request *request)
     }
     enum err err = check_access(row, request_client(request));
     if (err)
-        auth_refuse(request, err, request_client(request));
+        route_refuse(request, err, request_client(request));
     else
         row->endpoint(request);
 }

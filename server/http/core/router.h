@@ -37,6 +37,10 @@ void routes_place(struct request *request);
 /* Runs the endpoint of that row, or answers 401, 403, 404 or 405. */
 void routes_dispatch(struct request *request);
 
+/* Answers with what auth_judge(), auth_pace() or the table has against the sender, and with what
+ * goes with it. `client` NULL = nobody who is known. */
+void route_refuse(struct request *request, enum err err, const struct client *client);
+
 /* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
 const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
 
