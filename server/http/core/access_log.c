@@ -3,13 +3,10 @@
 #include "http/core/access_log.h"
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/metrics.h"
-#include "http/core/router.h"
 #include "http/protocol/traceparent.h"
 
 #include <stdio.h>
-#include <string.h>
 
 bool access_tells_all(void)
 {
@@ -35,30 +32,16 @@ void access_log(const struct access *access)
     snprintf(ms, sizeof ms, "%lld", (long long)access->ms);
     traceparent_read(access->trace, &trace);
     log_event(level, "request", "id", access->id, "client", or_null(access->who), "peer",
-              access->peer, "method", route_method_name(access->method), "route",
-              access->route ? access->route->path : NULL, "status", status, "ms", ms, "outcome",
-              notes->outcome, "lookup", or_null(notes->lookup_id), "charged",
+              access->peer, "method", access->method, "route", access->path, "status", status, "ms",
+              ms, "outcome", notes->outcome, "lookup", or_null(notes->lookup_id), "charged",
               notes->outcome ? charged_word(notes->charged) : NULL, "trace", or_null(trace.trace),
               "span", or_null(trace.span), NULL);
 }
 
-/* Rows of the table share the index of the first one with the same path. */
-static size_t index_of(const struct route *route)
-{
-    size_t i = 0;
-
-    if (!route)
-        return METRICS_ROUTES - 1;
-    while (&routes[i] != route && strcmp(routes[i].path, route->path) != 0)
-        i++;
-    return i < METRICS_ROUTES - 1 ? i : METRICS_ROUTES - 1;
-}
-
-void access_count(const struct route *route, int status, int64_t ms)
+void access_count(size_t route, int status, int64_t ms)
 {
     struct metrics *metrics = metrics_mine();
-    size_t i = index_of(route);
 
-    metrics_add(&metrics->http_requests[i][metrics_code_index(status)], 1);
-    metrics_duration(&metrics->http_durations[i], ms);
+    metrics_add(&metrics->http_requests[route][metrics_code_index(status)], 1);
+    metrics_duration(&metrics->http_durations[route], ms);
 }

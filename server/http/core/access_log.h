@@ -11,7 +11,11 @@
 
 #include "base/err.h"
 #include "base/id.h"
-#include "http/core/request.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* What endpoints noted by request_note(). */
 struct access_notes {
@@ -20,13 +24,11 @@ struct access_notes {
     enum charged charged;
 };
 
-struct route;
-
 struct access {
     const char *id, *who, *peer;
     struct slice trace; /* a well-formed traceparent, or empty */
-    enum http_method method;
-    const struct route *route; /* NULL = none */
+    const char *method; /* its name */
+    const char *path;   /* of the route; NULL = none */
     int status;
     int64_t ms;
     bool was_parked;
@@ -34,7 +36,9 @@ struct access {
 };
 
 void access_log(const struct access *access);
-void access_count(const struct route *route, int status, int64_t ms);
+
+/* `route` is its index among the metrics, as route_metrics_index() gives it. */
+void access_count(size_t route, int status, int64_t ms);
 
 /* Does access_log() tell of an answer that came at once and well? */
 bool access_tells_all(void);

@@ -133,15 +133,15 @@ static void tell(struct request *request, bool was_parked)
     int status = ready_status(request->ready);
     int64_t ms = request->worker->clock.now_ms - request->begun_ms;
 
-    access_count(request->route, status, ms);
+    access_count(route_metrics_index(request->route), status, ms);
     if (!was_parked && status < 400 && !access_tells_all())
         return;
     const struct access access = {.id = request->id,
                                   .who = request->who,
                                   .peer = request_peer(request),
                                   .trace = request->trace,
-                                  .method = request->method,
-                                  .route = request->route,
+                                  .method = route_method_name(request->method),
+                                  .path = request->route ? request->route->path : NULL,
                                   .status = status,
                                   .ms = ms,
                                   .was_parked = was_parked,

@@ -3,6 +3,7 @@
 #include "http/core/router.h"
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/auth/client_keys.h"
 #include "http/core/problem.h"
 #include "http/core/ratelimit_fields.h"
@@ -152,4 +153,16 @@ void routes_dispatch(struct request *request)
         route_refuse(request, err, request_client(request));
     else
         row->endpoint(request);
+}
+
+/* Rows of the table share the index of the first one with the same path. */
+size_t route_metrics_index(const struct route *route)
+{
+    size_t i = 0;
+
+    if (!route)
+        return METRICS_ROUTES - 1;
+    while (&routes[i] != route && strcmp(routes[i].path, route->path) != 0)
+        i++;
+    return i < METRICS_ROUTES - 1 ? i : METRICS_ROUTES - 1;
 }

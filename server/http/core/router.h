@@ -10,6 +10,7 @@
 #include "http/core/request.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Who may ask. */
 enum access_to {
@@ -43,6 +44,10 @@ void route_refuse(struct request *request, enum err err, const struct client *cl
 
 /* The row that takes `method` on `path`, or NULL. *ret_tail as in route_match(). */
 const struct route *routes_find(enum http_method method, const char *path, const char **ret_tail);
+
+/* Under which the metrics count its requests, less than METRICS_ROUTES; `route` NULL = no row took
+ * the request. */
+size_t route_metrics_index(const struct route *route);
 
 /* As Allow has it; "other" for HTTP_OTHER_METHOD. */
 const char *route_method_name(enum http_method method);
