@@ -46,9 +46,9 @@ static void check_trace(struct slice trace)
 static void check_credentials(const struct credentials *credentials, bool any)
 {
     FUZZ_WANT(credentials->n_keys > 0 || !credentials->key.len);
-    FUZZ_WANT(any || (!credentials->n_keys && !credentials->foreign_page));
-    FUZZ_WANT(any ||
-              (!credentials->host.data && !credentials->origin.data && !credentials->referer.data));
+    FUZZ_WANT(any || (!credentials->n_keys && !credentials->site.foreign_page));
+    FUZZ_WANT(any || (!credentials->site.host.data && !credentials->site.origin.data &&
+                      !credentials->site.referer.data));
     for (size_t i = 0; i < credentials->key.len; i++)
         FUZZ_WANT(i > 0 || credentials->key.data[i] != ' ');
 }

@@ -2,19 +2,16 @@
 /* auth.h - who sends this request, and is he let in?
  *
  * Where client keys are configured a request names its client by `Authorization: Bearer KEY` or
- * `X-API-Key: KEY`; where none are, everybody who can connect is let in - but no browser that a
- * foreign page sends: on a server that listens to this machine only, Host must be a name of this
- * machine (a name that was bent to 127.0.0.1 is none), Sec-Fetch-Site must not tell of another
- * site, and Origin and Referer, which older browsers send too, must name this machine or, on other
- * servers, the host that Host names. Ports are not compared: behind a proxy Host may lack the one
- * that the browser sees. Browsers do not send keys by themselves, so with keys the page is of no
- * concern. Worker thread of the request. */
+ * `X-API-Key: KEY`; where none are, everybody who can connect is let in, but no
+ * browser that a foreign page sends (same_site.h). Browsers do not send keys by themselves, so with
+ * keys the page is of no concern. Worker thread of the request. */
 #ifndef HTTP_AUTH_AUTH_H
 #define HTTP_AUTH_AUTH_H
 
 #include "base/err.h"
 #include "base/slice.h"
 #include "http/auth/client_keys.h"
+#include "http/auth/same_site.h"
 
 #include <stdbool.h>
 
@@ -22,9 +19,7 @@
 struct credentials {
     struct slice key;
     unsigned n_keys;
-    struct slice host;            /* without its port; data NULL = none */
-    struct slice origin, referer; /* the hosts that they name, "" = they name none; NULL likewise */
-    bool foreign_page;            /* Sec-Fetch-Site tells that another site's page sends this */
+    struct same_site site;
 };
 
 /* One header field of the request; call for all of them. */
