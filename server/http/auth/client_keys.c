@@ -4,6 +4,7 @@
 #include "http/auth/client_keys.h"
 
 #include "base/mem.h"
+#include "http/auth/rate_limit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,42 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX    ((size_t)64 << 10)
-#define LINE_WORDS  16
-#define MICROSECOND INT64_C(1000000)
-
-struct tempo {
-    atomic_uint refs;
-    /* When the next request would be in time if they came evenly, in microseconds of the worker's
-     * clock: all that the limit on the rate needs to remember. */
-    atomic_int_fast64_t due_us;
-};
+#define FILE_MAX   ((size_t)64 << 10)
+#define LINE_WORDS 16
 
 struct clients {
     atomic_uint refs;
     size_t n;
     struct client all[CLIENTS_MAX];
 };
-
-static struct tempo *tempo_new(void)
-{
-    struct tempo *tempo = xcalloc(1, sizeof *tempo);
-
-    atomic_init(&tempo->refs, 1);
-    return tempo;
-}
-
-static struct tempo *tempo_ref(struct tempo *tempo)
-{
-    atomic_fetch_add_explicit(&tempo->refs, 1, memory_order_relaxed);
-    return tempo;
-}
-
-static void tempo_unref(struct tempo *tempo)
-{
-    if (atomic_fetch_sub_explicit(&tempo->refs, 1, memory_order_acq_rel) == 1)
-        free(tempo);
-}
 
 /* ---- one line ---- */
 
@@ -248,7 +221,7 @@ static const char *add(struct clients *clients, const struct client *client)
         if (memcmp(clients->all[i].hash, client->hash, HASH_SIZE) == 0)
             return "another client has the same key";
     clients->all[clients->n] = *client;
-    clients->all[clients->n++].tempo = tempo_new();
+    clients->all[clients->n++].rate_limit = rate_limit_new();
     return NULL;
 }
 
@@ -348,7 +321,7 @@ void clients_unref(struct clients *clients)
     if (!clients || atomic_fetch_sub_explicit(&clients->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < clients->n; i++)
-        tempo_unref(clients->all[i].tempo);
+        rate_limit_unref(clients->all[i].rate_limit);
     free(clients);
 }
 
@@ -358,8 +331,8 @@ void clients_follow(struct clients *clients, const struct clients *before)
         const struct client *same = find_name(before, clients->all[i].name);
         if (!same)
             continue;
-        tempo_unref(clients->all[i].tempo);
-        clients->all[i].tempo = tempo_ref(same->tempo);
+        rate_limit_unref(clients->all[i].rate_limit);
+        clients->all[i].rate_limit = rate_limit_ref(same->rate_limit);
     }
 }
 
@@ -382,24 +355,7 @@ const struct client *clients_find(const struct clients *clients, struct slice ke
     return found;
 }
 
-/* The generic cell rate algorithm, with as much in advance as one second allows. */
 bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s)
 {
-    if (!client->rate)
-        return true;
-    int64_t now_us = now_ms * 1000, step_us = MICROSECOND / client->rate;
-    int64_t ahead_us = step_us * (client->rate - 1);
-    atomic_int_fast64_t *due = &client->tempo->due_us;
-    int_fast64_t due_us = atomic_load_explicit(due, memory_order_relaxed);
-
-    for (;;) {
-        int64_t from_us = due_us > now_us ? due_us : now_us;
-        if (from_us - now_us > ahead_us) {
-            *ret_wait_s = 1; /* never longer: it may be ahead by less than a second and a step */
-            return false;
-        }
-        if (atomic_compare_exchange_weak_explicit(due, &due_us, from_us + step_us,
-                                                  memory_order_relaxed, memory_order_relaxed))
-            return true;
-    }
+    return !client->rate || rate_limit_admits(client->rate_limit, client->rate, now_ms, ret_wait_s);
 }

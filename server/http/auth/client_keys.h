@@ -30,14 +30,14 @@
 struct client {
     char name[KEY_NAME_MAX + 1]; /* "" for those who need no key */
     unsigned char hash[HASH_SIZE];
-    int64_t quota;       /* paid lookups a day of UTC; CLIENT_NO_QUOTA */
-    int64_t rate;        /* requests a second, and as many at once; 0 = no limit */
-    int64_t max_wait_ms; /* the server's own limit holds as well */
-    int weight;          /* of its lookups in a batch that several clients fill */
-    bool cached_only;    /* never buys */
-    bool allow_refresh;  /* may buy what is known and fresh */
-    bool admin;          /* may forget answers */
-    struct tempo *tempo; /* how fast it asks; shared with other snapshots */
+    int64_t quota;                 /* paid lookups a day of UTC; CLIENT_NO_QUOTA */
+    int64_t rate;                  /* requests a second, and as many at once; 0 = no limit */
+    int64_t max_wait_ms;           /* the server's own limit holds as well */
+    int weight;                    /* of its lookups in a batch that several clients fill */
+    bool cached_only;              /* never buys */
+    bool allow_refresh;            /* may buy what is known and fresh */
+    bool admin;                    /* may forget answers */
+    struct rate_limit *rate_limit; /* how fast it asks; shared with other snapshots */
 };
 
 struct clients;
