@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "daemon/access_policy.h"
 #include "daemon/socket_activation.h"
-#include "http/core/limits.h"
+#include "http/core/app.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "http/auth/client_keys.h"
-#include "http/core/limits.h"
+#include "http/core/app.h"
 #include "http/endpoints/wish.h"
 #include "http/protocol/field_value.h"
 #include "tests/fuzz/fuzz.h"

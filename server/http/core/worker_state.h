@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/inbox.h"
 #include "http/auth/client_keys.h"
-#include "http/core/limits.h"
+#include "http/core/app.h"
 #include "http/core/request.h"
 #include "http/core/response.h"
 #include "http/core/response_cache.h"

@@ -12,7 +12,6 @@
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/core/limits.h"
 #include "http/endpoints/result_reply.h"
 #include "http/endpoints/wish.h"
 #include "lookup/engine.h"

@@ -3,7 +3,7 @@
 #include "http/endpoints/wish.h"
 
 #include "http/auth/client_keys.h"
-#include "http/core/limits.h"
+#include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
 #include "http/protocol/cache_control.h"
