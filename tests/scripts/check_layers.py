@@ -36,7 +36,7 @@ ARROWS = {
 # Which files may include which foreign headers.
 DOORS = {
     r"microhttpd\.h": r"server/http/core/(worker_state|response)\.h|server/http/listener\.c"
-                     r"|server/http/core/(worker|request(_input)?)\.c|tests/simulator/.*",
+                     r"|server/http/core/(worker|mhd_daemon|request(_input)?)\.c|tests/simulator/.*",
     r"curl/.*": r"client/transport.*|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/.*|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",

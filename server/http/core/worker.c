@@ -8,19 +8,16 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "base/thread.h"
 #include "http/core/app.h"
 #include "http/core/connection.h"
 #include "http/core/worker_state.h"
-#include "http/net/connection_limit.h"
 #include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,21 +25,16 @@
 #include <unistd.h>
 
 #define EVENTS         256
-#define LETTERS_BESIDE 64  /* opened in one turn while others are being served */
-#define ALONE_MS       100 /* after the last request, nobody is */
-
-/* For a request's line and headers, and the reply's. libmicrohttpd zeroes all of it after every
- * answer, so it costs time on every hit and memory on every connection kept alive; but RFC 9112, 3,
- * wants 8000 bytes of a request line to be taken at the least. */
-#define CONNECTION_BYTES ((size_t)16 << 10)
-#define IDLE_MS          60000 /* longest sleep; only a bound */
-#define DRAIN_STEP_MS    100   /* while draining, answers leave without an event of their own */
-#define CALLERS          10    /* taken in from one socket in a turn, in favour of those inside */
-#define QUEUE_TURNS      1024  /* turns that may be spent on who has connected before the end */
+#define LETTERS_BESIDE 64    /* opened in one turn while others are being served */
+#define ALONE_MS       100   /* after the last request, nobody is */
+#define IDLE_MS        60000 /* longest sleep; only a bound */
+#define DRAIN_STEP_MS  100   /* while draining, answers leave without an event of their own */
+#define CALLERS        10    /* taken in from one socket in a turn, in favour of those inside */
+#define QUEUE_TURNS    1024  /* turns that may be spent on who has connected before the end */
 
 /* ---- epoll ---- */
 
-static bool add(struct worker *worker, int fd, uint32_t events, void *mark)
+bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark)
 {
     struct epoll_event event = {.events = events, .data.ptr = mark};
 
@@ -55,7 +47,7 @@ void worker_watch(struct worker *worker, int fd, struct request *request)
 {
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = request};
 
-    if (!add(worker, fd, event.events, request) &&
+    if (!worker_add(worker, fd, event.events, request) &&
         (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
         log_event(LOG_ERROR, "watch-failed", "error", strerror(errno), NULL);
 }
@@ -115,7 +107,7 @@ static void open_mail(struct worker *worker)
 
 static void take_caller(struct worker *worker, size_t i, const struct caller *caller)
 {
-    /* Closes it when it may not stay, see has_seat(). */
+    /* Closes it when it may not stay, see mhd_daemon.c. */
     MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
                        caller->from_len);
 }
@@ -296,81 +288,9 @@ const struct pulse *worker_pulse(const struct worker *worker)
 
 /* ---- the start ---- */
 
-__attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char *format,
-                                                           va_list args)
-{
-    char text[200];
-
-    (void)arg;
-    vsnprintf(text, sizeof text, format, args);
-    log_event(LOG_DEBUG, "libmicrohttpd", "text", text, NULL);
-}
-
-static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_t from_len)
-{
-    struct worker *worker = arg;
-    enum seats_verdict verdict = seats_look(worker->options.seats, from);
-
-    (void)from_len;
-    if (verdict == SEATS_FREE)
-        return MHD_YES;
-    enum metrics_refused by =
-        verdict == SEATS_ALL_TAKEN ? CONNECTION_OF_ALL : CONNECTION_OF_ADDRESS;
-    metrics_add(&metrics_mine()->http_connections_refused[by], 1);
-    return MHD_NO;
-}
-
-/* libmicrohttpd takes one function for this, so it also makes and ends what requests keep. */
-static void note_connection(void *arg, struct MHD_Connection *connection, void **slot,
-                            enum MHD_ConnectionNotificationCode what)
-{
-    struct worker *worker = arg;
-    bool comes = what == MHD_CONNECTION_NOTIFY_STARTED;
-    int step = comes ? 1 : -1;
-    const struct sockaddr *from =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-
-    if (comes)
-        seats_take(worker->options.seats, from);
-    else
-        seats_leave(worker->options.seats, from);
-    metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to one less */
-    request_connection(worker, connection, slot, what);
-}
-
-/* libmicrohttpd's own limit is one above ours, which turn callers away in has_seat(). Its
- * strictness is off where head_layout.h sees more: 0.9.75 knows little of it, and closes without a
- * word where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that
- * are out of sight in them. */
-static enum err start_daemon(struct worker *worker)
-{
-    const struct worker_options *options = &worker->options;
-    const struct MHD_OptionItem secured[] = {
-        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
-        {MHD_OPTION_END, 0, NULL}};
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
-        0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, request_line, worker, MHD_OPTION_NOTIFY_CONNECTION,
-        note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)seats_max(options->seats) + 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-        worker->knows_layout ? 0 : 1, MHD_OPTION_ARRAY,
-        worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
-
-    if (!daemon)
-        return ERR_SYSTEM;
-    worker->daemons[worker->n_daemons++] = daemon;
-    int epoll_fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    return add(worker, epoll_fd, EPOLLIN, NULL) ? ERR_OK : ERR_SYSTEM;
-}
-
 static enum err start_loop(struct worker *worker)
 {
-    if (!add(worker, mailbox_fd(worker->inbox), EPOLLIN, worker) ||
+    if (!worker_add(worker, mailbox_fd(worker->inbox), EPOLLIN, worker) ||
         pthread_create(&worker->thread, NULL, run, worker) != 0)
         return ERR_SYSTEM;
     return ERR_OK;
@@ -403,7 +323,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
         if (!acceptor_add(&worker->acceptor, sockets[i]))
             err = ERR_SYSTEM;
     for (size_t i = 0; !err && i < n; i++)
-        err = start_daemon(worker);
+        err = mhd_daemon_start(worker);
     if (!err)
         err = start_loop(worker);
     if (err) {

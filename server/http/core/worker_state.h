@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_state.h - what listener.c, worker.c and request.c share about libmicrohttpd; nobody else
+/* worker_state.h - what worker.c, mhd_daemon.c and request.c share about libmicrohttpd; nobody else
  * includes it.
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
@@ -56,6 +56,10 @@ struct worker {
     pthread_t thread;
 };
 
+/* Starts a daemon without a socket and adds it to the worker, whose it is. ERR_SYSTEM when it does
+ * not start, or cannot be watched. */
+enum err mhd_daemon_start(struct worker *worker);
+
 /* Given to MHD_start_daemon() with the worker as their argument. */
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload_data,
@@ -68,6 +72,9 @@ void request_completed(void *worker, struct MHD_Connection *connection, void **r
 
 /* The worker saw the client of a parked request leave. */
 void request_client_left(struct request *request);
+
+/* Adds a descriptor to the set that the worker waits for; worker.c says what the marks are. */
+bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark);
 
 /* Watches the socket of a parked request for its client's leaving. It stays watched until it is
  * closed: to take it out and put it in again would cost two system calls for each who waits. */
