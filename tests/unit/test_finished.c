@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_finished.c - ends are found by id; the oldest give way; tracking ids that were claimed are
  * remembered for their batch. */
-#include "lookup/batching/claims.h"
+#include "lookup/batching/batch.h"
 #include "lookup/records/finished.h"
 
 #include <check.h>

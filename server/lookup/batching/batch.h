@@ -12,10 +12,11 @@
 #define LOOKUP_BATCHING_BATCH_H
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/id.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
 #include "lookup/batching/circuit_breaker.h"
-#include "lookup/batching/claims.h"
 #include "lookup/batching/collector.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
@@ -54,6 +55,18 @@ struct batch_tools {
     struct collect_tools collect;
     bool retry_unknown; /* submit once more after an unknown outcome: may pay twice */
     struct batch_owner owner;
+};
+
+/* Which results of a batch were given to which question, so that a tracking id that comes back
+ * twice is noticed. An answer is given as soon as its task is read, so the first of two results
+ * with one tracking id is out before the second is seen. Then nobody can tell which was the right
+ * one: the owner takes the first out of the cache again. Zeroed is empty. */
+struct claims {
+    size_t n;
+    struct claim {
+        char tracking_id[ID_TEXT];
+        unsigned char key[HASH_SIZE]; /* of the question */
+    } of[OPENMART_BATCH_MAX];
 };
 
 struct batch {
@@ -101,5 +114,11 @@ bool batch_is_resting(const struct batch *batch);
 void batch_give_up(struct batch *batch, struct task_end end);
 
 enum task_phase batch_task_phase(const struct task *task);
+
+/* At most OPENMART_BATCH_MAX times. */
+void claims_add(struct claims *claims, const char *tracking_id, const unsigned char *key);
+
+/* The key of the question that this tracking id was claimed for; NULL when it was not. */
+const unsigned char *claims_find(const struct claims *claims, const char *tracking_id);
 
 #endif
