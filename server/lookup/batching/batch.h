@@ -52,7 +52,7 @@ struct batch_tools {
     struct gate *gate;
     struct journal *journal;
     struct budget *budget;
-    struct collect_tools collect;
+    struct poll_tools collect;
     bool retry_unknown; /* submit once more after an unknown outcome: may pay twice */
     struct batch_owner owner;
 };

@@ -3,8 +3,8 @@
  * more.
  *
  * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
- * beside it (task_reader.c). Every event ends in settle(), which looks at the whole
- * and either plans the next step or closes the collection.
+ * beside it (task_reader.c). Every event ends in settle(), which looks at the whole and
+ * either plans the next step or closes the collection.
  *
  * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
  * listed. ERRORED is asked when `errored` grows early, so that a failed task need not wait for the
@@ -12,7 +12,6 @@
  * asked once the batch is ready and COMPLETED did not account for every task. */
 #include "lookup/batching/collector.h"
 
-#include "base/id.h"
 #include "base/mem.h"
 #include "lookup/batching/task_reader.h"
 
@@ -20,16 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_MIN_MS    250
-#define POLL_MAX_MS    5000
-#define SLOW_MS        5000
-#define RETRY_AFTER_MS 30000           /* a Retry-After is honoured up to here */
-#define LOST_MS        (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
+#define LOST_MS (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
 struct collection {
-    const struct collect_tools *tools;
+    const struct poll_tools *tools;
     struct collect_owner owner;
     char batch_id[OPENMART_ID_MAX + 1];
     size_t n_tasks, n_claimed, n_unclaimed, n_errored;
@@ -83,26 +78,6 @@ static void close_with(struct collection *c, enum err err, const char *detail)
 static int64_t age_ms(const struct collection *c)
 {
     return c->tools->clock->now_ms - c->started_ms;
-}
-
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-int64_t collect_pause_ms(int64_t since_ms)
-{
-    return clamp(since_ms / 10, POLL_MIN_MS, POLL_MAX_MS);
-}
-
-int64_t collect_back_off_ms(int failures, const struct openmart_reply *reply)
-{
-    int64_t wait = failures <= COLLECT_RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
-    int64_t told = reply->retry_after_s > 0 ? reply->retry_after_s * 1000 : 0;
-
-    wait += (int64_t)(id_random() % (uint32_t)(wait / 4 + 1));
-    told = clamp(told, 0, RETRY_AFTER_MS);
-    return wait > told ? wait : told;
 }
 
 /* ---- reading tasks ---- */
@@ -163,7 +138,7 @@ static bool call_failed(struct collection *c, const struct openmart_reply *reply
         close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer knows the batch");
         return false;
     }
-    call_in(c, collect_back_off_ms(++c->failures, reply));
+    call_in(c, poll_back_off_ms(++c->failures, reply));
     return true;
 }
 
@@ -230,6 +205,11 @@ static bool is_unfiltered(const struct collection *c, size_t n)
            (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
 {
     if (asked == LIST_ERRORED && is_unfiltered(c, n)) {
@@ -240,9 +220,9 @@ static void note_ids(struct collection *c, enum list asked, const char *const *i
         reads_note(c->reads, ids[i]);
     /* A list may lag behind the counts; then it is worth asking again. */
     if (asked == LIST_COMPLETED)
-        c->listed_completed = clamp((int64_t)n, 0, c->counts.completed);
+        c->listed_completed = least((int64_t)n, c->counts.completed);
     else
-        c->listed_errored = clamp((int64_t)n, 0, c->counts.errored);
+        c->listed_errored = least((int64_t)n, c->counts.errored);
     if (asked == LIST_ALL)
         c->all_listed = true;
 }
@@ -300,7 +280,7 @@ static bool close_if_nothing_comes(struct collection *c)
                    "the upstream's results do not say which lookup they belong to");
     else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
         close_with(c, ERR_LOOKUP_FAILED, "the upstream counts this lookup among the failed ones");
-    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= COLLECT_STRAGGLERS_MS)
+    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
                    "the upstream finished the batch without a result for this lookup");
     else
@@ -324,10 +304,10 @@ static void settle(struct collection *c)
         c->ready && c->want == LIST_NONE && reads_hopeful(c->reads) && accounted(c) >= c->n_tasks;
     if (call_is_planned(c) || only_reads_are_left)
         return;
-    call_in(c, c->want != LIST_NONE ? 0 : collect_pause_ms(age_ms(c)));
+    call_in(c, c->want != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
 }
 
-struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
+struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
                                  size_t n_tasks, int64_t rank, const struct collect_owner *owner)
 {
     struct collection *c = xcalloc(1, sizeof *c);

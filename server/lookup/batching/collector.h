@@ -10,28 +10,15 @@
 #ifndef LOOKUP_BATCHING_COLLECTOR_H
 #define LOOKUP_BATCHING_COLLECTOR_H
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/timer.h"
 #include "client/openmart/openmart.h"
-#include "lookup/batching/circuit_breaker.h"
-#include "lookup/batching/read_limiter.h"
+#include "lookup/batching/poll_timing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct collection;
-
-/* What the collections of one engine share; borrowed for their life. */
-struct collect_tools {
-    const struct clock *clock;
-    struct timers *timers;
-    struct openmart *openmart;
-    struct pacer *pacer;
-    struct gate *gate; /* told of every call's end */
-    int64_t lifetime_ms;
-};
 
 struct collect_owner {
     /* A task came to its end; `task_id` is the vendor's. True when it is one of those that the
@@ -46,7 +33,7 @@ struct collect_owner {
 
 /* `rank` orders the reads (read_limiter.h); `n_tasks` is how many the batch carries. No callback
  * runs inside this call. */
-struct collection *collect_start(const struct collect_tools *tools, const char *batch_id,
+struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
                                  size_t n_tasks, int64_t rank, const struct collect_owner *owner);
 
 /* One more task of the batch, which had its end before this collection began. */
@@ -57,19 +44,5 @@ bool collect_is_fetching(const struct collection *collection);
 
 /* Ends it without a word. NULL is fine. */
 void collect_cancel(struct collection *collection);
-
-/* ---- waiting times that its parts share ---- */
-
-#define COLLECT_RETRIES 3 /* quick ones; after that at the slow pace */
-#define COLLECT_STRAGGLERS_MS                                                                      \
-    60000 /* how long what is missing may come once the batch is ready                             \
-           */
-
-/* Between two looks at something that is `age_ms` old and not finished. */
-int64_t collect_pause_ms(int64_t age_ms);
-
-/* After that many failures in a row: 1, 2, 4 s with up to a quarter of jitter, then the slow pace;
- * never before Retry-After, which is honoured up to 30 s. */
-int64_t collect_back_off_ms(int failures, const struct openmart_reply *reply);
 
 #endif

@@ -32,7 +32,7 @@ struct read {
 };
 
 struct reads {
-    const struct collect_tools *tools;
+    const struct poll_tools *tools;
     reads_event_fn *event;
     void *arg;
     int64_t rank, started_ms, ready_ms; /* ready_ms: -1 = not yet */
@@ -40,7 +40,7 @@ struct reads {
     struct read *table;
 };
 
-struct reads *reads_new(const struct collect_tools *tools, int64_t rank, size_t max_ids,
+struct reads *reads_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
                         reads_event_fn *event, void *arg)
 {
     struct reads *reads = xcalloc(1, sizeof *reads);
@@ -120,7 +120,7 @@ static void rest_is_over(struct timer *timer)
 
 static void rest(struct read *read, int64_t ms)
 {
-    const struct collect_tools *tools = read->all->tools;
+    const struct poll_tools *tools = read->all->tools;
 
     read->state = READ_RESTING;
     timer_arm(tools->timers, &read->rest, tools->clock->now_ms + ms, rest_is_over);
@@ -139,7 +139,7 @@ static bool is_hopeless(struct read *read)
     const struct reads *all = read->all;
 
     return all->ready_ms >= 0 && ++read->unfinished >= UNFINISHED_MAX &&
-           all->tools->clock->now_ms - all->ready_ms >= COLLECT_STRAGGLERS_MS;
+           all->tools->clock->now_ms - all->ready_ms >= POLL_STRAGGLERS_MS;
 }
 
 /* What follows from a task that was read. True when it is over. */
@@ -150,7 +150,7 @@ static bool take(struct read *read, const struct openmart_task *task)
     case OPENMART_PROCESSING:
     case OPENMART_STATE_OTHER:
         if (!is_hopeless(read)) {
-            rest(read, collect_pause_ms(read->all->tools->clock->now_ms - read->all->started_ms));
+            rest(read, poll_pause_ms(read->all->tools->clock->now_ms - read->all->started_ms));
             return false;
         }
         break;
@@ -185,7 +185,7 @@ static void got_task(void *arg, const struct openmart_reply *reply,
         gate_note_read(all->tools->gate, reply);
         over = take(read, task);
     } else {
-        rest(read, collect_back_off_ms(++read->failures, reply));
+        rest(read, poll_back_off_ms(++read->failures, reply));
     }
     ask_due(all);
     if (over)
@@ -247,6 +247,6 @@ size_t reads_hopeful(const struct reads *reads)
     size_t n = 0;
 
     for (const struct read *read = reads->table; read; read = read->hh.next)
-        n += read->state != READ_OVER && read->failures < COLLECT_RETRIES;
+        n += read->state != READ_OVER && read->failures < POLL_RETRIES;
     return n;
 }

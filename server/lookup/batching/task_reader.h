@@ -9,7 +9,7 @@
 #define LOOKUP_BATCHING_TASK_READER_H
 
 #include "client/openmart/openmart.h"
-#include "lookup/batching/collector.h"
+#include "lookup/batching/poll_timing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ typedef void reads_event_fn(void *arg, const char *task_id, const struct openmar
 
 /* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is borrowed.
  */
-struct reads *reads_new(const struct collect_tools *tools, int64_t rank, size_t max_ids,
+struct reads *reads_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
                         reads_event_fn *event, void *arg);
 void reads_free(struct reads *reads);
 
