@@ -3,6 +3,7 @@
  * headers. */
 #include "http/endpoints/result_reply.h"
 
+#include "base/json.h"
 #include "http/protocol/negotiate.h"
 #include "model/freshness.h"
 
@@ -66,6 +67,35 @@ void answer_problem(struct request *request, const struct problem *problem,
         reply_header(&reply, "Link", "</lookups/%s>; rel=\"monitor\"", notes->lookup_id);
     add_notes(&reply, notes);
     request_reply(request, &reply);
+}
+
+static const char *phase_word(enum task_phase phase)
+{
+    switch (phase) {
+    case TASK_IDLE:
+    case TASK_QUEUED:
+        return "queued";
+    case TASK_SUBMITTING:
+        return "submitting";
+    case TASK_PROCESSING:
+        return "processing";
+    case TASK_FETCHING:
+    case TASK_ENDED:
+        return "fetching";
+    }
+    return "queued";
+}
+
+void progress_write(const struct progress *progress, struct buf *out)
+{
+    buf_add_str(out, "{\"id\":");
+    json_add_text(out, progress->id);
+    buf_add_str(out, ",\"domain\":");
+    json_add_text(out, progress->domain);
+    buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld}\n",
+             phase_word(progress->phase), (long long)(progress->elapsed_ms / 1000),
+             (long long)(progress->elapsed_ms % 1000 / 100),
+             (long long)((progress->expected_ms + 999) / 1000));
 }
 
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,

@@ -8,8 +8,10 @@
 #include "http/core/problem.h"
 #include "http/core/ratelimit_fields.h"
 #include "http/core/request.h"
-#include "http/endpoints/progress.h"
 #include "model/result.h"
+#include "model/task_phase.h"
+
+#include <stdint.h>
 
 /* What belongs to this request and not to the answer. Strings are borrowed; NULL or "" = no header.
  */
@@ -26,6 +28,20 @@ void answer_result(struct request *request, const struct result *result, enum re
 
 void answer_problem(struct request *request, const struct problem *problem,
                     const struct answer_notes *notes);
+
+/* How a lookup that still runs is told: the body of every 202. */
+struct progress {
+    const char *id, *domain;
+    enum task_phase phase;
+    int64_t elapsed_ms, expected_ms;
+};
+
+#define PROGRESS_MAX 512
+
+/* Pure; any thread:
+ * {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
+ *  "expected_s":48} and a newline. */
+void progress_write(const struct progress *progress, struct buf *out);
 
 /* 202 with Location and Retry-After. */
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,

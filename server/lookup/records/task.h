@@ -12,6 +12,7 @@
 #include "lookup/money/budget.h"
 #include "model/account.h"
 #include "model/question.h"
+#include "model/task_phase.h"
 
 #include <stdint.h>
 
@@ -34,15 +35,6 @@ struct task_end {
 /* Exactly once per task, later than batch_add(), never after batch_drop(). The task may be freed
  * inside. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
-
-enum task_phase {
-    TASK_IDLE,
-    TASK_QUEUED,
-    TASK_SUBMITTING,
-    TASK_PROCESSING,
-    TASK_FETCHING, /* the whole batch is finished, its results are being read */
-    TASK_ENDED,
-};
 
 struct task {
     const struct question *question; /* the owner's; outlives the task */
