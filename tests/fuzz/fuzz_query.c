@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/endpoints/wish.h"
+#include "http/endpoints/emails_query.h"
 #include "http/protocol/field_value.h"
 #include "tests/fuzz/fuzz.h"
 

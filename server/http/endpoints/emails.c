@@ -12,8 +12,8 @@
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
+#include "http/endpoints/emails_query.h"
 #include "http/endpoints/result_reply.h"
-#include "http/endpoints/wish.h"
 #include "lookup/engine.h"
 
 #include <stdio.h>
