@@ -154,8 +154,8 @@ typedef void statement_fn(struct statement *statement);
 /* What one client has spent today, and what remains. Embedded in the asker's own struct; the
  * engine's from engine_state_account() until `done` runs. */
 struct statement {
-    char name[QUEUE_CLIENT_TEXT];
-    int64_t quota; /* PAYER_NO_QUOTA */
+    char name[ACCOUNT_NAME_MAX + 1];
+    int64_t quota; /* ACCOUNT_NO_QUOTA */
     statement_fn *done;
     struct budget_account account; /* filled */
     struct engine *engine;         /* the engine's, as is: */

@@ -29,8 +29,8 @@
 struct lookup {
     struct lookups *all;
     char id[ID_TEXT];
-    char client[QUEUE_CLIENT_TEXT]; /* who started it, and pays */
-    struct question *question;      /* its key is the table's */
+    char client[ACCOUNT_NAME_MAX + 1]; /* who started it, and pays */
+    struct question *question;         /* its key is the table's */
     struct task task;
     struct waiter *waiters;
     size_t n_waiters;
@@ -264,7 +264,7 @@ static struct lookup *new_lookup(struct lookups *all, struct question *question)
     lookup->started_ms = all->clock->now_ms;
     lookup->task = (struct task){.question = question,
                                  .lookup_id = lookup->id,
-                                 .payer = {lookup->client, PAYER_NO_QUOTA, 1},
+                                 .payer = {lookup->client, ACCOUNT_NO_QUOTA, 1},
                                  .done = lookup_ended};
     return lookup;
 }

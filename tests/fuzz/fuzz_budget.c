@@ -39,7 +39,7 @@ struct world {
 
 static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
 /* Nobody's, none, a few, many. */
-static const int64_t quotas[CLIENTS] = {PAYER_NO_QUOTA, 0, 3, 40};
+static const int64_t quotas[CLIENTS] = {ACCOUNT_NO_QUOTA, 0, 3, 40};
 
 /* ---- the model ---- */
 

@@ -60,7 +60,7 @@ static void check_rights(const char *rights, size_t len)
         return;
     const struct client *client = clients_find(clients, key);
     FUZZ_WANT(client && strcmp(client->name, "fuzz") == 0 && clients_count(clients) == 1);
-    FUZZ_WANT(client->quota >= CLIENT_NO_QUOTA && client->quota <= INT64_C(1000000000));
+    FUZZ_WANT(client->quota >= ACCOUNT_NO_QUOTA && client->quota <= INT64_C(1000000000));
     FUZZ_WANT(client->rate >= 0 && client->rate <= 1000000);
     FUZZ_WANT(client->max_wait_ms >= 0 && client->weight >= 1 && client->weight <= 100);
     /* No right that is not written there. */

@@ -12,7 +12,7 @@
 #define DAY_MS INT64_C(86400000)
 #define MANY   100010 /* ten more than there are accounts */
 
-static const struct payer ann = {"ann", PAYER_NO_QUOTA, 1};
+static const struct payer ann = {"ann", ACCOUNT_NO_QUOTA, 1};
 static struct clock clock;
 static struct budget *budget;
 
@@ -116,7 +116,7 @@ START_TEST(clients_without_number_share_an_account_and_all_still_count)
 
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "client-%d", i);
-        last = reserve(&(struct payer){name, PAYER_NO_QUOTA, 1});
+        last = reserve(&(struct payer){name, ACCOUNT_NO_QUOTA, 1});
     }
     ck_assert_int_eq(budget_state(budget).spent, MANY);
     ck_assert_int_eq(budget_spent_by(budget, "client-0"), 1);
@@ -149,9 +149,9 @@ static const struct {
     bool is_limited;
     int64_t remaining;
 } rests[] = {
-    {0, PAYER_NO_QUOTA, false, 0},
-    {9, PAYER_NO_QUOTA, true, 4},
-    {4, PAYER_NO_QUOTA, true, 0},
+    {0, ACCOUNT_NO_QUOTA, false, 0},
+    {9, ACCOUNT_NO_QUOTA, true, 4},
+    {4, ACCOUNT_NO_QUOTA, true, 0},
     {0, 5, true, 3}, /* her own */
     {9, 5, true, 3}, /* her own is less than what all have left */
     {6, 5, true, 1}, /* more */
@@ -162,7 +162,7 @@ static const struct {
 
 START_TEST(what_remains_is_the_smaller_of_the_own_and_the_common)
 {
-    const struct payer bob = {"bob", PAYER_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
+    const struct payer bob = {"bob", ACCOUNT_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
 
     for (int i = 0; i < 5; i++)
         reserve(i < 2 ? &ann : &bob);

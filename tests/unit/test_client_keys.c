@@ -52,7 +52,7 @@ START_TEST(a_line_without_options_gives_modest_rights)
 
     ck_assert_ptr_nonnull(client);
     ck_assert_str_eq(client->name, "reports");
-    ck_assert_int_eq(client->quota, CLIENT_NO_QUOTA);
+    ck_assert_int_eq(client->quota, ACCOUNT_NO_QUOTA);
     ck_assert_int_eq(client->rate, 0);
     ck_assert_int_eq(client->weight, 1);
     ck_assert_int_eq(client->max_wait_ms, INT64_MAX);

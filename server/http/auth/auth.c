@@ -55,8 +55,8 @@ void auth_header(struct credentials *credentials, struct slice name, struct slic
 static const struct client *anonymous(bool admin)
 {
     static const struct client all[2] = {
-        {.quota = CLIENT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1, .allow_refresh = true},
-        {.quota = CLIENT_NO_QUOTA,
+        {.quota = ACCOUNT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1, .allow_refresh = true},
+        {.quota = ACCOUNT_NO_QUOTA,
          .max_wait_ms = INT64_MAX,
          .weight = 1,
          .allow_refresh = true,

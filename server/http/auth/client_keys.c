@@ -178,7 +178,7 @@ static size_t split(const char *line, size_t len, struct slice *words)
 /* NULL, or what is wrong with the line. *ret_client is filled unless the line is empty. */
 static const char *read_line(const char *line, size_t len, struct client *ret_client, bool *ret_any)
 {
-    struct client client = {.quota = CLIENT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1};
+    struct client client = {.quota = ACCOUNT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1};
     struct slice words[LINE_WORDS];
     size_t n = split(line, len, words);
     unsigned seen = 0;

@@ -18,19 +18,19 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/slice.h"
+#include "model/account.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLIENTS_MAX     256 /* each request's key is compared with all of them */
-#define CLIENTS_WHY     256
-#define CLIENT_NO_QUOTA (-1)
+#define CLIENTS_MAX 256 /* each request's key is compared with all of them */
+#define CLIENTS_WHY 256
 
 struct client {
     char name[KEY_NAME_MAX + 1]; /* "" for those who need no key */
     unsigned char hash[HASH_SIZE];
-    int64_t quota;                 /* paid lookups a day of UTC; CLIENT_NO_QUOTA */
+    int64_t quota;                 /* paid lookups a day of UTC; ACCOUNT_NO_QUOTA */
     int64_t rate;                  /* requests a second, and as many at once; 0 = no limit */
     int64_t max_wait_ms;           /* the server's own limit holds as well */
     int weight;                    /* of its lookups in a batch that several clients fill */

@@ -11,7 +11,7 @@
 #include <utlist.h>
 
 struct line {
-    char client[QUEUE_CLIENT_TEXT];
+    char client[ACCOUNT_NAME_MAX + 1];
     struct task *tasks;
     size_t n;
     int weight, left; /* tasks in a turn; those that are left of it */
@@ -21,7 +21,7 @@ struct line {
 
 static struct line *find_line(const struct queue *queue, const char *client)
 {
-    char name[QUEUE_CLIENT_TEXT];
+    char name[ACCOUNT_NAME_MAX + 1];
     struct line *line;
 
     snprintf(name, sizeof name, "%s", client);

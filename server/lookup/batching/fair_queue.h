@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define QUEUE_CLIENT_TEXT 64 /* a client's name, NUL included; longer ones are cut */
-
 struct task;
 struct line;
 

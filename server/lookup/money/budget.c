@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #define DAY_MS        INT64_C(86400000)
-#define CLIENT_TEXT   64
 #define ACCOUNTS_MAX  100000 /* more clients than can be; the rest shares the last one */
 #define SHARED_CLIENT "*"
 
@@ -22,7 +21,7 @@ struct warned {
 };
 
 struct account {
-    char client[CLIENT_TEXT];
+    char client[ACCOUNT_NAME_MAX + 1];
     int64_t credits;
     int64_t pending; /* of them */
     struct warned warned;
@@ -112,7 +111,7 @@ static int retry_after_s(const struct budget *budget)
 
 static struct account *find(const struct budget *budget, const char *client)
 {
-    char name[CLIENT_TEXT];
+    char name[ACCOUNT_NAME_MAX + 1];
     struct account *account;
 
     snprintf(name, sizeof name, "%s", client);
