@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-#include "lookup/gauges.h"
 #include "lookup/maintenance.h"
 #include "lookup/money/budget.h"
 #include "lookup/money/upstream_balance.h"

@@ -46,6 +46,10 @@ void glance_leave(struct glance_board *board, const struct lookups *lookups,
                   const struct batches *batches, const struct journal *journal,
                   struct budget *budget);
 
+/* Engine thread, once a turn. The same for base/metrics.h. */
+void gauges_publish(const struct lookups *lookups, const struct batches *batches,
+                    const struct journal *journal, struct budget *budget);
+
 /* Engine thread. The line that the log has of it when the drain begins. */
 void glance_log(const struct lookups *lookups);
 

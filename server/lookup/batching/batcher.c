@@ -321,7 +321,10 @@ int batches_submitting(const struct batches *all)
 
 struct batches_stats batches_stats(const struct batches *all)
 {
-    struct batches_stats stats = {.queued = all->queue.n};
+    struct batches_stats stats = {.queued = all->queue.n,
+                                  .submitting = (size_t)all->busy_slots,
+                                  .gate = gate_state(all->gate),
+                                  .paused = gate_is_paused(all->gate)};
     const struct batch *batch;
     int never_mind;
 
@@ -331,14 +334,6 @@ struct batches_stats batches_stats(const struct batches *all)
         stats.batches++;
     stats.stopped_by = gate_check(all->gate, &never_mind);
     return stats;
-}
-
-struct batches_glance batches_glance(const struct batches *all)
-{
-    return (struct batches_glance){.gate = gate_state(all->gate),
-                                   .paused = gate_is_paused(all->gate),
-                                   .queued = all->queue.n,
-                                   .submitting = (size_t)all->busy_slots};
 }
 
 void batches_drain(struct batches *all)

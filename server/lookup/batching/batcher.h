@@ -73,20 +73,15 @@ bool batch_drop(struct batches *all, struct task *task);
 /* Submits whose answer is still to come. */
 int batches_submitting(const struct batches *all);
 
+/* How they stand. */
 struct batches_stats {
-    size_t queued, batches;
+    size_t queued, batches, submitting;
     int64_t oldest_queued_ms; /* when; 0 = nothing is queued */
     enum err stopped_by;      /* what shut the gate; ERR_OK = it is open */
+    enum err gate;            /* the same, see circuit_breaker.h, the pause aside */
+    bool paused;
 };
 struct batches_stats batches_stats(const struct batches *all);
-
-/* How they stand. */
-struct batches_glance {
-    enum err gate; /* see circuit_breaker.h, the pause aside */
-    bool paused;
-    size_t queued, submitting;
-};
-struct batches_glance batches_glance(const struct batches *all);
 
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
 void batches_drain(struct batches *all);
