@@ -186,7 +186,7 @@ replay: tests ## every fuzz target over its corpus
 system: all ## the real binary against the simulator
 	@$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) $(PYTEST_FLAGS) tests/system
 
-scripts: all ## layers, doors, banned functions; code against openapi.yaml and README
+scripts: all ## layers, wrappers, banned functions; code against openapi.yaml and README
 	@tests/scripts/run_checks.sh
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
