@@ -95,16 +95,17 @@ static void open_batch(void *arg, const struct store_batch *batch)
 static enum err close_batches(struct reading *reading)
 {
     struct store *store = reading->tools->store;
-    int64_t now_ms = reading->tools->clock->wall_ms;
+    int64_t wall_ms = reading->tools->clock->wall_ms;
 
     for (size_t i = 0; i < reading->n_closing; i++) {
         const struct closing *closing = &reading->closing[i];
-        struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_DRAINING, .now_ms = now_ms};
+        struct store_end end = {
+            .state = STORE_NOT_CREATED, .err = ERR_DRAINING, .wall_ms = wall_ms};
         if (closing->unknown)
             end = (struct store_end){.state = STORE_UNKNOWN,
                                      .err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
                                      .detail = UNSENT_WORDS,
-                                     .now_ms = now_ms};
+                                     .wall_ms = wall_ms};
         enum err err = store_end_batch(store, closing->number, &end);
         if (err)
             return err;

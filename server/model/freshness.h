@@ -36,17 +36,17 @@ struct freshness_limits {
     int64_t stale_while_revalidate_ms, stale_if_error_ms;
 };
 
-/* `result` NULL = nothing is cached. `now_ms` is wall time. */
+/* `result` NULL = nothing is cached. */
 enum serve freshness_judge(const struct result *result, const struct cache_wish *wish,
-                           const struct freshness_limits *limits, int64_t now_ms);
+                           const struct freshness_limits *limits, int64_t wall_ms);
 
 /* May it stand in for an answer that could not be had? */
 bool freshness_on_error(const struct result *result, const struct cache_wish *wish,
-                        const struct freshness_limits *limits, int64_t now_ms);
+                        const struct freshness_limits *limits, int64_t wall_ms);
 
 /* Time to expiry, negative when it is over, and time since the upstream was asked; both bounded by
  * the result's own life, should the wall clock have jumped. */
-int64_t freshness_left_ms(const struct result *result, int64_t now_ms);
-int64_t freshness_age_ms(const struct result *result, int64_t now_ms);
+int64_t freshness_left_ms(const struct result *result, int64_t wall_ms);
+int64_t freshness_age_ms(const struct result *result, int64_t wall_ms);
 
 #endif

@@ -20,7 +20,7 @@ struct store_driver {
     enum err (*sending)(struct store *, int64_t batch, int64_t day);
     enum err (*resting)(struct store *, int64_t batch);
     enum err (*risk)(struct store *, int64_t batch, int64_t day);
-    enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t now_ms);
+    enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
     enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
                          const struct result *);

@@ -73,10 +73,10 @@ void store_close(struct store *store)
 
 /* ---- the journal ---- */
 
-enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
-                      int64_t *ret_batch)
+enum err store_intend(struct store *store, const struct store_task *tasks, size_t n,
+                      int64_t wall_ms, int64_t *ret_batch)
 {
-    return store->driver->intend(store, tasks, n, now_ms, ret_batch);
+    return store->driver->intend(store, tasks, n, wall_ms, ret_batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day)
@@ -94,15 +94,15 @@ enum err store_risk(struct store *store, int64_t batch, int64_t day)
     return store->driver->risk(store, batch, day);
 }
 
-enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
 {
-    return store->driver->submitted(store, batch, batch_id, now_ms);
+    return store->driver->submitted(store, batch, batch_id, wall_ms);
 }
 
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t now_ms, int64_t *ret_half)
+                     int64_t wall_ms, int64_t *ret_half)
 {
-    return store->driver->split(store, batch, tracking_ids, n, now_ms, ret_half);
+    return store->driver->split(store, batch, tracking_ids, n, wall_ms, ret_half);
 }
 
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
@@ -149,9 +149,9 @@ enum err store_set_paused(struct store *store, bool paused)
     return store->driver->set_paused(store, paused);
 }
 
-enum err store_try(struct store *store, int64_t now_ms)
+enum err store_try(struct store *store, int64_t wall_ms)
 {
-    return store->driver->try_disk ? store->driver->try_disk(store, now_ms) : ERR_OK;
+    return store->driver->try_disk ? store->driver->try_disk(store, wall_ms) : ERR_OK;
 }
 
 /* ---- answers ---- */

@@ -90,8 +90,8 @@ struct store_task {
 
 /* A new batch, SENDING, with 1..100 tasks, and a credit for each of them on its client's account of
  * its day. The number is never used twice. */
-enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
-                      int64_t *ret_batch);
+enum err store_intend(struct store *store, const struct store_task *tasks, size_t n,
+                      int64_t wall_ms, int64_t *ret_batch);
 
 /* The state of a batch whose submit is sent again, or created nothing. Sent again, its credits go
  * over to the accounts of `day`. */
@@ -103,11 +103,11 @@ enum err store_resting(struct store *store, int64_t batch);
 enum err store_risk(struct store *store, int64_t batch, int64_t day);
 
 /* Taken: the vendor's id for it. */
-enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms);
+enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
 /* Moves tasks of a RESTING batch into a new batch, RESTING too. */
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t now_ms, int64_t *ret_half);
+                     int64_t wall_ms, int64_t *ret_half);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
@@ -115,7 +115,7 @@ struct store_end {
     const char *task_id;         /* the vendor's; NULL or "" = none */
     enum err err;                /* ERR_OK when answered */
     const char *detail;          /* NULL or "" = none */
-    int64_t now_ms;
+    int64_t wall_ms;
 };
 
 /* The end of one task and, in the same transaction, the result to keep (NULL = none). When it was
@@ -167,7 +167,7 @@ enum err store_set_paused(struct store *store, bool paused);
 
 /* Does the disk take anything? Writes a word that nobody needs and waits until it is durable. For
  * the owner, after a failure. */
-enum err store_try(struct store *store, int64_t now_ms);
+enum err store_try(struct store *store, int64_t wall_ms);
 
 /* ---- answers ---- */
 

@@ -156,7 +156,7 @@ static double ends_of(struct store *store, double *took, const struct task *task
             .ttl_empty_ms = DAY_MS,
         });
         const struct store_end end = {
-            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .now_ms = wall_ms()};
+            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .wall_ms = wall_ms()};
         double began = now_ms();
         want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
         took[i] = now_ms() - began;

@@ -79,7 +79,7 @@ END_TEST
 
 START_TEST(an_unknown_end_without_words_is_held_with_words)
 {
-    const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
+    const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
     flow_restart(&flow);
@@ -97,7 +97,7 @@ static void leave_unknown(size_t n)
     static struct store_task tasks[100];
     static char ids[100][16];
     static unsigned char keys[100][HASH_SIZE];
-    const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
+    const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     for (size_t i = 0; i < n; i++) {
         size_t at = i % 100;

@@ -214,7 +214,7 @@ static void end(struct world *world, unsigned which, bool created)
     created = created || model->risked; /* the first of two may exist */
     struct store_end how = {.state = created ? STORE_UNKNOWN : STORE_NOT_CREATED,
                             .err = created ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_REJECTED,
-                            .now_ms = world->clock.wall_ms};
+                            .wall_ms = world->clock.wall_ms};
     FUZZ_WANT(!store_end_batch(world->store, model->batch, &how));
     if (created)
         budget_settle(world->budget, &model->credit);

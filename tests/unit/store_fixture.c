@@ -162,7 +162,7 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms)
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms)
 {
     const struct store_end end = {
-        .state = STORE_ANSWERED, .task_id = "task", .now_ms = STORE_NOW_MS + (int64_t)i};
+        .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, answer), ERR_OK);

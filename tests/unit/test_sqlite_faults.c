@@ -57,7 +57,7 @@ static bool is_submitted(size_t i)
 
 static enum err end(size_t i)
 {
-    const struct store_end answered = {.state = STORE_ANSWERED, .now_ms = STORE_NOW_MS};
+    const struct store_end answered = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     const struct result *answer = store_answer(i, "milvali.com", STORE_DAY_MS);
     enum err err = store_end_task(store, store_tracking_id(i), &answered, answer);
 

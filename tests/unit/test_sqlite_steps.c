@@ -42,10 +42,10 @@ int sqlite3_step(sqlite3_stmt *statement)
 /* ---- the calls ---- */
 
 static const struct store_end unknown = {
-    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .now_ms = STORE_NOW_MS};
+    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
 static const struct store_end not_created = {
-    .state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED, .now_ms = STORE_NOW_MS};
-static const struct store_end answered = {.state = STORE_ANSWERED, .now_ms = STORE_NOW_MS};
+    .state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED, .wall_ms = STORE_NOW_MS};
+static const struct store_end answered = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
 
 static enum err intend(void)
 {

@@ -26,15 +26,15 @@ static const struct store_end failed = {.state = STORE_FAILED,
                                         .task_id = "task-7",
                                         .err = ERR_LOOKUP_FAILED,
                                         .detail = "no luck",
-                                        .now_ms = STORE_NOW_MS + 5};
+                                        .wall_ms = STORE_NOW_MS + 5};
 static const struct store_end unknown = {
-    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .now_ms = STORE_NOW_MS + 5};
+    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS + 5};
 
-static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
+static void fail_task(size_t i, int64_t wall_ms, const struct result *keep)
 {
     struct store_end end = failed;
 
-    end.now_ms = now_ms;
+    end.wall_ms = wall_ms;
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
 }
 
@@ -267,11 +267,11 @@ static void tell(void *arg, const struct store_task *task, const char *batch_id)
     told->err = task->err;
 }
 
-static void end_unknown(size_t i, int64_t now_ms)
+static void end_unknown(size_t i, int64_t wall_ms)
 {
     struct store_end end = unknown;
 
-    end.now_ms = now_ms;
+    end.wall_ms = wall_ms;
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }
 

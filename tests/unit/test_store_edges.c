@@ -21,10 +21,10 @@ static void teardown(void)
     store_fixture_teardown();
 }
 
-static void end_failed(size_t i, int64_t now_ms)
+static void end_failed(size_t i, int64_t wall_ms)
 {
     const struct store_end end = {
-        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .now_ms = now_ms};
+        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .wall_ms = wall_ms};
 
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }

@@ -31,7 +31,7 @@ struct waiting {
     struct freshness_limits freshness;
     struct wish wish; /* its question went with the ask */
     char domain[DOMAIN_MAX + 1];
-    int64_t asked_ms;           /* wall time */
+    int64_t asked_wall_ms;      /* wall time */
     const char *forward;        /* why what is kept did not do: RFC 9211's word */
     const struct result *stale; /* may stand in if the upstream fails; NULL = none */
     bool refresh;               /* what was kept did, and is to be asked for anew */
@@ -110,14 +110,14 @@ static struct payer payer_of(struct request *request)
 struct refresh {
     struct ask ask;
     char *account;
-    int64_t asked_ms; /* wall time */
+    int64_t asked_wall_ms;
 };
 
 /* Engine thread. Only what somebody else fetched meanwhile saves the lookup. */
 static bool refresh_takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
 {
     (void)wall_ms;
-    return kept->fetched_ms >= container_of(ask, struct refresh, ask)->asked_ms;
+    return kept->fetched_ms >= container_of(ask, struct refresh, ask)->asked_wall_ms;
 }
 
 /* Engine thread. */
@@ -139,7 +139,7 @@ static void refresh_behind(struct request *request, struct question *question,
 {
     struct refresh *refresh = xcalloc(1, sizeof *refresh);
 
-    refresh->asked_ms = request_clock(request)->wall_ms;
+    refresh->asked_wall_ms = request_clock(request)->wall_ms;
     refresh->account = xstrdup(payer->name);
     refresh->ask.question = question;
     refresh->ask.payer = (struct payer){refresh->account, payer->quota, payer->weight};
@@ -291,18 +291,18 @@ static void client_left(struct request *request)
     engine_leave(request_service(request)->engine, waiting->ask.number);
 }
 
-static const char *forward_word(const struct result *kept, const struct wish *wish, int64_t now_ms)
+static const char *forward_word(const struct result *kept, const struct wish *wish, int64_t wall_ms)
 {
-    bool expired = freshness_left_ms(kept, now_ms) <= 0;
+    bool expired = freshness_left_ms(kept, wall_ms) <= 0;
 
     return wish->cache.no_cache || !expired ? "request" : "stale";
 }
 
 /* What is kept will not do, but may stand in later. */
-static void note_refused(struct waiting *waiting, const struct result *kept, int64_t now_ms)
+static void note_refused(struct waiting *waiting, const struct result *kept, int64_t wall_ms)
 {
-    waiting->forward = forward_word(kept, &waiting->wish, now_ms);
-    if (freshness_on_error(kept, &waiting->wish.cache, &waiting->freshness, now_ms)) {
+    waiting->forward = forward_word(kept, &waiting->wish, wall_ms);
+    if (freshness_on_error(kept, &waiting->wish.cache, &waiting->freshness, wall_ms)) {
         result_unref(waiting->stale);
         waiting->stale = result_ref(kept);
     }
@@ -315,7 +315,7 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
     const struct cache_wish *wish = &waiting->wish.cache;
 
     /* Fetched after the caller asked: new enough for everybody. */
-    if (wish->no_cache && kept->fetched_ms >= waiting->asked_ms)
+    if (wish->no_cache && kept->fetched_ms >= waiting->asked_wall_ms)
         return true;
     switch (freshness_judge(kept, wish, &waiting->freshness, wall_ms)) {
     case SERVE_REFRESH:
@@ -343,10 +343,10 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
     waiting->request = request;
     waiting->freshness = request_limits(request)->freshness;
     waiting->wish = *wish;
-    waiting->asked_ms = request_clock(request)->wall_ms;
+    waiting->asked_wall_ms = request_clock(request)->wall_ms;
     waiting->forward = "uri-miss";
     if (cached)
-        note_refused(waiting, cached, waiting->asked_ms);
+        note_refused(waiting, cached, waiting->asked_wall_ms);
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
     waiting->ask = (struct ask){.question = question,
                                 .wait_ms = wish->wait_ms,
@@ -369,10 +369,10 @@ static bool is_plain(const struct wish *wish)
 
 static void serve(struct request *request, struct wish *wish, const struct result *cached)
 {
-    int64_t now_ms = request_clock(request)->wall_ms;
+    int64_t wall_ms = request_clock(request)->wall_ms;
     struct payer payer;
 
-    switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, now_ms)) {
+    switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, wall_ms)) {
     case SERVE_FRESH:
         reply_hit(request, cached, wish);
         if (is_plain(wish) && !cached->err)

@@ -18,7 +18,7 @@ enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED 
 struct entry {
     enum kind kind;
     int64_t batch;
-    int64_t now_ms;
+    int64_t wall_ms;
     char *id; /* the batch id, or the tracking id */
     char *task_id, *detail;
     struct store_end end;
@@ -163,7 +163,7 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
     case ENTRY_RESTING:
         return store_resting(journal->store, entry->batch);
     case ENTRY_SUBMITTED:
-        return store_submitted(journal->store, entry->batch, entry->id, entry->now_ms);
+        return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
     case ENTRY_BATCH_ENDED:
         return store_end_batch(journal->store, entry->batch, &entry->end);
     case ENTRY_TASK_ENDED:
@@ -246,7 +246,7 @@ static struct entry *new_entry(const struct journal *journal, enum kind kind, in
 
     entry->kind = kind;
     entry->batch = batch;
-    entry->now_ms = journal->clock->wall_ms;
+    entry->wall_ms = journal->clock->wall_ms;
     entry->id = id ? xstrdup(id) : NULL;
     return entry;
 }
@@ -268,7 +268,7 @@ static void set_end(struct entry *entry, const struct task_end *end)
                                     .task_id = entry->task_id,
                                     .err = end->err,
                                     .detail = entry->detail,
-                                    .now_ms = entry->now_ms};
+                                    .wall_ms = entry->wall_ms};
 }
 
 void journal_resting(struct journal *journal, int64_t batch)

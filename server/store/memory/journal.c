@@ -91,26 +91,26 @@ void memory_drop_journal(struct memory_store *m)
 /* ---- the walk ---- */
 
 static struct batch_row *add_batch(struct memory_store *m, enum store_batch_state state,
-                                   int64_t now_ms)
+                                   int64_t wall_ms)
 {
     struct batch_row *batch = xcalloc(1, sizeof *batch);
 
     batch->number = ++m->last_number;
     batch->state = state;
-    batch->intended_ms = now_ms;
+    batch->intended_ms = wall_ms;
     HASH_ADD(hh, m->batches, number, sizeof batch->number, batch);
     return batch;
 }
 
 enum err memory_intend(struct store *store, const struct store_task *tasks, size_t n,
-                       int64_t now_ms, int64_t *ret_batch)
+                       int64_t wall_ms, int64_t *ret_batch)
 {
     struct memory_store *m = memory_of(store);
 
     for (size_t i = 0; i < n; i++)
         if (find_task(m, tasks[i].tracking_id))
             return ERR_STORAGE_UNAVAILABLE; /* as a broken constraint would be */
-    struct batch_row *batch = add_batch(m, STORE_SENDING, now_ms);
+    struct batch_row *batch = add_batch(m, STORE_SENDING, wall_ms);
     for (size_t i = 0; i < n; i++) {
         struct task_row *row = new_task(&tasks[i], batch);
         HASH_ADD_KEYPTR(hh, m->tasks, row->task.tracking_id, strlen(row->task.tracking_id), row);
@@ -180,11 +180,12 @@ enum err memory_risk(struct store *store, int64_t number, int64_t day)
     return ERR_OK;
 }
 
-enum err memory_submitted(struct store *store, int64_t number, const char *batch_id, int64_t now_ms)
+enum err memory_submitted(struct store *store, int64_t number, const char *batch_id,
+                          int64_t wall_ms)
 {
     struct batch_row *batch = find_batch(memory_of(store), number);
 
-    (void)now_ms;
+    (void)wall_ms;
     if (!batch || batch->state != STORE_SENDING)
         return ERR_ABSENT;
     batch->state = STORE_SUBMITTED;
@@ -193,7 +194,7 @@ enum err memory_submitted(struct store *store, int64_t number, const char *batch
 }
 
 enum err memory_split(struct store *store, int64_t number, const char *const *tracking_ids,
-                      size_t n, int64_t now_ms, int64_t *ret_half)
+                      size_t n, int64_t wall_ms, int64_t *ret_half)
 {
     struct memory_store *m = memory_of(store);
     struct batch_row *batch = find_batch(m, number);
@@ -205,7 +206,7 @@ enum err memory_split(struct store *store, int64_t number, const char *const *tr
         if (!row || row->batch != batch || row->task.task_state != STORE_OPEN)
             return ERR_ABSENT;
     }
-    struct batch_row *half = add_batch(m, STORE_RESTING, now_ms);
+    struct batch_row *half = add_batch(m, STORE_RESTING, wall_ms);
     for (size_t i = 0; i < n; i++)
         find_task(m, tracking_ids[i])->batch = half;
     half->risked = batch->risked;
@@ -249,7 +250,7 @@ static void end_row(struct memory_store *m, struct task_row *row, const struct s
     set_text(&row->task.task_id, end->task_id);
     set_text(&row->task.detail, end->detail);
     row->task.err = end->err;
-    row->task.ended_ms = end->now_ms;
+    row->task.ended_ms = end->wall_ms;
     m->n_ended++;
     if (--batch->n_open == 0)
         batch->state = STORE_OVER;

@@ -76,10 +76,10 @@ enum err sqlite_set_paused(struct store *store, bool paused)
     return err ? err : sql_end(s, sql_exec(s, NULL, SQL_SET_PAUSED, "i", (int64_t)paused));
 }
 
-enum err sqlite_try(struct store *store, int64_t now_ms)
+enum err sqlite_try(struct store *store, int64_t wall_ms)
 {
     struct sqlite_store *s = sqlite_of(store);
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : sql_end(s, sql_exec(s, NULL, SQL_TRY, "i", now_ms));
+    return err ? err : sql_end(s, sql_exec(s, NULL, SQL_TRY, "i", wall_ms));
 }

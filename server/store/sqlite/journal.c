@@ -5,9 +5,9 @@
 /* ---- before a submit ---- */
 
 static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks, size_t n,
-                          int64_t now_ms)
+                          int64_t wall_ms)
 {
-    enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", now_ms);
+    enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", wall_ms);
     int64_t batch = sqlite3_last_insert_rowid(s->db);
 
     for (size_t i = 0; i < n && !err; i++) {
@@ -20,23 +20,23 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
 }
 
 static enum err add_and_get_number(struct sqlite_store *s, const struct store_task *tasks, size_t n,
-                                   int64_t now_ms, int64_t *ret_batch)
+                                   int64_t wall_ms, int64_t *ret_batch)
 {
-    enum err err = add_batch(s, tasks, n, now_ms);
+    enum err err = add_batch(s, tasks, n, wall_ms);
 
     /* The tasks' own rows came after the batch's. */
     return err ? err : sql_int(s, ret_batch, SQL_BATCH_OF, "t", tasks[0].tracking_id);
 }
 
 enum err sqlite_intend(struct store *store, const struct store_task *tasks, size_t n,
-                       int64_t now_ms, int64_t *ret_batch)
+                       int64_t wall_ms, int64_t *ret_batch)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t batch = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err)
-        err = sql_end(s, add_and_get_number(s, tasks, n, now_ms, &batch));
+        err = sql_end(s, add_and_get_number(s, tasks, n, wall_ms, &batch));
     if (!err)
         *ret_batch = batch;
     return err;
@@ -97,7 +97,7 @@ enum err sqlite_risk(struct store *store, int64_t batch, int64_t day)
     return change_one(s, err, changes);
 }
 
-enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t changes = 0;
@@ -105,15 +105,15 @@ enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_
 
     if (err)
         return err;
-    err = sql_exec(s, &changes, SQL_SET_SUBMITTED, "tii", batch_id, now_ms, batch);
+    err = sql_exec(s, &changes, SQL_SET_SUBMITTED, "tii", batch_id, wall_ms, batch);
     return change_one(s, err, changes);
 }
 
 static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *const *tracking_ids,
-                           size_t n, int64_t now_ms, int64_t *ret_half)
+                           size_t n, int64_t wall_ms, int64_t *ret_half)
 {
     int64_t changes = 0;
-    enum err err = sql_exec(s, &changes, SQL_ADD_HALF, "ii", now_ms, batch);
+    enum err err = sql_exec(s, &changes, SQL_ADD_HALF, "ii", wall_ms, batch);
     int64_t half = sqlite3_last_insert_rowid(s->db);
 
     if (!err && changes != 1)
@@ -129,14 +129,14 @@ static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *co
 }
 
 enum err sqlite_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                      int64_t now_ms, int64_t *ret_half)
+                      int64_t wall_ms, int64_t *ret_half)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t half = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err)
-        err = sql_end(s, move_tasks(s, batch, tracking_ids, n, now_ms, &half));
+        err = sql_end(s, move_tasks(s, batch, tracking_ids, n, wall_ms, &half));
     if (!err)
         *ret_half = half;
     return err;
@@ -175,7 +175,7 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
     int64_t changes = 0, batch = 0;
     enum err err = sql_exec(s, &changes, SQL_END_TASK, "ttttit", store_task_words[end->state],
                             or_empty(end->task_id), code_of(end->err), or_empty(end->detail),
-                            end->now_ms, tracking_id);
+                            end->wall_ms, tracking_id);
 
     if (!err && changes != 1)
         return ERR_ABSENT;
@@ -200,7 +200,7 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     if (err)
         return err;
     err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
-                   or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->now_ms,
+                   or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->wall_ms,
                    batch);
 
     if (!err)
