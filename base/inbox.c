@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inbox.c - a locked list and an eventfd. The lock is held for a few pointer moves only; a
- * lock-free list was not worth its proof, because a letter costs its sender a system call anyway
- * (and only the first letter into an empty box does). */
+ * lock-free list was not worth its proof, because a message costs its sender a system call anyway
+ * (and only the first message into an empty box does). */
 #include "base/inbox.h"
 
 #include "base/mem.h"
@@ -13,20 +13,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct mailbox {
+struct inbox {
     pthread_mutex_t lock;
-    struct letter *first, **end;
-    struct letter *taken; /* the owner's: taken out, not opened yet */
+    struct message *first, **end;
+    struct message *taken; /* the owner's: taken out, not opened yet */
     int fd;
 };
 
-enum err mailbox_new(struct mailbox **ret_box)
+enum err inbox_new(struct inbox **ret_box)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     if (fd < 0)
         return ERR_SYSTEM;
-    struct mailbox *box = xcalloc(1, sizeof *box);
+    struct inbox *box = xcalloc(1, sizeof *box);
     pthread_mutex_init(&box->lock, NULL);
     box->end = &box->first;
     box->fd = fd;
@@ -34,7 +34,7 @@ enum err mailbox_new(struct mailbox **ret_box)
     return ERR_OK;
 }
 
-void mailbox_free(struct mailbox *box)
+void inbox_free(struct inbox *box)
 {
     if (!box)
         return;
@@ -44,14 +44,14 @@ void mailbox_free(struct mailbox *box)
     free(box);
 }
 
-void mailbox_post(struct mailbox *box, struct letter *letter, letter_open_fn *open)
+void inbox_post(struct inbox *box, struct message *message, message_run_fn *run)
 {
-    letter->next = NULL;
-    letter->open = open;
+    message->next = NULL;
+    message->run = run;
     pthread_mutex_lock(&box->lock);
     bool was_empty = !box->first;
-    *box->end = letter;
-    box->end = &letter->next;
+    *box->end = message;
+    box->end = &message->next;
     /* Rung under the lock: the owner cannot free the box between the two. */
     if (was_empty)
         eventfd_write(box->fd, 1);
@@ -59,38 +59,38 @@ void mailbox_post(struct mailbox *box, struct letter *letter, letter_open_fn *op
 }
 
 /* All that were posted, oldest first. */
-static struct letter *take(struct mailbox *box)
+static struct message *take(struct inbox *box)
 {
     eventfd_t rings;
 
     pthread_mutex_lock(&box->lock);
-    struct letter *letters = box->first;
+    struct message *messages = box->first;
     box->first = NULL;
     box->end = &box->first;
-    if (letters)
+    if (messages)
         eventfd_read(box->fd, &rings);
     pthread_mutex_unlock(&box->lock);
-    return letters;
+    return messages;
 }
 
-bool mailbox_open_some(struct mailbox *box, size_t max)
+bool inbox_run_some(struct inbox *box, size_t max)
 {
     if (!box->taken)
         box->taken = take(box);
     for (; box->taken && max > 0; max--) {
-        struct letter *letter = box->taken;
-        box->taken = letter->next;
-        letter->open(letter);
+        struct message *message = box->taken;
+        box->taken = message->next;
+        message->run(message);
     }
     return box->taken != NULL;
 }
 
-void mailbox_open_all(struct mailbox *box)
+void inbox_run_all(struct inbox *box)
 {
-    mailbox_open_some(box, SIZE_MAX);
+    inbox_run_some(box, SIZE_MAX);
 }
 
-int mailbox_fd(const struct mailbox *box)
+int inbox_fd(const struct inbox *box)
 {
     return box->fd;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* inbox.h - the border between threads: letters in, opened by the box's one owner.
+/* inbox.h - the border between threads: messages in, opened by the box's one owner.
  *
- * Any thread posts; the owning thread waits on mailbox_fd() becoming readable and then opens all
- * letters in the order of their posting. A letter is embedded in the thing that it carries, so
- * posting allocates nothing and cannot fail. Between post and open the letter, and what holds it,
+ * Any thread posts; the owning thread waits on inbox_fd() becoming readable and then opens all
+ * messages in the order of their posting. A message is embedded in the thing that it carries, so
+ * posting allocates nothing and cannot fail. Between post and open the message, and what holds it,
  * belong to the box; from open on they belong to the reader. Posting happens-before opening. */
 #ifndef BASE_INBOX_H
 #define BASE_INBOX_H
@@ -13,31 +13,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct letter;
-typedef void letter_open_fn(struct letter *letter);
+struct message;
+typedef void message_run_fn(struct message *message);
 
-struct letter {
-    struct letter *next;  /* the box's */
-    letter_open_fn *open; /* set by mailbox_post(); runs on the owner's thread */
+struct message {
+    struct message *next; /* the box's */
+    message_run_fn *run;  /* set by inbox_post(); runs on the owner's thread */
 };
 
-struct mailbox;
+struct inbox;
 
 /* ERR_SYSTEM when the system gives no eventfd. */
-enum err mailbox_new(struct mailbox **ret_box);
-void mailbox_free(struct mailbox *box); /* must be empty */
+enum err inbox_new(struct inbox **ret_box);
+void inbox_free(struct inbox *box); /* must be empty */
 
-void mailbox_post(struct mailbox *box, struct letter *letter, letter_open_fn *open);
+void inbox_post(struct inbox *box, struct message *message, message_run_fn *run);
 
-/* Owner only: runs `open` of every letter that was posted before the call; ones that are posted
+/* Owner only: runs `run` of every message that was posted before the call; ones that are posted
  * meanwhile wait for the next. */
-void mailbox_open_all(struct mailbox *box);
+void inbox_run_all(struct inbox *box);
 
-/* Owner only: the same for at most `max` letters; true when others still wait. Then the owner comes
- * back without waiting for the descriptor, which tells of new letters only. */
-bool mailbox_open_some(struct mailbox *box, size_t max);
+/* Owner only: the same for at most `max` messages; true when others still wait. Then the owner
+ * comes back without waiting for the descriptor, which tells of new messages only. */
+bool inbox_run_some(struct inbox *box, size_t max);
 
-/* Readable while letters wait. Only to be polled, never read. */
-int mailbox_fd(const struct mailbox *box);
+/* Readable while messages wait. Only to be polled, never read. */
+int inbox_fd(const struct inbox *box);
 
 #endif

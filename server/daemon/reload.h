@@ -3,7 +3,7 @@
  * a whole or not at all.
  *
  * First everything is prepared, which may fail: then the old stays, and the log says why. Then it
- * is handed over, which cannot fail: to the workers in one letter each, to the engine in one.
+ * is handed over, which cannot fail: to the workers in one message each, to the engine in one.
  * What takes a restart is named in the log, at every reload until there is one. Main thread. */
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.c - the loop, the mailbox and the border: asks come in by letter, ends go out by callback.
+/* engine.c - the loop, the inbox and the border: asks come in by message, ends go out by callback.
  *
  * The life of an ask: engine_ask() posts it; the engine opens it and looks at what is kept: in the
  * cache (another lookup may have ended since the worker looked), else in the store. If that will
@@ -27,7 +27,7 @@ enum engine_stage { ENGINE_SERVES, ENGINE_DRAINS, ENGINE_DRAINED };
 struct engine {
     struct clock clock;
     struct timers timers;
-    struct mailbox *inbox;
+    struct inbox *inbox;
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct housekeeping housekeeping;
@@ -42,7 +42,7 @@ struct engine {
     int64_t patience_ms, drain_until_ms;
     struct timer patience;
     bool stopping;
-    struct letter drain_letter, stop_letter;
+    struct message drain_message, stop_message;
     int64_t idle_ms;
     struct glance_board board;
     pthread_t thread;
@@ -51,18 +51,18 @@ struct engine {
 /* A word to the engine, with a number; on the heap because whom it is about may be gone, or another
  * one be given, before it is opened. */
 struct order {
-    struct letter letter;
+    struct message message;
     struct engine *engine;
     int64_t number;
     struct engine_rules rules; /* of a reload */
 };
 
-static void give(struct order order, letter_open_fn *open)
+static void give(struct order order, message_run_fn *open)
 {
     struct order *given = xcalloc(1, sizeof *given);
 
     *given = order;
-    mailbox_post(order.engine->inbox, &given->letter, open);
+    inbox_post(order.engine->inbox, &given->message, open);
 }
 
 /* ---- its life ---- */
@@ -92,8 +92,8 @@ static void publish(struct engine *engine)
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery)
 {
-    struct mailbox *inbox;
-    enum err err = mailbox_new(&inbox);
+    struct inbox *inbox;
+    enum err err = inbox_new(&inbox);
 
     if (err)
         return err;
@@ -142,7 +142,7 @@ void engine_free(struct engine *engine)
     journal_free(engine->journal);
     budget_free(engine->budget);
     timers_done(&engine->timers);
-    mailbox_free(engine->inbox);
+    inbox_free(engine->inbox);
     free(engine);
 }
 
@@ -207,9 +207,9 @@ static void join(struct ask *ask)
         settle(ask, &refusal);
 }
 
-static void open_ask(struct letter *letter)
+static void open_ask(struct message *message)
 {
-    struct ask *ask = container_of(letter, struct ask, letter);
+    struct ask *ask = container_of(message, struct ask, message);
     struct engine *engine = ask->engine;
 
     HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
@@ -228,12 +228,12 @@ void engine_ask(struct engine *engine, struct ask *ask)
 {
     ask->engine = engine;
     ask->number = atomic_fetch_add_explicit(&engine->next_number, 1, memory_order_relaxed);
-    mailbox_post(engine->inbox, &ask->letter, open_ask);
+    inbox_post(engine->inbox, &ask->message, open_ask);
 }
 
-static void open_leave(struct letter *letter)
+static void open_leave(struct message *message)
 {
-    autofree struct order *leave = container_of(letter, struct order, letter);
+    autofree struct order *leave = container_of(message, struct order, message);
     uint64_t number = (uint64_t)leave->number;
     struct ask *ask;
 
@@ -251,9 +251,9 @@ void engine_leave(struct engine *engine, uint64_t number)
 
 /* ---- inquiries ---- */
 
-static void open_inquiry(struct letter *letter)
+static void open_inquiry(struct message *message)
 {
-    struct inquiry *inquiry = container_of(letter, struct inquiry, letter);
+    struct inquiry *inquiry = container_of(message, struct inquiry, message);
     struct lookup_state state;
     enum err err = lookup_find(inquiry->engine->lookups, inquiry->id, &state);
 
@@ -263,14 +263,14 @@ static void open_inquiry(struct letter *letter)
 void engine_inquire(struct engine *engine, struct inquiry *inquiry)
 {
     inquiry->engine = engine;
-    mailbox_post(engine->inbox, &inquiry->letter, open_inquiry);
+    inbox_post(engine->inbox, &inquiry->message, open_inquiry);
 }
 
 /* ---- forgetting ---- */
 
-static void open_forgetting(struct letter *letter)
+static void open_forgetting(struct message *message)
 {
-    struct forgetting *forgetting = container_of(letter, struct forgetting, letter);
+    struct forgetting *forgetting = container_of(message, struct forgetting, message);
     size_t n = 0;
     enum err err = lookup_forget_domain(forgetting->engine->lookups, forgetting->domain, &n);
 
@@ -280,14 +280,14 @@ static void open_forgetting(struct letter *letter)
 void engine_forget(struct engine *engine, struct forgetting *forgetting)
 {
     forgetting->engine = engine;
-    mailbox_post(engine->inbox, &forgetting->letter, open_forgetting);
+    inbox_post(engine->inbox, &forgetting->message, open_forgetting);
 }
 
 /* ---- accounts ---- */
 
-static void open_statement(struct letter *letter)
+static void open_statement(struct message *message)
 {
-    struct statement *statement = container_of(letter, struct statement, letter);
+    struct statement *statement = container_of(message, struct statement, message);
     const struct payer payer = {statement->name, statement->quota, 1};
 
     statement->account = budget_account(statement->engine->budget, &payer);
@@ -297,14 +297,14 @@ static void open_statement(struct letter *letter)
 void engine_state_account(struct engine *engine, struct statement *statement)
 {
     statement->engine = engine;
-    mailbox_post(engine->inbox, &statement->letter, open_statement);
+    inbox_post(engine->inbox, &statement->message, open_statement);
 }
 
 /* ---- the operator ---- */
 
-static void open_reload(struct letter *letter)
+static void open_reload(struct message *message)
 {
-    autofree struct order *order = container_of(letter, struct order, letter);
+    autofree struct order *order = container_of(message, struct order, message);
     struct engine *engine = order->engine;
 
     if (engine->key)
@@ -320,9 +320,9 @@ void engine_reload(struct engine *engine, const struct engine_rules *rules)
     give((struct order){.engine = engine, .rules = *rules}, open_reload);
 }
 
-static void open_pause(struct letter *letter)
+static void open_pause(struct message *message)
 {
-    autofree struct order *order = container_of(letter, struct order, letter);
+    autofree struct order *order = container_of(message, struct order, message);
 
     housekeeping_set_paused(&order->engine->housekeeping, order->number != 0);
 }
@@ -340,9 +340,9 @@ static void patience_is_over(struct timer *timer)
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
-static void open_drain(struct letter *letter)
+static void open_drain(struct message *message)
 {
-    struct engine *engine = container_of(letter, struct engine, drain_letter);
+    struct engine *engine = container_of(message, struct engine, drain_message);
 
     engine->stage = ENGINE_DRAINS;
     engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
@@ -354,17 +354,17 @@ static void open_drain(struct letter *letter)
 void engine_drain(struct engine *engine, int64_t patience_ms)
 {
     engine->patience_ms = patience_ms;
-    mailbox_post(engine->inbox, &engine->drain_letter, open_drain);
+    inbox_post(engine->inbox, &engine->drain_message, open_drain);
 }
 
-static void open_stop(struct letter *letter)
+static void open_stop(struct message *message)
 {
-    container_of(letter, struct engine, stop_letter)->stopping = true;
+    container_of(message, struct engine, stop_message)->stopping = true;
 }
 
 void engine_stop(struct engine *engine)
 {
-    mailbox_post(engine->inbox, &engine->stop_letter, open_stop);
+    inbox_post(engine->inbox, &engine->stop_message, open_stop);
 }
 
 bool engine_join(struct engine *engine, int64_t within_ms)
@@ -390,7 +390,7 @@ void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
     pulse_works(&engine->board.pulse, engine->clock.now_ms);
-    mailbox_open_all(engine->inbox);
+    inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
     publish(engine);
@@ -429,7 +429,7 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "engine");
     publish(engine); /* on this thread, whose gauges they are */
     while (!is_finished(engine)) {
-        transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
+        transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
     pulse_ends(&engine->board.pulse);

@@ -2,8 +2,8 @@
 /* engine.h - the one thread that owns all that changes: lookups, waiters, batches, deadlines,
  * money.
  *
- * Other threads ask through its mailbox and hear back through the function they gave. Inside, it is
- * plain single-threaded C: a turn opens the letters, moves the transfers and fires the timers that
+ * Other threads ask through its inbox and hear back through the function they gave. Inside, it is
+ * plain single-threaded C: a turn opens the messages, moves the transfers and fires the timers that
  * are due, all at one instant of its clock. Tests run the turns themselves on a fake clock. */
 #ifndef LOOKUP_ENGINE_H
 #define LOOKUP_ENGINE_H
@@ -55,7 +55,7 @@ struct ask {
     /* The engine's: */
     struct engine *engine;
     struct waiter waiter;
-    struct letter letter;
+    struct message message;
     UT_hash_handle hh;
 };
 
@@ -86,8 +86,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
 void engine_free(struct engine *engine);
 
 /* Starts and ends the thread. engine_stop() (any thread, once, after engine_drain()) ends it as
- * soon as every letter posted before is opened and no submit is under way any more, for one that is
- * cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
+ * soon as every message posted before is opened and no submit is under way any more, for one that
+ * is cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
  * waits for that, for `within_ms` at most: true when the thread has ended. ERR_SYSTEM when there
  * can be no thread. */
 enum err engine_start(struct engine *engine);
@@ -119,7 +119,7 @@ struct inquiry {
     char id[ID_TEXT];
     inquiry_done_fn *done;
     struct engine *engine; /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */
@@ -138,7 +138,7 @@ struct forgetting {
     char domain[DOMAIN_MAX + 1];
     forgotten_fn *done;
     struct engine *engine; /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */
@@ -159,7 +159,7 @@ struct statement {
     statement_fn *done;
     struct budget_account account; /* filled */
     struct engine *engine;         /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */

@@ -8,7 +8,7 @@
  *                     [cached_only] [allow_refresh] [admin]
  *
  * `emailsd key new NAME` makes the key and the line. A reload reads a new snapshot and hands it to
- * every worker by letter; the old one goes with its last reference. Only how fast a client asks
+ * every worker by message; the old one goes with its last reference. Only how fast a client asks
  * changes in it, in one atomic number per client, which snapshots share by the client's name: no
  * reload gives anybody a second second. Any thread. */
 #ifndef HTTP_AUTH_CLIENT_KEYS_H

@@ -213,7 +213,7 @@ void *request_state(const struct request *request)
     return request->endpoint_state;
 }
 
-struct mailbox *request_inbox(const struct request *request)
+struct inbox *request_inbox(const struct request *request)
 {
     return request->worker->inbox;
 }

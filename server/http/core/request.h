@@ -4,7 +4,7 @@
  * An endpoint is a function that gets a request and, before it returns, either answers it with
  * request_reply() or parks it with request_park(). A parked request is answered later, on the same
  * worker, with the same request_reply(). Only its own worker thread ever touches a request; other
- * threads reach it by a letter to request_inbox(). libmicrohttpd stays behind this header. */
+ * threads reach it by a message to request_inbox(). libmicrohttpd stays behind this header. */
 #ifndef HTTP_CORE_REQUEST_H
 #define HTTP_CORE_REQUEST_H
 
@@ -97,7 +97,7 @@ typedef void request_gone_fn(struct request *request);
 void request_park(struct request *request, request_gone_fn *gone, void *state);
 void *request_state(const struct request *request); /* what request_park() was given */
 
-/* Where letters about the worker's requests go; lives as long as any of them is unanswered. */
-struct mailbox *request_inbox(const struct request *request);
+/* Where messages about the worker's requests go; lives as long as any of them is unanswered. */
+struct inbox *request_inbox(const struct request *request);
 
 #endif

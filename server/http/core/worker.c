@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.c - the loop of one HTTP worker; worker.h says why it is not libmicrohttpd's own.
  *
- * In the epoll set a daemon is marked by NULL, the mailbox by the worker itself, the listening
+ * In the epoll set a daemon is marked by NULL, the inbox by the worker itself, the listening
  * sockets by the acceptor, a parked request by its address. A request that was answered earlier in
  * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
 #include "http/core/worker.h"
@@ -96,13 +96,13 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
 /* Thousands who are released together must not keep a hit waiting: while requests come in, some
  * dozens are let go in one turn. When nobody else is there they all are, because in between those
  * who were answered would close their connections, and the last would wait twice as long. Every
- * turn looks, whatever woke it: a ring that was lost delays a letter until then, and no longer. */
+ * turn looks, whatever woke it: a ring that was lost delays a message until then, and no longer. */
 static void open_mail(struct worker *worker)
 {
     bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
     size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
 
-    worker->has_mail = mailbox_open_some(worker->inbox, some);
+    worker->has_mail = inbox_run_some(worker->inbox, some);
 }
 
 static void take_caller(struct worker *worker, size_t i, const struct caller *caller)
@@ -216,17 +216,17 @@ static void *run(void *arg)
 
 /* ---- the rules ---- */
 
-struct rules_letter {
-    struct letter letter;
+struct rules_message {
+    struct message message;
     struct worker *worker;
     struct clients *clients;
     struct limits limits;
     struct tls *tls;
 };
 
-static void open_rules(struct letter *letter)
+static void open_rules(struct message *message)
 {
-    autofree struct rules_letter *sent = container_of(letter, struct rules_letter, letter);
+    autofree struct rules_message *sent = container_of(message, struct rules_message, message);
     struct worker *worker = sent->worker;
 
     clients_unref(worker->clients);
@@ -239,25 +239,25 @@ static void open_rules(struct letter *letter)
 
 void worker_set_rules(struct worker *worker, const struct rules *rules)
 {
-    struct rules_letter *sent = xcalloc(1, sizeof *sent);
+    struct rules_message *sent = xcalloc(1, sizeof *sent);
 
     sent->worker = worker;
     sent->clients = rules->clients ? clients_ref(rules->clients) : NULL;
     sent->limits = *rules->limits;
     sent->tls = rules->tls ? tls_ref(rules->tls) : NULL;
-    mailbox_post(worker->inbox, &sent->letter, open_rules);
+    inbox_post(worker->inbox, &sent->message, open_rules);
 }
 
 /* ---- the end ---- */
 
-static void open_drain(struct letter *letter)
+static void open_drain(struct message *message)
 {
-    container_of(letter, struct worker, drain_letter)->stage = WORKER_TOLD;
+    container_of(message, struct worker, drain_message)->stage = WORKER_TOLD;
 }
 
 void worker_drain(struct worker *worker)
 {
-    mailbox_post(worker->inbox, &worker->drain_letter, open_drain);
+    inbox_post(worker->inbox, &worker->drain_message, open_drain);
 }
 
 static void free_worker(struct worker *worker)
@@ -269,7 +269,7 @@ static void free_worker(struct worker *worker)
     clients_unref(worker->clients);
     tls_unref(worker->tls);
     close(worker->epoll_fd);
-    mailbox_free(worker->inbox);
+    inbox_free(worker->inbox);
     free(worker);
 }
 
@@ -290,7 +290,7 @@ const struct pulse *worker_pulse(const struct worker *worker)
 
 static enum err start_loop(struct worker *worker)
 {
-    if (!worker_add(worker, mailbox_fd(worker->inbox), EPOLLIN, worker) ||
+    if (!worker_add(worker, inbox_fd(worker->inbox), EPOLLIN, worker) ||
         pthread_create(&worker->thread, NULL, run, worker) != 0)
         return ERR_SYSTEM;
     return ERR_OK;
@@ -299,9 +299,9 @@ static enum err start_loop(struct worker *worker)
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker)
 {
-    struct mailbox *inbox = NULL;
+    struct inbox *inbox = NULL;
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    enum err err = epoll_fd < 0 ? ERR_SYSTEM : mailbox_new(&inbox);
+    enum err err = epoll_fd < 0 ? ERR_SYSTEM : inbox_new(&inbox);
 
     struct worker *worker = xcalloc(1, sizeof *worker);
     worker->options = *options;

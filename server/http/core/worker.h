@@ -4,7 +4,7 @@
  * libmicrohttpd's own epoll loops take 128 events at a time and lose the rest of an exactly full
  * set: with exactly 128 or 256 ready connections none is answered until another one arrives. So the
  * worker waits in an epoll of its own, in which the daemons' epoll descriptors are nested, beside
- * its mailbox, its listening sockets (acceptor.h says why they are not the daemons') and the
+ * its inbox, its listening sockets (acceptor.h says why they are not the daemons') and the
  * sockets of parked requests; and then lets each daemon run once. Connections are touched by their
  * worker only. Main thread only, apart from the thread itself. */
 #ifndef HTTP_CORE_WORKER_H

@@ -22,7 +22,7 @@
 
 enum worker_stage {
     WORKER_SERVES,
-    WORKER_TOLD,   /* to drain, by letter; still listens for the rest of the turn */
+    WORKER_TOLD,   /* to drain, by message; still listens for the rest of the turn */
     WORKER_DRAINS, /* listens no more */
 };
 
@@ -39,8 +39,8 @@ struct worker {
     bool knows_layout; /* of libmicrohttpd's strings in memory, see head_layout.h */
     struct hits *hits;
     struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
-    struct mailbox *inbox;
-    bool has_mail;    /* letters that were not opened yet, in favour of others */
+    struct inbox *inbox;
+    bool has_mail;    /* messages that were not opened yet, in favour of others */
     int64_t begun_ms; /* when a request began last */
     int epoll_fd;
     struct acceptor acceptor; /* its i-th socket is for the i-th daemon */
@@ -51,7 +51,7 @@ struct worker {
     size_t n_parked;
     enum worker_stage stage;
     int64_t drain_until_ms;
-    struct letter drain_letter;
+    struct message drain_message;
     struct pulse pulse;
     pthread_t thread;
 };

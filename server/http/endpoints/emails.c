@@ -3,7 +3,7 @@
  *
  * A question that must wait lives in a struct waiting: the engine looks into the store, lets
  * takes() judge what it finds there as serve() judges what is in the cache, and ends it on its own
- * thread, where the outcome is copied and a letter posted to the request's worker; the worker
+ * thread, where the outcome is copied and a message posted to the request's worker; the worker
  * answers and frees. An expired answer that may still be served is served at once, and asked for
  * anew behind the caller's back; an older one is kept at hand in case that the upstream fails. */
 #include "http/endpoints/endpoints.h"
@@ -25,8 +25,8 @@
 /* A parked request. The engine's from engine_ask() to finish(), then the worker's. */
 struct waiting {
     struct ask ask;
-    struct letter letter;
-    struct mailbox *inbox; /* of the request's worker */
+    struct message message;
+    struct inbox *inbox; /* of the request's worker */
     struct request *request;
     struct freshness_limits freshness;
     struct wish wish; /* its question went with the ask */
@@ -249,9 +249,9 @@ static void reply_kept(struct waiting *waiting)
 }
 
 /* Worker thread. */
-static void deliver(struct letter *letter)
+static void deliver(struct message *message)
 {
-    struct waiting *waiting = container_of(letter, struct waiting, letter);
+    struct waiting *waiting = container_of(message, struct waiting, message);
     const struct outcome *outcome = &waiting->outcome;
 
     if (outcome->from_cache)
@@ -281,7 +281,7 @@ static void finish(struct ask *ask, const struct outcome *outcome)
         result_ref(outcome->result);
     if (outcome->detail)
         waiting->detail = xstrdup(outcome->detail);
-    mailbox_post(waiting->inbox, &waiting->letter, deliver);
+    inbox_post(waiting->inbox, &waiting->message, deliver);
 }
 
 static void client_left(struct request *request)

@@ -16,17 +16,17 @@
 /* The engine's from engine_forget() to forgotten(), then the worker's. */
 struct forgetter {
     struct forgetting forgetting;
-    struct letter letter;
-    struct mailbox *inbox;
+    struct message message;
+    struct inbox *inbox;
     struct request *request;
     enum err err;
     size_t n;
 };
 
 /* Worker thread. */
-static void deliver(struct letter *letter)
+static void deliver(struct message *message)
 {
-    autofree struct forgetter *forgetter = container_of(letter, struct forgetter, letter);
+    autofree struct forgetter *forgetter = container_of(message, struct forgetter, message);
     struct reply reply;
 
     if (forgetter->err) {
@@ -46,7 +46,7 @@ static void forgotten(struct forgetting *forgetting, enum err err, size_t n)
 
     forgetter->err = err;
     forgetter->n = n;
-    mailbox_post(forgetter->inbox, &forgetter->letter, deliver);
+    inbox_post(forgetter->inbox, &forgetter->message, deliver);
 }
 
 /* The engine answers within its turn: not worth a message. */

@@ -15,8 +15,8 @@
 /* The engine's from engine_inquire() to copy_state(), then the worker's. */
 struct watching {
     struct inquiry inquiry;
-    struct letter letter;
-    struct mailbox *inbox;
+    struct message message;
+    struct inbox *inbox;
     struct request *request;
     enum result_format format;
     bool found;
@@ -31,9 +31,9 @@ static int retry_after_s(const struct lookup_state *state)
 }
 
 /* Worker thread. */
-static void deliver(struct letter *letter)
+static void deliver(struct message *message)
 {
-    struct watching *watching = container_of(letter, struct watching, letter);
+    struct watching *watching = container_of(message, struct watching, message);
     const struct lookup_state *state = &watching->state;
     const struct answer_notes notes = {0};
 
@@ -61,7 +61,7 @@ static void copy_state(struct inquiry *inquiry, const struct lookup_state *state
         if (state->result)
             result_ref(state->result);
     }
-    mailbox_post(watching->inbox, &watching->letter, deliver);
+    inbox_post(watching->inbox, &watching->message, deliver);
 }
 
 /* The engine answers within its turn: not worth a message. */

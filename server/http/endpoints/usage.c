@@ -20,8 +20,8 @@
 /* A parked request. */
 struct usage {
     struct statement statement;
-    struct letter letter;
-    struct mailbox *inbox;
+    struct message message;
+    struct inbox *inbox;
     struct request *request;
     int64_t rate; /* 0 = no limit */
 };
@@ -55,9 +55,9 @@ static void write_document(const struct usage *usage, struct buf *out)
 }
 
 /* Worker thread. */
-static void deliver(struct letter *letter)
+static void deliver(struct message *message)
 {
-    autofree struct usage *usage = container_of(letter, struct usage, letter);
+    autofree struct usage *usage = container_of(message, struct usage, message);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     struct reply reply;
 
@@ -75,7 +75,7 @@ static void stated(struct statement *statement)
 {
     struct usage *usage = container_of(statement, struct usage, statement);
 
-    mailbox_post(usage->inbox, &usage->letter, deliver);
+    inbox_post(usage->inbox, &usage->message, deliver);
 }
 
 /* The engine answers within its turn: not worth a message. */
