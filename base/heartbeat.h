@@ -11,20 +11,20 @@
 #include <stdint.h>
 
 /* Zeroed is a loop that has not begun. */
-struct pulse {
+struct heartbeat {
     atomic_int_fast64_t at_ms;
 };
 
 /* By the loop: a turn begins; it is over, and the loop waits; there will be no more turns. */
-void pulse_works(struct pulse *pulse, int64_t now_ms);
-void pulse_waits(struct pulse *pulse, int64_t now_ms);
-void pulse_ends(struct pulse *pulse);
+void heartbeat_busy(struct heartbeat *heartbeat, int64_t now_ms);
+void heartbeat_idle(struct heartbeat *heartbeat, int64_t now_ms);
+void heartbeat_stop(struct heartbeat *heartbeat);
 
 /* Any thread. How long ago the loop was last seen to begin or to end a turn; 0 when it has ended.
  */
-int64_t pulse_age_ms(const struct pulse *pulse, int64_t now_ms);
+int64_t heartbeat_age_ms(const struct heartbeat *heartbeat, int64_t now_ms);
 
 /* Any thread. How long the present turn has lasted; 0 while the loop waits. */
-int64_t pulse_lag_ms(const struct pulse *pulse, int64_t now_ms);
+int64_t heartbeat_lag_ms(const struct heartbeat *heartbeat, int64_t now_ms);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-bool join_within(pthread_t thread, int64_t within_ms)
+bool thread_join_within(pthread_t thread, int64_t within_ms)
 {
     struct timespec until;
 

@@ -10,6 +10,6 @@
 
 /* True when the thread has ended within that time; it must not be joined again then. A wall clock
  * that jumps meanwhile makes the wait shorter or longer. */
-bool join_within(pthread_t thread, int64_t within_ms);
+bool thread_join_within(pthread_t thread, int64_t within_ms);
 
 #endif

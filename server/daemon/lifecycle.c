@@ -18,7 +18,7 @@ static int64_t beat(struct watch *watch)
     int64_t now_ms = clock_real().now_ms, age_ms = 0;
 
     if (watch->engine)
-        age_ms = pulse_age_ms(engine_pulse(watch->engine), now_ms);
+        age_ms = heartbeat_age_ms(engine_heartbeat(watch->engine), now_ms);
     if (watch->listener) {
         int64_t workers_ms = listener_age_ms(watch->listener, now_ms);
         age_ms = workers_ms > age_ms ? workers_ms : age_ms;

@@ -319,7 +319,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
     int64_t oldest_ms = 0;
 
     for (size_t i = listener->n_joined; i < listener->n_workers; i++) {
-        int64_t age_ms = pulse_age_ms(worker_pulse(listener->workers[i]), now_ms);
+        int64_t age_ms = heartbeat_age_ms(worker_heartbeat(listener->workers[i]), now_ms);
         if (age_ms > oldest_ms)
             oldest_ms = age_ms;
     }

@@ -369,7 +369,7 @@ void engine_stop(struct engine *engine)
 
 bool engine_join(struct engine *engine, int64_t within_ms)
 {
-    return join_within(engine->thread, within_ms);
+    return thread_join_within(engine->thread, within_ms);
 }
 
 /* ---- seen from outside ---- */
@@ -379,9 +379,9 @@ struct glance engine_glance(const struct engine *engine)
     return glance_at(&engine->board);
 }
 
-const struct pulse *engine_pulse(const struct engine *engine)
+const struct heartbeat *engine_heartbeat(const struct engine *engine)
 {
-    return &engine->board.pulse;
+    return &engine->board.heartbeat;
 }
 
 /* ---- the loop ---- */
@@ -389,7 +389,7 @@ const struct pulse *engine_pulse(const struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
-    pulse_works(&engine->board.pulse, engine->clock.now_ms);
+    heartbeat_busy(&engine->board.heartbeat, engine->clock.now_ms);
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
@@ -411,7 +411,7 @@ static int64_t sleep_ms(struct engine *engine)
     int64_t next = timers_next_ms(&engine->timers);
 
     clock_turn(&engine->clock);
-    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
+    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
     int64_t left_ms = next - engine->clock.now_ms;
     return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
@@ -432,12 +432,12 @@ static void *run(void *arg)
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    pulse_ends(&engine->board.pulse);
+    heartbeat_stop(&engine->board.heartbeat);
     return NULL;
 }
 
 enum err engine_start(struct engine *engine)
 {
-    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
+    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
     return pthread_create(&engine->thread, NULL, run, engine) == 0 ? ERR_OK : ERR_SYSTEM;
 }

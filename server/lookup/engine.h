@@ -96,7 +96,7 @@ bool engine_join(struct engine *engine, int64_t within_ms);
 
 /* Any thread, from engine_new() to engine_free(): how it stands, and whether its loop turns. */
 struct glance engine_glance(const struct engine *engine);
-const struct pulse *engine_pulse(const struct engine *engine);
+const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
 /* Any thread. */
 void engine_ask(struct engine *engine, struct ask *ask);

@@ -34,7 +34,7 @@ struct glance {
 
 /* Where it is left; in the engine. Zeroed is an engine that has not begun. */
 struct glance_board {
-    struct pulse pulse; /* of the loop, kept by itself */
+    struct heartbeat heartbeat; /* of the loop, kept by itself */
     atomic_bool store_usable, paused;
     atomic_int gate;
     atomic_size_t journal_backlog, waiters, lookups, queue, submits;

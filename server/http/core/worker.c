@@ -169,11 +169,11 @@ static void end_the_slow(struct worker *worker)
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    pulse_waits(&worker->pulse, worker->clock.now_ms);
+    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
 
     turn_clock(worker);
-    pulse_works(&worker->pulse, worker->clock.now_ms);
+    heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
     if (worker->n_parked) /* their answers are still to come, and then want time to leave */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (int i = 0; i < n; i++)
@@ -210,7 +210,7 @@ static void *run(void *arg)
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
-    pulse_ends(&worker->pulse);
+    heartbeat_stop(&worker->heartbeat);
     return NULL;
 }
 
@@ -275,15 +275,15 @@ static void free_worker(struct worker *worker)
 
 bool worker_join(struct worker *worker, int64_t within_ms)
 {
-    if (!join_within(worker->thread, within_ms))
+    if (!thread_join_within(worker->thread, within_ms))
         return false;
     free_worker(worker);
     return true;
 }
 
-const struct pulse *worker_pulse(const struct worker *worker)
+const struct heartbeat *worker_heartbeat(const struct worker *worker)
 {
-    return &worker->pulse;
+    return &worker->heartbeat;
 }
 
 /* ---- the start ---- */
@@ -317,7 +317,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();
     turn_clock(worker);
-    pulse_waits(&worker->pulse, worker->clock.now_ms);
+    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
     acceptor_init(&worker->acceptor, epoll_fd);
     for (size_t i = 0; i < n; i++)
         if (!acceptor_add(&worker->acceptor, sockets[i]))

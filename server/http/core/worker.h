@@ -58,6 +58,6 @@ void worker_drain(struct worker *worker);
 bool worker_join(struct worker *worker, int64_t within_ms);
 
 /* Any thread. Does it turn? */
-const struct pulse *worker_pulse(const struct worker *worker);
+const struct heartbeat *worker_heartbeat(const struct worker *worker);
 
 #endif

@@ -52,7 +52,7 @@ struct worker {
     enum worker_stage stage;
     int64_t drain_until_ms;
     struct message drain_message;
-    struct pulse pulse;
+    struct heartbeat heartbeat;
     pthread_t thread;
 };
 

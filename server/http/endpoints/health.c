@@ -134,9 +134,10 @@ void health_ready(struct request *request)
     buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");
     if (reading.verbose) {
         buf_add_str(&out, ",\"checks\":{");
-        write_checks(&glance, stage,
-                     pulse_lag_ms(engine_pulse(service->engine), request_clock(request)->now_ms),
-                     &out);
+        write_checks(
+            &glance, stage,
+            heartbeat_lag_ms(engine_heartbeat(service->engine), request_clock(request)->now_ms),
+            &out);
         buf_add_str(&out, "}");
     }
     buf_add_str(&out, "}\n");
