@@ -142,14 +142,14 @@ static void release(struct world *world, unsigned which)
 
     if (!model)
         return;
-    budget_release(world->budget, &model->credit);
+    budget_refund(world->budget, &model->credit);
     model->state = UNUSED;
 }
 
 static void leave(struct world *world, struct model *model)
 {
     turn_day(world);
-    budget_send(world->budget, &model->credit);
+    budget_stamp(world->budget, &model->credit);
     FUZZ_WANT(model->credit.day == world->day);
     model->day = world->day;
     model->state = SENT;
@@ -201,7 +201,7 @@ static void risk(struct world *world, unsigned which)
     leave(world, second);
     second->batch = first->batch;
     second->risked = true;
-    budget_settle(world->budget, &first->credit);
+    budget_commit(world->budget, &first->credit);
     first->state = PAID;
 }
 
@@ -217,9 +217,9 @@ static void end(struct world *world, unsigned which, bool created)
                             .wall_ms = world->clock.wall_ms};
     FUZZ_WANT(!store_end_batch(world->store, model->batch, &how));
     if (created)
-        budget_settle(world->budget, &model->credit);
+        budget_commit(world->budget, &model->credit);
     else
-        budget_release(world->budget, &model->credit);
+        budget_refund(world->budget, &model->credit);
     model->state = created ? PAID : UNUSED;
 }
 

@@ -72,9 +72,9 @@ static void end_task(struct task *task, const struct task_end *end)
     told.batch_id = *batch->id ? batch->id : NULL;
     DL_DELETE(batch->tasks, task);
     if (journal_state_of(end) == STORE_NOT_CREATED)
-        budget_release(tools->budget, &task->credit);
+        budget_refund(tools->budget, &task->credit);
     else
-        budget_settle(tools->budget, &task->credit);
+        budget_commit(tools->budget, &task->credit);
     task->batch = NULL;
     task->phase = TASK_ENDED;
     task->done(task, &told);
@@ -196,7 +196,7 @@ static enum err send(struct batch *batch)
     size_t n = 0;
 
     DL_FOREACH (batch->tasks, task)
-        budget_send(tools->budget, &task->credit);
+        budget_stamp(tools->budget, &task->credit);
     enum err err = batch->number
                        ? journal_sending(tools->journal, batch->number, batch->tasks->credit.day)
                        : journal_intend(tools->journal, batch->tasks, &batch->number);
@@ -259,7 +259,7 @@ static void retry_is_due(struct timer *timer)
 static void release_all(struct budget *budget, struct credit *credits, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        budget_release(budget, &credits[i]);
+        budget_refund(budget, &credits[i]);
 }
 
 /* A second credit for every task aboard, or for none. */
@@ -297,7 +297,7 @@ static enum err take_risk(struct batch *batch)
         return err;
     }
     DL_FOREACH (batch->tasks, task) {
-        budget_settle(tools->budget, &task->credit);
+        budget_commit(tools->budget, &task->credit);
         task->credit = second[n++];
     }
     batch->risked = true;
@@ -377,7 +377,7 @@ static void settle(struct batch *batch)
     struct task *task;
 
     DL_FOREACH (batch->tasks, task)
-        budget_settle(batch->tools->budget, &task->credit);
+        budget_commit(batch->tools->budget, &task->credit);
 }
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)

@@ -266,7 +266,7 @@ bool batch_drop(struct batches *all, struct task *task)
     if (task->phase != TASK_QUEUED)
         return false;
     queue_remove(&all->queue, task);
-    budget_release(all->budget, &task->credit);
+    budget_refund(all->budget, &task->credit);
     task->phase = TASK_ENDED;
     fill_slots(all);
     return true;
@@ -294,7 +294,7 @@ static void gate_shut(void *arg)
 
     end.err = gate_check(all->gate, &end.retry_after_s);
     while ((task = queue_take(&all->queue))) {
-        budget_release(all->budget, &task->credit);
+        budget_refund(all->budget, &task->credit);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }

@@ -237,7 +237,7 @@ enum err budget_reserve(struct budget *budget, const struct payer *payer, struct
     return ERR_OK;
 }
 
-void budget_send(struct budget *budget, struct credit *credit)
+void budget_stamp(struct budget *budget, struct credit *credit)
 {
     turn_day(budget);
     credit->day = budget->day;
@@ -254,14 +254,14 @@ static void end_credit(struct budget *budget, struct credit *credit, bool counts
         add(budget, account, -1);
 }
 
-void budget_settle(struct budget *budget, struct credit *credit)
+void budget_commit(struct budget *budget, struct credit *credit)
 {
     turn_day(budget);
     if (credit->account)
         end_credit(budget, credit, credit->day == budget->day);
 }
 
-void budget_release(struct budget *budget, struct credit *credit)
+void budget_refund(struct budget *budget, struct credit *credit)
 {
     turn_day(budget);
     if (credit->account)

@@ -47,13 +47,13 @@ enum err budget_reserve(struct budget *budget, const struct payer *payer, struct
 
 /* Its submit leaves now, for the first time or again: credit->day is today. It stays pending until
  * one of these, which do nothing to a credit that is not. */
-void budget_send(struct budget *budget, struct credit *credit);
+void budget_stamp(struct budget *budget, struct credit *credit);
 
 /* It is spent, or may be. */
-void budget_settle(struct budget *budget, struct credit *credit);
+void budget_commit(struct budget *budget, struct credit *credit);
 
 /* Nothing was created: given back. */
-void budget_release(struct budget *budget, struct credit *credit);
+void budget_refund(struct budget *budget, struct credit *credit);
 
 struct budget_state {
     int64_t day, limit, spent; /* limit 0 = none */
