@@ -191,11 +191,11 @@ static int start_engine(struct daemon *d)
     const struct config *c = &d->config;
     const struct engine_options options = {
         .lookup = {.max_waiters = (size_t)c->max_waiters,
-                   .keep = {.ttl_found_ms = c->ttl_found_ms,
-                            .ttl_empty_ms = c->ttl_empty_ms,
-                            .ttl_failed_ms = c->ttl_failed_ms,
-                            .ttl_jitter_percent = JITTER_PERCENT,
-                            .unknown_hold_ms = c->unknown_hold_ms},
+                   .results = {.ttl_found_ms = c->ttl_found_ms,
+                               .ttl_empty_ms = c->ttl_empty_ms,
+                               .ttl_failed_ms = c->ttl_failed_ms,
+                               .ttl_jitter_percent = JITTER_PERCENT,
+                               .unknown_hold_ms = c->unknown_hold_ms},
                    .max_history = MAX_HISTORY,
                    .max_history_bytes = MAX_HISTORY_BYTES},
         .batch = {.size = (size_t)c->batch_size,

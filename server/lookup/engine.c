@@ -107,7 +107,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     timers_init(&engine->timers);
     make_core(engine, options, tools);
     const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
-                                           engine->batches, options->lookup.keep.unknown_hold_ms};
+                                           engine->batches,
+                                           options->lookup.results.unknown_hold_ms};
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);

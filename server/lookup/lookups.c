@@ -46,8 +46,8 @@ struct lookups {
     struct timers *timers;
     struct batches *batches;
     struct store *store;
-    struct keep keep;
-    struct holds *holds;
+    struct results results;
+    struct cooldowns *cooldowns;
     struct history *history;
     struct lookup *table, *by_id;
     size_t n_waiters;
@@ -60,7 +60,7 @@ static void doubt(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct lookups *all = arg;
 
-    keep_distrust(&all->keep, key, "the upstream sent two results for this lookup");
+    results_invalidate(&all->results, key, "the upstream sent two results for this lookup");
     history_forget_key(all->history, key);
 }
 
@@ -73,13 +73,13 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
     all->timers = tools->timers;
     all->batches = tools->batches;
     all->store = tools->store;
-    all->holds = holds_new(tools->timers);
-    all->keep = (struct keep){.options = options->keep,
-                              .clock = tools->clock,
-                              .cache = tools->cache,
-                              .store = tools->store,
-                              .journal = tools->journal,
-                              .holds = all->holds};
+    all->cooldowns = cooldowns_new(tools->timers);
+    all->results = (struct results){.options = options->results,
+                                    .clock = tools->clock,
+                                    .cache = tools->cache,
+                                    .store = tools->store,
+                                    .journal = tools->journal,
+                                    .cooldowns = all->cooldowns};
     all->history = history_new(options->max_history, options->max_history_bytes);
     all->expected_ms = FIRST_GUESS_MS;
     batches_on_doubt(tools->batches, doubt, all);
@@ -103,7 +103,7 @@ void lookups_free(struct lookups *all)
     assert(all->n_waiters == 0);
     HASH_ITER (hh, all->table, lookup, next)
         forget(lookup);
-    holds_free(all->holds);
+    cooldowns_free(all->cooldowns);
     history_free(all->history);
     free(all);
 }
@@ -205,14 +205,14 @@ static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
     struct lookups *all = lookup->all;
-    const struct result *result = keep_result(&all->keep, lookup->question, end);
+    const struct result *result = result_of_task_end(&all->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
                               .detail = end->detail,
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
-    outcome.stored = keep_put(&all->keep, task, end, result, lookup->wanted);
+    outcome.stored = results_put(&all->results, task, end, result, lookup->wanted);
     if (end->err != ERR_DRAINING) /* what was not sent is not there after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     history_add(all->history, lookup->id, result);
@@ -241,13 +241,13 @@ static enum err check_hold(const struct lookups *all, const struct question *que
 {
     const char *detail;
     int64_t until_ms;
-    enum err err = hold_find(all->holds, question->key, &detail, &until_ms);
+    enum err err = cooldown_check(all->cooldowns, question->key, &detail, &until_ms);
 
     if (err) {
         *ret_refusal = refusal(err, (int)((until_ms - all->clock->now_ms + 999) / 1000));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
-    } else if (holds_count(all->holds) >= HOLDS_MAX) {
+    } else if (cooldowns_count(all->cooldowns) >= HOLDS_MAX) {
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_S);
     }
@@ -368,9 +368,10 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 
 void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms)
 {
-    hold_put(all->holds, stored->key, stored->err ? stored->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-             *stored->detail ? stored->detail : "the server stopped while it was being submitted",
-             all->clock->now_ms + hold_ms);
+    cooldown_set(
+        all->cooldowns, stored->key, stored->err ? stored->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+        *stored->detail ? stored->detail : "the server stopped while it was being submitted",
+        all->clock->now_ms + hold_ms);
 }
 
 /* ---- from outside ---- */
@@ -378,12 +379,12 @@ void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t h
 enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
                        const struct result **ret_result)
 {
-    return keep_find(&all->keep, key, ret_result);
+    return results_find(&all->results, key, ret_result);
 }
 
 void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE])
 {
-    cache_remove(all->keep.cache, key);
+    cache_remove(all->results.cache, key);
     history_forget_key(all->history, key);
 }
 
@@ -399,7 +400,7 @@ enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *r
 
     if (err)
         return err;
-    *ret_n = on_disk + cache_remove_domain(all->keep.cache, domain);
+    *ret_n = on_disk + cache_remove_domain(all->results.cache, domain);
     history_forget_domain(all->history, domain);
     return ERR_OK;
 }
@@ -440,6 +441,6 @@ struct lookup_stats lookups_stats(const struct lookups *all)
 {
     return (struct lookup_stats){.lookups = HASH_COUNT(all->table),
                                  .waiters = all->n_waiters,
-                                 .held = holds_count(all->holds),
+                                 .held = cooldowns_count(all->cooldowns),
                                  .gone = all->n_gone};
 }

@@ -71,7 +71,7 @@ struct waiter {
 
 struct lookup_options {
     size_t max_waiters; /* over all lookups */
-    struct keep_options keep;
+    struct results_options results;
     size_t max_history;       /* ended lookups that can still be asked for by id, */
     size_t max_history_bytes; /* and the memory for their results */
 };

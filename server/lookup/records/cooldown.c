@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct hold {
-    struct holds *all;
+struct cooldown {
+    struct cooldowns *all;
     unsigned char key[HASH_SIZE];
     enum err err;
     char *detail;
@@ -17,79 +17,79 @@ struct hold {
     UT_hash_handle hh;
 };
 
-struct holds {
+struct cooldowns {
     struct timers *timers;
-    struct hold *table;
+    struct cooldown *table;
 };
 
-struct holds *holds_new(struct timers *timers)
+struct cooldowns *cooldowns_new(struct timers *timers)
 {
-    struct holds *holds = xcalloc(1, sizeof *holds);
+    struct cooldowns *cooldowns = xcalloc(1, sizeof *cooldowns);
 
-    holds->timers = timers;
-    return holds;
+    cooldowns->timers = timers;
+    return cooldowns;
 }
 
-static void let_go(struct hold *hold)
+static void let_go(struct cooldown *cooldown)
 {
-    HASH_DEL(hold->all->table, hold);
-    timer_disarm(hold->all->timers, &hold->timer);
-    free(hold->detail);
-    free(hold);
+    HASH_DEL(cooldown->all->table, cooldown);
+    timer_disarm(cooldown->all->timers, &cooldown->timer);
+    free(cooldown->detail);
+    free(cooldown);
 }
 
-void holds_free(struct holds *holds)
+void cooldowns_free(struct cooldowns *cooldowns)
 {
-    if (!holds)
+    if (!cooldowns)
         return;
-    while (holds->table)
-        let_go(holds->table);
-    free(holds);
+    while (cooldowns->table)
+        let_go(cooldowns->table);
+    free(cooldowns);
 }
 
 static void hold_is_over(struct timer *timer)
 {
-    let_go(container_of(timer, struct hold, timer));
+    let_go(container_of(timer, struct cooldown, timer));
 }
 
-static struct hold *find(const struct holds *holds, const unsigned char *key)
+static struct cooldown *find(const struct cooldowns *cooldowns, const unsigned char *key)
 {
-    struct hold *hold;
+    struct cooldown *cooldown;
 
-    HASH_FIND(hh, holds->table, key, HASH_SIZE, hold);
-    return hold;
+    HASH_FIND(hh, cooldowns->table, key, HASH_SIZE, cooldown);
+    return cooldown;
 }
 
-void hold_put(struct holds *holds, const unsigned char key[HASH_SIZE], enum err err,
-              const char *detail, int64_t until_ms)
+void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
+                  const char *detail, int64_t until_ms)
 {
-    struct hold *hold = find(holds, key);
+    struct cooldown *cooldown = find(cooldowns, key);
 
-    if (!hold) {
-        hold = xcalloc(1, sizeof *hold);
-        hold->all = holds;
-        memcpy(hold->key, key, HASH_SIZE);
-        HASH_ADD(hh, holds->table, key, HASH_SIZE, hold);
+    if (!cooldown) {
+        cooldown = xcalloc(1, sizeof *cooldown);
+        cooldown->all = cooldowns;
+        memcpy(cooldown->key, key, HASH_SIZE);
+        HASH_ADD(hh, cooldowns->table, key, HASH_SIZE, cooldown);
     }
-    free(hold->detail);
-    hold->detail = detail ? xstrdup(detail) : NULL;
-    hold->err = err;
-    timer_arm(holds->timers, &hold->timer, until_ms, hold_is_over);
+    free(cooldown->detail);
+    cooldown->detail = detail ? xstrdup(detail) : NULL;
+    cooldown->err = err;
+    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, hold_is_over);
 }
 
-enum err hold_find(const struct holds *holds, const unsigned char key[HASH_SIZE],
-                   const char **ret_detail, int64_t *ret_until_ms)
+enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                        const char **ret_detail, int64_t *ret_until_ms)
 {
-    const struct hold *hold = find(holds, key);
+    const struct cooldown *cooldown = find(cooldowns, key);
 
-    if (!hold)
+    if (!cooldown)
         return ERR_OK;
-    *ret_detail = hold->detail;
-    *ret_until_ms = hold->timer.at_ms;
-    return hold->err;
+    *ret_detail = cooldown->detail;
+    *ret_until_ms = cooldown->timer.at_ms;
+    return cooldown->err;
 }
 
-size_t holds_count(const struct holds *holds)
+size_t cooldowns_count(const struct cooldowns *cooldowns)
 {
-    return HASH_COUNT(holds->table);
+    return HASH_COUNT(cooldowns->table);
 }

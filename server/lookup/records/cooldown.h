@@ -17,21 +17,21 @@
 
 #define HOLDS_MAX 100000 /* past this no new lookup is started: money before service */
 
-struct holds;
+struct cooldowns;
 
-struct holds *holds_new(struct timers *timers);
-void holds_free(struct holds *holds);
+struct cooldowns *cooldowns_new(struct timers *timers);
+void cooldowns_free(struct cooldowns *cooldowns);
 
 /* Holds the question until then; a second hold of the same question moves the time. `detail` is
  * copied and may be NULL. */
-void hold_put(struct holds *holds, const unsigned char key[HASH_SIZE], enum err err,
-              const char *detail, int64_t until_ms);
+void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
+                  const char *detail, int64_t until_ms);
 
 /* ERR_OK when the question is free; else the failure, its words (NULL = none; valid until the hold
  * ends) and its end. */
-enum err hold_find(const struct holds *holds, const unsigned char key[HASH_SIZE],
-                   const char **ret_detail, int64_t *ret_until_ms);
+enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                        const char **ret_detail, int64_t *ret_until_ms);
 
-size_t holds_count(const struct holds *holds);
+size_t cooldowns_count(const struct cooldowns *cooldowns);
 
 #endif

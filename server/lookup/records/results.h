@@ -21,39 +21,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct keep_options {
+struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int ttl_jitter_percent;  /* each time to live is moved by up to so much, both ways */
     int64_t unknown_hold_ms; /* how long a question whose outcome is unknown is not asked again */
 };
 
 /* All borrowed. */
-struct keep {
-    struct keep_options options;
+struct results {
+    struct results_options options;
     const struct clock *clock;
     struct cache *cache;
     struct store *store;
     struct journal *journal;
-    struct holds *holds;
+    struct cooldowns *cooldowns;
 };
 
 /* The result that the end amounts to. The reference is the caller's. */
-const struct result *keep_result(const struct keep *keep, const struct question *question,
-                                 const struct task_end *end);
+const struct result *result_of_task_end(const struct results *results,
+                                        const struct question *question,
+                                        const struct task_end *end);
 
 /* Writes the end into the journal, where that was not done, and puts the result where it belongs.
  * `wanted` false: the askers want it kept nowhere. True when it is in the cache now. */
-bool keep_put(const struct keep *keep, const struct task *task, const struct task_end *end,
-              const struct result *result, bool wanted);
+bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
+                 const struct result *result, bool wanted);
 
 /* What is kept for the question, from the cache or else from the store (then it is in the cache
  * afterwards). ERR_ABSENT when nothing is; ERR_STORAGE_UNAVAILABLE when that cannot be told. The
  * reference is the caller's. */
-enum err keep_find(const struct keep *keep, const unsigned char key[HASH_SIZE],
-                   const struct result **ret_result);
+enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
+                      const struct result **ret_result);
 
 /* The answer kept for that question cannot be trusted: out with it, and the question rests, because
  * it was paid for. */
-void keep_distrust(const struct keep *keep, const unsigned char key[HASH_SIZE], const char *why);
+void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
+                        const char *why);
 
 #endif
