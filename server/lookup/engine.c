@@ -34,7 +34,7 @@ struct engine {
     struct balance balance;
     struct journal *journal;
     struct budget *budget;
-    struct batches *batches;
+    struct batcher *batcher;
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
@@ -75,18 +75,18 @@ static void make_core(struct engine *engine, const struct engine_options *option
 
     engine->journal = journal_new(tools->store, clock, timers);
     engine->budget = budget_new(options->credits_per_day, clock);
-    engine->batches =
-        batches_new(&options->batch, &(struct batches_tools){clock, timers, tools->openmart,
+    engine->batcher =
+        batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
                                                              engine->journal, engine->budget});
     const struct lookup_tools lookup = {clock,        timers,          tools->cache,
-                                        tools->store, engine->journal, engine->batches};
+                                        tools->store, engine->journal, engine->batcher};
     engine->lookups = lookups_new(&options->lookup, &lookup);
 }
 
 static void publish(struct engine *engine)
 {
-    gauges_publish(engine->lookups, engine->batches, engine->journal, engine->budget);
-    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
+    gauges_publish(engine->lookups, engine->batcher, engine->journal, engine->budget);
+    glance_leave(&engine->board, engine->lookups, engine->batcher, engine->journal, engine->budget);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -107,7 +107,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     timers_init(&engine->timers);
     make_core(engine, options, tools);
     const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
-                                           engine->batches,
+                                           engine->batcher,
                                            options->lookup.results.unknown_hold_ms};
     err = recover(&recovery, ret_recovery);
     if (!err)
@@ -120,13 +120,13 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                  .timers = &engine->timers,
                                                  .store = tools->store,
                                                  .lookups = engine->lookups,
-                                                 .batches = engine->batches,
+                                                 .batcher = engine->batcher,
                                                  .keep_expired_ms = options->keep_expired_ms};
     housekeeping_start(&engine->housekeeping);
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
-    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
+    glance_leave(&engine->board, engine->lookups, engine->batcher, engine->journal, engine->budget);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -139,7 +139,7 @@ void engine_free(struct engine *engine)
     housekeeping_stop(&engine->housekeeping);
     balance_stop(&engine->balance);
     lookups_free(engine->lookups);
-    batches_free(engine->batches);
+    batcher_free(engine->batcher);
     journal_free(engine->journal);
     budget_free(engine->budget);
     timers_done(&engine->timers);
@@ -312,7 +312,7 @@ static void open_reload(struct message *message)
         secret_refresh(engine->key);
     budget_set_limit(engine->budget, order->rules.credits_per_day);
     engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
-    batches_open_gate(engine->batches);
+    batcher_open_gate(engine->batcher);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
@@ -349,7 +349,7 @@ static void open_drain(struct message *message)
     engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
     glance_log(engine->lookups);
-    batches_drain(engine->batches);
+    batcher_drain(engine->batcher);
 }
 
 void engine_drain(struct engine *engine, int64_t patience_ms)
@@ -419,7 +419,7 @@ static int64_t sleep_ms(struct engine *engine)
 
 static bool is_finished(const struct engine *engine)
 {
-    return engine->stopping && (batches_submitting(engine->batches) == 0 ||
+    return engine->stopping && (batcher_submitting(engine->batcher) == 0 ||
                                 engine->clock.now_ms >= engine->drain_until_ms);
 }
 

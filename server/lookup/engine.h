@@ -61,7 +61,7 @@ struct ask {
 
 struct engine_options {
     struct lookup_options lookup;
-    struct batch_options batch;
+    struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */
     int64_t keep_expired_ms;  /* how long an expired answer stays in the store */
     int64_t balance_every_ms; /* how often the vendor's balance is read; 0 = never */

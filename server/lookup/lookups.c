@@ -44,7 +44,7 @@ struct lookups {
     struct lookup_options options;
     const struct clock *clock;
     struct timers *timers;
-    struct batches *batches;
+    struct batcher *batcher;
     struct store *store;
     struct results results;
     struct cooldowns *cooldowns;
@@ -56,7 +56,7 @@ struct lookups {
 };
 
 /* Two results came for one tracking id, and the first of them was given out already. */
-static void doubt(void *arg, const unsigned char key[HASH_SIZE])
+static void conflict(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct lookups *all = arg;
 
@@ -71,7 +71,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
     all->options = *options;
     all->clock = tools->clock;
     all->timers = tools->timers;
-    all->batches = tools->batches;
+    all->batcher = tools->batcher;
     all->store = tools->store;
     all->cooldowns = cooldowns_new(tools->timers);
     all->results = (struct results){.options = options->results,
@@ -82,7 +82,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
                                     .cooldowns = all->cooldowns};
     all->history = history_new(options->max_history, options->max_history_bytes);
     all->expected_ms = FIRST_GUESS_MS;
-    batches_on_doubt(tools->batches, doubt, all);
+    batcher_on_conflict(tools->batcher, conflict, all);
     return all;
 }
 
@@ -172,7 +172,8 @@ void lookup_leave(struct waiter *waiter)
     lookup->all->n_gone++;
     metrics_add(&metrics_mine()->waiters_gone, 1);
     detach(waiter);
-    if (!lookup->waiters && !lookup->promised && batch_drop(lookup->all->batches, &lookup->task))
+    if (!lookup->waiters && !lookup->promised &&
+        batcher_remove(lookup->all->batcher, &lookup->task))
         forget(lookup);
 }
 
@@ -291,7 +292,7 @@ static enum err start(struct lookups *all, struct question *question, const stru
     snprintf(lookup->client, sizeof lookup->client, "%s", payer->name);
     lookup->task.payer.quota = payer->quota;
     lookup->task.payer.weight = payer->weight;
-    err = batch_add(all->batches, &lookup->task, &retry_after_s);
+    err = batcher_add(all->batcher, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
         free(lookup);

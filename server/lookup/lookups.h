@@ -83,7 +83,7 @@ struct lookup_tools {
     struct cache *cache;
     struct store *store;
     struct journal *journal;
-    struct batches *batches;
+    struct batcher *batcher;
 };
 
 struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools);
@@ -101,13 +101,13 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
 void lookup_leave(struct waiter *waiter);
 
 /* Ends every waiter with `err` and forgets it; the lookups go on unheard, and their waiters are
- * told the id. After batches_drain(), so that only such are left as were sent. */
+ * told the id. After batcher_drain(), so that only such are left as were sent. */
 void lookups_drain(struct lookups *all, enum err err);
 
 /* ---- out of the journal ---- */
 
 /* A lookup that was under way when the process ended, without waiters: its task, for
- * batches_resume(). `age_ms` is the time since it was sent. NULL when its question is under way
+ * batcher_resume(). `age_ms` is the time since it was sent. NULL when its question is under way
  * already. */
 struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms);
 

@@ -24,7 +24,7 @@ static bool set_paused(struct housekeeping *keeping, bool paused)
     if (paused == keeping->paused)
         return false;
     keeping->paused = paused;
-    batches_pause(keeping->batches, paused);
+    batcher_pause(keeping->batcher, paused);
     return true;
 }
 

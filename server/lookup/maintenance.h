@@ -22,7 +22,7 @@ struct housekeeping {
     struct timers *timers;
     struct store *store;
     struct lookups *lookups;
-    struct batches *batches;
+    struct batcher *batcher;
     int64_t keep_expired_ms; /* how long an expired answer stays */
     /* Its own: */
     struct timer news, trim;

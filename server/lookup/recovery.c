@@ -51,7 +51,7 @@ static bool resume(struct reading *reading, const struct store_batch *batch)
     }
     if (n == 0)
         return false;
-    batches_resume(tools->batches, batch, open, n);
+    batcher_resume(tools->batcher, batch, open, n);
     reading->found.resumed_batches++;
     reading->found.resumed_tasks += n;
     return true;

@@ -30,7 +30,7 @@ struct recover_tools {
     const struct clock *clock;
     struct store *store;
     struct lookups *lookups;
-    struct batches *batches;
+    struct batcher *batcher;
     int64_t unknown_hold_ms;
 };
 

@@ -11,11 +11,11 @@
 #define GET(field)        atomic_load_explicit(&board->field, memory_order_relaxed)
 
 void glance_leave(struct glance_board *board, const struct lookups *lookups,
-                  const struct batches *batches, const struct journal *journal,
+                  const struct batcher *batcher, const struct journal *journal,
                   struct budget *budget)
 {
     struct lookup_stats asked = lookups_stats(lookups);
-    struct batches_stats sent = batches_stats(batches);
+    struct batcher_stats sent = batcher_stats(batcher);
     struct journal_state books = journal_state(journal);
     struct budget_state money = budget_state(budget);
 
@@ -31,12 +31,12 @@ void glance_leave(struct glance_board *board, const struct lookups *lookups,
     PUT(submits, sent.submitting);
 }
 
-void gauges_publish(const struct lookups *lookups, const struct batches *batches,
+void gauges_publish(const struct lookups *lookups, const struct batcher *batcher,
                     const struct journal *journal, struct budget *budget)
 {
     struct metrics *metrics = metrics_mine();
     struct lookup_stats flight = lookups_stats(lookups);
-    struct batches_stats waiting = batches_stats(batches);
+    struct batcher_stats waiting = batcher_stats(batcher);
     struct budget_state money = budget_state(budget);
     struct journal_state books = journal_state(journal);
 

@@ -43,11 +43,11 @@ struct glance_board {
 
 /* Engine thread, or before that begins. */
 void glance_leave(struct glance_board *board, const struct lookups *lookups,
-                  const struct batches *batches, const struct journal *journal,
+                  const struct batcher *batcher, const struct journal *journal,
                   struct budget *budget);
 
 /* Engine thread, once a turn. The same for base/metrics.h. */
-void gauges_publish(const struct lookups *lookups, const struct batches *batches,
+void gauges_publish(const struct lookups *lookups, const struct batcher *batcher,
                     const struct journal *journal, struct budget *budget);
 
 /* Engine thread. The line that the log has of it when the drain begins. */

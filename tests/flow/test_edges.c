@@ -205,7 +205,7 @@ END_TEST
 START_TEST(nothing_may_be_freed)
 {
     lookups_free(NULL);
-    batches_free(NULL);
+    batcher_free(NULL);
 }
 END_TEST
 

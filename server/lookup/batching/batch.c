@@ -20,7 +20,7 @@ struct batch *batch_new(const struct batch_tools *tools)
     struct batch *batch = xcalloc(1, sizeof *batch);
 
     batch->tools = tools;
-    batch->state = BATCH_CUT;
+    batch->state = BATCH_PENDING;
     batch->oldest_ms = tools->clock->now_ms;
     return batch;
 }
@@ -48,7 +48,7 @@ void batch_put(struct batch *batch, struct task *task)
 
 static void set_state(struct batch *batch, enum batch_state state)
 {
-    static const enum task_phase phases[] = {[BATCH_CUT] = TASK_SUBMITTING,
+    static const enum task_phase phases[] = {[BATCH_PENDING] = TASK_SUBMITTING,
                                              [BATCH_SUBMITTING] = TASK_SUBMITTING,
                                              [BATCH_COLLECTING] = TASK_PROCESSING,
                                              [BATCH_DONE] = TASK_ENDED};
@@ -123,13 +123,13 @@ static struct task *find_task(struct batch *batch, const char *tracking_id)
     return NULL;
 }
 
-static void doubt_earlier(struct batch *batch, const char *tracking_id)
+static void report_conflict(struct batch *batch, const char *tracking_id)
 {
     const struct batch_owner *owner = &batch->tools->owner;
     const unsigned char *key = claims_find(&batch->claims, tracking_id);
 
     if (key)
-        owner->doubt(owner->arg, key);
+        owner->conflict(owner->arg, key);
 }
 
 static bool task_ended(void *arg, const char *task_id, const struct openmart_task *answer)
@@ -139,7 +139,7 @@ static bool task_ended(void *arg, const char *task_id, const struct openmart_tas
     struct task_end end = {.answer = answer, .task_id = task_id};
 
     if (!task) {
-        doubt_earlier(batch, answer->tracking_id);
+        report_conflict(batch, answer->tracking_id);
         return false;
     }
     claims_add(&batch->claims, task->tracking_id, task->question->key);
@@ -212,7 +212,7 @@ static enum err send(struct batch *batch)
     return ERR_OK;
 }
 
-void batch_give_up(struct batch *batch, struct task_end end)
+void batch_fail(struct batch *batch, struct task_end end)
 {
     if (batch->risked) {
         end.err = ERR_UPSTREAM_OUTCOME_UNKNOWN;
@@ -224,10 +224,10 @@ void batch_give_up(struct batch *batch, struct task_end end)
 /* The journal refused it: all aboard are told, outside the call that submitted the batch. */
 static void refused_by_journal(struct timer *timer)
 {
-    batch_give_up(container_of(timer, struct batch, retry),
-                  (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
-                                    .charged = CHARGED_NO,
-                                    .retry_after_s = JOURNAL_RETRY_S});
+    batch_fail(container_of(timer, struct batch, retry),
+               (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
+                                 .charged = CHARGED_NO,
+                                 .retry_after_s = JOURNAL_RETRY_S});
 }
 
 static void try_to_send(struct batch *batch)
@@ -251,7 +251,7 @@ static void retry_is_due(struct timer *timer)
 
     end.err = gate_check(batch->tools->gate, &end.retry_after_s);
     if (end.err)
-        batch_give_up(batch, end);
+        batch_fail(batch, end);
     else
         try_to_send(batch);
 }
@@ -304,7 +304,7 @@ static enum err take_risk(struct batch *batch)
     return ERR_OK;
 }
 
-static void rest(struct batch *batch, const struct openmart_reply *reply)
+static void back_off(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
 
@@ -312,13 +312,13 @@ static void rest(struct batch *batch, const struct openmart_reply *reply)
               tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
 }
 
-bool batch_is_resting(const struct batch *batch)
+bool batch_is_backing_off(const struct batch *batch)
 {
     return timer_armed(&batch->retry);
 }
 
 /* The second half of the tasks becomes a batch of its own. */
-static struct batch *cut_half(struct batch *batch)
+static struct batch *split_off_half(struct batch *batch)
 {
     struct batch *half = batch_new(batch->tools);
 
@@ -337,7 +337,7 @@ static void split(struct batch *batch)
 {
     const struct batch_owner *owner = &batch->tools->owner;
     struct journal *journal = batch->tools->journal;
-    struct batch *half = cut_half(batch);
+    struct batch *half = split_off_half(batch);
 
     journal_resting(journal, batch->number);
     if (journal_split(journal, batch->number, half->tasks, &half->number)) {
@@ -347,14 +347,14 @@ static void split(struct batch *batch)
             task->batch = batch;
         batch->n_tasks += half->n_tasks;
         batch_free(half);
-        batch_give_up(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
-                                               .charged = CHARGED_NO,
-                                               .retry_after_s = JOURNAL_RETRY_S});
+        batch_fail(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
+                                            .charged = CHARGED_NO,
+                                            .retry_after_s = JOURNAL_RETRY_S});
         return;
     }
     batch->tries = 0;
     owner->split(owner->arg, half);
-    set_state(batch, BATCH_CUT);
+    set_state(batch, BATCH_PENDING);
 }
 
 static void note_submit(const struct batch *batch, const struct openmart_reply *reply,
@@ -401,16 +401,16 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         break;
     case SUBMIT_RETRY:
         journal_resting(tools->journal, batch->number);
-        rest(batch, reply);
+        back_off(batch, reply);
         break;
     case SUBMIT_RISK:
         if (take_risk(batch))
-            batch_give_up(batch, submit_end(reply));
+            batch_fail(batch, submit_end(reply));
         else
-            rest(batch, reply);
+            back_off(batch, reply);
         break;
     case SUBMIT_END:
-        batch_give_up(batch, submit_end(reply));
+        batch_fail(batch, submit_end(reply));
         break;
     }
 }

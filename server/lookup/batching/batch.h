@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* batch.h - one batch: up to a hundred tasks that are submitted together, and their way to an end.
  *
- *     CUT -> SUBMITTING -> COLLECTING -> DONE
+ *     PENDING -> SUBMITTING -> COLLECTING -> DONE
  *
  * Nothing is submitted that the journal does not hold. A submit is sent again only when it provably
  * never left or was refused with leave to retry (submit_policy.h). A batch that the vendor refuses
@@ -26,21 +26,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum batch_state { BATCH_CUT, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
+enum batch_state { BATCH_PENDING, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
 
 /* Who is told of a batch's walk. */
 struct batch_owner {
     /* It changed its state; not told for DONE. */
     void (*moved)(void *arg, struct batch *batch, enum batch_state from);
 
-    /* A new batch, CUT, was split off; it is the owner's. */
+    /* A new batch, PENDING, was split off; it is the owner's. */
     void (*split)(void *arg, struct batch *half);
 
     /* DONE, `from` was its last state; all its tasks were told. The owner frees it. */
     void (*over)(void *arg, struct batch *batch, enum batch_state from);
 
     /* A second result came with the tracking id of one that was already given to `key`. */
-    void (*doubt)(void *arg, const unsigned char key[HASH_SIZE]);
+    void (*conflict)(void *arg, const unsigned char key[HASH_SIZE]);
     void *arg;
 };
 
@@ -87,7 +87,7 @@ struct batch {
     struct claims claims;
 };
 
-/* Empty and CUT. */
+/* Empty and PENDING. */
 struct batch *batch_new(const struct batch_tools *tools);
 
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
@@ -96,7 +96,7 @@ void batch_free(struct batch *batch);
 /* At most OPENMART_BATCH_MAX, before batch_submit(). */
 void batch_put(struct batch *batch, struct task *task);
 
-/* A CUT batch takes its slot. No callback of a task runs inside. */
+/* A PENDING batch takes its slot. No callback of a task runs inside. */
 void batch_submit(struct batch *batch);
 
 /* Instead of batch_put() and batch_submit(), for a batch out of the journal: `number` and
@@ -107,11 +107,11 @@ void batch_note_ended(struct batch *batch, const char *tracking_id, const char *
                       const unsigned char key[HASH_SIZE]);
 
 /* Waits for its next try: nothing of it is at the vendor (or at the operator's risk). */
-bool batch_is_resting(const struct batch *batch);
+bool batch_is_backing_off(const struct batch *batch);
 
-/* Ends a CUT or resting batch. If an earlier submit of it may have been taken, that stays the news,
- * whatever `end` says. */
-void batch_give_up(struct batch *batch, struct task_end end);
+/* Ends a batch that is PENDING or backs off. If an earlier submit of it may have been taken, that
+ * stays the news, whatever `end` says. */
+void batch_fail(struct batch *batch, struct task_end end);
 
 enum task_phase batch_task_phase(const struct task *task);
 

@@ -19,8 +19,8 @@
 
 #define OVERLOADED_S 5 /* when a full queue is worth another try */
 
-struct batches {
-    struct batch_options options;
+struct batcher {
+    struct batcher_options options;
     const struct clock *clock;
     struct timers *timers;
     struct journal *journal;
@@ -35,27 +35,27 @@ struct batches {
     bool half_had_its_turn;    /* the last slot went to a half */
     int busy_slots;
     struct batch *batches;
-    batch_doubt_fn *doubt;
-    void *doubt_arg;
+    batcher_conflict_fn *conflict;
+    void *conflict_arg;
 };
 
-static void fill_slots(struct batches *all);
+static void fill_slots(struct batcher *all);
 static void gate_shut(void *arg);
 
 /* ---- what the batches tell ---- */
 
-static void slot_taken_or_freed(struct batches *all, enum batch_state from, enum batch_state to)
+static void slot_taken_or_freed(struct batcher *all, enum batch_state from, enum batch_state to)
 {
     all->busy_slots += (to == BATCH_SUBMITTING) - (from == BATCH_SUBMITTING);
 }
 
 static void moved(void *arg, struct batch *batch, enum batch_state from)
 {
-    struct batches *all = arg;
+    struct batcher *all = arg;
     int never_mind;
 
     slot_taken_or_freed(all, from, batch->state);
-    if (batch->state == BATCH_CUT && gate_check(all->gate, &never_mind))
+    if (batch->state == BATCH_PENDING && gate_check(all->gate, &never_mind))
         gate_shut(all); /* nothing would wake it when the gate opens */
     else if (batch->state != BATCH_SUBMITTING)
         fill_slots(all);
@@ -63,14 +63,14 @@ static void moved(void *arg, struct batch *batch, enum batch_state from)
 
 static void took_half(void *arg, struct batch *half)
 {
-    struct batches *all = arg;
+    struct batcher *all = arg;
 
     DL_APPEND(all->batches, half);
 }
 
 static void over(void *arg, struct batch *batch, enum batch_state from)
 {
-    struct batches *all = arg;
+    struct batcher *all = arg;
 
     slot_taken_or_freed(all, from, BATCH_DONE);
     DL_DELETE(all->batches, batch);
@@ -78,18 +78,19 @@ static void over(void *arg, struct batch *batch, enum batch_state from)
     fill_slots(all);
 }
 
-static void doubted(void *arg, const unsigned char key[HASH_SIZE])
+static void conflicts(void *arg, const unsigned char key[HASH_SIZE])
 {
-    struct batches *all = arg;
+    struct batcher *all = arg;
 
-    all->doubt(all->doubt_arg, key);
+    all->conflict(all->conflict_arg, key);
 }
 
 /* ---- their life ---- */
 
-struct batches *batches_new(const struct batch_options *options, const struct batches_tools *tools)
+struct batcher *batcher_new(const struct batcher_options *options,
+                            const struct batcher_tools *tools)
 {
-    struct batches *all = xcalloc(1, sizeof *all);
+    struct batcher *all = xcalloc(1, sizeof *all);
     const struct clock *clock = tools->clock;
     struct timers *timers = tools->timers;
 
@@ -110,18 +111,18 @@ struct batches *batches_new(const struct batch_options *options, const struct ba
         .budget = tools->budget,
         .collect = {clock, timers, tools->openmart, &all->pacer, all->gate, options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
-        .owner = {moved, took_half, over, doubted, all},
+        .owner = {moved, took_half, over, conflicts, all},
     };
     return all;
 }
 
-void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg)
+void batcher_on_conflict(struct batcher *all, batcher_conflict_fn *conflict, void *arg)
 {
-    all->doubt = doubt;
-    all->doubt_arg = arg;
+    all->conflict = conflict;
+    all->conflict_arg = arg;
 }
 
-void batches_free(struct batches *all)
+void batcher_free(struct batcher *all)
 {
     struct batch *batch, *next;
 
@@ -136,7 +137,7 @@ void batches_free(struct batches *all)
     free(all);
 }
 
-static struct batch *new_batch(struct batches *all)
+static struct batch *new_batch(struct batcher *all)
 {
     struct batch *batch = batch_new(&all->tools);
 
@@ -144,7 +145,7 @@ static struct batch *new_batch(struct batches *all)
     return batch;
 }
 
-void batches_resume(struct batches *all, const struct store_batch *stored, struct task *const *open,
+void batcher_resume(struct batcher *all, const struct store_batch *stored, struct task *const *open,
                     size_t n)
 {
     struct batch *batch = new_batch(all);
@@ -161,7 +162,7 @@ void batches_resume(struct batches *all, const struct store_batch *stored, struc
 
 /* ---- the queue ---- */
 
-static struct batch *cut_batch(struct batches *all)
+static struct batch *cut_batch(struct batcher *all)
 {
     struct batch *batch = new_batch(all);
     struct task *task;
@@ -174,20 +175,20 @@ static struct batch *cut_batch(struct batches *all)
     return batch;
 }
 
-static struct batch *first_cut(struct batches *all)
+static struct batch *first_pending(struct batcher *all)
 {
     struct batch *batch;
 
     DL_FOREACH (all->batches, batch)
-        if (batch->state == BATCH_CUT)
+        if (batch->state == BATCH_PENDING)
             return batch;
     return NULL;
 }
 
 /* The batch to submit next, cut from the queue or a half; NULL = none is due. */
-static struct batch *next_batch(struct batches *all)
+static struct batch *next_batch(struct batcher *all)
 {
-    struct batch *half = first_cut(all);
+    struct batch *half = first_pending(all);
     bool is_due = all->queue.n && (all->overdue || all->queue.n >= all->options.size);
 
     if (half && is_due)
@@ -198,7 +199,7 @@ static struct batch *next_batch(struct batches *all)
 }
 
 /* Submits what is ready while there are slots. */
-static void fill_slots(struct batches *all)
+static void fill_slots(struct batcher *all)
 {
     struct batch *batch;
     int never_mind;
@@ -215,7 +216,7 @@ static void fill_slots(struct batches *all)
 
 static void linger_is_over(struct timer *timer)
 {
-    struct batches *all = container_of(timer, struct batches, linger);
+    struct batcher *all = container_of(timer, struct batcher, linger);
 
     all->overdue = true;
     all->due_by = FLUSH_LINGER;
@@ -224,7 +225,7 @@ static void linger_is_over(struct timer *timer)
 }
 
 /* May something be bought now? */
-static enum err check(struct batches *all, const struct task *task, int *ret_retry_after_s)
+static enum err check(struct batcher *all, const struct task *task, int *ret_retry_after_s)
 {
     enum err err = gate_check(all->gate, ret_retry_after_s);
 
@@ -241,7 +242,7 @@ static enum err check(struct batches *all, const struct task *task, int *ret_ret
     return ERR_OK;
 }
 
-enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s)
+enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s)
 {
     enum err err = check(all, task, ret_retry_after_s);
 
@@ -261,7 +262,7 @@ enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_
     return ERR_OK;
 }
 
-bool batch_drop(struct batches *all, struct task *task)
+bool batcher_remove(struct batcher *all, struct task *task)
 {
     if (task->phase != TASK_QUEUED)
         return false;
@@ -274,12 +275,12 @@ bool batch_drop(struct batches *all, struct task *task)
 
 /* ---- the gate ---- */
 
-static struct batch *first_resting(struct batches *all)
+static struct batch *first_backing_off(struct batcher *all)
 {
     struct batch *batch;
 
     DL_FOREACH (all->batches, batch)
-        if (batch_is_resting(batch))
+        if (batch_is_backing_off(batch))
             return batch;
     return NULL;
 }
@@ -287,7 +288,7 @@ static struct batch *first_resting(struct batches *all)
 /* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
 static void gate_shut(void *arg)
 {
-    struct batches *all = arg;
+    struct batcher *all = arg;
     struct task_end end = {.charged = CHARGED_NO};
     struct batch *batch;
     struct task *task;
@@ -298,30 +299,30 @@ static void gate_shut(void *arg)
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
-    while ((batch = first_cut(all)) || (batch = first_resting(all)))
-        batch_give_up(batch, end);
+    while ((batch = first_pending(all)) || (batch = first_backing_off(all)))
+        batch_fail(batch, end);
     all->overdue = false;
     timer_disarm(all->timers, &all->linger);
 }
 
-void batches_pause(struct batches *all, bool paused)
+void batcher_pause(struct batcher *all, bool paused)
 {
     gate_pause(all->gate, paused);
 }
 
-void batches_open_gate(struct batches *all)
+void batcher_open_gate(struct batcher *all)
 {
     gate_reset(all->gate);
 }
 
-int batches_submitting(const struct batches *all)
+int batcher_submitting(const struct batcher *all)
 {
     return all->busy_slots;
 }
 
-struct batches_stats batches_stats(const struct batches *all)
+struct batcher_stats batcher_stats(const struct batcher *all)
 {
-    struct batches_stats stats = {.queued = all->queue.n,
+    struct batcher_stats stats = {.queued = all->queue.n,
                                   .submitting = (size_t)all->busy_slots,
                                   .gate = gate_state(all->gate),
                                   .paused = gate_is_paused(all->gate)};
@@ -336,7 +337,7 @@ struct batches_stats batches_stats(const struct batches *all)
     return stats;
 }
 
-void batches_drain(struct batches *all)
+void batcher_drain(struct batcher *all)
 {
     gate_close(all->gate);
 }

@@ -23,9 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct batches;
+struct batcher;
 
-struct batch_options {
+struct batcher_options {
     size_t size;          /* 1..OPENMART_BATCH_MAX */
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
     int slots;            /* submits under way at once */
@@ -37,7 +37,7 @@ struct batch_options {
 };
 
 /* What they work with; borrowed for their life. */
-struct batches_tools {
+struct batcher_tools {
     const struct clock *clock;
     struct timers *timers;
     struct openmart *openmart;
@@ -45,51 +45,52 @@ struct batches_tools {
     struct budget *budget;
 };
 
-struct batches *batches_new(const struct batch_options *options, const struct batches_tools *tools);
+struct batcher *batcher_new(const struct batcher_options *options,
+                            const struct batcher_tools *tools);
 
 /* Runs when a second result came with the tracking id of one that was already given to `key`. To be
  * set before the first batch is made. */
-typedef void batch_doubt_fn(void *arg, const unsigned char key[HASH_SIZE]);
-void batches_on_doubt(struct batches *all, batch_doubt_fn *doubt, void *arg);
+typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
+void batcher_on_conflict(struct batcher *all, batcher_conflict_fn *conflict, void *arg);
 
 /* Calls under way are cancelled; tasks are forgotten, not ended. */
-void batches_free(struct batches *all);
+void batcher_free(struct batcher *all);
 
 /* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and done
  * must be set. Takes a credit of the day, which is given back when the task was not created.
  * ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED when there is none left, ERR_OVERLOADED when the
  * queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what shut the gate; the task is not
  * queued then, and *ret_retry_after_s says when to come again. */
-enum err batch_add(struct batches *all, struct task *task, int *ret_retry_after_s);
+enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s);
 
 /* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again
  * (with question, lookup_id, tracking_id and done set). */
-void batches_resume(struct batches *all, const struct store_batch *stored, struct task *const *open,
+void batcher_resume(struct batcher *all, const struct store_batch *stored, struct task *const *open,
                     size_t n);
 
 /* Takes a task back that is still queued; false, and nothing happens, when it is not. */
-bool batch_drop(struct batches *all, struct task *task);
+bool batcher_remove(struct batcher *all, struct task *task);
 
 /* Submits whose answer is still to come. */
-int batches_submitting(const struct batches *all);
+int batcher_submitting(const struct batcher *all);
 
 /* How they stand. */
-struct batches_stats {
+struct batcher_stats {
     size_t queued, batches, submitting;
     int64_t oldest_queued_ms; /* when; 0 = nothing is queued */
     enum err stopped_by;      /* what shut the gate; ERR_OK = it is open */
     enum err gate;            /* the same, see circuit_breaker.h, the pause aside */
     bool paused;
 };
-struct batches_stats batches_stats(const struct batches *all);
+struct batcher_stats batcher_stats(const struct batcher *all);
 
 /* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
-void batches_drain(struct batches *all);
+void batcher_drain(struct batcher *all);
 
 /* While paused, what waits to be submitted ends with ERR_PAUSED, and nothing is taken. */
-void batches_pause(struct batches *all, bool paused);
+void batcher_pause(struct batcher *all, bool paused);
 
 /* The key was read anew, or the operator wants submits to be tried again. */
-void batches_open_gate(struct batches *all);
+void batcher_open_gate(struct batcher *all);
 
 #endif

@@ -118,7 +118,7 @@ static void rest_is_over(struct timer *timer)
     all->event(all->arg, NULL, NULL);
 }
 
-static void rest(struct read *read, int64_t ms)
+static void back_off(struct read *read, int64_t ms)
 {
     const struct poll_tools *tools = read->all->tools;
 
@@ -150,7 +150,7 @@ static bool take(struct read *read, const struct openmart_task *task)
     case OPENMART_PROCESSING:
     case OPENMART_STATE_OTHER:
         if (!is_hopeless(read)) {
-            rest(read, poll_pause_ms(read->all->tools->clock->now_ms - read->all->started_ms));
+            back_off(read, poll_pause_ms(read->all->tools->clock->now_ms - read->all->started_ms));
             return false;
         }
         break;
@@ -185,7 +185,7 @@ static void got_task(void *arg, const struct openmart_reply *reply,
         gate_note_read(all->tools->gate, reply);
         over = take(read, task);
     } else {
-        rest(read, poll_back_off_ms(++read->failures, reply));
+        back_off(read, poll_back_off_ms(++read->failures, reply));
     }
     ask_due(all);
     if (over)

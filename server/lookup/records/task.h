@@ -32,8 +32,8 @@ struct task_end {
     int retry_after_s; /* 0 = no advice */
 };
 
-/* Exactly once per task, later than batch_add(), never after batch_drop(). The task may be freed
- * inside. */
+/* Exactly once per task, later than batcher_add(), never after batcher_remove(). The task may be
+ * freed inside. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
 
 struct task {
