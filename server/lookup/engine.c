@@ -312,7 +312,7 @@ static void open_reload(struct message *message)
         secret_refresh(engine->key);
     budget_set_limit(engine->budget, order->rules.credits_per_day);
     engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
-    batcher_open_gate(engine->batcher);
+    batcher_reset_circuit(engine->batcher);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 

@@ -90,7 +90,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
 void lookups_free(struct lookups *all); /* no waiter may be left; lookups without one may */
 
 /* Joins the lookup of `question` or starts it. When it is refused - too many waiters, a full queue,
- * a shut gate, a store that cannot be written, a question on hold - the error is returned,
+ * an open circuit, a store that cannot be written, a question on hold - the error is returned,
  * *ret_refusal says the same with all that the caller should know, and nothing will be done.
  * `question` is used up in any case. A lookup is kept (cache, store) unless all who asked want it
  * kept nowhere; one that somebody was told to come back for is kept. */

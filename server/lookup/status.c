@@ -21,7 +21,7 @@ void glance_leave(struct glance_board *board, const struct lookups *lookups,
 
     PUT(store_usable, books.is_usable);
     PUT(journal_backlog, books.backlog);
-    PUT(gate, (int)sent.gate);
+    PUT(circuit, (int)sent.circuit);
     PUT(paused, sent.paused);
     PUT(credits_spent, money.spent);
     PUT(credits_limit, money.limit);
@@ -69,7 +69,7 @@ struct glance glance_at(const struct glance_board *board)
 {
     return (struct glance){.store_usable = GET(store_usable),
                            .journal_backlog = GET(journal_backlog),
-                           .gate = (enum err)GET(gate),
+                           .circuit = (enum err)GET(circuit),
                            .paused = GET(paused),
                            .credits_spent = GET(credits_spent),
                            .credits_limit = GET(credits_limit),

@@ -23,7 +23,7 @@
 struct glance {
     bool store_usable;      /* the last that was tried on the disk worked */
     size_t journal_backlog; /* entries that wait to be written */
-    enum err gate;          /* ERR_OK = submits may leave; else what shut it, the pause aside */
+    enum err circuit;       /* ERR_OK = submits may leave; else what blocks them, the pause aside */
     bool paused;            /* by the operator */
     int64_t credits_spent;  /* today */
     int64_t credits_limit;  /* 0 = none */
@@ -36,7 +36,7 @@ struct glance {
 struct glance_board {
     struct heartbeat heartbeat; /* of the loop, kept by itself */
     atomic_bool store_usable, paused;
-    atomic_int gate;
+    atomic_int circuit;
     atomic_size_t journal_backlog, waiters, lookups, queue, submits;
     atomic_int_fast64_t credits_spent, credits_limit;
 };

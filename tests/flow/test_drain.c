@@ -164,7 +164,7 @@ END_TEST
 START_TEST(a_glance_shows_who_waits_and_what_is_under_way)
 {
     struct glance glance = engine_glance(flow.engine);
-    ck_assert(glance.store_usable && !glance.paused && glance.gate == ERR_OK);
+    ck_assert(glance.store_usable && !glance.paused && glance.circuit == ERR_OK);
     ck_assert_uint_eq(glance.waiters + glance.lookups + glance.queue + glance.submits, 0);
     submitting("milvali.com");
     flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -185,7 +185,7 @@ START_TEST(a_glance_shows_what_shut_the_gate)
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 401, .body = "{}"});
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
-    ck_assert_int_eq(engine_glance(flow.engine).gate, ERR_UPSTREAM_AUTH);
+    ck_assert_int_eq(engine_glance(flow.engine).circuit, ERR_UPSTREAM_AUTH);
     ck_assert(engine_glance(flow.engine).store_usable);
 }
 END_TEST

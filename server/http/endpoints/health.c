@@ -89,7 +89,7 @@ static void write_checks(const struct glance *glance, enum health_stage stage, i
     buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%zu",
              glance->store_usable ? "usable" : "unusable", glance->journal_backlog);
     buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"",
-             glance->gate ? err_row(glance->gate)->code : "open", budget_word(glance));
+             glance->circuit ? err_row(glance->circuit)->code : "open", budget_word(glance));
     buf_addf(out, ",\"credits_spent\":%" PRId64, glance->credits_spent);
     if (glance->credits_limit)
         buf_addf(out, ",\"credits_limit\":%" PRId64, glance->credits_limit);

@@ -249,7 +249,7 @@ static void retry_is_due(struct timer *timer)
     struct batch *batch = container_of(timer, struct batch, retry);
     struct task_end end = {.charged = CHARGED_NO};
 
-    end.err = gate_check(batch->tools->gate, &end.retry_after_s);
+    end.err = circuit_check(batch->tools->breaker, &end.retry_after_s);
     if (end.err)
         batch_fail(batch, end);
     else
@@ -389,7 +389,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
 
     batch->call = NULL;
     note_submit(batch, reply, batch_id);
-    gate_note_submit(tools->gate, reply);
+    circuit_record_submit(tools->breaker, reply);
     switch (submit_next(reply, &past)) { /* GCOVR_EXCL_BR_LINE: it has no other words */
     case SUBMIT_COLLECT:
         journal_submitted(tools->journal, batch->number, batch_id);

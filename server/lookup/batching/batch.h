@@ -49,7 +49,7 @@ struct batch_tools {
     const struct clock *clock;
     struct timers *timers;
     struct openmart *openmart;
-    struct gate *gate;
+    struct circuit_breaker *breaker;
     struct journal *journal;
     struct budget *budget;
     struct poll_tools collect;

@@ -27,7 +27,7 @@ struct batcher {
     struct budget *budget;
     struct pacer pacer;
     struct batch_tools tools;
-    struct gate *gate;
+    struct circuit_breaker *breaker;
     struct queue queue;
     struct timer linger;       /* of the first task in the queue */
     bool overdue;              /* the linger is over and no slot was free */
@@ -40,7 +40,7 @@ struct batcher {
 };
 
 static void fill_slots(struct batcher *all);
-static void gate_shut(void *arg);
+static void circuit_tripped(void *arg);
 
 /* ---- what the batches tell ---- */
 
@@ -55,8 +55,8 @@ static void moved(void *arg, struct batch *batch, enum batch_state from)
     int never_mind;
 
     slot_taken_or_freed(all, from, batch->state);
-    if (batch->state == BATCH_PENDING && gate_check(all->gate, &never_mind))
-        gate_shut(all); /* nothing would wake it when the gate opens */
+    if (batch->state == BATCH_PENDING && circuit_check(all->breaker, &never_mind))
+        circuit_tripped(all); /* nothing would wake it when the circuit closes */
     else if (batch->state != BATCH_SUBMITTING)
         fill_slots(all);
 }
@@ -101,15 +101,17 @@ struct batcher *batcher_new(const struct batcher_options *options,
     all->journal = tools->journal;
     all->budget = tools->budget;
     pacer_init(&all->pacer, clock, timers, options->reads_per_second);
-    all->gate = gate_new(clock, timers, tools->openmart, options->key, gate_shut, all);
+    all->breaker =
+        circuit_breaker_new(clock, timers, tools->openmart, options->key, circuit_tripped, all);
     all->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
         .openmart = tools->openmart,
-        .gate = all->gate,
+        .breaker = all->breaker,
         .journal = tools->journal,
         .budget = tools->budget,
-        .collect = {clock, timers, tools->openmart, &all->pacer, all->gate, options->lifetime_ms},
+        .collect = {clock, timers, tools->openmart, &all->pacer, all->breaker,
+                    options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
         .owner = {moved, took_half, over, conflicts, all},
     };
@@ -132,7 +134,7 @@ void batcher_free(struct batcher *all)
         batch_free(batch);
     timer_disarm(all->timers, &all->linger);
     queue_done(&all->queue);
-    gate_free(all->gate);
+    circuit_breaker_free(all->breaker);
     pacer_done(&all->pacer);
     free(all);
 }
@@ -204,7 +206,7 @@ static void fill_slots(struct batcher *all)
     struct batch *batch;
     int never_mind;
 
-    if (gate_check(all->gate, &never_mind))
+    if (circuit_check(all->breaker, &never_mind))
         return;
     while (all->busy_slots < all->options.slots && (batch = next_batch(all)))
         batch_submit(batch);
@@ -227,7 +229,7 @@ static void linger_is_over(struct timer *timer)
 /* May something be bought now? */
 static enum err check(struct batcher *all, const struct task *task, int *ret_retry_after_s)
 {
-    enum err err = gate_check(all->gate, ret_retry_after_s);
+    enum err err = circuit_check(all->breaker, ret_retry_after_s);
 
     if (err)
         return err;
@@ -273,7 +275,7 @@ bool batcher_remove(struct batcher *all, struct task *task)
     return true;
 }
 
-/* ---- the gate ---- */
+/* ---- the circuit breaker ---- */
 
 static struct batch *first_backing_off(struct batcher *all)
 {
@@ -286,14 +288,14 @@ static struct batch *first_backing_off(struct batcher *all)
 }
 
 /* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
-static void gate_shut(void *arg)
+static void circuit_tripped(void *arg)
 {
     struct batcher *all = arg;
     struct task_end end = {.charged = CHARGED_NO};
     struct batch *batch;
     struct task *task;
 
-    end.err = gate_check(all->gate, &end.retry_after_s);
+    end.err = circuit_check(all->breaker, &end.retry_after_s);
     while ((task = queue_take(&all->queue))) {
         budget_refund(all->budget, &task->credit);
         task->phase = TASK_ENDED;
@@ -307,12 +309,12 @@ static void gate_shut(void *arg)
 
 void batcher_pause(struct batcher *all, bool paused)
 {
-    gate_pause(all->gate, paused);
+    circuit_pause(all->breaker, paused);
 }
 
-void batcher_open_gate(struct batcher *all)
+void batcher_reset_circuit(struct batcher *all)
 {
-    gate_reset(all->gate);
+    circuit_reset(all->breaker);
 }
 
 int batcher_submitting(const struct batcher *all)
@@ -324,8 +326,8 @@ struct batcher_stats batcher_stats(const struct batcher *all)
 {
     struct batcher_stats stats = {.queued = all->queue.n,
                                   .submitting = (size_t)all->busy_slots,
-                                  .gate = gate_state(all->gate),
-                                  .paused = gate_is_paused(all->gate)};
+                                  .circuit = circuit_state(all->breaker),
+                                  .paused = circuit_is_paused(all->breaker)};
     const struct batch *batch;
     int never_mind;
 
@@ -333,11 +335,11 @@ struct batcher_stats batcher_stats(const struct batcher *all)
         stats.oldest_queued_ms = all->queue.oldest->queued_ms;
     DL_FOREACH (all->batches, batch)
         stats.batches++;
-    stats.stopped_by = gate_check(all->gate, &never_mind);
+    stats.stopped_by = circuit_check(all->breaker, &never_mind);
     return stats;
 }
 
 void batcher_drain(struct batcher *all)
 {
-    gate_close(all->gate);
+    circuit_block_for_drain(all->breaker);
 }

@@ -3,7 +3,7 @@
  *
  * A submit takes the vendor about 26 s whatever it carries, so tasks wait a short linger for
  * company and travel up to a hundred together. At most `slots` submits are under way at once; while
- * all are busy the next batch keeps filling. While the gate (circuit_breaker.h) is shut, or the
+ * all are busy the next batch keeps filling. While submits are blocked (circuit_breaker.h), or the
  * journal cannot be written, nothing is taken. The walk of one batch is batch.h. Engine thread
  * only. Knows neither waiters nor the cache. */
 #ifndef LOOKUP_BATCHING_BATCHER_H
@@ -59,8 +59,8 @@ void batcher_free(struct batcher *all);
 /* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and done
  * must be set. Takes a credit of the day, which is given back when the task was not created.
  * ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED when there is none left, ERR_OVERLOADED when the
- * queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what shut the gate; the task is not
- * queued then, and *ret_retry_after_s says when to come again. */
+ * queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what blocks submits; the task is
+ * not queued then, and *ret_retry_after_s says when to come again. */
 enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s);
 
 /* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again
@@ -78,8 +78,8 @@ int batcher_submitting(const struct batcher *all);
 struct batcher_stats {
     size_t queued, batches, submitting;
     int64_t oldest_queued_ms; /* when; 0 = nothing is queued */
-    enum err stopped_by;      /* what shut the gate; ERR_OK = it is open */
-    enum err gate;            /* the same, see circuit_breaker.h, the pause aside */
+    enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
+    enum err circuit;         /* the same, see circuit_breaker.h, the pause aside */
     bool paused;
 };
 struct batcher_stats batcher_stats(const struct batcher *all);
@@ -91,6 +91,6 @@ void batcher_drain(struct batcher *all);
 void batcher_pause(struct batcher *all, bool paused);
 
 /* The key was read anew, or the operator wants submits to be tried again. */
-void batcher_open_gate(struct batcher *all);
+void batcher_reset_circuit(struct batcher *all);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* circuit_breaker.c - see circuit_breaker.h. `err` is the whole state: ERR_OK = open,
- * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = closed for good, any other = latched. It changes in
- * set(), and in gate_close(), out of which no way leads. Beside it stands the operator's pause,
- * which hides it while it lasts.
+/* circuit_breaker.c - see circuit_breaker.h. `err` is the whole state: ERR_OK = closed,
+ * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked for good, any other = latched. It changes in
+ * set(), and in circuit_block_for_drain(), out of which no way leads. Beside it stands the
+ * operator's pause, which hides it while it lasts.
  */
 #include "lookup/batching/circuit_breaker.h"
 
@@ -12,75 +12,77 @@
 
 #define PAUSED_S 60 /* when it is worth asking again */
 
-struct gate {
+struct circuit_breaker {
     const struct clock *clock;
     struct timers *timers;
     struct openmart *openmart;
     struct secret *key;
-    gate_shut_fn *shut;
+    circuit_tripped_fn *tripped;
     void *arg;
     enum err err;
     bool paused;
     int failures, submit_failures; /* in a row: of reads, of submits */
     int64_t latch_probe_ms, trip_probe_ms;
     int64_t probe_at_ms;
-    struct timer look; /* armed while shut */
+    struct timer look; /* armed while open */
     struct openmart_call *probe;
 };
 
-struct gate *gate_new(const struct clock *clock, struct timers *timers, struct openmart *openmart,
-                      struct secret *key, gate_shut_fn *shut, void *arg)
+struct circuit_breaker *circuit_breaker_new(const struct clock *clock, struct timers *timers,
+                                            struct openmart *openmart, struct secret *key,
+                                            circuit_tripped_fn *tripped, void *arg)
 {
-    struct gate *gate = xcalloc(1, sizeof *gate);
+    struct circuit_breaker *breaker = xcalloc(1, sizeof *breaker);
 
-    *gate = (struct gate){.clock = clock,
-                          .timers = timers,
-                          .openmart = openmart,
-                          .key = key,
-                          .shut = shut,
-                          .arg = arg,
-                          .latch_probe_ms = GATE_LATCH_PROBE_MS,
-                          .trip_probe_ms = GATE_TRIP_PROBE_MS};
-    return gate;
+    *breaker = (struct circuit_breaker){.clock = clock,
+                                        .timers = timers,
+                                        .openmart = openmart,
+                                        .key = key,
+                                        .tripped = tripped,
+                                        .arg = arg,
+                                        .latch_probe_ms = CIRCUIT_LATCH_PROBE_MS,
+                                        .trip_probe_ms = CIRCUIT_TRIP_PROBE_MS};
+    return breaker;
 }
 
-void gate_free(struct gate *gate)
+void circuit_breaker_free(struct circuit_breaker *breaker)
 {
-    if (!gate)
+    if (!breaker)
         return;
-    if (gate->probe)
-        openmart_cancel(gate->probe);
-    timer_disarm(gate->timers, &gate->look);
-    free(gate);
+    if (breaker->probe)
+        openmart_cancel(breaker->probe);
+    timer_disarm(breaker->timers, &breaker->look);
+    free(breaker);
 }
 
 static void look(struct timer *timer);
 
-static void look_later(struct gate *gate)
+static void look_later(struct circuit_breaker *breaker)
 {
-    timer_arm(gate->timers, &gate->look, gate->clock->now_ms + GATE_LOOK_MS, look);
+    timer_arm(breaker->timers, &breaker->look, breaker->clock->now_ms + CIRCUIT_LOOK_MS, look);
 }
 
-static void plan_probe(struct gate *gate)
+static void plan_probe(struct circuit_breaker *breaker)
 {
-    int64_t pause_ms = gate->err == ERR_CIRCUIT_OPEN ? gate->trip_probe_ms : gate->latch_probe_ms;
+    int64_t pause_ms =
+        breaker->err == ERR_CIRCUIT_OPEN ? breaker->trip_probe_ms : breaker->latch_probe_ms;
 
-    gate->probe_at_ms = gate->clock->now_ms + pause_ms;
+    breaker->probe_at_ms = breaker->clock->now_ms + pause_ms;
 }
 
-static void set(struct gate *gate, enum err err)
+static void set(struct circuit_breaker *breaker, enum err err)
 {
-    bool was_open = !gate->err;
+    bool was_closed = !breaker->err;
 
-    gate->err = err;
+    breaker->err = err;
     if (err) {
-        plan_probe(gate);
-        look_later(gate);
-        if (was_open)
-            gate->shut(gate->arg);
+        plan_probe(breaker);
+        look_later(breaker);
+        if (was_closed)
+            breaker->tripped(breaker->arg);
     } else {
-        gate->failures = gate->submit_failures = 0;
-        timer_disarm(gate->timers, &gate->look);
+        breaker->failures = breaker->submit_failures = 0;
+        timer_disarm(breaker->timers, &breaker->look);
     }
 }
 
@@ -91,142 +93,146 @@ static bool latches(enum err err)
 
 /* ---- the probe ---- */
 
-/* Does the answer to the probe lift what shut the gate? */
-static bool lifts(const struct gate *gate, const struct openmart_reply *reply, int64_t balance)
+/* Does the answer to the probe lift what opened the circuit? */
+static bool lifts(const struct circuit_breaker *breaker, const struct openmart_reply *reply,
+                  int64_t balance)
 {
     if (reply->verdict != VERDICT_DONE)
         return false;
-    return gate->err != ERR_CREDITS_EXHAUSTED || balance > 0;
+    return breaker->err != ERR_CREDITS_EXHAUSTED || balance > 0;
 }
 
 static void probed(void *arg, const struct openmart_reply *reply, int64_t balance)
 {
-    struct gate *gate = arg;
+    struct circuit_breaker *breaker = arg;
 
-    gate->probe = NULL;
-    if (gate->err == ERR_DRAINING)
+    breaker->probe = NULL;
+    if (breaker->err == ERR_DRAINING)
         return;
-    if (lifts(gate, reply, balance)) {
-        set(gate, ERR_OK);
-        return;
-    }
-    if (gate->err == ERR_CIRCUIT_OPEN && latches(reply->err)) {
-        set(gate, reply->err); /* the way is free again, and this is what it brought */
+    if (lifts(breaker, reply, balance)) {
+        set(breaker, ERR_OK);
         return;
     }
-    plan_probe(gate);
+    if (breaker->err == ERR_CIRCUIT_OPEN && latches(reply->err)) {
+        set(breaker, reply->err); /* the way is free again, and this is what it brought */
+        return;
+    }
+    plan_probe(breaker);
 }
 
-static void send_probe(struct gate *gate)
+static void send_probe(struct circuit_breaker *breaker)
 {
     /* The balance may be right and the next submit be refused all the same (an unlimited key shows
      * a constant one), so latches are probed ever more rarely until a submit goes through. */
-    if (gate->err != ERR_CIRCUIT_OPEN) {
-        gate->latch_probe_ms *= 2;
-        if (gate->latch_probe_ms > GATE_LATCH_LONGEST_MS)
-            gate->latch_probe_ms = GATE_LATCH_LONGEST_MS;
+    if (breaker->err != ERR_CIRCUIT_OPEN) {
+        breaker->latch_probe_ms *= 2;
+        if (breaker->latch_probe_ms > CIRCUIT_LATCH_LONGEST_MS)
+            breaker->latch_probe_ms = CIRCUIT_LATCH_LONGEST_MS;
     }
-    gate->probe = openmart_credit_balance(gate->openmart, probed, gate);
+    breaker->probe = openmart_credit_balance(breaker->openmart, probed, breaker);
 }
 
 static void look(struct timer *timer)
 {
-    struct gate *gate = container_of(timer, struct gate, look);
+    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, look);
 
-    look_later(gate);
-    if (gate->key && secret_refresh(gate->key))
-        gate_reset(gate);
-    else if (!gate->probe && gate->clock->now_ms >= gate->probe_at_ms)
-        send_probe(gate);
+    look_later(breaker);
+    if (breaker->key && secret_refresh(breaker->key))
+        circuit_reset(breaker);
+    else if (!breaker->probe && breaker->clock->now_ms >= breaker->probe_at_ms)
+        send_probe(breaker);
 }
 
 /* ---- what others see ---- */
 
-enum err gate_check(const struct gate *gate, int *ret_retry_after_s)
+enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
-    int64_t left_ms = gate->probe_at_ms - gate->clock->now_ms;
+    int64_t left_ms = breaker->probe_at_ms - breaker->clock->now_ms;
 
-    if (gate->paused && gate->err != ERR_DRAINING) {
+    if (breaker->paused && breaker->err != ERR_DRAINING) {
         *ret_retry_after_s = PAUSED_S;
         return ERR_PAUSED;
     }
-    if (gate->err)
+    if (breaker->err)
         *ret_retry_after_s = left_ms > 1000 ? (int)((left_ms + 999) / 1000) : 1;
-    return gate->err;
+    return breaker->err;
 }
 
-enum err gate_state(const struct gate *gate)
+enum err circuit_state(const struct circuit_breaker *breaker)
 {
-    return gate->err;
+    return breaker->err;
 }
 
-bool gate_is_paused(const struct gate *gate)
+bool circuit_is_paused(const struct circuit_breaker *breaker)
 {
-    return gate->paused;
+    return breaker->paused;
 }
 
-/* Shuts, if there were too many failures in a row; `failures` is the counter of reads or submits.
+/* Opens the circuit, if there were too many failures in a row; `failures` is the counter of reads
+ * or submits.
  */
-static void count(struct gate *gate, const struct openmart_reply *reply, int *failures)
+static void count(struct circuit_breaker *breaker, const struct openmart_reply *reply,
+                  int *failures)
 {
     if (reply->verdict == VERDICT_DONE || reply->verdict == VERDICT_REFUSED)
         *failures = 0; /* it is there, and answers */
-    else if (reply->status != 429 && ++*failures >= GATE_TRIP_AFTER && !gate->err)
-        set(gate, ERR_CIRCUIT_OPEN);
+    else if (reply->status != 429 && ++*failures >= CIRCUIT_TRIP_AFTER && !breaker->err)
+        set(breaker, ERR_CIRCUIT_OPEN);
 }
 
-void gate_note_read(struct gate *gate, const struct openmart_reply *reply)
+void circuit_record_read(struct circuit_breaker *breaker, const struct openmart_reply *reply)
 {
-    if (latches(reply->err) && !gate->err)
-        set(gate, reply->err);
+    if (latches(reply->err) && !breaker->err)
+        set(breaker, reply->err);
     /* As good as a probe, unless it was submits that tripped it: reads may go well all the time
      * while the answers of submits are lost. */
-    if (reply->verdict == VERDICT_DONE && gate->err == ERR_CIRCUIT_OPEN && !gate->submit_failures)
-        set(gate, ERR_OK);
-    count(gate, reply, &gate->failures);
+    if (reply->verdict == VERDICT_DONE && breaker->err == ERR_CIRCUIT_OPEN &&
+        !breaker->submit_failures)
+        set(breaker, ERR_OK);
+    count(breaker, reply, &breaker->failures);
 }
 
-void gate_note_submit(struct gate *gate, const struct openmart_reply *reply)
+void circuit_record_submit(struct circuit_breaker *breaker, const struct openmart_reply *reply)
 {
-    if (latches(reply->err) && !gate->err)
-        set(gate, reply->err);
+    if (latches(reply->err) && !breaker->err)
+        set(breaker, reply->err);
     if (reply->verdict == VERDICT_DONE) {
-        gate->latch_probe_ms = GATE_LATCH_PROBE_MS;
-        gate->trip_probe_ms = GATE_TRIP_PROBE_MS;
+        breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
+        breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
     }
-    bool was_open = !gate->err;
-    count(gate, reply, &gate->submit_failures);
+    bool was_closed = !breaker->err;
+    count(breaker, reply, &breaker->submit_failures);
     /* The balance says nothing of the way that submits take: if they fail again after a probe, the
      * next pause is twice as long. */
-    if (was_open && gate->err)
-        gate->trip_probe_ms = 2 * gate->trip_probe_ms < GATE_LATCH_LONGEST_MS
-                                  ? 2 * gate->trip_probe_ms
-                                  : GATE_LATCH_LONGEST_MS;
+    if (was_closed && breaker->err)
+        breaker->trip_probe_ms = 2 * breaker->trip_probe_ms < CIRCUIT_LATCH_LONGEST_MS
+                                     ? 2 * breaker->trip_probe_ms
+                                     : CIRCUIT_LATCH_LONGEST_MS;
 }
 
-void gate_pause(struct gate *gate, bool paused)
+void circuit_pause(struct circuit_breaker *breaker, bool paused)
 {
-    bool shuts = paused && !gate->paused && !gate->err;
+    bool trips = paused && !breaker->paused && !breaker->err;
 
-    gate->paused = paused;
-    if (shuts)
-        gate->shut(gate->arg);
+    breaker->paused = paused;
+    if (trips)
+        breaker->tripped(breaker->arg);
 }
 
-void gate_close(struct gate *gate)
+void circuit_block_for_drain(struct circuit_breaker *breaker)
 {
-    gate->err = ERR_DRAINING;
-    timer_disarm(gate->timers, &gate->look);
-    gate->shut(gate->arg);
+    breaker->err = ERR_DRAINING;
+    timer_disarm(breaker->timers, &breaker->look);
+    breaker->tripped(breaker->arg);
 }
 
-void gate_reset(struct gate *gate)
+void circuit_reset(struct circuit_breaker *breaker)
 {
-    if (gate->probe) {
-        openmart_cancel(gate->probe);
-        gate->probe = NULL;
+    if (breaker->probe) {
+        openmart_cancel(breaker->probe);
+        breaker->probe = NULL;
     }
-    gate->latch_probe_ms = GATE_LATCH_PROBE_MS;
-    gate->trip_probe_ms = GATE_TRIP_PROBE_MS;
-    set(gate, ERR_OK);
+    breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
+    breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
+    set(breaker, ERR_OK);
 }

@@ -160,7 +160,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
 
     c->call = NULL;
     pace_end(c->tools->pacer, &c->paced);
-    gate_note_read(c->tools->gate, reply);
+    circuit_record_read(c->tools->breaker, reply);
     if (reply->verdict != VERDICT_DONE) {
         if (call_failed(c, reply))
             settle(c);
@@ -234,7 +234,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
 
     c->call = NULL;
     pace_end(c->tools->pacer, &c->paced);
-    gate_note_read(c->tools->gate, reply);
+    circuit_record_read(c->tools->breaker, reply);
     if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
         /* Only the COMPLETED filter is documented; the vendor does not take this one. */
         c->errored_filter_useless = true;

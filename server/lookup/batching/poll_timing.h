@@ -18,7 +18,7 @@ struct poll_tools {
     struct timers *timers;
     struct openmart *openmart;
     struct pacer *pacer;
-    struct gate *gate; /* told of every call's end */
+    struct circuit_breaker *breaker; /* told of every call's end */
     int64_t lifetime_ms;
 };
 

@@ -179,10 +179,10 @@ static void got_task(void *arg, const struct openmart_reply *reply,
     read->call = NULL;
     all->n_repeats_asked -= is_repeat(read);
     pace_end(all->tools->pacer, &read->paced);
-    /* Of single tasks the gate hears only good news: one that the vendor cannot read back must not
-     * keep everybody else's questions from it. */
+    /* Of single tasks the breaker hears only good news: one that the vendor cannot read back must
+     * not keep everybody else's questions from it. */
     if (reply->verdict == VERDICT_DONE) {
-        gate_note_read(all->tools->gate, reply);
+        circuit_record_read(all->tools->breaker, reply);
         over = take(read, task);
     } else {
         back_off(read, poll_back_off_ms(++read->failures, reply));
