@@ -44,7 +44,7 @@ struct engine {
     bool stopping;
     struct message drain_message, stop_message;
     int64_t idle_ms;
-    struct glance_board board;
+    struct status_board board;
     pthread_t thread;
 };
 
@@ -85,8 +85,9 @@ static void make_core(struct engine *engine, const struct engine_options *option
 
 static void publish(struct engine *engine)
 {
-    gauges_publish(engine->lookups, engine->batcher, engine->journal, engine->budget);
-    glance_leave(&engine->board, engine->lookups, engine->batcher, engine->journal, engine->budget);
+    status_publish_metrics(engine->lookups, engine->batcher, engine->journal, engine->budget);
+    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
+                   engine->budget);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -126,7 +127,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
-    glance_leave(&engine->board, engine->lookups, engine->batcher, engine->journal, engine->budget);
+    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
+                   engine->budget);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -348,7 +350,7 @@ static void open_drain(struct message *message)
     engine->stage = ENGINE_DRAINS;
     engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
-    glance_log(engine->lookups);
+    log_drain_started(engine->lookups);
     batcher_drain(engine->batcher);
 }
 
@@ -375,9 +377,9 @@ bool engine_join(struct engine *engine, int64_t within_ms)
 
 /* ---- seen from outside ---- */
 
-struct glance engine_glance(const struct engine *engine)
+struct status engine_status(const struct engine *engine)
 {
-    return glance_at(&engine->board);
+    return status_read(&engine->board);
 }
 
 const struct heartbeat *engine_heartbeat(const struct engine *engine)

@@ -95,7 +95,7 @@ void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);
 
 /* Any thread, from engine_new() to engine_free(): how it stands, and whether its loop turns. */
-struct glance engine_glance(const struct engine *engine);
+struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
 /* Any thread. */

@@ -10,9 +10,9 @@
 #define PUT(field, value) atomic_store_explicit(&board->field, value, memory_order_relaxed)
 #define GET(field)        atomic_load_explicit(&board->field, memory_order_relaxed)
 
-void glance_leave(struct glance_board *board, const struct lookups *lookups,
-                  const struct batcher *batcher, const struct journal *journal,
-                  struct budget *budget)
+void status_publish(struct status_board *board, const struct lookups *lookups,
+                    const struct batcher *batcher, const struct journal *journal,
+                    struct budget *budget)
 {
     struct lookup_stats asked = lookups_stats(lookups);
     struct batcher_stats sent = batcher_stats(batcher);
@@ -31,8 +31,8 @@ void glance_leave(struct glance_board *board, const struct lookups *lookups,
     PUT(submits, sent.submitting);
 }
 
-void gauges_publish(const struct lookups *lookups, const struct batcher *batcher,
-                    const struct journal *journal, struct budget *budget)
+void status_publish_metrics(const struct lookups *lookups, const struct batcher *batcher,
+                            const struct journal *journal, struct budget *budget)
 {
     struct metrics *metrics = metrics_mine();
     struct lookup_stats flight = lookups_stats(lookups);
@@ -52,7 +52,7 @@ void gauges_publish(const struct lookups *lookups, const struct batcher *batcher
     metrics_set(&metrics->journal_backlog, books.backlog);
 }
 
-void glance_log(const struct lookups *all)
+void log_drain_started(const struct lookups *all)
 {
     struct lookup_stats stats = lookups_stats(all);
     char waiters[24], lookups[24], held[24], gone[24];
@@ -65,9 +65,9 @@ void glance_log(const struct lookups *all)
               "clients_gone", gone, NULL);
 }
 
-struct glance glance_at(const struct glance_board *board)
+struct status status_read(const struct status_board *board)
 {
-    return (struct glance){.store_usable = GET(store_usable),
+    return (struct status){.store_usable = GET(store_usable),
                            .journal_backlog = GET(journal_backlog),
                            .circuit = (enum err)GET(circuit),
                            .paused = GET(paused),

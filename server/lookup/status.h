@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* What is seen. */
-struct glance {
+struct status {
     bool store_usable;      /* the last that was tried on the disk worked */
     size_t journal_backlog; /* entries that wait to be written */
     enum err circuit;       /* ERR_OK = submits may leave; else what blocks them, the pause aside */
@@ -33,7 +33,7 @@ struct glance {
 };
 
 /* Where it is left; in the engine. Zeroed is an engine that has not begun. */
-struct glance_board {
+struct status_board {
     struct heartbeat heartbeat; /* of the loop, kept by itself */
     atomic_bool store_usable, paused;
     atomic_int circuit;
@@ -42,18 +42,18 @@ struct glance_board {
 };
 
 /* Engine thread, or before that begins. */
-void glance_leave(struct glance_board *board, const struct lookups *lookups,
-                  const struct batcher *batcher, const struct journal *journal,
-                  struct budget *budget);
+void status_publish(struct status_board *board, const struct lookups *lookups,
+                    const struct batcher *batcher, const struct journal *journal,
+                    struct budget *budget);
 
 /* Engine thread, once a turn. The same for base/metrics.h. */
-void gauges_publish(const struct lookups *lookups, const struct batcher *batcher,
-                    const struct journal *journal, struct budget *budget);
+void status_publish_metrics(const struct lookups *lookups, const struct batcher *batcher,
+                            const struct journal *journal, struct budget *budget);
 
 /* Engine thread. The line that the log has of it when the drain begins. */
-void glance_log(const struct lookups *lookups);
+void log_drain_started(const struct lookups *lookups);
 
 /* Any thread. */
-struct glance glance_at(const struct glance_board *board);
+struct status status_read(const struct status_board *board);
 
 #endif

@@ -10,20 +10,20 @@
 #define READS 200
 
 struct reader {
-    struct paced paced;
+    struct read_slot slot;
     int64_t left_ms; /* -1 = still here */
 };
 
 static struct clock clock_now;
 static struct timers timers;
-static struct pacer pacer;
+static struct read_limiter limiter;
 static struct reader readers[READS];
 static size_t n_left;
 static struct reader *order[READS];
 
-static void leave(struct paced *paced)
+static void leave(struct read_slot *slot)
 {
-    struct reader *reader = container_of(paced, struct reader, paced);
+    struct reader *reader = container_of(slot, struct reader, slot);
 
     reader->left_ms = clock_now.now_ms;
     order[n_left++] = reader;
@@ -33,7 +33,7 @@ static void begin(int per_second)
 {
     clock_now = clock_fake(0);
     timers_init(&timers);
-    pacer_init(&pacer, &clock_now, &timers, per_second);
+    read_limiter_init(&limiter, &clock_now, &timers, per_second);
     n_left = 0;
     for (size_t i = 0; i < READS; i++)
         readers[i] = (struct reader){.left_ms = -1};
@@ -42,14 +42,14 @@ static void begin(int per_second)
 static void finish(void)
 {
     for (size_t i = 0; i < READS; i++)
-        pace_end(&pacer, &readers[i].paced);
-    pacer_done(&pacer);
+        read_limiter_release(&limiter, &readers[i].slot);
+    read_limiter_done(&limiter);
     timers_done(&timers);
 }
 
 static void ask(size_t i, int64_t rank)
 {
-    pace_ask(&pacer, &readers[i].paced, rank, leave);
+    read_limiter_acquire(&limiter, &readers[i].slot, rank, leave);
 }
 
 /* Runs until nobody waits; every read ends as soon as it has left. */
@@ -62,7 +62,7 @@ static void run(void)
             clock_advance(&clock_now, timers_next_ms(&timers) - clock_now.now_ms);
         timers_run(&timers, clock_now.now_ms);
         while (ended < n_left)
-            pace_end(&pacer, &order[ended++]->paced);
+            read_limiter_release(&limiter, &order[ended++]->slot);
     }
 }
 
@@ -111,13 +111,13 @@ END_TEST
 START_TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
 {
     begin(0);
-    for (size_t i = 0; i < PACE_FLYING + 2; i++)
+    for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT + 2; i++)
         ask(i, (int64_t)i);
     timers_run(&timers, clock_now.now_ms);
-    ck_assert_uint_eq(n_left, PACE_FLYING);
-    pace_end(&pacer, &readers[0].paced);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT);
+    read_limiter_release(&limiter, &readers[0].slot);
     timers_run(&timers, clock_now.now_ms);
-    ck_assert_uint_eq(n_left, PACE_FLYING + 1);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT + 1);
     finish();
 }
 END_TEST
@@ -128,11 +128,11 @@ START_TEST(who_gives_up_waiting_never_leaves)
     ask(0, 0);
     ask(1, 1);
     ask(2, 2);
-    pace_end(&pacer, &readers[1].paced);
+    read_limiter_release(&limiter, &readers[1].slot);
     run();
     ck_assert_uint_eq(n_left, 2);
     ck_assert_int_eq(readers[1].left_ms, -1);
-    pace_end(&pacer, &readers[1].paced); /* once more does no harm */
+    read_limiter_release(&limiter, &readers[1].slot); /* once more does no harm */
     finish();
 }
 END_TEST

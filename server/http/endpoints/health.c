@@ -58,7 +58,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
 /* ---- the answer ---- */
 
 /* ERR_OK = ready. */
-static enum err judge(enum health_stage stage, const struct glance *glance)
+static enum err judge(enum health_stage stage, const struct status *status)
 {
     switch (stage) {
     case HEALTH_STARTING:
@@ -68,7 +68,7 @@ static enum err judge(enum health_stage stage, const struct glance *glance)
     case HEALTH_SERVING:
         break;
     }
-    return glance->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+    return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
 static const char *word(bool yes)
@@ -76,27 +76,27 @@ static const char *word(bool yes)
     return yes ? "true" : "false";
 }
 
-static const char *budget_word(const struct glance *glance)
+static const char *budget_word(const struct status *status)
 {
-    bool is_spent = glance->credits_limit && glance->credits_spent >= glance->credits_limit;
+    bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
 
     return is_spent ? "credits-exhausted" : "open";
 }
 
-static void write_checks(const struct glance *glance, enum health_stage stage, int64_t lag_ms,
+static void write_checks(const struct status *status, enum health_stage stage, int64_t lag_ms,
                          struct buf *out)
 {
     buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%zu",
-             glance->store_usable ? "usable" : "unusable", glance->journal_backlog);
+             status->store_usable ? "usable" : "unusable", status->journal_backlog);
     buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"",
-             glance->circuit ? err_row(glance->circuit)->code : "open", budget_word(glance));
-    buf_addf(out, ",\"credits_spent\":%" PRId64, glance->credits_spent);
-    if (glance->credits_limit)
-        buf_addf(out, ",\"credits_limit\":%" PRId64, glance->credits_limit);
-    buf_addf(out, ",\"paused\":%s,\"draining\":%s", word(glance->paused),
+             status->circuit ? err_row(status->circuit)->code : "open", budget_word(status));
+    buf_addf(out, ",\"credits_spent\":%" PRId64, status->credits_spent);
+    if (status->credits_limit)
+        buf_addf(out, ",\"credits_limit\":%" PRId64, status->credits_limit);
+    buf_addf(out, ",\"paused\":%s,\"draining\":%s", word(status->paused),
              word(stage == HEALTH_DRAINING));
-    buf_addf(out, ",\"waiters\":%zu,\"lookups\":%zu,\"queue\":%zu,\"submits\":%zu", glance->waiters,
-             glance->lookups, glance->queue, glance->submits);
+    buf_addf(out, ",\"waiters\":%zu,\"lookups\":%zu,\"queue\":%zu,\"submits\":%zu", status->waiters,
+             status->lookups, status->queue, status->submits);
     buf_addf(out, ",\"engine_lag_ms\":%" PRId64, lag_ms);
 }
 
@@ -117,8 +117,8 @@ void health_ready(struct request *request)
 {
     const struct service *service = request_service(request);
     enum health_stage stage = (enum health_stage)atomic_load(&service->health->stage);
-    struct glance glance = engine_glance(service->engine);
-    enum err err = judge(stage, &glance);
+    struct status status = engine_status(service->engine);
+    enum err err = judge(stage, &status);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     struct reading reading = {0};
 
@@ -135,7 +135,7 @@ void health_ready(struct request *request)
     if (reading.verbose) {
         buf_add_str(&out, ",\"checks\":{");
         write_checks(
-            &glance, stage,
+            &status, stage,
             heartbeat_lag_ms(engine_heartbeat(service->engine), request_clock(request)->now_ms),
             &out);
         buf_add_str(&out, "}");

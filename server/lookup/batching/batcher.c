@@ -25,7 +25,7 @@ struct batcher {
     struct timers *timers;
     struct journal *journal;
     struct budget *budget;
-    struct pacer pacer;
+    struct read_limiter limiter;
     struct batch_tools tools;
     struct circuit_breaker *breaker;
     struct queue queue;
@@ -100,7 +100,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
     all->timers = timers;
     all->journal = tools->journal;
     all->budget = tools->budget;
-    pacer_init(&all->pacer, clock, timers, options->reads_per_second);
+    read_limiter_init(&all->limiter, clock, timers, options->reads_per_second);
     all->breaker =
         circuit_breaker_new(clock, timers, tools->openmart, options->key, circuit_tripped, all);
     all->tools = (struct batch_tools){
@@ -110,7 +110,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .breaker = all->breaker,
         .journal = tools->journal,
         .budget = tools->budget,
-        .collect = {clock, timers, tools->openmart, &all->pacer, all->breaker,
+        .collect = {clock, timers, tools->openmart, &all->limiter, all->breaker,
                     options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
         .owner = {moved, took_half, over, conflicts, all},
@@ -135,7 +135,7 @@ void batcher_free(struct batcher *all)
     timer_disarm(all->timers, &all->linger);
     queue_done(&all->queue);
     circuit_breaker_free(all->breaker);
-    pacer_done(&all->pacer);
+    read_limiter_done(&all->limiter);
     free(all);
 }
 

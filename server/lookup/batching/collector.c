@@ -34,7 +34,7 @@ struct collection {
     int64_t listed_completed, listed_errored; /* the counts that were listed last */
     int failures;
     enum list want, asking; /* the list to ask next, the one on its way; NONE = the status */
-    struct paced paced;
+    struct read_slot slot;
     struct openmart_call *call;
     struct timer timer;
     struct reads *reads;
@@ -49,7 +49,7 @@ static void free_all(struct collection *c)
     reads_free(c->reads);
     if (c->call)
         openmart_cancel(c->call);
-    pace_end(c->tools->pacer, &c->paced);
+    read_limiter_release(c->tools->limiter, &c->slot);
     timer_disarm(c->tools->timers, &c->timer);
     free(c);
 }
@@ -105,13 +105,13 @@ void collect_skip(struct collection *c, const char *task_id)
 
 /* ---- the batch's own calls ---- */
 
-static void ask_batch(struct paced *paced);
+static void ask_batch(struct read_slot *slot);
 
 static void next_call_at(struct timer *timer)
 {
     struct collection *c = container_of(timer, struct collection, timer);
 
-    pace_ask(c->tools->pacer, &c->paced, c->rank, ask_batch);
+    read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, ask_batch);
 }
 
 static void call_in(struct collection *c, int64_t ms)
@@ -121,7 +121,7 @@ static void call_in(struct collection *c, int64_t ms)
 
 static bool call_is_planned(const struct collection *c)
 {
-    return c->call || c->paced.waiting || c->paced.flying || timer_armed(&c->timer);
+    return c->call || c->slot.waiting || c->slot.in_flight || timer_armed(&c->timer);
 }
 
 /* A call of the batch did not work: again later, from the status. False when it was closed. */
@@ -159,7 +159,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     struct collection *c = arg;
 
     c->call = NULL;
-    pace_end(c->tools->pacer, &c->paced);
+    read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
     if (reply->verdict != VERDICT_DONE) {
         if (call_failed(c, reply))
@@ -233,7 +233,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
     enum list asked = c->asking;
 
     c->call = NULL;
-    pace_end(c->tools->pacer, &c->paced);
+    read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
     if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
         /* Only the COMPLETED filter is documented; the vendor does not take this one. */
@@ -250,10 +250,10 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
     settle(c);
 }
 
-static void ask_batch(struct paced *paced)
+static void ask_batch(struct read_slot *slot)
 {
     static const char *const filters[] = {NULL, "COMPLETED", "ERRORED", NULL};
-    struct collection *c = container_of(paced, struct collection, paced);
+    struct collection *c = container_of(slot, struct collection, slot);
     struct openmart *openmart = c->tools->openmart;
 
     c->asking = c->want;

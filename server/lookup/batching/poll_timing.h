@@ -17,7 +17,7 @@ struct poll_tools {
     const struct clock *clock;
     struct timers *timers;
     struct openmart *openmart;
-    struct pacer *pacer;
+    struct read_limiter *limiter;
     struct circuit_breaker *breaker; /* told of every call's end */
     int64_t lifetime_ms;
 };

@@ -12,82 +12,84 @@
 
 #define WINDOW_MS 1000
 
-void pacer_init(struct pacer *pacer, const struct clock *clock, struct timers *timers,
-                int per_second)
+void read_limiter_init(struct read_limiter *limiter, const struct clock *clock,
+                       struct timers *timers, int per_second)
 {
-    *pacer = (struct pacer){.clock = clock, .timers = timers};
+    *limiter = (struct read_limiter){.clock = clock, .timers = timers};
     if (per_second <= 0)
         return;
-    pacer->per_second = (size_t)per_second;
-    pacer->sent_ms = xcalloc(pacer->per_second, sizeof *pacer->sent_ms);
-    for (size_t i = 0; i < pacer->per_second; i++)
-        pacer->sent_ms[i] = clock->now_ms - WINDOW_MS;
+    limiter->per_second = (size_t)per_second;
+    limiter->sent_ms = xcalloc(limiter->per_second, sizeof *limiter->sent_ms);
+    for (size_t i = 0; i < limiter->per_second; i++)
+        limiter->sent_ms[i] = clock->now_ms - WINDOW_MS;
 }
 
-void pacer_done(struct pacer *pacer)
+void read_limiter_done(struct read_limiter *limiter)
 {
-    assert(!pacer->queue);
-    timer_disarm(pacer->timers, &pacer->timer);
-    free(pacer->sent_ms);
+    assert(!limiter->queue);
+    timer_disarm(limiter->timers, &limiter->timer);
+    free(limiter->sent_ms);
 }
 
 /* When the next read may leave. */
-static int64_t leave_ms(const struct pacer *pacer)
+static int64_t leave_ms(const struct read_limiter *limiter)
 {
-    return pacer->sent_ms ? pacer->sent_ms[pacer->next_slot] + WINDOW_MS : pacer->clock->now_ms;
+    return limiter->sent_ms ? limiter->sent_ms[limiter->next_slot] + WINDOW_MS
+                            : limiter->clock->now_ms;
 }
 
 static void release(struct timer *timer);
 
-static void plan(struct pacer *pacer)
+static void plan(struct read_limiter *limiter)
 {
-    if (pacer->queue && pacer->flying < PACE_FLYING)
-        timer_arm(pacer->timers, &pacer->timer, leave_ms(pacer), release);
+    if (limiter->queue && limiter->in_flight < READ_LIMITER_IN_FLIGHT)
+        timer_arm(limiter->timers, &limiter->timer, leave_ms(limiter), release);
     else
-        timer_disarm(pacer->timers, &pacer->timer);
+        timer_disarm(limiter->timers, &limiter->timer);
 }
 
 static void release(struct timer *timer)
 {
-    struct pacer *pacer = container_of(timer, struct pacer, timer);
-    struct paced *first = pacer->queue;
+    struct read_limiter *limiter = container_of(timer, struct read_limiter, timer);
+    struct read_slot *first = limiter->queue;
 
-    DL_DELETE(pacer->queue, first);
+    DL_DELETE(limiter->queue, first);
     first->waiting = false;
-    first->flying = true;
-    pacer->flying++;
-    if (pacer->sent_ms) {
-        pacer->sent_ms[pacer->next_slot] = pacer->clock->now_ms;
-        pacer->next_slot = (pacer->next_slot + 1) % pacer->per_second;
+    first->in_flight = true;
+    limiter->in_flight++;
+    if (limiter->sent_ms) {
+        limiter->sent_ms[limiter->next_slot] = limiter->clock->now_ms;
+        limiter->next_slot = (limiter->next_slot + 1) % limiter->per_second;
     }
-    plan(pacer);
+    plan(limiter);
     first->go(first);
 }
 
-static int by_rank(const struct paced *a, const struct paced *b)
+static int by_rank(const struct read_slot *a, const struct read_slot *b)
 {
     return (a->rank > b->rank) - (a->rank < b->rank);
 }
 
-void pace_ask(struct pacer *pacer, struct paced *paced, int64_t rank, paced_fn *go)
+void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot, int64_t rank,
+                          read_slot_fn *go)
 {
-    assert(!paced->waiting && !paced->flying);
-    *paced = (struct paced){.rank = rank, .go = go, .waiting = true};
+    assert(!slot->waiting && !slot->in_flight);
+    *slot = (struct read_slot){.rank = rank, .go = go, .waiting = true};
     /* Mostly the newest batch asks last, so look from the end; utlist's own sorted insert starts at
      * the head. */
-    struct paced *before = pacer->queue ? pacer->queue->prev : NULL;
-    while (before && by_rank(before, paced) > 0)
-        before = before == pacer->queue ? NULL : before->prev;
-    DL_APPEND_ELEM(pacer->queue, before, paced);
-    plan(pacer);
+    struct read_slot *before = limiter->queue ? limiter->queue->prev : NULL;
+    while (before && by_rank(before, slot) > 0)
+        before = before == limiter->queue ? NULL : before->prev;
+    DL_APPEND_ELEM(limiter->queue, before, slot);
+    plan(limiter);
 }
 
-void pace_end(struct pacer *pacer, struct paced *paced)
+void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot)
 {
-    if (paced->waiting)
-        DL_DELETE(pacer->queue, paced);
-    if (paced->flying)
-        pacer->flying--;
-    paced->waiting = paced->flying = false;
-    plan(pacer);
+    if (slot->waiting)
+        DL_DELETE(limiter->queue, slot);
+    if (slot->in_flight)
+        limiter->in_flight--;
+    slot->waiting = slot->in_flight = false;
+    plan(limiter);
 }

@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNFINISHED_MAX 3 /* times that a task of a ready batch may be unfinished */
-#define REPEATS_FLYING 2 /* reads of one batch that are on their way for another time */
+#define UNFINISHED_MAX    3 /* times that a task of a ready batch may be unfinished */
+#define REPEATS_IN_FLIGHT 2 /* reads of one batch that are on their way for another time */
 
 enum read_state {
     READ_DUE,     /* to be asked for */
-    READ_ASKED,   /* waits for the pacer, or is on its way */
+    READ_ASKED,   /* waits for the limiter, or is on its way */
     READ_RESTING, /* was not finished, or failed for now; due again at its time */
     READ_OVER,
 };
@@ -25,7 +25,7 @@ struct read {
     enum read_state state;
     int failures;   /* in a row */
     int unfinished; /* times it was not finished although the batch was ready */
-    struct paced paced;
+    struct read_slot slot;
     struct openmart_call *call;
     struct timer rest;
     UT_hash_handle hh;
@@ -63,7 +63,7 @@ void reads_free(struct reads *reads)
         HASH_DEL(reads->table, read);
         if (read->call)
             openmart_cancel(read->call);
-        pace_end(reads->tools->pacer, &read->paced);
+        read_limiter_release(reads->tools->limiter, &read->slot);
         timer_disarm(reads->tools->timers, &read->rest);
         free(read);
     }
@@ -75,9 +75,9 @@ void reads_free(struct reads *reads)
 static void got_task(void *arg, const struct openmart_reply *reply,
                      const struct openmart_task *task);
 
-static void read_now(struct paced *paced)
+static void read_now(struct read_slot *slot)
 {
-    struct read *read = container_of(paced, struct read, paced);
+    struct read *read = container_of(slot, struct read, slot);
 
     read->call = openmart_read_task(read->all->tools->openmart, read->id, got_task, read);
 }
@@ -92,11 +92,11 @@ static void ask(struct read *read)
     struct reads *all = read->all;
     int64_t rank = is_repeat(read) ? all->tools->clock->now_ms : all->rank;
 
-    if (is_repeat(read) && all->n_repeats_asked >= REPEATS_FLYING)
+    if (is_repeat(read) && all->n_repeats_asked >= REPEATS_IN_FLIGHT)
         return;
     all->n_repeats_asked += is_repeat(read);
     read->state = READ_ASKED;
-    pace_ask(all->tools->pacer, &read->paced, rank, read_now);
+    read_limiter_acquire(all->tools->limiter, &read->slot, rank, read_now);
 }
 
 static void ask_due(struct reads *all)
@@ -178,7 +178,7 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 
     read->call = NULL;
     all->n_repeats_asked -= is_repeat(read);
-    pace_end(all->tools->pacer, &read->paced);
+    read_limiter_release(all->tools->limiter, &read->slot);
     /* Of single tasks the breaker hears only good news: one that the vendor cannot read back must
      * not keep everybody else's questions from it. */
     if (reply->verdict == VERDICT_DONE) {

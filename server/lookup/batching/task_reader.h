@@ -2,7 +2,7 @@
 /* task_reader.h - reads the tasks of one batch by their ids, each until it has come to an end.
  *
  * Ids come from the batch's lists (collector.h), in any order, again and again; each is read as
- * soon as the pacer lets it, and once more when it was not finished or could not be read. Reads
+ * soon as the limiter lets it, and once more when it was not finished or could not be read. Reads
  * that were tried before go behind first ones and only few at a time, so that a sick batch does not
  * starve the others. Engine thread only. Knows nothing of whose task it is. */
 #ifndef LOOKUP_BATCHING_TASK_READER_H
