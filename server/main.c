@@ -121,8 +121,8 @@ static int load_clients(struct daemon *d)
 {
     char why[ADMISSION_WHY];
 
-    return admission_read(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
-                                                                : EXIT_CLEAN;
+    return access_policy_load(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
+                                                                    : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -317,7 +317,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     int number;
 
     atomic_store(&d->health.stage, HEALTH_SERVING);
-    admission_tell(&d->admission);
+    access_policy_log(&d->admission);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
         log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
@@ -325,7 +325,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while (!ends(number = watch_signal(&d->watch, signals))) {
+    while (!ends(number = lifecycle_next_signal(&d->watch, signals))) {
         if (number == SIGHUP)
             reload(d);
         else
@@ -339,7 +339,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 /* Fine after a start that went only half the way. */
 static void stop(struct daemon *d)
 {
-    watch_drain(&d->watch, d->config.drain_timeout_ms);
+    lifecycle_shut_down(&d->watch, d->config.drain_timeout_ms);
     engine_free(d->engine);
     notify_forget();
     openmart_free(d->openmart);
@@ -359,9 +359,9 @@ static int serve(struct daemon *d)
 
     if (!code)
         run(d, &signals);
-    watch_allow_an_end();
+    lifecycle_unblock_termination();
     if (!code) /* it takes others a while to see that /readyz says no */
-        watch_linger(&d->watch, d->config.drain_delay_ms);
+        lifecycle_wait(&d->watch, d->config.drain_delay_ms);
     stop(d);
     if (!code)
         log_event(LOG_INFO, "stopped", NULL);

@@ -68,8 +68,8 @@ static enum err read_tls(const struct config *config, const struct admission *be
     return ERR_SYNTAX;
 }
 
-enum err admission_read(const struct config *config, const struct admission *before,
-                        struct admission *ret_admission, char *why)
+enum err access_policy_load(const struct config *config, const struct admission *before,
+                            struct admission *ret_admission, char *why)
 {
     const char *open = find_open(config);
     struct admission admission = {
@@ -96,14 +96,14 @@ void admission_done(struct admission *admission)
     tls_unref(admission->tls);
 }
 
-void admission_adopt(struct admission *admission, struct admission *read)
+void access_policy_replace(struct admission *admission, struct admission *read)
 {
     admission_done(admission);
     admission->clients = TAKE(read->clients);
     admission->tls = TAKE(read->tls);
 }
 
-void admission_tell(const struct admission *admission)
+void access_policy_log(const struct admission *admission)
 {
     const char *remark = admission->tls ? tls_remark(admission->tls) : NULL;
     char clients[24];

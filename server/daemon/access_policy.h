@@ -23,15 +23,15 @@ struct admission {
 /* Reads the files of keys and certificates, if there are any; `before` (may be NULL) is what was
  * read last. ERR_SYNTAX when the configuration must not be served so;
  * `why` (ADMISSION_WHY bytes) then says what to change. */
-enum err admission_read(const struct config *config, const struct admission *before,
-                        struct admission *ret_admission, char *why);
+enum err access_policy_load(const struct config *config, const struct admission *before,
+                            struct admission *ret_admission, char *why);
 void admission_done(struct admission *admission);
 
 /* Takes keys and certificate out of `read`, which is then done with. Who may come without a key
  * stays: it goes by the addresses, which a reload does not change. */
-void admission_adopt(struct admission *admission, struct admission *read);
+void access_policy_replace(struct admission *admission, struct admission *read);
 
 /* Logs who is let in. */
-void admission_tell(const struct admission *admission);
+void access_policy_log(const struct admission *admission);
 
 #endif

@@ -40,7 +40,7 @@ sigset_t watch_block_signals(void)
     return set;
 }
 
-int watch_signal(struct watch *watch, const sigset_t *signals)
+int lifecycle_next_signal(struct watch *watch, const sigset_t *signals)
 {
     int number;
 
@@ -53,7 +53,7 @@ int watch_signal(struct watch *watch, const sigset_t *signals)
     return number;
 }
 
-void watch_allow_an_end(void)
+void lifecycle_unblock_termination(void)
 {
     sigset_t impatient;
 
@@ -63,7 +63,7 @@ void watch_allow_an_end(void)
     pthread_sigmask(SIG_UNBLOCK, &impatient, NULL);
 }
 
-void watch_linger(struct watch *watch, int64_t for_ms)
+void lifecycle_wait(struct watch *watch, int64_t for_ms)
 {
     int64_t until_ms = clock_real().now_ms + for_ms;
     int64_t left_ms;
@@ -74,7 +74,7 @@ void watch_linger(struct watch *watch, int64_t for_ms)
     }
 }
 
-void watch_drain(struct watch *watch, int64_t patience_ms)
+void lifecycle_shut_down(struct watch *watch, int64_t patience_ms)
 {
     if (watch->listener) {
         listener_drain(watch->listener);

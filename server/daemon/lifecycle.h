@@ -28,17 +28,17 @@ sigset_t watch_block_signals(void);
 
 /* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
  * it; the others have no effect any more. */
-void watch_allow_an_end(void);
+void lifecycle_unblock_termination(void);
 
 /* The next signal of the set. */
-int watch_signal(struct watch *watch, const sigset_t *signals);
+int lifecycle_next_signal(struct watch *watch, const sigset_t *signals);
 
 /* Lets everything go on for so long. */
-void watch_linger(struct watch *watch, int64_t for_ms);
+void lifecycle_wait(struct watch *watch, int64_t for_ms);
 
 /* The end, up to engine_join(): new connections and new purchases end first; those who wait get
  * their answers within `patience_ms`, or are told where the lookup goes on; then the workers end
  * and are freed, then the engine ends, for main to free it. Fine when only some were started. */
-void watch_drain(struct watch *watch, int64_t patience_ms);
+void lifecycle_shut_down(struct watch *watch, int64_t patience_ms);
 
 #endif

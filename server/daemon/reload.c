@@ -55,7 +55,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (!err) /* the file that is in use; to take another one takes a restart */
         err = upstream_check_key(reload->config, why);
     if (!err)
-        err = admission_read(&prepared->config, reload->admission, &prepared->admission, why);
+        err = access_policy_load(&prepared->config, reload->admission, &prepared->admission, why);
     if (!err && !is_alike(&prepared->admission, reload->admission)) {
         snprintf(why, ADMISSION_WHY, "to begin or to end with client keys or TLS takes a restart");
         admission_done(&prepared->admission);
@@ -82,7 +82,7 @@ static void commit(const struct reload *reload, struct prepared *prepared)
     config_each_change(config, &prepared->config, tell_restart, NULL);
     config_adopt(config, &prepared->config);
     config_done(&prepared->config);
-    admission_adopt(reload->admission, &prepared->admission);
+    access_policy_replace(reload->admission, &prepared->admission);
     const struct limits limits = reload_limits_of(config);
     log_set_level((enum log_level)config->log_level);
     log_set_json(config->log_json);
@@ -102,7 +102,7 @@ bool reload_now(const struct reload *reload)
         return false;
     }
     commit(reload, &prepared);
-    admission_tell(reload->admission);
+    access_policy_log(reload->admission);
     log_event(LOG_INFO, "reloaded", NULL);
     return true;
 }

@@ -31,12 +31,12 @@ void confine_files(const struct config *config, struct sandbox_state *ret_state)
                                             .written = written,
                                             .n_written = ARRAY_LEN(written)};
 
-    sandbox_close_files(&options, ret_state);
+    sandbox_restrict_files(&options, ret_state);
 }
 
 void confine_calls(const struct config *config, struct sandbox_state *state)
 {
-    sandbox_close_calls((unsigned)config->sandbox, state);
+    sandbox_restrict_syscalls((unsigned)config->sandbox, state);
     log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox", "seccomp", state->seccomp,
               "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
 }
