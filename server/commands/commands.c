@@ -185,7 +185,7 @@ int command_run(const struct config *config)
     }
     if (!command->storeless && !config->store)
         return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
-    if (!command->storeless && store_open_beside(config->store, &store, why))
+    if (!command->storeless && store_open_shared(config->store, &store, why))
         return fail(EXIT_REFUSED, why);
     int code = command->run(store, config);
     store_close(store);

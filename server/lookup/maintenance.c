@@ -61,7 +61,7 @@ static void look_for_news(struct timer *timer)
 {
     struct housekeeping *keeping = container_of(timer, struct housekeeping, news);
 
-    store_news(keeping->store, forgotten_elsewhere, keeping->lookups);
+    store_poll_changes(keeping->store, forgotten_elsewhere, keeping->lookups);
     housekeeping_look_for_pause(keeping);
     timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
 }

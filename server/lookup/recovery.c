@@ -87,7 +87,7 @@ static void open_batch(void *arg, const struct store_batch *batch)
     case STORE_RESTING:
         close_later(reading, batch, batch->risked); /* an earlier submit may have been taken */
         break;
-    case STORE_OVER:
+    case STORE_DONE:
         break;
     }
 }
@@ -128,7 +128,7 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery)
 {
     struct reading reading = {.tools = tools};
-    enum err err = store_each_open(tools->store, open_batch, &reading);
+    enum err err = store_for_each_open_batch(tools->store, open_batch, &reading);
 
     if (!err)
         err = close_batches(&reading);

@@ -114,7 +114,7 @@ static double intents_of(struct store *store, double *took, size_t rounds)
     for (size_t i = 0; i < rounds; i++) {
         make_tasks(&task, &shown, 1);
         double began = now_ms();
-        want(store_intend(store, &shown, 1, wall_ms(), &batch), "store_intend");
+        want(store_begin_batch(store, &shown, 1, wall_ms(), &batch), "store_intend");
         took[i] = now_ms() - began;
     }
     return median(took, rounds);
@@ -132,7 +132,7 @@ static double submits_of(struct store *store, double *took, size_t rounds, struc
         make_tasks(tasks, shown, BATCH);
         id_new(batch_id);
         double began = now_ms();
-        want(store_intend(store, shown, BATCH, wall_ms(), &batch), "store_intend");
+        want(store_begin_batch(store, shown, BATCH, wall_ms(), &batch), "store_intend");
         want(store_submitted(store, batch, batch_id, wall_ms()), "store_submitted");
         took[i] = now_ms() - began;
     }

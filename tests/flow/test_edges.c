@@ -54,7 +54,7 @@ static int64_t intend(const char *domain, const char *id)
                                     .client = "client"};
     int64_t batch = 0;
 
-    ck_assert_int_eq(store_intend(flow.store, &task, 1, FLOW_WALL_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(flow.store, &task, 1, FLOW_WALL_MS, &batch), ERR_OK);
     question_free(question);
     return batch;
 }
@@ -115,7 +115,7 @@ static void leave_unknown(size_t n)
         if (at < 99)
             continue;
         int64_t batch;
-        ck_assert_int_eq(store_intend(flow.store, tasks, 100, FLOW_WALL_MS, &batch), ERR_OK);
+        ck_assert_int_eq(store_begin_batch(flow.store, tasks, 100, FLOW_WALL_MS, &batch), ERR_OK);
         ck_assert_int_eq(store_end_batch(flow.store, batch, &end), ERR_OK);
     }
 }

@@ -44,7 +44,7 @@ static void close_it(struct store *store)
 static enum err intend(struct store *store, const struct store_task *tasks, size_t n,
                        int64_t wall_ms, int64_t *ret_batch)
 {
-    PASS(WEAK_INTEND, store_intend(inner, tasks, n, wall_ms, ret_batch));
+    PASS(WEAK_INTEND, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
 }
 
 static enum err sending(struct store *store, int64_t batch, int64_t day)
@@ -54,12 +54,12 @@ static enum err sending(struct store *store, int64_t batch, int64_t day)
 
 static enum err resting(struct store *store, int64_t batch)
 {
-    PASS(WEAK_RESTING, store_resting(inner, batch));
+    PASS(WEAK_RESTING, store_mark_not_sent(inner, batch));
 }
 
 static enum err risk(struct store *store, int64_t batch, int64_t day)
 {
-    PASS(WEAK_RISK, store_risk(inner, batch, day));
+    PASS(WEAK_RISK, store_mark_resubmitted(inner, batch, day));
 }
 
 static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
@@ -86,7 +86,7 @@ static enum err end_batch(struct store *store, int64_t batch, const struct store
 
 static enum err each_open(struct store *store, store_batch_fn *each, void *arg)
 {
-    return store_each_open(weak(store)->inner, each, arg);
+    return store_for_each_open_batch(weak(store)->inner, each, arg);
 }
 
 static enum err each_unknown(struct store *store, int64_t since_ms, size_t limit,

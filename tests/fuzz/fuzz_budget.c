@@ -176,7 +176,7 @@ static void intend(struct world *world, unsigned which)
                               .country = "",
                               .client = names[model->client],
                               .day = model->credit.day};
-    FUZZ_WANT(!store_intend(world->store, &task, 1, world->clock.wall_ms, &model->batch));
+    FUZZ_WANT(!store_begin_batch(world->store, &task, 1, world->clock.wall_ms, &model->batch));
 }
 
 static void send_again(struct world *world, unsigned which)
@@ -185,7 +185,7 @@ static void send_again(struct world *world, unsigned which)
 
     if (!model)
         return;
-    FUZZ_WANT(!store_resting(world->store, model->batch));
+    FUZZ_WANT(!store_mark_not_sent(world->store, model->batch));
     leave(world, model);
     FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day));
 }
@@ -197,7 +197,7 @@ static void risk(struct world *world, unsigned which)
 
     if (!first || first->risked || !second || !reserve(world, first->client, second))
         return;
-    FUZZ_WANT(!store_risk(world->store, first->batch, second->credit.day));
+    FUZZ_WANT(!store_mark_resubmitted(world->store, first->batch, second->credit.day));
     leave(world, second);
     second->batch = first->batch;
     second->risked = true;

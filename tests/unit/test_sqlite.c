@@ -190,7 +190,7 @@ START_TEST(looking_where_there_is_nothing_makes_nothing)
 {
     char why[STORE_WHY] = "";
 
-    ck_assert_int_eq(store_open_beside(store_url(), &beside, why), ERR_ABSENT);
+    ck_assert_int_eq(store_open_shared(store_url(), &beside, why), ERR_ABSENT);
     ck_assert_ptr_null(beside);
     ck_assert_ptr_nonnull(strstr(why, store_path()));
     DIR *dir = opendir(store_folder());
@@ -252,18 +252,18 @@ START_TEST(an_owner_hears_once_what_others_forgot)
     size_t n;
 
     own_answers(200);
-    ck_assert_int_eq(store_news(store, hear, &news), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 0);
     ck_assert(!store_news_pending(beside));
     ck_assert_int_eq(store_forget_address(beside, "Info@OTHER.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 67);
     ck_assert(store_news_pending(beside));
-    ck_assert_int_eq(store_news(store, hear, &news), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 67);
     for (size_t i = 0; i < 200; i++)
         ck_assert_int_eq(was_heard(&news, i), i % 3 == 0);
     ck_assert(!store_news_pending(beside));
-    ck_assert_int_eq(store_news(store, hear, &news), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 67);
 }
 END_TEST
@@ -277,7 +277,7 @@ START_TEST(an_owner_hears_of_questions_and_domains_too)
     ck_assert_int_eq(store_forget_key(beside, store_key_of(1)), ERR_OK);
     ck_assert_int_eq(store_forget_domain(beside, "other.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(store_news(store, hear, &news), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert(was_heard(&news, 0) && was_heard(&news, 1) && was_heard(&news, 3));
     ck_assert(!was_heard(&news, 2));
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
@@ -297,7 +297,7 @@ START_TEST(news_wait_for_no_owner)
     ck_assert_uint_eq(n, 2);
     ck_assert(!store_news_pending(beside));
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_news(store, hear, &news), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 0); /* its memory never held them */
     ck_assert(!store_news_pending(beside));
 }

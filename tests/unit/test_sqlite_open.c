@@ -85,7 +85,7 @@ static void assert_refused(enum err wanted, const char *words)
     ck_assert_ptr_null(store);
     ck_assert_msg(strstr(why, store_path()) != NULL, "%s", why);
     ck_assert_msg(strstr(why, words) != NULL, "%s", why);
-    ck_assert_int_eq(store_open_beside(store_url(), &store, why), wanted);
+    ck_assert_int_eq(store_open_shared(store_url(), &store, why), wanted);
     ck_assert_ptr_null(store);
     struct content after = content_of(""), log_after = content_of("-wal");
     ck_assert_uint_eq(after.len, before.len);

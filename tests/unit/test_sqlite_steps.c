@@ -51,7 +51,7 @@ static enum err intend(void)
 {
     const struct store_task tasks[] = {store_task_of(20), store_task_of(21)};
     int64_t batch = -7;
-    enum err err = store_intend(store, tasks, 2, STORE_NOW_MS, &batch);
+    enum err err = store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch);
 
     ck_assert((batch == -7) == (err != ERR_OK));
     return err;
@@ -59,7 +59,7 @@ static enum err intend(void)
 
 static enum err rest(void)
 {
-    return store_resting(store, sending);
+    return store_mark_not_sent(store, sending);
 }
 
 static enum err send_again(void)
@@ -69,7 +69,7 @@ static enum err send_again(void)
 
 static enum err take_a_risk(void)
 {
-    return store_risk(store, sending, 1);
+    return store_mark_resubmitted(store, sending, 1);
 }
 
 static enum err submit(void)
@@ -166,7 +166,7 @@ static void note_batch(void *arg, const struct store_batch *batch)
 
 static enum err read_open(void)
 {
-    return store_each_open(store, note_batch, NULL);
+    return store_for_each_open_batch(store, note_batch, NULL);
 }
 
 static void note_task(void *arg, const struct store_task *task, const char *batch_id)
@@ -242,7 +242,7 @@ static void setup(void)
     store = store_open_limited(store_url(), 2, 2);
     sending = store_add_batch(store, 0, 2);
     resting = store_add_batch(store, 2, 3);
-    ck_assert_int_eq(store_resting(store, resting), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, resting), ERR_OK);
     int64_t over = store_add_batch(store, 10, 2);
     store_end_answered(store, 10, "one.com", STORE_DAY_MS);
     store_end_answered(store, 11, "two.com", 2 * STORE_DAY_MS);
@@ -279,7 +279,7 @@ static struct state look(void)
 
 static void assert_same(const struct state *a, const struct state *b)
 {
-    for (int i = 0; i <= STORE_OVER; i++)
+    for (int i = 0; i <= STORE_DONE; i++)
         ck_assert_uint_eq(a->stats.batches[i], b->stats.batches[i]);
     for (int i = 0; i < STORE_TASK_STATES; i++)
         ck_assert_uint_eq(a->stats.tasks[i], b->stats.tasks[i]);

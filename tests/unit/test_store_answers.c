@@ -96,7 +96,7 @@ static void intend_twice_the_same_question(void)
     int64_t batch;
 
     tasks[1].key = tasks[0].key;
-    ck_assert_int_eq(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
 }
 
 START_TEST(a_failure_never_takes_an_answers_place)
@@ -362,7 +362,7 @@ START_TEST(an_owner_hears_no_news_of_its_own)
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     if (store_is_shared(store))
-        ck_assert_int_eq(store_news(store, note, &keys), ERR_OK);
+        ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
     ck_assert_uint_eq(keys.n, 0);
 }
 END_TEST
@@ -375,11 +375,11 @@ START_TEST(everything_is_counted)
     store = store_open_roomy(url_of(_i));
     keep_three_answers();
     int64_t batch = store_add_batch(store, 3, 2);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     fail_task(3, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);
-    ck_assert_uint_eq(stats.batches[STORE_OVER], 1);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
     ck_assert_uint_eq(stats.risked, 1);
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 1);
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 3);

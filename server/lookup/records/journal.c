@@ -111,8 +111,8 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
-    return refusal_of(journal,
-                      store_intend(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
+    return refusal_of(
+        journal, store_begin_batch(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
 }
 
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
@@ -126,7 +126,7 @@ enum err journal_risk(struct journal *journal, int64_t batch, int64_t day)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_risk(journal->store, batch, day));
+    return refusal_of(journal, store_mark_resubmitted(journal->store, batch, day));
 }
 
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
@@ -161,7 +161,7 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
 {
     switch (entry->kind) {
     case ENTRY_RESTING:
-        return store_resting(journal->store, entry->batch);
+        return store_mark_not_sent(journal->store, entry->batch);
     case ENTRY_SUBMITTED:
         return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
     case ENTRY_BATCH_ENDED:

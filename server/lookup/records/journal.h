@@ -55,7 +55,8 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
 /* The batch is sent again, on the account of that day. */
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
 
-/* It will be sent again although its last submit may have been taken; see store_risk(). */
+/* It will be sent again although its last submit may have been taken; see store_mark_resubmitted().
+ */
 enum err journal_risk(struct journal *journal, int64_t batch, int64_t day);
 
 /* `tasks` of a resting batch become one of their own. */

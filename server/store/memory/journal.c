@@ -223,7 +223,7 @@ static struct task_row *oldest_end(struct memory_store *m)
     struct task_row *row, *oldest = NULL;
 
     for (row = m->tasks; row; row = row->hh.next)
-        if (row->batch->state == STORE_OVER &&
+        if (row->batch->state == STORE_DONE &&
             (!oldest || row->task.ended_ms < oldest->task.ended_ms))
             oldest = row;
     return oldest;
@@ -253,7 +253,7 @@ static void end_row(struct memory_store *m, struct task_row *row, const struct s
     row->task.ended_ms = end->wall_ms;
     m->n_ended++;
     if (--batch->n_open == 0)
-        batch->state = STORE_OVER;
+        batch->state = STORE_DONE;
 }
 
 enum err memory_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
@@ -284,7 +284,7 @@ enum err memory_end_batch(struct store *store, int64_t number, const struct stor
             if (end->state == STORE_NOT_CREATED)
                 memory_charge(m, &row->task, -1);
         }
-    batch->state = STORE_OVER;
+    batch->state = STORE_DONE;
     if (batch->n_tasks == 0)
         drop_batch(m, batch);
     bound_ends(m);
@@ -315,7 +315,7 @@ enum err memory_each_open(struct store *store, store_batch_fn *each, void *arg)
     struct memory_store *m = memory_of(store);
 
     for (const struct batch_row *row = m->batches; row; row = row->hh.next)
-        if (row->state != STORE_OVER)
+        if (row->state != STORE_DONE)
             tell_batch(m, row, each, arg);
     return ERR_OK;
 }

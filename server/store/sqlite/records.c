@@ -132,7 +132,7 @@ static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     struct store_batch batch = {
         .number = sqlite3_column_int64(row, 0),
         .state =
-            (enum store_batch_state)place_of(sql_text(row, 1), store_batch_words, STORE_OVER + 1),
+            (enum store_batch_state)place_of(sql_text(row, 1), store_batch_words, STORE_DONE + 1),
         .batch_id = sql_text(row, 2),
         .risked = sqlite3_column_int64(row, 3) != 0,
         .intended_ms = sqlite3_column_int64(row, 4),
@@ -244,7 +244,7 @@ static enum err count_batches(struct sqlite_store *s, sqlite3_stmt *row, void *a
     struct store_stats *stats = arg;
 
     (void)s;
-    stats->batches[place_of(sql_text(row, 0), store_batch_words, STORE_OVER + 1)] =
+    stats->batches[place_of(sql_text(row, 0), store_batch_words, STORE_DONE + 1)] =
         (size_t)sqlite3_column_int64(row, 1);
     return ERR_OK;
 }
