@@ -29,7 +29,7 @@ void log_set_json(bool wanted)
     atomic_store_explicit(&json, wanted, memory_order_relaxed);
 }
 
-bool log_tells(enum log_level level)
+bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&lowest, memory_order_relaxed);
 }
@@ -118,7 +118,7 @@ void log_event(enum log_level level, const char *event, ...)
     char ts[CLOCK_TEXT];
     va_list args;
 
-    if (!log_tells(level))
+    if (!log_enabled(level))
         return;
     now = clock_real();
     clock_rfc3339(now.wall_ms, ts);

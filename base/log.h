@@ -19,7 +19,7 @@ void log_set_level(enum log_level level);
 void log_set_json(bool json); /* else logfmt */
 
 /* Would a line of that level be written? Saves making one for nothing. */
-bool log_tells(enum log_level level);
+bool log_enabled(enum log_level level);
 
 /* Key and value pairs, closed by NULL: log_event(LOG_INFO, "ready", "addr", text, NULL). A NULL
  * value leaves its key out, and so does one that would make the line longer than 4 KiB. */

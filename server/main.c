@@ -316,7 +316,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 {
     int number;
 
-    atomic_store(&d->health.stage, HEALTH_SERVING);
+    atomic_store(&d->health.stage, HEALTH_RUNNING);
     access_policy_log(&d->admission);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));

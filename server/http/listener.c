@@ -38,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct seats *seats;
+    struct connection_limit *seats;
     bool draining;
 };
 
@@ -222,7 +222,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
         log_event(LOG_WARN, "fewer-connections", "wanted", wanted, "possible", possible, "reason",
                   "RLIMIT_NOFILE", NULL);
     }
-    listener->seats = seats_new(max, options->max_per_address);
+    listener->seats = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
@@ -364,7 +364,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
-    seats_free(listener->seats);
+    connection_limit_free(listener->seats);
     free(listener->workers);
     free(listener->urls);
     free(listener);

@@ -22,7 +22,7 @@
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
 
 /* While it drains it buys nothing, and who waits goes on waiting; drained, nobody does any more. */
-enum engine_stage { ENGINE_SERVES, ENGINE_DRAINS, ENGINE_DRAINED };
+enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
 
 struct engine {
     struct clock clock;
@@ -347,7 +347,7 @@ static void open_drain(struct message *message)
 {
     struct engine *engine = container_of(message, struct engine, drain_message);
 
-    engine->stage = ENGINE_DRAINS;
+    engine->stage = ENGINE_DRAINING;
     engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
     log_drain_started(engine->lookups);

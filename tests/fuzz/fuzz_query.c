@@ -87,8 +87,8 @@ const char *request_path_tail(const struct request *request)
     return "";
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     const struct err_row *row = err_row_by_code(outcome, strlen(outcome));
 

@@ -32,75 +32,75 @@ static const struct sockaddr *from(const char *text)
     return (const struct sockaddr *)&address;
 }
 
-static void take_from(struct seats *seats, const char *text, int n)
+static void take_from(struct connection_limit *seats, const char *text, int n)
 {
     for (int i = 0; i < n; i++) {
-        ck_assert_int_eq(seats_look(seats, from(text)), SEATS_FREE);
-        seats_take(seats, from(text));
+        ck_assert_int_eq(connection_limit_check(seats, from(text)), LIMIT_NOT_REACHED);
+        connection_limit_acquire(seats, from(text));
     }
 }
 
 START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
 {
-    struct seats *seats = seats_new(3, 0);
+    struct connection_limit *seats = connection_limit_new(3, 0);
 
-    ck_assert_int_eq(seats_max(seats), 3);
+    ck_assert_int_eq(connection_limit_max(seats), 3);
     take_from(seats, "192.0.2.1", 3);
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.1")), SEATS_ALL_TAKEN);
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.2")), SEATS_ALL_TAKEN);
-    seats_leave(seats, from("192.0.2.1"));
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.2")), SEATS_FREE);
-    seats_free(seats);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_TOTAL);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.2")), LIMIT_TOTAL);
+    connection_limit_release(seats, from("192.0.2.1"));
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.2")), LIMIT_NOT_REACHED);
+    connection_limit_free(seats);
 }
 END_TEST
 
 START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
 {
-    struct seats *seats = seats_new(5, 2);
+    struct connection_limit *seats = connection_limit_new(5, 2);
 
     take_from(seats, "192.0.2.1", 2);
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.1")), SEATS_ADDRESS_HAS_ITS_SHARE);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_PER_ADDRESS);
     take_from(seats, "192.0.2.2", 2);
     take_from(seats, "2001:db8::1", 1);
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.3")), SEATS_ALL_TAKEN);
-    seats_free(seats);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.3")), LIMIT_TOTAL);
+    connection_limit_free(seats);
 }
 END_TEST
 
 START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
 {
-    struct seats *seats = seats_new(9, 2);
+    struct connection_limit *seats = connection_limit_new(9, 2);
 
     take_from(seats, "192.0.2.1", 2);
-    seats_leave(seats, from("192.0.2.1"));
+    connection_limit_release(seats, from("192.0.2.1"));
     take_from(seats, "192.0.2.1", 1);
-    ck_assert_int_eq(seats_look(seats, from("192.0.2.1")), SEATS_ADDRESS_HAS_ITS_SHARE);
-    seats_leave(seats, from("192.0.2.1"));
-    seats_leave(seats, from("192.0.2.1"));
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_PER_ADDRESS);
+    connection_limit_release(seats, from("192.0.2.1"));
+    connection_limit_release(seats, from("192.0.2.1"));
     take_from(seats, "192.0.2.1", 2);
-    seats_free(seats);
+    connection_limit_free(seats);
 }
 END_TEST
 
 static const struct {
     const char *one, *other;
-    enum seats_verdict verdict;
+    enum connection_limit_verdict verdict;
 } pairs[] = {
-    {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", SEATS_ADDRESS_HAS_ITS_SHARE},
-    {"2001:db8:0:1::1", "2001:db8:0:2::1", SEATS_FREE},
-    {"192.0.2.1", "::ffff:192.0.2.1", SEATS_ADDRESS_HAS_ITS_SHARE},
-    {"::ffff:192.0.2.1", "::ffff:192.0.2.2", SEATS_FREE},
-    {"192.0.2.1", "192.0.2.2", SEATS_FREE},
-    {"0.0.0.0", "::", SEATS_FREE},
+    {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", LIMIT_PER_ADDRESS},
+    {"2001:db8:0:1::1", "2001:db8:0:2::1", LIMIT_NOT_REACHED},
+    {"192.0.2.1", "::ffff:192.0.2.1", LIMIT_PER_ADDRESS},
+    {"::ffff:192.0.2.1", "::ffff:192.0.2.2", LIMIT_NOT_REACHED},
+    {"192.0.2.1", "192.0.2.2", LIMIT_NOT_REACHED},
+    {"0.0.0.0", "::", LIMIT_NOT_REACHED},
 };
 
 START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
 {
-    struct seats *seats = seats_new(9, 1);
+    struct connection_limit *seats = connection_limit_new(9, 1);
 
     take_from(seats, pairs[_i].one, 1);
-    ck_assert_int_eq(seats_look(seats, from(pairs[_i].other)), pairs[_i].verdict);
-    seats_free(seats);
+    ck_assert_int_eq(connection_limit_check(seats, from(pairs[_i].other)), pairs[_i].verdict);
+    connection_limit_free(seats);
 }
 END_TEST
 
@@ -108,17 +108,17 @@ START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
 {
     const struct sockaddr_un local = {.sun_family = AF_UNIX};
     const struct sockaddr *froms[] = {(const struct sockaddr *)&local, NULL};
-    struct seats *seats = seats_new(8, 1);
+    struct connection_limit *seats = connection_limit_new(8, 1);
 
     for (size_t i = 0; i < 8; i++) {
-        ck_assert_int_eq(seats_look(seats, froms[i % 2]), SEATS_FREE);
-        seats_take(seats, froms[i % 2]);
+        ck_assert_int_eq(connection_limit_check(seats, froms[i % 2]), LIMIT_NOT_REACHED);
+        connection_limit_acquire(seats, froms[i % 2]);
     }
-    ck_assert_int_eq(seats_look(seats, froms[0]), SEATS_ALL_TAKEN);
+    ck_assert_int_eq(connection_limit_check(seats, froms[0]), LIMIT_TOTAL);
     for (size_t i = 0; i < 8; i++)
-        seats_leave(seats, froms[i % 2]);
-    ck_assert_int_eq(seats_look(seats, froms[0]), SEATS_FREE);
-    seats_free(seats);
+        connection_limit_release(seats, froms[i % 2]);
+    ck_assert_int_eq(connection_limit_check(seats, froms[0]), LIMIT_NOT_REACHED);
+    connection_limit_free(seats);
 }
 END_TEST
 
@@ -131,16 +131,16 @@ static void *come_and_go(void *arg)
                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
 
     for (int i = 0; i < ROUNDS; i++) {
-        (void)seats_look(arg, (struct sockaddr *)&caller);
-        seats_take(arg, (struct sockaddr *)&caller);
-        seats_leave(arg, (struct sockaddr *)&caller);
+        (void)connection_limit_check(arg, (struct sockaddr *)&caller);
+        connection_limit_acquire(arg, (struct sockaddr *)&caller);
+        connection_limit_release(arg, (struct sockaddr *)&caller);
     }
     return NULL;
 }
 
 START_TEST(after_threads_have_come_and_gone_all_places_are_free)
 {
-    struct seats *seats = seats_new(2, 1);
+    struct connection_limit *seats = connection_limit_new(2, 1);
     pthread_t threads[THREADS];
 
     for (size_t i = 0; i < THREADS; i++)
@@ -149,8 +149,8 @@ START_TEST(after_threads_have_come_and_gone_all_places_are_free)
         pthread_join(threads[i], NULL);
     take_from(seats, "127.0.0.1", 1);
     take_from(seats, "127.0.0.2", 1);
-    ck_assert_int_eq(seats_look(seats, from("127.0.0.3")), SEATS_ALL_TAKEN);
-    seats_free(seats);
+    ck_assert_int_eq(connection_limit_check(seats, from("127.0.0.3")), LIMIT_TOTAL);
+    connection_limit_free(seats);
 }
 END_TEST
 

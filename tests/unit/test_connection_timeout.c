@@ -19,19 +19,19 @@ static void setup(void)
 
 START_TEST(nothing_is_due_when_nothing_was_set)
 {
-    ck_assert_int_eq(deadlines_next_ms(&all), INT64_MAX);
-    ck_assert_ptr_null(deadlines_take_over(&all, INT64_MAX));
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, INT64_MAX));
 }
 END_TEST
 
 START_TEST(a_time_is_over_at_its_end_and_not_before_and_once)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 100);
-    ck_assert_int_eq(deadlines_next_ms(&all), 108);
-    ck_assert_ptr_null(deadlines_take_over(&all, 107));
-    ck_assert_ptr_eq(deadlines_take_over(&all, 108), &one);
-    ck_assert_ptr_null(deadlines_take_over(&all, 108));
-    ck_assert_int_eq(deadlines_next_ms(&all), INT64_MAX);
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 108);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 107));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 108), &one);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 108));
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
 }
 END_TEST
 
@@ -39,8 +39,8 @@ START_TEST(what_is_set_anew_counts_from_then)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 0);
     deadline_set(&all, &one, DEADLINE_ANSWER, 5);
-    ck_assert_ptr_null(deadlines_take_over(&all, 34));
-    ck_assert_ptr_eq(deadlines_take_over(&all, 35), &one);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 34));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 35), &one);
 }
 END_TEST
 
@@ -49,7 +49,7 @@ START_TEST(what_is_taken_out_is_never_over)
     deadline_set(&all, &one, DEADLINE_IDLE, 0);
     deadline_set(&all, &one, DEADLINE_NONE, 0);
     deadline_set(&all, &one, DEADLINE_NONE, 0);
-    ck_assert_ptr_null(deadlines_take_over(&all, 1000));
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 1000));
 }
 END_TEST
 
@@ -60,11 +60,11 @@ START_TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
     deadline_set(&all, &third, DEADLINE_IDLE, 0);   /* 60 */
     deadline_set(&all, &one, DEADLINE_HEADER, 0);   /* 8 */
     deadline_set(&all, &other, DEADLINE_HEADER, 1); /* 9 */
-    ck_assert_int_eq(deadlines_next_ms(&all), 8);
-    ck_assert_ptr_eq(deadlines_take_over(&all, 9), &one);
-    ck_assert_ptr_eq(deadlines_take_over(&all, 9), &other);
-    ck_assert_ptr_null(deadlines_take_over(&all, 59));
-    ck_assert_ptr_eq(deadlines_take_over(&all, 60), &third);
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 8);
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &one);
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &other);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 59));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 60), &third);
 }
 END_TEST
 

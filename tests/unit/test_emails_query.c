@@ -49,8 +49,8 @@ const char *request_id(const struct request *request)
     return "";
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     (void)request;
     (void)outcome;

@@ -97,7 +97,7 @@ static const struct {
     const char *word, *draining;
 } stages[] = {
     {HEALTH_STARTING, 503, "\"starting\"", "\"draining\":false"},
-    {HEALTH_SERVING, 200, "\"ready\"", "\"draining\":false"},
+    {HEALTH_RUNNING, 200, "\"ready\"", "\"draining\":false"},
     {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
 };
 

@@ -55,8 +55,8 @@ const struct client *request_client(const struct request *request)
     return request->client;
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     (void)request;
     (void)outcome;

@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 
-bool access_tells_all(void)
+bool access_log_is_verbose(void)
 {
-    return log_tells(LOG_DEBUG);
+    return log_enabled(LOG_DEBUG);
 }
 
 static const char *or_null(const char *text)
@@ -26,7 +26,7 @@ void access_log(const struct access *access)
     char status[16], ms[24];
     struct trace_words trace;
 
-    if (!log_tells(level))
+    if (!log_enabled(level))
         return;
     snprintf(status, sizeof status, "%d", access->status);
     snprintf(ms, sizeof ms, "%lld", (long long)access->ms);

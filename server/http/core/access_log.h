@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What endpoints noted by request_note(). */
+/* What endpoints noted by request_set_outcome(). */
 struct access_notes {
     const char *outcome; /* static; NULL = nothing was noted */
     char lookup_id[ID_TEXT];
@@ -41,6 +41,6 @@ void access_log(const struct access *access);
 void access_count(size_t route, int status, int64_t ms);
 
 /* Does access_log() tell of an answer that came at once and well? */
-bool access_tells_all(void);
+bool access_log_is_verbose(void);
 
 #endif

@@ -85,17 +85,17 @@ void connection_line(struct connection *connection, const char *target, struct d
         deadline_set(all, &connection->deadline, DEADLINE_HEADER, now_ms);
 }
 
-void connection_waits(struct connection *connection, struct deadlines *all)
+void connection_enter_waiting(struct connection *connection, struct deadlines *all)
 {
     deadline_set(all, &connection->deadline, DEADLINE_NONE, 0);
 }
 
-void connection_answers(struct connection *connection, struct deadlines *all, int64_t now_ms)
+void connection_enter_sending(struct connection *connection, struct deadlines *all, int64_t now_ms)
 {
     deadline_set(all, &connection->deadline, DEADLINE_ANSWER, now_ms);
 }
 
-void connection_idles(struct connection *connection, struct deadlines *all, int64_t now_ms)
+void connection_enter_idle(struct connection *connection, struct deadlines *all, int64_t now_ms)
 {
     connection->idle_since_ms = now_ms;
     deadline_set(all, &connection->deadline, DEADLINE_IDLE, now_ms);
@@ -112,8 +112,8 @@ static bool has_begun(int fd, int64_t idle_ms)
            info.tcpi_last_data_recv + SLACK_MS < idle_ms;
 }
 
-void connection_time_is_over(struct deadline *over, struct deadlines *all, int64_t idle_timeout_ms,
-                             int64_t now_ms)
+void connection_on_timeout(struct deadline *over, struct deadlines *all, int64_t idle_timeout_ms,
+                           int64_t now_ms)
 {
     const struct connection *connection = container_of(over, struct connection, deadline);
     int64_t idle_ms = now_ms - connection->idle_since_ms;

@@ -42,13 +42,13 @@ void connection_line(struct connection *connection, const char *target, struct d
                      int64_t now_ms);
 
 /* The three things that it can be at afterwards. */
-void connection_waits(struct connection *connection, struct deadlines *all);
-void connection_answers(struct connection *connection, struct deadlines *all, int64_t now_ms);
-void connection_idles(struct connection *connection, struct deadlines *all, int64_t now_ms);
+void connection_enter_waiting(struct connection *connection, struct deadlines *all);
+void connection_enter_sending(struct connection *connection, struct deadlines *all, int64_t now_ms);
+void connection_enter_idle(struct connection *connection, struct deadlines *all, int64_t now_ms);
 
-/* What deadlines_take_over() gave: the socket is shut, and libmicrohttpd will close it; or it was
- * only time for a look. */
-void connection_time_is_over(struct deadline *over, struct deadlines *all, int64_t idle_timeout_ms,
-                             int64_t now_ms);
+/* What connection_timeouts_pop_expired() gave: the socket is shut, and libmicrohttpd will close it;
+ * or it was only time for a look. */
+void connection_on_timeout(struct deadline *over, struct deadlines *all, int64_t idle_timeout_ms,
+                           int64_t now_ms);
 
 #endif

@@ -27,16 +27,15 @@ __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char
     log_event(LOG_DEBUG, "libmicrohttpd", "text", text, NULL);
 }
 
-static enum MHD_Result has_seat(void *arg, const struct sockaddr *from, socklen_t from_len)
+static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, socklen_t from_len)
 {
     struct worker *worker = arg;
-    enum seats_verdict verdict = seats_look(worker->options.seats, from);
+    enum connection_limit_verdict verdict = connection_limit_check(worker->options.seats, from);
 
     (void)from_len;
-    if (verdict == SEATS_FREE)
+    if (verdict == LIMIT_NOT_REACHED)
         return MHD_YES;
-    enum metrics_refused by =
-        verdict == SEATS_ALL_TAKEN ? CONNECTION_OF_ALL : CONNECTION_OF_ADDRESS;
+    enum metrics_refused by = verdict == LIMIT_TOTAL ? CONNECTION_OF_ALL : CONNECTION_OF_ADDRESS;
     metrics_add(&metrics_mine()->http_connections_refused[by], 1);
     return MHD_NO;
 }
@@ -52,14 +51,14 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
     if (comes)
-        seats_take(worker->options.seats, from);
+        connection_limit_acquire(worker->options.seats, from);
     else
-        seats_leave(worker->options.seats, from);
+        connection_limit_release(worker->options.seats, from);
     metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to one less */
     request_connection(worker, connection, slot, what);
 }
 
-/* libmicrohttpd's own limit is one above ours, which turn callers away in has_seat(). Its
+/* libmicrohttpd's own limit is one above ours, which turn callers away in is_within_limits(). Its
  * strictness is off where head_layout.h sees more: 0.9.75 knows little of it, and closes without a
  * word where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that
  * are out of sight in them. */
@@ -74,10 +73,10 @@ enum err mhd_daemon_start(struct worker *worker)
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
-        0, has_seat, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, request_line, worker, MHD_OPTION_NOTIFY_CONNECTION,
+        0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet,
+        NULL, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker, MHD_OPTION_NOTIFY_CONNECTION,
         note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)seats_max(options->seats) + 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->seats) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         worker->knows_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);

@@ -33,7 +33,7 @@ void problem_reply(struct request *request, const struct problem *problem, struc
     int retry_after_s = problem->retry_after_s;
 
     write_document(problem, problem->detail, request_id(request), &out);
-    request_note(request, row->code, NULL, problem->charged);
+    request_set_outcome(request, row->code, NULL, problem->charged);
     if (buf_check(&out)) { /* nobody reads so long a detail */
         buf_clear(&out);
         write_document(problem, NULL, request_id(request), &out);

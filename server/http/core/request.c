@@ -33,7 +33,7 @@
 
 static bool is_suspended(const struct request *request)
 {
-    return request->state == REQUEST_PARKED || request->state == REQUEST_FORSAKEN;
+    return request->state == REQUEST_PARKED || request->state == REQUEST_ABANDONED;
 }
 
 static struct connection *connection_of(const struct request *request)
@@ -105,7 +105,7 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **slot
     ready_unref(request->ready);
     fields_free(TAKE(place_of(connection)->joined));
     worker->n_requests--;
-    connection_idles(connection_of(request), &worker->deadlines, worker->clock.now_ms);
+    connection_enter_idle(connection_of(request), &worker->deadlines, worker->clock.now_ms);
     *slot = NULL;
 }
 
@@ -116,7 +116,7 @@ static void set_state(struct request *request, enum request_state state)
     request->state = state;
     if (state == REQUEST_PARKED) {
         request->worker->n_parked++;
-        connection_waits(connection_of(request), &request->worker->deadlines);
+        connection_enter_waiting(connection_of(request), &request->worker->deadlines);
         MHD_suspend_connection(request->connection);
         worker_watch(request->worker, connection_of(request)->fd, request);
     } else if (was_suspended && !is_suspended(request)) {
@@ -134,7 +134,7 @@ static void tell(struct request *request, bool was_parked)
     int64_t ms = request->worker->clock.now_ms - request->begun_ms;
 
     access_count(route_metrics_index(request->route), status, ms);
-    if (!was_parked && status < 400 && !access_tells_all())
+    if (!was_parked && status < 400 && !access_log_is_verbose())
         return;
     const struct access access = {.id = request->id,
                                   .who = request->who,
@@ -154,8 +154,8 @@ static enum MHD_Result hand_over(struct request *request)
 {
     tell(request, request->gone != NULL);
     set_state(request, REQUEST_QUEUED);
-    connection_answers(connection_of(request), &request->worker->deadlines,
-                       request->worker->clock.now_ms);
+    connection_enter_sending(connection_of(request), &request->worker->deadlines,
+                             request->worker->clock.now_ms);
     return ready_queue(request->ready, request->connection, request->id);
 }
 
@@ -163,7 +163,7 @@ static enum MHD_Result hand_over(struct request *request)
 void request_reply(struct request *request, struct reply *reply)
 {
     struct worker *worker = request->worker;
-    bool closing = worker->stage != WORKER_SERVES;
+    bool closing = worker->stage != WORKER_RUNNING;
 
     assert(!request->ready);
     if (worker->last && ready_is(worker->last, reply, worker->date, request->id, closing)) {
@@ -176,8 +176,8 @@ void request_reply(struct request *request, struct reply *reply)
     set_state(request, REQUEST_ANSWERED);
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     request->notes.outcome = outcome;
     request->notes.charged = charged;
@@ -185,14 +185,14 @@ void request_note(struct request *request, const char *outcome, const char *look
         snprintf(request->notes.lookup_id, sizeof request->notes.lookup_id, "%s", lookup_id);
 }
 
-bool request_recall(const struct request *request, const unsigned char **ret_key,
-                    enum result_format *ret_format)
+bool request_cached_key(const struct request *request, const unsigned char **ret_key,
+                        enum result_format *ret_format)
 {
     return hits_question(request->worker->hits, &request->text, ret_key, ret_format);
 }
 
-void request_remember(struct request *request, const struct result *result,
-                      enum result_format format)
+void request_cache_response(struct request *request, const struct result *result,
+                            enum result_format format)
 {
     if (request->text.len)
         hits_remember(request->worker->hits, &request->text, result, format, request->ready);
@@ -200,7 +200,7 @@ void request_remember(struct request *request, const struct result *result,
 
 /* ---- waiting ---- */
 
-void request_park(struct request *request, request_gone_fn *gone, void *state)
+void request_park(struct request *request, request_abandoned_fn *gone, void *state)
 {
     assert(request->state == REQUEST_RUNNING);
     request->gone = gone;
@@ -222,7 +222,7 @@ void request_client_left(struct request *request)
 {
     if (request->state != REQUEST_PARKED)
         return; /* answered already: libmicrohttpd will see it leave */
-    set_state(request, REQUEST_FORSAKEN);
+    set_state(request, REQUEST_ABANDONED);
     request->gone(request);
 }
 
@@ -252,7 +252,7 @@ static void set_text(struct request *request, const struct headers *headers)
     size_t len = context->target_len + 1 + headers->accept.len;
 
     if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
-        request->worker->stage != WORKER_SERVES || !context->target_len || len > HITS_TEXT)
+        request->worker->stage != WORKER_RUNNING || !context->target_len || len > HITS_TEXT)
         return;
     char *end = mempcpy(text->bytes, context->target, context->target_len);
     *end++ = '\n';
@@ -302,7 +302,7 @@ static enum MHD_Result guard_request(struct request *request, const char *url, c
     request->credentials = headers.credentials;
     request->trace = headers.trace;
     set_text(request, &headers);
-    set_state(request, REQUEST_GUARDED);
+    set_state(request, REQUEST_VALIDATED);
     return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
 
@@ -371,13 +371,13 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, 
     switch (request->state) {
     case REQUEST_BEGUN:
         return guard_request(request, url, method, version);
-    case REQUEST_GUARDED:
+    case REQUEST_VALIDATED:
         return run(request);
     case REQUEST_ANSWERED:
         return hand_over(request);
     case REQUEST_RUNNING:
     case REQUEST_PARKED:
-    case REQUEST_FORSAKEN:
+    case REQUEST_ABANDONED:
     case REQUEST_QUEUED:
         break;
     }

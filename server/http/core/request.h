@@ -72,20 +72,20 @@ void request_reply(struct request *request, struct reply *reply);
 
 /* For the log: what came of it, in a static word, and what it cost; `lookup_id` NULL or "" = no
  * lookup had to do with it. problem_reply() notes by itself. */
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged);
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged);
 
 /* ---- hits; see http/core/response_cache.h ---- */
 
 /* The question that a request of this very text is known to ask; false when it is not known, or
  * this request has something special about it. */
-bool request_recall(const struct request *request, const unsigned char **ret_key,
-                    enum result_format *ret_format);
+bool request_cached_key(const struct request *request, const unsigned char **ret_key,
+                        enum result_format *ret_format);
 
 /* Right after request_reply(): what was said, out of `result`, which is fresh, is good for all
  * requests of this text while the second lasts. */
-void request_remember(struct request *request, const struct result *result,
-                      enum result_format format);
+void request_cache_response(struct request *request, const struct result *result,
+                            enum result_format format);
 
 /* ---- waiting ---- */
 
@@ -93,8 +93,8 @@ void request_remember(struct request *request, const struct result *result,
  * once, later, on the worker, when the client leaves meanwhile; the request must be answered all
  * the same (nobody will read it), then or later. Never after request_reply(). A client that closes
  * only its sending half counts as gone. */
-typedef void request_gone_fn(struct request *request);
-void request_park(struct request *request, request_gone_fn *gone, void *state);
+typedef void request_abandoned_fn(struct request *request);
+void request_park(struct request *request, request_abandoned_fn *gone, void *state);
 void *request_state(const struct request *request); /* what request_park() was given */
 
 /* Where messages about the worker's requests go; lives as long as any of them is unanswered. */

@@ -19,13 +19,13 @@
 #include <netinet/in.h>
 
 enum request_state {
-    REQUEST_BEGUN,    /* its headers are there */
-    REQUEST_GUARDED,  /* its headers were looked at */
-    REQUEST_RUNNING,  /* in its endpoint */
-    REQUEST_PARKED,   /* suspended; the client is being watched */
-    REQUEST_FORSAKEN, /* suspended; the client has left */
-    REQUEST_ANSWERED, /* its response is ready to be handed over */
-    REQUEST_QUEUED,   /* libmicrohttpd has the response */
+    REQUEST_BEGUN,     /* its headers are there */
+    REQUEST_VALIDATED, /* its headers were looked at */
+    REQUEST_RUNNING,   /* in its endpoint */
+    REQUEST_PARKED,    /* suspended; the client is being watched */
+    REQUEST_ABANDONED, /* suspended; the client has left */
+    REQUEST_ANSWERED,  /* its response is ready to be handed over */
+    REQUEST_QUEUED,    /* libmicrohttpd has the response */
 };
 
 struct request {
@@ -40,7 +40,7 @@ struct request {
     struct credentials credentials; /* the slices are libmicrohttpd's, for the request's life */
     struct slice trace;             /* likewise: a well-formed traceparent, or empty */
     int64_t begun_ms;
-    request_gone_fn *gone;
+    request_abandoned_fn *gone;
     void *endpoint_state;
     struct ready *ready;
     struct access_notes notes;

@@ -68,14 +68,14 @@ static void turn_clock(struct worker *worker)
 /* How long nothing can happen by itself; -1 = for ever. */
 static int sleep_ms(const struct worker *worker)
 {
-    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_SERVES ? IDLE_MS : DRAIN_STEP_MS;
+    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_RUNNING ? IDLE_MS : DRAIN_STEP_MS;
 
     if (worker->has_mail)
         return 0;
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
-    int64_t next_ms = deadlines_next_ms(&worker->deadlines);
+    int64_t next_ms = connection_timeouts_next_ms(&worker->deadlines);
     next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
@@ -105,7 +105,7 @@ static void open_mail(struct worker *worker)
     worker->has_mail = inbox_run_some(worker->inbox, some);
 }
 
-static void take_caller(struct worker *worker, size_t i, const struct caller *caller)
+static void take_caller(struct worker *worker, size_t i, const struct accepted *caller)
 {
     /* Closes it when it may not stay, see mhd_daemon.c. */
     MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
@@ -116,11 +116,11 @@ static void take_caller(struct worker *worker, size_t i, const struct caller *ca
 static bool take_callers(struct worker *worker)
 {
     bool any = false;
-    struct caller caller;
+    struct accepted caller;
 
     for (size_t i = 0; i < worker->acceptor.n; i++)
         for (int n = 0;
-             n < CALLERS && acceptor_take(&worker->acceptor, i, worker->clock.now_ms, &caller);
+             n < CALLERS && acceptor_accept(&worker->acceptor, i, worker->clock.now_ms, &caller);
              n++) {
             take_caller(worker, i, &caller);
             any = true;
@@ -136,7 +136,7 @@ static void run_daemons(struct worker *worker)
 
 static bool is_finished(const struct worker *worker)
 {
-    return worker->stage == WORKER_DRAINS &&
+    return worker->stage == WORKER_DRAINING &&
            (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
            worker->n_parked == 0;
 }
@@ -146,7 +146,7 @@ static bool is_finished(const struct worker *worker)
 /* Closing a socket resets whoever waits in its queue, so those are taken in before. */
 static void stop_accepting(struct worker *worker)
 {
-    worker->stage = WORKER_DRAINS;
+    worker->stage = WORKER_DRAINING;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
     for (; turns > 0 && take_callers(worker); turns--)
@@ -162,8 +162,8 @@ static void end_the_slow(struct worker *worker)
     int64_t now_ms = worker->clock.now_ms;
     struct deadline *slow;
 
-    while ((slow = deadlines_take_over(all, now_ms)))
-        connection_time_is_over(slow, all, worker->options.idle_timeout_ms, now_ms);
+    while ((slow = connection_timeouts_pop_expired(all, now_ms)))
+        connection_on_timeout(slow, all, worker->options.idle_timeout_ms, now_ms);
 }
 
 static void run_once(struct worker *worker)
@@ -186,7 +186,7 @@ static void run_once(struct worker *worker)
         take_callers(worker);
     worker->has_callers = false;
     run_daemons(worker);
-    if (worker->stage == WORKER_TOLD)
+    if (worker->stage == WORKER_DRAIN_REQUESTED)
         stop_accepting(worker);
 }
 
@@ -252,7 +252,7 @@ void worker_set_rules(struct worker *worker, const struct rules *rules)
 
 static void open_drain(struct message *message)
 {
-    container_of(message, struct worker, drain_message)->stage = WORKER_TOLD;
+    container_of(message, struct worker, drain_message)->stage = WORKER_DRAIN_REQUESTED;
 }
 
 void worker_drain(struct worker *worker)

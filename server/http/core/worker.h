@@ -19,7 +19,7 @@
 
 struct worker;
 struct rules;
-struct seats;
+struct connection_limit;
 struct service;
 
 /* Descriptors that a worker has for itself, and for each address: listening socket, epoll, wake-up.
@@ -28,15 +28,15 @@ struct service;
 #define WORKER_FILES_PER 3
 
 struct worker_options {
-    int number;                /* for the thread's name */
-    struct seats *seats;       /* borrowed; a connection beyond its limits is closed at once */
-    int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
-    int64_t answer_timeout_ms; /* for a client to take its answer */
-    int64_t idle_timeout_ms;   /* of a connection without a request */
-    int64_t drain_ms;          /* how long answers may take to leave when stopping */
-    int64_t idle_ms;           /* it turns at least this often; 0 = when there is something */
-    bool leaves_queue;         /* who has connected and was not taken in is somebody else's at the
-                                * end: another process will go on with the sockets */
+    int number;                     /* for the thread's name */
+    struct connection_limit *seats; /* borrowed; a connection beyond its limits is closed at once */
+    int64_t header_timeout_ms;      /* from a connection's start to the end of its headers */
+    int64_t answer_timeout_ms;      /* for a client to take its answer */
+    int64_t idle_timeout_ms;        /* of a connection without a request */
+    int64_t drain_ms;               /* how long answers may take to leave when stopping */
+    int64_t idle_ms;                /* it turns at least this often; 0 = when there is something */
+    bool leaves_queue; /* who has connected and was not taken in is somebody else's at the
+                        * end: another process will go on with the sockets */
 };
 
 /* Takes the `n` listening sockets over, in every case. ERR_SYSTEM when a daemon or the thread does

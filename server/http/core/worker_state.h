@@ -21,9 +21,9 @@
 #include <microhttpd.h>
 
 enum worker_stage {
-    WORKER_SERVES,
-    WORKER_TOLD,   /* to drain, by message; still listens for the rest of the turn */
-    WORKER_DRAINS, /* listens no more */
+    WORKER_RUNNING,
+    WORKER_DRAIN_REQUESTED, /* to drain, by message; still listens for the rest of the turn */
+    WORKER_DRAINING,        /* listens no more */
 };
 
 struct worker {

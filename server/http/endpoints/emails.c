@@ -45,7 +45,7 @@ static void note(struct request *request, enum metrics_outcome outcome, const ch
                  const char *lookup_id, enum charged charged)
 {
     metrics_add(&metrics_mine()->cache_outcomes[outcome], 1);
-    request_note(request, word, lookup_id, charged);
+    request_set_outcome(request, word, lookup_id, charged);
 }
 
 /* ---- hits ---- */
@@ -84,14 +84,14 @@ static bool reply_known(struct request *request)
     struct wish plain = {0};
     const unsigned char *key;
 
-    if (!request_recall(request, &key, &plain.format))
+    if (!request_cached_key(request, &key, &plain.format))
         return false;
     const struct result *cached = cache_find(request_service(request)->cache, key);
     bool fresh =
         cached && !cached->err && freshness_left_ms(cached, request_clock(request)->wall_ms) > 0;
     if (fresh) {
         reply_hit(request, cached, &plain);
-        request_remember(request, cached, plain.format);
+        request_cache_response(request, cached, plain.format);
     }
     result_unref(cached);
     return fresh;
@@ -376,7 +376,7 @@ static void serve(struct request *request, struct wish *wish, const struct resul
     case SERVE_FRESH:
         reply_hit(request, cached, wish);
         if (is_plain(wish) && !cached->err)
-            request_remember(request, cached, wish->format);
+            request_cache_response(request, cached, wish->format);
         break;
     case SERVE_STALE:
         reply_hit(request, cached, wish);

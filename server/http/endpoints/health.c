@@ -65,7 +65,7 @@ static enum err judge(enum health_stage stage, const struct status *status)
         return ERR_STARTING;
     case HEALTH_DRAINING:
         return ERR_DRAINING;
-    case HEALTH_SERVING:
+    case HEALTH_RUNNING:
         break;
     }
     return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;

@@ -10,7 +10,7 @@
 
 enum health_stage {
     HEALTH_STARTING,
-    HEALTH_SERVING,
+    HEALTH_RUNNING,
     HEALTH_DRAINING, /* told to stop; still serves */
 };
 

@@ -57,9 +57,9 @@ static void pause_for(struct acceptor *acceptor, int error, int64_t now_ms)
 {
     look(acceptor, EPOLLET);
     acceptor->again_ms = now_ms + PAUSE_MS;
-    if (now_ms >= acceptor->told_until_ms)
+    if (now_ms >= acceptor->log_suppressed_until_ms)
         log_event(LOG_WARN, "accept-pauses", "error", strerror(error), NULL);
-    acceptor->told_until_ms = now_ms + QUIET_MS;
+    acceptor->log_suppressed_until_ms = now_ms + QUIET_MS;
 }
 
 void acceptor_turn(struct acceptor *acceptor, int64_t now_ms)
@@ -83,7 +83,8 @@ static bool is_passing(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ECONNABORTED;
 }
 
-bool acceptor_take(struct acceptor *acceptor, size_t i, int64_t now_ms, struct caller *ret_caller)
+bool acceptor_accept(struct acceptor *acceptor, size_t i, int64_t now_ms,
+                     struct accepted *ret_caller)
 {
     if (acceptor->again_ms)
         return false;

@@ -26,12 +26,12 @@ struct acceptor {
     int epoll_fd; /* borrowed */
     size_t n;
     int sockets[ACCEPTOR_SOCKETS];
-    int64_t again_ms;      /* when the pause is over; 0 = there is none */
-    int64_t told_until_ms; /* the log knows; later ones are told again */
+    int64_t again_ms;                /* when the pause is over; 0 = there is none */
+    int64_t log_suppressed_until_ms; /* the log knows; later ones are told again */
 };
 
 /* Somebody who has connected. */
-struct caller {
+struct accepted {
     int fd; /* non-blocking; the taker's to close */
     socklen_t from_len;
     struct sockaddr_storage from;
@@ -46,7 +46,8 @@ void acceptor_close(struct acceptor *acceptor);
 bool acceptor_add(struct acceptor *acceptor, int socket);
 
 /* The next who has connected to the i-th socket; false when there is none, or a pause. */
-bool acceptor_take(struct acceptor *acceptor, size_t i, int64_t now_ms, struct caller *ret_caller);
+bool acceptor_accept(struct acceptor *acceptor, size_t i, int64_t now_ms,
+                     struct accepted *ret_caller);
 
 /* Once a turn: ends a pause that is over. */
 void acceptor_turn(struct acceptor *acceptor, int64_t now_ms);

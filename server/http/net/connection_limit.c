@@ -22,16 +22,16 @@ struct share {
     UT_hash_handle hh;
 };
 
-struct seats {
+struct connection_limit {
     atomic_int taken;
     int max, max_per_address;
     pthread_mutex_t lock; /* of `shares` */
     struct share *shares;
 };
 
-struct seats *seats_new(int max, int max_per_address)
+struct connection_limit *connection_limit_new(int max, int max_per_address)
 {
-    struct seats *seats = xcalloc(1, sizeof *seats);
+    struct connection_limit *seats = xcalloc(1, sizeof *seats);
 
     seats->max = max;
     seats->max_per_address = max_per_address;
@@ -39,7 +39,7 @@ struct seats *seats_new(int max, int max_per_address)
     return seats;
 }
 
-void seats_free(struct seats *seats)
+void connection_limit_free(struct connection_limit *seats)
 {
     struct share *share, *next;
 
@@ -53,13 +53,13 @@ void seats_free(struct seats *seats)
     free(seats);
 }
 
-int seats_max(const struct seats *seats)
+int connection_limit_max(const struct connection_limit *seats)
 {
     return seats->max;
 }
 
 /* Whom a connection counts for; false when it counts for nobody. */
-static bool whose(const struct seats *seats, const struct sockaddr *from,
+static bool whose(const struct connection_limit *seats, const struct sockaddr *from,
                   struct in6_addr *ret_address)
 {
     if (!seats->max_per_address || !from)
@@ -80,7 +80,7 @@ static bool whose(const struct seats *seats, const struct sockaddr *from,
 }
 
 /* Under the lock. */
-static struct share *find(const struct seats *seats, const struct in6_addr *address)
+static struct share *find(const struct connection_limit *seats, const struct in6_addr *address)
 {
     struct share *share;
 
@@ -88,22 +88,23 @@ static struct share *find(const struct seats *seats, const struct in6_addr *addr
     return share;
 }
 
-enum seats_verdict seats_look(struct seats *seats, const struct sockaddr *from)
+enum connection_limit_verdict connection_limit_check(struct connection_limit *seats,
+                                                     const struct sockaddr *from)
 {
     struct in6_addr address;
 
     if (atomic_load_explicit(&seats->taken, memory_order_relaxed) >= seats->max)
-        return SEATS_ALL_TAKEN;
+        return LIMIT_TOTAL;
     if (!whose(seats, from, &address))
-        return SEATS_FREE;
+        return LIMIT_NOT_REACHED;
     pthread_mutex_lock(&seats->lock);
     const struct share *share = find(seats, &address);
     bool has_its_share = share && share->taken >= seats->max_per_address;
     pthread_mutex_unlock(&seats->lock);
-    return has_its_share ? SEATS_ADDRESS_HAS_ITS_SHARE : SEATS_FREE;
+    return has_its_share ? LIMIT_PER_ADDRESS : LIMIT_NOT_REACHED;
 }
 
-void seats_take(struct seats *seats, const struct sockaddr *from)
+void connection_limit_acquire(struct connection_limit *seats, const struct sockaddr *from)
 {
     struct in6_addr address;
 
@@ -121,7 +122,7 @@ void seats_take(struct seats *seats, const struct sockaddr *from)
     pthread_mutex_unlock(&seats->lock);
 }
 
-void seats_leave(struct seats *seats, const struct sockaddr *from)
+void connection_limit_release(struct connection_limit *seats, const struct sockaddr *from)
 {
     struct in6_addr address;
 

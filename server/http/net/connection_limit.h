@@ -14,21 +14,22 @@
 
 #include <sys/socket.h>
 
-struct seats;
+struct connection_limit;
 
-enum seats_verdict { SEATS_FREE, SEATS_ALL_TAKEN, SEATS_ADDRESS_HAS_ITS_SHARE };
+enum connection_limit_verdict { LIMIT_NOT_REACHED, LIMIT_TOTAL, LIMIT_PER_ADDRESS };
 
 /* `max_per_address` 0 = no limit but that of all. */
-struct seats *seats_new(int max, int max_per_address);
-void seats_free(struct seats *seats);
+struct connection_limit *connection_limit_new(int max, int max_per_address);
+void connection_limit_free(struct connection_limit *seats);
 
-int seats_max(const struct seats *seats);
+int connection_limit_max(const struct connection_limit *seats);
 
 /* May one more come from there? */
-enum seats_verdict seats_look(struct seats *seats, const struct sockaddr *from);
+enum connection_limit_verdict connection_limit_check(struct connection_limit *seats,
+                                                     const struct sockaddr *from);
 
 /* It has come; it has gone. The same address at both. */
-void seats_take(struct seats *seats, const struct sockaddr *from);
-void seats_leave(struct seats *seats, const struct sockaddr *from);
+void connection_limit_acquire(struct connection_limit *seats, const struct sockaddr *from);
+void connection_limit_release(struct connection_limit *seats, const struct sockaddr *from);
 
 #endif

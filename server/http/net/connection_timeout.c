@@ -18,7 +18,7 @@ void deadline_set(struct deadlines *all, struct deadline *one, enum deadline_kin
     DL_APPEND(all->lists[kind], one);
 }
 
-struct deadline *deadlines_take_over(struct deadlines *all, int64_t now_ms)
+struct deadline *connection_timeouts_pop_expired(struct deadlines *all, int64_t now_ms)
 {
     for (int kind = 0; kind < DEADLINE_KINDS; kind++) {
         struct deadline *first = all->lists[kind];
@@ -30,7 +30,7 @@ struct deadline *deadlines_take_over(struct deadlines *all, int64_t now_ms)
     return NULL;
 }
 
-int64_t deadlines_next_ms(const struct deadlines *all)
+int64_t connection_timeouts_next_ms(const struct deadlines *all)
 {
     int64_t next = INT64_MAX;
 

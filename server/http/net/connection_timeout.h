@@ -39,9 +39,9 @@ void deadline_set(struct deadlines *all, struct deadline *one, enum deadline_kin
                   int64_t now_ms);
 
 /* The next whose time is over, taken out; NULL when there is none. */
-struct deadline *deadlines_take_over(struct deadlines *all, int64_t now_ms);
+struct deadline *connection_timeouts_pop_expired(struct deadlines *all, int64_t now_ms);
 
 /* When that is next; INT64_MAX = never. */
-int64_t deadlines_next_ms(const struct deadlines *all);
+int64_t connection_timeouts_next_ms(const struct deadlines *all);
 
 #endif
