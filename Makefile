@@ -76,7 +76,8 @@ OUR_LIBS    := $(PC_LIBS) -lunistring
 
 # ---- what is made of what ----
 
-LIB_SRC  := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c client/*.c))
+LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*.c server/*/*/*.c \
+                                                  client/*.c client/*/*.c))
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
@@ -85,11 +86,11 @@ FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/chec
 
 # Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.
-FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 clients:1024 clock:32 config:512 \
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
               config_file:2100 domain:600 \
-              fields:512 guard:1024 headers:512 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
+              field_value:512 framing:1024 header_scan:512 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
-              queue:400 result:2048 secret:600 text:256 url:512
+              fair_queue:400 result:2048 secret:600 text:256 url:512
 FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))
 FUZZ_AUX   := tests/fuzz/input.c
 FUZZ_MAIN  := $(if $(filter fuzz,$(FLAVOUR)),,tests/fuzz/replay.c)
@@ -147,8 +148,8 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# contract.c embeds the file with .incbin, which -MMD does not see.
-$(B)/server/http/contract.o: openapi.yaml
+# openapi.c embeds the file with .incbin, which -MMD does not see.
+$(B)/server/http/endpoints/openapi.o: openapi.yaml
 
 # Rewritten only when it changes, so that a new commit recompiles no more than it must. Everything
 # waits for it, so a missing package is named before any compiler complains.
@@ -197,7 +198,7 @@ system: all ## the real binary against the simulator
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
 	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
 
-scripts: all ## layers, doors, banned functions and words; code against openapi.yaml and README
+scripts: all ## layers, wrappers, banned functions and words; code against openapi.yaml and README
 	@tests/scripts/run_checks.sh
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan

@@ -5,7 +5,6 @@
  * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
  * system refused something (a port in use), 2 when the operator must change something, 3 when
  * another process owns the store. */
-#include "admission.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -13,26 +12,27 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "cache/cache.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "client/transport.h"
 #include "commands/commands.h"
 #include "config/config.h"
-#include "confine.h"
-#include "http/health.h"
+#include "daemon/access_policy.h"
+#include "daemon/lifecycle.h"
+#include "daemon/reload.h"
+#include "daemon/sandbox_setup.h"
+#include "daemon/socket_activation.h"
+#include "daemon/upstream_setup.h"
+#include "http/core/app.h"
+#include "http/endpoints/health.h"
 #include "http/listener.h"
-#include "http/service.h"
-#include "lookup/domain.h"
 #include "lookup/engine.h"
+#include "model/domain.h"
 #include "os/cores.h"
 #include "os/harden.h"
 #include "os/notify.h"
 #include "os/state_dir.h"
-#include "reload.h"
-#include "sockets.h"
 #include "store/store.h"
-#include "upstream.h"
 #include "version.h"
-#include "watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -122,8 +122,8 @@ static int load_clients(struct daemon *d)
 {
     char why[ADMISSION_WHY];
 
-    return admission_read(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
-                                                                : EXIT_CLEAN;
+    return access_policy_load(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
+                                                                    : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -192,11 +192,11 @@ static int start_engine(struct daemon *d)
     const struct config *c = &d->config;
     const struct engine_options options = {
         .lookup = {.max_waiters = (size_t)c->max_waiters,
-                   .keep = {.ttl_found_ms = c->ttl_found_ms,
-                            .ttl_empty_ms = c->ttl_empty_ms,
-                            .ttl_failed_ms = c->ttl_failed_ms,
-                            .ttl_jitter_percent = JITTER_PERCENT,
-                            .unknown_hold_ms = c->unknown_hold_ms},
+                   .results = {.ttl_found_ms = c->ttl_found_ms,
+                               .ttl_empty_ms = c->ttl_empty_ms,
+                               .ttl_failed_ms = c->ttl_failed_ms,
+                               .ttl_jitter_percent = JITTER_PERCENT,
+                               .unknown_hold_ms = c->unknown_hold_ms},
                    .max_history = MAX_HISTORY,
                    .max_history_bytes = MAX_HISTORY_BYTES},
         .batch = {.size = (size_t)c->batch_size,
@@ -319,8 +319,8 @@ static void run(struct daemon *d, const sigset_t *signals)
 {
     int number;
 
-    atomic_store(&d->health.stage, HEALTH_SERVING);
-    admission_tell(&d->admission);
+    atomic_store(&d->health.stage, HEALTH_RUNNING);
+    access_policy_log(&d->admission);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
         log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
@@ -328,7 +328,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while (!ends(number = watch_signal(&d->watch, signals))) {
+    while (!ends(number = lifecycle_next_signal(&d->watch, signals))) {
         if (number == SIGHUP)
             reload(d);
         else
@@ -342,7 +342,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 /* Fine after a start that went only half the way. */
 static void stop(struct daemon *d)
 {
-    watch_drain(&d->watch, d->config.drain_timeout_ms);
+    lifecycle_shut_down(&d->watch, d->config.drain_timeout_ms);
     engine_free(d->engine);
     notify_forget();
     openmart_free(d->openmart);
@@ -362,9 +362,9 @@ static int serve(struct daemon *d)
 
     if (!code)
         run(d, &signals);
-    watch_allow_an_end();
+    lifecycle_unblock_termination();
     if (!code) /* it takes others a while to see that /readyz says no */
-        watch_linger(&d->watch, d->config.drain_delay_ms);
+        lifecycle_wait(&d->watch, d->config.drain_delay_ms);
     stop(d);
     if (!code)
         log_event(LOG_INFO, "stopped", NULL);

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-#include "base/table.h"
+#include "base/hashtable.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

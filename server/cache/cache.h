@@ -9,7 +9,7 @@
 #define CACHE_CACHE_H
 
 #include "base/hash.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>

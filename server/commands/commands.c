@@ -2,8 +2,8 @@
 /* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
 #include "commands/commands.h"
 
+#include "base/client_key.h"
 #include "base/hash.h"
-#include "base/key.h"
 #include "base/mem.h"
 #include "commands/healthcheck.h"
 #include "commands/inspect.h"
@@ -184,7 +184,7 @@ int command_run(const struct config *config)
     }
     if (!command->storeless && !config->store)
         return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
-    if (!command->storeless && store_open_beside(config->store, &store, why))
+    if (!command->storeless && store_open_shared(config->store, &store, why))
         return fail(EXIT_REFUSED, why);
     int code = command->run(store, config);
     store_close(store);

@@ -83,7 +83,7 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
                  "risked", stats->risked);
     buf_add_str(out, "\nSTATE       SINCE                 DOMAIN                            "
                      "TRACKING ID                           BATCH ID\n");
-    enum err err = store_each_open(store, text_batch, printing);
+    enum err err = store_for_each_open_batch(store, text_batch, printing);
     if (!err)
         err = store_each_unknown(store, INT64_MIN, UNKNOWN_SHOWN, text_unknown, printing);
     if (!err && printing->n == 0)
@@ -170,7 +170,7 @@ static enum err print_json(struct store *store, const struct store_stats *stats,
     add_json_counts(out, "tasks", store_task_words, stats->tasks, ARRAY_LEN(store_task_words));
     add_json_counts(out, "answers", answers, n_answers, ARRAY_LEN(answers));
     buf_add_str(out, ",\"open\":[");
-    enum err err = store_each_open(store, json_batch, printing);
+    enum err err = store_for_each_open_batch(store, json_batch, printing);
     printing->n = 0;
     buf_add_str(out, "],\"unknown\":[");
     if (!err)

@@ -4,7 +4,7 @@
  * Each row of the table in config_table.c holds a flag, the kind of its value, its default, its
  * limits and its help; the environment name (EMAILSD_ + the flag in capitals) and the key in the
  * file (the flag without dashes) follow from it; what is called so and is no option is refused.
- * Precedence: flag, environment, file, default. Only main.c and what stands beside it include this
+ * Precedence: flag, environment, file, default. Only main.c, daemon/ and the commands include this
  * header: modules have option structs of their own, which are filled there. Start-up and reload,
  * main thread. */
 #ifndef CONFIG_CONFIG_H

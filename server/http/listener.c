@@ -4,17 +4,17 @@
  * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
  * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
  * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
- * Sockets that were inherited are shared instead: see inherited.h. */
+ * Sockets that were inherited are shared instead: see inherited_socket.h. */
 #include "http/listener.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/inherited.h"
-#include "http/seats.h"
-#include "http/service.h"
-#include "http/worker.h"
+#include "http/core/app.h"
+#include "http/core/worker.h"
+#include "http/net/connection_limit.h"
+#include "os/inherited_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers that have ended, from the first on */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct seats *seats;
+    struct connection_limit *seats;
     bool draining;
 };
 
@@ -222,7 +222,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
         log_event(LOG_WARN, "connection_limit_reduced", "requested", wanted, "limit", possible,
                   "reason", "RLIMIT_NOFILE", NULL);
     }
-    listener->seats = seats_new(max, options->max_per_address);
+    listener->seats = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
@@ -319,7 +319,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
     int64_t oldest_ms = 0;
 
     for (size_t i = listener->n_joined; i < listener->n_workers; i++) {
-        int64_t age_ms = pulse_age_ms(worker_pulse(listener->workers[i]), now_ms);
+        int64_t age_ms = heartbeat_age_ms(worker_heartbeat(listener->workers[i]), now_ms);
         if (age_ms > oldest_ms)
             oldest_ms = age_ms;
     }
@@ -364,7 +364,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
-    seats_free(listener->seats);
+    connection_limit_free(listener->seats);
     free(listener->workers);
     free(listener->urls);
     free(listener);

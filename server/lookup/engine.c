@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.c - the loop, the mailbox and the border: asks come in by letter, ends go out by callback.
+/* engine.c - the loop, the inbox and the border: asks come in by message, ends go out by callback.
  *
  * The life of an ask: engine_ask() posts it; the engine opens it and looks at what is kept: in the
  * cache (another lookup may have ended since the worker looked), else in the store. If that will
@@ -7,12 +7,11 @@
  * whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
-#include "base/join.h"
 #include "base/mem.h"
-#include "lookup/balance.h"
-#include "lookup/budget.h"
-#include "lookup/gauges.h"
-#include "lookup/housekeeping.h"
+#include "base/thread.h"
+#include "lookup/maintenance.h"
+#include "lookup/money/budget.h"
+#include "lookup/money/upstream_balance.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,19 +23,19 @@
 #define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
 
 /* While it drains it buys nothing, and who waits goes on waiting; drained, nobody does any more. */
-enum engine_stage { ENGINE_SERVES, ENGINE_DRAINS, ENGINE_DRAINED };
+enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
 
 struct engine {
     struct clock clock;
     struct timers timers;
-    struct mailbox *inbox;
+    struct inbox *inbox;
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct housekeeping housekeeping;
     struct balance balance;
     struct journal *journal;
     struct budget *budget;
-    struct batches *batches;
+    struct batcher *batcher;
     struct lookups *lookups;
     struct ask *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
@@ -44,27 +43,27 @@ struct engine {
     int64_t patience_ms, drain_until_ms;
     struct timer patience;
     bool stopping;
-    struct letter drain_letter, stop_letter;
+    struct message drain_message, stop_message;
     int64_t idle_ms;
-    struct glance_board board;
+    struct status_board board;
     pthread_t thread;
 };
 
 /* A word to the engine, with a number; on the heap because whom it is about may be gone, or another
  * one be given, before it is opened. */
 struct order {
-    struct letter letter;
+    struct message message;
     struct engine *engine;
     int64_t number;
     struct engine_rules rules; /* of a reload */
 };
 
-static void give(struct order order, letter_open_fn *open)
+static void give(struct order order, message_run_fn *open)
 {
     struct order *given = xcalloc(1, sizeof *given);
 
     *given = order;
-    mailbox_post(order.engine->inbox, &given->letter, open);
+    inbox_post(order.engine->inbox, &given->message, open);
 }
 
 /* ---- its life ---- */
@@ -77,25 +76,26 @@ static void make_core(struct engine *engine, const struct engine_options *option
 
     engine->journal = journal_new(tools->store, clock, timers);
     engine->budget = budget_new(options->credits_per_day, clock);
-    engine->batches =
-        batches_new(&options->batch, &(struct batches_tools){clock, timers, tools->openmart,
+    engine->batcher =
+        batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
                                                              engine->journal, engine->budget});
     const struct lookup_tools lookup = {clock,        timers,          tools->cache,
-                                        tools->store, engine->journal, engine->batches};
+                                        tools->store, engine->journal, engine->batcher};
     engine->lookups = lookups_new(&options->lookup, &lookup);
 }
 
 static void publish(struct engine *engine)
 {
-    gauges_publish(engine->lookups, engine->batches, engine->journal, engine->budget);
-    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
+    status_publish_metrics(engine->lookups, engine->batcher, engine->journal, engine->budget);
+    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
+                   engine->budget);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery)
 {
-    struct mailbox *inbox;
-    enum err err = mailbox_new(&inbox);
+    struct inbox *inbox;
+    enum err err = inbox_new(&inbox);
 
     if (err)
         return err;
@@ -109,7 +109,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     timers_init(&engine->timers);
     make_core(engine, options, tools);
     const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
-                                           engine->batches, options->lookup.keep.unknown_hold_ms};
+                                           engine->batcher,
+                                           options->lookup.results.unknown_hold_ms};
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -121,13 +122,14 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                  .timers = &engine->timers,
                                                  .store = tools->store,
                                                  .lookups = engine->lookups,
-                                                 .batches = engine->batches,
+                                                 .batcher = engine->batcher,
                                                  .keep_expired_ms = options->keep_expired_ms};
     housekeeping_start(&engine->housekeeping);
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
-    glance_leave(&engine->board, engine->lookups, engine->batches, engine->journal, engine->budget);
+    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
+                   engine->budget);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -140,11 +142,11 @@ void engine_free(struct engine *engine)
     housekeeping_stop(&engine->housekeeping);
     balance_stop(&engine->balance);
     lookups_free(engine->lookups);
-    batches_free(engine->batches);
+    batcher_free(engine->batcher);
     journal_free(engine->journal);
     budget_free(engine->budget);
     timers_done(&engine->timers);
-    mailbox_free(engine->inbox);
+    inbox_free(engine->inbox);
     free(engine);
 }
 
@@ -209,9 +211,9 @@ static void join(struct ask *ask)
         settle(ask, &refusal);
 }
 
-static void open_ask(struct letter *letter)
+static void open_ask(struct message *message)
 {
-    struct ask *ask = container_of(letter, struct ask, letter);
+    struct ask *ask = container_of(message, struct ask, message);
     struct engine *engine = ask->engine;
 
     HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
@@ -230,12 +232,12 @@ void engine_ask(struct engine *engine, struct ask *ask)
 {
     ask->engine = engine;
     ask->number = atomic_fetch_add_explicit(&engine->next_number, 1, memory_order_relaxed);
-    mailbox_post(engine->inbox, &ask->letter, open_ask);
+    inbox_post(engine->inbox, &ask->message, open_ask);
 }
 
-static void open_leave(struct letter *letter)
+static void open_leave(struct message *message)
 {
-    autofree struct order *leave = container_of(letter, struct order, letter);
+    autofree struct order *leave = container_of(message, struct order, message);
     uint64_t number = (uint64_t)leave->number;
     struct ask *ask;
 
@@ -253,9 +255,9 @@ void engine_leave(struct engine *engine, uint64_t number)
 
 /* ---- inquiries ---- */
 
-static void open_inquiry(struct letter *letter)
+static void open_inquiry(struct message *message)
 {
-    struct inquiry *inquiry = container_of(letter, struct inquiry, letter);
+    struct inquiry *inquiry = container_of(message, struct inquiry, message);
     struct lookup_state state;
     enum err err = lookup_find(inquiry->engine->lookups, inquiry->id, &state);
 
@@ -265,14 +267,14 @@ static void open_inquiry(struct letter *letter)
 void engine_inquire(struct engine *engine, struct inquiry *inquiry)
 {
     inquiry->engine = engine;
-    mailbox_post(engine->inbox, &inquiry->letter, open_inquiry);
+    inbox_post(engine->inbox, &inquiry->message, open_inquiry);
 }
 
 /* ---- forgetting ---- */
 
-static void open_forgetting(struct letter *letter)
+static void open_forgetting(struct message *message)
 {
-    struct forgetting *forgetting = container_of(letter, struct forgetting, letter);
+    struct forgetting *forgetting = container_of(message, struct forgetting, message);
     size_t n = 0;
     enum err err = lookup_forget_domain(forgetting->engine->lookups, forgetting->domain, &n);
 
@@ -282,14 +284,14 @@ static void open_forgetting(struct letter *letter)
 void engine_forget(struct engine *engine, struct forgetting *forgetting)
 {
     forgetting->engine = engine;
-    mailbox_post(engine->inbox, &forgetting->letter, open_forgetting);
+    inbox_post(engine->inbox, &forgetting->message, open_forgetting);
 }
 
 /* ---- accounts ---- */
 
-static void open_statement(struct letter *letter)
+static void open_statement(struct message *message)
 {
-    struct statement *statement = container_of(letter, struct statement, letter);
+    struct statement *statement = container_of(message, struct statement, message);
     const struct payer payer = {statement->name, statement->quota, 1};
 
     statement->account = budget_account(statement->engine->budget, &payer);
@@ -299,21 +301,21 @@ static void open_statement(struct letter *letter)
 void engine_state_account(struct engine *engine, struct statement *statement)
 {
     statement->engine = engine;
-    mailbox_post(engine->inbox, &statement->letter, open_statement);
+    inbox_post(engine->inbox, &statement->message, open_statement);
 }
 
 /* ---- the operator ---- */
 
-static void open_reload(struct letter *letter)
+static void open_reload(struct message *message)
 {
-    autofree struct order *order = container_of(letter, struct order, letter);
+    autofree struct order *order = container_of(message, struct order, message);
     struct engine *engine = order->engine;
 
     if (engine->key)
         secret_refresh(engine->key);
     budget_set_limit(engine->budget, order->rules.credits_per_day);
     engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
-    batches_open_gate(engine->batches);
+    batcher_reset_circuit(engine->batcher);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
@@ -322,9 +324,9 @@ void engine_reload(struct engine *engine, const struct engine_rules *rules)
     give((struct order){.engine = engine, .rules = *rules}, open_reload);
 }
 
-static void open_pause(struct letter *letter)
+static void open_pause(struct message *message)
 {
-    autofree struct order *order = container_of(letter, struct order, letter);
+    autofree struct order *order = container_of(message, struct order, message);
 
     housekeeping_set_paused(&order->engine->housekeeping, order->number != 0);
 }
@@ -342,48 +344,48 @@ static void patience_is_over(struct timer *timer)
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
-static void open_drain(struct letter *letter)
+static void open_drain(struct message *message)
 {
-    struct engine *engine = container_of(letter, struct engine, drain_letter);
+    struct engine *engine = container_of(message, struct engine, drain_message);
 
-    engine->stage = ENGINE_DRAINS;
+    engine->stage = ENGINE_DRAINING;
     engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
-    glance_log(engine->lookups);
-    batches_drain(engine->batches);
+    log_drain_started(engine->lookups);
+    batcher_drain(engine->batcher);
 }
 
 void engine_drain(struct engine *engine, int64_t patience_ms)
 {
     engine->patience_ms = patience_ms;
-    mailbox_post(engine->inbox, &engine->drain_letter, open_drain);
+    inbox_post(engine->inbox, &engine->drain_message, open_drain);
 }
 
-static void open_stop(struct letter *letter)
+static void open_stop(struct message *message)
 {
-    container_of(letter, struct engine, stop_letter)->stopping = true;
+    container_of(message, struct engine, stop_message)->stopping = true;
 }
 
 void engine_stop(struct engine *engine)
 {
-    mailbox_post(engine->inbox, &engine->stop_letter, open_stop);
+    inbox_post(engine->inbox, &engine->stop_message, open_stop);
 }
 
 bool engine_join(struct engine *engine, int64_t within_ms)
 {
-    return join_within(engine->thread, within_ms);
+    return thread_join_within(engine->thread, within_ms);
 }
 
 /* ---- seen from outside ---- */
 
-struct glance engine_glance(const struct engine *engine)
+struct status engine_status(const struct engine *engine)
 {
-    return glance_at(&engine->board);
+    return status_read(&engine->board);
 }
 
-const struct pulse *engine_pulse(const struct engine *engine)
+const struct heartbeat *engine_heartbeat(const struct engine *engine)
 {
-    return &engine->board.pulse;
+    return &engine->board.heartbeat;
 }
 
 /* ---- the loop ---- */
@@ -391,8 +393,8 @@ const struct pulse *engine_pulse(const struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
-    pulse_works(&engine->board.pulse, engine->clock.now_ms);
-    mailbox_open_all(engine->inbox);
+    heartbeat_busy(&engine->board.heartbeat, engine->clock.now_ms);
+    inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
     publish(engine);
@@ -413,14 +415,14 @@ static int64_t sleep_ms(struct engine *engine)
     int64_t next = timers_next_ms(&engine->timers);
 
     clock_turn(&engine->clock);
-    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
+    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
     int64_t left_ms = next - engine->clock.now_ms;
     return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
 
 static bool is_finished(const struct engine *engine)
 {
-    return engine->stopping && (batches_submitting(engine->batches) == 0 ||
+    return engine->stopping && (batcher_submitting(engine->batcher) == 0 ||
                                 engine->clock.now_ms >= engine->drain_until_ms);
 }
 
@@ -431,16 +433,16 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), "engine");
     publish(engine); /* on this thread, whose gauges they are */
     while (!is_finished(engine)) {
-        transport_wait(engine->transport, mailbox_fd(engine->inbox), sleep_ms(engine));
+        transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    pulse_ends(&engine->board.pulse);
+    heartbeat_stop(&engine->board.heartbeat);
     return NULL;
 }
 
 enum err engine_start(struct engine *engine)
 {
-    pulse_waits(&engine->board.pulse, engine->clock.now_ms);
+    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
     errno = pthread_create(&engine->thread, NULL, run, engine);
     return errno ? ERR_SYSTEM : ERR_OK;
 }

@@ -2,30 +2,30 @@
 /* engine.h - the one thread that owns all that changes: lookups, waiters, batches, deadlines,
  * money.
  *
- * Other threads ask through its mailbox and hear back through the function they gave. Inside, it is
- * plain single-threaded C: a turn opens the letters, moves the transfers and fires the timers that
+ * Other threads ask through its inbox and hear back through the function they gave. Inside, it is
+ * plain single-threaded C: a turn opens the messages, moves the transfers and fires the timers that
  * are due, all at one instant of its clock. Tests run the turns themselves on a fake clock. */
 #ifndef LOOKUP_ENGINE_H
 #define LOOKUP_ENGINE_H
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/heartbeat.h"
 #include "base/id.h"
-#include "base/mailbox.h"
-#include "base/pulse.h"
+#include "base/inbox.h"
 #include "cache/cache.h"
-#include "cache/result.h"
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "client/transport.h"
-#include "lookup/batches.h"
-#include "lookup/glance.h"
-#include "lookup/lookup.h"
-#include "lookup/question.h"
-#include "lookup/queue.h"
-#include "lookup/recover.h"
+#include "lookup/batching/batcher.h"
+#include "lookup/batching/fair_queue.h"
+#include "lookup/lookups.h"
+#include "lookup/recovery.h"
+#include "lookup/status.h"
+#include "model/question.h"
+#include "model/result.h"
 #include "store/store.h"
 
-#include "base/table.h"
+#include "base/hashtable.h"
 #include <stdint.h>
 
 struct engine;
@@ -55,13 +55,13 @@ struct ask {
     /* The engine's: */
     struct engine *engine;
     struct waiter waiter;
-    struct letter letter;
+    struct message message;
     UT_hash_handle hh;
 };
 
 struct engine_options {
     struct lookup_options lookup;
-    struct batch_options batch;
+    struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */
     int64_t keep_expired_ms;  /* how long an expired answer stays in the store */
     int64_t balance_every_ms; /* how often the vendor's balance is read; 0 = never */
@@ -86,8 +86,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
 void engine_free(struct engine *engine);
 
 /* Starts and ends the thread. engine_stop() (any thread, once, after engine_drain()) ends it as
- * soon as every letter posted before is opened and no submit is under way any more, for one that is
- * cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
+ * soon as every message posted before is opened and no submit is under way any more, for one that
+ * is cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
  * waits for that, for `within_ms` at most: true when the thread has ended. ERR_SYSTEM when there
  * can be no thread. */
 enum err engine_start(struct engine *engine);
@@ -95,8 +95,8 @@ void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);
 
 /* Any thread, from engine_new() to engine_free(): how it stands, and whether its loop turns. */
-struct glance engine_glance(const struct engine *engine);
-const struct pulse *engine_pulse(const struct engine *engine);
+struct status engine_status(const struct engine *engine);
+const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
 /* Any thread. */
 void engine_ask(struct engine *engine, struct ask *ask);
@@ -119,7 +119,7 @@ struct inquiry {
     char id[ID_TEXT];
     inquiry_done_fn *done;
     struct engine *engine; /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */
@@ -138,7 +138,7 @@ struct forgetting {
     char domain[DOMAIN_MAX + 1];
     forgotten_fn *done;
     struct engine *engine; /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */
@@ -154,12 +154,12 @@ typedef void statement_fn(struct statement *statement);
 /* What one client has spent today, and what remains. Embedded in the asker's own struct; the
  * engine's from engine_state_account() until `done` runs. */
 struct statement {
-    char name[QUEUE_CLIENT_TEXT];
-    int64_t quota; /* PAYER_NO_QUOTA */
+    char name[ACCOUNT_NAME_MAX + 1];
+    int64_t quota; /* ACCOUNT_NO_QUOTA */
     statement_fn *done;
     struct budget_account account; /* filled */
     struct engine *engine;         /* the engine's, as is: */
-    struct letter letter;
+    struct message message;
 };
 
 /* Any thread. */

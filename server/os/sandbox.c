@@ -30,7 +30,7 @@ static void gain_nothing(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-void sandbox_close_files(const struct sandbox_options *options, struct sandbox_state *ret_state)
+void sandbox_restrict_files(const struct sandbox_options *options, struct sandbox_state *ret_state)
 {
     struct sandbox_state state = {.seccomp = "off", .landlock = "off"};
     int abi;
@@ -48,7 +48,7 @@ void sandbox_close_files(const struct sandbox_options *options, struct sandbox_s
     *ret_state = state;
 }
 
-void sandbox_close_calls(unsigned parts, struct sandbox_state *state)
+void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state)
 {
     char why[SANDBOX_WHY] = "";
 

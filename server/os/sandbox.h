@@ -40,11 +40,11 @@ struct sandbox_state {
 
 /* For this thread and those that it starts from now on: to be called before there are others.
  * Descriptors that are open stay open. Sets all of *ret_state; the calls are "off" in it. */
-void sandbox_close_files(const struct sandbox_options *options, struct sandbox_state *ret_state);
+void sandbox_restrict_files(const struct sandbox_options *options, struct sandbox_state *ret_state);
 
 /* For all threads that there are, and their children: to be called when the last listening socket
- * is there. `parts` as in the options; `state` is what sandbox_close_files() left. */
-void sandbox_close_calls(unsigned parts, struct sandbox_state *state);
+ * is there. `parts` as in the options; `state` is what sandbox_restrict_files() left. */
+void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state);
 
 /* ---- the two halves; for sandbox.c alone ---- */
 

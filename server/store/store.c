@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* store.c - picks the implementation by the scheme of the URL, and passes every call on to it. */
 #include "base/mem.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const char *const store_batch_words[STORE_OVER + 1] = {
+const char *const store_batch_words[STORE_DONE + 1] = {
     [STORE_SENDING] = "sending",
     [STORE_RESTING] = "resting",
     [STORE_SUBMITTED] = "submitted",
-    [STORE_OVER] = "over",
+    [STORE_DONE] = "over",
 };
 const char *const store_task_words[STORE_TASK_STATES] = {
     [STORE_OPEN] = "open",       [STORE_ANSWERED] = "answered",
@@ -57,7 +57,7 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
-enum err store_open_beside(const char *url, struct store **ret_store, char *why)
+enum err store_open_shared(const char *url, struct store **ret_store, char *why)
 {
     const char *rest;
     const struct scheme *scheme = find(url, &rest, why);
@@ -73,10 +73,10 @@ void store_close(struct store *store)
 
 /* ---- the journal ---- */
 
-enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
-                      int64_t *ret_batch)
+enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
+                           int64_t wall_ms, int64_t *ret_batch)
 {
-    return store->driver->intend(store, tasks, n, now_ms, ret_batch);
+    return store->driver->intend(store, tasks, n, wall_ms, ret_batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day)
@@ -84,25 +84,25 @@ enum err store_sending(struct store *store, int64_t batch, int64_t day)
     return store->driver->sending(store, batch, day);
 }
 
-enum err store_resting(struct store *store, int64_t batch)
+enum err store_mark_not_sent(struct store *store, int64_t batch)
 {
     return store->driver->resting(store, batch);
 }
 
-enum err store_risk(struct store *store, int64_t batch, int64_t day)
+enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
     return store->driver->risk(store, batch, day);
 }
 
-enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
 {
-    return store->driver->submitted(store, batch, batch_id, now_ms);
+    return store->driver->submitted(store, batch, batch_id, wall_ms);
 }
 
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t now_ms, int64_t *ret_half)
+                     int64_t wall_ms, int64_t *ret_half)
 {
-    return store->driver->split(store, batch, tracking_ids, n, now_ms, ret_half);
+    return store->driver->split(store, batch, tracking_ids, n, wall_ms, ret_half);
 }
 
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
@@ -116,7 +116,7 @@ enum err store_end_batch(struct store *store, int64_t batch, const struct store_
     return store->driver->end_batch(store, batch, end);
 }
 
-enum err store_each_open(struct store *store, store_batch_fn *each, void *arg)
+enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
     return store->driver->each_open(store, each, arg);
 }
@@ -149,9 +149,9 @@ enum err store_set_paused(struct store *store, bool paused)
     return store->driver->set_paused(store, paused);
 }
 
-enum err store_try(struct store *store, int64_t now_ms)
+enum err store_try(struct store *store, int64_t wall_ms)
 {
-    return store->driver->try_disk ? store->driver->try_disk(store, now_ms) : ERR_OK;
+    return store->driver->try_disk ? store->driver->try_disk(store, wall_ms) : ERR_OK;
 }
 
 /* ---- answers ---- */
@@ -189,7 +189,7 @@ bool store_is_shared(const struct store *store)
     return store->driver->news != NULL;
 }
 
-enum err store_news(struct store *store, store_key_fn *each, void *arg)
+enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
     return store->driver->news(store, each, arg);
 }

@@ -14,10 +14,10 @@
  * those that expired first. A failure that is worth remembering is kept like an answer, but never
  * in an answer's place. Ended tasks stay for a while too: they are the books.
  *
- * What returned ERR_OK is durable (store_sqlite) - it survives the loss of power. One thread uses a
- * store. Other processes may read the same file, and take answers out of it; store_news() tells.
- * All times are wall time in milliseconds. Errors: ERR_STORAGE_UNAVAILABLE when nothing can be
- * written or read at the moment (full, read-only, I/O error): nothing was changed, and the same
+ * What returned ERR_OK is durable (sqlite/) - it survives the loss of power. One thread uses a
+ * store. Other processes may read the same file, and take answers out of it; store_poll_changes()
+ * tells. All times are wall time in milliseconds. Errors: ERR_STORAGE_UNAVAILABLE when nothing can
+ * be written or read at the moment (full, read-only, I/O error): nothing was changed, and the same
  * call may succeed later. Only a process that is killed while the disk is failing may find what was
  * refused last done after all when it starts again: a refused intent reads as an unknown outcome.
  */
@@ -27,7 +27,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/id.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,13 +53,13 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
 
 /* Opens it beside an owner, or without one, to look or to forget: nothing is created. ERR_ABSENT
  * when there is no store. */
-enum err store_open_beside(const char *url, struct store **ret_store, char *why);
+enum err store_open_shared(const char *url, struct store **ret_store, char *why);
 
 void store_close(struct store *store); /* NULL is fine */
 
 /* ---- the journal ---- */
 
-enum store_batch_state { STORE_SENDING, STORE_RESTING, STORE_SUBMITTED, STORE_OVER };
+enum store_batch_state { STORE_SENDING, STORE_RESTING, STORE_SUBMITTED, STORE_DONE };
 enum store_task_state {
     STORE_OPEN,
     STORE_ANSWERED,    /* its answer was stored with it (and may have been pushed out since) */
@@ -70,7 +70,7 @@ enum store_task_state {
 };
 
 /* Their names in the books and for people. */
-extern const char *const store_batch_words[STORE_OVER + 1];
+extern const char *const store_batch_words[STORE_DONE + 1];
 extern const char *const store_task_words[STORE_TASK_STATES];
 
 /* One task as the journal knows it. Strings are borrowed both ways; none is NULL. */
@@ -90,24 +90,24 @@ struct store_task {
 
 /* A new batch, SENDING, with 1..100 tasks, and a credit for each of them on its client's account of
  * its day. The number is never used twice. */
-enum err store_intend(struct store *store, const struct store_task *tasks, size_t n, int64_t now_ms,
-                      int64_t *ret_batch);
+enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
+                           int64_t wall_ms, int64_t *ret_batch);
 
 /* The state of a batch whose submit is sent again, or created nothing. Sent again, its credits go
  * over to the accounts of `day`. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day);
-enum err store_resting(struct store *store, int64_t batch);
+enum err store_mark_not_sent(struct store *store, int64_t batch);
 
 /* A batch, SENDING, is to be sent once more although its last submit may have been taken: marks it
  * for good, and takes a second credit for each of its tasks, on the accounts of `day`. */
-enum err store_risk(struct store *store, int64_t batch, int64_t day);
+enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day);
 
 /* Taken: the vendor's id for it. */
-enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms);
+enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
 /* Moves tasks of a RESTING batch into a new batch, RESTING too. */
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t now_ms, int64_t *ret_half);
+                     int64_t wall_ms, int64_t *ret_half);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
@@ -115,7 +115,7 @@ struct store_end {
     const char *task_id;         /* the vendor's; NULL or "" = none */
     enum err err;                /* ERR_OK when answered */
     const char *detail;          /* NULL or "" = none */
-    int64_t now_ms;
+    int64_t wall_ms;
 };
 
 /* The end of one task and, in the same transaction, the result to keep (NULL = none). When it was
@@ -142,7 +142,7 @@ struct store_batch {
 typedef void store_batch_fn(void *arg, const struct store_batch *batch);
 
 /* Every batch that is not OVER, oldest first. The store must not be changed inside `each`. */
-enum err store_each_open(struct store *store, store_batch_fn *each, void *arg);
+enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
 /* Every task that ended unknown since then, newest last; at most `limit`, the newest. */
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
@@ -167,7 +167,7 @@ enum err store_set_paused(struct store *store, bool paused);
 
 /* Does the disk take anything? Writes a word that nobody needs and waits until it is durable. For
  * the owner, after a failure. */
-enum err store_try(struct store *store, int64_t now_ms);
+enum err store_try(struct store *store, int64_t wall_ms);
 
 /* ---- answers ---- */
 
@@ -190,8 +190,8 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
                              size_t *ret_n);
 
 /* Takes one address (compared without ASCII case) out of every answer; the rest of an answer stays.
- * Nothing of it remains in the files afterwards. From store_open_beside(): the owner hears of it by
- * store_news(). */
+ * Nothing of it remains in the files afterwards. From store_open_shared(): the owner hears of it by
+ * store_poll_changes(). */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
 /* Can other processes see it, so that there may be news? */
@@ -199,7 +199,7 @@ bool store_is_shared(const struct store *store);
 
 /* Owner of a shared one only: what other processes took out or changed since the last call. Cheap
  * when nothing. */
-enum err store_news(struct store *store, store_key_fn *each, void *arg);
+enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
 
 /* Beside only: does a running owner still have to hear of what this process forgot? False also when
  * there is no owner. */
@@ -211,7 +211,7 @@ enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_mo
 /* ---- looking ---- */
 
 struct store_stats {
-    size_t batches[STORE_OVER + 1];  /* by state */
+    size_t batches[STORE_DONE + 1];  /* by state */
     size_t risked;                   /* batches that were sent again at the operator's risk */
     size_t tasks[STORE_TASK_STATES]; /* by state */
     size_t found, empty, failed;     /* answers with mailboxes, without, remembered failures */

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/mem.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -114,7 +114,7 @@ static double intents_of(struct store *store, double *took, size_t rounds)
     for (size_t i = 0; i < rounds; i++) {
         make_tasks(&task, &shown, 1);
         double began = now_ms();
-        want(store_intend(store, &shown, 1, wall_ms(), &batch), "store_intend");
+        want(store_begin_batch(store, &shown, 1, wall_ms(), &batch), "store_intend");
         took[i] = now_ms() - began;
     }
     return median(took, rounds);
@@ -132,7 +132,7 @@ static double submits_of(struct store *store, double *took, size_t rounds, struc
         make_tasks(tasks, shown, BATCH);
         id_new(batch_id);
         double began = now_ms();
-        want(store_intend(store, shown, BATCH, wall_ms(), &batch), "store_intend");
+        want(store_begin_batch(store, shown, BATCH, wall_ms(), &batch), "store_intend");
         want(store_submitted(store, batch, batch_id, wall_ms()), "store_submitted");
         took[i] = now_ms() - began;
     }
@@ -156,7 +156,7 @@ static double ends_of(struct store *store, double *took, const struct task *task
             .ttl_empty_ms = DAY_MS,
         });
         const struct store_end end = {
-            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .now_ms = wall_ms()};
+            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .wall_ms = wall_ms()};
         double began = now_ms();
         want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
         took[i] = now_ms() - began;

@@ -4,7 +4,7 @@
 The daemon makes the store and buys one answer; that row is then copied, with keys, domains and
 bodies of other questions. So nothing here need know more of the schema than those three columns,
 and that a key is SHA-256 over the question's five parts, each ended by a NUL, of which only the
-domain is given (server/lookup/question.c).
+domain is given (server/model/question.c).
 """
 import hashlib
 import sqlite3

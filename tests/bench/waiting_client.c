@@ -24,7 +24,7 @@
 #define PATH_MAX_LEN 512
 #define EVENTS       256
 
-struct caller {
+struct accepted {
     int fd, status;
     int64_t sent_us, answered_us;
 };
@@ -65,7 +65,7 @@ static int open_connection(uint16_t port, size_t number)
 }
 
 /* Each '%' of the path becomes the number. */
-static void send_request(struct caller *caller, const char *path, size_t number)
+static void send_request(struct accepted *caller, const char *path, size_t number)
 {
     char target[PATH_MAX_LEN] = "", request[PATH_MAX_LEN + 128];
     size_t len = 0;
@@ -80,7 +80,7 @@ static void send_request(struct caller *caller, const char *path, size_t number)
 }
 
 /* The first bytes of an answer are taken for all of it: answers are small, and written at once. */
-static void read_answer(struct caller *caller)
+static void read_answer(struct accepted *caller)
 {
     char answer[8192];
     ssize_t got = recv(caller->fd, answer, sizeof answer - 1, 0);
@@ -93,7 +93,7 @@ static void read_answer(struct caller *caller)
     close(caller->fd);
 }
 
-static void await_answers(struct caller *callers, size_t n, int64_t deadline_us)
+static void await_answers(struct accepted *callers, size_t n, int64_t deadline_us)
 {
     struct epoll_event events[EVENTS];
     int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
     uint16_t port = (uint16_t)strtoul(argv[1], NULL, 10);
     size_t n = strtoul(argv[2], NULL, 10);
     int64_t patience_s = argc == 5 ? strtol(argv[4], NULL, 10) : 120;
-    struct caller *callers = xcalloc(n, sizeof *callers);
+    struct accepted *callers = xcalloc(n, sizeof *callers);
     allow_files();
     for (size_t i = 0; i < n; i++)
         callers[i].fd = open_connection(port, i);

@@ -18,10 +18,10 @@ struct engine_options flow_options(void)
 {
     return (struct engine_options){
         .lookup = {.max_waiters = 10000,
-                   .keep = {.ttl_found_ms = INT64_C(30) * 86400000,
-                            .ttl_empty_ms = 86400000,
-                            .ttl_failed_ms = 60000,
-                            .unknown_hold_ms = 600000},
+                   .results = {.ttl_found_ms = INT64_C(30) * 86400000,
+                               .ttl_empty_ms = 86400000,
+                               .ttl_failed_ms = 60000,
+                               .unknown_hold_ms = 600000},
                    .max_history = 1000,
                    .max_history_bytes = 16 << 20},
         .batch = {.size = 100,
@@ -148,19 +148,19 @@ static struct asker *ask(struct flow *flow, struct payer payer, const char *doma
 
 struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms)
 {
-    return ask(flow, (struct payer){"client", PAYER_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return ask(flow, (struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
                              int64_t wait_ms)
 {
-    return ask(flow, (struct payer){"client", PAYER_NO_QUOTA, 1}, domain, company_name, wait_ms);
+    return ask(flow, (struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
 
 struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
                           int64_t wait_ms)
 {
-    return ask(flow, (struct payer){client, PAYER_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return ask(flow, (struct payer){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct asker *flow_ask_paid(struct flow *flow, const char *client, int64_t quota,

@@ -30,7 +30,7 @@ static struct asker *submitting(const char *domain)
 
     flow_advance(&flow, 10000);
     ck_assert_int_eq(asker->answers, 0);
-    ck_assert_uint_eq(engine_glance(flow.engine).submits, 1);
+    ck_assert_uint_eq(engine_status(flow.engine).submits, 1);
     return asker;
 }
 
@@ -77,7 +77,7 @@ START_TEST(what_was_not_sent_ends_at_once_and_has_no_id_to_come_back_for)
     struct asker *queued = flow_ask(&flow, "milvali.com", WAIT_MS);
 
     flow_settle(&flow);
-    ck_assert_uint_eq(engine_glance(flow.engine).queue, 1);
+    ck_assert_uint_eq(engine_status(flow.engine).queue, 1);
     engine_drain(flow.engine, PATIENCE_MS);
     flow_settle(&flow);
     ck_assert_int_eq(queued->err, ERR_DRAINING);
@@ -163,19 +163,19 @@ END_TEST
 
 START_TEST(a_glance_shows_who_waits_and_what_is_under_way)
 {
-    struct glance glance = engine_glance(flow.engine);
-    ck_assert(glance.store_usable && !glance.paused && glance.gate == ERR_OK);
-    ck_assert_uint_eq(glance.waiters + glance.lookups + glance.queue + glance.submits, 0);
+    struct status status = engine_status(flow.engine);
+    ck_assert(status.store_usable && !status.paused && status.circuit == ERR_OK);
+    ck_assert_uint_eq(status.waiters + status.lookups + status.queue + status.submits, 0);
     submitting("milvali.com");
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_ask(&flow, "blue-bottle.com", WAIT_MS);
     flow_settle(&flow);
-    glance = engine_glance(flow.engine);
-    ck_assert_uint_eq(glance.waiters, 3);
-    ck_assert_uint_eq(glance.lookups, 2);
-    ck_assert_uint_eq(glance.queue, 1);
-    ck_assert_uint_eq(glance.submits, 1);
-    ck_assert_int_eq(glance.credits_spent, 2);
+    status = engine_status(flow.engine);
+    ck_assert_uint_eq(status.waiters, 3);
+    ck_assert_uint_eq(status.lookups, 2);
+    ck_assert_uint_eq(status.queue, 1);
+    ck_assert_uint_eq(status.submits, 1);
+    ck_assert_int_eq(status.credits_spent, 2);
 }
 END_TEST
 
@@ -185,8 +185,8 @@ START_TEST(a_glance_shows_what_shut_the_gate)
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 401, .body = "{}"});
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
-    ck_assert_int_eq(engine_glance(flow.engine).gate, ERR_UPSTREAM_AUTH);
-    ck_assert(engine_glance(flow.engine).store_usable);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_AUTH);
+    ck_assert(engine_status(flow.engine).store_usable);
 }
 END_TEST
 
@@ -196,13 +196,13 @@ START_TEST(a_store_that_refused_an_intent_is_tried_until_it_is_well_though_nobod
     struct asker *refused = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 1000);
     ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert(!engine_glance(flow.engine).store_usable);
+    ck_assert(!engine_status(flow.engine).store_usable);
     flow_advance(&flow, 10 * JOURNAL_RETRY_MS);
-    ck_assert(!engine_glance(flow.engine).store_usable);
+    ck_assert(!engine_status(flow.engine).store_usable);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY), 0);
     weak_store_fail_all(flow.store, false);
     flow_advance(&flow, JOURNAL_RETRY_MS);
-    ck_assert(engine_glance(flow.engine).store_usable);
+    ck_assert(engine_status(flow.engine).store_usable);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY), 1);
     flow_advance(&flow, 10 * JOURNAL_RETRY_MS);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY), 1); /* a well one is left alone */
@@ -214,12 +214,12 @@ START_TEST(a_backlog_is_counted_and_gone_when_it_is_written)
     submitting("milvali.com");
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);
     flow_advance(&flow, 17000);
-    ck_assert_uint_ge(engine_glance(flow.engine).journal_backlog, 1);
-    ck_assert(!engine_glance(flow.engine).store_usable);
+    ck_assert_uint_ge(engine_status(flow.engine).journal_backlog, 1);
+    ck_assert(!engine_status(flow.engine).store_usable);
     weak_store_fail(flow.store, WEAK_SUBMITTED, false);
     flow_advance(&flow, JOURNAL_RETRY_MS);
-    ck_assert_uint_eq(engine_glance(flow.engine).journal_backlog, 0);
-    ck_assert(engine_glance(flow.engine).store_usable);
+    ck_assert_uint_eq(engine_status(flow.engine).journal_backlog, 0);
+    ck_assert(engine_status(flow.engine).store_usable);
 }
 END_TEST
 

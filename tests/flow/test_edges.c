@@ -3,8 +3,8 @@
  * questions about lookups that are none, more held questions than there is room for. */
 #include "base/mem.h"
 #include "flow.h"
-#include "lookup/batches.h"
-#include "lookup/hold.h"
+#include "lookup/batching/batcher.h"
+#include "lookup/records/cooldown.h"
 #include "weak_store.h"
 
 #include <check.h>
@@ -54,7 +54,7 @@ static int64_t intend(const char *domain, const char *id)
                                     .client = "client"};
     int64_t batch = 0;
 
-    ck_assert_int_eq(store_intend(flow.store, &task, 1, FLOW_WALL_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(flow.store, &task, 1, FLOW_WALL_MS, &batch), ERR_OK);
     question_free(question);
     return batch;
 }
@@ -79,7 +79,7 @@ END_TEST
 
 START_TEST(an_unknown_end_without_words_is_held_with_words)
 {
-    const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
+    const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
     flow_restart(&flow);
@@ -97,7 +97,7 @@ static void leave_unknown(size_t n)
     static struct store_task tasks[100];
     static char ids[100][16];
     static unsigned char keys[100][HASH_SIZE];
-    const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
+    const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     for (size_t i = 0; i < n; i++) {
         size_t at = i % 100;
@@ -115,7 +115,7 @@ static void leave_unknown(size_t n)
         if (at < 99)
             continue;
         int64_t batch;
-        ck_assert_int_eq(store_intend(flow.store, tasks, 100, FLOW_WALL_MS, &batch), ERR_OK);
+        ck_assert_int_eq(store_begin_batch(flow.store, tasks, 100, FLOW_WALL_MS, &batch), ERR_OK);
         ck_assert_int_eq(store_end_batch(flow.store, batch, &end), ERR_OK);
     }
 }
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(nothing_may_be_freed)
 {
     lookups_free(NULL);
-    batches_free(NULL);
+    batcher_free(NULL);
 }
 END_TEST
 

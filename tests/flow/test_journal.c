@@ -48,7 +48,7 @@ START_TEST(a_batch_whose_id_was_read_is_polled_on_after_a_kill_with_nobody_waiti
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
     flow_advance(&flow, MINUTE_MS);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
-    ck_assert_uint_eq(books().batches[STORE_OVER], 1);
+    ck_assert_uint_eq(books().batches[STORE_DONE], 1);
 
     struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_settle(&flow);
@@ -177,7 +177,7 @@ START_TEST(halves_of_a_refused_batch_are_batches_of_their_own_in_the_journal)
     flow_advance(&flow, 3 * MINUTE_MS);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 1);
-    ck_assert_uint_eq(books().batches[STORE_OVER], 2);
+    ck_assert_uint_eq(books().batches[STORE_DONE], 2);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 0);
 }
 END_TEST

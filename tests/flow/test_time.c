@@ -178,7 +178,7 @@ static void start_with_short_lives(void)
     struct engine_options options = flow_options();
 
     flow_end(&flow);
-    options.lookup.keep.ttl_found_ms = MINUTE_MS;
+    options.lookup.results.ttl_found_ms = MINUTE_MS;
     options.keep_expired_ms = HOUR_MS;
     flow_start(&flow, options);
     flow_ask(&flow, "milvali.com", WAIT_MS);

@@ -3,7 +3,7 @@
 #include "weak_store.h"
 
 #include "base/mem.h"
-#include "store/store_driver.h"
+#include "store/driver.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -42,9 +42,9 @@ static void close_it(struct store *store)
 }
 
 static enum err intend(struct store *store, const struct store_task *tasks, size_t n,
-                       int64_t now_ms, int64_t *ret_batch)
+                       int64_t wall_ms, int64_t *ret_batch)
 {
-    PASS(WEAK_INTEND, store_intend(inner, tasks, n, now_ms, ret_batch));
+    PASS(WEAK_INTEND, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
 }
 
 static enum err sending(struct store *store, int64_t batch, int64_t day)
@@ -54,23 +54,23 @@ static enum err sending(struct store *store, int64_t batch, int64_t day)
 
 static enum err resting(struct store *store, int64_t batch)
 {
-    PASS(WEAK_RESTING, store_resting(inner, batch));
+    PASS(WEAK_RESTING, store_mark_not_sent(inner, batch));
 }
 
 static enum err risk(struct store *store, int64_t batch, int64_t day)
 {
-    PASS(WEAK_RISK, store_risk(inner, batch, day));
+    PASS(WEAK_RISK, store_mark_resubmitted(inner, batch, day));
 }
 
-static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t now_ms)
+static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
 {
-    PASS(WEAK_SUBMITTED, store_submitted(inner, batch, batch_id, now_ms));
+    PASS(WEAK_SUBMITTED, store_submitted(inner, batch, batch_id, wall_ms));
 }
 
 static enum err split(struct store *store, int64_t batch, const char *const *ids, size_t n,
-                      int64_t now_ms, int64_t *ret_half)
+                      int64_t wall_ms, int64_t *ret_half)
 {
-    PASS(WEAK_SPLIT, store_split(inner, batch, ids, n, now_ms, ret_half));
+    PASS(WEAK_SPLIT, store_split(inner, batch, ids, n, wall_ms, ret_half));
 }
 
 static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
@@ -86,7 +86,7 @@ static enum err end_batch(struct store *store, int64_t batch, const struct store
 
 static enum err each_open(struct store *store, store_batch_fn *each, void *arg)
 {
-    return store_each_open(weak(store)->inner, each, arg);
+    return store_for_each_open_batch(weak(store)->inner, each, arg);
 }
 
 static enum err each_unknown(struct store *store, int64_t since_ms, size_t limit,
@@ -110,9 +110,9 @@ static enum err paused(struct store *store, bool *ret_paused)
     return store_paused(weak(store)->inner, ret_paused);
 }
 
-static enum err try_disk(struct store *store, int64_t now_ms)
+static enum err try_disk(struct store *store, int64_t wall_ms)
 {
-    PASS(WEAK_TRY, store_try(inner, now_ms));
+    PASS(WEAK_TRY, store_try(inner, wall_ms));
 }
 
 static enum err set_paused(struct store *store, bool on)

@@ -2,7 +2,7 @@
 /* fuzz_accept.c - the headers that choose among forms: Accept and If-None-Match. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/negotiate.h"
+#include "http/protocol/negotiate.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

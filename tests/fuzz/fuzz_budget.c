@@ -7,7 +7,7 @@
  * set back, the limit changes, and the process starts anew. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/budget.h"
+#include "lookup/money/budget.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ struct world {
 
 static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
 /* Nobody's, none, a few, many. */
-static const int64_t quotas[CLIENTS] = {PAYER_NO_QUOTA, 0, 3, 40};
+static const int64_t quotas[CLIENTS] = {ACCOUNT_NO_QUOTA, 0, 3, 40};
 
 /* ---- the model ---- */
 
@@ -142,14 +142,14 @@ static void release(struct world *world, unsigned which)
 
     if (!model)
         return;
-    budget_release(world->budget, &model->credit);
+    budget_refund(world->budget, &model->credit);
     model->state = UNUSED;
 }
 
 static void leave(struct world *world, struct model *model)
 {
     turn_day(world);
-    budget_send(world->budget, &model->credit);
+    budget_stamp(world->budget, &model->credit);
     FUZZ_WANT(model->credit.day == world->day);
     model->day = world->day;
     model->state = SENT;
@@ -176,7 +176,7 @@ static void intend(struct world *world, unsigned which)
                               .country = "",
                               .client = names[model->client],
                               .day = model->credit.day};
-    FUZZ_WANT(!store_intend(world->store, &task, 1, world->clock.wall_ms, &model->batch));
+    FUZZ_WANT(!store_begin_batch(world->store, &task, 1, world->clock.wall_ms, &model->batch));
 }
 
 static void send_again(struct world *world, unsigned which)
@@ -185,7 +185,7 @@ static void send_again(struct world *world, unsigned which)
 
     if (!model)
         return;
-    FUZZ_WANT(!store_resting(world->store, model->batch));
+    FUZZ_WANT(!store_mark_not_sent(world->store, model->batch));
     leave(world, model);
     FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day));
 }
@@ -197,11 +197,11 @@ static void risk(struct world *world, unsigned which)
 
     if (!first || first->risked || !second || !reserve(world, first->client, second))
         return;
-    FUZZ_WANT(!store_risk(world->store, first->batch, second->credit.day));
+    FUZZ_WANT(!store_mark_resubmitted(world->store, first->batch, second->credit.day));
     leave(world, second);
     second->batch = first->batch;
     second->risked = true;
-    budget_settle(world->budget, &first->credit);
+    budget_commit(world->budget, &first->credit);
     first->state = PAID;
 }
 
@@ -214,12 +214,12 @@ static void end(struct world *world, unsigned which, bool created)
     created = created || model->risked; /* the first of two may exist */
     struct store_end how = {.state = created ? STORE_UNKNOWN : STORE_NOT_CREATED,
                             .err = created ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_REJECTED,
-                            .now_ms = world->clock.wall_ms};
+                            .wall_ms = world->clock.wall_ms};
     FUZZ_WANT(!store_end_batch(world->store, model->batch, &how));
     if (created)
-        budget_settle(world->budget, &model->credit);
+        budget_commit(world->budget, &model->credit);
     else
-        budget_release(world->budget, &model->credit);
+        budget_refund(world->budget, &model->credit);
     model->state = created ? PAID : UNUSED;
 }
 

@@ -4,7 +4,8 @@
  * First line: the header. Second line: one byte, which says how old the answer is. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/freshness.h"
+#include "http/protocol/cache_control.h"
+#include "model/freshness.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -52,11 +53,12 @@ static void check_reading(const struct cache_wish *wish, const char *header)
 
 /* What each directive promises the caller, whatever else stands beside it. */
 static void check_serving(const struct cache_wish *wish, const struct result *result,
-                          int64_t now_ms)
+                          int64_t wall_ms)
 {
-    enum serve serve = freshness_judge(result, wish, &limits, now_ms);
+    enum serve serve = freshness_judge(result, wish, &limits, wall_ms);
     bool from_cache = serve != SERVE_ASK && serve != SERVE_NOTHING;
-    int64_t age_ms = freshness_age_ms(result, now_ms), left_ms = freshness_left_ms(result, now_ms);
+    int64_t age_ms = freshness_age_ms(result, wall_ms),
+            left_ms = freshness_left_ms(result, wall_ms);
 
     FUZZ_WANT(age_ms >= 0);
     FUZZ_WANT(!from_cache || !wish->no_cache);
@@ -66,8 +68,8 @@ static void check_serving(const struct cache_wish *wish, const struct result *re
     FUZZ_WANT(wish->only_cached || serve != SERVE_NOTHING);
     FUZZ_WANT(serve != SERVE_FRESH || left_ms > 0);
     FUZZ_WANT((serve != SERVE_STALE && serve != SERVE_REFRESH) || left_ms <= 0);
-    FUZZ_WANT(!freshness_on_error(result, wish, &limits, now_ms) || !wish->no_cache);
-    serve = freshness_judge(NULL, wish, &limits, now_ms);
+    FUZZ_WANT(!freshness_on_error(result, wish, &limits, wall_ms) || !wish->no_cache);
+    serve = freshness_judge(NULL, wish, &limits, wall_ms);
     FUZZ_WANT(serve == (wish->only_cached ? SERVE_NOTHING : SERVE_ASK));
 }
 

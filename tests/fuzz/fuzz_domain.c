@@ -2,8 +2,8 @@
 /* fuzz_domain.c - text from anybody as the key under which answers are bought. */
 #include "base/mem.h"
 #include "base/text.h"
-#include "lookup/domain.h"
-#include "lookup/domain_special.h"
+#include "model/domain.h"
+#include "model/special_names.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_openmart_counts.c - the status of a batch, and the balance. */
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_openmart_ids.c - the list of task ids: each may stand in a path, and comes once. */
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "client/openmart.h"
-#include "client/openmart_read.h"
+#include "client/openmart/openmart.h"
+#include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * Also what all answers have in common: mending, and the words of a refusal. */
 #include "base/mem.h"
 #include "base/text.h"
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

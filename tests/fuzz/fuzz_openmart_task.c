@@ -3,8 +3,8 @@
  * callers get and to what is read back out of the store. */
 #include "base/mem.h"
 #include "base/text.h"
-#include "cache/result.h"
-#include "client/openmart_read.h"
+#include "client/openmart/openmart_parse.h"
+#include "model/result.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

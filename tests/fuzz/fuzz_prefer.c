@@ -2,7 +2,7 @@
 /* fuzz_prefer.c - the Prefer header. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http/prefer.h"
+#include "http/protocol/prefer.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -8,10 +8,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "http/clients.h"
-#include "http/fields.h"
-#include "http/limits.h"
-#include "http/wish.h"
+#include "http/auth/client_keys.h"
+#include "http/core/app.h"
+#include "http/endpoints/emails_query.h"
+#include "http/protocol/field_value.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -87,8 +87,8 @@ const char *request_path_tail(const struct request *request)
     return "";
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     const struct err_row *row = err_row_by_code(outcome, strlen(outcome));
 

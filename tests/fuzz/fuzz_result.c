@@ -3,7 +3,7 @@
  * answer that says something else each time it is read. */
 #include "base/mem.h"
 #include "base/text.h"
-#include "cache/result.h"
+#include "model/result.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_url.c - URLs, as libcurl takes them apart. */
-#include "client/url.h"
+#include "base/url.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

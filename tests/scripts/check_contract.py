@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Compares the code's tables with what is told about them, in both directions:
 
-    server/base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
-    server/http/route_table.c   methods and paths     openapi.yaml, paths
-    server/http/parameters.c    parameters of /emails openapi.yaml, its query parameters
+    base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
+    server/http/endpoints/
+        route_table.c           methods and paths     openapi.yaml, paths
+        emails_query.c          parameters of /emails openapi.yaml, its query parameters
     server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
                                                       docs/man/emailsd.conf.5, emailsd.8
     Makefile                    the version           docker/Dockerfile, debian/changelog
@@ -54,7 +55,7 @@ def check_members():
 
 
 def check_errors(api):
-    table = read("server/base/err.h").split("#define ERR_TABLE(X)")[1].split("ERR_INTERNAL_TABLE")[0]
+    table = read("base/err.h").split("#define ERR_TABLE(X)")[1].split("ERR_INTERNAL_TABLE")[0]
     rows = re.findall(r'X\([A-Z_]+,\s*"([a-z-]+)",\s*(\d+)', table.replace("\\\n", " "))
     schemas = api["components"]["schemas"]
     return (differences("error", {code for code, _ in rows}, set(schemas["Code"]["enum"]),
@@ -64,7 +65,7 @@ def check_errors(api):
 
 
 def check_routes(api):
-    rows = set(re.findall(r'\{HTTP_([A-Z]+), "([^"]+)"', read("server/http/route_table.c")))
+    rows = set(re.findall(r'\{HTTP_([A-Z]+), "([^"]+)"', read("server/http/endpoints/route_table.c")))
     methods = {"get", "head", "post", "put", "delete", "options", "patch"}
     told = {(method.upper(), re.sub(r"\{[^}]*\}", "{}", path))
             for path, item in api["paths"].items() for method in item if method in methods}
@@ -72,7 +73,7 @@ def check_routes(api):
 
 
 def check_parameters(api):
-    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/parameters.c")))
+    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/endpoints/emails_query.c")))
     told = set()
     for parameter in api["paths"]["/emails"]["get"]["parameters"]:
         if "$ref" in parameter:
@@ -130,15 +131,15 @@ def check(binary):
 
 
 AGREEING = {
-    "server/base/err.h": """#define ERR_TABLE(X) \\
+    "base/err.h": """#define ERR_TABLE(X) \\
     X(GONE_WRONG, "gone-wrong", 500, true, MAYBE, "Something") \\
     X(NOT_THERE, "not-there", 404, false, NO, \\
       "Nothing")
 #define ERR_INTERNAL_TABLE(X) X(SYSTEM, "no")
 """,
-    "server/http/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
+    "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
 """,
-    "server/http/parameters.c": """{"domain", take_domain}, {"wait", take_wait},
+    "server/http/endpoints/emails_query.c": """{"domain", take_domain}, {"wait", take_wait},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
 {"--insecure", FLAG, FIELD(insecure), NULL, "how"},
@@ -185,17 +186,17 @@ components:
 }
 
 SPOILT = [  # file, its words, other words, what must be said
-    ("server/base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
-    ("server/base/err.h", "404", "410", "status 410 is in the code"),
-    ("server/base/err.h", "X(", "Y(", "no error was found"),
+    ("base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
+    ("base/err.h", "404", "410", "status 410 is in the code"),
+    ("base/err.h", "X(", "Y(", "no error was found"),
     ("openapi.yaml", "not-there]", "not-there, more]", "error more is in openapi.yaml"),
     ("openapi.yaml", "[500, 404]", "[500]", "status 404 is in the code"),
     ("openapi.yaml", '"one, two"', "one, two", "/paths//emails/get/parameters/2/two: has no value"),
     ("openapi.yaml", "{name: domain,", "{name: domain, more: [{two: }],",
      "/paths//emails/get/parameters/0/more/0/two: has no value"),
-    ("server/http/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
+    ("server/http/endpoints/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
-    ("server/http/parameters.c", '"wait"', '"hold"', "parameter hold is in the code"),
+    ("server/http/endpoints/emails_query.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
     ("server/config/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
     ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),

@@ -1,62 +1,92 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Checks the arrows and the doors of the tree by its #include lines.
+"""Checks the folders and modules of the tree by its #include lines:
 
-An arrow says which folder may include which; a door says which files may include a foreign library.
-CONTRIBUTING.md draws both. `--self-test` plants violations in a temporary tree and wants them found.
-"""
+    DEPENDENCIES  which folder may include which
+    WRAPPERS      the only files that may include a foreign library
+    CYCLES        modules (a .c with its .h) that include each other, with the reason
+
+CONTRIBUTING.md shows the first two. `--self-test` plants a fault for each rule in a temporary tree and
+wants it found, and nothing else."""
 import pathlib
 import re
 import sys
 import tempfile
 
-# Who may include whom. A place is the longest prefix of a file's path that stands here.
-ARROWS = {
-    # main.c and what it is made of: the only ones that know the configuration.
-    "server/main.c": ["server/", "client/"],
-    "server/upstream.": ["server/upstream.h", "server/config/", "client/url.h", "server/base/"],
-    "server/admission.": ["server/admission.h", "server/config/", "server/http/", "server/base/"],
-    "server/reload.": ["server/reload.h", "server/admission.h", "server/sockets.h",
-                       "server/upstream.h", "server/config/", "server/os/", "server/http/",
-                       "server/lookup/engine.h", "server/base/"],
-    "server/sockets.": ["server/sockets.h", "server/config/", "server/os/",
-                        "server/http/inherited.h", "server/base/"],
-    "server/watch.": ["server/watch.h", "server/os/", "server/http/listener.h",
-                      "server/lookup/engine.h", "server/base/"],
-    "server/confine.": ["server/confine.h", "server/config/", "server/os/", "server/base/"],
-    "server/commands/": ["server/commands/", "server/config/", "server/os/", "server/store/",
-                         "client/transport.h", "server/base/"],
-    "server/config/": ["server/config/", "server/base/"],
-    "server/os/": ["server/os/", "server/base/"],
-    "server/http/": ["server/http/", "server/lookup/", "server/cache/", "server/base/"],
-    "server/lookup/": ["server/lookup/", "server/cache/", "server/store/", "client/",
-                       "server/base/"],
-    "server/cache/": ["server/cache/", "server/base/"],
-    "server/store/": ["server/store/", "server/cache/result.h", "server/base/"],
-    "client/openmart": ["client/openmart", "client/transport.h", "client/url.h", "server/base/"],
-    "client/transport": ["client/transport", "client/url.h", "server/base/"],
-    "client/url": ["client/url.h", "server/base/"],
-    "server/base/": ["server/base/"],
-    "tests/simulator/": ["tests/simulator/", "server/base/"],
+# Who may include whom. A place is the longest prefix of a file's path that stands here; what it may
+# include begins with one of the prefixes beside it, or is in its own folder.
+DEPENDENCIES = {
+    "base/": [],
+    "client/openmart/": ["client/transport.h", "base/"],
+    "client/transport.": ["base/"],
+    "server/main.c": ["server/", "client/", "base/"],
+    # What main.c is made of; with main.c and the commands the only ones that know the configuration.
+    "server/daemon/": ["server/config/config.h", "server/http/listener.h", "server/http/auth/",
+                       "server/http/core/app.h", "server/http/net/tls.h", "server/lookup/engine.h",
+                       "server/os/", "base/"],
+    "server/commands/": ["server/config/", "server/os/", "server/store/store.h", "client/transport.h",
+                         "base/"],
+    "server/config/": ["base/"],
+    "server/os/": ["base/"],
+    "server/http/listener.": ["server/http/core/", "server/http/net/", "server/os/inherited_socket.h",
+                              "base/"],
+    "server/http/endpoints/": ["server/http/core/", "server/http/auth/", "server/http/protocol/",
+                               "server/lookup/engine.h", "server/lookup/status.h", "server/model/",
+                               "server/cache/", "base/"],
+    "server/http/core/": ["server/http/auth/", "server/http/protocol/", "server/http/net/",
+                          "server/model/", "server/cache/", "base/"],
+    "server/http/auth/": ["server/model/account.h", "base/"],
+    "server/http/protocol/": ["server/model/freshness.h", "server/model/result.h", "base/"],
+    "server/http/net/": ["base/"],
+    "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",
+                       "server/model/", "server/cache/", "server/store/store.h", "client/", "base/"],
+    "server/lookup/batching/": ["server/lookup/records/", "server/lookup/money/", "server/model/",
+                                "server/store/store.h", "client/openmart/openmart.h", "base/"],
+    "server/lookup/records/": ["server/lookup/money/", "server/model/", "server/cache/",
+                               "server/store/store.h", "client/openmart/openmart.h", "base/"],
+    "server/lookup/money/": ["server/model/", "server/store/store.h", "client/openmart/openmart.h",
+                             "base/"],
+    "server/cache/": ["server/model/", "base/"],
+    "server/store/": ["server/model/", "base/"],
+    "server/store/memory/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
+    "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
+    "server/model/": ["base/"],
+    "tests/simulator/": ["base/"],
 }
 
 # Which files may include which foreign headers.
-DOORS = {
-    r"microhttpd\.h": r"server/http/(mhd\.h|ready\.h|listener\.c|worker\.c|request(_input)?\.c)|tests/simulator/.*",
-    r"curl/.*": r"client/(transport|url).*|tests/unit/.*",
-    r"sqlite3\.h": r"server/store/store_sqlite.*|tests/unit/.*",
-    r"cjson/.*|cJSON\.h": r"server/base/json\.c",
-    r"idn2\.h|libpsl\.h": r"server/lookup/domain.*|tests/unit/test_domain_list\.c",
-    r"openssl/.*": r"server/base/hash\.c",
-    r"uni[a-z]+\.h": r"server/base/text\.c",
-    r"gnutls/.*": r"server/http/tls\.c",
+WRAPPERS = {
+    r"microhttpd\.h": r"server/http/core/(worker_state|response)\.h|tests/simulator/.*",
+    r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
+    r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
+    r"cjson/.*|cJSON\.h": r"base/json\.c",
+    r"idn2\.h|libpsl\.h": r"server/model/domain\.c|tests/unit/test_domain_list\.c",
+    r"openssl/.*": r"base/hash\.c",
+    r"uni[a-z]+\.h": r"base/text\.c",
+    r"gnutls/.*": r"server/http/net/tls\.c",
     r"ini\.h": r"server/config/config_file\.c",
     r"systemd/.*": r"server/os/notify\.c",
-    r"uthash\.h": r"server/base/table\.h",
+    r"uthash\.h": r"base/hashtable\.h",
     r"seccomp\.h": r"server/os/sandbox_calls\.c",
     r"linux/landlock\.h": r"server/os/sandbox_files\.c|tests/unit/.*",
 }
 SYSTEM_UNI = {"unistd.h"}
+
+# Modules that include each other, directly or by way of others, and why that is left.
+CYCLES = [
+    # The server core: a request knows its worker, which runs the handler of requests; the router
+    # answers by the functions of a request, and a request is given to the router.
+    frozenset(f"server/http/core/{module}" for module in (
+        "problem", "request", "request_state", "router", "worker", "worker_state")),
+    # The readers fill the types of the answers, which openmart.h gives to the callers.
+    frozenset(f"client/openmart/{module}" for module in (
+        "openmart", "openmart_parse", "openmart_verdict")),
+    # A private header each: the table of the options, and what a driver provides.
+    frozenset({"server/config/config", "server/config/config_table"}),
+    frozenset({"server/store/store", "server/store/driver"}),
+]
+
+SOURCES = ("base", "server", "client", "tests")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 
 
@@ -68,67 +98,164 @@ def find(root, name, own_folder):
     return None
 
 
-def check(root):
-    faults = []
-    files = [p for folder in ("server", "client", "tests") for p in (root / folder).rglob("*.[ch]")]
+def place_of(name):
+    places = [p for p in DEPENDENCIES if name.startswith(p)]
+    return max(places, key=len) if places else None
+
+
+def check_foreign(name, target):
+    return [f"{name}: <{target}> has a wrapper, and this is not it" for header, wrapper in WRAPPERS.items()
+            if re.fullmatch(header, target) and target not in SYSTEM_UNI and not re.fullmatch(wrapper, name)]
+
+
+def check_own(name, found):
+    place = place_of(name)
+    if place is None or place_of(found) == place or any(found.startswith(a) for a in DEPENDENCIES[place]):
+        return []
+    return [f"{name}: must not include {found}"]
+
+
+def cycles_of(edges):
+    """The sets of modules that reach each other (Tarjan)."""
+    index, low, stack, cycles = {}, {}, [], []
+
+    def visit(module):
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in sorted(edges.get(module, ())):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[module] = min(low[module], low[other])
+        if low[module] == index[module]:
+            cycle = set()
+            while module not in cycle:
+                cycle.add(stack.pop())
+            if len(cycle) > 1:
+                cycles.append(frozenset(cycle))
+
+    for module in sorted(edges):
+        if module not in index:
+            visit(module)
+    return cycles
+
+
+def check_cycles(edges, listed):
+    found = cycles_of(edges)
+    return ([f"{min(cycle)}: these modules include each other: {', '.join(sorted(cycle))}"
+             for cycle in found if cycle not in listed] +
+            [f"{min(cycle)}: no cycle any more, take it off the list: {', '.join(sorted(cycle))}"
+             for cycle in listed if cycle not in found])
+
+
+def check(root, listed):
+    faults, edges = [], {}
+    files = [p for folder in SOURCES for p in (root / folder).rglob("*.[ch]")]
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
-        places = [p for p in ARROWS if name.startswith(p)]
-        allowed = ARROWS[max(places, key=len)] if places else None
-        if allowed is None and not name.startswith("tests/"):
-            faults.append(f"{name}: has no place among the arrows")
+        if place_of(name) is None and not name.startswith("tests/"):
+            faults.append(f"{name}: has no place among the folders")
         for kind, target in INCLUDE.findall(path.read_text()):
             if kind == "<":
-                for header, door in DOORS.items():
-                    if (re.fullmatch(header, target) and target not in SYSTEM_UNI
-                            and not re.fullmatch(door, name)):
-                        faults.append(f"{name}: <{target}> has its door elsewhere")
+                faults += check_foreign(name, target)
                 continue
             found = find(root, target, path.parent)
-            if found is None:
-                if target != "version.h":  # generated
-                    faults.append(f"{name}: \"{target}\" is nowhere in the tree")
-            elif allowed is not None and not any(found.startswith(a) for a in allowed):
-                faults.append(f"{name}: must not include {found}")
+            if found:
+                faults += check_own(name, found)
+                if not name.startswith("tests/"):
+                    edges.setdefault(name[:-2], set()).add(found[:-2])
+            elif target != "version.h":  # generated
+                faults.append(f"{name}: \"{target}\" is nowhere in the tree")
     if not files:
         faults.append("no source files found: run from the root of the tree")
-    return faults
+    for module, others in edges.items():
+        others.discard(module)
+    return faults + check_cycles(edges, listed)
 
 
 def self_test():
-    planted = {
-        "server/base/err.h": "",
-        "server/http/request.h": "",
-        "server/config/config.h": "",
-        "client/transport.h": "",
-        "server/base/up.c": '#include "http/request.h"\n',
-        "server/lookup/engine.c": '#include "http/request.h"\n',
-        "server/lookup/curl.c": "#include <curl/curl.h>\n",
-        "server/http/emails.c": "#include <microhttpd.h>\n#include <unistd.h>\n",
-        "server/stray.c": "",
-        "server/http/nowhere.c": '#include "http/missing.h"\n',
-        "server/http/conf.c": '#include "config/config.h"\n',
+    fine = {
+        "base/err.h": "",
+        "base/hashtable.h": "#include <uthash.h>\n",
+        "client/openmart/openmart.h": '#include "client/transport.h"\n',
         "client/transport.c": '#include "base/err.h"\n#include <curl/curl.h>\n',
-        "server/http/listener.c": "#include <microhttpd.h>\n",
-        "tests/simulator/main.c": '#include "client/transport.h"\n',
+        "client/transport.h": "",
+        "server/config/config.h": "",
+        "server/http/core/request.h": "",
+        "server/http/core/worker_state.h": "#include <microhttpd.h>\n",
+        "server/http/endpoints/emails.c": '#include "http/core/request.h"\n#include "lookup/engine.h"\n',
+        "server/lookup/engine.h": '#include "lookup/batching/batch.h"\n',
+        "server/lookup/batching/batch.h": "#include <unistd.h>\n",
+        "server/lookup/batching/twin.h": '#include "lookup/batching/batch.h"\n',
+        "server/lookup/batching/batch.c": '#include "lookup/batching/twin.h"\n',
+        "server/model/domain.h": "",
+        "server/store/sqlite/sqlite.h": '#include "version.h"\n',
+        "tests/unit/test_it.c": '#include "lookup/engine.h"\n#include "http/core/request.h"\n',
     }
-    guilty = {"server/base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
-              "server/http/emails.c", "server/http/conf.c", "server/stray.c", "server/http/nowhere.c",
-              "tests/simulator/main.c"}
+    twins = frozenset({"server/lookup/batching/batch", "server/lookup/batching/twin"})
+    faults = {path: f'#include "{header}"\n' for path, header in {
+        "base/up.c": "server/http/core/request.h",
+        "client/up.c": "base/err.h",
+        "client/transport.h": "client/openmart/openmart.h",
+        "client/openmart/up.c": "model/domain.h",
+        "server/stray.c": "base/err.h",
+        "server/daemon/far.c": "lookup/batching/batch.h",
+        "server/commands/far.c": "lookup/engine.h",
+        "server/config/far.c": "model/domain.h",
+        "server/os/far.c": "config/config.h",
+        "server/http/listener.c": "lookup/engine.h",
+        "server/http/endpoints/far.c": "lookup/batching/batch.h",
+        "server/http/core/far.c": "lookup/engine.h",
+        "server/http/auth/far.c": "http/core/request.h",
+        "server/http/protocol/far.c": "http/core/request.h",
+        "server/http/net/far.c": "http/core/request.h",
+        "server/http/core/conf.c": "config/config.h",
+        "server/lookup/up.c": "http/core/request.h",
+        "server/lookup/batching/up.c": "lookup/engine.h",
+        "server/lookup/records/up.c": "lookup/batching/batch.h",
+        "server/lookup/money/up.c": "lookup/batching/batch.h",
+        "server/cache/up.c": "lookup/engine.h",
+        "server/store/up.c": "lookup/engine.h",
+        "server/store/memory/up.c": "store/sqlite/sqlite.h",
+        "server/store/sqlite/up.c": "lookup/engine.h",
+        "server/model/up.c": "lookup/engine.h",
+        "server/http/core/nowhere.c": "http/core/missing.h",
+        "tests/simulator/main.c": "client/transport.h",
+        "base/err.h": "base/hashtable.h",  # and back: a cycle
+    }.items()}
+    faults["client/transport.h"] += '#include "base/err.h"\n'
+    foreign = ["microhttpd.h", "curl/curl.h", "sqlite3.h", "cjson/cJSON.h", "idn2.h", "libpsl.h",
+               "openssl/evp.h", "unistr.h", "gnutls/gnutls.h", "ini.h", "systemd/sd-daemon.h", "uthash.h",
+               "seccomp.h", "linux/landlock.h"]
+    faults.update({f"server/http/core/foreign{i}.c": f"#include <{h}>\n" for i, h in enumerate(foreign)})
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        for name, text in planted.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        named = {fault.split(":")[0] for fault in check(root)}
-    if named != guilty:
-        sys.exit(f"check_layers: self-test: found {sorted(named)}, not {sorted(guilty)}")
+
+        def said(files, listed):
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            return check(root, listed)
+
+        alarms = said(fine, [twins])
+        if alarms:
+            sys.exit(f"check_layers: self-test: false alarm: {alarms}")
+        if not any("no cycle any more" in f for f in said({}, [twins, frozenset({"a", "b"})])):
+            sys.exit("check_layers: self-test: a cycle that is gone was not seen")
+        if not any("include each other" in f for f in said({}, [])):
+            sys.exit("check_layers: self-test: a cycle that is not listed was not seen")
+        faults["base/hashtable.h"] = fine["base/hashtable.h"] + '#include "base/err.h"\n'
+        named = {fault.split(":")[0] for fault in said(faults, [twins])}
+        # A cycle is reported by its first module; the transport and openmart.h are one, too.
+        guilty = (set(faults) - {"base/err.h", "base/hashtable.h"}) | {"base/err", "client/openmart/openmart"}
+        if named != guilty:
+            sys.exit(f"check_layers: self-test: not seen or falsely seen: {sorted(named ^ guilty)}")
 
 
 if __name__ == "__main__":
     if "--self-test" in sys.argv:
         self_test()
     else:
-        found_faults = check(pathlib.Path("."))
+        found_faults = check(pathlib.Path("."), CYCLES)
         print("\n".join(found_faults), end="\n" if found_faults else "")
         sys.exit(1 if found_faults else 0)

@@ -7,7 +7,7 @@
     docker/monitoring/prometheus.yaml  promtool check config
     docker/monitoring/emailsd.json     ids, places, queries that promtool can read
     docs/metrics.md                    every metric, label and value that rules and dashboard name;
-                                       the names of server/http/metrics*.c, in both directions
+                                       the names of server/http/endpoints/metrics*.c, in both directions
 
 A misspelt metric is an alert that never fires and a panel that stays empty, and nothing says so.
 `--self-test` spoils a copy of these files in one place at a time and wants every fault found."""
@@ -197,14 +197,14 @@ def check_by_promtool(root):
 
 def check_code(root, table):
     """The daemon's own list, once it has one, against the table."""
-    sources = sorted((root / "server/http").glob("metrics*.c"))
+    sources = sorted((root / "server/http/endpoints").glob("metrics*.c"))
     if not sources:
         return []
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     code = set(re.findall(rf'"({METRIC})"', text))
     told = set(re.findall(r"^\| `((?:emailsd|process)_[a-z_]+)` \|", table, re.M))
     if not code:
-        return ["no metric was found in server/http/metrics*.c: has the table another form now?"]
+        return ["no metric was found in server/http/endpoints/metrics*.c: has the table another form now?"]
     return ([f"{x} is in the code and not in {TABLE}" for x in sorted(code - told)] +
             [f"{x} is in {TABLE} and not in the code" for x in sorted(told - code)])
 
@@ -259,11 +259,11 @@ def self_test():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         shutil.copytree(FOLDER, root / FOLDER)
-        for path in (root / "docs", root / "server/http"):
+        for path in (root / "docs", root / "server/http/endpoints"):
             path.mkdir(parents=True)
         shutil.copy(TABLE, root / TABLE)
         names = re.findall(rf"^\| `({METRIC})` \|", (root / TABLE).read_text("utf-8"), re.M)
-        (root / "server/http/metrics.c").write_text("".join(f'"{n}"\n' for n in names), "utf-8")
+        (root / "server/http/endpoints/metrics.c").write_text("".join(f'"{n}"\n' for n in names), "utf-8")
         if check(root) + check_by_promtool(root):
             sys.exit("check_monitoring: self-test: false alarm: "
                      f"{check(root) + check_by_promtool(root)}")

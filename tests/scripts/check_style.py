@@ -73,7 +73,7 @@ def check_py(name, text):
 
 def check(root):
     faults, seen = [], 0
-    for folder in ("server", "client", "tests"):
+    for folder in ("base", "server", "client", "tests"):
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
             if path.suffix in (".c", ".h"):

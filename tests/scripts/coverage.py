@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""coverage.py FOLDER - what the tests have run of server/ and client/, by the counts in FOLDER.
+"""coverage.py FOLDER - what the tests have run of base/, server/ and client/, by the counts in FOLDER.
 
 Prints lines and branches of every file. Fails when fewer than LINES percent of all lines were run,
 or when a branch was not taken in one of the files where money is decided. A branch that cannot be
@@ -16,15 +16,16 @@ import sys
 LINES = 90
 MACROS = r".*\b((HASH|DL|LL)_[A-Z0-9_]+|assert) ?\(.*"
 EVERY_BRANCH = re.compile(
-    r"server/lookup/(domain|domain_special|lookup|batch|batches|budget)\.c"
-    r"|server/store/store_(sqlite|memory)_(journal|money)\.c")
+    r"server/model/(domain|special_names)\.c"
+    r"|server/lookup/(lookups|batching/(batch|batcher)|money/budget)\.c"
+    r"|server/store/(sqlite|memory)/(journal|accounts)\.c")
 EXCUSE = re.compile(r"GCOVR_EXCL_BR_LINE(: \S+)?")
 
 Count = collections.namedtuple("Count", "run of")
 
 
 def read_counts(folder):
-    command = ["gcovr", "--root", ".", "--filter", "server/", "--filter", "client/",
+    command = ["gcovr", "--root", ".", "--filter", "base/", "--filter", "server/", "--filter", "client/",
                "--exclude-branches-by-pattern", MACROS, "--json", "-", folder]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return {file["file"]: file["lines"] for file in json.loads(done.stdout)["files"]}

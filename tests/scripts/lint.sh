@@ -16,9 +16,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 list() {
     git ls-files -co --exclude-standard "$@"
 }
-c_files=$(list 'server/*.c' 'client/*.c' 'tests/*.c')
+c_files=$(list 'base/*.c' 'server/*.c' 'client/*.c' 'tests/*.c')
 all_files=$(list '*.c' '*.h')
-our_files=$(list 'server/*.c' 'client/*.c' 'tests/simulator/*.c')
+our_files=$(list 'base/*.c' 'server/*.c' 'client/*.c' 'tests/simulator/*.c')
 test_files=$(list 'tests/*.c' ':!tests/simulator/*.c')
 listless_files=$(printf '%s\n' "$our_files" | xargs grep -LE '\b(LL|DL|HASH|TABLE)_[A-Z]+|\btable_[a-z]+\(')
 py_files=$(list '*.py')
@@ -69,7 +69,7 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
 
 # Suppressed for all files, and why:
 #   varFuncNullUB: POSIX makes NULL a null pointer of the full width, so it may end an argument list
-#   unreachableCode: what uthash's HASH_ADD has behind the exit() that it never comes to (base/table.h)
+#   unreachableCode: what uthash's HASH_ADD has behind the exit() that it never comes to (base/hashtable.h)
 #   variableScope: here declarations stand at the top of the block that they matter in
 #   shadowFunction: a local called `count` or `lock` is nobody's harm; gcc's -Wshadow sees the rest
 #   analyzer-malloc-leak: gcc loses what uthash and utlist link into their tables; LeakSanitizer is

@@ -3,9 +3,9 @@
  * the name at each look-up. */
 #include "tests/simulator/rules.h"
 
+#include "base/hashtable.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "tests/simulator/span.h"
 #include "tests/simulator/units.h"
 

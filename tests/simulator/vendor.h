@@ -12,7 +12,7 @@
 #define SIMULATOR_VENDOR_H
 
 #include "base/clock.h"
-#include "base/table.h"
+#include "base/hashtable.h"
 #include "base/timer.h"
 #include "tests/simulator/behaviour.h"
 #include "tests/simulator/dice.h"

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "lookup/domain.h"
+#include "model/domain.h"
 
 #include <check.h>
 #include <stdbool.h>

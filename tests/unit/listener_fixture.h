@@ -3,14 +3,15 @@
  *
  * Defines the route table, so each test program includes it once; it is no .c file because those
  * are linked into every test program. The test's own thread plays the owner of parked requests: it
- * waits until they are parked, and posts the letters that answer them. All waiting is on events. */
+ * waits until they are parked, and posts the messages that answer them. All waiting is on events.
+ */
 #ifndef UNIT_LISTENER_FIXTURE_H
 #define UNIT_LISTENER_FIXTURE_H
 
 #include "base/mem.h"
+#include "http/core/app.h"
+#include "http/core/router.h"
 #include "http/listener.h"
-#include "http/routes.h"
-#include "http/service.h"
 #include "raw_client.h"
 
 #include <check.h>
@@ -26,9 +27,9 @@
 /* ---- what worker threads and the test share ---- */
 
 struct stay {
-    struct letter letter;
+    struct message message;
     struct request *request;
-    struct mailbox *inbox;
+    struct inbox *inbox;
 };
 
 static struct {
@@ -194,9 +195,9 @@ static void wait_parked(size_t n)
     pthread_mutex_unlock(&house.lock);
 }
 
-static void deliver(struct letter *letter)
+static void deliver(struct message *message)
 {
-    struct stay *stay = container_of(letter, struct stay, letter);
+    struct stay *stay = container_of(message, struct stay, message);
 
     say(stay->request, "later\n");
     free(stay);
@@ -213,7 +214,7 @@ static void let_all_go(void)
     house.n_parked = 0;
     pthread_mutex_unlock(&house.lock);
     for (size_t i = 0; i < n; i++)
-        mailbox_post(leaving[i]->inbox, &leaving[i]->letter, deliver);
+        inbox_post(leaving[i]->inbox, &leaving[i]->message, deliver);
 }
 
 /* ---- start and stop ---- */

@@ -4,7 +4,7 @@
 #ifndef UNIT_OPENMART_FIXTURE_H
 #define UNIT_OPENMART_FIXTURE_H
 
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 #include "tests/unit/raw_server.h"
 
 #include <stddef.h>

@@ -74,8 +74,8 @@ struct sandbox_state sandbox_close_all(unsigned parts)
                                             .n_written = ARRAY_LEN(written)};
     struct sandbox_state state;
 
-    sandbox_close_files(&options, &state);
-    sandbox_close_calls(parts, &state);
+    sandbox_restrict_files(&options, &state);
+    sandbox_restrict_syscalls(parts, &state);
     return state;
 }
 

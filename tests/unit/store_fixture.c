@@ -83,7 +83,7 @@ struct store *store_open_second(const char *which)
 {
     char why[STORE_WHY] = "";
     struct store *store = NULL;
-    enum err err = store_open_beside(which, &store, why);
+    enum err err = store_open_shared(which, &store, why);
 
     ck_assert_msg(!err, "%s: %s", err_words(err), why);
     return store;
@@ -137,7 +137,7 @@ int64_t store_add_batch(struct store *store, size_t from, size_t n)
 
     for (size_t i = 0; i < n; i++)
         tasks[i] = store_task_of(from + i);
-    ck_assert_int_eq(store_intend(store, tasks, n, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(store, tasks, n, STORE_NOW_MS, &batch), ERR_OK);
     return batch;
 }
 
@@ -162,7 +162,7 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms)
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms)
 {
     const struct store_end end = {
-        .state = STORE_ANSWERED, .task_id = "task", .now_ms = STORE_NOW_MS + (int64_t)i};
+        .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, answer), ERR_OK);
@@ -196,7 +196,7 @@ struct store_seen store_look(struct store *store, int64_t batch)
 {
     struct look look = {.batch = batch};
 
-    ck_assert_int_eq(store_each_open(store, see, &look), ERR_OK);
+    ck_assert_int_eq(store_for_each_open_batch(store, see, &look), ERR_OK);
     return look.seen;
 }
 

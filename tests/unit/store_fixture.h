@@ -41,7 +41,8 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
 /* Ends the i-th task as answered, with an answer as above kept. */
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
 
-/* What store_each_open() tells of one batch; `n` is 0 when it is not among the open ones. */
+/* What store_for_each_open_batch() tells of one batch; `n` is 0 when it is not among the open ones.
+ */
 struct store_seen {
     enum store_batch_state state;
     char batch_id[STORE_TASK_ID_MAX + 1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_acceptor.c - who connects is taken, and without descriptors later. */
-#include "http/acceptor.h"
+#include "http/net/acceptor.h"
 
 #include "base/log.h"
 
@@ -64,9 +64,9 @@ static bool somebody_waits(void)
     return n == 1;
 }
 
-static bool take(int64_t now_ms, struct caller *ret_caller)
+static bool take(int64_t now_ms, struct accepted *ret_caller)
 {
-    return acceptor_take(&acceptor, 0, now_ms, ret_caller);
+    return acceptor_accept(&acceptor, 0, now_ms, ret_caller);
 }
 
 static void set_up(void)
@@ -101,7 +101,7 @@ static void limit_files(bool are_short)
 
 START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
 {
-    struct caller caller = {0};
+    struct accepted caller = {0};
     struct sockaddr_in own = {0};
     socklen_t len = sizeof own;
 
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
 {
-    struct caller caller;
+    struct accepted caller;
 
     connect_there();
     limit_files(true);
@@ -139,7 +139,7 @@ END_TEST
 
 START_TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
 {
-    struct caller caller;
+    struct accepted caller;
     int64_t now_ms = NOW_MS;
 
     connect_there();
@@ -158,7 +158,7 @@ END_TEST
 
 START_TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
 {
-    struct caller caller;
+    struct accepted caller;
 
     ck_assert_int_eq(shutdown(listening, SHUT_RDWR), 0);
     ck_assert(!take(NOW_MS, &caller));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_auth.c - who sends a request, by its headers; browsers of foreign pages stay out. */
 #include "base/mem.h"
-#include "http/auth.h"
+#include "http/auth/auth.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -232,7 +232,7 @@ START_TEST(who_needs_no_key_may_what_the_policy_says)
         ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, &client), ERR_OK);
         ck_assert_int_eq(client->admin, admin);
         ck_assert(client->allow_refresh && !client->cached_only);
-        ck_assert_int_eq(client->quota, CLIENT_NO_QUOTA);
+        ck_assert_int_eq(client->quota, ACCOUNT_NO_QUOTA);
         ck_assert_str_eq(client->name, "");
     }
 }

@@ -3,8 +3,8 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
-#include "lookup/budget.h"
-#include "store/store_driver.h"
+#include "lookup/money/budget.h"
+#include "store/driver.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #define DAY_MS INT64_C(86400000)
 #define MANY   100010 /* ten more than there are accounts */
 
-static const struct payer ann = {"ann", PAYER_NO_QUOTA, 1};
+static const struct payer ann = {"ann", ACCOUNT_NO_QUOTA, 1};
 static struct clock clock;
 static struct budget *budget;
 
@@ -41,8 +41,8 @@ START_TEST(what_is_given_back_may_be_bought_again)
 {
     struct credit credit = reserve(&ann);
 
-    budget_send(budget, &credit);
-    budget_release(budget, &credit);
+    budget_stamp(budget, &credit);
+    budget_refund(budget, &credit);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
@@ -52,11 +52,11 @@ START_TEST(a_credit_is_settled_or_given_back_once)
 {
     struct credit spent = reserve(&ann), back = reserve(&ann);
 
-    budget_settle(budget, &spent);
-    budget_release(budget, &spent);
-    budget_release(budget, &back);
-    budget_release(budget, &back);
-    budget_settle(budget, &back);
+    budget_commit(budget, &spent);
+    budget_refund(budget, &spent);
+    budget_refund(budget, &back);
+    budget_refund(budget, &back);
+    budget_commit(budget, &back);
     ck_assert_int_eq(budget_state(budget).spent, 1);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
@@ -66,16 +66,16 @@ START_TEST(a_new_day_begins_with_what_is_pending)
 {
     struct credit spent = reserve(&ann), queued = reserve(&ann), out = reserve(&ann);
 
-    budget_send(budget, &spent);
-    budget_settle(budget, &spent);
-    budget_send(budget, &out);
+    budget_stamp(budget, &spent);
+    budget_commit(budget, &spent);
+    budget_stamp(budget, &out);
     clock.wall_ms += DAY_MS;
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
-    budget_send(budget, &queued);
+    budget_stamp(budget, &queued);
     ck_assert_int_eq(queued.day, 20001);
-    budget_settle(budget, &queued);
+    budget_commit(budget, &queued);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
-    budget_settle(budget, &out); /* it left yesterday */
+    budget_commit(budget, &out); /* it left yesterday */
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
     ck_assert_int_eq(budget_state(budget).spent, 1);
 }
@@ -85,10 +85,10 @@ START_TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
 {
     struct credit queued = reserve(&ann), out = reserve(&ann);
 
-    budget_send(budget, &out);
+    budget_stamp(budget, &out);
     clock.wall_ms += DAY_MS;
-    budget_release(budget, &queued);
-    budget_release(budget, &out);
+    budget_refund(budget, &queued);
+    budget_refund(budget, &out);
     ck_assert_int_eq(budget_state(budget).spent, 0);
     clock.wall_ms += DAY_MS;
     ck_assert_int_eq(budget_state(budget).spent, 0);
@@ -116,11 +116,11 @@ START_TEST(clients_without_number_share_an_account_and_all_still_count)
 
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "client-%d", i);
-        last = reserve(&(struct payer){name, PAYER_NO_QUOTA, 1});
+        last = reserve(&(struct payer){name, ACCOUNT_NO_QUOTA, 1});
     }
     ck_assert_int_eq(budget_state(budget).spent, MANY);
     ck_assert_int_eq(budget_spent_by(budget, "client-0"), 1);
-    budget_release(budget, &last);
+    budget_refund(budget, &last);
     ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
 }
 END_TEST
@@ -149,9 +149,9 @@ static const struct {
     bool is_limited;
     int64_t remaining;
 } rests[] = {
-    {0, PAYER_NO_QUOTA, false, 0},
-    {9, PAYER_NO_QUOTA, true, 4},
-    {4, PAYER_NO_QUOTA, true, 0},
+    {0, ACCOUNT_NO_QUOTA, false, 0},
+    {9, ACCOUNT_NO_QUOTA, true, 4},
+    {4, ACCOUNT_NO_QUOTA, true, 0},
     {0, 5, true, 3}, /* her own */
     {9, 5, true, 3}, /* her own is less than what all have left */
     {6, 5, true, 1}, /* more */
@@ -162,7 +162,7 @@ static const struct {
 
 START_TEST(what_remains_is_the_smaller_of_the_own_and_the_common)
 {
-    const struct payer bob = {"bob", PAYER_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
+    const struct payer bob = {"bob", ACCOUNT_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
 
     for (int i = 0; i < 5; i++)
         reserve(i < 2 ? &ann : &bob);

@@ -2,7 +2,7 @@
 /* test_domain_list.c - the list of suffixes when it is not the usual one: none, a damaged one, the
  * one that is built in. Three functions of libpsl are stood in for; what they hand out is libpsl's.
  */
-#include "lookup/domain.h"
+#include "model/domain.h"
 
 #include <check.h>
 #include <dlfcn.h>

@@ -2,7 +2,8 @@
 /* test_freshness.c - what may be served when; the rows are moments in the life of one answer that
  * is fresh for 100 s, served stale for 50 s more, and stands in on errors for 500 s. */
 #include "base/mem.h"
-#include "http/freshness.h"
+#include "http/protocol/cache_control.h"
+#include "model/freshness.h"
 
 #include <check.h>
 
@@ -57,11 +58,11 @@ START_TEST(a_moment_in_the_life_of_an_answer)
 {
     struct result result = answer();
     struct cache_wish wish = CACHE_WISH_NONE;
-    int64_t now_ms = FETCHED_MS + moments[_i].age_s * 1000;
+    int64_t wall_ms = FETCHED_MS + moments[_i].age_s * 1000;
 
     cache_wish_read(&wish, moments[_i].header);
-    ck_assert_msg(freshness_judge(&result, &wish, &limits, now_ms) == moments[_i].serve &&
-                      freshness_on_error(&result, &wish, &limits, now_ms) == moments[_i].on_error,
+    ck_assert_msg(freshness_judge(&result, &wish, &limits, wall_ms) == moments[_i].serve &&
+                      freshness_on_error(&result, &wish, &limits, wall_ms) == moments[_i].on_error,
                   "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
                   (long long)moments[_i].age_s);
 }
@@ -95,10 +96,10 @@ END_TEST
 START_TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
 {
     struct result result = answer();
-    int64_t now_ms = FETCHED_MS - 10 * 86400000LL;
+    int64_t wall_ms = FETCHED_MS - 10 * 86400000LL;
 
-    ck_assert_int_eq(freshness_age_ms(&result, now_ms), 0);
-    ck_assert_int_eq(freshness_left_ms(&result, now_ms), 100000);
+    ck_assert_int_eq(freshness_age_ms(&result, wall_ms), 0);
+    ck_assert_int_eq(freshness_left_ms(&result, wall_ms), 100000);
 }
 END_TEST
 

@@ -3,10 +3,11 @@
  * does not turn: the answer must come all the same. */
 #include "base/mem.h"
 #include "base/secret.h"
-#include "http/health.h"
+#include "http/core/app.h"
+#include "http/core/router.h"
+#include "http/endpoints/endpoints.h"
+#include "http/endpoints/health.h"
 #include "http/listener.h"
-#include "http/routes.h"
-#include "http/service.h"
 #include "lookup/engine.h"
 #include "raw_client.h"
 
@@ -96,7 +97,7 @@ static const struct {
     const char *word, *draining;
 } stages[] = {
     {HEALTH_STARTING, 503, "\"starting\"", "\"draining\":false"},
-    {HEALTH_SERVING, 200, "\"ready\"", "\"draining\":false"},
+    {HEALTH_RUNNING, 200, "\"ready\"", "\"draining\":false"},
     {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
 };
 

@@ -257,7 +257,7 @@ START_TEST(a_reset_counts_as_leaving)
 }
 END_TEST
 
-/* The letter is opened in the same turn of the loop in which the sockets report their ends. */
+/* The message is opened in the same turn of the loop in which the sockets report their ends. */
 START_TEST(leaving_and_being_answered_may_meet)
 {
     struct listener *listener = start(1);

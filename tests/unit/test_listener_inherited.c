@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener_inherited.c - sockets that somebody else opened, and who can reach an address. */
-#include "http/inherited.h"
+#include "os/inherited_socket.h"
 
 #include "listener_fixture.h"
 

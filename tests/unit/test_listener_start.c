@@ -22,7 +22,7 @@ void log_set_level(enum log_level level)
     (void)level;
 }
 
-bool log_tells(enum log_level level)
+bool log_enabled(enum log_level level)
 {
     return level >= LOG_WARN;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_metrics_table.c - histograms as Prometheus reads them, also after years. */
 #include "base/mem.h"
-#include "http/metrics_table.h"
+#include "http/endpoints/metrics_table.h"
 
 #include <check.h>
 #include <string.h>

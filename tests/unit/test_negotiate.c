@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_negotiate.c - Accept and If-None-Match, row by row. */
 #include "base/mem.h"
-#include "http/negotiate.h"
+#include "http/protocol/negotiate.h"
 
 #include <check.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_openmart.c - the five calls as bytes on the wire, and their documented answers. The server
  * speaks from a script. */
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include "base/json.h"
 #include "base/mem.h"

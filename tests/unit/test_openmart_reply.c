@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_openmart_reply.c - what askers hear when a call cannot be sent, is refused, is lost or is
  * cancelled. What an answer means is tested in full in test_openmart_verdict.c. */
-#include "client/openmart.h"
+#include "client/openmart/openmart.h"
 
 #include "base/json.h"
 #include "base/mem.h"

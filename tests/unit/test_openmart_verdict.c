@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_openmart_verdict.c - what the end of a call means, a line per case. Lines U... are the
  * catalogue of ways in which a submit can go wrong, lines S... that of the free reads. */
-#include "client/openmart_verdict.h"
+#include "client/openmart/openmart_verdict.h"
 
 #include "base/mem.h"
 

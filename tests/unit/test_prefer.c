@@ -2,8 +2,8 @@
 /* test_prefer.c - the Prefer header, and the progress that is told to those who prefer not to wait.
  */
 #include "base/mem.h"
-#include "http/prefer.h"
-#include "http/progress.h"
+#include "http/endpoints/result_reply.h"
+#include "http/protocol/prefer.h"
 
 #include <check.h>
 

@@ -3,7 +3,8 @@
  * which is then not linked. */
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/problem.h"
+#include "http/core/problem.h"
+#include "http/endpoints/endpoints.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ const char *request_id(const struct request *request)
     return "id-1";
 }
 
-void request_note(struct request *request, const char *outcome, const char *lookup_id,
-                  enum charged charged)
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
 {
     (void)request;
     (void)outcome;

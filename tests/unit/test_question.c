@@ -4,7 +4,7 @@
  * The dangerous mistakes are two: two questions under one key (somebody gets the answer to another
  * question), and one question under two keys (paid twice). Both are tried in bulk. */
 #include "base/mem.h"
-#include "lookup/question.h"
+#include "model/question.h"
 
 #include <check.h>
 #include <stdbool.h>

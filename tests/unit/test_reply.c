@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_reply.c - a reply keeps what it is given, and knows its limits. */
 #include "base/buf.h"
-#include "cache/result.h"
-#include "http/request.h"
+#include "http/core/reply.h"
+#include "model/result.h"
 
 #include <check.h>
 #include <signal.h>

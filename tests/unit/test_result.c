@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_result.c - the bodies of an answer, byte for byte. */
 #include "base/mem.h"
-#include "cache/result.h"
+#include "model/result.h"
 
 #include <check.h>
 #include <string.h>

@@ -26,15 +26,15 @@ static const struct store_end failed = {.state = STORE_FAILED,
                                         .task_id = "task-7",
                                         .err = ERR_LOOKUP_FAILED,
                                         .detail = "no luck",
-                                        .now_ms = STORE_NOW_MS + 5};
+                                        .wall_ms = STORE_NOW_MS + 5};
 static const struct store_end unknown = {
-    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .now_ms = STORE_NOW_MS + 5};
+    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS + 5};
 
-static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
+static void fail_task(size_t i, int64_t wall_ms, const struct result *keep)
 {
     struct store_end end = failed;
 
-    end.now_ms = now_ms;
+    end.wall_ms = wall_ms;
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
 }
 
@@ -71,7 +71,7 @@ START_TEST(what_is_intended_is_found_again_oldest_first_and_whole)
     store = store_open_roomy(url_of(_i));
     int64_t first = store_add_batch(store, 0, 100), second = store_add_batch(store, 100, 1);
     ck_assert_int_gt(second, first);
-    ck_assert_int_eq(store_each_open(store, compare_with_samples, &seen), ERR_OK);
+    ck_assert_int_eq(store_for_each_open_batch(store, compare_with_samples, &seen), ERR_OK);
     ck_assert_uint_eq(seen, 101);
 }
 END_TEST
@@ -83,7 +83,7 @@ START_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays
     store = store_open_roomy(url_of(_i));
     store_add_batch(store, 1, 1);
     const struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
-    ck_assert_int_ne(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_ne(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
     ck_assert_int_eq(batch, -7);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
     ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &failed, NULL), ERR_ABSENT);
@@ -94,12 +94,13 @@ START_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known)
 {
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_ABSENT); /* nothing of it is out there */
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0),
+                     ERR_ABSENT); /* nothing of it is out there */
     ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
     ck_assert(store_look(store, batch).risked);
@@ -113,9 +114,9 @@ START_TEST(a_batch_that_was_taken_keeps_the_vendors_id)
     ck_assert_int_eq(store_submitted(store, batch, "batch-4711", STORE_NOW_MS), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
     ck_assert_str_eq(store_look(store, batch).batch_id, "batch-4711");
-    ck_assert_int_eq(store_resting(store, batch), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_ABSENT);
     ck_assert_int_eq(store_sending(store, batch, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_ABSENT);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
 END_TEST
@@ -123,9 +124,9 @@ END_TEST
 START_TEST(no_batch_is_changed_that_is_not_there)
 {
     store = store_open_roomy(url_of(_i));
-    ck_assert_int_eq(store_resting(store, 99), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_ABSENT);
     ck_assert_int_eq(store_sending(store, 99, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_risk(store, 99, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_resubmitted(store, 99, 0), ERR_ABSENT);
     ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
 }
 END_TEST
@@ -136,8 +137,8 @@ START_TEST(a_resting_batch_is_split_and_both_halves_rest)
 
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     const char *const moved[] = {store_tracking_id(2)};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
     struct store_seen old = store_look(store, batch), new = store_look(store, half);
@@ -160,7 +161,7 @@ START_TEST(a_split_that_cannot_be_done_changes_nothing)
     int64_t batch = store_add_batch(store, 0, 2);
     const char *const moved[] = {store_tracking_id(0), "nobody"};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
     ck_assert_int_eq(half, -7);
     ck_assert_uint_eq(store_look(store, batch).n, 2);
@@ -206,7 +207,7 @@ START_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were)
     ck_assert_uint_eq(stats.tasks[STORE_UNKNOWN], 4);
     ck_assert_uint_eq(stats.tasks[STORE_FAILED], 1);
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 0);
-    ck_assert_uint_eq(stats.batches[STORE_OVER], 1);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
 }
 END_TEST
 
@@ -216,7 +217,7 @@ START_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended)
 
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     const char *const moved[] = {store_tracking_id(0)};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
     ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
@@ -238,7 +239,7 @@ START_TEST(the_books_keep_the_latest_ends_and_every_open_task)
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.tasks[STORE_FAILED], 3);
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 2);
-    ck_assert_uint_eq(stats.batches[STORE_OVER], 3);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 3);
     ck_assert_uint_eq(store_look(store, open).n, 2);
     const struct result *result = NULL;
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(2), &result), ERR_ABSENT);
@@ -267,11 +268,11 @@ static void tell(void *arg, const struct store_task *task, const char *batch_id)
     told->err = task->err;
 }
 
-static void end_unknown(size_t i, int64_t now_ms)
+static void end_unknown(size_t i, int64_t wall_ms)
 {
     struct store_end end = unknown;
 
-    end.now_ms = now_ms;
+    end.wall_ms = wall_ms;
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }
 
@@ -334,7 +335,7 @@ START_TEST(nobody_looks_into_the_memory_of_another)
 {
     char why[STORE_WHY] = "";
 
-    ck_assert_int_eq(store_open_beside("memory:", &store, why), ERR_ABSENT);
+    ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_ABSENT);
     ck_assert_str_ne(why, "");
 }
 END_TEST

@@ -26,12 +26,12 @@ static const struct store_end failed = {.state = STORE_FAILED,
                                         .task_id = "task-7",
                                         .err = ERR_LOOKUP_FAILED,
                                         .detail = "no luck",
-                                        .now_ms = STORE_NOW_MS + 5};
-static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
+                                        .wall_ms = STORE_NOW_MS + 5};
+static void fail_task(size_t i, int64_t wall_ms, const struct result *keep)
 {
     struct store_end end = failed;
 
-    end.now_ms = now_ms;
+    end.wall_ms = wall_ms;
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
 }
 
@@ -96,7 +96,7 @@ static void intend_twice_the_same_question(void)
     int64_t batch;
 
     tasks[1].key = tasks[0].key;
-    ck_assert_int_eq(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
 }
 
 START_TEST(a_failure_never_takes_an_answers_place)
@@ -152,7 +152,7 @@ START_TEST(replacing_an_answer_pushes_nobody_out)
     store_end_answered(store, 2, "c.com", STORE_DAY_MS);
     store_end_answered(store, 0, "a.com", 2 * STORE_DAY_MS);
     const struct result *again = store_answer(0, "a.com", 3 * STORE_DAY_MS);
-    const struct store_end end = {.state = STORE_ANSWERED, .now_ms = STORE_NOW_MS};
+    const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, again), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
     const struct result *found = NULL;
@@ -232,7 +232,7 @@ START_TEST(a_lookup_that_failed_says_how)
         const struct store_end end = {.state = ends[i].state,
                                       .err = ends[i].err,
                                       .detail = i ? NULL : "words",
-                                      .now_ms = STORE_NOW_MS};
+                                      .wall_ms = STORE_NOW_MS};
         const struct result *result = NULL;
         ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
         ck_assert_int_eq(store_find_lookup(store, store_lookup_id(i), &result), ERR_OK);
@@ -362,7 +362,7 @@ START_TEST(an_owner_hears_no_news_of_its_own)
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     if (store_is_shared(store))
-        ck_assert_int_eq(store_news(store, note, &keys), ERR_OK);
+        ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
     ck_assert_uint_eq(keys.n, 0);
 }
 END_TEST
@@ -375,11 +375,11 @@ START_TEST(everything_is_counted)
     store = store_open_roomy(url_of(_i));
     keep_three_answers();
     int64_t batch = store_add_batch(store, 3, 2);
-    ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     fail_task(3, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);
-    ck_assert_uint_eq(stats.batches[STORE_OVER], 1);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
     ck_assert_uint_eq(stats.risked, 1);
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 1);
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 3);

@@ -21,10 +21,10 @@ static void teardown(void)
     store_fixture_teardown();
 }
 
-static void end_failed(size_t i, int64_t now_ms)
+static void end_failed(size_t i, int64_t wall_ms)
 {
     const struct store_end end = {
-        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .now_ms = now_ms};
+        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .wall_ms = wall_ms};
 
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }
@@ -56,7 +56,7 @@ START_TEST(only_what_was_being_sent_can_have_been_taken)
 {
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_submitted(store, batch, "b", STORE_NOW_MS), ERR_ABSENT);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
 }
@@ -69,8 +69,8 @@ START_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half)
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3), other = store_add_batch(store, 3, 1);
     end_failed(1, STORE_NOW_MS);
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
-    ck_assert_int_eq(store_resting(store, other), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, other), ERR_OK);
     for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 is another batch's */
         const char *const moved[] = {store_tracking_id(0), store_tracking_id(i)};
         ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
@@ -145,7 +145,7 @@ START_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts)
     int64_t batch = store_add_batch(store, 0, 3);
     store_add_batch(store, 3, 1);
     end_failed(2, STORE_NOW_MS); /* bought on its day, whatever becomes of the others */
-    ck_assert_int_eq(store_resting(store, batch), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     for (int twice = 0; twice < 2; twice++) {
         ck_assert_int_eq(store_sending(store, batch, 1), ERR_OK);
         ck_assert_int_eq(credits_of(0), 2);
@@ -160,7 +160,7 @@ START_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first)
 
     store = store_open_roomy(url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
-    ck_assert_int_eq(store_risk(store, batch, 1), ERR_OK);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 1), ERR_OK);
     ck_assert_int_eq(store_sending(store, batch, 2), ERR_OK); /* after another midnight */
     ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
     ck_assert_int_eq(credits_of(0), 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_submit_policy.c - what follows from the end of a submit, row by row. */
 #include "base/mem.h"
-#include "lookup/submit_policy.h"
+#include "lookup/batching/submit_policy.h"
 
 #include <check.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_url.c - which URLs are taken, and what is read out of them. */
 #include "base/mem.h"
-#include "client/url.h"
+#include "base/url.h"
 
 #include <check.h>
 #include <stdlib.h>

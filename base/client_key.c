@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* client_key.c - see client_key.h. Two ids of 128 bits each make a key. */
+#include "base/client_key.h"
+
+#include <string.h>
+
+void key_new(char *text)
+{
+    char *end = mempcpy(text, KEY_PREFIX, sizeof KEY_PREFIX - 1);
+
+    id_new(end);
+    id_new(end + ID_LEN);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* err.h - every way in which something here can fail, as one closed table.
+ *
+ * Each row is an error that a caller of the HTTP interface may see: its name in C, its stable code
+ * on the wire, the HTTP status, whether asking again later can help, whether credits may have been
+ * spent, and a title for people. http/core/problem.c turns rows into RFC 9457 documents and the
+ * /problems/ pages; tests compare the table with openapi.yaml. The rows of ERR_INTERNAL_TABLE never
+ * travel: they are how modules talk to each other, and would be shown as `internal` if one escaped.
+ *
+ * A function that can fail returns `enum err`; ERR_OK is 0. Its outputs come last, are named
+ * ret_... and stay untouched on failure. All functions here are safe on any thread. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
+
+/*  X(name, code, HTTP status, retryable, charged, title) */
+#define ERR_TABLE(X)                                                                               \
+    X(MISSING_DOMAIN, "missing-domain", 400, false, NO, "Missing parameter 'domain'")              \
+    X(INVALID_DOMAIN, "invalid-domain", 400, false, NO, "Invalid domain")                          \
+    X(UNKNOWN_PARAMETER, "unknown-parameter", 400, false, NO, "Unknown parameter")                 \
+    X(DUPLICATE_PARAMETER, "duplicate-parameter", 400, false, NO, "Duplicate parameter")           \
+    X(INVALID_PARAMETER, "invalid-parameter", 400, false, NO, "Invalid parameter value")           \
+    X(INVALID_REQUEST, "invalid-request", 400, false, NO, "Malformed request")                     \
+    X(UNAUTHORIZED, "unauthorized", 401, false, NO, "Missing or unknown API key")                  \
+    X(FORBIDDEN, "forbidden", 403, false, NO, "Not permitted for this client")                     \
+    X(NOT_FOUND, "not-found", 404, false, NO, "Not found")                                         \
+    X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO, "Method not allowed")              \
+    X(NOT_ACCEPTABLE, "not-acceptable", 406, false, NO, "No acceptable media type")                \
+    X(BODY_TOO_LARGE, "body-too-large", 413, false, NO, "Request body too large")                  \
+    X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO, "Domain is a public suffix")                 \
+    X(IP_ADDRESS, "ip-address", 422, false, NO, "IP address instead of a domain")                  \
+    X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO, "Reserved domain name")            \
+    X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "Client quota exceeded")                    \
+    X(INTERNAL, "internal", 500, true, MAYBE, "Internal error")                                    \
+    X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "Credits exhausted")                  \
+    X(UPSTREAM_AUTH, "upstream-auth", 502, false, NO, "Upstream rejected the server's API key")    \
+    X(UPSTREAM_BANNED, "upstream-banned", 502, false, NO, "Upstream account blocked")              \
+    X(UPSTREAM_REJECTED, "upstream-rejected", 502, false, NO, "Upstream rejected the lookup")      \
+    X(UPSTREAM_ERROR, "upstream-error", 502, true, NO, "Upstream error")                           \
+    X(UPSTREAM_INVALID_RESPONSE, "upstream-invalid-response", 502, true, MAYBE,                    \
+      "Unusable upstream response")                                                                \
+    X(LOOKUP_FAILED, "lookup-failed", 502, true, MAYBE, "Lookup failed upstream")                  \
+    X(UPSTREAM_OUTCOME_UNKNOWN, "upstream-outcome-unknown", 502, true, MAYBE,                      \
+      "Outcome of the lookup unknown")                                                             \
+    X(OVERLOADED, "overloaded", 503, true, NO, "Server overloaded")                                \
+    X(CIRCUIT_OPEN, "circuit-open", 503, true, NO, "Upstream unavailable (circuit open)")          \
+    X(PAUSED, "paused", 503, true, NO, "Paid lookups paused")                                      \
+    X(STORAGE_UNAVAILABLE, "storage-unavailable", 503, true, NO, "Storage unavailable")            \
+    X(DRAINING, "draining", 503, true, NO, "Server shutting down")                                 \
+    X(STARTING, "starting", 503, true, NO, "Server starting")                                      \
+    X(STILL_PROCESSING, "still-processing", 504, true, MAYBE, "Lookup still in progress")          \
+    X(NOT_CACHED, "not-cached", 504, true, NO, "No cached result")
+
+/*  X(name, words for the log) */
+#define ERR_INTERNAL_TABLE(X)                                                                      \
+    X(SYSTEM, "system call failed")                                                                \
+    X(TOO_BIG, "size limit exceeded")                                                              \
+    X(SYNTAX, "syntax error")                                                                      \
+    X(ABSENT, "not found")                                                                         \
+    X(GONE, "request abandoned")                                                                   \
+    X(STORE_BUSY, "store in use by another process")                                               \
+    X(STORE_DAMAGED, "store damaged")                                                              \
+    X(STORE_REFUSED, "store file rejected")
+
+enum err {
+    ERR_OK = 0,
+#define X(name, code, status, retryable, charged, title) ERR_##name,
+    ERR_TABLE(X)
+#undef X
+        ERR_PUBLIC_END,
+#define X(name, words) ERR_##name,
+    ERR_INTERNAL_TABLE(X)
+#undef X
+};
+
+/* One row of ERR_TABLE. Strings are static. */
+struct err_row {
+    enum err err;
+    const char *code;     /* stable, on the wire and in logs */
+    int status;           /* HTTP */
+    bool retryable;       /* may the same request succeed later? */
+    enum charged charged; /* the usual case; a problem may say otherwise */
+    const char *title;
+};
+
+/* The row of `err`; that of ERR_INTERNAL for ERR_OK and for internal errors. Never NULL. */
+const struct err_row *err_row(enum err err);
+
+/* The row whose code is the `len` bytes at `code`, or NULL. */
+const struct err_row *err_row_by_code(const char *code, size_t len);
+
+/* Words for a log line; covers the internal errors too. Static, never NULL. */
+const char *err_words(enum err err);
+
+/* "no", "yes" or "maybe". */
+const char *charged_word(enum charged charged);
+
+#endif

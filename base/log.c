@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* log.c - see log.h. A value is written bare when it holds only plain characters, else in quotes
+ * with everything outside printable ASCII as \xNN. A pair that does not fit any more is left out
+ * whole, because half a value reads like another one. */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 4096
+
+static atomic_int lowest = LOG_INFO;
+static atomic_bool json;
+static atomic_uint_fast64_t dropped;
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&lowest, (int)level, memory_order_relaxed);
+}
+
+void log_set_json(bool wanted)
+{
+    atomic_store_explicit(&json, wanted, memory_order_relaxed);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&lowest, memory_order_relaxed);
+}
+
+uint64_t log_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
+}
+
+static int is_plain(const char *value)
+{
+    for (const char *c = value; *c; c++)
+        if (*c <= 0x20 || *c >= 0x7f || strchr("\"\\=", *c))
+            return 0;
+    return *value != '\0';
+}
+
+static void add_value(struct buf *line, const char *value)
+{
+    if (is_plain(value)) {
+        buf_add_str(line, value);
+        return;
+    }
+    buf_add_str(line, "\"");
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_addf(line, "\\%c", *c);
+        else if (*c < 0x20 || *c >= 0x7f)
+            buf_addf(line, "\\x%02x", *c);
+        else
+            buf_add(line, c, 1);
+    }
+    buf_add_str(line, "\"");
+}
+
+/* Bytes outside ASCII are told one by one: what comes from outside need not be UTF-8. */
+static void add_json_value(struct buf *line, const char *value)
+{
+    buf_add_str(line, "\"");
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_addf(line, "\\%c", *c);
+        else if (*c < 0x20 || *c >= 0x7f)
+            buf_addf(line, "\\u%04x", *c);
+        else
+            buf_add(line, c, 1);
+    }
+    buf_add_str(line, "\"");
+}
+
+static void add_pair(struct buf *line, bool as_json, const char *key, const char *value)
+{
+    size_t before = line->len;
+
+    if (as_json) {
+        buf_addf(line, ",\"%s\":", key);
+        add_json_value(line, value);
+    } else {
+        buf_addf(line, " %s=", key);
+        add_value(line, value);
+    }
+    if (buf_check(line)) {
+        line->len = before;
+        line->overflowed = false;
+    }
+}
+
+/* Asks before it writes: stderr is a blocking pipe as a rule, and whoever reads it must not be able
+ * to stop the engine. Two threads that see the last free page at once can still make one of them
+ * wait; making the pipe non-blocking would do so for all who share it. */
+static void put_line(const struct buf *line)
+{
+    struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (poll(&err, 1, 0) != 1 || write(err.fd, line->data, line->len) != (ssize_t)line->len)
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    bool as_json = atomic_load_explicit(&json, memory_order_relaxed);
+    const char *end = as_json ? "}\n" : "\n";
+    struct buf autobuf line = BUF_INIT(LINE_MAX_BYTES - strlen(end));
+    struct clock now;
+    char ts[CLOCK_TEXT];
+    va_list args;
+
+    if (!log_enabled(level))
+        return;
+    now = clock_real();
+    clock_rfc3339(now.wall_ms, ts);
+    buf_addf(&line,
+             as_json ? "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\""
+                     : "ts=%s level=%s event=%s",
+             ts, levels[level], event);
+    va_start(args, event);
+    for (const char *key; (key = va_arg(args, const char *));) {
+        const char *value = va_arg(args, const char *);
+        if (value)
+            add_pair(&line, as_json, key, value);
+    }
+    va_end(args);
+    line.max = LINE_MAX_BYTES; /* the end always fits */
+    buf_add_str(&line, end);
+    put_line(&line);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics.h - what the daemon counts: a struct of plain numbers per thread, summed when read.
+ *
+ * Each thread writes its own struct, so counting costs a load and a store and no lock: whoever asks
+ * for the sum reads the others' words while they are being written, each of them whole. Counters
+ * start at 0 with the process; gauges are set by one thread, the engine, and are 0 in the others'.
+ * Here are only the numbers; their names and labels are in http/endpoints/metrics_table.c. Any
+ * thread. */
+#ifndef BASE_METRICS_H
+#define BASE_METRICS_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define METRICS_ROUTES    16 /* rows of the route table and one for no route; asserted there */
+#define METRICS_CODES     24 /* statuses that are told apart; the last is all others */
+#define METRICS_DURATIONS 15 /* buckets of a time, +Inf included */
+#define METRICS_SIZES     8  /* buckets of a batch's size, +Inf included */
+
+/* Upper bounds; the last bucket has none. */
+extern const int64_t metrics_duration_bounds_ms[METRICS_DURATIONS - 1];
+extern const int64_t metrics_size_bounds[METRICS_SIZES - 1];
+
+/* The statuses that have an index of their own; METRICS_NO_CODE for an answer that never came. */
+#define METRICS_NO_CODE 0
+extern const int metrics_codes[METRICS_CODES - 1];
+
+enum metrics_outcome {
+    CACHE_HIT,
+    CACHE_STALE,
+    CACHE_REFRESHING, /* as stale, and its refresh was started */
+    CACHE_MISS,
+    CACHE_REFUSED,
+    CACHE_OUTCOMES
+};
+
+enum metrics_refused { CONNECTION_OF_ALL, CONNECTION_OF_ADDRESS, CONNECTIONS_REFUSED };
+
+enum metrics_flush { FLUSH_FULL, FLUSH_LINGER, FLUSH_SLOT, FLUSHES };
+
+enum metrics_operation {
+    UPSTREAM_SUBMIT,
+    UPSTREAM_STATUS,
+    UPSTREAM_IDS,
+    UPSTREAM_TASK,
+    UPSTREAM_BALANCE,
+    UPSTREAM_OPERATIONS
+};
+
+struct duration_histogram {
+    uint64_t buckets[METRICS_DURATIONS]; /* not cumulative */
+    uint64_t sum_ms;
+};
+
+struct size_histogram {
+    uint64_t buckets[METRICS_SIZES];
+    uint64_t sum;
+};
+
+/* Nothing but uint64_t, so that it can be summed word by word. */
+struct metrics {
+    /* Counters of the HTTP workers: */
+    uint64_t http_requests[METRICS_ROUTES][METRICS_CODES];
+    struct duration_histogram http_durations[METRICS_ROUTES];
+    uint64_t cache_outcomes[CACHE_OUTCOMES];
+    uint64_t http_connections; /* a gauge: each worker counts up and down */
+    uint64_t http_connections_refused[CONNECTIONS_REFUSED]; /* by the limit that was reached */
+    /* Counters of the engine: */
+    uint64_t lookups_found, lookups_empty;
+    uint64_t lookups_failed[ERR_PUBLIC_END];
+    uint64_t lookups_coalesced;
+    uint64_t waiters_gone;
+    uint64_t batches_flushed[FLUSHES];
+    struct size_histogram batch_tasks;
+    uint64_t unknown_outcomes;
+    uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];
+    struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
+    /* Gauges of the engine: */
+    uint64_t lookups, waiters, queue_tasks, batches;
+    uint64_t queue_oldest_ms; /* when it was queued, by the monotonic clock; 0 = nobody */
+    uint64_t credits_spent, credits_limit;
+    uint64_t balance_known, balance;
+    uint64_t stopped_by; /* enum err of what keeps submits from leaving; 0 = nothing */
+    uint64_t store_unusable, journal_backlog;
+    /* Set once, by the main thread: */
+    uint64_t http_connections_max, waiters_max;
+};
+
+/* The calling thread's own; made at its first call and kept to the end of the process. */
+struct metrics *metrics_mine(void);
+
+/* `number` is of metrics_mine(). */
+void metrics_add(uint64_t *number, uint64_t n);
+void metrics_set(uint64_t *gauge, uint64_t value);
+void metrics_duration(struct duration_histogram *histogram, int64_t ms);
+void metrics_size(struct size_histogram *histogram, size_t n);
+
+/* The index of a status, or of METRICS_NO_CODE. */
+size_t metrics_code_index(int status);
+
+/* The sum over all threads that ever counted. */
+void metrics_read(struct metrics *ret_sum);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* url.h - reading URLs with libcurl's own parser, so that what we check is what we then request.
+ *
+ * Any thread. */
+#ifndef BASE_URL_H
+#define BASE_URL_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* An http(s) URL, taken apart. Strings are heap memory, freed by url_done(). */
+struct url {
+    char *scheme; /* "http" or "https" */
+    char *host;   /* as written, percent-decoded by libcurl; brackets kept on IPv6 */
+    char *path;   /* "/" at least */
+    bool has_user_info;
+    bool has_query;
+    bool has_fragment;
+};
+
+/* ERR_SYNTAX for all that is not a complete http or https URL with "//" and a host, holds a control
+ * byte, a space or a NUL, or is longer than 2048 bytes. */
+enum err url_parse(const char *text, size_t len, struct url *ret_url);
+void url_done(struct url *url);
+
+/* The host is 127.0.0.0/8, ::1 or localhost. */
+bool url_is_loopback(const struct url *url);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* openmart.c - see openmart.h.
+ *
+ * One struct openmart_call per request on its way; the function `deliver` is what tells the kinds
+ * apart. It reads the body when there is one to read, lets openmart_verdict.c judge, and calls the
+ * asker. The key travels in X-API-Key, one header and no other place.
+ *
+ * What cannot be sent (an id that may not stand in a path, a number of forms that the vendor would
+ * refuse) still ends through the callback, by way of a transfer without a URL that never leaves. */
+#include "client/openmart/openmart.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "client/openmart/openmart_parse.h"
+#include "client/openmart/openmart_sanitize.h"
+#include "client/openmart/openmart_verdict.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_AFTER_MAX_S 3600
+#define PATH_ROOM         256
+#define SUBMIT_PATH       "/api/v1/task/batch/lookup_business_email"
+#define STATE_MAX         32
+#define URL_MAX           4096
+
+struct openmart {
+    char *base_url;
+    const struct secret *key;
+    int64_t submit_timeout_ms, read_timeout_ms;
+    struct transport *transport;
+    size_t n_calls;
+    const struct openmart_call *delivering; /* its asker is being called just now */
+};
+
+typedef void deliver_fn(struct openmart_call *call, const struct transport_answer *answer);
+
+struct openmart_call {
+    struct openmart *openmart;
+    struct transfer *transfer;
+    enum metrics_operation operation;
+    deliver_fn *deliver;
+    bool is_submit;
+    bool unsendable;
+    union {
+        openmart_submit_fn *submit;
+        openmart_counts_fn *counts;
+        openmart_ids_fn *ids;
+        openmart_task_fn *task;
+        openmart_balance_fn *balance;
+    } done;
+    void *arg;
+};
+
+struct openmart *openmart_new(const struct openmart_options *options, struct transport *transport)
+{
+    struct openmart *openmart = xcalloc(1, sizeof *openmart);
+
+    openmart->base_url = xstrdup(options->base_url);
+    openmart->key = options->key;
+    openmart->submit_timeout_ms = options->submit_timeout_ms;
+    openmart->read_timeout_ms = options->read_timeout_ms;
+    openmart->transport = transport;
+    return openmart;
+}
+
+void openmart_free(struct openmart *openmart)
+{
+    if (!openmart)
+        return;
+    assert(openmart->n_calls == 0);
+    free(openmart->base_url);
+    free(openmart);
+}
+
+static void free_call(struct openmart_call *call)
+{
+    call->openmart->n_calls--;
+    free(call);
+}
+
+void openmart_cancel(struct openmart_call *call)
+{
+    if (call == call->openmart->delivering)
+        return; /* it is over, and freed when its callback returns */
+    transport_cancel(call->transfer);
+    free_call(call);
+}
+
+static void count(const struct openmart_call *call, const struct transport_answer *answer)
+{
+    struct metrics *metrics = metrics_mine();
+    int code = answer->end == TRANSPORT_ANSWERED ? answer->status : METRICS_NO_CODE;
+
+    metrics_add(&metrics->upstream_requests[call->operation][metrics_code_index(code)], 1);
+    metrics_duration(&metrics->upstream_durations[call->operation], answer->took_ms);
+}
+
+static void finish(void *arg, const struct transport_answer *answer)
+{
+    struct openmart_call *call = arg;
+
+    count(call, answer);
+    call->openmart->delivering = call;
+    call->deliver(call, answer);
+    call->openmart->delivering = NULL;
+    free_call(call);
+}
+
+static bool is_2xx(const struct transport_answer *answer)
+{
+    return answer->end == TRANSPORT_ANSWERED && answer->status >= 200 && answer->status <= 299;
+}
+
+static void read_detail(const struct openmart_call *call, const struct transport_answer *answer,
+                        char *ret_detail)
+{
+    const char *key = secret_text(call->openmart->key);
+
+    if (call->unsendable)
+        openmart_clean("the request contains a part that cannot be sent", key, ret_detail);
+    else if (answer->end == TRANSPORT_ANSWERED)
+        openmart_parse_detail(answer->body, answer->body_len, key, ret_detail);
+    else
+        openmart_clean(answer->error, key, ret_detail);
+}
+
+/* `detail` holds OPENMART_DETAIL_TEXT bytes, which the reply points to. */
+static struct openmart_reply judge(const struct openmart_call *call,
+                                   const struct transport_answer *answer, bool readable,
+                                   char *detail)
+{
+    const struct openmart_seen seen = {
+        .is_submit = call->is_submit,
+        .end = answer->end,
+        .status = call->unsendable ? OPENMART_UNSENDABLE : answer->status,
+        .readable = readable,
+        .told_when = answer->retry_after_s > 0,
+    };
+    struct openmart_meaning meaning = openmart_verdict(&seen);
+    int64_t retry_after_s = answer->retry_after_s > 0 ? answer->retry_after_s : -1;
+
+    detail[0] = '\0';
+    if (meaning.verdict != VERDICT_DONE)
+        read_detail(call, answer, detail);
+    return (struct openmart_reply){
+        .verdict = meaning.verdict,
+        .err = meaning.err,
+        .status = answer->status,
+        .retry_after_s = retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s,
+        .took_ms = answer->took_ms,
+        .detail = detail,
+    };
+}
+
+static void deliver_submit(struct openmart_call *call, const struct transport_answer *answer)
+{
+    char detail[OPENMART_DETAIL_TEXT], id[OPENMART_ID_MAX + 1];
+    bool readable = is_2xx(answer) && !openmart_parse_submit(answer->body, answer->body_len, id);
+    struct openmart_reply reply = judge(call, answer, readable, detail);
+
+    call->done.submit(call->arg, &reply, readable ? id : NULL);
+}
+
+static void deliver_counts(struct openmart_call *call, const struct transport_answer *answer)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+    struct openmart_counts counts;
+    bool readable =
+        is_2xx(answer) && !openmart_parse_counts(answer->body, answer->body_len, &counts);
+    struct openmart_reply reply = judge(call, answer, readable, detail);
+
+    call->done.counts(call->arg, &reply, readable ? &counts : NULL);
+}
+
+static void deliver_ids(struct openmart_call *call, const struct transport_answer *answer)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+    struct openmart_ids ids = {0};
+    bool readable = is_2xx(answer) && !openmart_parse_ids(answer->body, answer->body_len, &ids);
+    struct openmart_reply reply = judge(call, answer, readable, detail);
+
+    call->done.ids(call->arg, &reply, ids.ids, ids.n);
+    openmart_ids_done(&ids);
+}
+
+static void deliver_task(struct openmart_call *call, const struct transport_answer *answer)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+    struct openmart_task_answer task = {0};
+    bool readable = is_2xx(answer) && !openmart_parse_task(answer->body, answer->body_len, &task);
+    struct openmart_reply reply = judge(call, answer, readable, detail);
+
+    call->done.task(call->arg, &reply, readable ? &task.task : NULL);
+    openmart_task_done(&task);
+}
+
+static void deliver_balance(struct openmart_call *call, const struct transport_answer *answer)
+{
+    char detail[OPENMART_DETAIL_TEXT];
+    int64_t balance = 0;
+    bool readable =
+        is_2xx(answer) && !openmart_parse_balance(answer->body, answer->body_len, &balance);
+    struct openmart_reply reply = judge(call, answer, readable, detail);
+
+    call->done.balance(call->arg, &reply, balance);
+}
+
+static struct openmart_call *new_call(struct openmart *openmart, enum metrics_operation operation,
+                                      deliver_fn *deliver, void *arg)
+{
+    struct openmart_call *call = xcalloc(1, sizeof *call);
+
+    call->openmart = openmart;
+    call->operation = operation;
+    call->deliver = deliver;
+    call->arg = arg;
+    openmart->n_calls++;
+    return call;
+}
+
+/* `path` NULL or `body` overflowed: the call cannot be sent. `body` NULL: a GET. */
+static struct openmart_call *start(struct openmart_call *call, const char *path,
+                                   const struct buf *body)
+{
+    struct openmart *openmart = call->openmart;
+    struct buf url autobuf = BUF_INIT(URL_MAX);
+    const struct transport_header headers[] = {
+        {"X-API-Key", secret_text(openmart->key)},
+        {"Accept", "application/json"},
+        body ? (struct transport_header){"Content-Type", "application/json"}
+             : (struct transport_header){"Cache-Control", "no-cache"},
+    };
+
+    call->is_submit = body != NULL;
+    if (path)
+        buf_addf(&url, "%s%s", openmart->base_url, path);
+    call->unsendable = !path || buf_check(&url) || (body && buf_check(body));
+    const struct transport_request request = {
+        .url = call->unsendable ? "" : buf_str(&url),
+        .body = body ? buf_str(body) : NULL,
+        .body_len = body ? body->len : 0,
+        .headers = headers,
+        .n_headers = ARRAY_LEN(headers),
+        .timeout_ms = body ? openmart->submit_timeout_ms : openmart->read_timeout_ms,
+        .max_bytes = JSON_MAX_BYTES,
+        .only_once = call->is_submit,
+    };
+    call->transfer = transport_start(openmart->transport, &request, finish, call);
+    return call;
+}
+
+static void add_form(struct buf *out, const struct openmart_form *form)
+{
+    const struct {
+        const char *name, *value;
+    } fields[] = {
+        {"domain", form->domain},   {"company_name", form->company_name},
+        {"city", form->city},       {"state", form->state},
+        {"country", form->country}, {"tracking_id", form->tracking_id},
+    };
+    const char *comma = "";
+
+    buf_add_str(out, "{");
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (!fields[i].value || !fields[i].value[0])
+            continue;
+        buf_addf(out, "%s\"%s\":", comma, fields[i].name);
+        json_add_text(out, fields[i].value);
+        comma = ",";
+    }
+    buf_add_str(out, "}");
+}
+
+struct openmart_call *openmart_submit(struct openmart *openmart, const struct openmart_form *forms,
+                                      size_t n, openmart_submit_fn *done, void *arg)
+{
+    struct openmart_call *call = new_call(openmart, UPSTREAM_SUBMIT, deliver_submit, arg);
+    struct buf body autobuf = BUF_INIT(JSON_MAX_BYTES);
+    bool fits = n >= 1 && n <= OPENMART_BATCH_MAX;
+
+    call->done.submit = done;
+    for (size_t i = 0; fits && i < n; i++) {
+        buf_add_str(&body, i ? "," : "[");
+        add_form(&body, &forms[i]);
+    }
+    buf_add_str(&body, "]");
+    return start(call, fits ? SUBMIT_PATH : NULL, &body);
+}
+
+/* `path` holds PATH_ROOM bytes. The result is `path`, or NULL when the id is none. */
+static const char *path_to(char *path, const char *before, const char *id, const char *behind)
+{
+    if (!openmart_id_ok(id))
+        return NULL;
+    snprintf(path, PATH_ROOM, "/api/v1/task/%s%s%s", before, id, behind);
+    return path;
+}
+
+struct openmart_call *openmart_batch_status(struct openmart *openmart, const char *batch_id,
+                                            openmart_counts_fn *done, void *arg)
+{
+    struct openmart_call *call = new_call(openmart, UPSTREAM_STATUS, deliver_counts, arg);
+    char path[PATH_ROOM];
+
+    call->done.counts = done;
+    return start(call, path_to(path, "batch/", batch_id, "/status"), NULL);
+}
+
+static bool is_state_word(const char *word)
+{
+    size_t len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+    return len > 0 && len <= STATE_MAX && !word[len];
+}
+
+struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *batch_id,
+                                        const char *state, openmart_ids_fn *done, void *arg)
+{
+    struct openmart_call *call = new_call(openmart, UPSTREAM_IDS, deliver_ids, arg);
+    char path[PATH_ROOM], behind[PATH_ROOM / 2] = "/task_ids";
+    bool fits = !state || is_state_word(state);
+
+    call->done.ids = done;
+    if (state && fits)
+        snprintf(behind, sizeof behind, "/task_ids?status=%s", state);
+    return start(call, fits ? path_to(path, "batch/", batch_id, behind) : NULL, NULL);
+}
+
+struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
+                                         openmart_task_fn *done, void *arg)
+{
+    struct openmart_call *call = new_call(openmart, UPSTREAM_TASK, deliver_task, arg);
+    char path[PATH_ROOM];
+
+    call->done.task = done;
+    return start(call, path_to(path, "", task_id, ""), NULL);
+}
+
+struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
+                                              void *arg)
+{
+    struct openmart_call *call = new_call(openmart, UPSTREAM_BALANCE, deliver_balance, arg);
+
+    call->done.balance = done;
+    return start(call, "/api/v2/credit-balance", NULL);
+}

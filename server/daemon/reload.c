@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.c - see reload.h. */
+#include "daemon/reload.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/upstream_setup.h"
+#include "os/state_dir.h"
+
+#include <stdio.h>
+
+#define WHY 512
+_Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
+               "one buffer serves all");
+
+/* What was read anew. */
+struct prepared {
+    struct config config;
+    struct admission admission;
+};
+
+struct limits reload_limits_of(const struct config *config)
+{
+    return (struct limits){
+        .wait_ms = config->wait_ms,
+        .max_wait_ms = config->max_wait_ms,
+        .freshness = {.stale_while_revalidate_ms = config->stale_while_revalidate_ms,
+                      .stale_if_error_ms = config->stale_if_error_ms}};
+}
+
+/* A daemon that wants keys goes on to want them, and one that wants none goes on so; and so it is
+ * with TLS. */
+static bool is_alike(const struct admission *a, const struct admission *b)
+{
+    return !a->clients == !b->clients && !a->tls == !b->tls;
+}
+
+/* As the start did, so that only what somebody changed differs. */
+static void complete(const struct reload *reload, struct config *config)
+{
+    sockets_name(reload->sockets, config);
+    if (!config->store)
+        config->store = state_dir_store_url();
+}
+
+static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
+{
+    enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
+    bool never_mind;
+
+    if (err)
+        return err;
+    complete(reload, &prepared->config);
+    err = upstream_check(&prepared->config, &never_mind, why);
+    if (!err) /* the file that is in use; to take another one takes a restart */
+        err = upstream_check_key(reload->config, why);
+    if (!err)
+        err = access_policy_load(&prepared->config, reload->admission, &prepared->admission, why);
+    if (!err && !is_alike(&prepared->admission, reload->admission)) {
+        snprintf(why, ADMISSION_WHY, "enabling or disabling client keys or TLS requires a restart");
+        admission_done(&prepared->admission);
+        err = ERR_SYNTAX;
+    }
+    if (err)
+        config_done(&prepared->config);
+    return err;
+}
+
+static void tell_restart(void *arg, const char *key, bool reloads)
+{
+    (void)arg;
+    if (!reloads)
+        log_event(LOG_WARN, "restart_required", "option", key, NULL);
+}
+
+/* What takes a restart stays as it is in `reload->config`, so that it is what the daemon goes by:
+ * the next reload is compared with that, and says again what is not yet in force. */
+static void commit(const struct reload *reload, struct prepared *prepared)
+{
+    struct config *config = reload->config;
+
+    config_each_change(config, &prepared->config, tell_restart, NULL);
+    config_adopt(config, &prepared->config);
+    config_done(&prepared->config);
+    access_policy_replace(reload->admission, &prepared->admission);
+    const struct limits limits = reload_limits_of(config);
+    log_set_level((enum log_level)config->log_level);
+    log_set_json(config->log_json);
+    listener_set_rules(reload->listener, &(struct rules){reload->admission->clients, &limits,
+                                                         reload->admission->tls});
+    engine_reload(reload->engine,
+                  &(struct engine_rules){config->credits_per_day, config->stale_if_error_ms});
+}
+
+bool reload_now(const struct reload *reload)
+{
+    char why[WHY] = "";
+    struct prepared prepared;
+
+    if (prepare(reload, &prepared, why)) {
+        log_event(LOG_ERROR, "reload_rejected", "reason", why, NULL);
+        return false;
+    }
+    commit(reload, &prepared);
+    access_policy_log(reload->admission);
+    log_event(LOG_INFO, "reloaded", NULL);
+    return true;
+}

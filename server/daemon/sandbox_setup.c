@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* sandbox_setup.c - see sandbox_setup.h.
+ *
+ * A new option that names a file which is opened while the daemon runs, such as on SIGHUP, gets its
+ * place in `reread`; without it the daemon would start, and fail at the first reload. A reload that
+ * names a file in another folder takes a restart. */
+#include "daemon/sandbox_setup.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+/* The file of a store that is one; NULL for one in memory. */
+static const char *store_file(const char *url)
+{
+    static const char scheme[] = "sqlite:";
+
+    return strncmp(url, scheme, strlen(scheme)) == 0 ? url + strlen(scheme) : NULL;
+}
+
+void confine_files(const struct config *config, struct sandbox_state *ret_state)
+{
+    const char *const reread[] = {config->api_key_file, config->client_keys_file,
+                                  config->config_file,  config->tls_cert,
+                                  config->tls_key,      config->upstream_ca};
+    const char *const written[] = {store_file(config->store)};
+    const struct sandbox_options options = {.parts = (unsigned)config->sandbox,
+                                            .reread = reread,
+                                            .n_reread = ARRAY_LEN(reread),
+                                            .written = written,
+                                            .n_written = ARRAY_LEN(written)};
+
+    sandbox_restrict_files(&options, ret_state);
+}
+
+void confine_calls(const struct config *config, struct sandbox_state *state)
+{
+    sandbox_restrict_syscalls((unsigned)config->sandbox, state);
+    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied", "seccomp", state->seccomp,
+              "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* socket_activation.c - see socket_activation.h. */
+#include "daemon/socket_activation.h"
+
+#include "base/mem.h"
+#include "os/notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err sockets_take(struct sockets *ret_sockets, char *why)
+{
+    char fault[INHERITED_WHY];
+    struct sockets sockets;
+
+    if (notify_sockets(sockets.fds, CONFIG_LISTENS, &sockets.n)) {
+        snprintf(why, SOCKETS_WHY, "invalid LISTEN_FDS or too many sockets (maximum 8)");
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < sockets.n; i++)
+        if (inherited_name(sockets.fds[i], sockets.names[i], fault)) {
+            snprintf(why, SOCKETS_WHY, "descriptor %d is %s", sockets.fds[i], fault);
+            return ERR_SYNTAX;
+        }
+    *ret_sockets = sockets;
+    return ERR_OK;
+}
+
+void sockets_name(const struct sockets *sockets, struct config *config)
+{
+    if (!sockets->n)
+        return;
+    for (size_t i = 0; i < config->n_listen; i++)
+        free(TAKE(config->listen[i]));
+    for (size_t i = 0; i < sockets->n; i++)
+        config->listen[i] = xstrdup(sockets->names[i]);
+    config->n_listen = sockets->n;
+}

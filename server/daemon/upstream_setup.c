@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* upstream_setup.c - see upstream_setup.h. */
+#include "daemon/upstream_setup.h"
+
+#include "base/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_VARIABLE "OPENMART_API_KEY" /* the vendor's own name for it */
+
+static enum err refuse(char *why, const char *what, const char *words)
+{
+    snprintf(why, UPSTREAM_WHY, "%s: %s", what, words);
+    return ERR_SYNTAX;
+}
+
+enum err upstream_load_key(const struct config *config, struct secret **ret_key, char *why)
+{
+    char fault[SECRET_WHY];
+    char *variable = getenv(KEY_VARIABLE);
+    enum err err;
+
+    if (variable && config->api_key_file)
+        return refuse(why, KEY_VARIABLE, "not allowed with --api-key-file; choose one");
+    if (config->api_key_file) {
+        err = secret_from_file(config->api_key_file, ret_key, fault);
+    } else if (variable) {
+        err = secret_from_text(KEY_VARIABLE, variable, ret_key, fault);
+        explicit_bzero(variable, strlen(variable)); /* /proc/PID/environ shows this memory */
+        unsetenv(KEY_VARIABLE);
+    } else {
+        return refuse(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
+    }
+    return err ? refuse(why, "API key", fault) : ERR_OK;
+}
+
+enum err upstream_check_key(const struct config *config, char *why)
+{
+    char fault[SECRET_WHY];
+    struct secret *key;
+
+    if (!config->api_key_file)
+        return ERR_OK;
+    if (secret_from_file(config->api_key_file, &key, fault))
+        return refuse(why, "API key", fault);
+    secret_free(key);
+    return ERR_OK;
+}
+
+enum err upstream_check(struct config *config, bool *ret_clear, char *why)
+{
+    static const char flag[] = "--upstream-url";
+    struct url url;
+
+    if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
+        return refuse(why, flag, "must be an http or https URL");
+    bool clear = strcmp(url.scheme, "http") == 0 && !url_is_loopback(&url);
+    bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
+    url_done(&url);
+    if (!bare)
+        return refuse(why, flag, "must contain only scheme, host, port and path");
+    if (clear && !config->upstream_insecure)
+        return refuse(why, flag,
+                      "http sends the API key in plaintext; use https or --upstream-insecure");
+    for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
+        config->upstream_url[--len] = '\0'; /* paths are put behind it */
+    *ret_clear = clear;
+    return ERR_OK;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* auth.c - see auth.h. */
+#include "http/auth/auth.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* ---- what the headers say ---- */
+
+static bool is_text(struct slice slice, const char *text, size_t len)
+{
+    return slice.len == len && strncasecmp(slice.data, text, len) == 0;
+}
+#define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
+
+/* Takes the scheme "Bearer" off; false for another one, which is no key of ours but, say, a user
+ * and password for a proxy that passes them on. */
+static bool take_bearer(struct slice *value)
+{
+    static const char scheme[] = "Bearer ";
+
+    if (value->len < sizeof scheme - 1 || strncasecmp(value->data, scheme, sizeof scheme - 1) != 0)
+        return false;
+    value->data += sizeof scheme - 1;
+    value->len -= sizeof scheme - 1;
+    while (value->len && *value->data == ' ') {
+        value->data++;
+        value->len--;
+    }
+    return true;
+}
+
+static void note_key(struct credentials *credentials, struct slice key)
+{
+    credentials->n_keys++;
+    credentials->key = key;
+}
+
+void auth_header(struct credentials *credentials, struct slice name, struct slice value)
+{
+    if (IS_TEXT(name, "Authorization")) {
+        if (take_bearer(&value))
+            note_key(credentials, value);
+    } else if (IS_TEXT(name, "X-API-Key")) {
+        note_key(credentials, value);
+    } else {
+        same_site_header(&credentials->site, name, value);
+    }
+}
+
+/* ---- the judgement ---- */
+
+static const struct client *anonymous(bool admin)
+{
+    static const struct client all[2] = {
+        {.quota = ACCOUNT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1, .allow_refresh = true},
+        {.quota = ACCOUNT_NO_QUOTA,
+         .max_wait_ms = INT64_MAX,
+         .weight = 1,
+         .allow_refresh = true,
+         .admin = true},
+    };
+
+    return &all[admin];
+}
+
+enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
+                    const struct credentials *credentials, const struct client **ret_client)
+{
+    struct slice none = {"", 0};
+
+    if (!clients) {
+        if (same_site_is_foreign(&credentials->site, policy->local_only))
+            return ERR_FORBIDDEN;
+        *ret_client = anonymous(policy->admin);
+        return ERR_OK;
+    }
+    /* Two keys in one request are none, whichever of them would do. */
+    *ret_client = clients_find(clients, credentials->n_keys == 1 ? credentials->key : none);
+    return ERR_OK;
+}
+
+enum err auth_pace(const struct client *client, int64_t now_ms)
+{
+    int wait_s;
+
+    return client && !client_admits(client, now_ms, &wait_s) ? ERR_QUOTA_EXCEEDED : ERR_OK;
+}

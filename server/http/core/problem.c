@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* problem.c - rows of the error table as documents for programs. */
+#include "http/core/problem.h"
+
+#include "base/json.h"
+
+#define DOCUMENT_MAX 8192
+
+struct problem problem_of(enum err err, const char *detail)
+{
+    return (struct problem){.err = err, .detail = detail, .charged = err_row(err)->charged};
+}
+
+static void write_document(const struct problem *problem, const char *detail,
+                           const char *request_id, struct buf *out)
+{
+    const struct err_row *row = err_row(problem->err);
+
+    buf_addf(out, "{\"type\":\"/problems/%s\",\"title\":", row->code);
+    json_add_text(out, row->title);
+    buf_addf(out, ",\"status\":%d,\"detail\":", row->status);
+    json_add_text(out, detail ? detail : row->title);
+    buf_addf(out, ",\"code\":\"%s\",\"retryable\":%s,\"charged\":\"%s\",\"request_id\":", row->code,
+             row->retryable ? "true" : "false", charged_word(problem->charged));
+    json_add_text(out, request_id);
+    buf_add_str(out, "}\n");
+}
+
+void problem_reply(struct request *request, const struct problem *problem, struct reply *reply)
+{
+    const struct err_row *row = err_row(problem->err);
+    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    int retry_after_s = problem->retry_after_s;
+
+    write_document(problem, problem->detail, request_id(request), &out);
+    request_set_outcome(request, row->code, NULL, problem->charged);
+    if (buf_check(&out)) { /* nobody reads so long a detail */
+        buf_clear(&out);
+        write_document(problem, NULL, request_id(request), &out);
+    }
+    reply_init(reply, row->status);
+    reply_body_take(reply, &out);
+    reply_text(reply, "Content-Type", "application/problem+json");
+    reply_text(reply, "Cache-Control", "no-store");
+    if (!retry_after_s && row->status == 503)
+        retry_after_s = 1;
+    if (retry_after_s)
+        reply_header(reply, "Retry-After", "%d", retry_after_s);
+}
+
+void problem_send(struct request *request, enum err err, const char *detail)
+{
+    struct problem problem = problem_of(err, detail);
+    struct reply reply;
+
+    problem_reply(request, &problem, &reply);
+    request_reply(request, &reply);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* response.c - see response.h. */
+#include "http/core/response.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ready {
+    unsigned refs;
+    struct MHD_Response *response;
+    char *id; /* the value of X-Request-Id inside the response */
+    size_t id_len;
+    bool closing, comparable;
+    char date[CLOCK_TEXT];
+    struct reply reply; /* what it was made of; the body is the response's */
+};
+
+static void unref_result(void *result)
+{
+    result_unref(result);
+}
+
+/* The body goes over to the response, with what keeps it alive. */
+static struct MHD_Response *response_of(struct reply *reply)
+{
+    void *data = (void *)(uintptr_t)reply->body.data;
+    size_t len = reply->body.len;
+
+    if (reply->keeper)
+        return MHD_create_response_from_buffer_with_free_callback_cls(
+            len, data, unref_result, (void *)(uintptr_t)TAKE(reply->keeper));
+    if (reply->owned_body) {
+        reply->owned_body = NULL;
+        return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+    }
+    return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_PERSISTENT);
+}
+
+/* libmicrohttpd refuses line ends and empty values. No value of ours is made of what a caller or
+ * the upstream sent unchecked, so a refusal is a broken invariant, and not something to answer
+ * around. */
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (MHD_add_response_header(response, name, value) == MHD_YES)
+        return;
+    log_event(LOG_ERROR, "invalid_response_header", "name", name, "file", __FILE__, NULL);
+    abort();
+}
+
+struct ready *ready_new(struct reply *reply, const char *date, const char *id, bool closing)
+{
+    struct ready *ready = xcalloc(1, sizeof *ready);
+
+    ready->refs = 1;
+    ready->comparable = !reply->owned_body;
+    ready->response = response_of(reply);
+    if (!ready->response)
+        abort(); /* out of memory */
+    ready->reply = *reply;
+    ready->closing = closing;
+    memcpy(ready->date, date, sizeof ready->date);
+    for (size_t i = 0; i < reply->n_headers; i++)
+        add_header(ready->response, reply->headers[i].name, reply_value(reply, i));
+    add_header(ready->response, "Date", date);
+    add_header(ready->response, "X-Request-Id", id);
+    add_header(ready->response, "X-Content-Type-Options", "nosniff");
+    if (closing)
+        add_header(ready->response, "Connection", "close");
+    ready->id = (char *)(uintptr_t)MHD_get_response_header(ready->response, "X-Request-Id");
+    ready->id_len = strlen(id);
+    return ready;
+}
+
+struct ready *ready_ref(struct ready *ready)
+{
+    ready->refs++;
+    return ready;
+}
+
+void ready_unref(struct ready *ready)
+{
+    if (!ready || --ready->refs > 0)
+        return;
+    MHD_destroy_response(ready->response);
+    free(ready);
+}
+
+static bool has_headers_of(const struct reply *a, const struct reply *b)
+{
+    if (a->n_headers != b->n_headers || a->n_bytes != b->n_bytes)
+        return false;
+    for (size_t i = 0; i < a->n_headers; i++)
+        if (a->headers[i].name != b->headers[i].name ||
+            a->headers[i].value_at != b->headers[i].value_at)
+            return false;
+    return memcmp(a->bytes, b->bytes, a->n_bytes) == 0;
+}
+
+bool ready_is(const struct ready *ready, const struct reply *reply, const char *date,
+              const char *id, bool closing)
+{
+    const struct reply *made_of = &ready->reply;
+
+    return ready->comparable && !reply->owned_body && made_of->body.data == reply->body.data &&
+           made_of->body.len == reply->body.len && made_of->status == reply->status &&
+           ready->closing == closing && strlen(id) == ready->id_len &&
+           strcmp(ready->date, date) == 0 && has_headers_of(made_of, reply);
+}
+
+int ready_status(const struct ready *ready)
+{
+    return ready->reply.status;
+}
+
+enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id)
+{
+    memcpy(ready->id, id, ready->id_len);
+    return MHD_queue_response(connection, (unsigned)ready->reply.status, ready->response);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* router.c - finds the row for a request. The table is short enough to be walked. */
+#include "http/core/router.h"
+
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "http/auth/client_keys.h"
+#include "http/core/problem.h"
+#include "http/core/ratelimit_fields.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ALLOW_BYTES 64 /* all the names below and their commas */
+
+/* In the order in which Allow lists them. */
+static const struct {
+    enum http_method method;
+    const char *name;
+} methods[] = {
+    {HTTP_GET, "GET"}, {HTTP_HEAD, "HEAD"}, {HTTP_POST, "POST"}, {HTTP_DELETE, "DELETE"}};
+
+enum http_method route_method(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].method;
+    return HTTP_OTHER_METHOD;
+}
+
+const char *route_method_name(enum http_method method)
+{
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (methods[i].method == method)
+            return methods[i].name;
+    return "other";
+}
+
+bool route_match(const char *route_path, const char *path, const char **ret_tail)
+{
+    size_t len = strlen(route_path);
+    bool open = len >= 3 && strcmp(route_path + len - 3, "/{}") == 0;
+
+    if (!open) {
+        if (strcmp(route_path, path) != 0)
+            return false;
+        *ret_tail = path + len;
+        return true;
+    }
+    len -= 2; /* the slash stays */
+    if (strncmp(route_path, path, len) != 0 || !path[len] || strchr(path + len, '/'))
+        return false;
+    *ret_tail = path + len;
+    return true;
+}
+
+static const struct route *find_row(enum http_method method, const char *path,
+                                    const char **ret_tail)
+{
+    for (size_t i = 0; i < n_routes; i++)
+        if (routes[i].method == method && route_match(routes[i].path, path, ret_tail))
+            return &routes[i];
+    return NULL;
+}
+
+/* Returns the row for `method` and `path`, or NULL. Sets *ret_tail as route_match() does. */
+static const struct route *find_route(enum http_method method, const char *path,
+                                      const char **ret_tail)
+{
+    const struct route *row = find_row(method, path, ret_tail);
+
+    if (!row && method == HTTP_HEAD)
+        row = find_row(HTTP_GET, path, ret_tail);
+    return row;
+}
+
+/* The methods that `path` takes, as Allow has them; "" when it is no path of ours. */
+static void list_methods(const char *path, char *allow)
+{
+    const char *tail;
+    size_t n = 0;
+
+    allow[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (find_route(methods[i].method, path, &tail))
+            n += (size_t)snprintf(allow + n, ALLOW_BYTES - n, "%s%s", n ? ", " : "",
+                                  methods[i].name);
+}
+
+static void refuse(struct request *request)
+{
+    char allow[ALLOW_BYTES];
+    struct reply reply;
+
+    list_methods(request_path(request), allow);
+    struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
+    problem_reply(request, &problem, &reply);
+    if (*allow)
+        reply_text(&reply, "Allow", allow);
+    request_reply(request, &reply);
+}
+
+void route_refuse(struct request *request, enum err err, const struct client *client)
+{
+    struct problem problem = problem_of(err, NULL);
+    char rate[64];
+    struct reply reply;
+
+    if (err == ERR_QUOTA_EXCEEDED)
+        snprintf(rate, sizeof rate, "rate limit of %" PRId64 " requests per second exceeded",
+                 client->rate);
+    if (err == ERR_UNAUTHORIZED)
+        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
+    else if (err == ERR_QUOTA_EXCEEDED)
+        problem.detail = rate;
+    else if (!client)
+        problem.detail = "cross-site browser request rejected; set a local Host and omit Origin, "
+                         "Referer and Sec-Fetch-Site";
+    else
+        problem.detail = "this endpoint requires the 'admin' right";
+    if (err == ERR_QUOTA_EXCEEDED)
+        problem.retry_after_s = 1;
+    problem_reply(request, &problem, &reply);
+    if (err == ERR_UNAUTHORIZED)
+        reply_text(&reply, "WWW-Authenticate", "Bearer");
+    if (err == ERR_QUOTA_EXCEEDED)
+        allowance_write_rate(&reply, client->rate);
+    request_reply(request, &reply);
+}
+
+static enum err check_access(const struct route *row, const struct client *client)
+{
+    if (row->access == FOR_ALL)
+        return ERR_OK;
+    if (!client)
+        return ERR_UNAUTHORIZED;
+    return row->access == FOR_ADMINS && !client->admin ? ERR_FORBIDDEN : ERR_OK;
+}
+
+void routes_place(struct request *request)
+{
+    const char *tail;
+    const struct route *row = find_route(request_method(request), request_path(request), &tail);
+
+    if (row)
+        request_set_route(request, row, tail);
+}
+
+void routes_dispatch(struct request *request)
+{
+    const struct route *row = request_route(request);
+
+    if (!row) {
+        refuse(request);
+        return;
+    }
+    enum err err = check_access(row, request_client(request));
+    if (err)
+        route_refuse(request, err, request_client(request));
+    else
+        row->endpoint(request);
+}
+
+/* Rows of the table share the index of the first one with the same path. */
+size_t route_metrics_index(const struct route *route)
+{
+    size_t i = 0;
+
+    if (!route)
+        return METRICS_ROUTES - 1;
+    while (&routes[i] != route && strcmp(routes[i].path, route->path) != 0)
+        i++;
+    return i < METRICS_ROUTES - 1 ? i : METRICS_ROUTES - 1;
+}

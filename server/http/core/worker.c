@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - the loop of one HTTP worker; worker.h says why it is not libmicrohttpd's own.
+ *
+ * In the epoll set a daemon is marked by NULL, the inbox by the worker itself, the listening
+ * sockets by the acceptor, a parked request by its address. A request that was answered earlier in
+ * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
+#include "http/core/worker.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "http/core/app.h"
+#include "http/core/connection.h"
+#include "http/core/worker_state.h"
+#include "http/net/tls.h"
+#include "http/protocol/head_layout.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define EVENTS         256
+#define LETTERS_BESIDE 64    /* opened in one turn while others are being served */
+#define ALONE_MS       100   /* after the last request, nobody is */
+#define IDLE_MS        60000 /* longest sleep; only a bound */
+#define DRAIN_STEP_MS  100   /* while draining, answers leave without an event of their own */
+#define CALLERS        10    /* taken in from one socket in a turn, in favour of those inside */
+#define QUEUE_TURNS    1024  /* turns that may be spent on who has connected before the end */
+
+/* ---- epoll ---- */
+
+bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark)
+{
+    struct epoll_event event = {.events = events, .data.ptr = mark};
+
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* A socket that was watched before is still in the set, under the same mark; setting it again tells
+ * of a leaving that was not listened to. */
+void worker_watch(struct worker *worker, int fd, struct request *request)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = request};
+
+    if (!worker_add(worker, fd, event.events, request) &&
+        (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
+        log_event(LOG_ERROR, "epoll_failed", "error", strerror(errno), NULL);
+}
+
+/* ---- what a turn is made of ---- */
+
+static void turn_clock(struct worker *worker)
+{
+    clock_turn(&worker->clock);
+    if (worker->clock.wall_ms / 1000 == worker->date_second)
+        return;
+    worker->date_second = worker->clock.wall_ms / 1000;
+    clock_http_date(worker->clock.wall_ms, worker->date);
+    hits_new_second(worker->hits);
+    ready_unref(TAKE(worker->last));
+}
+
+/* How long nothing can happen by itself; -1 = for ever. */
+static int sleep_ms(const struct worker *worker)
+{
+    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_RUNNING ? IDLE_MS : DRAIN_STEP_MS;
+
+    if (worker->has_mail)
+        return 0;
+    if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
+        least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
+    int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
+    int64_t next_ms = connection_timeouts_next_ms(&worker->deadlines);
+    next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
+    if (next_ms < (int64_t)least)
+        least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        if (MHD_get_timeout(worker->daemons[i], &ms) == MHD_YES && ms < least)
+            least = ms;
+    return (int)least;
+}
+
+static void take_event(struct worker *worker, const struct epoll_event *event)
+{
+    if (event->data.ptr == &worker->acceptor)
+        worker->has_callers = true;
+    else if (event->data.ptr && event->data.ptr != worker) /* the inbox rang: every turn looks */
+        request_client_left(event->data.ptr);
+}
+
+/* Thousands who are released together must not keep a hit waiting: while requests come in, some
+ * dozens are let go in one turn. When nobody else is there they all are, because in between those
+ * who were answered would close their connections, and the last would wait twice as long. Every
+ * turn looks, whatever woke it: a ring that was lost delays a message until then, and no longer. */
+static void open_mail(struct worker *worker)
+{
+    bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
+    size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
+
+    worker->has_mail = inbox_run_some(worker->inbox, some);
+}
+
+static void take_caller(struct worker *worker, size_t i, const struct accepted *caller)
+{
+    /* Closes it when it may not stay, see mhd_daemon.c. */
+    MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
+                       caller->from_len);
+}
+
+/* False when nobody is left to be taken in, or nobody can be. */
+static bool take_callers(struct worker *worker)
+{
+    bool any = false;
+    struct accepted caller;
+
+    for (size_t i = 0; i < worker->acceptor.n; i++)
+        for (int n = 0;
+             n < CALLERS && acceptor_accept(&worker->acceptor, i, worker->clock.now_ms, &caller);
+             n++) {
+            take_caller(worker, i, &caller);
+            any = true;
+        }
+    return any;
+}
+
+static void run_daemons(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        MHD_run(worker->daemons[i]);
+}
+
+static bool is_finished(const struct worker *worker)
+{
+    return worker->stage == WORKER_DRAINING &&
+           (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
+           worker->n_parked == 0;
+}
+
+/* ---- draining ---- */
+
+/* Closing a socket resets whoever waits in its queue, so those are taken in before. */
+static void stop_accepting(struct worker *worker)
+{
+    worker->stage = WORKER_DRAINING;
+    worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
+    for (; turns > 0 && take_callers(worker); turns--)
+        run_daemons(worker);
+    acceptor_close(&worker->acceptor);
+}
+
+/* ---- the loop ---- */
+
+static void end_the_slow(struct worker *worker)
+{
+    struct deadlines *all = &worker->deadlines;
+    int64_t now_ms = worker->clock.now_ms;
+    struct deadline *slow;
+
+    while ((slow = connection_timeouts_pop_expired(all, now_ms)))
+        connection_on_timeout(slow, all, worker->options.idle_timeout_ms, now_ms);
+}
+
+static void run_once(struct worker *worker)
+{
+    struct epoll_event events[EVENTS];
+    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
+
+    turn_clock(worker);
+    heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
+    if (worker->n_parked) /* their answers are still to come, and then want time to leave */
+        worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    for (int i = 0; i < n; i++)
+        take_event(worker, &events[i]);
+    open_mail(worker);
+    end_the_slow(worker);
+    acceptor_turn(&worker->acceptor, worker->clock.now_ms);
+    /* Requests are freed from here on, no earlier: see the top. */
+    if (worker->has_callers)
+        take_callers(worker);
+    worker->has_callers = false;
+    run_daemons(worker);
+    if (worker->stage == WORKER_DRAIN_REQUESTED)
+        stop_accepting(worker);
+}
+
+static void stop_daemons(struct worker *worker)
+{
+    /* A suspended connection would make MHD_stop_daemon() abort the process. */
+    assert(worker->n_parked == 0);
+    for (size_t i = 0; i < worker->n_daemons; i++)
+        MHD_stop_daemon(worker->daemons[i]);
+    worker->n_daemons = 0;
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+    char name[16];
+
+    snprintf(name, sizeof name, "http-%d", worker->options.number);
+    pthread_setname_np(pthread_self(), name);
+    tls_serve(worker->tls);
+    while (!is_finished(worker))
+        run_once(worker);
+    stop_daemons(worker);
+    heartbeat_stop(&worker->heartbeat);
+    return NULL;
+}
+
+/* ---- the rules ---- */
+
+struct rules_message {
+    struct message message;
+    struct worker *worker;
+    struct clients *clients;
+    struct limits limits;
+    struct tls *tls;
+};
+
+static void open_rules(struct message *message)
+{
+    autofree struct rules_message *sent = container_of(message, struct rules_message, message);
+    struct worker *worker = sent->worker;
+
+    clients_unref(worker->clients);
+    worker->clients = sent->clients;
+    worker->limits = sent->limits;
+    tls_unref(worker->tls);
+    worker->tls = sent->tls;
+    tls_serve(worker->tls);
+}
+
+void worker_set_rules(struct worker *worker, const struct rules *rules)
+{
+    struct rules_message *sent = xcalloc(1, sizeof *sent);
+
+    sent->worker = worker;
+    sent->clients = rules->clients ? clients_ref(rules->clients) : NULL;
+    sent->limits = *rules->limits;
+    sent->tls = rules->tls ? tls_ref(rules->tls) : NULL;
+    inbox_post(worker->inbox, &sent->message, open_rules);
+}
+
+/* ---- the end ---- */
+
+static void open_drain(struct message *message)
+{
+    container_of(message, struct worker, drain_message)->stage = WORKER_DRAIN_REQUESTED;
+}
+
+void worker_drain(struct worker *worker)
+{
+    inbox_post(worker->inbox, &worker->drain_message, open_drain);
+}
+
+static void free_worker(struct worker *worker)
+{
+    stop_daemons(worker);
+    acceptor_close(&worker->acceptor);
+    hits_free(worker->hits);
+    ready_unref(worker->last);
+    clients_unref(worker->clients);
+    tls_unref(worker->tls);
+    close(worker->epoll_fd);
+    inbox_free(worker->inbox);
+    free(worker);
+}
+
+bool worker_join(struct worker *worker, int64_t within_ms)
+{
+    if (!thread_join_within(worker->thread, within_ms))
+        return false;
+    free_worker(worker);
+    return true;
+}
+
+const struct heartbeat *worker_heartbeat(const struct worker *worker)
+{
+    return &worker->heartbeat;
+}
+
+/* ---- the start ---- */
+
+static enum err start_loop(struct worker *worker)
+{
+    if (!worker_add(worker, inbox_fd(worker->inbox), EPOLLIN, worker) ||
+        pthread_create(&worker->thread, NULL, run, worker) != 0)
+        return ERR_SYSTEM;
+    return ERR_OK;
+}
+
+enum err worker_start(const struct worker_options *options, struct service *service,
+                      const int *sockets, size_t n, struct worker **ret_worker)
+{
+    struct inbox *inbox = NULL;
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    enum err err = epoll_fd < 0 ? ERR_SYSTEM : inbox_new(&inbox);
+
+    struct worker *worker = xcalloc(1, sizeof *worker);
+    worker->options = *options;
+    worker->service = service;
+    worker->clients = service->clients ? clients_ref(service->clients) : NULL;
+    worker->limits = service->limits;
+    worker->tls = service->tls ? tls_ref(service->tls) : NULL;
+    worker->knows_layout = layout_is_known(MHD_get_version());
+    worker->hits = hits_new(service->cache);
+    connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
+                     options->idle_timeout_ms);
+    worker->inbox = inbox;
+    worker->epoll_fd = epoll_fd;
+    worker->clock = clock_real();
+    turn_clock(worker);
+    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    acceptor_init(&worker->acceptor, epoll_fd);
+    for (size_t i = 0; i < n; i++)
+        if (!acceptor_add(&worker->acceptor, sockets[i]))
+            err = ERR_SYSTEM;
+    for (size_t i = 0; !err && i < n; i++)
+        err = mhd_daemon_start(worker);
+    if (!err)
+        err = start_loop(worker);
+    if (err) {
+        free_worker(worker);
+        return err;
+    }
+    *ret_worker = worker;
+    return ERR_OK;
+}

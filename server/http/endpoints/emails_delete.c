@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* emails_delete.c - DELETE /emails. The work is the engine's; the request is parked meanwhile. */
+#include "http/endpoints/endpoints.h"
+
+#include "base/mem.h"
+#include "http/core/app.h"
+#include "http/core/problem.h"
+#include "http/endpoints/emails_query.h"
+#include "lookup/engine.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The engine's from engine_forget() to forgotten(), then the worker's. */
+struct forgetter {
+    struct forgetting forgetting;
+    struct message message;
+    struct inbox *inbox;
+    struct request *request;
+    enum err err;
+    size_t n;
+};
+
+/* Worker thread. */
+static void deliver(struct message *message)
+{
+    autofree struct forgetter *forgetter = container_of(message, struct forgetter, message);
+    struct reply reply;
+
+    if (forgetter->err) {
+        problem_send(forgetter->request, forgetter->err, NULL);
+    } else if (forgetter->n == 0) {
+        problem_send(forgetter->request, ERR_NOT_FOUND, "no stored results for this domain");
+    } else {
+        reply_init(&reply, 204);
+        request_reply(forgetter->request, &reply);
+    }
+}
+
+/* Engine thread. */
+static void forgotten(struct forgetting *forgetting, enum err err, size_t n)
+{
+    struct forgetter *forgetter = container_of(forgetting, struct forgetter, forgetting);
+
+    forgetter->err = err;
+    forgetter->n = n;
+    inbox_post(forgetter->inbox, &forgetter->message, deliver);
+}
+
+/* The engine answers within its turn: not worth a message. */
+static void client_left(struct request *request)
+{
+    (void)request;
+}
+
+/* Whoever deletes "only this city" would be surprised to lose the others, so the rest is refused.
+ */
+static bool is_bare(const struct parameters *parameters)
+{
+    for (int i = QUESTION_DOMAIN + 1; i < QUESTION_PARTS; i++)
+        if (parameters->fields[i].text)
+            return false;
+    return !parameters->has_wait && !parameters->async && !parameters->refresh &&
+           !parameters->cached && !parameters->has_max_age;
+}
+
+static enum err read_domain(const struct request *request, struct domain *ret_domain, char *why)
+{
+    struct parameters parameters;
+    enum err err = parameters_read(request, &parameters, why);
+
+    if (err)
+        return err;
+    if (!is_bare(&parameters)) {
+        snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
+        return ERR_INVALID_PARAMETER;
+    }
+    const struct question_field *domain = &parameters.fields[QUESTION_DOMAIN];
+    return domain_parse(domain->text ? domain->text : "", domain->len, ret_domain, why);
+}
+
+void forget_domain(struct request *request)
+{
+    struct domain domain;
+    char why[PARAMETERS_WHY] = "";
+    enum err err = read_domain(request, &domain, why);
+
+    if (err) {
+        problem_send(request, err, *why ? why : NULL);
+        return;
+    }
+    struct forgetter *forgetter = xcalloc(1, sizeof *forgetter);
+    memcpy(forgetter->forgetting.domain, domain.name, sizeof forgetter->forgetting.domain);
+    forgetter->forgetting.done = forgotten;
+    forgetter->inbox = request_inbox(request);
+    forgetter->request = request;
+    request_park(request, client_left, forgetter);
+    engine_forget(request_service(request)->engine, &forgetter->forgetting);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* health.c - see health.h. */
+#include "http/endpoints/health.h"
+
+#include "http/core/app.h"
+#include "http/core/problem.h"
+#include "http/endpoints/endpoints.h"
+#include "lookup/engine.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DOCUMENT_MAX 1024
+#define WHY          128
+
+void health_live(struct request *request)
+{
+    struct reply reply;
+
+    reply_init(&reply, 200);
+    reply_text(&reply, "Content-Type", "text/plain; charset=utf-8");
+    reply_text(&reply, "Cache-Control", "no-store");
+    reply_body_static(&reply, "ok\n", 3);
+    request_reply(request, &reply);
+}
+
+/* ---- the question ---- */
+
+struct reading {
+    bool was_given, verbose;
+    char why[WHY];
+};
+
+static enum err refuse(struct reading *reading, enum err err, const char *words)
+{
+    snprintf(reading->why, sizeof reading->why, "%s", words);
+    return err;
+}
+
+static enum err take_argument(void *arg, struct slice name, struct slice value)
+{
+    struct reading *reading = arg;
+
+    if (name.len != strlen("verbose") || memcmp(name.data, "verbose", name.len) != 0)
+        return refuse(reading, ERR_UNKNOWN_PARAMETER,
+                      "unknown parameter; only 'verbose' is accepted");
+    if (reading->was_given)
+        return refuse(reading, ERR_DUPLICATE_PARAMETER, "duplicate parameter 'verbose'");
+    reading->was_given = true;
+    if (value.len > 1 || (value.len == 1 && *value.data != '0' && *value.data != '1'))
+        return refuse(reading, ERR_INVALID_PARAMETER, "'verbose' must be 0 or 1, or have no value");
+    reading->verbose = value.len == 0 || *value.data == '1';
+    return ERR_OK;
+}
+
+/* ---- the answer ---- */
+
+/* ERR_OK = ready. */
+static enum err judge(enum health_stage stage, const struct status *status)
+{
+    switch (stage) {
+    case HEALTH_STARTING:
+        return ERR_STARTING;
+    case HEALTH_DRAINING:
+        return ERR_DRAINING;
+    case HEALTH_RUNNING:
+        break;
+    }
+    return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+}
+
+static const char *word(bool yes)
+{
+    return yes ? "true" : "false";
+}
+
+static const char *budget_word(const struct status *status)
+{
+    bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
+
+    return is_spent ? "credits-exhausted" : "ok";
+}
+
+static void write_checks(const struct status *status, enum health_stage stage, int64_t lag_ms,
+                         struct buf *out)
+{
+    buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%zu",
+             status->store_usable ? "usable" : "unusable", status->journal_backlog);
+    buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"",
+             status->circuit ? err_row(status->circuit)->code : "ok", budget_word(status));
+    buf_addf(out, ",\"credits_spent\":%" PRId64, status->credits_spent);
+    if (status->credits_limit)
+        buf_addf(out, ",\"credits_limit\":%" PRId64, status->credits_limit);
+    buf_addf(out, ",\"paused\":%s,\"draining\":%s", word(status->paused),
+             word(stage == HEALTH_DRAINING));
+    buf_addf(out, ",\"waiters\":%zu,\"lookups\":%zu,\"queue\":%zu,\"submits\":%zu", status->waiters,
+             status->lookups, status->queue, status->submits);
+    buf_addf(out, ",\"engine_lag_ms\":%" PRId64, lag_ms);
+}
+
+static void reply_document(struct request *request, enum err err, struct buf *out)
+{
+    struct reply reply;
+
+    reply_init(&reply, err ? err_row(err)->status : 200);
+    reply_text(&reply, "Content-Type", "application/json");
+    reply_text(&reply, "Cache-Control", "no-store");
+    if (err)
+        reply_text(&reply, "Retry-After", "1");
+    reply_body_take(&reply, out);
+    request_reply(request, &reply);
+}
+
+void health_ready(struct request *request)
+{
+    const struct service *service = request_service(request);
+    enum health_stage stage = (enum health_stage)atomic_load(&service->health->stage);
+    struct status status = engine_status(service->engine);
+    enum err err = judge(stage, &status);
+    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    struct reading reading = {0};
+
+    enum err fault = request_each_argument(request, take_argument, &reading);
+    if (fault) {
+        problem_send(request, fault, reading.why);
+        return;
+    }
+    if (err && !reading.verbose) {
+        problem_send(request, err, NULL);
+        return;
+    }
+    buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");
+    if (reading.verbose) {
+        buf_add_str(&out, ",\"checks\":{");
+        write_checks(
+            &status, stage,
+            heartbeat_lag_ms(engine_heartbeat(service->engine), request_clock(request)->now_ms),
+            &out);
+        buf_add_str(&out, "}");
+    }
+    buf_add_str(&out, "}\n");
+    reply_document(request, err, &out);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* metrics_table.h - THE table of metrics: name, type, help, and the function that writes the
+ * samples. docs/metrics.md is compared with it by a test. Pure; any thread. */
+#ifndef HTTP_ENDPOINTS_METRICS_TABLE_H
+#define HTTP_ENDPOINTS_METRICS_TABLE_H
+
+#include "base/buf.h"
+#include "base/metrics.h"
+#include "base/process_stats.h"
+#include "cache/cache.h"
+
+/* Everything that is told, read at one instant. */
+struct figures {
+    struct metrics counted;
+    struct process_figures process;
+    struct cache_stats cache;
+    int64_t now_ms; /* monotonic */
+};
+
+struct metric {
+    const char *name, *type, *help;
+    void (*write)(struct buf *out, const char *name, const struct figures *figures);
+};
+
+extern const struct metric metrics_table[];
+extern const size_t n_metrics_table;
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* result_reply.c - see result_reply.h. The body comes ready-made with the result; here are its
+ * headers. */
+#include "http/endpoints/result_reply.h"
+
+#include "base/json.h"
+#include "http/protocol/negotiate.h"
+#include "model/freshness.h"
+
+static int64_t seconds(int64_t ms)
+{
+    return ms > 0 ? ms / 1000 : 0;
+}
+
+static void add_notes(struct reply *reply, const struct answer_notes *notes)
+{
+    if (notes->cache_status && *notes->cache_status)
+        reply_text(reply, "Cache-Status", notes->cache_status);
+    if (notes->preference_applied && *notes->preference_applied)
+        reply_text(reply, "Preference-Applied", notes->preference_applied);
+    if (notes->allowance)
+        allowance_write_day(reply, notes->allowance);
+}
+
+static void answer_success(struct request *request, const struct result *result,
+                           enum result_format format, const struct answer_notes *notes)
+{
+    int64_t now = request_clock(request)->wall_ms;
+    const struct result_body *body = &result->bodies[format];
+    bool has_it = negotiate_matches(request_header(request, "If-None-Match"), body->etag);
+    struct reply reply;
+
+    reply_init(&reply, has_it ? 304 : 200);
+    if (!has_it)
+        reply_text(&reply, "Content-Type", negotiate_content_type(format));
+    reply_body_of(&reply, result, format); /* of a 304 only its length is told */
+    reply_text(&reply, "ETag", body->etag);
+    reply_header(&reply, "Cache-Control", "private, max-age=%lld",
+                 (long long)seconds(freshness_left_ms(result, now)));
+    reply_header(&reply, "Age", "%lld", (long long)seconds(freshness_age_ms(result, now)));
+    reply_text(&reply, "Vary", "Accept, Prefer");
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}
+
+void answer_result(struct request *request, const struct result *result, enum result_format format,
+                   const struct answer_notes *notes)
+{
+    if (!result->err) {
+        answer_success(request, result, format, notes);
+        return;
+    }
+    struct problem problem = problem_of(result->err, result->detail);
+    problem.charged = result->charged;
+    problem.retry_after_s =
+        1 + (int)seconds(freshness_left_ms(result, request_clock(request)->wall_ms));
+    answer_problem(request, &problem, notes);
+}
+
+void answer_problem(struct request *request, const struct problem *problem,
+                    const struct answer_notes *notes)
+{
+    struct reply reply;
+
+    problem_reply(request, problem, &reply);
+    if (notes->lookup_id && *notes->lookup_id)
+        reply_header(&reply, "Link", "</lookups/%s>; rel=\"monitor\"", notes->lookup_id);
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}
+
+static const char *phase_word(enum task_phase phase)
+{
+    switch (phase) {
+    case TASK_IDLE:
+    case TASK_QUEUED:
+        return "queued";
+    case TASK_SUBMITTING:
+        return "submitting";
+    case TASK_PROCESSING:
+        return "processing";
+    case TASK_FETCHING:
+    case TASK_ENDED:
+        return "fetching";
+    }
+    return "queued";
+}
+
+void progress_write(const struct progress *progress, struct buf *out)
+{
+    buf_add_str(out, "{\"id\":");
+    json_add_text(out, progress->id);
+    buf_add_str(out, ",\"domain\":");
+    json_add_text(out, progress->domain);
+    buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld}\n",
+             phase_word(progress->phase), (long long)(progress->elapsed_ms / 1000),
+             (long long)(progress->elapsed_ms % 1000 / 100),
+             (long long)((progress->expected_ms + 999) / 1000));
+}
+
+void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,
+                     const struct answer_notes *notes)
+{
+    struct buf autobuf out = BUF_INIT(PROGRESS_MAX);
+    struct reply reply;
+
+    progress_write(progress, &out);
+    reply_init(&reply, 202);
+    reply_text(&reply, "Content-Type", "application/json");
+    reply_text(&reply, "Cache-Control", "no-store");
+    reply_header(&reply, "Location", "/lookups/%s", progress->id);
+    reply_header(&reply, "Retry-After", "%d", retry_after_s);
+    reply_body_take(&reply, &out);
+    add_notes(&reply, notes);
+    request_reply(request, &reply);
+}

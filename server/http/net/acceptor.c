@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* acceptor.c - see acceptor.h. */
+#include "http/net/acceptor.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define PAUSE_MS 100
+#define QUIET_MS 60000 /* pauses that come sooner than that after another are one event */
+
+void acceptor_init(struct acceptor *acceptor, int epoll_fd)
+{
+    *acceptor = (struct acceptor){.epoll_fd = epoll_fd};
+}
+
+static bool watch(struct acceptor *acceptor, int socket, int how, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = acceptor};
+
+    return epoll_ctl(acceptor->epoll_fd, how, socket, &event) == 0;
+}
+
+/* A socket that other descriptors name too, such as an inherited one, would stay in the set. */
+void acceptor_close(struct acceptor *acceptor)
+{
+    while (acceptor->n > 0) {
+        int socket = acceptor->sockets[--acceptor->n];
+        watch(acceptor, socket, EPOLL_CTL_DEL, 0);
+        close(socket);
+    }
+    acceptor->again_ms = 0;
+}
+
+bool acceptor_add(struct acceptor *acceptor, int socket)
+{
+    assert(acceptor->n < ACCEPTOR_SOCKETS);
+    acceptor->sockets[acceptor->n++] = socket;
+    return watch(acceptor, socket, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+/* ---- the pause ---- */
+
+/* Changing what is watched takes no memory, so that it works when nothing else does. EPOLLET and
+ * nothing else is silence: faults are told whether asked for or not, but then only once. */
+static void look(struct acceptor *acceptor, uint32_t events)
+{
+    for (size_t i = 0; i < acceptor->n; i++)
+        watch(acceptor, acceptor->sockets[i], EPOLL_CTL_MOD, events);
+}
+
+static void pause_for(struct acceptor *acceptor, int error, int64_t now_ms)
+{
+    look(acceptor, EPOLLET);
+    acceptor->again_ms = now_ms + PAUSE_MS;
+    if (now_ms >= acceptor->log_suppressed_until_ms)
+        log_event(LOG_WARN, "accept_paused", "error", strerror(error), NULL);
+    acceptor->log_suppressed_until_ms = now_ms + QUIET_MS;
+}
+
+void acceptor_turn(struct acceptor *acceptor, int64_t now_ms)
+{
+    if (!acceptor->again_ms || now_ms < acceptor->again_ms)
+        return;
+    acceptor->again_ms = 0;
+    look(acceptor, EPOLLIN);
+}
+
+int64_t acceptor_next_ms(const struct acceptor *acceptor)
+{
+    return acceptor->again_ms ? acceptor->again_ms : INT64_MAX;
+}
+
+/* ---- taking ---- */
+
+/* Nobody there, or nobody any more. Whatever else goes wrong might go on doing so. */
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ECONNABORTED;
+}
+
+bool acceptor_accept(struct acceptor *acceptor, size_t i, int64_t now_ms,
+                     struct accepted *ret_caller)
+{
+    if (acceptor->again_ms)
+        return false;
+    ret_caller->from_len = sizeof ret_caller->from;
+    ret_caller->fd = accept4(acceptor->sockets[i], (struct sockaddr *)&ret_caller->from,
+                             &ret_caller->from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (ret_caller->fd >= 0)
+        return true;
+    if (!is_passing(errno))
+        pause_for(acceptor, errno, now_ms);
+    return false;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* cache_control.c - see cache_control.h. */
+#include "http/protocol/cache_control.h"
+
+#include "base/mem.h"
+#include "http/protocol/field_value.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: more counts as this */
+
+/* "=10" or "=\"10\"" at `s`; -1 when it is no number of seconds. */
+static int64_t read_seconds(const char *s)
+{
+    int64_t seconds = 0;
+
+    s += strspn(s, " \t");
+    if (*s++ != '=')
+        return -1;
+    s += strspn(s, " \t\"");
+    size_t digits = strspn(s, "0123456789");
+    for (size_t i = 0; i < digits; i++) {
+        seconds = seconds * 10 + (s[i] - '0');
+        if (seconds > SECONDS_MAX)
+            seconds = SECONDS_MAX;
+    }
+    return digits ? seconds : -1;
+}
+
+static void read_directive(struct cache_wish *wish, const char *s, size_t len)
+{
+    static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
+                                        "min-fresh", "max-stale",      "no-store"};
+    int64_t seconds = read_seconds(s + len);
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strlen(names[i]) != len || strncasecmp(names[i], s, len) != 0)
+            continue;
+        if (i == 0)
+            wish->no_cache = true;
+        else if (i == 1)
+            wish->only_cached = true;
+        else if (i == 2 && seconds >= 0)
+            wish->max_age_s = seconds;
+        else if (i == 3 && seconds >= 0)
+            wish->min_fresh_s = seconds;
+        else if (i == 4)
+            wish->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
+        else if (i == 5)
+            wish->no_store = true;
+    }
+}
+
+void cache_wish_read(struct cache_wish *wish, const char *header)
+{
+    for (const char *s = header ? header : ""; *s;) {
+        s += strspn(s, " \t,");
+        read_directive(wish, s, strcspn(s, " \t,="));
+        s = fields_find(s, ',');
+    }
+}

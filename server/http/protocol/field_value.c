@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* field_value.c - see field_value.h. */
+#include "http/protocol/field_value.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define JOINED_MAX 65536 /* more than the memory of a connection can hold */
+
+struct joined {
+    struct joined *next;
+    char text[];
+};
+
+void fields_note(struct field_lines *lines, struct slice name, struct slice value)
+{
+    if (strlen(lines->name) != name.len || strncasecmp(lines->name, name.data, name.len) != 0)
+        return;
+    if (lines->n++ == 0) {
+        lines->first = value.data;
+        return;
+    }
+    if (lines->n == 2) {
+        lines->joined = BUF_INIT(JOINED_MAX);
+        buf_add_str(&lines->joined, lines->first);
+    }
+    buf_add_str(&lines->joined, ", ");
+    buf_add(&lines->joined, value.data, value.len);
+}
+
+const char *fields_join(struct field_lines *lines, struct joined **keep)
+{
+    const struct buf *text = &lines->joined;
+
+    if (lines->n < 2)
+        return lines->first;
+    assert(!buf_check(text));
+    struct joined *joined = xcalloc(1, sizeof *joined + text->len + 1);
+    memcpy(joined->text, text->data, text->len);
+    buf_done(&lines->joined);
+    joined->next = *keep;
+    *keep = joined;
+    return joined->text;
+}
+
+void fields_free(struct joined *keep)
+{
+    while (keep) {
+        struct joined *next = keep->next;
+        free(keep);
+        keep = next;
+    }
+}
+
+/* The closing quote of the string that begins at `s`, or the end. */
+static const char *closing_quote(const char *s)
+{
+    for (s++; *s && *s != '"'; s++)
+        if (*s == '\\' && s[1])
+            s++;
+    return s;
+}
+
+const char *fields_find(const char *s, char stop)
+{
+    for (; *s && *s != ',' && *s != stop; s++) {
+        if (*s == '"')
+            s = closing_quote(s);
+        if (!*s)
+            break;
+    }
+    return s;
+}

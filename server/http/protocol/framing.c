@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* framing.c - counts the framing headers, then judges by a table, first match first. */
+#include "http/protocol/framing.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { IN_TOKEN = 1, IN_HOST = 2, CONTROL = 4 };
+
+/* What each byte may stand in; every byte of every header is looked up here.
+ * IN_TOKEN: RFC 9110, 5.6.2. IN_HOST: of a host name, an address or a port; wider than a DNS name
+ * for the sake of names that are only known on a private network, while user info, paths and lists
+ * stay out. CONTROL: what may stand in no value; a tab may. */
+static const unsigned char classes[256] = {
+    [0 ... 8] = CONTROL,
+    [10 ... 31] = CONTROL,
+    [127] = CONTROL,
+    ['0' ... '9'] = IN_TOKEN | IN_HOST,
+    ['A' ... 'Z'] = IN_TOKEN | IN_HOST,
+    ['a' ... 'z'] = IN_TOKEN | IN_HOST,
+    ['-'] = IN_TOKEN | IN_HOST,
+    ['.'] = IN_TOKEN | IN_HOST,
+    ['_'] = IN_TOKEN | IN_HOST,
+    [':'] = IN_HOST,
+    ['['] = IN_HOST,
+    [']'] = IN_HOST,
+    ['!'] = IN_TOKEN,
+    ['#'] = IN_TOKEN,
+    ['$'] = IN_TOKEN,
+    ['%'] = IN_TOKEN,
+    ['&'] = IN_TOKEN,
+    ['\''] = IN_TOKEN,
+    ['*'] = IN_TOKEN,
+    ['+'] = IN_TOKEN,
+    ['^'] = IN_TOKEN,
+    ['`'] = IN_TOKEN,
+    ['|'] = IN_TOKEN,
+    ['~'] = IN_TOKEN,
+};
+
+static bool is_made_of(struct slice text, unsigned char class)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!(classes[(unsigned char)text.data[i]] & class))
+            return false;
+    return text.len > 0;
+}
+
+static bool has_control(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (classes[(unsigned char)text.data[i]] & CONTROL)
+            return true;
+    return false;
+}
+
+static bool is_named(struct slice name, const char *wanted)
+{
+    return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
+}
+
+void guard_method(struct guard *guard, struct slice method)
+{
+    if (!is_made_of(method, IN_TOKEN))
+        guard->is_malformed = true;
+}
+
+void guard_header(struct guard *guard, struct slice name, struct slice value)
+{
+    if (!is_made_of(name, IN_TOKEN) || has_control(value))
+        guard->is_malformed = true;
+    if (is_named(name, "Host")) {
+        guard->hosts++;
+        if (!is_made_of(value, IN_HOST))
+            guard->is_malformed = true;
+    } else if (is_named(name, "Content-Length")) {
+        guard->lengths++;
+        for (size_t i = 0; i < value.len; i++)
+            if (value.data[i] != '0')
+                guard->has_length = true;
+    } else if (is_named(name, "Transfer-Encoding")) {
+        guard->encodings++;
+    }
+}
+
+enum err guard_verdict(const struct guard *guard, const char *version, const char **ret_detail)
+{
+    bool is_1_1 = strcmp(version, "HTTP/1.1") == 0;
+    const struct {
+        bool applies;
+        enum err err;
+        const char *detail;
+    } rules[] = {
+        {!is_1_1 && strcmp(version, "HTTP/1.0") != 0, ERR_INVALID_REQUEST,
+         "only HTTP/1.0 and HTTP/1.1 are supported"},
+        {guard->is_malformed, ERR_INVALID_REQUEST,
+         "invalid method, header name or host, or a control character in a header value"},
+        {guard->has_gaps, ERR_INVALID_REQUEST,
+         "header lines must end in CR LF and must not be folded or contain NUL"},
+        {guard->hosts > 1 || (is_1_1 && guard->hosts == 0), ERR_INVALID_REQUEST,
+         "exactly one Host header is required"},
+        {guard->lengths > 1 || guard->encodings > 0, ERR_INVALID_REQUEST,
+         "at most one Content-Length and no Transfer-Encoding is allowed"},
+        {guard->has_length, ERR_BODY_TOO_LARGE, "this request must not have a body"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (!rules[i].applies)
+            continue;
+        *ret_detail = rules[i].detail;
+        return rules[i].err;
+    }
+    return ERR_OK;
+}

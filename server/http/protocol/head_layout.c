@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* head_layout.c - see head_layout.h. */
+#include "http/protocol/head_layout.h"
+
+#include <string.h>
+
+#define SEPARATOR 1 /* a blank or a colon, now NUL */
+#define LINE_END  2 /* CR LF, now NULs */
+
+/* Debian's patches leave its parser alone. */
+bool layout_is_known(const char *version)
+{
+    return strcmp(version, "0.9.75") == 0;
+}
+
+void layout_begin(struct layout *layout, const char *method, const char *target,
+                  const char *target_end, const char *version)
+{
+    layout->has_gaps = target != method + strlen(method) + SEPARATOR || !target_end ||
+                       version != target_end + SEPARATOR;
+    layout->next = version + strlen(version) + LINE_END;
+}
+
+/* Is there but the colon and blanks between them? A folded line that is appended in place can
+ * otherwise reach up to its value. */
+static bool are_neighbours(struct slice name, struct slice value)
+{
+    const char *p = name.data + name.len;
+
+    if (value.data < p + SEPARATOR || *p)
+        return false;
+    for (p += SEPARATOR; p < value.data; p++)
+        if (*p != ' ' && *p != '\t')
+            return false;
+    return true;
+}
+
+void layout_header(struct layout *layout, struct slice name, struct slice value)
+{
+    if (name.data != layout->next || !are_neighbours(name, value))
+        layout->has_gaps = true;
+    layout->next = value.data + value.len + LINE_END;
+}
+
+/* The place alone is not enough: behind a value that was cut at a NUL, an odd byte and two LFs are
+ * as long as two ends of a line. */
+bool layout_is_whole(const struct layout *layout, const char *method, size_t size)
+{
+    static const char ends[2 * LINE_END];
+
+    return !layout->has_gaps && layout->next + LINE_END == method + size &&
+           memcmp(layout->next - LINE_END, ends, sizeof ends) == 0;
+}

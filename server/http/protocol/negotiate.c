@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* negotiate.c - see negotiate.h. A media range is compared as text; parameters other than q are
+ * skipped, because no form on offer has any that matters. */
+#include "http/protocol/negotiate.h"
+
+#include "base/mem.h"
+#include "http/protocol/field_value.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+    const char *type;  /* text/plain */
+    const char *range; /* all that begins with text */
+    const char *content_type;
+} forms[RESULT_FORMATS] = {
+    [RESULT_JSON] = {"application/json", "application/*", "application/json"},
+    [RESULT_TEXT] = {"text/plain", "text/*", "text/plain; charset=utf-8"},
+    [RESULT_CSV] = {"text/csv", "text/*", "text/csv; charset=utf-8; header=present"},
+};
+
+const char *negotiate_content_type(enum result_format format)
+{
+    return forms[format].content_type;
+}
+
+static const char *skip_blanks(const char *s)
+{
+    return s + strspn(s, " \t");
+}
+
+static bool is_word(const char *s, size_t len, const char *word)
+{
+    return strlen(word) == len && strncasecmp(s, word, len) == 0;
+}
+
+/* How closely a media range names a form: 3 = exactly, 2 = its type, 1 = everything, 0 = not. */
+static int closeness(const char *s, size_t len, enum result_format format)
+{
+    if (is_word(s, len, forms[format].type))
+        return 3;
+    if (is_word(s, len, forms[format].range))
+        return 2;
+    return is_word(s, len, "*/*") ? 1 : 0;
+}
+
+/* A weight (RFC 9110, 12.4.2) in thousandths: 0, 0.5, 1.000; what is none counts as 0. */
+static int weight(const char *s)
+{
+    size_t digits = 0;
+    int q = 0;
+
+    if (*s != '0' && *s != '1')
+        return 0;
+    q = (*s++ - '0') * 1000;
+    if (*s == '.')
+        digits = strspn(++s, "0123456789");
+    for (int i = 0, unit = 100; i < 3 && (size_t)i < digits; i++, unit /= 10)
+        q += (s[i] - '0') * unit;
+    return digits <= 3 && q <= 1000 && strchr(" \t,;", s[digits]) ? q : 0;
+}
+
+/* The q among the parameters of the media range at `s`, in thousandths; 1000 when there is none. */
+static int quality(const char *s)
+{
+    for (s = fields_find(s, ';'); *s == ';'; s = fields_find(s, ';')) {
+        s = skip_blanks(s + 1);
+        if (strncasecmp(s, "q=", 2) == 0)
+            return weight(s + 2);
+    }
+    return 1000;
+}
+
+/* The quality that `accept` gives to a form: that of the closest range. */
+static int wanted(const char *accept, enum result_format format)
+{
+    int best = 0, q = 0;
+
+    for (const char *s = accept; *s;) {
+        s += strspn(s, " \t,");
+        int close = closeness(s, strcspn(s, " \t,;"), format);
+        if (close > best) {
+            best = close;
+            q = quality(s);
+        }
+        s = fields_find(s, ',');
+    }
+    return q;
+}
+
+enum err negotiate_format(const char *accept, enum result_format *ret_format)
+{
+    int best = 0;
+
+    if (!accept || !*skip_blanks(accept)) {
+        *ret_format = RESULT_JSON;
+        return ERR_OK;
+    }
+    for (int i = 0; i < RESULT_FORMATS; i++) {
+        int q = wanted(accept, (enum result_format)i);
+        if (q > best) {
+            best = q;
+            *ret_format = (enum result_format)i;
+        }
+    }
+    return best ? ERR_OK : ERR_NOT_ACCEPTABLE;
+}
+
+bool negotiate_matches(const char *if_none_match, const char *etag)
+{
+    size_t len = strlen(etag);
+
+    if (!if_none_match)
+        return false;
+    const char *s = skip_blanks(if_none_match);
+    if (s[0] == '*' && !*skip_blanks(s + 1))
+        return true;
+    while (*s) {
+        s += strspn(s, " \t,");
+        if (strncmp(s, "W/", 2) == 0)
+            s += 2;
+        if (*s != '"')
+            return false; /* not a list of entity tags: ignored */
+        size_t tag = strcspn(s + 1, "\"") + 1;
+        if (!s[tag])
+            return false;
+        if (tag + 1 == len && memcmp(s, etag, len) == 0)
+            return true;
+        s += tag + 1;
+    }
+    return false;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* prefer.c - one preference after the other; what cannot be read is no preference. */
+#include "http/protocol/prefer.h"
+
+#include "http/protocol/field_value.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#define WAIT_DIGITS 6 /* more cannot be meant */
+
+/* Does `s` begin with the token `name`, as a whole? *ret_rest is what follows it. */
+static bool is_token(const char *s, const char *name, const char **ret_rest)
+{
+    size_t len = strlen(name);
+
+    if (strncasecmp(s, name, len) != 0 || !strchr(" \t,;=", s[len]))
+        return false;
+    *ret_rest = s + len + strspn(s + len, " \t");
+    return true;
+}
+
+/* "= 10" or "= \"10\"" up to the end of the preference; false when it is no number of seconds. */
+static bool read_seconds(const char *s, int64_t *ret_seconds)
+{
+    int64_t seconds = 0;
+
+    if (*s++ != '=')
+        return false;
+    s += strspn(s, " \t");
+    bool quoted = *s == '"';
+    s += quoted;
+    size_t digits = strspn(s, "0123456789");
+    if (digits < 1 || digits > WAIT_DIGITS || (quoted && s[digits] != '"'))
+        return false;
+    for (size_t i = 0; i < digits; i++)
+        seconds = seconds * 10 + (s[i] - '0');
+    s += digits + quoted;
+    s += strspn(s, " \t");
+    if (*s && !strchr(",;", *s))
+        return false;
+    *ret_seconds = seconds;
+    return true;
+}
+
+struct prefer prefer_read(const char *header)
+{
+    struct prefer prefer = {0};
+    const char *rest;
+
+    for (const char *s = header ? header : ""; *s;) {
+        s += strspn(s, " \t,");
+        if (is_token(s, "respond-async", &rest) && *rest != '=')
+            prefer.respond_async = true;
+        else if (!prefer.has_wait && is_token(s, "wait", &rest))
+            prefer.has_wait = read_seconds(rest, &prefer.wait_s);
+        s = fields_find(s, ',');
+    }
+    return prefer;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* prefer.h - the Prefer header of RFC 7240: `respond-async` and `wait=SECONDS`; all else is
+ * skipped, as the RFC wants it. Pure; any thread. */
+#ifndef HTTP_PROTOCOL_PREFER_H
+#define HTTP_PROTOCOL_PREFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct prefer {
+    bool respond_async;
+    bool has_wait;
+    int64_t wait_s; /* 0 or more */
+};
+
+/* `header` may be NULL. Of a repeated preference the first counts (RFC 7240, 2). */
+struct prefer prefer_read(const char *header);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* collector.c - one batch after its submit: status -> ids -> tasks, until nothing can come any
+ * more.
+ *
+ * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
+ * beside it (task_reader.c). Every event ends in settle(), which looks at the whole and
+ * either plans the next step or closes the collection.
+ *
+ * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
+ * listed. ERRORED is asked when `errored` grows early, so that a failed task need not wait for the
+ * batch; if the vendor ignores or refuses that filter, it is not asked again. The list of all is
+ * asked once the batch is ready and COMPLETED did not account for every task. */
+#include "lookup/batching/collector.h"
+
+#include "base/mem.h"
+#include "lookup/batching/task_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOST_MS (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
+
+enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
+
+struct collection {
+    const struct poll_tools *tools;
+    struct collect_owner owner;
+    char batch_id[OPENMART_ID_MAX + 1];
+    size_t n_tasks, n_claimed, n_unclaimed, n_errored;
+    int64_t rank, started_ms, ready_ms, lost_since_ms;
+    bool ready, errored_filter_useless, all_listed;
+    struct openmart_counts counts;            /* of the last status */
+    int64_t listed_completed, listed_errored; /* the counts that were listed last */
+    int failures;
+    enum list want, asking; /* the list to ask next, the one on its way; NONE = the status */
+    struct read_slot slot;
+    struct openmart_call *call;
+    struct timer timer;
+    struct reads *reads;
+};
+
+static void settle(struct collection *c);
+
+/* ---- the end ---- */
+
+static void free_all(struct collection *c)
+{
+    reads_free(c->reads);
+    if (c->call)
+        openmart_cancel(c->call);
+    read_limiter_release(c->tools->limiter, &c->slot);
+    timer_disarm(c->tools->timers, &c->timer);
+    free(c);
+}
+
+bool collect_is_fetching(const struct collection *collection)
+{
+    return collection->ready;
+}
+
+void collect_cancel(struct collection *collection)
+{
+    if (collection)
+        free_all(collection);
+}
+
+static void close_with(struct collection *c, enum err err, const char *detail)
+{
+    struct collect_owner owner = c->owner;
+
+    free_all(c);
+    owner.over(owner.arg, err, detail);
+}
+
+/* ---- waiting times ---- */
+
+static int64_t age_ms(const struct collection *c)
+{
+    return c->tools->clock->now_ms - c->started_ms;
+}
+
+/* ---- reading tasks ---- */
+
+static void read_event(void *arg, const char *task_id, const struct openmart_task *task)
+{
+    struct collection *c = arg;
+
+    if (task_id) {
+        c->n_errored += task && task->state == OPENMART_ERRORED;
+        if (task && c->owner.task_ended(c->owner.arg, task_id, task))
+            c->n_claimed++;
+        else
+            c->n_unclaimed++;
+    }
+    settle(c);
+}
+
+void collect_skip(struct collection *c, const char *task_id)
+{
+    reads_skip(c->reads, task_id);
+    c->n_tasks++;
+    c->n_claimed++;
+}
+
+/* ---- the batch's own calls ---- */
+
+static void ask_batch(struct read_slot *slot);
+
+static void next_call_at(struct timer *timer)
+{
+    struct collection *c = container_of(timer, struct collection, timer);
+
+    read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, ask_batch);
+}
+
+static void call_in(struct collection *c, int64_t ms)
+{
+    timer_arm(c->tools->timers, &c->timer, c->tools->clock->now_ms + ms, next_call_at);
+}
+
+static bool call_is_planned(const struct collection *c)
+{
+    return c->call || c->slot.waiting || c->slot.in_flight || timer_armed(&c->timer);
+}
+
+/* A call of the batch did not work: again later, from the status. False when it was closed. */
+static bool call_failed(struct collection *c, const struct openmart_reply *reply)
+{
+    int64_t now = c->tools->clock->now_ms;
+
+    c->want = LIST_NONE;
+    if (reply->status != 404)
+        c->lost_since_ms = -1;
+    else if (c->lost_since_ms < 0)
+        c->lost_since_ms = now;
+    if (c->lost_since_ms >= 0 && now - c->lost_since_ms >= LOST_MS) {
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer has the batch");
+        return false;
+    }
+    call_in(c, poll_back_off_ms(++c->failures, reply));
+    return true;
+}
+
+static enum list list_worth_asking(const struct collection *c)
+{
+    if (c->ready && c->all_listed)
+        return LIST_ALL; /* stragglers */
+    if (c->ready || c->counts.completed > c->listed_completed)
+        return LIST_COMPLETED;
+    if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
+        return LIST_ERRORED;
+    return LIST_NONE;
+}
+
+static void got_counts(void *arg, const struct openmart_reply *reply,
+                       const struct openmart_counts *counts)
+{
+    struct collection *c = arg;
+
+    c->call = NULL;
+    read_limiter_release(c->tools->limiter, &c->slot);
+    circuit_record_read(c->tools->breaker, reply);
+    if (reply->verdict != VERDICT_DONE) {
+        if (call_failed(c, reply))
+            settle(c);
+        return;
+    }
+    c->lost_since_ms = -1;
+    c->counts = *counts;
+    if (counts->ready && !c->ready) {
+        c->ready = true; /* and stays so, whatever later polls say */
+        c->ready_ms = c->tools->clock->now_ms;
+        reads_batch_is_ready(c->reads);
+    }
+    c->want = list_worth_asking(c);
+    if (c->want == LIST_NONE) /* else it is the list that failed, and may fail again */
+        c->failures = 0;
+    settle(c);
+}
+
+/* Ids that may be, or were, those of our tasks. One that cannot be read may be a stranger's, and
+ * must not stand in the way of those that were not listed yet. */
+static size_t accounted(const struct collection *c)
+{
+    return c->n_claimed + reads_hopeful(c->reads);
+}
+
+static enum list list_after(const struct collection *c, enum list asked)
+{
+    if (asked == LIST_COMPLETED && c->ready)
+        return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
+    if (asked == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
+        !c->errored_filter_useless)
+        return LIST_ERRORED;
+    return LIST_NONE;
+}
+
+/* More ids than failures (the counts are a little older than the list), and more than can have
+ * failed: the filter was ignored. Reading a hundred unfinished tasks to find the failed one is not
+ * worth it; `all` will tell at the end. */
+static bool is_unfiltered(const struct collection *c, size_t n)
+{
+    return (int64_t)n > c->counts.errored &&
+           (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
+{
+    if (asked == LIST_ERRORED && is_unfiltered(c, n)) {
+        c->errored_filter_useless = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        reads_note(c->reads, ids[i]);
+    /* A list may lag behind the counts; then it is worth asking again. */
+    if (asked == LIST_COMPLETED)
+        c->listed_completed = least((int64_t)n, c->counts.completed);
+    else
+        c->listed_errored = least((int64_t)n, c->counts.errored);
+    if (asked == LIST_ALL)
+        c->all_listed = true;
+}
+
+static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
+{
+    struct collection *c = arg;
+    enum list asked = c->asking;
+
+    c->call = NULL;
+    read_limiter_release(c->tools->limiter, &c->slot);
+    circuit_record_read(c->tools->breaker, reply);
+    if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
+        /* Only the COMPLETED filter is documented; the vendor does not take this one. */
+        c->errored_filter_useless = true;
+        c->all_listed = c->all_listed || asked == LIST_ALL;
+    } else if (reply->verdict != VERDICT_DONE) {
+        if (!call_failed(c, reply))
+            return;
+    } else {
+        c->failures = 0;
+        note_ids(c, asked, ids, n);
+        c->want = list_after(c, asked);
+    }
+    settle(c);
+}
+
+static void ask_batch(struct read_slot *slot)
+{
+    static const char *const filters[] = {NULL, "COMPLETED", "ERRORED", NULL};
+    struct collection *c = container_of(slot, struct collection, slot);
+    struct openmart *openmart = c->tools->openmart;
+
+    c->asking = c->want;
+    c->want = LIST_NONE;
+    if (c->asking == LIST_NONE)
+        c->call = openmart_batch_status(openmart, c->batch_id, got_counts, c);
+    else
+        c->call = openmart_task_ids(openmart, c->batch_id, filters[c->asking], got_ids, c);
+}
+
+/* ---- what next ---- */
+
+/* The batch is ready, all its ids were listed and read, and some tasks are not accounted for. By
+ * the vendor's page an id that is missing from COMPLETED is a failed task; when the counts say the
+ * same, it is. Otherwise late ids get some time. */
+static bool close_if_nothing_comes(struct collection *c)
+{
+    size_t seen = c->n_claimed + c->n_unclaimed;
+
+    if (!c->ready || reads_open(c->reads))
+        return false;
+    if (seen >= c->n_tasks)
+        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
+                   "upstream results carry no matching tracking id");
+    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
+        close_with(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
+    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
+        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
+                   "the upstream finished the batch without a result for this lookup");
+    else
+        return false;
+    return true;
+}
+
+static void settle(struct collection *c)
+{
+    if (c->n_claimed == c->n_tasks) {
+        close_with(c, ERR_OK, NULL);
+        return;
+    }
+    if (c->want == LIST_NONE && close_if_nothing_comes(c))
+        return;
+    if (age_ms(c) >= c->tools->lifetime_ms) {
+        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                   "the upstream did not finish the batch in time");
+        return;
+    }
+    bool only_reads_are_left =
+        c->ready && c->want == LIST_NONE && reads_hopeful(c->reads) && accounted(c) >= c->n_tasks;
+    if (call_is_planned(c) || only_reads_are_left)
+        return;
+    call_in(c, c->want != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
+}
+
+struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
+                                 size_t n_tasks, int64_t rank, const struct collect_owner *owner)
+{
+    struct collection *c = xcalloc(1, sizeof *c);
+
+    c->tools = tools;
+    c->owner = *owner;
+    snprintf(c->batch_id, sizeof c->batch_id, "%s", batch_id);
+    c->n_tasks = n_tasks;
+    c->rank = rank;
+    c->started_ms = tools->clock->now_ms;
+    c->lost_since_ms = -1;
+    /* Ids past twice the batch's size can only be junk. */
+    c->reads = reads_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
+    call_in(c, 0);
+    return c;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* poll_timing.c - see poll_timing.h. */
+#include "lookup/batching/poll_timing.h"
+
+#include "base/id.h"
+
+#define POLL_MIN_MS    250
+#define POLL_MAX_MS    5000
+#define SLOW_MS        5000
+#define RETRY_AFTER_MS 30000 /* a Retry-After is honoured up to here */
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+int64_t poll_pause_ms(int64_t since_ms)
+{
+    return clamp(since_ms / 10, POLL_MIN_MS, POLL_MAX_MS);
+}
+
+int64_t poll_back_off_ms(int failures, const struct openmart_reply *reply)
+{
+    int64_t wait = failures <= POLL_RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
+    int64_t told = reply->retry_after_s > 0 ? reply->retry_after_s * 1000 : 0;
+
+    wait += (int64_t)(id_random() % (uint32_t)(wait / 4 + 1));
+    told = clamp(told, 0, RETRY_AFTER_MS);
+    return wait > told ? wait : told;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* submit_policy.c - see submit_policy.h. The verdicts themselves are
+ * client/openmart/openmart_verdict.c's.
+ */
+#include "lookup/batching/submit_policy.h"
+
+#include "base/err.h"
+#include "base/id.h"
+
+enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past)
+{
+    switch (reply->verdict) {
+    case VERDICT_DONE:
+        return SUBMIT_COLLECT;
+    case VERDICT_REFUSED:
+        return reply->err == ERR_UPSTREAM_REJECTED && past->n_tasks > 1 ? SUBMIT_SPLIT : SUBMIT_END;
+    case VERDICT_RETRYABLE:
+        return past->tries < SUBMIT_TRIES && reply->retry_after_s <= SUBMIT_RETRY_AFTER_S
+                   ? SUBMIT_RETRY
+                   : SUBMIT_END;
+    case VERDICT_UNKNOWN:
+        return past->may_risk ? SUBMIT_RISK : SUBMIT_END;
+    }
+    return SUBMIT_END;
+}
+
+struct task_end submit_end(const struct openmart_reply *reply)
+{
+    bool unknown = reply->verdict == VERDICT_UNKNOWN;
+
+    return (struct task_end){.err = reply->err,
+                             .detail = *reply->detail ? reply->detail : NULL,
+                             .charged = unknown ? CHARGED_MAYBE : CHARGED_NO,
+                             .retry_after_s =
+                                 reply->retry_after_s > 0 ? (int)reply->retry_after_s : 0};
+}
+
+int64_t submit_wait_ms(const struct openmart_reply *reply, int tries)
+{
+    int64_t wait_ms = (int64_t)1000 << (tries - 1);
+
+    wait_ms += (int64_t)(id_random() % (uint32_t)(wait_ms / 4));
+    return reply->retry_after_s * 1000 > wait_ms ? reply->retry_after_s * 1000 : wait_ms;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* lookup_log.h - what the log and the metrics are told of a lookup's end: its ids, whose it was,
+ * how it ended, what it took and cost. Never an address that was found. Engine thread only. */
+#ifndef LOOKUP_LOOKUP_LOG_H
+#define LOOKUP_LOOKUP_LOG_H
+
+#include "lookup/records/task.h"
+#include "model/result.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+void ending_tell(const struct task *task, const struct task_end *end, const struct result *result,
+                 int64_t took_ms, size_t waiters);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* budget.c - see budget.h. One table of clients for the day; a new day begins with what is pending.
+ */
+#include "lookup/money/budget.h"
+
+#include "base/hashtable.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS        INT64_C(86400000)
+#define ACCOUNTS_MAX  100000 /* more clients than can be; the rest shares the last one */
+#define SHARED_CLIENT "*"
+
+/* What was told about an account: `percent` of `limit`. */
+struct warned {
+    int64_t limit;
+    int percent;
+};
+
+struct account {
+    char client[ACCOUNT_NAME_MAX + 1];
+    int64_t credits;
+    int64_t pending; /* of them */
+    struct warned warned;
+    UT_hash_handle hh;
+};
+
+struct budget {
+    const struct clock *clock;
+    int64_t limit, day, spent;
+    struct warned warned;
+    struct account *accounts;
+};
+
+struct budget *budget_new(int64_t credits_per_day, const struct clock *clock)
+{
+    struct budget *budget = xcalloc(1, sizeof *budget);
+
+    budget->clock = clock;
+    budget->limit = credits_per_day;
+    budget->day = INT64_MIN;
+    return budget;
+}
+
+static void close_account(struct budget *budget, struct account *account)
+{
+    HASH_DEL(budget->accounts, account);
+    free(account);
+}
+
+static void close_accounts(struct budget *budget)
+{
+    while (budget->accounts)
+        close_account(budget, budget->accounts);
+    budget->spent = 0;
+}
+
+void budget_free(struct budget *budget)
+{
+    if (!budget)
+        return;
+    close_accounts(budget);
+    free(budget);
+}
+
+/* ---- days ---- */
+
+static void carry_over(struct budget *budget)
+{
+    struct account *account, *next;
+
+    budget->spent = 0;
+    budget->warned = (struct warned){0};
+    HASH_ITER (hh, budget->accounts, account, next) {
+        account->credits = account->pending;
+        account->warned = (struct warned){0};
+        budget->spent += account->pending;
+        if (!account->pending)
+            close_account(budget, account);
+    }
+}
+
+static void turn_day(struct budget *budget)
+{
+    int64_t today = budget->clock->wall_ms / DAY_MS;
+
+    if (today <= budget->day)
+        return;
+    carry_over(budget);
+    budget->day = today;
+}
+
+/* On a day that the clock has not reached, the account ends with that day all the same. */
+static int64_t day_ends_ms(const struct budget *budget)
+{
+    return (budget->day + 1) * DAY_MS;
+}
+
+/* At least 1: the day has not ended. */
+static int retry_after_s(const struct budget *budget)
+{
+    int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
+
+    return left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
+}
+
+/* ---- accounts ---- */
+
+static struct account *find(const struct budget *budget, const char *client)
+{
+    char name[ACCOUNT_NAME_MAX + 1];
+    struct account *account;
+
+    snprintf(name, sizeof name, "%s", client);
+    HASH_FIND_STR(budget->accounts, name, account);
+    return account;
+}
+
+static struct account *find_or_open(struct budget *budget, const char *client)
+{
+    struct account *account = find(budget, client);
+
+    if (!account && HASH_COUNT(budget->accounts) >= ACCOUNTS_MAX) {
+        client = SHARED_CLIENT;
+        account = find(budget, client);
+    }
+    if (account)
+        return account;
+    account = xcalloc(1, sizeof *account);
+    snprintf(account->client, sizeof account->client, "%s", client);
+    HASH_ADD_STR(budget->accounts, client, account);
+    return account;
+}
+
+static void add(struct budget *budget, struct account *account, int64_t credits)
+{
+    account->credits += credits;
+    budget->spent += credits;
+}
+
+static void load_account(void *arg, const char *client, int64_t credits)
+{
+    add(arg, find_or_open(arg, client), credits);
+}
+
+/* The clock was ahead when somebody bought; that day's account stays open until it ends. */
+static void note_future(const struct budget *budget)
+{
+    char until[CLOCK_TEXT];
+
+    clock_rfc3339(day_ends_ms(budget), until);
+    log_event(LOG_WARN, "budget_day_in_future", "until", until, NULL);
+}
+
+enum err budget_load(struct budget *budget, struct store *store)
+{
+    int64_t last_day;
+    enum err err = store_last_day(store, &last_day);
+
+    if (err)
+        return err;
+    close_accounts(budget);
+    budget->day = last_day;
+    turn_day(budget);
+    if (budget->clock->wall_ms < budget->day * DAY_MS)
+        note_future(budget);
+    return store_accounts(store, budget->day, load_account, budget);
+}
+
+/* ---- spending ---- */
+
+/* Once a day for each step, and anew when the limit is another one; `client` NULL = all together.
+ */
+static void warn(const char *client, int64_t spent, int64_t limit, struct warned *warned)
+{
+    static const int steps[] = {95, 80, 50};
+    char spent_text[24], limit_text[24], percent[16];
+
+    if (warned->limit != limit)
+        *warned = (struct warned){.limit = limit};
+    for (size_t i = 0; i < ARRAY_LEN(steps) && steps[i] > warned->percent; i++) {
+        if (spent * 100 < limit * steps[i])
+            continue;
+        warned->percent = steps[i];
+        snprintf(spent_text, sizeof spent_text, "%lld", (long long)spent);
+        snprintf(limit_text, sizeof limit_text, "%lld", (long long)limit);
+        snprintf(percent, sizeof percent, "%d", steps[i]);
+        log_event(LOG_WARN, "credits_threshold_reached", "client", client, "percent", percent,
+                  "spent", spent_text, "limit", limit_text, NULL);
+        return;
+    }
+}
+
+static void warn_all(struct budget *budget)
+{
+    if (budget->limit)
+        warn(NULL, budget->spent, budget->limit, &budget->warned);
+}
+
+void budget_set_limit(struct budget *budget, int64_t credits_per_day)
+{
+    turn_day(budget);
+    budget->limit = credits_per_day;
+    warn_all(budget);
+}
+
+/* May one more be bought? */
+static enum err check(struct budget *budget, const struct payer *payer)
+{
+    turn_day(budget);
+    if (budget->limit && budget->spent >= budget->limit)
+        return ERR_CREDITS_EXHAUSTED;
+    if (payer->quota >= 0 && budget_spent_by(budget, payer->name) >= payer->quota)
+        return ERR_QUOTA_EXCEEDED;
+    return ERR_OK;
+}
+
+enum err budget_reserve(struct budget *budget, const struct payer *payer, struct credit *ret_credit,
+                        int *ret_retry_after_s)
+{
+    enum err err = check(budget, payer);
+
+    if (err) {
+        *ret_retry_after_s = retry_after_s(budget);
+        return err;
+    }
+    struct account *account = find_or_open(budget, payer->name);
+    add(budget, account, 1);
+    account->pending++;
+    warn_all(budget);
+    if (payer->quota >= 0)
+        warn(payer->name, account->credits, payer->quota, &account->warned);
+    *ret_credit = (struct credit){.account = account, .day = budget->day};
+    return ERR_OK;
+}
+
+void budget_stamp(struct budget *budget, struct credit *credit)
+{
+    turn_day(budget);
+    credit->day = budget->day;
+}
+
+/* Pending no more; `counts` on the day of the account that is open. */
+static void end_credit(struct budget *budget, struct credit *credit, bool counts)
+{
+    struct account *account = credit->account;
+
+    credit->account = NULL;
+    account->pending--;
+    if (!counts)
+        add(budget, account, -1);
+}
+
+void budget_commit(struct budget *budget, struct credit *credit)
+{
+    turn_day(budget);
+    if (credit->account)
+        end_credit(budget, credit, credit->day == budget->day);
+}
+
+void budget_refund(struct budget *budget, struct credit *credit)
+{
+    turn_day(budget);
+    if (credit->account)
+        end_credit(budget, credit, false);
+}
+
+struct budget_state budget_state(struct budget *budget)
+{
+    turn_day(budget);
+    return (struct budget_state){.day = budget->day,
+                                 .limit = budget->limit,
+                                 .spent = budget->spent,
+                                 .day_ends_ms = day_ends_ms(budget)};
+}
+
+int64_t budget_spent_by(struct budget *budget, const char *client)
+{
+    turn_day(budget);
+    const struct account *account = find(budget, client);
+    return account ? account->credits : 0;
+}
+
+struct allowance budget_allowance(struct budget *budget, const struct payer *payer)
+{
+    int64_t spent = budget_spent_by(budget, payer->name);
+
+    if (payer->quota < 0)
+        return (struct allowance){0};
+    return (struct allowance){.limited = true,
+                              .quota = payer->quota,
+                              .left = spent < payer->quota ? payer->quota - spent : 0,
+                              .resets_s = retry_after_s(budget)};
+}
+
+struct budget_account budget_account(struct budget *budget, const struct payer *payer)
+{
+    struct budget_state all = budget_state(budget);
+    struct budget_account account = {.spent = budget_spent_by(budget, payer->name),
+                                     .allowance = budget_allowance(budget, payer),
+                                     .day_ends_ms = all.day_ends_ms};
+    int64_t left = all.limit > all.spent ? all.limit - all.spent : 0;
+
+    account.is_limited = account.allowance.limited || all.limit;
+    account.remaining = account.allowance.left;
+    if (all.limit && (!account.allowance.limited || left < account.remaining))
+        account.remaining = left;
+    return account;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* cooldown.c - a table of questions, each with a timer that frees it. */
+#include "lookup/records/cooldown.h"
+
+#include "base/hashtable.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct cooldown {
+    struct cooldowns *all;
+    unsigned char key[HASH_SIZE];
+    enum err err;
+    char *detail;
+    struct timer timer;
+    UT_hash_handle hh;
+};
+
+struct cooldowns {
+    struct timers *timers;
+    struct cooldown *table;
+};
+
+struct cooldowns *cooldowns_new(struct timers *timers)
+{
+    struct cooldowns *cooldowns = xcalloc(1, sizeof *cooldowns);
+
+    cooldowns->timers = timers;
+    return cooldowns;
+}
+
+static void let_go(struct cooldown *cooldown)
+{
+    HASH_DEL(cooldown->all->table, cooldown);
+    timer_disarm(cooldown->all->timers, &cooldown->timer);
+    free(cooldown->detail);
+    free(cooldown);
+}
+
+void cooldowns_free(struct cooldowns *cooldowns)
+{
+    if (!cooldowns)
+        return;
+    while (cooldowns->table)
+        let_go(cooldowns->table);
+    free(cooldowns);
+}
+
+static void hold_is_over(struct timer *timer)
+{
+    let_go(container_of(timer, struct cooldown, timer));
+}
+
+static struct cooldown *find(const struct cooldowns *cooldowns, const unsigned char *key)
+{
+    struct cooldown *cooldown;
+
+    HASH_FIND(hh, cooldowns->table, key, HASH_SIZE, cooldown);
+    return cooldown;
+}
+
+void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
+                  const char *detail, int64_t until_ms)
+{
+    struct cooldown *cooldown = find(cooldowns, key);
+
+    if (!cooldown) {
+        cooldown = xcalloc(1, sizeof *cooldown);
+        cooldown->all = cooldowns;
+        memcpy(cooldown->key, key, HASH_SIZE);
+        HASH_ADD(hh, cooldowns->table, key, HASH_SIZE, cooldown);
+    }
+    free(cooldown->detail);
+    cooldown->detail = detail ? xstrdup(detail) : NULL;
+    cooldown->err = err;
+    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, hold_is_over);
+}
+
+enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                        const char **ret_detail, int64_t *ret_until_ms)
+{
+    const struct cooldown *cooldown = find(cooldowns, key);
+
+    if (!cooldown)
+        return ERR_OK;
+    *ret_detail = cooldown->detail;
+    *ret_until_ms = cooldown->timer.at_ms;
+    return cooldown->err;
+}
+
+size_t cooldowns_count(const struct cooldowns *cooldowns)
+{
+    return HASH_COUNT(cooldowns->table);
+}

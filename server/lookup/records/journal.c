@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* journal.c - see journal.h. An entry is tried at once unless others wait before it: the order in
+ * which things happened is the order in which they are written. */
+#include "lookup/records/journal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED };
+
+/* Something that happened. Owns its strings and a reference to its result. */
+struct entry {
+    enum kind kind;
+    int64_t batch;
+    int64_t wall_ms;
+    char *id; /* the batch id, or the tracking id */
+    char *task_id, *detail;
+    struct store_end end;
+    const struct result *keep;
+    struct entry *prev, *next;
+};
+
+struct journal {
+    struct store *store;
+    const struct clock *clock;
+    struct timers *timers;
+    struct timer retry;
+    struct entry *waiting;
+    size_t n_waiting;
+    bool is_unwell; /* the store failed, and nothing has worked since */
+};
+
+struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
+{
+    struct journal *journal = xcalloc(1, sizeof *journal);
+
+    journal->store = store;
+    journal->clock = clock;
+    journal->timers = timers;
+    return journal;
+}
+
+struct journal_state journal_state(const struct journal *journal)
+{
+    return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_waiting};
+}
+
+enum err journal_check(const struct journal *journal)
+{
+    return journal->waiting ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
+}
+
+static void retry(struct timer *timer);
+
+static void retry_later(struct journal *journal)
+{
+    timer_arm(journal->timers, &journal->retry, journal->clock->now_ms + JOURNAL_RETRY_MS, retry);
+}
+
+void journal_suspect(struct journal *journal)
+{
+    if (!journal->is_unwell)
+        retry_later(journal);
+    journal->is_unwell = true;
+}
+
+/* What became of a write, as far as the store's health goes. */
+static void note_write(struct journal *journal, enum err err)
+{
+    if (err == ERR_STORAGE_UNAVAILABLE)
+        journal_suspect(journal);
+    else if (!journal->waiting)
+        journal->is_unwell = false;
+}
+
+/* ---- leave to pay ---- */
+
+static enum err refusal_of(struct journal *journal, enum err err)
+{
+    note_write(journal, err);
+    if (err && err != ERR_STORAGE_UNAVAILABLE)
+        log_event(LOG_ERROR, "journal_write_failed", "error", err_words(err), NULL);
+    return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
+}
+
+enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
+{
+    struct store_task rows[OPENMART_BATCH_MAX];
+    const struct task *task;
+    size_t n = 0;
+
+    if (journal->waiting)
+        return ERR_STORAGE_UNAVAILABLE;
+    DL_FOREACH (tasks, task) {
+        const struct question *q = task->question;
+        assert(n < OPENMART_BATCH_MAX);
+        rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
+                                        .lookup_id = task->lookup_id,
+                                        .key = q->key,
+                                        .domain = q->domain.name,
+                                        .company_name = q->company_name,
+                                        .city = q->city,
+                                        .state = q->state,
+                                        .country = q->country,
+                                        .client = task->payer.name,
+                                        .day = task->credit.day};
+    }
+    return refusal_of(
+        journal, store_begin_batch(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
+}
+
+enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
+{
+    if (journal->waiting)
+        return ERR_STORAGE_UNAVAILABLE;
+    return refusal_of(journal, store_sending(journal->store, batch, day));
+}
+
+enum err journal_risk(struct journal *journal, int64_t batch, int64_t day)
+{
+    if (journal->waiting)
+        return ERR_STORAGE_UNAVAILABLE;
+    return refusal_of(journal, store_mark_resubmitted(journal->store, batch, day));
+}
+
+enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
+                       int64_t *ret_half)
+{
+    const char *ids[OPENMART_BATCH_MAX];
+    const struct task *task;
+    size_t n = 0;
+
+    if (journal->waiting)
+        return ERR_STORAGE_UNAVAILABLE;
+    DL_FOREACH (tasks, task) {
+        assert(n < OPENMART_BATCH_MAX);
+        ids[n++] = task->tracking_id;
+    }
+    return refusal_of(
+        journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
+}
+
+/* ---- what happened ---- */
+
+static void free_entry(struct entry *entry)
+{
+    free(entry->id);
+    free(entry->task_id);
+    free(entry->detail);
+    result_unref(entry->keep);
+    free(entry);
+}
+
+static enum err write_entry(struct journal *journal, const struct entry *entry)
+{
+    switch (entry->kind) {
+    case ENTRY_RESTING:
+        return store_mark_not_sent(journal->store, entry->batch);
+    case ENTRY_SUBMITTED:
+        return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
+    case ENTRY_BATCH_ENDED:
+        return store_end_batch(journal->store, entry->batch, &entry->end);
+    case ENTRY_TASK_ENDED:
+        return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
+    }
+    return ERR_INTERNAL;
+}
+
+/* True when the entry is done with: written, or refused for a reason that will not pass. */
+static bool settle(struct journal *journal, struct entry *entry)
+{
+    enum err err = write_entry(journal, entry);
+
+    note_write(journal, err);
+    if (err == ERR_STORAGE_UNAVAILABLE)
+        return false;
+    if (err)
+        log_event(LOG_ERROR, "journal_entry_rejected", "error", err_words(err), "id",
+                  entry->id ? entry->id : "", NULL);
+    free_entry(entry);
+    return true;
+}
+
+/* True when nothing waits any more. */
+static bool write_waiting(struct journal *journal)
+{
+    bool had_some = journal->waiting != NULL;
+
+    while (journal->waiting) {
+        struct entry *first = journal->waiting;
+        DL_DELETE(journal->waiting, first);
+        if (!settle(journal, first)) {
+            DL_PREPEND(journal->waiting, first);
+            return false;
+        }
+        journal->n_waiting--;
+    }
+    if (had_some)
+        log_event(LOG_INFO, "journal_backlog_written", NULL);
+    return true;
+}
+
+/* Where nobody wants to write, because a server that is not well is asked no more, only a try can
+ * tell that the disk is well again. */
+static void retry(struct timer *timer)
+{
+    struct journal *journal = container_of(timer, struct journal, retry);
+
+    if (write_waiting(journal) && journal->is_unwell)
+        journal->is_unwell = store_try(journal->store, journal->clock->wall_ms) != ERR_OK;
+    if (journal->waiting || journal->is_unwell)
+        retry_later(journal);
+}
+
+/* Loud, because should the process die before the disk is well again, this line is all that is left
+ * of a batch that was paid for. */
+static void note_waiting(const struct entry *entry)
+{
+    log_event(LOG_ERROR, "journal_entry_deferred", "entry",
+              entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result", "id",
+              entry->id ? entry->id : "", NULL);
+}
+
+/* Takes the entry over. */
+static void record(struct journal *journal, struct entry *entry)
+{
+    if (!journal->waiting && settle(journal, entry))
+        return;
+    note_waiting(entry);
+    if (!journal->waiting)
+        retry_later(journal);
+    DL_APPEND(journal->waiting, entry);
+    journal->n_waiting++;
+}
+
+static struct entry *new_entry(const struct journal *journal, enum kind kind, int64_t batch,
+                               const char *id)
+{
+    struct entry *entry = xcalloc(1, sizeof *entry);
+
+    entry->kind = kind;
+    entry->batch = batch;
+    entry->wall_ms = journal->clock->wall_ms;
+    entry->id = id ? xstrdup(id) : NULL;
+    return entry;
+}
+
+enum store_task_state journal_state_of(const struct task_end *end)
+{
+    if (!end->err)
+        return STORE_ANSWERED;
+    if (end->err == ERR_LOOKUP_FAILED)
+        return STORE_FAILED;
+    return end->charged == CHARGED_NO ? STORE_NOT_CREATED : STORE_UNKNOWN;
+}
+
+static void set_end(struct entry *entry, const struct task_end *end)
+{
+    entry->task_id = end->task_id ? xstrdup(end->task_id) : NULL;
+    entry->detail = end->detail ? xstrdup(end->detail) : NULL;
+    entry->end = (struct store_end){.state = journal_state_of(end),
+                                    .task_id = entry->task_id,
+                                    .err = end->err,
+                                    .detail = entry->detail,
+                                    .wall_ms = entry->wall_ms};
+}
+
+void journal_resting(struct journal *journal, int64_t batch)
+{
+    record(journal, new_entry(journal, ENTRY_RESTING, batch, NULL));
+}
+
+void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)
+{
+    record(journal, new_entry(journal, ENTRY_SUBMITTED, batch, batch_id));
+}
+
+void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end)
+{
+    struct entry *entry = new_entry(journal, ENTRY_BATCH_ENDED, batch, NULL);
+
+    set_end(entry, end);
+    record(journal, entry);
+}
+
+void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
+                      const struct result *keep)
+{
+    struct entry *entry = new_entry(journal, ENTRY_TASK_ENDED, 0, task->tracking_id);
+
+    set_end(entry, end);
+    entry->keep = keep ? result_ref(keep) : NULL;
+    record(journal, entry);
+}
+
+void journal_free(struct journal *journal)
+{
+    struct entry *entry, *next;
+
+    if (!journal)
+        return;
+    DL_FOREACH_SAFE (journal->waiting, entry, next) {
+        DL_DELETE(journal->waiting, entry);
+        if (!settle(journal, entry))
+            free_entry(entry);
+    }
+    timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */
+    free(journal);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* results.c - see results.h. */
+#include "lookup/records/results.h"
+
+#include "base/id.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+static int64_t jittered(const struct results *results, int64_t ttl_ms)
+{
+    int64_t span = ttl_ms / 100 * results->options.ttl_jitter_percent;
+
+    return ttl_ms - span + (int64_t)((double)span * 2.0 * id_random() / 4294967296.0);
+}
+
+static const struct result *answer_of(const struct results *results,
+                                      const struct question *question,
+                                      const struct openmart_task *answer)
+{
+    autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
+    struct result_facts facts = {
+        .key = question->key,
+        .domain = question->domain.name,
+        .company_name = question->company_name,
+        .emails = emails,
+        .n_emails = answer->n_emails,
+        .fetched_ms = results->clock->wall_ms,
+        .ttl_found_ms = jittered(results, results->options.ttl_found_ms),
+        .ttl_empty_ms = jittered(results, results->options.ttl_empty_ms),
+        .truncated = answer->truncated,
+    };
+
+    for (size_t i = 0; i < answer->n_emails; i++)
+        emails[i] = (struct result_email){answer->emails[i].email, answer->emails[i].status};
+    return result_new_answer(&facts);
+}
+
+const struct result *result_of_task_end(const struct results *results,
+                                        const struct question *question, const struct task_end *end)
+{
+    if (!end->err)
+        return answer_of(results, question, end->answer);
+    return result_new_failure(question->key, end->err, end->detail, end->charged,
+                              results->clock->wall_ms,
+                              jittered(results, results->options.ttl_failed_ms));
+}
+
+/* ---- putting ---- */
+
+static bool has_answer(const struct results *results, const unsigned char *key)
+{
+    const struct result *kept = NULL;
+    bool is_answer = results_find(results, key, &kept) == ERR_OK && !kept->err;
+
+    result_unref(kept);
+    return is_answer;
+}
+
+static void hold(const struct results *results, const struct result *result, int64_t ms)
+{
+    cooldown_set(results->cooldowns, result->key, result->err, result->detail,
+                 results->clock->now_ms + ms);
+}
+
+/* May it be kept? What may not is held, where asking again might pay again: a task may exist, and
+ * may have been billed, of which nobody knows the result. */
+static bool is_keepable(const struct results *results, const struct result *result)
+{
+    bool unknown =
+        result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
+    bool failed = result->err == ERR_LOOKUP_FAILED;
+    bool keepable = !result->err || (failed && !has_answer(results, result->key));
+
+    if (unknown)
+        hold(results, result, results->options.unknown_hold_ms);
+    else if (failed && !keepable)
+        hold(results, result, result->expires_ms - result->fetched_ms);
+    return keepable;
+}
+
+bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
+                 const struct result *result, bool wanted)
+{
+    bool keepable = is_keepable(results, result) && wanted;
+
+    if (end->task_id)
+        journal_end_task(results->journal, task, end, keepable ? result : NULL);
+    return keepable && cache_put(results->cache, result);
+}
+
+/* ---- finding ---- */
+
+enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
+                      const struct result **ret_result)
+{
+    const struct result *result = cache_find(results->cache, key);
+
+    if (!result) {
+        enum err err = store_find(results->store, key, &result);
+        if (err == ERR_STORAGE_UNAVAILABLE)
+            journal_suspect(results->journal);
+        if (err)
+            return err;
+        cache_put(results->cache, result);
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
+void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
+                        const char *why)
+{
+    cache_remove(results->cache, key);
+    /* When the store cannot do it now, the hold keeps the answer from being used for as long. */
+    store_forget_key(results->store, key);
+    cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
+                 results->clock->now_ms + results->options.unknown_hold_ms);
+}

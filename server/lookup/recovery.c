@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* recovery.c - see recovery.h. The store must not change while it is read, so batches that are to
+ * be closed are gathered first. */
+#include "lookup/recovery.h"
+
+#include "base/mem.h"
+#include "lookup/records/cooldown.h"
+
+#include <stdlib.h>
+
+#define UNSENT_WORDS "the server stopped while submitting the lookup"
+
+/* A batch to be closed. */
+struct closing {
+    int64_t number;
+    bool unknown;
+};
+
+struct reading {
+    const struct recover_tools *tools;
+    struct recovery found;
+    struct closing *closing;
+    size_t n_closing;
+};
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Time since then by the wall clock, which may have jumped. */
+static int64_t age_ms(const struct reading *reading, int64_t then_ms)
+{
+    return clamp(reading->tools->clock->wall_ms - then_ms, 0, INT64_C(86400000));
+}
+
+/* True when something of it is left to be collected. */
+static bool resume(struct reading *reading, const struct store_batch *batch)
+{
+    const struct recover_tools *tools = reading->tools;
+    struct task *open[OPENMART_BATCH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
+        struct task *task = batch->tasks[i].task_state == STORE_OPEN
+                                ? lookup_adopt(tools->lookups, &batch->tasks[i],
+                                               age_ms(reading, batch->intended_ms))
+                                : NULL;
+        if (task)
+            open[n++] = task;
+    }
+    if (n == 0)
+        return false;
+    batcher_resume(tools->batcher, batch, open, n);
+    reading->found.resumed_batches++;
+    reading->found.resumed_tasks += n;
+    return true;
+}
+
+static void close_later(struct reading *reading, const struct store_batch *batch, bool unknown)
+{
+    size_t n = reading->n_closing;
+
+    reading->closing = xrealloc(reading->closing, (n + 1) * sizeof *reading->closing);
+    reading->closing[reading->n_closing++] = (struct closing){batch->number, unknown};
+    if (unknown) {
+        reading->found.unknown_batches++;
+        for (size_t i = 0; i < batch->n; i++)
+            reading->found.unknown_tasks += batch->tasks[i].task_state == STORE_OPEN;
+    } else {
+        reading->found.closed_batches++;
+    }
+}
+
+static void open_batch(void *arg, const struct store_batch *batch)
+{
+    struct reading *reading = arg;
+
+    switch (batch->state) {
+    case STORE_SUBMITTED:
+        if (!resume(reading, batch))
+            close_later(reading, batch, true);
+        break;
+    case STORE_SENDING:
+        close_later(reading, batch, true);
+        break;
+    case STORE_RESTING:
+        close_later(reading, batch, batch->risked); /* an earlier submit may have been taken */
+        break;
+    case STORE_DONE:
+        break;
+    }
+}
+
+static enum err close_batches(struct reading *reading)
+{
+    struct store *store = reading->tools->store;
+    int64_t wall_ms = reading->tools->clock->wall_ms;
+
+    for (size_t i = 0; i < reading->n_closing; i++) {
+        const struct closing *closing = &reading->closing[i];
+        struct store_end end = {
+            .state = STORE_NOT_CREATED, .err = ERR_DRAINING, .wall_ms = wall_ms};
+        if (closing->unknown)
+            end = (struct store_end){.state = STORE_UNKNOWN,
+                                     .err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                     .detail = UNSENT_WORDS,
+                                     .wall_ms = wall_ms};
+        enum err err = store_end_batch(store, closing->number, &end);
+        if (err)
+            return err;
+    }
+    return ERR_OK;
+}
+
+static void unknown_task(void *arg, const struct store_task *task, const char *batch_id)
+{
+    struct reading *reading = arg;
+    int64_t left_ms = reading->tools->unknown_hold_ms - age_ms(reading, task->ended_ms);
+
+    (void)batch_id;
+    if (left_ms <= 0)
+        return;
+    lookup_hold(reading->tools->lookups, task, left_ms);
+    reading->found.held++;
+}
+
+enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery)
+{
+    struct reading reading = {.tools = tools};
+    enum err err = store_for_each_open_batch(tools->store, open_batch, &reading);
+
+    if (!err)
+        err = close_batches(&reading);
+    /* A clock that was set back makes ends of the future; they count as ends of now. */
+    if (!err)
+        err = store_each_unknown(tools->store, tools->clock->wall_ms - tools->unknown_hold_ms,
+                                 HOLDS_MAX, unknown_task, &reading);
+    free(reading.closing);
+    if (!err)
+        *ret_recovery = reading.found;
+    return err;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* domain.c - see domain.h. What people paste is taken down to a host name, the host name to
+ * A-labels, the A-labels to the registrable domain; on the way anything doubtful is refused, with
+ * a reason, and nothing is repaired.
+ *
+ * Why so strict: the result is the key under which answers are bought and cached. Two parsers that
+ * read one text as two hosts would sell one company's answer to another, so every text that leaves
+ * room for that (ports without a scheme, user info, invisible characters, bytes that UTS 46 maps
+ * to ASCII signs) is refused.
+ *
+ * libidn2 2.3.3 needs watching, each point pinned by a test: with its STD3 flag it deletes illegal
+ * bytes ("a_b.com" becomes "ab.com"); without, it lets them through, as well as empty labels and
+ * whatever UTS 46 maps to '/', ':' or '@'; and it drops ignorable code points silently. So the flag
+ * is never set, ignorables are refused before, and the output is checked as letters, digits and
+ * hyphens. libpsl 0.21.2 calls 1.2.3.4 registrable, so addresses are looked for first. */
+#include "model/domain.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "model/special_names.h"
+
+#include <idn2.h>
+#include <libpsl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define INPUT_MAX 2048 /* as url.h; a host in Unicode with 253 A-label bytes fits well */
+#define LABEL_MAX 63
+#define QUOTE_MAX 64 /* longer inputs are not repeated to people */
+#define LOCAL_MAX 64 /* of an e-mail address: RFC 5321, 4.5.3.1.1 */
+#define IDN_FLAGS (IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT)
+
+/*  X(reason, error, what is wrong: goes on from "'input' " or "The domain ") */
+#define REASON_TABLE(X)                                                                            \
+    X(EMPTY, MISSING_DOMAIN, "is empty")                                                           \
+    X(INPUT, INVALID_DOMAIN, "is longer than 2048 bytes")                                          \
+    X(UTF8, INVALID_DOMAIN, "is not valid UTF-8")                                                  \
+    X(CONTROL, INVALID_DOMAIN, "contains a space or a control character")                          \
+    X(INVISIBLE, INVALID_DOMAIN, "contains an invisible character")                                \
+    X(URL, INVALID_DOMAIN, "is not a complete http or https URL")                                  \
+    X(USER_INFO, INVALID_DOMAIN, "contains a user name or password; send only the host name")      \
+    X(ADDRESS, INVALID_DOMAIN, "is not a single plain e-mail address")                             \
+    X(COLON, INVALID_DOMAIN, "contains a colon; send the host name or a complete http(s) URL")     \
+    X(NO_HOST, INVALID_DOMAIN, "does not start with a host name")                                  \
+    X(CHARACTER, INVALID_DOMAIN, "contains a character that is not allowed in host names")         \
+    X(IDN, INVALID_DOMAIN, "violates the rules for internationalized names (IDNA 2008)")           \
+    X(EMPTY_LABEL, INVALID_DOMAIN, "has an empty label between dots")                              \
+    X(LONG_LABEL, INVALID_DOMAIN, "has a label longer than 63 characters")                         \
+    X(LONG, INVALID_DOMAIN, "is longer than 253 characters")                                       \
+    X(HYPHEN, INVALID_DOMAIN, "has a label that starts or ends with a hyphen")                     \
+    X(HYPHENS, INVALID_DOMAIN, "has a label with hyphens as third and fourth characters")          \
+    X(NUMBER, INVALID_DOMAIN, "ends in a number, which is not a valid top-level domain")           \
+    X(SINGLE, INVALID_DOMAIN, "has no public suffix")                                              \
+    X(SUFFIX, PUBLIC_SUFFIX, "is a public suffix; company domains are registered below it")        \
+    X(IP, IP_ADDRESS, "is an IP address; send the company's domain")                               \
+    X(SPECIAL, SPECIAL_USE_DOMAIN, "ends in a reserved name that cannot belong to a company")
+
+enum reason {
+    REASON_NONE = 0,
+#define X(reason, error, words) REASON_##reason,
+    REASON_TABLE(X)
+#undef X
+};
+
+static const struct {
+    enum err err;
+    const char *words;
+} reasons[] = {
+#define X(reason, error, words) [REASON_##reason] = {ERR_##error, words},
+    REASON_TABLE(X)
+#undef X
+};
+
+/* Written by domain_start(), read-only until domain_stop(). */
+static psl_ctx_t *list;
+static char list_source[512] = "none";
+
+/* ------------------------------------------------------------------ the list of suffixes */
+
+static bool is_suffix(const char *name)
+{
+    return psl_is_public_suffix2(list, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
+/* libpsl does not tell which list it took, only that the built-in one has a known address. */
+static void describe_list(void)
+{
+    const char *file = psl_dist_filename();
+    struct stat st;
+    char date[CLOCK_TEXT];
+
+    if (list == psl_builtin() || !file || stat(file, &st) != 0) {
+        clock_rfc3339((int64_t)psl_builtin_file_time() * 1000, date);
+        snprintf(list_source, sizeof list_source, "built into libpsl, %.10s", date);
+        return;
+    }
+    clock_rfc3339((int64_t)st.st_mtime * 1000, date);
+    snprintf(list_source, sizeof list_source, "%s, %.10s", file, date);
+}
+
+enum err domain_start(void)
+{
+    list = psl_latest(NULL);
+    /* A list that does not know "com" is a damaged one, and would let suffixes be bought. */
+    if (!list || !is_suffix("com")) {
+        domain_stop();
+        return ERR_ABSENT;
+    }
+    describe_list();
+    return ERR_OK;
+}
+
+void domain_stop(void)
+{
+    psl_free(list);
+    list = NULL;
+    snprintf(list_source, sizeof list_source, "none");
+}
+
+const char *domain_list_source(void)
+{
+    return list_source;
+}
+
+/* ------------------------------------------------------------------ host name -> A-labels */
+
+static bool is_ascii(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s >= 0x80)
+            return false;
+    return true;
+}
+
+/* Plain names, nearly all there are, need no tables: the mapping only lower-cases them. Those with
+ * "--" may be A-labels, or wrong. */
+static bool is_plain(const char *host)
+{
+    return is_ascii(host) && !strstr(host, "--");
+}
+
+static void lower_ascii(char *s)
+{
+    for (; *s; s++)
+        if (*s >= 'A' && *s <= 'Z')
+            *s = (char)(*s - 'A' + 'a');
+}
+
+static enum reason reason_of_idn(int rc)
+{
+    static const struct {
+        int rc;
+        enum reason reason;
+    } known[] = {
+        {IDN2_TOO_BIG_LABEL, REASON_LONG_LABEL}, {IDN2_PUNYCODE_BIG_OUTPUT, REASON_LONG_LABEL},
+        {IDN2_TOO_BIG_DOMAIN, REASON_LONG},      {IDN2_HYPHEN_STARTEND, REASON_HYPHEN},
+        {IDN2_2HYPHEN, REASON_HYPHENS},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].rc == rc)
+            return known[i].reason;
+    return REASON_IDN;
+}
+
+static enum reason map_host(const char *host, char **ret_mapped)
+{
+    if (is_plain(host)) {
+        *ret_mapped = xstrdup(host);
+        lower_ascii(*ret_mapped);
+        return REASON_NONE;
+    }
+    unsigned char *out = NULL;
+    int rc = idn2_lookup_u8((const unsigned char *)host, &out, IDN_FLAGS);
+    if (rc != IDN2_OK)
+        return reason_of_idn(rc);
+    *ret_mapped = xstrdup((const char *)out);
+    idn2_free(out);
+    return REASON_NONE;
+}
+
+static enum reason check_label(const char *label, size_t len)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+    if (strspn(label, allowed) < len)
+        return REASON_CHARACTER;
+    if (!len)
+        return REASON_EMPTY_LABEL;
+    if (len > LABEL_MAX)
+        return REASON_LONG_LABEL;
+    if (label[0] == '-' || label[len - 1] == '-')
+        return REASON_HYPHEN;
+    return REASON_NONE;
+}
+
+static enum reason check_labels(const char *name)
+{
+    for (const char *label = name;; label++) {
+        size_t len = strcspn(label, ".");
+        enum reason reason = check_label(label, len);
+        if (reason)
+            return reason;
+        label += len;
+        if (!*label)
+            return REASON_NONE;
+    }
+}
+
+/* `ret_domain` is written only with what passed. */
+static enum reason canonical_host(const char *host, struct domain *ret_domain)
+{
+    size_t len = strlen(host);
+
+    /* Again, for libcurl decodes percent signs in the host of a URL. */
+    if (!text_is_utf8(host, len))
+        return REASON_UTF8;
+    if (text_has_ignorable(host, len))
+        return REASON_INVISIBLE;
+    autofree char *name = NULL;
+    enum reason reason = map_host(host, &name);
+    if (!name)
+        return reason;
+    len = strlen(name);
+    if (len > 1 && name[len - 1] == '.') /* one dot at the end means the root; two are a mistake */
+        name[--len] = '\0';
+    reason = check_labels(name);
+    if (reason)
+        return reason;
+    if (len > DOMAIN_MAX)
+        return REASON_LONG;
+    memcpy(ret_domain->name, name, len + 1);
+    return REASON_NONE;
+}
+
+/* ------------------------------------------------------------------ A-labels -> registrable */
+
+/* Cuts domain->name down. Under a top-level domain that the list does not know, the list's own
+ * default rule holds: that label is the suffix. */
+static enum reason reduce(struct domain *domain)
+{
+    if (domain_is_ipv4(domain->name))
+        return REASON_IP;
+    if (domain_ends_in_number(domain->name))
+        return REASON_NUMBER;
+    if (domain_is_special(domain->name))
+        return REASON_SPECIAL;
+    if (!strchr(domain->name, '.'))
+        return is_suffix(domain->name) ? REASON_SUFFIX : REASON_SINGLE;
+    const char *registrable = psl_registrable_domain(list, domain->name);
+    if (!registrable)
+        return REASON_SUFFIX;
+    memmove(domain->name, registrable, strlen(registrable) + 1);
+    return REASON_NONE;
+}
+
+static enum reason parse_host(const char *host, struct domain *domain)
+{
+    if (!*host)
+        return REASON_NO_HOST;
+    if (strpbrk(host, ":[")) {
+        if (domain_is_ip_literal(host))
+            return REASON_IP;
+        return strchr(host, ':') ? REASON_COLON : REASON_CHARACTER;
+    }
+    enum reason reason = canonical_host(host, domain);
+    if (reason)
+        return reason;
+    return reduce(domain);
+}
+
+/* ------------------------------------------------------------------ the three forms */
+
+/* The dot-atom of RFC 5322, 3.2.3 and RFC 6531, without '/', '?' and '#', which would let the
+ * address be read as a URL. */
+static bool is_local_part(const char *s, size_t len)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "!$%&'*+-=^_`{|}~.";
+
+    if (!len || len > LOCAL_MAX || s[0] == '.' || s[len - 1] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        bool twice = i && s[i] == '.' && s[i - 1] == '.';
+        if (twice || ((unsigned char)s[i] < 0x80 && !strchr(allowed, s[i])))
+            return false;
+    }
+    return true;
+}
+
+static enum reason parse_address(const char *text, struct domain *domain)
+{
+    const char *at = strrchr(text, '@');
+    size_t local_len = (size_t)(at - text);
+
+    if (memchr(text, ':', local_len))
+        return REASON_USER_INFO;
+    if (!is_local_part(text, local_len))
+        return REASON_ADDRESS;
+    return parse_host(at + 1, domain); /* to the end: an address has no path, so '/' is refused */
+}
+
+static enum reason parse_url(const char *text, struct domain *domain)
+{
+    struct url url;
+    enum reason reason = REASON_USER_INFO;
+
+    if (url_parse(text, strlen(text), &url))
+        return REASON_URL;
+    if (!url.has_user_info)
+        reason = parse_host(url.host, domain);
+    url_done(&url);
+    return reason;
+}
+
+static bool is_url(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
+static enum reason check_bytes(const char *text, size_t len)
+{
+    if (!len)
+        return REASON_EMPTY;
+    if (len > INPUT_MAX)
+        return REASON_INPUT;
+    if (!text_is_utf8(text, len))
+        return REASON_UTF8;
+    if (memchr(text, ' ', len) || text_has_control(text, len))
+        return REASON_CONTROL;
+    return REASON_NONE;
+}
+
+static enum reason parse(const char *text, size_t len, struct domain *domain)
+{
+    enum reason reason = check_bytes(text, len);
+
+    if (reason)
+        return reason;
+    autofree char *copy = xstrndup(text, len); /* holds no NUL: that is a control character */
+    if (is_url(copy))
+        return parse_url(copy, domain);
+    size_t host_len = strcspn(copy, "/?#");
+    if (memchr(copy, '@', host_len))
+        return parse_address(copy, domain);
+    copy[host_len] = '\0';
+    return parse_host(copy, domain);
+}
+
+/* ------------------------------------------------------------------ what callers see */
+
+/* Only text made of what names are made of is repeated: a mistyped URL may hold a password. */
+static void explain(enum reason reason, const char *text, size_t len, const char *label, char *why)
+{
+    bool quote = len && len <= QUOTE_MAX && text_is_name(text, len);
+    char subject[QUOTE_MAX + 3] = "the domain";
+    char hint[LABEL_MAX + 24] = "";
+
+    if (quote)
+        snprintf(subject, sizeof subject, "'%.*s'", (int)len, text);
+    if (quote && reason == REASON_SINGLE)
+        snprintf(hint, sizeof hint, "; did you mean %.*s.com?", LABEL_MAX, label);
+    snprintf(why, DOMAIN_WHY, "%s %s%s", subject, reasons[reason].words, hint);
+}
+
+enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, char *why)
+{
+    struct domain domain = {0};
+    enum reason reason = parse(text, len, &domain);
+
+    if (reason) {
+        explain(reason, text, len, domain.name, why);
+        return reasons[reason].err;
+    }
+    *ret_domain = domain;
+    return ERR_OK;
+}
+
+char *domain_display_name(const struct domain *domain)
+{
+    autofree char *label = xstrndup(domain->name, strcspn(domain->name, "."));
+    char *decoded = NULL, *title = NULL;
+
+    if (strncmp(label, "xn--", 4) != 0 || idn2_to_unicode_8z8z(label, &decoded, 0) != IDN2_OK)
+        decoded = NULL;
+    const char *words = decoded ? decoded : label;
+    if (text_title(words, strlen(words), '-', &title))
+        title = xstrdup(label);
+    idn2_free(decoded);
+    return title;
+}

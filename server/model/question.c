@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* question.c - see question.h.
+ *
+ * Every part is kept twice for a moment: tidy, as it is shown and sent, and folded, as it enters
+ * the key. The key is SHA-256 over the parts in the order of enum question_part, each followed by a
+ * NUL. No part can hold a NUL (controls are refused, names are A-labels), so no two questions make
+ * the same bytes. */
+#include "model/question.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const part_names[QUESTION_PARTS] = {
+    [QUESTION_DOMAIN] = "domain",   [QUESTION_COMPANY_NAME] = "company_name",
+    [QUESTION_CITY] = "city",       [QUESTION_STATE] = "state",
+    [QUESTION_COUNTRY] = "country",
+};
+
+/* The parts while they are being checked; heap strings, "" when not given. */
+struct draft {
+    struct domain domain;
+    char *tidy[QUESTION_PARTS];
+    char *folded[QUESTION_PARTS];
+};
+
+static void draft_done(struct draft *draft)
+{
+    for (int i = 0; i < QUESTION_PARTS; i++) {
+        free(draft->tidy[i]);
+        free(draft->folded[i]);
+    }
+}
+#define autodraft __attribute__((cleanup(draft_done)))
+
+_Static_assert(QUESTION_FIELD_MAX == 200, "fault_of() names the limit");
+
+/* What is wrong with a field as it came, NULL when nothing is. */
+static const char *fault_of(const struct question_field *field)
+{
+    if (field->len > QUESTION_FIELD_MAX)
+        return "is longer than 200 bytes";
+    if (!text_is_utf8(field->text, field->len))
+        return "is not valid UTF-8";
+    if (text_has_control(field->text, field->len))
+        return "contains a control character";
+    return NULL;
+}
+
+static enum err refuse(enum question_part part, const char *fault, char *why)
+{
+    snprintf(why, QUESTION_WHY, "%s %s", part_names[part], fault);
+    return ERR_INVALID_PARAMETER;
+}
+
+static enum err read_field(const struct question_field *fields, enum question_part part,
+                           struct draft *draft, char *why)
+{
+    static const struct question_field not_given = {.text = "", .len = 0};
+    const struct question_field *field = fields[part].text ? &fields[part] : &not_given;
+    const char *fault = fault_of(field);
+
+    if (fault)
+        return refuse(part, fault, why);
+    enum err err = text_tidy(field->text, field->len, &draft->tidy[part]);
+    if (err)
+        return err;
+    return text_fold(field->text, field->len, &draft->folded[part]);
+}
+
+static bool equals_folded(const char *made, const char *folded)
+{
+    autofree char *made_folded = NULL;
+
+    return text_fold(made, strlen(made), &made_folded) == ERR_OK &&
+           strcmp(made_folded, folded) == 0;
+}
+
+/* The vendor wants a name: without one, or with the one that we would make, it is made, and the key
+ * says that none was given. So all spellings of the made one get the same body. */
+static enum err settle_company_name(bool given, struct draft *draft, char *why)
+{
+    char **tidy = &draft->tidy[QUESTION_COMPANY_NAME];
+    char *folded = draft->folded[QUESTION_COMPANY_NAME];
+    autofree char *made = domain_display_name(&draft->domain);
+
+    if (given && !**tidy)
+        return refuse(QUESTION_COMPANY_NAME, "is blank", why);
+    if (given && !equals_folded(made, folded))
+        return ERR_OK;
+    free(*tidy);
+    *tidy = TAKE(made);
+    *folded = '\0';
+    return ERR_OK;
+}
+
+/* Of all parts but the domain, with their NULs. */
+static size_t size_of(const char *const parts[QUESTION_PARTS])
+{
+    size_t size = 0;
+
+    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++)
+        size += strlen(parts[i]) + 1;
+    return size;
+}
+
+static void make_key(const struct draft *draft, unsigned char *ret_key)
+{
+    const char *const *folded = (const char *const *)draft->folded;
+    autofree char *bytes = xcalloc(strlen(folded[QUESTION_DOMAIN]) + 1 + size_of(folded), 1);
+    char *end = bytes;
+
+    for (int i = 0; i < QUESTION_PARTS; i++)
+        end = stpcpy(end, folded[i]) + 1;
+    hash_sha256(bytes, (size_t)(end - bytes), ret_key);
+}
+
+/* With its key still to be set. */
+static struct question *assemble(const char *domain, const char *const parts[QUESTION_PARTS])
+{
+    struct question *question = xcalloc(1, sizeof *question + size_of(parts));
+    const char **const places[QUESTION_PARTS] = {
+        [QUESTION_COMPANY_NAME] = &question->company_name,
+        [QUESTION_CITY] = &question->city,
+        [QUESTION_STATE] = &question->state,
+        [QUESTION_COUNTRY] = &question->country,
+    };
+    char *end = (char *)(question + 1);
+
+    snprintf(question->domain.name, sizeof question->domain.name, "%s", domain);
+    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++) {
+        *places[i] = end;
+        end = stpcpy(end, parts[i]) + 1;
+    }
+    return question;
+}
+
+enum err question_new(const struct question_field fields[QUESTION_PARTS],
+                      struct question **ret_question, char *why)
+{
+    autodraft struct draft draft = {0};
+    const struct question_field *domain = &fields[QUESTION_DOMAIN];
+    enum err err = domain_parse(domain->text, domain->len, &draft.domain, why);
+
+    if (err)
+        return err;
+    draft.tidy[QUESTION_DOMAIN] = xstrdup(draft.domain.name);
+    draft.folded[QUESTION_DOMAIN] = xstrdup(draft.domain.name);
+    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++) {
+        err = read_field(fields, (enum question_part)i, &draft, why);
+        if (err)
+            return err;
+    }
+    err = settle_company_name(fields[QUESTION_COMPANY_NAME].text != NULL, &draft, why);
+    if (err)
+        return err;
+    struct question *question = assemble(draft.domain.name, (const char *const *)draft.tidy);
+    make_key(&draft, question->key);
+    *ret_question = question;
+    return ERR_OK;
+}
+
+struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
+                                  const char *const parts[QUESTION_PARTS])
+{
+    struct question *question = assemble(domain, parts);
+
+    memcpy(question->key, key, HASH_SIZE);
+    return question;
+}
+
+void question_free(struct question *question)
+{
+    free(question);
+}

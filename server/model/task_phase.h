@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* task_phase.h - how far a paid question is on its way. Plain values. */
+#ifndef MODEL_TASK_PHASE_H
+#define MODEL_TASK_PHASE_H
+
+enum task_phase {
+    TASK_IDLE,
+    TASK_QUEUED,
+    TASK_SUBMITTING,
+    TASK_PROCESSING,
+    TASK_FETCHING, /* the whole batch is finished, its results are being read */
+    TASK_ENDED,
+};
+
+#endif

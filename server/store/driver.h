@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* driver.h - what an implementation of store.h provides. Included by store.c and the
+ * implementations only. The functions are those of store.h, with the same promises; one that is
+ * NULL cannot be done by this implementation. */
+#ifndef STORE_DRIVER_H
+#define STORE_DRIVER_H
+
+#include "store/store.h"
+
+struct store_driver;
+
+/* The head of every implementation's own struct. */
+struct store {
+    const struct store_driver *driver;
+};
+
+struct store_driver {
+    void (*close)(struct store *store);
+    enum err (*intend)(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
+    enum err (*sending)(struct store *, int64_t batch, int64_t day);
+    enum err (*resting)(struct store *, int64_t batch);
+    enum err (*risk)(struct store *, int64_t batch, int64_t day);
+    enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
+    enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+    enum err (*end_task)(struct store *, const char *, const struct store_end *,
+                         const struct result *);
+    enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
+    enum err (*each_open)(struct store *, store_batch_fn *, void *);
+    enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);
+    enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);
+    enum err (*last_day)(struct store *, int64_t *);
+    enum err (*paused)(struct store *, bool *);
+    enum err (*set_paused)(struct store *, bool);
+    enum err (*try_disk)(struct store *, int64_t); /* NULL: there is no disk */
+    enum err (*find)(struct store *, const unsigned char *, const struct result **);
+    enum err (*find_lookup)(struct store *, const char *, const struct result **);
+    enum err (*forget_key)(struct store *, const unsigned char *);
+    enum err (*forget_domain)(struct store *, const char *, store_key_fn *, void *, size_t *);
+    enum err (*forget_address)(struct store *, const char *, size_t *);
+    enum err (*news)(struct store *, store_key_fn *, void *);
+    bool (*news_pending)(struct store *);
+    enum err (*trim)(struct store *, int64_t, bool *);
+    enum err (*stats)(struct store *, struct store_stats *);
+};
+
+/* What follows the scheme of the URL is `rest`. */
+enum err store_sqlite_open(const char *rest, const struct store_options *options,
+                           struct store **ret_store, char *why);
+enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, char *why);
+enum err store_memory_open(const char *rest, const struct store_options *options,
+                           struct store **ret_store, char *why);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* answers.c - answers by the key of their question: put, found, dropped by age. The
+ * body is stored as it was served, so what comes back is the same to the byte. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define TRIM_ROWS 500 /* in one call, so that the engine is not kept */
+
+static enum err put(struct sqlite_store *s, const struct result *result)
+{
+    const char *charged = charged_word(result->charged);
+
+    if (!result->err)
+        return sql_exec(s, NULL, SQL_PUT_ANSWER, "ktttii", result->key, result->domain,
+                        result->bodies[RESULT_JSON].data, charged, result->fetched_ms,
+                        result->expires_ms);
+    return sql_exec(s, NULL, SQL_PUT_FAILURE, "ktttii", result->key, err_row(result->err)->code,
+                    result->detail ? result->detail : "", charged, result->fetched_ms,
+                    result->expires_ms);
+}
+
+/* Another process may have taken answers out since they were counted. */
+static enum err count_again(struct sqlite_store *s)
+{
+    int64_t version = 0;
+    enum err err = sql_int(s, &version, SQL_DATA_VERSION, "");
+
+    if (err || version == s->counted_version)
+        return err;
+    err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
+    if (!err)
+        s->counted_version = version;
+    return err;
+}
+
+static enum err drop_too_many(struct sqlite_store *s)
+{
+    int64_t limit = (int64_t)s->max_answers, dropped = 0;
+
+    enum err err = s->n_answers > limit ? count_again(s) : ERR_OK;
+    if (err || s->n_answers <= limit)
+        return err;
+    err = sql_exec(s, &dropped, SQL_DROP_OLDEST, "i", s->n_answers - limit);
+    if (!err)
+        s->n_answers -= dropped;
+    return err;
+}
+
+enum err sqlite_keep(struct sqlite_store *s, const struct result *result)
+{
+    int64_t had = 0;
+
+    if (!s->max_answers || result->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
+        return ERR_OK; /* what could not be read back is not kept */
+    enum err err = sql_int(s, &had, SQL_HAS_ANSWER, "k", result->key);
+    if (!err)
+        err = put(s, result);
+    if (err)
+        return err;
+    s->n_answers += 1 - had;
+    return drop_too_many(s);
+}
+
+/* ---- finding ---- */
+
+enum { KEY, BODY, CODE, DETAIL, CHARGED, FETCHED, EXPIRES };
+
+static enum charged charged_of(const char *word)
+{
+    return strcmp(word, charged_word(CHARGED_NO)) == 0    ? CHARGED_NO
+           : strcmp(word, charged_word(CHARGED_YES)) == 0 ? CHARGED_YES
+                                                          : CHARGED_MAYBE;
+}
+
+static const struct result *failure_of(sqlite3_stmt *row)
+{
+    const char *code = sql_text(row, CODE), *detail = sql_text(row, DETAIL);
+    const struct err_row *known = err_row_by_code(code, strlen(code));
+    int64_t fetched_ms = sqlite3_column_int64(row, FETCHED);
+
+    return result_new_failure(sql_key(row, KEY), known ? known->err : ERR_LOOKUP_FAILED,
+                              *detail ? detail : NULL, charged_of(sql_text(row, CHARGED)),
+                              fetched_ms, sqlite3_column_int64(row, EXPIRES) - fetched_ms);
+}
+
+static const struct result *answer_of(sqlite3_stmt *row)
+{
+    const char *body = sql_text(row, BODY);
+    const struct result_times times = {sqlite3_column_int64(row, FETCHED),
+                                       sqlite3_column_int64(row, EXPIRES)};
+
+    return result_from_json(sql_key(row, KEY), body, strlen(body), &times, NULL);
+}
+
+/* A row that cannot be read as an answer is damage: it is not bought again behind its back. */
+static enum err take(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    const struct result **result = arg;
+
+    (void)s;
+    *result = sqlite3_column_type(row, BODY) == SQLITE_NULL ? failure_of(row) : answer_of(row);
+    return *result ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+}
+
+enum err sqlite_find(struct store *store, const unsigned char *key,
+                     const struct result **ret_result)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    const struct result *result = NULL;
+    enum err err = sql_ready(s);
+
+    if (!err)
+        err = sql_each(s, sql_query(s, SQL_FIND_ANSWER, "k", key), take, &result);
+    if (err) {
+        result_unref(result);
+        return err;
+    }
+    if (!result)
+        return ERR_ABSENT;
+    *ret_result = result;
+    return ERR_OK;
+}
+
+/* ---- age ---- */
+
+enum err sqlite_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t dropped = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_end(
+        s, sql_exec(s, &dropped, SQL_DROP_EXPIRED, "ii", expired_before_ms, (int64_t)TRIM_ROWS));
+    if (err)
+        return err;
+    s->n_answers -= dropped;
+    *ret_more = dropped == TRIM_ROWS;
+    return ERR_OK;
+}

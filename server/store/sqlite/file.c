@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* file.c - see file.h. The lock lies on PATH.lock: SQLite locks PATH itself by
+ * fcntl(2), for transactions only, and closing any descriptor of PATH would drop those. It belongs
+ * to the open file, and it can be asked for without being taken, which flock(2) cannot: who looks
+ * whether there is an owner never stands in the way of one that starts. */
+#include "store/sqlite/file.h"
+
+#include "base/mem.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum err system_says(const char *path, char *why)
+{
+    snprintf(why, STORE_WHY, "%s: %s", path, strerror(errno));
+    return ERR_STORAGE_UNAVAILABLE;
+}
+
+/* The folder that holds it; heap. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return xstrdup(".");
+    return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* A new name in a folder survives the loss of power only when the folder is synced. */
+static void sync_folder(const char *path)
+{
+    autofree char *folder = folder_of(path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+static enum err make_folders(const char *path, char *why)
+{
+    autofree char *folder = folder_of(path);
+
+    for (char *end = strchr(folder + 1, '/');; end = strchr(end + 1, '/')) {
+        if (end)
+            *end = '\0';
+        if (mkdir(folder, 0700) == 0)
+            sync_folder(folder);
+        else if (errno != EEXIST)
+            return system_says(folder, why);
+        if (!end)
+            return ERR_OK;
+        *end = '/';
+    }
+}
+
+static enum err refuse(const char *path, const char *words, char *why)
+{
+    snprintf(why, STORE_WHY, "%s: %s", path, words);
+    return ERR_STORE_REFUSED;
+}
+
+static enum err check(const char *path, int fd, char *why)
+{
+    struct stat status;
+
+    if (fstat(fd, &status))
+        return system_says(path, why);
+    if (S_ISLNK(status.st_mode))
+        return refuse(path, "is a symbolic link", why);
+    if (!S_ISREG(status.st_mode))
+        return refuse(path, "is not a regular file", why);
+    if (status.st_uid != geteuid())
+        return refuse(path, "is owned by another user", why);
+    if (status.st_mode & (S_IRWXG | S_IRWXO))
+        return refuse(path, "is accessible to others; run chmod 600", why);
+    return ERR_OK;
+}
+
+static enum err open_refused(const char *path, char *why)
+{
+    if (errno == ENOENT) {
+        snprintf(why, STORE_WHY, "%s: store not found", path);
+        return ERR_ABSENT;
+    }
+    if (errno == ELOOP)
+        return refuse(path, "is a symbolic link", why);
+    if (errno == EISDIR || errno == ENXIO)
+        return refuse(path, "is not a regular file", why);
+    return system_says(path, why);
+}
+
+/* -1 with errno; a file that is missing is made when `create`. `how` is O_RDWR, or O_PATH for a
+ * look that neither waits for the other end of a FIFO nor, when closed, drops locks of this
+ * process. */
+static int open_file(const char *path, int how, bool create)
+{
+    int fd = open(path, how | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0 || errno != ENOENT || !create)
+        return fd;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        sync_folder(path);
+    return fd;
+}
+
+enum err store_file_prepare(const char *path, bool create, char *why)
+{
+    enum err err = ERR_OK;
+
+    if (!*path || path[strlen(path) - 1] == '/')
+        return refuse(path, "is not a file path", why);
+    if (create)
+        err = make_folders(path, why);
+    if (err)
+        return err;
+    int fd = open_file(path, O_PATH, create);
+    if (fd < 0)
+        return open_refused(path, why);
+    err = check(path, fd, why);
+    close(fd);
+    return err;
+}
+
+/* ---- the lock ---- */
+
+#define WHOLE                                                                                      \
+    {                                                                                              \
+        .l_type = F_WRLCK, .l_whence = SEEK_SET                                                    \
+    }
+
+static char *lock_path(const char *path)
+{
+    char *lock = xcalloc(strlen(path) + sizeof ".lock", 1);
+
+    memcpy(stpcpy(lock, path), ".lock", sizeof ".lock");
+    return lock;
+}
+
+static enum err lock(const char *path, const char *name, int fd, char *why)
+{
+    if (fcntl(fd, F_OFD_SETLK, &(struct flock)WHOLE) == 0)
+        return ERR_OK;
+    if (errno != EAGAIN && errno != EACCES)
+        return system_says(name, why);
+    snprintf(why, STORE_WHY, "%s is in use by another emailsd; set a different --store", path);
+    return ERR_STORE_BUSY;
+}
+
+enum err store_file_own(const char *path, int *ret_fd, char *why)
+{
+    autofree char *name = lock_path(path);
+    int fd = open_file(name, O_RDWR, true);
+
+    if (fd < 0)
+        return open_refused(name, why);
+    enum err err = check(name, fd, why);
+    if (!err)
+        err = lock(path, name, fd, why);
+    if (err)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return err;
+}
+
+bool store_file_is_owned(const char *path)
+{
+    autofree char *name = lock_path(path);
+    int fd = open_file(name, O_RDWR, false);
+
+    if (fd < 0)
+        return false;
+    struct flock held = WHOLE;
+    bool is_owned = fcntl(fd, F_OFD_GETLK, &held) == 0 && held.l_type != F_UNLCK;
+    close(fd);
+    return is_owned;
+}

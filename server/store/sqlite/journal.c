@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* journal.c - the walk of batches and tasks, each step one durable transaction. */
+#include "store/sqlite/sqlite.h"
+
+/* ---- before a submit ---- */
+
+static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks, size_t n,
+                          int64_t wall_ms)
+{
+    enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", wall_ms);
+    int64_t batch = sqlite3_last_insert_rowid(s->db);
+
+    for (size_t i = 0; i < n && !err; i++) {
+        const struct store_task *task = &tasks[i];
+        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
+                       task->lookup_id, task->key, task->domain, task->company_name, task->city,
+                       task->state, task->country, task->client, task->day);
+    }
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
+}
+
+static enum err add_and_get_number(struct sqlite_store *s, const struct store_task *tasks, size_t n,
+                                   int64_t wall_ms, int64_t *ret_batch)
+{
+    enum err err = add_batch(s, tasks, n, wall_ms);
+
+    /* The tasks' own rows came after the batch's. */
+    return err ? err : sql_int(s, ret_batch, SQL_BATCH_OF, "t", tasks[0].tracking_id);
+}
+
+enum err sqlite_intend(struct store *store, const struct store_task *tasks, size_t n,
+                       int64_t wall_ms, int64_t *ret_batch)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t batch = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (!err)
+        err = sql_end(s, add_and_get_number(s, tasks, n, wall_ms, &batch));
+    if (!err)
+        *ret_batch = batch;
+    return err;
+}
+
+/* One statement that must change exactly one row. */
+static enum err change_one(struct sqlite_store *s, enum err err, int64_t changes)
+{
+    return sql_end(s, !err && changes != 1 ? ERR_ABSENT : err);
+}
+
+static enum err charge_again(struct sqlite_store *s, int64_t batch, int64_t day)
+{
+    enum err err = sql_exec(s, NULL, SQL_SET_DAY, "ii", day, batch);
+
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
+}
+
+enum err sqlite_sending(struct store *store, int64_t batch, int64_t day)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
+    if (!err)
+        err = charge_again(s, batch, day);
+    if (!err)
+        err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_SENDING], batch);
+    return change_one(s, err, changes);
+}
+
+enum err sqlite_resting(struct store *store, int64_t batch)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_RESTING], batch);
+    return change_one(s, err, changes);
+}
+
+enum err sqlite_risk(struct store *store, int64_t batch, int64_t day)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = charge_again(s, batch, day);
+    if (!err)
+        err = sql_exec(s, &changes, SQL_SET_RISKED, "i", batch);
+    return change_one(s, err, changes);
+}
+
+enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t changes = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_exec(s, &changes, SQL_SET_SUBMITTED, "tii", batch_id, wall_ms, batch);
+    return change_one(s, err, changes);
+}
+
+static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *const *tracking_ids,
+                           size_t n, int64_t wall_ms, int64_t *ret_half)
+{
+    int64_t changes = 0;
+    enum err err = sql_exec(s, &changes, SQL_ADD_HALF, "ii", wall_ms, batch);
+    int64_t half = sqlite3_last_insert_rowid(s->db);
+
+    if (!err && changes != 1)
+        return ERR_ABSENT;
+    for (size_t i = 0; i < n && !err; i++) {
+        err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", half, tracking_ids[i], batch);
+        if (!err && changes != 1)
+            err = ERR_ABSENT;
+    }
+    if (!err)
+        *ret_half = half;
+    return err;
+}
+
+enum err sqlite_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
+                      int64_t wall_ms, int64_t *ret_half)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t half = 0;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (!err)
+        err = sql_end(s, move_tasks(s, batch, tracking_ids, n, wall_ms, &half));
+    if (!err)
+        *ret_half = half;
+    return err;
+}
+
+/* ---- ends ---- */
+
+static const char *code_of(enum err err)
+{
+    return err ? err_row(err)->code : "";
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* The books stay bounded: the oldest ends go, and the batches that are empty then. */
+static enum err drop_oldest_ends(struct sqlite_store *s)
+{
+    int64_t too_many = s->n_ended - (int64_t)s->max_ended, dropped = 0;
+
+    if (too_many <= 0)
+        return ERR_OK;
+    enum err err = sql_exec(s, &dropped, SQL_DROP_ENDED, "i", too_many);
+    if (!err)
+        err = sql_exec(s, NULL, SQL_DROP_EMPTY_BATCHES, "");
+    if (!err)
+        s->n_ended -= dropped;
+    return err;
+}
+
+static enum err end_task(struct sqlite_store *s, const char *tracking_id,
+                         const struct store_end *end, const struct result *keep)
+{
+    int64_t changes = 0, batch = 0;
+    enum err err = sql_exec(s, &changes, SQL_END_TASK, "ttttit", store_task_words[end->state],
+                            or_empty(end->task_id), code_of(end->err), or_empty(end->detail),
+                            end->wall_ms, tracking_id);
+
+    if (!err && changes != 1)
+        return ERR_ABSENT;
+    if (!err)
+        err = sql_int(s, &batch, SQL_BATCH_OF, "t", tracking_id);
+    if (!err)
+        err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
+    if (!err && keep)
+        err = sqlite_keep(s, keep);
+    if (!err)
+        s->n_ended++;
+    return err ? err : drop_oldest_ends(s);
+}
+
+static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct store_end *end)
+{
+    int64_t changes = 0;
+    enum err err = ERR_OK;
+
+    if (end->state == STORE_NOT_CREATED)
+        err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
+    if (err)
+        return err;
+    err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
+                   or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->wall_ms,
+                   batch);
+
+    if (!err)
+        err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
+    if (!err)
+        s->n_ended += changes;
+    return err ? err : drop_oldest_ends(s);
+}
+
+/* The counts of rows go back with the transaction. */
+static enum err end_counted(struct sqlite_store *s, enum err err, int64_t n_ended,
+                            int64_t n_answers)
+{
+    err = sql_end(s, err);
+    if (err) {
+        s->n_ended = n_ended;
+        s->n_answers = n_answers;
+    }
+    return err;
+}
+
+enum err sqlite_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
+                         const struct result *keep)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t n_ended = s->n_ended, n_answers = s->n_answers;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : end_counted(s, end_task(s, tracking_id, end, keep), n_ended, n_answers);
+}
+
+enum err sqlite_end_batch(struct store *store, int64_t batch, const struct store_end *end)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t n_ended = s->n_ended, n_answers = s->n_answers;
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : end_counted(s, end_batch(s, batch, end), n_ended, n_answers);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* open.c - opens the database: settings, the check of what is there, the migrations.
+ *
+ * A database says by its application_id whose it is and by its user_version how its tables look. A
+ * newer version, another program's file or a damaged one is refused before anything is written. The
+ * journal's tables, which are bounded, are checked whole at every start; the answers as far as
+ * CHECK_MS reaches, because a start with a million of them has to be quick. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define APPLICATION_ID  0x656d6c73 /* "emls" */
+#define BUSY_TIMEOUT_MS 2000       /* `emailsd forget` holds its locks for less */
+#define CHECK_MS        300
+#define CHECK_STEPS     10000 /* virtual machine instructions between two looks at the time */
+
+/* One script for each version; only ever added to. */
+static const char *const migrations[] = {
+    "CREATE TABLE batches("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  state TEXT NOT NULL CHECK(state IN ('sending', 'resting', 'submitted', 'over')),"
+    "  batch_id TEXT NOT NULL DEFAULT '',"
+    "  risked INTEGER NOT NULL DEFAULT 0,"
+    "  intended_ms INTEGER NOT NULL,"
+    "  submitted_ms INTEGER) STRICT;"
+    "CREATE INDEX batches_open ON batches(number) WHERE state <> 'over';"
+    "CREATE TABLE tasks("
+    "  tracking_id TEXT PRIMARY KEY NOT NULL,"
+    "  batch INTEGER NOT NULL REFERENCES batches(number),"
+    "  lookup_id TEXT NOT NULL,"
+    "  key BLOB NOT NULL CHECK(length(key) = 32),"
+    "  domain TEXT NOT NULL, company_name TEXT NOT NULL,"
+    "  city TEXT NOT NULL, state TEXT NOT NULL, country TEXT NOT NULL,"
+    "  outcome TEXT CHECK(outcome IN ('answered', 'failed', 'not-created', 'unknown')),"
+    "  task_id TEXT NOT NULL DEFAULT '',"
+    "  code TEXT NOT NULL DEFAULT '',"
+    "  detail TEXT NOT NULL DEFAULT '',"
+    "  ended_ms INTEGER) STRICT;"
+    "CREATE INDEX tasks_by_batch ON tasks(batch);"
+    "CREATE INDEX tasks_by_lookup ON tasks(lookup_id);"
+    "CREATE INDEX tasks_by_end ON tasks(ended_ms) WHERE outcome IS NOT NULL;"
+    "CREATE INDEX tasks_unknown ON tasks(ended_ms) WHERE outcome = 'unknown';"
+    "CREATE TABLE answers("
+    "  key BLOB PRIMARY KEY NOT NULL CHECK(length(key) = 32),"
+    "  domain TEXT NOT NULL,"
+    "  body TEXT," /* as served; NULL for a remembered failure */
+    "  code TEXT NOT NULL, detail TEXT NOT NULL, charged TEXT NOT NULL,"
+    "  fetched_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX answers_by_domain ON answers(domain);"
+    "CREATE INDEX answers_by_expiry ON answers(expires_ms);"
+    "CREATE TABLE forgotten("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL) STRICT;",
+
+    "ALTER TABLE tasks ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE tasks ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE accounts("
+    "  day INTEGER NOT NULL, client TEXT NOT NULL, credits INTEGER NOT NULL,"
+    "  PRIMARY KEY(day, client)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE settings(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL)"
+    "  STRICT, WITHOUT ROWID;",
+};
+
+/* ---- words ---- */
+
+/* The words of the code are those of the connection, unless that went on since. */
+static const char *words_of(const struct sqlite_store *s, int rc)
+{
+    bool is_last = (sqlite3_errcode(s->db) & 0xff) == (rc & 0xff);
+
+    return is_last ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
+}
+
+static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
+{
+    snprintf(why, STORE_WHY, "%s: %s", s->path, words_of(s, rc));
+    return ERR_STORAGE_UNAVAILABLE;
+}
+
+/* One line, whatever SQLite made of it. */
+static enum err damaged(const struct sqlite_store *s, const char *words, char *why)
+{
+    snprintf(why, STORE_WHY,
+             "%.150s is damaged (%.100s); nothing was changed. Restore a backup, or run `sqlite3 "
+             "FILE .recover`, or move the file and its -wal and -shm away to start with an empty "
+             "store; that loses the paid lookups in flight",
+             s->path, words);
+    for (char *end = why; (end = strchr(end, '\n'));)
+        *end = ' ';
+    return ERR_STORE_DAMAGED;
+}
+
+static enum err foreign(const struct sqlite_store *s, const char *words, char *why)
+{
+    snprintf(why, STORE_WHY, "%.200s %s; nothing was changed", s->path, words);
+    return ERR_STORE_DAMAGED;
+}
+
+enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why)
+{
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+    case SQLITE_ROW:
+        return ERR_OK;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return damaged(s, words_of(s, rc), why);
+    default:
+        return unavailable(s, rc, why);
+    }
+}
+
+/* ---- plain SQL, before there are statements ---- */
+
+static enum err run(const struct sqlite_store *s, const char *sql, char *why)
+{
+    return sqlite_judge(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL), why);
+}
+
+static enum err read_int(const struct sqlite_store *s, const char *sql, int64_t *ret_value,
+                         char *why)
+{
+    sqlite3_stmt *statement;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW)
+        *ret_value = sqlite3_column_int64(statement, 0);
+    enum err err = sqlite_judge(s, rc, why);
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* ---- the check ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int is_too_long(void *arg)
+{
+    const int64_t *until_ms = arg;
+
+    return now_ms() >= *until_ms;
+}
+
+/* `interrupted` is fine where a time was set. */
+static enum err quick_check(const struct sqlite_store *s, const char *table, char *why)
+{
+    char sql[64];
+    sqlite3_stmt *statement;
+    enum err err = ERR_OK;
+
+    snprintf(sql, sizeof sql, "PRAGMA quick_check('%s')", table);
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        const char *words = (const char *)sqlite3_column_text(statement, 0);
+        if (words && strcmp(words, "ok") != 0)
+            err = damaged(s, words, why);
+    } else if ((rc & 0xff) != SQLITE_INTERRUPT) {
+        err = sqlite_judge(s, rc, why);
+    }
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* `version` is of what is there; younger tables are not there yet. */
+static enum err check(const struct sqlite_store *s, int64_t version, char *why)
+{
+    static const struct {
+        const char *table;
+        int64_t since;
+    } whole[] = {{"batches", 1},  {"tasks", 1},    {"forgotten", 1},
+                 {"accounts", 2}, {"settings", 2}, {"sqlite_sequence", 1}};
+    int64_t until_ms = now_ms() + CHECK_MS;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < ARRAY_LEN(whole) && !err; i++)
+        if (whole[i].since <= version)
+            err = quick_check(s, whole[i].table, why);
+    if (err)
+        return err;
+    sqlite3_progress_handler(s->db, CHECK_STEPS, is_too_long, &until_ms);
+    err = quick_check(s, "answers", why);
+    sqlite3_progress_handler(s->db, 0, NULL, NULL);
+    return err;
+}
+
+/* ---- versions ---- */
+
+static enum err migrate(const struct sqlite_store *s, int64_t version, char *why)
+{
+    char sql[64];
+    enum err err = run(s, "BEGIN IMMEDIATE", why);
+
+    for (size_t i = (size_t)version; i < ARRAY_LEN(migrations) && !err; i++)
+        err = run(s, migrations[i], why);
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %zu", ARRAY_LEN(migrations));
+    if (!err)
+        err = run(s, sql, why);
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION_ID);
+    if (!err)
+        err = run(s, sql, why);
+    if (!err)
+        return run(s, "COMMIT", why);
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
+static enum err check_version(const struct sqlite_store *s, int64_t *ret_version, char *why)
+{
+    int64_t id = 0, version = 0, objects = 0;
+    enum err err = read_int(s, "PRAGMA application_id", &id, why);
+
+    if (!err)
+        err = read_int(s, "PRAGMA user_version", &version, why);
+    if (!err)
+        err = read_int(s, "SELECT count(*) FROM sqlite_schema", &objects, why);
+    if (err)
+        return err;
+    if (id != APPLICATION_ID && (id || version || objects))
+        return foreign(s, "is another program's database", why);
+    if (version > (int64_t)ARRAY_LEN(migrations))
+        return foreign(s, "was written by a newer emailsd; use that version", why);
+    if (id != APPLICATION_ID && !s->is_owner)
+        return foreign(s, "is empty", why);
+    *ret_version = version;
+    return ERR_OK;
+}
+
+int sqlite_schema_version(void)
+{
+    return (int)ARRAY_LEN(migrations);
+}
+
+/* ---- opening ---- */
+
+static enum err configure(const struct sqlite_store *s, char *why)
+{
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* What is refused is closed as it was found, without its log being written into it. */
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return run(s,
+               "PRAGMA trusted_schema = OFF;"
+               "PRAGMA cell_size_check = ON;"
+               "PRAGMA foreign_keys = ON;"
+               "PRAGMA secure_delete = ON;" /* forgotten addresses leave the file */
+               "PRAGMA temp_store = MEMORY;"
+               "PRAGMA synchronous = FULL;", /* what was acknowledged survives a power cut */
+               why);
+}
+
+static enum err prepare(const struct sqlite_store *s, char *why)
+{
+    int64_t version = 0;
+    enum err err = configure(s, why);
+
+    if (!err)
+        err = check_version(s, &version, why);
+    if (!err && s->is_owner)
+        err = run(s, "PRAGMA journal_mode = WAL", why);
+    if (!err && version > 0)
+        err = check(s, version, why);
+    if (!err && s->is_owner && version < (int64_t)ARRAY_LEN(migrations))
+        err = migrate(s, version, why);
+    if (!err)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return err;
+}
+
+enum err sqlite_connect(struct sqlite_store *s, char *why)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
+    enum err err = sqlite_judge(s, rc, why);
+
+    if (!err)
+        err = prepare(s, why);
+    if (err)
+        sqlite_disconnect(s);
+    return err;
+}
+
+void sqlite_disconnect(struct sqlite_store *s)
+{
+    for (int i = 0; i < SQL_STATEMENTS; i++) {
+        sqlite3_finalize(s->statements[i]);
+        s->statements[i] = NULL;
+    }
+    sqlite3_close_v2(s->db);
+    s->db = NULL;
+}

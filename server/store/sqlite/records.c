@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* records.c - reads the journal: what is open, what is unknown, how a lookup ended, and
+ * the counts. */
+#include "store/sqlite/sqlite.h"
+
+#include "base/mem.h"
+#include "store/sqlite/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The place of a word; 0 when it is none of them, which the tables' checks rule out. */
+static size_t place_of(const char *word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return 0;
+}
+
+static enum err err_of(const char *code)
+{
+    const struct err_row *row = err_row_by_code(code, strlen(code));
+
+    return row ? row->err : ERR_OK;
+}
+
+/* ---- one task ---- */
+
+enum {
+    TRACKING_ID,
+    LOOKUP_ID,
+    KEY,
+    DOMAIN,
+    COMPANY,
+    CITY,
+    STATE,
+    COUNTRY,
+    OUTCOME,
+    TASK_ID,
+    CODE,
+    DETAIL,
+    ENDED,
+    TASK_COLUMNS
+};
+
+/* Borrows the strings of the row. */
+static struct store_task task_of(sqlite3_stmt *row)
+{
+    const char *outcome = sql_text(row, OUTCOME);
+
+    return (struct store_task){
+        .tracking_id = sql_text(row, TRACKING_ID),
+        .lookup_id = sql_text(row, LOOKUP_ID),
+        .key = sql_key(row, KEY),
+        .domain = sql_text(row, DOMAIN),
+        .company_name = sql_text(row, COMPANY),
+        .city = sql_text(row, CITY),
+        .state = sql_text(row, STATE),
+        .country = sql_text(row, COUNTRY),
+        .task_state = (enum store_task_state)place_of(*outcome ? outcome : "open", store_task_words,
+                                                      STORE_TASK_STATES),
+        .task_id = sql_text(row, TASK_ID),
+        .err = err_of(sql_text(row, CODE)),
+        .detail = sql_text(row, DETAIL),
+        .ended_ms = sqlite3_column_int64(row, ENDED),
+    };
+}
+
+/* ---- open batches ---- */
+
+/* A batch's tasks, copied out of their rows into memory of their own. */
+struct gathered {
+    struct store_task *tasks;
+    size_t n;
+};
+
+static void strings_of(struct store_task *task, const char **fields[static 9])
+{
+    fields[0] = &task->tracking_id;
+    fields[1] = &task->lookup_id;
+    fields[2] = &task->domain;
+    fields[3] = &task->company_name;
+    fields[4] = &task->city;
+    fields[5] = &task->state;
+    fields[6] = &task->country;
+    fields[7] = &task->task_id;
+    fields[8] = &task->detail;
+}
+
+static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct gathered *gathered = arg;
+    struct store_task task = task_of(row);
+    const char **fields[9];
+
+    (void)s;
+    if (!task.key)
+        return ERR_STORAGE_UNAVAILABLE;
+    strings_of(&task, fields);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        *fields[i] = xstrdup(*fields[i]);
+    unsigned char *key = xcalloc(1, HASH_SIZE);
+    task.key = memcpy(key, task.key, HASH_SIZE);
+    gathered->tasks = xrealloc(gathered->tasks, (gathered->n + 1) * sizeof task);
+    gathered->tasks[gathered->n++] = task;
+    return ERR_OK;
+}
+
+static void drop(struct gathered *gathered)
+{
+    for (size_t i = 0; i < gathered->n; i++) {
+        const char **fields[9];
+        strings_of(&gathered->tasks[i], fields);
+        for (size_t j = 0; j < ARRAY_LEN(fields); j++)
+            free((char *)(uintptr_t)*fields[j]);
+        free((unsigned char *)(uintptr_t)gathered->tasks[i].key);
+    }
+    free(gathered->tasks);
+}
+
+struct opening {
+    store_batch_fn *each;
+    void *arg;
+};
+
+static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    const struct opening *opening = arg;
+    struct gathered gathered = {0};
+    struct store_batch batch = {
+        .number = sqlite3_column_int64(row, 0),
+        .state =
+            (enum store_batch_state)place_of(sql_text(row, 1), store_batch_words, STORE_DONE + 1),
+        .batch_id = sql_text(row, 2),
+        .risked = sqlite3_column_int64(row, 3) != 0,
+        .intended_ms = sqlite3_column_int64(row, 4),
+    };
+    enum err err = sql_each(s, sql_query(s, SQL_TASKS_OF, "i", batch.number), gather, &gathered);
+
+    batch.tasks = gathered.tasks;
+    batch.n = gathered.n;
+    if (!err)
+        opening->each(opening->arg, &batch);
+    drop(&gathered);
+    return err;
+}
+
+enum err sqlite_each_open(struct store *store, store_batch_fn *each, void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct opening opening = {each, arg};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (err)
+        return err;
+    return sql_end(s, sql_each(s, sql_query(s, SQL_OPEN_BATCHES, ""), open_batch, &opening));
+}
+
+/* ---- unknown tasks ---- */
+
+struct telling {
+    store_task_fn *each;
+    void *arg;
+};
+
+static enum err unknown_task(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    const struct telling *telling = arg;
+    struct store_task task = task_of(row);
+
+    (void)s;
+    if (!task.key)
+        return ERR_STORAGE_UNAVAILABLE;
+    telling->each(telling->arg, &task, sql_text(row, TASK_COLUMNS));
+    return ERR_OK;
+}
+
+enum err sqlite_each_unknown(struct store *store, int64_t since_ms, size_t limit,
+                             store_task_fn *each, void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct telling telling = {each, arg};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (err)
+        return err;
+    return sql_end(s, sql_each(s, sql_query(s, SQL_UNKNOWN_TASKS, "ii", since_ms, (int64_t)limit),
+                               unknown_task, &telling));
+}
+
+/* ---- one lookup ---- */
+
+struct ended {
+    unsigned char key[HASH_SIZE];
+    bool answered;
+    const struct result *failure;
+};
+
+static enum err ended_lookup(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct ended *ended = arg;
+    const unsigned char *key = sql_key(row, 0);
+    const char *outcome = sql_text(row, 1), *detail = sql_text(row, 3);
+    enum err err = err_of(sql_text(row, 2));
+
+    (void)s;
+    if (!key || !*outcome || ended->failure || ended->answered)
+        return ERR_OK; /* still open, or told already */
+    memcpy(ended->key, key, HASH_SIZE);
+    ended->answered = strcmp(outcome, store_task_words[STORE_ANSWERED]) == 0;
+    if (!ended->answered)
+        ended->failure = result_new_failure(
+            key, err ? err : ERR_UPSTREAM_OUTCOME_UNKNOWN, *detail ? detail : NULL,
+            strcmp(outcome, store_task_words[STORE_NOT_CREATED]) == 0 ? CHARGED_NO : CHARGED_MAYBE,
+            sqlite3_column_int64(row, 4), 0);
+    return ERR_OK;
+}
+
+enum err sqlite_find_lookup(struct store *store, const char *lookup_id,
+                            const struct result **ret_result)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct ended ended = {0};
+    enum err err = sql_ready(s);
+
+    if (!err)
+        err = sql_each(s, sql_query(s, SQL_FIND_LOOKUP, "t", lookup_id), ended_lookup, &ended);
+    if (err)
+        return err;
+    if (ended.answered)
+        return sqlite_find(store, ended.key, ret_result);
+    if (!ended.failure)
+        return ERR_ABSENT;
+    *ret_result = ended.failure;
+    return ERR_OK;
+}
+
+/* ---- counts ---- */
+
+static enum err count_batches(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct store_stats *stats = arg;
+
+    (void)s;
+    stats->batches[place_of(sql_text(row, 0), store_batch_words, STORE_DONE + 1)] =
+        (size_t)sqlite3_column_int64(row, 1);
+    return ERR_OK;
+}
+
+static enum err count_tasks(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct store_stats *stats = arg;
+
+    (void)s;
+    stats->tasks[place_of(sql_text(row, 0), store_task_words, STORE_TASK_STATES)] =
+        (size_t)sqlite3_column_int64(row, 1);
+    return ERR_OK;
+}
+
+static enum err count_answers(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct store_stats *stats = arg;
+    const char *kind = sql_text(row, 0);
+    size_t *count = strcmp(kind, "found") == 0   ? &stats->found
+                    : strcmp(kind, "empty") == 0 ? &stats->empty
+                                                 : &stats->failed;
+
+    (void)s;
+    *count = (size_t)sqlite3_column_int64(row, 1);
+    return ERR_OK;
+}
+
+static enum err count(struct sqlite_store *s, struct store_stats *stats)
+{
+    int64_t risked = 0;
+    enum err err = sql_each(s, sql_query(s, SQL_STATS_BATCHES, ""), count_batches, stats);
+
+    if (!err)
+        err = sql_each(s, sql_query(s, SQL_STATS_TASKS, ""), count_tasks, stats);
+    if (!err)
+        err = sql_each(s, sql_query(s, SQL_STATS_ANSWERS, ""), count_answers, stats);
+    if (!err)
+        err = sql_int(s, &risked, SQL_STATS_RISKED, "");
+    stats->risked = (size_t)risked;
+    return err;
+}
+
+static int64_t size_of(const char *path, const char *suffix)
+{
+    struct stat status;
+    autofree char *name = xcalloc(strlen(path) + strlen(suffix) + 1, 1);
+
+    memcpy(stpcpy(name, path), suffix, strlen(suffix));
+    return stat(name, &status) == 0 ? status.st_size : 0;
+}
+
+enum err sqlite_stats(struct store *store, struct store_stats *ret_stats)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct store_stats stats = {.schema = sqlite_schema_version(),
+                                .bytes = size_of(s->path, "") + size_of(s->path, "-wal")};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (!err)
+        err = sql_end(s, count(s, &stats));
+    if (err)
+        return err;
+    stats.owned = s->is_owner || store_file_is_owned(s->path);
+    *ret_stats = stats;
+    return ERR_OK;
+}

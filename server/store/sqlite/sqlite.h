@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* sqlite.h - what the parts of the SQLite store share: the handle, its statements, and the
+ * one way to run them. Included by store/sqlite/ only.
+ *
+ * A statement is prepared at its first use and kept. Whatever fails is rolled back by sql_end() and
+ * becomes ERR_STORAGE_UNAVAILABLE; after an I/O error the connection is not trusted any more and is
+ * opened anew before the next call (a failed fsync may have lost what it claims to hold, and SQLite
+ * checks the write-ahead log when it opens it). */
+#ifndef STORE_SQLITE_SQLITE_H
+#define STORE_SQLITE_SQLITE_H
+
+#include "store/driver.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sql {
+    SQL_BEGIN_READ,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_DATA_VERSION,
+    SQL_COUNT_ANSWERS,
+    SQL_COUNT_ENDED,
+    /* the journal */
+    SQL_ADD_BATCH,
+    SQL_ADD_HALF,
+    SQL_ADD_TASK,
+    SQL_CHARGE_OPEN,
+    SQL_REFUND_OPEN,
+    SQL_SET_DAY,
+    SQL_ACCOUNTS,
+    SQL_LAST_DAY,
+    SQL_DROP_ACCOUNTS,
+    SQL_PAUSED,
+    SQL_SET_PAUSED,
+    SQL_TRY,
+    SQL_SET_STATE,
+    SQL_SET_RISKED,
+    SQL_SET_SUBMITTED,
+    SQL_MOVE_TASK,
+    SQL_END_TASK,
+    SQL_END_OPEN,
+    SQL_BATCH_OF,
+    SQL_CLOSE_BATCH,
+    SQL_OPEN_BATCHES,
+    SQL_TASKS_OF,
+    SQL_UNKNOWN_TASKS,
+    SQL_FIND_LOOKUP,
+    SQL_DROP_ENDED,
+    SQL_DROP_EMPTY_BATCHES,
+    SQL_STATS_BATCHES,
+    SQL_STATS_TASKS,
+    SQL_STATS_RISKED,
+    /* answers */
+    SQL_HAS_ANSWER,
+    SQL_PUT_ANSWER,
+    SQL_PUT_FAILURE,
+    SQL_FIND_ANSWER,
+    SQL_DROP_OLDEST,
+    SQL_DROP_KEY,
+    SQL_KEYS_OF_DOMAIN,
+    SQL_DROP_EXPIRED,
+    SQL_KEYS_WITH_ADDRESS,
+    SQL_SET_BODY,
+    SQL_STATS_ANSWERS,
+    SQL_ADD_NEWS,
+    SQL_READ_NEWS,
+    SQL_DROP_NEWS,
+    SQL_COUNT_NEWS,
+    SQL_STATEMENTS
+};
+
+struct sqlite_store {
+    struct store store; /* first: the driver's head */
+    char *path;
+    int lock_fd; /* of the owner; -1 beside one */
+    bool is_owner;
+    size_t max_answers, max_ended;
+    sqlite3 *db;
+    bool is_suspect; /* after an I/O error: to be opened anew before the next call */
+    int failed_rc;   /* of the last statement that failed */
+    sqlite3_stmt *statements[SQL_STATEMENTS];
+    int64_t n_answers, n_ended; /* rows, as far as this process knows */
+    int64_t data_version;       /* of the last look at others' changes */
+    int64_t counted_version;    /* the same, when answers were counted */
+};
+
+static inline struct sqlite_store *sqlite_of(struct store *store)
+{
+    return (struct sqlite_store *)store;
+}
+
+/* The statement, bound and ready for sqlite3_step(); NULL when it cannot be had, which
+ * sqlite3_step() takes as an error. `kinds` has a letter for each parameter that follows: 't' text
+ * (const char *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes). Bound
+ * memory must stay until the statement is reset. */
+sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kinds, ...);
+
+/* A statement without rows; *ret_changes (may be NULL) is how many it changed. */
+enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,
+                  ...);
+
+/* A statement with one integer as its answer. */
+enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
+                 ...);
+
+/* Opens the connection anew if it is suspect. Before every statement that stands in no
+ * transaction. */
+enum err sql_ready(struct sqlite_store *s);
+
+/* Opens a transaction. Every sql_begin() that returned ERR_OK is
+ * closed by sql_end(), which commits when `err` is ERR_OK and rolls back otherwise, and returns the
+ * error to report. */
+enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
+enum err sql_end(struct sqlite_store *s, enum err err);
+
+/* Text of a column, "" for NULL; valid until the next step. */
+const char *sql_text(sqlite3_stmt *statement, int column);
+
+/* Key of a column; NULL when it is none. */
+const unsigned char *sql_key(sqlite3_stmt *statement, int column);
+
+/* Runs for each row; stops at, and returns, the first error. */
+typedef enum err sql_row_fn(struct sqlite_store *s, sqlite3_stmt *row, void *arg);
+enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *each, void *arg);
+
+/* ---- the parts ---- */
+
+/* open.c: `why` as in store.h. sqlite_judge() says what a result code of SQLite's
+ * means for a store that is being opened. */
+enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why);
+enum err sqlite_connect(struct sqlite_store *s, char *why);
+void sqlite_disconnect(struct sqlite_store *s);
+int sqlite_schema_version(void);
+
+/* journal.c */
+enum err sqlite_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
+enum err sqlite_sending(struct store *, int64_t, int64_t);
+enum err sqlite_resting(struct store *, int64_t);
+enum err sqlite_risk(struct store *, int64_t, int64_t);
+enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
+enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
+                         const struct result *);
+enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
+
+/* records.c */
+enum err sqlite_each_open(struct store *, store_batch_fn *, void *);
+enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
+enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
+enum err sqlite_stats(struct store *, struct store_stats *);
+
+/* accounts.c */
+enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
+enum err sqlite_last_day(struct store *, int64_t *);
+enum err sqlite_paused(struct store *, bool *);
+enum err sqlite_set_paused(struct store *, bool);
+enum err sqlite_try(struct store *, int64_t);
+
+/* answers.c */
+enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a transaction */
+enum err sqlite_find(struct store *, const unsigned char *, const struct result **);
+enum err sqlite_trim(struct store *, int64_t, bool *);
+
+/* purge.c */
+enum err sqlite_forget_key(struct store *, const unsigned char *);
+enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
+enum err sqlite_forget_address(struct store *, const char *, size_t *);
+enum err sqlite_news(struct store *, store_key_fn *, void *);
+bool sqlite_news_pending(struct store *);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_fair_queue.c - whose task rides next, against a queue that is nothing but an array.
+ *
+ * Two bytes a step: what is done, and by which client or with which task. */
+#include "base/mem.h"
+#include "lookup/batching/fair_queue.h"
+#include "lookup/records/task.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TASKS   64
+#define CLIENTS 8
+
+/* All that is known of a client: since when it has waited, and the turn it is in. */
+struct client_model {
+    int weight, left, served_since_waiting;
+    long place; /* the smallest is next; 0 = not in the queue */
+};
+
+struct model {
+    int order[TASKS]; /* tasks in the order of coming */
+    size_t n;
+    struct client_model clients[CLIENTS];
+    long last_place;
+};
+
+static struct task tasks[TASKS];
+static bool queued[TASKS];
+static char names[CLIENTS][80];
+
+static int client_of(int task)
+{
+    return task % CLIENTS;
+}
+
+static size_t find(const struct model *model, int task)
+{
+    for (size_t i = 0; i < model->n; i++)
+        if (model->order[i] == task)
+            return i;
+    return model->n;
+}
+
+static bool has_tasks(const struct model *model, int client)
+{
+    for (size_t i = 0; i < model->n; i++)
+        if (client_of(model->order[i]) == client)
+            return true;
+    return false;
+}
+
+static void model_add(struct model *model, int task, int weight)
+{
+    struct client_model *client = &model->clients[client_of(task)];
+
+    if (!has_tasks(model, client_of(task)))
+        *client = (struct client_model){.place = ++model->last_place};
+    client->weight = weight;
+    model->order[model->n++] = task;
+}
+
+static void model_remove(struct model *model, int task)
+{
+    size_t at = find(model, task);
+
+    memmove(&model->order[at], &model->order[at + 1], (model->n - at - 1) * sizeof model->order[0]);
+    model->n--;
+}
+
+static int model_next_client(const struct model *model)
+{
+    int next = -1;
+
+    for (int c = 0; c < CLIENTS; c++)
+        if (has_tasks(model, c) &&
+            (next < 0 || model->clients[c].place < model->clients[next].place))
+            next = c;
+    return next;
+}
+
+/* Nobody waits while another has more than two turns of its own: one that had begun, and one. */
+static void note_served(struct model *model, int served)
+{
+    struct client_model *client = &model->clients[served];
+
+    client->served_since_waiting = 0;
+    if (client->left <= 0)
+        client->left = client->weight;
+    if (--client->left <= 0)
+        client->place = ++model->last_place;
+}
+
+static int model_take(struct model *model)
+{
+    int client = model_next_client(model);
+
+    for (size_t i = 0; i < model->n; i++)
+        if (client_of(model->order[i]) == client) {
+            int task = model->order[i];
+            note_served(model, client);
+            model_remove(model, task);
+            return task;
+        }
+    return -1;
+}
+
+/* Counts how often others came first, independently of the order that the model has. */
+static void check_patience(struct model *model, int taken)
+{
+    for (int c = 0; c < CLIENTS; c++) {
+        if (c == client_of(taken) || !has_tasks(model, c))
+            continue;
+        FUZZ_WANT(++model->clients[c].served_since_waiting <= 2 * (CLIENTS - 1) * 4);
+    }
+}
+
+static void take(struct queue *queue, struct model *model)
+{
+    int expected = model_take(model);
+    const struct task *task = queue_take(queue);
+
+    FUZZ_WANT((task != NULL) == (expected >= 0));
+    if (!task)
+        return;
+    FUZZ_WANT(task == &tasks[expected]);
+    FUZZ_WANT(!task->line);
+    queued[expected] = false;
+    check_patience(model, expected);
+}
+
+static void check_all(const struct queue *queue, const struct model *model)
+{
+    const struct task *task = queue->oldest;
+
+    FUZZ_WANT(queue->n == model->n);
+    for (size_t i = 0; i < model->n; i++, task = task->behind)
+        FUZZ_WANT(task == &tasks[model->order[i]]);
+    FUZZ_WANT(!task);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = input_of(data, size);
+    struct queue queue = {0};
+    struct model model = {0};
+
+    memset(tasks, 0, sizeof tasks);
+    memset(queued, 0, sizeof queued);
+    for (int c = 0; c < CLIENTS; c++) /* two that are longer than a name may be */
+        snprintf(names[c], sizeof names[c], "%c%s", 'a' + c,
+                 c < 2 ? "-----------------------------------------------------------------" : "");
+    while (input.left) {
+        unsigned what = input_byte(&input);
+        int task = (int)(input_byte(&input) % TASKS);
+        int weight = (int)(what / 3 % 4) + 1;
+        if (what % 3 == 0) {
+            take(&queue, &model);
+        } else if (!queued[task]) {
+            tasks[task].payer.weight = weight;
+            queue_add(&queue, &tasks[task], names[client_of(task)]);
+            model_add(&model, task, weight);
+            queued[task] = true;
+        } else if (what % 3 == 2) {
+            queue_remove(&queue, &tasks[task]);
+            model_remove(&model, task);
+            queued[task] = false;
+        }
+        check_all(&queue, &model);
+    }
+    while (queue.n)
+        take(&queue, &model);
+    FUZZ_WANT(!queue_take(&queue) && !queue.turns && !queue.by_name);
+    queue_done(&queue);
+    return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_header_scan.c - what one walk over a request's headers brings: its id, its trace, its key,
+ * and from which page or host it comes.
+ *
+ * Each line of the input is a header line: NAME:VALUE. */
+#include "base/mem.h"
+#include "http/core/header_scan.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LINES_MAX 64
+
+/* Is it a part of one of the lines? */
+static bool is_borrowed(struct slice slice, char *const lines[], const size_t lens[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice.data >= lines[i] && slice.data + slice.len <= lines[i] + lens[i])
+            return true;
+    return slice.len == 0;
+}
+
+static void check_id(struct slice id)
+{
+    FUZZ_WANT(id.len <= HEADERS_ID_MAX);
+    FUZZ_WANT(input_is_printable(id.data, id.len) && !memchr(id.data ? id.data : "", ' ', id.len));
+    for (size_t i = 0; i < id.len; i++) /* it goes into a header and into the log as it is */
+        FUZZ_WANT(!strchr("\"\\=;,", id.data[i]));
+}
+
+static void check_trace(struct slice trace)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (!trace.len)
+        return;
+    FUZZ_WANT(trace.len >= 55 && memcmp(trace.data, "ff", 2) != 0);
+    FUZZ_WANT(trace.len == 55 || (trace.data[55] == '-' && memcmp(trace.data, "00", 2) != 0));
+    FUZZ_WANT(trace.data[2] == '-' && trace.data[35] == '-' && trace.data[52] == '-');
+    for (size_t i = 0; i < 55; i++)
+        FUZZ_WANT(i == 2 || i == 35 || i == 52 || memchr(digits, trace.data[i], 16));
+}
+
+static void check_credentials(const struct credentials *credentials, bool any)
+{
+    FUZZ_WANT(credentials->n_keys > 0 || !credentials->key.len);
+    FUZZ_WANT(any || (!credentials->n_keys && !credentials->site.foreign_page));
+    FUZZ_WANT(any || (!credentials->site.host.data && !credentials->site.origin.data &&
+                      !credentials->site.referer.data));
+    for (size_t i = 0; i < credentials->key.len; i++)
+        FUZZ_WANT(i > 0 || credentials->key.data[i] != ' ');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = input_of(data, size);
+    struct headers headers = {0};
+    char *lines[LINES_MAX];
+    size_t lens[LINES_MAX], n = 0;
+
+    while (n < LINES_MAX && (lines[n] = input_line(&input, &lens[n]))) {
+        char *colon = memchr(lines[n], ':', lens[n]);
+        size_t name_len = colon ? (size_t)(colon - lines[n]) : lens[n];
+        size_t value_at = name_len + (colon != NULL);
+        value_at += strspn(lines[n] + value_at, " \t"); /* as libmicrohttpd gives it */
+        headers_note(&headers, (struct slice){lines[n], name_len},
+                     (struct slice){lines[n] + value_at, lens[n] - value_at});
+        n++;
+    }
+    FUZZ_WANT(is_borrowed(headers.id, lines, lens, n));
+    FUZZ_WANT(is_borrowed(headers.trace, lines, lens, n));
+    FUZZ_WANT(is_borrowed(headers.accept, lines, lens, n));
+    FUZZ_WANT(is_borrowed(headers.credentials.key, lines, lens, n));
+    check_id(headers.id);
+    check_trace(headers.trace);
+    check_credentials(&headers.credentials, n > 0);
+    while (n)
+        free(lines[--n]);
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* test_connection_limit.c - connections by all together and by one address: who may come, and who
+ * no more. */
+#include "http/net/connection_limit.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/un.h>
+
+static struct sockaddr_storage address;
+
+/* An address as the kernel would give it; the port plays no part. */
+static const struct sockaddr *from(const char *text)
+{
+    static in_port_t port;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+
+    address = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = ++port;
+    } else {
+        ck_assert_int_eq(inet_pton(AF_INET6, text, &v6->sin6_addr), 1);
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = ++port;
+    }
+    return (const struct sockaddr *)&address;
+}
+
+static void take_from(struct connection_limit *seats, const char *text, int n)
+{
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(connection_limit_check(seats, from(text)), LIMIT_NOT_REACHED);
+        connection_limit_acquire(seats, from(text));
+    }
+}
+
+START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
+{
+    struct connection_limit *seats = connection_limit_new(3, 0);
+
+    ck_assert_int_eq(connection_limit_max(seats), 3);
+    take_from(seats, "192.0.2.1", 3);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_TOTAL);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.2")), LIMIT_TOTAL);
+    connection_limit_release(seats, from("192.0.2.1"));
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.2")), LIMIT_NOT_REACHED);
+    connection_limit_free(seats);
+}
+END_TEST
+
+START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
+{
+    struct connection_limit *seats = connection_limit_new(5, 2);
+
+    take_from(seats, "192.0.2.1", 2);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_PER_ADDRESS);
+    take_from(seats, "192.0.2.2", 2);
+    take_from(seats, "2001:db8::1", 1);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.3")), LIMIT_TOTAL);
+    connection_limit_free(seats);
+}
+END_TEST
+
+START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
+{
+    struct connection_limit *seats = connection_limit_new(9, 2);
+
+    take_from(seats, "192.0.2.1", 2);
+    connection_limit_release(seats, from("192.0.2.1"));
+    take_from(seats, "192.0.2.1", 1);
+    ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.1")), LIMIT_PER_ADDRESS);
+    connection_limit_release(seats, from("192.0.2.1"));
+    connection_limit_release(seats, from("192.0.2.1"));
+    take_from(seats, "192.0.2.1", 2);
+    connection_limit_free(seats);
+}
+END_TEST
+
+static const struct {
+    const char *one, *other;
+    enum connection_limit_verdict verdict;
+} pairs[] = {
+    {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", LIMIT_PER_ADDRESS},
+    {"2001:db8:0:1::1", "2001:db8:0:2::1", LIMIT_NOT_REACHED},
+    {"192.0.2.1", "::ffff:192.0.2.1", LIMIT_PER_ADDRESS},
+    {"::ffff:192.0.2.1", "::ffff:192.0.2.2", LIMIT_NOT_REACHED},
+    {"192.0.2.1", "192.0.2.2", LIMIT_NOT_REACHED},
+    {"0.0.0.0", "::", LIMIT_NOT_REACHED},
+};
+
+START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
+{
+    struct connection_limit *seats = connection_limit_new(9, 1);
+
+    take_from(seats, pairs[_i].one, 1);
+    ck_assert_int_eq(connection_limit_check(seats, from(pairs[_i].other)), pairs[_i].verdict);
+    connection_limit_free(seats);
+}
+END_TEST
+
+START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
+{
+    const struct sockaddr_un local = {.sun_family = AF_UNIX};
+    const struct sockaddr *froms[] = {(const struct sockaddr *)&local, NULL};
+    struct connection_limit *seats = connection_limit_new(8, 1);
+
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(connection_limit_check(seats, froms[i % 2]), LIMIT_NOT_REACHED);
+        connection_limit_acquire(seats, froms[i % 2]);
+    }
+    ck_assert_int_eq(connection_limit_check(seats, froms[0]), LIMIT_TOTAL);
+    for (size_t i = 0; i < 8; i++)
+        connection_limit_release(seats, froms[i % 2]);
+    ck_assert_int_eq(connection_limit_check(seats, froms[0]), LIMIT_NOT_REACHED);
+    connection_limit_free(seats);
+}
+END_TEST
+
+#define THREADS 4
+#define ROUNDS  2000
+
+static void *come_and_go(void *arg)
+{
+    struct sockaddr_in caller = {.sin_family = AF_INET,
+                                 .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)connection_limit_check(arg, (struct sockaddr *)&caller);
+        connection_limit_acquire(arg, (struct sockaddr *)&caller);
+        connection_limit_release(arg, (struct sockaddr *)&caller);
+    }
+    return NULL;
+}
+
+START_TEST(after_threads_have_come_and_gone_all_places_are_free)
+{
+    struct connection_limit *seats = connection_limit_new(2, 1);
+    pthread_t threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go, seats), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    take_from(seats, "127.0.0.1", 1);
+    take_from(seats, "127.0.0.2", 1);
+    ck_assert_int_eq(connection_limit_check(seats, from("127.0.0.3")), LIMIT_TOTAL);
+    connection_limit_free(seats);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("seats");
+    TCase *t = tcase_create("seats");
+
+    tcase_add_test(t, all_places_may_be_of_one_address_where_it_has_no_limit);
+    tcase_add_test(t, an_address_that_has_its_share_leaves_the_others_theirs);
+    tcase_add_test(t, who_leaves_makes_room_for_one_of_the_same_address);
+    tcase_add_loop_test(t, ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, 0,
+                        ARRAY_LEN(pairs));
+    tcase_add_test(t, what_has_no_ip_address_has_no_limit_of_its_own);
+    tcase_add_test(t, after_threads_have_come_and_gone_all_places_are_free);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* test_connection_timeout.c - each thing has its time, counted from when it began, whatever happens
+ * in it.
+ */
+#include "http/net/connection_timeout.h"
+
+#include <check.h>
+#include <stddef.h>
+
+static struct deadlines all;
+static struct deadline one, other;
+
+static void setup(void)
+{
+    all = (struct deadlines){
+        .after_ms = {[DEADLINE_HEADER] = 8, [DEADLINE_ANSWER] = 30, [DEADLINE_IDLE] = 60}};
+    one = other = (struct deadline){0};
+}
+
+START_TEST(nothing_is_due_when_nothing_was_set)
+{
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, INT64_MAX));
+}
+END_TEST
+
+START_TEST(a_time_is_over_at_its_end_and_not_before_and_once)
+{
+    deadline_set(&all, &one, DEADLINE_HEADER, 100);
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 108);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 107));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 108), &one);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 108));
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
+}
+END_TEST
+
+START_TEST(what_is_set_anew_counts_from_then)
+{
+    deadline_set(&all, &one, DEADLINE_HEADER, 0);
+    deadline_set(&all, &one, DEADLINE_ANSWER, 5);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 34));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 35), &one);
+}
+END_TEST
+
+START_TEST(what_is_taken_out_is_never_over)
+{
+    deadline_set(&all, &one, DEADLINE_IDLE, 0);
+    deadline_set(&all, &one, DEADLINE_NONE, 0);
+    deadline_set(&all, &one, DEADLINE_NONE, 0);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 1000));
+}
+END_TEST
+
+START_TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
+{
+    struct deadline third = {0};
+
+    deadline_set(&all, &third, DEADLINE_IDLE, 0);   /* 60 */
+    deadline_set(&all, &one, DEADLINE_HEADER, 0);   /* 8 */
+    deadline_set(&all, &other, DEADLINE_HEADER, 1); /* 9 */
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 8);
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &one);
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &other);
+    ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 59));
+    ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 60), &third);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("deadlines");
+    TCase *t = tcase_create("deadlines");
+
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, nothing_is_due_when_nothing_was_set);
+    tcase_add_test(t, a_time_is_over_at_its_end_and_not_before_and_once);
+    tcase_add_test(t, what_is_set_anew_counts_from_then);
+    tcase_add_test(t, what_is_taken_out_is_never_over);
+    tcase_add_test(t, the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cooldown.c - a question rests until its time, and not longer. */
+#include "base/clock.h"
+#include "lookup/records/cooldown.h"
+
+#include <check.h>
+
+static const unsigned char key[HASH_SIZE] = "one question", other[HASH_SIZE] = "another";
+static struct timers timers;
+static struct cooldowns *cooldowns;
+static const char *detail;
+static int64_t until_ms;
+
+static void setup(void)
+{
+    timers_init(&timers);
+    cooldowns = cooldowns_new(&timers);
+    detail = "untouched";
+    until_ms = -1;
+}
+
+static void teardown(void)
+{
+    cooldowns_free(cooldowns);
+    ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX); /* none is left behind */
+    timers_done(&timers);
+}
+
+static enum err find(const unsigned char *of)
+{
+    return cooldown_check(cooldowns, of, &detail, &until_ms);
+}
+
+START_TEST(a_question_rests_until_its_time)
+{
+    cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
+    timers_run(&timers, 999);
+    ck_assert_int_eq(find(key), ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_str_eq(detail, "lost");
+    ck_assert_int_eq(until_ms, 1000);
+    timers_run(&timers, 1000);
+    ck_assert_int_eq(find(key), ERR_OK);
+    ck_assert_uint_eq(cooldowns_count(cooldowns), 0);
+}
+END_TEST
+
+START_TEST(others_are_free)
+{
+    cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, NULL, 1000);
+    ck_assert_int_eq(find(other), ERR_OK);
+    ck_assert_str_eq(detail, "untouched");
+    ck_assert_int_eq(until_ms, -1);
+}
+END_TEST
+
+START_TEST(a_second_hold_moves_the_time_and_the_words)
+{
+    cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
+    cooldown_set(cooldowns, key, ERR_LOOKUP_FAILED, NULL, 2000);
+    timers_run(&timers, 1500);
+    ck_assert_int_eq(find(key), ERR_LOOKUP_FAILED);
+    ck_assert_ptr_null(detail);
+    ck_assert_int_eq(until_ms, 2000);
+    ck_assert_uint_eq(cooldowns_count(cooldowns), 1);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("hold");
+    TCase *t = tcase_create("hold");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_question_rests_until_its_time);
+    tcase_add_test(t, others_are_free);
+    tcase_add_test(t, a_second_hold_moves_the_time_and_the_words);
+    suite_add_tcase(s, t);
+    return s;
+}

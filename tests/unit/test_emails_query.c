@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* test_emails_query.c - the query of /emails, argument by argument. The functions of request.h
+ * that emails_query.c needs are played here, so no server is. */
+#include "base/mem.h"
+#include "http/endpoints/emails_query.h"
+
+#include <check.h>
+#include <string.h>
+
+struct request {
+    struct {
+        struct slice name, value;
+    } arguments[4];
+    size_t n;
+};
+
+enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; !err && i < request->n; i++)
+        err = each(arg, request->arguments[i].name, request->arguments[i].value);
+    return err;
+}
+
+/* Only what reads the headers, too, calls these. */
+const char *request_header(const struct request *request, const char *name)
+{
+    (void)request;
+    (void)name;
+    return NULL;
+}
+
+const struct limits *request_limits(const struct request *request)
+{
+    (void)request;
+    return NULL;
+}
+
+const struct client *request_client(const struct request *request)
+{
+    (void)request;
+    return NULL;
+}
+
+const char *request_id(const struct request *request)
+{
+    (void)request;
+    return "";
+}
+
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
+{
+    (void)request;
+    (void)outcome;
+    (void)lookup_id;
+    (void)charged;
+}
+
+void request_reply(struct request *request, struct reply *reply)
+{
+    (void)request;
+    (void)reply;
+}
+
+static struct slice slice(const char *text)
+{
+    return (struct slice){text, text ? strlen(text) : 0};
+}
+
+static const struct {
+    const char *names[3], *values[3];
+    enum err err;
+    const char *why; /* must be found in the sentence */
+} rows[] = {
+    {{"domain"}, {"a.com"}, ERR_OK, NULL},
+    {{"domain", "wait"}, {"a.com", "0"}, ERR_OK, NULL},
+    {{"domain", "company_name", "city"}, {"a.com", "A", "Z\xc3\xbcrich"}, ERR_OK, NULL},
+    {{NULL}, {NULL}, ERR_OK, NULL}, /* a missing domain is the question's business */
+    {{"domain", "domain"}, {"a.com", "b.com"}, ERR_DUPLICATE_PARAMETER, "'domain'"},
+    {{"domain", "domain"}, {"a.com", "a.com"}, ERR_DUPLICATE_PARAMETER, "'domain'"},
+    {{"domain", "domain"}, {"a.com", NULL}, ERR_DUPLICATE_PARAMETER, "'domain'"},
+    {{"Domain"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
+    {{"DOMAIN"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
+    {{"domian"}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "did you mean 'domain'?"},
+    {{"company"}, {"A"}, ERR_UNKNOWN_PARAMETER, "unknown parameter 'company'"},
+    {{"companyname"}, {"A"}, ERR_UNKNOWN_PARAMETER, "did you mean 'company_name'?"},
+    {{"zzz"}, {"1"}, ERR_UNKNOWN_PARAMETER, "unknown parameter 'zzz'"},
+    {{""}, {"a.com"}, ERR_UNKNOWN_PARAMETER, "an invalid parameter name"},
+    {{"a\x1b[31m"}, {""}, ERR_UNKNOWN_PARAMETER, "an invalid parameter name"},
+    {{"wait"}, {"90s"}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"wait"}, {"-1"}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"wait"}, {""}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"wait"}, {NULL}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"wait"}, {"9999999999"}, ERR_INVALID_PARAMETER, "'wait'"},
+    {{"max_age"}, {"0"}, ERR_OK, NULL},
+    {{"max_age"}, {"1d"}, ERR_INVALID_PARAMETER, "'max_age'"},
+    {{"max-age"}, {"1"}, ERR_UNKNOWN_PARAMETER, "did you mean 'max_age'?"},
+    {{"async", "refresh", "cached"}, {"1", "0", "1"}, ERR_OK, NULL},
+    {{"async"}, {"yes"}, ERR_INVALID_PARAMETER, "0 or 1"},
+    {{"refresh"}, {""}, ERR_INVALID_PARAMETER, "0 or 1"},
+    {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "0 or 1"},
+};
+
+START_TEST(a_query_is_read_or_refused_with_a_reason)
+{
+    struct request request = {.n = 0};
+    struct parameters parameters;
+    char why[PARAMETERS_WHY] = "";
+
+    for (size_t i = 0; i < 3 && rows[_i].names[i]; i++) {
+        request.arguments[i].name = slice(rows[_i].names[i]);
+        request.arguments[i].value = slice(rows[_i].values[i]);
+        request.n++;
+    }
+    ck_assert_int_eq(parameters_read(&request, &parameters, why), rows[_i].err);
+    if (rows[_i].why)
+        ck_assert_msg(strstr(why, rows[_i].why), "row %d: %s", _i, why);
+    else
+        ck_assert_str_eq(why, "");
+}
+END_TEST
+
+START_TEST(values_reach_their_fields)
+{
+    struct request request = {.arguments = {{slice("city"), slice("Bern")},
+                                            {slice("domain"), slice("a.com")},
+                                            {slice("wait"), slice("30")}},
+                              .n = 3};
+    struct parameters parameters;
+    char why[PARAMETERS_WHY];
+
+    ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_OK);
+    ck_assert_mem_eq(parameters.fields[QUESTION_CITY].text, "Bern", 4);
+    ck_assert_uint_eq(parameters.fields[QUESTION_DOMAIN].len, 5);
+    ck_assert_ptr_null(parameters.fields[QUESTION_STATE].text);
+    ck_assert(parameters.has_wait);
+    ck_assert_int_eq(parameters.wait_ms, 30000);
+}
+END_TEST
+
+START_TEST(a_name_with_a_nul_inside_is_not_cut_short)
+{
+    struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n = 1};
+    struct parameters parameters;
+    char why[PARAMETERS_WHY];
+
+    ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_UNKNOWN_PARAMETER);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("parameters");
+    TCase *t = tcase_create("parameters");
+
+    tcase_add_loop_test(t, a_query_is_read_or_refused_with_a_reason, 0, ARRAY_LEN(rows));
+    tcase_add_test(t, values_reach_their_fields);
+    tcase_add_test(t, a_name_with_a_nul_inside_is_not_cut_short);
+    suite_add_tcase(s, t);
+    return s;
+}

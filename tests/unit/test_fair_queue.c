@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* test_fair_queue.c - each client in turn, each client's tasks in their order. */
+#include "base/mem.h"
+#include "lookup/batching/fair_queue.h"
+#include "lookup/records/task.h"
+
+#include <check.h>
+
+static struct task tasks[8];
+static struct queue queue;
+
+static void setup(void)
+{
+    queue = (struct queue){0};
+    for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+        tasks[i] = (struct task){0};
+}
+
+static void teardown(void)
+{
+    queue_done(&queue);
+}
+
+START_TEST(clients_are_served_in_turn)
+{
+    queue_add(&queue, &tasks[0], "flood");
+    queue_add(&queue, &tasks[1], "flood");
+    queue_add(&queue, &tasks[2], "flood");
+    queue_add(&queue, &tasks[3], "small");
+    queue_add(&queue, &tasks[4], "other");
+    queue_add(&queue, &tasks[5], "other");
+    static const size_t order[] = {0, 3, 4, 1, 5, 2};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
+    ck_assert_ptr_null(queue_take(&queue));
+    ck_assert_uint_eq(queue.n, 0);
+}
+END_TEST
+
+START_TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
+{
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "b");
+    queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[0]);
+    queue_add(&queue, &tasks[3], "a");
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[3]);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[2]);
+}
+END_TEST
+
+START_TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
+{
+    for (size_t i = 0; i < 5; i++) {
+        tasks[i].payer.weight = 2;
+        queue_add(&queue, &tasks[i], "heavy");
+    }
+    queue_add(&queue, &tasks[5], "light");
+    queue_add(&queue, &tasks[6], "light");
+    queue_add(&queue, &tasks[7], "light");
+    static const size_t order[] = {0, 1, 5, 2, 3, 6, 4, 7};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
+}
+END_TEST
+
+START_TEST(the_oldest_task_is_known_whoever_is_served_first)
+{
+    ck_assert_ptr_null(queue.oldest);
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "a");
+    queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(queue.oldest, &tasks[0]);
+    queue_remove(&queue, &tasks[0]);
+    ck_assert_ptr_eq(queue.oldest, &tasks[1]);
+    queue_take(&queue);
+    ck_assert_ptr_eq(queue.oldest, &tasks[2]);
+    queue_take(&queue);
+    ck_assert_ptr_null(queue.oldest);
+}
+END_TEST
+
+START_TEST(a_task_may_be_taken_back_from_anywhere)
+{
+    queue_add(&queue, &tasks[0], "a");
+    queue_add(&queue, &tasks[1], "a");
+    queue_add(&queue, &tasks[2], "b");
+    queue_remove(&queue, &tasks[0]);
+    queue_remove(&queue, &tasks[2]);
+    ck_assert_uint_eq(queue.n, 1);
+    ck_assert_ptr_null(tasks[2].line);
+    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_null(queue_take(&queue));
+}
+END_TEST
+
+/* At most four by all: so many each of three clients holds; may the last of them add one? */
+static const struct {
+    size_t held[3];
+    bool has_room;
+} rooms[] = {
+    {{0, 0, 0}, true},  {{3, 0, 0}, true},  {{4, 0, 0}, true}, /* one filled it, another has none */
+    {{4, 0, 1}, true},                      /* one of two, who may hold two each */
+    {{4, 0, 2}, false},                     /* its share */
+    {{0, 0, 4}, false},                     /* who filled it is full */
+    {{4, 1, 0}, true},                      /* of three, one each */
+    {{4, 1, 1}, false}, {{7, 1, 0}, false}, /* twice as many as there may be */
+};
+
+START_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share)
+{
+    static const char *const names[] = {"flood", "other", "small"};
+    size_t next = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        for (size_t n = 0; n < rooms[_i].held[i]; n++)
+            queue_add(&queue, &tasks[next++], names[i]);
+    ck_assert_int_eq(queue_has_room(&queue, "small", 4), rooms[_i].has_room);
+}
+END_TEST
+
+START_TEST(long_names_that_begin_alike_share_a_line)
+{
+    char a[200], b[200];
+
+    for (size_t i = 0; i < sizeof a; i++)
+        a[i] = b[i] = i < sizeof a - 1 ? 'x' : '\0';
+    b[150] = 'y';
+    queue_add(&queue, &tasks[0], a);
+    queue_add(&queue, &tasks[1], b);
+    ck_assert_ptr_eq(tasks[0].line, tasks[1].line);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("queue");
+    TCase *t = tcase_create("queue");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, clients_are_served_in_turn);
+    tcase_add_test(t, a_client_who_comes_back_goes_to_the_end_of_the_turns);
+    tcase_add_test(t, a_client_with_weight_has_that_many_tasks_in_a_turn);
+    tcase_add_test(t, the_oldest_task_is_known_whoever_is_served_first);
+    tcase_add_test(t, a_task_may_be_taken_back_from_anywhere);
+    tcase_add_loop_test(t, a_full_queue_still_takes_those_who_hold_less_than_their_share, 0,
+                        ARRAY_LEN(rooms));
+    tcase_add_test(t, long_names_that_begin_alike_share_a_line);
+    suite_add_tcase(s, t);
+    return s;
+}

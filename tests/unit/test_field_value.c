@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* test_field_value.c - lines of one field are one value, and lists are cut at their own commas. */
+#include "base/mem.h"
+#include "http/protocol/field_value.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static void note(struct field_lines *lines, const char *name, const char *value)
+{
+    fields_note(lines, (struct slice){name, strlen(name)}, (struct slice){value, strlen(value)});
+}
+
+START_TEST(a_field_that_did_not_come_is_null)
+{
+    struct field_lines lines = {.name = "Prefer"};
+    struct joined *keep = NULL;
+
+    note(&lines, "Prefe", "x");
+    note(&lines, "Preferred", "x");
+    ck_assert_ptr_null(fields_join(&lines, &keep));
+    ck_assert_ptr_null(keep);
+}
+END_TEST
+
+START_TEST(one_line_is_pointed_at_and_nothing_is_kept)
+{
+    struct field_lines lines = {.name = "Prefer"};
+    struct joined *keep = NULL;
+    const char *value = "wait=1";
+
+    note(&lines, "Accept", "x");
+    note(&lines, "prefer", value);
+    ck_assert_ptr_eq(fields_join(&lines, &keep), value);
+    ck_assert_ptr_null(keep);
+}
+END_TEST
+
+START_TEST(what_was_joined_lives_until_all_is_freed)
+{
+    struct field_lines one = {.name = "A"}, other = {.name = "B"};
+    struct joined *keep = NULL;
+
+    note(&one, "A", "1");
+    note(&one, "a", "");
+    note(&one, "A", "3");
+    note(&other, "B", "x");
+    note(&other, "B", "y");
+    const char *first = fields_join(&one, &keep), *second = fields_join(&other, &keep);
+    ck_assert_str_eq(first, "1, , 3");
+    ck_assert_str_eq(second, "x, y");
+    fields_free(keep);
+    fields_free(NULL);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    char stop;
+    size_t at;
+} rows[] = {
+    {"", ',', 0},      {"abc", ',', 3},       {"ab,c", ',', 2},          {"a;b,c", ';', 1},
+    {"a,b;c", ';', 1}, {"\"a,b\",c", ',', 5}, {"\"a\\\",b\",c", ',', 7}, {"\"a,b", ',', 4},
+    {"\"a\\", ',', 3}, {"\"", ',', 1},        {"a=\"\",b", ',', 4},      {"\\,a", ',', 1},
+};
+
+START_TEST(a_list_is_cut_outside_of_quoted_strings)
+{
+    const char *end = fields_find(rows[_i].text, rows[_i].stop);
+
+    ck_assert_msg((size_t)(end - rows[_i].text) == rows[_i].at, "%s: %zu", rows[_i].text,
+                  (size_t)(end - rows[_i].text));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("fields");
+    TCase *t = tcase_create("fields");
+
+    tcase_add_test(t, a_field_that_did_not_come_is_null);
+    tcase_add_test(t, one_line_is_pointed_at_and_nothing_is_kept);
+    tcase_add_test(t, what_was_joined_lives_until_all_is_freed);
+    tcase_add_loop_test(t, a_list_is_cut_outside_of_quoted_strings, 0, ARRAY_LEN(rows));
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* test_finished.c - ends are found by id; the oldest give way; tracking ids that were claimed are
+ * remembered for their batch. */
+#include "lookup/batching/batch.h"
+#include "lookup/records/finished.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static const unsigned char key[HASH_SIZE] = "a question";
+
+static const struct result *end(void)
+{
+    return result_new_failure(key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, 0, 0);
+}
+
+START_TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
+{
+    struct history *history = history_new(10, 1 << 20);
+    const struct result *result = end();
+
+    history_add(history, "an id", result);
+    result_unref(result);
+    ck_assert_int_eq(history_find(history, "an id")->err, ERR_LOOKUP_FAILED);
+    ck_assert_ptr_null(history_find(history, "another id"));
+    ck_assert_ptr_null(history_find(history, ""));
+    history_free(history);
+}
+END_TEST
+
+START_TEST(the_oldest_gives_way_to_the_newest)
+{
+    struct history *history = history_new(3, 1 << 20);
+    const struct result *result = end();
+
+    for (int i = 0; i < 5; i++) {
+        char id[ID_TEXT];
+        snprintf(id, sizeof id, "id %d", i);
+        history_add(history, id, result);
+    }
+    result_unref(result);
+    ck_assert_ptr_null(history_find(history, "id 0"));
+    ck_assert_ptr_null(history_find(history, "id 1"));
+    ck_assert_ptr_nonnull(history_find(history, "id 2"));
+    ck_assert_ptr_nonnull(history_find(history, "id 4"));
+    history_free(history);
+}
+END_TEST
+
+static const struct result *answer(unsigned char first, const char *domain)
+{
+    unsigned char of[HASH_SIZE] = {first};
+
+    return result_new_answer(
+        &(struct result_facts){.key = of, .domain = domain, .company_name = "A Company"});
+}
+
+static void add_answer(struct history *history, const char *id, unsigned char first,
+                       const char *domain)
+{
+    const struct result *result = answer(first, domain);
+
+    history_add(history, id, result);
+    result_unref(result);
+}
+
+START_TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
+{
+    const struct result *one = answer(1, "example.org");
+    struct history *history = history_new(100, 2 * one->bytes);
+
+    result_unref(one);
+    add_answer(history, "first", 1, "example.org");
+    add_answer(history, "second", 2, "example.org");
+    ck_assert_ptr_nonnull(history_find(history, "first"));
+    add_answer(history, "third", 3, "example.org");
+    ck_assert_ptr_null(history_find(history, "first"));
+    ck_assert_ptr_nonnull(history_find(history, "third"));
+    history_free(history);
+}
+END_TEST
+
+START_TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
+{
+    struct history *history = history_new(100, 1 << 20);
+    unsigned char of[HASH_SIZE] = {1};
+
+    add_answer(history, "one", 1, "example.org");
+    add_answer(history, "two", 2, "example.net");
+    add_answer(history, "three", 3, "example.net");
+    history_forget_key(history, of);
+    ck_assert_ptr_null(history_find(history, "one"));
+    ck_assert_ptr_nonnull(history_find(history, "two"));
+    add_answer(history, "one", 1, "example.org");
+    history_forget_domain(history, "example.net");
+    ck_assert_ptr_null(history_find(history, "two"));
+    ck_assert_ptr_null(history_find(history, "three"));
+    ck_assert_ptr_nonnull(history_find(history, "one"));
+    history_free(history);
+}
+END_TEST
+
+START_TEST(a_claimed_tracking_id_names_its_question)
+{
+    static struct claims claims;
+
+    for (unsigned i = 0; i < OPENMART_BATCH_MAX; i++) {
+        unsigned char of[HASH_SIZE] = {(unsigned char)i};
+        char id[ID_TEXT];
+        snprintf(id, sizeof id, "tracking %u", i);
+        claims_add(&claims, id, of);
+    }
+    ck_assert_int_eq(claims_find(&claims, "tracking 99")[0], 99);
+    ck_assert_int_eq(claims_find(&claims, "tracking 0")[0], 0);
+    ck_assert_ptr_null(claims_find(&claims, "tracking 100"));
+    ck_assert_ptr_null(claims_find(&claims, ""));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("history");
+    TCase *t = tcase_create("history");
+
+    tcase_add_test(t, an_end_is_found_by_its_id_and_outlives_its_giver);
+    tcase_add_test(t, the_oldest_gives_way_to_the_newest);
+    tcase_add_test(t, the_oldest_gives_way_too_when_the_memory_is_used_up);
+    tcase_add_test(t, what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more);
+    tcase_add_test(t, a_claimed_tracking_id_names_its_question);
+    suite_add_tcase(s, t);
+    return s;
+}

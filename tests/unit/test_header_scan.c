@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* test_header_scan.c - one walk tells the id, the trace, the accepted type, and whether there is
+ * more to it. */
+#include "http/core/header_scan.h"
+
+#include <check.h>
+#include <string.h>
+
+static struct slice slice(const char *text)
+{
+    return (struct slice){text, strlen(text)};
+}
+
+static const struct {
+    const char *name, *value;
+    bool special;
+} rows[] = {
+    {"Host", "example.org", false},      {"User-Agent", "curl/8", false},
+    {"Prefer", "wait=5", true},          {"prefer", "wait=5", true},
+    {"Cache-Control", "no-cache", true}, {"If-None-Match", "\"x\"", true},
+    {"Preferred", "x", false},           {"Authorization", "x", false},
+};
+
+START_TEST(only_what_changes_the_answer_is_special)
+{
+    struct headers headers = {0};
+
+    headers_note(&headers, slice(rows[_i].name), slice(rows[_i].value));
+    ck_assert_int_eq(headers.special, rows[_i].special);
+}
+END_TEST
+
+START_TEST(one_accept_is_kept_and_a_second_is_special)
+{
+    struct headers headers = {0};
+
+    headers_note(&headers, slice("ACCEPT"), slice("text/csv"));
+    ck_assert(!headers.special);
+    ck_assert_uint_eq(headers.accept.len, 8);
+    headers_note(&headers, slice("Accept"), slice("text/plain"));
+    ck_assert(headers.special);
+}
+END_TEST
+
+START_TEST(the_first_well_formed_id_is_taken)
+{
+    struct headers headers = {0};
+    char long_id[HEADERS_ID_MAX + 2];
+
+    memset(long_id, 'a', sizeof long_id - 1);
+    long_id[sizeof long_id - 1] = '\0';
+    headers_note(&headers, slice("X-Request-Id"), slice(long_id));
+    headers_note(&headers, slice("X-Request-Id"), slice("has space"));
+    headers_note(&headers, slice("X-Request-Id"), slice(""));
+    ck_assert_ptr_null(headers.id.data);
+    headers_note(&headers, slice("x-request-id"), slice("mine-1"));
+    headers_note(&headers, slice("X-Request-Id"), slice("other"));
+    ck_assert_str_eq(headers.id.data, "mine-1");
+}
+END_TEST
+
+#define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
+#define SPAN_ID  "b7ad6b7169203331"
+#define ZEROS    "00000000000000000000000000000000"
+
+static const struct {
+    const char *value;
+    bool is_trace;
+} traces[] = {
+    {"00-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-00", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-ff", true},
+    {"00-" TRACE_ID "-0000000000000001-00", true},
+    {"01-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"01-" TRACE_ID "-" SPAN_ID "-01-", true},
+    {"cc-" TRACE_ID "-" SPAN_ID "-01-what-comes", true},
+    {"fe-" TRACE_ID "-" SPAN_ID "-01", true},
+    {"00-" TRACE_ID "-" SPAN_ID "-01-", false}, /* 00 has an end */
+    {"00-" TRACE_ID "-" SPAN_ID "-01-more", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-01.more", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-0", false},
+    {"01-" TRACE_ID "-" SPAN_ID "-0g", false},
+    {"ff-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"0g-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"FE-" TRACE_ID "-" SPAN_ID "-01", false},
+    {"00-0AF7651916CD43DD8448EB211C80319C-" SPAN_ID "-01", false},
+    {"00_" TRACE_ID "-" SPAN_ID "-01", false},
+    {"00-" ZEROS "-" SPAN_ID "-01", false},
+    {"00-" TRACE_ID "-0000000000000000-01", false},
+    {"01-" ZEROS "-0000000000000000-01", false},
+    {"00-" TRACE_ID, false},
+    {"", false},
+};
+
+START_TEST(a_trace_is_taken_in_the_form_that_every_version_begins_with)
+{
+    struct headers headers = {0};
+
+    headers_note(&headers, slice("traceparent"), slice(traces[_i].value));
+    ck_assert_msg((headers.trace.data != NULL) == traces[_i].is_trace, "%s", traces[_i].value);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("headers");
+    TCase *t = tcase_create("headers");
+
+    tcase_add_loop_test(t, only_what_changes_the_answer_is_special, 0,
+                        sizeof rows / sizeof rows[0]);
+    tcase_add_test(t, one_accept_is_kept_and_a_second_is_special);
+    tcase_add_test(t, the_first_well_formed_id_is_taken);
+    tcase_add_loop_test(t, a_trace_is_taken_in_the_form_that_every_version_begins_with, 0,
+                        sizeof traces / sizeof traces[0]);
+    suite_add_tcase(s, t);
+    return s;
+}

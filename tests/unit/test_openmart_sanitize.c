@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* test_openmart_sanitize.c - what is done to the vendor's text before it is read or repeated. */
+#include "client/openmart/openmart_sanitize.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "client/openmart/openmart_parse.h"
+
+#include <check.h>
+#include <string.h>
+
+#define FFFD "\xEF\xBF\xBD"
+#define KEY  "om_canary_4711"
+
+/* --- Details ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *body, *detail;
+} details[] = {
+    {"{\"detail\":\"Domain is required\"}", "Domain is required"},
+    {"{\"detail\":[{\"msg\":\"a\",\"loc\":[\"body\"]},{\"msg\":\"b\"}]}", "a; b"},
+    {"{\"detail\":[\"a\",\"b\"]}", "a; b"},
+    {"{\"detail\":{\"message\":\"m\"}}", "m"},
+    {"{\"detail\":{\"msg\":\"m\"}}", "m"},
+    {"{\"message\":\"m\"}", "m"},
+    {"{\"error\":\"e\"}", "e"},
+    {"{\"error\":{\"message\":\"e\"}}", "e"},
+    {"{\"error\":\"e\",\"detail\":\"d\"}", "d"},
+    {"{\"detail\":null,\"error\":\"e\"}", "e"},
+    {"{\"detail\":\"\",\"error\":\"e\"}", "e"},
+    {"{\"detail\":{},\"message\":7,\"error\":\"e\"}", "e"},
+    {"{\"detail\":7}", ""},
+    {"{}", ""},
+    {"[]", ""},
+    {"", ""},
+    {"<html>upstream connect error</html>", ""},
+    {"{\"detail\":\"cut", ""},
+    {"{\"detail\":\"a\\r\\nb\\tc\\u0007d\\u007fe\"}", "a  b c d e"},
+    {"{\"detail\":\"a\\u0085b\\u2028c\"}", "a b c"},
+    {"{\"detail\":\"a\\u0000b\xFF"
+     "c\"}",
+     "a" FFFD "b" FFFD "c"},
+    {"{\"detail\":\"" KEY " is no key, " KEY "\"}", "*** is no key, ***"},
+    {"{\"detail\":\"key=" KEY KEY "x\"}", "key=******x"},
+    {"{\"detail\":\"\\u006fm_canary_4711\"}", "***"},
+};
+
+START_TEST(a_detail_is_read_from_any_known_shape)
+{
+    char got[OPENMART_DETAIL_TEXT];
+
+    openmart_parse_detail(details[_i].body, strlen(details[_i].body), KEY, got);
+    ck_assert_str_eq(got, details[_i].detail);
+}
+END_TEST
+
+/* `text` behind `n` times 'a', cleaned; the result is good until the next call. */
+static const char *cleaned_behind(size_t n, const char *text)
+{
+    static char got[OPENMART_DETAIL_TEXT];
+    struct buf in autobuf = BUF_INIT(4096);
+
+    for (size_t i = 0; i < n; i++)
+        buf_add_str(&in, "a");
+    buf_add_str(&in, text);
+    openmart_clean(buf_str(&in), KEY, got);
+    ck_assert(text_is_utf8(got, strlen(got)));
+    ck_assert_uint_le(strlen(got), OPENMART_DETAIL_MAX);
+    return got;
+}
+
+START_TEST(a_long_detail_is_cut_between_characters)
+{
+    ck_assert_uint_eq(strlen(cleaned_behind(199, "b")), 200);
+    ck_assert_uint_eq(strlen(cleaned_behind(200, "b")), 200);
+    ck_assert_uint_eq(strlen(cleaned_behind(199, "\xC3\xA9")), 199);
+    ck_assert_uint_eq(strlen(cleaned_behind(198, "\xC3\xA9")), 200);
+    ck_assert_uint_eq(strlen(cleaned_behind(4000, "")), 200);
+}
+END_TEST
+
+START_TEST(the_cut_leaves_no_part_of_the_key)
+{
+    for (size_t n = 150; n <= 200; n++)
+        ck_assert_ptr_null(strstr(cleaned_behind(n, KEY "bcd"), "om"));
+}
+END_TEST
+
+START_TEST(bytes_that_are_not_text_are_replaced)
+{
+    ck_assert_str_eq(cleaned_behind(1, "\xFF\xC3x\n"), "a??x ");
+}
+END_TEST
+
+START_TEST(an_empty_key_is_nowhere)
+{
+    char got[OPENMART_DETAIL_TEXT];
+
+    openmart_clean("abc", "", got);
+    ck_assert_str_eq(got, "abc");
+}
+END_TEST
+
+/* --- Mending ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *in, *out;
+} mends[] = {
+    {"{\"a\":[1,\"b\\\"\\\\\"]}", "{\"a\":[1,\"b\\\"\\\\\"]}"},
+    {"\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\""},
+    {"\"\\u0000\"", "\"\\ufffd\""},
+    {"\"\\\x88\"", "\"\\" FFFD "\""},
+    {"\"\\\xc3\xa9\"", "\"\\\xc3\xa9\""},
+    {"\"\\\x01\\n\"", "\"\\" FFFD "\\n\""},
+    {"\"\\\\u0000\"", "\"\\\\u0000\""},
+    {"\"\\ud83dx\"", "\"\\ufffdx\""},
+    {"\"\\ud83d\\ud83d\\ude00\"", "\"\\ufffd\\ud83d\\ude00\""},
+    {"\"\\udE00\"", "\"\\ufffd\""},
+    {"\"\x01\n\"\n", "\"" FFFD FFFD "\"\n"},
+    {"\"\xE2\x82\"", "\"" FFFD FFFD "\""},
+    {"\"\\u12", "\"\\u12"},
+    {"\"\\", "\"\\"},
+    {"", ""},
+};
+
+START_TEST(what_is_damaged_is_replaced_and_the_rest_stays)
+{
+    struct buf out autobuf = BUF_INIT(256);
+
+    ck_assert_int_eq(openmart_mend(mends[_i].in, strlen(mends[_i].in), &out), ERR_OK);
+    ck_assert_str_eq(buf_str(&out), mends[_i].out);
+}
+END_TEST
+
+Suite *suite(void);
+
+Suite *suite(void)
+{
+    Suite *s = suite_create("openmart_text");
+    TCase *tc = tcase_create("openmart_text");
+
+    tcase_add_loop_test(tc, a_detail_is_read_from_any_known_shape, 0, ARRAY_LEN(details));
+    tcase_add_test(tc, a_long_detail_is_cut_between_characters);
+    tcase_add_test(tc, the_cut_leaves_no_part_of_the_key);
+    tcase_add_test(tc, bytes_that_are_not_text_are_replaced);
+    tcase_add_test(tc, an_empty_key_is_nowhere);
+    tcase_add_loop_test(tc, what_is_damaged_is_replaced_and_the_rest_stays, 0, ARRAY_LEN(mends));
+    suite_add_tcase(s, tc);
+    return s;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* test_read_limiter.c - reads leave in order of rank, never faster than the limit, never too many
+ * at once.
+ */
+#include "base/mem.h"
+#include "lookup/batching/read_limiter.h"
+
+#include <check.h>
+
+#define READS 200
+
+struct reader {
+    struct read_slot slot;
+    int64_t left_ms; /* -1 = still here */
+};
+
+static struct clock clock_now;
+static struct timers timers;
+static struct read_limiter limiter;
+static struct reader readers[READS];
+static size_t n_left;
+static struct reader *order[READS];
+
+static void leave(struct read_slot *slot)
+{
+    struct reader *reader = container_of(slot, struct reader, slot);
+
+    reader->left_ms = clock_now.now_ms;
+    order[n_left++] = reader;
+}
+
+static void begin(int per_second)
+{
+    clock_now = clock_fake(0);
+    timers_init(&timers);
+    read_limiter_init(&limiter, &clock_now, &timers, per_second);
+    n_left = 0;
+    for (size_t i = 0; i < READS; i++)
+        readers[i] = (struct reader){.left_ms = -1};
+}
+
+static void finish(void)
+{
+    for (size_t i = 0; i < READS; i++)
+        read_limiter_release(&limiter, &readers[i].slot);
+    read_limiter_done(&limiter);
+    timers_done(&timers);
+}
+
+static void ask(size_t i, int64_t rank)
+{
+    read_limiter_acquire(&limiter, &readers[i].slot, rank, leave);
+}
+
+/* Runs until nobody waits; every read ends as soon as it has left. */
+static void run(void)
+{
+    size_t ended = 0;
+
+    while (timers_next_ms(&timers) != INT64_MAX) {
+        if (timers_next_ms(&timers) > clock_now.now_ms)
+            clock_advance(&clock_now, timers_next_ms(&timers) - clock_now.now_ms);
+        timers_run(&timers, clock_now.now_ms);
+        while (ended < n_left)
+            read_limiter_release(&limiter, &order[ended++]->slot);
+    }
+}
+
+START_TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
+{
+    begin(18);
+    for (size_t i = 0; i < READS; i++)
+        ask(i, 0);
+    run();
+    ck_assert_uint_eq(n_left, READS);
+    for (size_t i = 18; i < READS; i++)
+        ck_assert_int_ge(order[i]->left_ms - order[i - 18]->left_ms, 1000);
+    ck_assert_int_eq(order[READS - 1]->left_ms - order[0]->left_ms, (READS - 1) / 18 * 1000);
+    finish();
+}
+END_TEST
+
+START_TEST(a_read_does_not_leave_inside_the_call_that_asks)
+{
+    begin(0);
+    ask(0, 0);
+    ck_assert_uint_eq(n_left, 0);
+    run();
+    ck_assert_uint_eq(n_left, 1);
+    ck_assert_int_eq(readers[0].left_ms, clock_now.now_ms);
+    finish();
+}
+END_TEST
+
+START_TEST(the_oldest_question_reads_first_and_equals_in_their_order)
+{
+    begin(0);
+    ask(0, 30);
+    ask(1, 10);
+    ask(2, 20);
+    ask(3, 10);
+    run();
+    ck_assert_ptr_eq(order[0], &readers[1]);
+    ck_assert_ptr_eq(order[1], &readers[3]);
+    ck_assert_ptr_eq(order[2], &readers[2]);
+    ck_assert_ptr_eq(order[3], &readers[0]);
+    finish();
+}
+END_TEST
+
+START_TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
+{
+    begin(0);
+    for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT + 2; i++)
+        ask(i, (int64_t)i);
+    timers_run(&timers, clock_now.now_ms);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT);
+    read_limiter_release(&limiter, &readers[0].slot);
+    timers_run(&timers, clock_now.now_ms);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT + 1);
+    finish();
+}
+END_TEST
+
+START_TEST(who_gives_up_waiting_never_leaves)
+{
+    begin(1);
+    ask(0, 0);
+    ask(1, 1);
+    ask(2, 2);
+    read_limiter_release(&limiter, &readers[1].slot);
+    run();
+    ck_assert_uint_eq(n_left, 2);
+    ck_assert_int_eq(readers[1].left_ms, -1);
+    read_limiter_release(&limiter, &readers[1].slot); /* once more does no harm */
+    finish();
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("pace");
+    TCase *t = tcase_create("pace");
+
+    tcase_add_test(t, no_second_sees_more_than_the_limit_and_none_is_wasted);
+    tcase_add_test(t, a_read_does_not_leave_inside_the_call_that_asks);
+    tcase_add_test(t, the_oldest_question_reads_first_and_equals_in_their_order);
+    tcase_add_test(t, only_so_many_fly_at_once_and_each_end_lets_another_go);
+    tcase_add_test(t, who_gives_up_waiting_never_leaves);
+    suite_add_tcase(s, t);
+    return s;
+}

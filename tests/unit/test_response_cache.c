@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* test_response_cache.c - a worker repeats itself only while the cache would say the same. */
+#include "http/core/response_cache.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NOW_MS INT64_C(1795432804000)
+
+static struct cache *cache;
+static struct hits *hits;
+static struct clock now;
+
+static void setup(void)
+{
+    cache = cache_new(1 << 20);
+    hits = hits_new(cache);
+    now = clock_fake(NOW_MS);
+}
+
+static void teardown(void)
+{
+    hits_free(hits);
+    cache_free(cache);
+}
+
+static struct hits_text text_of(const char *words)
+{
+    struct hits_text text = {.len = strlen(words)};
+
+    memcpy(text.bytes, words, text.len);
+    return text;
+}
+
+/* An answer in the cache, that lives for ten minutes. */
+static const struct result *answer(unsigned char first)
+{
+    unsigned char key[HASH_SIZE] = {first};
+    const struct result *result =
+        result_new_answer(&(struct result_facts){.key = key,
+                                                 .domain = "example.org",
+                                                 .company_name = "Example",
+                                                 .fetched_ms = NOW_MS,
+                                                 .ttl_found_ms = 600000,
+                                                 .ttl_empty_ms = 600000});
+    cache_put(cache, result);
+    return result;
+}
+
+static struct ready *say(const struct result *result)
+{
+    char date[CLOCK_TEXT];
+    struct reply reply;
+
+    clock_http_date(NOW_MS, date);
+    reply_init(&reply, 200);
+    reply_text(&reply, "ETag", result->bodies[RESULT_JSON].etag);
+    reply_body_of(&reply, result, RESULT_JSON);
+    return ready_new(&reply, date, "0123456789abcdef0123456789abcdef", false);
+}
+
+/* Remembers it for the text, and gives up all references. */
+static void remember(const char *words, const struct result *result)
+{
+    const struct hits_text text = text_of(words);
+    struct ready *ready = say(result);
+
+    hits_remember(hits, &text, result, RESULT_JSON, ready);
+    ready_unref(ready);
+    result_unref(result);
+}
+
+static bool is_ready(const char *words)
+{
+    const struct hits_text text = text_of(words);
+
+    return hits_find(hits, &text, &now) != NULL;
+}
+
+static bool is_known(const char *words, unsigned char first)
+{
+    const struct hits_text text = text_of(words);
+    const unsigned char *key;
+    enum result_format format;
+
+    return hits_question(hits, &text, &key, &format) && key[0] == first && format == RESULT_JSON;
+}
+
+START_TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
+{
+    remember("/emails?domain=a.org\n", answer(1));
+    ck_assert(is_ready("/emails?domain=a.org\n"));
+    ck_assert(is_ready("/emails?domain=a.org\n"));
+    ck_assert(!is_ready("/emails?domain=a.org\ntext/csv"));
+    ck_assert(!is_ready("/emails?domain=a.or\n"));
+    ck_assert(!is_ready("/emails?domain=b.org\n"));
+}
+END_TEST
+
+START_TEST(a_text_that_is_empty_is_never_known)
+{
+    ck_assert(!is_ready(""));
+    ck_assert(!is_known("", 0));
+}
+END_TEST
+
+START_TEST(a_new_second_lets_the_words_go_and_keeps_the_question)
+{
+    remember("a", answer(1));
+    hits_new_second(hits);
+    ck_assert(!is_ready("a"));
+    ck_assert(is_known("a", 1));
+}
+END_TEST
+
+START_TEST(what_expired_within_the_second_is_not_said_again)
+{
+    remember("a", answer(1));
+    clock_advance(&now, 599999);
+    ck_assert(is_ready("a"));
+    clock_advance(&now, 1);
+    ck_assert(!is_ready("a"));
+}
+END_TEST
+
+START_TEST(what_the_cache_no_longer_holds_is_not_said_again)
+{
+    unsigned char key[HASH_SIZE] = {1};
+
+    remember("a", answer(1));
+    remember("b", answer(2));
+    cache_remove(cache, key);
+    ck_assert(!is_ready("a"));
+    ck_assert(is_ready("b")); /* another change does it no harm */
+}
+END_TEST
+
+START_TEST(what_was_replaced_in_the_cache_is_not_said_again)
+{
+    remember("a", answer(1));
+    result_unref(answer(1));
+    ck_assert(!is_ready("a"));
+}
+END_TEST
+
+START_TEST(more_texts_than_places_only_cost_the_slow_way)
+{
+    char words[32];
+    int ready = 0;
+
+    for (int i = 0; i < 10000; i++) {
+        snprintf(words, sizeof words, "/emails?domain=a%d.org", i);
+        remember(words, answer((unsigned char)i));
+        ck_assert(is_ready(words));
+    }
+    for (int i = 0; i < 10000; i++) {
+        snprintf(words, sizeof words, "/emails?domain=a%d.org", i);
+        ready += is_ready(words);
+    }
+    ck_assert_int_lt(ready, 10000);
+}
+END_TEST
+
+/* ---- ready replies ---- */
+
+START_TEST(a_reply_is_the_same_only_when_all_of_it_is)
+{
+    const struct result *one = answer(1), *other = answer(2);
+    char date[CLOCK_TEXT], later[CLOCK_TEXT];
+    struct ready *ready = say(one);
+    static const char *const id = "ffffffffffffffffffffffffffffffff";
+
+    clock_http_date(NOW_MS, date);
+    clock_http_date(NOW_MS + 1000, later);
+    struct reply same, another_body, another_header;
+    reply_init(&same, 200);
+    reply_text(&same, "ETag", one->bodies[RESULT_JSON].etag);
+    another_header = another_body = same;
+    reply_body_of(&same, one, RESULT_JSON);
+    reply_body_of(&another_header, one, RESULT_JSON);
+    reply_body_of(&another_body, other, RESULT_JSON);
+    reply_text(&another_header, "Age", "1");
+    ck_assert(ready_is(ready, &same, date, id, false));
+    ck_assert(!ready_is(ready, &same, later, id, false));
+    ck_assert(!ready_is(ready, &same, date, "short", false));
+    ck_assert(!ready_is(ready, &same, date, id, true));
+    ck_assert(!ready_is(ready, &another_body, date, id, false));
+    ck_assert(!ready_is(ready, &another_header, date, id, false));
+    result_unref(same.keeper);
+    result_unref(another_header.keeper);
+    result_unref(another_body.keeper);
+    ready_unref(ready);
+    result_unref(one);
+    result_unref(other);
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("hits");
+    TCase *t = tcase_create("hits");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, what_was_said_is_said_again_to_the_same_text_and_to_no_other);
+    tcase_add_test(t, a_text_that_is_empty_is_never_known);
+    tcase_add_test(t, a_new_second_lets_the_words_go_and_keeps_the_question);
+    tcase_add_test(t, what_expired_within_the_second_is_not_said_again);
+    tcase_add_test(t, what_the_cache_no_longer_holds_is_not_said_again);
+    tcase_add_test(t, what_was_replaced_in_the_cache_is_not_said_again);
+    tcase_add_test(t, more_texts_than_places_only_cost_the_slow_way);
+    tcase_add_test(t, a_reply_is_the_same_only_when_all_of_it_is);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* test_router.c - which row takes a request, and what follows for the rest.
+ *
+ * Brings a table of its own and a request without a server: the functions below stand in for
+ * request.c, which is then not linked. */
+#include "base/mem.h"
+#include "http/auth/client_keys.h"
+#include "http/core/router.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a request without a server ---- */
+
+struct request {
+    enum http_method method;
+    const char *path, *tail;
+    const struct route *route;
+    const struct client *client; /* NULL = nobody who is known */
+    const char *ran;             /* the endpoint that ran */
+    int status;                  /* of the reply */
+    char allow[64];              /* its Allow, "" when there was none */
+    char challenge[16];          /* its WWW-Authenticate, likewise */
+};
+
+enum http_method request_method(const struct request *request)
+{
+    return request->method;
+}
+
+const char *request_path(const struct request *request)
+{
+    return request->path;
+}
+
+const char *request_path_tail(const struct request *request)
+{
+    return request->tail;
+}
+
+void request_set_route(struct request *request, const struct route *route, const char *tail)
+{
+    request->route = route;
+    request->tail = tail;
+}
+
+const struct route *request_route(const struct request *request)
+{
+    return request->route;
+}
+
+const struct client *request_client(const struct request *request)
+{
+    return request->client;
+}
+
+void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
+                         enum charged charged)
+{
+    (void)request;
+    (void)outcome;
+    (void)lookup_id;
+    (void)charged;
+}
+
+const char *request_id(const struct request *request)
+{
+    (void)request;
+    return "id";
+}
+
+void request_reply(struct request *request, struct reply *reply)
+{
+    request->status = reply->status;
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        const char *name = reply->headers[i].name, *value = reply_value(reply, i);
+        if (strcmp(name, "Allow") == 0)
+            memcpy(request->allow, value, strlen(value) + 1);
+        if (strcmp(name, "WWW-Authenticate") == 0)
+            memcpy(request->challenge, value, strlen(value) + 1);
+    }
+    free(reply->owned_body);
+}
+
+/* ---- a table ---- */
+
+static void get_plain(struct request *request)
+{
+    request->ran = "get_plain";
+}
+
+static void head_plain(struct request *request)
+{
+    request->ran = "head_plain";
+}
+
+static void get_only(struct request *request)
+{
+    request->ran = "get_only";
+}
+
+static void delete_it(struct request *request)
+{
+    request->ran = "delete_it";
+}
+
+static void post_it(struct request *request)
+{
+    request->ran = "post_it";
+}
+
+static void get_one(struct request *request)
+{
+    request->ran = "get_one";
+}
+
+const struct route routes[] = {
+    {HTTP_HEAD, "/plain", head_plain, FOR_ALL},      {HTTP_GET, "/plain", get_plain, FOR_ALL},
+    {HTTP_GET, "/only", get_only, FOR_ALL},          {HTTP_DELETE, "/only", delete_it, FOR_ALL},
+    {HTTP_POST, "/post", post_it, FOR_ALL},          {HTTP_GET, "/items/{}", get_one, FOR_ALL},
+    {HTTP_GET, "/open", get_one, FOR_ALL},           {HTTP_GET, "/closed", get_one, FOR_CLIENTS},
+    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS},
+};
+const size_t n_routes = ARRAY_LEN(routes);
+
+/* ---- the tests ---- */
+
+static const struct {
+    enum http_method method;
+    const char *path, *ran, *tail;
+} hits[] = {
+    {HTTP_GET, "/plain", "get_plain", ""},
+    {HTTP_HEAD, "/plain", "head_plain", ""}, /* its own row wins */
+    {HTTP_GET, "/only", "get_only", ""},
+    {HTTP_HEAD, "/only", "get_only", ""}, /* GET's row takes HEAD */
+    {HTTP_DELETE, "/only", "delete_it", ""},
+    {HTTP_POST, "/post", "post_it", ""},
+    {HTTP_GET, "/items/a", "get_one", "a"},
+    {HTTP_HEAD, "/items/a%2Fb", "get_one", "a%2Fb"}, /* not decoded */
+    {HTTP_GET, "/items/{}", "get_one", "{}"},
+    {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment is one segment */
+};
+
+START_TEST(a_request_finds_its_endpoint)
+{
+    struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
+
+    routes_place(&request);
+    routes_dispatch(&request);
+    ck_assert_ptr_nonnull(request.ran);
+    ck_assert_str_eq(request.ran, hits[_i].ran);
+    ck_assert_str_eq(request.tail, hits[_i].tail);
+    ck_assert(route_match(request.route->path, hits[_i].path, &request.tail));
+    ck_assert_int_eq(request.status, 0);
+}
+END_TEST
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    int status;
+    const char *allow;
+} misses[] = {
+    {HTTP_GET, "/", 404, ""},
+    {HTTP_GET, "", 404, ""},
+    {HTTP_GET, "*", 404, ""},
+    {HTTP_GET, "/plain/", 404, ""},
+    {HTTP_GET, "/Plain", 404, ""},
+    {HTTP_GET, "/%70lain", 404, ""},
+    {HTTP_GET, "//plain", 404, ""},
+    {HTTP_GET, "/x/../plain", 404, ""},
+    {HTTP_GET, "/plainly", 404, ""},
+    {HTTP_GET, "/plai", 404, ""},
+    {HTTP_GET, "http://test/plain", 404, ""},
+    {HTTP_GET, "/items", 404, ""},
+    {HTTP_GET, "/items/", 404, ""},
+    {HTTP_GET, "/items/a/", 404, ""},
+    {HTTP_GET, "/items/a/b", 404, ""},
+    {HTTP_POST, "/nothing", 404, ""},
+    {HTTP_POST, "/plain", 405, "GET, HEAD"},
+    {HTTP_OTHER_METHOD, "/only", 405, "GET, HEAD, DELETE"},
+    {HTTP_GET, "/post", 405, "POST"},
+    {HTTP_HEAD, "/post", 405, "POST"},
+    {HTTP_DELETE, "/items/a", 405, "GET, HEAD"},
+};
+
+/* Allow as a set: the order of its names means nothing. */
+static bool is_same_list(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+
+    if (strlen(b) != len)
+        return false;
+    for (const char *name = a; *name; name += strcspn(name, " ") + (strchr(name, ' ') != NULL)) {
+        char one[16] = "";
+        memcpy(one, name, strcspn(name, ", "));
+        if (!strstr(b, one))
+            return false;
+    }
+    return true;
+}
+
+START_TEST(a_request_without_a_row_is_refused)
+{
+    struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
+
+    routes_place(&request);
+    routes_dispatch(&request);
+    ck_assert_msg(request.status == misses[_i].status, "%s: %d", misses[_i].path, request.status);
+    ck_assert_msg(is_same_list(misses[_i].allow, request.allow), "%s: Allow: %s", misses[_i].path,
+                  request.allow);
+    ck_assert_ptr_null(request.ran);
+    ck_assert_ptr_null(request.route);
+}
+END_TEST
+
+static const struct client plain_client, admin_client = {.admin = true};
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    const struct client *client;
+    int status; /* 0 = the endpoint ran */
+} doors[] = {
+    {HTTP_GET, "/open", NULL, 0},
+    {HTTP_GET, "/closed", NULL, 401},
+    {HTTP_HEAD, "/closed", NULL, 401},
+    {HTTP_GET, "/closed", &plain_client, 0},
+    {HTTP_DELETE, "/closed", NULL, 401},
+    {HTTP_DELETE, "/closed", &plain_client, 403},
+    {HTTP_DELETE, "/closed", &admin_client, 0},
+    {HTTP_GET, "/nothing", NULL, 404}, /* what is not there is no secret */
+    {HTTP_POST, "/closed", NULL, 405},
+};
+
+START_TEST(a_row_says_who_is_let_in)
+{
+    struct request request = {
+        .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};
+
+    routes_place(&request);
+    routes_dispatch(&request);
+    ck_assert_int_eq(request.status, doors[_i].status);
+    ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
+    ck_assert_str_eq(request.challenge, doors[_i].status == 401 ? "Bearer" : "");
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("routes");
+    TCase *t = tcase_create("routes");
+
+    tcase_add_loop_test(t, a_request_finds_its_endpoint, 0, ARRAY_LEN(hits));
+    tcase_add_loop_test(t, a_request_without_a_row_is_refused, 0, ARRAY_LEN(misses));
+    tcase_add_loop_test(t, a_row_says_who_is_let_in, 0, ARRAY_LEN(doors));
+    suite_add_tcase(s, t);
+    return s;
+}

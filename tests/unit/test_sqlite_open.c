@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sqlite_open.c - what must not be opened: files that are damaged, not ours, newer, or
+ * not safe. Refused means untouched: not a byte of them changes. */
+#include "base/mem.h"
+#include "tests/unit/store_fixture.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct store *store;
+static char why[STORE_WHY];
+
+static void teardown(void)
+{
+    store_close(TAKE(store));
+    store_fixture_teardown();
+}
+
+/* ---- the file, by hand ---- */
+
+struct content {
+    char *bytes;
+    size_t len;
+};
+
+static struct content content_of(const char *suffix)
+{
+    char name[PATH_MAX];
+    struct content content = {.bytes = xcalloc(1, (size_t)8 << 20)};
+
+    snprintf(name, sizeof name, "%s%s", store_path(), suffix);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t n = read(fd, content.bytes, (size_t)8 << 20);
+        ck_assert_int_ge(n, 0);
+        content.len = (size_t)n;
+        close(fd);
+    }
+    return content;
+}
+
+static void overwrite(size_t at, const void *bytes, size_t len)
+{
+    int fd = open(store_path(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, bytes, len, (off_t)at), (ssize_t)len);
+    close(fd);
+}
+
+static void run_sql(const char *sql)
+{
+    sqlite3 *db;
+    char *words = NULL;
+
+    ck_assert_int_eq(sqlite3_open(store_path(), &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &words) == SQLITE_OK, "%s", words);
+    sqlite3_close(db);
+    ck_assert_int_eq(chmod(store_path(), 0600), 0);
+}
+
+static enum err try_to_open(void)
+{
+    const struct store_options options = {
+        .url = store_url(), .max_answers = 1000, .max_ended = 1000};
+
+    memset(why, 0, sizeof why);
+    return store_open(&options, &store, why);
+}
+
+/* Refused as owner and beside, in words, and untouched. */
+static void assert_refused(enum err wanted, const char *words)
+{
+    struct content before = content_of(""), log_before = content_of("-wal");
+
+    ck_assert_int_eq(try_to_open(), wanted);
+    ck_assert_ptr_null(store);
+    ck_assert_msg(strstr(why, store_path()) != NULL, "%s", why);
+    ck_assert_msg(strstr(why, words) != NULL, "%s", why);
+    ck_assert_int_eq(store_open_shared(store_url(), &store, why), wanted);
+    ck_assert_ptr_null(store);
+    struct content after = content_of(""), log_after = content_of("-wal");
+    ck_assert_uint_eq(after.len, before.len);
+    ck_assert_mem_eq(after.bytes, before.bytes, before.len);
+    ck_assert_uint_eq(log_after.len, log_before.len);
+    ck_assert_mem_eq(log_after.bytes, log_before.bytes, log_before.len);
+    free(before.bytes);
+    free(log_before.bytes);
+    free(after.bytes);
+    free(log_after.bytes);
+}
+
+static void make_a_store(void)
+{
+    store = store_open_roomy(store_url());
+    for (size_t i = 0; i < 100; i++) {
+        store_add_batch(store, 2 * i, 2);
+        store_end_answered(store, 2 * i, "milvali.com", STORE_DAY_MS);
+    }
+    store_close(TAKE(store));
+}
+
+/* ---- damage ---- */
+
+START_TEST(a_text_file_is_no_store)
+{
+    char text[4096];
+
+    memset(text, 'x', sizeof text);
+    overwrite(0, text, sizeof text);
+    assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
+}
+END_TEST
+
+START_TEST(a_short_text_file_is_no_store)
+{
+    overwrite(0, "hello\n", 6);
+    assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
+}
+END_TEST
+
+START_TEST(a_file_that_was_cut_is_damaged)
+{
+    make_a_store();
+    struct content content = content_of("");
+    ck_assert_int_eq(truncate(store_path(), (off_t)content.len / 2), 0);
+    free(content.bytes);
+    assert_refused(ERR_STORE_DAMAGED, ".recover");
+}
+END_TEST
+
+/* Any page of the journal's tables; the words say what to do. */
+START_TEST(a_page_that_was_overwritten_is_damage)
+{
+    unsigned char garbage[4096];
+    int refused = 0, opened = 0;
+
+    make_a_store();
+    struct content whole = content_of("");
+    memset(garbage, 0xa5, sizeof garbage);
+    for (size_t at = 0; at + sizeof garbage <= whole.len; at += sizeof garbage) {
+        overwrite(at, garbage, sizeof garbage);
+        enum err err = try_to_open();
+        if (err) {
+            ck_assert_int_eq(err, ERR_STORE_DAMAGED);
+            ck_assert_ptr_nonnull(strstr(why, "nothing was changed"));
+            refused++;
+        } else {
+            opened++;
+            store_close(TAKE(store));
+        }
+        overwrite(0, whole.bytes, whole.len);
+    }
+    ck_assert_int_gt(refused, 5);
+    ck_assert_int_eq(opened, 0);
+    ck_assert_int_eq(try_to_open(), ERR_OK);
+    free(whole.bytes);
+}
+END_TEST
+
+START_TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
+{
+    char garbage[4096];
+
+    memset(garbage, 0xa5, sizeof garbage);
+    make_a_store();
+    store = store_open_roomy(store_url());
+    store_add_batch(store, 500, 2);
+    struct content log = content_of("-wal");
+    store_close(TAKE(store));
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s-wal", store_path());
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, log.bytes, log.len), (ssize_t)log.len);
+    close(fd);
+    free(log.bytes);
+    struct content whole = content_of("");
+    for (size_t at = 4096; at + sizeof garbage <= whole.len; at += 3 * sizeof garbage)
+        overwrite(at, garbage, sizeof garbage);
+    free(whole.bytes);
+    assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
+}
+END_TEST
+
+/* Single bits, all over the file: never a crash, never an answer that is none. */
+START_TEST(flipped_bits_are_refused_or_harmless)
+{
+    make_a_store();
+    struct content whole = content_of("");
+    for (size_t at = 0; at < whole.len; at += 97) {
+        const char flipped = (char)(whole.bytes[at] ^ (1 << at % 8));
+        overwrite(at, &flipped, 1);
+        if (!try_to_open()) {
+            const struct result *result = NULL;
+            enum err err = store_find(store, store_key_of(2), &result);
+            ck_assert(!err || err == ERR_ABSENT || err == ERR_STORAGE_UNAVAILABLE);
+            result_unref(result);
+            store_close(TAKE(store));
+        }
+        overwrite(0, whole.bytes, whole.len);
+    }
+    free(whole.bytes);
+}
+END_TEST
+
+START_TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
+{
+    const struct result *result = NULL;
+
+    make_a_store();
+    run_sql("UPDATE answers SET body = '{\"domain\":1}'");
+    store = store_open_roomy(store_url());
+    ck_assert_int_eq(store_find(store, store_key_of(0), &result), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_null(result);
+}
+END_TEST
+
+/* ---- not ours, or newer ---- */
+
+START_TEST(another_programs_database_is_left_alone)
+{
+    run_sql("PRAGMA application_id = 42; CREATE TABLE a(b)");
+    assert_refused(ERR_STORE_DAMAGED, "another program");
+}
+END_TEST
+
+START_TEST(a_database_of_nobody_in_particular_is_left_alone)
+{
+    run_sql("CREATE TABLE a(b)");
+    assert_refused(ERR_STORE_DAMAGED, "another program");
+}
+END_TEST
+
+START_TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
+{
+    struct store_stats stats;
+
+    make_a_store();
+    run_sql("DROP TABLE accounts; DROP TABLE settings; ALTER TABLE tasks DROP COLUMN client;"
+            "ALTER TABLE tasks DROP COLUMN day; PRAGMA user_version = 1");
+    ck_assert_msg(try_to_open() == ERR_OK, "%s", why);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_int_eq(stats.schema, 2);
+    ck_assert_uint_gt(stats.tasks[STORE_OPEN] + stats.tasks[STORE_ANSWERED], 0);
+    ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
+    store_close(TAKE(store));
+}
+END_TEST
+
+START_TEST(a_newer_store_is_left_alone)
+{
+    make_a_store();
+    run_sql("PRAGMA user_version = 3");
+    assert_refused(ERR_STORE_DAMAGED, "newer");
+}
+END_TEST
+
+START_TEST(an_empty_file_becomes_a_store)
+{
+    overwrite(0, "", 0);
+    ck_assert_int_eq(try_to_open(), ERR_OK);
+    store_add_batch(store, 0, 1);
+}
+END_TEST
+
+/* ---- unsafe ---- */
+
+START_TEST(a_link_is_not_followed)
+{
+    char elsewhere[PATH_MAX];
+
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", store_folder());
+    ck_assert_int_eq(symlink(elsewhere, store_path()), 0);
+    ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
+    ck_assert_int_eq(access(elsewhere, F_OK), -1);
+}
+END_TEST
+
+START_TEST(a_pipe_is_refused_at_once)
+{
+    ck_assert_int_eq(mkfifo(store_path(), 0600), 0);
+    ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
+}
+END_TEST
+
+START_TEST(a_folder_is_refused)
+{
+    ck_assert_int_eq(mkdir(store_path(), 0700), 0);
+    ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
+}
+END_TEST
+
+START_TEST(a_file_that_others_may_read_is_refused)
+{
+    make_a_store();
+    ck_assert_int_eq(chmod(store_path(), 0640), 0);
+    assert_refused(ERR_STORE_REFUSED, "chmod 600");
+    ck_assert_int_eq(chmod(store_path(), 0602), 0);
+    assert_refused(ERR_STORE_REFUSED, "chmod 600");
+}
+END_TEST
+
+START_TEST(a_file_of_somebody_else_is_refused)
+{
+    make_a_store();
+    if (geteuid() != 0) {
+        fprintf(stderr, "only root can give files away: not tested\n");
+        return;
+    }
+    ck_assert_int_eq(chown(store_path(), 65534, 65534), 0);
+    assert_refused(ERR_STORE_REFUSED, "another user");
+}
+END_TEST
+
+START_TEST(a_link_in_the_locks_place_is_not_followed)
+{
+    char lock[PATH_MAX], elsewhere[PATH_MAX];
+
+    snprintf(lock, sizeof lock, "%s.lock", store_path());
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", store_folder());
+    ck_assert_int_eq(symlink(elsewhere, lock), 0);
+    ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
+    ck_assert_int_eq(access(elsewhere, F_OK), -1);
+}
+END_TEST
+
+/* ---- making ---- */
+
+START_TEST(what_is_made_is_for_its_owner_alone)
+{
+    char url[PATH_MAX], name[PATH_MAX];
+    const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+    struct stat status;
+    mode_t before = umask(0);
+
+    snprintf(url, sizeof url, "sqlite:%s/a/b/emailsd.db", store_folder());
+    store = store_open_roomy(url);
+    umask(before);
+    store_add_batch(store, 0, 1);
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        snprintf(name, sizeof name, "%s/a/b/emailsd.db%s", store_folder(), suffixes[i]);
+        ck_assert_msg(stat(name, &status) == 0, "%s", name);
+        ck_assert_int_eq(status.st_mode & 07777, 0600);
+    }
+    snprintf(name, sizeof name, "%s/a", store_folder());
+    ck_assert_int_eq(stat(name, &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0700);
+}
+END_TEST
+
+START_TEST(a_folder_that_cannot_be_made_is_told)
+{
+    char url[PATH_MAX];
+    const struct store_options options = {.url = url};
+
+    overwrite(0, "", 0);
+    snprintf(url, sizeof url, "sqlite:%s/emailsd.db", store_path());
+    ck_assert_int_eq(store_open(&options, &store, why), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(why, strerror(ENOTDIR)));
+}
+END_TEST
+
+Suite *suite(void);
+Suite *suite(void)
+{
+    Suite *s = suite_create("store_sqlite_open");
+    TCase *t = tcase_create("store_sqlite_open");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
+    tcase_add_test(t, a_text_file_is_no_store);
+    tcase_add_test(t, a_short_text_file_is_no_store);
+    tcase_add_test(t, a_file_that_was_cut_is_damaged);
+    tcase_add_test(t, a_page_that_was_overwritten_is_damage);
+    tcase_add_test(t, damage_is_found_with_a_log_beside_it_and_the_log_stays);
+    tcase_add_test(t, flipped_bits_are_refused_or_harmless);
+    tcase_add_test(t, an_answer_that_cannot_be_read_is_not_taken_for_none);
+    tcase_add_test(t, another_programs_database_is_left_alone);
+    tcase_add_test(t, a_database_of_nobody_in_particular_is_left_alone);
+    tcase_add_test(t, an_older_store_is_brought_up_to_date_with_all_that_is_in_it);
+    tcase_add_test(t, a_newer_store_is_left_alone);
+    tcase_add_test(t, an_empty_file_becomes_a_store);
+    tcase_add_test(t, a_link_is_not_followed);
+    tcase_add_test(t, a_pipe_is_refused_at_once);
+    tcase_add_test(t, a_folder_is_refused);
+    tcase_add_test(t, a_file_that_others_may_read_is_refused);
+    tcase_add_test(t, a_file_of_somebody_else_is_refused);
+    tcase_add_test(t, a_link_in_the_locks_place_is_not_followed);
+    tcase_add_test(t, what_is_made_is_for_its_owner_alone);
+    tcase_add_test(t, a_folder_that_cannot_be_made_is_told);
+    suite_add_tcase(s, t);
+    return s;
+}
