@@ -79,9 +79,10 @@ OUR_LIBS    := $(PC_LIBS) -lunistring
 LIB_SRC  := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c client/*.c))
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+SUITE    := tests/support/suite.c
+UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
-FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/check_main.c
+FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c))
 
 # Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.

@@ -4,6 +4,7 @@
  * the closing itself. */
 #include "base/clock.h"
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -26,7 +27,7 @@ static struct listener *start_hasty(int64_t header_ms, int64_t answer_ms, int64_
 }
 
 /* A header without end: a byte whenever the server lets us, until it closes. */
-START_TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
+TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int fd = connect_to(listener);
@@ -40,12 +41,11 @@ START_TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
     stop(listener);
     close(fd);
 }
-END_TEST
 
 /* Between two requests only the kernel knows that something has come. */
 static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHost: "};
 
-START_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline)
+LOOP_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline, beginnings)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int fd = connect_to(listener);
@@ -61,10 +61,9 @@ START_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline)
     stop(listener);
     close(fd);
 }
-END_TEST
 
 /* It came with the request before, so no look can tell it from that; its request line can. */
-START_TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
+TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int fd = connect_to(listener);
@@ -75,10 +74,9 @@ START_TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
     stop(listener);
     close(fd);
 }
-END_TEST
 
 /* Who is idle is looked at many times in this, and stays. */
-START_TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
+TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int idle = connect_to(listener);
@@ -95,10 +93,9 @@ START_TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
     stop(listener);
     close(idle);
 }
-END_TEST
 
 /* So many arguments that the library has no memory left to refuse them with. */
-START_TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
+TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     struct buf autobuf text = BUF_INIT(16384);
@@ -113,9 +110,8 @@ START_TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
     stop(listener);
     close(fd);
 }
-END_TEST
 
-START_TEST(C7_who_says_nothing_is_closed_and_makes_room)
+TEST(C7_who_says_nothing_is_closed_and_makes_room)
 {
     struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int silent[8];
@@ -132,9 +128,8 @@ START_TEST(C7_who_says_nothing_is_closed_and_makes_room)
     stop(listener);
     close(fd);
 }
-END_TEST
 
-START_TEST(C4_who_does_not_take_his_answer_is_closed)
+TEST(C4_who_does_not_take_his_answer_is_closed)
 {
     struct listener *listener = start_hasty(LONG_MS, SHORT_MS, LONG_MS);
     int fd = connect_to(listener);
@@ -153,9 +148,8 @@ START_TEST(C4_who_does_not_take_his_answer_is_closed)
     stop(listener);
     close(fd);
 }
-END_TEST
 
-START_TEST(who_keeps_his_connection_for_nothing_is_closed)
+TEST(who_keeps_his_connection_for_nothing_is_closed)
 {
     struct listener *listener = start_hasty(LONG_MS, LONG_MS, SHORT_MS);
     int fd = connect_to(listener);
@@ -166,9 +160,8 @@ START_TEST(who_keeps_his_connection_for_nothing_is_closed)
     stop(listener);
     close(fd);
 }
-END_TEST
 
-START_TEST(who_waits_for_a_lookup_has_all_the_time)
+TEST(who_waits_for_a_lookup_has_all_the_time)
 {
     struct listener *listener = start_hasty(SHORT_MS, SHORT_MS, SHORT_MS);
     int waits = connect_to(listener), idles = connect_to(listener);
@@ -181,26 +174,4 @@ START_TEST(who_waits_for_a_lookup_has_all_the_time)
     stop(listener);
     close(waits);
     close(idles);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener: the slow");
-    TCase *t = tcase_create("slow");
-
-    tcase_set_timeout(t, 30);
-    tcase_add_test(t, C5_who_trickles_his_header_is_closed_at_his_deadline);
-    tcase_add_loop_test(t, C5_who_trickles_a_later_header_is_closed_at_his_deadline, 0,
-                        ARRAY_LEN(beginnings));
-    tcase_add_test(t, C5_half_a_header_behind_a_request_has_its_deadline_too);
-    tcase_add_test(t, who_is_only_idle_may_stay_for_longer_than_a_header);
-    tcase_add_test(t, Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header);
-    tcase_add_test(t, C7_who_says_nothing_is_closed_and_makes_room);
-    tcase_add_test(t, C4_who_does_not_take_his_answer_is_closed);
-    tcase_add_test(t, who_keeps_his_connection_for_nothing_is_closed);
-    tcase_add_test(t, who_waits_for_a_lookup_has_all_the_time);
-    suite_add_tcase(s, t);
-    return s;
 }

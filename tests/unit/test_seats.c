@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 
+#include "tests/support/suite.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/un.h>
@@ -39,7 +39,7 @@ static void take_from(struct seats *seats, const char *text, int n)
     }
 }
 
-START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
+TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
 {
     struct seats *seats = seats_new(3, 0);
 
@@ -51,9 +51,8 @@ START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
     ck_assert_int_eq(seats_look(seats, from("192.0.2.2")), SEATS_FREE);
     seats_free(seats);
 }
-END_TEST
 
-START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
+TEST(an_address_that_has_its_share_leaves_the_others_theirs)
 {
     struct seats *seats = seats_new(5, 2);
 
@@ -64,9 +63,8 @@ START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
     ck_assert_int_eq(seats_look(seats, from("192.0.2.3")), SEATS_ALL_TAKEN);
     seats_free(seats);
 }
-END_TEST
 
-START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
+TEST(who_leaves_makes_room_for_one_of_the_same_address)
 {
     struct seats *seats = seats_new(9, 2);
 
@@ -79,7 +77,6 @@ START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
     take_from(seats, "192.0.2.1", 2);
     seats_free(seats);
 }
-END_TEST
 
 static const struct {
     const char *one, *other;
@@ -93,7 +90,7 @@ static const struct {
     {"0.0.0.0", "::", SEATS_FREE},
 };
 
-START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
+LOOP_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, pairs)
 {
     struct seats *seats = seats_new(9, 1);
 
@@ -101,9 +98,8 @@ START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
     ck_assert_int_eq(seats_look(seats, from(pairs[_i].other)), pairs[_i].verdict);
     seats_free(seats);
 }
-END_TEST
 
-START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
+TEST(what_has_no_ip_address_has_no_limit_of_its_own)
 {
     const struct sockaddr_un local = {.sun_family = AF_UNIX};
     const struct sockaddr *froms[] = {(const struct sockaddr *)&local, NULL};
@@ -119,7 +115,6 @@ START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
     ck_assert_int_eq(seats_look(seats, froms[0]), SEATS_FREE);
     seats_free(seats);
 }
-END_TEST
 
 #define THREADS 4
 #define ROUNDS  2000
@@ -137,7 +132,7 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
-START_TEST(after_threads_have_come_and_gone_all_places_are_free)
+TEST(after_threads_have_come_and_gone_all_places_are_free)
 {
     struct seats *seats = seats_new(2, 1);
     pthread_t threads[THREADS];
@@ -150,22 +145,4 @@ START_TEST(after_threads_have_come_and_gone_all_places_are_free)
     take_from(seats, "127.0.0.2", 1);
     ck_assert_int_eq(seats_look(seats, from("127.0.0.3")), SEATS_ALL_TAKEN);
     seats_free(seats);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("seats");
-    TCase *t = tcase_create("seats");
-
-    tcase_add_test(t, all_places_may_be_of_one_address_where_it_has_no_limit);
-    tcase_add_test(t, an_address_that_has_its_share_leaves_the_others_theirs);
-    tcase_add_test(t, who_leaves_makes_room_for_one_of_the_same_address);
-    tcase_add_loop_test(t, ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, 0,
-                        ARRAY_LEN(pairs));
-    tcase_add_test(t, what_has_no_ip_address_has_no_limit_of_its_own);
-    tcase_add_test(t, after_threads_have_come_and_gone_all_places_are_free);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +21,8 @@ static void teardown(void)
     store_close(TAKE(store));
     store_fixture_teardown();
 }
+
+FIXTURE(store_fixture_setup, teardown);
 
 static const struct store_end failed = {.state = STORE_FAILED,
                                         .task_id = "task-7",
@@ -59,7 +61,7 @@ static void assert_same(const struct result *got, const struct result *wanted)
     }
 }
 
-START_TEST(an_answer_comes_back_to_the_byte)
+RANGE_TEST(an_answer_comes_back_to_the_byte, 0, STORES)
 {
     const struct result *found = NULL, *wanted = store_answer(0, "milvali.com", STORE_DAY_MS);
 
@@ -73,9 +75,8 @@ START_TEST(an_answer_comes_back_to_the_byte)
     result_unref(found);
     result_unref(wanted);
 }
-END_TEST
 
-START_TEST(a_failure_worth_remembering_comes_back_with_its_words)
+RANGE_TEST(a_failure_worth_remembering_comes_back_with_its_words, 0, STORES)
 {
     const struct result *found = NULL, *wanted = a_failure(0, 60000);
 
@@ -87,7 +88,6 @@ START_TEST(a_failure_worth_remembering_comes_back_with_its_words)
     result_unref(found);
     result_unref(wanted);
 }
-END_TEST
 
 /* The second question with the same key: 1 asks what 0 asked. */
 static void intend_twice_the_same_question(void)
@@ -99,7 +99,7 @@ static void intend_twice_the_same_question(void)
     ck_assert_int_eq(store_intend(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
 }
 
-START_TEST(a_failure_never_takes_an_answers_place)
+RANGE_TEST(a_failure_never_takes_an_answers_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
@@ -110,9 +110,8 @@ START_TEST(a_failure_never_takes_an_answers_place)
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(an_answer_takes_a_failures_place)
+RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
@@ -124,9 +123,8 @@ START_TEST(an_answer_takes_a_failures_place)
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(answers_that_expire_first_are_pushed_out)
+RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
 {
     store = store_open_limited(url_of(_i), 3, 100);
     store_add_batch(store, 0, 5);
@@ -142,9 +140,8 @@ START_TEST(answers_that_expire_first_are_pushed_out)
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
     ck_assert_int_eq(store_kept(store, 4), ERR_OK);
 }
-END_TEST
 
-START_TEST(replacing_an_answer_pushes_nobody_out)
+RANGE_TEST(replacing_an_answer_pushes_nobody_out, 0, STORES)
 {
     store = store_open_limited(url_of(_i), 2, 100);
     intend_twice_the_same_question();
@@ -161,9 +158,8 @@ START_TEST(replacing_an_answer_pushes_nobody_out)
     result_unref(found);
     result_unref(again);
 }
-END_TEST
 
-START_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same)
+RANGE_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same, 0, STORES)
 {
     struct store_stats stats;
 
@@ -175,9 +171,8 @@ START_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same)
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(stats.found, 0);
 }
-END_TEST
 
-START_TEST(what_expired_long_ago_is_trimmed)
+RANGE_TEST(what_expired_long_ago_is_trimmed, 0, STORES)
 {
     bool more = true;
 
@@ -192,11 +187,10 @@ START_TEST(what_expired_long_ago_is_trimmed)
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
-END_TEST
 
 /* ---- lookups ---- */
 
-START_TEST(a_lookup_is_found_by_its_id_once_it_has_ended)
+RANGE_TEST(a_lookup_is_found_by_its_id_once_it_has_ended, 0, STORES)
 {
     const struct result *result = NULL;
 
@@ -214,9 +208,8 @@ START_TEST(a_lookup_is_found_by_its_id_once_it_has_ended)
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
     ck_assert_ptr_null(result);
 }
-END_TEST
 
-START_TEST(a_lookup_that_failed_says_how)
+RANGE_TEST(a_lookup_that_failed_says_how, 0, STORES)
 {
     static const struct {
         enum store_task_state state;
@@ -242,7 +235,6 @@ START_TEST(a_lookup_that_failed_says_how)
         result_unref(result);
     }
 }
-END_TEST
 
 /* ---- forgetting ---- */
 
@@ -267,7 +259,7 @@ static void keep_three_answers(void)
     store_end_answered(store, 2, "b.com", STORE_DAY_MS);
 }
 
-START_TEST(a_question_is_forgotten_alone)
+RANGE_TEST(a_question_is_forgotten_alone, 0, STORES)
 {
     store = store_open_roomy(url_of(_i));
     keep_three_answers();
@@ -276,9 +268,8 @@ START_TEST(a_question_is_forgotten_alone)
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK); /* again is fine */
 }
-END_TEST
 
-START_TEST(a_domain_is_forgotten_with_all_its_questions)
+RANGE_TEST(a_domain_is_forgotten_with_all_its_questions, 0, STORES)
 {
     struct keys keys = {0};
     size_t n = 99;
@@ -297,9 +288,8 @@ START_TEST(a_domain_is_forgotten_with_all_its_questions)
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
-END_TEST
 
-START_TEST(an_address_goes_from_every_answer_and_the_rest_stays)
+RANGE_TEST(an_address_goes_from_every_answer_and_the_rest_stays, 0, STORES)
 {
     const struct result *result = NULL;
     size_t n = 99;
@@ -319,9 +309,8 @@ START_TEST(an_address_goes_from_every_answer_and_the_rest_stays)
     ck_assert_int_eq(store_forget_address(store, "nobody@a.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
-END_TEST
 
-START_TEST(an_answer_that_loses_its_last_address_is_an_answer_still)
+RANGE_TEST(an_answer_that_loses_its_last_address_is_an_answer_still, 0, STORES)
 {
     struct store_stats stats;
     size_t n;
@@ -335,9 +324,8 @@ START_TEST(an_answer_that_loses_its_last_address_is_an_answer_still)
     ck_assert_uint_eq(stats.found, 2);
     ck_assert_uint_eq(stats.empty, 1);
 }
-END_TEST
 
-START_TEST(remembered_failures_hinder_no_forgetting)
+RANGE_TEST(remembered_failures_hinder_no_forgetting, 0, STORES)
 {
     const struct result *failure = a_failure(5, 60000);
     size_t n;
@@ -352,9 +340,8 @@ START_TEST(remembered_failures_hinder_no_forgetting)
     ck_assert_int_eq(store_kept(store, 5), ERR_LOOKUP_FAILED);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(an_owner_hears_no_news_of_its_own)
+RANGE_TEST(an_owner_hears_no_news_of_its_own, 0, STORES)
 {
     struct keys keys = {0};
 
@@ -365,9 +352,8 @@ START_TEST(an_owner_hears_no_news_of_its_own)
         ck_assert_int_eq(store_news(store, note, &keys), ERR_OK);
     ck_assert_uint_eq(keys.n, 0);
 }
-END_TEST
 
-START_TEST(everything_is_counted)
+RANGE_TEST(everything_is_counted, 0, STORES)
 {
     const struct result *failure = a_failure(3, 60000);
     struct store_stats stats;
@@ -388,37 +374,4 @@ START_TEST(everything_is_counted)
     ck_assert_uint_eq(stats.empty, 0);
     ck_assert_uint_eq(stats.failed, 1);
     result_unref(failure);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    const TTest *const over_all[] = {
-        an_answer_comes_back_to_the_byte,
-        a_failure_worth_remembering_comes_back_with_its_words,
-        a_failure_never_takes_an_answers_place,
-        an_answer_takes_a_failures_place,
-        answers_that_expire_first_are_pushed_out,
-        replacing_an_answer_pushes_nobody_out,
-        no_room_for_answers_keeps_none_and_the_books_all_the_same,
-        what_expired_long_ago_is_trimmed,
-        a_lookup_is_found_by_its_id_once_it_has_ended,
-        a_lookup_that_failed_says_how,
-        a_question_is_forgotten_alone,
-        a_domain_is_forgotten_with_all_its_questions,
-        an_address_goes_from_every_answer_and_the_rest_stays,
-        an_answer_that_loses_its_last_address_is_an_answer_still,
-        remembered_failures_hinder_no_forgetting,
-        an_owner_hears_no_news_of_its_own,
-        everything_is_counted,
-    };
-    Suite *s = suite_create("store_answers");
-    TCase *t = tcase_create("store_answers");
-
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
-        tcase_add_loop_test(t, over_all[i], 0, STORES);
-    suite_add_tcase(s, t);
-    return s;
 }
