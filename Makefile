@@ -82,7 +82,7 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 SUITE    := tests/support/suite.c
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
-FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c))
+FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SUITE)
 
 # Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.

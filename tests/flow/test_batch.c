@@ -2,7 +2,7 @@
 /* test_batch.c - a hundred ride together; what a submit's end means for those aboard. */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +20,8 @@ static void teardown(void)
     flow_end(&flow);
 }
 
+FIXTURE(setup, teardown);
+
 static void ask_many(int from, int to)
 {
     for (int i = from; i < to; i++) {
@@ -29,7 +31,7 @@ static void ask_many(int from, int to)
     }
 }
 
-START_TEST(two_hundred_and_fifty_questions_take_three_submits)
+TEST(two_hundred_and_fifty_questions_take_three_submits)
 {
     ask_many(0, 250);
     flow_advance(&flow, 120000);
@@ -43,17 +45,15 @@ START_TEST(two_hundred_and_fifty_questions_take_three_submits)
         ck_assert_ptr_nonnull(strstr(flow.askers[i]->body, own));
     }
 }
-END_TEST
 
-START_TEST(a_full_batch_leaves_without_lingering)
+TEST(a_full_batch_leaves_without_lingering)
 {
     ask_many(0, 100);
     flow_settle(&flow);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(questions_within_the_linger_ride_together)
+TEST(questions_within_the_linger_ride_together)
 {
     ask_many(0, 1);
     flow_advance(&flow, 99);
@@ -65,9 +65,8 @@ START_TEST(questions_within_the_linger_ride_together)
     flow_advance(&flow, 60000);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
+TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
 {
     for (int i = 0; i < 4; i++) {
         ask_many(i, i + 1);
@@ -82,17 +81,15 @@ START_TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 5);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 6);
 }
-END_TEST
 
-START_TEST(every_submit_goes_over_a_connection_of_its_own)
+TEST(every_submit_goes_over_a_connection_of_its_own)
 {
     ask_many(0, 201);
     flow_advance(&flow, 60000);
     ck_assert(vendor_submits_were_only_once(flow.vendor));
 }
-END_TEST
 
-START_TEST(a_submit_that_never_left_is_tried_again)
+TEST(a_submit_that_never_left_is_tried_again)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
     const struct vendor_fault refused = {.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT};
@@ -104,9 +101,8 @@ START_TEST(a_submit_that_never_left_is_tried_again)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
+TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -118,7 +114,6 @@ START_TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
     ck_assert_int_eq(asker->charged, CHARGED_NO);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
 }
-END_TEST
 
 /* What a submit's end tells the one aboard, and how often it was submitted within two minutes. */
 static const struct end_row {
@@ -206,7 +201,7 @@ static const struct end_row {
     {"U28 302", {.status = 302, .body = ""}, ERR_UPSTREAM_ERROR, CHARGED_NO, 1},
 };
 
-START_TEST(what_a_submits_end_means)
+LOOP_TEST(what_a_submits_end_means, ends)
 {
     const struct end_row *row = &ends[_i];
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -219,24 +214,4 @@ START_TEST(what_a_submits_end_means)
     ck_assert_msg(vendor_calls(flow.vendor, VENDOR_SUBMIT) == row->submits, "%s: %zu submits",
                   row->what, vendor_calls(flow.vendor, VENDOR_SUBMIT));
     ck_assert_msg(vendor_ledger(flow.vendor) <= 1, "%s: paid twice", row->what);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: batch");
-    TCase *t = tcase_create("batch");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, two_hundred_and_fifty_questions_take_three_submits);
-    tcase_add_test(t, a_full_batch_leaves_without_lingering);
-    tcase_add_test(t, questions_within_the_linger_ride_together);
-    tcase_add_test(t, while_all_slots_are_busy_the_next_batch_keeps_filling);
-    tcase_add_test(t, every_submit_goes_over_a_connection_of_its_own);
-    tcase_add_test(t, a_submit_that_never_left_is_tried_again);
-    tcase_add_test(t, an_upstream_that_cannot_be_reached_is_given_up_after_three_tries);
-    tcase_add_loop_test(t, what_a_submits_end_means, 0, sizeof ends / sizeof ends[0]);
-    suite_add_tcase(s, t);
-    return s;
 }

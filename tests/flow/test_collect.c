@@ -3,7 +3,7 @@
  */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +21,8 @@ static void teardown(void)
     flow_end(&flow);
 }
 
+FIXTURE(setup, teardown);
+
 static void ask_a_full_batch(void)
 {
     for (int i = 0; i < 100; i++) {
@@ -32,7 +34,7 @@ static void ask_a_full_batch(void)
 
 static const struct vendor_rule slow = {.domain = "company7.com", .task_ms = 62000};
 
-START_TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
+TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
 {
     ask_a_full_batch();
     vendor_rule(flow.vendor, slow);
@@ -48,9 +50,8 @@ START_TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
         ck_assert_msg(lost_ms <= allowed_ms, "%s lost %lld ms", domain, (long long)lost_ms);
     }
 }
-END_TEST
 
-START_TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
+TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
 {
     ask_a_full_batch();
     vendor_rule(flow.vendor, slow);
@@ -58,9 +59,8 @@ START_TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), 100);
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_IDS), 4);
 }
-END_TEST
 
-START_TEST(polling_costs_a_logarithmic_number_of_calls)
+TEST(polling_costs_a_logarithmic_number_of_calls)
 {
     flow_ask(&flow, "company7.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = 50000});
@@ -69,9 +69,8 @@ START_TEST(polling_costs_a_logarithmic_number_of_calls)
     /* 250 ms steps to 2.5 s, then a tenth more each time: 10 + ln(20) / ln(1.1). */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS), 10 + 32 + 2);
 }
-END_TEST
 
-START_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time)
+RANGE_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7)
 {
     static const int64_t times_ms[] = {300, 1111, 2777, 7919, 17389, 31337, 47717};
     int64_t own_ms = times_ms[_i];
@@ -84,9 +83,8 @@ START_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time)
     ck_assert_msg(lost_ms <= allowed_ms, "lost %lld of %lld ms", (long long)lost_ms,
                   (long long)own_ms);
 }
-END_TEST
 
-START_TEST(reads_keep_the_vendors_rate_limit)
+TEST(reads_keep_the_vendors_rate_limit)
 {
     ask_a_full_batch();
     flow_advance(&flow, 26000 + 2000); /* all hundred are ready at this instant */
@@ -101,9 +99,8 @@ START_TEST(reads_keep_the_vendors_rate_limit)
     ck_assert_uint_ge(before, 4 * 16); /* and are not idle either */
     flow_advance(&flow, 20000);
 }
-END_TEST
 
-START_TEST(a_failed_task_is_told_while_others_still_run)
+TEST(a_failed_task_is_told_while_others_still_run)
 {
     struct asker *failed = flow_ask(&flow, "errored.com", WAIT_MS);
     struct asker *late = flow_ask(&flow, "company7.com", WAIT_MS);
@@ -116,9 +113,8 @@ START_TEST(a_failed_task_is_told_while_others_still_run)
     flow_advance(&flow, 90000);
     ck_assert_int_eq(late->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
+TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
 {
     struct asker *early = flow_ask(&flow, "early.com", WAIT_MS);
     struct asker *late = flow_ask(&flow, "company7.com", WAIT_MS);
@@ -131,7 +127,6 @@ START_TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
     ck_assert_int_eq(early->err, ERR_OK);
     ck_assert_int_eq(late->err, ERR_OK);
 }
-END_TEST
 
 /* Reads may fail in every way for a while: the answer comes all the same, and nothing is submitted
  * again. */
@@ -153,7 +148,7 @@ static const struct vendor_fault passing[] = {
     {.on = VENDOR_TASK, .status = 401, .body = "{}"},
 };
 
-START_TEST(a_read_that_fails_for_a_while_is_repeated)
+LOOP_TEST(a_read_that_fails_for_a_while_is_repeated, passing)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -164,9 +159,8 @@ START_TEST(a_read_that_fails_for_a_while_is_repeated)
                   err_words(asker->err));
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
+TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -180,9 +174,8 @@ START_TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
 }
-END_TEST
 
-START_TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
+TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
 
@@ -193,9 +186,8 @@ START_TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
+TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
 
@@ -207,7 +199,6 @@ START_TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_str_eq(asker->detail, "the upstream no longer knows the batch");
 }
-END_TEST
 
 /* S19: it said that the batch is finished, and knows nothing of it from then on. */
 static const struct vendor_fault forgotten[] = {
@@ -215,7 +206,8 @@ static const struct vendor_fault forgotten[] = {
     {.on = VENDOR_TASK, .status = 404, .body = "{}", .for_ever = true},
 };
 
-START_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again)
+LOOP_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
+          forgotten)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
 
@@ -234,9 +226,8 @@ START_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(everybody_is_answered_once_whatever_fails_at_random)
+RANGE_TEST(everybody_is_answered_once_whatever_fails_at_random, 0, 10)
 {
     vendor_fail_randomly(flow.vendor, 30, (unsigned)_i + 1);
     for (int i = 0; i < 300; i++) {
@@ -253,33 +244,4 @@ START_TEST(everybody_is_answered_once_whatever_fails_at_random)
         ck_assert_int_eq(flow.askers[i]->answers, 1);
         ck_assert_uint_le(vendor_ledger_of(flow.vendor, domain), 1);
     }
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: collect");
-    TCase *t = tcase_create("collect");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred);
-    tcase_add_test(t, a_batch_of_a_hundred_is_read_with_a_hundred_task_reads);
-    tcase_add_test(t, polling_costs_a_logarithmic_number_of_calls);
-    tcase_add_loop_test(t, polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7);
-    tcase_add_test(t, reads_keep_the_vendors_rate_limit);
-    tcase_add_test(t, a_failed_task_is_told_while_others_still_run);
-    tcase_add_test(t, a_vendor_that_lists_only_at_the_end_is_read_at_the_end);
-    tcase_add_loop_test(t, a_read_that_fails_for_a_while_is_repeated, 0,
-                        sizeof passing / sizeof passing[0]);
-    tcase_add_test(t, a_task_that_stays_unfinished_in_a_ready_batch_is_given_up);
-    tcase_add_test(t, a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime);
-    tcase_add_test(t, a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes);
-    tcase_add_loop_test(
-        t, S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
-        0, sizeof forgotten / sizeof forgotten[0]);
-    tcase_add_loop_test(t, everybody_is_answered_once_whatever_fails_at_random, 0, 10);
-    suite_add_tcase(s, t);
-    return s;
 }

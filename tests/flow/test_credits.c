@@ -3,7 +3,7 @@
 #include "flow.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 
 #define WAIT_MS     300000
@@ -21,6 +21,8 @@ static void teardown(void)
 {
     flow_end(&flow);
 }
+
+FIXTURE(setup, teardown);
 
 static const struct vendor_fault lost = {
     .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
@@ -55,7 +57,7 @@ static size_t ended_with(enum err err)
     return n;
 }
 
-START_TEST(no_more_is_bought_in_a_day_than_was_allowed)
+TEST(no_more_is_bought_in_a_day_than_was_allowed)
 {
     start_with_credits(50);
     ask_many(0, 120);
@@ -69,9 +71,8 @@ START_TEST(no_more_is_bought_in_a_day_than_was_allowed)
     flow_settle(&flow);
     ck_assert_int_eq(hit->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_restart_does_not_open_a_new_account)
+TEST(a_restart_does_not_open_a_new_account)
 {
     start_with_credits(50);
     ask_many(0, 30);
@@ -87,9 +88,8 @@ START_TEST(a_restart_does_not_open_a_new_account)
     flow_settle(&flow);
     ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(a_new_day_has_new_credits_and_a_clock_set_back_has_none)
+TEST(a_new_day_has_new_credits_and_a_clock_set_back_has_none)
 {
     start_with_credits(1);
     ask_many(0, 1);
@@ -104,9 +104,8 @@ START_TEST(a_new_day_has_new_credits_and_a_clock_set_back_has_none)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(tomorrow->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts)
+TEST(a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts)
 {
     start_with_credits(1);
     ask_many(0, 1);
@@ -119,9 +118,8 @@ START_TEST(a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_ove
     flow_advance(&flow, 60000);
     ck_assert_int_eq(again->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(what_was_never_created_is_given_back_also_over_a_restart)
+TEST(what_was_never_created_is_given_back_also_over_a_restart)
 {
     start_with_credits(1);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
@@ -133,9 +131,8 @@ START_TEST(what_was_never_created_is_given_back_also_over_a_restart)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(good->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
+TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
 {
     struct engine_options options = flow_options();
 
@@ -151,7 +148,6 @@ START_TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(stays->err, ERR_OK);
 }
-END_TEST
 
 /* ---- midnight ---- */
 
@@ -168,7 +164,7 @@ static void start_before_midnight(int64_t credits)
     engine_clock(flow.engine)->wall_ms = MIDNIGHT_MS - 10000;
 }
 
-START_TEST(what_waits_at_midnight_is_sent_and_counts_on_the_new_day)
+TEST(what_waits_at_midnight_is_sent_and_counts_on_the_new_day)
 {
     start_before_midnight(2);
     struct asker *sent = flow_ask(&flow, "sent.com", WAIT_MS);
@@ -187,9 +183,8 @@ START_TEST(what_waits_at_midnight_is_sent_and_counts_on_the_new_day)
     ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 3); /* one yesterday, two today */
 }
-END_TEST
 
-START_TEST(what_waits_at_midnight_counts_on_its_clients_quota_of_the_new_day)
+TEST(what_waits_at_midnight_counts_on_its_clients_quota_of_the_new_day)
 {
     start_before_midnight(0);
     flow_ask(&flow, "sent.com", WAIT_MS);
@@ -200,9 +195,8 @@ START_TEST(what_waits_at_midnight_counts_on_its_clients_quota_of_the_new_day)
     ck_assert_int_eq(queued->err, ERR_OK);
     ck_assert_int_eq(other->err, ERR_QUOTA_EXCEEDED);
 }
-END_TEST
 
-START_TEST(what_is_sent_again_after_midnight_is_on_the_new_account_also_over_a_kill)
+TEST(what_is_sent_again_after_midnight_is_on_the_new_account_also_over_a_kill)
 {
     start_before_midnight(1);
     vendor_fault(flow.vendor,
@@ -220,7 +214,6 @@ START_TEST(what_is_sent_again_after_midnight_is_on_the_new_account_also_over_a_k
     flow_advance(&flow, 60000);
     ck_assert_int_eq(third->err, ERR_OK);
 }
-END_TEST
 
 /* ---- at a risk ---- */
 
@@ -234,7 +227,7 @@ static void start_with_risk(int64_t credits)
     flow_start(&flow, options);
 }
 
-START_TEST(a_resubmit_at_a_risk_takes_a_second_credit_and_is_left_out_without_one)
+TEST(a_resubmit_at_a_risk_takes_a_second_credit_and_is_left_out_without_one)
 {
     start_with_risk(1);
     vendor_fault(flow.vendor, lost);
@@ -244,9 +237,8 @@ START_TEST(a_resubmit_at_a_risk_takes_a_second_credit_and_is_left_out_without_on
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(of_a_batch_all_are_bought_again_or_none)
+TEST(of_a_batch_all_are_bought_again_or_none)
 {
     start_with_risk(3);
     vendor_fault(flow.vendor, lost);
@@ -258,9 +250,8 @@ START_TEST(of_a_batch_all_are_bought_again_or_none)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(third->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(both_credits_of_a_risk_are_in_the_account_also_over_a_kill)
+TEST(both_credits_of_a_risk_are_in_the_account_also_over_a_kill)
 {
     start_with_risk(3);
     vendor_fault(flow.vendor, lost);
@@ -275,9 +266,8 @@ START_TEST(both_credits_of_a_risk_are_in_the_account_also_over_a_kill)
     ck_assert_int_eq(fourth->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_uint_le(vendor_ledger(flow.vendor), 3);
 }
-END_TEST
 
-START_TEST(a_risk_that_cannot_be_written_down_is_not_taken)
+TEST(a_risk_that_cannot_be_written_down_is_not_taken)
 {
     start_with_risk(2);
     vendor_fault(flow.vendor, lost);
@@ -290,33 +280,4 @@ START_TEST(a_risk_that_cannot_be_written_down_is_not_taken)
     struct asker *second = flow_ask(&flow, "second.com", WAIT_MS);
     flow_advance(&flow, 60000);
     ck_assert_int_eq(second->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    const TTest *const tests[] = {
-        no_more_is_bought_in_a_day_than_was_allowed,
-        a_restart_does_not_open_a_new_account,
-        a_new_day_has_new_credits_and_a_clock_set_back_has_none,
-        a_clock_set_back_over_midnight_finds_the_account_of_that_day_also_over_restarts,
-        what_was_never_created_is_given_back_also_over_a_restart,
-        who_leaves_before_anything_was_sent_gives_his_credit_back,
-        what_waits_at_midnight_is_sent_and_counts_on_the_new_day,
-        what_waits_at_midnight_counts_on_its_clients_quota_of_the_new_day,
-        what_is_sent_again_after_midnight_is_on_the_new_account_also_over_a_kill,
-        a_resubmit_at_a_risk_takes_a_second_credit_and_is_left_out_without_one,
-        of_a_batch_all_are_bought_again_or_none,
-        both_credits_of_a_risk_are_in_the_account_also_over_a_kill,
-        a_risk_that_cannot_be_written_down_is_not_taken,
-    };
-    Suite *s = suite_create("flow: credits");
-    TCase *t = tcase_create("credits");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        tcase_add_test(t, tests[i]);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -7,7 +7,7 @@
 #include "lookup/hold.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +26,8 @@ static void teardown(void)
     weak_store_fail_all(flow.store, false);
     flow_end(&flow);
 }
+
+FIXTURE(setup, teardown);
 
 /* ---- what an earlier life left in the store ---- */
 
@@ -59,7 +61,7 @@ static int64_t intend(const char *domain, const char *id)
     return batch;
 }
 
-START_TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
+TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
 {
     struct store_stats stats;
 
@@ -75,9 +77,8 @@ START_TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 1);
     ck_assert_uint_eq(stats.tasks[STORE_UNKNOWN], 1);
 }
-END_TEST
 
-START_TEST(an_unknown_end_without_words_is_held_with_words)
+TEST(an_unknown_end_without_words_is_held_with_words)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
 
@@ -89,7 +90,6 @@ START_TEST(an_unknown_end_without_words_is_held_with_words)
     ck_assert_ptr_nonnull(strstr(asker->detail, "stopped while it was being submitted"));
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
 /* Without a question of their own: keys are all that a hold knows. */
 static void leave_unknown(size_t n)
@@ -120,7 +120,7 @@ static void leave_unknown(size_t n)
     }
 }
 
-START_TEST(with_too_many_questions_held_nothing_new_is_bought)
+TEST(with_too_many_questions_held_nothing_new_is_bought)
 {
     leave_unknown(HOLDS_MAX);
     flow_restart(&flow);
@@ -131,11 +131,10 @@ START_TEST(with_too_many_questions_held_nothing_new_is_bought)
     ck_assert_int_gt(asker->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
 /* ---- time ---- */
 
-START_TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
+TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
 {
     char domain[32];
 
@@ -150,7 +149,6 @@ START_TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
     ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(asker->retry_after_s, 60);
 }
-END_TEST
 
 /* ---- looking and forgetting ---- */
 
@@ -165,7 +163,7 @@ static void note_absence(struct inquiry *inquiry, const struct lookup_state *sta
 
 static const char *const ids[] = {"", "short", "0123456789abcdef0123456789abcdef"};
 
-START_TEST(of_an_id_that_no_lookup_has_nothing_is_known)
+LOOP_TEST(of_an_id_that_no_lookup_has_nothing_is_known, ids)
 {
     struct inquiry inquiry = {.done = note_absence};
 
@@ -175,7 +173,6 @@ START_TEST(of_an_id_that_no_lookup_has_nothing_is_known)
     flow_settle(&flow);
     ck_assert_int_eq(told, 1);
 }
-END_TEST
 
 static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
 {
@@ -185,7 +182,7 @@ static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
     told++;
 }
 
-START_TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
+TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
 {
     struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
 
@@ -200,30 +197,9 @@ START_TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
     flow_settle(&flow);
     ck_assert(again->from_cache);
 }
-END_TEST
 
-START_TEST(nothing_may_be_freed)
+TEST(nothing_may_be_freed)
 {
     lookups_free(NULL);
     batches_free(NULL);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: edges");
-    TCase *t = tcase_create("edges");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, of_two_batches_about_one_question_only_the_first_is_resumed);
-    tcase_add_test(t, an_unknown_end_without_words_is_held_with_words);
-    tcase_add_test(t, with_too_many_questions_held_nothing_new_is_bought);
-    tcase_add_test(t, who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute);
-    tcase_add_loop_test(t, of_an_id_that_no_lookup_has_nothing_is_known, 0, ARRAY_LEN(ids));
-    tcase_add_test(t, what_cannot_be_forgotten_on_disk_is_not_said_to_be);
-    tcase_add_test(t, nothing_may_be_freed);
-    suite_add_tcase(s, t);
-    return s;
 }

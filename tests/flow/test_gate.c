@@ -4,7 +4,7 @@
 #include "base/secret.h"
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,8 @@ static void teardown(void)
     flow_end(&flow);
 }
 
+FIXTURE(setup, teardown);
+
 static const struct {
     int status;
     enum err err;
@@ -37,7 +39,7 @@ static void refuse_submits(int status, int times)
                      (struct vendor_fault){.on = VENDOR_SUBMIT, .status = status, .body = "{}"});
 }
 
-START_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once)
+RANGE_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
     struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
@@ -51,9 +53,8 @@ START_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once)
     ck_assert_int_gt(second->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on)
+TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on)
 {
     struct engine_options options = flow_options();
 
@@ -76,9 +77,8 @@ START_TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent
     ck_assert_int_eq(flying->err, ERR_OK);
     ck_assert_int_eq(sent->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_free_look_at_the_balance_opens_the_latch)
+RANGE_TEST(a_free_look_at_the_balance_opens_the_latch, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
     flow_ask(&flow, "a.com", WAIT_MS);
@@ -88,9 +88,8 @@ START_TEST(a_free_look_at_the_balance_opens_the_latch)
     flow_advance(&flow, 30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely)
+TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely)
 {
     vendor_set_balance(flow.vendor, 0);
     refuse_submits(402, 1);
@@ -109,9 +108,8 @@ START_TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_mo
     flow_advance(&flow, 30000);
     ck_assert_int_eq(then->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_reload_opens_the_latch_at_once)
+TEST(a_reload_opens_the_latch_at_once)
 {
     refuse_submits(403, 1);
     flow_ask(&flow, "a.com", WAIT_MS);
@@ -122,9 +120,8 @@ START_TEST(a_reload_opens_the_latch_at_once)
     flow_advance(&flow, 30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
+TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
 {
     char folder[] = "/tmp/emailsd-test-XXXXXX", path[64], newer[64], why[SECRET_WHY];
     struct engine_options options = flow_options();
@@ -158,7 +155,6 @@ START_TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
     rmdir(folder);
     secret_free(TAKE(options.batch.key));
 }
-END_TEST
 
 static void fail_everything(enum vendor_call on, int times)
 {
@@ -166,7 +162,7 @@ static void fail_everything(enum vendor_call on, int times)
         vendor_fault(flow.vendor, (struct vendor_fault){.on = on, .end = TRANSPORT_NOT_SENT});
 }
 
-START_TEST(five_failures_in_a_row_trip_the_breaker)
+TEST(five_failures_in_a_row_trip_the_breaker)
 {
     fail_everything(VENDOR_SUBMIT, 60);
     fail_everything(VENDOR_BALANCE, 3);
@@ -185,9 +181,8 @@ START_TEST(five_failures_in_a_row_trip_the_breaker)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), submits); /* probes are free */
     ck_assert_uint_ge(vendor_calls(flow.vendor, VENDOR_BALANCE), 2);
 }
-END_TEST
 
-START_TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
+TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
 {
     fail_everything(VENDOR_SUBMIT, 5);
     fail_everything(VENDOR_BALANCE, 2);
@@ -201,9 +196,8 @@ START_TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
     flow_advance(&flow, 30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
+TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
     flow_ask(&flow, "slow.com", WAIT_MS);
@@ -220,9 +214,8 @@ START_TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
     }
     ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were refused, unpaid */
 }
-END_TEST
 
-START_TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
+TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
     flow_ask(&flow, "odd.com", WAIT_MS);
@@ -235,9 +228,8 @@ START_TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
         ck_assert_int_eq(other->err, ERR_OK);
     }
 }
-END_TEST
 
-START_TEST(cached_answers_are_served_while_the_gate_is_shut)
+TEST(cached_answers_are_served_while_the_gate_is_shut)
 {
     flow_ask(&flow, "a.com", WAIT_MS);
     flow_advance(&flow, 30000);
@@ -249,9 +241,8 @@ START_TEST(cached_answers_are_served_while_the_gate_is_shut)
     ck_assert_int_eq(hit->err, ERR_OK);
     ck_assert(hit->from_cache);
 }
-END_TEST
 
-START_TEST(being_asked_to_slow_down_does_not_trip_it)
+TEST(being_asked_to_slow_down_does_not_trip_it)
 {
     for (int i = 0; i < 10; i++)
         vendor_fault(flow.vendor,
@@ -262,29 +253,4 @@ START_TEST(being_asked_to_slow_down_does_not_trip_it)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: gate");
-    TCase *t = tcase_create("gate");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3);
-    tcase_add_test(t, those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on);
-    tcase_add_loop_test(t, a_free_look_at_the_balance_opens_the_latch, 0, 3);
-    tcase_add_test(t,
-                   without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely);
-    tcase_add_test(t, a_reload_opens_the_latch_at_once);
-    tcase_add_test(t, a_changed_key_file_opens_the_latch_without_anybody_saying_so);
-    tcase_add_test(t, five_failures_in_a_row_trip_the_breaker);
-    tcase_add_test(t, the_breaker_closes_within_35_seconds_of_the_upstreams_return);
-    tcase_add_test(t, reads_that_go_well_do_not_hide_submits_that_are_lost);
-    tcase_add_test(t, one_task_that_cannot_be_read_does_not_shut_the_gate);
-    tcase_add_test(t, cached_answers_are_served_while_the_gate_is_shut);
-    tcase_add_test(t, being_asked_to_slow_down_does_not_trip_it);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "flow.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +23,8 @@ static void teardown(void)
     flow_end(&flow);
 }
 
+FIXTURE(setup, teardown);
+
 static size_t submits(void)
 {
     return vendor_calls(flow.vendor, VENDOR_SUBMIT);
@@ -38,7 +40,7 @@ static struct store_stats books(void)
 
 /* ---- kills ---- */
 
-START_TEST(a_batch_whose_id_was_read_is_polled_on_after_a_kill_with_nobody_waiting)
+TEST(a_batch_whose_id_was_read_is_polled_on_after_a_kill_with_nobody_waiting)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     vendor_set_task_ms(flow.vendor, 20000);
@@ -56,9 +58,8 @@ START_TEST(a_batch_whose_id_was_read_is_polled_on_after_a_kill_with_nobody_waiti
     ck_assert(later->from_cache);
     ck_assert_uint_eq(submits(), 1);
 }
-END_TEST
 
-START_TEST(who_asks_after_a_kill_joins_the_lookup_that_goes_on)
+TEST(who_asks_after_a_kill_joins_the_lookup_that_goes_on)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     vendor_set_task_ms(flow.vendor, 20000);
@@ -70,9 +71,8 @@ START_TEST(who_asks_after_a_kill_joins_the_lookup_that_goes_on)
     ck_assert(joins->collapsed);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(what_was_answered_before_a_kill_is_neither_read_again_nor_doubted)
+TEST(what_was_answered_before_a_kill_is_neither_read_again_nor_doubted)
 {
     struct asker *fast = flow_ask(&flow, "fast.com", WAIT_MS);
     flow_ask(&flow, "slow.com", WAIT_MS);
@@ -90,9 +90,8 @@ START_TEST(what_was_answered_before_a_kill_is_neither_read_again_nor_doubted)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), reads + 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(a_batch_that_was_being_sent_at_a_kill_is_unknown_and_not_sent_again_by_itself)
+TEST(a_batch_that_was_being_sent_at_a_kill_is_unknown_and_not_sent_again_by_itself)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 10000); /* the submit takes 26 s */
@@ -109,9 +108,8 @@ START_TEST(a_batch_that_was_being_sent_at_a_kill_is_unknown_and_not_sent_again_b
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
     ck_assert_uint_eq(submits(), 1);
 }
-END_TEST
 
-START_TEST(a_question_rests_for_its_whole_hold_over_any_number_of_kills)
+TEST(a_question_rests_for_its_whole_hold_over_any_number_of_kills)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 10000);
@@ -129,9 +127,8 @@ START_TEST(a_question_rests_for_its_whole_hold_over_any_number_of_kills)
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1); /* and stays in the books */
 }
-END_TEST
 
-START_TEST(what_provably_was_not_at_the_vendor_at_a_kill_may_be_asked_at_once)
+TEST(what_provably_was_not_at_the_vendor_at_a_kill_may_be_asked_at_once)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){
@@ -146,9 +143,8 @@ START_TEST(what_provably_was_not_at_the_vendor_at_a_kill_may_be_asked_at_once)
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(after_a_risked_resubmit_a_kill_leaves_it_unknown_even_if_the_second_was_refused)
+TEST(after_a_risked_resubmit_a_kill_leaves_it_unknown_even_if_the_second_was_refused)
 {
     struct engine_options options = flow_options();
 
@@ -167,9 +163,8 @@ START_TEST(after_a_risked_resubmit_a_kill_leaves_it_unknown_even_if_the_second_w
     ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1);
     ck_assert_uint_eq(books().risked, 1);
 }
-END_TEST
 
-START_TEST(halves_of_a_refused_batch_are_batches_of_their_own_in_the_journal)
+TEST(halves_of_a_refused_batch_are_batches_of_their_own_in_the_journal)
 {
     flow_ask(&flow, "good.com", WAIT_MS);
     flow_ask(&flow, "bad.com", WAIT_MS);
@@ -180,10 +175,9 @@ START_TEST(halves_of_a_refused_batch_are_batches_of_their_own_in_the_journal)
     ck_assert_uint_eq(books().batches[STORE_OVER], 2);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 0);
 }
-END_TEST
 
 /* A kill at every hundredth of a lookup's way: the books always agree with the vendor's ledger. */
-START_TEST(a_kill_at_any_moment_neither_loses_nor_repeats)
+RANGE_TEST(a_kill_at_any_moment_neither_loses_nor_repeats, 0, 100)
 {
     vendor_set_task_ms(flow.vendor, 20000);
     flow_ask(&flow, "one.com", WAIT_MS);
@@ -202,9 +196,8 @@ START_TEST(a_kill_at_any_moment_neither_loses_nor_repeats)
     ck_assert_uint_le(vendor_ledger_of(flow.vendor, "one.com"), 1);
     ck_assert(again->err == ERR_OK || again->err == ERR_UPSTREAM_OUTCOME_UNKNOWN);
 }
-END_TEST
 
-START_TEST(answers_outlive_the_process_to_the_byte)
+TEST(answers_outlive_the_process_to_the_byte)
 {
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, MINUTE_MS);
@@ -215,9 +208,8 @@ START_TEST(answers_outlive_the_process_to_the_byte)
     ck_assert_str_eq(again->body, first->body);
     ck_assert_uint_eq(submits(), 1);
 }
-END_TEST
 
-START_TEST(a_remembered_failure_outlives_the_process_and_then_expires)
+TEST(a_remembered_failure_outlives_the_process_and_then_expires)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
     flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -232,9 +224,8 @@ START_TEST(a_remembered_failure_outlives_the_process_and_then_expires)
     flow_advance(&flow, MINUTE_MS);
     ck_assert_uint_eq(submits(), 2);
 }
-END_TEST
 
-START_TEST(nobody_who_is_asked_not_to_keep_an_answer_keeps_it_unless_another_wants_it)
+TEST(nobody_who_is_asked_not_to_keep_an_answer_keeps_it_unless_another_wants_it)
 {
     struct asker *shy = flow_ask(&flow, "shy.com", WAIT_MS);
     struct asker *both = flow_ask(&flow, "both.com", WAIT_MS);
@@ -248,11 +239,10 @@ START_TEST(nobody_who_is_asked_not_to_keep_an_answer_keeps_it_unless_another_wan
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "shy.com"), 2);
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "both.com"), 1);
 }
-END_TEST
 
 /* ---- a disk that fails ---- */
 
-START_TEST(D1_nothing_is_submitted_that_cannot_be_written_and_it_works_again_by_itself)
+TEST(D1_nothing_is_submitted_that_cannot_be_written_and_it_works_again_by_itself)
 {
     weak_store_fail(flow.store, WEAK_INTEND, true);
     struct asker *refused = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -267,9 +257,8 @@ START_TEST(D1_nothing_is_submitted_that_cannot_be_written_and_it_works_again_by_
     flow_advance(&flow, MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(D1_what_is_in_memory_is_served_while_the_disk_is_full)
+TEST(D1_what_is_in_memory_is_served_while_the_disk_is_full)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, MINUTE_MS);
@@ -278,9 +267,8 @@ START_TEST(D1_what_is_in_memory_is_served_while_the_disk_is_full)
     flow_settle(&flow);
     ck_assert_int_eq(hit->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(D2_a_batch_id_that_cannot_be_written_is_used_kept_and_written_later)
+TEST(D2_a_batch_id_that_cannot_be_written_is_used_kept_and_written_later)
 {
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -301,9 +289,8 @@ START_TEST(D2_a_batch_id_that_cannot_be_written_is_used_kept_and_written_later)
     flow_restart(&flow);
     ck_assert_uint_eq(flow.recovery.unknown_batches, 0);
 }
-END_TEST
 
-START_TEST(D3_a_result_that_cannot_be_written_is_told_and_read_again_after_a_kill)
+TEST(D3_a_result_that_cannot_be_written_is_told_and_read_again_after_a_kill)
 {
     weak_store_fail(flow.store, WEAK_END_TASK, true);
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -318,9 +305,8 @@ START_TEST(D3_a_result_that_cannot_be_written_is_told_and_read_again_after_a_kil
     ck_assert_uint_eq(submits(), 1);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
 }
-END_TEST
 
-START_TEST(what_may_be_stored_but_cannot_be_read_is_not_bought_again)
+TEST(what_may_be_stored_but_cannot_be_read_is_not_bought_again)
 {
     weak_store_fail(flow.store, WEAK_FIND, true);
     struct asker *refused = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -328,9 +314,8 @@ START_TEST(what_may_be_stored_but_cannot_be_read_is_not_bought_again)
     ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(submits(), 0);
 }
-END_TEST
 
-START_TEST(halves_that_cannot_be_written_go_no_further)
+TEST(halves_that_cannot_be_written_go_no_further)
 {
     flow_ask(&flow, "good.com", WAIT_MS);
     flow_ask(&flow, "bad.com", WAIT_MS);
@@ -342,9 +327,8 @@ START_TEST(halves_that_cannot_be_written_go_no_further)
     ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 2);
     ck_assert_uint_eq(submits(), 1);
 }
-END_TEST
 
-START_TEST(a_retry_that_cannot_be_written_is_not_sent)
+TEST(a_retry_that_cannot_be_written_is_not_sent)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "{}"});
@@ -355,10 +339,9 @@ START_TEST(a_retry_that_cannot_be_written_is_not_sent)
     ck_assert_int_eq(asker->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(submits(), 1);
 }
-END_TEST
 
 /* The order of what is written against what is sent, for a full batch. */
-START_TEST(the_journal_is_ahead_of_the_wire)
+TEST(the_journal_is_ahead_of_the_wire)
 {
     char domain[32];
 
@@ -374,42 +357,4 @@ START_TEST(the_journal_is_ahead_of_the_wire)
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SUBMITTED), 1);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_END_TASK), 100);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 100);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: journal");
-    TCase *t = tcase_create("kills");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, a_batch_whose_id_was_read_is_polled_on_after_a_kill_with_nobody_waiting);
-    tcase_add_test(t, who_asks_after_a_kill_joins_the_lookup_that_goes_on);
-    tcase_add_test(t, what_was_answered_before_a_kill_is_neither_read_again_nor_doubted);
-    tcase_add_test(t,
-                   a_batch_that_was_being_sent_at_a_kill_is_unknown_and_not_sent_again_by_itself);
-    tcase_add_test(t, a_question_rests_for_its_whole_hold_over_any_number_of_kills);
-    tcase_add_test(t, what_provably_was_not_at_the_vendor_at_a_kill_may_be_asked_at_once);
-    tcase_add_test(t,
-                   after_a_risked_resubmit_a_kill_leaves_it_unknown_even_if_the_second_was_refused);
-    tcase_add_test(t, halves_of_a_refused_batch_are_batches_of_their_own_in_the_journal);
-    tcase_add_loop_test(t, a_kill_at_any_moment_neither_loses_nor_repeats, 0, 100);
-    tcase_add_test(t, answers_outlive_the_process_to_the_byte);
-    tcase_add_test(t, a_remembered_failure_outlives_the_process_and_then_expires);
-    tcase_add_test(t, nobody_who_is_asked_not_to_keep_an_answer_keeps_it_unless_another_wants_it);
-    suite_add_tcase(s, t);
-
-    t = tcase_create("disk");
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, D1_nothing_is_submitted_that_cannot_be_written_and_it_works_again_by_itself);
-    tcase_add_test(t, D1_what_is_in_memory_is_served_while_the_disk_is_full);
-    tcase_add_test(t, D2_a_batch_id_that_cannot_be_written_is_used_kept_and_written_later);
-    tcase_add_test(t, D3_a_result_that_cannot_be_written_is_told_and_read_again_after_a_kill);
-    tcase_add_test(t, what_may_be_stored_but_cannot_be_read_is_not_bought_again);
-    tcase_add_test(t, halves_that_cannot_be_written_go_no_further);
-    tcase_add_test(t, a_retry_that_cannot_be_written_is_not_sent);
-    tcase_add_test(t, the_journal_is_ahead_of_the_wire);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -2,7 +2,7 @@
 /* test_lookup.c - one question is paid once, everybody who asks is told exactly once. */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +20,9 @@ static void teardown(void)
     flow_end(&flow);
 }
 
-START_TEST(a_lookup_is_answered_with_its_mailboxes)
+FIXTURE(setup, teardown);
+
+TEST(a_lookup_is_answered_with_its_mailboxes)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -39,9 +41,8 @@ START_TEST(a_lookup_is_answered_with_its_mailboxes)
                      "\"fetched_at\":\"2026-11-23T11:20:32Z\","
                      "\"expires_at\":\"2026-12-23T11:20:32Z\"}\n");
 }
-END_TEST
 
-START_TEST(the_second_asker_is_served_from_the_cache_without_a_call)
+TEST(the_second_asker_is_served_from_the_cache_without_a_call)
 {
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
@@ -54,9 +55,8 @@ START_TEST(the_second_asker_is_served_from_the_cache_without_a_call)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), reads);
 }
-END_TEST
 
-START_TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
+TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
 {
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -73,9 +73,8 @@ START_TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
         ck_assert_str_eq(flow.askers[i]->body, first->body);
     }
 }
-END_TEST
 
-START_TEST(spellings_of_one_domain_are_one_question)
+TEST(spellings_of_one_domain_are_one_question)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     struct asker *url = flow_ask(&flow, "https://WWW.Milvali.com:8443/contact?x", WAIT_MS);
@@ -85,9 +84,8 @@ START_TEST(spellings_of_one_domain_are_one_question)
     ck_assert(url->collapsed && name->collapsed);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(another_company_name_is_another_question)
+TEST(another_company_name_is_another_question)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_ask_about(&flow, "milvali.com", "Milvali Holding", WAIT_MS);
@@ -95,9 +93,8 @@ START_TEST(another_company_name_is_another_question)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(a_waiter_whose_time_is_over_is_told_and_the_work_goes_on)
+TEST(a_waiter_whose_time_is_over_is_told_and_the_work_goes_on)
 {
     struct asker *hasty = flow_ask(&flow, "milvali.com", 5000);
     struct asker *patient = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -111,9 +108,8 @@ START_TEST(a_waiter_whose_time_is_over_is_told_and_the_work_goes_on)
     ck_assert_int_eq(patient->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_lookup_that_nobody_waits_for_any_more_fills_the_cache)
+TEST(a_lookup_that_nobody_waits_for_any_more_fills_the_cache)
 {
     flow_ask(&flow, "milvali.com", 0);
     flow_advance(&flow, 30000);
@@ -122,9 +118,8 @@ START_TEST(a_lookup_that_nobody_waits_for_any_more_fills_the_cache)
     ck_assert(later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
+TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
 {
     struct asker *a = flow_ask(&flow, "milvali.com", WAIT_MS);
     struct asker *b = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -137,9 +132,8 @@ START_TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
     ck_assert_int_eq(b->err, ERR_GONE);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
-START_TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
+TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
 {
     struct asker *hasty = flow_ask(&flow, "milvali.com", 10);
     struct asker *leaver = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -151,9 +145,8 @@ START_TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
+TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
 {
     struct asker *gone = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -166,9 +159,8 @@ START_TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
     ck_assert(later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(leaving_after_the_end_is_without_effect)
+TEST(leaving_after_the_end_is_without_effect)
 {
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
@@ -178,18 +170,16 @@ START_TEST(leaving_after_the_end_is_without_effect)
     ck_assert_int_eq(asker->answers, 1);
     ck_assert_int_eq(asker->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(deadline_and_result_in_the_same_instant_give_one_answer)
+TEST(deadline_and_result_in_the_same_instant_give_one_answer)
 {
     /* The result of a lookup of 28 s comes at 28.1 s: linger, submit and task. */
     flow_ask(&flow, "milvali.com", 28100);
     flow_advance(&flow, 30000);
     ck_assert_int_eq(flow.askers[0]->answers, 1);
 }
-END_TEST
 
-START_TEST(a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute)
+TEST(a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute)
 {
     struct asker *first = flow_ask(&flow, "errored.com", WAIT_MS);
 
@@ -205,9 +195,8 @@ START_TEST(a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute)
     flow_advance(&flow, 40000);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(a_cancelled_task_is_a_failed_lookup)
+TEST(a_cancelled_task_is_a_failed_lookup)
 {
     struct asker *asker = flow_ask(&flow, "cancelled.com", WAIT_MS);
 
@@ -215,9 +204,8 @@ START_TEST(a_cancelled_task_is_a_failed_lookup)
     flow_advance(&flow, 40000);
     ck_assert_int_eq(asker->err, ERR_LOOKUP_FAILED);
 }
-END_TEST
 
-START_TEST(no_mailboxes_is_an_answer)
+TEST(no_mailboxes_is_an_answer)
 {
     struct asker *asker = flow_ask(&flow, "empty.com", WAIT_MS);
 
@@ -226,9 +214,8 @@ START_TEST(no_mailboxes_is_an_answer)
     ck_assert_int_eq(asker->err, ERR_OK);
     ck_assert_ptr_nonnull(strstr(asker->body, "\"emails\":[],\"count\":0,"));
 }
-END_TEST
 
-START_TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
+TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
 {
     struct asker *a = flow_ask(&flow, "a.com", WAIT_MS);
     struct asker *b = flow_ask(&flow, "b.com", WAIT_MS);
@@ -242,9 +229,8 @@ START_TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
     ck_assert_int_eq(a->charged, CHARGED_MAYBE);
     ck_assert_ptr_nonnull(strstr(c->body, "info@c.com"));
 }
-END_TEST
 
-START_TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
+TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
 {
     struct asker *one = flow_ask(&flow, "one.com", WAIT_MS);
     flow_ask(&flow, "two.com", WAIT_MS);
@@ -259,9 +245,8 @@ START_TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
     ck_assert(!later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
+TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
 {
     struct asker *asker = flow_ask(&flow, "a.com", WAIT_MS);
 
@@ -269,9 +254,8 @@ START_TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
     flow_advance(&flow, 40000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_INVALID_RESPONSE);
 }
-END_TEST
 
-START_TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
+TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
@@ -284,9 +268,8 @@ START_TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
     ck_assert(!anew->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
+TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
 {
     flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
@@ -302,9 +285,8 @@ START_TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
     ck_assert_str_eq(later->body, anew->body);
     ck_assert_str_ne(later->body, flow.askers[0]->body);
 }
-END_TEST
 
-START_TEST(a_failure_does_not_push_an_older_answer_out)
+TEST(a_failure_does_not_push_an_older_answer_out)
 {
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_advance(&flow, 30000);
@@ -322,9 +304,8 @@ START_TEST(a_failure_does_not_push_an_older_answer_out)
     ck_assert_int_eq(again->err, ERR_LOOKUP_FAILED); /* at once: it rests for a minute */
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
+TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
 {
     struct asker *fetching = flow_ask(&flow, "slow.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 60000});
@@ -345,9 +326,8 @@ START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 2);
     /* The second drain is flow_end()'s: it must find nobody. */
 }
-END_TEST
 
-START_TEST(more_waiters_than_allowed_are_told_so_at_once)
+TEST(more_waiters_than_allowed_are_told_so_at_once)
 {
     struct engine_options options = flow_options();
 
@@ -362,9 +342,8 @@ START_TEST(more_waiters_than_allowed_are_told_so_at_once)
     flow_advance(&flow, 30000);
     ck_assert_int_eq(flow.askers[0]->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_full_queue_refuses_new_questions_and_keeps_the_old_ones)
+TEST(a_full_queue_refuses_new_questions_and_keeps_the_old_ones)
 {
     struct engine_options options = flow_options();
 
@@ -378,40 +357,4 @@ START_TEST(a_full_queue_refuses_new_questions_and_keeps_the_old_ones)
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OVERLOADED);
     ck_assert_int_eq(joins->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: lookup");
-    TCase *t = tcase_create("lookup");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, a_lookup_is_answered_with_its_mailboxes);
-    tcase_add_test(t, the_second_asker_is_served_from_the_cache_without_a_call);
-    tcase_add_test(t, a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes);
-    tcase_add_test(t, spellings_of_one_domain_are_one_question);
-    tcase_add_test(t, another_company_name_is_another_question);
-    tcase_add_test(t, a_waiter_whose_time_is_over_is_told_and_the_work_goes_on);
-    tcase_add_test(t, a_lookup_that_nobody_waits_for_any_more_fills_the_cache);
-    tcase_add_test(t, a_queued_lookup_whose_every_waiter_left_is_dropped_unsent);
-    tcase_add_test(t, a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left);
-    tcase_add_test(t, a_waiter_who_leaves_cancels_nothing_that_was_sent);
-    tcase_add_test(t, leaving_after_the_end_is_without_effect);
-    tcase_add_test(t, deadline_and_result_in_the_same_instant_give_one_answer);
-    tcase_add_test(t, a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute);
-    tcase_add_test(t, a_cancelled_task_is_a_failed_lookup);
-    tcase_add_test(t, no_mailboxes_is_an_answer);
-    tcase_add_test(t, tasks_without_a_tracking_id_show_nobody_anothers_mailboxes);
-    tcase_add_test(t, a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache);
-    tcase_add_test(t, a_single_task_without_a_tracking_id_is_not_guessed_either);
-    tcase_add_test(t, an_answer_is_fresh_for_its_time_and_then_asked_anew);
-    tcase_add_test(t, who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one);
-    tcase_add_test(t, a_failure_does_not_push_an_older_answer_out);
-    tcase_add_test(t, draining_answers_everybody_in_every_phase_and_refuses_newcomers);
-    tcase_add_test(t, more_waiters_than_allowed_are_told_so_at_once);
-    tcase_add_test(t, a_full_queue_refuses_new_questions_and_keeps_the_old_ones);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -2,7 +2,7 @@
 /* test_money.c - nobody pays twice, nobody pays for a stranger's mistake, nobody is starved. */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -20,12 +20,14 @@ static void teardown(void)
     flow_end(&flow);
 }
 
+FIXTURE(setup, teardown);
+
 static const struct vendor_fault lost = {
     .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
 
 /* ---- unknown outcomes ---- */
 
-START_TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
+TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
 {
     vendor_fault(flow.vendor, lost);
     struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -47,9 +49,8 @@ START_TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(another_question_is_not_held_by_it)
+TEST(another_question_is_not_held_by_it)
 {
     vendor_fault(flow.vendor, lost);
     flow_ask(&flow, "milvali.com", WAIT_MS);
@@ -58,9 +59,8 @@ START_TEST(another_question_is_not_held_by_it)
     flow_advance(&flow, 30000);
     ck_assert_int_eq(other->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
+TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
     flow_ask(&flow, "a.com", WAIT_MS);
@@ -70,9 +70,8 @@ START_TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(an_operator_may_choose_one_automatic_resubmit)
+TEST(an_operator_may_choose_one_automatic_resubmit)
 {
     struct engine_options options = flow_options();
 
@@ -92,9 +91,8 @@ START_TEST(an_operator_may_choose_one_automatic_resubmit)
     ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
 }
-END_TEST
 
-START_TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
+TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
 {
     struct engine_options options = flow_options();
 
@@ -109,11 +107,10 @@ START_TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
 }
-END_TEST
 
 /* ---- a batch that is refused ---- */
 
-START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
+TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company42.com", .disliked = true});
     for (int i = 0; i < 100; i++) {
@@ -134,9 +131,8 @@ START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
     /* Each halving of a hundred submits two: 1 + 2 * 7. */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), 15);
 }
-END_TEST
 
-START_TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
+TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
@@ -150,9 +146,8 @@ START_TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
     ck_assert_int_eq(a->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
+TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
 {
     vendor_fault(
         flow.vendor,
@@ -165,9 +160,8 @@ START_TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
     flow_advance(&flow, 27000);
     ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
+TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
 {
     struct engine_options options = flow_options();
 
@@ -186,9 +180,8 @@ START_TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
     ck_assert_int_lt(bad->answered_ms, next->answered_ms);
     ck_assert_int_lt(next->answered_ms, good->answered_ms);
 }
-END_TEST
 
-START_TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
+TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
@@ -200,11 +193,10 @@ START_TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
 }
-END_TEST
 
 /* ---- fairness ---- */
 
-START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
+TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
 {
     struct engine_options options = flow_options();
 
@@ -224,9 +216,8 @@ START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
     /* What is left of the first submit, its own submit, its task, its read among a hundred. */
     ck_assert_int_le(small->answered_ms - asked_ms, 2 * 26000 + 2000 + 12000);
 }
-END_TEST
 
-START_TEST(one_who_fills_the_queue_shuts_nobody_else_out)
+TEST(one_who_fills_the_queue_shuts_nobody_else_out)
 {
     struct engine_options options = flow_options();
 
@@ -250,11 +241,10 @@ START_TEST(one_who_fills_the_queue_shuts_nobody_else_out)
     ck_assert_int_eq(small->err, ERR_OK);
     ck_assert_int_lt(small->answered_ms, flow.askers[3]->answered_ms);
 }
-END_TEST
 
 /* ---- how many calls it takes ---- */
 
-START_TEST(upstream_calls_stay_within_their_bound)
+RANGE_TEST(upstream_calls_stay_within_their_bound, 0, 6)
 {
     static const size_t sizes[] = {1, 99, 100, 101, 250, 1000};
     size_t n = sizes[_i];
@@ -274,30 +264,4 @@ START_TEST(upstream_calls_stay_within_their_bound)
                       (batches + 1) * 40);
     for (size_t i = 0; i < n; i++)
         ck_assert_int_eq(flow.askers[i]->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: money");
-    TCase *t = tcase_create("money");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again);
-    tcase_add_test(t, another_question_is_not_held_by_it);
-    tcase_add_test(t, a_result_that_cannot_be_matched_is_not_bought_again_at_once);
-    tcase_add_test(t, an_operator_may_choose_one_automatic_resubmit);
-    tcase_add_test(t, after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten);
-    tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
-    tcase_add_test(t, a_split_while_the_gate_is_shut_leaves_nobody_behind);
-    tcase_add_test(t, a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts);
-    tcase_add_test(t, halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot);
-    tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
-    tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
-    tcase_add_test(t, one_who_fills_the_queue_shuts_nobody_else_out);
-    tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "flow.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 #define WAIT_MS 300000
 
@@ -19,7 +19,9 @@ static void teardown(void)
     flow_end(&flow);
 }
 
-START_TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
+FIXTURE(setup, teardown);
+
+TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
 {
     struct asker *known = flow_ask(&flow, "known.com", WAIT_MS);
     flow_advance(&flow, 60000);
@@ -47,9 +49,8 @@ START_TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_pause_that_is_given_to_the_daemon_holds_at_once_and_over_restarts)
+TEST(a_pause_that_is_given_to_the_daemon_holds_at_once_and_over_restarts)
 {
     struct asker *waits = flow_ask(&flow, "waits.com", WAIT_MS);
     flow_settle(&flow); /* lingers */
@@ -67,9 +68,8 @@ START_TEST(a_pause_that_is_given_to_the_daemon_holds_at_once_and_over_restarts)
     flow_advance(&flow, 60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_pause_that_cannot_be_written_holds_and_is_written_later)
+TEST(a_pause_that_cannot_be_written_holds_and_is_written_later)
 {
     bool paused;
 
@@ -83,19 +83,4 @@ START_TEST(a_pause_that_cannot_be_written_holds_and_is_written_later)
     weak_store_fail(flow.store, WEAK_SET_PAUSED, false);
     flow_advance(&flow, 2000);
     ck_assert(store_paused(flow.store, &paused) == ERR_OK && paused);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: pause");
-    TCase *t = tcase_create("pause");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, while_it_is_paused_nothing_is_bought_and_what_waited_is_told);
-    tcase_add_test(t, a_pause_that_is_given_to_the_daemon_holds_at_once_and_over_restarts);
-    tcase_add_test(t, a_pause_that_cannot_be_written_holds_and_is_written_later);
-    suite_add_tcase(s, t);
-    return s;
 }
