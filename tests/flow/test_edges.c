@@ -11,24 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WAIT_MS   300000
-#define MINUTE_MS 60000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    weak_store_fail_all(flow.store, false);
-    flow_end(&flow);
-}
-
-FIXTURE(setup, teardown);
-
 /* ---- what an earlier life left in the store ---- */
 
 static struct question *question_about(const char *domain)
@@ -69,7 +51,7 @@ TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
         int64_t batch = intend("milvali.com", i ? "second" : "first");
         ck_assert_int_eq(store_submitted(flow.store, batch, i ? "b2" : "b1", FLOW_WALL_MS), ERR_OK);
     }
-    flow_restart(&flow);
+    flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_batches, 1);
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
     ck_assert_uint_eq(flow.recovery.unknown_tasks, 1);
@@ -83,9 +65,9 @@ TEST(an_unknown_end_without_words_is_held_with_words)
     const struct store_end end = {.state = STORE_UNKNOWN, .now_ms = FLOW_WALL_MS};
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
-    flow_restart(&flow);
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_restart();
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(asker->detail, "stopped while it was being submitted"));
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
@@ -123,10 +105,10 @@ static void leave_unknown(size_t n)
 TEST(with_too_many_questions_held_nothing_new_is_bought)
 {
     leave_unknown(HOLDS_MAX);
-    flow_restart(&flow);
+    flow_restart();
     ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(asker->err, ERR_OVERLOADED);
     ck_assert_int_gt(asker->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
@@ -141,11 +123,11 @@ TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
     vendor_set_task_ms(flow.vendor, 10 * MINUTE_MS);
     for (int i = 0; i < 8; i++) { /* until such a time is what is expected */
         snprintf(domain, sizeof domain, "slow%d.com", i);
-        flow_ask(&flow, domain, 15 * MINUTE_MS);
+        flow_ask(domain, 15 * MINUTE_MS);
     }
-    flow_advance(&flow, 12 * MINUTE_MS);
-    struct asker *asker = flow_ask(&flow, "milvali.com", 1000);
-    flow_advance(&flow, 1000);
+    flow_advance(12 * MINUTE_MS);
+    struct asker *asker = flow_ask("milvali.com", 1000);
+    flow_advance(1000);
     ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(asker->retry_after_s, 60);
 }
@@ -170,7 +152,7 @@ LOOP_TEST(of_an_id_that_no_lookup_has_nothing_is_known, ids)
     snprintf(inquiry.id, sizeof inquiry.id, "%s", ids[_i]);
     told = 0;
     engine_inquire(flow.engine, &inquiry);
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_int_eq(told, 1);
 }
 
@@ -186,15 +168,15 @@ TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
 {
     struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
 
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     weak_store_fail(flow.store, WEAK_FORGET, true);
     told = 0;
     engine_forget(flow.engine, &forgetting);
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_int_eq(told, 1);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(again->from_cache);
 }
 

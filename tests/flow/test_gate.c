@@ -11,22 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WAIT_MS 300000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
-
-FIXTURE(setup, teardown);
-
 static const struct {
     int status;
     enum err err;
@@ -42,12 +26,12 @@ static void refuse_submits(int status, int times)
 RANGE_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
-    struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    struct asker *first = flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     ck_assert_int_eq(first->err, latches[_i].err);
 
-    struct asker *second = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *second = flow_ask("b.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(second->err, latches[_i].err);
     ck_assert_int_eq(second->charged, CHARGED_NO);
     ck_assert_int_gt(second->retry_after_s, 0);
@@ -58,22 +42,21 @@ TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.slots = 2;
-    flow_start(&flow, options);
-    struct asker *sent = flow_ask(&flow, "sent.com", WAIT_MS);
+    flow_start(options);
+    struct asker *sent = flow_ask("sent.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "sent.com", .task_ms = 60000});
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     refuse_submits(402, 1);
-    flow_ask(&flow, "refused.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *flying = flow_ask(&flow, "flying.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *queued = flow_ask(&flow, "queued.com", WAIT_MS);
-    flow_advance(&flow, 24500); /* the refusal is there, the second submit still flies */
+    flow_ask("refused.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *flying = flow_ask("flying.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *queued = flow_ask("queued.com", WAIT_MS);
+    flow_advance(24500); /* the refusal is there, the second submit still flies */
     ck_assert_int_eq(queued->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(flying->answers, 0);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(flying->err, ERR_OK);
     ck_assert_int_eq(sent->err, ERR_OK);
 }
@@ -81,11 +64,11 @@ TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on
 RANGE_TEST(a_free_look_at_the_balance_opens_the_latch, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000 + 66000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000 + 66000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 1);
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
@@ -93,31 +76,31 @@ TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rar
 {
     vendor_set_balance(flow.vendor, 0);
     refuse_submits(402, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 3600000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(3600000);
     size_t looks = vendor_calls(flow.vendor, VENDOR_BALANCE);
     ck_assert_uint_ge(looks, 6);
     ck_assert_uint_le(looks, 9); /* after 1, 2, 4, 8 min and then every ten */
-    struct asker *still = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *still = flow_ask("b.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(still->err, ERR_CREDITS_EXHAUSTED);
 
     vendor_set_balance(flow.vendor, 5);
-    flow_advance(&flow, 11 * 60000);
-    struct asker *then = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_advance(11 * 60000);
+    struct asker *then = flow_ask("c.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(then->err, ERR_OK);
 }
 
 TEST(a_reload_opens_the_latch_at_once)
 {
     refuse_submits(403, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
-    flow_settle(&flow);
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_settle();
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
@@ -137,18 +120,17 @@ TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
         ck_assert_int_eq(chmod(i ? newer : path, 0600), 0);
     }
     ck_assert_int_eq(secret_from_file(path, &key, why), ERR_OK);
-    flow_end(&flow);
     options.batch.key = key;
-    flow_start(&flow, options);
+    flow_start(options);
 
     refuse_submits(401, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     ck_assert_int_eq(rename(newer, path), 0);
-    flow_advance(&flow, 5000);
+    flow_advance(5000);
     ck_assert_str_eq(secret_text(key), "a-new-key");
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 0);
     unlink(path);
@@ -166,18 +148,18 @@ TEST(five_failures_in_a_row_trip_the_breaker)
 {
     fail_everything(VENDOR_SUBMIT, 60);
     fail_everything(VENDOR_BALANCE, 3);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 10000); /* three tries */
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 10000); /* two, and the third finds it tripped */
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(10000); /* three tries */
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(10000); /* two, and the third finds it tripped */
     size_t submits = vendor_calls(flow.vendor, VENDOR_SUBMIT);
     ck_assert_uint_eq(submits, 5);
-    struct asker *told = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *told = flow_ask("c.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(told->err, ERR_CIRCUIT_OPEN);
     ck_assert_int_eq(told->charged, CHARGED_NO);
     ck_assert_int_gt(told->retry_after_s, 0);
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), submits); /* probes are free */
     ck_assert_uint_ge(vendor_calls(flow.vendor, VENDOR_BALANCE), 2);
 }
@@ -186,31 +168,29 @@ TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
 {
     fail_everything(VENDOR_SUBMIT, 5);
     fail_everything(VENDOR_BALANCE, 2);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 10000);
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 50000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(10000);
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(50000);
     vendor_clear_faults(flow.vendor); /* it is back */
-    flow_advance(&flow, 35000);
-    struct asker *after = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_advance(35000);
+    struct asker *after = flow_ask("c.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
 TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
-    flow_ask(&flow, "slow.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("slow.com", WAIT_MS);
+    flow_advance(30000);
     for (int i = 0; i < 60; i++)
         vendor_fault(
             flow.vendor,
             (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 500, .body = "", .creates = true});
     for (int i = 0; i < 100; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, WAIT_MS);
-        flow_advance(&flow, 5000);
+        flow_ask(flow_company(i), WAIT_MS);
+        flow_advance(5000);
     }
     ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were refused, unpaid */
 }
@@ -218,26 +198,24 @@ TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
 TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
-    flow_ask(&flow, "odd.com", WAIT_MS);
+    flow_ask("odd.com", WAIT_MS);
     for (int i = 0; i < 10; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_advance(&flow, 40000);
-        struct asker *other = flow_ask(&flow, domain, WAIT_MS);
-        flow_advance(&flow, 40000);
+        flow_advance(40000);
+        struct asker *other = flow_ask(flow_company(i), WAIT_MS);
+        flow_advance(40000);
         ck_assert_int_eq(other->err, ERR_OK);
     }
 }
 
 TEST(cached_answers_are_served_while_the_gate_is_shut)
 {
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(30000);
     refuse_submits(402, 1);
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 27000);
-    struct asker *hit = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(27000);
+    struct asker *hit = flow_ask("a.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
     ck_assert(hit->from_cache);
 }
@@ -247,10 +225,10 @@ TEST(being_asked_to_slow_down_does_not_trip_it)
     for (int i = 0; i < 10; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 429, .body = ""});
-    struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 60000);
-    struct asker *second = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 60000);
+    struct asker *first = flow_ask("a.com", WAIT_MS);
+    flow_advance(60000);
+    struct asker *second = flow_ask("b.com", WAIT_MS);
+    flow_advance(60000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OK);
 }
