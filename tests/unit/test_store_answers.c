@@ -7,35 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SQLITE, MEMORY, STORES };
-
-static struct store *store;
-
-static const char *url_of(int which)
-{
-    return which == SQLITE ? store_url() : "memory:";
-}
-
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
-
-FIXTURE(store_fixture_setup, teardown);
-
-static const struct store_end failed = {.state = STORE_FAILED,
-                                        .task_id = "task-7",
-                                        .err = ERR_LOOKUP_FAILED,
-                                        .detail = "no luck",
-                                        .now_ms = STORE_NOW_MS + 5};
-static void fail_task(size_t i, int64_t now_ms, const struct result *keep)
-{
-    struct store_end end = failed;
-
-    end.now_ms = now_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
-}
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
 static const struct result *a_failure(size_t i, int64_t ttl_ms)
 {
@@ -65,7 +37,7 @@ RANGE_TEST(an_answer_comes_back_to_the_byte, 0, STORES)
 {
     const struct result *found = NULL, *wanted = store_answer(0, "milvali.com", STORE_DAY_MS);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_ABSENT);
     ck_assert_ptr_null(found);
@@ -80,9 +52,9 @@ RANGE_TEST(a_failure_worth_remembering_comes_back_with_its_words, 0, STORES)
 {
     const struct result *found = NULL, *wanted = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
-    fail_task(0, STORE_NOW_MS, wanted);
+    store_fail_task(0, STORE_NOW_MS, wanted);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
     assert_same(found, wanted);
     result_unref(found);
@@ -103,10 +75,10 @@ RANGE_TEST(a_failure_never_takes_an_answers_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     intend_twice_the_same_question();
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
-    fail_task(1, STORE_NOW_MS, failure);
+    store_fail_task(1, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
 }
@@ -115,9 +87,9 @@ RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     intend_twice_the_same_question();
-    fail_task(1, STORE_NOW_MS, failure);
+    store_fail_task(1, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_LOOKUP_FAILED);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
@@ -126,7 +98,7 @@ RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
 
 RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
 {
-    store = store_open_limited(url_of(_i), 3, 100);
+    store = store_open_limited(store_url_of(_i), 3, 100);
     store_add_batch(store, 0, 5);
     store_end_answered(store, 0, "a.com", 4 * STORE_DAY_MS);
     store_end_answered(store, 1, "b.com", 1 * STORE_DAY_MS);
@@ -143,7 +115,7 @@ RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
 
 RANGE_TEST(replacing_an_answer_pushes_nobody_out, 0, STORES)
 {
-    store = store_open_limited(url_of(_i), 2, 100);
+    store = store_open_limited(store_url_of(_i), 2, 100);
     intend_twice_the_same_question();
     store_add_batch(store, 2, 1);
     store_end_answered(store, 2, "c.com", STORE_DAY_MS);
@@ -163,7 +135,7 @@ RANGE_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same, 0, STORES)
 {
     struct store_stats stats;
 
-    store = store_open_limited(url_of(_i), 0, 100);
+    store = store_open_limited(store_url_of(_i), 0, 100);
     store_add_batch(store, 0, 1);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
@@ -176,7 +148,7 @@ RANGE_TEST(what_expired_long_ago_is_trimmed, 0, STORES)
 {
     bool more = true;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 3);
     store_end_answered(store, 0, "a.com", 1 * STORE_DAY_MS);
     store_end_answered(store, 1, "b.com", 2 * STORE_DAY_MS);
@@ -194,7 +166,7 @@ RANGE_TEST(a_lookup_is_found_by_its_id_once_it_has_ended, 0, STORES)
 {
     const struct result *result = NULL;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_find_lookup(store, "nobody", &result), ERR_ABSENT);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
@@ -219,7 +191,7 @@ RANGE_TEST(a_lookup_that_failed_says_how, 0, STORES)
                 {STORE_NOT_CREATED, ERR_UPSTREAM_REJECTED, CHARGED_NO},
                 {STORE_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, CHARGED_MAYBE}};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, ARRAY_LEN(ends));
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         const struct store_end end = {.state = ends[i].state,
@@ -261,7 +233,7 @@ static void keep_three_answers(void)
 
 RANGE_TEST(a_question_is_forgotten_alone, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
@@ -274,7 +246,7 @@ RANGE_TEST(a_domain_is_forgotten_with_all_its_questions, 0, STORES)
     struct keys keys = {0};
     size_t n = 99;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_domain(store, "b.com", note, &keys, &n), ERR_OK);
     ck_assert_uint_eq(n, 1);
@@ -294,7 +266,7 @@ RANGE_TEST(an_address_goes_from_every_answer_and_the_rest_stays, 0, STORES)
     const struct result *result = NULL;
     size_t n = 99;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_address(store, "INFO@A.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
@@ -315,7 +287,7 @@ RANGE_TEST(an_answer_that_loses_its_last_address_is_an_answer_still, 0, STORES)
     struct store_stats stats;
     size_t n;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_address(store, "info@b.com", &n), ERR_OK);
     ck_assert_int_eq(store_forget_address(store, "sales@b.com", &n), ERR_OK);
@@ -330,10 +302,10 @@ RANGE_TEST(remembered_failures_hinder_no_forgetting, 0, STORES)
     const struct result *failure = a_failure(5, 60000);
     size_t n;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     store_add_batch(store, 5, 1);
-    fail_task(5, STORE_NOW_MS, failure);
+    store_fail_task(5, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_forget_address(store, "info@a.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
@@ -345,7 +317,7 @@ RANGE_TEST(an_owner_hears_no_news_of_its_own, 0, STORES)
 {
     struct keys keys = {0};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     if (store_is_shared(store))
@@ -358,11 +330,11 @@ RANGE_TEST(everything_is_counted, 0, STORES)
     const struct result *failure = a_failure(3, 60000);
     struct store_stats stats;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     int64_t batch = store_add_batch(store, 3, 2);
     ck_assert_int_eq(store_risk(store, batch, 0), ERR_OK);
-    fail_task(3, STORE_NOW_MS, failure);
+    store_fail_task(3, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);
     ck_assert_uint_eq(stats.batches[STORE_OVER], 1);

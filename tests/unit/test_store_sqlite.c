@@ -13,12 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct store *store, *beside;
+static struct store *beside;
 
 static void teardown(void)
 {
     store_close(TAKE(beside));
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
 

@@ -13,7 +13,6 @@
 
 #define OPERATIONS_MAX 3000 /* a call that needs more runs in circles */
 
-static struct store *store;
 static int64_t batch;
 
 static void setup(void)
@@ -25,7 +24,6 @@ static void setup(void)
 static void teardown(void)
 {
     fault_vfs_heal();
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
 

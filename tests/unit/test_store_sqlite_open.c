@@ -15,16 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct store *store;
 static char why[STORE_WHY];
 
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
-
-FIXTURE(store_fixture_setup, teardown);
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
 /* ---- the file, by hand ---- */
 

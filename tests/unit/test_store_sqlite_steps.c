@@ -15,7 +15,6 @@
 
 #define STEPS_MAX 200 /* a call that takes more runs in circles */
 
-static struct store *store;
 static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
 
 /* ---- SQLite, with one statement that fails ---- */
@@ -252,7 +251,6 @@ static void setup(void)
 static void teardown(void)
 {
     countdown = 0;
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
 
@@ -340,7 +338,6 @@ TEST(a_store_without_accounts_has_no_last_day)
 {
     int64_t day = 0;
 
-    store_close(TAKE(store));
     store_fixture_teardown();
     store_fixture_setup();
     store = store_open_roomy(store_url());
