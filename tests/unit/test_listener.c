@@ -109,14 +109,11 @@ TEST(connections_beyond_the_limit_are_refused_at_once)
     struct listener *listener = start_on("127.0.0.1:0", 4, 2);
     int first = connect_to(listener), second = connect_to(listener);
 
-    raw_get(first, "/now");
-    expect(first, "now\n");
-    raw_get(second, "/now");
-    expect(second, "now\n");
+    get_and_expect_now(first);
+    get_and_expect_now(second);
     int third = connect_to(listener);
     ck_assert(raw_is_closed(third));
-    raw_get(first, "/now");
-    expect(first, "now\n");
+    get_and_expect_now(first);
     stop(listener);
 }
 
@@ -128,8 +125,7 @@ TEST(a_connection_stays_open_for_the_next_request)
     int fd = connect_to(listener);
 
     for (int i = 0; i < 3; i++) {
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     stop(listener);
 }
@@ -144,8 +140,7 @@ TEST(a_connection_stays_open_after_a_parked_request)
         wait_parked(1);
         let_all_go();
         expect(fd, "later\n");
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     stop(listener);
 }
@@ -297,8 +292,7 @@ TEST(draining_answers_what_is_parked_and_then_closes)
     struct raw_answer answer;
     int fds[8], idle = connect_to(listener);
 
-    raw_get(idle, "/now");
-    expect(idle, "now\n");
+    get_and_expect_now(idle);
     for (int i = 0; i < 8; i++) {
         fds[i] = connect_to(listener);
         raw_get(fds[i], "/parked");
@@ -350,10 +344,8 @@ TEST(half_a_request_does_not_hold_up_the_end)
     int half = connect_to(listener), whole = connect_to(listener);
 
     raw_send(half, "GET /now HTTP/1.1\r\nHost: te");
-    raw_get(whole, "/now");
-    expect(whole, "now\n"); /* the worker has read `half` before or does so now */
-    raw_get(whole, "/now");
-    expect(whole, "now\n");
+    get_and_expect_now(whole); /* the worker has read `half` before or does so now */
+    get_and_expect_now(whole);
     stop(listener); /* drain_ms is a minute, Check's limit is less */
     ck_assert(raw_is_closed(half));
 }

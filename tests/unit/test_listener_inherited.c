@@ -51,8 +51,7 @@ TEST(inherited_sockets_are_served_by_all_workers)
 
     for (int i = 0; i < 100; i++) {
         int fd = raw_connect(listener_url(listener, (size_t)i % 2));
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
         close(fd);
     }
     stop(listener);

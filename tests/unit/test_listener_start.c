@@ -94,8 +94,7 @@ TEST(a_port_in_use_is_named)
     ck_assert_ptr_nonnull(strstr(why, "in use"));
     ck_assert_int_eq(try_start(both, 2, why), ERR_SYSTEM);
     int fd = connect_to(first);
-    raw_get(fd, "/now");
-    expect(fd, "now\n"); /* the first one is none the worse */
+    get_and_expect_now(fd); /* the first one is none the worse */
     stop(first);
 }
 
@@ -108,8 +107,7 @@ TEST(a_port_is_free_again_after_the_end)
     int fd = connect_to(listener);
 
     snprintf(address, sizeof address, "%s", listener_url(listener, 0) + strlen("http://"));
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
     stop(listener); /* closes first, so the port is left in TIME_WAIT */
     ck_assert(raw_is_closed(fd));
     ck_assert_msg(try_start(addresses, 1, why) == ERR_OK, "%s", why);

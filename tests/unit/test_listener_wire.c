@@ -41,7 +41,6 @@ static void expect_problem(int status, const char *code)
 
 TEST(every_answer_has_its_date_its_length_and_an_id)
 {
-
     raw_get(fd, "/now");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.announced, 4);
@@ -53,7 +52,6 @@ TEST(every_answer_has_its_date_its_length_and_an_id)
 
 TEST(head_is_get_without_the_body)
 {
-
     raw_send(fd, "HEAD /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     ck_assert(raw_read_no_body(fd, &answer));
     ck_assert_int_eq(answer.status, 200);
@@ -63,7 +61,6 @@ TEST(head_is_get_without_the_body)
 
 TEST(a_late_answer_is_like_any_other)
 {
-
     raw_send(fd, "HEAD /parked HTTP/1.1\r\nHost: test\r\nX-Request-Id: me-7\r\n\r\n");
     wait_parked(1);
     let_all_go();
@@ -72,19 +69,16 @@ TEST(a_late_answer_is_like_any_other)
     ck_assert_int_eq(answer.announced, 6);
     ck_assert_str_eq(raw_header(&answer, "X-Request-Id"), "me-7");
     ck_assert_ptr_nonnull(raw_header(&answer, "Date"));
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
 
 TEST(a_304_has_the_length_but_not_the_body)
 {
-
     raw_get(fd, "/unchanged");
     ck_assert(raw_read_no_body(fd, &answer));
     ck_assert_int_eq(answer.status, 304);
     ck_assert_int_eq(answer.announced, 10);
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
 
 static const struct {
@@ -112,12 +106,10 @@ static const struct {
 
 LOOP_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on, refused)
 {
-
     raw_send(fd, refused[_i].request);
     expect_problem(refused[_i].status, refused[_i].code);
     ck_assert_pstr_eq(raw_header(&answer, "Allow"), refused[_i].allow);
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
 
 /* What is refused for its framing, and ends its connection. Behind each stands a request that must
@@ -152,7 +144,6 @@ static const struct {
 
 LOOP_TEST(what_could_be_read_in_two_ways_ends_the_connection, unfit)
 {
-
     raw_send(fd, unfit[_i].request);
     if (unfit[_i].code)
         expect_problem(unfit[_i].status, unfit[_i].code);
@@ -164,7 +155,6 @@ LOOP_TEST(what_could_be_read_in_two_ways_ends_the_connection, unfit)
 
 TEST(http_1_0_is_served_and_closed)
 {
-
     raw_send(fd, "GET /now HTTP/1.0\r\n\r\n");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
@@ -172,7 +162,6 @@ TEST(http_1_0_is_served_and_closed)
 
 TEST(an_empty_body_is_no_body)
 {
-
     for (int i = 0; i < 2; i++) {
         raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         expect(fd, "now\n");
@@ -211,8 +200,7 @@ LOOP_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind, floods)
 
     send_flood(flood, (size_t)_i);
     for (int i = 0; i < 3; i++) {
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     close(flood); /* the end waits for what is counted, and the leak checker looks at the rest */
 }
@@ -276,14 +264,12 @@ static const struct {
 
 LOOP_TEST(path_and_arguments_come_through_as_sent, paths)
 {
-
     raw_get(fd, paths[_i].path);
     expect(fd, paths[_i].body);
 }
 
 TEST(a_nul_in_an_argument_does_not_cut_it)
 {
-
     raw_get(fd, "/arguments?domain%00x=a%00b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_uint_eq(answer.len, sizeof "8:domain\0x=3:a\0b;" - 1);
@@ -292,7 +278,6 @@ TEST(a_nul_in_an_argument_does_not_cut_it)
 
 TEST(the_first_error_ends_the_walk_over_the_arguments)
 {
-
     raw_get(fd, "/arguments?a&stop&b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.status, 400);
