@@ -5,10 +5,9 @@
 An arrow says which folder may include which; a door says which files may include a foreign library.
 CONTRIBUTING.md draws both. `--self-test` plants violations in a temporary tree and wants them found.
 """
-import pathlib
 import re
-import sys
-import tempfile
+
+import lib
 
 # Who may include whom. A place is the longest prefix of a file's path that stands here.
 ARROWS = {
@@ -115,20 +114,8 @@ def self_test():
     guilty = {"server/base/up.c", "server/lookup/engine.c", "server/lookup/curl.c",
               "server/http/emails.c", "server/http/conf.c", "server/stray.c", "server/http/nowhere.c",
               "tests/simulator/main.c"}
-    with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder)
-        for name, text in planted.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        named = {fault.split(":")[0] for fault in check(root)}
-    if named != guilty:
-        sys.exit(f"check_layers: self-test: found {sorted(named)}, not {sorted(guilty)}")
+    lib.expect(check, planted, guilty)
 
 
 if __name__ == "__main__":
-    if "--self-test" in sys.argv:
-        self_test()
-    else:
-        found_faults = check(pathlib.Path("."))
-        print("\n".join(found_faults), end="\n" if found_faults else "")
-        sys.exit(1 if found_faults else 0)
+    lib.main(check, self_test)
