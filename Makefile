@@ -127,7 +127,10 @@ $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
+
+# The simulator is a program; its tests take its modules from there.
+$(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN)): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
 # fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)

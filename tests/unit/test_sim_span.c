@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_span.c - the simulator hands parts of a JSON text on byte by byte.
- *
- * The simulator is a program, not a part of the library, so its pure modules are compiled into
- * their tests. */
-#include "tests/simulator/span.c" // NOLINT(bugprone-suspicious-include): not in the library
+/* test_sim_span.c - the simulator hands parts of a JSON text on byte by byte. */
+#include "tests/simulator/parse.h"
 
 #include "tests/support/suite.h"
 
-static struct span text_of(const char *s)
+static struct json_span text_of(const char *s)
 {
-    return (struct span){s, strlen(s)};
+    return (struct json_span){s, strlen(s)};
 }
 
 static void expect_member(const char *text, const char *key, const char *value)
 {
-    struct span found = {0};
+    struct json_span found = {0};
 
-    ck_assert_msg(span_get(text_of(text), key, &found), "no %s in %s", key, text);
-    ck_assert_msg(span_is(found, value), "%s is %.*s", key, (int)found.len, found.at);
+    ck_assert_msg(json_span_get(text_of(text), key, &found), "no %s in %s", key, text);
+    ck_assert_msg(json_span_is(found, value), "%s is %.*s", key, (int)found.len, found.at);
 }
 
 TEST(a_value_comes_as_it_was_written)
@@ -38,12 +35,12 @@ TEST(brackets_and_quotes_inside_strings_do_not_count)
 
 TEST(a_key_of_an_inner_object_is_not_found)
 {
-    struct span found = {0};
+    struct json_span found = {0};
 
-    ck_assert(!span_get(text_of("{\"a\":{\"b\":1}}"), "b", &found));
-    ck_assert(!span_get(text_of("[\"b\",1]"), "b", &found));
-    ck_assert(!span_get(text_of("{}"), "b", &found));
-    ck_assert(!span_get(text_of(""), "b", &found));
+    ck_assert(!json_span_get(text_of("{\"a\":{\"b\":1}}"), "b", &found));
+    ck_assert(!json_span_get(text_of("[\"b\",1]"), "b", &found));
+    ck_assert(!json_span_get(text_of("{}"), "b", &found));
+    ck_assert(!json_span_get(text_of(""), "b", &found));
     ck_assert_ptr_null(found.at);
 }
 
@@ -56,9 +53,9 @@ TEST(hex_becomes_bytes_and_anything_else_is_refused)
 {
     autobuf struct buf out = BUF_INIT(4);
 
-    ck_assert_int_eq(span_unhex("00fFa0", &out), ERR_OK);
+    ck_assert_int_eq(parse_hex("00fFa0", &out), ERR_OK);
     ck_assert_mem_eq(out.data, "\x00\xff\xa0", 3);
-    ck_assert_int_eq(span_unhex("0", &out), ERR_SYNTAX);
-    ck_assert_int_eq(span_unhex("0g", &out), ERR_SYNTAX);
-    ck_assert_int_eq(span_unhex("0102", &out), ERR_TOO_BIG);
+    ck_assert_int_eq(parse_hex("0", &out), ERR_SYNTAX);
+    ck_assert_int_eq(parse_hex("0g", &out), ERR_SYNTAX);
+    ck_assert_int_eq(parse_hex("0102", &out), ERR_TOO_BIG);
 }

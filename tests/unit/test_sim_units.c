@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_units.c - durations, counts and prices as the simulator's command line takes them. */
-#include "tests/simulator/units.c" // NOLINT(bugprone-suspicious-include): not in the library
+#include "base/mem.h"
+#include "tests/simulator/parse.h"
 
 #include "tests/support/suite.h"
 
@@ -14,7 +15,7 @@ TEST(durations_are_read_to_milliseconds)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t ms = -1;
-        ck_assert_int_eq(units_duration(rows[i].text, &ms), ERR_OK);
+        ck_assert_int_eq(parse_duration(rows[i].text, &ms), ERR_OK);
         ck_assert_int_eq(ms, rows[i].ms);
     }
 }
@@ -28,7 +29,7 @@ TEST(prices_are_read_to_thousandths)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t value = -1;
-        ck_assert_int_eq(units_thousandths(rows[i].text, &value), ERR_OK);
+        ck_assert_int_eq(parse_thousandths(rows[i].text, &value), ERR_OK);
         ck_assert_int_eq(value, rows[i].thousandths);
     }
 }
@@ -40,9 +41,9 @@ TEST(what_is_not_wholly_a_number_is_refused_and_changes_nothing)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         int64_t value = 7;
-        ck_assert_int_eq(units_duration(bad[i], &value), ERR_SYNTAX);
-        ck_assert_int_eq(units_count(bad[i], &value), ERR_SYNTAX);
-        ck_assert_int_eq(units_thousandths(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_duration(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_count(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_thousandths(bad[i], &value), ERR_SYNTAX);
         ck_assert_int_eq(value, 7);
     }
 }
@@ -51,7 +52,7 @@ TEST(a_duration_needs_its_unit_and_a_price_at_most_three_decimals)
 {
     int64_t value = 7;
 
-    ck_assert_int_eq(units_duration("26", &value), ERR_SYNTAX);
-    ck_assert_int_eq(units_thousandths("0.0001", &value), ERR_SYNTAX);
+    ck_assert_int_eq(parse_duration("26", &value), ERR_SYNTAX);
+    ck_assert_int_eq(parse_thousandths("0.0001", &value), ERR_SYNTAX);
     ck_assert_int_eq(value, 7);
 }

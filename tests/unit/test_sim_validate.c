@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_validate.c - the simulator refuses what the vendor refuses, in the vendor's words. */
-#include "tests/simulator/validate.c" // NOLINT(bugprone-suspicious-include): not in the library
+/* test_sim_validate.c - the simulator rejects what Openmart rejects, in the same words. */
+#include "base/mem.h"
+#include "tests/simulator/validate.h"
 
 #include "base/buf.h"
 
