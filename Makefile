@@ -80,9 +80,10 @@ LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*
                                                   client/*.c client/*/*.c))
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+SUITE    := tests/support/suite.c
+UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
-FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) tests/unit/check_main.c
+FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SUITE)
 
 # Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.
@@ -131,7 +132,10 @@ $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
+
+# The simulator is a program; its tests take its modules from there.
+$(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN)): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
 # fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)

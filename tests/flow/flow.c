@@ -7,12 +7,27 @@
 #include "fake_transport.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SETTLED_AFTER 2 /* turns in which nothing moved */
+
+struct flow flow;
+
+static void setup(void)
+{
+    flow_start(flow_options());
+}
+
+static void teardown(void)
+{
+    weak_store_fail_all(flow.store, false);
+    flow_end();
+}
+
+FIXTURE(setup, teardown);
 
 struct engine_options flow_options(void)
 {
@@ -34,15 +49,15 @@ struct engine_options flow_options(void)
     };
 }
 
-static void start_engine(struct flow *flow, struct clock clock)
+static void start_engine(struct clock clock)
 {
-    flow->cache = cache_new(64 << 20);
-    const struct engine_tools tools = {flow->cache, flow->store, flow->openmart, flow->transport};
-    ck_assert_int_eq(engine_new(&flow->options, &tools, clock, &flow->engine, &flow->recovery),
+    flow.cache = cache_new(64 << 20);
+    const struct engine_tools tools = {flow.cache, flow.store, flow.openmart, flow.transport};
+    ck_assert_int_eq(engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery),
                      ERR_OK);
 }
 
-void flow_start(struct flow *flow, struct engine_options options)
+void flow_start(struct engine_options options)
 {
     const struct store_options store = {
         .url = "memory:", .max_answers = 100000, .max_ended = 100000};
@@ -51,52 +66,54 @@ void flow_start(struct flow *flow, struct engine_options options)
         .base_url = "http://vendor", .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
     char why[SECRET_WHY];
 
-    memset(flow, 0, sizeof *flow);
+    if (flow.engine)
+        flow_end();
+    memset(&flow, 0, sizeof flow);
     ck_assert_int_eq(domain_start(), ERR_OK);
-    ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow->key, why), ERR_OK);
-    openmart.key = flow->key;
-    ck_assert_int_eq(transport_new(&no_options, &flow->transport), ERR_OK);
-    flow->openmart = openmart_new(&openmart, flow->transport);
-    flow->options = options;
-    flow->store = weak_store_new(&store);
-    start_engine(flow, clock_fake(FLOW_WALL_MS));
-    flow->vendor = vendor_new(flow->transport, engine_clock(flow->engine));
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, why), ERR_OK);
+    openmart.key = flow.key;
+    ck_assert_int_eq(transport_new(&no_options, &flow.transport), ERR_OK);
+    flow.openmart = openmart_new(&openmart, flow.transport);
+    flow.options = options;
+    flow.store = weak_store_new(&store);
+    start_engine(clock_fake(FLOW_WALL_MS));
+    flow.vendor = vendor_new(flow.transport, engine_clock(flow.engine));
 }
 
-void flow_restart(struct flow *flow)
+void flow_restart(void)
 {
-    const struct clock clock = *engine_clock(flow->engine);
+    const struct clock clock = *engine_clock(flow.engine);
 
-    for (size_t i = 0; i < flow->n_askers; i++)
-        if (flow->askers[i]->answers == 0)
-            engine_leave(flow->engine, flow->askers[i]->ask.number);
-    engine_turn(flow->engine);
-    engine_free(flow->engine);
-    cache_free(flow->cache);
-    start_engine(flow, clock);
-    vendor_set_clock(flow->vendor, engine_clock(flow->engine));
+    for (size_t i = 0; i < flow.n_askers; i++)
+        if (flow.askers[i]->answers == 0)
+            engine_leave(flow.engine, flow.askers[i]->ask.number);
+    engine_turn(flow.engine);
+    engine_free(flow.engine);
+    cache_free(flow.cache);
+    start_engine(clock);
+    vendor_set_clock(flow.vendor, engine_clock(flow.engine));
 }
 
-void flow_end(struct flow *flow)
+void flow_end(void)
 {
-    engine_drain(flow->engine, 0);
-    engine_turn(flow->engine);
-    for (size_t i = 0; i < flow->n_askers; i++)
-        ck_assert_msg(flow->askers[i]->answers == 1, "asker %zu was told %d ends", i,
-                      flow->askers[i]->answers);
-    engine_free(flow->engine);
-    vendor_free(flow->vendor);
-    openmart_free(flow->openmart);
-    transport_free(flow->transport);
-    cache_free(flow->cache);
-    store_close(flow->store);
-    secret_free(flow->key);
+    engine_drain(flow.engine, 0);
+    engine_turn(flow.engine);
+    for (size_t i = 0; i < flow.n_askers; i++)
+        ck_assert_msg(flow.askers[i]->answers == 1, "asker %zu was told %d ends", i,
+                      flow.askers[i]->answers);
+    engine_free(flow.engine);
+    vendor_free(flow.vendor);
+    openmart_free(flow.openmart);
+    transport_free(flow.transport);
+    cache_free(flow.cache);
+    store_close(flow.store);
+    secret_free(flow.key);
     domain_stop();
-    for (size_t i = 0; i < flow->n_askers; i++) {
-        question_free(flow->askers[i]->ask.question);
-        free(flow->askers[i]->body);
-        free(flow->askers[i]->detail);
-        free(flow->askers[i]);
+    for (size_t i = 0; i < flow.n_askers; i++) {
+        question_free(flow.askers[i]->ask.question);
+        free(flow.askers[i]->body);
+        free(flow.askers[i]->detail);
+        free(flow.askers[i]);
     }
 }
 
@@ -125,8 +142,8 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
            kept->fetched_ms >= container_of(ask, struct asker, ask)->not_before_ms;
 }
 
-static struct asker *ask(struct flow *flow, struct payer payer, const char *domain,
-                         const char *company_name, int64_t wait_ms)
+static struct asker *ask(struct payer payer, const char *domain, const char *company_name,
+                         int64_t wait_ms)
 {
     struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct asker *asker = xcalloc(1, sizeof *asker);
@@ -134,72 +151,82 @@ static struct asker *ask(struct flow *flow, struct payer payer, const char *doma
 
     if (company_name)
         fields[QUESTION_COMPANY_NAME] = (struct question_field){company_name, strlen(company_name)};
-    ck_assert_uint_lt(flow->n_askers, ARRAY_LEN(flow->askers));
+    ck_assert_uint_lt(flow.n_askers, ARRAY_LEN(flow.askers));
     ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
     asker->ask.wait_ms = wait_ms;
     asker->not_before_ms = INT64_MIN;
     asker->ask.payer = payer;
     asker->ask.takes = takes;
     asker->ask.done = told;
-    flow->askers[flow->n_askers++] = asker;
-    engine_ask(flow->engine, &asker->ask);
+    flow.askers[flow.n_askers++] = asker;
+    engine_ask(flow.engine, &asker->ask);
     return asker;
 }
 
-struct asker *flow_ask(struct flow *flow, const char *domain, int64_t wait_ms)
+struct asker *flow_ask(const char *domain, int64_t wait_ms)
 {
-    return ask(flow, (struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return ask((struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
-struct asker *flow_ask_about(struct flow *flow, const char *domain, const char *company_name,
-                             int64_t wait_ms)
+struct asker *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
-    return ask(flow, (struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
+    return ask((struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
 
-struct asker *flow_ask_as(struct flow *flow, const char *client, const char *domain,
-                          int64_t wait_ms)
+const char *flow_company(int i)
 {
-    return ask(flow, (struct payer){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    static char domain[32];
+
+    snprintf(domain, sizeof domain, "company%d.com", i);
+    return domain;
 }
 
-struct asker *flow_ask_paid(struct flow *flow, const char *client, int64_t quota,
-                            const char *domain, int64_t wait_ms)
+void flow_ask_companies(int first, int n)
 {
-    return ask(flow, (struct payer){client, quota, 1}, domain, NULL, wait_ms);
+    for (int i = first; i < first + n; i++)
+        flow_ask(flow_company(i), WAIT_MS);
 }
 
-void flow_settle(struct flow *flow)
+struct asker *flow_ask_as(const char *client, const char *domain, int64_t wait_ms)
+{
+    return ask((struct payer){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+}
+
+struct asker *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
+{
+    return ask((struct payer){client, quota, 1}, domain, NULL, wait_ms);
+}
+
+void flow_settle(void)
 {
     for (int quiet = 0; quiet < SETTLED_AFTER; quiet++) {
-        unsigned before = fake_activity(flow->transport);
-        engine_turn(flow->engine);
-        vendor_turn(flow->vendor);
-        if (fake_activity(flow->transport) != before ||
-            engine_next_ms(flow->engine) <= flow_now_ms(flow))
+        unsigned before = fake_activity(flow.transport);
+        engine_turn(flow.engine);
+        vendor_turn(flow.vendor);
+        if (fake_activity(flow.transport) != before || engine_next_ms(flow.engine) <= flow_now_ms())
             quiet = -1;
     }
 }
 
-void flow_advance(struct flow *flow, int64_t ms)
+void flow_advance(int64_t ms)
 {
-    int64_t end = flow_now_ms(flow) + ms;
+    int64_t end = flow_now_ms() + ms;
 
-    flow_settle(flow);
+    flow_settle();
     for (;;) {
-        int64_t next = engine_next_ms(flow->engine);
-        if (vendor_next_ms(flow->vendor) < next)
-            next = vendor_next_ms(flow->vendor);
+        int64_t next = engine_next_ms(flow.engine);
+        if (vendor_next_ms(flow.vendor) < next)
+            next = vendor_next_ms(flow.vendor);
         if (next > end)
             break;
-        clock_advance(engine_clock(flow->engine), next - flow_now_ms(flow));
-        flow_settle(flow);
+        clock_advance(engine_clock(flow.engine), next - flow_now_ms());
+        flow_settle();
     }
-    clock_advance(engine_clock(flow->engine), end - flow_now_ms(flow));
-    flow_settle(flow);
+    clock_advance(engine_clock(flow.engine), end - flow_now_ms());
+    flow_settle();
 }
 
-int64_t flow_now_ms(const struct flow *flow)
+int64_t flow_now_ms(void)
 {
-    return engine_clock(flow->engine)->now_ms;
+    return engine_clock(flow.engine)->now_ms;
 }

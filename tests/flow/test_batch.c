@@ -2,37 +2,14 @@
 /* test_batch.c - a hundred ride together; what a submit's end means for those aboard. */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
-#define WAIT_MS 300000
-
-static struct flow flow;
-
-static void setup(void)
+TEST(two_hundred_and_fifty_questions_take_three_submits)
 {
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
-
-static void ask_many(int from, int to)
-{
-    for (int i = from; i < to; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, WAIT_MS);
-    }
-}
-
-START_TEST(two_hundred_and_fifty_questions_take_three_submits)
-{
-    ask_many(0, 250);
-    flow_advance(&flow, 120000);
+    flow_ask_companies(0, 250);
+    flow_advance(120000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 100);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 250);
@@ -43,82 +20,75 @@ START_TEST(two_hundred_and_fifty_questions_take_three_submits)
         ck_assert_ptr_nonnull(strstr(flow.askers[i]->body, own));
     }
 }
-END_TEST
 
-START_TEST(a_full_batch_leaves_without_lingering)
+TEST(a_full_batch_leaves_without_lingering)
 {
-    ask_many(0, 100);
-    flow_settle(&flow);
+    flow_ask_companies(0, 100);
+    flow_settle();
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(questions_within_the_linger_ride_together)
+TEST(questions_within_the_linger_ride_together)
 {
-    ask_many(0, 1);
-    flow_advance(&flow, 99);
-    ask_many(1, 2);
-    flow_settle(&flow);
+    flow_ask_companies(0, 1);
+    flow_advance(99);
+    flow_ask_companies(1, 1);
+    flow_settle();
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
-    flow_advance(&flow, 1);
+    flow_advance(1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
+TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
 {
     for (int i = 0; i < 4; i++) {
-        ask_many(i, i + 1);
-        flow_advance(&flow, 200);
+        flow_ask_companies(i, 1);
+        flow_advance(200);
     }
     for (int i = 4; i < 10; i++) {
-        ask_many(i, i + 1);
-        flow_advance(&flow, 1000);
+        flow_ask_companies(i, 1);
+        flow_advance(1000);
     }
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 5);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 6);
 }
-END_TEST
 
-START_TEST(every_submit_goes_over_a_connection_of_its_own)
+TEST(every_submit_goes_over_a_connection_of_its_own)
 {
-    ask_many(0, 201);
-    flow_advance(&flow, 60000);
+    flow_ask_companies(0, 201);
+    flow_advance(60000);
     ck_assert(vendor_submits_were_only_once(flow.vendor));
 }
-END_TEST
 
-START_TEST(a_submit_that_never_left_is_tried_again)
+TEST(a_submit_that_never_left_is_tried_again)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
     const struct vendor_fault refused = {.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT};
 
     vendor_fault(flow.vendor, refused);
     vendor_fault(flow.vendor, refused);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(asker->err, ERR_OK);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
+TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 3; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
-    flow_advance(&flow, 10000);
+    flow_advance(10000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_ERROR);
     ck_assert_int_eq(asker->charged, CHARGED_NO);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
 }
-END_TEST
 
 /* What a submit's end tells the one aboard, and how often it was submitted within two minutes. */
 static const struct end_row {
@@ -206,37 +176,17 @@ static const struct end_row {
     {"U28 302", {.status = 302, .body = ""}, ERR_UPSTREAM_ERROR, CHARGED_NO, 1},
 };
 
-START_TEST(what_a_submits_end_means)
+LOOP_TEST(what_a_submits_end_means, ends)
 {
     const struct end_row *row = &ends[_i];
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, row->fault);
-    flow_advance(&flow, 120000);
+    flow_advance(120000);
     ck_assert_msg(asker->err == row->err, "%s: %s", row->what, err_words(asker->err));
     if (row->err)
         ck_assert_msg(asker->charged == row->charged, "%s: charged", row->what);
     ck_assert_msg(vendor_calls(flow.vendor, VENDOR_SUBMIT) == row->submits, "%s: %zu submits",
                   row->what, vendor_calls(flow.vendor, VENDOR_SUBMIT));
     ck_assert_msg(vendor_ledger(flow.vendor) <= 1, "%s: paid twice", row->what);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: batch");
-    TCase *t = tcase_create("batch");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, two_hundred_and_fifty_questions_take_three_submits);
-    tcase_add_test(t, a_full_batch_leaves_without_lingering);
-    tcase_add_test(t, questions_within_the_linger_ride_together);
-    tcase_add_test(t, while_all_slots_are_busy_the_next_batch_keeps_filling);
-    tcase_add_test(t, every_submit_goes_over_a_connection_of_its_own);
-    tcase_add_test(t, a_submit_that_never_left_is_tried_again);
-    tcase_add_test(t, an_upstream_that_cannot_be_reached_is_given_up_after_three_tries);
-    tcase_add_loop_test(t, what_a_submits_end_means, 0, sizeof ends / sizeof ends[0]);
-    suite_add_tcase(s, t);
-    return s;
 }

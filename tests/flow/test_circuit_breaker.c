@@ -4,26 +4,12 @@
 #include "base/secret.h"
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define WAIT_MS 300000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
 
 static const struct {
     int status;
@@ -37,94 +23,88 @@ static void refuse_submits(int status, int times)
                      (struct vendor_fault){.on = VENDOR_SUBMIT, .status = status, .body = "{}"});
 }
 
-START_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once)
+RANGE_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
-    struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    struct asker *first = flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     ck_assert_int_eq(first->err, latches[_i].err);
 
-    struct asker *second = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *second = flow_ask("b.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(second->err, latches[_i].err);
     ck_assert_int_eq(second->charged, CHARGED_NO);
     ck_assert_int_gt(second->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on)
+TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.slots = 2;
-    flow_start(&flow, options);
-    struct asker *sent = flow_ask(&flow, "sent.com", WAIT_MS);
+    flow_start(options);
+    struct asker *sent = flow_ask("sent.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "sent.com", .task_ms = 60000});
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     refuse_submits(402, 1);
-    flow_ask(&flow, "refused.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *flying = flow_ask(&flow, "flying.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *queued = flow_ask(&flow, "queued.com", WAIT_MS);
-    flow_advance(&flow, 24500); /* the refusal is there, the second submit still flies */
+    flow_ask("refused.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *flying = flow_ask("flying.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *queued = flow_ask("queued.com", WAIT_MS);
+    flow_advance(24500); /* the refusal is there, the second submit still flies */
     ck_assert_int_eq(queued->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(flying->answers, 0);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(flying->err, ERR_OK);
     ck_assert_int_eq(sent->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_free_look_at_the_balance_opens_the_latch)
+RANGE_TEST(a_free_look_at_the_balance_opens_the_latch, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000 + 66000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000 + 66000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 1);
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely)
+TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely)
 {
     vendor_set_balance(flow.vendor, 0);
     refuse_submits(402, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 3600000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(3600000);
     size_t looks = vendor_calls(flow.vendor, VENDOR_BALANCE);
     ck_assert_uint_ge(looks, 6);
     ck_assert_uint_le(looks, 9); /* after 1, 2, 4, 8 min and then every ten */
-    struct asker *still = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *still = flow_ask("b.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(still->err, ERR_CREDITS_EXHAUSTED);
 
     vendor_set_balance(flow.vendor, 5);
-    flow_advance(&flow, 11 * 60000);
-    struct asker *then = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_advance(11 * 60000);
+    struct asker *then = flow_ask("c.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(then->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_reload_opens_the_latch_at_once)
+TEST(a_reload_opens_the_latch_at_once)
 {
     refuse_submits(403, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
-    flow_settle(&flow);
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_settle();
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
+TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
 {
     char folder[] = "/tmp/emailsd-test-XXXXXX", path[64], newer[64], why[SECRET_WHY];
     struct engine_options options = flow_options();
@@ -140,25 +120,23 @@ START_TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
         ck_assert_int_eq(chmod(i ? newer : path, 0600), 0);
     }
     ck_assert_int_eq(secret_from_file(path, &key, why), ERR_OK);
-    flow_end(&flow);
     options.batch.key = key;
-    flow_start(&flow, options);
+    flow_start(options);
 
     refuse_submits(401, 1);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(27000);
     ck_assert_int_eq(rename(newer, path), 0);
-    flow_advance(&flow, 5000);
+    flow_advance(5000);
     ck_assert_str_eq(secret_text(key), "a-new-key");
-    struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *after = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 0);
     unlink(path);
     rmdir(folder);
     secret_free(TAKE(options.batch.key));
 }
-END_TEST
 
 static void fail_everything(enum vendor_call on, int times)
 {
@@ -166,125 +144,91 @@ static void fail_everything(enum vendor_call on, int times)
         vendor_fault(flow.vendor, (struct vendor_fault){.on = on, .end = TRANSPORT_NOT_SENT});
 }
 
-START_TEST(five_failures_in_a_row_trip_the_breaker)
+TEST(five_failures_in_a_row_trip_the_breaker)
 {
     fail_everything(VENDOR_SUBMIT, 60);
     fail_everything(VENDOR_BALANCE, 3);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 10000); /* three tries */
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 10000); /* two, and the third finds it tripped */
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(10000); /* three tries */
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(10000); /* two, and the third finds it tripped */
     size_t submits = vendor_calls(flow.vendor, VENDOR_SUBMIT);
     ck_assert_uint_eq(submits, 5);
-    struct asker *told = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *told = flow_ask("c.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(told->err, ERR_CIRCUIT_OPEN);
     ck_assert_int_eq(told->charged, CHARGED_NO);
     ck_assert_int_gt(told->retry_after_s, 0);
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), submits); /* probes are free */
     ck_assert_uint_ge(vendor_calls(flow.vendor, VENDOR_BALANCE), 2);
 }
-END_TEST
 
-START_TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
+TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
 {
     fail_everything(VENDOR_SUBMIT, 5);
     fail_everything(VENDOR_BALANCE, 2);
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 10000);
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 50000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(10000);
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(50000);
     vendor_clear_faults(flow.vendor); /* it is back */
-    flow_advance(&flow, 35000);
-    struct asker *after = flow_ask(&flow, "c.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_advance(35000);
+    struct asker *after = flow_ask("c.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
+TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
-    flow_ask(&flow, "slow.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("slow.com", WAIT_MS);
+    flow_advance(30000);
     for (int i = 0; i < 60; i++)
         vendor_fault(
             flow.vendor,
             (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 500, .body = "", .creates = true});
     for (int i = 0; i < 100; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, WAIT_MS);
-        flow_advance(&flow, 5000);
+        flow_ask(flow_company(i), WAIT_MS);
+        flow_advance(5000);
     }
     ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were refused, unpaid */
 }
-END_TEST
 
-START_TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
+TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
-    flow_ask(&flow, "odd.com", WAIT_MS);
+    flow_ask("odd.com", WAIT_MS);
     for (int i = 0; i < 10; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_advance(&flow, 40000);
-        struct asker *other = flow_ask(&flow, domain, WAIT_MS);
-        flow_advance(&flow, 40000);
+        flow_advance(40000);
+        struct asker *other = flow_ask(flow_company(i), WAIT_MS);
+        flow_advance(40000);
         ck_assert_int_eq(other->err, ERR_OK);
     }
 }
-END_TEST
 
-START_TEST(cached_answers_are_served_while_the_gate_is_shut)
+TEST(cached_answers_are_served_while_the_gate_is_shut)
 {
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(30000);
     refuse_submits(402, 1);
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 27000);
-    struct asker *hit = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(27000);
+    struct asker *hit = flow_ask("a.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
     ck_assert(hit->from_cache);
 }
-END_TEST
 
-START_TEST(being_asked_to_slow_down_does_not_trip_it)
+TEST(being_asked_to_slow_down_does_not_trip_it)
 {
     for (int i = 0; i < 10; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 429, .body = ""});
-    struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 60000);
-    struct asker *second = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 60000);
+    struct asker *first = flow_ask("a.com", WAIT_MS);
+    flow_advance(60000);
+    struct asker *second = flow_ask("b.com", WAIT_MS);
+    flow_advance(60000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: gate");
-    TCase *t = tcase_create("gate");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3);
-    tcase_add_test(t, those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on);
-    tcase_add_loop_test(t, a_free_look_at_the_balance_opens_the_latch, 0, 3);
-    tcase_add_test(t,
-                   without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely);
-    tcase_add_test(t, a_reload_opens_the_latch_at_once);
-    tcase_add_test(t, a_changed_key_file_opens_the_latch_without_anybody_saying_so);
-    tcase_add_test(t, five_failures_in_a_row_trip_the_breaker);
-    tcase_add_test(t, the_breaker_closes_within_35_seconds_of_the_upstreams_return);
-    tcase_add_test(t, reads_that_go_well_do_not_hide_submits_that_are_lost);
-    tcase_add_test(t, one_task_that_cannot_be_read_does_not_shut_the_gate);
-    tcase_add_test(t, cached_answers_are_served_while_the_gate_is_shut);
-    tcase_add_test(t, being_asked_to_slow_down_does_not_trip_it);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,40 +4,17 @@
  */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
-#define WAIT_MS 300000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
-
-static void ask_a_full_batch(void)
-{
-    for (int i = 0; i < 100; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, WAIT_MS);
-    }
-}
-
 static const struct vendor_rule slow = {.domain = "company7.com", .task_ms = 62000};
 
-START_TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
+TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
 {
-    ask_a_full_batch();
+    flow_ask_companies(0, 100);
     vendor_rule(flow.vendor, slow);
-    flow_advance(&flow, 120000);
+    flow_advance(120000);
     for (size_t i = 0; i < 100; i++) {
         struct asker *asker = flow.askers[i];
         char domain[32];
@@ -49,90 +26,83 @@ START_TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
         ck_assert_msg(lost_ms <= allowed_ms, "%s lost %lld ms", domain, (long long)lost_ms);
     }
 }
-END_TEST
 
-START_TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
+TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
 {
-    ask_a_full_batch();
+    flow_ask_companies(0, 100);
     vendor_rule(flow.vendor, slow);
-    flow_advance(&flow, 120000);
+    flow_advance(120000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), 100);
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_IDS), 4);
 }
-END_TEST
 
-START_TEST(polling_costs_a_logarithmic_number_of_calls)
+TEST(polling_costs_a_logarithmic_number_of_calls)
 {
-    flow_ask(&flow, "company7.com", WAIT_MS);
+    flow_ask("company7.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = 50000});
-    flow_advance(&flow, 120000);
+    flow_advance(120000);
     ck_assert_int_eq(flow.askers[0]->err, ERR_OK);
     /* 250 ms steps to 2.5 s, then a tenth more each time: 10 + ln(20) / ln(1.1). */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS), 10 + 32 + 2);
 }
-END_TEST
 
-START_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time)
+RANGE_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7)
 {
     static const int64_t times_ms[] = {300, 1111, 2777, 7919, 17389, 31337, 47717};
     int64_t own_ms = times_ms[_i];
 
-    flow_ask(&flow, "company7.com", WAIT_MS);
+    flow_ask("company7.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = own_ms});
-    flow_advance(&flow, 120000);
+    flow_advance(120000);
     int64_t lost_ms = flow.askers[0]->answered_ms - vendor_done_ms(flow.vendor, "company7.com");
     int64_t allowed_ms = own_ms / 10 > 250 ? own_ms / 10 : 250;
     ck_assert_msg(lost_ms <= allowed_ms, "lost %lld of %lld ms", (long long)lost_ms,
                   (long long)own_ms);
 }
-END_TEST
 
-START_TEST(reads_keep_the_vendors_rate_limit)
+TEST(reads_keep_the_vendors_rate_limit)
 {
-    ask_a_full_batch();
-    flow_advance(&flow, 26000 + 2000); /* all hundred are ready at this instant */
+    flow_ask_companies(0, 100);
+    flow_advance(26000 + 2000); /* all hundred are ready at this instant */
     size_t before = vendor_calls(flow.vendor, VENDOR_TASK);
     for (int second = 0; second < 4; second++) {
-        flow_advance(&flow, 999);
+        flow_advance(999);
         size_t now = vendor_calls(flow.vendor, VENDOR_TASK);
         ck_assert_uint_le(now - before, 18);
-        flow_advance(&flow, 1);
+        flow_advance(1);
         before = vendor_calls(flow.vendor, VENDOR_TASK);
     }
     ck_assert_uint_ge(before, 4 * 16); /* and are not idle either */
-    flow_advance(&flow, 20000);
+    flow_advance(20000);
 }
-END_TEST
 
-START_TEST(a_failed_task_is_told_while_others_still_run)
+TEST(a_failed_task_is_told_while_others_still_run)
 {
-    struct asker *failed = flow_ask(&flow, "errored.com", WAIT_MS);
-    struct asker *late = flow_ask(&flow, "company7.com", WAIT_MS);
+    struct asker *failed = flow_ask("errored.com", WAIT_MS);
+    struct asker *late = flow_ask("company7.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "errored.com", .state = "ERRORED"});
     vendor_rule(flow.vendor, slow);
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert_int_eq(failed->err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(late->answers, 0);
-    flow_advance(&flow, 90000);
+    flow_advance(90000);
     ck_assert_int_eq(late->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
+TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
 {
-    struct asker *early = flow_ask(&flow, "early.com", WAIT_MS);
-    struct asker *late = flow_ask(&flow, "company7.com", WAIT_MS);
+    struct asker *early = flow_ask("early.com", WAIT_MS);
+    struct asker *late = flow_ask("company7.com", WAIT_MS);
 
     vendor_list_only_at_end(flow.vendor, true);
     vendor_rule(flow.vendor, slow);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(early->answers, 0);
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(early->err, ERR_OK);
     ck_assert_int_eq(late->err, ERR_OK);
 }
-END_TEST
 
 /* Reads may fail in every way for a while: the answer comes all the same, and nothing is submitted
  * again. */
@@ -154,61 +124,57 @@ static const struct vendor_fault passing[] = {
     {.on = VENDOR_TASK, .status = 401, .body = "{}"},
 };
 
-START_TEST(a_read_that_fails_for_a_while_is_repeated)
+LOOP_TEST(a_read_that_fails_for_a_while_is_repeated, passing)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, passing[_i]);
     vendor_fault(flow.vendor, passing[_i]);
-    flow_advance(&flow, 100000);
+    flow_advance(100000);
     ck_assert_msg(asker->err == ERR_OK && asker->answers == 1, "row %d: %s", _i,
                   err_words(asker->err));
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
+TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 60; i++)
         vendor_fault(flow.vendor, (struct vendor_fault){.on = VENDOR_TASK,
                                                         .status = 200,
                                                         .body = "{\"status\":\"PROCESSING\"}"});
-    flow_advance(&flow, 80000);
+    flow_advance(80000);
     ck_assert_int_eq(asker->answers, 0); /* a minute is given */
-    flow_advance(&flow, 20000);
+    flow_advance(20000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
 }
-END_TEST
 
-START_TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
+TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
+    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "PROCESSING"});
-    flow_advance(&flow, 15 * 60000);
+    flow_advance(15 * 60000);
     ck_assert_int_eq(asker->answers, 0);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
+TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
+    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .task_ms = 700000});
     for (int i = 0; i < 63; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 404, .body = "{}"});
-    flow_advance(&flow, 400000);
+    flow_advance(400000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_str_eq(asker->detail, "the upstream no longer has the batch");
 }
-END_TEST
 
 /* S19: it said that the batch is finished, and knows nothing of it from then on. */
 static const struct vendor_fault forgotten[] = {
@@ -216,71 +182,40 @@ static const struct vendor_fault forgotten[] = {
     {.on = VENDOR_TASK, .status = 404, .body = "{}", .for_ever = true},
 };
 
-START_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again)
+LOOP_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
+          forgotten)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", 20 * 60000);
+    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
 
     vendor_fault(flow.vendor, forgotten[_i]);
-    flow_advance(&flow, 14 * 60000);
+    flow_advance(14 * 60000);
     ck_assert_int_eq(asker->answers, 0);
     size_t asked = vendor_calls(flow.vendor, forgotten[_i].on);
     ck_assert_uint_ge(asked, 30); /* it may come back */
     ck_assert_uint_le(asked, 14 * 60 / 4);
-    flow_advance(&flow, 3 * 60000);
+    flow_advance(3 * 60000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(everybody_is_answered_once_whatever_fails_at_random)
+RANGE_TEST(everybody_is_answered_once_whatever_fails_at_random, 0, 10)
 {
     vendor_fail_randomly(flow.vendor, 30, (unsigned)_i + 1);
     for (int i = 0; i < 300; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, 20 * 60000);
+        flow_ask(flow_company(i), 20 * 60000);
         if (i % 10 == 0)
-            flow_advance(&flow, 400);
+            flow_advance(400);
     }
-    flow_advance(&flow, 20 * 60000);
+    flow_advance(20 * 60000);
     for (size_t i = 0; i < flow.n_askers; i++) {
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
         ck_assert_int_eq(flow.askers[i]->answers, 1);
         ck_assert_uint_le(vendor_ledger_of(flow.vendor, domain), 1);
     }
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: collect");
-    TCase *t = tcase_create("collect");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred);
-    tcase_add_test(t, a_batch_of_a_hundred_is_read_with_a_hundred_task_reads);
-    tcase_add_test(t, polling_costs_a_logarithmic_number_of_calls);
-    tcase_add_loop_test(t, polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7);
-    tcase_add_test(t, reads_keep_the_vendors_rate_limit);
-    tcase_add_test(t, a_failed_task_is_told_while_others_still_run);
-    tcase_add_test(t, a_vendor_that_lists_only_at_the_end_is_read_at_the_end);
-    tcase_add_loop_test(t, a_read_that_fails_for_a_while_is_repeated, 0,
-                        sizeof passing / sizeof passing[0]);
-    tcase_add_test(t, a_task_that_stays_unfinished_in_a_ready_batch_is_given_up);
-    tcase_add_test(t, a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime);
-    tcase_add_test(t, a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes);
-    tcase_add_loop_test(
-        t, S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
-        0, sizeof forgotten / sizeof forgotten[0]);
-    tcase_add_loop_test(t, everybody_is_answered_once_whatever_fails_at_random, 0, 10);
-    suite_add_tcase(s, t);
-    return s;
 }

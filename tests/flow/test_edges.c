@@ -7,25 +7,9 @@
 #include "lookup/records/cooldown.h"
 #include "weak_store.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
-
-#define WAIT_MS   300000
-#define MINUTE_MS 60000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    weak_store_fail_all(flow.store, false);
-    flow_end(&flow);
-}
 
 /* ---- what an earlier life left in the store ---- */
 
@@ -59,7 +43,7 @@ static int64_t intend(const char *domain, const char *id)
     return batch;
 }
 
-START_TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
+TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
 {
     struct store_stats stats;
 
@@ -67,7 +51,7 @@ START_TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
         int64_t batch = intend("milvali.com", i ? "second" : "first");
         ck_assert_int_eq(store_submitted(flow.store, batch, i ? "b2" : "b1", FLOW_WALL_MS), ERR_OK);
     }
-    flow_restart(&flow);
+    flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_batches, 1);
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
     ck_assert_uint_eq(flow.recovery.unknown_tasks, 1);
@@ -75,21 +59,19 @@ START_TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 1);
     ck_assert_uint_eq(stats.tasks[STORE_UNKNOWN], 1);
 }
-END_TEST
 
-START_TEST(an_unknown_end_without_words_is_held_with_words)
+TEST(an_unknown_end_without_words_is_held_with_words)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
-    flow_restart(&flow);
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_restart();
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(asker->detail, "stopped while submitting the lookup"));
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
 /* Without a question of their own: keys are all that a hold knows. */
 static void leave_unknown(size_t n)
@@ -120,37 +102,35 @@ static void leave_unknown(size_t n)
     }
 }
 
-START_TEST(with_too_many_questions_held_nothing_new_is_bought)
+TEST(with_too_many_questions_held_nothing_new_is_bought)
 {
     leave_unknown(HOLDS_MAX);
-    flow_restart(&flow);
+    flow_restart();
     ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(asker->err, ERR_OVERLOADED);
     ck_assert_int_gt(asker->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
 /* ---- time ---- */
 
-START_TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
+TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
 {
     char domain[32];
 
     vendor_set_task_ms(flow.vendor, 10 * MINUTE_MS);
     for (int i = 0; i < 8; i++) { /* until such a time is what is expected */
         snprintf(domain, sizeof domain, "slow%d.com", i);
-        flow_ask(&flow, domain, 15 * MINUTE_MS);
+        flow_ask(domain, 15 * MINUTE_MS);
     }
-    flow_advance(&flow, 12 * MINUTE_MS);
-    struct asker *asker = flow_ask(&flow, "milvali.com", 1000);
-    flow_advance(&flow, 1000);
+    flow_advance(12 * MINUTE_MS);
+    struct asker *asker = flow_ask("milvali.com", 1000);
+    flow_advance(1000);
     ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(asker->retry_after_s, 60);
 }
-END_TEST
 
 /* ---- looking and forgetting ---- */
 
@@ -165,17 +145,16 @@ static void note_absence(struct inquiry *inquiry, const struct lookup_state *sta
 
 static const char *const ids[] = {"", "short", "0123456789abcdef0123456789abcdef"};
 
-START_TEST(of_an_id_that_no_lookup_has_nothing_is_known)
+LOOP_TEST(of_an_id_that_no_lookup_has_nothing_is_known, ids)
 {
     struct inquiry inquiry = {.done = note_absence};
 
     snprintf(inquiry.id, sizeof inquiry.id, "%s", ids[_i]);
     told = 0;
     engine_inquire(flow.engine, &inquiry);
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_int_eq(told, 1);
 }
-END_TEST
 
 static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
 {
@@ -185,45 +164,24 @@ static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
     told++;
 }
 
-START_TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
+TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
 {
     struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
 
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     weak_store_fail(flow.store, WEAK_FORGET, true);
     told = 0;
     engine_forget(flow.engine, &forgetting);
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_int_eq(told, 1);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(again->from_cache);
 }
-END_TEST
 
-START_TEST(nothing_may_be_freed)
+TEST(nothing_may_be_freed)
 {
     lookups_free(NULL);
     batcher_free(NULL);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: edges");
-    TCase *t = tcase_create("edges");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, of_two_batches_about_one_question_only_the_first_is_resumed);
-    tcase_add_test(t, an_unknown_end_without_words_is_held_with_words);
-    tcase_add_test(t, with_too_many_questions_held_nothing_new_is_bought);
-    tcase_add_test(t, who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute);
-    tcase_add_loop_test(t, of_an_id_that_no_lookup_has_nothing_is_known, 0, ARRAY_LEN(ids));
-    tcase_add_test(t, what_cannot_be_forgotten_on_disk_is_not_said_to_be);
-    tcase_add_test(t, nothing_may_be_freed);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -2,34 +2,19 @@
 /* test_lookups.c - one question is paid once, everybody who asks is told exactly once. */
 #include "flow.h"
 
-#include <check.h>
-#include <stdio.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
-#define WAIT_MS 90000
-
-static struct flow flow;
-
-static void setup(void)
+TEST(a_lookup_is_answered_with_its_mailboxes)
 {
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
-
-START_TEST(a_lookup_is_answered_with_its_mailboxes)
-{
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     vendor_rule(
         flow.vendor,
         (struct vendor_rule){.domain = "milvali.com",
                              .data = "[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
                                      "{\"email\":\"support@milvali.com\",\"status\":\"VALID\"}]"});
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert_int_eq(asker->err, ERR_OK);
     ck_assert(!asker->collapsed);
     ck_assert_str_eq(asker->body,
@@ -39,33 +24,31 @@ START_TEST(a_lookup_is_answered_with_its_mailboxes)
                      "\"fetched_at\":\"2026-11-23T11:20:32Z\","
                      "\"expires_at\":\"2026-12-23T11:20:32Z\"}\n");
 }
-END_TEST
 
-START_TEST(the_second_asker_is_served_from_the_cache_without_a_call)
+TEST(the_second_asker_is_served_from_the_cache_without_a_call)
 {
-    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *first = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     size_t reads = vendor_calls(flow.vendor, VENDOR_TASK);
-    struct asker *second = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *second = flow_ask("milvali.com", WAIT_MS);
 
-    flow_settle(&flow);
+    flow_settle();
     ck_assert(second->from_cache);
     ck_assert_str_eq(second->body, first->body);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), reads);
 }
-END_TEST
 
-START_TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
+TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
 {
-    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *first = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 1; i < 1000; i++) {
         if (i == 500)
-            flow_advance(&flow, 10000); /* half of them come while the submit is under way */
-        flow_ask(&flow, "milvali.com", WAIT_MS);
+            flow_advance(10000); /* half of them come while the submit is under way */
+        flow_ask("milvali.com", WAIT_MS);
     }
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
     ck_assert(!first->collapsed);
     for (size_t i = 1; i < flow.n_askers; i++) {
@@ -73,271 +56,252 @@ START_TEST(a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes)
         ck_assert_str_eq(flow.askers[i]->body, first->body);
     }
 }
-END_TEST
 
-START_TEST(spellings_of_one_domain_are_one_question)
+TEST(spellings_of_one_domain_are_one_question)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    struct asker *url = flow_ask(&flow, "https://WWW.Milvali.com:8443/contact?x", WAIT_MS);
-    struct asker *name = flow_ask_about(&flow, "info@milvali.com.", "  MILVALI ", WAIT_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    struct asker *url = flow_ask("https://WWW.Milvali.com:8443/contact?x", WAIT_MS);
+    struct asker *name = flow_ask_about("info@milvali.com.", "  MILVALI ", WAIT_MS);
 
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert(url->collapsed && name->collapsed);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(another_company_name_is_another_question)
+TEST(another_company_name_is_another_question)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_ask_about(&flow, "milvali.com", "Milvali Holding", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_ask_about("milvali.com", "Milvali Holding", WAIT_MS);
+    flow_advance(30000);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
-END_TEST
 
-START_TEST(a_waiter_whose_time_is_over_is_told_and_the_work_goes_on)
+TEST(a_waiter_whose_time_is_over_is_told_and_the_work_goes_on)
 {
-    struct asker *hasty = flow_ask(&flow, "milvali.com", 5000);
-    struct asker *patient = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *hasty = flow_ask("milvali.com", 5000);
+    struct asker *patient = flow_ask("milvali.com", WAIT_MS);
 
-    flow_advance(&flow, 5000);
+    flow_advance(5000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_MAYBE);
     ck_assert_int_eq(hasty->retry_after_s, 25); /* thirty seconds are expected at first */
     ck_assert_int_eq(patient->answers, 0);
-    flow_advance(&flow, 25000);
+    flow_advance(25000);
     ck_assert_int_eq(patient->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_lookup_that_nobody_waits_for_any_more_fills_the_cache)
+TEST(a_lookup_that_nobody_waits_for_any_more_fills_the_cache)
 {
-    flow_ask(&flow, "milvali.com", 0);
-    flow_advance(&flow, 30000);
-    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_ask("milvali.com", 0);
+    flow_advance(30000);
+    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
+TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
 {
-    struct asker *a = flow_ask(&flow, "milvali.com", WAIT_MS);
-    struct asker *b = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *a = flow_ask("milvali.com", WAIT_MS);
+    struct asker *b = flow_ask("milvali.com", WAIT_MS);
 
-    flow_settle(&flow);
+    flow_settle();
     engine_leave(flow.engine, a->ask.number);
     engine_leave(flow.engine, b->ask.number);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(a->err, ERR_GONE);
     ck_assert_int_eq(b->err, ERR_GONE);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
-END_TEST
 
-START_TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
+TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
 {
-    struct asker *hasty = flow_ask(&flow, "milvali.com", 10);
-    struct asker *leaver = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *hasty = flow_ask("milvali.com", 10);
+    struct asker *leaver = flow_ask("milvali.com", WAIT_MS);
 
-    flow_advance(&flow, 20); /* the linger is not over yet */
+    flow_advance(20); /* the linger is not over yet */
     engine_leave(flow.engine, leaver->ask.number);
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
+TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
 {
-    struct asker *gone = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *gone = flow_ask("milvali.com", WAIT_MS);
 
-    flow_advance(&flow, 1000);
+    flow_advance(1000);
     engine_leave(flow.engine, gone->ask.number);
-    flow_advance(&flow, 30000);
-    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_advance(30000);
+    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(gone->err, ERR_GONE);
     ck_assert(later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(leaving_after_the_end_is_without_effect)
+TEST(leaving_after_the_end_is_without_effect)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     engine_leave(flow.engine, asker->ask.number);
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_int_eq(asker->answers, 1);
     ck_assert_int_eq(asker->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(deadline_and_result_in_the_same_instant_give_one_answer)
+TEST(deadline_and_result_in_the_same_instant_give_one_answer)
 {
     /* The result of a lookup of 28 s comes at 28.1 s: linger, submit and task. */
-    flow_ask(&flow, "milvali.com", 28100);
-    flow_advance(&flow, 30000);
+    flow_ask("milvali.com", 28100);
+    flow_advance(30000);
     ck_assert_int_eq(flow.askers[0]->answers, 1);
 }
-END_TEST
 
-START_TEST(a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute)
+TEST(a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute)
 {
-    struct asker *first = flow_ask(&flow, "errored.com", WAIT_MS);
+    struct asker *first = flow_ask("errored.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "errored.com", .state = "ERRORED"});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(first->err, ERR_LOOKUP_FAILED);
-    struct asker *second = flow_ask(&flow, "errored.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *second = flow_ask("errored.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(second->err, ERR_LOOKUP_FAILED);
     ck_assert(second->from_cache);
-    flow_advance(&flow, 61000);
-    flow_ask(&flow, "errored.com", WAIT_MS);
-    flow_advance(&flow, 40000);
+    flow_advance(61000);
+    flow_ask("errored.com", WAIT_MS);
+    flow_advance(40000);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(a_cancelled_task_is_a_failed_lookup)
+TEST(a_cancelled_task_is_a_failed_lookup)
 {
-    struct asker *asker = flow_ask(&flow, "cancelled.com", WAIT_MS);
+    struct asker *asker = flow_ask("cancelled.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "cancelled.com", .state = "CANCELLED"});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(asker->err, ERR_LOOKUP_FAILED);
 }
-END_TEST
 
-START_TEST(no_mailboxes_is_an_answer)
+TEST(no_mailboxes_is_an_answer)
 {
-    struct asker *asker = flow_ask(&flow, "empty.com", WAIT_MS);
+    struct asker *asker = flow_ask("empty.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "empty.com", .data = "[]"});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(asker->err, ERR_OK);
     ck_assert_ptr_nonnull(strstr(asker->body, "\"emails\":[],\"count\":0,"));
 }
-END_TEST
 
-START_TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
+TEST(tasks_without_a_tracking_id_show_nobody_anothers_mailboxes)
 {
-    struct asker *a = flow_ask(&flow, "a.com", WAIT_MS);
-    struct asker *b = flow_ask(&flow, "b.com", WAIT_MS);
-    struct asker *c = flow_ask(&flow, "c.com", WAIT_MS);
+    struct asker *a = flow_ask("a.com", WAIT_MS);
+    struct asker *b = flow_ask("b.com", WAIT_MS);
+    struct asker *c = flow_ask("c.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "b.com", .without_tracking_id = true});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(a->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(b->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(a->charged, CHARGED_MAYBE);
     ck_assert_ptr_nonnull(strstr(c->body, "info@c.com"));
 }
-END_TEST
 
-START_TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
+TEST(a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache)
 {
-    struct asker *one = flow_ask(&flow, "one.com", WAIT_MS);
-    flow_ask(&flow, "two.com", WAIT_MS);
+    struct asker *one = flow_ask("one.com", WAIT_MS);
+    flow_ask("two.com", WAIT_MS);
     vendor_rule(flow.vendor,
                 (struct vendor_rule){.domain = "one.com", .tracking_id_of = "two.com"});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(one->err, ERR_UPSTREAM_INVALID_RESPONSE);
 
-    struct asker *later = flow_ask(&flow, "two.com", WAIT_MS);
-    flow_advance(&flow, 40000);
+    struct asker *later = flow_ask("two.com", WAIT_MS);
+    flow_advance(40000);
     ck_assert_int_eq(later->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert(!later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
+TEST(a_single_task_without_a_tracking_id_is_not_guessed_either)
 {
-    struct asker *asker = flow_ask(&flow, "a.com", WAIT_MS);
+    struct asker *asker = flow_ask("a.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_INVALID_RESPONSE);
 }
-END_TEST
 
-START_TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
+TEST(an_answer_is_fresh_for_its_time_and_then_asked_anew)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
-    flow_advance(&flow, INT64_C(30) * 86400000 - 10000);
-    struct asker *fresh = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 10000);
-    struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    flow_advance(INT64_C(30) * 86400000 - 10000);
+    struct asker *fresh = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(10000);
+    struct asker *anew = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert(fresh->from_cache);
     ck_assert(!anew->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
+TEST(who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
-    struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    struct asker *anew = flow_ask("milvali.com", WAIT_MS);
     anew->not_before_ms = engine_clock(flow.engine)->wall_ms;
-    struct asker *joins = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *joins = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert(!anew->from_cache);
     ck_assert(joins->from_cache); /* the old one is fresh, and he did not mind */
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
-    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_str_eq(later->body, anew->body);
     ck_assert_str_ne(later->body, flow.askers[0]->body);
 }
-END_TEST
 
-START_TEST(a_failure_does_not_push_an_older_answer_out)
+TEST(a_failure_does_not_push_an_older_answer_out)
 {
-    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *first = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
-    struct asker *anew = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *anew = flow_ask("milvali.com", WAIT_MS);
     anew->not_before_ms = engine_clock(flow.engine)->wall_ms;
-    flow_advance(&flow, 40000);
+    flow_advance(40000);
     ck_assert_int_eq(anew->err, ERR_LOOKUP_FAILED);
 
-    struct asker *content = flow_ask(&flow, "milvali.com", WAIT_MS);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *content = flow_ask("milvali.com", WAIT_MS);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
     again->not_before_ms = engine_clock(flow.engine)->wall_ms;
-    flow_settle(&flow);
+    flow_settle();
     ck_assert_str_eq(content->body, first->body);
     ck_assert_int_eq(again->err, ERR_LOOKUP_FAILED); /* at once: it rests for a minute */
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
+TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
 {
-    struct asker *fetching = flow_ask(&flow, "slow.com", WAIT_MS);
+    struct asker *fetching = flow_ask("slow.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 60000});
-    flow_advance(&flow, 30000);
-    struct asker *submitting = flow_ask(&flow, "submitting.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *queued = flow_ask(&flow, "queued.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_advance(30000);
+    struct asker *submitting = flow_ask("submitting.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *queued = flow_ask("queued.com", WAIT_MS);
+    flow_settle();
 
     engine_drain(flow.engine, 0);
-    flow_settle(&flow);
-    struct asker *late = flow_ask(&flow, "late.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_settle();
+    struct asker *late = flow_ask("late.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(fetching->err, ERR_DRAINING);
     ck_assert_int_eq(submitting->err, ERR_DRAINING);
     ck_assert_int_eq(queued->err, ERR_DRAINING);
@@ -345,73 +309,33 @@ START_TEST(draining_answers_everybody_in_every_phase_and_refuses_newcomers)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 2);
     /* The second drain is flow_end()'s: it must find nobody. */
 }
-END_TEST
 
-START_TEST(more_waiters_than_allowed_are_told_so_at_once)
+TEST(more_waiters_than_allowed_are_told_so_at_once)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.lookup.max_waiters = 2;
-    flow_start(&flow, options);
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    struct asker *third = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_start(options);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    struct asker *third = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(third->err, ERR_OVERLOADED);
-    flow_advance(&flow, 30000);
+    flow_advance(30000);
     ck_assert_int_eq(flow.askers[0]->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_full_queue_refuses_new_questions_and_keeps_the_old_ones)
+TEST(a_full_queue_refuses_new_questions_and_keeps_the_old_ones)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.max_queued = 1;
-    flow_start(&flow, options);
-    struct asker *first = flow_ask(&flow, "a.com", WAIT_MS);
-    struct asker *second = flow_ask(&flow, "b.com", WAIT_MS);
-    struct asker *joins = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_start(options);
+    struct asker *first = flow_ask("a.com", WAIT_MS);
+    struct asker *second = flow_ask("b.com", WAIT_MS);
+    struct asker *joins = flow_ask("a.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OVERLOADED);
     ck_assert_int_eq(joins->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: lookup");
-    TCase *t = tcase_create("lookup");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, a_lookup_is_answered_with_its_mailboxes);
-    tcase_add_test(t, the_second_asker_is_served_from_the_cache_without_a_call);
-    tcase_add_test(t, a_thousand_askers_of_one_question_share_one_task_and_the_same_bytes);
-    tcase_add_test(t, spellings_of_one_domain_are_one_question);
-    tcase_add_test(t, another_company_name_is_another_question);
-    tcase_add_test(t, a_waiter_whose_time_is_over_is_told_and_the_work_goes_on);
-    tcase_add_test(t, a_lookup_that_nobody_waits_for_any_more_fills_the_cache);
-    tcase_add_test(t, a_queued_lookup_whose_every_waiter_left_is_dropped_unsent);
-    tcase_add_test(t, a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left);
-    tcase_add_test(t, a_waiter_who_leaves_cancels_nothing_that_was_sent);
-    tcase_add_test(t, leaving_after_the_end_is_without_effect);
-    tcase_add_test(t, deadline_and_result_in_the_same_instant_give_one_answer);
-    tcase_add_test(t, a_failed_task_ends_its_lookup_and_is_remembered_for_a_minute);
-    tcase_add_test(t, a_cancelled_task_is_a_failed_lookup);
-    tcase_add_test(t, no_mailboxes_is_an_answer);
-    tcase_add_test(t, tasks_without_a_tracking_id_show_nobody_anothers_mailboxes);
-    tcase_add_test(t, a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache);
-    tcase_add_test(t, a_single_task_without_a_tracking_id_is_not_guessed_either);
-    tcase_add_test(t, an_answer_is_fresh_for_its_time_and_then_asked_anew);
-    tcase_add_test(t, who_wants_it_anew_pays_for_it_anew_and_others_get_the_new_one);
-    tcase_add_test(t, a_failure_does_not_push_an_older_answer_out);
-    tcase_add_test(t, draining_answers_everybody_in_every_phase_and_refuses_newcomers);
-    tcase_add_test(t, more_waiters_than_allowed_are_told_so_at_once);
-    tcase_add_test(t, a_full_queue_refuses_new_questions_and_keeps_the_old_ones);
-    suite_add_tcase(s, t);
-    return s;
 }

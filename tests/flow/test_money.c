@@ -2,126 +2,102 @@
 /* test_money.c - nobody pays twice, nobody pays for a stranger's mistake, nobody is starved. */
 #include "flow.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
-
-#define WAIT_MS 300000
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
 
 static const struct vendor_fault lost = {
     .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
 
 /* ---- unknown outcomes ---- */
 
-START_TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
+TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
 {
     vendor_fault(flow.vendor, lost);
-    struct asker *first = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    struct asker *first = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
 
-    flow_advance(&flow, 9 * 60000);
-    struct asker *early = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_advance(9 * 60000);
+    struct asker *early = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
     ck_assert_int_gt(early->retry_after_s, 50);
     ck_assert_int_le(early->retry_after_s, 60);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 
-    flow_advance(&flow, 61000);
-    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_advance(61000);
+    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
-END_TEST
 
-START_TEST(another_question_is_not_held_by_it)
+TEST(another_question_is_not_held_by_it)
 {
     vendor_fault(flow.vendor, lost);
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 30000);
-    struct asker *other = flow_ask(&flow, "example.org", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    struct asker *other = flow_ask("example.org", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(other->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
+TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
-    flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 40000);
-    struct asker *again = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 40000);
+    flow_ask("a.com", WAIT_MS);
+    flow_advance(40000);
+    struct asker *again = flow_ask("a.com", WAIT_MS);
+    flow_advance(40000);
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(an_operator_may_choose_one_automatic_resubmit)
+TEST(an_operator_may_choose_one_automatic_resubmit)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.retry_unknown = true;
-    flow_start(&flow, options);
+    flow_start(options);
     vendor_fault(flow.vendor, lost);
-    struct asker *lucky = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 70000);
+    struct asker *lucky = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(70000);
     ck_assert_int_eq(lucky->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 
     vendor_fault(flow.vendor, lost);
     vendor_fault(flow.vendor, lost);
-    struct asker *unlucky = flow_ask(&flow, "example.org", WAIT_MS);
-    flow_advance(&flow, 90000);
+    struct asker *unlucky = flow_ask("example.org", WAIT_MS);
+    flow_advance(90000);
     ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
 }
-END_TEST
 
-START_TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
+TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.retry_unknown = true;
-    flow_start(&flow, options);
+    flow_start(options);
     vendor_fault(flow.vendor, lost);
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 70000);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(70000);
     ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
 }
-END_TEST
 
 /* ---- a batch that is refused ---- */
 
-START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
+TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company42.com", .disliked = true});
-    for (int i = 0; i < 100; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, 20 * 60000);
-    }
-    flow_advance(&flow, 10 * 60000);
+    for (int i = 0; i < 100; i++)
+        flow_ask(flow_company(i), 20 * 60000);
+    flow_advance(10 * 60000);
     for (size_t i = 0; i < 100; i++) {
         struct asker *asker = flow.askers[i];
         ck_assert_int_eq(asker->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
@@ -134,127 +110,112 @@ START_TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
     /* Each halving of a hundred submits two: 1 + 2 * 7. */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), 15);
 }
-END_TEST
 
-START_TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
+TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 400, .body = "{}"});
-    flow_ask(&flow, "first.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *a = flow_ask(&flow, "a.com", WAIT_MS);
-    struct asker *b = flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 30000);
+    flow_ask("first.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *a = flow_ask("a.com", WAIT_MS);
+    struct asker *b = flow_ask("b.com", WAIT_MS);
+    flow_advance(30000);
     ck_assert_int_eq(a->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
+TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
 {
     vendor_fault(
         flow.vendor,
         (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
-    struct asker *resting = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    flow_ask(&flow, "b.com", WAIT_MS);
-    flow_advance(&flow, 27000);
+    struct asker *resting = flow_ask("a.com", WAIT_MS);
+    flow_advance(1000);
+    flow_ask("b.com", WAIT_MS);
+    flow_advance(27000);
     ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
 }
-END_TEST
 
-START_TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
+TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.slots = 1;
-    flow_start(&flow, options);
+    flow_start(options);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
-    struct asker *bad = flow_ask(&flow, "bad.com", WAIT_MS);
-    struct asker *good = flow_ask(&flow, "good.com", WAIT_MS);
-    flow_advance(&flow, 1000);
-    struct asker *next = flow_ask(&flow, "next.com", WAIT_MS);
-    flow_advance(&flow, 120000);
+    struct asker *bad = flow_ask("bad.com", WAIT_MS);
+    struct asker *good = flow_ask("good.com", WAIT_MS);
+    flow_advance(1000);
+    struct asker *next = flow_ask("next.com", WAIT_MS);
+    flow_advance(120000);
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
     ck_assert_int_eq(good->err, ERR_OK);
     ck_assert_int_eq(next->err, ERR_OK);
     ck_assert_int_lt(bad->answered_ms, next->answered_ms);
     ck_assert_int_lt(next->answered_ms, good->answered_ms);
 }
-END_TEST
 
-START_TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
+TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
-    struct asker *resting = flow_ask(&flow, "a.com", WAIT_MS);
-    flow_advance(&flow, 200);
+    struct asker *resting = flow_ask("a.com", WAIT_MS);
+    flow_advance(200);
     engine_drain(flow.engine, 0);
-    flow_advance(&flow, 60000);
+    flow_advance(60000);
     ck_assert_int_eq(resting->err, ERR_DRAINING);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
 }
-END_TEST
 
 /* ---- fairness ---- */
 
-START_TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
+TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.slots = 1;
-    flow_start(&flow, options);
-    for (int i = 0; i < 1000; i++) {
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask_as(&flow, "flood", domain, 20 * 60000);
-    }
-    flow_settle(&flow); /* the first batch is on its way, nine wait */
-    struct asker *small = flow_ask_as(&flow, "small", "milvali.com", 20 * 60000);
-    int64_t asked_ms = flow_now_ms(&flow);
-    flow_advance(&flow, 20 * 60000);
+    flow_start(options);
+    for (int i = 0; i < 1000; i++)
+        flow_ask_as("flood", flow_company(i), 20 * 60000);
+    flow_settle(); /* the first batch is on its way, nine wait */
+    struct asker *small = flow_ask_as("small", "milvali.com", 20 * 60000);
+    int64_t asked_ms = flow_now_ms();
+    flow_advance(20 * 60000);
     ck_assert_int_eq(small->err, ERR_OK);
     /* What is left of the first submit, its own submit, its task, its read among a hundred. */
     ck_assert_int_le(small->answered_ms - asked_ms, 2 * 26000 + 2000 + 12000);
 }
-END_TEST
 
-START_TEST(one_who_fills_the_queue_shuts_nobody_else_out)
+TEST(one_who_fills_the_queue_shuts_nobody_else_out)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.batch.slots = 1;
     options.batch.size = 1;
     options.batch.max_queued = 10;
-    flow_start(&flow, options);
+    flow_start(options);
     for (int i = 0; i < 13; i++) { /* one is sent at once */
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask_as(&flow, "flood", domain, 60 * 60000);
-        flow_advance(&flow, 200);
+        flow_ask_as("flood", flow_company(i), 60 * 60000);
+        flow_advance(200);
     }
-    struct asker *small = flow_ask_as(&flow, "small", "milvali.com", 60 * 60000);
-    flow_settle(&flow);
+    struct asker *small = flow_ask_as("small", "milvali.com", 60 * 60000);
+    flow_settle();
     ck_assert_int_eq(small->answers, 0); /* it waits */
     ck_assert_int_eq(flow.askers[11]->err, ERR_OVERLOADED);
     ck_assert_int_eq(flow.askers[12]->err, ERR_OVERLOADED);
-    flow_advance(&flow, 60 * 60000);
+    flow_advance(60 * 60000);
     ck_assert_int_eq(small->err, ERR_OK);
     ck_assert_int_lt(small->answered_ms, flow.askers[3]->answered_ms);
 }
-END_TEST
 
 /* ---- how many calls it takes ---- */
 
-START_TEST(upstream_calls_stay_within_their_bound)
+RANGE_TEST(upstream_calls_stay_within_their_bound, 0, 6)
 {
     static const size_t sizes[] = {1, 99, 100, 101, 250, 1000};
     size_t n = sizes[_i];
@@ -262,9 +223,9 @@ START_TEST(upstream_calls_stay_within_their_bound)
     for (size_t i = 0; i < n; i++) {
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
-        flow_ask(&flow, domain, 20 * 60000);
+        flow_ask(domain, 20 * 60000);
     }
-    flow_advance(&flow, 10 * 60000);
+    flow_advance(10 * 60000);
     size_t batches = (n + 99) / 100;
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), batches + 1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), n);
@@ -274,30 +235,4 @@ START_TEST(upstream_calls_stay_within_their_bound)
                       (batches + 1) * 40);
     for (size_t i = 0; i < n; i++)
         ck_assert_int_eq(flow.askers[i]->err, ERR_OK);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: money");
-    TCase *t = tcase_create("money");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again);
-    tcase_add_test(t, another_question_is_not_held_by_it);
-    tcase_add_test(t, a_result_that_cannot_be_matched_is_not_bought_again_at_once);
-    tcase_add_test(t, an_operator_may_choose_one_automatic_resubmit);
-    tcase_add_test(t, after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten);
-    tcase_add_test(t, a_refused_batch_is_split_down_to_the_task_that_is_not_liked);
-    tcase_add_test(t, a_split_while_the_gate_is_shut_leaves_nobody_behind);
-    tcase_add_test(t, a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts);
-    tcase_add_test(t, halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot);
-    tcase_add_test(t, nothing_is_submitted_any_more_once_the_daemon_stops);
-    tcase_add_test(t, one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand);
-    tcase_add_test(t, one_who_fills_the_queue_shuts_nobody_else_out);
-    tcase_add_loop_test(t, upstream_calls_stay_within_their_bound, 0, 6);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,25 +3,7 @@
 #include "flow.h"
 #include "weak_store.h"
 
-#include <check.h>
-#include <stdio.h>
-
-#define WAIT_MS   300000
-#define MINUTE_MS 60000
-#define HOUR_MS   (60 * MINUTE_MS)
-#define DAY_MS    (INT64_C(24) * HOUR_MS)
-
-static struct flow flow;
-
-static void setup(void)
-{
-    flow_start(&flow, flow_options());
-}
-
-static void teardown(void)
-{
-    flow_end(&flow);
-}
+#include "tests/support/suite.h"
 
 static void jump(int64_t ms)
 {
@@ -36,82 +18,77 @@ static size_t stored(void)
     return stats.found;
 }
 
-START_TEST(T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost)
+RANGE_TEST(T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost, 0, 4)
 {
     static const int64_t jumps[] = {10 * DAY_MS, -10 * DAY_MS, 1000, -1000};
 
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 10000);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(10000);
     jump(jumps[_i]);
-    flow_advance(&flow, MINUTE_MS);
+    flow_advance(MINUTE_MS);
     ck_assert_int_eq(asker->err, ERR_OK);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(again->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(T1_ten_days_forward_leave_what_lives_for_thirty)
+TEST(T1_ten_days_forward_leave_what_lives_for_thirty)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     jump(10 * DAY_MS);
-    flow_restart(&flow);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_restart();
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(again->from_cache);
 }
-END_TEST
 
-START_TEST(T2_ten_days_back_expire_nothing_also_after_a_restart)
+TEST(T2_ten_days_back_expire_nothing_also_after_a_restart)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     jump(-10 * DAY_MS);
-    flow_restart(&flow);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_restart();
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert(again->from_cache);
 }
-END_TEST
 
-START_TEST(T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other)
+TEST(T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other)
 {
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, 10000); /* being sent */
-    flow_restart(&flow);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(10000); /* being sent */
+    flow_restart();
     jump(-10 * DAY_MS);
-    flow_restart(&flow);
+    flow_restart();
     ck_assert_uint_eq(flow.recovery.held, 1);
-    flow_advance(&flow, 11 * MINUTE_MS);
-    struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_advance(11 * MINUTE_MS);
+    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
 }
-END_TEST
 
-START_TEST(T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still)
+TEST(T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still)
 {
     const int64_t still_ms = engine_clock(flow.engine)->wall_ms;
-    struct asker *asker = flow_ask(&flow, "milvali.com", 5000);
+    struct asker *asker = flow_ask("milvali.com", 5000);
 
     for (int i = 0; i < 6; i++) {
         engine_clock(flow.engine)->wall_ms = still_ms;
-        flow_advance(&flow, 1000);
+        flow_advance(1000);
     }
     ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
 }
-END_TEST
 
-START_TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
+TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
 {
-    struct asker *patient = flow_ask(&flow, "milvali.com", WAIT_MS);
-    struct asker *hasty = flow_ask(&flow, "milvali.com", 5000);
-    int64_t begun_ms = flow_now_ms(&flow);
+    struct asker *patient = flow_ask("milvali.com", WAIT_MS);
+    struct asker *hasty = flow_ask("milvali.com", 5000);
+    int64_t begun_ms = flow_now_ms();
 
     for (int i = 0; i < 60; i++) {
-        flow_advance(&flow, 1000);
+        flow_advance(1000);
         jump(9000);
     }
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
@@ -121,55 +98,50 @@ START_TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
 /* The machine sleeps: an hour is gone at once, and all that fell due meanwhile is due together. */
 static void sleep_an_hour(void)
 {
     clock_advance(engine_clock(flow.engine), HOUR_MS);
-    flow_settle(&flow);
+    flow_settle();
 }
 
-START_TEST(T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone)
+TEST(T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone)
 {
-    struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
+    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, (struct vendor_fault){
                                   .on = VENDOR_SUBMIT, .end = TRANSPORT_TIMEOUT, .creates = true});
-    flow_advance(&flow, 10000);
+    flow_advance(10000);
     sleep_an_hour();
     ck_assert_int_eq(asker->answers, 1);
-    flow_advance(&flow, 5 * MINUTE_MS);
-    struct asker *again = flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_settle(&flow);
+    flow_advance(5 * MINUTE_MS);
+    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_STATUS), 0);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
-END_TEST
 
-START_TEST(T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls)
+TEST(T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls)
 {
     for (int i = 0; i < 4; i++) { /* four batches, each in a slot of its own */
-        char domain[32];
-        snprintf(domain, sizeof domain, "company%d.com", i);
-        flow_ask(&flow, domain, WAIT_MS);
-        flow_advance(&flow, 200);
+        flow_ask(flow_company(i), WAIT_MS);
+        flow_advance(200);
     }
     vendor_set_task_ms(flow.vendor, 120000);
-    flow_advance(&flow, MINUTE_MS);
+    flow_advance(MINUTE_MS);
     size_t before = vendor_calls(flow.vendor, VENDOR_STATUS);
     ck_assert_uint_gt(before, 4);
     sleep_an_hour();
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) - before, 4);
-    flow_advance(&flow, MINUTE_MS);
+    flow_advance(MINUTE_MS);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 4);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(flow.askers[i]->answers, 1);
 }
-END_TEST
 
 /* ---- dropping what expired long ago ---- */
 
@@ -177,63 +149,37 @@ static void start_with_short_lives(void)
 {
     struct engine_options options = flow_options();
 
-    flow_end(&flow);
     options.lookup.results.ttl_found_ms = MINUTE_MS;
     options.keep_expired_ms = HOUR_MS;
-    flow_start(&flow, options);
-    flow_ask(&flow, "milvali.com", WAIT_MS);
-    flow_advance(&flow, MINUTE_MS);
+    flow_start(options);
+    flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     ck_assert_uint_eq(stored(), 1);
 }
 
-START_TEST(what_expired_long_ago_leaves_the_store)
+TEST(what_expired_long_ago_leaves_the_store)
 {
     start_with_short_lives();
-    flow_advance(&flow, HOUR_MS);
+    flow_advance(HOUR_MS);
     ck_assert_uint_eq(stored(), 1);
-    flow_advance(&flow, HOUR_MS);
+    flow_advance(HOUR_MS);
     ck_assert_uint_eq(stored(), 0);
 }
-END_TEST
 
-START_TEST(a_reload_may_say_that_it_stays_longer)
+TEST(a_reload_may_say_that_it_stays_longer)
 {
     start_with_short_lives();
     engine_reload(flow.engine, &(struct engine_rules){0, 5 * HOUR_MS});
-    flow_advance(&flow, 3 * HOUR_MS);
+    flow_advance(3 * HOUR_MS);
     ck_assert_uint_eq(stored(), 1);
-    flow_advance(&flow, 3 * HOUR_MS);
+    flow_advance(3 * HOUR_MS);
     ck_assert_uint_eq(stored(), 0);
 }
-END_TEST
 
-START_TEST(T1_nothing_is_dropped_by_a_clock_that_just_jumped)
+TEST(T1_nothing_is_dropped_by_a_clock_that_just_jumped)
 {
     start_with_short_lives();
     jump(300 * DAY_MS);
-    flow_advance(&flow, HOUR_MS);
+    flow_advance(HOUR_MS);
     ck_assert_uint_eq(stored(), 1);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("flow: time");
-    TCase *t = tcase_create("time");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost, 0, 4);
-    tcase_add_test(t, T1_ten_days_forward_leave_what_lives_for_thirty);
-    tcase_add_test(t, T2_ten_days_back_expire_nothing_also_after_a_restart);
-    tcase_add_test(t, T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other);
-    tcase_add_test(t, T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still);
-    tcase_add_test(t, T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait);
-    tcase_add_test(t, T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone);
-    tcase_add_test(t, T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls);
-    tcase_add_test(t, what_expired_long_ago_leaves_the_store);
-    tcase_add_test(t, a_reload_may_say_that_it_stays_longer);
-    tcase_add_test(t, T1_nothing_is_dropped_by_a_clock_that_just_jumped);
-    suite_add_tcase(s, t);
-    return s;
 }

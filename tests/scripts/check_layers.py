@@ -13,6 +13,8 @@ import re
 import sys
 import tempfile
 
+import lib
+
 # Who may include whom. A place is the longest prefix of a file's path that stands here; what it may
 # include begins with one of the prefixes beside it, or is in its own folder.
 DEPENDENCIES = {
@@ -253,9 +255,4 @@ def self_test():
 
 
 if __name__ == "__main__":
-    if "--self-test" in sys.argv:
-        self_test()
-    else:
-        found_faults = check(pathlib.Path("."), CYCLES)
-        print("\n".join(found_faults), end="\n" if found_faults else "")
-        sys.exit(1 if found_faults else 0)
+    lib.main(lambda root: check(root, CYCLES), self_test)

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Checks what a compiler does not: refused functions, sizes of files and functions, opening essays,
 and tests that wait on time. `--self-test` plants violations and wants them found."""
-import pathlib
 import re
-import sys
-import tempfile
+
+import lib
 
 # No bound on what they write; no error for what is no number; one static buffer for all threads; a
 # shell, or a name that somebody else can take first; numbers that can be guessed; the time of a zone.
@@ -104,20 +103,8 @@ def self_test():
     planted.update(refused)
     guilty = {*refused, "server/trusting.c", "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
               "tests/nap.py"}
-    with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder)
-        for name, text in planted.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        named = {fault.split(":")[0] for fault in check(root)}
-    if named != guilty:
-        sys.exit(f"check_style: self-test: found {sorted(named)}, not {sorted(guilty)}")
+    lib.expect(check, planted, guilty)
 
 
 if __name__ == "__main__":
-    if "--self-test" in sys.argv:
-        self_test()
-    else:
-        found_faults = check(pathlib.Path("."))
-        print("\n".join(found_faults), end="\n" if found_faults else "")
-        sys.exit(1 if found_faults else 0)
+    lib.main(check, self_test)

@@ -4,8 +4,56 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "tests/simulator/sim.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+/* ---- replies ---- */
+
+void reply_init(struct reply *reply)
+{
+    *reply = (struct reply){.status = 200, .body = BUF_INIT(REPLY_MAX_BYTES)};
+    reply_header(reply, "Content-Type", "application/json", strlen("application/json"));
+}
+
+void reply_done(struct reply *reply)
+{
+    buf_done(&reply->body);
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        free(reply->headers[i].name);
+        free(reply->headers[i].value);
+    }
+    *reply = (struct reply){0};
+}
+
+void reply_header(struct reply *reply, const char *name, const char *value, size_t value_len)
+{
+    for (size_t i = 0; i < reply->n_headers; i++) {
+        struct header *header = &reply->headers[i];
+        if (strcasecmp(header->name, name) != 0)
+            continue;
+        free(header->value);
+        header->value = xstrndup(value, value_len);
+        return;
+    }
+    if (reply->n_headers == REPLY_HEADERS)
+        return;
+    reply->headers[reply->n_headers++] = (struct header){xstrdup(name), xstrndup(value, value_len)};
+}
+
+void reply_detail(struct reply *reply, int status, const char *detail)
+{
+    reply->status = status;
+    reply->batch_id[0] = '\0';
+    buf_clear(&reply->body);
+    buf_add_str(&reply->body, "{\"detail\":");
+    json_add_text(&reply->body, detail);
+    buf_add_str(&reply->body, "}");
+}
+
+/* ---- endpoints ---- */
 
 static const struct route {
     const char *method, *prefix, *suffix; /* suffix NULL: the prefix is the whole path */
@@ -76,7 +124,7 @@ static void submit(struct call *call)
         reply_detail(&call->reply, 400, detail);
         return;
     }
-    if (vendor_create(&call->sim->vendor, &submission, call->key, &batch) == ERR_OK)
+    if (upstream_create(&call->sim->upstream, &submission, call->key, &batch) == ERR_OK)
         write_batch(call, batch);
     else
         reply_detail(&call->reply, 402, "credit limit reached");
@@ -86,7 +134,7 @@ static void submit(struct call *call)
 /* Batches and tasks of another key are as good as unknown. */
 static const struct batch *find_batch(struct call *call)
 {
-    const struct batch *batch = vendor_batch(&call->sim->vendor, call->id);
+    const struct batch *batch = upstream_batch(&call->sim->upstream, call->id);
 
     if (batch && batch->key == call->key)
         return batch;
@@ -112,14 +160,14 @@ static void add_id(struct buf *out, const char *id, bool twice)
 /* Ids of tasks that belong to other batches; made-up ones when there are not enough. */
 static void add_foreign(struct call *call, const struct batch *batch)
 {
-    const struct vendor *vendor = &call->sim->vendor;
+    const struct upstream *upstream = &call->sim->upstream;
     int64_t wanted = call->sim->behaviour.extra_foreign_task_ids;
     char made_up[UUID_TEXT];
 
-    for (size_t i = 0; i < vendor->n_tasks && wanted > 0; i++) {
-        if (vendor->tasks[i]->batch == batch)
+    for (size_t i = 0; i < upstream->n_tasks && wanted > 0; i++) {
+        if (upstream->tasks[i]->batch == batch)
             continue;
-        add_id(&call->reply.body, vendor->tasks[i]->id, false);
+        add_id(&call->reply.body, upstream->tasks[i]->id, false);
         wanted--;
     }
     for (; wanted > 0; wanted--) {
@@ -130,10 +178,10 @@ static void add_foreign(struct call *call, const struct batch *batch)
 
 static void shuffle(const struct batch *batch, const struct task **tasks)
 {
-    struct dice dice = {batch->n};
+    struct random order = {batch->n};
 
     for (size_t i = batch->n_tasks; i > 1; i--) {
-        size_t other = (size_t)dice_below(&dice, i);
+        size_t other = (size_t)random_below(&order, i);
         const struct task *task = tasks[i - 1];
         tasks[i - 1] = tasks[other];
         tasks[other] = task;
@@ -238,7 +286,7 @@ static void write_raw(const struct task *task, const struct rule *rule, struct b
 
 static void task_read(struct call *call)
 {
-    const struct task *task = vendor_task(&call->sim->vendor, call->id);
+    const struct task *task = upstream_task(&call->sim->upstream, call->id);
     struct buf *out = &call->reply.body;
 
     if (!task || task->batch->key != call->key) {
@@ -264,7 +312,7 @@ static void balance(struct call *call)
     buf_addf(&call->reply.body,
              "{\"period_start\":\"2026-01-01T00:00:00Z\",\"period_end\":\"2027-01-01T00:00:00Z\","
              "\"balance\":%lld}",
-             (long long)call->sim->vendor.balance);
+             (long long)call->sim->upstream.balance);
 }
 
 static void no_such_route(struct call *call)

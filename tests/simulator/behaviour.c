@@ -5,8 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/span.h"
-#include "tests/simulator/units.h"
+#include "tests/simulator/parse.h"
 
 #include <string.h>
 
@@ -125,11 +124,11 @@ enum err behaviour_set_flag(struct behaviour *behaviour, const char *name, const
         return ERR_SYNTAX;
     switch (setting->kind) {
     case KIND_TIME:
-        return units_duration(value, slot(behaviour, setting));
+        return parse_duration(value, slot(behaviour, setting));
     case KIND_COUNT:
-        return units_count(value, slot(behaviour, setting));
+        return parse_count(value, slot(behaviour, setting));
     case KIND_PRICE:
-        return units_thousandths(value, slot(behaviour, setting));
+        return parse_thousandths(value, slot(behaviour, setting));
     case KIND_WORD:
         return set_word(slot(behaviour, setting), setting->words, value);
     case KIND_TEXT:
@@ -163,7 +162,7 @@ static enum err set_price(int64_t *slot, const struct json *doc, const char *key
     int64_t whole = 0;
 
     if (text)
-        return units_thousandths(text, slot);
+        return parse_thousandths(text, slot);
     enum err err = set_number(&whole, doc, key);
     if (!err)
         *slot = whole * 1000;
@@ -199,20 +198,20 @@ static enum err set_member(struct behaviour *behaviour, const struct setting *se
     return ERR_SYNTAX;
 }
 
-static const struct setting *by_key(struct span key)
+static const struct setting *by_key(struct json_span key)
 {
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (span_is(key, settings[i].key))
+        if (json_span_is(key, settings[i].key))
             return &settings[i];
     return NULL;
 }
 
-static enum err set_all(struct behaviour *behaviour, struct span text, const struct json *doc,
+static enum err set_all(struct behaviour *behaviour, struct json_span text, const struct json *doc,
                         const char **ret_why)
 {
-    struct span key, value;
+    struct json_span key, value;
 
-    for (size_t pos = 0; span_member(text, &pos, &key, &value);) {
+    for (size_t pos = 0; json_span_member(text, &pos, &key, &value);) {
         const struct setting *setting = by_key(key);
         if (!setting) {
             *ret_why = "unknown key";
@@ -238,7 +237,7 @@ enum err behaviour_set_json(struct behaviour *behaviour, const char *text, size_
     if (err)
         *ret_why = "not a JSON object";
     else
-        err = set_all(&changed, (struct span){text, len}, doc, ret_why);
+        err = set_all(&changed, (struct json_span){text, len}, doc, ret_why);
     json_free(doc);
     if (!err)
         *behaviour = changed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* behaviour.h - how the simulated vendor behaves as a whole: ONE table of settings.
+/* behaviour.h - how the simulated upstream behaves as a whole: ONE table of settings.
  *
  * Each row is a flag of the command line, a key of `PUT /sim/behaviour` and a line of the help, so
  * that the three cannot drift apart. What single domains do lives in rules.h, what goes wrong in
@@ -26,7 +26,7 @@ struct behaviour {
     int64_t submit_delay_ms;     /* sleep before the submit's handler */
     int64_t task_time_ms;        /* from creation to end */
     int64_t task_time_jitter_ms; /* up to so much more, drawn per task */
-    int64_t retention_ms;        /* batches older than this answer 404; 0 = for ever */
+    int64_t retention_ms;        /* batches older than this answer 404; 0 = never */
     int64_t credits;             /* the balance to start with */
     int64_t reserve_per_task;    /* prices in thousandths of a credit */
     int64_t price_per_email;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* calls.c - see calls.h. The records are a ring: number n lives at (n - 1) % RECORDS. */
-#include "tests/simulator/calls.h"
+/* calls.c - a call to the upstream: its record, its sleep, and its life; see calls.h and sim.h.
+ *
+ * The records are a ring: number n lives at (n - 1) % RECORDS. A call falls asleep within
+ * libmicrohttpd's handler, which suspends the connection when it sees the state; from then on the
+ * connection belongs to this file until it is resumed. The steps of its life: call_serve() meets
+ * a fault and sleeps, act() handles, finish() applies the fault. */
+#include "tests/simulator/sim.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <microhttpd.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <utlist.h>
+
+/* ---- records ---- */
 
 const char *const call_names[CALL_KINDS] = {
     [CALL_SUBMIT] = "submit", [CALL_STATUS] = "status",   [CALL_TASK_IDS] = "task_ids",
@@ -101,4 +112,185 @@ void calls_write_requests(const struct calls *calls, struct buf *out)
         write_record(&calls->records[i % RECORDS], out);
     }
     buf_add_str(out, "]");
+}
+
+/* ---- sleep ---- */
+
+static void leave_list(struct call *call)
+{
+    timer_disarm(&call->sim->loop.timers, &call->timer);
+    DL_DELETE(call->sim->asleep, call);
+    call->sim->n_asleep--;
+}
+
+static void resume(struct call *call)
+{
+    call->sim->resumed = true;
+    MHD_resume_connection(call->connection);
+}
+
+void call_wake(struct call *call)
+{
+    leave_list(call);
+    call->state = CALL_READING;
+    call->next_step(call);
+    if (call->state != CALL_ASLEEP)
+        resume(call);
+}
+
+static void time_is_up(struct timer *timer)
+{
+    call_wake(container_of(timer, struct call, timer));
+}
+
+void call_sleep(struct call *call, int64_t at_ms, call_next_fn *next_step)
+{
+    struct sim *sim = call->sim;
+
+    if (at_ms <= sim->loop.clock.now_ms) {
+        next_step(call);
+        return;
+    }
+    call->state = CALL_ASLEEP;
+    call->next_step = next_step;
+    DL_APPEND(sim->asleep, call);
+    sim->n_asleep++;
+    timer_arm(&sim->loop.timers, &call->timer, at_ms, time_is_up);
+}
+
+void call_resleep(struct call *call, int64_t at_ms)
+{
+    timer_arm(&call->sim->loop.timers, &call->timer, at_ms, time_is_up);
+}
+
+void call_drop(struct call *call)
+{
+    leave_list(call);
+    call->state = CALL_DROPPED;
+    resume(call);
+}
+
+const char *call_header(const struct call *call, const char *name)
+{
+    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
+const char *call_query(const struct call *call, const char *name)
+{
+    return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* ---- life ---- */
+
+static char *header_copy(const struct call *call, const char *name)
+{
+    const char *value = call_header(call, name);
+
+    return value ? xstrdup(value) : NULL;
+}
+
+/* The index of the key, KEYS_MAX when it is none of ours. */
+static size_t find_key(const struct sim *sim, const char *key)
+{
+    for (size_t i = 0; key && i < sim->n_keys; i++)
+        if (strcmp(sim->keys[i], key) == 0)
+            return i;
+    return KEYS_MAX;
+}
+
+static const char *bearer_key(const struct call *call)
+{
+    const char *value = call_header(call, "Authorization");
+
+    return value && strncasecmp(value, "Bearer ", 7) == 0 ? value + 7 : NULL;
+}
+
+static void authorize(struct call *call)
+{
+    size_t key = find_key(call->sim, call_header(call, "X-API-Key"));
+
+    if (key == KEYS_MAX)
+        key = find_key(call->sim, bearer_key(call));
+    call->authorized = key < KEYS_MAX;
+    call->key = key;
+}
+
+void call_headers(struct call *call, const char *version, uint64_t connection)
+{
+    struct record *record = calls_record(call->sim->calls);
+
+    answers_route(call);
+    authorize(call);
+    call->record = record->n;
+    record->wall_ms = call->sim->loop.clock.wall_ms;
+    record->kind = call->kind;
+    record->connection = connection;
+    record->method = xstrdup(call->method);
+    record->path = xstrdup(call->uri);
+    record->version = xstrdup(version);
+    record->host = header_copy(call, "Host");
+    record->user_agent = header_copy(call, "User-Agent");
+    record->connection_header = header_copy(call, "Connection");
+    record->content_type = header_copy(call, "Content-Type");
+    record->accept = header_copy(call, "Accept");
+    record->accept_encoding = header_copy(call, "Accept-Encoding");
+    record->expect = header_copy(call, "Expect");
+    record->x_api_key = call_header(call, "X-API-Key") != NULL;
+    record->bearer = bearer_key(call) != NULL;
+    record->authorized = call->authorized;
+}
+
+static void finish(struct call *call)
+{
+    bool scripted = call->fault && fault_apply(call->fault, &call->reply, &call->script);
+
+    call->state = scripted ? CALL_SCRIPTED : CALL_READY;
+}
+
+static void act(struct call *call)
+{
+    const struct fault *fault = call->fault;
+
+    if (fault && call->kind == CALL_SUBMIT && !fault->after_creating)
+        reply_detail(&call->reply, 500, "internal failure");
+    else
+        answers_write(call);
+    if (fault && fault->kind == FAULT_DELAY)
+        call_sleep(call, call->sim->loop.clock.now_ms + fault->ms, finish);
+    else
+        finish(call);
+}
+
+static int64_t due_ms(const struct call *call)
+{
+    const struct behaviour *behaviour = &call->sim->behaviour;
+
+    if (call->kind != CALL_SUBMIT || (call->fault && !call->fault->after_delay))
+        return call->arrived_ms;
+    if (!call->authorized && !behaviour->auth_delay)
+        return call->arrived_ms;
+    return call->arrived_ms + behaviour->submit_delay_ms;
+}
+
+void call_serve(struct call *call)
+{
+    struct calls *calls = call->sim->calls;
+    struct record *record = calls_find(calls, call->record);
+
+    if (record) {
+        record->complete = true;
+        record->body_length = call->body.len;
+    }
+    calls->by_kind[call->kind]++;
+    calls->unauthorized += !call->authorized;
+    call->arrived_ms = call->sim->loop.clock.now_ms;
+    call->fault = faults_meet(&call->sim->faults, call->kind);
+    call_sleep(call, due_ms(call), act);
+}
+
+void calls_retime(struct sim *sim)
+{
+    for (struct call *call = sim->asleep; call; call = call->next)
+        if (call->next_step == act)
+            call_resleep(call, due_ms(call));
 }

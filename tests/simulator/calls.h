@@ -2,7 +2,7 @@
 /* calls.h - what clients sent: a counter per kind of call, and the last requests in detail.
  *
  * A call is counted when it has been read to its end; a record is there from its headers on, so
- * that a request which broke off can be seen, too. Only the vendor's side is counted: what tests
+ * that a request which broke off can be seen, too. Only the upstream's side is counted: what tests
  * say under /sim/ leaves no trace. Of a key only the header it came in is kept. One thread. */
 #ifndef SIMULATOR_CALLS_H
 #define SIMULATOR_CALLS_H
@@ -44,16 +44,16 @@ struct record {
 struct calls {
     uint64_t by_kind[CALL_KINDS];
     uint64_t unauthorized;
-    uint64_t connections;   /* that carried at least one call of the vendor's */
+    uint64_t connections;   /* that carried at least one call of the upstream's */
     uint64_t accept_closed; /* closed right after accept(), by a fault */
     uint64_t n_records;     /* ever */
     struct record records[RECORDS];
 };
 
-/* A fresh record, emptied, with its number set; the oldest gives way. */
+/* A fresh record, emptied, with its number set; the oldest is overwritten. */
 struct record *calls_record(struct calls *calls);
 
-/* The record with this number, NULL when it has given way. */
+/* The record with this number, NULL when it was overwritten. */
 struct record *calls_find(struct calls *calls, uint64_t n);
 
 /* Back to nothing, as after calloc(). */

@@ -1,13 +1,84 @@
 /* SPDX-License-Identifier: MIT */
-/* control.c - see control.h. */
-#include "tests/simulator/control.h"
+/* control.c - what tests say to the simulator, under /sim/; see sim.h. */
+#include "tests/simulator/sim.h"
 
+#include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/report.h"
-#include "tests/simulator/service.h"
-#include "tests/simulator/units.h"
+#include "tests/simulator/parse.h"
 
 #include <string.h>
+
+/* ---- the ledger, and numbers by name ---- */
+
+struct number {
+    const char *name;
+    uint64_t value;
+};
+
+#define NUMBERS 17
+
+static void add_text(struct buf *out, const char *key, const char *value)
+{
+    buf_addf(out, ",\"%s\":", key);
+    json_add_text(out, value);
+}
+
+static void write_task(const struct task *task, struct buf *out)
+{
+    buf_addf(out, "{\"n\":%zu", task->n);
+    add_text(out, "batch_id", task->batch->id);
+    add_text(out, "task_id", task->id);
+    add_text(out, "domain", task->domain);
+    add_text(out, "company_name", task->company_name);
+    add_text(out, "city", task->city);
+    add_text(out, "state", task->state);
+    add_text(out, "country", task->country);
+    add_text(out, "tracking_id", task->tracking_id);
+    buf_addf(out, ",\"at_ms\":%lld,\"answered\":%s}", (long long)task->wall_ms,
+             task->batch->answered ? "true" : "false");
+}
+
+/* Every task ever created, in order; of one domain only if `domain` is not NULL. */
+static void report_ledger(const struct sim *sim, const char *domain, struct buf *out)
+{
+    const struct upstream *upstream = &sim->upstream;
+    const char *comma = "";
+
+    buf_add_str(out, "[");
+    for (size_t i = 0; i < upstream->n_tasks; i++) {
+        if (domain && strcmp(domain, upstream->tasks[i]->domain) != 0)
+            continue;
+        buf_add_str(out, comma);
+        write_task(upstream->tasks[i], out);
+        comma = ",\n";
+    }
+    buf_add_str(out, "]");
+}
+
+/* The counters that GET /sim/calls shows and GET /sim/wait waits for; fills NUMBERS of them. */
+static void report_numbers(const struct sim *sim, struct number *numbers)
+{
+    const struct calls *calls = sim->calls;
+    const struct number rest[NUMBERS - CALL_KINDS] = {
+        {"unauthorized", calls->unauthorized},
+        {"connections", calls->connections},
+        {"accept_closed", calls->accept_closed},
+        {"requests", calls->n_records},
+        {"open", sim->open},
+        {"scripts", sim->sockets.n},
+        {"asleep", sim->n_asleep},
+        {"batches", sim->upstream.n_batches},
+        {"batches_answered", sim->upstream.n_answered},
+        {"tasks", sim->upstream.n_tasks},
+        {"tasks_done", sim->upstream.n_done},
+    };
+
+    for (size_t i = 0; i < CALL_KINDS; i++)
+        numbers[i] = (struct number){call_names[i], calls->by_kind[i]};
+    memcpy(numbers + CALL_KINDS, rest, sizeof(rest));
+}
+
+/* ---- requests ---- */
 
 #define WAIT_MS 30000
 
@@ -42,7 +113,7 @@ static void get_behaviour(struct call *call)
     behaviour_write(&call->sim->behaviour, &call->reply.body);
 }
 
-/* What is under way follows the new times, so that a test can hold a submit and let it go. */
+/* Calls in progress follow the new times, so that a test can hold a submit and release it. */
 static void put_behaviour(struct call *call)
 {
     struct sim *sim = call->sim;
@@ -55,12 +126,12 @@ static void put_behaviour(struct call *call)
         return;
     }
     if (changed.credits >= 0)
-        sim->vendor.balance = changed.credits;
+        sim->upstream.balance = changed.credits;
     else
         changed.credits = sim->behaviour.credits;
     sim->behaviour = changed;
-    service_retime(sim);
-    vendor_retime(&sim->vendor, NULL);
+    calls_retime(sim);
+    upstream_retime(&sim->upstream, NULL);
     get_behaviour(call);
 }
 
@@ -80,7 +151,7 @@ static void put_domain(struct call *call)
         refuse(call, why);
         return;
     }
-    vendor_retime(&sim->vendor, domain_of(call));
+    upstream_retime(&sim->upstream, domain_of(call));
     buf_add_str(&call->reply.body, "{}");
 }
 
@@ -90,7 +161,7 @@ static void delete_domain(struct call *call)
         reply_detail(&call->reply, 404, "no rule for this domain");
         return;
     }
-    vendor_retime(&call->sim->vendor, domain_of(call));
+    upstream_retime(&call->sim->upstream, domain_of(call));
     buf_add_str(&call->reply.body, "{}");
 }
 
@@ -123,13 +194,13 @@ static void post_reset(struct call *call)
 
     while (sim->asleep)
         call_drop(sim->asleep);
-    raws_drop(&sim->raws);
+    scripted_sockets_drop(&sim->sockets);
     sim->resets++;
     sim->behaviour = sim->at_start;
     rules_clear(sim->rules);
     faults_clear(&sim->faults);
     calls_clear(sim->calls);
-    vendor_clear(&sim->vendor);
+    upstream_clear(&sim->upstream);
     buf_add_str(&call->reply.body, "{}");
 }
 
@@ -142,7 +213,7 @@ static bool have_come(const struct call *call)
     for (size_t i = 0; i < NUMBERS; i++) {
         const char *text = call_query(call, numbers[i].name);
         int64_t wanted = 0;
-        if (text && (units_count(text, &wanted) != ERR_OK || numbers[i].value < (uint64_t)wanted))
+        if (text && (parse_count(text, &wanted) != ERR_OK || numbers[i].value < (uint64_t)wanted))
             return false;
     }
     return true;
@@ -160,7 +231,7 @@ static void get_wait(struct call *call)
     const char *text = call_query(call, "timeout_ms");
     int64_t timeout_ms = WAIT_MS;
 
-    if (text && units_count(text, &timeout_ms) != ERR_OK)
+    if (text && parse_count(text, &timeout_ms) != ERR_OK)
         refuse(call, "timeout_ms");
     else if (have_come(call))
         wait_over(call);

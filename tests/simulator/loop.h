@@ -13,8 +13,8 @@
 struct watch;
 typedef void watch_fn(struct watch *watch, uint32_t events);
 
-/* Embedded in whoever waits. Must outlive the turn in which it is taken off, since its event may
- * already have been fetched. */
+/* Embedded in what waits for a descriptor. Must outlive the turn in which it is removed, since its
+ * event may already have been fetched. */
 struct watch {
     watch_fn *ready;
 };
@@ -35,5 +35,9 @@ void loop_remove(struct loop *loop, int fd);
 /* Waits until something happens, a timer is due or `at_most_ms` have passed (-1: no such bound),
  * and serves it. */
 void loop_turn(struct loop *loop, int64_t at_most_ms);
+
+/* "127.0.0.1:0", "[::1]:8080". The socket is the caller's and does not block. ERR_SYNTAX: not an
+ * address and a port; ERR_SYSTEM: see errno. */
+enum err listen_open(const char *text, int *ret_fd, int *ret_port);
 
 #endif

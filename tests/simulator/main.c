@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - openmart-sim: the vendor's batch API as a real HTTP server, for tests.
+/* main.c - openmart-sim: the upstream's batch API as a real HTTP server, for tests.
  *
  * It is an independent oracle: apart from the base modules it shares no code with the daemon, and
- * it knows the vendor only from the vendor's documents. What it shows to clients is what the vendor
- * shows; what only tests may know and command is below /sim/. README.md describes both. One thread;
- * SIGTERM and SIGINT end it with status 0. */
+ * it knows the upstream only from the upstream's documents. What it shows to clients is what the
+ * upstream shows; what only tests may know and command is below /sim/. README.md describes both.
+ * One thread; SIGTERM and SIGINT end it with status 0. */
+#include "tests/simulator/sim.h"
+
 #include "base/mem.h"
-#include "tests/simulator/options.h"
-#include "tests/simulator/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,9 +18,95 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static void batch_told(void *arg, const char *batch_id)
+/* ---- the command line ---- */
+
+struct options {
+    const char *listen_on;      /* borrowed from argv, as are the keys */
+    const char *keys[KEYS_MAX]; /* at least one */
+    size_t n_keys;
+    bool help;
+    struct behaviour behaviour;
+};
+
+static enum err add_key(struct options *options, const char *key)
 {
-    vendor_answered(&((struct sim *)arg)->vendor, batch_id);
+    if (options->n_keys == KEYS_MAX || !*key)
+        return ERR_SYNTAX;
+    options->keys[options->n_keys++] = key;
+    return ERR_OK;
+}
+
+static enum err set(struct options *options, const char *name, const char *value)
+{
+    if (strcmp(name, "listen") == 0 && value) {
+        options->listen_on = value;
+        return ERR_OK;
+    }
+    if (strcmp(name, "api-key") == 0 && value)
+        return add_key(options, value);
+    return behaviour_set_flag(&options->behaviour, name, value);
+}
+
+static bool stands_alone(const char *name)
+{
+    return strcmp(name, "help") == 0 || behaviour_is_switch(name);
+}
+
+/* Reads the flag at argv[*at], and the value that follows it, if any. */
+static enum err read_flag(int argc, char **argv, int *at, struct options *options)
+{
+    const char *flag = argv[*at];
+
+    if (strncmp(flag, "--", 2) != 0)
+        return ERR_SYNTAX;
+    const char *equals = strchr(flag, '=');
+    size_t len = equals ? (size_t)(equals - flag) - 2 : strlen(flag) - 2;
+    autofree char *name = xstrndup(flag + 2, len);
+    const char *value = equals ? equals + 1 : NULL;
+    if (!value && !stands_alone(name) && *at + 1 < argc)
+        value = argv[++*at];
+    if (strcmp(name, "help") == 0 && !value) {
+        options->help = true;
+        return ERR_OK;
+    }
+    return set(options, name, value);
+}
+
+/* "--name value" and "--name=value". ERR_SYNTAX: *ret_bad is the argument that is wrong. */
+static enum err options_read(int argc, char **argv, struct options *ret_options,
+                             const char **ret_bad)
+{
+    struct options options = {.listen_on = "127.0.0.1:0", .behaviour = behaviour_default()};
+
+    for (int i = 1; i < argc; i++) {
+        const char *flag = argv[i];
+        if (read_flag(argc, argv, &i, &options) == ERR_OK)
+            continue;
+        *ret_bad = flag;
+        return ERR_SYNTAX;
+    }
+    if (options.n_keys == 0)
+        add_key(&options, "test-key");
+    *ret_options = options;
+    return ERR_OK;
+}
+
+static void options_help(FILE *out)
+{
+    fputs("openmart-sim - Openmart's batch API, simulated\n\n"
+          "  --listen                   address and port (127.0.0.1:0)\n"
+          "  --api-key                  a key that is let in; may be repeated (test-key)\n",
+          out);
+    behaviour_help(out);
+    fputs("  --help                     this text\n\nTimes are written 26s, 250ms, 2m or 0.\n",
+          out);
+}
+
+/* ---- the program ---- */
+
+static void batch_sent(void *arg, const char *batch_id)
+{
+    upstream_answered(&((struct sim *)arg)->upstream, batch_id);
 }
 
 static void on_signal(struct watch *watch, uint32_t events)
@@ -65,17 +151,17 @@ static void sim_init(struct sim *sim, const struct options *options)
     sim->signal_fd = -1;
     sim->rules = rules_new();
     sim->calls = xcalloc(1, sizeof(*sim->calls));
-    sim->raws = (struct raws){.loop = &sim->loop, .sent = batch_told, .arg = sim};
-    sim->vendor = (struct vendor){.clock = &sim->loop.clock,
-                                  .timers = &sim->loop.timers,
-                                  .behaviour = &sim->behaviour,
-                                  .rules = sim->rules};
-    vendor_init(&sim->vendor);
+    sim->sockets = (struct scripted_sockets){.loop = &sim->loop, .sent = batch_sent, .arg = sim};
+    sim->upstream = (struct upstream){.clock = &sim->loop.clock,
+                                      .timers = &sim->loop.timers,
+                                      .behaviour = &sim->behaviour,
+                                      .rules = sim->rules};
+    upstream_init(&sim->upstream);
 }
 
 static void sim_done(struct sim *sim)
 {
-    vendor_done(&sim->vendor);
+    upstream_done(&sim->upstream);
     faults_clear(&sim->faults);
     calls_clear(sim->calls);
     free(sim->calls);

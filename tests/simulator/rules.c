@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.c - see rules.h. What a test said of a domain is kept as given; the gaps are filled from
+/* rules.c - see rules.h. What a test set for a domain is kept as given; the gaps are filled from
  * the name at each look-up. */
 #include "tests/simulator/rules.h"
 
 #include "base/hashtable.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/span.h"
-#include "tests/simulator/units.h"
+#include "tests/simulator/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 struct said {
     char *domain;
     int64_t time_ms; /* -1: not said */
-    char *state;     /* NULL: not said; likewise data and raw */
+    char *state;     /* NULL: not set; so are data and raw */
     char *data;
     size_t emails;
     enum tracking tracking;
@@ -85,7 +84,7 @@ static int64_t slower_ms(const char *domain)
     if (n == 0 || n >= sizeof(digits))
         return 0;
     memcpy(digits, domain + 4, n);
-    return units_count(digits, &seconds) == ERR_OK ? seconds * 1000 : 0;
+    return parse_count(digits, &seconds) == ERR_OK ? seconds * 1000 : 0;
 }
 
 static struct rule by_name(const char *domain)
@@ -142,16 +141,16 @@ struct rule rules_find(const struct rules *rules, const char *domain)
 }
 
 /* One key of PUT /sim/domains/{domain}. `doc` is the whole object, `value` the key's own text. */
-typedef enum err read_fn(struct said *said, const struct json *doc, struct span value);
+typedef enum err read_fn(struct said *said, const struct json *doc, struct json_span value);
 
-static enum err read_time(struct said *said, const struct json *doc, struct span value)
+static enum err read_time(struct said *said, const struct json *doc, struct json_span value)
 {
     (void)value;
     said->time_ms = json_get_int(doc, "time_ms", -1);
     return said->time_ms >= 0 ? ERR_OK : ERR_SYNTAX;
 }
 
-static enum err read_state(struct said *said, const struct json *doc, struct span value)
+static enum err read_state(struct said *said, const struct json *doc, struct json_span value)
 {
     const char *state = json_get_string(doc, "state");
 
@@ -163,7 +162,7 @@ static enum err read_state(struct said *said, const struct json *doc, struct spa
     return ERR_OK;
 }
 
-static enum err read_data(struct said *said, const struct json *doc, struct span value)
+static enum err read_data(struct said *said, const struct json *doc, struct json_span value)
 {
     free(said->data);
     said->data = xstrndup(value.at, value.len);
@@ -172,16 +171,16 @@ static enum err read_data(struct said *said, const struct json *doc, struct span
 }
 
 /* So many times the elements of data: [x] with 3 copies is [x,x,x]. */
-static enum err read_copies(struct said *said, const struct json *doc, struct span value)
+static enum err read_copies(struct said *said, const struct json *doc, struct json_span value)
 {
     int64_t copies = json_get_int(doc, "data_copies", 0);
-    struct span data = {0};
+    struct json_span data = {0};
     autobuf struct buf out = BUF_INIT(DATA_MAX);
 
     (void)value;
     if (copies < 1 || said->emails == 0)
         return ERR_SYNTAX;
-    data = (struct span){said->data + 1, strlen(said->data) - 2}; /* without its brackets */
+    data = (struct json_span){said->data + 1, strlen(said->data) - 2}; /* without its brackets */
     for (int64_t i = 0; i < copies && !out.overflowed; i++) {
         buf_add_str(&out, i ? "," : "[");
         buf_add(&out, data.at, data.len);
@@ -194,7 +193,7 @@ static enum err read_copies(struct said *said, const struct json *doc, struct sp
     return ERR_OK;
 }
 
-static enum err read_tracking(struct said *said, const struct json *doc, struct span value)
+static enum err read_tracking(struct said *said, const struct json *doc, struct json_span value)
 {
     static const struct {
         const char *word;
@@ -220,7 +219,7 @@ static void take_raw(struct said *said, struct buf *body)
     said->raw = buf_take(body, &said->raw_len);
 }
 
-static enum err read_raw(struct said *said, const struct json *doc, struct span value)
+static enum err read_raw(struct said *said, const struct json *doc, struct json_span value)
 {
     const char *text = json_get_string(doc, "raw_task_body");
     autobuf struct buf body = BUF_INIT(JSON_MAX_BYTES);
@@ -232,13 +231,13 @@ static enum err read_raw(struct said *said, const struct json *doc, struct span 
     return ERR_OK;
 }
 
-static enum err read_raw_hex(struct said *said, const struct json *doc, struct span value)
+static enum err read_raw_hex(struct said *said, const struct json *doc, struct json_span value)
 {
     const char *hex = json_get_string(doc, "raw_task_body_hex");
     autobuf struct buf body = BUF_INIT(JSON_MAX_BYTES);
 
     (void)value;
-    if (!hex || span_unhex(hex, &body) != ERR_OK)
+    if (!hex || parse_hex(hex, &body) != ERR_OK)
         return ERR_SYNTAX;
     take_raw(said, &body);
     return ERR_OK;
@@ -258,27 +257,27 @@ static const struct {
     {"raw_task_body_hex", read_raw_hex},
 };
 
-static bool known(struct span key)
+static bool known(struct json_span key)
 {
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (span_is(key, keys[i].key))
+        if (json_span_is(key, keys[i].key))
             return true;
     return false;
 }
 
-static enum err read_all(struct said *said, const struct json *doc, struct span text,
+static enum err read_all(struct said *said, const struct json *doc, struct json_span text,
                          const char **ret_why)
 {
-    struct span key, value;
+    struct json_span key, value;
 
-    for (size_t pos = 0; span_member(text, &pos, &key, &value);) {
+    for (size_t pos = 0; json_span_member(text, &pos, &key, &value);) {
         if (known(key))
             continue;
         *ret_why = "unknown key";
         return ERR_ABSENT;
     }
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        if (!span_get(text, keys[i].key, &value) || keys[i].read(said, doc, value) == ERR_OK)
+        if (!json_span_get(text, keys[i].key, &value) || keys[i].read(said, doc, value) == ERR_OK)
             continue;
         *ret_why = keys[i].key;
         return ERR_SYNTAX;
@@ -300,7 +299,7 @@ enum err rules_put(struct rules *rules, const char *domain, const char *text, si
     struct said *said = xcalloc(1, sizeof(*said));
     said->domain = xstrdup(domain);
     said->time_ms = -1;
-    err = read_all(said, doc, (struct span){text, len}, ret_why);
+    err = read_all(said, doc, (struct json_span){text, len}, ret_why);
     json_free(doc);
     if (err) {
         said_free(said);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rules.h - what the tasks of one domain do: how long they take, how they end, what they say.
  *
- * A domain that nobody spoke of follows its name: "empty..." finds nothing, "errored..." and
+ * A domain without a rule follows its name: "empty..." finds nothing, "errored..." and
  * "cancelled..." end so, "slow60..." takes a minute longer, all others find info@ and support@.
  * `PUT /sim/domains/{domain}` overrides that field by field. Rules are looked up when a task is
  * read, not when it is made, so a test may change the fate of tasks that exist. */
@@ -45,12 +45,12 @@ void rules_clear(struct rules *rules);
 /* The rule that holds for `domain`. */
 struct rule rules_find(const struct rules *rules, const char *domain);
 
-/* Replaces what was said of `domain` by the JSON object `text`. On failure nothing changes and
+/* Replaces what was set for `domain` by the JSON object `text`. On failure nothing changes and
  * *ret_why (static) says why. */
 enum err rules_put(struct rules *rules, const char *domain, const char *text, size_t len,
                    const char **ret_why);
 
-/* Back to what the name says. ERR_ABSENT when nothing was said. */
+/* Restores what the name means. ERR_ABSENT: nothing was set. */
 enum err rules_drop(struct rules *rules, const char *domain);
 
 /* Appends what a COMPLETED task of `domain` shows as data when no rule gives any. */

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - see server.h.
+/* server.c - HTTP for the simulator: libmicrohttpd driven from our own loop; see sim.h.
  *
  * libmicrohttpd calls the handler for the headers, then for pieces of the body, then once more for
  * the whole; answering or suspending is done in that last call only, since 0.9.75 closes a
  * connection that was answered in the first. After a sleep the handler is called again, with the
  * call's new state. MHD_USE_TURBO keeps libmicrohttpd from calling shutdown() on a connection that
- * a script has taken over (raw.h). */
-#include "tests/simulator/server.h"
+ * a script has taken over (scripted_socket.h). */
+#include "tests/simulator/sim.h"
 
 #include "base/mem.h"
-#include "tests/simulator/control.h"
-#include "tests/simulator/listen.h"
-#include "tests/simulator/service.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -28,7 +25,7 @@
 
 /* One per connection, as libmicrohttpd's socket context. */
 struct link {
-    uint64_t number; /* 0 until it carries a call to the vendor */
+    uint64_t number; /* 0 until it carries a call to the upstream */
     uint64_t reset;  /* the number was given after so many resets */
 };
 
@@ -96,7 +93,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
         return;
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->state == CALL_READY &&
         !call->peer_gone && call->reply.batch_id[0])
-        vendor_answered(&sim->vendor, call->reply.batch_id);
+        upstream_answered(&sim->upstream, call->reply.batch_id);
     reply_done(&call->reply);
     script_done(&call->script);
     fault_unref(call->fault);
@@ -116,13 +113,13 @@ static void begin(struct call *call, const char *method, const char *path, const
     call->state = CALL_READING;
     call->method = xstrdup(method);
     call->path = xstrdup(path);
-    call->for_vendor = !control_owns(path);
-    if (!call->for_vendor)
+    call->for_upstream = !control_owns(path);
+    if (!call->for_upstream)
         return;
     if (link->number == 0 || link->reset != call->sim->resets)
         link->number = ++call->sim->calls->connections;
     link->reset = call->sim->resets;
-    service_headers(call, version, link->number);
+    call_headers(call, version, link->number);
 }
 
 static void handle(struct call *call)
@@ -130,8 +127,8 @@ static void handle(struct call *call)
     if (call->body.overflowed) {
         reply_detail(&call->reply, 413, "request body too large");
         call->state = CALL_READY;
-    } else if (call->for_vendor) {
-        service_call(call);
+    } else if (call->for_upstream) {
+        call_serve(call);
     } else {
         control_call(call);
     }
@@ -174,7 +171,7 @@ static enum MHD_Result play_script(struct call *call)
     int fd = fcntl(fd_of(call->connection), F_DUPFD_CLOEXEC, 0);
 
     if (fd >= 0)
-        raws_play(&call->sim->raws, fd, &call->script);
+        scripted_sockets_play(&call->sim->sockets, fd, &call->script);
     return MHD_NO;
 }
 
@@ -186,7 +183,7 @@ static enum MHD_Result respond(struct call *call)
         return MHD_YES;
     case CALL_READY:
         return send_reply(call);
-    case CALL_STRUCK:
+    case CALL_SCRIPTED:
         return play_script(call);
     case CALL_NEW:
     case CALL_READING:
@@ -271,7 +268,7 @@ static void turn(struct sim *sim)
     sim->resumed = false;
     MHD_run(sim->daemon);
     control_recheck(sim);
-    raws_bury(&sim->raws);
+    scripted_sockets_bury(&sim->sockets);
 }
 
 void server_run(struct sim *sim)
@@ -284,13 +281,13 @@ void server_stop(struct sim *sim)
 {
     while (sim->asleep)
         call_drop(sim->asleep);
-    raws_drop(&sim->raws);
-    raws_bury(&sim->raws);
+    scripted_sockets_drop(&sim->sockets);
+    scripted_sockets_bury(&sim->sockets);
     for (int i = 0; sim->daemon && i < TURNS_TO_STOP; i++)
         MHD_run(sim->daemon);
     if (sim->daemon)
         MHD_stop_daemon(sim->daemon);
     sim->daemon = NULL;
-    raws_drop(&sim->raws);
-    raws_bury(&sim->raws);
+    scripted_sockets_drop(&sim->sockets);
+    scripted_sockets_bury(&sim->sockets);
 }

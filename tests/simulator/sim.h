@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* sim.h - the whole simulator as one struct, and one call to it.
  *
- * A call lives from its request line until its answer has gone out. In between it may sleep: its
- * connection is then suspended and it is in the list `asleep`, until its time has come. Whoever
- * puts it to sleep says what comes next. Calls are freed by server.c only. One thread. */
+ * A call lives from its request line until its reply is sent. In between it may sleep: its
+ * connection is then suspended and it is in the list `asleep`, until its time has come. The
+ * caller of call_sleep() names the next step. Calls are freed by server.c only. One thread. */
 #ifndef SIMULATOR_SIM_H
 #define SIMULATOR_SIM_H
 
+#include "tests/simulator/answers.h"
 #include "tests/simulator/behaviour.h"
 #include "tests/simulator/calls.h"
 #include "tests/simulator/faults.h"
 #include "tests/simulator/loop.h"
-#include "tests/simulator/raw.h"
-#include "tests/simulator/reply.h"
 #include "tests/simulator/rules.h"
-#include "tests/simulator/vendor.h"
+#include "tests/simulator/scripted_socket.h"
+#include "tests/simulator/upstream.h"
 
 struct MHD_Daemon;
 struct MHD_Connection;
@@ -28,10 +28,10 @@ struct sim {
     const char *keys[KEYS_MAX]; /* borrowed from argv */
     size_t n_keys;
     struct rules *rules;
-    struct vendor vendor;
+    struct upstream upstream;
     struct faults faults;
     struct calls *calls;
-    struct raws raws;
+    struct scripted_sockets sockets;
 
     struct MHD_Daemon *daemon;
     struct watch daemon_watch, signal_watch;
@@ -49,9 +49,9 @@ enum call_state {
     CALL_NEW,     /* only its request line is known */
     CALL_READING, /* headers read, perhaps some of the body */
     CALL_ASLEEP,
-    CALL_READY,  /* `reply` is to be sent */
-    CALL_STRUCK, /* `script` is to be played */
-    CALL_DROPPED /* the connection is to be closed */
+    CALL_READY,    /* `reply` is to be sent */
+    CALL_SCRIPTED, /* `script` is to be played */
+    CALL_DROPPED   /* the connection is to be closed */
 };
 
 struct call;
@@ -65,9 +65,9 @@ struct call {
     char *method, *path;
     struct buf body;
 
-    enum call_kind kind; /* the vendor's side only, as is the rest of this group */
+    enum call_kind kind; /* the upstream's side only, as is the rest of this group */
     char *id;            /* of batch or task, from the path; NULL: none */
-    bool for_vendor, authorized;
+    bool for_upstream, authorized;
     size_t key; /* index of the API key, when authorized */
     uint64_t record;
     int64_t arrived_ms;
@@ -75,15 +75,15 @@ struct call {
 
     struct reply reply;
     struct script script;
-    bool peer_gone; /* had left before the answer could be sent */
+    bool peer_gone; /* had left before the reply could be sent */
 
     struct timer timer;
     call_next_fn *next_step;
     struct call *prev, *next;
 };
 
-/* Sleeps until `at_ms` (monotonic) and then runs `next_step`; at once when that is not later than
- * now. */
+/* Sleeps until `at_ms` (monotonic) and then runs `next_step`; runs it immediately if that is not
+ * later than now. */
 void call_sleep(struct call *call, int64_t at_ms, call_next_fn *next_step);
 
 /* Another time for a sleeping call. */
@@ -98,5 +98,45 @@ void call_drop(struct call *call);
 /* Borrowed for the call; NULL when absent. Query values are percent-decoded. */
 const char *call_header(const struct call *call, const char *name);
 const char *call_query(const struct call *call, const char *name);
+
+/* ---- server.c: HTTP, with libmicrohttpd driven from our own loop ---- */
+
+/* Listens on "address:port" (IPv4, or "[IPv6]:port"; port 0 = any) and sets sim->port.
+ * ERR_SYNTAX: not such an address; ERR_SYSTEM: see errno. The loop and the rest of `sim` exist. */
+enum err server_start(struct sim *sim, const char *listen_on);
+
+/* Serves until sim->stopping. */
+void server_run(struct sim *sim);
+
+/* Closes the connections that are left. No-op if nothing was started. */
+void server_stop(struct sim *sim);
+
+/* ---- calls.c: the life of one call to the upstream ----
+ *
+ * It is recorded, delayed, handled, and changed by a fault. The upstream does not notice that a
+ * client has left during the sleep before a submit: the batch is created all the same, and the
+ * ledger shows it as not answered. */
+
+/* The headers are there. `connection` is the number of the call's connection. */
+void call_headers(struct call *call, const char *version, uint64_t connection);
+
+/* The request is there as a whole; leaves the call ASLEEP, READY or SCRIPTED. */
+void call_serve(struct call *call);
+
+/* The submit delay has changed: sleeping submits get a new time, counted from their arrival. */
+void calls_retime(struct sim *sim);
+
+/* ---- control.c: what tests say to the simulator, under /sim/ ----
+ *
+ * No key is asked for. README.md describes the interface. */
+
+/* Whether this path is ours rather than the upstream's. */
+bool control_owns(const char *path);
+
+/* Handles a whole request; leaves the call READY or, for /sim/wait, perhaps ASLEEP. */
+void control_call(struct call *call);
+
+/* Wakes those in /sim/wait whose numbers have come. Once per turn of the loop. */
+void control_recheck(struct sim *sim);
 
 #endif

@@ -8,12 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DETAIL_JSON  "invalid character in request body"
-#define DETAIL_ARRAY "json: cannot unmarshal request body into a list of tasks"
-#define DETAIL_TYPE  "json: cannot unmarshal field of task into Go value of type string"
-#define DETAIL_SIZE  "the number of tasks in each batch should be between 1 and 100"
-#define DETAIL_URL   "NotifyURL must be a valid URL"
-
 static const struct {
     const char *key;
     size_t offset;

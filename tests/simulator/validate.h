@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* validate.h - the vendor's validator: from a submit's body to the tasks that it wants, or to the
+/* validate.h - the upstream's validator: from a submit's body to its tasks, or to the
  * `detail` text of the 400.
  *
- * The order is the vendor's: the JSON must bind, then the size of the batch, then each task, field
- * by field; the first fault found is the one told, and one bad task refuses the whole batch. Of the
- * texts, those on size, Domain and CompanyName are the vendor's own; the ones on binding and
- * NotifyURL are guesses after its style, since only their shape is known. */
+ * The order is the upstream's: the JSON must bind, then the size of the batch, then each task,
+ * field by field; it returns the first fault found, and one bad task rejects the whole batch.
+ * Of the texts, those on size, Domain and CompanyName are the upstream's own; the ones on binding
+ * and NotifyURL are guesses after its style, since only their shape is known. */
 #ifndef SIMULATOR_VALIDATE_H
 #define SIMULATOR_VALIDATE_H
 
@@ -13,6 +13,12 @@
 #include "base/json.h"
 
 #define SUBMISSION_MAX 100
+
+#define DETAIL_JSON  "invalid character in request body"
+#define DETAIL_ARRAY "json: cannot unmarshal request body into a list of tasks"
+#define DETAIL_TYPE  "json: cannot unmarshal field of task into Go value of type string"
+#define DETAIL_SIZE  "the number of tasks in each batch should be between 1 and 100"
+#define DETAIL_URL   "NotifyURL must be a valid URL"
 
 /* One task of a submit. Strings are borrowed from the document; NULL = not given. */
 struct wanted {

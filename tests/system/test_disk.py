@@ -101,8 +101,8 @@ def test_d1_with_a_full_disk_nothing_is_bought_and_hits_go_on(disk, start, sim, 
     balanced(sim, store)
 
 
-def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, sim, store):
-    daemon = start()
+def answered_with_a_full_disk(disk, daemon, sim):
+    """Fills the disk while the submit is in flight; returns the response to the lookup."""
     sim.hold_submits()
     client = daemon.park("milvali.com")
     sim.reach(submit=1)
@@ -110,6 +110,12 @@ def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, 
     sim.release_submits()
     answer = client.read()
     assert answer.status == 200
+    return answer
+
+
+def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, sim, store):
+    daemon = start()
+    answer = answered_with_a_full_disk(disk, daemon, sim)
     batch_id = sim.ledger()[0]["batch_id"]
     assert f"event=journal_entry_deferred entry=batch-id id={batch_id}" in daemon.stderr()
     refuses_to_buy(daemon, "example.org")
@@ -124,12 +130,7 @@ def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, 
 
 def test_d2_what_still_waits_is_written_at_a_stop(disk, start, sim, store):
     daemon = start()
-    sim.hold_submits()
-    client = daemon.park("milvali.com")
-    sim.reach(submit=1)
-    disk.fill()
-    sim.release_submits()
-    answer = client.read()
+    answer = answered_with_a_full_disk(disk, daemon, sim)
     disk.free()
     daemon.stop()
     balanced(sim, store)
@@ -138,12 +139,7 @@ def test_d2_what_still_waits_is_written_at_a_stop(disk, start, sim, store):
 
 def test_d2_a_kill_while_a_batch_id_waits_leaves_it_unknown(disk, start, sim, store):
     daemon = start()
-    sim.hold_submits()
-    client = daemon.park("milvali.com")
-    sim.reach(submit=1)
-    disk.fill()
-    sim.release_submits()
-    assert client.read().status == 200
+    answered_with_a_full_disk(disk, daemon, sim)
     daemon.kill()
     disk.free()
     daemon = start()

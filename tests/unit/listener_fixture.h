@@ -274,4 +274,10 @@ static void expect(int fd, const char *body)
     ck_assert_str_eq(answer.body, body);
 }
 
+static inline void get_and_expect_now(int fd)
+{
+    raw_get(fd, "/now");
+    expect(fd, "now\n");
+}
+
 #endif

@@ -16,6 +16,14 @@
 
 #define SAMPLES 1000
 
+struct store *store;
+
+const struct store_end store_failed = {.state = STORE_FAILED,
+                                       .task_id = "task-7",
+                                       .err = ERR_LOOKUP_FAILED,
+                                       .detail = "no luck",
+                                       .wall_ms = STORE_NOW_MS + 5};
+
 static char folder[] = "/tmp/emailsd-store-XXXXXX", path[PATH_MAX], url[PATH_MAX + 8];
 static struct sample {
     unsigned char key[HASH_SIZE];
@@ -41,6 +49,7 @@ static int remove_one(const char *name, const struct stat *status, int type, str
 
 void store_fixture_teardown(void)
 {
+    store_close(TAKE(store));
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     memset(folder + strlen(folder) - 6, 'X', 6);
 }
@@ -60,6 +69,11 @@ const char *store_url(void)
     return url;
 }
 
+const char *store_url_of(int which)
+{
+    return which == SQLITE ? url : "memory:";
+}
+
 /* ---- opening ---- */
 
 struct store *store_open_limited(const char *which, size_t max_answers, size_t max_ended)
@@ -67,11 +81,11 @@ struct store *store_open_limited(const char *which, size_t max_answers, size_t m
     const struct store_options options = {
         .url = which, .max_answers = max_answers, .max_ended = max_ended};
     char why[STORE_WHY] = "";
-    struct store *store = NULL;
-    enum err err = store_open(&options, &store, why);
+    struct store *opened = NULL;
+    enum err err = store_open(&options, &opened, why);
 
     ck_assert_msg(!err, "%s: %s", err_words(err), why);
-    return store;
+    return opened;
 }
 
 struct store *store_open_roomy(const char *which)
@@ -82,11 +96,11 @@ struct store *store_open_roomy(const char *which)
 struct store *store_open_second(const char *which)
 {
     char why[STORE_WHY] = "";
-    struct store *store = NULL;
-    enum err err = store_open_shared(which, &store, why);
+    struct store *opened = NULL;
+    enum err err = store_open_shared(which, &opened, why);
 
     ck_assert_msg(!err, "%s: %s", err_words(err), why);
-    return store;
+    return opened;
 }
 
 /* ---- samples ---- */
@@ -130,14 +144,14 @@ struct store_task store_task_of(size_t i)
                                .client = "client"};
 }
 
-int64_t store_add_batch(struct store *store, size_t from, size_t n)
+int64_t store_add_batch(struct store *in, size_t from, size_t n)
 {
     struct store_task tasks[100];
     int64_t batch = -1;
 
     for (size_t i = 0; i < n; i++)
         tasks[i] = store_task_of(from + i);
-    ck_assert_int_eq(store_begin_batch(store, tasks, n, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(in, tasks, n, STORE_NOW_MS, &batch), ERR_OK);
     return batch;
 }
 
@@ -159,14 +173,22 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms)
     return result_new_answer(&facts);
 }
 
-void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms)
+void store_end_answered(struct store *in, size_t i, const char *domain, int64_t ttl_ms)
 {
     const struct store_end end = {
         .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, answer), ERR_OK);
+    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer), ERR_OK);
     result_unref(answer);
+}
+
+void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
+{
+    struct store_end end = store_failed;
+
+    end.wall_ms = wall_ms;
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
 }
 
 /* ---- looking ---- */
@@ -192,18 +214,18 @@ static void see(void *arg, const struct store_batch *batch)
         seen->n_open += batch->tasks[i].task_state == STORE_OPEN;
 }
 
-struct store_seen store_look(struct store *store, int64_t batch)
+struct store_seen store_look(struct store *in, int64_t batch)
 {
     struct look look = {.batch = batch};
 
-    ck_assert_int_eq(store_for_each_open_batch(store, see, &look), ERR_OK);
+    ck_assert_int_eq(store_for_each_open_batch(in, see, &look), ERR_OK);
     return look.seen;
 }
 
-enum err store_kept(struct store *store, size_t i)
+enum err store_kept(struct store *in, size_t i)
 {
     const struct result *result = NULL;
-    enum err err = store_find(store, store_key_of(i), &result);
+    enum err err = store_find(in, store_key_of(i), &result);
 
     if (!err)
         err = result->err;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* store_fixture.h - a folder of one's own with a store in it, and tasks and answers to put there.
+/* store_fixture.h - a store for one test, in a folder of its own, and tasks and answers to put
+ * there.
  *
- * The folder is new for every test and goes with store_fixture_teardown(). */
+ * The folder is new for every test; store_fixture_teardown() closes the store and deletes both. */
 #ifndef UNIT_STORE_FIXTURE_H
 #define UNIT_STORE_FIXTURE_H
 
@@ -13,8 +14,15 @@
 #define STORE_NOW_MS INT64_C(1795432804123) /* 2026-11-23T11:20:04.123Z */
 #define STORE_DAY_MS INT64_C(86400000)
 
+/* The store of the test; NULL until the test opens one. */
+extern struct store *store;
+
 void store_fixture_setup(void);
 void store_fixture_teardown(void);
+
+/* The implementations, for tests of what each of them promises: RANGE_TEST(name, 0, STORES). */
+enum { SQLITE, MEMORY, STORES };
+const char *store_url_of(int which);
 
 const char *store_folder(void);
 const char *store_path(void); /* of the database; it is not there yet */
@@ -40,6 +48,10 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
 
 /* Ends the i-th task as answered, with an answer as above kept. */
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
+
+/* Ends the i-th task of `store` as `store_failed`, but at `now_ms`. Stores `keep` unless NULL. */
+extern const struct store_end store_failed;
+void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep);
 
 /* What store_for_each_open_batch() tells of one batch; `n` is 0 when it is not among the open ones.
  */

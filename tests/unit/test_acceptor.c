@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 
+#include "tests/support/suite.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -84,6 +84,8 @@ static void tear_down(void)
     close(epoll_fd);
 }
 
+FIXTURE(set_up, tear_down);
+
 /* No descriptor beyond those that there are, or as many as before. */
 static void limit_files(bool are_short)
 {
@@ -99,7 +101,7 @@ static void limit_files(bool are_short)
 
 /* ---- the tests ---- */
 
-START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
+TEST(callers_are_taken_with_their_addresses_until_none_is_left)
 {
     struct accepted caller = {0};
     struct sockaddr_in own = {0};
@@ -117,9 +119,8 @@ START_TEST(callers_are_taken_with_their_addresses_until_none_is_left)
     ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
     ck_assert_int_eq(n_logged, 0);
 }
-END_TEST
 
-START_TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
+TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
 {
     struct accepted caller;
 
@@ -135,9 +136,8 @@ START_TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
     ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
     ck_assert(somebody_waits() && take(NOW_MS + PAUSE_MS, &caller));
 }
-END_TEST
 
-START_TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
+TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
 {
     struct accepted caller;
     int64_t now_ms = NOW_MS;
@@ -154,9 +154,8 @@ START_TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
     ck_assert_int_eq(n_logged, 2);
     limit_files(false); /* a leak checker wants some */
 }
-END_TEST
 
-START_TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
+TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
 {
     struct accepted caller;
 
@@ -167,9 +166,8 @@ START_TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
     ck_assert_msg(!somebody_waits(), "the loop may sleep");
     ck_assert_int_eq(n_logged, 1);
 }
-END_TEST
 
-START_TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
+TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
 {
     int other = dup(listening);
 
@@ -178,30 +176,11 @@ START_TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
     ck_assert(!somebody_waits());
     close(other);
 }
-END_TEST
 
-START_TEST(what_cannot_be_watched_is_refused_and_closed_with_the_rest)
+TEST(what_cannot_be_watched_is_refused_and_closed_with_the_rest)
 {
     int file = open("/dev/null", O_RDONLY); /* epoll takes no files */
     ck_assert(!acceptor_add(&acceptor, file));
     acceptor_close(&acceptor);
     ck_assert_int_eq(fcntl(file, F_GETFD), -1);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("acceptor");
-    TCase *t = tcase_create("acceptor");
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, callers_are_taken_with_their_addresses_until_none_is_left);
-    tcase_add_test(t, without_descriptors_it_pauses_and_then_takes_who_waited);
-    tcase_add_test(t, a_shortage_is_one_line_in_the_log_however_long_it_is);
-    tcase_add_test(t, what_does_not_pass_by_itself_is_no_reason_to_spin);
-    tcase_add_test(t, a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed);
-    tcase_add_test(t, what_cannot_be_watched_is_refused_and_closed_with_the_rest);
-    suite_add_tcase(s, t);
-    return s;
 }

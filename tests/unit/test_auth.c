@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "http/auth/auth.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +66,7 @@ static const struct {
     {{"Authorization", "Bearer wrong", "Authorization", "Bearer right"}, false},
 };
 
-START_TEST(one_right_key_is_let_in_and_nothing_else)
+LOOP_TEST(one_right_key_is_let_in_and_nothing_else, keys)
 {
     const struct auth_policy policy = {.local_only = true, .admin = true};
     struct credentials credentials = read(keys[_i].headers);
@@ -79,9 +79,8 @@ START_TEST(one_right_key_is_let_in_and_nothing_else)
         ck_assert_str_eq(client->name, "one");
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(who_asks_too_fast_is_told_so)
+TEST(who_asks_too_fast_is_told_so)
 {
     const struct auth_policy policy = {0};
     struct credentials credentials = read(HEADERS("X-API-Key", "right"));
@@ -96,7 +95,6 @@ START_TEST(who_asks_too_fast_is_told_so)
     ck_assert_int_eq(auth_pace(NULL, 1000), ERR_OK); /* who is nobody is refused elsewhere */
     clients_unref(clients);
 }
-END_TEST
 
 /* ---- without keys ---- */
 
@@ -126,7 +124,7 @@ static const struct {
     {":80", false},
 };
 
-START_TEST(a_server_for_this_machine_wants_a_name_of_it)
+LOOP_TEST(a_server_for_this_machine_wants_a_name_of_it, hosts)
 {
     const struct auth_policy here = {.local_only = true}, anywhere = {0};
     struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
@@ -138,7 +136,6 @@ START_TEST(a_server_for_this_machine_wants_a_name_of_it)
     ck_assert_int_eq(auth_judge(NULL, &anywhere, &credentials, &client), ERR_OK);
     ck_assert_ptr_nonnull(client);
 }
-END_TEST
 
 static const struct {
     const char *site;
@@ -147,7 +144,7 @@ static const struct {
              {"same-site", false},  {"Cross-Site", false}, {"", false},
              {"none, none", false}, {"whatever", false}};
 
-START_TEST(a_page_of_another_site_is_kept_out)
+LOOP_TEST(a_page_of_another_site_is_kept_out, sites)
 {
     struct credentials credentials =
         read(HEADERS("Host", "localhost", "Sec-Fetch-Site", sites[_i].site));
@@ -159,7 +156,6 @@ START_TEST(a_page_of_another_site_is_kept_out)
                          sites[_i].is_let_in ? ERR_OK : ERR_FORBIDDEN);
     }
 }
-END_TEST
 
 static const struct {
     const char *host, *page;
@@ -191,7 +187,7 @@ static const struct {
     {"emails.example", "null", false, false},
 };
 
-START_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more)
+LOOP_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more, pages)
 {
     const struct auth_policy here = {.local_only = true}, there = {0};
     const struct client *client = NULL;
@@ -205,9 +201,8 @@ START_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more)
                       pages[_i].page);
     }
 }
-END_TEST
 
-START_TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
+TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
 {
     const struct auth_policy here = {.local_only = true};
     struct credentials told =
@@ -220,9 +215,8 @@ START_TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
     ck_assert_int_eq(auth_judge(NULL, &here, &told, &client), ERR_OK);
     ck_assert_int_eq(auth_judge(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
 }
-END_TEST
 
-START_TEST(who_needs_no_key_may_what_the_policy_says)
+TEST(who_needs_no_key_may_what_the_policy_says)
 {
     struct credentials credentials = {0};
     const struct client *client;
@@ -235,23 +229,4 @@ START_TEST(who_needs_no_key_may_what_the_policy_says)
         ck_assert_int_eq(client->quota, ACCOUNT_NO_QUOTA);
         ck_assert_str_eq(client->name, "");
     }
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("auth");
-    TCase *t = tcase_create("auth");
-
-    tcase_add_loop_test(t, one_right_key_is_let_in_and_nothing_else, 0, ARRAY_LEN(keys));
-    tcase_add_test(t, who_asks_too_fast_is_told_so);
-    tcase_add_loop_test(t, a_server_for_this_machine_wants_a_name_of_it, 0, ARRAY_LEN(hosts));
-    tcase_add_loop_test(t, a_page_of_another_site_is_kept_out, 0, ARRAY_LEN(sites));
-    tcase_add_loop_test(t, a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more, 0,
-                        ARRAY_LEN(pages));
-    tcase_add_test(t, a_page_of_ours_must_be_ours_by_all_that_it_says);
-    tcase_add_test(t, who_needs_no_key_may_what_the_policy_says);
-    suite_add_tcase(s, t);
-    return s;
 }

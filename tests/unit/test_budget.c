@@ -6,7 +6,7 @@
 #include "lookup/money/budget.h"
 #include "store/driver.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 
 #define DAY_MS INT64_C(86400000)
@@ -28,6 +28,8 @@ static void teardown(void)
     budget_free(budget);
 }
 
+FIXTURE(setup, teardown);
+
 static struct credit reserve(const struct payer *payer)
 {
     struct credit credit = {0};
@@ -37,7 +39,7 @@ static struct credit reserve(const struct payer *payer)
     return credit;
 }
 
-START_TEST(what_is_given_back_may_be_bought_again)
+TEST(what_is_given_back_may_be_bought_again)
 {
     struct credit credit = reserve(&ann);
 
@@ -46,9 +48,8 @@ START_TEST(what_is_given_back_may_be_bought_again)
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
-END_TEST
 
-START_TEST(a_credit_is_settled_or_given_back_once)
+TEST(a_credit_is_settled_or_given_back_once)
 {
     struct credit spent = reserve(&ann), back = reserve(&ann);
 
@@ -60,9 +61,8 @@ START_TEST(a_credit_is_settled_or_given_back_once)
     ck_assert_int_eq(budget_state(budget).spent, 1);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
-END_TEST
 
-START_TEST(a_new_day_begins_with_what_is_pending)
+TEST(a_new_day_begins_with_what_is_pending)
 {
     struct credit spent = reserve(&ann), queued = reserve(&ann), out = reserve(&ann);
 
@@ -79,9 +79,8 @@ START_TEST(a_new_day_begins_with_what_is_pending)
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
     ck_assert_int_eq(budget_state(budget).spent, 1);
 }
-END_TEST
 
-START_TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
+TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
 {
     struct credit queued = reserve(&ann), out = reserve(&ann);
 
@@ -93,9 +92,8 @@ START_TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
     clock.wall_ms += DAY_MS;
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
-END_TEST
 
-START_TEST(who_must_wait_is_told_when_the_next_day_begins)
+TEST(who_must_wait_is_told_when_the_next_day_begins)
 {
     const struct payer none = {"none", 0, 1};
     struct credit credit;
@@ -107,9 +105,8 @@ START_TEST(who_must_wait_is_told_when_the_next_day_begins)
     ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
     ck_assert_int_eq(retry_after_s, 1);
 }
-END_TEST
 
-START_TEST(clients_without_number_share_an_account_and_all_still_count)
+TEST(clients_without_number_share_an_account_and_all_still_count)
 {
     char name[24];
     struct credit last = {0};
@@ -123,7 +120,6 @@ START_TEST(clients_without_number_share_an_account_and_all_still_count)
     budget_refund(budget, &last);
     ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
 }
-END_TEST
 
 static enum err refuse(struct store *store, int64_t *ret_day)
 {
@@ -132,7 +128,7 @@ static enum err refuse(struct store *store, int64_t *ret_day)
     return ERR_STORAGE_UNAVAILABLE;
 }
 
-START_TEST(an_account_that_cannot_be_read_is_no_empty_one)
+TEST(an_account_that_cannot_be_read_is_no_empty_one)
 {
     static const struct store_driver driver = {.last_day = refuse};
     struct store store = {&driver};
@@ -141,7 +137,6 @@ START_TEST(an_account_that_cannot_be_read_is_no_empty_one)
     ck_assert_int_eq(budget_load(budget, &store), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
-END_TEST
 
 /* What remains for Ann after she bought 2 and Bob 3. */
 static const struct {
@@ -160,7 +155,7 @@ static const struct {
     {3, 1, true, 0}, /* and both were lowered since */
 };
 
-START_TEST(what_remains_is_the_smaller_of_the_own_and_the_common)
+LOOP_TEST(what_remains_is_the_smaller_of_the_own_and_the_common, rests)
 {
     const struct payer bob = {"bob", ACCOUNT_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
 
@@ -173,32 +168,8 @@ START_TEST(what_remains_is_the_smaller_of_the_own_and_the_common)
     ck_assert_int_eq(account.remaining, rests[_i].remaining);
     ck_assert_int_eq(account.day_ends_ms, 20001 * DAY_MS);
 }
-END_TEST
 
-START_TEST(nothing_may_be_freed)
+TEST(nothing_may_be_freed)
 {
     budget_free(NULL);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("budget");
-    TCase *t = tcase_create("budget");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_test(t, what_is_given_back_may_be_bought_again);
-    tcase_add_test(t, a_credit_is_settled_or_given_back_once);
-    tcase_add_test(t, a_new_day_begins_with_what_is_pending);
-    tcase_add_test(t, what_was_given_back_after_midnight_is_missing_on_no_day);
-    tcase_add_test(t, who_must_wait_is_told_when_the_next_day_begins);
-    tcase_add_test(t, clients_without_number_share_an_account_and_all_still_count);
-    tcase_add_test(t, an_account_that_cannot_be_read_is_no_empty_one);
-    tcase_add_loop_test(t, what_remains_is_the_smaller_of_the_own_and_the_common, 0,
-                        ARRAY_LEN(rests));
-    tcase_add_test(t, nothing_may_be_freed);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ const char *__tsan_default_options(void)
     return "allocator_may_return_null=1";
 }
 
-START_TEST(a_new_buffer_is_an_empty_string)
+TEST(a_new_buffer_is_an_empty_string)
 {
     struct buf autobuf buf = BUF_INIT(10);
 
@@ -29,9 +29,8 @@ START_TEST(a_new_buffer_is_an_empty_string)
     ck_assert_uint_eq(buf.len, 0);
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
 }
-END_TEST
 
-START_TEST(appends_join_up)
+TEST(appends_join_up)
 {
     struct buf autobuf buf = BUF_INIT(100);
 
@@ -41,9 +40,8 @@ START_TEST(appends_join_up)
     ck_assert_str_eq(buf_str(&buf), "one 2 and three");
     ck_assert_uint_eq(buf.len, strlen("one 2 and three"));
 }
-END_TEST
 
-START_TEST(appending_nothing_changes_nothing)
+TEST(appending_nothing_changes_nothing)
 {
     struct buf autobuf buf = BUF_INIT(0);
 
@@ -52,9 +50,8 @@ START_TEST(appending_nothing_changes_nothing)
     ck_assert_str_eq(buf_str(&buf), "");
     ck_assert_uint_eq(buf.len, 0);
 }
-END_TEST
 
-START_TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
+TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
 {
     struct buf autobuf buf = BUF_INIT(100);
 
@@ -62,9 +59,8 @@ START_TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
     ck_assert_uint_eq(buf.len, 3);
     ck_assert_mem_eq(buf.data, "a\0\xff", 4);
 }
-END_TEST
 
-START_TEST(a_buffer_grows_byte_by_byte_to_its_limit)
+TEST(a_buffer_grows_byte_by_byte_to_its_limit)
 {
     enum { LIMIT = 1000 };
     struct buf autobuf buf = BUF_INIT(LIMIT);
@@ -80,9 +76,8 @@ START_TEST(a_buffer_grows_byte_by_byte_to_its_limit)
     ck_assert_int_eq((int)buf_add(&buf, "x", 1), (int)ERR_TOO_BIG);
     ck_assert_uint_eq(buf.len, LIMIT);
 }
-END_TEST
 
-START_TEST(what_does_not_fit_leaves_the_content_alone)
+TEST(what_does_not_fit_leaves_the_content_alone)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -94,9 +89,8 @@ START_TEST(what_does_not_fit_leaves_the_content_alone)
     ck_assert_int_eq((int)buf_add(&buf, "", (size_t)-1), (int)ERR_TOO_BIG);
     ck_assert_str_eq(buf_str(&buf), "abc");
 }
-END_TEST
 
-START_TEST(a_format_that_does_not_fit_leaves_the_content_alone)
+TEST(a_format_that_does_not_fit_leaves_the_content_alone)
 {
     struct buf autobuf buf = BUF_INIT(70); /* has more room than it may use */
 
@@ -108,13 +102,12 @@ START_TEST(a_format_that_does_not_fit_leaves_the_content_alone)
     ck_assert_uint_eq(strlen(buf_str(&buf)), 70);
     ck_assert_str_eq(buf_str(&buf) + 58, "071234567890");
 }
-END_TEST
 
 /* More than there is. Volatile, or the compilers would warn of the very thing that is tried here.
  */
 static volatile size_t too_much = SIZE_MAX / 4;
 
-START_TEST(what_there_is_no_memory_for_does_not_fit)
+TEST(what_there_is_no_memory_for_does_not_fit)
 {
     struct buf autobuf buf = BUF_INIT(SIZE_MAX / 2);
 
@@ -125,9 +118,8 @@ START_TEST(what_there_is_no_memory_for_does_not_fit)
     ck_assert_str_eq(buf_str(&buf), "abcdef");
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
 }
-END_TEST
 
-START_TEST(an_overflow_is_remembered_though_later_appends_fit)
+TEST(an_overflow_is_remembered_though_later_appends_fit)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -135,9 +127,8 @@ START_TEST(an_overflow_is_remembered_though_later_appends_fit)
     ck_assert_int_eq((int)buf_add_str(&buf, "abc"), (int)ERR_OK);
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
 }
-END_TEST
 
-START_TEST(a_cleared_buffer_is_as_good_as_new)
+TEST(a_cleared_buffer_is_as_good_as_new)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -150,9 +141,8 @@ START_TEST(a_cleared_buffer_is_as_good_as_new)
     ck_assert_int_eq((int)buf_add_str(&buf, "12345"), (int)ERR_OK);
     ck_assert_ptr_eq(buf.data, memory);
 }
-END_TEST
 
-START_TEST(what_is_taken_belongs_to_the_taker)
+TEST(what_is_taken_belongs_to_the_taker)
 {
     struct buf autobuf buf = BUF_INIT(10);
     size_t len = 99;
@@ -166,9 +156,8 @@ START_TEST(what_is_taken_belongs_to_the_taker)
     ck_assert_int_eq((int)buf_add_str(&buf, "x"), (int)ERR_TOO_BIG);
     ck_assert_str_eq(text, "abc");
 }
-END_TEST
 
-START_TEST(even_nothing_can_be_taken)
+TEST(even_nothing_can_be_taken)
 {
     struct buf autobuf buf = BUF_INIT(10);
     size_t len = 99;
@@ -179,9 +168,8 @@ START_TEST(even_nothing_can_be_taken)
     ck_assert_uint_eq(len, 0);
     ck_assert_str_eq(again, "");
 }
-END_TEST
 
-START_TEST(a_buffer_may_be_used_again_after_its_end)
+TEST(a_buffer_may_be_used_again_after_its_end)
 {
     struct buf buf = BUF_INIT(3);
 
@@ -193,28 +181,4 @@ START_TEST(a_buffer_may_be_used_again_after_its_end)
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
     ck_assert_int_eq((int)buf_add_str(&buf, "abc"), (int)ERR_OK);
     buf_done(&buf);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("buf");
-    TCase *t = tcase_create("buf");
-
-    tcase_add_test(t, a_new_buffer_is_an_empty_string);
-    tcase_add_test(t, appends_join_up);
-    tcase_add_test(t, appending_nothing_changes_nothing);
-    tcase_add_test(t, bytes_of_any_value_are_kept_and_closed_by_a_nul);
-    tcase_add_test(t, a_buffer_grows_byte_by_byte_to_its_limit);
-    tcase_add_test(t, what_does_not_fit_leaves_the_content_alone);
-    tcase_add_test(t, a_format_that_does_not_fit_leaves_the_content_alone);
-    tcase_add_test(t, what_there_is_no_memory_for_does_not_fit);
-    tcase_add_test(t, an_overflow_is_remembered_though_later_appends_fit);
-    tcase_add_test(t, a_cleared_buffer_is_as_good_as_new);
-    tcase_add_test(t, what_is_taken_belongs_to_the_taker);
-    tcase_add_test(t, even_nothing_can_be_taken);
-    tcase_add_test(t, a_buffer_may_be_used_again_after_its_end);
-    suite_add_tcase(s, t);
-    return s;
 }

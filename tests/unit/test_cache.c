@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "cache/cache.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ static bool has(struct cache *cache, unsigned char first, unsigned char second)
     return found;
 }
 
-START_TEST(what_was_put_is_found_and_nothing_else)
+TEST(what_was_put_is_found_and_nothing_else)
 {
     struct cache *cache = cache_new(1 << 20);
 
@@ -43,9 +43,8 @@ START_TEST(what_was_put_is_found_and_nothing_else)
     ck_assert(!has(cache, 2, 1));
     cache_free(cache);
 }
-END_TEST
 
-START_TEST(a_newer_result_takes_the_place_of_the_older)
+TEST(a_newer_result_takes_the_place_of_the_older)
 {
     struct cache *cache = cache_new(1 << 20);
     unsigned char key[HASH_SIZE] = {1, 1};
@@ -60,9 +59,8 @@ START_TEST(a_newer_result_takes_the_place_of_the_older)
     result_unref(newer);
     cache_free(cache);
 }
-END_TEST
 
-START_TEST(a_result_outlives_its_removal_while_somebody_holds_it)
+TEST(a_result_outlives_its_removal_while_somebody_holds_it)
 {
     struct cache *cache = cache_new(1 << 20);
     unsigned char key[HASH_SIZE] = {1, 1};
@@ -76,9 +74,8 @@ START_TEST(a_result_outlives_its_removal_while_somebody_holds_it)
     result_unref(held);
     cache_free(cache);
 }
-END_TEST
 
-START_TEST(the_least_recently_used_goes_when_the_room_is_used_up)
+TEST(the_least_recently_used_goes_when_the_room_is_used_up)
 {
     struct cache *probe = cache_new(1 << 20);
     put(probe, 0, 0);
@@ -98,9 +95,8 @@ START_TEST(the_least_recently_used_goes_when_the_room_is_used_up)
     ck_assert_uint_le(cache_stats(cache).bytes, 16 * 3 * cost);
     cache_free(cache);
 }
-END_TEST
 
-START_TEST(a_result_larger_than_its_share_is_not_kept)
+TEST(a_result_larger_than_its_share_is_not_kept)
 {
     struct cache *cache = cache_new(16);
 
@@ -109,7 +105,6 @@ START_TEST(a_result_larger_than_its_share_is_not_kept)
     ck_assert_uint_eq(cache_stats(cache).bytes, 0);
     cache_free(cache);
 }
-END_TEST
 
 static void *read_and_write(void *arg)
 {
@@ -122,7 +117,7 @@ static void *read_and_write(void *arg)
     return NULL;
 }
 
-START_TEST(many_threads_may_read_and_write)
+TEST(many_threads_may_read_and_write)
 {
     struct cache *cache = cache_new(64 << 10);
     pthread_t threads[4];
@@ -135,9 +130,8 @@ START_TEST(many_threads_may_read_and_write)
     ck_assert_uint_gt(cache_stats(cache).n, 0);
     cache_free(cache);
 }
-END_TEST
 
-START_TEST(all_answers_about_a_domain_are_removed_and_no_others)
+TEST(all_answers_about_a_domain_are_removed_and_no_others)
 {
     struct cache *cache = cache_new(1 << 20);
     static const char *const domains[] = {"example.org", "example.net", "example.org"};
@@ -154,22 +148,4 @@ START_TEST(all_answers_about_a_domain_are_removed_and_no_others)
     ck_assert(!has(cache, 0, 0) && has(cache, 1, 0) && !has(cache, 2, 0) && has(cache, 9, 0));
     ck_assert_uint_eq(cache_remove_domain(cache, "example.org"), 0);
     cache_free(cache);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("cache");
-    TCase *t = tcase_create("cache");
-
-    tcase_add_test(t, what_was_put_is_found_and_nothing_else);
-    tcase_add_test(t, a_newer_result_takes_the_place_of_the_older);
-    tcase_add_test(t, a_result_outlives_its_removal_while_somebody_holds_it);
-    tcase_add_test(t, the_least_recently_used_goes_when_the_room_is_used_up);
-    tcase_add_test(t, a_result_larger_than_its_share_is_not_kept);
-    tcase_add_test(t, all_answers_about_a_domain_are_removed_and_no_others);
-    tcase_add_test(t, many_threads_may_read_and_write);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static struct clients *parse(const char *text)
 
 /* ---- the file ---- */
 
-START_TEST(a_line_without_options_gives_modest_rights)
+TEST(a_line_without_options_gives_modest_rights)
 {
     autofree char *line = line_of("reports", "key-a", "");
     struct clients *clients = parse(line);
@@ -59,9 +59,8 @@ START_TEST(a_line_without_options_gives_modest_rights)
     ck_assert(!client->admin && !client->cached_only && !client->allow_refresh);
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(every_option_is_taken)
+TEST(every_option_is_taken)
 {
     autofree char *line =
         line_of("a.b_c-1", "key-a",
@@ -77,9 +76,8 @@ START_TEST(every_option_is_taken)
     ck_assert(client->admin && client->cached_only && client->allow_refresh);
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(comments_and_empty_lines_are_skipped_and_the_last_line_needs_no_end)
+TEST(comments_and_empty_lines_are_skipped_and_the_last_line_needs_no_end)
 {
     autofree char *a = line_of("a", "key-a", ""), *b = line_of("b", "key-b", "");
     struct buf autobuf text = BUF_INIT(4096);
@@ -90,7 +88,6 @@ START_TEST(comments_and_empty_lines_are_skipped_and_the_last_line_needs_no_end)
     ck_assert_uint_eq(clients_count(clients), 2);
     clients_unref(clients);
 }
-END_TEST
 
 #define GOOD "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define LATE "sha256:1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -129,7 +126,7 @@ static const struct {
     {"a " GOOD " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "too many words"},
 };
 
-START_TEST(what_is_wrong_with_a_file_is_told_by_its_line)
+LOOP_TEST(what_is_wrong_with_a_file_is_told_by_its_line, bad)
 {
     struct clients *clients = NULL;
     char why[CLIENTS_WHY] = "";
@@ -140,9 +137,8 @@ START_TEST(what_is_wrong_with_a_file_is_told_by_its_line)
     ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
     ck_assert_ptr_null(strstr(why, "0123456789abcdef")); /* not even a hash is repeated */
 }
-END_TEST
 
-START_TEST(so_many_clients_are_taken_and_no_more)
+TEST(so_many_clients_are_taken_and_no_more)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
     struct clients *clients;
@@ -163,7 +159,6 @@ START_TEST(so_many_clients_are_taken_and_no_more)
     ck_assert_int_eq(clients_parse("keys", text.data, text.len, &clients, why), ERR_SYNTAX);
     ck_assert_ptr_nonnull(strstr(why, "too many clients"));
 }
-END_TEST
 
 static void write_file(const char *path, const char *text, mode_t mode)
 {
@@ -175,7 +170,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
     close(fd);
 }
 
-START_TEST(a_file_that_others_may_write_is_refused)
+TEST(a_file_that_others_may_write_is_refused)
 {
     char path[] = "/tmp/test-clients-XXXXXX", why[CLIENTS_WHY];
     struct clients *clients;
@@ -195,11 +190,10 @@ START_TEST(a_file_that_others_may_write_is_refused)
     ck_assert_ptr_nonnull(strstr(why, "regular file"));
     ck_assert_int_eq(clients_read("/dev/zero", &clients, why), ERR_SYNTAX);
 }
-END_TEST
 
 /* ---- finding ---- */
 
-START_TEST(only_the_very_key_finds_its_client)
+TEST(only_the_very_key_finds_its_client)
 {
     static const char *const near[] = {"", "key-", "key-aa", "Key-a", "key-a ", "key-b", "key_a"};
     autofree char *line = line_of("a", "key-a", "");
@@ -214,9 +208,8 @@ START_TEST(only_the_very_key_finds_its_client)
     ck_assert_ptr_null(clients_find(clients, (struct slice){line + 9, 64}));
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(a_client_is_found_wherever_in_the_file_he_stands)
+TEST(a_client_is_found_wherever_in_the_file_he_stands)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
     char word[16];
@@ -236,9 +229,8 @@ START_TEST(a_client_is_found_wherever_in_the_file_he_stands)
     ck_assert_ptr_null(clients_find(clients, slice("c256")));
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(a_new_key_is_long_random_and_marked)
+TEST(a_new_key_is_long_random_and_marked)
 {
     char one[KEY_TEXT], other[KEY_TEXT];
 
@@ -248,7 +240,6 @@ START_TEST(a_new_key_is_long_random_and_marked)
     ck_assert_int_eq(strncmp(one, KEY_PREFIX, 4), 0);
     ck_assert_str_ne(one, other);
 }
-END_TEST
 
 /* ---- requests a second ---- */
 
@@ -265,7 +256,7 @@ static size_t count_admitted(const struct client *client, int64_t now_ms, size_t
     return n;
 }
 
-START_TEST(a_second_brings_as_many_requests_as_the_rate_says)
+TEST(a_second_brings_as_many_requests_as_the_rate_says)
 {
     autofree char *line = line_of("a", "key-a", " rate=5");
     struct clients *clients = parse(line);
@@ -278,9 +269,8 @@ START_TEST(a_second_brings_as_many_requests_as_the_rate_says)
     ck_assert_uint_eq(count_admitted(client, 99000, 20), 5);
     clients_unref(clients);
 }
-END_TEST
 
-START_TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
+TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
 {
     autofree char *a = line_of("a", "key-a", " rate=5"), *b = line_of("b", "key-b", " rate=5");
     autofree char *new_a = line_of("a", "key-new", " rate=10");
@@ -301,36 +291,12 @@ START_TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 3000, 20), 10);
     clients_unref(now);
 }
-END_TEST
 
-START_TEST(without_a_rate_everything_is_admitted)
+TEST(without_a_rate_everything_is_admitted)
 {
     autofree char *line = line_of("a", "key-a", "");
     struct clients *clients = parse(line);
 
     ck_assert_uint_eq(count_admitted(clients_find(clients, slice("key-a")), 1, 1000), 1000);
     clients_unref(clients);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("clients");
-    TCase *t = tcase_create("clients");
-
-    tcase_add_test(t, a_line_without_options_gives_modest_rights);
-    tcase_add_test(t, every_option_is_taken);
-    tcase_add_test(t, comments_and_empty_lines_are_skipped_and_the_last_line_needs_no_end);
-    tcase_add_loop_test(t, what_is_wrong_with_a_file_is_told_by_its_line, 0, ARRAY_LEN(bad));
-    tcase_add_test(t, so_many_clients_are_taken_and_no_more);
-    tcase_add_test(t, a_file_that_others_may_write_is_refused);
-    tcase_add_test(t, only_the_very_key_finds_its_client);
-    tcase_add_test(t, a_client_is_found_wherever_in_the_file_he_stands);
-    tcase_add_test(t, a_new_key_is_long_random_and_marked);
-    tcase_add_test(t, a_second_brings_as_many_requests_as_the_rate_says);
-    tcase_add_test(t, who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate);
-    tcase_add_test(t, without_a_rate_everything_is_admitted);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>
@@ -28,7 +28,7 @@ static const struct {
     {253402300799999, "9999-12-31T23:59:59Z", "Fri, 31 Dec 9999 23:59:59 GMT"},
 };
 
-START_TEST(dates_are_spelled_in_both_ways)
+LOOP_TEST(dates_are_spelled_in_both_ways, dates)
 {
     char text[CLOCK_TEXT];
 
@@ -37,9 +37,8 @@ START_TEST(dates_are_spelled_in_both_ways)
     clock_http_date(dates[_i].wall_ms, text);
     ck_assert_str_eq(text, dates[_i].http_date);
 }
-END_TEST
 
-START_TEST(every_month_and_day_has_its_own_name)
+TEST(every_month_and_day_has_its_own_name)
 {
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -56,9 +55,8 @@ START_TEST(every_month_and_day_has_its_own_name)
         ck_assert_mem_eq(text + 8, months[i], 3);
     }
 }
-END_TEST
 
-START_TEST(the_furthest_times_stay_within_their_room)
+TEST(the_furthest_times_stay_within_their_room)
 {
     struct {
         char text[CLOCK_TEXT];
@@ -72,7 +70,6 @@ START_TEST(the_furthest_times_stay_within_their_room)
         ck_assert_int_eq(room.fence, '#');
     }
 }
-END_TEST
 
 static int64_t now_ms(clockid_t id)
 {
@@ -82,7 +79,7 @@ static int64_t now_ms(clockid_t id)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-START_TEST(a_real_clock_shows_the_systems_time)
+TEST(a_real_clock_shows_the_systems_time)
 {
     int64_t before = now_ms(CLOCK_MONOTONIC);
     struct clock clock = clock_real();
@@ -94,9 +91,8 @@ START_TEST(a_real_clock_shows_the_systems_time)
     ck_assert_int_gt(clock.wall_ms, 1577836800000);
     ck_assert(!clock.fake);
 }
-END_TEST
 
-START_TEST(a_turn_moves_a_real_clock_to_now)
+TEST(a_turn_moves_a_real_clock_to_now)
 {
     struct clock clock = {.now_ms = -5, .wall_ms = -5};
     int64_t before = now_ms(CLOCK_MONOTONIC);
@@ -105,9 +101,8 @@ START_TEST(a_turn_moves_a_real_clock_to_now)
     ck_assert_int_ge(clock.now_ms, before);
     ck_assert_int_gt(clock.wall_ms, 0);
 }
-END_TEST
 
-START_TEST(a_fake_clock_moves_only_when_it_is_moved)
+TEST(a_fake_clock_moves_only_when_it_is_moved)
 {
     struct clock clock = clock_fake(1795432804000);
     int64_t start_ms = clock.now_ms;
@@ -122,38 +117,17 @@ START_TEST(a_fake_clock_moves_only_when_it_is_moved)
     clock_advance(&clock, 0);
     ck_assert_int_eq(clock.now_ms, start_ms + 26000);
 }
-END_TEST
 
-START_TEST(moving_a_real_clock_is_a_defect)
+SIGNAL_TEST(moving_a_real_clock_is_a_defect, SIGABRT)
 {
     struct clock clock = clock_real();
 
     clock_advance(&clock, 1);
 }
-END_TEST
 
-START_TEST(moving_a_clock_back_is_a_defect)
+SIGNAL_TEST(moving_a_clock_back_is_a_defect, SIGABRT)
 {
     struct clock clock = clock_fake(0);
 
     clock_advance(&clock, -1);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("clock");
-    TCase *t = tcase_create("clock");
-
-    tcase_add_loop_test(t, dates_are_spelled_in_both_ways, 0, (int)ARRAY_LEN(dates));
-    tcase_add_test(t, every_month_and_day_has_its_own_name);
-    tcase_add_test(t, the_furthest_times_stay_within_their_room);
-    tcase_add_test(t, a_real_clock_shows_the_systems_time);
-    tcase_add_test(t, a_turn_moves_a_real_clock_to_now);
-    tcase_add_test(t, a_fake_clock_moves_only_when_it_is_moved);
-    tcase_add_test_raise_signal(t, moving_a_real_clock_is_a_defect, SIGABRT);
-    tcase_add_test_raise_signal(t, moving_a_clock_back_is_a_defect, SIGABRT);
-    suite_add_tcase(s, t);
-    return s;
 }

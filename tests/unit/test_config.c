@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static enum err read(const char *const *args, struct config *ret_config, char *w
     return config_read(argc, (char *const *)(uintptr_t)argv, ret_config, why);
 }
 
-START_TEST(defaults_are_the_documented_ones)
+TEST(defaults_are_the_documented_ones)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -48,9 +48,8 @@ START_TEST(defaults_are_the_documented_ones)
     ck_assert_int_eq(config.sandbox, 3);
     config_done(&config);
 }
-END_TEST
 
-START_TEST(flags_come_before_the_environment_and_that_before_defaults)
+TEST(flags_come_before_the_environment_and_that_before_defaults)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -66,9 +65,8 @@ START_TEST(flags_come_before_the_environment_and_that_before_defaults)
     ck_assert_str_eq(config.listen[0], "127.0.0.1:2");
     config_done(&config);
 }
-END_TEST
 
-START_TEST(several_addresses_may_be_given)
+TEST(several_addresses_may_be_given)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -80,7 +78,6 @@ START_TEST(several_addresses_may_be_given)
     ck_assert_str_eq(config.listen[1], "[::1]:2");
     config_done(&config);
 }
-END_TEST
 
 static const struct {
     const char *flag;
@@ -97,7 +94,7 @@ static const struct {
     {"--cache-size=1GiB", 1 << 30},
 };
 
-START_TEST(times_and_sizes_take_units)
+LOOP_TEST(times_and_sizes_take_units, units)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -109,7 +106,6 @@ START_TEST(times_and_sizes_take_units)
     ck_assert_msg(got == units[_i].value, "%s gave %lld", units[_i].flag, (long long)got);
     config_done(&config);
 }
-END_TEST
 
 static const struct {
     const char *args[3];
@@ -134,7 +130,7 @@ static const struct {
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
 };
 
-START_TEST(what_is_wrong_is_refused_and_named)
+LOOP_TEST(what_is_wrong_is_refused_and_named, refused)
 {
     struct config config;
     char why[CONFIG_WHY] = "";
@@ -142,9 +138,8 @@ START_TEST(what_is_wrong_is_refused_and_named)
     ck_assert_int_eq(read(refused[_i].args, &config, why), ERR_SYNTAX);
     ck_assert_msg(strstr(why, refused[_i].why), "%s: %s", refused[_i].args[0], why);
 }
-END_TEST
 
-START_TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
+TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -160,9 +155,8 @@ START_TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
                      ERR_SYNTAX);
     ck_assert_ptr_nonnull(strstr(why, "four"));
 }
-END_TEST
 
-START_TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
+TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -171,9 +165,8 @@ START_TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
     ck_assert_int_eq(read(NULL, &config, why), ERR_SYNTAX);
     ck_assert_ptr_nonnull(strstr(why, "EMAILSD_MAX_WAIT"));
 }
-END_TEST
 
-START_TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
+TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
 {
     struct config running, told;
     char why[CONFIG_WHY];
@@ -193,7 +186,6 @@ START_TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
     ck_assert_int_eq(running.cache_bytes, 64 << 20);
     config_done(&running);
 }
-END_TEST
 
 static const struct {
     const char *name, *value;
@@ -219,7 +211,7 @@ static const struct {
     {"EMAILSD_METRICS_PORT", "tcp://10.0.0.12:9090", true},
 };
 
-START_TEST(a_variable_that_is_called_like_an_option_and_is_none_is_refused)
+LOOP_TEST(a_variable_that_is_called_like_an_option_and_is_none_is_refused, variables)
 {
     struct config config;
     char why[CONFIG_WHY] = "";
@@ -232,25 +224,4 @@ START_TEST(a_variable_that_is_called_like_an_option_and_is_none_is_refused)
         ck_assert_msg(strstr(why, variables[_i].name), "%s", why);
     else
         config_done(&config);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("config");
-    TCase *t = tcase_create("config");
-
-    tcase_add_test(t, defaults_are_the_documented_ones);
-    tcase_add_test(t, flags_come_before_the_environment_and_that_before_defaults);
-    tcase_add_test(t, several_addresses_may_be_given);
-    tcase_add_loop_test(t, times_and_sizes_take_units, 0, ARRAY_LEN(units));
-    tcase_add_loop_test(t, what_is_wrong_is_refused_and_named, 0, ARRAY_LEN(refused));
-    tcase_add_test(t, words_that_are_no_options_are_kept_in_order_up_to_three);
-    tcase_add_test(t, a_bad_value_in_the_environment_is_named_by_its_variable);
-    tcase_add_test(t, a_running_daemon_adopts_what_can_change_and_nothing_else);
-    tcase_add_loop_test(t, a_variable_that_is_called_like_an_option_and_is_none_is_refused, 0,
-                        ARRAY_LEN(variables));
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "config/config_file.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static const struct {
      "1:a=b;"},
 };
 
-START_TEST(pairs_come_with_their_lines)
+LOOP_TEST(pairs_come_with_their_lines, good)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -48,7 +48,6 @@ START_TEST(pairs_come_with_their_lines)
     ck_assert_msg(!parse(good[_i].text, &pairs, why), "%s", why);
     ck_assert_str_eq(buf_str(&pairs), good[_i].pairs);
 }
-END_TEST
 
 static const struct {
     const char *text, *why;
@@ -59,7 +58,7 @@ static const struct {
     {"a = b\n[sect", "f:2:"},
 };
 
-START_TEST(what_is_no_pair_is_told_with_its_line)
+LOOP_TEST(what_is_no_pair_is_told_with_its_line, bad)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -67,9 +66,8 @@ START_TEST(what_is_no_pair_is_told_with_its_line)
     ck_assert_int_eq(parse(bad[_i].text, &pairs, why), ERR_SYNTAX);
     ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
 }
-END_TEST
 
-START_TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
+TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
 {
     struct buf autobuf text = BUF_INIT(8192), pairs = BUF_INIT(8192);
     char why[256];
@@ -84,9 +82,8 @@ START_TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
     ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_SYNTAX);
     ck_assert_ptr_nonnull(strstr(why, "f:1: line too long"));
 }
-END_TEST
 
-START_TEST(the_reader_of_pairs_may_stop_it)
+TEST(the_reader_of_pairs_may_stop_it)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -95,9 +92,8 @@ START_TEST(the_reader_of_pairs_may_stop_it)
     ck_assert_str_eq(buf_str(&pairs), "1:a=1;2:stop=2;");
     ck_assert_str_eq(why, "");
 }
-END_TEST
 
-START_TEST(files_that_cannot_be_read_are_told)
+TEST(files_that_cannot_be_read_are_told)
 {
     char path[] = "/tmp/test-config-file-XXXXXX", why[256];
     struct buf autobuf pairs = BUF_INIT(4096);
@@ -115,20 +111,4 @@ START_TEST(files_that_cannot_be_read_are_told)
     unlink(path);
     ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYSTEM);
     ck_assert_int_eq(config_file_read("/tmp", note, &pairs, why, sizeof why), ERR_SYSTEM);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("config_file");
-    TCase *t = tcase_create("config_file");
-
-    tcase_add_loop_test(t, pairs_come_with_their_lines, 0, ARRAY_LEN(good));
-    tcase_add_loop_test(t, what_is_no_pair_is_told_with_its_line, 0, ARRAY_LEN(bad));
-    tcase_add_test(t, a_line_that_is_too_long_is_an_error_and_not_two_lines);
-    tcase_add_test(t, the_reader_of_pairs_may_stop_it);
-    tcase_add_test(t, files_that_cannot_be_read_are_told);
-    suite_add_tcase(s, t);
-    return s;
 }

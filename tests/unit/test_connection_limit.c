@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 
+#include "tests/support/suite.h"
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/un.h>
@@ -40,7 +40,7 @@ static void take_from(struct connection_limit *seats, const char *text, int n)
     }
 }
 
-START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
+TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
 {
     struct connection_limit *seats = connection_limit_new(3, 0);
 
@@ -52,9 +52,8 @@ START_TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
     ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.2")), LIMIT_NOT_REACHED);
     connection_limit_free(seats);
 }
-END_TEST
 
-START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
+TEST(an_address_that_has_its_share_leaves_the_others_theirs)
 {
     struct connection_limit *seats = connection_limit_new(5, 2);
 
@@ -65,9 +64,8 @@ START_TEST(an_address_that_has_its_share_leaves_the_others_theirs)
     ck_assert_int_eq(connection_limit_check(seats, from("192.0.2.3")), LIMIT_TOTAL);
     connection_limit_free(seats);
 }
-END_TEST
 
-START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
+TEST(who_leaves_makes_room_for_one_of_the_same_address)
 {
     struct connection_limit *seats = connection_limit_new(9, 2);
 
@@ -80,7 +78,6 @@ START_TEST(who_leaves_makes_room_for_one_of_the_same_address)
     take_from(seats, "192.0.2.1", 2);
     connection_limit_free(seats);
 }
-END_TEST
 
 static const struct {
     const char *one, *other;
@@ -94,7 +91,7 @@ static const struct {
     {"0.0.0.0", "::", LIMIT_NOT_REACHED},
 };
 
-START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
+LOOP_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, pairs)
 {
     struct connection_limit *seats = connection_limit_new(9, 1);
 
@@ -102,9 +99,8 @@ START_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is)
     ck_assert_int_eq(connection_limit_check(seats, from(pairs[_i].other)), pairs[_i].verdict);
     connection_limit_free(seats);
 }
-END_TEST
 
-START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
+TEST(what_has_no_ip_address_has_no_limit_of_its_own)
 {
     const struct sockaddr_un local = {.sun_family = AF_UNIX};
     const struct sockaddr *froms[] = {(const struct sockaddr *)&local, NULL};
@@ -120,7 +116,6 @@ START_TEST(what_has_no_ip_address_has_no_limit_of_its_own)
     ck_assert_int_eq(connection_limit_check(seats, froms[0]), LIMIT_NOT_REACHED);
     connection_limit_free(seats);
 }
-END_TEST
 
 #define THREADS 4
 #define ROUNDS  2000
@@ -138,7 +133,7 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
-START_TEST(after_threads_have_come_and_gone_all_places_are_free)
+TEST(after_threads_have_come_and_gone_all_places_are_free)
 {
     struct connection_limit *seats = connection_limit_new(2, 1);
     pthread_t threads[THREADS];
@@ -151,22 +146,4 @@ START_TEST(after_threads_have_come_and_gone_all_places_are_free)
     take_from(seats, "127.0.0.2", 1);
     ck_assert_int_eq(connection_limit_check(seats, from("127.0.0.3")), LIMIT_TOTAL);
     connection_limit_free(seats);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("seats");
-    TCase *t = tcase_create("seats");
-
-    tcase_add_test(t, all_places_may_be_of_one_address_where_it_has_no_limit);
-    tcase_add_test(t, an_address_that_has_its_share_leaves_the_others_theirs);
-    tcase_add_test(t, who_leaves_makes_room_for_one_of_the_same_address);
-    tcase_add_loop_test(t, ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, 0,
-                        ARRAY_LEN(pairs));
-    tcase_add_test(t, what_has_no_ip_address_has_no_limit_of_its_own);
-    tcase_add_test(t, after_threads_have_come_and_gone_all_places_are_free);
-    suite_add_tcase(s, t);
-    return s;
 }

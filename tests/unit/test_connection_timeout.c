@@ -4,7 +4,7 @@
  */
 #include "http/net/connection_timeout.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stddef.h>
 
 static struct deadlines all;
@@ -17,14 +17,15 @@ static void setup(void)
     one = other = (struct deadline){0};
 }
 
-START_TEST(nothing_is_due_when_nothing_was_set)
+FIXTURE(setup, NULL);
+
+TEST(nothing_is_due_when_nothing_was_set)
 {
     ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, INT64_MAX));
 }
-END_TEST
 
-START_TEST(a_time_is_over_at_its_end_and_not_before_and_once)
+TEST(a_time_is_over_at_its_end_and_not_before_and_once)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 100);
     ck_assert_int_eq(connection_timeouts_next_ms(&all), 108);
@@ -33,27 +34,24 @@ START_TEST(a_time_is_over_at_its_end_and_not_before_and_once)
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 108));
     ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
 }
-END_TEST
 
-START_TEST(what_is_set_anew_counts_from_then)
+TEST(what_is_set_anew_counts_from_then)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 0);
     deadline_set(&all, &one, DEADLINE_ANSWER, 5);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 34));
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 35), &one);
 }
-END_TEST
 
-START_TEST(what_is_taken_out_is_never_over)
+TEST(what_is_taken_out_is_never_over)
 {
     deadline_set(&all, &one, DEADLINE_IDLE, 0);
     deadline_set(&all, &one, DEADLINE_NONE, 0);
     deadline_set(&all, &one, DEADLINE_NONE, 0);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 1000));
 }
-END_TEST
 
-START_TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
+TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
 {
     struct deadline third = {0};
 
@@ -65,21 +63,4 @@ START_TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &other);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 59));
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 60), &third);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("deadlines");
-    TCase *t = tcase_create("deadlines");
-
-    tcase_add_checked_fixture(t, setup, NULL);
-    tcase_add_test(t, nothing_is_due_when_nothing_was_set);
-    tcase_add_test(t, a_time_is_over_at_its_end_and_not_before_and_once);
-    tcase_add_test(t, what_is_set_anew_counts_from_then);
-    tcase_add_test(t, what_is_taken_out_is_never_over);
-    tcase_add_test(t, the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order);
-    suite_add_tcase(s, t);
-    return s;
 }

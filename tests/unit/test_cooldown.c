@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "lookup/records/cooldown.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 static const unsigned char key[HASH_SIZE] = "one question", other[HASH_SIZE] = "another";
 static struct timers timers;
@@ -26,12 +26,14 @@ static void teardown(void)
     timers_done(&timers);
 }
 
+FIXTURE(setup, teardown);
+
 static enum err find(const unsigned char *of)
 {
     return cooldown_check(cooldowns, of, &detail, &until_ms);
 }
 
-START_TEST(a_question_rests_until_its_time)
+TEST(a_question_rests_until_its_time)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
     timers_run(&timers, 999);
@@ -42,18 +44,16 @@ START_TEST(a_question_rests_until_its_time)
     ck_assert_int_eq(find(key), ERR_OK);
     ck_assert_uint_eq(cooldowns_count(cooldowns), 0);
 }
-END_TEST
 
-START_TEST(others_are_free)
+TEST(others_are_free)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, NULL, 1000);
     ck_assert_int_eq(find(other), ERR_OK);
     ck_assert_str_eq(detail, "untouched");
     ck_assert_int_eq(until_ms, -1);
 }
-END_TEST
 
-START_TEST(a_second_hold_moves_the_time_and_the_words)
+TEST(a_second_hold_moves_the_time_and_the_words)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
     cooldown_set(cooldowns, key, ERR_LOOKUP_FAILED, NULL, 2000);
@@ -62,19 +62,4 @@ START_TEST(a_second_hold_moves_the_time_and_the_words)
     ck_assert_ptr_null(detail);
     ck_assert_int_eq(until_ms, 2000);
     ck_assert_uint_eq(cooldowns_count(cooldowns), 1);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("hold");
-    TCase *t = tcase_create("hold");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, a_question_rests_until_its_time);
-    tcase_add_test(t, others_are_free);
-    tcase_add_test(t, a_second_hold_moves_the_time_and_the_words);
-    suite_add_tcase(s, t);
-    return s;
 }

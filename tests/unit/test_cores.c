@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "os/cores.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -31,6 +31,8 @@ static void teardown(void)
 {
     nftw(top, drop, 8, FTW_DEPTH | FTW_PHYS);
 }
+
+FIXTURE(setup, teardown);
 
 /* Writes a file below the top, with its folders. */
 static void put(const char *name, const char *text)
@@ -76,15 +78,14 @@ static const struct {
     {"", "cpu.max", "100000 100000\n", 8},
 };
 
-START_TEST(the_least_quota_on_the_way_up_counts)
+LOOP_TEST(the_least_quota_on_the_way_up_counts, rows)
 {
     put("own", rows[_i].own);
     put(rows[_i].file, rows[_i].text);
     ck_assert_int_eq(cores_of_eight(), rows[_i].cores);
 }
-END_TEST
 
-START_TEST(the_first_version_of_groups_is_understood)
+TEST(the_first_version_of_groups_is_understood)
 {
     put("own", "5:cpu,cpuacct:/box\n4:memory:/box\n");
     put("cpu,cpuacct/box/cpu.cfs_quota_us", "250000\n");
@@ -93,25 +94,9 @@ START_TEST(the_first_version_of_groups_is_understood)
     put("cpu,cpuacct/box/cpu.cfs_quota_us", "-1\n");
     ck_assert_int_eq(cores_of_eight(), 8);
 }
-END_TEST
 
-START_TEST(without_groups_all_cores_count_and_there_is_at_least_one)
+TEST(without_groups_all_cores_count_and_there_is_at_least_one)
 {
     ck_assert_int_eq(cores_of_eight(), 8);
     ck_assert_int_ge(cores_allowed(), 1);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("cores");
-    TCase *t = tcase_create("cores");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, the_least_quota_on_the_way_up_counts, 0, ARRAY_LEN(rows));
-    tcase_add_test(t, the_first_version_of_groups_is_understood);
-    tcase_add_test(t, without_groups_all_cores_count_and_there_is_at_least_one);
-    suite_add_tcase(s, t);
-    return s;
 }

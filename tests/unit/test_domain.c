@@ -5,6 +5,14 @@
  * in a query string are the HTTP tests' business, V93 is test_question.c's). Then lengths
  * and what people read. What holds for any input is in test_domain_any.c. */
 #include "domain_check.h"
+#include "tests/support/suite.h"
+
+static void start(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+SHARED_FIXTURE(start, domain_stop);
 
 struct row {
     const char *id;
@@ -210,7 +218,7 @@ static const struct row rows[] = {
     GOOD("V91 whole label", "אבג.com", "xn--4dbcd.com"),
 };
 
-START_TEST(every_row_of_the_catalogue_gets_its_answer)
+LOOP_TEST(every_row_of_the_catalogue_gets_its_answer, rows)
 {
     const struct row *row = &rows[_i];
     struct domain domain, again;
@@ -227,7 +235,6 @@ START_TEST(every_row_of_the_catalogue_gets_its_answer)
     ck_assert_int_eq(parse(domain.name, strlen(domain.name), &again, why), ERR_OK);
     ck_assert_str_eq(again.name, domain.name);
 }
-END_TEST
 
 /* Writes `total` bytes of labels of at most 60 bytes that end in ".com". */
 static void make_name(char *out, size_t total)
@@ -247,7 +254,7 @@ static enum err parse_text(const char *text)
     return err;
 }
 
-START_TEST(lengths_end_at_the_limits_of_the_dns)
+TEST(lengths_end_at_the_limits_of_the_dns)
 {
     autofree char *text = xcalloc(16385, 1);
 
@@ -269,9 +276,8 @@ START_TEST(lengths_end_at_the_limits_of_the_dns)
     memset(text, 'A', 16384);
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V92: 16 KB of A");
 }
-END_TEST
 
-START_TEST(many_labels_are_fine_within_the_length)
+TEST(many_labels_are_fine_within_the_length)
 {
     char text[300];
 
@@ -283,9 +289,8 @@ START_TEST(many_labels_are_fine_within_the_length)
     text[255] = '\0';
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V57: 128 labels");
 }
-END_TEST
 
-START_TEST(a_label_too_long_as_a_label_is_refused)
+TEST(a_label_too_long_as_a_label_is_refused)
 {
     char text[200] = "";
 
@@ -294,9 +299,8 @@ START_TEST(a_label_too_long_as_a_label_is_refused)
     memcpy(text + 112, ".com", 5);
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V58");
 }
-END_TEST
 
-START_TEST(inputs_end_at_2048_bytes)
+TEST(inputs_end_at_2048_bytes)
 {
     char text[2050];
 
@@ -308,7 +312,6 @@ START_TEST(inputs_end_at_2048_bytes)
     text[2049] = '\0';
     ck_assert_int_eq(parse_text(text), ERR_INVALID_DOMAIN);
 }
-END_TEST
 
 /* ------------------------------------------------------------------ what people read */
 
@@ -321,7 +324,7 @@ static void check_why(const char *text, const char *want)
     ck_assert_str_eq(why, want);
 }
 
-START_TEST(the_reason_helps)
+TEST(the_reason_helps)
 {
     check_why("milvali", "'milvali' has no public suffix; did you mean milvali.com?");
     check_why("Milvali.", "'Milvali.' has no public suffix; did you mean milvali.com?");
@@ -333,9 +336,8 @@ START_TEST(the_reason_helps)
               "the domain contains a user name or password; send only the host name");
     check_why("http://b%fccher.de/", "the domain is not valid UTF-8");
 }
-END_TEST
 
-START_TEST(the_longest_reason_fits)
+TEST(the_longest_reason_fits)
 {
     char why[DOMAIN_WHY];
     struct domain domain;
@@ -344,9 +346,8 @@ START_TEST(the_longest_reason_fits)
     ck_assert_int_eq(parse(text, sizeof text - 1, &domain, why), ERR_INVALID_DOMAIN);
     ck_assert_msg(strstr(why, "did you mean aaa") && strstr(why, "aaa.com?"), "%s", why);
 }
-END_TEST
 
-START_TEST(the_reason_never_repeats_what_may_be_secret)
+TEST(the_reason_never_repeats_what_may_be_secret)
 {
     static const char *const texts[] = {
         "user:hunter2@milvali.com",
@@ -368,7 +369,6 @@ START_TEST(the_reason_never_repeats_what_may_be_secret)
         ck_assert_msg(!strstr(why, "hunter2"), "%s", why);
     }
 }
-END_TEST
 
 static void check_display(const char *text, const char *want)
 {
@@ -380,7 +380,7 @@ static void check_display(const char *text, const char *want)
     ck_assert_str_eq(name, want);
 }
 
-START_TEST(a_company_name_is_made_from_the_first_label)
+TEST(a_company_name_is_made_from_the_first_label)
 {
     check_display("blue-bottle.com", "Blue Bottle");
     check_display("www.milvali.co.uk", "Milvali");
@@ -391,9 +391,8 @@ START_TEST(a_company_name_is_made_from_the_first_label)
     check_display("рога-и-копыта.рф", "Рога И Копыта");
     check_display("i\u0307.com", "\u0130");
 }
-END_TEST
 
-START_TEST(the_list_says_where_it_is_from)
+TEST(the_list_says_where_it_is_from)
 {
     const char *source = domain_list_source();
     size_t len = strlen(source);
@@ -404,32 +403,4 @@ START_TEST(the_list_says_where_it_is_from)
     ck_assert_str_eq(domain_list_source(), "none");
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_int_eq(parse_text("milvali.com"), ERR_OK);
-}
-END_TEST
-
-static void start(void)
-{
-    ck_assert_int_eq(domain_start(), ERR_OK);
-}
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("domain");
-    TCase *t = tcase_create("domain");
-
-    tcase_add_unchecked_fixture(t, start, domain_stop);
-    tcase_add_loop_test(t, every_row_of_the_catalogue_gets_its_answer, 0, (int)ARRAY_LEN(rows));
-    tcase_add_test(t, lengths_end_at_the_limits_of_the_dns);
-    tcase_add_test(t, many_labels_are_fine_within_the_length);
-    tcase_add_test(t, a_label_too_long_as_a_label_is_refused);
-    tcase_add_test(t, inputs_end_at_2048_bytes);
-    tcase_add_test(t, the_reason_helps);
-    tcase_add_test(t, the_longest_reason_fits);
-    tcase_add_test(t, the_reason_never_repeats_what_may_be_secret);
-    tcase_add_test(t, a_company_name_is_made_from_the_first_label);
-    tcase_add_test(t, the_list_says_where_it_is_from);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,8 +3,17 @@
  * answers are plain names, reasons are safe to show, no character vanishes, lookalikes stay apart.
  * The strings are made by a generator with a fixed seed. */
 #include "domain_check.h"
+#include "tests/support/suite.h"
 
 #include <stdio.h>
+
+static void start(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+SHARED_FIXTURE(start, domain_stop);
+TEST_TIMEOUT(300);
 
 static const char *const pairs[][2] = {
     {"аррӏе.com", "apple.com"},
@@ -21,7 +30,7 @@ static const char *const pairs[][2] = {
     {"κ.com", "k.com"},
 };
 
-START_TEST(lookalikes_never_share_a_key)
+LOOP_TEST(lookalikes_never_share_a_key, pairs)
 {
     struct domain a, b;
     char why[DOMAIN_WHY];
@@ -30,7 +39,6 @@ START_TEST(lookalikes_never_share_a_key)
     ck_assert_int_eq(parse(pairs[_i][1], strlen(pairs[_i][1]), &b, why), ERR_OK);
     ck_assert_str_ne(a.name, b.name);
 }
-END_TEST
 
 /* All of Unicode that has, or may soon have, characters; without the surrogates. */
 static const struct {
@@ -50,7 +58,7 @@ static size_t put_utf8(uint32_t c, char *out)
 }
 
 /* libidn2 drops what has no shape; a name with such a character must not become another name. */
-START_TEST(no_character_vanishes)
+LOOP_TEST(no_character_vanishes, ranges)
 {
     struct domain domain;
     char why[DOMAIN_WHY], text[16] = "a";
@@ -66,9 +74,8 @@ START_TEST(no_character_vanishes)
     }
     ck_assert_msg(accepted > 0 || ranges[_i].from == 0xe0000, "nothing got through");
 }
-END_TEST
 
-START_TEST(the_part_before_an_at_ends_at_64_bytes)
+TEST(the_part_before_an_at_ends_at_64_bytes)
 {
     struct domain domain;
     char why[DOMAIN_WHY], local[65], text[128];
@@ -79,7 +86,6 @@ START_TEST(the_part_before_an_at_ends_at_64_bytes)
     len = snprintf(text, sizeof text, "%.65s@b.com", local);
     ck_assert_int_eq(parse(text, (size_t)len, &domain, why), ERR_INVALID_DOMAIN);
 }
-END_TEST
 
 /* Not from domain_parse(), but out of a journal that somebody wrote into. */
 static const struct {
@@ -87,13 +93,12 @@ static const struct {
     const char *name;
 } odd_names[] = {{{"xn--zzzzzz.com"}, "Xn Zzzzzz"}, {{"\xff\xfe.com"}, "\xff\xfe"}};
 
-START_TEST(a_name_that_cannot_be_decoded_is_shown_as_it_is)
+LOOP_TEST(a_name_that_cannot_be_decoded_is_shown_as_it_is, odd_names)
 {
     autofree char *name = domain_display_name(&odd_names[_i].domain);
 
     ck_assert_str_eq(name, odd_names[_i].name);
 }
-END_TEST
 
 /* ------------------------------------------------------------------ any input at all */
 
@@ -177,7 +182,7 @@ static size_t make_input(char *text, size_t max)
     return len;
 }
 
-START_TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
+TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
 {
     struct domain domain, again;
     char text[400], why[DOMAIN_WHY];
@@ -198,29 +203,4 @@ START_TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
     /* Enough of both kinds came through to say something. */
     ck_assert_int_gt(accepted, 20000);
     ck_assert_int_gt(international, 5000);
-}
-END_TEST
-
-static void start(void)
-{
-    ck_assert_int_eq(domain_start(), ERR_OK);
-}
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("domain, any input");
-    TCase *t = tcase_create("any input");
-
-    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_unchecked_fixture(t, start, domain_stop);
-    tcase_add_loop_test(t, lookalikes_never_share_a_key, 0, (int)ARRAY_LEN(pairs));
-    tcase_add_loop_test(t, no_character_vanishes, 0, (int)ARRAY_LEN(ranges));
-    tcase_add_test(t, the_part_before_an_at_ends_at_64_bytes);
-    tcase_add_loop_test(t, a_name_that_cannot_be_decoded_is_shown_as_it_is, 0,
-                        (int)ARRAY_LEN(odd_names));
-    tcase_add_test(t, parsing_is_idempotent_and_its_answers_are_well_formed);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
  */
 #include "model/domain.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <dlfcn.h>
 #include <libpsl.h>
 #include <stdint.h>
@@ -57,23 +57,23 @@ static void teardown(void)
     domain_stop();
 }
 
-START_TEST(without_a_list_there_is_no_start)
+FIXTURE(NULL, teardown);
+
+TEST(without_a_list_there_is_no_start)
 {
     list = NONE;
     ck_assert_int_eq(domain_start(), ERR_ABSENT);
     ck_assert_str_eq(domain_list_source(), "none");
 }
-END_TEST
 
-START_TEST(a_list_that_does_not_know_com_is_none)
+TEST(a_list_that_does_not_know_com_is_none)
 {
     list = WITHOUT_COM;
     ck_assert_int_eq(domain_start(), ERR_ABSENT);
     ck_assert_str_eq(domain_list_source(), "none");
 }
-END_TEST
 
-START_TEST(the_list_that_is_built_in_says_so)
+TEST(the_list_that_is_built_in_says_so)
 {
     struct domain domain;
     char why[DOMAIN_WHY];
@@ -84,29 +84,12 @@ START_TEST(the_list_that_is_built_in_says_so)
     ck_assert_int_eq(domain_parse("www.a.co.uk", 11, &domain, why), ERR_OK);
     ck_assert_str_eq(domain.name, "a.co.uk");
 }
-END_TEST
 
 static const char *const files[] = {NULL, "/nowhere/at/all.dat"};
 
-START_TEST(a_file_that_is_gone_is_not_named)
+RANGE_TEST(a_file_that_is_gone_is_not_named, 0, 2)
 {
     dist_file = files[_i];
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_ptr_nonnull(strstr(domain_list_source(), "built into libpsl, "));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("domain: the list");
-    TCase *t = tcase_create("list");
-
-    tcase_add_checked_fixture(t, NULL, teardown);
-    tcase_add_test(t, without_a_list_there_is_no_start);
-    tcase_add_test(t, a_list_that_does_not_know_com_is_none);
-    tcase_add_test(t, the_list_that_is_built_in_says_so);
-    tcase_add_loop_test(t, a_file_that_is_gone_is_not_named, 0, 2);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "http/endpoints/emails_query.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 struct request {
@@ -103,7 +103,7 @@ static const struct {
     {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "0 or 1"},
 };
 
-START_TEST(a_query_is_read_or_refused_with_a_reason)
+LOOP_TEST(a_query_is_read_or_refused_with_a_reason, rows)
 {
     struct request request = {.n = 0};
     struct parameters parameters;
@@ -120,9 +120,8 @@ START_TEST(a_query_is_read_or_refused_with_a_reason)
     else
         ck_assert_str_eq(why, "");
 }
-END_TEST
 
-START_TEST(values_reach_their_fields)
+TEST(values_reach_their_fields)
 {
     struct request request = {.arguments = {{slice("city"), slice("Bern")},
                                             {slice("domain"), slice("a.com")},
@@ -138,27 +137,12 @@ START_TEST(values_reach_their_fields)
     ck_assert(parameters.has_wait);
     ck_assert_int_eq(parameters.wait_ms, 30000);
 }
-END_TEST
 
-START_TEST(a_name_with_a_nul_inside_is_not_cut_short)
+TEST(a_name_with_a_nul_inside_is_not_cut_short)
 {
     struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n = 1};
     struct parameters parameters;
     char why[PARAMETERS_WHY];
 
     ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_UNKNOWN_PARAMETER);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("parameters");
-    TCase *t = tcase_create("parameters");
-
-    tcase_add_loop_test(t, a_query_is_read_or_refused_with_a_reason, 0, ARRAY_LEN(rows));
-    tcase_add_test(t, values_reach_their_fields);
-    tcase_add_test(t, a_name_with_a_nul_inside_is_not_cut_short);
-    suite_add_tcase(s, t);
-    return s;
 }

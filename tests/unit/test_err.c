@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 /* Written out by hand once more, so that a code or a status cannot change unnoticed. */
@@ -24,25 +24,23 @@ static const struct {
     {ERR_NOT_CACHED, "not-cached", 504},
 };
 
-START_TEST(codes_and_statuses_are_those_that_callers_know)
+LOOP_TEST(codes_and_statuses_are_those_that_callers_know, promised)
 {
     const struct err_row *row = err_row(promised[_i].err);
 
     ck_assert_str_eq(row->code, promised[_i].code);
     ck_assert_int_eq(row->status, promised[_i].status);
 }
-END_TEST
 
-START_TEST(every_row_finds_itself_by_number_and_by_code)
+RANGE_TEST(every_row_finds_itself_by_number_and_by_code, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
     ck_assert_int_eq((int)row->err, _i);
     ck_assert_ptr_eq(err_row_by_code(row->code, strlen(row->code)), row);
 }
-END_TEST
 
-START_TEST(every_row_is_fit_to_be_shown)
+RANGE_TEST(every_row_is_fit_to_be_shown, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
@@ -53,18 +51,16 @@ START_TEST(every_row_is_fit_to_be_shown)
     ck_assert_uint_gt(strlen(row->title), 0);
     ck_assert_int_ne(row->title[strlen(row->title) - 1], '.');
 }
-END_TEST
 
-START_TEST(what_is_the_callers_fault_costs_nothing)
+RANGE_TEST(what_is_the_callers_fault_costs_nothing, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
     if (row->status < 500)
         ck_assert_int_eq((int)row->charged, (int)CHARGED_NO);
 }
-END_TEST
 
-START_TEST(errors_without_a_row_are_shown_as_internal)
+TEST(errors_without_a_row_are_shown_as_internal)
 {
     static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM, ERR_TOO_BIG,
                                        ERR_SYNTAX, ERR_ABSENT,     ERR_GONE};
@@ -72,9 +68,8 @@ START_TEST(errors_without_a_row_are_shown_as_internal)
     for (size_t i = 0; i < ARRAY_LEN(rowless); i++)
         ck_assert_int_eq((int)err_row(rowless[i])->err, (int)ERR_INTERNAL);
 }
-END_TEST
 
-START_TEST(only_the_whole_code_finds_its_row)
+TEST(only_the_whole_code_finds_its_row)
 {
     static const char code[] = "not-found";
 
@@ -84,9 +79,8 @@ START_TEST(only_the_whole_code_finds_its_row)
     ck_assert_ptr_null(err_row_by_code("not-founD", strlen(code)));
     ck_assert_ptr_null(err_row_by_code("", 0));
 }
-END_TEST
 
-START_TEST(every_error_has_words_of_its_own)
+TEST(every_error_has_words_of_its_own)
 {
     for (int a = ERR_MISSING_DOMAIN; a <= ERR_GONE; a++)
         for (int b = ERR_MISSING_DOMAIN; b < a; b++)
@@ -96,32 +90,10 @@ START_TEST(every_error_has_words_of_its_own)
     ck_assert_str_eq(err_words(ERR_SYSTEM), "system call failed");
     ck_assert_str_eq(err_words(ERR_NOT_FOUND), err_row(ERR_NOT_FOUND)->title);
 }
-END_TEST
 
-START_TEST(charged_is_told_in_three_words)
+TEST(charged_is_told_in_three_words)
 {
     ck_assert_str_eq(charged_word(CHARGED_NO), "no");
     ck_assert_str_eq(charged_word(CHARGED_YES), "yes");
     ck_assert_str_eq(charged_word(CHARGED_MAYBE), "maybe");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("err");
-    TCase *t = tcase_create("err");
-
-    tcase_add_loop_test(t, codes_and_statuses_are_those_that_callers_know, 0,
-                        (int)ARRAY_LEN(promised));
-    tcase_add_loop_test(t, every_row_finds_itself_by_number_and_by_code, ERR_OK + 1,
-                        ERR_PUBLIC_END);
-    tcase_add_loop_test(t, every_row_is_fit_to_be_shown, ERR_OK + 1, ERR_PUBLIC_END);
-    tcase_add_loop_test(t, what_is_the_callers_fault_costs_nothing, ERR_OK + 1, ERR_PUBLIC_END);
-    tcase_add_test(t, errors_without_a_row_are_shown_as_internal);
-    tcase_add_test(t, only_the_whole_code_finds_its_row);
-    tcase_add_test(t, every_error_has_words_of_its_own);
-    tcase_add_test(t, charged_is_told_in_three_words);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "lookup/batching/fair_queue.h"
 #include "lookup/records/task.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 static struct task tasks[8];
 static struct queue queue;
@@ -21,7 +21,9 @@ static void teardown(void)
     queue_done(&queue);
 }
 
-START_TEST(clients_are_served_in_turn)
+FIXTURE(setup, teardown);
+
+TEST(clients_are_served_in_turn)
 {
     queue_add(&queue, &tasks[0], "flood");
     queue_add(&queue, &tasks[1], "flood");
@@ -35,9 +37,8 @@ START_TEST(clients_are_served_in_turn)
     ck_assert_ptr_null(queue_take(&queue));
     ck_assert_uint_eq(queue.n, 0);
 }
-END_TEST
 
-START_TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
+TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
 {
     queue_add(&queue, &tasks[0], "a");
     queue_add(&queue, &tasks[1], "b");
@@ -48,9 +49,8 @@ START_TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
     ck_assert_ptr_eq(queue_take(&queue), &tasks[3]);
     ck_assert_ptr_eq(queue_take(&queue), &tasks[2]);
 }
-END_TEST
 
-START_TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
+TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
 {
     for (size_t i = 0; i < 5; i++) {
         tasks[i].payer.weight = 2;
@@ -63,9 +63,8 @@ START_TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
 }
-END_TEST
 
-START_TEST(the_oldest_task_is_known_whoever_is_served_first)
+TEST(the_oldest_task_is_known_whoever_is_served_first)
 {
     ck_assert_ptr_null(queue.oldest);
     queue_add(&queue, &tasks[0], "a");
@@ -79,9 +78,8 @@ START_TEST(the_oldest_task_is_known_whoever_is_served_first)
     queue_take(&queue);
     ck_assert_ptr_null(queue.oldest);
 }
-END_TEST
 
-START_TEST(a_task_may_be_taken_back_from_anywhere)
+TEST(a_task_may_be_taken_back_from_anywhere)
 {
     queue_add(&queue, &tasks[0], "a");
     queue_add(&queue, &tasks[1], "a");
@@ -93,7 +91,6 @@ START_TEST(a_task_may_be_taken_back_from_anywhere)
     ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
     ck_assert_ptr_null(queue_take(&queue));
 }
-END_TEST
 
 /* At most four by all: so many each of three clients holds; may the last of them add one? */
 static const struct {
@@ -108,7 +105,7 @@ static const struct {
     {{4, 1, 1}, false}, {{7, 1, 0}, false}, /* twice as many as there may be */
 };
 
-START_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share)
+LOOP_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share, rooms)
 {
     static const char *const names[] = {"flood", "other", "small"};
     size_t next = 0;
@@ -118,9 +115,8 @@ START_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share)
             queue_add(&queue, &tasks[next++], names[i]);
     ck_assert_int_eq(queue_has_room(&queue, "small", 4), rooms[_i].has_room);
 }
-END_TEST
 
-START_TEST(long_names_that_begin_alike_share_a_line)
+TEST(long_names_that_begin_alike_share_a_line)
 {
     char a[200], b[200];
 
@@ -130,24 +126,4 @@ START_TEST(long_names_that_begin_alike_share_a_line)
     queue_add(&queue, &tasks[0], a);
     queue_add(&queue, &tasks[1], b);
     ck_assert_ptr_eq(tasks[0].line, tasks[1].line);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("queue");
-    TCase *t = tcase_create("queue");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, clients_are_served_in_turn);
-    tcase_add_test(t, a_client_who_comes_back_goes_to_the_end_of_the_turns);
-    tcase_add_test(t, a_client_with_weight_has_that_many_tasks_in_a_turn);
-    tcase_add_test(t, the_oldest_task_is_known_whoever_is_served_first);
-    tcase_add_test(t, a_task_may_be_taken_back_from_anywhere);
-    tcase_add_loop_test(t, a_full_queue_still_takes_those_who_hold_less_than_their_share, 0,
-                        ARRAY_LEN(rooms));
-    tcase_add_test(t, long_names_that_begin_alike_share_a_line);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "http/protocol/field_value.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static void note(struct field_lines *lines, const char *name, const char *value)
     fields_note(lines, (struct slice){name, strlen(name)}, (struct slice){value, strlen(value)});
 }
 
-START_TEST(a_field_that_did_not_come_is_null)
+TEST(a_field_that_did_not_come_is_null)
 {
     struct field_lines lines = {.name = "Prefer"};
     struct joined *keep = NULL;
@@ -22,9 +22,8 @@ START_TEST(a_field_that_did_not_come_is_null)
     ck_assert_ptr_null(fields_join(&lines, &keep));
     ck_assert_ptr_null(keep);
 }
-END_TEST
 
-START_TEST(one_line_is_pointed_at_and_nothing_is_kept)
+TEST(one_line_is_pointed_at_and_nothing_is_kept)
 {
     struct field_lines lines = {.name = "Prefer"};
     struct joined *keep = NULL;
@@ -35,9 +34,8 @@ START_TEST(one_line_is_pointed_at_and_nothing_is_kept)
     ck_assert_ptr_eq(fields_join(&lines, &keep), value);
     ck_assert_ptr_null(keep);
 }
-END_TEST
 
-START_TEST(what_was_joined_lives_until_all_is_freed)
+TEST(what_was_joined_lives_until_all_is_freed)
 {
     struct field_lines one = {.name = "A"}, other = {.name = "B"};
     struct joined *keep = NULL;
@@ -53,7 +51,6 @@ START_TEST(what_was_joined_lives_until_all_is_freed)
     fields_free(keep);
     fields_free(NULL);
 }
-END_TEST
 
 static const struct {
     const char *text;
@@ -65,25 +62,10 @@ static const struct {
     {"\"a\\", ',', 3}, {"\"", ',', 1},        {"a=\"\",b", ',', 4},      {"\\,a", ',', 1},
 };
 
-START_TEST(a_list_is_cut_outside_of_quoted_strings)
+LOOP_TEST(a_list_is_cut_outside_of_quoted_strings, rows)
 {
     const char *end = fields_find(rows[_i].text, rows[_i].stop);
 
     ck_assert_msg((size_t)(end - rows[_i].text) == rows[_i].at, "%s: %zu", rows[_i].text,
                   (size_t)(end - rows[_i].text));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("fields");
-    TCase *t = tcase_create("fields");
-
-    tcase_add_test(t, a_field_that_did_not_come_is_null);
-    tcase_add_test(t, one_line_is_pointed_at_and_nothing_is_kept);
-    tcase_add_test(t, what_was_joined_lives_until_all_is_freed);
-    tcase_add_loop_test(t, a_list_is_cut_outside_of_quoted_strings, 0, ARRAY_LEN(rows));
-    suite_add_tcase(s, t);
-    return s;
 }

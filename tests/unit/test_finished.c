@@ -4,7 +4,7 @@
 #include "lookup/batching/batch.h"
 #include "lookup/records/finished.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const struct result *end(void)
     return result_new_failure(key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, 0, 0);
 }
 
-START_TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
+TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
 {
     struct history *history = history_new(10, 1 << 20);
     const struct result *result = end();
@@ -27,9 +27,8 @@ START_TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
     ck_assert_ptr_null(history_find(history, ""));
     history_free(history);
 }
-END_TEST
 
-START_TEST(the_oldest_gives_way_to_the_newest)
+TEST(the_oldest_gives_way_to_the_newest)
 {
     struct history *history = history_new(3, 1 << 20);
     const struct result *result = end();
@@ -46,7 +45,6 @@ START_TEST(the_oldest_gives_way_to_the_newest)
     ck_assert_ptr_nonnull(history_find(history, "id 4"));
     history_free(history);
 }
-END_TEST
 
 static const struct result *answer(unsigned char first, const char *domain)
 {
@@ -65,7 +63,7 @@ static void add_answer(struct history *history, const char *id, unsigned char fi
     result_unref(result);
 }
 
-START_TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
+TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
 {
     const struct result *one = answer(1, "example.org");
     struct history *history = history_new(100, 2 * one->bytes);
@@ -79,9 +77,8 @@ START_TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
     ck_assert_ptr_nonnull(history_find(history, "third"));
     history_free(history);
 }
-END_TEST
 
-START_TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
+TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
 {
     struct history *history = history_new(100, 1 << 20);
     unsigned char of[HASH_SIZE] = {1};
@@ -99,9 +96,8 @@ START_TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
     ck_assert_ptr_nonnull(history_find(history, "one"));
     history_free(history);
 }
-END_TEST
 
-START_TEST(a_claimed_tracking_id_names_its_question)
+TEST(a_claimed_tracking_id_names_its_question)
 {
     static struct claims claims;
 
@@ -115,20 +111,4 @@ START_TEST(a_claimed_tracking_id_names_its_question)
     ck_assert_int_eq(claims_find(&claims, "tracking 0")[0], 0);
     ck_assert_ptr_null(claims_find(&claims, "tracking 100"));
     ck_assert_ptr_null(claims_find(&claims, ""));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("history");
-    TCase *t = tcase_create("history");
-
-    tcase_add_test(t, an_end_is_found_by_its_id_and_outlives_its_giver);
-    tcase_add_test(t, the_oldest_gives_way_to_the_newest);
-    tcase_add_test(t, the_oldest_gives_way_too_when_the_memory_is_used_up);
-    tcase_add_test(t, what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more);
-    tcase_add_test(t, a_claimed_tracking_id_names_its_question);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -5,7 +5,7 @@
 #include "http/protocol/cache_control.h"
 #include "model/freshness.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 #define FETCHED_MS INT64_C(1000000)
 
@@ -54,7 +54,7 @@ static const struct {
     {"xmax-age=30", 31, SERVE_FRESH, true},
 };
 
-START_TEST(a_moment_in_the_life_of_an_answer)
+LOOP_TEST(a_moment_in_the_life_of_an_answer, moments)
 {
     struct result result = answer();
     struct cache_wish wish = CACHE_WISH_NONE;
@@ -66,9 +66,8 @@ START_TEST(a_moment_in_the_life_of_an_answer)
                   "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
                   (long long)moments[_i].age_s);
 }
-END_TEST
 
-START_TEST(where_nothing_is_cached_only_asking_helps)
+TEST(where_nothing_is_cached_only_asking_helps)
 {
     struct cache_wish wish = CACHE_WISH_NONE;
 
@@ -77,9 +76,8 @@ START_TEST(where_nothing_is_cached_only_asking_helps)
     ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_NOTHING);
     ck_assert(!freshness_on_error(NULL, &wish, &limits, 0));
 }
-END_TEST
 
-START_TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
+TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
 {
     struct result result = answer();
     struct cache_wish wish = CACHE_WISH_NONE;
@@ -91,9 +89,8 @@ START_TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
     wish.max_stale_s = INT64_MAX;
     ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
 }
-END_TEST
 
-START_TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
+TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
 {
     struct result result = answer();
     int64_t wall_ms = FETCHED_MS - 10 * 86400000LL;
@@ -101,9 +98,8 @@ START_TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
     ck_assert_int_eq(freshness_age_ms(&result, wall_ms), 0);
     ck_assert_int_eq(freshness_left_ms(&result, wall_ms), 100000);
 }
-END_TEST
 
-START_TEST(the_judgement_only_ever_gets_worse_with_time)
+TEST(the_judgement_only_ever_gets_worse_with_time)
 {
     static const int order[] = {[SERVE_FRESH] = 0,
                                 [SERVE_REFRESH] = 1,
@@ -122,20 +118,4 @@ START_TEST(the_judgement_only_ever_gets_worse_with_time)
             before = now;
         }
     }
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("freshness");
-    TCase *t = tcase_create("freshness");
-
-    tcase_add_loop_test(t, a_moment_in_the_life_of_an_answer, 0, ARRAY_LEN(moments));
-    tcase_add_test(t, where_nothing_is_cached_only_asking_helps);
-    tcase_add_test(t, a_remembered_failure_is_worth_nothing_once_it_expired);
-    tcase_add_test(t, a_wall_clock_that_jumped_back_neither_ages_nor_prolongs);
-    tcase_add_test(t, the_judgement_only_ever_gets_worse_with_time);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,28 +28,25 @@ static void expect(const void *data, size_t len, const char *hex)
     ck_assert_str_eq(text, hex);
 }
 
-START_TEST(the_examples_of_the_standard_agree)
+LOOP_TEST(the_examples_of_the_standard_agree, examples)
 {
     expect(examples[_i].text, strlen(examples[_i].text), examples[_i].hex);
 }
-END_TEST
 
-START_TEST(a_million_letters_agree)
+TEST(a_million_letters_agree)
 {
     autofree char *text = xcalloc(1000000, 1);
 
     memset(text, 'a', 1000000);
     expect(text, 1000000, million_a);
 }
-END_TEST
 
-START_TEST(nothing_needs_no_address)
+TEST(nothing_needs_no_address)
 {
     expect(NULL, 0, examples[0].hex);
 }
-END_TEST
 
-START_TEST(a_nul_is_a_byte_like_others)
+TEST(a_nul_is_a_byte_like_others)
 {
     unsigned char with[HASH_SIZE], without[HASH_SIZE];
 
@@ -57,9 +54,8 @@ START_TEST(a_nul_is_a_byte_like_others)
     hash_sha256("abc", 3, without);
     ck_assert_mem_ne(with, without, HASH_SIZE);
 }
-END_TEST
 
-START_TEST(as_many_digits_are_written_as_were_asked_for)
+TEST(as_many_digits_are_written_as_were_asked_for)
 {
     static const unsigned char bytes[] = {0x00, 0x0f, 0xf0, 0xff, 0xa5};
     char text[2 * ARRAY_LEN(bytes) + 2];
@@ -73,20 +69,4 @@ START_TEST(as_many_digits_are_written_as_were_asked_for)
     ck_assert_mem_eq(text, "000f\0#", 6);
     hash_hex(bytes, 0, text);
     ck_assert_str_eq(text, "");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("hash");
-    TCase *t = tcase_create("hash");
-
-    tcase_add_loop_test(t, the_examples_of_the_standard_agree, 0, (int)ARRAY_LEN(examples));
-    tcase_add_test(t, a_million_letters_agree);
-    tcase_add_test(t, nothing_needs_no_address);
-    tcase_add_test(t, a_nul_is_a_byte_like_others);
-    tcase_add_test(t, as_many_digits_are_written_as_were_asked_for);
-    suite_add_tcase(s, t);
-    return s;
 }

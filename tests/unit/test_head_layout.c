@@ -5,7 +5,7 @@
  */
 #include "http/protocol/head_layout.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 #define HEADERS_MAX 4
@@ -34,7 +34,7 @@ static bool is_whole(const char *bytes, size_t size, const char *const *parts)
 #define LINE       "GET\0/a\0HTTP/1.1\0\0"
 #define LINE_PARTS "GET", "/a", "HTTP/1.1"
 
-START_TEST(a_head_whose_parts_touch_is_whole)
+TEST(a_head_whose_parts_touch_is_whole)
 {
     ck_assert(IS_WHOLE(LINE "\0\0", LINE_PARTS));
     ck_assert(IS_WHOLE(LINE "Host\0x\0\0\0\0", LINE_PARTS, "Host", "x"));
@@ -42,9 +42,8 @@ START_TEST(a_head_whose_parts_touch_is_whole)
     ck_assert(IS_WHOLE(LINE "Host\0 x \0\0A\0b\0\0\0\0", LINE_PARTS, "Host", "x ", "A", "b"));
     ck_assert(IS_WHOLE(LINE "Host\0\0\0A\0 \0\0\0\0", LINE_PARTS, "Host", "", "A", " "));
 }
-END_TEST
 
-START_TEST(a_byte_that_is_in_no_part_is_a_gap)
+TEST(a_byte_that_is_in_no_part_is_a_gap)
 {
     ck_assert_msg(!IS_WHOLE("GET\0X\0/a\0HTTP/1.1\0\0\0\0", LINE_PARTS), "in the method");
     ck_assert_msg(!IS_WHOLE("GET\0 /a\0HTTP/1.1\0\0\0\0", LINE_PARTS), "before the target");
@@ -58,19 +57,17 @@ START_TEST(a_byte_that_is_in_no_part_is_a_gap)
     ck_assert_msg(!IS_WHOLE(LINE "A\0 b\0c\0\0", LINE_PARTS, "A", "b"), "in place of an end");
     ck_assert_msg(!IS_WHOLE(LINE "\0\0\0", LINE_PARTS), "before the end, without headers");
 }
-END_TEST
 
-START_TEST(an_end_of_line_of_one_byte_is_a_gap)
+TEST(an_end_of_line_of_one_byte_is_a_gap)
 {
     ck_assert(!IS_WHOLE("GET\0/a\0HTTP/1.1\0\0\0", LINE_PARTS));
     ck_assert(!IS_WHOLE("GET\0/a\0HTTP/1.1\0A\0 b\0\0\0\0", LINE_PARTS, "A", "b"));
     ck_assert(!IS_WHOLE(LINE "A\0 b\0C\0 d\0\0\0\0", LINE_PARTS, "A", "b", "C", "d"));
     ck_assert(!IS_WHOLE(LINE "A\0 b\0\0\0", LINE_PARTS, "A", "b"));
 }
-END_TEST
 
 /* The text of a folded line is appended to its name: elsewhere, or in place when there is room. */
-START_TEST(a_folded_line_leaves_a_gap_wherever_its_name_went)
+TEST(a_folded_line_leaves_a_gap_wherever_its_name_went)
 {
     static const char head[] = LINE "\0\0\0 x\0\0 y\0\0\0\0Ay";
     static const char in_place[] = LINE "Ay\0    x\0\0 y\0\0\0\0";
@@ -86,9 +83,8 @@ START_TEST(a_folded_line_leaves_a_gap_wherever_its_name_went)
     layout_header(&layout, (struct slice){in_place + 17, 6}, (struct slice){in_place + 20, 3});
     ck_assert_msg(layout.has_gaps, "a name that reaches into its value");
 }
-END_TEST
 
-START_TEST(a_target_without_an_end_is_a_gap)
+TEST(a_target_without_an_end_is_a_gap)
 {
     static const char head[] = LINE "\0\0";
     struct layout layout;
@@ -96,28 +92,10 @@ START_TEST(a_target_without_an_end_is_a_gap)
     layout_begin(&layout, head, head + 4, NULL, head + 7);
     ck_assert(!layout_is_whole(&layout, head, sizeof head - 1));
 }
-END_TEST
 
-START_TEST(other_versions_of_the_library_are_not_known)
+TEST(other_versions_of_the_library_are_not_known)
 {
     ck_assert(layout_is_known("0.9.75"));
     ck_assert(!layout_is_known("0.9.7") && !layout_is_known("0.9.76"));
     ck_assert(!layout_is_known("1.0.1") && !layout_is_known(""));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *suite = suite_create("layout");
-    TCase *tcase = tcase_create("layout");
-
-    tcase_add_test(tcase, a_head_whose_parts_touch_is_whole);
-    tcase_add_test(tcase, a_byte_that_is_in_no_part_is_a_gap);
-    tcase_add_test(tcase, an_end_of_line_of_one_byte_is_a_gap);
-    tcase_add_test(tcase, a_folded_line_leaves_a_gap_wherever_its_name_went);
-    tcase_add_test(tcase, a_target_without_an_end_is_a_gap);
-    tcase_add_test(tcase, other_versions_of_the_library_are_not_known);
-    suite_add_tcase(suite, tcase);
-    return suite;
 }

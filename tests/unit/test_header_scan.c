@@ -3,7 +3,7 @@
  * more to it. */
 #include "http/core/header_scan.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 static struct slice slice(const char *text)
@@ -21,16 +21,15 @@ static const struct {
     {"Preferred", "x", false},           {"Authorization", "x", false},
 };
 
-START_TEST(only_what_changes_the_answer_is_special)
+LOOP_TEST(only_what_changes_the_answer_is_special, rows)
 {
     struct headers headers = {0};
 
     headers_note(&headers, slice(rows[_i].name), slice(rows[_i].value));
     ck_assert_int_eq(headers.special, rows[_i].special);
 }
-END_TEST
 
-START_TEST(one_accept_is_kept_and_a_second_is_special)
+TEST(one_accept_is_kept_and_a_second_is_special)
 {
     struct headers headers = {0};
 
@@ -40,9 +39,8 @@ START_TEST(one_accept_is_kept_and_a_second_is_special)
     headers_note(&headers, slice("Accept"), slice("text/plain"));
     ck_assert(headers.special);
 }
-END_TEST
 
-START_TEST(the_first_well_formed_id_is_taken)
+TEST(the_first_well_formed_id_is_taken)
 {
     struct headers headers = {0};
     char long_id[HEADERS_ID_MAX + 2];
@@ -57,7 +55,6 @@ START_TEST(the_first_well_formed_id_is_taken)
     headers_note(&headers, slice("X-Request-Id"), slice("other"));
     ck_assert_str_eq(headers.id.data, "mine-1");
 }
-END_TEST
 
 #define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
 #define SPAN_ID  "b7ad6b7169203331"
@@ -92,27 +89,10 @@ static const struct {
     {"", false},
 };
 
-START_TEST(a_trace_is_taken_in_the_form_that_every_version_begins_with)
+LOOP_TEST(a_trace_is_taken_in_the_form_that_every_version_begins_with, traces)
 {
     struct headers headers = {0};
 
     headers_note(&headers, slice("traceparent"), slice(traces[_i].value));
     ck_assert_msg((headers.trace.data != NULL) == traces[_i].is_trace, "%s", traces[_i].value);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("headers");
-    TCase *t = tcase_create("headers");
-
-    tcase_add_loop_test(t, only_what_changes_the_answer_is_special, 0,
-                        sizeof rows / sizeof rows[0]);
-    tcase_add_test(t, one_accept_is_kept_and_a_second_is_special);
-    tcase_add_test(t, the_first_well_formed_id_is_taken);
-    tcase_add_loop_test(t, a_trace_is_taken_in_the_form_that_every_version_begins_with, 0,
-                        sizeof traces / sizeof traces[0]);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -11,7 +11,7 @@
 #include "lookup/engine.h"
 #include "raw_client.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -81,6 +81,8 @@ static void tear_down(void)
     secret_free(house.key);
 }
 
+FIXTURE(set_up, tear_down);
+
 static void ask(const char *path, struct raw_answer *answer)
 {
     int fd = raw_connect(listener_url(house.listener, 0));
@@ -101,7 +103,7 @@ static const struct {
     {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
 };
 
-START_TEST(each_stage_has_its_answer)
+LOOP_TEST(each_stage_has_its_answer, stages)
 {
     struct raw_answer answer;
 
@@ -114,9 +116,8 @@ START_TEST(each_stage_has_its_answer)
                      stages[_i].status == 200 ? "application/json" : "application/problem+json");
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
 }
-END_TEST
 
-START_TEST(each_stage_tells_all_when_asked)
+LOOP_TEST(each_stage_tells_all_when_asked, stages)
 {
     struct raw_answer answer;
 
@@ -130,9 +131,8 @@ START_TEST(each_stage_tells_all_when_asked)
     ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0}}\n"));
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
 }
-END_TEST
 
-START_TEST(alive_is_alive_in_each_of_them)
+LOOP_TEST(alive_is_alive_in_each_of_them, stages)
 {
     struct raw_answer answer;
 
@@ -140,19 +140,4 @@ START_TEST(alive_is_alive_in_each_of_them)
     ask("/livez", &answer);
     ck_assert_int_eq(answer.status, 200);
     ck_assert_str_eq(answer.body, "ok\n");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("health");
-    TCase *t = tcase_create("health");
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_loop_test(t, each_stage_has_its_answer, 0, (int)ARRAY_LEN(stages));
-    tcase_add_loop_test(t, each_stage_tells_all_when_asked, 0, (int)ARRAY_LEN(stages));
-    tcase_add_loop_test(t, alive_is_alive_in_each_of_them, 0, (int)ARRAY_LEN(stages));
-    suite_add_tcase(s, t);
-    return s;
 }

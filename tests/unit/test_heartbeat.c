@@ -2,18 +2,17 @@
 /* test_heartbeat.c - a loop that waits is told from one that hangs. */
 #include "base/heartbeat.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
-START_TEST(one_that_has_not_begun_is_old_and_does_not_lag)
+TEST(one_that_has_not_begun_is_old_and_does_not_lag)
 {
     struct heartbeat heartbeat = {0};
 
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 5000), 5000);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 5000), 0);
 }
-END_TEST
 
-START_TEST(one_that_works_ages_and_lags)
+TEST(one_that_works_ages_and_lags)
 {
     struct heartbeat heartbeat = {0};
 
@@ -21,9 +20,8 @@ START_TEST(one_that_works_ages_and_lags)
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 1300), 300);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 300);
 }
-END_TEST
 
-START_TEST(one_that_waits_ages_but_does_not_lag)
+TEST(one_that_waits_ages_but_does_not_lag)
 {
     struct heartbeat heartbeat = {0};
 
@@ -32,9 +30,8 @@ START_TEST(one_that_waits_ages_but_does_not_lag)
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 1300), 200);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 0);
 }
-END_TEST
 
-START_TEST(one_that_has_ended_is_never_old)
+TEST(one_that_has_ended_is_never_old)
 {
     struct heartbeat heartbeat = {0};
 
@@ -43,29 +40,12 @@ START_TEST(one_that_has_ended_is_never_old)
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 99999), 0);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 99999), 0);
 }
-END_TEST
 
-START_TEST(a_clock_that_was_read_earlier_makes_no_negative_time)
+TEST(a_clock_that_was_read_earlier_makes_no_negative_time)
 {
     struct heartbeat heartbeat = {0};
 
     heartbeat_busy(&heartbeat, 1000);
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 999), 0);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 999), 0);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("pulse");
-    TCase *t = tcase_create("pulse");
-
-    tcase_add_test(t, one_that_has_not_begun_is_old_and_does_not_lag);
-    tcase_add_test(t, one_that_works_ages_and_lags);
-    tcase_add_test(t, one_that_waits_ages_but_does_not_lag);
-    tcase_add_test(t, one_that_has_ended_is_never_old);
-    tcase_add_test(t, a_clock_that_was_read_earlier_makes_no_negative_time);
-    suite_add_tcase(s, t);
-    return s;
 }

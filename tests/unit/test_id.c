@@ -4,7 +4,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 static char ids[THREADS * IDS][ID_TEXT];
 
-START_TEST(an_id_is_32_lower_case_hex_digits)
+TEST(an_id_is_32_lower_case_hex_digits)
 {
     char room[ID_TEXT + 1];
 
@@ -27,7 +27,6 @@ START_TEST(an_id_is_32_lower_case_hex_digits)
         ck_assert_int_eq(room[ID_TEXT], '#');
     }
 }
-END_TEST
 
 static void *draw_ids(void *arg)
 {
@@ -43,7 +42,7 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-START_TEST(no_two_ids_are_the_same)
+TEST(no_two_ids_are_the_same)
 {
     pthread_t threads[THREADS];
 
@@ -55,7 +54,6 @@ START_TEST(no_two_ids_are_the_same)
     for (size_t i = 1; i < ARRAY_LEN(ids); i++)
         ck_assert_str_ne(ids[i - 1], ids[i]);
 }
-END_TEST
 
 static size_t value_of(char digit)
 {
@@ -64,7 +62,7 @@ static size_t value_of(char digit)
     return (size_t)(strchr(digits, digit) - digits);
 }
 
-START_TEST(every_pair_of_digits_takes_every_value)
+TEST(every_pair_of_digits_takes_every_value)
 {
     bool seen[256] = {false};
     char id[ID_TEXT];
@@ -77,9 +75,8 @@ START_TEST(every_pair_of_digits_takes_every_value)
     for (size_t value = 0; value < ARRAY_LEN(seen); value++)
         ck_assert_msg(seen[value], "%zu", value);
 }
-END_TEST
 
-START_TEST(every_digit_takes_every_place)
+TEST(every_digit_takes_every_place)
 {
     unsigned seen[ID_LEN] = {0};
     char id[ID_TEXT];
@@ -92,9 +89,8 @@ START_TEST(every_digit_takes_every_place)
     for (size_t place = 0; place < ID_LEN; place++)
         ck_assert_uint_eq(seen[place], 0xffff);
 }
-END_TEST
 
-START_TEST(random_numbers_use_all_of_their_bits)
+TEST(random_numbers_use_all_of_their_bits)
 {
     uint32_t ever_set = 0, always_set = UINT32_MAX;
 
@@ -106,10 +102,9 @@ START_TEST(random_numbers_use_all_of_their_bits)
     ck_assert_uint_eq(ever_set, UINT32_MAX);
     ck_assert_uint_eq(always_set, 0);
 }
-END_TEST
 
 /* Numbers of 4 bytes leave the pool at places where the next id does not fit into what is left. */
-START_TEST(ids_stay_apart_between_random_numbers)
+TEST(ids_stay_apart_between_random_numbers)
 {
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         id_new(ids[i]);
@@ -119,22 +114,4 @@ START_TEST(ids_stay_apart_between_random_numbers)
     qsort(ids, ARRAY_LEN(ids), sizeof ids[0], compare);
     for (size_t i = 1; i < ARRAY_LEN(ids); i++)
         ck_assert_str_ne(ids[i - 1], ids[i]);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("id");
-    TCase *t = tcase_create("id");
-
-    tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_test(t, an_id_is_32_lower_case_hex_digits);
-    tcase_add_test(t, no_two_ids_are_the_same);
-    tcase_add_test(t, every_pair_of_digits_takes_every_value);
-    tcase_add_test(t, every_digit_takes_every_place);
-    tcase_add_test(t, random_numbers_use_all_of_their_bits);
-    tcase_add_test(t, ids_stay_apart_between_random_numbers);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -5,7 +5,7 @@
 #include "base/inbox.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,6 +35,8 @@ static void teardown(void)
     inbox_free(box);
 }
 
+FIXTURE(setup, teardown);
+
 static struct note *note_of(struct message *message)
 {
     return container_of(message, struct note, message);
@@ -52,15 +54,14 @@ static bool is_readable(void)
     return poll(&fd, 1, 0) == 1;
 }
 
-START_TEST(an_empty_box_is_silent)
+TEST(an_empty_box_is_silent)
 {
     ck_assert(!is_readable());
     inbox_run_all(box);
     ck_assert(!is_readable());
 }
-END_TEST
 
-START_TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
+TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
 {
     struct note notes[5] = {
         {.number = 1}, {.number = 2}, {.number = 3}, {.number = 4}, {.number = 5}};
@@ -79,9 +80,8 @@ START_TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(opened[i], i + 1);
 }
-END_TEST
 
-START_TEST(letters_are_opened_in_the_order_of_their_posting)
+TEST(letters_are_opened_in_the_order_of_their_posting)
 {
     struct note notes[3] = {{.number = 1}, {.number = 2}, {.number = 3}};
 
@@ -93,9 +93,8 @@ START_TEST(letters_are_opened_in_the_order_of_their_posting)
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(opened[i], i + 1);
 }
-END_TEST
 
-START_TEST(the_box_is_readable_while_letters_wait)
+TEST(the_box_is_readable_while_letters_wait)
 {
     struct note a = {.number = 1}, b = {.number = 2};
 
@@ -106,7 +105,6 @@ START_TEST(the_box_is_readable_while_letters_wait)
     inbox_run_all(box);
     ck_assert(!is_readable());
 }
-END_TEST
 
 static void open_and_send_on(struct message *message)
 {
@@ -115,7 +113,7 @@ static void open_and_send_on(struct message *message)
         inbox_post(box, message, open_and_send_on);
 }
 
-START_TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
+TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
 {
     struct note note = {.number = 7}, next = {.number = 8};
     eventfd_t rings;
@@ -130,9 +128,8 @@ START_TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
     ck_assert(is_readable());
     inbox_run_all(box);
 }
-END_TEST
 
-START_TEST(a_letter_posted_while_others_are_opened_waits_for_the_next_time)
+TEST(a_letter_posted_while_others_are_opened_waits_for_the_next_time)
 {
     struct note note = {.number = 1};
 
@@ -144,7 +141,6 @@ START_TEST(a_letter_posted_while_others_are_opened_waits_for_the_next_time)
     }
     ck_assert(!is_readable());
 }
-END_TEST
 
 static void open_and_free(struct message *message)
 {
@@ -152,7 +148,7 @@ static void open_and_free(struct message *message)
     free(note_of(message));
 }
 
-START_TEST(a_letter_belongs_to_its_reader_from_its_opening_on)
+TEST(a_letter_belongs_to_its_reader_from_its_opening_on)
 {
     for (int i = 0; i < 3; i++) {
         struct note *note = xcalloc(1, sizeof *note);
@@ -162,9 +158,8 @@ START_TEST(a_letter_belongs_to_its_reader_from_its_opening_on)
     inbox_run_all(box);
     ck_assert_int_eq(n_opened, 3);
 }
-END_TEST
 
-START_TEST(each_letter_is_opened_by_its_own_function)
+TEST(each_letter_is_opened_by_its_own_function)
 {
     struct note a = {.number = 1}, *b = xcalloc(1, sizeof *b);
 
@@ -174,22 +169,19 @@ START_TEST(each_letter_is_opened_by_its_own_function)
     inbox_run_all(box);
     ck_assert_int_eq(n_opened, 2);
 }
-END_TEST
 
-START_TEST(freeing_a_box_with_letters_is_a_defect)
+SIGNAL_TEST(freeing_a_box_with_letters_is_a_defect, SIGABRT)
 {
     struct note note = {.number = 1};
 
     inbox_post(box, &note.message, open_note);
     inbox_free(box);
 }
-END_TEST
 
-START_TEST(freeing_no_box_is_fine)
+TEST(freeing_no_box_is_fine)
 {
     inbox_free(NULL);
 }
-END_TEST
 
 /* ---- many senders ---- */
 
@@ -220,7 +212,7 @@ static void *send_all(void *arg)
     return NULL;
 }
 
-START_TEST(many_senders_lose_no_letter_and_no_wakeup)
+TEST(many_senders_lose_no_letter_and_no_wakeup)
 {
     pthread_t threads[SENDERS];
 
@@ -237,28 +229,4 @@ START_TEST(many_senders_lose_no_letter_and_no_wakeup)
     ck_assert(!is_readable());
     for (size_t i = 0; i < SENDERS; i++)
         ck_assert_int_eq(seen[i], LETTERS);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("mailbox");
-    TCase *t = tcase_create("mailbox");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_test(t, an_empty_box_is_silent);
-    tcase_add_test(t, a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told);
-    tcase_add_test(t, letters_are_opened_in_the_order_of_their_posting);
-    tcase_add_test(t, the_box_is_readable_while_letters_wait);
-    tcase_add_test(t, a_letter_whose_ring_was_lost_is_there_for_who_looks);
-    tcase_add_test(t, a_letter_posted_while_others_are_opened_waits_for_the_next_time);
-    tcase_add_test(t, a_letter_belongs_to_its_reader_from_its_opening_on);
-    tcase_add_test(t, each_letter_is_opened_by_its_own_function);
-    tcase_add_test_raise_signal(t, freeing_a_box_with_letters_is_a_defect, SIGABRT);
-    tcase_add_test(t, freeing_no_box_is_fine);
-    tcase_add_test(t, many_senders_lose_no_letter_and_no_wakeup);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,23 +112,21 @@ static struct json *parsed(const char *text)
     return doc;
 }
 
-START_TEST(a_text_that_breaks_the_grammar_is_refused)
+LOOP_TEST(a_text_that_breaks_the_grammar_is_refused, refused)
 {
     struct json *doc = NULL;
 
     ck_assert_msg(parse_exactly(&refused[_i], &doc) == ERR_SYNTAX, "taken: %s", refused[_i].data);
     ck_assert_ptr_null(doc);
 }
-END_TEST
 
-START_TEST(a_text_that_follows_the_grammar_is_taken)
+LOOP_TEST(a_text_that_follows_the_grammar_is_taken, taken)
 {
     struct json *doc = NULL;
 
     ck_assert_msg(parse_exactly(&taken[_i], &doc) == ERR_OK, "refused: %s", taken[_i].data);
     json_free(doc);
 }
-END_TEST
 
 static enum err parse_nested(size_t depth)
 {
@@ -142,15 +140,14 @@ static enum err parse_nested(size_t depth)
     return err;
 }
 
-START_TEST(nesting_has_a_limit)
+TEST(nesting_has_a_limit)
 {
     ck_assert_int_eq(parse_nested(JSON_MAX_DEPTH), ERR_OK);
     ck_assert_int_eq(parse_nested(JSON_MAX_DEPTH + 1), ERR_SYNTAX);
     ck_assert_int_eq(parse_nested(100000), ERR_SYNTAX);
 }
-END_TEST
 
-START_TEST(siblings_are_not_nesting)
+TEST(siblings_are_not_nesting)
 {
     struct buf text autobuf = BUF_INIT(4096);
 
@@ -162,9 +159,8 @@ START_TEST(siblings_are_not_nesting)
     ck_assert_uint_eq(json_size(doc), 501);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(size_has_a_limit)
+TEST(size_has_a_limit)
 {
     struct json *doc = NULL;
     autofree char *text = xcalloc(JSON_MAX_BYTES + 2, 1);
@@ -175,9 +171,8 @@ START_TEST(size_has_a_limit)
     ck_assert_int_eq(json_parse(text, JSON_MAX_BYTES, &doc), ERR_OK);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(the_text_need_not_end_with_a_nul)
+TEST(the_text_need_not_end_with_a_nul)
 {
     struct json *doc = NULL;
 
@@ -187,9 +182,8 @@ START_TEST(the_text_need_not_end_with_a_nul)
     ck_assert_uint_eq(json_size(doc), 1);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(keys_are_compared_with_their_case_and_the_first_counts)
+TEST(keys_are_compared_with_their_case_and_the_first_counts)
 {
     struct json *doc = parsed("{\"Key\":\"x\",\"key\":\"y\",\"key\":\"z\"}");
 
@@ -198,9 +192,8 @@ START_TEST(keys_are_compared_with_their_case_and_the_first_counts)
     ck_assert_ptr_null(json_get(doc, "KEY"));
     json_free(doc);
 }
-END_TEST
 
-START_TEST(a_wrong_type_reads_as_absent)
+TEST(a_wrong_type_reads_as_absent)
 {
     struct json *doc = parsed("{\"s\":1,\"b\":\"true\",\"b1\":1,\"i\":\"7\",\"n\":null,\"a\":{}}");
 
@@ -216,9 +209,8 @@ START_TEST(a_wrong_type_reads_as_absent)
     ck_assert_uint_eq(json_size(json_get(doc, "a")), 0);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(nothing_reads_as_absent)
+TEST(nothing_reads_as_absent)
 {
     ck_assert_ptr_null(json_get(NULL, "a"));
     ck_assert_ptr_null(json_string(NULL));
@@ -231,9 +223,8 @@ START_TEST(nothing_reads_as_absent)
     ck_assert(!json_is_object(NULL) && !json_is_array(NULL) && !json_is_null(NULL));
     json_free(NULL);
 }
-END_TEST
 
-START_TEST(an_array_has_no_members_and_an_object_no_elements)
+TEST(an_array_has_no_members_and_an_object_no_elements)
 {
     struct json *doc = parsed("[{\"a\":1}]");
 
@@ -243,9 +234,8 @@ START_TEST(an_array_has_no_members_and_an_object_no_elements)
     ck_assert_ptr_null(json_first(json_first(doc)));
     json_free(doc);
 }
-END_TEST
 
-START_TEST(elements_come_in_order)
+TEST(elements_come_in_order)
 {
     struct json *doc = parsed("[\"a\",\"b\",\"c\"]");
     char seen[8] = "";
@@ -256,7 +246,6 @@ START_TEST(elements_come_in_order)
     ck_assert_str_eq(seen, "abc");
     json_free(doc);
 }
-END_TEST
 
 static const struct int_row {
     const char *text;
@@ -275,16 +264,15 @@ static const struct int_row {
     {"{\"n\":-1e999}", -9007199254740992},
 };
 
-START_TEST(numbers_are_cut_and_clamped)
+LOOP_TEST(numbers_are_cut_and_clamped, ints)
 {
     struct json *doc = parsed(ints[_i].text);
 
     ck_assert_int_eq(json_get_int(doc, "n", 77), ints[_i].value);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(booleans_read_as_they_are)
+TEST(booleans_read_as_they_are)
 {
     struct json *doc = parsed("{\"t\":true,\"f\":false}");
 
@@ -292,7 +280,6 @@ START_TEST(booleans_read_as_they_are)
     ck_assert(!json_get_bool(doc, "f", true));
     json_free(doc);
 }
-END_TEST
 
 static const struct write_row {
     struct text in;
@@ -319,16 +306,15 @@ static const struct write_row {
     {TEXT("\xF0\x9F\x98x"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDx\""},
 };
 
-START_TEST(strings_are_written_escaped)
+LOOP_TEST(strings_are_written_escaped, writes)
 {
     struct buf out autobuf = BUF_INIT(256);
 
     ck_assert_int_eq(json_add_string(&out, writes[_i].in.data, writes[_i].in.len), ERR_OK);
     ck_assert_str_eq(buf_str(&out), writes[_i].out);
 }
-END_TEST
 
-START_TEST(what_is_written_reads_the_same)
+TEST(what_is_written_reads_the_same)
 {
     struct buf out autobuf = BUF_INIT(4096);
     char all[128];
@@ -341,18 +327,16 @@ START_TEST(what_is_written_reads_the_same)
     ck_assert_str_eq(json_string(doc), all);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(no_text_is_written_as_null)
+TEST(no_text_is_written_as_null)
 {
     struct buf out autobuf = BUF_INIT(64);
 
     ck_assert_int_eq(json_add_text(&out, NULL), ERR_OK);
     ck_assert_str_eq(buf_str(&out), "null");
 }
-END_TEST
 
-START_TEST(a_full_buffer_is_told)
+TEST(a_full_buffer_is_told)
 {
     struct buf out autobuf = BUF_INIT(8);
 
@@ -361,33 +345,4 @@ START_TEST(a_full_buffer_is_told)
     ck_assert_int_eq(json_add_string(&out, "1234567", 7), ERR_TOO_BIG);
     buf_clear(&out);
     ck_assert_int_eq(json_add_string(&out, "\x01\x01\x01", 3), ERR_TOO_BIG);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("json");
-    TCase *tc = tcase_create("json");
-
-    tcase_add_loop_test(tc, a_text_that_breaks_the_grammar_is_refused, 0, ARRAY_LEN(refused));
-    tcase_add_loop_test(tc, a_text_that_follows_the_grammar_is_taken, 0, ARRAY_LEN(taken));
-    tcase_add_test(tc, nesting_has_a_limit);
-    tcase_add_test(tc, siblings_are_not_nesting);
-    tcase_add_test(tc, size_has_a_limit);
-    tcase_add_test(tc, the_text_need_not_end_with_a_nul);
-    tcase_add_test(tc, keys_are_compared_with_their_case_and_the_first_counts);
-    tcase_add_test(tc, a_wrong_type_reads_as_absent);
-    tcase_add_test(tc, nothing_reads_as_absent);
-    tcase_add_test(tc, an_array_has_no_members_and_an_object_no_elements);
-    tcase_add_test(tc, elements_come_in_order);
-    tcase_add_loop_test(tc, numbers_are_cut_and_clamped, 0, ARRAY_LEN(ints));
-    tcase_add_test(tc, booleans_read_as_they_are);
-    tcase_add_loop_test(tc, strings_are_written_escaped, 0, ARRAY_LEN(writes));
-    tcase_add_test(tc, what_is_written_reads_the_same);
-    tcase_add_test(tc, no_text_is_written_as_null);
-    tcase_add_test(tc, a_full_buffer_is_told);
-    suite_add_tcase(s, tc);
-    return s;
 }

@@ -2,6 +2,7 @@
 /* test_listener.c - workers, parked requests and the end, over real sockets. What single requests
  * look like on the wire is test_listener_wire.c. */
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ static void expect_from_all(const int *fds, int n)
         expect(fds[i], "now\n");
 }
 
-START_TEST(all_of_many_open_connections_are_answered)
+LOOP_TEST(all_of_many_open_connections_are_answered, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -49,9 +50,8 @@ START_TEST(all_of_many_open_connections_are_answered)
     expect(holder, "held\n");
     stop(listener);
 }
-END_TEST
 
-START_TEST(all_of_many_new_connections_are_answered)
+LOOP_TEST(all_of_many_new_connections_are_answered, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -65,9 +65,8 @@ START_TEST(all_of_many_new_connections_are_answered)
     expect(holder, "held\n");
     stop(listener);
 }
-END_TEST
 
-START_TEST(many_parked_requests_are_answered_together)
+LOOP_TEST(many_parked_requests_are_answered_together, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -84,9 +83,8 @@ START_TEST(many_parked_requests_are_answered_together)
     expect_from_all(fds, n);
     stop(listener);
 }
-END_TEST
 
-START_TEST(several_workers_share_the_connections)
+TEST(several_workers_share_the_connections)
 {
     struct listener *listener = start(4);
     int fds[256];
@@ -105,41 +103,34 @@ START_TEST(several_workers_share_the_connections)
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(connections_beyond_the_limit_are_refused_at_once)
+TEST(connections_beyond_the_limit_are_refused_at_once)
 {
     struct listener *listener = start_on("127.0.0.1:0", 4, 2);
     int first = connect_to(listener), second = connect_to(listener);
 
-    raw_get(first, "/now");
-    expect(first, "now\n");
-    raw_get(second, "/now");
-    expect(second, "now\n");
+    get_and_expect_now(first);
+    get_and_expect_now(second);
     int third = connect_to(listener);
     ck_assert(raw_is_closed(third));
-    raw_get(first, "/now");
-    expect(first, "now\n");
+    get_and_expect_now(first);
     stop(listener);
 }
-END_TEST
 
 /* ---- one connection, several requests ---- */
 
-START_TEST(a_connection_stays_open_for_the_next_request)
+TEST(a_connection_stays_open_for_the_next_request)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
 
     for (int i = 0; i < 3; i++) {
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(a_connection_stays_open_after_a_parked_request)
+TEST(a_connection_stays_open_after_a_parked_request)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -149,14 +140,12 @@ START_TEST(a_connection_stays_open_after_a_parked_request)
         wait_parked(1);
         let_all_go();
         expect(fd, "later\n");
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(pipelined_requests_are_answered_in_order)
+TEST(pipelined_requests_are_answered_in_order)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -171,9 +160,8 @@ START_TEST(pipelined_requests_are_answered_in_order)
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(a_parked_request_holds_back_the_ones_behind_it)
+TEST(a_parked_request_holds_back_the_ones_behind_it)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -195,7 +183,6 @@ START_TEST(a_parked_request_holds_back_the_ones_behind_it)
     ck_assert_uint_eq(house.n_gone, 0);
     stop(listener);
 }
-END_TEST
 
 /* ---- clients that leave ---- */
 
@@ -207,7 +194,7 @@ static void wait_gone(size_t n)
     pthread_mutex_unlock(&house.lock);
 }
 
-START_TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
+TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
 {
     struct listener *listener = start(1);
     int leaver = connect_to(listener), stayer = connect_to(listener);
@@ -224,9 +211,8 @@ START_TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
     stop(listener);
     ck_assert_uint_eq(house.n_gone, 1);
 }
-END_TEST
 
-START_TEST(half_a_close_counts_as_leaving)
+TEST(half_a_close_counts_as_leaving)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -239,9 +225,8 @@ START_TEST(half_a_close_counts_as_leaving)
     stop(listener);
     ck_assert_uint_eq(house.n_gone, 1);
 }
-END_TEST
 
-START_TEST(a_reset_counts_as_leaving)
+TEST(a_reset_counts_as_leaving)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     struct listener *listener = start(1);
@@ -255,10 +240,9 @@ START_TEST(a_reset_counts_as_leaving)
     stop(listener);
     ck_assert_uint_eq(house.n_gone, 1);
 }
-END_TEST
 
 /* The message is opened in the same turn of the loop in which the sockets report their ends. */
-START_TEST(leaving_and_being_answered_may_meet)
+TEST(leaving_and_being_answered_may_meet)
 {
     struct listener *listener = start(1);
     int fds[64];
@@ -277,9 +261,8 @@ START_TEST(leaving_and_being_answered_may_meet)
     stop(listener);
     ck_assert_uint_le(house.n_gone, 64);
 }
-END_TEST
 
-START_TEST(a_client_that_left_frees_its_place)
+TEST(a_client_that_left_frees_its_place)
 {
     /* One who leaves, one who asks, and one whose closing the server has not finished yet. */
     struct listener *listener = start_on("127.0.0.1:0", 1, 3);
@@ -300,18 +283,16 @@ START_TEST(a_client_that_left_frees_its_place)
     }
     stop(listener);
 }
-END_TEST
 
 /* ---- the end ---- */
 
-START_TEST(draining_answers_what_is_parked_and_then_closes)
+TEST(draining_answers_what_is_parked_and_then_closes)
 {
     struct listener *listener = start(2);
     struct raw_answer answer;
     int fds[8], idle = connect_to(listener);
 
-    raw_get(idle, "/now");
-    expect(idle, "now\n");
+    get_and_expect_now(idle);
     for (int i = 0; i < 8; i++) {
         fds[i] = connect_to(listener);
         raw_get(fds[i], "/parked");
@@ -326,9 +307,8 @@ START_TEST(draining_answers_what_is_parked_and_then_closes)
     }
     ck_assert(raw_is_closed(idle));
 }
-END_TEST
 
-START_TEST(what_was_connected_before_the_drain_is_answered)
+TEST(what_was_connected_before_the_drain_is_answered)
 {
     struct listener *listener = start(1);
     struct raw_answer answer;
@@ -345,9 +325,8 @@ START_TEST(what_was_connected_before_the_drain_is_answered)
     for (int i = 0; i < 40; i++)
         ck_assert(raw_read(fds[i], &answer));
 }
-END_TEST
 
-START_TEST(nobody_gets_in_after_the_end)
+TEST(nobody_gets_in_after_the_end)
 {
     struct listener *listener = start(2);
     char url[64];
@@ -358,24 +337,20 @@ START_TEST(nobody_gets_in_after_the_end)
     listener_stop(listener);
     ck_assert_int_eq(raw_connect(url), -1);
 }
-END_TEST
 
-START_TEST(half_a_request_does_not_hold_up_the_end)
+TEST(half_a_request_does_not_hold_up_the_end)
 {
     struct listener *listener = start(1);
     int half = connect_to(listener), whole = connect_to(listener);
 
     raw_send(half, "GET /now HTTP/1.1\r\nHost: te");
-    raw_get(whole, "/now");
-    expect(whole, "now\n"); /* the worker has read `half` before or does so now */
-    raw_get(whole, "/now");
-    expect(whole, "now\n");
+    get_and_expect_now(whole); /* the worker has read `half` before or does so now */
+    get_and_expect_now(whole);
     stop(listener); /* drain_ms is a minute, Check's limit is less */
     ck_assert(raw_is_closed(half));
 }
-END_TEST
 
-START_TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
+TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
 {
     const char *address = "127.0.0.1:0";
     const struct listener_options options = {.addresses = &address,
@@ -396,35 +371,4 @@ START_TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
     ck_assert(raw_read_no_body(fd, &answer));
     stop(listener);
     ck_assert_int_eq(answer.announced, (long)sizeof big);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener");
-    TCase *t = tcase_create("listener");
-
-    tcase_set_timeout(t, 30);
-    tcase_add_loop_test(t, all_of_many_open_connections_are_answered, 0, ARRAY_LEN(crowds));
-    tcase_add_loop_test(t, all_of_many_new_connections_are_answered, 0, ARRAY_LEN(crowds));
-    tcase_add_loop_test(t, many_parked_requests_are_answered_together, 0, ARRAY_LEN(crowds));
-    tcase_add_test(t, several_workers_share_the_connections);
-    tcase_add_test(t, connections_beyond_the_limit_are_refused_at_once);
-    tcase_add_test(t, a_connection_stays_open_for_the_next_request);
-    tcase_add_test(t, a_connection_stays_open_after_a_parked_request);
-    tcase_add_test(t, pipelined_requests_are_answered_in_order);
-    tcase_add_test(t, a_parked_request_holds_back_the_ones_behind_it);
-    tcase_add_test(t, the_owner_of_a_parked_request_hears_once_that_its_client_left);
-    tcase_add_test(t, half_a_close_counts_as_leaving);
-    tcase_add_test(t, a_reset_counts_as_leaving);
-    tcase_add_test(t, leaving_and_being_answered_may_meet);
-    tcase_add_test(t, a_client_that_left_frees_its_place);
-    tcase_add_test(t, draining_answers_what_is_parked_and_then_closes);
-    tcase_add_test(t, what_was_connected_before_the_drain_is_answered);
-    tcase_add_test(t, nobody_gets_in_after_the_end);
-    tcase_add_test(t, half_a_request_does_not_hold_up_the_end);
-    tcase_add_test(t, a_client_that_does_not_read_cannot_hold_up_the_end);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,6 +3,7 @@
 #include "os/inherited_socket.h"
 
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -43,22 +44,20 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
                                                  .drain_ms = 60000});
 }
 
-START_TEST(inherited_sockets_are_served_by_all_workers)
+TEST(inherited_sockets_are_served_by_all_workers)
 {
     const int sockets[] = {open_socket(SOCK_STREAM, true), open_socket(SOCK_STREAM, true)};
     struct listener *listener = start_inherited(sockets, 2, 4);
 
     for (int i = 0; i < 100; i++) {
         int fd = raw_connect(listener_url(listener, (size_t)i % 2));
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
         close(fd);
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(who_is_parked_is_answered_by_its_own_worker)
+TEST(who_is_parked_is_answered_by_its_own_worker)
 {
     const int fd = open_socket(SOCK_STREAM, true);
     struct listener *listener = start_inherited(&fd, 1, 4);
@@ -76,9 +75,8 @@ START_TEST(who_is_parked_is_answered_by_its_own_worker)
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(the_listener_takes_its_descriptors_over)
+TEST(the_listener_takes_its_descriptors_over)
 {
     const int fd = open_socket(SOCK_STREAM, true);
     struct listener *listener = start_inherited(&fd, 1, 2);
@@ -89,9 +87,8 @@ START_TEST(the_listener_takes_its_descriptors_over)
     ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
     stop(listener);
 }
-END_TEST
 
-START_TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
+TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
 {
     int fd = open_socket(SOCK_STREAM, true);
     int other = inherited_share(fd);
@@ -103,7 +100,6 @@ START_TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
     close(other);
     close(fd);
 }
-END_TEST
 
 /* ---- their names ---- */
 
@@ -112,7 +108,7 @@ static const struct {
 } names[] = {
     {"127.0.0.1", "127.0.0.1:"}, {"0.0.0.0", "0.0.0.0:"}, {"::1", "[::1]:"}, {"::", "[::]:"}};
 
-START_TEST(a_name_is_what_listen_would_take)
+LOOP_TEST(a_name_is_what_listen_would_take, names)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     char name[INHERITED_NAME], why[INHERITED_WHY];
@@ -129,9 +125,8 @@ START_TEST(a_name_is_what_listen_would_take)
     ck_assert_int_eq(listener_is_local(name), _i % 2 == 0);
     close(fd);
 }
-END_TEST
 
-START_TEST(one_that_will_not_do_has_none)
+TEST(one_that_will_not_do_has_none)
 {
     char name[INHERITED_NAME] = "untouched", why[INHERITED_WHY];
     int fd = open_socket(SOCK_DGRAM, false);
@@ -142,13 +137,12 @@ START_TEST(one_that_will_not_do_has_none)
     ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
     ck_assert_str_eq(name, "untouched");
 }
-END_TEST
 
 /* ---- a wait that lasts longer than an answer may take to leave ---- */
 
 /* Somebody is parked past drain_ms while somebody else takes his time with a large answer: when the
  * last of the parked has been answered, the other still has drain_ms. */
-START_TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
+TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
 {
     enum { DRAIN_MS = 1000 };
     const char *address = "127.0.0.1:0";
@@ -178,7 +172,6 @@ START_TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
     close(waiting);
     close(slow);
 }
-END_TEST
 
 /* ---- do they turn? ---- */
 
@@ -193,7 +186,7 @@ static void await_age(const struct listener *listener, bool is_old)
     }
 }
 
-START_TEST(the_age_is_that_of_the_worker_that_hangs)
+TEST(the_age_is_that_of_the_worker_that_hangs)
 {
     const char *address = "127.0.0.1:0";
     struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
@@ -215,23 +208,4 @@ START_TEST(the_age_is_that_of_the_worker_that_hangs)
     await_age(listener, false);
     stop(listener);
     close(fd);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener: inherited");
-    TCase *t = tcase_create("inherited");
-
-    tcase_add_test(t, inherited_sockets_are_served_by_all_workers);
-    tcase_add_test(t, who_is_parked_is_answered_by_its_own_worker);
-    tcase_add_test(t, the_listener_takes_its_descriptors_over);
-    tcase_add_test(t, a_shared_socket_does_not_block_and_is_closed_on_exec);
-    tcase_add_loop_test(t, a_name_is_what_listen_would_take, 0, (int)ARRAY_LEN(names));
-    tcase_add_test(t, one_that_will_not_do_has_none);
-    tcase_add_test(t, answers_have_their_time_to_leave_after_the_last_wait_has_ended);
-    tcase_add_test(t, the_age_is_that_of_the_worker_that_hangs);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,6 +4,7 @@
  * the closing itself. */
 #include "base/clock.h"
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,98 +12,98 @@
 #define SHORT_MS 150
 #define LONG_MS  60000
 
-static struct listener *start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
+static struct listener *listener;
+static int fd = -1;
+
+static void start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
 {
     static const char *const address = "127.0.0.1:0";
 
-    return start_with(&(struct listener_options){.addresses = &address,
-                                                 .n_addresses = 1,
-                                                 .threads = 1,
-                                                 .max_connections = 8,
-                                                 .header_timeout_ms = header_ms,
-                                                 .answer_timeout_ms = answer_ms,
-                                                 .idle_timeout_ms = idle_ms,
-                                                 .drain_ms = 0});
+    listener = start_with(&(struct listener_options){.addresses = &address,
+                                                     .n_addresses = 1,
+                                                     .threads = 1,
+                                                     .max_connections = 8,
+                                                     .header_timeout_ms = header_ms,
+                                                     .answer_timeout_ms = answer_ms,
+                                                     .idle_timeout_ms = idle_ms,
+                                                     .drain_ms = 0});
 }
 
-/* A header without end: a byte whenever the server lets us, until it closes. */
-START_TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
+/* With the connection `fd`. */
+static void start_hasty_and_connect(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
-    int fd = connect_to(listener);
-    struct clock before = clock_real();
+    start_hasty(header_ms, answer_ms, idle_ms);
+    fd = connect_to(listener);
+}
 
-    raw_send(fd, "GET /now HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
-    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
-        poll(NULL, 0, 5); /* polls; the closing ends it */
-    struct clock after = clock_real();
-    ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
+static void teardown(void)
+{
     stop(listener);
     close(fd);
 }
-END_TEST
+
+FIXTURE(NULL, teardown);
+
+/* Sends a byte at a time until the server closes. */
+static void trickle(void)
+{
+    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+        poll(NULL, 0, 5); /* polls; the closing ends it */
+}
+
+/* A header without end: a byte whenever the server lets us, until it closes. */
+TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
+{
+    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    struct clock before = clock_real();
+
+    raw_send(fd, "GET /now HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    trickle();
+    struct clock after = clock_real();
+    ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
+}
 
 /* Between two requests only the kernel knows that something has come. */
 static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHost: "};
 
-START_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline)
+LOOP_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline, beginnings)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
-    int fd = connect_to(listener);
-
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    get_and_expect_now(fd);
     struct clock before = clock_real();
     raw_send(fd, beginnings[_i]);
-    while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
-        poll(NULL, 0, 5); /* polls; the closing ends it */
+    trickle();
     struct clock after = clock_real();
     ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
-    stop(listener);
-    close(fd);
 }
-END_TEST
 
 /* It came with the request before, so no look can tell it from that; its request line can. */
-START_TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
+TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
-    int fd = connect_to(listener);
-
+    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: ");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
-    stop(listener);
-    close(fd);
 }
-END_TEST
 
 /* Who is idle is looked at many times in this, and stays. */
-START_TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
+TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
-    int idle = connect_to(listener);
-
-    raw_get(idle, "/now");
-    expect(idle, "now\n");
+    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    get_and_expect_now(fd);
     for (int i = 0; i < 3; i++) {
         int silent = connect_to(listener);
         ck_assert(raw_is_closed(silent)); /* the time of a header has passed */
         close(silent);
     }
-    raw_get(idle, "/now");
-    expect(idle, "now\n");
-    stop(listener);
-    close(idle);
+    get_and_expect_now(fd);
 }
-END_TEST
 
 /* So many arguments that the library has no memory left to refuse them with. */
-START_TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
+TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     struct buf autobuf text = BUF_INIT(16384);
-    int fd = connect_to(listener);
 
     buf_add_str(&text, "GET /arguments?");
     for (int i = 0; i < 1500; i++)
@@ -110,34 +111,26 @@ START_TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
     buf_add_str(&text, " HTTP/1.1\r\nHost: test\r\n\r\n");
     raw_send(fd, buf_str(&text));
     ck_assert(raw_is_closed(fd));
-    stop(listener);
-    close(fd);
 }
-END_TEST
 
-START_TEST(C7_who_says_nothing_is_closed_and_makes_room)
+TEST(C7_who_says_nothing_is_closed_and_makes_room)
 {
-    struct listener *listener = start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     int silent[8];
 
+    start_hasty(SHORT_MS, LONG_MS, LONG_MS);
     for (size_t i = 0; i < ARRAY_LEN(silent); i++)
         silent[i] = connect_to(listener);
     for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
         ck_assert(raw_is_closed(silent[i]));
         close(silent[i]);
     }
-    int fd = connect_to(listener);
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
-    stop(listener);
-    close(fd);
+    fd = connect_to(listener);
+    get_and_expect_now(fd);
 }
-END_TEST
 
-START_TEST(C4_who_does_not_take_his_answer_is_closed)
+TEST(C4_who_does_not_take_his_answer_is_closed)
 {
-    struct listener *listener = start_hasty(LONG_MS, SHORT_MS, LONG_MS);
-    int fd = connect_to(listener);
+    start_hasty_and_connect(LONG_MS, SHORT_MS, LONG_MS);
     char bytes[4096];
     ssize_t n;
     size_t got = 0;
@@ -150,57 +143,24 @@ START_TEST(C4_who_does_not_take_his_answer_is_closed)
     while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
         got += (size_t)n;
     ck_assert_uint_lt(got, sizeof big); /* what the kernel had taken, and no more */
-    stop(listener);
-    close(fd);
 }
-END_TEST
 
-START_TEST(who_keeps_his_connection_for_nothing_is_closed)
+TEST(who_keeps_his_connection_for_nothing_is_closed)
 {
-    struct listener *listener = start_hasty(LONG_MS, LONG_MS, SHORT_MS);
-    int fd = connect_to(listener);
-
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    start_hasty_and_connect(LONG_MS, LONG_MS, SHORT_MS);
+    get_and_expect_now(fd);
     ck_assert(raw_is_closed(fd));
-    stop(listener);
-    close(fd);
 }
-END_TEST
 
-START_TEST(who_waits_for_a_lookup_has_all_the_time)
+TEST(who_waits_for_a_lookup_has_all_the_time)
 {
-    struct listener *listener = start_hasty(SHORT_MS, SHORT_MS, SHORT_MS);
-    int waits = connect_to(listener), idles = connect_to(listener);
+    start_hasty_and_connect(SHORT_MS, SHORT_MS, SHORT_MS);
+    int idles = connect_to(listener);
 
-    raw_get(waits, "/parked");
+    raw_get(fd, "/parked");
     wait_parked(1);
     ck_assert(raw_is_closed(idles)); /* a later connection's time is over by now */
     let_all_go();
-    expect(waits, "later\n");
-    stop(listener);
-    close(waits);
+    expect(fd, "later\n");
     close(idles);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener: the slow");
-    TCase *t = tcase_create("slow");
-
-    tcase_set_timeout(t, 30);
-    tcase_add_test(t, C5_who_trickles_his_header_is_closed_at_his_deadline);
-    tcase_add_loop_test(t, C5_who_trickles_a_later_header_is_closed_at_his_deadline, 0,
-                        ARRAY_LEN(beginnings));
-    tcase_add_test(t, C5_half_a_header_behind_a_request_has_its_deadline_too);
-    tcase_add_test(t, who_is_only_idle_may_stay_for_longer_than_a_header);
-    tcase_add_test(t, Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header);
-    tcase_add_test(t, C7_who_says_nothing_is_closed_and_makes_room);
-    tcase_add_test(t, C4_who_does_not_take_his_answer_is_closed);
-    tcase_add_test(t, who_keeps_his_connection_for_nothing_is_closed);
-    tcase_add_test(t, who_waits_for_a_lookup_has_all_the_time);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -2,6 +2,7 @@
 /* test_listener_start.c - where a listener may listen, and with how many descriptors. */
 #include "base/log.h"
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -73,16 +74,15 @@ static const char *const no_addresses[] = {
     "127.0.0.1:4294967376",
 };
 
-START_TEST(what_is_no_address_is_named)
+LOOP_TEST(what_is_no_address_is_named, no_addresses)
 {
     char why[LISTENER_WHY] = "";
 
     ck_assert_msg(try_start(&no_addresses[_i], 1, why) == ERR_SYNTAX, "%s", no_addresses[_i]);
     ck_assert_msg(strncmp(why, no_addresses[_i], strlen(no_addresses[_i])) == 0, "%s", why);
 }
-END_TEST
 
-START_TEST(a_port_in_use_is_named)
+TEST(a_port_in_use_is_named)
 {
     struct listener *first = start(2);
     const char *taken = listener_url(first, 0) + strlen("http://");
@@ -94,13 +94,11 @@ START_TEST(a_port_in_use_is_named)
     ck_assert_ptr_nonnull(strstr(why, "in use"));
     ck_assert_int_eq(try_start(both, 2, why), ERR_SYSTEM);
     int fd = connect_to(first);
-    raw_get(fd, "/now");
-    expect(fd, "now\n"); /* the first one is none the worse */
+    get_and_expect_now(fd); /* the first one is none the worse */
     stop(first);
 }
-END_TEST
 
-START_TEST(a_port_is_free_again_after_the_end)
+TEST(a_port_is_free_again_after_the_end)
 {
     struct listener *listener = start(2);
     char address[64];
@@ -109,13 +107,11 @@ START_TEST(a_port_is_free_again_after_the_end)
     int fd = connect_to(listener);
 
     snprintf(address, sizeof address, "%s", listener_url(listener, 0) + strlen("http://"));
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
     stop(listener); /* closes first, so the port is left in TIME_WAIT */
     ck_assert(raw_is_closed(fd));
     ck_assert_msg(try_start(addresses, 1, why) == ERR_OK, "%s", why);
 }
-END_TEST
 
 static bool has_ipv6(void)
 {
@@ -129,7 +125,7 @@ static bool has_ipv6(void)
     return has;
 }
 
-START_TEST(several_addresses_are_served_at_once)
+TEST(several_addresses_are_served_at_once)
 {
     const char *const addresses[] = {"127.0.0.1:0", "127.0.0.2:0", "[::1]:0"};
     struct listener_options options = {.addresses = addresses,
@@ -156,9 +152,8 @@ START_TEST(several_addresses_are_served_at_once)
     }
     stop(listener);
 }
-END_TEST
 
-START_TEST(connections_leave_some_descriptors_for_the_rest)
+TEST(connections_leave_some_descriptors_for_the_rest)
 {
     const struct rlimit few = {.rlim_cur = 80, .rlim_max = 96};
     struct raw_answer answer;
@@ -176,9 +171,8 @@ START_TEST(connections_leave_some_descriptors_for_the_rest)
     ck_assert_int_le(n, 96 - 64); /* the test's own ends come out of the 64 too */
     stop(listener);
 }
-END_TEST
 
-START_TEST(too_few_descriptors_are_named)
+TEST(too_few_descriptors_are_named)
 {
     const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
     const char *address = "127.0.0.1:0";
@@ -187,21 +181,4 @@ START_TEST(too_few_descriptors_are_named)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
     ck_assert_int_eq(try_start(&address, 1, why), ERR_SYSTEM);
     ck_assert_ptr_nonnull(strstr(why, "file descriptors"));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener_start");
-    TCase *t = tcase_create("start");
-
-    tcase_add_loop_test(t, what_is_no_address_is_named, 0, ARRAY_LEN(no_addresses));
-    tcase_add_test(t, a_port_in_use_is_named);
-    tcase_add_test(t, a_port_is_free_again_after_the_end);
-    tcase_add_test(t, several_addresses_are_served_at_once);
-    tcase_add_test(t, connections_leave_some_descriptors_for_the_rest);
-    tcase_add_test(t, too_few_descriptors_are_named);
-    suite_add_tcase(s, t);
-    return s;
 }

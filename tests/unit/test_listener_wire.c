@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener_wire.c - single requests and their answers, byte for byte. */
 #include "listener_fixture.h"
+#include "tests/support/suite.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@ static void teardown(void)
     close(fd);
 }
 
+FIXTURE(setup, teardown);
+
 /* ---- answers ---- */
 
 /* Reads one answer, a problem, and gives it for a closer look. */
@@ -36,9 +39,8 @@ static void expect_problem(int status, const char *code)
     ck_assert_str_eq(raw_header(&answer, "Content-Type"), "application/problem+json");
 }
 
-START_TEST(every_answer_has_its_date_its_length_and_an_id)
+TEST(every_answer_has_its_date_its_length_and_an_id)
 {
-
     raw_get(fd, "/now");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.announced, 4);
@@ -47,22 +49,18 @@ START_TEST(every_answer_has_its_date_its_length_and_an_id)
     ck_assert_uint_eq(strlen(raw_header(&answer, "Date")), strlen("Mon, 23 Nov 2026 11:20:04 GMT"));
     ck_assert_ptr_null(raw_header(&answer, "Connection"));
 }
-END_TEST
 
-START_TEST(head_is_get_without_the_body)
+TEST(head_is_get_without_the_body)
 {
-
     raw_send(fd, "HEAD /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     ck_assert(raw_read_no_body(fd, &answer));
     ck_assert_int_eq(answer.status, 200);
     ck_assert_int_eq(answer.announced, 4);
     expect(fd, "now\n");
 }
-END_TEST
 
-START_TEST(a_late_answer_is_like_any_other)
+TEST(a_late_answer_is_like_any_other)
 {
-
     raw_send(fd, "HEAD /parked HTTP/1.1\r\nHost: test\r\nX-Request-Id: me-7\r\n\r\n");
     wait_parked(1);
     let_all_go();
@@ -71,22 +69,17 @@ START_TEST(a_late_answer_is_like_any_other)
     ck_assert_int_eq(answer.announced, 6);
     ck_assert_str_eq(raw_header(&answer, "X-Request-Id"), "me-7");
     ck_assert_ptr_nonnull(raw_header(&answer, "Date"));
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
-END_TEST
 
-START_TEST(a_304_has_the_length_but_not_the_body)
+TEST(a_304_has_the_length_but_not_the_body)
 {
-
     raw_get(fd, "/unchanged");
     ck_assert(raw_read_no_body(fd, &answer));
     ck_assert_int_eq(answer.status, 304);
     ck_assert_int_eq(answer.announced, 10);
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
-END_TEST
 
 static const struct {
     const char *request;
@@ -111,16 +104,13 @@ static const struct {
     {"get /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
 };
 
-START_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on)
+LOOP_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on, refused)
 {
-
     raw_send(fd, refused[_i].request);
     expect_problem(refused[_i].status, refused[_i].code);
     ck_assert_pstr_eq(raw_header(&answer, "Allow"), refused[_i].allow);
-    raw_get(fd, "/now");
-    expect(fd, "now\n");
+    get_and_expect_now(fd);
 }
-END_TEST
 
 /* What is refused for its framing, and ends its connection. Behind each stands a request that must
  * not be answered. */
@@ -152,9 +142,8 @@ static const struct {
     {"GET /now HTTP/1.2\r\nHost: test\r\n\r\n", 400, "invalid-request"},
 };
 
-START_TEST(what_could_be_read_in_two_ways_ends_the_connection)
+LOOP_TEST(what_could_be_read_in_two_ways_ends_the_connection, unfit)
 {
-
     raw_send(fd, unfit[_i].request);
     if (unfit[_i].code)
         expect_problem(unfit[_i].status, unfit[_i].code);
@@ -163,26 +152,21 @@ START_TEST(what_could_be_read_in_two_ways_ends_the_connection)
     ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
     ck_assert(raw_is_closed(fd));
 }
-END_TEST
 
-START_TEST(http_1_0_is_served_and_closed)
+TEST(http_1_0_is_served_and_closed)
 {
-
     raw_send(fd, "GET /now HTTP/1.0\r\n\r\n");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
 }
-END_TEST
 
-START_TEST(an_empty_body_is_no_body)
+TEST(an_empty_body_is_no_body)
 {
-
     for (int i = 0; i < 2; i++) {
         raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
         expect(fd, "now\n");
     }
 }
-END_TEST
 
 /* Too much for a connection's memory: a request line, a header, arguments. The answer may be lost
  * on the way, as the rest of the request is never read; that nothing is left behind is what counts.
@@ -210,18 +194,16 @@ static void send_flood(int to, size_t i)
     ck_assert(sent > 0 || errno == EPIPE || errno == ECONNRESET);
 }
 
-START_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind)
+LOOP_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind, floods)
 {
     int flood = connect_to(listener);
 
     send_flood(flood, (size_t)_i);
     for (int i = 0; i < 3; i++) {
-        raw_get(fd, "/now");
-        expect(fd, "now\n");
+        get_and_expect_now(fd);
     }
     close(flood); /* the end waits for what is counted, and the leak checker looks at the rest */
 }
-END_TEST
 
 /* ---- the request's id ---- */
 
@@ -235,7 +217,7 @@ static const struct {
     {"a b", false}, {"a\"b", false},   {"\xC3\xA9", false}, {"a;b", false},
 };
 
-START_TEST(a_well_formed_request_id_is_echoed)
+LOOP_TEST(a_well_formed_request_id_is_echoed, ids)
 {
     char text[256];
 
@@ -248,7 +230,6 @@ START_TEST(a_well_formed_request_id_is_echoed)
     ck_assert(ids[_i].echoed || strlen(id) == 32);
     ck_assert_ptr_nonnull(strstr(answer.body, id)); /* the document names the same one */
 }
-END_TEST
 
 /* ---- paths and arguments ---- */
 
@@ -281,35 +262,29 @@ static const struct {
     {"/arguments?a;b", "3:a;b;"},
 };
 
-START_TEST(path_and_arguments_come_through_as_sent)
+LOOP_TEST(path_and_arguments_come_through_as_sent, paths)
 {
-
     raw_get(fd, paths[_i].path);
     expect(fd, paths[_i].body);
 }
-END_TEST
 
-START_TEST(a_nul_in_an_argument_does_not_cut_it)
+TEST(a_nul_in_an_argument_does_not_cut_it)
 {
-
     raw_get(fd, "/arguments?domain%00x=a%00b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_uint_eq(answer.len, sizeof "8:domain\0x=3:a\0b;" - 1);
     ck_assert_mem_eq(answer.body, "8:domain\0x=3:a\0b;", answer.len);
 }
-END_TEST
 
-START_TEST(the_first_error_ends_the_walk_over_the_arguments)
+TEST(the_first_error_ends_the_walk_over_the_arguments)
 {
-
     raw_get(fd, "/arguments?a&stop&b");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.status, 400);
     ck_assert_str_eq(answer.body, "1:a;4:stop;");
 }
-END_TEST
 
-START_TEST(a_path_of_any_length_is_answered)
+TEST(a_path_of_any_length_is_answered)
 {
     static const char end[] = " HTTP/1.1\r\nHost: test\r\n\r\n";
     char text[8192] = "GET /now";
@@ -319,7 +294,6 @@ START_TEST(a_path_of_any_length_is_answered)
     raw_send(fd, text);
     expect_problem(404, "not-found");
 }
-END_TEST
 
 /* ---- headers ---- */
 
@@ -333,7 +307,7 @@ static const struct {
     {"x-list: a, b\r\nX: y\r\nX-LIST: \"c,d\"\r\nX-List:\r\nX-Listed: e\r\n", "a, b, \"c,d\", "},
 };
 
-START_TEST(a_header_of_several_lines_is_one)
+LOOP_TEST(a_header_of_several_lines_is_one, lists)
 {
     char text[256];
 
@@ -343,42 +317,11 @@ START_TEST(a_header_of_several_lines_is_one)
         expect(fd, lists[_i].value);
     }
 }
-END_TEST
 
-START_TEST(all_lines_of_connection_count)
+TEST(all_lines_of_connection_count)
 {
     raw_send(fd,
              "GET /now HTTP/1.1\r\nHost: test\r\nConnection: x, y\r\nConnection: close\r\n\r\n");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("listener_wire");
-    TCase *t = tcase_create("wire");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, every_answer_has_its_date_its_length_and_an_id);
-    tcase_add_test(t, head_is_get_without_the_body);
-    tcase_add_test(t, a_late_answer_is_like_any_other);
-    tcase_add_test(t, a_304_has_the_length_but_not_the_body);
-    tcase_add_loop_test(t, what_no_route_takes_is_a_problem_and_the_connection_goes_on, 0,
-                        ARRAY_LEN(refused));
-    tcase_add_loop_test(t, what_could_be_read_in_two_ways_ends_the_connection, 0, ARRAY_LEN(unfit));
-    tcase_add_test(t, http_1_0_is_served_and_closed);
-    tcase_add_test(t, an_empty_body_is_no_body);
-    tcase_add_loop_test(t, what_the_library_refuses_by_itself_leaves_nothing_behind, 0,
-                        ARRAY_LEN(floods));
-    tcase_add_loop_test(t, a_well_formed_request_id_is_echoed, 0, ARRAY_LEN(ids));
-    tcase_add_loop_test(t, path_and_arguments_come_through_as_sent, 0, ARRAY_LEN(paths));
-    tcase_add_test(t, a_nul_in_an_argument_does_not_cut_it);
-    tcase_add_test(t, the_first_error_ends_the_walk_over_the_arguments);
-    tcase_add_test(t, a_path_of_any_length_is_answered);
-    tcase_add_loop_test(t, a_header_of_several_lines_is_one, 0, ARRAY_LEN(lists));
-    tcase_add_test(t, all_lines_of_connection_count);
-    suite_add_tcase(s, t);
-    return s;
 }

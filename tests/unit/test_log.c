@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
@@ -33,6 +33,8 @@ static void setup(void)
     signal(SIGPIPE, SIG_IGN); /* as main does */
 }
 
+FIXTURE(setup, NULL);
+
 /* What has been logged since the last call, "" for nothing. A line comes with one write(2), so it
  * is there when log_event() has returned. */
 static const char *logged(void)
@@ -51,7 +53,7 @@ static const char *after(const char *text, const char *mark)
     return at + strlen(mark);
 }
 
-START_TEST(an_event_is_one_line_of_logfmt)
+TEST(an_event_is_one_line_of_logfmt)
 {
     regex_t form;
 
@@ -64,21 +66,18 @@ START_TEST(an_event_is_one_line_of_logfmt)
     ck_assert_msg(regexec(&form, logged(), 0, NULL, 0) == 0, "%s", line);
     regfree(&form);
 }
-END_TEST
 
-START_TEST(an_event_needs_no_pairs)
+TEST(an_event_needs_no_pairs)
 {
     log_event(LOG_ERROR, "stopped", NULL);
     ck_assert_str_eq(after(logged(), "Z "), "level=error event=stopped\n");
 }
-END_TEST
 
-START_TEST(a_missing_value_leaves_its_key_out)
+TEST(a_missing_value_leaves_its_key_out)
 {
     log_event(LOG_INFO, "x", "a", "1", "b", NULL, "c", "3", NULL);
     ck_assert_str_eq(after(logged(), "event="), "x a=1 c=3\n");
 }
-END_TEST
 
 static const struct {
     const char *value, *written;
@@ -99,7 +98,7 @@ static const struct {
     {"~!", "~!"},
 };
 
-START_TEST(a_value_can_forge_nothing)
+LOOP_TEST(a_value_can_forge_nothing, values)
 {
     char expected[200];
 
@@ -107,9 +106,8 @@ START_TEST(a_value_can_forge_nothing)
     snprintf(expected, sizeof expected, "x key=%s end=1\n", values[_i].written);
     ck_assert_str_eq(after(logged(), "event="), expected);
 }
-END_TEST
 
-START_TEST(only_levels_from_the_lowest_up_are_written)
+TEST(only_levels_from_the_lowest_up_are_written)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
 
@@ -125,16 +123,14 @@ START_TEST(only_levels_from_the_lowest_up_are_written)
         }
     }
 }
-END_TEST
 
-START_TEST(debug_is_left_out_unless_it_is_wanted)
+TEST(debug_is_left_out_unless_it_is_wanted)
 {
     log_event(LOG_DEBUG, "x", NULL);
     ck_assert_str_eq(logged(), "");
     log_event(LOG_INFO, "x", NULL);
     ck_assert_str_ne(logged(), "");
 }
-END_TEST
 
 /* ---- long lines ---- */
 
@@ -153,7 +149,7 @@ static size_t room_of_value(void)
     return LINE_MAX_BYTES - strlen(logged()) + 1;
 }
 
-START_TEST(a_line_of_4_kib_is_written_whole)
+TEST(a_line_of_4_kib_is_written_whole)
 {
     size_t room = room_of_value();
     autofree char *longest = letters(room);
@@ -163,9 +159,8 @@ START_TEST(a_line_of_4_kib_is_written_whole)
     ck_assert_uint_eq(strspn(after(line, "key="), "v"), room);
     ck_assert_int_eq(line[LINE_MAX_BYTES - 1], '\n');
 }
-END_TEST
 
-START_TEST(a_pair_that_does_not_fit_is_left_out_whole)
+TEST(a_pair_that_does_not_fit_is_left_out_whole)
 {
     autofree char *too_long = letters(room_of_value() + 1);
 
@@ -175,9 +170,8 @@ START_TEST(a_pair_that_does_not_fit_is_left_out_whole)
     log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
 }
-END_TEST
 
-START_TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
+TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
 {
     autofree char *quoted = letters(room_of_value() - 1);
 
@@ -188,7 +182,6 @@ START_TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
     log_event(LOG_INFO, "x", "key", quoted, NULL);
     ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
 }
-END_TEST
 
 /* ---- when stderr takes nothing ---- */
 
@@ -203,7 +196,7 @@ static void fill_the_pipe(void)
     fcntl(STDERR_FILENO, F_SETFL, flags);
 }
 
-START_TEST(a_full_pipe_drops_the_line_and_does_not_wait)
+TEST(a_full_pipe_drops_the_line_and_does_not_wait)
 {
     fill_the_pipe();
     ck_assert_uint_eq(log_dropped(), 0);
@@ -216,25 +209,22 @@ START_TEST(a_full_pipe_drops_the_line_and_does_not_wait)
     ck_assert_uint_eq(log_dropped(), 2);
     ck_assert_str_eq(after(logged(), "event="), "heard\n");
 }
-END_TEST
 
-START_TEST(a_reader_who_left_costs_the_line_only)
+TEST(a_reader_who_left_costs_the_line_only)
 {
     close(reader);
     log_event(LOG_INFO, "lost", NULL);
     ck_assert_uint_eq(log_dropped(), 1);
 }
-END_TEST
 
-START_TEST(a_closed_stderr_costs_the_line_only)
+TEST(a_closed_stderr_costs_the_line_only)
 {
     close(STDERR_FILENO);
     log_event(LOG_INFO, "lost", NULL);
     ck_assert_uint_eq(log_dropped(), 1);
 }
-END_TEST
 
-START_TEST(D18_a_full_disk_costs_the_line_only)
+TEST(D18_a_full_disk_costs_the_line_only)
 {
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
@@ -245,37 +235,10 @@ START_TEST(D18_a_full_disk_costs_the_line_only)
     ck_assert_uint_eq(log_dropped(), 2);
     close(full);
 }
-END_TEST
 
-START_TEST(a_line_below_the_level_is_not_counted_as_dropped)
+TEST(a_line_below_the_level_is_not_counted_as_dropped)
 {
     close(reader);
     log_event(LOG_DEBUG, "not wanted", NULL);
     ck_assert_uint_eq(log_dropped(), 0);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("log");
-    TCase *t = tcase_create("log");
-
-    tcase_add_checked_fixture(t, setup, NULL);
-    tcase_add_test(t, an_event_is_one_line_of_logfmt);
-    tcase_add_test(t, an_event_needs_no_pairs);
-    tcase_add_test(t, a_missing_value_leaves_its_key_out);
-    tcase_add_loop_test(t, a_value_can_forge_nothing, 0, (int)ARRAY_LEN(values));
-    tcase_add_test(t, only_levels_from_the_lowest_up_are_written);
-    tcase_add_test(t, debug_is_left_out_unless_it_is_wanted);
-    tcase_add_test(t, a_line_of_4_kib_is_written_whole);
-    tcase_add_test(t, a_pair_that_does_not_fit_is_left_out_whole);
-    tcase_add_test(t, a_value_whose_last_quote_does_not_fit_is_left_out);
-    tcase_add_test(t, a_full_pipe_drops_the_line_and_does_not_wait);
-    tcase_add_test(t, a_reader_who_left_costs_the_line_only);
-    tcase_add_test(t, a_closed_stderr_costs_the_line_only);
-    tcase_add_test(t, D18_a_full_disk_costs_the_line_only);
-    tcase_add_test(t, a_line_below_the_level_is_not_counted_as_dropped);
-    suite_add_tcase(s, t);
-    return s;
 }

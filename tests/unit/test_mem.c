@@ -3,7 +3,7 @@
  * memory is freed is seen by the leak checker of the sanitized builds. */
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ const char *__tsan_default_options(void)
     return "allocator_may_return_null=1";
 }
 
-START_TEST(new_memory_is_zero)
+TEST(new_memory_is_zero)
 {
     /* Dirt for the allocator to hand out again. */
     unsigned char *dirty = xcalloc(1000, 1);
@@ -39,9 +39,8 @@ START_TEST(new_memory_is_zero)
     for (size_t i = 0; i < 1000; i++)
         ck_assert_uint_eq(p[i], 0);
 }
-END_TEST
 
-START_TEST(nothing_is_something_too)
+TEST(nothing_is_something_too)
 {
     autofree char *of_none = xcalloc(0, 8);
     autofree char *of_size_zero = xcalloc(8, 0);
@@ -51,9 +50,8 @@ START_TEST(nothing_is_something_too)
     ck_assert_ptr_nonnull(of_size_zero);
     ck_assert_ptr_nonnull(resized);
 }
-END_TEST
 
-START_TEST(growing_keeps_the_content)
+TEST(growing_keeps_the_content)
 {
     autofree char *p = xrealloc(NULL, 4);
 
@@ -61,9 +59,8 @@ START_TEST(growing_keeps_the_content)
     p = xrealloc(p, 100000);
     ck_assert_str_eq(p, "abc");
 }
-END_TEST
 
-START_TEST(aligned_memory_is_zero_and_aligned)
+TEST(aligned_memory_is_zero_and_aligned)
 {
     autofree unsigned char *p = xcalloc_aligned(256, 1024);
 
@@ -71,33 +68,28 @@ START_TEST(aligned_memory_is_zero_and_aligned)
     for (size_t i = 0; i < 1024; i++)
         ck_assert_uint_eq(p[i], 0);
 }
-END_TEST
 
-START_TEST(without_memory_aligned_ends_the_process)
+SIGNAL_TEST(without_memory_aligned_ends_the_process, SIGABRT)
 {
     free(xcalloc_aligned(64, too_much & ~(size_t)63));
 }
-END_TEST
 
-START_TEST(without_memory_calloc_ends_the_process)
+SIGNAL_TEST(without_memory_calloc_ends_the_process, SIGABRT)
 {
     free(xcalloc(too_much, 1));
 }
-END_TEST
 
-START_TEST(a_product_that_overflows_ends_the_process)
+SIGNAL_TEST(a_product_that_overflows_ends_the_process, SIGABRT)
 {
     free(xcalloc(too_much, 8));
 }
-END_TEST
 
-START_TEST(without_memory_realloc_ends_the_process)
+SIGNAL_TEST(without_memory_realloc_ends_the_process, SIGABRT)
 {
     free(xrealloc(NULL, too_much));
 }
-END_TEST
 
-START_TEST(a_copy_is_another_string)
+TEST(a_copy_is_another_string)
 {
     char text[] = "abc";
     autofree char *copy = xstrdup(text);
@@ -105,9 +97,8 @@ START_TEST(a_copy_is_another_string)
     text[0] = 'x';
     ck_assert_str_eq(copy, "abc");
 }
-END_TEST
 
-START_TEST(a_copy_by_length_reads_no_further)
+TEST(a_copy_by_length_reads_no_further)
 {
     autofree char *source = xcalloc(3, 1); /* no NUL behind it */
     for (int i = 0; i < 3; i++)
@@ -118,15 +109,13 @@ START_TEST(a_copy_by_length_reads_no_further)
     ck_assert_str_eq(copy, "abc");
     ck_assert_str_eq(empty, "");
 }
-END_TEST
 
-START_TEST(a_copy_by_length_keeps_what_follows_a_nul)
+TEST(a_copy_by_length_keeps_what_follows_a_nul)
 {
     autofree char *copy = xstrndup("a\0b", 3);
 
     ck_assert_mem_eq(copy, "a\0b", 4);
 }
-END_TEST
 
 static char *make_by_scope(bool handed_over)
 {
@@ -135,16 +124,15 @@ static char *make_by_scope(bool handed_over)
     return handed_over ? TAKE(p) : NULL;
 }
 
-START_TEST(what_is_taken_outlives_its_scope)
+TEST(what_is_taken_outlives_its_scope)
 {
     autofree char *p = make_by_scope(true);
 
     ck_assert_str_eq(p, "mine");
     ck_assert_ptr_null(make_by_scope(false));
 }
-END_TEST
 
-START_TEST(taking_leaves_null_behind)
+TEST(taking_leaves_null_behind)
 {
     char a, b;
     char *pointers[] = {&a, &b};
@@ -154,9 +142,8 @@ START_TEST(taking_leaves_null_behind)
     ck_assert_ptr_null(pointers[0]);
     ck_assert_ptr_eq(pointers[1], &b);
 }
-END_TEST
 
-START_TEST(the_holder_is_found_by_its_member)
+TEST(the_holder_is_found_by_its_member)
 {
     struct holder {
         int before;
@@ -168,29 +155,4 @@ START_TEST(the_holder_is_found_by_its_member)
 
     ck_assert_ptr_eq(container_of(inner, struct holder, inner), &holder);
     ck_assert_uint_eq(ARRAY_LEN(((int[]){1, 2, 3})), 3);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("mem");
-    TCase *t = tcase_create("mem");
-
-    tcase_add_test(t, new_memory_is_zero);
-    tcase_add_test(t, nothing_is_something_too);
-    tcase_add_test(t, growing_keeps_the_content);
-    tcase_add_test(t, aligned_memory_is_zero_and_aligned);
-    tcase_add_test_raise_signal(t, without_memory_aligned_ends_the_process, SIGABRT);
-    tcase_add_test_raise_signal(t, without_memory_calloc_ends_the_process, SIGABRT);
-    tcase_add_test_raise_signal(t, a_product_that_overflows_ends_the_process, SIGABRT);
-    tcase_add_test_raise_signal(t, without_memory_realloc_ends_the_process, SIGABRT);
-    tcase_add_test(t, a_copy_is_another_string);
-    tcase_add_test(t, a_copy_by_length_reads_no_further);
-    tcase_add_test(t, a_copy_by_length_keeps_what_follows_a_nul);
-    tcase_add_test(t, what_is_taken_outlives_its_scope);
-    tcase_add_test(t, taking_leaves_null_behind);
-    tcase_add_test(t, the_holder_is_found_by_its_member);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "http/endpoints/metrics_table.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 /* What the metric of that name writes. Heap, the caller's. */
@@ -29,7 +29,7 @@ static void wants_line(const char *text, const char *line)
 #define CALLS "emailsd_upstream_request_duration_seconds"
 #define TASKS "emailsd_batch_tasks"
 
-START_TEST(a_sum_has_all_its_digits_however_large_it_is)
+TEST(a_sum_has_all_its_digits_however_large_it_is)
 {
     struct figures figures = {0};
 
@@ -45,9 +45,8 @@ START_TEST(a_sum_has_all_its_digits_however_large_it_is)
     wants_line(more_calls, CALLS "_sum{operation=\"submit\"} 123456789012.346");
     wants_line(more_tasks, TASKS "_sum 987654321099");
 }
-END_TEST
 
-START_TEST(a_short_time_is_told_to_the_millisecond)
+TEST(a_short_time_is_told_to_the_millisecond)
 {
     struct figures figures = {0};
 
@@ -56,9 +55,8 @@ START_TEST(a_short_time_is_told_to_the_millisecond)
     autofree char *calls = written(CALLS, &figures);
     wants_line(calls, CALLS "_sum{operation=\"task\"} 0.007");
 }
-END_TEST
 
-START_TEST(there_is_a_bucket_for_the_longest_wait_and_one_beyond)
+TEST(there_is_a_bucket_for_the_longest_wait_and_one_beyond)
 {
     struct figures figures = {0};
     struct duration_histogram *histogram = &figures.counted.upstream_durations[UPSTREAM_SUBMIT];
@@ -71,18 +69,4 @@ START_TEST(there_is_a_bucket_for_the_longest_wait_and_one_beyond)
     wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"300\"} 2");
     wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"+Inf\"} 3");
     wants_line(calls, CALLS "_count{operation=\"submit\"} 3");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("metrics_table");
-    TCase *t = tcase_create("metrics_table");
-
-    tcase_add_test(t, a_sum_has_all_its_digits_however_large_it_is);
-    tcase_add_test(t, a_short_time_is_told_to_the_millisecond);
-    tcase_add_test(t, there_is_a_bucket_for_the_longest_wait_and_one_beyond);
-    suite_add_tcase(s, t);
-    return s;
 }

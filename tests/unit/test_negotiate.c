@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "http/protocol/negotiate.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 static const struct {
     const char *accept;
@@ -38,7 +38,7 @@ static const struct {
     {",,;;,", ERR_NOT_ACCEPTABLE, RESULT_JSON},
 };
 
-START_TEST(the_best_accepted_form_is_chosen)
+LOOP_TEST(the_best_accepted_form_is_chosen, accepts)
 {
     enum result_format format = RESULT_JSON;
     enum err err = negotiate_format(accepts[_i].accept, &format);
@@ -46,7 +46,6 @@ START_TEST(the_best_accepted_form_is_chosen)
     ck_assert_msg(err == accepts[_i].err && format == accepts[_i].format, "Accept: %s",
                   accepts[_i].accept ? accepts[_i].accept : "(none)");
 }
-END_TEST
 
 static const struct {
     const char *header;
@@ -69,21 +68,8 @@ static const struct {
     {"*, \"x\"", false},
 };
 
-START_TEST(an_entity_tag_is_found_in_its_list)
+LOOP_TEST(an_entity_tag_is_found_in_its_list, tags)
 {
     ck_assert_msg(negotiate_matches(tags[_i].header, "\"abc\"") == tags[_i].matches,
                   "If-None-Match: %s", tags[_i].header ? tags[_i].header : "(none)");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("negotiate");
-    TCase *t = tcase_create("negotiate");
-
-    tcase_add_loop_test(t, the_best_accepted_form_is_chosen, 0, ARRAY_LEN(accepts));
-    tcase_add_loop_test(t, an_entity_tag_is_found_in_its_list, 0, ARRAY_LEN(tags));
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
  * a real one; time is given. */
 #include "os/notify.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +36,8 @@ static void tear_down(void)
     close(manager);
 }
 
+FIXTURE(set_up, tear_down);
+
 /* What the manager was told next; "" when nothing. */
 static const char *told(void)
 {
@@ -46,7 +48,7 @@ static const char *told(void)
     return message;
 }
 
-START_TEST(it_beats_at_half_of_the_limit_and_no_more_often)
+TEST(it_beats_at_half_of_the_limit_and_no_more_often)
 {
     struct watchdog watchdog = notify_watchdog();
 
@@ -59,9 +61,8 @@ START_TEST(it_beats_at_half_of_the_limit_and_no_more_often)
     ck_assert_int_eq(notify_beat(&watchdog, 10800, 799), 800);
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
-END_TEST
 
-START_TEST(it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon)
+TEST(it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon)
 {
     struct watchdog watchdog = notify_watchdog();
 
@@ -73,9 +74,8 @@ START_TEST(it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon)
     ck_assert_int_eq(notify_beat(&watchdog, 11000, 5), 800);
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
-END_TEST
 
-START_TEST(without_a_limit_there_is_nothing_to_do)
+TEST(without_a_limit_there_is_nothing_to_do)
 {
     unsetenv("WATCHDOG_USEC");
     struct watchdog watchdog = notify_watchdog();
@@ -84,23 +84,20 @@ START_TEST(without_a_limit_there_is_nothing_to_do)
     ck_assert_int_ge(notify_beat(&watchdog, 10000, 99999), 1000);
     ck_assert_str_eq(told(), "");
 }
-END_TEST
 
-START_TEST(a_limit_for_another_process_is_none)
+TEST(a_limit_for_another_process_is_none)
 {
     setenv("WATCHDOG_PID", "1", 1);
     ck_assert_int_eq(notify_watchdog().limit_ms, 0);
 }
-END_TEST
 
-START_TEST(a_limit_that_is_none_is_not_taken)
+TEST(a_limit_that_is_none_is_not_taken)
 {
     setenv("WATCHDOG_USEC", "soon", 1);
     ck_assert_int_eq(notify_watchdog().limit_ms, 0);
 }
-END_TEST
 
-START_TEST(the_shortest_limit_still_makes_sense)
+TEST(the_shortest_limit_still_makes_sense)
 {
     setenv("WATCHDOG_USEC", "1", 1);
     struct watchdog watchdog = notify_watchdog();
@@ -109,9 +106,8 @@ START_TEST(the_shortest_limit_still_makes_sense)
     ck_assert_int_eq(notify_turn_ms(&watchdog), 1);
     ck_assert_int_ge(notify_beat(&watchdog, 10000, 0), 1);
 }
-END_TEST
 
-START_TEST(the_manager_hears_where_we_are)
+TEST(the_manager_hears_where_we_are)
 {
     notify_ready("serving");
     ck_assert_str_eq(told(), "READY=1\nSTATUS=serving");
@@ -124,11 +120,10 @@ START_TEST(the_manager_hears_where_we_are)
     notify_ready("serving");
     ck_assert_str_eq(told(), "");
 }
-END_TEST
 
 /* ---- sockets ---- */
 
-START_TEST(sockets_are_counted_only_when_they_are_ours)
+TEST(sockets_are_counted_only_when_they_are_ours)
 {
     int sockets[2];
     size_t n = 99;
@@ -140,9 +135,8 @@ START_TEST(sockets_are_counted_only_when_they_are_ours)
     ck_assert_int_eq(notify_sockets(sockets, 2, &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
-END_TEST
 
-START_TEST(more_sockets_than_there_is_room_for_are_refused)
+TEST(more_sockets_than_there_is_room_for_are_refused)
 {
     char pid[24];
     int sockets[2];
@@ -162,25 +156,4 @@ START_TEST(more_sockets_than_there_is_room_for_are_refused)
     ck_assert_uint_eq(n, 2);
     ck_assert_int_eq(sockets[0], 3);
     ck_assert_int_eq(sockets[1], 4);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("notify");
-    TCase *t = tcase_create("notify");
-
-    tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_test(t, it_beats_at_half_of_the_limit_and_no_more_often);
-    tcase_add_test(t, it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon);
-    tcase_add_test(t, without_a_limit_there_is_nothing_to_do);
-    tcase_add_test(t, a_limit_for_another_process_is_none);
-    tcase_add_test(t, a_limit_that_is_none_is_not_taken);
-    tcase_add_test(t, the_shortest_limit_still_makes_sense);
-    tcase_add_test(t, the_manager_hears_where_we_are);
-    tcase_add_test(t, sockets_are_counted_only_when_they_are_ours);
-    tcase_add_test(t, more_sockets_than_there_is_room_for_are_refused);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -9,10 +9,12 @@
 #include "tests/unit/raw_server.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+FIXTURE(asker_setup, asker_teardown);
 
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
@@ -64,7 +66,7 @@ static const struct {
                  "GET /api/v2/credit-balance HTTP/1.1\r\n", "4711"},
 };
 
-START_TEST(each_call_asks_as_documented_and_its_answer_is_understood)
+RANGE_TEST(each_call_asks_as_documented_and_its_answer_is_understood, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -79,9 +81,8 @@ START_TEST(each_call_asks_as_documented_and_its_answer_is_understood)
     ck_assert_str_eq(heard.detail, "");
     ck_assert_str_eq(heard.value, calls[_i].value);
 }
-END_TEST
 
-START_TEST(each_call_carries_the_key_in_its_header_alone)
+RANGE_TEST(each_call_carries_the_key_in_its_header_alone, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -93,11 +94,10 @@ START_TEST(each_call_carries_the_key_in_its_header_alone)
     ck_assert_int_eq(memcmp(found + strlen(ASKER_KEY), "\r\n", 2), 0);
     ck_assert_ptr_null(strstr(found + 1, ASKER_KEY));
 }
-END_TEST
 
 static const struct raw_script useless = ASKER_TOLD("200 OK", "<html>no</html>");
 
-START_TEST(each_call_survives_an_answer_that_it_cannot_use)
+RANGE_TEST(each_call_survives_an_answer_that_it_cannot_use, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -109,9 +109,8 @@ START_TEST(each_call_survives_an_answer_that_it_cannot_use)
     ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
     ck_assert_str_eq(heard.detail, "");
 }
-END_TEST
 
-START_TEST(a_good_body_under_a_bad_status_is_not_an_answer)
+RANGE_TEST(a_good_body_under_a_bad_status_is_not_an_answer, 0, N_KINDS)
 {
     autofree char *text = xstrdup(calls[_i].script.answers[0].data);
     struct raw_script script = calls[_i].script;
@@ -125,11 +124,10 @@ START_TEST(a_good_body_under_a_bad_status_is_not_an_answer)
     ck_assert_int_eq(heard.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
     ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
 }
-END_TEST
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
 
-START_TEST(a_submit_is_these_bytes)
+TEST(a_submit_is_these_bytes)
 {
     const struct openmart_form forms[] = {
         {"milvali.com", "Milvali \"& S\xC3\xB6hne\"", "San Francisco", "CA", "US", "t1"},
@@ -155,9 +153,8 @@ START_TEST(a_submit_is_these_bytes)
              raw_server_port(fixture_server), strlen(body), body);
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
-END_TEST
 
-START_TEST(a_read_is_these_bytes)
+TEST(a_read_is_these_bytes)
 {
     char expected[1024];
     struct heard heard;
@@ -171,9 +168,8 @@ START_TEST(a_read_is_these_bytes)
              raw_server_port(fixture_server));
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
-END_TEST
 
-START_TEST(all_task_ids_are_asked_for_without_a_state)
+TEST(all_task_ids_are_asked_for_without_a_state)
 {
     struct heard heard = {0};
 
@@ -182,9 +178,8 @@ START_TEST(all_task_ids_are_asked_for_without_a_state)
     asker_run_until_heard(&heard);
     ck_assert_ptr_nonnull(strstr(raw_server_request(fixture_server, 0), "/task_ids HTTP/1.1\r\n"));
 }
-END_TEST
 
-START_TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
+TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct json *doc = NULL;
@@ -199,9 +194,8 @@ START_TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
     ck_assert_uint_eq(json_size(doc), OPENMART_BATCH_MAX);
     json_free(doc);
 }
-END_TEST
 
-START_TEST(reads_share_a_connection_and_submits_do_not)
+TEST(reads_share_a_connection_and_submits_do_not)
 {
 #define WHOLE(len, body)                                                                           \
     {                                                                                              \
@@ -227,27 +221,4 @@ START_TEST(reads_share_a_connection_and_submits_do_not)
     ck_assert_int_eq(heard.reply.verdict, VERDICT_DONE);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
 #undef WHOLE
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("openmart");
-    TCase *tc = tcase_create("openmart");
-
-    tcase_set_timeout(tc, FIXTURE_TEST_S);
-    tcase_add_checked_fixture(tc, asker_setup, asker_teardown);
-    tcase_add_loop_test(tc, each_call_asks_as_documented_and_its_answer_is_understood, 0, N_KINDS);
-    tcase_add_loop_test(tc, each_call_carries_the_key_in_its_header_alone, 0, N_KINDS);
-    tcase_add_loop_test(tc, each_call_survives_an_answer_that_it_cannot_use, 0, N_KINDS);
-    tcase_add_loop_test(tc, a_good_body_under_a_bad_status_is_not_an_answer, 0, N_KINDS);
-    tcase_add_test(tc, a_submit_is_these_bytes);
-    tcase_add_test(tc, a_read_is_these_bytes);
-    tcase_add_test(tc, all_task_ids_are_asked_for_without_a_state);
-    tcase_add_test(tc, a_full_batch_is_one_request_of_a_hundred_tasks);
-    tcase_add_test(tc, reads_share_a_connection_and_submits_do_not);
-    suite_add_tcase(s, tc);
-    return s;
 }

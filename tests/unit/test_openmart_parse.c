@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,11 +37,10 @@ static const struct {
     {"\xC3\xA9", false},
 };
 
-START_TEST(an_id_may_stand_in_a_path_or_is_none)
+LOOP_TEST(an_id_may_stand_in_a_path_or_is_none, ids)
 {
     ck_assert_msg(openmart_id_ok(ids[_i].id) == ids[_i].ok, "%s", ids[_i].id);
 }
-END_TEST
 
 /* --- Submit ----------------------------------------------------------------------------------- */
 
@@ -75,7 +74,7 @@ static const struct {
     {"empty", "", NULL},
 };
 
-START_TEST(a_submit_needs_a_batch_id_and_nothing_else)
+LOOP_TEST(a_submit_needs_a_batch_id_and_nothing_else, submits)
 {
     char id[OPENMART_ID_MAX + 1] = "untouched";
     enum err err = openmart_parse_submit(submits[_i].body, strlen(submits[_i].body), id);
@@ -83,7 +82,6 @@ START_TEST(a_submit_needs_a_batch_id_and_nothing_else)
     ck_assert_msg((err == ERR_OK) == (submits[_i].id != NULL), "%s", submits[_i].name);
     ck_assert_str_eq(id, submits[_i].id ? submits[_i].id : "untouched");
 }
-END_TEST
 
 /* --- Status ----------------------------------------------------------------------------------- */
 
@@ -110,7 +108,7 @@ static const struct {
     {"{\"completed\":2.9,\"extra\":[]}", {0, 2, 0, 0, false}},
 };
 
-START_TEST(a_status_is_read_at_any_of_its_places)
+LOOP_TEST(a_status_is_read_at_any_of_its_places, statuses)
 {
     struct openmart_counts got;
     const struct openmart_counts *want = &statuses[_i].counts;
@@ -123,20 +121,18 @@ START_TEST(a_status_is_read_at_any_of_its_places)
     ck_assert_int_eq(got.total, want->total);
     ck_assert_msg(got.ready == want->ready, "%s", body);
 }
-END_TEST
 
 static const char *const no_objects[] = {"", "null", "[]", "true", "\"x\"", "{", "<html>", "7"};
 
-START_TEST(a_status_is_an_object)
+LOOP_TEST(a_status_is_an_object, no_objects)
 {
     struct openmart_counts counts;
 
     ck_assert_int_eq(openmart_parse_counts(no_objects[_i], strlen(no_objects[_i]), &counts),
                      ERR_SYNTAX);
 }
-END_TEST
 
-START_TEST(a_balance_is_an_object_with_a_number)
+TEST(a_balance_is_an_object_with_a_number)
 {
     static const char *const unusable[] = {"{}", "{\"balance\":null}", "{\"balance\":\"7\"}", "7"};
     const char *body = "{\"period_start\":\"2025-08-05T20:22:47Z\",\"balance\":998931751}";
@@ -154,7 +150,6 @@ START_TEST(a_balance_is_an_object_with_a_number)
     ck_assert_int_eq(openmart_parse_balance("{\"balance\":0}", 13, &balance), ERR_OK);
     ck_assert_int_eq(balance, 0);
 }
-END_TEST
 
 /* --- Task ids --------------------------------------------------------------------------------- */
 
@@ -186,7 +181,7 @@ static const struct {
     {"<html>", NULL},
 };
 
-START_TEST(task_ids_are_read_from_any_known_list)
+LOOP_TEST(task_ids_are_read_from_any_known_list, lists)
 {
     struct openmart_ids got = {0};
     struct buf all autobuf = BUF_INIT(4096);
@@ -198,9 +193,8 @@ START_TEST(task_ids_are_read_from_any_known_list)
     ck_assert_str_eq(buf_str(&all), lists[_i].ids ? lists[_i].ids : "");
     openmart_ids_done(&got);
 }
-END_TEST
 
-START_TEST(a_list_of_ids_has_a_limit)
+TEST(a_list_of_ids_has_a_limit)
 {
     struct openmart_ids got = {0};
     struct buf body autobuf = BUF_INIT(JSON_MAX_BYTES);
@@ -213,7 +207,6 @@ START_TEST(a_list_of_ids_has_a_limit)
     ck_assert_uint_eq(got.n, OPENMART_IDS_MAX);
     openmart_ids_done(&got);
 }
-END_TEST
 
 /* --- Task ------------------------------------------------------------------------------------- */
 
@@ -312,7 +305,7 @@ static void write_emails(struct buf *out, const struct openmart_task *task)
         buf_addf(out, "%s/%s ", task->emails[i].email, task->emails[i].status);
 }
 
-START_TEST(a_task_is_read_entry_by_entry)
+LOOP_TEST(a_task_is_read_entry_by_entry, tasks)
 {
     const struct task_row *row = &tasks[_i];
     struct openmart_task_answer got = {0};
@@ -333,7 +326,6 @@ START_TEST(a_task_is_read_entry_by_entry)
     }
     openmart_task_done(&got);
 }
-END_TEST
 
 /* A task of `n` entries whose addresses differ. */
 static void parse_task_of(int n, struct openmart_task_answer *ret_answer)
@@ -347,7 +339,7 @@ static void parse_task_of(int n, struct openmart_task_answer *ret_answer)
     ck_assert_int_eq(openmart_parse_task(buf_str(&body), body.len, ret_answer), ERR_OK);
 }
 
-START_TEST(the_addresses_of_a_task_have_a_limit)
+TEST(the_addresses_of_a_task_have_a_limit)
 {
     struct openmart_task_answer full, over;
 
@@ -361,7 +353,6 @@ START_TEST(the_addresses_of_a_task_have_a_limit)
     openmart_task_done(&full);
     openmart_task_done(&over);
 }
-END_TEST
 
 static size_t kept_of_length(size_t len)
 {
@@ -378,14 +369,13 @@ static size_t kept_of_length(size_t len)
     return n;
 }
 
-START_TEST(an_address_has_a_limit)
+TEST(an_address_has_a_limit)
 {
     ck_assert_uint_eq(kept_of_length(320), 1);
     ck_assert_uint_eq(kept_of_length(321), 0);
 }
-END_TEST
 
-START_TEST(an_answer_past_the_limit_of_size_cannot_be_used)
+TEST(an_answer_past_the_limit_of_size_cannot_be_used)
 {
     autofree char *body = fixture_filled(JSON_MAX_BYTES + 1, ' ', "{\"status\":\"COMPLETED\"}");
     struct openmart_task_answer answer = {0};
@@ -393,27 +383,4 @@ START_TEST(an_answer_past_the_limit_of_size_cannot_be_used)
     ck_assert_int_eq(openmart_parse_task(body, JSON_MAX_BYTES + 1, &answer), ERR_TOO_BIG);
     ck_assert_int_eq(openmart_parse_task(body, JSON_MAX_BYTES, &answer), ERR_OK);
     openmart_task_done(&answer);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("openmart_read");
-    TCase *tc = tcase_create("openmart_read");
-
-    tcase_add_loop_test(tc, an_id_may_stand_in_a_path_or_is_none, 0, ARRAY_LEN(ids));
-    tcase_add_loop_test(tc, a_submit_needs_a_batch_id_and_nothing_else, 0, ARRAY_LEN(submits));
-    tcase_add_loop_test(tc, a_status_is_read_at_any_of_its_places, 0, ARRAY_LEN(statuses));
-    tcase_add_loop_test(tc, a_status_is_an_object, 0, ARRAY_LEN(no_objects));
-    tcase_add_test(tc, a_balance_is_an_object_with_a_number);
-    tcase_add_loop_test(tc, task_ids_are_read_from_any_known_list, 0, ARRAY_LEN(lists));
-    tcase_add_test(tc, a_list_of_ids_has_a_limit);
-    tcase_add_loop_test(tc, a_task_is_read_entry_by_entry, 0, ARRAY_LEN(tasks));
-    tcase_add_test(tc, the_addresses_of_a_task_have_a_limit);
-    tcase_add_test(tc, an_address_has_a_limit);
-    tcase_add_test(tc, an_answer_past_the_limit_of_size_cannot_be_used);
-    suite_add_tcase(s, tc);
-    return s;
 }

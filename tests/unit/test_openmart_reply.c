@@ -9,10 +9,12 @@
 #include "tests/unit/raw_server.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+FIXTURE(asker_setup, asker_teardown);
 
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
@@ -30,7 +32,7 @@ static void assert_unsendable(const struct heard *heard, enum err err)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
 }
 
-START_TEST(a_batch_of_a_wrong_size_is_refused_here)
+RANGE_TEST(a_batch_of_a_wrong_size_is_refused_here, 0, 2)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX + 1];
     struct heard heard;
@@ -41,9 +43,8 @@ START_TEST(a_batch_of_a_wrong_size_is_refused_here)
     asker_submit(forms, _i ? ARRAY_LEN(forms) : 0, &heard);
     assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
 }
-END_TEST
 
-START_TEST(a_batch_of_too_many_bytes_is_refused_here)
+TEST(a_batch_of_too_many_bytes_is_refused_here)
 {
     autofree char *name = fixture_filled(JSON_MAX_BYTES, 'a', "");
     const struct openmart_form form = {.domain = "x.org", .company_name = name};
@@ -53,11 +54,10 @@ START_TEST(a_batch_of_too_many_bytes_is_refused_here)
     asker_submit(&form, 1, &heard);
     assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
 }
-END_TEST
 
 static const char *const bad_ids[] = {"", "..", "a/b", "a?b", "a b", "a\r\nX: y", "%2e%2e"};
 
-START_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here)
+LOOP_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here, bad_ids)
 {
     struct heard heard = {0};
 
@@ -67,9 +67,8 @@ START_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here)
     asker_run_until_heard(&heard);
     assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
 }
-END_TEST
 
-START_TEST(a_state_that_is_no_word_is_refused_here)
+TEST(a_state_that_is_no_word_is_refused_here)
 {
     struct heard heard = {0};
 
@@ -78,7 +77,6 @@ START_TEST(a_state_that_is_no_word_is_refused_here)
     asker_run_until_heard(&heard);
     assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
 }
-END_TEST
 
 /* --- Replies ---------------------------------------------------------------------------------- */
 
@@ -111,7 +109,7 @@ static const struct {
      ""},
 };
 
-START_TEST(a_reply_to_a_submit_tells_what_is_known)
+LOOP_TEST(a_reply_to_a_submit_tells_what_is_known, replies)
 {
     struct heard heard;
 
@@ -129,9 +127,8 @@ START_TEST(a_reply_to_a_submit_tells_what_is_known)
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
 }
-END_TEST
 
-START_TEST(a_submit_that_never_left_is_retryable)
+TEST(a_submit_that_never_left_is_retryable)
 {
     char base_url[64];
     struct heard heard;
@@ -144,9 +141,8 @@ START_TEST(a_submit_that_never_left_is_retryable)
     ck_assert_int_eq(heard.reply.status, 0);
     ck_assert_str_ne(heard.detail, "");
 }
-END_TEST
 
-START_TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
+TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
 {
     autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 200 OK\r\n\r\n");
     const struct raw_script script = RAW_SAYS(text, 0);
@@ -158,9 +154,8 @@ START_TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
     ck_assert_int_eq(heard.reply.verdict, VERDICT_UNKNOWN);
     ck_assert_int_eq(heard.reply.status, 200);
 }
-END_TEST
 
-START_TEST(a_missing_task_shows_its_404)
+TEST(a_missing_task_shows_its_404)
 {
     const struct raw_script script = ASKER_TOLD("404 Not Found", "{\"detail\":\"no such task\"}");
     struct heard heard = {0};
@@ -172,13 +167,12 @@ START_TEST(a_missing_task_shows_its_404)
     ck_assert_int_eq(heard.reply.status, 404);
     ck_assert_str_eq(heard.detail, "no such task");
 }
-END_TEST
 
 /* --- Cancelling ------------------------------------------------------------------------------- */
 
 static const struct raw_script balance = ASKER_TOLD("200 OK", "{\"balance\":4711}");
 
-START_TEST(a_cancelled_call_is_never_heard_of)
+TEST(a_cancelled_call_is_never_heard_of)
 {
     const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, balance};
     struct heard cancelled = {0}, heard = {0};
@@ -199,9 +193,8 @@ START_TEST(a_cancelled_call_is_never_heard_of)
     asker_run_until_heard(&heard);
     ck_assert_int_eq(cancelled.times, 0);
 }
-END_TEST
 
-START_TEST(a_call_may_be_cancelled_from_inside_its_callback)
+TEST(a_call_may_be_cancelled_from_inside_its_callback)
 {
     struct heard heard = {0};
 
@@ -209,29 +202,4 @@ START_TEST(a_call_may_be_cancelled_from_inside_its_callback)
     heard.call = openmart_credit_balance(asker_openmart, asker_hear_balance, &heard);
     asker_run_until_heard(&heard);
     ck_assert_str_eq(heard.value, "4711");
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("openmart_reply");
-    TCase *tc = tcase_create("openmart_reply");
-
-    tcase_set_timeout(tc, FIXTURE_TEST_S);
-    tcase_add_checked_fixture(tc, asker_setup, asker_teardown);
-    tcase_add_loop_test(tc, a_batch_of_a_wrong_size_is_refused_here, 0, 2);
-    tcase_add_test(tc, a_batch_of_too_many_bytes_is_refused_here);
-    tcase_add_loop_test(tc, an_id_that_may_not_stand_in_a_path_is_refused_here, 0,
-                        ARRAY_LEN(bad_ids));
-    tcase_add_test(tc, a_state_that_is_no_word_is_refused_here);
-    tcase_add_loop_test(tc, a_reply_to_a_submit_tells_what_is_known, 0, ARRAY_LEN(replies));
-    tcase_add_test(tc, a_submit_that_never_left_is_retryable);
-    tcase_add_test(tc, an_answer_past_its_limit_leaves_a_submit_unknown);
-    tcase_add_test(tc, a_missing_task_shows_its_404);
-    tcase_add_test(tc, a_cancelled_call_is_never_heard_of);
-    tcase_add_test(tc, a_call_may_be_cancelled_from_inside_its_callback);
-    suite_add_tcase(s, tc);
-    return s;
 }

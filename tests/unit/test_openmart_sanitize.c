@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "client/openmart/openmart_parse.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 #define FFFD "\xEF\xBF\xBD"
@@ -45,14 +45,13 @@ static const struct {
     {"{\"detail\":\"\\u006fm_canary_4711\"}", "***"},
 };
 
-START_TEST(a_detail_is_read_from_any_known_shape)
+LOOP_TEST(a_detail_is_read_from_any_known_shape, details)
 {
     char got[OPENMART_DETAIL_TEXT];
 
     openmart_parse_detail(details[_i].body, strlen(details[_i].body), KEY, got);
     ck_assert_str_eq(got, details[_i].detail);
 }
-END_TEST
 
 /* `text` behind `n` times 'a', cleaned; the result is good until the next call. */
 static const char *cleaned_behind(size_t n, const char *text)
@@ -69,7 +68,7 @@ static const char *cleaned_behind(size_t n, const char *text)
     return got;
 }
 
-START_TEST(a_long_detail_is_cut_between_characters)
+TEST(a_long_detail_is_cut_between_characters)
 {
     ck_assert_uint_eq(strlen(cleaned_behind(199, "b")), 200);
     ck_assert_uint_eq(strlen(cleaned_behind(200, "b")), 200);
@@ -77,29 +76,25 @@ START_TEST(a_long_detail_is_cut_between_characters)
     ck_assert_uint_eq(strlen(cleaned_behind(198, "\xC3\xA9")), 200);
     ck_assert_uint_eq(strlen(cleaned_behind(4000, "")), 200);
 }
-END_TEST
 
-START_TEST(the_cut_leaves_no_part_of_the_key)
+TEST(the_cut_leaves_no_part_of_the_key)
 {
     for (size_t n = 150; n <= 200; n++)
         ck_assert_ptr_null(strstr(cleaned_behind(n, KEY "bcd"), "om"));
 }
-END_TEST
 
-START_TEST(bytes_that_are_not_text_are_replaced)
+TEST(bytes_that_are_not_text_are_replaced)
 {
     ck_assert_str_eq(cleaned_behind(1, "\xFF\xC3x\n"), "a??x ");
 }
-END_TEST
 
-START_TEST(an_empty_key_is_nowhere)
+TEST(an_empty_key_is_nowhere)
 {
     char got[OPENMART_DETAIL_TEXT];
 
     openmart_clean("abc", "", got);
     ck_assert_str_eq(got, "abc");
 }
-END_TEST
 
 /* --- Mending ---------------------------------------------------------------------------------- */
 
@@ -123,28 +118,10 @@ static const struct {
     {"", ""},
 };
 
-START_TEST(what_is_damaged_is_replaced_and_the_rest_stays)
+LOOP_TEST(what_is_damaged_is_replaced_and_the_rest_stays, mends)
 {
     struct buf out autobuf = BUF_INIT(256);
 
     ck_assert_int_eq(openmart_mend(mends[_i].in, strlen(mends[_i].in), &out), ERR_OK);
     ck_assert_str_eq(buf_str(&out), mends[_i].out);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("openmart_text");
-    TCase *tc = tcase_create("openmart_text");
-
-    tcase_add_loop_test(tc, a_detail_is_read_from_any_known_shape, 0, ARRAY_LEN(details));
-    tcase_add_test(tc, a_long_detail_is_cut_between_characters);
-    tcase_add_test(tc, the_cut_leaves_no_part_of_the_key);
-    tcase_add_test(tc, bytes_that_are_not_text_are_replaced);
-    tcase_add_test(tc, an_empty_key_is_nowhere);
-    tcase_add_loop_test(tc, what_is_damaged_is_replaced_and_the_rest_stays, 0, ARRAY_LEN(mends));
-    suite_add_tcase(s, tc);
-    return s;
 }

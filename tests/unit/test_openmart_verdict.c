@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 #define SUBMIT     true
 #define READ       false
@@ -115,7 +115,7 @@ static const struct line {
     {"S never tried", {READ, TRANSPORT_NOT_SENT, OPENMART_UNSENDABLE, NO_BODY, NO_WAIT}, FINAL},
 };
 
-START_TEST(each_case_has_its_verdict)
+LOOP_TEST(each_case_has_its_verdict, lines)
 {
     struct openmart_meaning meaning = openmart_verdict(&lines[_i].seen);
 
@@ -123,7 +123,6 @@ START_TEST(each_case_has_its_verdict)
                   meaning.verdict);
     ck_assert_msg(meaning.err == lines[_i].err, "%s: %s", lines[_i].name, err_words(meaning.err));
 }
-END_TEST
 
 static const enum transport_end ends[] = {TRANSPORT_ANSWERED, TRANSPORT_NOT_SENT, TRANSPORT_BROKEN,
                                           TRANSPORT_TIMEOUT, TRANSPORT_TOO_BIG};
@@ -154,11 +153,10 @@ static void check_submit(const struct openmart_seen *seen)
         ck_assert(heard);
 }
 
-START_TEST(a_submit_that_was_heard_is_repeated_only_on_proof)
+TEST(a_submit_that_was_heard_is_repeated_only_on_proof)
 {
     for_all_cases(true, check_submit);
 }
-END_TEST
 
 static void check_read(const struct openmart_seen *seen)
 {
@@ -168,22 +166,7 @@ static void check_read(const struct openmart_seen *seen)
     ck_assert_int_ne(meaning.verdict, VERDICT_UNKNOWN);
 }
 
-START_TEST(the_outcome_of_a_read_is_never_unknown)
+TEST(the_outcome_of_a_read_is_never_unknown)
 {
     for_all_cases(false, check_read);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("openmart_verdict");
-    TCase *tc = tcase_create("openmart_verdict");
-
-    tcase_add_loop_test(tc, each_case_has_its_verdict, 0, ARRAY_LEN(lines));
-    tcase_add_test(tc, a_submit_that_was_heard_is_repeated_only_on_proof);
-    tcase_add_test(tc, the_outcome_of_a_read_is_never_unknown);
-    suite_add_tcase(s, tc);
-    return s;
 }

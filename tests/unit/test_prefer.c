@@ -5,7 +5,7 @@
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/prefer.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 static const struct {
     const char *header;
@@ -41,7 +41,7 @@ static const struct {
     {",,;;==,\"", false, -1},
 };
 
-START_TEST(preferences_are_read_and_the_rest_is_skipped)
+LOOP_TEST(preferences_are_read_and_the_rest_is_skipped, rows)
 {
     struct prefer prefer = prefer_read(rows[_i].header);
     int64_t wait_s = prefer.has_wait ? prefer.wait_s : -1;
@@ -49,7 +49,6 @@ START_TEST(preferences_are_read_and_the_rest_is_skipped)
     ck_assert_msg(prefer.respond_async == rows[_i].async && wait_s == rows[_i].wait_s, "Prefer: %s",
                   rows[_i].header ? rows[_i].header : "(none)");
 }
-END_TEST
 
 static const struct {
     enum task_phase phase;
@@ -63,7 +62,7 @@ static const struct {
     {TASK_FETCHING, 100000, 0, "\"phase\":\"fetching\",\"elapsed_s\":100.0,\"expected_s\":0}\n"},
 };
 
-START_TEST(progress_is_told_in_seconds)
+LOOP_TEST(progress_is_told_in_seconds, states)
 {
     const struct progress progress = {"an-id", "milvali.com", states[_i].phase,
                                       states[_i].elapsed_ms, states[_i].expected_ms};
@@ -72,17 +71,4 @@ START_TEST(progress_is_told_in_seconds)
     progress_write(&progress, &out);
     buf_addf(&want, "{\"id\":\"an-id\",\"domain\":\"milvali.com\",%s", states[_i].body);
     ck_assert_str_eq(buf_str(&out), buf_str(&want));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("prefer");
-    TCase *t = tcase_create("prefer");
-
-    tcase_add_loop_test(t, preferences_are_read_and_the_rest_is_skipped, 0, ARRAY_LEN(rows));
-    tcase_add_loop_test(t, progress_is_told_in_seconds, 0, ARRAY_LEN(states));
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -6,7 +6,7 @@
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static const char *header(const struct reply *reply, const char *name)
 
 /* ---- documents ---- */
 
-START_TEST(a_document_has_the_shape_of_the_contract)
+TEST(a_document_has_the_shape_of_the_contract)
 {
     struct request request = {0};
     struct problem problem = problem_of(ERR_INVALID_DOMAIN, "'milvali' has no \"suffix\"");
@@ -70,9 +70,8 @@ START_TEST(a_document_has_the_shape_of_the_contract)
     ck_assert_ptr_null(header(&reply, "Retry-After"));
     free(reply.owned_body);
 }
-END_TEST
 
-START_TEST(without_a_detail_the_title_says_it)
+TEST(without_a_detail_the_title_says_it)
 {
     struct request request = {0};
 
@@ -80,9 +79,8 @@ START_TEST(without_a_detail_the_title_says_it)
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"detail\":\"Not found\""));
     free(request.reply.owned_body);
 }
-END_TEST
 
-START_TEST(the_case_may_know_better_than_the_table_what_was_charged)
+TEST(the_case_may_know_better_than_the_table_what_was_charged)
 {
     struct request request = {0};
     struct problem problem = problem_of(ERR_LOOKUP_FAILED, NULL);
@@ -94,7 +92,6 @@ START_TEST(the_case_may_know_better_than_the_table_what_was_charged)
     ck_assert_ptr_nonnull(strstr(reply.owned_body, "\"charged\":\"yes\""));
     free(reply.owned_body);
 }
-END_TEST
 
 static const struct {
     enum err err;
@@ -105,7 +102,7 @@ static const struct {
     {ERR_STILL_PROCESSING, 12, "12"}, {ERR_NOT_FOUND, 0, NULL},
 };
 
-START_TEST(retry_after_goes_with_every_503_and_where_it_is_given)
+LOOP_TEST(retry_after_goes_with_every_503_and_where_it_is_given, retries)
 {
     struct request request = {0};
     struct problem problem = problem_of(retries[_i].err, NULL);
@@ -116,9 +113,8 @@ START_TEST(retry_after_goes_with_every_503_and_where_it_is_given)
     ck_assert_pstr_eq(header(&reply, "Retry-After"), retries[_i].header);
     free(reply.owned_body);
 }
-END_TEST
 
-START_TEST(a_detail_of_any_length_leaves_a_whole_document)
+TEST(a_detail_of_any_length_leaves_a_whole_document)
 {
     struct request request = {0};
     char detail[20000];
@@ -132,9 +128,8 @@ START_TEST(a_detail_of_any_length_leaves_a_whole_document)
     json_free(doc);
     free(request.reply.owned_body);
 }
-END_TEST
 
-START_TEST(an_error_that_must_not_travel_shows_as_internal)
+TEST(an_error_that_must_not_travel_shows_as_internal)
 {
     struct request request = {0};
 
@@ -143,7 +138,6 @@ START_TEST(an_error_that_must_not_travel_shows_as_internal)
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"code\":\"internal\""));
     free(request.reply.owned_body);
 }
-END_TEST
 
 /* ---- every row ---- */
 
@@ -151,7 +145,7 @@ END_TEST
 static const enum err all[] = {ERR_TABLE(X)};
 #undef X
 
-START_TEST(every_row_makes_a_document_that_can_be_read_back)
+LOOP_TEST(every_row_makes_a_document_that_can_be_read_back, all)
 {
     const struct err_row *row = err_row(all[_i]);
     struct request request = {0};
@@ -170,9 +164,8 @@ START_TEST(every_row_makes_a_document_that_can_be_read_back)
     json_free(doc);
     free(request.reply.owned_body);
 }
-END_TEST
 
-START_TEST(every_row_has_its_page)
+LOOP_TEST(every_row_has_its_page, all)
 {
     const struct err_row *row = err_row(all[_i]);
     struct request request = {.tail = row->code};
@@ -184,9 +177,8 @@ START_TEST(every_row_has_its_page)
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, row->title));
     free(request.reply.owned_body);
 }
-END_TEST
 
-START_TEST(what_is_no_code_has_no_page)
+RANGE_TEST(what_is_no_code_has_no_page, 0, 5)
 {
     static const char *const tails[] = {"", "nope", "not-foun", "not-found2", "NOT-FOUND"};
     struct request request = {.tail = tails[_i]};
@@ -194,25 +186,4 @@ START_TEST(what_is_no_code_has_no_page)
     problem_page(&request);
     ck_assert_int_eq(request.reply.status, 404);
     free(request.reply.owned_body);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("problem");
-    TCase *t = tcase_create("problem");
-
-    tcase_add_test(t, a_document_has_the_shape_of_the_contract);
-    tcase_add_test(t, without_a_detail_the_title_says_it);
-    tcase_add_test(t, the_case_may_know_better_than_the_table_what_was_charged);
-    tcase_add_loop_test(t, retry_after_goes_with_every_503_and_where_it_is_given, 0,
-                        ARRAY_LEN(retries));
-    tcase_add_test(t, a_detail_of_any_length_leaves_a_whole_document);
-    tcase_add_test(t, an_error_that_must_not_travel_shows_as_internal);
-    tcase_add_loop_test(t, every_row_makes_a_document_that_can_be_read_back, 0, ARRAY_LEN(all));
-    tcase_add_loop_test(t, every_row_has_its_page, 0, ARRAY_LEN(all));
-    tcase_add_loop_test(t, what_is_no_code_has_no_page, 0, 5);
-    suite_add_tcase(s, t);
-    return s;
 }

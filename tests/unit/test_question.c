@@ -6,11 +6,19 @@
 #include "base/mem.h"
 #include "model/question.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+static void start(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+SHARED_FIXTURE(start, domain_stop);
+TEST_TIMEOUT(300);
 
 struct asked {
     const char *domain, *company_name, *city, *state, *country;
@@ -60,7 +68,7 @@ static void check_refused(struct asked asked, enum err want, const char *want_wh
     ck_assert_str_eq(why, want_why);
 }
 
-START_TEST(every_part_is_kept_tidy)
+TEST(every_part_is_kept_tidy)
 {
     struct question *q =
         ask((struct asked){"https://www.Milvali.com/", "  Cafe\u0301 Milvali ", " San Francisco",
@@ -75,9 +83,8 @@ START_TEST(every_part_is_kept_tidy)
     ck_assert_str_eq(q->country, "USA");
     question_free(q);
 }
-END_TEST
 
-START_TEST(what_is_not_given_is_made_or_empty)
+TEST(what_is_not_given_is_made_or_empty)
 {
     struct question *q = ask((struct asked){.domain = "blue-bottle.com"});
 
@@ -87,9 +94,8 @@ START_TEST(what_is_not_given_is_made_or_empty)
     ck_assert_str_eq(q->country, "");
     question_free(q);
 }
-END_TEST
 
-START_TEST(the_made_company_name_counts_as_not_given)
+RANGE_TEST(the_made_company_name_counts_as_not_given, 0, 4)
 {
     static const char *const spellings[] = {"Blue Bottle", "blue bottle", "BLUE BOTTLE",
                                             " Blue Bottle\u2003"};
@@ -101,36 +107,32 @@ START_TEST(the_made_company_name_counts_as_not_given)
     ck_assert(same_key(plain, named));
     question_free(q);
 }
-END_TEST
 
-START_TEST(another_company_name_is_another_question)
+TEST(another_company_name_is_another_question)
 {
     struct asked plain = {.domain = "blue-bottle.com"};
     struct asked named = {.domain = "blue-bottle.com", .company_name = "Blue Bottle Coffee"};
 
     ck_assert(!same_key(plain, named));
 }
-END_TEST
 
-START_TEST(case_spacing_and_normal_form_make_no_difference)
+TEST(case_spacing_and_normal_form_make_no_difference)
 {
     struct asked a = {"milvali.com", "Café", "STRASSE", "CA", "USA"};
     struct asked b = {"MILVALI.com.", " cafe\u0301 ", "straße", " ca", "Usa "};
 
     ck_assert(same_key(a, b));
 }
-END_TEST
 
-START_TEST(a_blank_place_is_a_place_not_given)
+TEST(a_blank_place_is_a_place_not_given)
 {
     struct asked given = {.domain = "milvali.com", .city = "  ", .state = "", .country = "\u3000"};
 
     ck_assert(same_key((struct asked){.domain = "milvali.com"}, given));
 }
-END_TEST
 
 /* V93: 32 spellings of one domain are one question. */
-START_TEST(all_case_spellings_of_a_domain_have_one_key)
+RANGE_TEST(all_case_spellings_of_a_domain_have_one_key, 0, 32)
 {
     static const size_t places[] = {0, 3, 5, 8, 10};
     char spelling[] = "milvali.com";
@@ -141,9 +143,8 @@ START_TEST(all_case_spellings_of_a_domain_have_one_key)
     ck_assert(
         same_key((struct asked){.domain = "milvali.com"}, (struct asked){.domain = spelling}));
 }
-END_TEST
 
-START_TEST(lookalikes_never_share_a_key)
+TEST(lookalikes_never_share_a_key)
 {
     ck_assert(
         !same_key((struct asked){.domain = "аррӏе.com"}, (struct asked){.domain = "apple.com"}));
@@ -151,7 +152,6 @@ START_TEST(lookalikes_never_share_a_key)
     ck_assert(!same_key((struct asked){.domain = "a.com", .company_name = "Аpple"},
                         (struct asked){.domain = "a.com", .company_name = "Apple"}));
 }
-END_TEST
 
 /* ------------------------------------------------------------------ many at once */
 
@@ -180,7 +180,7 @@ static bool is_same_question(const struct question *a, const struct question *b)
            strcmp(a->state, b->state) == 0 && strcmp(a->country, b->country) == 0;
 }
 
-START_TEST(keys_are_equal_exactly_when_questions_are)
+TEST(keys_are_equal_exactly_when_questions_are)
 {
     static struct question *all[N_ASKED];
     size_t equal = 0;
@@ -199,11 +199,10 @@ START_TEST(keys_are_equal_exactly_when_questions_are)
     for (size_t i = 0; i < N_ASKED; i++)
         question_free(all[i]);
 }
-END_TEST
 
 /* ------------------------------------------------------------------ refusals */
 
-START_TEST(the_errors_of_the_domain_come_through)
+TEST(the_errors_of_the_domain_come_through)
 {
     check_refused((struct asked){0}, ERR_MISSING_DOMAIN, "the domain is empty");
     check_refused((struct asked){.domain = "milvali"}, ERR_INVALID_DOMAIN,
@@ -211,18 +210,16 @@ START_TEST(the_errors_of_the_domain_come_through)
     check_refused((struct asked){.domain = "1.2.3.4"}, ERR_IP_ADDRESS,
                   "'1.2.3.4' is an IP address; send the company's domain");
 }
-END_TEST
 
-START_TEST(a_blank_company_name_is_refused)
+TEST(a_blank_company_name_is_refused)
 {
     check_refused((struct asked){.domain = "milvali.com", .company_name = ""},
                   ERR_INVALID_PARAMETER, "company_name is blank");
     check_refused((struct asked){.domain = "milvali.com", .company_name = " \u3000"},
                   ERR_INVALID_PARAMETER, "company_name is blank");
 }
-END_TEST
 
-START_TEST(broken_fields_are_refused_by_name)
+TEST(broken_fields_are_refused_by_name)
 {
     check_refused((struct asked){.domain = "milvali.com", .city = "\xff"}, ERR_INVALID_PARAMETER,
                   "city is not valid UTF-8");
@@ -231,9 +228,8 @@ START_TEST(broken_fields_are_refused_by_name)
     check_refused((struct asked){.domain = "milvali.com", .country = "\u2028USA"},
                   ERR_INVALID_PARAMETER, "country contains a control character");
 }
-END_TEST
 
-START_TEST(a_nul_inside_a_field_does_not_cut_it_short)
+TEST(a_nul_inside_a_field_does_not_cut_it_short)
 {
     struct question_field fields[QUESTION_PARTS] = {
         [QUESTION_DOMAIN] = {"milvali.com", 11},
@@ -245,9 +241,8 @@ START_TEST(a_nul_inside_a_field_does_not_cut_it_short)
     ck_assert_int_eq(question_new(fields, &question, why), ERR_INVALID_PARAMETER);
     ck_assert_ptr_null(question);
 }
-END_TEST
 
-START_TEST(fields_end_at_their_limit)
+TEST(fields_end_at_their_limit)
 {
     char long_name[QUESTION_FIELD_MAX + 2] = {0};
 
@@ -256,37 +251,4 @@ START_TEST(fields_end_at_their_limit)
     long_name[QUESTION_FIELD_MAX] = 'x';
     check_refused((struct asked){.domain = "milvali.com", .city = long_name}, ERR_INVALID_PARAMETER,
                   "city is longer than 200 bytes");
-}
-END_TEST
-
-static void start(void)
-{
-    ck_assert_int_eq(domain_start(), ERR_OK);
-}
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("question");
-    TCase *t = tcase_create("question");
-
-    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_unchecked_fixture(t, start, domain_stop);
-    tcase_add_test(t, every_part_is_kept_tidy);
-    tcase_add_test(t, what_is_not_given_is_made_or_empty);
-    tcase_add_loop_test(t, the_made_company_name_counts_as_not_given, 0, 4);
-    tcase_add_test(t, another_company_name_is_another_question);
-    tcase_add_test(t, case_spacing_and_normal_form_make_no_difference);
-    tcase_add_test(t, a_blank_place_is_a_place_not_given);
-    tcase_add_loop_test(t, all_case_spellings_of_a_domain_have_one_key, 0, 32);
-    tcase_add_test(t, lookalikes_never_share_a_key);
-    tcase_add_test(t, keys_are_equal_exactly_when_questions_are);
-    tcase_add_test(t, the_errors_of_the_domain_come_through);
-    tcase_add_test(t, a_blank_company_name_is_refused);
-    tcase_add_test(t, broken_fields_are_refused_by_name);
-    tcase_add_test(t, a_nul_inside_a_field_does_not_cut_it_short);
-    tcase_add_test(t, fields_end_at_their_limit);
-    suite_add_tcase(s, t);
-    return s;
 }

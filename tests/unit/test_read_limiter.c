@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "lookup/batching/read_limiter.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 #define READS 200
 
@@ -66,7 +66,7 @@ static void run(void)
     }
 }
 
-START_TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
+TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
 {
     begin(18);
     for (size_t i = 0; i < READS; i++)
@@ -78,9 +78,8 @@ START_TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
     ck_assert_int_eq(order[READS - 1]->left_ms - order[0]->left_ms, (READS - 1) / 18 * 1000);
     finish();
 }
-END_TEST
 
-START_TEST(a_read_does_not_leave_inside_the_call_that_asks)
+TEST(a_read_does_not_leave_inside_the_call_that_asks)
 {
     begin(0);
     ask(0, 0);
@@ -90,9 +89,8 @@ START_TEST(a_read_does_not_leave_inside_the_call_that_asks)
     ck_assert_int_eq(readers[0].left_ms, clock_now.now_ms);
     finish();
 }
-END_TEST
 
-START_TEST(the_oldest_question_reads_first_and_equals_in_their_order)
+TEST(the_oldest_question_reads_first_and_equals_in_their_order)
 {
     begin(0);
     ask(0, 30);
@@ -106,9 +104,8 @@ START_TEST(the_oldest_question_reads_first_and_equals_in_their_order)
     ck_assert_ptr_eq(order[3], &readers[0]);
     finish();
 }
-END_TEST
 
-START_TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
+TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
 {
     begin(0);
     for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT + 2; i++)
@@ -120,9 +117,8 @@ START_TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
     ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT + 1);
     finish();
 }
-END_TEST
 
-START_TEST(who_gives_up_waiting_never_leaves)
+TEST(who_gives_up_waiting_never_leaves)
 {
     begin(1);
     ask(0, 0);
@@ -134,20 +130,4 @@ START_TEST(who_gives_up_waiting_never_leaves)
     ck_assert_int_eq(readers[1].left_ms, -1);
     read_limiter_release(&limiter, &readers[1].slot); /* once more does no harm */
     finish();
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("pace");
-    TCase *t = tcase_create("pace");
-
-    tcase_add_test(t, no_second_sees_more_than_the_limit_and_none_is_wasted);
-    tcase_add_test(t, a_read_does_not_leave_inside_the_call_that_asks);
-    tcase_add_test(t, the_oldest_question_reads_first_and_equals_in_their_order);
-    tcase_add_test(t, only_so_many_fly_at_once_and_each_end_lets_another_go);
-    tcase_add_test(t, who_gives_up_waiting_never_leaves);
-    suite_add_tcase(s, t);
-    return s;
 }

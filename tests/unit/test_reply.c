@@ -4,12 +4,12 @@
 #include "http/core/reply.h"
 #include "model/result.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-START_TEST(a_new_reply_has_its_status_and_no_body)
+TEST(a_new_reply_has_its_status_and_no_body)
 {
     struct reply reply;
 
@@ -21,9 +21,8 @@ START_TEST(a_new_reply_has_its_status_and_no_body)
     ck_assert_ptr_null(reply.keeper);
     ck_assert_uint_eq(reply.n_headers, 0);
 }
-END_TEST
 
-START_TEST(headers_keep_their_order_and_values)
+TEST(headers_keep_their_order_and_values)
 {
     struct reply reply;
 
@@ -36,9 +35,8 @@ START_TEST(headers_keep_their_order_and_values)
     ck_assert_str_eq(reply.headers[1].name, "Vary");
     ck_assert_str_eq(reply_value(&reply, 1), "Accept, Prefer");
 }
-END_TEST
 
-START_TEST(as_many_headers_fit_as_are_promised)
+TEST(as_many_headers_fit_as_are_promised)
 {
     struct reply reply;
 
@@ -48,9 +46,8 @@ START_TEST(as_many_headers_fit_as_are_promised)
     for (int i = 0; i < REPLY_HEADERS; i++)
         ck_assert_int_eq(strtol(reply_value(&reply, (size_t)i), NULL, 10), i);
 }
-END_TEST
 
-START_TEST(one_header_too_many_is_a_defect)
+SIGNAL_TEST(one_header_too_many_is_a_defect, SIGABRT)
 {
     struct reply reply;
 
@@ -58,9 +55,8 @@ START_TEST(one_header_too_many_is_a_defect)
     for (int i = 0; i <= REPLY_HEADERS; i++)
         reply_header(&reply, "X", "%d", i);
 }
-END_TEST
 
-START_TEST(a_value_fits_up_to_the_last_byte)
+TEST(a_value_fits_up_to_the_last_byte)
 {
     struct reply reply;
     char value[REPLY_HEADER_BYTES];
@@ -71,18 +67,16 @@ START_TEST(a_value_fits_up_to_the_last_byte)
     reply_header(&reply, "X", "%s", value);
     ck_assert_str_eq(reply_value(&reply, 0), value);
 }
-END_TEST
 
-START_TEST(a_longer_value_is_a_defect)
+SIGNAL_TEST(a_longer_value_is_a_defect, SIGABRT)
 {
     struct reply reply;
 
     reply_init(&reply, 200);
     reply_header(&reply, "X", "%*d", REPLY_HEADER_BYTES, 1);
 }
-END_TEST
 
-START_TEST(a_static_body_is_borrowed)
+TEST(a_static_body_is_borrowed)
 {
     static const char text[] = "ok\n";
     struct reply reply;
@@ -93,9 +87,8 @@ START_TEST(a_static_body_is_borrowed)
     ck_assert_uint_eq(reply.body.len, 3);
     ck_assert_ptr_null(reply.owned_body);
 }
-END_TEST
 
-START_TEST(a_taken_body_leaves_the_buffer_empty)
+TEST(a_taken_body_leaves_the_buffer_empty)
 {
     struct buf autobuf buf = BUF_INIT(64);
     struct reply reply;
@@ -109,9 +102,8 @@ START_TEST(a_taken_body_leaves_the_buffer_empty)
     ck_assert_str_eq(reply.owned_body, "body");
     free(reply.owned_body);
 }
-END_TEST
 
-START_TEST(a_result_is_kept_alive_by_its_reply)
+TEST(a_result_is_kept_alive_by_its_reply)
 {
     const unsigned char key[HASH_SIZE] = {0};
     const struct result_email email = {"info@a.example", "VALID"};
@@ -127,24 +119,4 @@ START_TEST(a_result_is_kept_alive_by_its_reply)
     ck_assert_uint_eq(reply.body.len, strlen("info@a.example\n"));
     ck_assert_mem_eq(reply.body.data, "info@a.example\n", reply.body.len);
     result_unref(reply.keeper);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("reply");
-    TCase *t = tcase_create("reply");
-
-    tcase_add_test(t, a_new_reply_has_its_status_and_no_body);
-    tcase_add_test(t, headers_keep_their_order_and_values);
-    tcase_add_test(t, as_many_headers_fit_as_are_promised);
-    tcase_add_test_raise_signal(t, one_header_too_many_is_a_defect, SIGABRT);
-    tcase_add_test(t, a_value_fits_up_to_the_last_byte);
-    tcase_add_test_raise_signal(t, a_longer_value_is_a_defect, SIGABRT);
-    tcase_add_test(t, a_static_body_is_borrowed);
-    tcase_add_test(t, a_taken_body_leaves_the_buffer_empty);
-    tcase_add_test(t, a_result_is_kept_alive_by_its_reply);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -2,7 +2,7 @@
 /* test_response_cache.c - a worker repeats itself only while the cache would say the same. */
 #include "http/core/response_cache.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +24,8 @@ static void teardown(void)
     hits_free(hits);
     cache_free(cache);
 }
+
+FIXTURE(setup, teardown);
 
 static struct hits_text text_of(const char *words)
 {
@@ -87,7 +89,7 @@ static bool is_known(const char *words, unsigned char first)
     return hits_question(hits, &text, &key, &format) && key[0] == first && format == RESULT_JSON;
 }
 
-START_TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
+TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
 {
     remember("/emails?domain=a.org\n", answer(1));
     ck_assert(is_ready("/emails?domain=a.org\n"));
@@ -96,25 +98,22 @@ START_TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
     ck_assert(!is_ready("/emails?domain=a.or\n"));
     ck_assert(!is_ready("/emails?domain=b.org\n"));
 }
-END_TEST
 
-START_TEST(a_text_that_is_empty_is_never_known)
+TEST(a_text_that_is_empty_is_never_known)
 {
     ck_assert(!is_ready(""));
     ck_assert(!is_known("", 0));
 }
-END_TEST
 
-START_TEST(a_new_second_lets_the_words_go_and_keeps_the_question)
+TEST(a_new_second_lets_the_words_go_and_keeps_the_question)
 {
     remember("a", answer(1));
     hits_new_second(hits);
     ck_assert(!is_ready("a"));
     ck_assert(is_known("a", 1));
 }
-END_TEST
 
-START_TEST(what_expired_within_the_second_is_not_said_again)
+TEST(what_expired_within_the_second_is_not_said_again)
 {
     remember("a", answer(1));
     clock_advance(&now, 599999);
@@ -122,9 +121,8 @@ START_TEST(what_expired_within_the_second_is_not_said_again)
     clock_advance(&now, 1);
     ck_assert(!is_ready("a"));
 }
-END_TEST
 
-START_TEST(what_the_cache_no_longer_holds_is_not_said_again)
+TEST(what_the_cache_no_longer_holds_is_not_said_again)
 {
     unsigned char key[HASH_SIZE] = {1};
 
@@ -134,17 +132,15 @@ START_TEST(what_the_cache_no_longer_holds_is_not_said_again)
     ck_assert(!is_ready("a"));
     ck_assert(is_ready("b")); /* another change does it no harm */
 }
-END_TEST
 
-START_TEST(what_was_replaced_in_the_cache_is_not_said_again)
+TEST(what_was_replaced_in_the_cache_is_not_said_again)
 {
     remember("a", answer(1));
     result_unref(answer(1));
     ck_assert(!is_ready("a"));
 }
-END_TEST
 
-START_TEST(more_texts_than_places_only_cost_the_slow_way)
+TEST(more_texts_than_places_only_cost_the_slow_way)
 {
     char words[32];
     int ready = 0;
@@ -160,11 +156,10 @@ START_TEST(more_texts_than_places_only_cost_the_slow_way)
     }
     ck_assert_int_lt(ready, 10000);
 }
-END_TEST
 
 /* ---- ready replies ---- */
 
-START_TEST(a_reply_is_the_same_only_when_all_of_it_is)
+TEST(a_reply_is_the_same_only_when_all_of_it_is)
 {
     const struct result *one = answer(1), *other = answer(2);
     char date[CLOCK_TEXT], later[CLOCK_TEXT];
@@ -193,24 +188,4 @@ START_TEST(a_reply_is_the_same_only_when_all_of_it_is)
     ready_unref(ready);
     result_unref(one);
     result_unref(other);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("hits");
-    TCase *t = tcase_create("hits");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, what_was_said_is_said_again_to_the_same_text_and_to_no_other);
-    tcase_add_test(t, a_text_that_is_empty_is_never_known);
-    tcase_add_test(t, a_new_second_lets_the_words_go_and_keeps_the_question);
-    tcase_add_test(t, what_expired_within_the_second_is_not_said_again);
-    tcase_add_test(t, what_the_cache_no_longer_holds_is_not_said_again);
-    tcase_add_test(t, what_was_replaced_in_the_cache_is_not_said_again);
-    tcase_add_test(t, more_texts_than_places_only_cost_the_slow_way);
-    tcase_add_test(t, a_reply_is_the_same_only_when_all_of_it_is);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "model/result.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <string.h>
 
 #define FETCHED_MS INT64_C(1795432804000) /* 2026-11-23T11:20:04Z */
@@ -28,7 +28,7 @@ static const struct result *make(const struct result_email *emails, size_t n)
 static const struct result_email two[] = {{"info@milvali.com", "VALID"},
                                           {"support@milvali.com", "CATCH_ALL"}};
 
-START_TEST(the_json_body_is_the_documented_one)
+TEST(the_json_body_is_the_documented_one)
 {
     const struct result *result = make(two, 2);
 
@@ -42,9 +42,8 @@ START_TEST(the_json_body_is_the_documented_one)
     ck_assert_uint_eq(result->bodies[RESULT_JSON].len, strlen(result->bodies[RESULT_JSON].data));
     result_unref(result);
 }
-END_TEST
 
-START_TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
+TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
 {
     const struct result *result = make(two, 2);
 
@@ -53,9 +52,8 @@ START_TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
                      "email,status\r\ninfo@milvali.com,VALID\r\nsupport@milvali.com,CATCH_ALL\r\n");
     result_unref(result);
 }
-END_TEST
 
-START_TEST(csv_fields_are_quoted_where_they_must_be)
+TEST(csv_fields_are_quoted_where_they_must_be)
 {
     const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"}};
     const struct result *result = make(odd, 1);
@@ -64,9 +62,8 @@ START_TEST(csv_fields_are_quoted_where_they_must_be)
                      "email,status\r\n\"\"\"a,b\"\"@milvali.com\",VALID\r\n");
     result_unref(result);
 }
-END_TEST
 
-START_TEST(repeats_of_an_address_go_and_the_first_stays)
+TEST(repeats_of_an_address_go_and_the_first_stays)
 {
     const struct result_email repeats[] = {{"Info@milvali.com", "VALID"},
                                            {"info@MILVALI.com", "RISKY"},
@@ -77,9 +74,8 @@ START_TEST(repeats_of_an_address_go_and_the_first_stays)
     ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "Info@milvali.com\nsales@milvali.com\n");
     result_unref(result);
 }
-END_TEST
 
-START_TEST(nothing_found_is_an_answer_that_lives_shorter)
+TEST(nothing_found_is_an_answer_that_lives_shorter)
 {
     const struct result *result = make(NULL, 0);
 
@@ -89,9 +85,8 @@ START_TEST(nothing_found_is_an_answer_that_lives_shorter)
     ck_assert_str_eq(result->bodies[RESULT_TEXT].data, "");
     result_unref(result);
 }
-END_TEST
 
-START_TEST(a_cut_answer_says_so)
+TEST(a_cut_answer_says_so)
 {
     const struct result_facts facts = {.key = key,
                                        .domain = "a.com",
@@ -104,9 +99,8 @@ START_TEST(a_cut_answer_says_so)
     ck_assert_ptr_nonnull(strstr(result->bodies[RESULT_JSON].data, "\"truncated\":true"));
     result_unref(result);
 }
-END_TEST
 
-START_TEST(entity_tags_are_strong_and_follow_the_bytes)
+TEST(entity_tags_are_strong_and_follow_the_bytes)
 {
     const struct result *a = make(two, 2), *same = make(two, 2), *other = make(two, 1);
 
@@ -119,9 +113,8 @@ START_TEST(entity_tags_are_strong_and_follow_the_bytes)
     result_unref(same);
     result_unref(other);
 }
-END_TEST
 
-START_TEST(a_failure_keeps_its_words)
+TEST(a_failure_keeps_its_words)
 {
     const struct result *result =
         result_new_failure(key, ERR_LOOKUP_FAILED, "no luck", CHARGED_MAYBE, FETCHED_MS, 60000);
@@ -132,7 +125,6 @@ START_TEST(a_failure_keeps_its_words)
     ck_assert_mem_eq(result->key, key, HASH_SIZE);
     result_unref(result);
 }
-END_TEST
 
 /* ---- read back from the body ---- */
 
@@ -164,7 +156,7 @@ static void assert_reads_back_the_same(const struct result *result)
     result_unref(result);
 }
 
-START_TEST(a_body_reads_back_to_the_byte)
+TEST(a_body_reads_back_to_the_byte)
 {
     const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"},
                                        {"j\xc3\xbcrg\\/\x7f\xe2\x80\xa8@milvali.com", "a\tb\r\n"},
@@ -174,9 +166,8 @@ START_TEST(a_body_reads_back_to_the_byte)
     assert_reads_back_the_same(make(odd, 3));
     assert_reads_back_the_same(make(NULL, 0));
 }
-END_TEST
 
-START_TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
+TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
 {
     const struct result_facts facts = {.key = key,
                                        .domain = "a.com",
@@ -189,9 +180,8 @@ START_TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
 
     assert_reads_back_the_same(result_new_answer(&facts));
 }
-END_TEST
 
-START_TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
+TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
 {
     const struct result *both = make(two, 2), *one = make(two, 1);
     const struct result *without = read_back(both, "SUPPORT@milvali.COM");
@@ -206,9 +196,8 @@ START_TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
     result_unref(without);
     result_unref(none);
 }
-END_TEST
 
-START_TEST(text_that_is_no_such_body_reads_as_nothing)
+TEST(text_that_is_no_such_body_reads_as_nothing)
 {
     static const char *const bad[] = {
         "",
@@ -226,27 +215,4 @@ START_TEST(text_that_is_no_such_body_reads_as_nothing)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         ck_assert_msg(!result_from_json(key, bad[i], strlen(bad[i]), &times, NULL), "%s", bad[i]);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("result");
-    TCase *t = tcase_create("result");
-
-    tcase_add_test(t, the_json_body_is_the_documented_one);
-    tcase_add_test(t, text_is_one_address_a_line_and_csv_has_a_header_row);
-    tcase_add_test(t, csv_fields_are_quoted_where_they_must_be);
-    tcase_add_test(t, repeats_of_an_address_go_and_the_first_stays);
-    tcase_add_test(t, nothing_found_is_an_answer_that_lives_shorter);
-    tcase_add_test(t, a_cut_answer_says_so);
-    tcase_add_test(t, entity_tags_are_strong_and_follow_the_bytes);
-    tcase_add_test(t, a_failure_keeps_its_words);
-    tcase_add_test(t, a_body_reads_back_to_the_byte);
-    tcase_add_test(t, times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still);
-    tcase_add_test(t, one_address_is_left_out_and_the_rest_is_as_it_was);
-    tcase_add_test(t, text_that_is_no_such_body_reads_as_nothing);
-    suite_add_tcase(s, t);
-    return s;
 }

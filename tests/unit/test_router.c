@@ -7,7 +7,7 @@
 #include "http/auth/client_keys.h"
 #include "http/core/router.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,7 +142,7 @@ static const struct {
     {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment is one segment */
 };
 
-START_TEST(a_request_finds_its_endpoint)
+LOOP_TEST(a_request_finds_its_endpoint, hits)
 {
     struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
 
@@ -154,7 +154,6 @@ START_TEST(a_request_finds_its_endpoint)
     ck_assert(route_match(request.route->path, hits[_i].path, &request.tail));
     ck_assert_int_eq(request.status, 0);
 }
-END_TEST
 
 static const struct {
     enum http_method method;
@@ -201,7 +200,7 @@ static bool is_same_list(const char *a, const char *b)
     return true;
 }
 
-START_TEST(a_request_without_a_row_is_refused)
+LOOP_TEST(a_request_without_a_row_is_refused, misses)
 {
     struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
 
@@ -213,7 +212,6 @@ START_TEST(a_request_without_a_row_is_refused)
     ck_assert_ptr_null(request.ran);
     ck_assert_ptr_null(request.route);
 }
-END_TEST
 
 static const struct client plain_client, admin_client = {.admin = true};
 
@@ -234,7 +232,7 @@ static const struct {
     {HTTP_POST, "/closed", NULL, 405},
 };
 
-START_TEST(a_row_says_who_is_let_in)
+LOOP_TEST(a_row_says_who_is_let_in, doors)
 {
     struct request request = {
         .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};
@@ -244,18 +242,4 @@ START_TEST(a_row_says_who_is_let_in)
     ck_assert_int_eq(request.status, doors[_i].status);
     ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
     ck_assert_str_eq(request.challenge, doors[_i].status == 401 ? "Bearer" : "");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("routes");
-    TCase *t = tcase_create("routes");
-
-    tcase_add_loop_test(t, a_request_finds_its_endpoint, 0, ARRAY_LEN(hits));
-    tcase_add_loop_test(t, a_request_without_a_row_is_refused, 0, ARRAY_LEN(misses));
-    tcase_add_loop_test(t, a_row_says_who_is_let_in, 0, ARRAY_LEN(doors));
-    suite_add_tcase(s, t);
-    return s;
 }

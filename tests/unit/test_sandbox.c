@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-Suite *suite(void);
+FIXTURE(sandbox_setup, sandbox_teardown);
 
 /* What the state has to say is found out before a wall makes it hard to find out. */
 static const char *expected(enum sandbox_part part, const char *word)
@@ -59,14 +59,13 @@ static int close_nothing(void)
     return report(0);
 }
 
-START_TEST(each_wall_can_be_had_alone_and_is_told)
+TEST(each_wall_can_be_had_alone_and_is_told)
 {
     ck_assert_int_eq(sandbox_fares(0, close_both), 0);
     ck_assert_int_eq(sandbox_fares(0, close_calls_alone), 0);
     ck_assert_int_eq(sandbox_fares(0, close_files_alone), 0);
     ck_assert_int_eq(sandbox_fares(0, close_nothing), 0);
 }
-END_TEST
 
 /* A filter that refuses this very call stands for a kernel, or a container, without the walls. */
 static int close_twice(void)
@@ -83,12 +82,11 @@ static int close_twice(void)
                : EINVAL;
 }
 
-START_TEST(a_kernel_without_is_told_and_survived)
+TEST(a_kernel_without_is_told_and_survived)
 {
     if (sandbox_can_hold(SANDBOX_SECCOMP))
         ck_assert_int_eq(sandbox_fares(0, close_twice), 0);
 }
-END_TEST
 
 /* ---- what has to go on behind both walls ---- */
 
@@ -177,21 +175,7 @@ static const struct {
     {abort_by_itself, KILLED + SIGABRT},
 };
 
-START_TEST(what_the_daemon_does_goes_on)
+LOOP_TEST(what_the_daemon_does_goes_on, inside)
 {
     ck_assert_int_eq(sandbox_fares(WALLS, inside[_i].attempt), inside[_i].outcome);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("sandbox");
-    TCase *tc = tcase_create("sandbox");
-
-    tcase_add_checked_fixture(tc, sandbox_setup, sandbox_teardown);
-    tcase_add_test(tc, each_wall_can_be_had_alone_and_is_told);
-    tcase_add_test(tc, a_kernel_without_is_told_and_survived);
-    tcase_add_loop_test(tc, what_the_daemon_does_goes_on, 0, ARRAY_LEN(inside));
-    suite_add_tcase(s, tc);
-    return s;
 }

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <pthread.h>
@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-Suite *suite(void);
+FIXTURE(sandbox_setup, sandbox_teardown);
 
 static char *const true_words[] = {(char[]){"true"}, NULL};
 
@@ -199,14 +199,13 @@ static const struct {
 };
 
 /* The free one goes second: it may change the folder. */
-START_TEST(what_no_daemon_needs_is_refused_or_deadly)
+LOOP_TEST(what_no_daemon_needs_is_refused_or_deadly, calls)
 {
     if (!sandbox_can_hold(SANDBOX_SECCOMP))
         return;
     ck_assert_int_eq(sandbox_fares(SANDBOX_SECCOMP, calls[_i].attempt), calls[_i].outcome);
     ck_assert_int_ne(sandbox_fares(0, calls[_i].attempt), calls[_i].outcome);
 }
-END_TEST
 
 /* ---- threads ---- */
 
@@ -240,21 +239,8 @@ static int listen_in_two_threads(void)
     return *error == ENOSYS ? 0 : 2;
 }
 
-START_TEST(threads_from_before_and_after_are_behind_the_wall)
+TEST(threads_from_before_and_after_are_behind_the_wall)
 {
     if (sandbox_can_hold(SANDBOX_SECCOMP))
         ck_assert_int_eq(sandbox_fares(0, listen_in_two_threads), 0);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("sandbox_calls");
-    TCase *tc = tcase_create("sandbox_calls");
-
-    tcase_add_checked_fixture(tc, sandbox_setup, sandbox_teardown);
-    tcase_add_loop_test(tc, what_no_daemon_needs_is_refused_or_deadly, 0, ARRAY_LEN(calls));
-    tcase_add_test(tc, threads_from_before_and_after_are_behind_the_wall);
-    suite_add_tcase(s, tc);
-    return s;
 }

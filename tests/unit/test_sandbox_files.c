@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-Suite *suite(void);
+FIXTURE(sandbox_setup, sandbox_teardown);
 
 static int opens(const char *path, int how)
 {
@@ -92,23 +92,21 @@ static const struct {
     {remove_elsewhere},
 };
 
-START_TEST(files_elsewhere_are_out_of_reach)
+LOOP_TEST(files_elsewhere_are_out_of_reach, outside)
 {
     if (!sandbox_can_hold(SANDBOX_LANDLOCK))
         return;
     ck_assert_int_eq(sandbox_fares(SANDBOX_LANDLOCK, outside[_i].attempt), EACCES);
     ck_assert_int_eq(sandbox_fares(0, outside[_i].attempt), 0);
 }
-END_TEST
 
-START_TEST(etc_is_there_to_be_read)
+TEST(etc_is_there_to_be_read)
 {
     if (!sandbox_can_hold(SANDBOX_LANDLOCK))
         return;
     ck_assert_int_eq(sandbox_fares(SANDBOX_LANDLOCK, write_to_etc), EACCES);
     ck_assert_int_eq(access("/etc/emailsd-test", F_OK), -1);
 }
-END_TEST
 
 static int read_the_key_after_a_change(void)
 {
@@ -128,21 +126,7 @@ static int read_the_key_after_a_change(void)
     return opens(sandbox_key, O_RDONLY);
 }
 
-START_TEST(a_key_file_that_was_replaced_by_renaming_can_be_read)
+TEST(a_key_file_that_was_replaced_by_renaming_can_be_read)
 {
     ck_assert_int_eq(sandbox_fares(0, read_the_key_after_a_change), 0);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("sandbox_files");
-    TCase *tc = tcase_create("sandbox_files");
-
-    tcase_add_checked_fixture(tc, sandbox_setup, sandbox_teardown);
-    tcase_add_loop_test(tc, files_elsewhere_are_out_of_reach, 0, ARRAY_LEN(outside));
-    tcase_add_test(tc, etc_is_there_to_be_read);
-    tcase_add_test(tc, a_key_file_that_was_replaced_by_renaming_can_be_read);
-    suite_add_tcase(s, tc);
-    return s;
 }

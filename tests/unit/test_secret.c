@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +35,8 @@ static void teardown(void)
     unlink(path);
     rmdir(folder);
 }
+
+FIXTURE(setup, teardown);
 
 static void write_file(const char *name, const char *content, size_t len)
 {
@@ -79,7 +81,7 @@ static const struct {
     {"!~\n", "!~"}, {"abc\r", "abc"}, {"\"quoted\"", "\"quoted\""},
 };
 
-START_TEST(a_key_is_taken_without_its_line_end)
+LOOP_TEST(a_key_is_taken_without_its_line_end, taken)
 {
     write_key(taken[_i].given);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
@@ -88,7 +90,6 @@ START_TEST(a_key_is_taken_without_its_line_end)
     ck_assert_int_eq((int)secret_from_text("KEY", taken[_i].given, &secret, why), (int)ERR_OK);
     ck_assert_str_eq(secret_text(secret), taken[_i].key);
 }
-END_TEST
 
 static const struct {
     const char *given, *words;
@@ -106,7 +107,7 @@ static const struct {
     {"\xef\xbb\xbfhush", "at position 1"}, /* a byte order mark */
 };
 
-START_TEST(what_could_not_be_a_header_is_refused_and_not_repeated)
+LOOP_TEST(what_could_not_be_a_header_is_refused_and_not_repeated, refused)
 {
     write_key(refused[_i].given);
     expect_refusal(take_file(), ERR_SYNTAX, refused[_i].words);
@@ -117,18 +118,16 @@ START_TEST(what_could_not_be_a_header_is_refused_and_not_repeated)
     ck_assert_ptr_nonnull(strstr(why, "THE_KEY"));
     ck_assert_ptr_null(strstr(why, "hush"));
 }
-END_TEST
 
-START_TEST(a_nul_in_a_file_is_refused)
+TEST(a_nul_in_a_file_is_refused)
 {
     write_file(path, "hush\0hush", 9);
     expect_refusal(take_file(), ERR_SYNTAX, "at position 5");
 }
-END_TEST
 
 static const char *const line_ends[] = {"", "\n", "\r\n"};
 
-START_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not)
+LOOP_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not, line_ends)
 {
     autofree char *longest = letters(KEY_MAX);
     autofree char *too_long = letters(KEY_MAX + 1);
@@ -142,9 +141,8 @@ START_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not)
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
     ck_assert_uint_eq(strlen(secret_text(secret)), KEY_MAX);
 }
-END_TEST
 
-START_TEST(what_follows_the_longest_key_is_seen)
+TEST(what_follows_the_longest_key_is_seen)
 {
     autofree char *text = letters(KEY_MAX);
 
@@ -152,58 +150,51 @@ START_TEST(what_follows_the_longest_key_is_seen)
     write_key(text);
     expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
-END_TEST
 
-START_TEST(a_huge_file_is_not_read_to_its_end)
+TEST(a_huge_file_is_not_read_to_its_end)
 {
     write_key("hush\n");
     ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0); /* sparse */
     expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
-END_TEST
 
 /* ---- where it may come from ---- */
 
-START_TEST(a_missing_file_is_named)
+TEST(a_missing_file_is_named)
 {
     expect_refusal(take_file(), ERR_SYSTEM, path);
     ck_assert_ptr_nonnull(strstr(why, "No such file"));
 }
-END_TEST
 
-START_TEST(a_folder_is_no_key)
+TEST(a_folder_is_no_key)
 {
     expect_refusal(secret_from_file(folder, &secret, why), ERR_SYNTAX, "not a regular file");
 }
-END_TEST
 
-START_TEST(a_pipe_is_refused_at_once)
+TEST(a_pipe_is_refused_at_once)
 {
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     expect_refusal(take_file(), ERR_SYNTAX, "not a regular file");
 }
-END_TEST
 
 static const mode_t loose_modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0666};
 
-START_TEST(a_file_that_others_may_touch_is_refused)
+LOOP_TEST(a_file_that_others_may_touch_is_refused, loose_modes)
 {
     write_key("hush\n");
     ck_assert_int_eq(chmod(path, loose_modes[_i]), 0);
     expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
     ck_assert_ptr_null(strstr(why, "hush"));
 }
-END_TEST
 
-START_TEST(a_file_for_reading_only_is_fine)
+TEST(a_file_for_reading_only_is_fine)
 {
     write_key("abc\n");
     ck_assert_int_eq(chmod(path, 0400), 0);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
 }
-END_TEST
 
-START_TEST(where_the_platform_sets_the_modes_they_are_not_judged)
+TEST(where_the_platform_sets_the_modes_they_are_not_judged)
 {
     write_key("abc\n");
     ck_assert_int_eq(chmod(path, 0644), 0);
@@ -211,9 +202,8 @@ START_TEST(where_the_platform_sets_the_modes_they_are_not_judged)
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
     ck_assert_str_eq(secret_text(secret), "abc");
 }
-END_TEST
 
-START_TEST(a_path_that_only_looks_like_the_platforms_is_judged)
+TEST(a_path_that_only_looks_like_the_platforms_is_judged)
 {
     char beside[100], upwards[120];
 
@@ -231,9 +221,8 @@ START_TEST(a_path_that_only_looks_like_the_platforms_is_judged)
     expect_refusal(secret_from_file(upwards, &secret, why), ERR_SYNTAX, "chmod 600");
     rmdir(beside);
 }
-END_TEST
 
-START_TEST(a_very_long_path_is_cut_in_the_words_about_it)
+TEST(a_very_long_path_is_cut_in_the_words_about_it)
 {
     autofree char *long_path = letters(2000);
 
@@ -241,7 +230,6 @@ START_TEST(a_very_long_path_is_cut_in_the_words_about_it)
     expect_refusal(secret_from_file(long_path, &secret, why), ERR_SYSTEM, "File name too long");
     ck_assert_uint_lt(strlen(why), SECRET_WHY);
 }
-END_TEST
 
 /* ---- keys that are replaced ---- */
 
@@ -251,15 +239,14 @@ static void take_first(void)
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
 }
 
-START_TEST(the_same_file_is_no_new_key)
+TEST(the_same_file_is_no_new_key)
 {
     take_first();
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "first");
 }
-END_TEST
 
-START_TEST(a_file_moved_into_its_place_is_a_new_key)
+TEST(a_file_moved_into_its_place_is_a_new_key)
 {
     char fresh[100];
 
@@ -271,36 +258,32 @@ START_TEST(a_file_moved_into_its_place_is_a_new_key)
     ck_assert_str_eq(secret_text(secret), "other");
     ck_assert(!secret_refresh(secret));
 }
-END_TEST
 
-START_TEST(a_file_written_over_is_a_new_key)
+TEST(a_file_written_over_is_a_new_key)
 {
     take_first();
     write_key("second-key\n");
     ck_assert(secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "second-key");
 }
-END_TEST
 
-START_TEST(a_shorter_key_leaves_nothing_of_the_longer_behind)
+TEST(a_shorter_key_leaves_nothing_of_the_longer_behind)
 {
     take_first();
     write_key("2\n");
     ck_assert(secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "2");
 }
-END_TEST
 
-START_TEST(another_file_with_the_same_key_is_no_new_key)
+TEST(another_file_with_the_same_key_is_no_new_key)
 {
     take_first();
     write_key("first");
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "first");
 }
-END_TEST
 
-START_TEST(a_file_that_went_bad_leaves_the_old_key)
+TEST(a_file_that_went_bad_leaves_the_old_key)
 {
     take_first();
     write_key("not a key\n");
@@ -316,9 +299,8 @@ START_TEST(a_file_that_went_bad_leaves_the_old_key)
     ck_assert(secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "mended");
 }
-END_TEST
 
-START_TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
+TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
 {
     take_first();
     write_key("second-key\n");
@@ -329,54 +311,15 @@ START_TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
     ck_assert(secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "second-key");
 }
-END_TEST
 
-START_TEST(a_key_from_the_environment_stays)
+TEST(a_key_from_the_environment_stays)
 {
     ck_assert_int_eq((int)secret_from_text("KEY", "abc", &secret, why), (int)ERR_OK);
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "abc");
 }
-END_TEST
 
-START_TEST(freeing_no_secret_is_fine)
+TEST(freeing_no_secret_is_fine)
 {
     secret_free(NULL);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("secret");
-    TCase *t = tcase_create("secret");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, a_key_is_taken_without_its_line_end, 0, (int)ARRAY_LEN(taken));
-    tcase_add_loop_test(t, what_could_not_be_a_header_is_refused_and_not_repeated, 0,
-                        (int)ARRAY_LEN(refused));
-    tcase_add_test(t, a_nul_in_a_file_is_refused);
-    tcase_add_loop_test(t, a_key_of_512_bytes_fits_and_one_of_513_does_not, 0,
-                        (int)ARRAY_LEN(line_ends));
-    tcase_add_test(t, what_follows_the_longest_key_is_seen);
-    tcase_add_test(t, a_huge_file_is_not_read_to_its_end);
-    tcase_add_test(t, a_missing_file_is_named);
-    tcase_add_test(t, a_folder_is_no_key);
-    tcase_add_test(t, a_pipe_is_refused_at_once);
-    tcase_add_loop_test(t, a_file_that_others_may_touch_is_refused, 0, (int)ARRAY_LEN(loose_modes));
-    tcase_add_test(t, a_file_for_reading_only_is_fine);
-    tcase_add_test(t, where_the_platform_sets_the_modes_they_are_not_judged);
-    tcase_add_test(t, a_path_that_only_looks_like_the_platforms_is_judged);
-    tcase_add_test(t, a_very_long_path_is_cut_in_the_words_about_it);
-    tcase_add_test(t, the_same_file_is_no_new_key);
-    tcase_add_test(t, a_file_moved_into_its_place_is_a_new_key);
-    tcase_add_test(t, a_file_written_over_is_a_new_key);
-    tcase_add_test(t, a_shorter_key_leaves_nothing_of_the_longer_behind);
-    tcase_add_test(t, another_file_with_the_same_key_is_no_new_key);
-    tcase_add_test(t, a_file_that_went_bad_leaves_the_old_key);
-    tcase_add_test(t, a_file_with_a_loose_mode_counts_once_the_mode_is_mended);
-    tcase_add_test(t, a_key_from_the_environment_stays);
-    tcase_add_test(t, freeing_no_secret_is_fine);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -1,85 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_span.c - the simulator hands parts of a JSON text on byte by byte.
- *
- * The simulator is a program, not a part of the library, so its pure modules are compiled into
- * their tests. */
-#include "tests/simulator/span.c" // NOLINT(bugprone-suspicious-include): not in the library
+/* test_sim_span.c - the simulator hands parts of a JSON text on byte by byte. */
+#include "tests/simulator/parse.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
-Suite *suite(void);
-
-static struct span text_of(const char *s)
+static struct json_span text_of(const char *s)
 {
-    return (struct span){s, strlen(s)};
+    return (struct json_span){s, strlen(s)};
 }
 
 static void expect_member(const char *text, const char *key, const char *value)
 {
-    struct span found = {0};
+    struct json_span found = {0};
 
-    ck_assert_msg(span_get(text_of(text), key, &found), "no %s in %s", key, text);
-    ck_assert_msg(span_is(found, value), "%s is %.*s", key, (int)found.len, found.at);
+    ck_assert_msg(json_span_get(text_of(text), key, &found), "no %s in %s", key, text);
+    ck_assert_msg(json_span_is(found, value), "%s is %.*s", key, (int)found.len, found.at);
 }
 
-START_TEST(a_value_comes_as_it_was_written)
+TEST(a_value_comes_as_it_was_written)
 {
     expect_member("{\"a\": 1e3 , \"b\":2}", "a", "1e3");
     expect_member("{ \"a\" :\n[ 1, {\"b\":[]} ]}", "a", "[ 1, {\"b\":[]} ]");
     expect_member("{\"x\":null,\"a\":\"u\\u00e4\"}", "a", "\"u\\u00e4\"");
     expect_member("{\"a\":true}", "a", "true");
 }
-END_TEST
 
-START_TEST(brackets_and_quotes_inside_strings_do_not_count)
+TEST(brackets_and_quotes_inside_strings_do_not_count)
 {
     expect_member("{\"a\":[\"]}\\\"\",{\"k}\":\"[\"}],\"b\":7}", "a",
                   "[\"]}\\\"\",{\"k}\":\"[\"}]");
     expect_member("{\"a\":[\"]}\\\"\",{\"k}\":\"[\"}],\"b\":7}", "b", "7");
     expect_member("{\"s\":\"\\\\\",\"b\":7}", "b", "7");
 }
-END_TEST
 
-START_TEST(a_key_of_an_inner_object_is_not_found)
+TEST(a_key_of_an_inner_object_is_not_found)
 {
-    struct span found = {0};
+    struct json_span found = {0};
 
-    ck_assert(!span_get(text_of("{\"a\":{\"b\":1}}"), "b", &found));
-    ck_assert(!span_get(text_of("[\"b\",1]"), "b", &found));
-    ck_assert(!span_get(text_of("{}"), "b", &found));
-    ck_assert(!span_get(text_of(""), "b", &found));
+    ck_assert(!json_span_get(text_of("{\"a\":{\"b\":1}}"), "b", &found));
+    ck_assert(!json_span_get(text_of("[\"b\",1]"), "b", &found));
+    ck_assert(!json_span_get(text_of("{}"), "b", &found));
+    ck_assert(!json_span_get(text_of(""), "b", &found));
     ck_assert_ptr_null(found.at);
 }
-END_TEST
 
-START_TEST(the_first_of_two_equal_keys_counts)
+TEST(the_first_of_two_equal_keys_counts)
 {
     expect_member("{\"a\":1,\"a\":2}", "a", "1");
 }
-END_TEST
 
-START_TEST(hex_becomes_bytes_and_anything_else_is_refused)
+TEST(hex_becomes_bytes_and_anything_else_is_refused)
 {
     autobuf struct buf out = BUF_INIT(4);
 
-    ck_assert_int_eq(span_unhex("00fFa0", &out), ERR_OK);
+    ck_assert_int_eq(parse_hex("00fFa0", &out), ERR_OK);
     ck_assert_mem_eq(out.data, "\x00\xff\xa0", 3);
-    ck_assert_int_eq(span_unhex("0", &out), ERR_SYNTAX);
-    ck_assert_int_eq(span_unhex("0g", &out), ERR_SYNTAX);
-    ck_assert_int_eq(span_unhex("0102", &out), ERR_TOO_BIG);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("simulator: spans of JSON");
-    TCase *t = tcase_create("span");
-
-    tcase_add_test(t, a_value_comes_as_it_was_written);
-    tcase_add_test(t, brackets_and_quotes_inside_strings_do_not_count);
-    tcase_add_test(t, a_key_of_an_inner_object_is_not_found);
-    tcase_add_test(t, the_first_of_two_equal_keys_counts);
-    tcase_add_test(t, hex_becomes_bytes_and_anything_else_is_refused);
-    suite_add_tcase(s, t);
-    return s;
+    ck_assert_int_eq(parse_hex("0", &out), ERR_SYNTAX);
+    ck_assert_int_eq(parse_hex("0g", &out), ERR_SYNTAX);
+    ck_assert_int_eq(parse_hex("0102", &out), ERR_TOO_BIG);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_sim_units.c - durations, counts and prices as the simulator's command line takes them. */
-#include "tests/simulator/units.c" // NOLINT(bugprone-suspicious-include): not in the library
+#include "base/mem.h"
+#include "tests/simulator/parse.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
-Suite *suite(void);
-
-START_TEST(durations_are_read_to_milliseconds)
+TEST(durations_are_read_to_milliseconds)
 {
     static const struct {
         const char *text;
@@ -16,13 +15,12 @@ START_TEST(durations_are_read_to_milliseconds)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t ms = -1;
-        ck_assert_int_eq(units_duration(rows[i].text, &ms), ERR_OK);
+        ck_assert_int_eq(parse_duration(rows[i].text, &ms), ERR_OK);
         ck_assert_int_eq(ms, rows[i].ms);
     }
 }
-END_TEST
 
-START_TEST(prices_are_read_to_thousandths)
+TEST(prices_are_read_to_thousandths)
 {
     static const struct {
         const char *text;
@@ -31,46 +29,30 @@ START_TEST(prices_are_read_to_thousandths)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t value = -1;
-        ck_assert_int_eq(units_thousandths(rows[i].text, &value), ERR_OK);
+        ck_assert_int_eq(parse_thousandths(rows[i].text, &value), ERR_OK);
         ck_assert_int_eq(value, rows[i].thousandths);
     }
 }
-END_TEST
 
-START_TEST(what_is_not_wholly_a_number_is_refused_and_changes_nothing)
+TEST(what_is_not_wholly_a_number_is_refused_and_changes_nothing)
 {
     static const char *const bad[] = {"",  " 1", "-1", "1 s", "s", "26 ", "99999999999999999999s",
                                       "1x"};
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         int64_t value = 7;
-        ck_assert_int_eq(units_duration(bad[i], &value), ERR_SYNTAX);
-        ck_assert_int_eq(units_count(bad[i], &value), ERR_SYNTAX);
-        ck_assert_int_eq(units_thousandths(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_duration(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_count(bad[i], &value), ERR_SYNTAX);
+        ck_assert_int_eq(parse_thousandths(bad[i], &value), ERR_SYNTAX);
         ck_assert_int_eq(value, 7);
     }
 }
-END_TEST
 
-START_TEST(a_duration_needs_its_unit_and_a_price_at_most_three_decimals)
+TEST(a_duration_needs_its_unit_and_a_price_at_most_three_decimals)
 {
     int64_t value = 7;
 
-    ck_assert_int_eq(units_duration("26", &value), ERR_SYNTAX);
-    ck_assert_int_eq(units_thousandths("0.0001", &value), ERR_SYNTAX);
+    ck_assert_int_eq(parse_duration("26", &value), ERR_SYNTAX);
+    ck_assert_int_eq(parse_thousandths("0.0001", &value), ERR_SYNTAX);
     ck_assert_int_eq(value, 7);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("simulator: units");
-    TCase *t = tcase_create("units");
-
-    tcase_add_test(t, durations_are_read_to_milliseconds);
-    tcase_add_test(t, prices_are_read_to_thousandths);
-    tcase_add_test(t, what_is_not_wholly_a_number_is_refused_and_changes_nothing);
-    tcase_add_test(t, a_duration_needs_its_unit_and_a_price_at_most_three_decimals);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_validate.c - the simulator refuses what the vendor refuses, in the vendor's words. */
-#include "tests/simulator/validate.c" // NOLINT(bugprone-suspicious-include): not in the library
+/* test_sim_validate.c - the simulator rejects what Openmart rejects, in the same words. */
+#include "base/mem.h"
+#include "tests/simulator/validate.h"
 
 #include "base/buf.h"
 
-#include <check.h>
-
-Suite *suite(void);
+#include "tests/support/suite.h"
 
 static void expect_refused(const char *body, const char *detail)
 {
@@ -29,7 +28,7 @@ static void fill(struct buf *body, const char *task, size_t n)
 
 #define GOOD "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali\"}"
 
-START_TEST(between_1_and_100_tasks_are_taken)
+TEST(between_1_and_100_tasks_are_taken)
 {
     static const size_t sizes[] = {1, 2, 99, 100};
 
@@ -45,9 +44,8 @@ START_TEST(between_1_and_100_tasks_are_taken)
         submission_done(&submission);
     }
 }
-END_TEST
 
-START_TEST(no_task_and_101_tasks_are_refused_by_number_before_their_fields)
+TEST(no_task_and_101_tasks_are_refused_by_number_before_their_fields)
 {
     autobuf struct buf body = BUF_INIT(JSON_MAX_BYTES);
 
@@ -55,9 +53,8 @@ START_TEST(no_task_and_101_tasks_are_refused_by_number_before_their_fields)
     fill(&body, "{}", 101);
     expect_refused(body.data, DETAIL_SIZE);
 }
-END_TEST
 
-START_TEST(what_is_required_is_told_by_its_go_name)
+TEST(what_is_required_is_told_by_its_go_name)
 {
     expect_refused("[{}]", "Domain is required");
     expect_refused("[null]", "Domain is required");
@@ -66,15 +63,13 @@ START_TEST(what_is_required_is_told_by_its_go_name)
     expect_refused("[{\"domain\":\"a.com\"}]", "CompanyName is required");
     expect_refused("[{\"domain\":\"a.com\",\"company_name\":\"\"}]", "CompanyName is required");
 }
-END_TEST
 
-START_TEST(one_bad_task_among_good_ones_refuses_all)
+TEST(one_bad_task_among_good_ones_refuses_all)
 {
     expect_refused("[" GOOD ",{\"domain\":\"a.com\"}," GOOD "]", "CompanyName is required");
 }
-END_TEST
 
-START_TEST(what_does_not_bind_is_refused_before_what_is_missing)
+TEST(what_does_not_bind_is_refused_before_what_is_missing)
 {
     expect_refused("[{},{\"domain\":1}]", DETAIL_TYPE);
     expect_refused("[7]", DETAIL_TYPE);
@@ -82,9 +77,8 @@ START_TEST(what_does_not_bind_is_refused_before_what_is_missing)
     expect_refused("[" GOOD, DETAIL_JSON);
     expect_refused("", DETAIL_JSON);
 }
-END_TEST
 
-START_TEST(a_notify_url_must_be_one_unless_it_is_empty)
+TEST(a_notify_url_must_be_one_unless_it_is_empty)
 {
 #define WITH_URL(url) "[{\"domain\":\"a\",\"company_name\":\"b\",\"notify_url\":\"" url "\"}]"
     static const char *const good[] = {WITH_URL(""), WITH_URL("https://a.com/x?y=1")};
@@ -99,20 +93,4 @@ START_TEST(a_notify_url_must_be_one_unless_it_is_empty)
     expect_refused(WITH_URL("://a.com"), DETAIL_URL);
     expect_refused(WITH_URL("https://"), DETAIL_URL);
     expect_refused(WITH_URL("https://a b"), DETAIL_URL);
-}
-END_TEST
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("simulator: the vendor's validator");
-    TCase *t = tcase_create("validate");
-
-    tcase_add_test(t, between_1_and_100_tasks_are_taken);
-    tcase_add_test(t, no_task_and_101_tasks_are_refused_by_number_before_their_fields);
-    tcase_add_test(t, what_is_required_is_told_by_its_go_name);
-    tcase_add_test(t, one_bad_task_among_good_ones_refuses_all);
-    tcase_add_test(t, what_does_not_bind_is_refused_before_what_is_missing);
-    tcase_add_test(t, a_notify_url_must_be_one_unless_it_is_empty);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,14 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct store *store, *beside;
+static struct store *beside;
 
 static void teardown(void)
 {
     store_close(TAKE(beside));
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
+
+FIXTURE(store_fixture_setup, teardown);
 
 static void reopen(void)
 {
@@ -30,7 +31,7 @@ static void reopen(void)
 
 /* ---- again ---- */
 
-START_TEST(everything_is_there_after_a_close)
+TEST(everything_is_there_after_a_close)
 {
     struct store_stats stats;
 
@@ -49,9 +50,8 @@ START_TEST(everything_is_there_after_a_close)
     ck_assert_int_eq(stats.schema, 2);
     ck_assert_int_gt(stats.bytes, 4096);
 }
-END_TEST
 
-START_TEST(limits_hold_for_what_an_earlier_process_left)
+TEST(limits_hold_for_what_an_earlier_process_left)
 {
     struct store_stats stats;
 
@@ -68,9 +68,8 @@ START_TEST(limits_hold_for_what_an_earlier_process_left)
     ck_assert_int_eq(store_kept(store, 4), ERR_OK);
     ck_assert_int_eq(store_kept(store, 5), ERR_OK);
 }
-END_TEST
 
-START_TEST(numbers_of_batches_are_not_used_again_after_a_restart)
+TEST(numbers_of_batches_are_not_used_again_after_a_restart)
 {
     const struct store_end end = {.state = STORE_FAILED, .err = ERR_LOOKUP_FAILED};
 
@@ -81,7 +80,6 @@ START_TEST(numbers_of_batches_are_not_used_again_after_a_restart)
     store = store_open_limited(store_url(), 0, 0);
     ck_assert_int_gt(store_add_batch(store, 1, 1), first);
 }
-END_TEST
 
 /* ---- a kill ---- */
 
@@ -110,7 +108,7 @@ static void work_of_a_life(void)
     store_add_batch(mine, 10, 1);
 }
 
-START_TEST(what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own)
+TEST(what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own)
 {
     killed_after(work_of_a_life);
     store = store_open_roomy(store_url());
@@ -121,10 +119,9 @@ START_TEST(what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own)
     ck_assert_int_eq(store_look(store, 2).state, STORE_SENDING);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
 }
-END_TEST
 
 /* Every prefix of the log, as a loss of power may leave it: no batch is ever seen in part. */
-START_TEST(a_torn_log_ends_with_its_last_whole_transaction)
+TEST(a_torn_log_ends_with_its_last_whole_transaction)
 {
     char log[4200];
     struct stat status;
@@ -151,11 +148,10 @@ START_TEST(a_torn_log_ends_with_its_last_whole_transaction)
     }
     ck_assert_uint_ge(last, 4);
 }
-END_TEST
 
 /* ---- one owner ---- */
 
-START_TEST(a_second_owner_is_told_who_is_in)
+TEST(a_second_owner_is_told_who_is_in)
 {
     const struct store_options options = {.url = store_url()};
     char why[STORE_WHY] = "";
@@ -167,9 +163,8 @@ START_TEST(a_second_owner_is_told_who_is_in)
     store_close(TAKE(store));
     store = store_open_roomy(store_url());
 }
-END_TEST
 
-START_TEST(who_looks_sees_whether_there_is_an_owner_and_hinders_none)
+TEST(who_looks_sees_whether_there_is_an_owner_and_hinders_none)
 {
     struct store_stats stats;
 
@@ -184,9 +179,8 @@ START_TEST(who_looks_sees_whether_there_is_an_owner_and_hinders_none)
     ck_assert_int_eq(store_stats(beside, &stats), ERR_OK);
     ck_assert(stats.owned);
 }
-END_TEST
 
-START_TEST(looking_where_there_is_nothing_makes_nothing)
+TEST(looking_where_there_is_nothing_makes_nothing)
 {
     char why[STORE_WHY] = "";
 
@@ -200,9 +194,8 @@ START_TEST(looking_where_there_is_nothing_makes_nothing)
     closedir(dir);
     ck_assert_int_eq(n, 2); /* . and .. */
 }
-END_TEST
 
-START_TEST(who_looks_sees_the_journal_of_the_owner)
+TEST(who_looks_sees_the_journal_of_the_owner)
 {
     store = store_open_roomy(store_url());
     int64_t batch = store_add_batch(store, 0, 3);
@@ -212,7 +205,6 @@ START_TEST(who_looks_sees_the_journal_of_the_owner)
     ck_assert_uint_eq(store_look(beside, batch).n_open, 2);
     ck_assert_int_eq(store_kept(beside, 0), ERR_OK);
 }
-END_TEST
 
 /* ---- forgetting beside an owner ---- */
 
@@ -246,7 +238,7 @@ static void own_answers(size_t n)
     beside = store_open_second(store_url());
 }
 
-START_TEST(an_owner_hears_once_what_others_forgot)
+TEST(an_owner_hears_once_what_others_forgot)
 {
     struct news news = {0};
     size_t n;
@@ -266,9 +258,8 @@ START_TEST(an_owner_hears_once_what_others_forgot)
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 67);
 }
-END_TEST
 
-START_TEST(an_owner_hears_of_questions_and_domains_too)
+TEST(an_owner_hears_of_questions_and_domains_too)
 {
     struct news news = {0};
     size_t n;
@@ -284,9 +275,8 @@ START_TEST(an_owner_hears_of_questions_and_domains_too)
     ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
-END_TEST
 
-START_TEST(news_wait_for_no_owner)
+TEST(news_wait_for_no_owner)
 {
     struct news news = {0};
     size_t n;
@@ -301,9 +291,8 @@ START_TEST(news_wait_for_no_owner)
     ck_assert_uint_eq(news.n, 0); /* its memory never held them */
     ck_assert(!store_news_pending(beside));
 }
-END_TEST
 
-START_TEST(the_limit_counts_what_others_took_out)
+TEST(the_limit_counts_what_others_took_out)
 {
     struct store_stats stats;
     size_t n;
@@ -326,7 +315,6 @@ START_TEST(the_limit_counts_what_others_took_out)
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.found, 4);
 }
-END_TEST
 
 /* ---- nothing remains ---- */
 
@@ -341,23 +329,21 @@ static void assert_forgotten_by(struct store *who)
     ck_assert(store_files_hold("sales@milvali.com"));
 }
 
-START_TEST(no_byte_of_a_forgotten_address_remains)
+TEST(no_byte_of_a_forgotten_address_remains)
 {
     own_answers(300);
     store_close(TAKE(beside));
     assert_forgotten_by(store);
 }
-END_TEST
 
-START_TEST(no_byte_of_it_remains_when_another_process_forgets_it)
+TEST(no_byte_of_it_remains_when_another_process_forgets_it)
 {
     own_answers(300);
     assert_forgotten_by(beside);
 }
-END_TEST
 
 /* Answers that were replaced, pushed out or moved between pages leave nothing behind either. */
-START_TEST(no_byte_of_it_remains_of_answers_that_are_gone_already)
+TEST(no_byte_of_it_remains_of_answers_that_are_gone_already)
 {
     size_t n;
 
@@ -369,33 +355,4 @@ START_TEST(no_byte_of_it_remains_of_answers_that_are_gone_already)
     ck_assert_int_eq(store_forget_address(store, "info@milvali.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 20);
     ck_assert(!store_files_hold("info@milvali.com"));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("store_sqlite");
-    TCase *t = tcase_create("store_sqlite");
-
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    tcase_add_test(t, everything_is_there_after_a_close);
-    tcase_add_test(t, limits_hold_for_what_an_earlier_process_left);
-    tcase_add_test(t, numbers_of_batches_are_not_used_again_after_a_restart);
-    tcase_add_test(t, what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own);
-    tcase_add_test(t, a_torn_log_ends_with_its_last_whole_transaction);
-    tcase_add_test(t, a_second_owner_is_told_who_is_in);
-    tcase_add_test(t, who_looks_sees_whether_there_is_an_owner_and_hinders_none);
-    tcase_add_test(t, looking_where_there_is_nothing_makes_nothing);
-    tcase_add_test(t, who_looks_sees_the_journal_of_the_owner);
-    tcase_add_test(t, an_owner_hears_once_what_others_forgot);
-    tcase_add_test(t, an_owner_hears_of_questions_and_domains_too);
-    tcase_add_test(t, news_wait_for_no_owner);
-    tcase_add_test(t, the_limit_counts_what_others_took_out);
-    tcase_add_test(t, no_byte_of_a_forgotten_address_remains);
-    tcase_add_test(t, no_byte_of_it_remains_when_another_process_forgets_it);
-    tcase_add_test(t, no_byte_of_it_remains_of_answers_that_are_gone_already);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -6,14 +6,13 @@
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define OPERATIONS_MAX 3000 /* a call that needs more runs in circles */
 
-static struct store *store;
 static int64_t batch;
 
 static void setup(void)
@@ -25,9 +24,11 @@ static void setup(void)
 static void teardown(void)
 {
     fault_vfs_heal();
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
+
+FIXTURE(setup, teardown);
+TEST_TIMEOUT(120);
 
 /* ---- one step of the journal, and whether it is there ---- */
 
@@ -167,14 +168,13 @@ static void run_step(const struct step *step, const struct mode *mode)
     ck_assert_int_lt(k, OPERATIONS_MAX);
 }
 
-START_TEST(every_operation_may_fail_once_and_nothing_is_half_done)
+LOOP_TEST(every_operation_may_fail_once_and_nothing_is_half_done, modes)
 {
     for (size_t i = 0; i < ARRAY_LEN(steps); i++)
         run_step(&steps[i], &modes[_i]);
 }
-END_TEST
 
-START_TEST(an_open_that_fails_leaves_a_store_that_opens)
+RANGE_TEST(an_open_that_fails_leaves_a_store_that_opens, 0, 2)
 {
     bool fired = true;
 
@@ -195,9 +195,8 @@ START_TEST(an_open_that_fails_leaves_a_store_that_opens)
         store_fixture_setup();
     }
 }
-END_TEST
 
-START_TEST(a_full_disk_refuses_until_there_is_room)
+TEST(a_full_disk_refuses_until_there_is_room)
 {
     store = store_open_roomy(store_url());
     ck_assert_int_eq(intend(0), ERR_OK);
@@ -210,9 +209,8 @@ START_TEST(a_full_disk_refuses_until_there_is_room)
     ck_assert_int_eq(submit(0), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
-END_TEST
 
-START_TEST(a_dead_disk_refuses_everything_until_it_lives)
+TEST(a_dead_disk_refuses_everything_until_it_lives)
 {
     store = store_open_roomy(store_url());
     ck_assert_int_eq(intend(0), ERR_OK);
@@ -224,7 +222,6 @@ START_TEST(a_dead_disk_refuses_everything_until_it_lives)
     ck_assert_int_eq(submit(0), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
-END_TEST
 
 /* ---- power ---- */
 
@@ -240,7 +237,7 @@ static struct store *open_what_is_left(const char *name)
     return store_open_roomy(url);
 }
 
-START_TEST(what_was_acknowledged_survives_the_loss_of_power)
+TEST(what_was_acknowledged_survives_the_loss_of_power)
 {
     static const char *const names[] = {"a", "b", "c", "d"};
 
@@ -255,23 +252,4 @@ START_TEST(what_was_acknowledged_survives_the_loss_of_power)
         store = mine;
     }
     fault_vfs_watch("");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("store_sqlite_faults");
-    TCase *t = tcase_create("store_sqlite_faults");
-
-    tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, every_operation_may_fail_once_and_nothing_is_half_done, 0,
-                        (int)ARRAY_LEN(modes));
-    tcase_add_loop_test(t, an_open_that_fails_leaves_a_store_that_opens, 0, 2);
-    tcase_add_test(t, a_full_disk_refuses_until_there_is_room);
-    tcase_add_test(t, a_dead_disk_refuses_everything_until_it_lives);
-    tcase_add_test(t, what_was_acknowledged_survives_the_loss_of_power);
-    suite_add_tcase(s, t);
-    return s;
 }

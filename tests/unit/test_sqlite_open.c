@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,14 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct store *store;
 static char why[STORE_WHY];
 
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
 /* ---- the file, by hand ---- */
 
@@ -110,7 +105,7 @@ static void make_a_store(void)
 
 /* ---- damage ---- */
 
-START_TEST(a_text_file_is_no_store)
+TEST(a_text_file_is_no_store)
 {
     char text[4096];
 
@@ -118,16 +113,14 @@ START_TEST(a_text_file_is_no_store)
     overwrite(0, text, sizeof text);
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
-END_TEST
 
-START_TEST(a_short_text_file_is_no_store)
+TEST(a_short_text_file_is_no_store)
 {
     overwrite(0, "hello\n", 6);
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
-END_TEST
 
-START_TEST(a_file_that_was_cut_is_damaged)
+TEST(a_file_that_was_cut_is_damaged)
 {
     make_a_store();
     struct content content = content_of("");
@@ -135,10 +128,9 @@ START_TEST(a_file_that_was_cut_is_damaged)
     free(content.bytes);
     assert_refused(ERR_STORE_DAMAGED, ".recover");
 }
-END_TEST
 
 /* Any page of the journal's tables; the words say what to do. */
-START_TEST(a_page_that_was_overwritten_is_damage)
+TEST(a_page_that_was_overwritten_is_damage)
 {
     unsigned char garbage[4096];
     int refused = 0, opened = 0;
@@ -164,9 +156,8 @@ START_TEST(a_page_that_was_overwritten_is_damage)
     ck_assert_int_eq(try_to_open(), ERR_OK);
     free(whole.bytes);
 }
-END_TEST
 
-START_TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
+TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
 {
     char garbage[4096];
 
@@ -188,10 +179,9 @@ START_TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
     free(whole.bytes);
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
-END_TEST
 
 /* Single bits, all over the file: never a crash, never an answer that is none. */
-START_TEST(flipped_bits_are_refused_or_harmless)
+TEST(flipped_bits_are_refused_or_harmless)
 {
     make_a_store();
     struct content whole = content_of("");
@@ -209,9 +199,8 @@ START_TEST(flipped_bits_are_refused_or_harmless)
     }
     free(whole.bytes);
 }
-END_TEST
 
-START_TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
+TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
 {
     const struct result *result = NULL;
 
@@ -221,25 +210,22 @@ START_TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
     ck_assert_int_eq(store_find(store, store_key_of(0), &result), ERR_STORAGE_UNAVAILABLE);
     ck_assert_ptr_null(result);
 }
-END_TEST
 
 /* ---- not ours, or newer ---- */
 
-START_TEST(another_programs_database_is_left_alone)
+TEST(another_programs_database_is_left_alone)
 {
     run_sql("PRAGMA application_id = 42; CREATE TABLE a(b)");
     assert_refused(ERR_STORE_DAMAGED, "another program");
 }
-END_TEST
 
-START_TEST(a_database_of_nobody_in_particular_is_left_alone)
+TEST(a_database_of_nobody_in_particular_is_left_alone)
 {
     run_sql("CREATE TABLE a(b)");
     assert_refused(ERR_STORE_DAMAGED, "another program");
 }
-END_TEST
 
-START_TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
+TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
 {
     struct store_stats stats;
 
@@ -253,27 +239,24 @@ START_TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
     ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
     store_close(TAKE(store));
 }
-END_TEST
 
-START_TEST(a_newer_store_is_left_alone)
+TEST(a_newer_store_is_left_alone)
 {
     make_a_store();
     run_sql("PRAGMA user_version = 3");
     assert_refused(ERR_STORE_DAMAGED, "newer");
 }
-END_TEST
 
-START_TEST(an_empty_file_becomes_a_store)
+TEST(an_empty_file_becomes_a_store)
 {
     overwrite(0, "", 0);
     ck_assert_int_eq(try_to_open(), ERR_OK);
     store_add_batch(store, 0, 1);
 }
-END_TEST
 
 /* ---- unsafe ---- */
 
-START_TEST(a_link_is_not_followed)
+TEST(a_link_is_not_followed)
 {
     char elsewhere[PATH_MAX];
 
@@ -282,23 +265,20 @@ START_TEST(a_link_is_not_followed)
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
     ck_assert_int_eq(access(elsewhere, F_OK), -1);
 }
-END_TEST
 
-START_TEST(a_pipe_is_refused_at_once)
+TEST(a_pipe_is_refused_at_once)
 {
     ck_assert_int_eq(mkfifo(store_path(), 0600), 0);
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
 }
-END_TEST
 
-START_TEST(a_folder_is_refused)
+TEST(a_folder_is_refused)
 {
     ck_assert_int_eq(mkdir(store_path(), 0700), 0);
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
 }
-END_TEST
 
-START_TEST(a_file_that_others_may_read_is_refused)
+TEST(a_file_that_others_may_read_is_refused)
 {
     make_a_store();
     ck_assert_int_eq(chmod(store_path(), 0640), 0);
@@ -306,9 +286,8 @@ START_TEST(a_file_that_others_may_read_is_refused)
     ck_assert_int_eq(chmod(store_path(), 0602), 0);
     assert_refused(ERR_STORE_REFUSED, "chmod 600");
 }
-END_TEST
 
-START_TEST(a_file_of_somebody_else_is_refused)
+TEST(a_file_of_somebody_else_is_refused)
 {
     make_a_store();
     if (geteuid() != 0) {
@@ -318,9 +297,8 @@ START_TEST(a_file_of_somebody_else_is_refused)
     ck_assert_int_eq(chown(store_path(), 65534, 65534), 0);
     assert_refused(ERR_STORE_REFUSED, "another user");
 }
-END_TEST
 
-START_TEST(a_link_in_the_locks_place_is_not_followed)
+TEST(a_link_in_the_locks_place_is_not_followed)
 {
     char lock[PATH_MAX], elsewhere[PATH_MAX];
 
@@ -330,11 +308,10 @@ START_TEST(a_link_in_the_locks_place_is_not_followed)
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
     ck_assert_int_eq(access(elsewhere, F_OK), -1);
 }
-END_TEST
 
 /* ---- making ---- */
 
-START_TEST(what_is_made_is_for_its_owner_alone)
+TEST(what_is_made_is_for_its_owner_alone)
 {
     char url[PATH_MAX], name[PATH_MAX];
     const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
@@ -354,9 +331,8 @@ START_TEST(what_is_made_is_for_its_owner_alone)
     ck_assert_int_eq(stat(name, &status), 0);
     ck_assert_int_eq(status.st_mode & 07777, 0700);
 }
-END_TEST
 
-START_TEST(a_folder_that_cannot_be_made_is_told)
+TEST(a_folder_that_cannot_be_made_is_told)
 {
     char url[PATH_MAX];
     const struct store_options options = {.url = url};
@@ -365,37 +341,4 @@ START_TEST(a_folder_that_cannot_be_made_is_told)
     snprintf(url, sizeof url, "sqlite:%s/emailsd.db", store_path());
     ck_assert_int_eq(store_open(&options, &store, why), ERR_STORAGE_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(why, strerror(ENOTDIR)));
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("store_sqlite_open");
-    TCase *t = tcase_create("store_sqlite_open");
-
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    tcase_add_test(t, a_text_file_is_no_store);
-    tcase_add_test(t, a_short_text_file_is_no_store);
-    tcase_add_test(t, a_file_that_was_cut_is_damaged);
-    tcase_add_test(t, a_page_that_was_overwritten_is_damage);
-    tcase_add_test(t, damage_is_found_with_a_log_beside_it_and_the_log_stays);
-    tcase_add_test(t, flipped_bits_are_refused_or_harmless);
-    tcase_add_test(t, an_answer_that_cannot_be_read_is_not_taken_for_none);
-    tcase_add_test(t, another_programs_database_is_left_alone);
-    tcase_add_test(t, a_database_of_nobody_in_particular_is_left_alone);
-    tcase_add_test(t, an_older_store_is_brought_up_to_date_with_all_that_is_in_it);
-    tcase_add_test(t, a_newer_store_is_left_alone);
-    tcase_add_test(t, an_empty_file_becomes_a_store);
-    tcase_add_test(t, a_link_is_not_followed);
-    tcase_add_test(t, a_pipe_is_refused_at_once);
-    tcase_add_test(t, a_folder_is_refused);
-    tcase_add_test(t, a_file_that_others_may_read_is_refused);
-    tcase_add_test(t, a_file_of_somebody_else_is_refused);
-    tcase_add_test(t, a_link_in_the_locks_place_is_not_followed);
-    tcase_add_test(t, what_is_made_is_for_its_owner_alone);
-    tcase_add_test(t, a_folder_that_cannot_be_made_is_told);
-    suite_add_tcase(s, t);
-    return s;
 }

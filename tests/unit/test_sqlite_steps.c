@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <dlfcn.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 
 #define STEPS_MAX 200 /* a call that takes more runs in circles */
 
-static struct store *store;
 static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
 
 /* ---- SQLite, with one statement that fails ---- */
@@ -252,9 +251,10 @@ static void setup(void)
 static void teardown(void)
 {
     countdown = 0;
-    store_close(TAKE(store));
     store_fixture_teardown();
 }
+
+FIXTURE(setup, teardown);
 
 /* All that can be counted. */
 struct state {
@@ -293,7 +293,7 @@ static void assert_same(const struct state *a, const struct state *b)
     ck_assert_int_eq(a->paused, b->paused);
 }
 
-START_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays)
+LOOP_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays, calls)
 {
     const struct call *call = &calls[_i];
     const struct state before = look();
@@ -316,10 +316,9 @@ START_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stay
     ck_assert_int_gt(k, 1);
     ck_assert_int_lt(k, STEPS_MAX);
 }
-END_TEST
 
 /* After an error of input or output the file is opened anew, and it may not be there. */
-START_TEST(a_file_that_is_gone_is_missed_and_found_again)
+LOOP_TEST(a_file_that_is_gone_is_missed_and_found_again, calls)
 {
     char away[512];
     const struct call *call = &calls[_i];
@@ -334,33 +333,14 @@ START_TEST(a_file_that_is_gone_is_missed_and_found_again)
     ck_assert_int_eq(rename(away, store_path()), 0);
     ck_assert_int_eq(call->make(), ERR_OK);
 }
-END_TEST
 
-START_TEST(a_store_without_accounts_has_no_last_day)
+TEST(a_store_without_accounts_has_no_last_day)
 {
     int64_t day = 0;
 
-    store_close(TAKE(store));
     store_fixture_teardown();
     store_fixture_setup();
     store = store_open_roomy(store_url());
     ck_assert_int_eq(store_last_day(store, &day), ERR_OK);
     ck_assert_int_eq(day, INT64_MIN);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("store: sqlite, statement by statement");
-    TCase *t = tcase_create("steps");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays,
-                        0, ARRAY_LEN(calls));
-    tcase_add_loop_test(t, a_file_that_is_gone_is_missed_and_found_again, 0, ARRAY_LEN(calls));
-    tcase_add_test(t, a_store_without_accounts_has_no_last_day);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,40 +3,14 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { SQLITE, MEMORY, STORES };
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
-static struct store *store;
-
-static const char *url_of(int which)
-{
-    return which == SQLITE ? store_url() : "memory:";
-}
-
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
-
-static const struct store_end failed = {.state = STORE_FAILED,
-                                        .task_id = "task-7",
-                                        .err = ERR_LOOKUP_FAILED,
-                                        .detail = "no luck",
-                                        .wall_ms = STORE_NOW_MS + 5};
 static const struct store_end unknown = {
     .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS + 5};
-
-static void fail_task(size_t i, int64_t wall_ms, const struct result *keep)
-{
-    struct store_end end = failed;
-
-    end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
-}
 
 /* ---- the journal ---- */
 
@@ -64,35 +38,33 @@ static void compare_with_samples(void *arg, const struct store_batch *batch)
     }
 }
 
-START_TEST(what_is_intended_is_found_again_oldest_first_and_whole)
+RANGE_TEST(what_is_intended_is_found_again_oldest_first_and_whole, 0, STORES)
 {
     size_t seen = 0;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t first = store_add_batch(store, 0, 100), second = store_add_batch(store, 100, 1);
     ck_assert_int_gt(second, first);
     ck_assert_int_eq(store_for_each_open_batch(store, compare_with_samples, &seen), ERR_OK);
     ck_assert_uint_eq(seen, 101);
 }
-END_TEST
 
-START_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays)
+RANGE_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays, 0, STORES)
 {
     int64_t batch = -7;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 1, 1);
     const struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
     ck_assert_int_ne(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
     ck_assert_int_eq(batch, -7);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &failed, NULL), ERR_ABSENT);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL), ERR_ABSENT);
 }
-END_TEST
 
-START_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known)
+RANGE_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
@@ -105,11 +77,10 @@ START_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known)
     ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
     ck_assert(store_look(store, batch).risked);
 }
-END_TEST
 
-START_TEST(a_batch_that_was_taken_keeps_the_vendors_id)
+RANGE_TEST(a_batch_that_was_taken_keeps_the_vendors_id, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_submitted(store, batch, "batch-4711", STORE_NOW_MS), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
@@ -119,23 +90,21 @@ START_TEST(a_batch_that_was_taken_keeps_the_vendors_id)
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_ABSENT);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
-END_TEST
 
-START_TEST(no_batch_is_changed_that_is_not_there)
+RANGE_TEST(no_batch_is_changed_that_is_not_there, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_ABSENT);
     ck_assert_int_eq(store_sending(store, 99, 0), ERR_ABSENT);
     ck_assert_int_eq(store_mark_resubmitted(store, 99, 0), ERR_ABSENT);
     ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
 }
-END_TEST
 
-START_TEST(a_resting_batch_is_split_and_both_halves_rest)
+RANGE_TEST(a_resting_batch_is_split_and_both_halves_rest, 0, STORES)
 {
     int64_t half = -1;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
@@ -147,17 +116,16 @@ START_TEST(a_resting_batch_is_split_and_both_halves_rest)
     ck_assert_int_eq(old.state, STORE_RESTING);
     ck_assert_int_eq(new.state, STORE_RESTING);
     ck_assert(new.risked);
-    fail_task(2, STORE_NOW_MS, NULL);
+    store_fail_task(2, STORE_NOW_MS, NULL);
     ck_assert_uint_eq(store_look(store, half).n, 0);
     ck_assert_uint_eq(store_look(store, batch).n_open, 2);
 }
-END_TEST
 
-START_TEST(a_split_that_cannot_be_done_changes_nothing)
+RANGE_TEST(a_split_that_cannot_be_done_changes_nothing, 0, STORES)
 {
     int64_t half = -7;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     const char *const moved[] = {store_tracking_id(0), "nobody"};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
@@ -167,40 +135,37 @@ START_TEST(a_split_that_cannot_be_done_changes_nothing)
     ck_assert_uint_eq(store_look(store, batch).n, 2);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
-END_TEST
 
-START_TEST(a_batch_is_over_with_its_last_task)
+RANGE_TEST(a_batch_is_over_with_its_last_task, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
-    fail_task(0, STORE_NOW_MS, NULL);
+    store_fail_task(0, STORE_NOW_MS, NULL);
     ck_assert_uint_eq(store_look(store, batch).n, 2);
     ck_assert_uint_eq(store_look(store, batch).n_open, 1);
-    fail_task(1, STORE_NOW_MS, NULL);
+    store_fail_task(1, STORE_NOW_MS, NULL);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 0);
 }
-END_TEST
 
-START_TEST(a_task_ends_once)
+RANGE_TEST(a_task_ends_once, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
-    fail_task(0, STORE_NOW_MS, NULL);
+    store_fail_task(0, STORE_NOW_MS, NULL);
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_ABSENT);
     ck_assert_int_eq(store_end_task(store, "nobody", &unknown, answer), ERR_ABSENT);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
     result_unref(answer);
 }
-END_TEST
 
-START_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were)
+RANGE_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were, 0, STORES)
 {
     struct store_stats stats;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 5);
-    fail_task(3, STORE_NOW_MS, NULL);
+    store_fail_task(3, STORE_NOW_MS, NULL);
     ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 0);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
@@ -209,13 +174,12 @@ START_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were)
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 0);
     ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
 }
-END_TEST
 
-START_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended)
+RANGE_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended, 0, STORES)
 {
     int64_t half;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     const char *const moved[] = {store_tracking_id(0)};
@@ -224,17 +188,16 @@ START_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended)
     ck_assert_uint_eq(store_look(store, half).n_batches, 1);
     ck_assert_uint_eq(store_look(store, half).n_open, 1);
 }
-END_TEST
 
-START_TEST(the_books_keep_the_latest_ends_and_every_open_task)
+RANGE_TEST(the_books_keep_the_latest_ends_and_every_open_task, 0, STORES)
 {
     struct store_stats stats;
 
-    store = store_open_limited(url_of(_i), 100, 3);
+    store = store_open_limited(store_url_of(_i), 100, 3);
     int64_t open = store_add_batch(store, 500, 2);
     for (size_t i = 0; i < 6; i++) {
         store_add_batch(store, i, 1);
-        fail_task(i, STORE_NOW_MS + (int64_t)i, NULL);
+        store_fail_task(i, STORE_NOW_MS + (int64_t)i, NULL);
     }
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.tasks[STORE_FAILED], 3);
@@ -248,7 +211,6 @@ START_TEST(the_books_keep_the_latest_ends_and_every_open_task)
     result_unref(result);
     ck_assert_int_gt(store_add_batch(store, 7, 1), open + 6); /* numbers of the dropped stay used */
 }
-END_TEST
 
 /* ---- the unknown ---- */
 
@@ -276,16 +238,16 @@ static void end_unknown(size_t i, int64_t wall_ms)
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }
 
-START_TEST(the_newest_unknown_tasks_are_told_newest_last)
+RANGE_TEST(the_newest_unknown_tasks_are_told_newest_last, 0, STORES)
 {
     struct told told = {0};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 6);
     ck_assert_int_eq(store_submitted(store, batch, "batch-1", STORE_NOW_MS), ERR_OK);
     for (size_t i = 0; i < 4; i++)
         end_unknown(i, STORE_NOW_MS + 10 * (int64_t)(i + 1));
-    fail_task(4, STORE_NOW_MS + 99, NULL);
+    store_fail_task(4, STORE_NOW_MS + 99, NULL);
     ck_assert_int_eq(store_each_unknown(store, STORE_NOW_MS + 20, 2, tell, &told), ERR_OK);
     ck_assert_uint_eq(told.n, 2);
     ck_assert_str_eq(told.ids[0], store_tracking_id(2));
@@ -296,14 +258,13 @@ START_TEST(the_newest_unknown_tasks_are_told_newest_last)
     ck_assert_int_eq(store_each_unknown(store, STORE_NOW_MS + 20, 8, tell, &told), ERR_OK);
     ck_assert_uint_eq(told.n, 3); /* the time itself counts as since then */
 }
-END_TEST
 
 /* Ends need not come in the order of the intents. */
-START_TEST(newest_is_by_the_end_not_by_the_intent)
+RANGE_TEST(newest_is_by_the_end_not_by_the_intent, 0, STORES)
 {
     struct told told = {0};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 3);
     end_unknown(2, STORE_NOW_MS + 1);
     end_unknown(1, STORE_NOW_MS + 2);
@@ -313,11 +274,10 @@ START_TEST(newest_is_by_the_end_not_by_the_intent)
     ck_assert_str_eq(told.ids[0], store_tracking_id(1));
     ck_assert_str_eq(told.ids[1], store_tracking_id(0));
 }
-END_TEST
 
 /* ---- opening ---- */
 
-START_TEST(an_url_that_is_none_is_refused_in_words)
+TEST(an_url_that_is_none_is_refused_in_words)
 {
     static const char *const bad[] = {"", "memory:x", "sqlite", "sqlite:", "postgres:x", "/a.db"};
 
@@ -329,44 +289,11 @@ START_TEST(an_url_that_is_none_is_refused_in_words)
         ck_assert_str_ne(why, "");
     }
 }
-END_TEST
 
-START_TEST(nobody_looks_into_the_memory_of_another)
+TEST(nobody_looks_into_the_memory_of_another)
 {
     char why[STORE_WHY] = "";
 
     ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_ABSENT);
     ck_assert_str_ne(why, "");
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    const TTest *const over_all[] = {
-        what_is_intended_is_found_again_oldest_first_and_whole,
-        a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays,
-        a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known,
-        a_batch_that_was_taken_keeps_the_vendors_id,
-        no_batch_is_changed_that_is_not_there,
-        a_resting_batch_is_split_and_both_halves_rest,
-        a_split_that_cannot_be_done_changes_nothing,
-        a_batch_is_over_with_its_last_task,
-        a_task_ends_once,
-        the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were,
-        a_batch_whose_tasks_all_moved_away_can_be_ended,
-        the_books_keep_the_latest_ends_and_every_open_task,
-        the_newest_unknown_tasks_are_told_newest_last,
-        newest_is_by_the_end_not_by_the_intent,
-    };
-    Suite *s = suite_create("store");
-    TCase *t = tcase_create("store");
-
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
-        tcase_add_loop_test(t, over_all[i], 0, STORES);
-    tcase_add_test(t, an_url_that_is_none_is_refused_in_words);
-    tcase_add_test(t, nobody_looks_into_the_memory_of_another);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -3,37 +3,11 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { SQLITE, MEMORY, STORES };
-
-static struct store *store;
-
-static const char *url_of(int which)
-{
-    return which == SQLITE ? store_url() : "memory:";
-}
-
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
-
-static const struct store_end failed = {.state = STORE_FAILED,
-                                        .task_id = "task-7",
-                                        .err = ERR_LOOKUP_FAILED,
-                                        .detail = "no luck",
-                                        .wall_ms = STORE_NOW_MS + 5};
-static void fail_task(size_t i, int64_t wall_ms, const struct result *keep)
-{
-    struct store_end end = failed;
-
-    end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
-}
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
 static const struct result *a_failure(size_t i, int64_t ttl_ms)
 {
@@ -59,11 +33,11 @@ static void assert_same(const struct result *got, const struct result *wanted)
     }
 }
 
-START_TEST(an_answer_comes_back_to_the_byte)
+RANGE_TEST(an_answer_comes_back_to_the_byte, 0, STORES)
 {
     const struct result *found = NULL, *wanted = store_answer(0, "milvali.com", STORE_DAY_MS);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_ABSENT);
     ck_assert_ptr_null(found);
@@ -73,21 +47,19 @@ START_TEST(an_answer_comes_back_to_the_byte)
     result_unref(found);
     result_unref(wanted);
 }
-END_TEST
 
-START_TEST(a_failure_worth_remembering_comes_back_with_its_words)
+RANGE_TEST(a_failure_worth_remembering_comes_back_with_its_words, 0, STORES)
 {
     const struct result *found = NULL, *wanted = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
-    fail_task(0, STORE_NOW_MS, wanted);
+    store_fail_task(0, STORE_NOW_MS, wanted);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
     assert_same(found, wanted);
     result_unref(found);
     result_unref(wanted);
 }
-END_TEST
 
 /* The second question with the same key: 1 asks what 0 asked. */
 static void intend_twice_the_same_question(void)
@@ -99,36 +71,34 @@ static void intend_twice_the_same_question(void)
     ck_assert_int_eq(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
 }
 
-START_TEST(a_failure_never_takes_an_answers_place)
+RANGE_TEST(a_failure_never_takes_an_answers_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     intend_twice_the_same_question();
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
-    fail_task(1, STORE_NOW_MS, failure);
+    store_fail_task(1, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(an_answer_takes_a_failures_place)
+RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     intend_twice_the_same_question();
-    fail_task(1, STORE_NOW_MS, failure);
+    store_fail_task(1, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_LOOKUP_FAILED);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(answers_that_expire_first_are_pushed_out)
+RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
 {
-    store = store_open_limited(url_of(_i), 3, 100);
+    store = store_open_limited(store_url_of(_i), 3, 100);
     store_add_batch(store, 0, 5);
     store_end_answered(store, 0, "a.com", 4 * STORE_DAY_MS);
     store_end_answered(store, 1, "b.com", 1 * STORE_DAY_MS);
@@ -142,11 +112,10 @@ START_TEST(answers_that_expire_first_are_pushed_out)
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
     ck_assert_int_eq(store_kept(store, 4), ERR_OK);
 }
-END_TEST
 
-START_TEST(replacing_an_answer_pushes_nobody_out)
+RANGE_TEST(replacing_an_answer_pushes_nobody_out, 0, STORES)
 {
-    store = store_open_limited(url_of(_i), 2, 100);
+    store = store_open_limited(store_url_of(_i), 2, 100);
     intend_twice_the_same_question();
     store_add_batch(store, 2, 1);
     store_end_answered(store, 2, "c.com", STORE_DAY_MS);
@@ -161,13 +130,12 @@ START_TEST(replacing_an_answer_pushes_nobody_out)
     result_unref(found);
     result_unref(again);
 }
-END_TEST
 
-START_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same)
+RANGE_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same, 0, STORES)
 {
     struct store_stats stats;
 
-    store = store_open_limited(url_of(_i), 0, 100);
+    store = store_open_limited(store_url_of(_i), 0, 100);
     store_add_batch(store, 0, 1);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
@@ -175,13 +143,12 @@ START_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same)
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(stats.found, 0);
 }
-END_TEST
 
-START_TEST(what_expired_long_ago_is_trimmed)
+RANGE_TEST(what_expired_long_ago_is_trimmed, 0, STORES)
 {
     bool more = true;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 3);
     store_end_answered(store, 0, "a.com", 1 * STORE_DAY_MS);
     store_end_answered(store, 1, "b.com", 2 * STORE_DAY_MS);
@@ -192,15 +159,14 @@ START_TEST(what_expired_long_ago_is_trimmed)
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
-END_TEST
 
 /* ---- lookups ---- */
 
-START_TEST(a_lookup_is_found_by_its_id_once_it_has_ended)
+RANGE_TEST(a_lookup_is_found_by_its_id_once_it_has_ended, 0, STORES)
 {
     const struct result *result = NULL;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_find_lookup(store, "nobody", &result), ERR_ABSENT);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
@@ -214,9 +180,8 @@ START_TEST(a_lookup_is_found_by_its_id_once_it_has_ended)
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
     ck_assert_ptr_null(result);
 }
-END_TEST
 
-START_TEST(a_lookup_that_failed_says_how)
+RANGE_TEST(a_lookup_that_failed_says_how, 0, STORES)
 {
     static const struct {
         enum store_task_state state;
@@ -226,7 +191,7 @@ START_TEST(a_lookup_that_failed_says_how)
                 {STORE_NOT_CREATED, ERR_UPSTREAM_REJECTED, CHARGED_NO},
                 {STORE_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, CHARGED_MAYBE}};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, ARRAY_LEN(ends));
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         const struct store_end end = {.state = ends[i].state,
@@ -242,7 +207,6 @@ START_TEST(a_lookup_that_failed_says_how)
         result_unref(result);
     }
 }
-END_TEST
 
 /* ---- forgetting ---- */
 
@@ -267,23 +231,22 @@ static void keep_three_answers(void)
     store_end_answered(store, 2, "b.com", STORE_DAY_MS);
 }
 
-START_TEST(a_question_is_forgotten_alone)
+RANGE_TEST(a_question_is_forgotten_alone, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK); /* again is fine */
 }
-END_TEST
 
-START_TEST(a_domain_is_forgotten_with_all_its_questions)
+RANGE_TEST(a_domain_is_forgotten_with_all_its_questions, 0, STORES)
 {
     struct keys keys = {0};
     size_t n = 99;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_domain(store, "b.com", note, &keys, &n), ERR_OK);
     ck_assert_uint_eq(n, 1);
@@ -297,14 +260,13 @@ START_TEST(a_domain_is_forgotten_with_all_its_questions)
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
-END_TEST
 
-START_TEST(an_address_goes_from_every_answer_and_the_rest_stays)
+RANGE_TEST(an_address_goes_from_every_answer_and_the_rest_stays, 0, STORES)
 {
     const struct result *result = NULL;
     size_t n = 99;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_address(store, "INFO@A.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
@@ -319,14 +281,13 @@ START_TEST(an_address_goes_from_every_answer_and_the_rest_stays)
     ck_assert_int_eq(store_forget_address(store, "nobody@a.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
-END_TEST
 
-START_TEST(an_answer_that_loses_its_last_address_is_an_answer_still)
+RANGE_TEST(an_answer_that_loses_its_last_address_is_an_answer_still, 0, STORES)
 {
     struct store_stats stats;
     size_t n;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_address(store, "info@b.com", &n), ERR_OK);
     ck_assert_int_eq(store_forget_address(store, "sales@b.com", &n), ERR_OK);
@@ -335,48 +296,45 @@ START_TEST(an_answer_that_loses_its_last_address_is_an_answer_still)
     ck_assert_uint_eq(stats.found, 2);
     ck_assert_uint_eq(stats.empty, 1);
 }
-END_TEST
 
-START_TEST(remembered_failures_hinder_no_forgetting)
+RANGE_TEST(remembered_failures_hinder_no_forgetting, 0, STORES)
 {
     const struct result *failure = a_failure(5, 60000);
     size_t n;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     store_add_batch(store, 5, 1);
-    fail_task(5, STORE_NOW_MS, failure);
+    store_fail_task(5, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_forget_address(store, "info@a.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
     ck_assert_int_eq(store_kept(store, 5), ERR_LOOKUP_FAILED);
     result_unref(failure);
 }
-END_TEST
 
-START_TEST(an_owner_hears_no_news_of_its_own)
+RANGE_TEST(an_owner_hears_no_news_of_its_own, 0, STORES)
 {
     struct keys keys = {0};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     if (store_is_shared(store))
         ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
     ck_assert_uint_eq(keys.n, 0);
 }
-END_TEST
 
-START_TEST(everything_is_counted)
+RANGE_TEST(everything_is_counted, 0, STORES)
 {
     const struct result *failure = a_failure(3, 60000);
     struct store_stats stats;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     int64_t batch = store_add_batch(store, 3, 2);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
-    fail_task(3, STORE_NOW_MS, failure);
+    store_fail_task(3, STORE_NOW_MS, failure);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 1);
     ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
@@ -388,37 +346,4 @@ START_TEST(everything_is_counted)
     ck_assert_uint_eq(stats.empty, 0);
     ck_assert_uint_eq(stats.failed, 1);
     result_unref(failure);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    const TTest *const over_all[] = {
-        an_answer_comes_back_to_the_byte,
-        a_failure_worth_remembering_comes_back_with_its_words,
-        a_failure_never_takes_an_answers_place,
-        an_answer_takes_a_failures_place,
-        answers_that_expire_first_are_pushed_out,
-        replacing_an_answer_pushes_nobody_out,
-        no_room_for_answers_keeps_none_and_the_books_all_the_same,
-        what_expired_long_ago_is_trimmed,
-        a_lookup_is_found_by_its_id_once_it_has_ended,
-        a_lookup_that_failed_says_how,
-        a_question_is_forgotten_alone,
-        a_domain_is_forgotten_with_all_its_questions,
-        an_address_goes_from_every_answer_and_the_rest_stays,
-        an_answer_that_loses_its_last_address_is_an_answer_still,
-        remembered_failures_hinder_no_forgetting,
-        an_owner_hears_no_news_of_its_own,
-        everything_is_counted,
-    };
-    Suite *s = suite_create("store_answers");
-    TCase *t = tcase_create("store_answers");
-
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
-        tcase_add_loop_test(t, over_all[i], 0, STORES);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,30 +4,9 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
-enum { SQLITE, MEMORY, STORES };
-
-static struct store *store;
-
-static const char *url_of(int which)
-{
-    return which == SQLITE ? store_url() : "memory:";
-}
-
-static void teardown(void)
-{
-    store_close(TAKE(store));
-    store_fixture_teardown();
-}
-
-static void end_failed(size_t i, int64_t wall_ms)
-{
-    const struct store_end end = {
-        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .wall_ms = wall_ms};
-
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
-}
+FIXTURE(store_fixture_setup, store_fixture_teardown);
 
 static size_t count_failed(void)
 {
@@ -52,23 +31,22 @@ static int64_t credits_of(int64_t day)
     return credits;
 }
 
-START_TEST(only_what_was_being_sent_can_have_been_taken)
+RANGE_TEST(only_what_was_being_sent_can_have_been_taken, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_submitted(store, batch, "b", STORE_NOW_MS), ERR_ABSENT);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
 }
-END_TEST
 
-START_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half)
+RANGE_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half, 0, STORES)
 {
     int64_t half = -7;
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3), other = store_add_batch(store, 3, 1);
-    end_failed(1, STORE_NOW_MS);
+    store_fail_task(1, STORE_NOW_MS, NULL);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, other), ERR_OK);
     for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 is another batch's */
@@ -81,27 +59,25 @@ START_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half)
     ck_assert_uint_eq(store_look(store, batch).n_open, 2);
     ck_assert_uint_eq(store_look(store, other).n_open, 1);
 }
-END_TEST
 
-START_TEST(a_batch_that_is_not_there_can_be_ended)
+RANGE_TEST(a_batch_that_is_not_there_can_be_ended, 0, STORES)
 {
     const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     ck_assert_int_eq(store_end_batch(store, 99, &end), ERR_OK);
 }
-END_TEST
 
-START_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended)
+RANGE_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended, 0, STORES)
 {
     static const int64_t ends[] = {5, 3, 4};
     const struct result *result = NULL;
 
-    store = store_open_limited(url_of(_i), 10, 2);
+    store = store_open_limited(store_url_of(_i), 10, 2);
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
         store_add_batch(store, i, 1);
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-        end_failed(i, STORE_NOW_MS + ends[i]);
+        store_fail_task(i, STORE_NOW_MS + ends[i], NULL);
     ck_assert_uint_eq(count_failed(), 2);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(1), &result), ERR_ABSENT);
     for (size_t i = 0; i < ARRAY_LEN(ends); i += 2) {
@@ -109,26 +85,24 @@ START_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_inte
         result_unref(result);
     }
 }
-END_TEST
 
-START_TEST(ends_of_an_open_batch_stay_in_the_books_past_their_limit)
+RANGE_TEST(ends_of_an_open_batch_stay_in_the_books_past_their_limit, 0, STORES)
 {
-    store = store_open_limited(url_of(_i), 10, 1);
+    store = store_open_limited(store_url_of(_i), 10, 1);
     int64_t batch = store_add_batch(store, 0, 3);
-    end_failed(0, STORE_NOW_MS);
-    end_failed(1, STORE_NOW_MS + 1);
+    store_fail_task(0, STORE_NOW_MS, NULL);
+    store_fail_task(1, STORE_NOW_MS + 1, NULL);
     ck_assert_uint_eq(count_failed(), 2);
     ck_assert_uint_eq(store_look(store, batch).n, 3);
-    end_failed(2, STORE_NOW_MS + 2);
+    store_fail_task(2, STORE_NOW_MS + 2, NULL);
     ck_assert_uint_eq(count_failed(), 1);
 }
-END_TEST
 
-START_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit)
+RANGE_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit, 0, STORES)
 {
     const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(credits_of(0), 2);
     ck_assert_int_eq(credits_of(STORE_ACCOUNT_DAYS), 0);
@@ -137,14 +111,13 @@ START_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit)
     ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
     ck_assert_int_eq(credits_of(0), 0);
 }
-END_TEST
 
-START_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts)
+RANGE_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts, 0, STORES)
 {
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3);
     store_add_batch(store, 3, 1);
-    end_failed(2, STORE_NOW_MS); /* bought on its day, whatever becomes of the others */
+    store_fail_task(2, STORE_NOW_MS, NULL); /* bought on its day, whatever becomes of the others */
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     for (int twice = 0; twice < 2; twice++) {
         ck_assert_int_eq(store_sending(store, batch, 1), ERR_OK);
@@ -152,13 +125,12 @@ START_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts)
         ck_assert_int_eq(credits_of(1), 2);
     }
 }
-END_TEST
 
-START_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first)
+RANGE_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first, 0, STORES)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN};
 
-    store = store_open_roomy(url_of(_i));
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 1), ERR_OK);
     ck_assert_int_eq(store_sending(store, batch, 2), ERR_OK); /* after another midnight */
@@ -166,28 +138,4 @@ START_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first)
     ck_assert_int_eq(credits_of(0), 2);
     ck_assert_int_eq(credits_of(1), 0);
     ck_assert_int_eq(credits_of(2), 2);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    const TTest *const over_all[] = {
-        only_what_was_being_sent_can_have_been_taken,
-        only_open_tasks_of_the_batch_itself_move_to_its_half,
-        a_batch_that_is_not_there_can_be_ended,
-        what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended,
-        ends_of_an_open_batch_stay_in_the_books_past_their_limit,
-        what_is_given_back_to_an_account_that_has_gone_makes_no_credit,
-        what_is_sent_again_on_another_day_moves_to_that_days_accounts,
-        a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first,
-    };
-    Suite *s = suite_create("store: edges");
-    TCase *t = tcase_create("edges");
-
-    tcase_add_checked_fixture(t, store_fixture_setup, teardown);
-    for (size_t i = 0; i < ARRAY_LEN(over_all); i++)
-        tcase_add_loop_test(t, over_all[i], 0, STORES);
-    suite_add_tcase(s, t);
-    return s;
 }

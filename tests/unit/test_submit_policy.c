@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "lookup/batching/submit_policy.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 
 static const struct {
     const char *what;
@@ -55,14 +55,13 @@ static const struct {
      SUBMIT_RISK},
 };
 
-START_TEST(what_follows_from_a_submits_end)
+LOOP_TEST(what_follows_from_a_submits_end, rows)
 {
     ck_assert_msg(submit_next(&rows[_i].reply, &rows[_i].past) == rows[_i].next, "%s",
                   rows[_i].what);
 }
-END_TEST
 
-START_TEST(the_wait_grows_and_has_some_jitter)
+TEST(the_wait_grows_and_has_some_jitter)
 {
     const struct openmart_reply reply = {.retry_after_s = -1};
 
@@ -73,25 +72,10 @@ START_TEST(the_wait_grows_and_has_some_jitter)
             ck_assert_int_lt(wait_ms, least_ms + least_ms / 4);
         }
 }
-END_TEST
 
-START_TEST(the_wait_is_never_shorter_than_retry_after)
+TEST(the_wait_is_never_shorter_than_retry_after)
 {
     const struct openmart_reply reply = {.retry_after_s = 17};
 
     ck_assert_int_eq(submit_wait_ms(&reply, 1), 17000);
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("submit policy");
-    TCase *t = tcase_create("submit policy");
-
-    tcase_add_loop_test(t, what_follows_from_a_submits_end, 0, ARRAY_LEN(rows));
-    tcase_add_test(t, the_wait_grows_and_has_some_jitter);
-    tcase_add_test(t, the_wait_is_never_shorter_than_retry_after);
-    suite_add_tcase(s, t);
-    return s;
 }

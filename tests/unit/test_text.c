@@ -4,10 +4,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+TEST_TIMEOUT(300);
 
 #define VALID(text)                                                                                \
     {                                                                                              \
@@ -54,7 +56,7 @@ static const struct {
     INVALID("\xe2\x82("),
 };
 
-START_TEST(utf8_is_what_rfc_3629_says)
+LOOP_TEST(utf8_is_what_rfc_3629_says, encodings)
 {
     size_t len = encodings[_i].len;
     autofree char *exact = xcalloc(len, 1);
@@ -62,9 +64,8 @@ START_TEST(utf8_is_what_rfc_3629_says)
     memcpy(exact, encodings[_i].text, len);
     ck_assert(text_is_utf8(exact, len) == encodings[_i].valid);
 }
-END_TEST
 
-START_TEST(controls_are_c0_del_c1_and_the_two_separators)
+TEST(controls_are_c0_del_c1_and_the_two_separators)
 {
     static const char *const controls[] = {"a\n",      "\x1b",      "\t",      "a\x7f",
                                            "\xc2\x80", "b\xc2\x9f", "a\u2028", "\u2029b"};
@@ -76,9 +77,8 @@ START_TEST(controls_are_c0_del_c1_and_the_two_separators)
         ck_assert_msg(!text_has_control(others[i], strlen(others[i])), "other %zu", i);
     ck_assert(text_has_control("a\0b", 3));
 }
-END_TEST
 
-START_TEST(ignorables_are_found_and_others_are_not)
+TEST(ignorables_are_found_and_others_are_not)
 {
     static const char *const ignorable[] = {"a\u00ADb", "\u200B", "a\u200D",    "\u2060", "\uFE0F",
                                             "\uFEFF",   "\u034F", "\U000E0100", "\u3164", "\u180B"};
@@ -88,9 +88,8 @@ START_TEST(ignorables_are_found_and_others_are_not)
     ck_assert(!text_has_ignorable("", 0));
     ck_assert(!text_has_ignorable("e\u0301 a-b.", 9));
 }
-END_TEST
 
-START_TEST(names_are_letters_marks_numbers_and_little_else)
+TEST(names_are_letters_marks_numbers_and_little_else)
 {
     static const char *const names[] = {"",        "milvali",       "a_b-c d.e", "bücher",
                                         "e\u0301", "Рога и копыта", "東京",      "123"};
@@ -104,7 +103,6 @@ START_TEST(names_are_letters_marks_numbers_and_little_else)
         ck_assert_msg(!text_is_name(others[i], strlen(others[i])), "%s", others[i]);
     ck_assert(!text_is_name("a\0b", 3));
 }
-END_TEST
 
 struct change {
     const char *from, *to;
@@ -125,14 +123,13 @@ static const struct change tidied[] = {
     {"\u200B", "\u200B"}, /* no white space to Unicode */
 };
 
-START_TEST(tidy_trims_and_composes)
+LOOP_TEST(tidy_trims_and_composes, tidied)
 {
     autofree char *got = NULL;
 
     ck_assert_int_eq(text_tidy(tidied[_i].from, strlen(tidied[_i].from), &got), ERR_OK);
     ck_assert_str_eq(got, tidied[_i].to);
 }
-END_TEST
 
 static const struct change folded[] = {
     {"", ""},
@@ -148,14 +145,13 @@ static const struct change folded[] = {
     {"\u212A", "k"}, /* the sign for kelvin */
 };
 
-START_TEST(fold_makes_equal_what_people_call_the_same)
+LOOP_TEST(fold_makes_equal_what_people_call_the_same, folded)
 {
     autofree char *got = NULL;
 
     ck_assert_int_eq(text_fold(folded[_i].from, strlen(folded[_i].from), &got), ERR_OK);
     ck_assert_str_eq(got, folded[_i].to);
 }
-END_TEST
 
 static const struct change titled[] = {
     {"", ""},
@@ -172,16 +168,15 @@ static const struct change titled[] = {
     {"i\u0307", "İ"},       /* composes only as a capital */
 };
 
-START_TEST(title_gives_each_word_a_capital)
+LOOP_TEST(title_gives_each_word_a_capital, titled)
 {
     autofree char *got = NULL;
 
     ck_assert_int_eq(text_title(titled[_i].from, strlen(titled[_i].from), '-', &got), ERR_OK);
     ck_assert_str_eq(got, titled[_i].to);
 }
-END_TEST
 
-START_TEST(broken_text_is_refused_and_nothing_is_written)
+TEST(broken_text_is_refused_and_nothing_is_written)
 {
     char *got = NULL;
 
@@ -193,7 +188,6 @@ START_TEST(broken_text_is_refused_and_nothing_is_written)
     ck_assert_int_eq(text_title("a\0b", 3, '-', &got), ERR_SYNTAX);
     ck_assert_ptr_null(got);
 }
-END_TEST
 
 /* c >= 0x80. Writes its two to four bytes and says how many. */
 static size_t put_utf8(uint32_t c, char *out)
@@ -207,7 +201,7 @@ static size_t put_utf8(uint32_t c, char *out)
     return n;
 }
 
-START_TEST(folding_twice_changes_nothing)
+TEST(folding_twice_changes_nothing)
 {
     char text[16];
 
@@ -220,26 +214,4 @@ START_TEST(folding_twice_changes_nothing)
         if (strcmp(once, twice) != 0)
             ck_abort_msg("U+%04X: %s becomes %s", c, once, twice);
     }
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("text");
-    TCase *t = tcase_create("text");
-
-    tcase_set_timeout(t, 300); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_loop_test(t, utf8_is_what_rfc_3629_says, 0, (int)ARRAY_LEN(encodings));
-    tcase_add_test(t, controls_are_c0_del_c1_and_the_two_separators);
-    tcase_add_test(t, ignorables_are_found_and_others_are_not);
-    tcase_add_test(t, names_are_letters_marks_numbers_and_little_else);
-    tcase_add_loop_test(t, tidy_trims_and_composes, 0, (int)ARRAY_LEN(tidied));
-    tcase_add_loop_test(t, fold_makes_equal_what_people_call_the_same, 0, (int)ARRAY_LEN(folded));
-    tcase_add_loop_test(t, title_gives_each_word_a_capital, 0, (int)ARRAY_LEN(titled));
-    tcase_add_test(t, broken_text_is_refused_and_nothing_is_written);
-    tcase_add_test(t, folding_twice_changes_nothing);
-    suite_add_tcase(s, t);
-    return s;
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/timer.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 
 #define N 200
@@ -39,6 +39,8 @@ static void teardown(void)
     timers_done(&timers);
 }
 
+FIXTURE(setup, teardown);
+
 static void arm(int name, int64_t at_ms)
 {
     timer_arm(&timers, &ringers[name].timer, at_ms, ring);
@@ -57,14 +59,13 @@ static void run_and_expect(int64_t now_ms, const int *names, size_t n)
     run_and_expect(now_ms, (const int[]){__VA_ARGS__}, ARRAY_LEN(((const int[]){__VA_ARGS__})))
 #define EXPECT_NONE(now_ms) run_and_expect(now_ms, NULL, 0)
 
-START_TEST(without_timers_nothing_is_ever_due)
+TEST(without_timers_nothing_is_ever_due)
 {
     ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
     EXPECT_NONE(INT64_MAX);
 }
-END_TEST
 
-START_TEST(a_timer_fires_at_its_time_once)
+TEST(a_timer_fires_at_its_time_once)
 {
     arm(7, 100);
     ck_assert(timer_armed(&ringers[7].timer));
@@ -74,9 +75,8 @@ START_TEST(a_timer_fires_at_its_time_once)
     EXPECT_NONE(INT64_MAX);
     ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
 }
-END_TEST
 
-START_TEST(the_earliest_fires_first)
+TEST(the_earliest_fires_first)
 {
     arm(0, 300);
     arm(1, 100);
@@ -87,9 +87,8 @@ START_TEST(the_earliest_fires_first)
     EXPECT(300, 4, 1, 3, 0);
     ck_assert_int_eq(timers_next_ms(&timers), 400);
 }
-END_TEST
 
-START_TEST(a_disarmed_timer_stays_silent)
+TEST(a_disarmed_timer_stays_silent)
 {
     arm(0, 100);
     arm(1, 200);
@@ -99,9 +98,8 @@ START_TEST(a_disarmed_timer_stays_silent)
     ck_assert(!timer_armed(&ringers[0].timer));
     EXPECT(1000, 1);
 }
-END_TEST
 
-START_TEST(arming_again_moves_a_timer_both_ways)
+TEST(arming_again_moves_a_timer_both_ways)
 {
     arm(0, 100);
     arm(1, 200);
@@ -111,20 +109,18 @@ START_TEST(arming_again_moves_a_timer_both_ways)
     arm(1, 50);
     EXPECT(1000, 1, 0);
 }
-END_TEST
 
 static void ring_of_another_kind(struct timer *timer)
 {
     fired[n_fired++] = 1000 + container_of(timer, struct ringer, timer)->name;
 }
 
-START_TEST(arming_again_replaces_the_callback)
+TEST(arming_again_replaces_the_callback)
 {
     arm(3, 100);
     timer_arm(&timers, &ringers[3].timer, 100, ring_of_another_kind);
     EXPECT(100, 1003);
 }
-END_TEST
 
 static void ring_thrice(struct timer *timer)
 {
@@ -133,7 +129,7 @@ static void ring_thrice(struct timer *timer)
         timer_arm(&timers, timer, timer->at_ms + 10, ring_thrice);
 }
 
-START_TEST(a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due)
+TEST(a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due)
 {
     timer_arm(&timers, &ringers[5].timer, 100, ring_thrice);
     EXPECT(120, 5, 5, 5);
@@ -141,7 +137,6 @@ START_TEST(a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due)
     EXPECT(119, 5, 5);
     ck_assert_int_eq(timers_next_ms(&timers), 120);
 }
-END_TEST
 
 static void ring_and_disarm_one(struct timer *timer)
 {
@@ -149,14 +144,13 @@ static void ring_and_disarm_one(struct timer *timer)
     timer_disarm(&timers, &ringers[1].timer);
 }
 
-START_TEST(a_callback_may_disarm_one_that_is_due_too)
+TEST(a_callback_may_disarm_one_that_is_due_too)
 {
     timer_arm(&timers, &ringers[0].timer, 100, ring_and_disarm_one);
     arm(1, 101);
     arm(2, 102);
     EXPECT(200, 0, 2);
 }
-END_TEST
 
 static void ring_and_arm_all(struct timer *timer)
 {
@@ -165,7 +159,7 @@ static void ring_and_arm_all(struct timer *timer)
         arm(i, i);
 }
 
-START_TEST(a_callback_may_make_the_heap_grow)
+TEST(a_callback_may_make_the_heap_grow)
 {
     timer_arm(&timers, &ringers[0].timer, 0, ring_and_arm_all);
     timers_run(&timers, N);
@@ -173,7 +167,6 @@ START_TEST(a_callback_may_make_the_heap_grow)
     for (int i = 0; i < N; i++)
         ck_assert_int_eq(fired[i], i);
 }
-END_TEST
 
 static void ring_and_free(struct timer *timer)
 {
@@ -181,7 +174,7 @@ static void ring_and_free(struct timer *timer)
     free(container_of(timer, struct ringer, timer));
 }
 
-START_TEST(a_callback_may_free_its_timer)
+TEST(a_callback_may_free_its_timer)
 {
     struct ringer *mortal = xcalloc(1, sizeof *mortal);
 
@@ -191,9 +184,8 @@ START_TEST(a_callback_may_free_its_timer)
     arm(2, 150);
     EXPECT(200, 1, 42, 2);
 }
-END_TEST
 
-START_TEST(at_the_end_timers_are_disarmed_and_not_fired)
+TEST(at_the_end_timers_are_disarmed_and_not_fired)
 {
     arm(0, 100);
     arm(1, 50);
@@ -204,7 +196,6 @@ START_TEST(at_the_end_timers_are_disarmed_and_not_fired)
     arm(0, 100); /* usable again */
     EXPECT(100, 0);
 }
-END_TEST
 
 /* ---- the heap against a plain list ---- */
 
@@ -237,7 +228,7 @@ static void expect_fired_as_listed(int64_t now_ms)
     }
 }
 
-START_TEST(a_heap_under_random_use_agrees_with_a_list)
+RANGE_TEST(a_heap_under_random_use_agrees_with_a_list, 0, 4)
 {
     unsigned seed = 20261123U + (unsigned)_i;
 
@@ -259,29 +250,4 @@ START_TEST(a_heap_under_random_use_agrees_with_a_list)
         timers_run(&timers, now_ms);
         expect_fired_as_listed(now_ms);
     }
-}
-END_TEST
-
-Suite *suite(void);
-Suite *suite(void)
-{
-    Suite *s = suite_create("timer");
-    TCase *t = tcase_create("timer");
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60); /* a guard against hanging under sanitizers, not a wait */
-    tcase_add_test(t, without_timers_nothing_is_ever_due);
-    tcase_add_test(t, a_timer_fires_at_its_time_once);
-    tcase_add_test(t, the_earliest_fires_first);
-    tcase_add_test(t, a_disarmed_timer_stays_silent);
-    tcase_add_test(t, arming_again_moves_a_timer_both_ways);
-    tcase_add_test(t, arming_again_replaces_the_callback);
-    tcase_add_test(t, a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due);
-    tcase_add_test(t, a_callback_may_disarm_one_that_is_due_too);
-    tcase_add_test(t, a_callback_may_make_the_heap_grow);
-    tcase_add_test(t, a_callback_may_free_its_timer);
-    tcase_add_test(t, at_the_end_timers_are_disarmed_and_not_fired);
-    tcase_add_loop_test(t, a_heap_under_random_use_agrees_with_a_list, 0, 4);
-    suite_add_tcase(s, t);
-    return s;
 }

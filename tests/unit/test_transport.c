@@ -8,10 +8,12 @@
 #include "tests/unit/raw_server.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+FIXTURE(fixture_setup, fixture_teardown);
 
 #define BIG ((size_t)2 << 20)
 
@@ -69,7 +71,7 @@ static const struct end_row {
      TRANSPORT_ANSWERED, 200, "\x1f\x8b\x08~", 0},
 };
 
-START_TEST(each_end_of_a_heard_request_is_told_apart)
+LOOP_TEST(each_end_of_a_heard_request_is_told_apart, end_rows)
 {
     const struct end_row *row = &end_rows[_i];
     struct seen seen;
@@ -90,7 +92,6 @@ START_TEST(each_end_of_a_heard_request_is_told_apart)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 1);
     ck_assert_uint_eq(raw_server_requests(fixture_server), row->script.reads);
 }
-END_TEST
 
 static void fetch_big(const char *head, char fill, struct seen *seen)
 {
@@ -104,7 +105,7 @@ static void fetch_big(const char *head, char fill, struct seen *seen)
     raw_server_stop(fixture_server);
 }
 
-START_TEST(a_body_past_its_limit_is_cut_off)
+TEST(a_body_past_its_limit_is_cut_off)
 {
     struct seen seen;
 
@@ -112,18 +113,16 @@ START_TEST(a_body_past_its_limit_is_cut_off)
     ck_assert_int_eq(seen.end, TRANSPORT_TOO_BIG);
     ck_assert_int_eq(seen.status, 200);
 }
-END_TEST
 
-START_TEST(a_body_that_announces_too_much_is_cut_off)
+TEST(a_body_that_announces_too_much_is_cut_off)
 {
     struct seen seen;
 
     fetch_big("HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n", 'a', &seen);
     ck_assert_int_eq(seen.end, TRANSPORT_TOO_BIG);
 }
-END_TEST
 
-START_TEST(a_body_of_exactly_the_limit_is_whole)
+TEST(a_body_of_exactly_the_limit_is_whole)
 {
     struct seen seen;
     autofree char *text = fixture_filled(FIXTURE_MAX_BYTES + 19, 'a', "HTTP/1.1 200 OK\r\n\r\n");
@@ -136,18 +135,16 @@ START_TEST(a_body_of_exactly_the_limit_is_whole)
     ck_assert_int_eq(seen.end, TRANSPORT_ANSWERED);
     ck_assert_uint_eq(seen.body_len, FIXTURE_MAX_BYTES);
 }
-END_TEST
 
-START_TEST(one_endless_header_is_given_up)
+TEST(one_endless_header_is_given_up)
 {
     struct seen seen;
 
     fetch_big("HTTP/1.1 200 OK\r\nX: ", 'a', &seen);
     ck_assert_int_eq(seen.end, TRANSPORT_BROKEN);
 }
-END_TEST
 
-START_TEST(headers_without_end_are_given_up)
+TEST(headers_without_end_are_given_up)
 {
     struct seen seen;
     autofree char *text = fixture_filled(BIG, 'a', "");
@@ -162,7 +159,6 @@ START_TEST(headers_without_end_are_given_up)
     raw_server_stop(fixture_server);
     ck_assert_int_eq(seen.end, TRANSPORT_BROKEN);
 }
-END_TEST
 
 /* --- Requests that no server can have heard --------------------------------------------------- */
 
@@ -178,24 +174,22 @@ static void assert_not_sent(const struct transport_request *request)
     ck_assert_str_ne(seen.error, "");
 }
 
-START_TEST(a_refused_connection_is_not_sent)
+TEST(a_refused_connection_is_not_sent)
 {
     struct transport_request request =
         fixture_post(fixture_url_at("http", raw_server_refusing_port()), "[]");
 
     assert_not_sent(&request);
 }
-END_TEST
 
-START_TEST(a_name_that_does_not_exist_is_not_sent)
+TEST(a_name_that_does_not_exist_is_not_sent)
 {
     struct transport_request request = fixture_post("http://nowhere.invalid/", "[]");
 
     assert_not_sent(&request);
 }
-END_TEST
 
-START_TEST(a_tls_handshake_that_fails_is_not_sent)
+TEST(a_tls_handshake_that_fails_is_not_sent)
 {
     const struct raw_script script = {.reads = 0, .end = RAW_CLOSE};
 
@@ -206,9 +200,8 @@ START_TEST(a_tls_handshake_that_fails_is_not_sent)
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 1);
 }
-END_TEST
 
-START_TEST(a_tls_handshake_that_hangs_is_not_sent)
+TEST(a_tls_handshake_that_hangs_is_not_sent)
 {
     const struct raw_script script = {.reads = 0, .end = RAW_HOLD};
 
@@ -218,7 +211,6 @@ START_TEST(a_tls_handshake_that_hangs_is_not_sent)
     request.timeout_ms = FIXTURE_SHORT_MS;
     assert_not_sent(&request);
 }
-END_TEST
 
 /* What stands around the address of a server that would answer. */
 static const struct {
@@ -235,7 +227,7 @@ static const struct {
     {"http:// ", "/"},
 };
 
-START_TEST(a_url_that_is_not_plain_http_is_not_sent)
+LOOP_TEST(a_url_that_is_not_plain_http_is_not_sent, refused_urls)
 {
     const struct raw_script script = RAW_SAYS(RAW_OK, 0);
     char url[128];
@@ -248,15 +240,13 @@ START_TEST(a_url_that_is_not_plain_http_is_not_sent)
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
 }
-END_TEST
 
-START_TEST(no_url_is_not_sent)
+TEST(no_url_is_not_sent)
 {
     struct transport_request request = fixture_get("");
 
     assert_not_sent(&request);
 }
-END_TEST
 
 static const struct transport_header refused_headers[] = {
     {"X-API-Key", "key\n"},   {"X-API-Key", "key\r\nX: y"},
@@ -265,7 +255,7 @@ static const struct transport_header refused_headers[] = {
     {"X-API-Key:", "key"},    {"", "key"},
 };
 
-START_TEST(a_header_with_a_control_byte_is_not_sent)
+LOOP_TEST(a_header_with_a_control_byte_is_not_sent, refused_headers)
 {
     fixture_serve(NULL, 0);
     struct transport_request request = fixture_get(fixture_server_url());
@@ -274,32 +264,4 @@ START_TEST(a_header_with_a_control_byte_is_not_sent)
     assert_not_sent(&request);
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("transport");
-    TCase *tc = tcase_create("transport");
-
-    tcase_set_timeout(tc, FIXTURE_TEST_S);
-    tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
-    tcase_add_loop_test(tc, each_end_of_a_heard_request_is_told_apart, 0, ARRAY_LEN(end_rows));
-    tcase_add_test(tc, a_body_past_its_limit_is_cut_off);
-    tcase_add_test(tc, a_body_that_announces_too_much_is_cut_off);
-    tcase_add_test(tc, a_body_of_exactly_the_limit_is_whole);
-    tcase_add_test(tc, one_endless_header_is_given_up);
-    tcase_add_test(tc, headers_without_end_are_given_up);
-    tcase_add_test(tc, a_refused_connection_is_not_sent);
-    tcase_add_test(tc, a_name_that_does_not_exist_is_not_sent);
-    tcase_add_test(tc, a_tls_handshake_that_fails_is_not_sent);
-    tcase_add_test(tc, a_tls_handshake_that_hangs_is_not_sent);
-    tcase_add_test(tc, no_url_is_not_sent);
-    tcase_add_loop_test(tc, a_url_that_is_not_plain_http_is_not_sent, 0, ARRAY_LEN(refused_urls));
-    tcase_add_loop_test(tc, a_header_with_a_control_byte_is_not_sent, 0,
-                        ARRAY_LEN(refused_headers));
-    suite_add_tcase(s, tc);
-    return s;
 }

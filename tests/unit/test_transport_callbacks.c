@@ -7,12 +7,14 @@
 #include "tests/unit/raw_server.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+FIXTURE(fixture_setup, fixture_teardown);
 
 /* --- Callbacks -------------------------------------------------------------------------------- */
 
@@ -27,7 +29,7 @@ static struct transport_request unstartable(void)
     return request;
 }
 
-START_TEST(a_callback_does_not_run_inside_the_start)
+TEST(a_callback_does_not_run_inside_the_start)
 {
     struct transport_request request = unstartable();
     struct seen seen;
@@ -41,9 +43,8 @@ START_TEST(a_callback_does_not_run_inside_the_start)
     transport_run(fixture_transport);
     ck_assert_int_eq(seen.times, 1);
 }
-END_TEST
 
-START_TEST(a_cancelled_transfer_is_never_heard_of)
+TEST(a_cancelled_transfer_is_never_heard_of)
 {
     const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, RAW_SAYS_AND_HOLDS(RAW_OK)};
     struct transport_request failing = unstartable();
@@ -63,7 +64,6 @@ START_TEST(a_cancelled_transfer_is_never_heard_of)
     ck_assert_int_eq(cancelled.times, 0);
     ck_assert_int_eq(failed.times, 0);
 }
-END_TEST
 
 /* A `done` that meddles: with itself, with another that is due, and with a new one. */
 struct meddler {
@@ -83,7 +83,7 @@ static void meddle(void *arg, const struct transport_answer *answer)
     ck_assert_int_eq(answer->end, TRANSPORT_NOT_SENT); /* it is still there to be read */
 }
 
-START_TEST(a_callback_may_cancel_and_start_others)
+TEST(a_callback_may_cancel_and_start_others)
 {
     struct transport_request request = unstartable();
     struct meddler meddler = {0};
@@ -98,9 +98,8 @@ START_TEST(a_callback_may_cancel_and_start_others)
     ck_assert_int_eq(meddler.own.times, 1);
     ck_assert_int_eq(meddler.next.times, 1);
 }
-END_TEST
 
-START_TEST(freeing_the_transport_cancels_what_is_on_its_way)
+TEST(freeing_the_transport_cancels_what_is_on_its_way)
 {
     const struct raw_script script = {.reads = 1, .end = RAW_HOLD};
     struct seen seen;
@@ -113,9 +112,8 @@ START_TEST(freeing_the_transport_cancels_what_is_on_its_way)
     fixture_transport = NULL;
     ck_assert_int_eq(seen.times, 0);
 }
-END_TEST
 
-START_TEST(many_transfers_move_at_once)
+TEST(many_transfers_move_at_once)
 {
     enum { N = 8 };
     struct raw_script scripts[N];
@@ -133,40 +131,17 @@ START_TEST(many_transfers_move_at_once)
         ck_assert_str_eq(seen[i].body, "ok");
     }
 }
-END_TEST
 
-START_TEST(a_readable_descriptor_ends_the_wait)
+TEST(a_readable_descriptor_ends_the_wait)
 {
     int fd = eventfd(1, EFD_CLOEXEC);
 
     transport_wait(fixture_transport, fd, INT64_MAX);
     close(fd);
 }
-END_TEST
 
-START_TEST(a_wait_of_nothing_ends_at_once)
+TEST(a_wait_of_nothing_ends_at_once)
 {
     transport_wait(fixture_transport, -1, 0);
     transport_wait(fixture_transport, -1, -5);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("transport_callbacks");
-    TCase *tc = tcase_create("transport_callbacks");
-
-    tcase_set_timeout(tc, FIXTURE_TEST_S);
-    tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
-    tcase_add_test(tc, a_callback_does_not_run_inside_the_start);
-    tcase_add_test(tc, a_cancelled_transfer_is_never_heard_of);
-    tcase_add_test(tc, a_callback_may_cancel_and_start_others);
-    tcase_add_test(tc, freeing_the_transport_cancels_what_is_on_its_way);
-    tcase_add_test(tc, many_transfers_move_at_once);
-    tcase_add_test(tc, a_readable_descriptor_ends_the_wait);
-    tcase_add_test(tc, a_wait_of_nothing_ends_at_once);
-    suite_add_tcase(s, tc);
-    return s;
 }

@@ -7,10 +7,12 @@
 #include "tests/unit/raw_server.h"
 #include "tests/unit/transport_fixture.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+FIXTURE(fixture_setup, fixture_teardown);
 
 #define BIG ((size_t)2 << 20)
 
@@ -26,7 +28,7 @@ static size_t count_requests(const char *starting_with)
 
 /* --- What goes out ---------------------------------------------------------------------------- */
 
-START_TEST(a_get_holds_what_was_asked_for_and_no_more)
+TEST(a_get_holds_what_was_asked_for_and_no_more)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     const struct transport_header headers[] = {{"X-Key", "a b"}, {"Accept", "x/y"}, {"X-No", ""}};
@@ -44,9 +46,8 @@ START_TEST(a_get_holds_what_was_asked_for_and_no_more)
              raw_server_port(fixture_server));
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
-END_TEST
 
-START_TEST(a_post_carries_its_bytes_with_a_nul_among_them)
+TEST(a_post_carries_its_bytes_with_a_nul_among_them)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     char body[5] = "a\0b\nc";
@@ -64,9 +65,8 @@ START_TEST(a_post_carries_its_bytes_with_a_nul_among_them)
     ck_assert_ptr_nonnull(strstr(got, "\r\nContent-Length: 5\r\n"));
     ck_assert_mem_eq(strstr(got, "\r\n\r\n") + 4, "a\0b\nc", sizeof body);
 }
-END_TEST
 
-START_TEST(a_large_post_waits_for_no_100)
+TEST(a_large_post_waits_for_no_100)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     autofree char *body = fixture_filled(BIG, 'a', "");
@@ -78,9 +78,8 @@ START_TEST(a_large_post_waits_for_no_100)
     ck_assert_int_eq(seen.status, 200);
     ck_assert_ptr_null(strcasestr(raw_server_request(fixture_server, 0), "\r\nExpect:"));
 }
-END_TEST
 
-START_TEST(a_proxy_of_the_environment_is_not_used)
+TEST(a_proxy_of_the_environment_is_not_used)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     struct raw_server *proxy = raw_server_new(NULL, 0);
@@ -98,11 +97,10 @@ START_TEST(a_proxy_of_the_environment_is_not_used)
     ck_assert_uint_eq(raw_server_connections(proxy), 0);
     raw_server_free(proxy);
 }
-END_TEST
 
 static const int redirects[] = {301, 302, 303, 307, 308};
 
-START_TEST(a_redirect_is_an_answer_and_is_not_followed)
+LOOP_TEST(a_redirect_is_an_answer_and_is_not_followed, redirects)
 {
     struct raw_server *other = raw_server_new(NULL, 0);
     char answer[256];
@@ -123,9 +121,8 @@ START_TEST(a_redirect_is_an_answer_and_is_not_followed)
     ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
     raw_server_free(other);
 }
-END_TEST
 
-START_TEST(cookies_are_not_given_back)
+TEST(cookies_are_not_given_back)
 {
     const struct raw_script script = {
         .reads = 2,
@@ -141,7 +138,6 @@ START_TEST(cookies_are_not_given_back)
     fixture_fetch(&request, &seen);
     ck_assert_ptr_null(strcasestr(raw_server_request(fixture_server, 1), "cookie"));
 }
-END_TEST
 
 /* --- Connections ------------------------------------------------------------------------------ */
 
@@ -150,7 +146,7 @@ END_TEST
         .reads = 2, .answers = {{RAW_OK, 0}, {RAW_OK, 0}}, .end = RAW_HOLD                         \
     }
 
-START_TEST(reads_share_a_connection)
+TEST(reads_share_a_connection)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
     struct seen seen;
@@ -163,9 +159,8 @@ START_TEST(reads_share_a_connection)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 1);
     ck_assert_uint_eq(raw_server_requests(fixture_server), 2);
 }
-END_TEST
 
-START_TEST(what_is_sent_only_once_has_a_connection_of_its_own)
+TEST(what_is_sent_only_once_has_a_connection_of_its_own)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO, KEEPS_TWO};
     struct transport_request reading, paid;
@@ -183,9 +178,8 @@ START_TEST(what_is_sent_only_once_has_a_connection_of_its_own)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
     ck_assert_int_eq(seen.status, 200);
 }
-END_TEST
 
-START_TEST(what_is_sent_only_once_leaves_no_connection_behind)
+TEST(what_is_sent_only_once_leaves_no_connection_behind)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
     struct seen seen;
@@ -199,7 +193,6 @@ START_TEST(what_is_sent_only_once_leaves_no_connection_behind)
     ck_assert_int_eq(seen.status, 200);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 2);
 }
-END_TEST
 
 /* The first connection is kept after one answer and dies when it gets a second request. */
 static size_t posts_when_a_kept_connection_dies(bool only_once)
@@ -222,18 +215,16 @@ static size_t posts_when_a_kept_connection_dies(bool only_once)
     return count_requests("POST ");
 }
 
-START_TEST(what_is_sent_only_once_arrives_once_when_a_kept_connection_dies)
+TEST(what_is_sent_only_once_arrives_once_when_a_kept_connection_dies)
 {
     ck_assert_uint_eq(posts_when_a_kept_connection_dies(true), 1);
 }
-END_TEST
 
 /* Why only_once exists; and proof that the test above is able to fail. */
-START_TEST(libcurl_sends_again_what_went_over_a_kept_connection_that_dies)
+TEST(libcurl_sends_again_what_went_over_a_kept_connection_that_dies)
 {
     ck_assert_uint_eq(posts_when_a_kept_connection_dies(false), 2);
 }
-END_TEST
 
 /* --- Retry-After ------------------------------------------------------------------------------ */
 
@@ -254,7 +245,7 @@ static const struct retry_row {
     {"Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n", 3600, INT64_MAX},
 };
 
-START_TEST(retry_after_is_told_when_it_makes_sense)
+LOOP_TEST(retry_after_is_told_when_it_makes_sense, retry_rows)
 {
     const struct retry_row *row = &retry_rows[_i];
     char answer[256];
@@ -269,30 +260,4 @@ START_TEST(retry_after_is_told_when_it_makes_sense)
     raw_server_stop(fixture_server);
     ck_assert_int_ge(seen.retry_after_s, row->least);
     ck_assert_int_le(seen.retry_after_s, row->most);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("transport_wire");
-    TCase *tc = tcase_create("transport_wire");
-
-    tcase_set_timeout(tc, FIXTURE_TEST_S);
-    tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
-    tcase_add_test(tc, a_get_holds_what_was_asked_for_and_no_more);
-    tcase_add_test(tc, a_post_carries_its_bytes_with_a_nul_among_them);
-    tcase_add_test(tc, a_large_post_waits_for_no_100);
-    tcase_add_test(tc, a_proxy_of_the_environment_is_not_used);
-    tcase_add_loop_test(tc, a_redirect_is_an_answer_and_is_not_followed, 0, ARRAY_LEN(redirects));
-    tcase_add_test(tc, cookies_are_not_given_back);
-    tcase_add_test(tc, reads_share_a_connection);
-    tcase_add_test(tc, what_is_sent_only_once_has_a_connection_of_its_own);
-    tcase_add_test(tc, what_is_sent_only_once_leaves_no_connection_behind);
-    tcase_add_test(tc, what_is_sent_only_once_arrives_once_when_a_kept_connection_dies);
-    tcase_add_test(tc, libcurl_sends_again_what_went_over_a_kept_connection_that_dies);
-    tcase_add_loop_test(tc, retry_after_is_told_when_it_makes_sense, 0, ARRAY_LEN(retry_rows));
-    suite_add_tcase(s, tc);
-    return s;
 }

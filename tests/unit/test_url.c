@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/url.h"
 
-#include <check.h>
+#include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ static const struct good goods[] = {
     {"http://127.0.0.1:1/", "http", "127.0.0.1", "/", false, false, false},
 };
 
-START_TEST(a_url_is_taken_apart)
+LOOP_TEST(a_url_is_taken_apart, goods)
 {
     const struct good *good = &goods[_i];
     size_t len = strlen(good->text);
@@ -47,7 +47,6 @@ START_TEST(a_url_is_taken_apart)
     url_done(&url);
     ck_assert_ptr_null(url.host);
 }
-END_TEST
 
 static const char *const bads[] = {
     "",
@@ -81,24 +80,22 @@ static const char *const bads[] = {
     "http://[zz]/",
 };
 
-START_TEST(what_is_no_complete_http_url_is_refused)
+LOOP_TEST(what_is_no_complete_http_url_is_refused, bads)
 {
     struct url url = {.host = (char *)1};
 
     ck_assert_msg(url_parse(bads[_i], strlen(bads[_i]), &url) == ERR_SYNTAX, "%s", bads[_i]);
     ck_assert_ptr_eq(url.host, (char *)1);
 }
-END_TEST
 
-START_TEST(a_nul_is_refused)
+TEST(a_nul_is_refused)
 {
     struct url url;
 
     ck_assert_int_eq(url_parse("http://milvali.com\0.evil.com", 28, &url), ERR_SYNTAX);
 }
-END_TEST
 
-START_TEST(urls_end_at_2048_bytes)
+TEST(urls_end_at_2048_bytes)
 {
     static const char start[] = "http://milvali.com/";
     char text[2049];
@@ -111,7 +108,6 @@ START_TEST(urls_end_at_2048_bytes)
     url_done(&url);
     ck_assert_int_eq(url_parse(text, 2049, &url), ERR_SYNTAX);
 }
-END_TEST
 
 static void check_loopback(const char *text, bool want)
 {
@@ -122,7 +118,7 @@ static void check_loopback(const char *text, bool want)
     url_done(&url);
 }
 
-START_TEST(loopback_is_this_machine_and_nothing_else)
+TEST(loopback_is_this_machine_and_nothing_else)
 {
     check_loopback("http://127.0.0.1:8080/", true);
     check_loopback("http://127.255.255.254/", true);
@@ -138,21 +134,4 @@ START_TEST(loopback_is_this_machine_and_nothing_else)
     check_loopback("http://[::2]/", false);
     check_loopback("http://[::]/", false);
     check_loopback("http://0.0.0.0/", false);
-}
-END_TEST
-
-Suite *suite(void);
-
-Suite *suite(void)
-{
-    Suite *s = suite_create("url");
-    TCase *t = tcase_create("url");
-
-    tcase_add_loop_test(t, a_url_is_taken_apart, 0, (int)ARRAY_LEN(goods));
-    tcase_add_loop_test(t, what_is_no_complete_http_url_is_refused, 0, (int)ARRAY_LEN(bads));
-    tcase_add_test(t, a_nul_is_refused);
-    tcase_add_test(t, urls_end_at_2048_bytes);
-    tcase_add_test(t, loopback_is_this_machine_and_nothing_else);
-    suite_add_tcase(s, t);
-    return s;
 }

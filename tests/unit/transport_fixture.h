@@ -2,7 +2,7 @@
 /* transport_fixture.h - a transport and a scripted server for one test, and the words to use them.
  *
  * Both are globals because Check's fixtures take no argument; each test runs in a process of its
- * own. A wait that never ends is ended by Check, after FIXTURE_TEST_S. */
+ * own. If a wait never ends, Check ends the test after CK_DEFAULT_TIMEOUT. */
 #ifndef UNIT_TRANSPORT_FIXTURE_H
 #define UNIT_TRANSPORT_FIXTURE_H
 
@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIXTURE_TEST_S      60
 #define FIXTURE_PATIENCE_MS 20000 /* of transfers that are expected to end by themselves */
 #define FIXTURE_SHORT_MS    200   /* of those that are expected to run out of time */
 #define FIXTURE_MAX_BYTES   4096

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* dice.h - chance that can be repeated: the same seed rolls the same numbers on every machine.
+/* random.h - repeatable random numbers: the same seed gives the same numbers on every machine.
  *
  * For jitter, shuffling and faults by percentage, so that a failing run can be run again. The
  * algorithm is splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
  * 2014). Not for ids: those come from base/id. */
-#ifndef SIMULATOR_DICE_H
-#define SIMULATOR_DICE_H
+#ifndef SIMULATOR_RANDOM_H
+#define SIMULATOR_RANDOM_H
 
 #include <stdint.h>
 
-struct dice {
+struct random {
     uint64_t state; /* the seed, to begin with */
 };
 
-static inline uint64_t dice_roll(struct dice *dice)
+static inline uint64_t random_next(struct random *random)
 {
-    uint64_t z = (dice->state += 0x9e3779b97f4a7c15u);
+    uint64_t z = (random->state += 0x9e3779b97f4a7c15u);
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
@@ -23,9 +23,9 @@ static inline uint64_t dice_roll(struct dice *dice)
 }
 
 /* Uniform in [0, below), near enough for tests; 0 when `below` is 0. */
-static inline uint64_t dice_below(struct dice *dice, uint64_t below)
+static inline uint64_t random_below(struct random *random, uint64_t below)
 {
-    return below ? dice_roll(dice) % below : 0;
+    return below ? random_next(random) % below : 0;
 }
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* strike.c - see strike.h. One row per kind of fault. */
-#include "tests/simulator/strike.h"
+/* fault_apply.c - see faults.h. One row per kind of fault. */
+#include "tests/simulator/faults.h"
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/span.h"
+#include "tests/simulator/answers.h"
+#include "tests/simulator/parse.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static void status_line(const struct reply *reply, struct buf *out)
              MHD_get_reason_phrase_for((unsigned)reply->status));
 }
 
-/* Status line and headers with the one that tells the body's length; no empty line yet. */
+/* Status line and headers, including the length of the body; no empty line yet. */
 static void write_head(const struct reply *reply, const char *length, struct buf *out)
 {
     status_line(reply, out);
@@ -159,12 +160,12 @@ static script_fn *const scripts[] = {
 static void add_headers(const struct fault *fault, struct reply *reply)
 {
     struct json *doc = NULL;
-    struct span text, name, value;
+    struct json_span text, name, value;
 
     if (!fault->headers || json_parse(fault->headers, strlen(fault->headers), &doc) != ERR_OK)
         return;
-    text = (struct span){fault->headers, strlen(fault->headers)};
-    for (size_t pos = 0; span_member(text, &pos, &name, &value);) {
+    text = (struct json_span){fault->headers, strlen(fault->headers)};
+    for (size_t pos = 0; json_span_member(text, &pos, &name, &value);) {
         autofree char *key = xstrndup(name.at, name.len);
         const char *words = json_get_string(doc, key);
         reply_header(reply, key, words, strlen(words));
@@ -201,7 +202,7 @@ static void bend(const struct fault *fault, struct reply *reply)
     add_headers(fault, reply);
 }
 
-bool strike(const struct fault *fault, struct reply *reply, struct script *ret_script)
+bool fault_apply(const struct fault *fault, struct reply *reply, struct script *ret_script)
 {
     script_fn *write = scripts[fault->kind];
 

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* vendor.h - the vendor's memory: batches, their tasks, the credits.
+/* upstream.h - the upstream's memory: batches, their tasks, the credits.
  *
- * Creating a batch writes its tasks here at that instant, whether or not anybody will hear of them:
+ * Creating a batch writes its tasks here at that instant, whether or not a client gets their ids:
  * this array is the ledger by which tests judge what was paid for, so a task never leaves it before
  * a reset. Each task ends at its own time. Credits are reserved when a batch is created and settled
  * when its last task ends.
  *
  * Does not know HTTP (answers.c renders it), nor who may see what, apart from remembering which
- * key created a batch. One thread. Batches and tasks are borrowed until vendor_clear(). */
-#ifndef SIMULATOR_VENDOR_H
-#define SIMULATOR_VENDOR_H
+ * key created a batch. One thread. Batches and tasks are borrowed until upstream_clear(). */
+#ifndef SIMULATOR_UPSTREAM_H
+#define SIMULATOR_UPSTREAM_H
 
 #include "base/clock.h"
 #include "base/hashtable.h"
 #include "base/timer.h"
 #include "tests/simulator/behaviour.h"
-#include "tests/simulator/dice.h"
+#include "tests/simulator/random.h"
 #include "tests/simulator/rules.h"
 #include "tests/simulator/validate.h"
 
 #define UUID_TEXT 37
 
-struct vendor;
+struct upstream;
 struct batch;
 
 struct task {
-    struct vendor *vendor;
+    struct upstream *upstream;
     struct batch *batch;
     size_t n;     /* from 1, in the order of creation */
     size_t place; /* in its batch, from 0 */
@@ -52,7 +52,7 @@ struct batch {
     UT_hash_handle hh;
 };
 
-struct vendor {
+struct upstream {
     struct clock *clock; /* borrowed, as are the next three */
     struct timers *timers;
     const struct behaviour *behaviour;
@@ -64,25 +64,25 @@ struct vendor {
     struct batch *batch_by_id;
     size_t n_batches, n_answered; /* n_answered: batches */
     size_t n_done;                /* tasks */
-    struct dice dice;
+    struct random random;
 };
 
 /* Takes the balance from the behaviour. */
-void vendor_init(struct vendor *vendor);
-void vendor_clear(struct vendor *vendor); /* forgets all, as after vendor_init() */
-void vendor_done(struct vendor *vendor);
+void upstream_init(struct upstream *upstream);
+void upstream_clear(struct upstream *upstream); /* deletes all, as after upstream_init() */
+void upstream_done(struct upstream *upstream);
 
 /* A new batch with the tasks of `submission`. ERR_CREDITS_EXHAUSTED when credits do not suffice:
  * then nothing was created. */
-enum err vendor_create(struct vendor *vendor, const struct submission *submission, size_t key,
-                       const struct batch **ret_batch);
+enum err upstream_create(struct upstream *upstream, const struct submission *submission, size_t key,
+                         const struct batch **ret_batch);
 
 /* NULL when unknown or past its retention. */
-const struct batch *vendor_batch(const struct vendor *vendor, const char *id);
-const struct task *vendor_task(const struct vendor *vendor, const char *id);
+const struct batch *upstream_batch(const struct upstream *upstream, const char *id);
+const struct task *upstream_task(const struct upstream *upstream, const char *id);
 
-/* Notes that the client has been handed this batch id. */
-void vendor_answered(struct vendor *vendor, const char *batch_id);
+/* Records that the client got this batch id. */
+void upstream_answered(struct upstream *upstream, const char *batch_id);
 
 /* PROCESSING until done; then what its rule says. Borrowed until the rules change. */
 const char *task_state(const struct task *task);
@@ -92,9 +92,9 @@ struct batch_counts {
 };
 struct batch_counts batch_count(const struct batch *batch);
 
-/* Times have changed for the tasks of `domain`, or for all (NULL): those not done are timed anew,
- * from their creation. */
-void vendor_retime(struct vendor *vendor, const char *domain);
+/* Times have changed for the tasks of `domain`, or for all (NULL): those not done get a new time,
+ * counted from their creation. */
+void upstream_retime(struct upstream *upstream, const char *domain);
 
 /* A UUID of version 4 (RFC 9562); `text` holds UUID_TEXT bytes. */
 void uuid_new(char *text);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* upstream.c - see upstream.h. A task that never ends is one whose timer is not armed. Money is in
+ * whole credits; prices are in thousandths and rounded up, per batch at the reserve, per task at
+ * the charge, as the upstream's support describes it for its other routes. */
+#include "tests/simulator/upstream.h"
+
+#include "base/id.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void uuid_new(char *text)
+{
+    char hex[ID_TEXT];
+
+    id_new(hex);
+    hex[12] = '4';                        /* version */
+    hex[16] = "89ab"[id_random() & 0x3u]; /* variant */
+    size_t out = 0;
+    for (size_t i = 0; i < ID_LEN; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            text[out++] = '-';
+        text[out++] = hex[i];
+    }
+    text[out] = '\0';
+}
+
+static void start(struct upstream *upstream)
+{
+    upstream->balance = upstream->behaviour->credits;
+    upstream->random = (struct random){1};
+}
+
+void upstream_init(struct upstream *upstream)
+{
+    start(upstream);
+}
+
+static void task_free(struct task *task)
+{
+    timer_disarm(task->upstream->timers, &task->timer);
+    free(task->domain);
+    free(task->company_name);
+    free(task->city);
+    free(task->state);
+    free(task->country);
+    free(task->tracking_id);
+    free(task);
+}
+
+void upstream_clear(struct upstream *upstream)
+{
+    struct batch *batch, *next;
+
+    HASH_CLEAR(hh, upstream->task_by_id);
+    for (size_t i = 0; i < upstream->n_tasks; i++)
+        task_free(upstream->tasks[i]);
+    HASH_ITER (hh, upstream->batch_by_id, batch, next) {
+        HASH_DEL(upstream->batch_by_id, batch);
+        free(batch);
+    }
+    upstream->n_tasks = 0;
+    upstream->n_batches = 0;
+    upstream->n_answered = 0;
+    upstream->n_done = 0;
+    start(upstream);
+}
+
+void upstream_done(struct upstream *upstream)
+{
+    upstream_clear(upstream);
+    free(upstream->tasks);
+    upstream->tasks = NULL;
+    upstream->room = 0;
+}
+
+static int64_t credits(int64_t thousandths)
+{
+    return (thousandths + 999) / 1000;
+}
+
+static int64_t price(const struct behaviour *behaviour, const struct rule *rule)
+{
+    if (strcmp(rule->state, "COMPLETED") != 0)
+        return 0;
+    if (rule->emails == 0)
+        return credits(behaviour->price_per_empty_task);
+    return credits(behaviour->price_per_email * (int64_t)rule->emails);
+}
+
+/* The last task of a batch gives back what was held for it and takes what it came to. */
+static void settle(struct upstream *upstream, struct batch *batch, int64_t charge)
+{
+    if (upstream->behaviour->credits_checked == CREDITS_AT_TASK) {
+        upstream->balance -= charge;
+        return;
+    }
+    batch->charged += charge;
+    if (batch->n_done < batch->n_tasks)
+        return;
+    upstream->balance += batch->reserved - batch->charged;
+    batch->reserved = 0;
+    batch->charged = 0;
+}
+
+static void task_end(struct timer *timer)
+{
+    struct task *task = container_of(timer, struct task, timer);
+    struct upstream *upstream = task->upstream;
+    struct rule rule = rules_find(upstream->rules, task->domain);
+    int64_t charge = price(upstream->behaviour, &rule);
+
+    task->done = true;
+    task->batch->n_done++;
+    upstream->n_done++;
+    task->dry =
+        upstream->behaviour->credits_checked == CREDITS_AT_TASK && charge > upstream->balance;
+    settle(upstream, task->batch, task->dry ? 0 : charge);
+}
+
+static int64_t task_time_ms(const struct task *task, const struct rule *rule)
+{
+    const struct behaviour *behaviour = task->upstream->behaviour;
+
+    if (rule->time_ms >= 0)
+        return rule->time_ms + rule->slower_ms;
+    int64_t jitter = behaviour->task_time_jitter_ms;
+    if (jitter > 0)
+        jitter = (int64_t)(task->jitter % ((uint64_t)jitter + 1));
+    return behaviour->task_time_ms + jitter + rule->slower_ms;
+}
+
+static void task_time(struct task *task)
+{
+    struct rule rule = rules_find(task->upstream->rules, task->domain);
+    int64_t at_ms = task->batch->created_ms + task_time_ms(task, &rule);
+
+    if (strcmp(rule.state, "PROCESSING") == 0)
+        timer_disarm(task->upstream->timers, &task->timer);
+    else
+        timer_arm(task->upstream->timers, &task->timer, at_ms, task_end);
+}
+
+void upstream_retime(struct upstream *upstream, const char *domain)
+{
+    for (size_t i = 0; i < upstream->n_tasks; i++) {
+        struct task *task = upstream->tasks[i];
+        if (!task->done && (!domain || strcmp(domain, task->domain) == 0))
+            task_time(task);
+    }
+}
+
+static char *copy(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static void enter(struct upstream *upstream, struct task *task)
+{
+    if (upstream->n_tasks == upstream->room) {
+        upstream->room = upstream->room ? 2 * upstream->room : 128;
+        upstream->tasks = xrealloc(upstream->tasks, upstream->room * sizeof(*upstream->tasks));
+    }
+    upstream->tasks[upstream->n_tasks++] = task;
+    task->n = upstream->n_tasks;
+    HASH_ADD_STR(upstream->task_by_id, id, task);
+}
+
+static void add_task(struct batch *batch, struct upstream *upstream, const struct wanted *wanted)
+{
+    struct task *task = xcalloc(1, sizeof(*task));
+
+    task->upstream = upstream;
+    task->batch = batch;
+    task->place = batch->n_tasks;
+    uuid_new(task->id);
+    task->domain = xstrdup(wanted->domain);
+    task->company_name = xstrdup(wanted->company_name);
+    task->city = copy(wanted->city);
+    task->state = copy(wanted->state);
+    task->country = copy(wanted->country);
+    task->tracking_id = copy(wanted->tracking_id);
+    task->wall_ms = upstream->clock->wall_ms;
+    task->jitter = random_next(&upstream->random);
+    batch->tasks[batch->n_tasks++] = task;
+    enter(upstream, task);
+    task_time(task);
+}
+
+enum err upstream_create(struct upstream *upstream, const struct submission *submission, size_t key,
+                         const struct batch **ret_batch)
+{
+    const struct behaviour *behaviour = upstream->behaviour;
+    int64_t reserve = 0;
+
+    if (behaviour->credits_checked == CREDITS_AT_SUBMIT)
+        reserve = credits(behaviour->reserve_per_task * (int64_t)submission->n);
+    if (reserve > upstream->balance)
+        return ERR_CREDITS_EXHAUSTED;
+    upstream->balance -= reserve;
+
+    struct batch *batch = xcalloc(1, sizeof(*batch));
+    uuid_new(batch->id);
+    batch->n = ++upstream->n_batches;
+    batch->key = key;
+    batch->created_ms = upstream->clock->now_ms;
+    batch->reserved = reserve;
+    HASH_ADD_STR(upstream->batch_by_id, id, batch);
+    for (size_t i = 0; i < submission->n; i++)
+        add_task(batch, upstream, &submission->tasks[i]);
+    *ret_batch = batch;
+    return ERR_OK;
+}
+
+static bool kept(const struct upstream *upstream, const struct batch *batch)
+{
+    int64_t retention = upstream->behaviour->retention_ms;
+
+    return retention == 0 || upstream->clock->now_ms - batch->created_ms <= retention;
+}
+
+const struct batch *upstream_batch(const struct upstream *upstream, const char *id)
+{
+    struct batch *batch = NULL;
+
+    HASH_FIND_STR(upstream->batch_by_id, id, batch);
+    return batch && kept(upstream, batch) ? batch : NULL;
+}
+
+const struct task *upstream_task(const struct upstream *upstream, const char *id)
+{
+    struct task *task = NULL;
+
+    HASH_FIND_STR(upstream->task_by_id, id, task);
+    return task && kept(upstream, task->batch) ? task : NULL;
+}
+
+void upstream_answered(struct upstream *upstream, const char *batch_id)
+{
+    struct batch *batch = NULL;
+
+    HASH_FIND_STR(upstream->batch_by_id, batch_id, batch);
+    if (!batch || batch->answered)
+        return;
+    batch->answered = true;
+    upstream->n_answered++;
+}
+
+const char *task_state(const struct task *task)
+{
+    if (!task->done)
+        return "PROCESSING";
+    return task->dry ? "ERRORED" : rules_find(task->upstream->rules, task->domain).state;
+}
+
+struct batch_counts batch_count(const struct batch *batch)
+{
+    struct batch_counts counts = {0};
+
+    for (size_t i = 0; i < batch->n_tasks; i++) {
+        const char *state = task_state(batch->tasks[i]);
+        counts.processing += strcmp(state, "PROCESSING") == 0;
+        counts.completed += strcmp(state, "COMPLETED") == 0;
+        counts.errored += strcmp(state, "ERRORED") == 0;
+    }
+    return counts;
+}

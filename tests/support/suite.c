@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* suite.c - runs the tests of a program, each in a process of its own, and prints a summary.
+ *
+ * Exits with 1 if a test fails or none runs: a program whose tests are lost must not pass. */
+#include "tests/support/suite.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Check's own bound, 4 s, is too short on a busy machine. */
+#define TIMEOUT_S "60"
+
+static struct suite_test *tests; /* by line */
+static SFun before, after;
+static bool is_shared;
+static double timeout_s; /* 0: CK_DEFAULT_TIMEOUT */
+
+/* The order of constructors is the compiler's choice. */
+void suite_add(struct suite_test *test)
+{
+    struct suite_test **place = &tests;
+
+    while (*place && (*place)->test.line < test->test.line)
+        place = &(*place)->next;
+    test->next = *place;
+    *place = test;
+}
+
+void suite_fixture(SFun setup, SFun teardown, bool shared)
+{
+    before = setup;
+    after = teardown;
+    is_shared = shared;
+}
+
+void suite_timeout(double seconds)
+{
+    timeout_s = seconds;
+}
+
+static TCase *case_of(const struct suite_test *test)
+{
+    TCase *tcase = tcase_create(test->test.name);
+
+    if (is_shared)
+        tcase_add_unchecked_fixture(tcase, before, after);
+    else
+        tcase_add_checked_fixture(tcase, before, after);
+    if (timeout_s > 0)
+        tcase_set_timeout(tcase, timeout_s);
+    tcase_add_loop_test_raise_signal(tcase, &test->test, test->signal, test->first, test->end);
+    return tcase;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    setenv("CK_DEFAULT_TIMEOUT", TIMEOUT_S, 0);
+    Suite *suite = suite_create(basename(argv[0]));
+    for (const struct suite_test *test = tests; test; test = test->next) {
+        if (test->first >= test->end) {
+            fprintf(stderr, "%s: no rows for %s\n", test->test.file, test->test.name);
+            return EXIT_FAILURE;
+        }
+        suite_add_tcase(suite, case_of(test));
+    }
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int run = srunner_ntests_run(runner);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    if (run == 0)
+        fprintf(stderr, "%s: no tests\n", argv[0]);
+    return run && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}

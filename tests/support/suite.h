@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* suite.h - declares the tests of a program, on top of Check.
+ *
+ * A test is declared where it is written, and there only: it registers itself before main() runs.
+ * suite.c runs the tests in the order of the file, each in a process of its own. Every test is a
+ * test case of Check, so `CK_RUN_CASE=name build/release/tests/unit/test_x` runs one of them. */
+#ifndef EMAILSD_TESTS_SUPPORT_SUITE_H
+#define EMAILSD_TESTS_SUPPORT_SUITE_H
+
+#include <check.h>
+#include <stdbool.h>
+
+struct suite_test {
+    TTest test;
+    int first, end; /* the test runs for each _i from `first` up to, but not including, `end` */
+    int signal;     /* that ends the test; 0: the test returns */
+    struct suite_test *next;
+};
+
+/* Adds `test`, which stays the caller's and must outlive main(). */
+void suite_add(struct suite_test *test);
+
+/* Sets the functions that run around every test of the program; NULL for none. Those of a `shared`
+ * fixture run in the process that forks the tests, so that their loop iterations share the result.
+ */
+void suite_fixture(SFun setup, SFun teardown, bool shared);
+
+/* Sets the time after which a test that hangs is ended, instead of CK_DEFAULT_TIMEOUT. */
+void suite_timeout(double seconds);
+
+/* TEST(name) { ... } runs once. */
+#define TEST(name) SUITE_TEST(name, 0, 1, 0)
+
+/* LOOP_TEST(name, table) { ... } runs once for each row of the array `table`, whose index is _i. */
+#define LOOP_TEST(name, table) RANGE_TEST(name, 0, sizeof(table) / sizeof((table)[0]))
+
+/* RANGE_TEST(name, first, end) { ... } runs with _i from `first` to `end` - 1. */
+#define RANGE_TEST(name, first, end) SUITE_TEST(name, first, end, 0)
+
+/* SIGNAL_TEST(name, signal) { ... } passes if the signal ends it. */
+#define SIGNAL_TEST(name, signal) SUITE_TEST(name, 0, 1, signal)
+
+/* At most one of the two in a file: */
+#define FIXTURE(setup, teardown)        SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, false))
+#define SHARED_FIXTURE(setup, teardown) SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, true))
+
+#define TEST_TIMEOUT(seconds) SUITE_BEFORE_MAIN(suite_timeout(seconds))
+
+/* ---- what they are made of ---- */
+
+#define SUITE_TEST(name, first, end, signal)                                                       \
+    static void name(int _i);                                                                      \
+    __attribute__((constructor)) static void name##_add(void)                                      \
+    {                                                                                              \
+        static struct suite_test test = {                                                          \
+            {#name, name, __FILE__, __LINE__}, (int)(first), (int)(end), signal, NULL};            \
+        suite_add(&test);                                                                          \
+    }                                                                                              \
+    static void name(int _i __attribute__((unused)))
+
+/* A semicolon follows it, which the declaration takes. */
+#define SUITE_BEFORE_MAIN(call)          SUITE_BEFORE_MAIN_AT(call, __LINE__)
+#define SUITE_BEFORE_MAIN_AT(call, line) SUITE_BEFORE_MAIN_EXPANDED(call, line)
+#define SUITE_BEFORE_MAIN_EXPANDED(call, line)                                                     \
+    __attribute__((constructor)) static void suite_before_main_##line(void)                        \
+    {                                                                                              \
+        call;                                                                                      \
+    }                                                                                              \
+    struct suite_test
+
+#endif
