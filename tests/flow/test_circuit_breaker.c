@@ -116,7 +116,7 @@ START_TEST(a_reload_opens_the_latch_at_once)
     refuse_submits(403, 1);
     flow_ask(&flow, "a.com", WAIT_MS);
     flow_advance(&flow, 27000);
-    engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
+    engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle(&flow);
     struct asker *after = flow_ask(&flow, "b.com", WAIT_MS);
     flow_advance(&flow, 30000);

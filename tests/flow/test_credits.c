@@ -145,7 +145,7 @@ START_TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
     flow_start(&flow, options);
     struct asker *leaves = flow_ask(&flow, "one.com", WAIT_MS);
     flow_advance(&flow, 100);
-    engine_leave(flow.engine, leaves->ask.number);
+    engine_abandon(flow.engine, leaves->ask.number);
     flow_advance(&flow, 100);
     struct asker *stays = flow_ask(&flow, "two.com", WAIT_MS);
     flow_advance(&flow, 60000);

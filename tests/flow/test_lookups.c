@@ -130,8 +130,8 @@ START_TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
     struct asker *b = flow_ask(&flow, "milvali.com", WAIT_MS);
 
     flow_settle(&flow);
-    engine_leave(flow.engine, a->ask.number);
-    engine_leave(flow.engine, b->ask.number);
+    engine_abandon(flow.engine, a->ask.number);
+    engine_abandon(flow.engine, b->ask.number);
     flow_advance(&flow, 60000);
     ck_assert_int_eq(a->err, ERR_GONE);
     ck_assert_int_eq(b->err, ERR_GONE);
@@ -145,7 +145,7 @@ START_TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_
     struct asker *leaver = flow_ask(&flow, "milvali.com", WAIT_MS);
 
     flow_advance(&flow, 20); /* the linger is not over yet */
-    engine_leave(flow.engine, leaver->ask.number);
+    engine_abandon(flow.engine, leaver->ask.number);
     flow_advance(&flow, 30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
@@ -158,7 +158,7 @@ START_TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
     struct asker *gone = flow_ask(&flow, "milvali.com", WAIT_MS);
 
     flow_advance(&flow, 1000);
-    engine_leave(flow.engine, gone->ask.number);
+    engine_abandon(flow.engine, gone->ask.number);
     flow_advance(&flow, 30000);
     struct asker *later = flow_ask(&flow, "milvali.com", WAIT_MS);
     flow_settle(&flow);
@@ -173,7 +173,7 @@ START_TEST(leaving_after_the_end_is_without_effect)
     struct asker *asker = flow_ask(&flow, "milvali.com", WAIT_MS);
 
     flow_advance(&flow, 30000);
-    engine_leave(flow.engine, asker->ask.number);
+    engine_abandon(flow.engine, asker->ask.number);
     flow_settle(&flow);
     ck_assert_int_eq(asker->answers, 1);
     ck_assert_int_eq(asker->err, ERR_OK);

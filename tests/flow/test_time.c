@@ -199,7 +199,7 @@ END_TEST
 START_TEST(a_reload_may_say_that_it_stays_longer)
 {
     start_with_short_lives();
-    engine_reload(flow.engine, &(struct engine_rules){0, 5 * HOUR_MS});
+    engine_reload(flow.engine, &(struct engine_settings){0, 5 * HOUR_MS});
     flow_advance(&flow, 3 * HOUR_MS);
     ck_assert_uint_eq(stored(), 1);
     flow_advance(&flow, 3 * HOUR_MS);
