@@ -71,7 +71,7 @@ struct daemon {
     struct transport *transport;
     struct openmart *openmart;
     struct engine *engine;
-    struct admission admission;
+    struct access_policy policy;
     struct health health;
     struct service service;
     struct watch watch;
@@ -122,8 +122,8 @@ static int load_clients(struct daemon *d)
 {
     char why[ADMISSION_WHY];
 
-    return access_policy_load(&d->config, NULL, &d->admission, why) ? fail(EXIT_OPERATOR, "", why)
-                                                                    : EXIT_CLEAN;
+    return access_policy_load(&d->config, NULL, &d->policy, why) ? fail(EXIT_OPERATOR, "", why)
+                                                                 : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -255,9 +255,9 @@ static int start_listener(struct daemon *d)
                                   .cache = d->cache,
                                   .health = &d->health,
                                   .limits = reload_limits_of(c),
-                                  .clients = d->admission.clients,
-                                  .tls = d->admission.tls,
-                                  .auth = d->admission.policy};
+                                  .clients = d->policy.clients,
+                                  .tls = d->policy.tls,
+                                  .auth = d->policy.policy};
     enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
@@ -309,8 +309,8 @@ static bool ends(int number)
 static void reload(struct daemon *d)
 {
     notify_reloading();
-    bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets,
-                                             &d->admission, d->watch.listener, d->engine});
+    bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->policy,
+                                             d->watch.listener, d->engine});
     notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
 }
 
@@ -320,7 +320,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     int number;
 
     atomic_store(&d->health.stage, HEALTH_RUNNING);
-    access_policy_log(&d->admission);
+    access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
         log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
@@ -349,7 +349,7 @@ static void stop(struct daemon *d)
     transport_free(d->transport);
     cache_free(d->cache);
     store_close(d->store);
-    admission_done(&d->admission);
+    access_policy_done(&d->policy);
     secret_free(d->key);
     domain_stop();
     config_done(&d->config);
@@ -357,7 +357,7 @@ static void stop(struct daemon *d)
 
 static int serve(struct daemon *d)
 {
-    sigset_t signals = watch_block_signals();
+    sigset_t signals = lifecycle_block_signals();
     int code = start(d);
 
     if (!code)
@@ -386,7 +386,7 @@ static int check(struct daemon *d)
             code = fail(EXIT_OPERATOR, "--listen", why);
     if (!code)
         puts("configuration OK");
-    admission_done(&d->admission);
+    access_policy_done(&d->policy);
     secret_free(d->key);
     return code;
 }

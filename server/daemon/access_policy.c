@@ -36,24 +36,24 @@ static enum err check(const struct config *config, const char *open, char *why)
     return ERR_OK;
 }
 
-static enum err read_keys(const struct config *config, const struct admission *before,
-                          struct admission *admission, char *why)
+static enum err read_keys(const struct config *config, const struct access_policy *before,
+                          struct access_policy *policy, char *why)
 {
     char fault[CLIENTS_WHY];
 
     if (!config->client_keys_file)
         return ERR_OK;
-    if (clients_read(config->client_keys_file, &admission->clients, fault)) {
+    if (clients_read(config->client_keys_file, &policy->clients, fault)) {
         snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
         return ERR_SYNTAX;
     }
     if (before && before->clients)
-        clients_follow(admission->clients, before->clients);
+        clients_follow(policy->clients, before->clients);
     return ERR_OK;
 }
 
-static enum err read_tls(const struct config *config, const struct admission *before,
-                         struct admission *admission, char *why)
+static enum err read_tls(const struct config *config, const struct access_policy *before,
+                         struct access_policy *policy, char *why)
 {
     char fault[TLS_WHY];
 
@@ -62,58 +62,58 @@ static enum err read_tls(const struct config *config, const struct admission *be
         return ERR_SYNTAX;
     }
     if (!config->tls_cert || !tls_read(config->tls_cert, config->tls_key,
-                                       before ? before->tls : NULL, &admission->tls, fault))
+                                       before ? before->tls : NULL, &policy->tls, fault))
         return ERR_OK;
     snprintf(why, ADMISSION_WHY, "TLS: %s", fault);
     return ERR_SYNTAX;
 }
 
-enum err access_policy_load(const struct config *config, const struct admission *before,
-                            struct admission *ret_admission, char *why)
+enum err access_policy_load(const struct config *config, const struct access_policy *before,
+                            struct access_policy *ret_policy, char *why)
 {
     const char *open = find_open(config);
-    struct admission admission = {
+    struct access_policy policy = {
         .policy = {.local_only = !open, .admin = !open},
         .open_address = config->client_keys_file ? NULL : open,
     };
     enum err err = check(config, open, why);
 
     if (!err)
-        err = read_keys(config, before, &admission, why);
+        err = read_keys(config, before, &policy, why);
     if (!err)
-        err = read_tls(config, before, &admission, why);
+        err = read_tls(config, before, &policy, why);
     if (err) {
-        admission_done(&admission);
+        access_policy_done(&policy);
         return ERR_SYNTAX;
     }
-    *ret_admission = admission;
+    *ret_policy = policy;
     return ERR_OK;
 }
 
-void admission_done(struct admission *admission)
+void access_policy_done(struct access_policy *policy)
 {
-    clients_unref(admission->clients);
-    tls_unref(admission->tls);
+    clients_unref(policy->clients);
+    tls_unref(policy->tls);
 }
 
-void access_policy_replace(struct admission *admission, struct admission *read)
+void access_policy_replace(struct access_policy *policy, struct access_policy *read)
 {
-    admission_done(admission);
-    admission->clients = TAKE(read->clients);
-    admission->tls = TAKE(read->tls);
+    access_policy_done(policy);
+    policy->clients = TAKE(read->clients);
+    policy->tls = TAKE(read->tls);
 }
 
-void access_policy_log(const struct admission *admission)
+void access_policy_log(const struct access_policy *policy)
 {
-    const char *remark = admission->tls ? tls_remark(admission->tls) : NULL;
+    const char *remark = policy->tls ? tls_remark(policy->tls) : NULL;
     char clients[24];
 
     if (remark)
         log_event(LOG_WARN, "tls_certificate_warning", "reason", remark, NULL);
-    if (admission->open_address)
-        log_event(LOG_WARN, "anonymous_access_enabled", "address", admission->open_address, NULL);
-    if (!admission->clients)
+    if (policy->open_address)
+        log_event(LOG_WARN, "anonymous_access_enabled", "address", policy->open_address, NULL);
+    if (!policy->clients)
         return;
-    snprintf(clients, sizeof clients, "%zu", clients_count(admission->clients));
+    snprintf(clients, sizeof clients, "%zu", clients_count(policy->clients));
     log_event(LOG_INFO, "client_keys_loaded", "clients", clients, NULL);
 }

@@ -13,7 +13,7 @@
 
 #define ADMISSION_WHY 512
 
-struct admission {
+struct access_policy {
     struct clients *clients;   /* NULL = no keys are wanted */
     struct auth_policy policy; /* without keys */
     struct tls *tls;           /* NULL = plain HTTP */
@@ -23,15 +23,15 @@ struct admission {
 /* Reads the files of keys and certificates, if there are any; `before` (may be NULL) is what was
  * read last. ERR_SYNTAX when the configuration must not be served so;
  * `why` (ADMISSION_WHY bytes) then says what to change. */
-enum err access_policy_load(const struct config *config, const struct admission *before,
-                            struct admission *ret_admission, char *why);
-void admission_done(struct admission *admission);
+enum err access_policy_load(const struct config *config, const struct access_policy *before,
+                            struct access_policy *ret_policy, char *why);
+void access_policy_done(struct access_policy *policy);
 
 /* Takes keys and certificate out of `read`, which is then done with. Who may come without a key
  * stays: it goes by the addresses, which a reload does not change. */
-void access_policy_replace(struct admission *admission, struct admission *read);
+void access_policy_replace(struct access_policy *policy, struct access_policy *read);
 
 /* Logs who is let in. */
-void access_policy_log(const struct admission *admission);
+void access_policy_log(const struct access_policy *policy);
 
 #endif

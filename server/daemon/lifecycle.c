@@ -26,7 +26,7 @@ static int64_t beat(struct watch *watch)
     return notify_beat(&watch->watchdog, now_ms, age_ms);
 }
 
-sigset_t watch_block_signals(void)
+sigset_t lifecycle_block_signals(void)
 {
     sigset_t set;
 

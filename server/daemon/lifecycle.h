@@ -24,7 +24,7 @@ struct watch {
 
 /* Before any thread starts: SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 are taken by main alone,
  * one at a time. Those signals. */
-sigset_t watch_block_signals(void);
+sigset_t lifecycle_block_signals(void);
 
 /* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
  * it; the others have no effect any more. */

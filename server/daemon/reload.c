@@ -16,7 +16,7 @@ _Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
 /* What was read anew. */
 struct prepared {
     struct config config;
-    struct admission admission;
+    struct access_policy policy;
 };
 
 struct limits reload_limits_of(const struct config *config)
@@ -30,7 +30,7 @@ struct limits reload_limits_of(const struct config *config)
 
 /* A daemon that wants keys goes on to want them, and one that wants none goes on so; and so it is
  * with TLS. */
-static bool is_alike(const struct admission *a, const struct admission *b)
+static bool is_alike(const struct access_policy *a, const struct access_policy *b)
 {
     return !a->clients == !b->clients && !a->tls == !b->tls;
 }
@@ -55,10 +55,10 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (!err) /* the file that is in use; to take another one takes a restart */
         err = upstream_check_key(reload->config, why);
     if (!err)
-        err = access_policy_load(&prepared->config, reload->admission, &prepared->admission, why);
-    if (!err && !is_alike(&prepared->admission, reload->admission)) {
+        err = access_policy_load(&prepared->config, reload->policy, &prepared->policy, why);
+    if (!err && !is_alike(&prepared->policy, reload->policy)) {
         snprintf(why, ADMISSION_WHY, "enabling or disabling client keys or TLS requires a restart");
-        admission_done(&prepared->admission);
+        access_policy_done(&prepared->policy);
         err = ERR_SYNTAX;
     }
     if (err)
@@ -82,14 +82,14 @@ static void commit(const struct reload *reload, struct prepared *prepared)
     config_each_change(config, &prepared->config, tell_restart, NULL);
     config_adopt(config, &prepared->config);
     config_done(&prepared->config);
-    access_policy_replace(reload->admission, &prepared->admission);
+    access_policy_replace(reload->policy, &prepared->policy);
     const struct limits limits = reload_limits_of(config);
     log_set_level((enum log_level)config->log_level);
     log_set_json(config->log_json);
-    listener_set_rules(reload->listener, &(struct rules){reload->admission->clients, &limits,
-                                                         reload->admission->tls});
+    listener_apply_settings(reload->listener, &(struct settings){reload->policy->clients, &limits,
+                                                                 reload->policy->tls});
     engine_reload(reload->engine,
-                  &(struct engine_rules){config->credits_per_day, config->stale_if_error_ms});
+                  &(struct engine_settings){config->credits_per_day, config->stale_if_error_ms});
 }
 
 bool reload_now(const struct reload *reload)
@@ -102,7 +102,7 @@ bool reload_now(const struct reload *reload)
         return false;
     }
     commit(reload, &prepared);
-    access_policy_log(reload->admission);
+    access_policy_log(reload->policy);
     log_event(LOG_INFO, "reloaded", NULL);
     return true;
 }

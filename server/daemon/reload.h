@@ -17,13 +17,13 @@
 
 #include <stdbool.h>
 
-/* All borrowed. `config` and `admission` are what the daemon goes by, now and after a reload. */
+/* All borrowed. `config` and `policy` are what the daemon goes by, now and after a reload. */
 struct reload {
     int argc;
     char *const *argv;
     struct config *config;
     const struct sockets *sockets; /* whose addresses stay those of the configuration */
-    struct admission *admission;
+    struct access_policy *policy;
     struct listener *listener;
     struct engine *engine;
 };

@@ -331,10 +331,10 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_set_rules(struct listener *listener, const struct rules *rules)
+void listener_apply_settings(struct listener *listener, const struct settings *rules)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_set_rules(listener->workers[i], rules);
+        worker_apply_settings(listener->workers[i], rules);
 }
 
 void listener_drain(struct listener *listener)

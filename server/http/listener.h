@@ -15,7 +15,7 @@
 
 struct listener;
 struct service;
-struct rules;
+struct settings;
 
 struct listener_options {
     const char *const *addresses; /* "127.0.0.1:8080", "[::1]:0"; port 0 picks one */
@@ -51,7 +51,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms);
 
 /* Who may ask and how, from now on: each worker takes it over with its next turn. Before
  * listener_drain(). */
-void listener_set_rules(struct listener *listener, const struct rules *rules);
+void listener_apply_settings(struct listener *listener, const struct settings *rules);
 
 /* Is it an address to listen on? ERR_SYNTAX when it is none, and `why` says so. Any thread. */
 enum err listener_check(const char *address, char *why);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* engine.c - the loop, the inbox and the border: asks come in by message, ends go out by callback.
  *
- * The life of an ask: engine_ask() posts it; the engine opens it and looks at what is kept: in the
- * cache (another lookup may have ended since the worker looked), else in the store. If that will
- * not do it joins the lookup of its question; its end, its deadline, its leaving or the draining -
- * whichever comes first - settles it, once. */
+ * The life of an ask: engine_lookup() posts it; the engine opens it and looks at what is kept: in
+ * the cache (another lookup may have ended since the worker looked), else in the store. If that
+ * will not do it joins the lookup of its question; its end, its deadline, its leaving or the
+ * draining - whichever comes first - settles it, once. */
 #include "lookup/engine.h"
 
 #include "base/mem.h"
@@ -37,7 +37,7 @@ struct engine {
     struct budget *budget;
     struct batcher *batcher;
     struct lookups *lookups;
-    struct ask *asks; /* not settled, by number */
+    struct lookup_request *asks; /* not settled, by number */
     atomic_uint_fast64_t next_number;
     enum engine_stage stage;
     int64_t patience_ms, drain_until_ms;
@@ -55,7 +55,7 @@ struct order {
     struct message message;
     struct engine *engine;
     int64_t number;
-    struct engine_rules rules; /* of a reload */
+    struct engine_settings rules; /* of a reload */
 };
 
 static void give(struct order order, message_run_fn *open)
@@ -152,7 +152,7 @@ void engine_free(struct engine *engine)
 
 /* ---- asks ---- */
 
-static void settle(struct ask *ask, const struct outcome *outcome)
+static void settle(struct lookup_request *ask, const struct outcome *outcome)
 {
     struct outcome told = *outcome;
 
@@ -161,7 +161,7 @@ static void settle(struct ask *ask, const struct outcome *outcome)
     ask->done(ask, &told);
 }
 
-static void settle_with(struct ask *ask, enum err err)
+static void settle_with(struct lookup_request *ask, enum err err)
 {
     const struct outcome outcome = outcome_of(err);
 
@@ -171,12 +171,12 @@ static void settle_with(struct ask *ask, enum err err)
 
 static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
 {
-    settle(container_of(waiter, struct ask, waiter), outcome);
+    settle(container_of(waiter, struct lookup_request, waiter), outcome);
 }
 
 /* ERR_OK when the ask was settled with what is kept, ERR_ABSENT when that is nothing or will not
  * do, ERR_STORAGE_UNAVAILABLE when it cannot be told: then nothing may be bought either. */
-static enum err settle_with_kept(struct ask *ask)
+static enum err settle_with_kept(struct lookup_request *ask)
 {
     struct engine *engine = ask->engine;
     const struct result *kept;
@@ -198,7 +198,7 @@ static enum err settle_with_kept(struct ask *ask)
     return err;
 }
 
-static void join(struct ask *ask)
+static void join(struct lookup_request *ask)
 {
     struct engine *engine = ask->engine;
     struct outcome refusal;
@@ -213,7 +213,7 @@ static void join(struct ask *ask)
 
 static void open_ask(struct message *message)
 {
-    struct ask *ask = container_of(message, struct ask, message);
+    struct lookup_request *ask = container_of(message, struct lookup_request, message);
     struct engine *engine = ask->engine;
 
     HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
@@ -228,7 +228,7 @@ static void open_ask(struct message *message)
         settle_with(ask, err);
 }
 
-void engine_ask(struct engine *engine, struct ask *ask)
+void engine_lookup(struct engine *engine, struct lookup_request *ask)
 {
     ask->engine = engine;
     ask->number = atomic_fetch_add_explicit(&engine->next_number, 1, memory_order_relaxed);
@@ -239,7 +239,7 @@ static void open_leave(struct message *message)
 {
     autofree struct order *leave = container_of(message, struct order, message);
     uint64_t number = (uint64_t)leave->number;
-    struct ask *ask;
+    struct lookup_request *ask;
 
     HASH_FIND(hh, leave->engine->asks, &number, sizeof number, ask);
     if (!ask)
@@ -248,7 +248,7 @@ static void open_leave(struct message *message)
     settle_with(ask, ERR_GONE);
 }
 
-void engine_leave(struct engine *engine, uint64_t number)
+void engine_abandon(struct engine *engine, uint64_t number)
 {
     give((struct order){.engine = engine, .number = (int64_t)number}, open_leave);
 }
@@ -292,7 +292,7 @@ void engine_forget(struct engine *engine, struct forgetting *forgetting)
 static void open_statement(struct message *message)
 {
     struct statement *statement = container_of(message, struct statement, message);
-    const struct payer payer = {statement->name, statement->quota, 1};
+    const struct account_ref payer = {statement->name, statement->quota, 1};
 
     statement->account = budget_account(statement->engine->budget, &payer);
     statement->done(statement);
@@ -319,7 +319,7 @@ static void open_reload(struct message *message)
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
-void engine_reload(struct engine *engine, const struct engine_rules *rules)
+void engine_reload(struct engine *engine, const struct engine_settings *rules)
 {
     give((struct order){.engine = engine, .rules = *rules}, open_reload);
 }

@@ -29,29 +29,30 @@
 #include <stdint.h>
 
 struct engine;
-struct ask;
+struct lookup_request;
 
-/* Engine thread; exactly once per engine_ask(). The ask is the asker's again from here on, and may
- * be freed inside. `outcome` is borrowed for the call (result_ref() its result to keep it). */
-typedef void ask_done_fn(struct ask *ask, const struct outcome *outcome);
+/* Engine thread; exactly once per engine_lookup(). The ask is the asker's again from here on, and
+ * may be freed inside. `outcome` is borrowed for the call (result_ref() its result to keep it). */
+typedef void lookup_done_fn(struct lookup_request *ask, const struct outcome *outcome);
 
 /* Will this result do, which is kept for the question? Engine thread; at most once per ask, before
  * its `done`. `wall_ms` is the engine's. */
-typedef bool ask_takes_fn(struct ask *ask, const struct result *kept, int64_t wall_ms);
+typedef bool lookup_takes_fn(struct lookup_request *ask, const struct result *kept,
+                             int64_t wall_ms);
 
-/* One question of one asker, embedded in the asker's own struct. The engine's from engine_ask()
+/* One question of one asker, embedded in the asker's own struct. The engine's from engine_lookup()
  * until `done` runs. */
-struct ask {
+struct lookup_request {
     /* Handed over with the ask. Given back when the outcome is `from_cache`, else NULL afterwards.
      */
     struct question *question;
-    int64_t wait_ms;    /* how long the asker may be held, from the moment of asking */
-    struct payer payer; /* who asks */
-    bool only_kept;     /* nothing may be bought: ERR_NOT_CACHED when what is kept will not do */
-    bool no_store;      /* see struct waiter */
-    ask_takes_fn *takes;
-    ask_done_fn *done;
-    uint64_t number; /* set by engine_ask(), never used twice; what engine_leave() takes */
+    int64_t wait_ms;          /* how long the asker may be held, from the moment of asking */
+    struct account_ref payer; /* who asks */
+    bool only_kept; /* nothing may be bought: ERR_NOT_CACHED when what is kept will not do */
+    bool no_store;  /* see struct waiter */
+    lookup_takes_fn *takes;
+    lookup_done_fn *done;
+    uint64_t number; /* set by engine_lookup(), never used twice; what engine_abandon() takes */
     /* The engine's: */
     struct engine *engine;
     struct waiter waiter;
@@ -99,12 +100,12 @@ struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
 /* Any thread. */
-void engine_ask(struct engine *engine, struct ask *ask);
+void engine_lookup(struct engine *engine, struct lookup_request *ask);
 
 /* Any thread: the asker of that number has gone. If its `done` has not run yet, it runs soon, with
  * ERR_GONE; otherwise nothing happens. Takes a number and no pointer, because the ask may be over,
  * and its memory somebody else's, before the engine hears of it. */
-void engine_leave(struct engine *engine, uint64_t number);
+void engine_abandon(struct engine *engine, uint64_t number);
 
 /* ---- looking at a lookup ---- */
 
@@ -168,12 +169,12 @@ void engine_state_account(struct engine *engine, struct statement *statement);
 /* ---- the operator ---- */
 
 /* What may change while it runs; see struct engine_options. */
-struct engine_rules {
+struct engine_settings {
     int64_t credits_per_day, keep_expired_ms;
 };
 
 /* Any thread: look at the key file again, let submits be tried again, and go by these rules. */
-void engine_reload(struct engine *engine, const struct engine_rules *rules);
+void engine_reload(struct engine *engine, const struct engine_settings *rules);
 
 /* Any thread: buys nothing from now on, or buys again, over restarts too. */
 void engine_set_paused(struct engine *engine, bool paused);

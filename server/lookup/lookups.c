@@ -279,8 +279,9 @@ static void put_in_table(struct lookup *lookup)
 }
 
 /* Starts a lookup; takes the question over only when that succeeds. */
-static enum err start(struct lookups *all, struct question *question, const struct payer *payer,
-                      struct lookup **ret_lookup, struct outcome *ret_refusal)
+static enum err start(struct lookups *all, struct question *question,
+                      const struct account_ref *payer, struct lookup **ret_lookup,
+                      struct outcome *ret_refusal)
 {
     enum err err = check_hold(all, question, ret_refusal);
     int retry_after_s = 0;

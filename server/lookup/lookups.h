@@ -36,12 +36,12 @@ struct outcome {
     const struct result *result; /* how the lookup ended, if it did; else NULL */
     const char *detail;          /* words for the caller; NULL = none */
     enum charged charged;
-    int retry_after_s;          /* 0 = no advice */
-    char lookup_id[ID_TEXT];    /* "" when no lookup had to do with it */
-    bool collapsed;             /* joined a lookup that somebody else had started */
-    bool stored;                /* `result` is in the cache now */
-    bool from_cache;            /* answered by the cache after all, without a lookup */
-    struct allowance allowance; /* of the asker, afterwards; filled by the engine */
+    int retry_after_s;             /* 0 = no advice */
+    char lookup_id[ID_TEXT];       /* "" when no lookup had to do with it */
+    bool collapsed;                /* joined a lookup that somebody else had started */
+    bool stored;                   /* `result` is in the cache now */
+    bool from_cache;               /* answered by the cache after all, without a lookup */
+    struct quota_status allowance; /* of the asker, afterwards; filled by the engine */
 
     /* Of ERR_STILL_PROCESSING only: how far the lookup is. */
     enum task_phase phase;
@@ -60,8 +60,8 @@ struct waiter {
     /* Set by the asker: */
     waiter_done_fn *done;
     int64_t deadline_ms;
-    struct payer payer; /* on whose account; its name is borrowed for the join */
-    bool no_store;      /* wants the answer kept nowhere */
+    struct account_ref payer; /* on whose account; its name is borrowed for the join */
+    bool no_store;            /* wants the answer kept nowhere */
     /* The lookups': */
     struct waiter *prev, *next;
     struct lookup *lookup;

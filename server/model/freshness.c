@@ -16,7 +16,8 @@ int64_t freshness_age_ms(const struct result *result, int64_t wall_ms)
 }
 
 /* Is it older, or nearer to its end, than the caller will have? */
-static bool is_refused(const struct result *result, const struct cache_wish *wish, int64_t wall_ms)
+static bool is_refused(const struct result *result, const struct cache_directives *wish,
+                       int64_t wall_ms)
 {
     if (wish->no_cache)
         return true;
@@ -30,7 +31,7 @@ static bool is_stale_by_at_most(const struct result *result, int64_t ms, int64_t
     return !result->err && -freshness_left_ms(result, wall_ms) <= ms;
 }
 
-static bool caller_takes_stale(const struct result *result, const struct cache_wish *wish,
+static bool caller_takes_stale(const struct result *result, const struct cache_directives *wish,
                                int64_t wall_ms)
 {
     if (wish->max_stale_s < 0)
@@ -40,7 +41,7 @@ static bool caller_takes_stale(const struct result *result, const struct cache_w
                : is_stale_by_at_most(result, wish->max_stale_s * 1000, wall_ms);
 }
 
-enum serve freshness_judge(const struct result *result, const struct cache_wish *wish,
+enum serve freshness_judge(const struct result *result, const struct cache_directives *wish,
                            const struct freshness_limits *limits, int64_t wall_ms)
 {
     enum serve otherwise = wish->only_cached ? SERVE_NOTHING : SERVE_ASK;
@@ -54,7 +55,7 @@ enum serve freshness_judge(const struct result *result, const struct cache_wish 
     return caller_takes_stale(result, wish, wall_ms) ? SERVE_STALE : otherwise;
 }
 
-bool freshness_on_error(const struct result *result, const struct cache_wish *wish,
+bool freshness_on_error(const struct result *result, const struct cache_directives *wish,
                         const struct freshness_limits *limits, int64_t wall_ms)
 {
     return result && !is_refused(result, wish, wall_ms) &&

@@ -15,14 +15,14 @@
 #include <stdint.h>
 
 /* What the request says about caching. */
-struct cache_wish {
+struct cache_directives {
     bool no_cache, only_cached, no_store;
     int64_t max_age_s;   /* -1 = not given */
     int64_t min_fresh_s; /* 0 = not given */
     int64_t max_stale_s; /* -1 = not given; INT64_MAX = any staleness */
 };
 
-#define CACHE_WISH_NONE ((struct cache_wish){.max_age_s = -1, .max_stale_s = -1})
+#define CACHE_DIRECTIVES_NONE ((struct cache_directives){.max_age_s = -1, .max_stale_s = -1})
 
 enum serve {
     SERVE_FRESH,   /* as it is */
@@ -37,11 +37,11 @@ struct freshness_limits {
 };
 
 /* `result` NULL = nothing is cached. */
-enum serve freshness_judge(const struct result *result, const struct cache_wish *wish,
+enum serve freshness_judge(const struct result *result, const struct cache_directives *wish,
                            const struct freshness_limits *limits, int64_t wall_ms);
 
 /* May it stand in for an answer that could not be had? */
-bool freshness_on_error(const struct result *result, const struct cache_wish *wish,
+bool freshness_on_error(const struct result *result, const struct cache_directives *wish,
                         const struct freshness_limits *limits, int64_t wall_ms);
 
 /* Time to expiry, negative when it is over, and time since the upstream was asked; both bounded by

@@ -86,7 +86,7 @@ void flow_restart(void)
 
     for (size_t i = 0; i < flow.n_askers; i++)
         if (flow.askers[i]->answers == 0)
-            engine_leave(flow.engine, flow.askers[i]->ask.number);
+            engine_abandon(flow.engine, flow.askers[i]->ask.number);
     engine_turn(flow.engine);
     engine_free(flow.engine);
     cache_free(flow.cache);
@@ -117,7 +117,7 @@ void flow_end(void)
     }
 }
 
-static void told(struct ask *ask, const struct outcome *outcome)
+static void told(struct lookup_request *ask, const struct outcome *outcome)
 {
     struct asker *asker = container_of(ask, struct asker, ask);
 
@@ -136,13 +136,13 @@ static void told(struct ask *ask, const struct outcome *outcome)
                                outcome->result->bodies[RESULT_JSON].len);
 }
 
-static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
     return wall_ms < kept->expires_ms &&
            kept->fetched_ms >= container_of(ask, struct asker, ask)->not_before_ms;
 }
 
-static struct asker *ask(struct payer payer, const char *domain, const char *company_name,
+static struct asker *ask(struct account_ref payer, const char *domain, const char *company_name,
                          int64_t wait_ms)
 {
     struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
@@ -159,18 +159,18 @@ static struct asker *ask(struct payer payer, const char *domain, const char *com
     asker->ask.takes = takes;
     asker->ask.done = told;
     flow.askers[flow.n_askers++] = asker;
-    engine_ask(flow.engine, &asker->ask);
+    engine_lookup(flow.engine, &asker->ask);
     return asker;
 }
 
 struct asker *flow_ask(const char *domain, int64_t wait_ms)
 {
-    return ask((struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct asker *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
-    return ask((struct payer){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
+    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
 
 const char *flow_company(int i)
@@ -189,12 +189,12 @@ void flow_ask_companies(int first, int n)
 
 struct asker *flow_ask_as(const char *client, const char *domain, int64_t wait_ms)
 {
-    return ask((struct payer){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return ask((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct asker *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
 {
-    return ask((struct payer){client, quota, 1}, domain, NULL, wait_ms);
+    return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
 }
 
 void flow_settle(void)

@@ -26,7 +26,7 @@
 
 /* One asker, and what it was told. */
 struct asker {
-    struct ask ask;
+    struct lookup_request ask;
     int64_t not_before_ms; /* wall time: what was fetched earlier will not do */
     int answers;           /* times it was told an end: must be 1 */
     enum err err;

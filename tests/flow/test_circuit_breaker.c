@@ -97,7 +97,7 @@ TEST(a_reload_opens_the_latch_at_once)
     refuse_submits(403, 1);
     flow_ask("a.com", WAIT_MS);
     flow_advance(27000);
-    engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
+    engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
     struct asker *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);

@@ -113,7 +113,7 @@ TEST(who_leaves_before_anything_was_sent_gives_his_credit_back)
     flow_start(options);
     struct asker *leaves = flow_ask("one.com", WAIT_MS);
     flow_advance(100);
-    engine_leave(flow.engine, leaves->ask.number);
+    engine_abandon(flow.engine, leaves->ask.number);
     flow_advance(100);
     struct asker *stays = flow_ask("two.com", WAIT_MS);
     flow_advance(60000);

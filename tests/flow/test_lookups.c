@@ -108,8 +108,8 @@ TEST(a_queued_lookup_whose_every_waiter_left_is_dropped_unsent)
     struct asker *b = flow_ask("milvali.com", WAIT_MS);
 
     flow_settle();
-    engine_leave(flow.engine, a->ask.number);
-    engine_leave(flow.engine, b->ask.number);
+    engine_abandon(flow.engine, a->ask.number);
+    engine_abandon(flow.engine, b->ask.number);
     flow_advance(60000);
     ck_assert_int_eq(a->err, ERR_GONE);
     ck_assert_int_eq(b->err, ERR_GONE);
@@ -122,7 +122,7 @@ TEST(a_queued_lookup_that_somebody_was_promised_is_sent_although_the_rest_left)
     struct asker *leaver = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(20); /* the linger is not over yet */
-    engine_leave(flow.engine, leaver->ask.number);
+    engine_abandon(flow.engine, leaver->ask.number);
     flow_advance(30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
@@ -134,7 +134,7 @@ TEST(a_waiter_who_leaves_cancels_nothing_that_was_sent)
     struct asker *gone = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(1000);
-    engine_leave(flow.engine, gone->ask.number);
+    engine_abandon(flow.engine, gone->ask.number);
     flow_advance(30000);
     struct asker *later = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
@@ -148,7 +148,7 @@ TEST(leaving_after_the_end_is_without_effect)
     struct asker *asker = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(30000);
-    engine_leave(flow.engine, asker->ask.number);
+    engine_abandon(flow.engine, asker->ask.number);
     flow_settle();
     ck_assert_int_eq(asker->answers, 1);
     ck_assert_int_eq(asker->err, ERR_OK);

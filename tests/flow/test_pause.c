@@ -12,7 +12,7 @@ TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
     struct asker *waits = flow_ask("waits.com", WAIT_MS);
     flow_settle(); /* lingers */
     ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
-    engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
+    engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
     struct asker *late = flow_ask("late.com", WAIT_MS);
     struct asker *hit = flow_ask("known.com", WAIT_MS);
@@ -28,7 +28,7 @@ TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
-    engine_reload(flow.engine, &(struct engine_rules){0, flow_options().keep_expired_ms});
+    engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     struct asker *again = flow_ask("late.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);

@@ -169,7 +169,7 @@ TEST(what_expired_long_ago_leaves_the_store)
 TEST(a_reload_may_say_that_it_stays_longer)
 {
     start_with_short_lives();
-    engine_reload(flow.engine, &(struct engine_rules){0, 5 * HOUR_MS});
+    engine_reload(flow.engine, &(struct engine_settings){0, 5 * HOUR_MS});
     flow_advance(3 * HOUR_MS);
     ck_assert_uint_eq(stored(), 1);
     flow_advance(3 * HOUR_MS);

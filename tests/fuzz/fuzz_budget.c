@@ -79,8 +79,8 @@ static void check_all(struct world *world)
     FUZZ_WANT(state.spent >= 0 && state.spent == count(world, CLIENTS));
     FUZZ_WANT(state.day_ends_ms == (world->day + 1) * DAY_MS);
     for (unsigned c = 0; c < CLIENTS; c++) {
-        struct payer payer = {names[c], quotas[c], 1};
-        struct allowance allowance = budget_allowance(world->budget, &payer);
+        struct account_ref payer = {names[c], quotas[c], 1};
+        struct quota_status allowance = budget_allowance(world->budget, &payer);
         int64_t spent = budget_spent_by(world->budget, names[c]);
         FUZZ_WANT(spent >= 0 && spent == count(world, c));
         FUZZ_WANT(allowance.limited == (quotas[c] >= 0));
@@ -105,7 +105,7 @@ static struct model *find(struct world *world, enum state state, unsigned which)
 /* One more for that client, into a model that is unused. */
 static bool reserve(struct world *world, unsigned client, struct model *model)
 {
-    struct payer payer = {names[client], quotas[client], 1};
+    struct account_ref payer = {names[client], quotas[client], 1};
     struct credit credit = {.day = -1};
     int retry_after_s = 0;
 

@@ -18,33 +18,33 @@
 static const struct freshness_limits limits = {.stale_while_revalidate_ms = 24 * HOUR_MS,
                                                .stale_if_error_ms = 72 * HOUR_MS};
 
-static struct cache_wish read_wish(const char *header)
+static struct cache_directives read_wish(const char *header)
 {
-    struct cache_wish wish = CACHE_WISH_NONE;
+    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
 
-    cache_wish_read(&wish, header);
+    cache_control_read(&wish, header);
     return wish;
 }
 
-static bool is_same(const struct cache_wish *a, const struct cache_wish *b)
+static bool is_same(const struct cache_directives *a, const struct cache_directives *b)
 {
     return a->no_cache == b->no_cache && a->only_cached == b->only_cached &&
            a->no_store == b->no_store && a->max_age_s == b->max_age_s &&
            a->min_fresh_s == b->min_fresh_s && a->max_stale_s == b->max_stale_s;
 }
 
-static void check_reading(const struct cache_wish *wish, const char *header)
+static void check_reading(const struct cache_directives *wish, const char *header)
 {
     autofree char *other_case = input_other_case(header);
     struct buf longer autobuf = BUF_INIT(strlen(header) + 64);
-    struct cache_wish again = read_wish(other_case);
+    struct cache_directives again = read_wish(other_case);
 
     FUZZ_WANT(wish->max_age_s >= -1 && wish->max_age_s <= SECONDS_MAX);
     FUZZ_WANT(wish->min_fresh_s >= 0 && wish->min_fresh_s <= SECONDS_MAX);
     FUZZ_WANT(wish->max_stale_s == INT64_MAX ||
               (wish->max_stale_s >= -1 && wish->max_stale_s <= SECONDS_MAX));
     FUZZ_WANT(is_same(wish, &again));
-    cache_wish_read(&again, header);
+    cache_control_read(&again, header);
     FUZZ_WANT(is_same(wish, &again));
     buf_addf(&longer, "x-unknown=\"a, no-cache\", %s", header);
     again = read_wish(buf_str(&longer));
@@ -52,7 +52,7 @@ static void check_reading(const struct cache_wish *wish, const char *header)
 }
 
 /* What each directive promises the caller, whatever else stands beside it. */
-static void check_serving(const struct cache_wish *wish, const struct result *result,
+static void check_serving(const struct cache_directives *wish, const struct result *result,
                           int64_t wall_ms)
 {
     enum serve serve = freshness_judge(result, wish, &limits, wall_ms);
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                           .company_name = "A",
                                                           .fetched_ms = BORN_MS,
                                                           .ttl_empty_ms = 24 * HOUR_MS});
-    struct cache_wish wish = read_wish(header);
+    struct cache_directives wish = read_wish(header);
     check_reading(&wish, header);
     check_serving(&wish, result, BORN_MS + ((int64_t)input_byte(&input) - 12) * HOUR_MS);
     return 0;

@@ -168,7 +168,7 @@ static void split(struct request *request, char *query)
 
 /* ---- the promises ---- */
 
-static void check_wish(const struct wish *wish, const struct client *client)
+static void check_wish(const struct emails_query *wish, const struct client *client)
 {
     FUZZ_WANT(wish->format < RESULT_FORMATS);
     FUZZ_WANT(wish->wait_ms >= 0 && wish->wait_ms <= MAX_WAIT_MS);
@@ -176,7 +176,7 @@ static void check_wish(const struct wish *wish, const struct client *client)
     FUZZ_WANT(wish->cache.max_age_s >= -1 && wish->cache.max_age_s <= INT64_C(2147483648));
     FUZZ_WANT(wish->cache.only_cached || !client->cached_only);
     FUZZ_WANT(wish->cache.only_cached || client->allow_refresh || !wish->cache.no_cache);
-    FUZZ_WANT(strnlen(wish->applied, WISH_APPLIED) < WISH_APPLIED);
+    FUZZ_WANT(strnlen(wish->applied, EMAILS_QUERY_APPLIED) < EMAILS_QUERY_APPLIED);
     FUZZ_WANT(input_is_printable(wish->applied, strlen(wish->applied)));
 }
 
@@ -210,13 +210,13 @@ static void check_question(const struct question *question)
 static bool read_as(struct request *request, bool allow_refresh, bool cached_only,
                     unsigned char *ret_key)
 {
-    struct wish wish;
+    struct emails_query wish;
 
     request->client = (struct client){.max_wait_ms = cached_only ? THEIR_WAIT_MS : INT64_MAX,
                                       .allow_refresh = allow_refresh,
                                       .cached_only = cached_only};
     request->replies = 0;
-    bool ok = wish_read(request, &wish);
+    bool ok = emails_query_parse(request, &wish);
     fields_free(request->joined);
     request->joined = NULL;
     FUZZ_WANT(request->replies == !ok);

@@ -12,7 +12,7 @@
 #define DAY_MS INT64_C(86400000)
 #define MANY   100010 /* ten more than there are accounts */
 
-static const struct payer ann = {"ann", ACCOUNT_NO_QUOTA, 1};
+static const struct account_ref ann = {"ann", ACCOUNT_NO_QUOTA, 1};
 static struct clock clock;
 static struct budget *budget;
 
@@ -30,7 +30,7 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 
-static struct credit reserve(const struct payer *payer)
+static struct credit reserve(const struct account_ref *payer)
 {
     struct credit credit = {0};
     int retry_after_s = -1;
@@ -95,7 +95,7 @@ TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
 
 TEST(who_must_wait_is_told_when_the_next_day_begins)
 {
-    const struct payer none = {"none", 0, 1};
+    const struct account_ref none = {"none", 0, 1};
     struct credit credit;
     int retry_after_s;
 
@@ -113,7 +113,7 @@ TEST(clients_without_number_share_an_account_and_all_still_count)
 
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "client-%d", i);
-        last = reserve(&(struct payer){name, ACCOUNT_NO_QUOTA, 1});
+        last = reserve(&(struct account_ref){name, ACCOUNT_NO_QUOTA, 1});
     }
     ck_assert_int_eq(budget_state(budget).spent, MANY);
     ck_assert_int_eq(budget_spent_by(budget, "client-0"), 1);
@@ -157,7 +157,8 @@ static const struct {
 
 LOOP_TEST(what_remains_is_the_smaller_of_the_own_and_the_common, rests)
 {
-    const struct payer bob = {"bob", ACCOUNT_NO_QUOTA, 1}, limited = {"ann", rests[_i].quota, 1};
+    const struct account_ref bob = {"bob", ACCOUNT_NO_QUOTA, 1},
+                             limited = {"ann", rests[_i].quota, 1};
 
     for (int i = 0; i < 5; i++)
         reserve(i < 2 ? &ann : &bob);

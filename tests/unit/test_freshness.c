@@ -57,10 +57,10 @@ static const struct {
 LOOP_TEST(a_moment_in_the_life_of_an_answer, moments)
 {
     struct result result = answer();
-    struct cache_wish wish = CACHE_WISH_NONE;
+    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
     int64_t wall_ms = FETCHED_MS + moments[_i].age_s * 1000;
 
-    cache_wish_read(&wish, moments[_i].header);
+    cache_control_read(&wish, moments[_i].header);
     ck_assert_msg(freshness_judge(&result, &wish, &limits, wall_ms) == moments[_i].serve &&
                       freshness_on_error(&result, &wish, &limits, wall_ms) == moments[_i].on_error,
                   "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
@@ -69,7 +69,7 @@ LOOP_TEST(a_moment_in_the_life_of_an_answer, moments)
 
 TEST(where_nothing_is_cached_only_asking_helps)
 {
-    struct cache_wish wish = CACHE_WISH_NONE;
+    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
 
     ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_ASK);
     wish.only_cached = true;
@@ -80,7 +80,7 @@ TEST(where_nothing_is_cached_only_asking_helps)
 TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
 {
     struct result result = answer();
-    struct cache_wish wish = CACHE_WISH_NONE;
+    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
 
     result.err = ERR_LOOKUP_FAILED;
     ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 99000), SERVE_FRESH);
@@ -109,9 +109,9 @@ TEST(the_judgement_only_ever_gets_worse_with_time)
     struct result result = answer();
 
     for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
-        struct cache_wish wish = CACHE_WISH_NONE;
+        struct cache_directives wish = CACHE_DIRECTIVES_NONE;
         int before = 0;
-        cache_wish_read(&wish, moments[i].header);
+        cache_control_read(&wish, moments[i].header);
         for (int64_t ms = 0; ms < 700000; ms += 250) {
             int now = order[freshness_judge(&result, &wish, &limits, FETCHED_MS + ms)];
             ck_assert_int_ge(now, before);

@@ -25,7 +25,7 @@ struct limits {
 };
 
 /* All that a reload hands over. The pointers are borrowed for the call. */
-struct rules {
+struct settings {
     struct clients *clients; /* NULL = no keys are wanted */
     const struct limits *limits;
     struct tls *tls; /* NULL = plain HTTP, for a listener that was started so */

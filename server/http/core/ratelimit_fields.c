@@ -4,7 +4,7 @@
 
 #define DAY_S 86400
 
-void allowance_write_day(struct reply *reply, const struct allowance *allowance)
+void ratelimit_fields_write_day(struct reply *reply, const struct quota_status *allowance)
 {
     if (!allowance->limited)
         return;
@@ -14,7 +14,7 @@ void allowance_write_day(struct reply *reply, const struct allowance *allowance)
                  allowance->resets_s);
 }
 
-void allowance_write_rate(struct reply *reply, int64_t rate)
+void ratelimit_fields_write_rate(struct reply *reply, int64_t rate)
 {
     reply_header(reply, "RateLimit-Policy", "\"second\";q=%lld;w=1", (long long)rate);
     reply_text(reply, "RateLimit", "\"second\";r=0;t=1");

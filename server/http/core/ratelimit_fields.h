@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 /* Adds the two headers about paid lookups; nothing when there is no limit. */
-void allowance_write_day(struct reply *reply, const struct allowance *allowance);
+void ratelimit_fields_write_day(struct reply *reply, const struct quota_status *allowance);
 
 /* The same about requests, of which `rate` a second are allowed and none is left now. */
-void allowance_write_rate(struct reply *reply, int64_t rate);
+void ratelimit_fields_write_rate(struct reply *reply, int64_t rate);
 
 #endif

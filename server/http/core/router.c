@@ -125,7 +125,7 @@ void route_refuse(struct request *request, enum err err, const struct client *cl
     if (err == ERR_UNAUTHORIZED)
         reply_text(&reply, "WWW-Authenticate", "Bearer");
     if (err == ERR_QUOTA_EXCEEDED)
-        allowance_write_rate(&reply, client->rate);
+        ratelimit_fields_write_rate(&reply, client->rate);
     request_reply(request, &reply);
 }
 

@@ -216,7 +216,7 @@ static void *run(void *arg)
 
 /* ---- the rules ---- */
 
-struct rules_message {
+struct settings_message {
     struct message message;
     struct worker *worker;
     struct clients *clients;
@@ -224,9 +224,10 @@ struct rules_message {
     struct tls *tls;
 };
 
-static void open_rules(struct message *message)
+static void apply_settings(struct message *message)
 {
-    autofree struct rules_message *sent = container_of(message, struct rules_message, message);
+    autofree struct settings_message *sent =
+        container_of(message, struct settings_message, message);
     struct worker *worker = sent->worker;
 
     clients_unref(worker->clients);
@@ -237,15 +238,15 @@ static void open_rules(struct message *message)
     tls_serve(worker->tls);
 }
 
-void worker_set_rules(struct worker *worker, const struct rules *rules)
+void worker_apply_settings(struct worker *worker, const struct settings *rules)
 {
-    struct rules_message *sent = xcalloc(1, sizeof *sent);
+    struct settings_message *sent = xcalloc(1, sizeof *sent);
 
     sent->worker = worker;
     sent->clients = rules->clients ? clients_ref(rules->clients) : NULL;
     sent->limits = *rules->limits;
     sent->tls = rules->tls ? tls_ref(rules->tls) : NULL;
-    inbox_post(worker->inbox, &sent->message, open_rules);
+    inbox_post(worker->inbox, &sent->message, apply_settings);
 }
 
 /* ---- the end ---- */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 struct worker;
-struct rules;
+struct settings;
 struct connection_limit;
 struct service;
 
@@ -46,7 +46,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
 
 /* Any thread, from worker_start() to worker_drain(): from its next turn on the worker goes by
  * these. */
-void worker_set_rules(struct worker *worker, const struct rules *rules);
+void worker_apply_settings(struct worker *worker, const struct settings *rules);
 
 /* Any thread, once: stop accepting; the thread ends when no request is left, or when none is parked
  * and since then drain_ms are over. For the parked it waits without limit: their owners hold on to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* emails.c - GET and HEAD /emails: look into the cache, else ask the engine and wait.
  *
- * A question that must wait lives in a struct waiting: the engine looks into the store, lets
+ * A question that must wait lives in a struct parked_lookup: the engine looks into the store, lets
  * takes() judge what it finds there as serve() judges what is in the cache, and ends it on its own
  * thread, where the outcome is copied and a message posted to the request's worker; the worker
  * answers and frees. An expired answer that may still be served is served at once, and asked for
@@ -22,14 +22,14 @@
 
 #define NOTE_TEXT 64
 
-/* A parked request. The engine's from engine_ask() to finish(), then the worker's. */
-struct waiting {
-    struct ask ask;
+/* A parked request. The engine's from engine_lookup() to finish(), then the worker's. */
+struct parked_lookup {
+    struct lookup_request ask;
     struct message message;
     struct inbox *inbox; /* of the request's worker */
     struct request *request;
     struct freshness_limits freshness;
-    struct wish wish; /* its question went with the ask */
+    struct emails_query wish; /* its question went with the ask */
     char domain[DOMAIN_MAX + 1];
     int64_t asked_wall_ms;      /* wall time */
     const char *forward;        /* why what is kept did not do: RFC 9211's word */
@@ -58,7 +58,7 @@ static long long whole_seconds(int64_t ms)
 
 /* `refreshes`: it has expired, and this request starts its refresh. */
 static void reply_stored(struct request *request, const struct result *result,
-                         const struct wish *wish, bool refreshes)
+                         const struct emails_query *wish, bool refreshes)
 {
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
@@ -73,7 +73,8 @@ static void reply_stored(struct request *request, const struct result *result,
     answer_result(request, result, wish->format, &notes);
 }
 
-static void reply_hit(struct request *request, const struct result *result, const struct wish *wish)
+static void reply_hit(struct request *request, const struct result *result,
+                      const struct emails_query *wish)
 {
     reply_stored(request, result, wish, false);
 }
@@ -81,7 +82,7 @@ static void reply_hit(struct request *request, const struct result *result, cons
 /* A question whose text is known, and whose answer is fresh, needs no second look. */
 static bool reply_known(struct request *request)
 {
-    struct wish plain = {0};
+    struct emails_query plain = {0};
     const unsigned char *key;
 
     if (!request_cached_key(request, &key, &plain.format))
@@ -99,29 +100,29 @@ static bool reply_known(struct request *request)
 
 /* Its name is the request's. Not for one that was parked: its client may have gone with a reload.
  */
-static struct payer payer_of(struct request *request)
+static struct account_ref payer_of(struct request *request)
 {
     const struct client *client = request_client(request);
 
-    return (struct payer){request_account(request), client->quota, client->weight};
+    return (struct account_ref){request_account(request), client->quota, client->weight};
 }
 
 /* A question that is asked although nobody waits. The engine's until refreshed(). */
 struct refresh {
-    struct ask ask;
+    struct lookup_request ask;
     char *account;
     int64_t asked_wall_ms;
 };
 
 /* Engine thread. Only what somebody else fetched meanwhile saves the lookup. */
-static bool refresh_takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+static bool refresh_takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
     (void)wall_ms;
     return kept->fetched_ms >= container_of(ask, struct refresh, ask)->asked_wall_ms;
 }
 
 /* Engine thread. */
-static void refreshed(struct ask *ask, const struct outcome *outcome)
+static void refreshed(struct lookup_request *ask, const struct outcome *outcome)
 {
     struct refresh *refresh = container_of(ask, struct refresh, ask);
 
@@ -135,24 +136,24 @@ static void refreshed(struct ask *ask, const struct outcome *outcome)
  * the account of the client who is served the expired answer; where that has nothing left, the next
  * client starts it a minute later. */
 static void refresh_behind(struct request *request, struct question *question,
-                           const struct payer *payer)
+                           const struct account_ref *payer)
 {
     struct refresh *refresh = xcalloc(1, sizeof *refresh);
 
     refresh->asked_wall_ms = request_clock(request)->wall_ms;
     refresh->account = xstrdup(payer->name);
     refresh->ask.question = question;
-    refresh->ask.payer = (struct payer){refresh->account, payer->quota, payer->weight};
+    refresh->ask.payer = (struct account_ref){refresh->account, payer->quota, payer->weight};
     refresh->ask.takes = refresh_takes;
     refresh->ask.done = refreshed;
-    engine_ask(request_service(request)->engine, &refresh->ask);
+    engine_lookup(request_service(request)->engine, &refresh->ask);
 }
 
 /* One of the many who may be served the same expired answer at once starts its refresh. Takes the
  * question over. */
 static void reply_expired(struct request *request, const struct result *result,
-                          const struct wish *wish, struct question *question,
-                          const struct payer *payer)
+                          const struct emails_query *wish, struct question *question,
+                          const struct account_ref *payer)
 {
     bool refreshes =
         payer->quota != 0 && result_claim_refresh(result, request_clock(request)->now_ms);
@@ -166,7 +167,7 @@ static void reply_expired(struct request *request, const struct result *result,
 
 /* ---- the end of a wait ---- */
 
-static void reply_progress(const struct waiting *waiting, const struct answer_notes *notes)
+static void reply_progress(const struct parked_lookup *waiting, const struct answer_notes *notes)
 {
     const struct outcome *outcome = &waiting->outcome;
     const struct progress progress = {outcome->lookup_id, waiting->domain, outcome->phase,
@@ -178,7 +179,7 @@ static void reply_progress(const struct waiting *waiting, const struct answer_no
     answer_progress(waiting->request, &progress, outcome->retry_after_s, &told);
 }
 
-static void reply_failure(const struct waiting *waiting, const struct answer_notes *notes)
+static void reply_failure(const struct parked_lookup *waiting, const struct answer_notes *notes)
 {
     const struct outcome *outcome = &waiting->outcome;
     struct problem problem = problem_of(outcome->err, waiting->detail);
@@ -188,7 +189,7 @@ static void reply_failure(const struct waiting *waiting, const struct answer_not
     answer_problem(waiting->request, &problem, notes);
 }
 
-static void reply_stale(const struct waiting *waiting)
+static void reply_stale(const struct parked_lookup *waiting)
 {
     int64_t left_ms = freshness_left_ms(waiting->stale, request_clock(waiting->request)->wall_ms);
     char cache_status[NOTE_TEXT];
@@ -202,7 +203,7 @@ static void reply_stale(const struct waiting *waiting)
     answer_result(waiting->request, waiting->stale, waiting->wish.format, &notes);
 }
 
-static void reply_forwarded(const struct waiting *waiting)
+static void reply_forwarded(const struct parked_lookup *waiting)
 {
     const struct outcome *outcome = &waiting->outcome;
     bool running = outcome->err == ERR_STILL_PROCESSING;
@@ -237,7 +238,7 @@ static void reply_not_cached(struct request *request)
     answer_problem(request, &problem, &notes);
 }
 
-static void reply_kept(struct waiting *waiting)
+static void reply_kept(struct parked_lookup *waiting)
 {
     const struct result *kept = waiting->outcome.result;
 
@@ -251,7 +252,7 @@ static void reply_kept(struct waiting *waiting)
 /* Worker thread. */
 static void deliver(struct message *message)
 {
-    struct waiting *waiting = container_of(message, struct waiting, message);
+    struct parked_lookup *waiting = container_of(message, struct parked_lookup, message);
     const struct outcome *outcome = &waiting->outcome;
 
     if (outcome->from_cache)
@@ -272,9 +273,9 @@ static void deliver(struct message *message)
 /* ---- waiting ---- */
 
 /* Engine thread. */
-static void finish(struct ask *ask, const struct outcome *outcome)
+static void finish(struct lookup_request *ask, const struct outcome *outcome)
 {
-    struct waiting *waiting = container_of(ask, struct waiting, ask);
+    struct parked_lookup *waiting = container_of(ask, struct parked_lookup, ask);
 
     waiting->outcome = *outcome;
     if (outcome->result)
@@ -286,12 +287,13 @@ static void finish(struct ask *ask, const struct outcome *outcome)
 
 static void client_left(struct request *request)
 {
-    const struct waiting *waiting = request_state(request);
+    const struct parked_lookup *waiting = request_state(request);
 
-    engine_leave(request_service(request)->engine, waiting->ask.number);
+    engine_abandon(request_service(request)->engine, waiting->ask.number);
 }
 
-static const char *forward_word(const struct result *kept, const struct wish *wish, int64_t wall_ms)
+static const char *forward_word(const struct result *kept, const struct emails_query *wish,
+                                int64_t wall_ms)
 {
     bool expired = freshness_left_ms(kept, wall_ms) <= 0;
 
@@ -299,7 +301,7 @@ static const char *forward_word(const struct result *kept, const struct wish *wi
 }
 
 /* What is kept will not do, but may stand in later. */
-static void note_refused(struct waiting *waiting, const struct result *kept, int64_t wall_ms)
+static void note_refused(struct parked_lookup *waiting, const struct result *kept, int64_t wall_ms)
 {
     waiting->forward = forward_word(kept, &waiting->wish, wall_ms);
     if (freshness_on_error(kept, &waiting->wish.cache, &waiting->freshness, wall_ms)) {
@@ -309,10 +311,10 @@ static void note_refused(struct waiting *waiting, const struct result *kept, int
 }
 
 /* Engine thread. */
-static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
+static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
-    struct waiting *waiting = container_of(ask, struct waiting, ask);
-    const struct cache_wish *wish = &waiting->wish.cache;
+    struct parked_lookup *waiting = container_of(ask, struct parked_lookup, ask);
+    const struct cache_directives *wish = &waiting->wish.cache;
 
     /* Fetched after the caller asked: new enough for everybody. */
     if (wish->no_cache && kept->fetched_ms >= waiting->asked_wall_ms)
@@ -333,10 +335,11 @@ static bool takes(struct ask *ask, const struct result *kept, int64_t wall_ms)
 }
 
 /* `cached` is what was found and did not do; may be NULL. */
-static void wait_for_engine(struct request *request, struct wish *wish, const struct result *cached)
+static void wait_for_engine(struct request *request, struct emails_query *wish,
+                            const struct result *cached)
 {
     const struct service *service = request_service(request);
-    struct waiting *waiting = xcalloc(1, sizeof *waiting);
+    struct parked_lookup *waiting = xcalloc(1, sizeof *waiting);
     struct question *question = TAKE(wish->question);
 
     waiting->inbox = request_inbox(request);
@@ -348,29 +351,29 @@ static void wait_for_engine(struct request *request, struct wish *wish, const st
     if (cached)
         note_refused(waiting, cached, waiting->asked_wall_ms);
     memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
-    waiting->ask = (struct ask){.question = question,
-                                .wait_ms = wish->wait_ms,
-                                .payer = payer_of(request),
-                                .only_kept = wish->cache.only_cached,
-                                .no_store = wish->cache.no_store,
-                                .takes = takes,
-                                .done = finish};
+    waiting->ask = (struct lookup_request){.question = question,
+                                           .wait_ms = wish->wait_ms,
+                                           .payer = payer_of(request),
+                                           .only_kept = wish->cache.only_cached,
+                                           .no_store = wish->cache.no_store,
+                                           .takes = takes,
+                                           .done = finish};
     request_park(request, client_left, waiting); /* first: the end may come before we return */
-    engine_ask(service->engine, &waiting->ask);
+    engine_lookup(service->engine, &waiting->ask);
 }
 
 /* ---- the endpoints ---- */
 
 /* Is "fresh" all that it takes to answer this text again? */
-static bool is_plain(const struct wish *wish)
+static bool is_plain(const struct emails_query *wish)
 {
     return wish->cache.max_age_s < 0 && !*wish->applied;
 }
 
-static void serve(struct request *request, struct wish *wish, const struct result *cached)
+static void serve(struct request *request, struct emails_query *wish, const struct result *cached)
 {
     int64_t wall_ms = request_clock(request)->wall_ms;
-    struct payer payer;
+    struct account_ref payer;
 
     switch (freshness_judge(cached, &wish->cache, &request_limits(request)->freshness, wall_ms)) {
     case SERVE_FRESH:
@@ -399,9 +402,9 @@ static void serve(struct request *request, struct wish *wish, const struct resul
 
 static void get(struct request *request, bool only_cached)
 {
-    struct wish wish;
+    struct emails_query wish;
 
-    if (!wish_read(request, &wish))
+    if (!emails_query_parse(request, &wish))
         return;
     wish.cache.only_cached = wish.cache.only_cached || only_cached;
     const struct result *cached = cache_find(request_service(request)->cache, wish.question->key);

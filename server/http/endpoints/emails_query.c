@@ -213,7 +213,7 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- with the headers ---- */
 
-static void note_applied(struct wish *wish, bool async, bool wait)
+static void note_applied(struct emails_query *wish, bool async, bool wait)
 {
     snprintf(wish->applied, sizeof wish->applied, "%s%s", async ? "respond-async" : "",
              async && wait ? ", " : "");
@@ -226,7 +226,7 @@ static void note_applied(struct wish *wish, bool async, bool wait)
 /* Asynchronous without a wait does not hold at all. A wait past the maximum is cut, and the caller
  * is told. */
 static void set_wait(const struct request *request, const struct parameters *parameters,
-                     struct wish *wish)
+                     struct emails_query *wish)
 {
     const struct limits *limits = request_limits(request);
     int64_t theirs_ms = request_client(request)->max_wait_ms;
@@ -247,10 +247,10 @@ static void set_wait(const struct request *request, const struct parameters *par
 }
 
 static void set_cache(const struct request *request, const struct parameters *parameters,
-                      struct wish *wish)
+                      struct emails_query *wish)
 {
-    wish->cache = CACHE_WISH_NONE;
-    cache_wish_read(&wish->cache, request_header(request, "Cache-Control"));
+    wish->cache = CACHE_DIRECTIVES_NONE;
+    cache_control_read(&wish->cache, request_header(request, "Cache-Control"));
     wish->cache.no_cache = wish->cache.no_cache || parameters->refresh;
     wish->cache.only_cached = wish->cache.only_cached || parameters->cached;
     if (parameters->has_max_age)
@@ -259,16 +259,16 @@ static void set_cache(const struct request *request, const struct parameters *pa
 }
 
 /* Would it buy again what is known and fresh? */
-static bool wants_refresh(const struct cache_wish *cache)
+static bool wants_refresh(const struct cache_directives *cache)
 {
     return !cache->only_cached &&
            (cache->no_cache || cache->max_age_s >= 0 || cache->min_fresh_s > 0);
 }
 
-bool wish_read(struct request *request, struct wish *ret_wish)
+bool emails_query_parse(struct request *request, struct emails_query *ret_wish)
 {
     struct parameters parameters;
-    struct wish wish = {0};
+    struct emails_query wish = {0};
     char why[PARAMETERS_WHY] = "";
     _Static_assert(PARAMETERS_WHY >= QUESTION_WHY, "one buffer serves both");
 

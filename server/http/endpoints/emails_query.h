@@ -38,19 +38,19 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- with the headers ---- */
 
-#define WISH_APPLIED 64
+#define EMAILS_QUERY_APPLIED 64
 
-struct wish {
+struct emails_query {
     struct question *question; /* owned */
     enum result_format format;
-    struct cache_wish cache;
+    struct cache_directives cache;
     int64_t wait_ms;
-    bool async;                 /* 202 instead of 504 when the wait is over */
-    char applied[WISH_APPLIED]; /* for Preference-Applied; "" = no header */
+    bool async;                         /* 202 instead of 504 when the wait is over */
+    char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
 };
 
 /* False when the request has been answered with what is wrong with it. On success the question is
  * the caller's to free. */
-bool wish_read(struct request *request, struct wish *ret_wish);
+bool emails_query_parse(struct request *request, struct emails_query *ret_wish);
 
 #endif

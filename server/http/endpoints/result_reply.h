@@ -19,7 +19,7 @@ struct answer_notes {
     const char *cache_status;       /* RFC 9211 */
     const char *preference_applied; /* RFC 7240 */
     const char *lookup_id;          /* a lookup to watch: Link, or Location of a 202 */
-    const struct allowance *allowance;
+    const struct quota_status *allowance;
 };
 
 /* 200, or 304 when the caller has these bytes; for a failed result its problem. */

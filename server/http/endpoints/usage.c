@@ -39,7 +39,7 @@ static void write_document(const struct usage *usage, struct buf *out)
 {
     const struct statement *statement = &usage->statement;
     const struct budget_account *account = &statement->account;
-    const struct allowance *allowance = &account->allowance;
+    const struct quota_status *allowance = &account->allowance;
     char resets_at[CLOCK_TEXT];
 
     clock_rfc3339(account->day_ends_ms, resets_at);
@@ -65,7 +65,7 @@ static void deliver(struct message *message)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
-    allowance_write_day(&reply, &usage->statement.account.allowance);
+    ratelimit_fields_write_day(&reply, &usage->statement.account.allowance);
     reply_body_take(&reply, &out);
     request_reply(usage->request, &reply);
 }

@@ -29,7 +29,7 @@ static int64_t read_seconds(const char *s)
     return digits ? seconds : -1;
 }
 
-static void read_directive(struct cache_wish *wish, const char *s, size_t len)
+static void read_directive(struct cache_directives *wish, const char *s, size_t len)
 {
     static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
                                         "min-fresh", "max-stale",      "no-store"};
@@ -53,7 +53,7 @@ static void read_directive(struct cache_wish *wish, const char *s, size_t len)
     }
 }
 
-void cache_wish_read(struct cache_wish *wish, const char *header)
+void cache_control_read(struct cache_directives *wish, const char *header)
 {
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");

@@ -8,6 +8,6 @@
 
 /* Adds what a Cache-Control header says; `header` may be NULL. Unknown directives and values that
  * are no number of seconds are skipped, as the RFC wants it. */
-void cache_wish_read(struct cache_wish *wish, const char *header);
+void cache_control_read(struct cache_directives *wish, const char *header);
 
 #endif

@@ -208,7 +208,7 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day)
 }
 
 /* May one more be bought? */
-static enum err check(struct budget *budget, const struct payer *payer)
+static enum err check(struct budget *budget, const struct account_ref *payer)
 {
     turn_day(budget);
     if (budget->limit && budget->spent >= budget->limit)
@@ -218,8 +218,8 @@ static enum err check(struct budget *budget, const struct payer *payer)
     return ERR_OK;
 }
 
-enum err budget_reserve(struct budget *budget, const struct payer *payer, struct credit *ret_credit,
-                        int *ret_retry_after_s)
+enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
+                        struct credit *ret_credit, int *ret_retry_after_s)
 {
     enum err err = check(budget, payer);
 
@@ -284,19 +284,19 @@ int64_t budget_spent_by(struct budget *budget, const char *client)
     return account ? account->credits : 0;
 }
 
-struct allowance budget_allowance(struct budget *budget, const struct payer *payer)
+struct quota_status budget_allowance(struct budget *budget, const struct account_ref *payer)
 {
     int64_t spent = budget_spent_by(budget, payer->name);
 
     if (payer->quota < 0)
-        return (struct allowance){0};
-    return (struct allowance){.limited = true,
-                              .quota = payer->quota,
-                              .left = spent < payer->quota ? payer->quota - spent : 0,
-                              .resets_s = retry_after_s(budget)};
+        return (struct quota_status){0};
+    return (struct quota_status){.limited = true,
+                                 .quota = payer->quota,
+                                 .left = spent < payer->quota ? payer->quota - spent : 0,
+                                 .resets_s = retry_after_s(budget)};
 }
 
-struct budget_account budget_account(struct budget *budget, const struct payer *payer)
+struct budget_account budget_account(struct budget *budget, const struct account_ref *payer)
 {
     struct budget_state all = budget_state(budget);
     struct budget_account account = {.spent = budget_spent_by(budget, payer->name),

@@ -42,8 +42,8 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day);
 /* One credit for the asker, pending. ERR_CREDITS_EXHAUSTED when the day's are spent,
  * ERR_QUOTA_EXCEEDED when only the asker's own are; then *ret_retry_after_s is when the next day
  * begins. */
-enum err budget_reserve(struct budget *budget, const struct payer *payer, struct credit *ret_credit,
-                        int *ret_retry_after_s);
+enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
+                        struct credit *ret_credit, int *ret_retry_after_s);
 
 /* Its submit leaves now, for the first time or again: credit->day is today. It stays pending until
  * one of these, which do nothing to a credit that is not. */
@@ -63,15 +63,15 @@ struct budget_state budget_state(struct budget *budget);
 
 /* What one client has spent today, and may spend still. */
 int64_t budget_spent_by(struct budget *budget, const char *client);
-struct allowance budget_allowance(struct budget *budget, const struct payer *payer);
+struct quota_status budget_allowance(struct budget *budget, const struct account_ref *payer);
 
 struct budget_account {
     int64_t spent;
-    struct allowance allowance; /* by the quota */
-    bool is_limited;            /* by the quota, or by what all together may spend: then */
-    int64_t remaining;          /* is the smaller one of both */
-    int64_t day_ends_ms;        /* wall time */
+    struct quota_status allowance; /* by the quota */
+    bool is_limited;               /* by the quota, or by what all together may spend: then */
+    int64_t remaining;             /* is the smaller one of both */
+    int64_t day_ends_ms;           /* wall time */
 };
-struct budget_account budget_account(struct budget *budget, const struct payer *payer);
+struct budget_account budget_account(struct budget *budget, const struct account_ref *payer);
 
 #endif

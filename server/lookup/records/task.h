@@ -39,7 +39,7 @@ typedef void task_done_fn(struct task *task, const struct task_end *end);
 struct task {
     const struct question *question; /* the owner's; outlives the task */
     const char *lookup_id;           /* likewise */
-    struct payer payer;              /* on whose account it goes; the name likewise */
+    struct account_ref payer;        /* on whose account it goes; the name likewise */
     struct credit credit;            /* what it costs */
     task_done_fn *done;
     enum task_phase phase;
