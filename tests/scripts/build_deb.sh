@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build_deb.sh DIR [VERSION] - builds the Debian package of this tree below DIR, which it makes: the
-# tree as git knows it in DIR/tree, what comes of it beside that. Another VERSION than the changelog's
-# is written into the copy. Prints the path of the package; what the build said is in DIR/log.
+# build_deb.sh DIR [VERSION] - builds the Debian package of this tree below DIR.
+#
+# Creates DIR. The tree as git knows it goes into DIR/tree, the packages beside it, and the output of
+# the build into DIR/log. A VERSION other than the changelog's is written into the copy. Prints the path
+# of the package.
 set -eu
 
 dir=$1

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Compares the code's tables with what is told about them, in both directions:
+"""Compares the code's tables with the documents, in both directions:
 
     base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
     server/http/endpoints/
@@ -13,8 +13,8 @@
 It also rejects a member without a value anywhere in openapi.yaml: an unquoted comma in
 `{description: a, b}` makes a member `b` of the second half.
 
-`--self-test` writes a small tree that agrees with itself, spoils it in one place at a time, and wants
-every fault found."""
+`--self-test` writes a small consistent tree, changes one place at a time, and expects every fault
+to be found."""
 import os
 import pathlib
 import re
@@ -38,7 +38,7 @@ def read(path):
 
 
 def without_values(node, path=""):
-    """The paths of all members below the YAML node that have no value; an explicit null is one."""
+    """Returns the paths of all members below the YAML node that have no value; an explicit null is a value."""
     if isinstance(node, yaml.MappingNode):
         return [found for key, value in node.value
                 for found in without_values(value, f"{path}/{key.value}")]
@@ -99,8 +99,8 @@ def check_options(binary):
 
 
 def check_pages():
-    """What lasts is a key of the one page, with its default; what only the command line takes is a flag
-    of the other."""
+    """Compares the options with the pages: settings are keys of emailsd.conf.5, with their defaults; flags
+    of the command line only are in emailsd.8."""
     rows = re.findall(r'\{"--([a-z-]+)",\s*([A-Z]+),\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
                       read("server/config/config_table.c"))
     once = {flag for flag, kind, _ in rows if kind == "SWITCH"} | {"config"}
@@ -185,7 +185,7 @@ components:
 """,
 }
 
-SPOILT = [  # file, its words, other words, what must be said
+SPOILT = [  # file, its text, other text, what must be reported
     ("base/err.h", '"not-there"', '"not-here"', "error not-here is in the code"),
     ("base/err.h", "404", "410", "status 410 is in the code"),
     ("base/err.h", "X(", "Y(", "no error was found"),
@@ -210,7 +210,7 @@ SPOILT = [  # file, its words, other words, what must be said
 
 
 def faults_of(tree):
-    """What is said of a tree that is given as text; its emailsd can only print its help."""
+    """Returns what is reported for a tree given as text; its emailsd can only print its help."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in tree.items():
             path = pathlib.Path(folder, name)

@@ -1,16 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_deb.sh - builds the Debian package, lets lintian look at it, and tries its life in a bare
-# Debian: install, start, a lookup, upgrade, the same out of the store, removal, purge, and nothing left
-# behind. Then the bare Debian builds it by its own Build-Depends, twice, and both have to be the same.
-# Wants root and Debian's mirror; takes five to eight minutes. The package is kept in build/deb/.
+# check_deb.sh - builds the Debian package, checks it with lintian, and tests its lifecycle in a bare
+# Debian.
+#
+# The lifecycle: install, start, a lookup, upgrade, the same lookup from the store, removal and purge,
+# which must leave no file. Then the bare Debian builds the package twice from its own Build-Depends;
+# both builds must be identical. Requires root and a Debian mirror. Takes five to eight minutes. The
+# package is stored in build/deb/.
 set -eu
 
 if [ "$(id -u)" -ne 0 ]; then
-    echo "check_deb.sh: debootstrap and chroot want root" >&2
+    echo "check_deb.sh: debootstrap and chroot require root" >&2
     exit 1
 fi
-# A mount namespace of its own: nothing that is mounted below can be seen by, or stay on, this machine.
+# A mount namespace of its own: mounts below are invisible to this machine and end with the script.
 if [ -z "${CHECK_DEB_IS_APART:-}" ]; then
     CHECK_DEB_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -53,10 +56,10 @@ echo "ok   built: $(basename "$old"), $(stat -c %s "$old") bytes"
 dpkg-deb -x "$old" "$dir/packaged"
 tests/scripts/check_hardening.sh --self-test
 tests/scripts/check_hardening.sh "$dir/packaged/usr/bin/emailsd" "$dir/$version/tree/build/release/emailsd"
-echo "ok   the packaged program is hardened, every file of it"
+echo "ok   every file of the packaged program is hardened"
 
 lintian --fail-on error,warning --info "$dir/$version"/*.changes >"$dir/log" 2>&1
-echo "ok   lintian has nothing to say"
+echo "ok   lintian reports nothing"
 
 # ---- a bare Debian
 
@@ -71,7 +74,7 @@ inside() {
     chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive "$@" >"$dir/log" 2>&1
 }
-# What the package depends on comes first, so that the lists differ by the package alone.
+# Installed before the package, so that the lists differ by the package alone.
 inside apt-get -q update
 cp "$old" "$root/old.deb"
 cp "$new" "$root/new.deb"
@@ -84,7 +87,7 @@ files() {
 }
 files >"$dir/before"
 
-# ---- its life
+# ---- its lifecycle
 
 inside dpkg -i old.deb
 inside emailsd --version
@@ -98,9 +101,9 @@ done
 [ ! -e "$root/etc/systemd/system/sockets.target.wants/emailsd.socket" ] || fail "the socket is enabled"
 echo "ok   installed; the service starts with the system, once it has a key"
 
-# As the unit starts it, without the manager: another user, a key file of its own, a state folder. The
-# chroot has the network of this machine, and so the simulator.
-until_said() { # FILE PID WHAT: its address
+# As the unit starts it, without the manager: another user, a key file and a state folder. The chroot
+# shares the network of this machine and so reaches the simulator.
+until_said() { # FILE PID WHAT: prints the address of WHAT
     for _ in $(seq 100); do
         [ ! -s "$1" ] || break
         kill -0 "$2" 2>/dev/null || fail "$3 ended instead of getting ready"
@@ -112,7 +115,7 @@ until_said() { # FILE PID WHAT: its address
 "$dir/$version/tree/build/release/openmart-sim" --listen 127.0.0.1:0 --api-key k --submit-delay 0 --task-time 0 \
     >"$dir/sim" 2>"$dir/log" &
 simulator=$!
-vendor=$(until_said "$dir/sim" $simulator "the simulator")
+upstream=$(until_said "$dir/sim" $simulator "the simulator")
 install -d -o 65534 -g 65534 -m 0700 "$root/var/lib/emailsd"
 printf 'k\n' >"$root/var/lib/emailsd/key"
 chown 65534:65534 "$root/var/lib/emailsd/key"
@@ -121,34 +124,34 @@ serve() {
     : >"$dir/ready"
     chroot --userspec=65534:65534 "$root" env -i PATH=/usr/bin:/bin STATE_DIRECTORY=/var/lib/emailsd \
         EMAILSD_CONFIG=/etc/emailsd/emailsd.conf EMAILSD_LISTEN=127.0.0.1:0 \
-        emailsd --api-key-file /var/lib/emailsd/key --upstream-url "http://$vendor" \
+        emailsd --api-key-file /var/lib/emailsd/key --upstream-url "http://$upstream" \
         >"$dir/ready" 2>"$dir/log" &
     daemon=$!
     address=$(until_said "$dir/ready" $daemon emailsd)
-    [ -n "$address" ] || fail "it did not get ready"
+    [ -n "$address" ] || fail "emailsd did not get ready"
 }
-look_up() { # HOW: as Cache-Status has it
+look_up() { # HOW: the parameter of Cache-Status
     curl -sS -i --noproxy '*' --max-time 60 "http://$address/emails?domain=milvali.com" >"$dir/answer"
     for line in 'HTTP/1.1 200 ' "Cache-Status: emailsd; $1"; do
-        grep -q "^$line" "$dir/answer" || fail "the lookup is no $1: $(cat "$dir/answer")"
+        grep -q "^$line" "$dir/answer" || fail "the lookup is not $1: $(cat "$dir/answer")"
     done
 }
 end() {
     kill -TERM $daemon
-    wait $daemon || fail "it ended with status $?"
+    wait $daemon || fail "emailsd ended with status $?"
 }
 serve
 inside emailsd healthcheck --listen "$address"
 look_up fwd=
 end
-echo "ok   starts as another user, is healthy, looks up, ends with status 0"
+echo "ok   starts as another user, is healthy, serves a lookup, ends with status 0"
 
-echo '# a change of ours' >>"$root/etc/emailsd/emailsd.conf"
+echo '# a local change' >>"$root/etc/emailsd/emailsd.conf"
 printf 'k\n' >"$root/etc/emailsd/openmart-api-key"
 inside dpkg -i new.deb
 inside emailsd --version
-grep -q "($version+1)" "$dir/log" || fail "the upgrade is no other version"
-grep -q 'a change of ours' "$root/etc/emailsd/emailsd.conf" || fail "the upgrade overwrote the configuration"
+grep -q "($version+1)" "$dir/log" || fail "the upgrade did not change the version"
+grep -q 'a local change' "$root/etc/emailsd/emailsd.conf" || fail "the upgrade overwrote the configuration"
 serve
 look_up hit
 end
@@ -159,15 +162,15 @@ for file in $kept; do
 done
 inside dpkg --purge emailsd
 files >"$dir/after"
-diff "$dir/before" "$dir/after" >&2 || fail "the purge left something, or took too much"
-echo "ok   the next version serves what this one stored, with its configuration; purged without a trace"
+diff "$dir/before" "$dir/after" >&2 || fail "the purge left files, or removed too many"
+echo "ok   the next version serves the stored results and keeps the configuration; the purge leaves no file"
 
-# ---- built by what it says that it needs
+# ---- built from its Build-Depends
 
 build_at() { # PLACE UMASK VARIABLE...
     place=$1 mask=$2
     shift 2
-    # shellcheck disable=SC2016 # for that shell to expand
+    # shellcheck disable=SC2016 # the inner shell expands it
     inside env "$@" sh -c 'umask "$0"; cd "$1" && dpkg-buildpackage -b -us -uc' "$mask" "$place/tree"
 }
 for place in srv/a srv/a-much-longer-name/of-a-folder; do
@@ -179,5 +182,5 @@ build_at /srv/a 022 TZ=UTC DEB_BUILD_OPTIONS=parallel=1
 build_at /srv/a-much-longer-name/of-a-folder 077 TZ=Asia/Tokyo LANG=C HOME=/nonexistent
 for deb in "$root"/srv/a/*.deb; do
     cmp "$deb" "$root/srv/a-much-longer-name/of-a-folder/$(basename "$deb")"
-    echo "ok   built by its Build-Depends, in two places: $(basename "$deb") $(sha256sum "$deb" | cut -c1-16)"
+    echo "ok   built from its Build-Depends, in two folders: $(basename "$deb") $(sha256sum "$deb" | cut -c1-16)"
 done

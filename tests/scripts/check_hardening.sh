@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_hardening.sh [PROGRAM [UNSTRIPPED]] - wants of a program what the compiler and the linker can do
-# for it. From what was linked: position independence, a read-only and bound table of addresses, no
-# executable stack, canaries, checked library calls, no path to look for libraries. From what gcc noted of
-# every file that it compiled (DW_AT_producer): the flags below. UNSTRIPPED is the same program with
-# those notes, where PROGRAM has none. Debian's own tools, hardening-check and checksec, look at it, too.
+# check_hardening.sh [PROGRAM [UNSTRIPPED]] - checks that a program has the hardening of compiler and
+# linker.
 #
-# Not wanted are marks of control flow integrity, which Debian 12's start files lack, the level of
-# _FORTIFY_SOURCE and -z nodlopen, which leave no trace in a program. `--self-test` takes one thing at a
-# time from a small program, and wants each missed.
+# In the linked file: position independence, RELRO with immediate binding, no executable stack, stack
+# canaries, fortified library calls, no path to search for libraries. In what gcc recorded for each
+# compiled file (DW_AT_producer): the flags below. UNSTRIPPED is the same program with these records, if
+# PROGRAM has none. Debian's hardening-check and checksec run, too.
+#
+# Not checked: marks of control flow integrity, which Debian 12's start files lack; the level of
+# _FORTIFY_SOURCE and -z nodlopen, which leave no trace in a program. `--self-test` removes one feature
+# at a time from a small program and expects each to be reported.
 set -eu
 
 noted="-O2 -fPIE -fstack-clash-protection -fstack-protector-strong -fno-delete-null-pointer-checks
@@ -18,7 +20,7 @@ case $(uname -m) in x86_64 | i?86) noted="$noted -fcf-protection=full" ;; esac
 faults_of_link() { # PROGRAM
     headers=$(readelf -W --file-header --program-headers --dynamic "$1")
     symbols=$(readelf -W --dyn-syms "$1")
-    # "*" matches over line ends here.
+    # "*" also matches line ends here.
     case $headers in *"Type:"*"DYN ("*) ;; *) echo "pie" ;; esac
     case $headers in *GNU_RELRO*) ;; *) echo "relro" ;; esac
     case $headers in *BIND_NOW* | *"Flags: NOW"*) ;; *) echo "now" ;; esac
@@ -32,8 +34,8 @@ producers_of() { # PROGRAM: a line for each file that was compiled with -g
     readelf --debug-dump=info "$1" 2>/dev/null | sed -n 's/.*DW_AT_producer.*: \([^:]*\)$/\1/p'
 }
 
-# Of a file that was compiled without -g the symbols tell all the same. Of flags that deny each other the
-# last one holds.
+# A file that was compiled without -g is still seen by its symbols. If two flags contradict each other,
+# the last one counts.
 faults_of_units() { # UNSTRIPPED
     files=$(readelf -W --symbols "$1" | awk '/ FILE .*\.c$/ && !/ crtstuff\.c$/' | wc -l)
     producers_of "$1" | awk -v noted="$noted" -v files="$files" '
@@ -79,12 +81,12 @@ int main(int argc, char **argv)
 END
     printf 'int other(int n);\nint other(int n)\n{\n    return n;\n}\n' >"$dir/other.c"
     good="-g $noted -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
-    # What is found with such flags for the one file and the link, and with others for the other file.
+    # What is reported if one file and the link have these flags, and the other file has others.
     while IFS=: read -r missing main other; do
         # shellcheck disable=SC2086 # flags are words
         gcc $good $other -c -o "$dir/other.o" "$dir/other.c" &&
             gcc $good -pie -Wl,-z,relro -Wl,-z,now $main -o "$dir/t" "$dir/t.c" "$dir/other.o" 2>/dev/null
-        # shellcheck disable=SC2046,SC2005,SC2116 # of lines, one
+        # shellcheck disable=SC2046,SC2005,SC2116 # joins the lines
         found=$(echo $(faults_of_link "$dir/t") $(faults_of_units "$dir/t"))
         if [ "$found" != "$missing" ]; then
             echo "check_hardening: self-test: found '$found', not '$missing'" >&2
@@ -118,22 +120,22 @@ if [ "${1:-}" = --self-test ]; then
 fi
 program=${1:-${DAEMON_BIN:-build/release/emailsd}}
 unstripped=${2:-$program}
-# What the sanitizers' flavours are compiled with is another matter.
+# The builds with sanitizers use other flags.
 case $program in */build/asan/* | */build/tsan/* | */build/cover/*) exit 0 ;; esac
 faults=$(faults_of_link "$program")
 case $(producers_of "$unstripped") in
-*clang*) echo "SKIPPED the flags of each file: clang does not note them" >&2 ;;
+*clang*) echo "SKIPPED the flags of each file: clang does not record them" >&2 ;;
 *) faults="$faults $(faults_of_units "$unstripped")" ;;
 esac
 [ "$(build_id "$program")" = "$(build_id "$unstripped")" ] || faults="$faults the-same-build"
-# shellcheck disable=SC2086,SC2116 # of lines, one
+# shellcheck disable=SC2086,SC2116 # joins the lines
 faults=$(echo $faults)
 if [ -n "$faults" ]; then
     echo "$program lacks: $faults"
     exit 1
 fi
 
-# make deps installs both where there is Debian.
+# `make deps` installs both on Debian.
 for tool in hardening-check checksec; do
     command -v $tool >/dev/null && continue
     if command -v dpkg-query >/dev/null; then

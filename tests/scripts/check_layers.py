@@ -15,14 +15,14 @@ import tempfile
 
 import lib
 
-# Who may include whom. A place is the longest prefix of a file's path that stands here; what it may
-# include begins with one of the prefixes beside it, or is in its own folder.
+# Which folder may include which. A file belongs to the longest prefix of its path in this table. It may
+# include files of its own folder and files that begin with one of the prefixes beside it.
 DEPENDENCIES = {
     "base/": [],
     "client/openmart/": ["client/transport.h", "base/"],
     "client/transport.": ["base/"],
     "server/main.c": ["server/", "client/", "base/"],
-    # What main.c is made of; with main.c and the commands the only ones that know the configuration.
+    # The parts of main.c; besides main.c and the commands, the only files that use the configuration.
     "server/daemon/": ["server/config/config.h", "server/http/listener.h", "server/http/auth/",
                        "server/http/core/app.h", "server/http/net/tls.h", "server/lookup/engine.h",
                        "server/os/", "base/"],
@@ -74,16 +74,16 @@ WRAPPERS = {
 }
 SYSTEM_UNI = {"unistd.h"}
 
-# Modules that include each other, directly or by way of others, and why that is left.
+# Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # The server core: a request knows its worker, which runs the handler of requests; the router
-    # answers by the functions of a request, and a request is given to the router.
+    # The server core: a request refers to its worker, which runs the request handler. The router responds
+    # through the functions of a request, and the handler passes requests to the router.
     frozenset(f"server/http/core/{module}" for module in (
         "problem", "request", "request_state", "router", "worker", "worker_state")),
-    # The readers fill the types of the answers, which openmart.h gives to the callers.
+    # The parsers fill the result types, which openmart.h exposes to its callers.
     frozenset(f"client/openmart/{module}" for module in (
         "openmart", "openmart_parse", "openmart_verdict")),
-    # A private header each: the table of the options, and what a driver provides.
+    # A private header each: the table of the options, and the interface of a driver.
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/store/store", "server/store/driver"}),
 ]
@@ -93,7 +93,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 
 
 def find(root, name, own_folder):
-    """The path in the tree that an include in quotes means."""
+    """Returns the path in the tree for an include in quotes."""
     for base in (own_folder, root / "server", root):
         if (base / name).is_file():
             return (base / name).resolve().relative_to(root.resolve()).as_posix()
@@ -106,7 +106,7 @@ def place_of(name):
 
 
 def check_foreign(name, target):
-    return [f"{name}: <{target}> has a wrapper, and this is not it" for header, wrapper in WRAPPERS.items()
+    return [f"{name}: <{target}> may be included by its wrapper only" for header, wrapper in WRAPPERS.items()
             if re.fullmatch(header, target) and target not in SYSTEM_UNI and not re.fullmatch(wrapper, name)]
 
 
@@ -118,7 +118,7 @@ def check_own(name, found):
 
 
 def cycles_of(edges):
-    """The sets of modules that reach each other (Tarjan)."""
+    """Returns the sets of modules that reach each other (Tarjan)."""
     index, low, stack, cycles = {}, {}, [], []
 
     def visit(module):
@@ -146,7 +146,7 @@ def check_cycles(edges, listed):
     found = cycles_of(edges)
     return ([f"{min(cycle)}: these modules include each other: {', '.join(sorted(cycle))}"
              for cycle in found if cycle not in listed] +
-            [f"{min(cycle)}: no cycle any more, take it off the list: {', '.join(sorted(cycle))}"
+            [f"{min(cycle)}: not a cycle now; remove it from the list: {', '.join(sorted(cycle))}"
              for cycle in listed if cycle not in found])
 
 
@@ -156,7 +156,7 @@ def check(root, listed):
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
         if place_of(name) is None and not name.startswith("tests/"):
-            faults.append(f"{name}: has no place among the folders")
+            faults.append(f"{name}: is in no folder of the table")
         for kind, target in INCLUDE.findall(path.read_text()):
             if kind == "<":
                 faults += check_foreign(name, target)
@@ -167,7 +167,7 @@ def check(root, listed):
                 if not name.startswith("tests/"):
                     edges.setdefault(name[:-2], set()).add(found[:-2])
             elif target != "version.h":  # generated
-                faults.append(f"{name}: \"{target}\" is nowhere in the tree")
+                faults.append(f"{name}: \"{target}\" does not exist in the tree")
     if not files:
         faults.append("no source files found: run from the root of the tree")
     for module, others in edges.items():
@@ -242,13 +242,13 @@ def self_test():
         alarms = said(fine, [twins])
         if alarms:
             sys.exit(f"check_layers: self-test: false alarm: {alarms}")
-        if not any("no cycle any more" in f for f in said({}, [twins, frozenset({"a", "b"})])):
+        if not any("not a cycle now" in f for f in said({}, [twins, frozenset({"a", "b"})])):
             sys.exit("check_layers: self-test: a cycle that is gone was not seen")
         if not any("include each other" in f for f in said({}, [])):
             sys.exit("check_layers: self-test: a cycle that is not listed was not seen")
         faults["base/hashtable.h"] = fine["base/hashtable.h"] + '#include "base/err.h"\n'
         named = {fault.split(":")[0] for fault in said(faults, [twins])}
-        # A cycle is reported by its first module; the transport and openmart.h are one, too.
+        # A cycle is reported by its first module; the transport and openmart.h form one, too.
         guilty = (set(faults) - {"base/err.h", "base/hashtable.h"}) | {"base/err", "client/openmart/openmart"}
         if named != guilty:
             sys.exit(f"check_layers: self-test: not seen or falsely seen: {sorted(named ^ guilty)}")

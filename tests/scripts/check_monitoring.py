@@ -32,13 +32,13 @@ ROWS = ["Traffic", "Cache", "Lookups and batches", "Upstream", "Money", "Process
 
 
 def read_yaml(path):
-    """By libyaml where there is one: ten times as fast."""
+    """Loads YAML with libyaml if it is available: ten times as fast."""
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def metrics_of(table):
-    """name -> {label: its values, or None when they are open}; each histogram with its three."""
+    """Returns name -> {label: its values, or None if they are open}; a histogram adds its three series."""
     metrics = {"up": {}}
     row = r"^\| `([a-z_]+)` \| (counter|gauge|histogram) \|([^|]*)\|"
     for name, kind, labels in re.findall(row, table, re.M):
@@ -56,7 +56,8 @@ def metrics_of(table):
 
 
 def check_values(label, operator, value, known):
-    """A value that does not exist matches nothing, or all. Patterns are lists of words here."""
+    """Rejects a label value that does not exist: it matches no series, or all. Patterns are lists of words
+    here."""
     if known is None or "$" in value:
         return []
     words = value.split("|") if "~" in operator else [value]
@@ -105,7 +106,7 @@ def check_rules(rules, metrics):
 
 
 def check_alert_table(rules, table):
-    """Name and severity of each alert, in the rules and in the table."""
+    """Compares the name and severity of each alert in the rules and in the table."""
     code = {(r["alert"], r["labels"]["severity"]) for r in all_rules(rules) if "alert" in r}
     told = set(re.findall(r"^\| `(Emailsd\w+)` \| (\w+) \|", table, re.M))
     return ([f"{x} is in alerts.yaml and not in {TABLE}" for x in sorted(code - told)] +
@@ -113,7 +114,7 @@ def check_alert_table(rules, table):
 
 
 def check_rule_tests(root, rules):
-    """That each alert fires somewhere and is silent somewhere."""
+    """Checks that each alert fires in at least one test and is silent in at least one."""
     tests = read_yaml(root / FOLDER / "alerts.test.yaml")["tests"]
     looks = [look for test in tests for look in test["alert_rule_test"]]
     fires = {look["alertname"] for look in looks if look["exp_alerts"]}
@@ -138,7 +139,7 @@ def check_places(panels):
 
 
 def questions_of(dashboard):
-    """(where, expression) of each query."""
+    """Yields (where, expression) of each query."""
     asked = [(f"annotation {a['name']}", a["expr"]) for a in dashboard["annotations"]["list"]]
     return asked + [(f"panel {panel['title']}", target["expr"])
                     for panel in dashboard["panels"] for target in panel.get("targets", [])]
@@ -156,7 +157,7 @@ def check_panels(panels):
         faults.append("two panels have the same id")
     if [panel["title"] for panel in panels if panel["type"] == "row"] != ROWS:
         faults.append(f"the rows of the dashboard are not {ROWS}")
-    return faults + [f"panel {panel['title']} asks nothing" for panel in panels
+    return faults + [f"panel {panel['title']} has no query" for panel in panels
                      if panel["type"] != "row" and not panel.get("targets")]
 
 
@@ -173,7 +174,7 @@ def check_dashboard(root, rules, metrics):
 
 
 def check_use(root, rules, metrics):
-    """A metric that nobody looks at is missed by nobody when it goes."""
+    """Checks that every metric is used: the loss of an unused metric would not be noticed."""
     used = " ".join([expression for _, expression in questions_of(read_dashboard(root))] +
                     [rule["expr"] for rule in all_rules(rules)])
     names = {name.removesuffix("_bucket") for name in metrics
@@ -183,7 +184,7 @@ def check_use(root, rules, metrics):
 
 
 def check_by_promtool(root):
-    """It reads rules only, so each query of the dashboard becomes one."""
+    """Writes each query of the dashboard as a rule, because promtool reads rules only."""
     rules = [{"record": f"q{i}", "expr": expression.replace("$__rate_interval", "1m")}
              for i, (_, expression) in enumerate(questions_of(read_dashboard(root)))]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
@@ -196,7 +197,7 @@ def check_by_promtool(root):
 
 
 def check_code(root, table):
-    """The daemon's own list, once it has one, against the table."""
+    """Compares the daemon's own list of metrics with the table."""
     sources = sorted((root / "server/http/endpoints").glob("metrics*.c"))
     if not sources:
         return []
@@ -204,7 +205,7 @@ def check_code(root, table):
     code = set(re.findall(rf'"({METRIC})"', text))
     told = set(re.findall(r"^\| `((?:emailsd|process)_[a-z_]+)` \|", table, re.M))
     if not code:
-        return ["no metric was found in server/http/endpoints/metrics*.c: has the table another form now?"]
+        return ["no metric was found in server/http/endpoints/metrics*.c: has the format of the table changed?"]
     return ([f"{x} is in the code and not in {TABLE}" for x in sorted(code - told)] +
             [f"{x} is in {TABLE} and not in the code" for x in sorted(told - code)])
 
@@ -218,7 +219,7 @@ def check(root):
             check_dashboard(root, rules, metrics) + check_use(root, rules, metrics))
 
 
-SPOILT = [  # file, its words, other words, what must be said
+SPOILT = [  # file, its text, other text, what must be reported
     ("alerts.yaml", "emailsd_queue_oldest_seconds", "emailsd_queue_age_seconds",
      "emailsd_queue_age_seconds does not exist"),
     ("alerts.yaml", 'reason="paused"', 'reason="halted"', 'reason="halted" does not exist'),
@@ -251,7 +252,7 @@ SPOILT = [  # file, its words, other words, what must be said
     ("metrics.c", '"emailsd_waiters"', '"emailsd_callers"',
      "emailsd_callers is in the code and not"),
     ("metrics.c", '"emailsd_waiters"', "", "emailsd_waiters is in docs/metrics.md and not in"),
-    ("metrics.c", "emailsd_", "", "has the table another form"),
+    ("metrics.c", "emailsd_", "", "has the format of the table changed"),
 ]
 
 
@@ -281,7 +282,7 @@ def self_test():
 
 if __name__ == "__main__":
     if not shutil.which("promtool"):
-        print("check_monitoring: there is no promtool; on Debian it is in the package prometheus")
+        print("check_monitoring: promtool is missing; Debian's package prometheus contains it")
         sys.exit(1)
     if "--self-test" in sys.argv:
         self_test()

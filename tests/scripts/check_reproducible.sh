@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_reproducible.sh - builds the tree twice, in folders of different names, with another umask,
-# time zone, language, home, number of jobs and SOURCE_DATE_EPOCH, and wants the same bytes: no time is
-# built in, so there is none to be told. (The package's times are its changelog's; check_deb.sh has those.)
+# check_reproducible.sh - builds the tree twice and expects identical bytes.
+#
+# The two builds differ in the name of the folder, umask, time zone, language, home, number of jobs and
+# SOURCE_DATE_EPOCH: builds embed no timestamps. (The package's timestamps come from its changelog;
+# check_deb.sh checks those.)
 set -eu
 
 dir=$(mktemp -d)
@@ -30,7 +32,7 @@ for program in emailsd openmart-sim; do
     other=$dir/a-much-longer-name/of-a-folder/build/release/$program
     cmp "$one" "$other"
     if grep -q "$dir" "$one"; then
-        echo "check_reproducible.sh: $program holds the path that it was built in" >&2
+        echo "check_reproducible.sh: $program contains the path of its build folder" >&2
         exit 1
     fi
     echo "reproducible: $program $(sha256sum "$one" | cut -c1-16)"

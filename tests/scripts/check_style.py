@@ -1,20 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Checks what a compiler does not: refused functions, sizes of files and functions, opening essays,
+"""Checks what a compiler does not: banned functions, sizes of files and functions, file comments,
 and tests that wait on time. `--self-test` plants violations and wants them found."""
 import re
 
 import lib
 
-# No bound on what they write; no error for what is no number; one static buffer for all threads; a
-# shell, or a name that somebody else can take first; numbers that can be guessed; the time of a zone.
+# Unbounded writes; no error for invalid numbers; one static buffer for all threads; a shell, or a name that
+# another user can take first; predictable numbers; the time of a local zone.
 REFUSED_NAMES = """
     gets strcpy strcat stpncpy strncpy strncat sprintf vsprintf wcscpy wcscat getwd alloca
     strdupa strndupa atoi atol atoll atof strtok asctime ctime localtime gmtime inet_ntoa
     gethostbyname gethostbyaddr inet_addr readdir_r system popen vfork mktemp tmpnam tempnam tmpfile
     rand srand random drand48
     localtime_r mktime timelocal tzset""".split()
-REFUSED = r"\b(" + "|".join(REFUSED_NAMES) + r")\s*\("
+BANNED = r"\b(" + "|".join(REFUSED_NAMES) + r")\s*\("
 WAITS = r"\b(sleep|usleep|nanosleep)\s*\("
 FILE_LINES, FUNCTION_LINES = 450, 100
 EXCUSE = "Long because"
@@ -27,7 +27,7 @@ def without_comments_and_strings(text):
 
 
 def functions(code):
-    """Yields (line of the opening brace, length) of everything that starts at column 0 with {."""
+    """Yields (line of the opening brace, length) of every block that starts at column 0 with {."""
     start = None
     for number, line in enumerate(code.split("\n"), 1):
         if line.startswith("{"):
@@ -41,32 +41,32 @@ def check_c(name, text):
     faults = []
     code = without_comments_and_strings(text)
     for number, line in enumerate(code.split("\n"), 1):
-        refused = re.search(REFUSED, line)
-        if refused:
-            faults.append(f"{name}:{number}: {refused.group(1)}() is refused here")
+        banned = re.search(BANNED, line)
+        if banned:
+            faults.append(f"{name}:{number}: {banned.group(1)}() is banned")
         if "any_certificate" in line and not re.match(r"client/transport\.|server/commands/healthcheck\.", name):
-            faults.append(f"{name}:{number}: certificates are checked here")
+            faults.append(f"{name}:{number}: certificate checks must stay on")
         if name.startswith("tests/") and re.search(WAITS, line):
-            faults.append(f"{name}:{number}: a test waits on events, never on time")
+            faults.append(f"{name}:{number}: a test must wait for events, not for time")
     if not text.startswith("/* SPDX-License-Identifier: MIT */\n/* "):
-        faults.append(f"{name}:1: opens without its SPDX line and essay")
+        faults.append(f"{name}:1: must begin with its SPDX line and a file comment")
     if text.count("\n") > FILE_LINES and EXCUSE not in text:
-        faults.append(f"{name}: {text.count(chr(10))} lines, and no word why")
+        faults.append(f"{name}: {text.count(chr(10))} lines without a reason")
     for line, length in functions(code):
         if length > FUNCTION_LINES and EXCUSE not in text:
-            faults.append(f"{name}:{line}: a function of {length} lines, and no word why")
+            faults.append(f"{name}:{line}: a function of {length} lines without a reason")
     return faults
 
 
 def check_py(name, text):
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
-        # A benchmark has a rhythm of its own; a test waits on events.
+        # A benchmark may wait for time; a test must wait for events.
         if (re.search(r"\btime\.sleep\s*\(", line) and "polls" not in line
                 and not name.startswith("tests/bench/")):
-            faults.append(f"{name}:{number}: a test waits on events, never on time")
+            faults.append(f"{name}:{number}: a test must wait for events, not for time")
     if text.count("\n") > FILE_LINES and EXCUSE not in text:
-        faults.append(f"{name}: {text.count(chr(10))} lines, and no word why")
+        faults.append(f"{name}: {text.count(chr(10))} lines without a reason")
     return faults
 
 
@@ -98,10 +98,10 @@ def self_test():
         "tests/nap.py": "import time\ntime.sleep(1)\n",
     }
     planted["server/trusting.c"] = head + "int any_certificate;\n"
-    refused = {f"server/refused_{name}.c": head + f"void f(void)\n{{\n    {name}();\n}}\n"
+    banned = {f"server/banned_{name}.c": head + f"void f(void)\n{{\n    {name}();\n}}\n"
                for name in REFUSED_NAMES}
-    planted.update(refused)
-    guilty = {*refused, "server/trusting.c", "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
+    planted.update(banned)
+    guilty = {*banned, "server/trusting.c", "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
               "tests/nap.py"}
     lib.expect(check, planted, guilty)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""coverage.py FOLDER - what the tests have run of base/, server/ and client/, by the counts in FOLDER.
+"""Prints which lines and branches the tests have run: coverage.py FOLDER, which has the counts.
 
-Prints lines and branches of every file. Fails when fewer than LINES percent of all lines were run,
-or when a branch was not taken in one of the files where money is decided. A branch that cannot be
-taken is excused by GCOVR_EXCL_BR_LINE and a reason, beside it. The branches of macros of uthash and
-utlist, and of assert(), are theirs and not counted.
+Covers every file of base/, server/ and client/. Fails if fewer than LINES percent of all lines were run, or
+if a branch was not taken in a file that decides about money. A branch that cannot be taken is excused by
+GCOVR_EXCL_BR_LINE and a reason beside it. Branches inside the macros of uthash and utlist and inside
+assert() are not counted.
 """
 import collections
 import json
@@ -56,7 +56,7 @@ def show(name, lines, branches):
 
 
 def missed(name, lines):
-    """Lines of the file with a branch that was never taken."""
+    """Yields each line of the file with a branch that was never taken."""
     with open(name, encoding="utf-8") as file:
         text = file.read().split("\n")
     for line in lines:

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# demo.sh - one lookup as a user would make it, with its progress, then the same out of the cache.
+# demo.sh - makes one lookup as a user would, shows its progress, then the same lookup from the cache.
 #
-# Starts the simulator of the vendor and emailsd on free loopback ports, and ends exactly these two,
-# by their process ids, whatever happens.
+# Starts the simulator of the upstream and emailsd on free loopback ports. Ends exactly these two, by
+# their process ids, also after a failure.
 set -eu
 
 bin=${DAEMON_BIN:-build/release/emailsd}
@@ -23,7 +23,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# Waits for the one line that a server prints when it is ready, and prints its URL.
+# Waits for the line that a server prints when it is ready, and prints its URL.
 url_of() { # PID FILE
     while ! grep -q ' ready on ' "$2"; do
         if ! kill -0 "$1" 2>/dev/null; then
@@ -40,13 +40,13 @@ show() {
     printf '\n$ %s\n' "$*"
 }
 
-echo "The vendor's real submit takes about 26 s; the simulator's takes 3 s here, and its task 2 s more."
+echo "A real submit takes about 26 s; the simulator's takes 3 s here, and its task 2 s more."
 
 "$sim" --listen 127.0.0.1:0 --submit-delay 3s --task-time 2s >"$dir/sim.out" 2>"$dir/sim.err" &
 sim_pid=$!
 sim_url=$(url_of $sim_pid "$dir/sim.out")
 
-# A store of its own: what a simulator invents is no answer for the next `make run`.
+# A store of its own: `make run` must not serve results that the simulator invented.
 OPENMART_API_KEY=test-key "$bin" --listen 127.0.0.1:0 --upstream-url "$sim_url" \
     --store "sqlite:$dir/demo.db" \
     >"$dir/emailsd.out" 2>"$dir/emailsd.err" &
@@ -62,7 +62,7 @@ while kill -0 $curl_pid 2>/dev/null; do
     seconds=$((seconds + 1))
     calls=$(curl -sS "$sim_url/sim/calls")
     count() { printf '%s' "$calls" | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; }
-    printf '  ... %d s: the vendor has seen %s submit, %s status polls, %s task reads\n' \
+    printf '  ... %d s: the upstream has received %s submit, %s status polls, %s task reads\n' \
         $seconds "$(count submit)" "$(count status)" "$(count task)"
 done
 wait $curl_pid
@@ -72,4 +72,4 @@ show curl -i "'$url/emails?domain=https://www.Milvali.com/contact'"
 curl -sS -i -w '\n(%{time_total} s)\n' "$url/emails?domain=https://www.Milvali.com/contact"
 
 finish
-printf '\nBoth servers have been stopped. The second answer came out of the cache: see Cache-Status.\n'
+printf '\nBoth servers have been stopped. The second response came from the cache: see Cache-Status.\n'

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs `make check` again and again on a busy machine, and prints each failure and how often it came.
+"""Runs `make check` repeatedly on a busy machine, and prints each failure and how often it occurred.
 
-Beside the tests run twice as many busy loops as there are cores. A test that fails here and has no
-fault of the program behind it has a race. The logs of a run that failed are kept in build/flaky/.
+Twice as many busy loops as cores run beside the tests. If a test fails here although the program is
+correct, the test has a race. The logs of a failed run are stored in build/flaky/.
 
     flaky.py [--runs N] [--make COMMAND]
 """
@@ -22,14 +22,14 @@ FROM_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 def failures(checked):
-    """The names of what failed, without the paths of their logs."""
+    """Returns the names of what failed, without the paths of their logs."""
     for path in sorted(checked.glob("*/failed")):
         for line in path.read_text("utf-8").splitlines():
             yield line.rsplit(": ", 1)[0]
 
 
 def run_once(make, number):
-    """What failed in one run; nothing when it passed."""
+    """Returns what failed in one run; nothing if it passed."""
     env = {name: value for name, value in os.environ.items() if name not in FROM_MAKE}
     env.pop("CHECK_DIR", None)
     began = time.monotonic()

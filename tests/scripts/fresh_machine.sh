@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# fresh_machine.sh - proves the README's two commands on a bare Debian 12: a debootstrap chroot with
-# git, make and a C compiler and nothing else. Wants root and the network's Debian mirror.
+# fresh_machine.sh - runs the README's two commands on a bare Debian 12.
+#
+# The bare Debian is a debootstrap chroot with git, make and a C compiler only. Requires root and a
+# Debian mirror.
 #
 # FRESH_TARGETS names the make targets to run (default: demo check).
 set -eu
 
 if [ "$(id -u)" -ne 0 ]; then
-    echo "fresh_machine.sh: debootstrap and chroot want root" >&2
+    echo "fresh_machine.sh: debootstrap and chroot require root" >&2
     exit 1
 fi
-# A mount namespace of its own: nothing that is mounted below can be seen by, or stay on, this machine.
+# A mount namespace of its own: mounts below are invisible to this machine and end with the script.
 if [ -z "${FRESH_IS_APART:-}" ]; then
     FRESH_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -19,7 +21,7 @@ command -v debootstrap >/dev/null || apt-get -q -y install --no-install-recommen
 tree=$(pwd)
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 root=$(mktemp -d)
-# As a machine's own root is: open to every user, and a mount point. Some of the tests run programs as
+# Like the root of a real machine: open to every user, and a mount point. Some tests run programs as
 # another user, and some mount over a file.
 chmod 755 "$root"
 mount --bind "$root" "$root"
@@ -39,7 +41,7 @@ debootstrap --variant=minbase --include=git,make,gcc,libc6-dev bookworm "$root" 
     exit 1
 }
 rm -f "$root.log"
-# What debootstrap leaves out and every real machine has: the update and security suites.
+# The update and security suites, which every real machine has and debootstrap leaves out.
 cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/" 2>/dev/null &&
     rm -f "$root/etc/apt/sources.list"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"

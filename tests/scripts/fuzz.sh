@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# fuzz.sh run|minimise NAME:MAX_LEN... - libFuzzer over the targets of the Makefile, one at a time.
+# fuzz.sh run|minimise NAME:MAX_LEN... - runs libFuzzer over the targets of the Makefile, one at a time.
 #
-# run: FUZZ_SECONDS for each, from the corpus in the tree and what earlier runs kept in
-# build/fuzz/corpus. An input that breaks a promise is kept in build/fuzz/finds, and the target named
-# at the end; the others run all the same.
-# minimise: writes to build/fuzz/small/NAME the fewest inputs that reach as many edges as all that
-# are known; what is worth it is copied into the tree by hand.
+# run: FUZZ_SECONDS for each target, from the corpus in the tree and the inputs that earlier runs stored
+# in build/fuzz/corpus. An input that breaks a promise is stored in build/fuzz/finds. The other targets
+# still run; the failed ones are listed at the end.
+# minimise: writes to build/fuzz/small/NAME the smallest set of inputs that reaches as many edges as all
+# known inputs. A developer copies the useful ones into the tree.
 # A dictionary serves all targets whose name begins like its own, up to the first underscore.
-# FUZZ_ONLY="NAME..." leaves the others out.
+# FUZZ_ONLY="NAME..." skips the other targets.
 set -eu
 
 what=$1

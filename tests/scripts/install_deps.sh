@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# install_deps.sh [--check] GROUP... - installs the Debian packages of the groups that are missing.
+# install_deps.sh [--check] GROUP... - installs the missing Debian packages of the groups.
 #
-# Nothing missing: says nothing and needs nobody. With --check it only names what is missing and
-# fails. Root is used only for apt-get: directly, or through sudo where there is one. --self-test asks
-# for groups on a machine that has nothing, and wants every package of each named.
+# If no package is missing, prints nothing and needs no root. With --check, lists the missing packages
+# and fails. Uses root for apt-get only: directly, or through sudo if it is installed. --self-test asks
+# for groups on a machine without any package and expects every package of each group to be listed.
 set -eu
 
 groups="build test lint package boot slow fuzz cover"
@@ -22,7 +22,7 @@ slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
 cover="gcovr"
 
-# Each group after "build" wants the same packages as by itself, and some.
+# A group together with "build" requires the packages of both.
 self_test() {
     bare=$(mktemp -d)
     trap 'rm -rf "$bare"' EXIT
@@ -52,16 +52,16 @@ if [ "${1:-}" = --check ]; then
 fi
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
-    # Not Debian: whoever builds here has the libraries from elsewhere, or the compiler will tell.
+    # Not Debian: the libraries come from elsewhere. If one is missing, the compiler reports it.
     [ $only_check = yes ] && exit 0
-    echo "This is not a Debian system. Install the like of these packages by hand, then use" >&2
+    echo "This is not a Debian system. Install equivalents of these packages, then use" >&2
     echo "'make', 'make unit', 'make flow' and 'make system':" >&2
     echo "$build $test" | tr -s ' \n' '  ' >&2
     echo >&2
     exit 1
 fi
 
-# pkg-config and npm are programs of one package or another, depending on the machine.
+# The programs pkg-config and npm come from different packages on different machines.
 is_installed() {
     [ "$1" = pkg-config ] && command -v pkg-config >/dev/null && return
     [ "$1" = npm ] && command -v npm >/dev/null && return
@@ -80,7 +80,7 @@ for group in "$@"; do
     boot) packages=$boot ;;
     slow) packages=$slow ;;
     *)
-        echo "install_deps.sh: there is no group '$group'" >&2
+        echo "install_deps.sh: unknown group '$group'" >&2
         exit 2
         ;;
     esac
@@ -110,8 +110,9 @@ apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
 said=$(mktemp)
 
-# The tests want the programs nginx and promtool, and no service: a policy that refuses every start
-# (invoke-rc.d(8)) while apt works, unless the machine has its own, and none at the next boot.
+# The tests need the programs nginx and promtool, but not the services. A policy denies every start
+# (invoke-rc.d(8)) while apt runs, unless the machine has a policy. The services are then disabled, so
+# that they do not start at the next boot.
 policy=/usr/sbin/policy-rc.d
 services=
 for service in nginx prometheus; do
@@ -124,12 +125,12 @@ if [ -n "$services" ] && [ ! -e $policy ]; then
     $as_root chmod 755 $policy
 fi
 
-# shellcheck disable=SC2086 # word splitting is what makes the lists
+# shellcheck disable=SC2086 # word splitting makes the lists
 if ! { $apt update && $apt install --no-install-recommends $missing; } >"$said" 2>&1; then
     cat "$said" >&2
     rm -f "$said"
     echo "apt-get could not install:$missing" >&2
-    echo "Is the network there, and /etc/apt/sources.list complete?" >&2
+    echo "Check the network and /etc/apt/sources.list." >&2
     exit 1
 fi
 rm -f "$said"

@@ -9,7 +9,8 @@ import tempfile
 
 
 def places(check, files):
-    """Writes `files` (name: text) into a tree of their own; returns where `check` finds faults."""
+    """Writes `files` (name: text) into a temporary tree; returns the places of the faults that `check`
+    finds."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for name, text in files.items():
@@ -27,7 +28,8 @@ def expect(check, files, guilty):
 
 
 def main(check, self_test):
-    """With --self-test runs that; without prints the faults of the tree, and fails if there is one."""
+    """Runs the self-test with --self-test; otherwise prints the faults of the tree and fails if there are
+    any."""
     if "--self-test" in sys.argv:
         self_test()
         return

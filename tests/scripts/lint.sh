@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# lint.sh - layout and static analysis; every tool runs, and any finding fails.
+# lint.sh - checks layout and runs static analysis. Every tool runs; any finding fails.
 #
 # tests/openapi/install.sh has to run first: Spectral and Redocly are in build/openapi.
 #
-# JOBS, CFLAGS_FOR_LINT and WARNINGS_FOR_LINT come from the Makefile. What is suppressed is suppressed here, in
-# .clang-tidy or beside the line, with its reason. lint_self_test.py plants a fault for each tool.
+# JOBS, CFLAGS_FOR_LINT and WARNINGS_FOR_LINT come from the Makefile. Suppressions are here, in
+# .clang-tidy or beside the line, each with its reason. lint_self_test.py plants a fault for each tool.
 set -u
 
 status=0
@@ -27,7 +27,7 @@ openapi=$here/../openapi
 linters=$here/../../build/openapi/node_modules/.bin
 sh_files="$(list '*.sh') .ci/run"
 
-# Of what a tool says, the findings; all of it when nothing looks like one.
+# Prints the findings in the output of a tool, or all of the output if no line looks like a finding.
 findings_in() {
     printf '%s\n' "$1" | grep -E ': (fatal error|error|warning|style|performance|portability):' ||
         printf '%s\n' "$1"
@@ -45,7 +45,7 @@ step() {
     fi
 }
 
-# Runs a command for every file, side by side: on_each FILES COMMAND... '{}'
+# Runs a command for every file, in parallel: on_each FILES COMMAND... '{}'
 # shellcheck disable=SC2317 # called through step
 on_each() {
     files=$1
@@ -53,7 +53,7 @@ on_each() {
     printf '%s\n' "$files" | xargs -P "$jobs" -I '{}' "$@"
 }
 
-# A build of its own, watched; none of what it makes is kept.
+# Watches a separate build, whose output is deleted.
 # shellcheck disable=SC2317 # called through step
 scan() {
     dir=$(mktemp -d)
@@ -64,23 +64,24 @@ scan() {
     return "$failed"
 }
 
-# Those of the analyzer's checkers that are off or experimental by default, and are not wrong here.
+# Checkers of the analyzer that are off or experimental by default and report no false alarms here.
 more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExec,alpha.security.ReturnPtrRange,alpha.security.MallocOverflow,alpha.unix.Stream,alpha.core.IdenticalExpr
 
 # Suppressed for all files, and why:
-#   varFuncNullUB: POSIX makes NULL a null pointer of the full width, so it may end an argument list
-#   unreachableCode: what uthash's HASH_ADD has behind the exit() that it never comes to (base/hashtable.h)
-#   variableScope: here declarations stand at the top of the block that they matter in
-#   shadowFunction: a local called `count` or `lock` is nobody's harm; gcc's -Wshadow sees the rest
-#   analyzer-malloc-leak: gcc loses what uthash and utlist link into their tables; LeakSanitizer is
-#   the judge of leaks here
+#   varFuncNullUB: POSIX makes NULL a null pointer of full width, so it may end an argument list
+#   unreachableCode: uthash's HASH_ADD has code after an exit() that never runs (base/hashtable.h)
+#   variableScope: in this code base, declarations are at the top of their block
+#   shadowFunction: a local named `count` or `lock` is harmless; gcc's -Wshadow finds the other cases
+#   analyzer-malloc-leak: gcc loses track of what uthash and utlist link into their tables;
+#   LeakSanitizer checks for leaks
 #   unix.Malloc, core.NullDereference with scan-build: clang 14 does not follow the links that uthash
-#   and utlist move, and calls every loop that frees a list a use after free. Files without lists are
-#   analyzed once more with both (clang-analyzer), the others by gcc -fanalyzer and AddressSanitizer
-#   security.insecureAPI.DeprecatedOrUnsafeBufferHandling: wants Annex K, which glibc lacks
-# clang-tidy leaves the analyzer's checks of our own files to scan-build: made twice, they would take a
-# minute more.
-# shellcheck disable=SC2086 # the lists are meant to be split
+#   and utlist move, and reports a use after free in every loop that frees a list. Files without lists
+#   are analyzed again with both checkers (clang-analyzer), the others by gcc -fanalyzer and
+#   AddressSanitizer
+#   security.insecureAPI.DeprecatedOrUnsafeBufferHandling: requires Annex K, which glibc lacks
+# clang-tidy leaves the analyzer's checks of the product's files to scan-build; running them twice would
+# take another minute.
+# shellcheck disable=SC2086 # the lists have to be split
 {
     step clang-format clang-format --dry-run -Werror $all_files
     step clang-tidy on_each "$our_files" clang-tidy --quiet --warnings-as-errors='*' \
@@ -97,7 +98,7 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
         -Xclang -analyzer-output=text -Xclang -analyzer-checker=$more_checkers \
         -Xclang -analyzer-disable-checker=security.insecureAPI.DeprecatedOrUnsafeBufferHandling $flags '{}'
     step scan-build scan -disable-checker unix.Malloc -disable-checker core.NullDereference
-    step refused-functions "${PYTHON:-/usr/bin/python3}" "$here/check_style.py"
+    step banned-functions "${PYTHON:-/usr/bin/python3}" "$here/check_style.py"
     step shellcheck shellcheck $sh_files
     step pyflakes pyflakes3 $py_files
     step spectral "$linters/spectral" lint --quiet --fail-severity=warn --ruleset "$openapi/spectral.yaml" openapi.yaml

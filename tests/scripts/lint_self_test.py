@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs lint.sh on two small trees: one in which all is well, and one with a fault for each tool. Every
-tool has to pass the first and to name its fault in the second: a linter that is silent because it is
-called wrongly looks just like one that is content."""
+"""Runs lint.sh on two small trees: a correct one, and one with a fault for each tool.
+
+Every tool has to pass the first and to name its fault in the second. Otherwise a tool that is called with
+wrong arguments would look like one that finds no fault."""
 import os
 import pathlib
 import re
@@ -46,10 +47,10 @@ paths:
     "Makefile": "all:\n\tfor c in server/*.c; do $(CC) -c -o /dev/null $$c || exit 1; done\n",
 }
 
-# An operation without a tag, for Spectral, and without an answer of 4xx, for Redocly.
+# An operation without a tag, for Spectral, and without a 4xx response, for Redocly.
 POOR_OPENAPI = WELL["openapi.yaml"].replace("      tags: [all]\n", "").replace('"400"', '"500"')
 
-# Tool: the file with its fault, and words by which only that tool's finding is known.
+# Tool: the file with its fault, and words that appear in the finding of this tool only.
 FAULTS = {
     "clang-format": ("server/layout.c", "int  layout(void);\n", "layout.c:3:"),
     "clang-tidy": ("server/tidy.c",
@@ -77,10 +78,10 @@ FAULTS = {
     "scan-build": ("server/zero.c",
                    "int zero(int n);\n\nint zero(int n)\n{\n    return n == 0 ? 1 / n : 0;\n}\n",
                    "[core.DivideZero]"),
-    "refused-functions": ("server/refused.c",
-                          "#include <string.h>\n\nvoid refused(char *to, const char *from);\n\n"
-                          "void refused(char *to, const char *from)\n{\n"
-                          "    strcpy(to, from);\n}\n", "strcpy() is refused"),
+    "banned-functions": ("server/banned.c",
+                          "#include <string.h>\n\nvoid banned(char *to, const char *from);\n\n"
+                          "void banned(char *to, const char *from)\n{\n"
+                          "    strcpy(to, from);\n}\n", "strcpy() is banned"),
     "shellcheck": ("tests/scripts/bad.sh", "#!/bin/sh\necho $1\n", "SC2086"),
     "spectral": ("openapi.yaml", POOR_OPENAPI, "operation-tags"),
     "redocly": ("openapi.yaml", POOR_OPENAPI, "operation-4xx-response"),
@@ -90,7 +91,7 @@ FAULTS = {
 
 
 def lint(tree, files):
-    """What lint.sh says about the tree: {tool: (passed?, its words)}."""
+    """Returns what lint.sh prints about the tree: {tool: (passed?, its output)}."""
     for name, text in files.items():
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ def lint(tree, files):
     for name in (".clang-format", ".clang-tidy"):
         shutil.copy(SCRIPT.parents[2] / name, tree)
     subprocess.run(["git", "init", "-q", str(tree)], check=True)
-    # A git hook, or a make above, would send git and make elsewhere.
+    # A git hook, or a make that runs this script, would point git and make elsewhere.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MAKE"))}
     said = subprocess.run([SCRIPT], cwd=tree, env={**env, "CFLAGS_FOR_LINT": FLAGS, "WARNINGS_FOR_LINT": WARNINGS},
                           capture_output=True, text=True, check=False)
@@ -121,15 +122,15 @@ def main():
                    {**WELL, **{name: (HEAD if name.endswith(".c") else "") + text
                                for name, text, _ in FAULTS.values()}})
     if set(well) != set(FAULTS):
-        faults.append(f"tools without a fault of theirs, or the reverse: {set(well) ^ set(FAULTS)}")
+        faults.append(f"tools without a planted fault, or the reverse: {set(well) ^ set(FAULTS)}")
     for tool, (name, _, words) in FAULTS.items():
         passed, said = well.get(tool, (False, "it did not run"))
         if not passed:
-            faults.append(f"{tool} finds fault where there is none: {said}")
+            faults.append(f"{tool} reports a fault in the correct tree: {said}")
         passed, said = bad.get(tool, (True, ""))
         if passed or words not in said:
             faults.append(f"{tool} does not find {words} in {name}: {said}")
-    print("\n".join(faults) if faults else "ok   every tool finds what is planted for it")
+    print("\n".join(faults) if faults else "ok   every tool finds its planted fault")
     sys.exit(1 if faults else 0)
 
 

@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run_checks.sh - runs every check of the tree, each after its self-test; all of them, even when one
-# fails. The output of each is kept in CHECK_DIR/scripts/NAME.log, and printed when it fails.
+# run_checks.sh - runs every check of the tree, each after its self-test.
+#
+# A failure does not stop the others. The output of each is stored in CHECK_DIR/scripts/NAME.log, and
+# printed if it fails.
 set -u
 
 logs="${CHECK_DIR:-build/check}/scripts"
@@ -25,7 +27,7 @@ check() { # SCRIPT [COMMAND BEFORE IT]...
 for script in tests/scripts/check_*.py; do
     check "$script" "${PYTHON:-/usr/bin/python3}"
 done
-check tests/scripts/check_hardening.sh # looks at what was built, and not at the tree
+check tests/scripts/check_hardening.sh # checks the built programs, not the tree
 check tests/scripts/install_deps.sh
 if [ -e "$logs/failed" ]; then
     exit 1

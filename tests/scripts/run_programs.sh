@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run_programs.sh STAGE JOBS PROGRAM... - runs test programs in parallel and prints one line when all of
-# them passed.
+# run_programs.sh STAGE JOBS PROGRAM... - runs test programs in parallel and prints one line if all
+# pass.
 #
-# The output of each is kept in CHECK_DIR/STAGE/PROGRAM.log. A program that fails gets a line in
-# CHECK_DIR/STAGE/failed, which `make check` prints last, and the lines of its log that name a failed
-# test are printed here. A program that ran no test has failed.
+# The output of each is stored in CHECK_DIR/STAGE/PROGRAM.log. A program that fails gets a line in
+# CHECK_DIR/STAGE/failed, which `make check` prints last. The log lines that name its failed tests are
+# printed immediately. A program that ran no test has failed.
 set -eu
 
 stage=$1 jobs=$2

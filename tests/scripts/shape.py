@@ -23,7 +23,7 @@ Function = collections.namedtuple("Function", "name file is_static body")
 
 
 class File:
-    """One file: its code without comments and texts, its functions, its prototypes, its uses."""
+    """One file: its code without comments and string literals, its functions, prototypes and uses."""
 
     def __init__(self, name, text):
         self.name = name
@@ -43,7 +43,7 @@ class File:
 
 
 def prototypes(code):
-    """The names that prototypes in column 0 declare, and the code without these."""
+    """Returns the names that prototypes in column 0 declare, and the code without the prototypes."""
     names, kept, statement = set(), [], None
     for line in code.split("\n"):
         if statement is None and re.match(r"(?!typedef\b|return\b)[a-z_]", line):
@@ -87,7 +87,7 @@ def quantile(values, part):
 
 
 def folders_of(files):
-    """Yields (folder, its files) for each folder that has files of its own, then for all."""
+    """Yields (folder, its files) for each folder that contains files, then for all."""
     table = collections.defaultdict(list)
     for file in files:
         table[file.name.rsplit("/", 1)[0] + "/"].append(file)
@@ -112,7 +112,8 @@ def longest(files, count=5):
 
 
 def helpers(files):
-    """Static functions of .c files; those with one use; of them those that are called, and short."""
+    """Prints the static functions of .c files: those with one use, and how many of these are called and
+    short."""
     static = [(function, file) for file in files if file.name.endswith(".c")
               for function in file.functions if function.is_static]
     once = [(function, file) for function, file in static if file.uses[function.name] == 1]
@@ -146,7 +147,7 @@ def exports(files, tests):
             return any(file.uses[name] > 0 for file in these
                        if not any(f.name == name and f.is_static for f in file.functions) or file.name == where)
         at_home = used(file for file in files if file.module == home)
-        # A macro or an inline function of the home's header uses it for others.
+        # A macro or an inline function of the same header uses it on behalf of other modules.
         if used(file for file in files if file.module != home or (file.name != where and file.name.endswith(".h"))):
             continue
         kind = ("at home and in tests" if at_home else "only in tests") if used(tests) else \
@@ -188,7 +189,7 @@ def reach(graph, start):
 
 
 def cycles(files):
-    """The groups of modules that include each other, directly or not, largest first."""
+    """Returns the groups of modules that include each other, directly or indirectly, largest first."""
     graph = module_graph(files)
     reached = {module: reach(graph, module) for module in graph}
     groups = {tuple(sorted(other for other in reached[module] if module in reached[other]))

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* suite.c - runs the tests of a program, each in a process of its own, and prints a summary.
  *
- * Exits with 1 if a test fails or none runs: a program whose tests are lost must not pass. */
+ * Exits with 1 if a test fails or no test runs: a program whose tests are not registered must
+ * not pass. */
 #include "tests/support/suite.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Check's own bound, 4 s, is too short on a busy machine. */
+/* Check's own timeout, 4 s, is too short on a busy machine. */
 #define TIMEOUT_S "60"
 
 static struct suite_test *tests; /* by line */
@@ -16,7 +17,7 @@ static SFun before, after;
 static bool is_shared;
 static double timeout_s; /* 0: CK_DEFAULT_TIMEOUT */
 
-/* The order of constructors is the compiler's choice. */
+/* The compiler chooses the order of constructors. */
 void suite_add(struct suite_test *test)
 {
     struct suite_test **place = &tests;

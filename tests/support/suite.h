@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* suite.h - declares the tests of a program, on top of Check.
  *
- * A test is declared where it is written, and there only: it registers itself before main() runs.
- * suite.c runs the tests in the order of the file, each in a process of its own. Every test is a
- * test case of Check, so `CK_RUN_CASE=name build/release/tests/unit/test_x` runs one of them. */
+ * A test is declared only where it is written: it registers itself before main() runs. suite.c
+ * runs the tests in the order of the file, each in a process of its own. Every test is a test
+ * case of Check, so `CK_RUN_CASE=name build/release/tests/unit/test_x` runs one of them. */
 #ifndef EMAILSD_TESTS_SUPPORT_SUITE_H
 #define EMAILSD_TESTS_SUPPORT_SUITE_H
 
@@ -13,19 +13,19 @@
 struct suite_test {
     TTest test;
     int first, end; /* the test runs for each _i from `first` up to, but not including, `end` */
-    int signal;     /* that ends the test; 0: the test returns */
+    int signal;     /* the signal that ends the test; 0: the test returns */
     struct suite_test *next;
 };
 
-/* Adds `test`, which stays the caller's and must outlive main(). */
+/* Adds `test`. The caller keeps the ownership; it must outlive main(). */
 void suite_add(struct suite_test *test);
 
-/* Sets the functions that run around every test of the program; NULL for none. Those of a `shared`
- * fixture run in the process that forks the tests, so that their loop iterations share the result.
- */
+/* Sets the functions that run before and after every test of the program; NULL for no function.
+ * Those of a `shared` fixture run in the process that forks the tests, so that the loop
+ * iterations of a test share the result. */
 void suite_fixture(SFun setup, SFun teardown, bool shared);
 
-/* Sets the time after which a test that hangs is ended, instead of CK_DEFAULT_TIMEOUT. */
+/* Sets the time after which a hanging test is ended, instead of CK_DEFAULT_TIMEOUT. */
 void suite_timeout(double seconds);
 
 /* TEST(name) { ... } runs once. */
@@ -40,13 +40,13 @@ void suite_timeout(double seconds);
 /* SIGNAL_TEST(name, signal) { ... } passes if the signal ends it. */
 #define SIGNAL_TEST(name, signal) SUITE_TEST(name, 0, 1, signal)
 
-/* At most one of the two in a file: */
+/* A file uses at most one of these two: */
 #define FIXTURE(setup, teardown)        SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, false))
 #define SHARED_FIXTURE(setup, teardown) SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, true))
 
 #define TEST_TIMEOUT(seconds) SUITE_BEFORE_MAIN(suite_timeout(seconds))
 
-/* ---- what they are made of ---- */
+/* ---- implementation of the macros ---- */
 
 #define SUITE_TEST(name, first, end, signal)                                                       \
     static void name(int _i);                                                                      \
@@ -58,7 +58,7 @@ void suite_timeout(double seconds);
     }                                                                                              \
     static void name(int _i __attribute__((unused)))
 
-/* A semicolon follows it, which the declaration takes. */
+/* A semicolon follows each use; the declaration at the end consumes it. */
 #define SUITE_BEFORE_MAIN(call)          SUITE_BEFORE_MAIN_AT(call, __LINE__)
 #define SUITE_BEFORE_MAIN_AT(call, line) SUITE_BEFORE_MAIN_EXPANDED(call, line)
 #define SUITE_BEFORE_MAIN_EXPANDED(call, line)                                                     \

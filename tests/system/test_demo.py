@@ -16,5 +16,5 @@ def test_the_demo_buys_one_answer_then_has_it_cached_and_leaves_nothing_behind(t
                                 "TMPDIR": str(tmp_path), "DAEMON_BIN": str(EMAILSD), "SIM_BIN": str(SIMULATOR)})
     assert shown.returncode == 0, shown
     assert re.findall(r"Cache-Status: emailsd; (\S+?);? ", shown.stdout) == ["fwd=uri-miss", "hit"]
-    assert "the vendor has seen 1 submit" in shown.stdout
+    assert "the upstream has received 1 submit" in shown.stdout
     assert not list(tmp_path.iterdir()), "answers that a simulator invented stay"
