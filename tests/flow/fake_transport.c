@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_transport.c - see fake_transport.h. Thin: a list, and no idea of HTTP or of time. */
+/* fake_transport.c - see fake_transport.h. A list of requests, without HTTP and without time. */
 #include "fake_transport.h"
 
 #include "base/mem.h"
@@ -94,7 +94,7 @@ void transport_run(struct transport *transport)
     struct transfer *transfer;
 
     while ((transfer = first_ended(transport))) {
-        /* Out of the list first: `done` may start and cancel others. */
+        /* Removed from the list first, because `done` may start and cancel other requests. */
         struct transfer ended = *transfer;
         transfer->answer_body = NULL;
         forget(transfer);

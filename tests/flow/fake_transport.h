@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_transport.h - stands in for client/transport at link time: keeps the requests that the code
- * under test starts, and lets the test end each as it likes. An end is delivered by the next
- * transport_run(), as the real one does it. */
+/* fake_transport.h - replaces client/transport at link time.
+ *
+ * Keeps the requests that the code under test starts, and lets the test choose the result of
+ * each. The next transport_run() delivers the result, as in the real transport. */
 #ifndef FLOW_FAKE_TRANSPORT_H
 #define FLOW_FAKE_TRANSPORT_H
 
 #include "client/transport.h"
 
-/* The first request that is on its way and has not been looked at yet, or NULL. */
+/* Returns the first request in flight that the test has not taken yet, or NULL. */
 struct transfer *fake_next_new(struct transport *transport);
 
-/* Goes up with everything that is started, cancelled or delivered: the same twice = nothing moved.
- */
+/* Returns a number that grows with every start, cancel and delivery. Two equal values mean that
+ * nothing happened in between. */
 unsigned fake_activity(const struct transport *transport);
 
 const char *fake_url(const struct transfer *transfer);
-const char *fake_body(const struct transfer *transfer); /* NULL: a GET */
+const char *fake_body(const struct transfer *transfer); /* NULL: GET */
 bool fake_only_once(const struct transfer *transfer);
 
-/* Was it cancelled, or has it ended? Then the pointer is no good any more. */
+/* Returns whether the request was cancelled or has ended. If it was, the pointer is invalid. */
 bool fake_is_alive(const struct transport *transport, const struct transfer *transfer);
 
-/* Ends it; `body` is copied. */
+/* Completes the request; copies `body`. */
 void fake_answer(struct transfer *transfer, int status, const char *body, int64_t retry_after_s);
 void fake_break(struct transfer *transfer, enum transport_end end);
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLED_AFTER 2 /* turns in which nothing moved */
+#define SETTLED_AFTER 2 /* iterations without any change */
 
 struct flow flow;
 
@@ -84,9 +84,9 @@ void flow_restart(void)
 {
     const struct clock clock = *engine_clock(flow.engine);
 
-    for (size_t i = 0; i < flow.n_askers; i++)
-        if (flow.askers[i]->answers == 0)
-            engine_abandon(flow.engine, flow.askers[i]->ask.number);
+    for (size_t i = 0; i < flow.n_callers; i++)
+        if (flow.callers[i]->answers == 0)
+            engine_abandon(flow.engine, flow.callers[i]->ask.number);
     engine_turn(flow.engine);
     engine_free(flow.engine);
     cache_free(flow.cache);
@@ -98,9 +98,9 @@ void flow_end(void)
 {
     engine_drain(flow.engine, 0);
     engine_turn(flow.engine);
-    for (size_t i = 0; i < flow.n_askers; i++)
-        ck_assert_msg(flow.askers[i]->answers == 1, "asker %zu was told %d ends", i,
-                      flow.askers[i]->answers);
+    for (size_t i = 0; i < flow.n_callers; i++)
+        ck_assert_msg(flow.callers[i]->answers == 1, "caller %zu got %d results", i,
+                      flow.callers[i]->answers);
     engine_free(flow.engine);
     vendor_free(flow.vendor);
     openmart_free(flow.openmart);
@@ -109,66 +109,66 @@ void flow_end(void)
     store_close(flow.store);
     secret_free(flow.key);
     domain_stop();
-    for (size_t i = 0; i < flow.n_askers; i++) {
-        question_free(flow.askers[i]->ask.question);
-        free(flow.askers[i]->body);
-        free(flow.askers[i]->detail);
-        free(flow.askers[i]);
+    for (size_t i = 0; i < flow.n_callers; i++) {
+        question_free(flow.callers[i]->ask.question);
+        free(flow.callers[i]->body);
+        free(flow.callers[i]->detail);
+        free(flow.callers[i]);
     }
 }
 
 static void told(struct lookup_request *ask, const struct outcome *outcome)
 {
-    struct asker *asker = container_of(ask, struct asker, ask);
+    struct caller *caller = container_of(ask, struct caller, ask);
 
-    asker->answers++;
-    asker->err = outcome->err;
-    asker->collapsed = outcome->collapsed;
-    asker->from_cache = outcome->from_cache;
-    asker->charged = outcome->charged;
-    asker->retry_after_s = outcome->retry_after_s;
-    memcpy(asker->lookup_id, outcome->lookup_id, sizeof asker->lookup_id);
-    asker->answered_ms = engine_clock(ask->engine)->now_ms;
+    caller->answers++;
+    caller->err = outcome->err;
+    caller->collapsed = outcome->collapsed;
+    caller->from_cache = outcome->from_cache;
+    caller->charged = outcome->charged;
+    caller->retry_after_s = outcome->retry_after_s;
+    memcpy(caller->lookup_id, outcome->lookup_id, sizeof caller->lookup_id);
+    caller->answered_ms = engine_clock(ask->engine)->now_ms;
     if (outcome->detail)
-        asker->detail = xstrdup(outcome->detail);
+        caller->detail = xstrdup(outcome->detail);
     if (!outcome->err)
-        asker->body = xstrndup(outcome->result->bodies[RESULT_JSON].data,
-                               outcome->result->bodies[RESULT_JSON].len);
+        caller->body = xstrndup(outcome->result->bodies[RESULT_JSON].data,
+                                outcome->result->bodies[RESULT_JSON].len);
 }
 
 static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
     return wall_ms < kept->expires_ms &&
-           kept->fetched_ms >= container_of(ask, struct asker, ask)->not_before_ms;
+           kept->fetched_ms >= container_of(ask, struct caller, ask)->not_before_ms;
 }
 
-static struct asker *ask(struct account_ref payer, const char *domain, const char *company_name,
-                         int64_t wait_ms)
+static struct caller *ask(struct account_ref payer, const char *domain, const char *company_name,
+                          int64_t wait_ms)
 {
     struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
-    struct asker *asker = xcalloc(1, sizeof *asker);
+    struct caller *caller = xcalloc(1, sizeof *caller);
     char why[QUESTION_WHY];
 
     if (company_name)
         fields[QUESTION_COMPANY_NAME] = (struct question_field){company_name, strlen(company_name)};
-    ck_assert_uint_lt(flow.n_askers, ARRAY_LEN(flow.askers));
-    ck_assert_int_eq(question_new(fields, &asker->ask.question, why), ERR_OK);
-    asker->ask.wait_ms = wait_ms;
-    asker->not_before_ms = INT64_MIN;
-    asker->ask.payer = payer;
-    asker->ask.takes = takes;
-    asker->ask.done = told;
-    flow.askers[flow.n_askers++] = asker;
-    engine_lookup(flow.engine, &asker->ask);
-    return asker;
+    ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
+    ck_assert_int_eq(question_new(fields, &caller->ask.question, why), ERR_OK);
+    caller->ask.wait_ms = wait_ms;
+    caller->not_before_ms = INT64_MIN;
+    caller->ask.payer = payer;
+    caller->ask.takes = takes;
+    caller->ask.done = told;
+    flow.callers[flow.n_callers++] = caller;
+    engine_lookup(flow.engine, &caller->ask);
+    return caller;
 }
 
-struct asker *flow_ask(const char *domain, int64_t wait_ms)
+struct caller *flow_ask(const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
-struct asker *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms)
+struct caller *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
     return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
@@ -187,12 +187,12 @@ void flow_ask_companies(int first, int n)
         flow_ask(flow_company(i), WAIT_MS);
 }
 
-struct asker *flow_ask_as(const char *client, const char *domain, int64_t wait_ms)
+struct caller *flow_ask_as(const char *client, const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
-struct asker *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
+struct caller *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
 }

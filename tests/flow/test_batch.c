@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* test_batch.c - a hundred ride together; what a submit's end means for those aboard. */
+/* test_batch.c - tests how batches are formed, and what the result of a submit means for their
+ * tasks. */
 #include "flow.h"
 
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
-TEST(two_hundred_and_fifty_questions_take_three_submits)
+TEST(batch_of_250_questions_takes_three_submits)
 {
     flow_ask_companies(0, 250);
     flow_advance(120000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 100);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 250);
-    for (size_t i = 0; i < flow.n_askers; i++) {
+    for (size_t i = 0; i < flow.n_callers; i++) {
         char own[48];
         snprintf(own, sizeof own, "info@company%zu.com", i);
-        ck_assert_int_eq(flow.askers[i]->err, ERR_OK);
-        ck_assert_ptr_nonnull(strstr(flow.askers[i]->body, own));
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+        ck_assert_ptr_nonnull(strstr(flow.callers[i]->body, own));
     }
 }
 
-TEST(a_full_batch_leaves_without_lingering)
+TEST(batch_full_is_submitted_without_lingering)
 {
     flow_ask_companies(0, 100);
     flow_settle();
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
 
-TEST(questions_within_the_linger_ride_together)
+TEST(batch_takes_all_questions_within_the_linger)
 {
     flow_ask_companies(0, 1);
     flow_advance(99);
@@ -41,7 +42,7 @@ TEST(questions_within_the_linger_ride_together)
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 2);
 }
 
-TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
+TEST(batch_without_a_free_slot_keeps_filling)
 {
     for (int i = 0; i < 4; i++) {
         flow_ask_companies(i, 1);
@@ -57,40 +58,41 @@ TEST(while_all_slots_are_busy_the_next_batch_keeps_filling)
     ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 6);
 }
 
-TEST(every_submit_goes_over_a_connection_of_its_own)
+TEST(submit_uses_a_connection_of_its_own)
 {
     flow_ask_companies(0, 201);
     flow_advance(60000);
     ck_assert(vendor_submits_were_only_once(flow.vendor));
 }
 
-TEST(a_submit_that_never_left_is_tried_again)
+TEST(submit_not_sent_is_retried)
 {
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     const struct vendor_fault refused = {.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT};
 
     vendor_fault(flow.vendor, refused);
     vendor_fault(flow.vendor, refused);
     flow_advance(60000);
-    ck_assert_int_eq(asker->err, ERR_OK);
+    ck_assert_int_eq(caller->err, ERR_OK);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(an_upstream_that_cannot_be_reached_is_given_up_after_three_tries)
+TEST(submit_to_unreachable_upstream_fails_after_three_tries)
 {
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 3; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
     flow_advance(10000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_ERROR);
-    ck_assert_int_eq(asker->charged, CHARGED_NO);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_ERROR);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
 }
 
-/* What a submit's end tells the one aboard, and how often it was submitted within two minutes. */
+/* The result of a submit, as its caller receives it, and the number of submits within two
+ * minutes. */
 static const struct end_row {
     const char *what;
     struct vendor_fault fault;
@@ -98,7 +100,7 @@ static const struct end_row {
     enum charged charged;
     size_t submits;
 } ends[] = {
-    {"U3 closed without an answer",
+    {"U3 closed without a response",
      {.end = TRANSPORT_BROKEN, .creates = true},
      ERR_UPSTREAM_OUTCOME_UNKNOWN,
      CHARGED_MAYBE,
@@ -108,7 +110,7 @@ static const struct end_row {
      ERR_UPSTREAM_OUTCOME_UNKNOWN,
      CHARGED_MAYBE,
      1},
-    {"U32 a body without end",
+    {"U32 an endless body",
      {.end = TRANSPORT_TOO_BIG, .creates = true},
      ERR_UPSTREAM_OUTCOME_UNKNOWN,
      CHARGED_MAYBE,
@@ -176,16 +178,16 @@ static const struct end_row {
     {"U28 302", {.status = 302, .body = ""}, ERR_UPSTREAM_ERROR, CHARGED_NO, 1},
 };
 
-LOOP_TEST(what_a_submits_end_means, ends)
+LOOP_TEST(submit_result_decides_error_charge_and_retry, ends)
 {
     const struct end_row *row = &ends[_i];
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, row->fault);
     flow_advance(120000);
-    ck_assert_msg(asker->err == row->err, "%s: %s", row->what, err_words(asker->err));
+    ck_assert_msg(caller->err == row->err, "%s: %s", row->what, err_words(caller->err));
     if (row->err)
-        ck_assert_msg(asker->charged == row->charged, "%s: charged", row->what);
+        ck_assert_msg(caller->charged == row->charged, "%s: charged", row->what);
     ck_assert_msg(vendor_calls(flow.vendor, VENDOR_SUBMIT) == row->submits, "%s: %zu submits",
                   row->what, vendor_calls(flow.vendor, VENDOR_SUBMIT));
     ck_assert_msg(vendor_ledger(flow.vendor) <= 1, "%s: paid twice", row->what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_circuit_breaker.c - when nothing is submitted, who is told what, and how it starts again. */
+/* test_circuit_breaker.c - tests when nothing is submitted, what callers receive then, and how
+ * submits resume. */
 #include "base/mem.h"
 #include "base/secret.h"
 #include "flow.h"
@@ -23,14 +24,14 @@ static void refuse_submits(int status, int times)
                      (struct vendor_fault){.on = VENDOR_SUBMIT, .status = status, .body = "{}"});
 }
 
-RANGE_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 3)
+RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
-    struct asker *first = flow_ask("a.com", WAIT_MS);
+    struct caller *first = flow_ask("a.com", WAIT_MS);
     flow_advance(27000);
     ck_assert_int_eq(first->err, latches[_i].err);
 
-    struct asker *second = flow_ask("b.com", WAIT_MS);
+    struct caller *second = flow_ask("b.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(second->err, latches[_i].err);
     ck_assert_int_eq(second->charged, CHARGED_NO);
@@ -38,22 +39,22 @@ RANGE_TEST(after_401_402_403_no_submit_leaves_and_everybody_is_told_at_once, 0, 
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
 
-TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on)
+TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
 {
     struct engine_options options = flow_options();
 
     options.batch.slots = 2;
     flow_start(options);
-    struct asker *sent = flow_ask("sent.com", WAIT_MS);
+    struct caller *sent = flow_ask("sent.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "sent.com", .task_ms = 60000});
     flow_advance(30000);
     refuse_submits(402, 1);
-    flow_ask("refused.com", WAIT_MS);
+    flow_ask("rejected.com", WAIT_MS);
     flow_advance(1000);
-    struct asker *flying = flow_ask("flying.com", WAIT_MS);
+    struct caller *flying = flow_ask("flying.com", WAIT_MS);
     flow_advance(1000);
-    struct asker *queued = flow_ask("queued.com", WAIT_MS);
-    flow_advance(24500); /* the refusal is there, the second submit still flies */
+    struct caller *queued = flow_ask("queued.com", WAIT_MS);
+    flow_advance(24500); /* the rejection has arrived, the second submit is still in flight */
     ck_assert_int_eq(queued->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(flying->answers, 0);
     flow_advance(60000);
@@ -61,18 +62,18 @@ TEST(those_who_queue_when_it_shuts_are_told_at_once_and_those_already_sent_go_on
     ck_assert_int_eq(sent->err, ERR_OK);
 }
 
-RANGE_TEST(a_free_look_at_the_balance_opens_the_latch, 0, 3)
+RANGE_TEST(breaker_with_positive_balance_closes, 0, 3)
 {
     refuse_submits(latches[_i].status, 1);
     flow_ask("a.com", WAIT_MS);
     flow_advance(27000 + 66000);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 1);
-    struct asker *after = flow_ask("b.com", WAIT_MS);
+    struct caller *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
-TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rarely)
+TEST(breaker_without_credits_stays_open_and_probes_less_often)
 {
     vendor_set_balance(flow.vendor, 0);
     refuse_submits(402, 1);
@@ -80,31 +81,31 @@ TEST(without_credits_in_the_balance_it_stays_shut_and_is_looked_at_ever_more_rar
     flow_advance(3600000);
     size_t looks = vendor_calls(flow.vendor, VENDOR_BALANCE);
     ck_assert_uint_ge(looks, 6);
-    ck_assert_uint_le(looks, 9); /* after 1, 2, 4, 8 min and then every ten */
-    struct asker *still = flow_ask("b.com", WAIT_MS);
+    ck_assert_uint_le(looks, 9); /* after 1, 2, 4 and 8 min, then every 10 min */
+    struct caller *still = flow_ask("b.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_CREDITS_EXHAUSTED);
 
     vendor_set_balance(flow.vendor, 5);
     flow_advance(11 * 60000);
-    struct asker *then = flow_ask("c.com", WAIT_MS);
+    struct caller *then = flow_ask("c.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(then->err, ERR_OK);
 }
 
-TEST(a_reload_opens_the_latch_at_once)
+TEST(breaker_on_reload_closes_immediately)
 {
     refuse_submits(403, 1);
     flow_ask("a.com", WAIT_MS);
     flow_advance(27000);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
-    struct asker *after = flow_ask("b.com", WAIT_MS);
+    struct caller *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
-TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
+TEST(breaker_on_changed_key_file_closes_automatically)
 {
     char folder[] = "/tmp/emailsd-test-XXXXXX", path[64], newer[64], why[SECRET_WHY];
     struct engine_options options = flow_options();
@@ -129,7 +130,7 @@ TEST(a_changed_key_file_opens_the_latch_without_anybody_saying_so)
     ck_assert_int_eq(rename(newer, path), 0);
     flow_advance(5000);
     ck_assert_str_eq(secret_text(key), "a-new-key");
-    struct asker *after = flow_ask("b.com", WAIT_MS);
+    struct caller *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 0);
@@ -144,17 +145,17 @@ static void fail_everything(enum vendor_call on, int times)
         vendor_fault(flow.vendor, (struct vendor_fault){.on = on, .end = TRANSPORT_NOT_SENT});
 }
 
-TEST(five_failures_in_a_row_trip_the_breaker)
+TEST(breaker_after_five_failures_opens)
 {
     fail_everything(VENDOR_SUBMIT, 60);
     fail_everything(VENDOR_BALANCE, 3);
     flow_ask("a.com", WAIT_MS);
     flow_advance(10000); /* three tries */
     flow_ask("b.com", WAIT_MS);
-    flow_advance(10000); /* two, and the third finds it tripped */
+    flow_advance(10000); /* two tries; the third finds the breaker open */
     size_t submits = vendor_calls(flow.vendor, VENDOR_SUBMIT);
     ck_assert_uint_eq(submits, 5);
-    struct asker *told = flow_ask("c.com", WAIT_MS);
+    struct caller *told = flow_ask("c.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(told->err, ERR_CIRCUIT_OPEN);
     ck_assert_int_eq(told->charged, CHARGED_NO);
@@ -164,7 +165,7 @@ TEST(five_failures_in_a_row_trip_the_breaker)
     ck_assert_uint_ge(vendor_calls(flow.vendor, VENDOR_BALANCE), 2);
 }
 
-TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
+TEST(breaker_closes_within_35_s_of_upstream_recovery)
 {
     fail_everything(VENDOR_SUBMIT, 5);
     fail_everything(VENDOR_BALANCE, 2);
@@ -172,14 +173,14 @@ TEST(the_breaker_closes_within_35_seconds_of_the_upstreams_return)
     flow_advance(10000);
     flow_ask("b.com", WAIT_MS);
     flow_advance(50000);
-    vendor_clear_faults(flow.vendor); /* it is back */
+    vendor_clear_faults(flow.vendor); /* the upstream works again */
     flow_advance(35000);
-    struct asker *after = flow_ask("c.com", WAIT_MS);
+    struct caller *after = flow_ask("c.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
 }
 
-TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
+TEST(breaker_counts_lost_submits_despite_successful_reads)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
     flow_ask("slow.com", WAIT_MS);
@@ -192,42 +193,42 @@ TEST(reads_that_go_well_do_not_hide_submits_that_are_lost)
         flow_ask(flow_company(i), WAIT_MS);
         flow_advance(5000);
     }
-    ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were refused, unpaid */
+    ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were rejected, unpaid */
 }
 
-TEST(one_task_that_cannot_be_read_does_not_shut_the_gate)
+TEST(breaker_ignores_one_unreadable_task)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
     flow_ask("odd.com", WAIT_MS);
     for (int i = 0; i < 10; i++) {
         flow_advance(40000);
-        struct asker *other = flow_ask(flow_company(i), WAIT_MS);
+        struct caller *other = flow_ask(flow_company(i), WAIT_MS);
         flow_advance(40000);
         ck_assert_int_eq(other->err, ERR_OK);
     }
 }
 
-TEST(cached_answers_are_served_while_the_gate_is_shut)
+TEST(breaker_open_still_serves_cached_results)
 {
     flow_ask("a.com", WAIT_MS);
     flow_advance(30000);
     refuse_submits(402, 1);
     flow_ask("b.com", WAIT_MS);
     flow_advance(27000);
-    struct asker *hit = flow_ask("a.com", WAIT_MS);
+    struct caller *hit = flow_ask("a.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
     ck_assert(hit->from_cache);
 }
 
-TEST(being_asked_to_slow_down_does_not_trip_it)
+TEST(breaker_ignores_429)
 {
     for (int i = 0; i < 10; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 429, .body = ""});
-    struct asker *first = flow_ask("a.com", WAIT_MS);
+    struct caller *first = flow_ask("a.com", WAIT_MS);
     flow_advance(60000);
-    struct asker *second = flow_ask("b.com", WAIT_MS);
+    struct caller *second = flow_ask("b.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OK);

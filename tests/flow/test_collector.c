@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_collector.c - nobody waits for a stranger: polling, listing and reading of a submitted
- * batch.
- */
+/* test_collector.c - tests polling, listing and reading of a submitted batch: each caller waits
+ * for its own task only. */
 #include "flow.h"
 
 #include "tests/support/suite.h"
@@ -10,24 +9,24 @@
 
 static const struct vendor_rule slow = {.domain = "company7.com", .task_ms = 62000};
 
-TEST(ninety_nine_callers_do_not_wait_for_the_slowest_of_a_hundred)
+TEST(collector_does_not_delay_results_for_the_slowest_task)
 {
     flow_ask_companies(0, 100);
     vendor_rule(flow.vendor, slow);
     flow_advance(120000);
     for (size_t i = 0; i < 100; i++) {
-        struct asker *asker = flow.askers[i];
+        struct caller *caller = flow.callers[i];
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
-        int64_t lost_ms = asker->answered_ms - vendor_done_ms(flow.vendor, domain);
-        ck_assert_int_eq(asker->err, ERR_OK);
-        /* One poll of at most a tenth of the time, plus the pace of a hundred reads at 18/s. */
+        int64_t lost_ms = caller->answered_ms - vendor_done_ms(flow.vendor, domain);
+        ck_assert_int_eq(caller->err, ERR_OK);
+        /* One poll interval of at most a tenth of the time, plus a hundred reads at 18/s. */
         int64_t allowed_ms = i == 7 ? 5000 + 1000 : 250 + 6000;
         ck_assert_msg(lost_ms <= allowed_ms, "%s lost %lld ms", domain, (long long)lost_ms);
     }
 }
 
-TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
+TEST(collector_reads_each_of_100_tasks_once)
 {
     flow_ask_companies(0, 100);
     vendor_rule(flow.vendor, slow);
@@ -36,17 +35,17 @@ TEST(a_batch_of_a_hundred_is_read_with_a_hundred_task_reads)
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_IDS), 4);
 }
 
-TEST(polling_costs_a_logarithmic_number_of_calls)
+TEST(collector_polls_a_logarithmic_number_of_times)
 {
     flow_ask("company7.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = 50000});
     flow_advance(120000);
-    ck_assert_int_eq(flow.askers[0]->err, ERR_OK);
-    /* 250 ms steps to 2.5 s, then a tenth more each time: 10 + ln(20) / ln(1.1). */
+    ck_assert_int_eq(flow.callers[0]->err, ERR_OK);
+    /* 250 ms steps to 2.5 s, then intervals that grow by a tenth: 10 + ln(20) / ln(1.1). */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS), 10 + 32 + 2);
 }
 
-RANGE_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7)
+RANGE_TEST(collector_polling_adds_at_most_a_tenth_of_the_wait, 0, 7)
 {
     static const int64_t times_ms[] = {300, 1111, 2777, 7919, 17389, 31337, 47717};
     int64_t own_ms = times_ms[_i];
@@ -54,16 +53,16 @@ RANGE_TEST(polling_loses_at_most_a_tenth_of_the_waiting_time, 0, 7)
     flow_ask("company7.com", WAIT_MS);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = own_ms});
     flow_advance(120000);
-    int64_t lost_ms = flow.askers[0]->answered_ms - vendor_done_ms(flow.vendor, "company7.com");
+    int64_t lost_ms = flow.callers[0]->answered_ms - vendor_done_ms(flow.vendor, "company7.com");
     int64_t allowed_ms = own_ms / 10 > 250 ? own_ms / 10 : 250;
     ck_assert_msg(lost_ms <= allowed_ms, "lost %lld of %lld ms", (long long)lost_ms,
                   (long long)own_ms);
 }
 
-TEST(reads_keep_the_vendors_rate_limit)
+TEST(collector_reads_stay_within_the_rate_limit)
 {
     flow_ask_companies(0, 100);
-    flow_advance(26000 + 2000); /* all hundred are ready at this instant */
+    flow_advance(26000 + 2000); /* all hundred tasks are ready at this instant */
     size_t before = vendor_calls(flow.vendor, VENDOR_TASK);
     for (int second = 0; second < 4; second++) {
         flow_advance(999);
@@ -72,14 +71,14 @@ TEST(reads_keep_the_vendors_rate_limit)
         flow_advance(1);
         before = vendor_calls(flow.vendor, VENDOR_TASK);
     }
-    ck_assert_uint_ge(before, 4 * 16); /* and are not idle either */
+    ck_assert_uint_ge(before, 4 * 16); /* and the rate is used */
     flow_advance(20000);
 }
 
-TEST(a_failed_task_is_told_while_others_still_run)
+TEST(collector_failed_task_is_returned_while_others_run)
 {
-    struct asker *failed = flow_ask("errored.com", WAIT_MS);
-    struct asker *late = flow_ask("company7.com", WAIT_MS);
+    struct caller *failed = flow_ask("errored.com", WAIT_MS);
+    struct caller *late = flow_ask("company7.com", WAIT_MS);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "errored.com", .state = "ERRORED"});
     vendor_rule(flow.vendor, slow);
@@ -90,10 +89,10 @@ TEST(a_failed_task_is_told_while_others_still_run)
     ck_assert_int_eq(late->err, ERR_OK);
 }
 
-TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
+TEST(collector_with_listing_only_at_the_end_reads_at_the_end)
 {
-    struct asker *early = flow_ask("early.com", WAIT_MS);
-    struct asker *late = flow_ask("company7.com", WAIT_MS);
+    struct caller *early = flow_ask("early.com", WAIT_MS);
+    struct caller *late = flow_ask("company7.com", WAIT_MS);
 
     vendor_list_only_at_end(flow.vendor, true);
     vendor_rule(flow.vendor, slow);
@@ -104,8 +103,8 @@ TEST(a_vendor_that_lists_only_at_the_end_is_read_at_the_end)
     ck_assert_int_eq(late->err, ERR_OK);
 }
 
-/* Reads may fail in every way for a while: the answer comes all the same, and nothing is submitted
- * again. */
+/* If reads fail in any of these ways for a while, the result still arrives and nothing is
+ * submitted again. */
 static const struct vendor_fault passing[] = {
     {.on = VENDOR_STATUS, .status = 404, .body = "{\"detail\":\"not found\"}"}, /* S1 */
     {.on = VENDOR_STATUS, .status = 500, .body = ""},
@@ -124,86 +123,86 @@ static const struct vendor_fault passing[] = {
     {.on = VENDOR_TASK, .status = 401, .body = "{}"},
 };
 
-LOOP_TEST(a_read_that_fails_for_a_while_is_repeated, passing)
+LOOP_TEST(collector_failed_read_is_retried, passing)
 {
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, passing[_i]);
     vendor_fault(flow.vendor, passing[_i]);
     flow_advance(100000);
-    ck_assert_msg(asker->err == ERR_OK && asker->answers == 1, "row %d: %s", _i,
-                  err_words(asker->err));
+    ck_assert_msg(caller->err == ERR_OK && caller->answers == 1, "row %d: %s", _i,
+                  err_words(caller->err));
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(a_task_that_stays_unfinished_in_a_ready_batch_is_given_up)
+TEST(collector_unfinished_task_in_ready_batch_fails)
 {
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 60; i++)
         vendor_fault(flow.vendor, (struct vendor_fault){.on = VENDOR_TASK,
                                                         .status = 200,
                                                         .body = "{\"status\":\"PROCESSING\"}"});
     flow_advance(80000);
-    ck_assert_int_eq(asker->answers, 0); /* a minute is given */
+    ck_assert_int_eq(caller->answers, 0); /* such a task gets a minute */
     flow_advance(20000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
 }
 
-TEST(a_batch_that_never_gets_ready_ends_as_unknown_after_its_lifetime)
+TEST(collector_batch_never_ready_ends_as_unknown_by_lifetime)
 {
-    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "PROCESSING"});
     flow_advance(15 * 60000);
-    ck_assert_int_eq(asker->answers, 0);
+    ck_assert_int_eq(caller->answers, 0);
     flow_advance(60000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(a_batch_that_the_vendor_forgot_ends_as_unknown_after_five_minutes)
+TEST(collector_lost_batch_ends_as_unknown_after_five_minutes)
 {
-    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .task_ms = 700000});
     for (int i = 0; i < 63; i++)
         vendor_fault(flow.vendor,
                      (struct vendor_fault){.on = VENDOR_STATUS, .status = 404, .body = "{}"});
     flow_advance(400000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_str_eq(asker->detail, "the upstream no longer has the batch");
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_str_eq(caller->detail, "the upstream no longer has the batch");
 }
 
-/* S19: it said that the batch is finished, and knows nothing of it from then on. */
+/* S19: the upstream reported that the batch is finished; from then on the batch is unknown to
+ * it. */
 static const struct vendor_fault forgotten[] = {
     {.on = VENDOR_IDS, .status = 404, .body = "{}", .for_ever = true},
     {.on = VENDOR_TASK, .status = 404, .body = "{}", .for_ever = true},
 };
 
-LOOP_TEST(S19_a_finished_batch_that_was_forgotten_ends_with_its_lifetime_and_is_not_bought_again,
-          forgotten)
+LOOP_TEST(collector_S19_lost_finished_batch_is_not_paid_again, forgotten)
 {
-    struct asker *asker = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
     vendor_fault(flow.vendor, forgotten[_i]);
     flow_advance(14 * 60000);
-    ck_assert_int_eq(asker->answers, 0);
+    ck_assert_int_eq(caller->answers, 0);
     size_t asked = vendor_calls(flow.vendor, forgotten[_i].on);
-    ck_assert_uint_ge(asked, 30); /* it may come back */
+    ck_assert_uint_ge(asked, 30); /* the batch may reappear */
     ck_assert_uint_le(asked, 14 * 60 / 4);
     flow_advance(3 * 60000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-RANGE_TEST(everybody_is_answered_once_whatever_fails_at_random, 0, 10)
+RANGE_TEST(collector_with_random_faults_answers_each_caller_once, 0, 10)
 {
     vendor_fail_randomly(flow.vendor, 30, (unsigned)_i + 1);
     for (int i = 0; i < 300; i++) {
@@ -212,10 +211,10 @@ RANGE_TEST(everybody_is_answered_once_whatever_fails_at_random, 0, 10)
             flow_advance(400);
     }
     flow_advance(20 * 60000);
-    for (size_t i = 0; i < flow.n_askers; i++) {
+    for (size_t i = 0; i < flow.n_callers; i++) {
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
-        ck_assert_int_eq(flow.askers[i]->answers, 1);
+        ck_assert_int_eq(flow.callers[i]->answers, 1);
         ck_assert_uint_le(vendor_ledger_of(flow.vendor, domain), 1);
     }
 }

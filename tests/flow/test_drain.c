@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_drain.c - the end: nothing is bought any more, what was sent is waited for as long as the
- * patience lasts, and everybody is told something. And what the engine lets be seen of itself. */
+/* test_drain.c - tests shutdown and the status snapshot.
+ *
+ * During a drain nothing is paid for. Submitted lookups are waited for until the drain timeout,
+ * and every caller gets a response. */
 #include "base/mem.h"
 #include "flow.h"
 #include "weak_store.h"
@@ -8,36 +10,36 @@
 #include "tests/support/suite.h"
 #include <string.h>
 
-#define PATIENCE_MS INT64_C(30000)
+#define DRAIN_TIMEOUT_MS INT64_C(30000)
 
-/* Somebody waits for a lookup whose submit left ten seconds ago. */
-static struct asker *submitting(const char *domain)
+/* Starts a caller that waits for a lookup whose submit is in flight for ten seconds. */
+static struct caller *submitting(const char *domain)
 {
-    struct asker *asker = flow_ask(domain, WAIT_MS);
+    struct caller *caller = flow_ask(domain, WAIT_MS);
 
     flow_advance(10000);
-    ck_assert_int_eq(asker->answers, 0);
+    ck_assert_int_eq(caller->answers, 0);
     ck_assert_uint_eq(engine_status(flow.engine).submits, 1);
-    return asker;
+    return caller;
 }
 
-TEST(who_waits_is_served_when_the_lookup_ends_in_time)
+TEST(drain_serves_caller_if_the_lookup_ends_in_time)
 {
-    struct asker *waiting = submitting("milvali.com");
+    struct caller *waiting = submitting("milvali.com");
 
-    engine_drain(flow.engine, PATIENCE_MS);
-    flow_advance(PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(DRAIN_TIMEOUT_MS);
     ck_assert_int_eq(waiting->err, ERR_OK);
     ck_assert_ptr_nonnull(strstr(waiting->body, "info@milvali.com"));
 }
 
-TEST(who_waits_is_told_the_id_when_it_does_not)
+TEST(drain_returns_lookup_id_if_the_timeout_expires)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
-    struct asker *waiting = submitting("slow.com");
+    struct caller *waiting = submitting("slow.com");
 
-    engine_drain(flow.engine, PATIENCE_MS);
-    flow_advance(PATIENCE_MS - 1);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(DRAIN_TIMEOUT_MS - 1);
     ck_assert_int_eq(waiting->answers, 0);
     flow_advance(1);
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
@@ -45,24 +47,24 @@ TEST(who_waits_is_told_the_id_when_it_does_not)
     ck_assert_uint_eq(strlen(waiting->lookup_id), ID_LEN);
 }
 
-TEST(a_wait_of_ones_own_that_ends_sooner_still_ends)
+TEST(drain_keeps_a_shorter_wait_of_the_caller)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
-    struct asker *waiting = flow_ask("slow.com", 20000);
+    struct caller *waiting = flow_ask("slow.com", 20000);
 
     flow_advance(10000);
-    engine_drain(flow.engine, PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_advance(10000);
     ck_assert_int_eq(waiting->err, ERR_STILL_PROCESSING);
 }
 
-TEST(what_was_not_sent_ends_at_once_and_has_no_id_to_come_back_for)
+TEST(drain_fails_unsent_lookup_immediately_without_an_id)
 {
-    struct asker *queued = flow_ask("milvali.com", WAIT_MS);
+    struct caller *queued = flow_ask("milvali.com", WAIT_MS);
 
     flow_settle();
     ck_assert_uint_eq(engine_status(flow.engine).queue, 1);
-    engine_drain(flow.engine, PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_settle();
     ck_assert_int_eq(queued->err, ERR_DRAINING);
     ck_assert_int_eq(queued->charged, CHARGED_NO);
@@ -70,18 +72,18 @@ TEST(what_was_not_sent_ends_at_once_and_has_no_id_to_come_back_for)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
 
-TEST(while_draining_one_may_join_and_hear_what_is_kept_but_buy_nothing)
+TEST(drain_allows_joins_and_cache_hits_but_no_paid_lookup)
 {
-    struct asker *known = flow_ask("known.com", WAIT_MS);
+    struct caller *known = flow_ask("known.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(known->err, ERR_OK);
-    struct asker *waiting = submitting("milvali.com");
+    struct caller *waiting = submitting("milvali.com");
 
-    engine_drain(flow.engine, PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_settle();
-    struct asker *joined = flow_ask("milvali.com", WAIT_MS);
-    struct asker *new = flow_ask("new.com", WAIT_MS);
-    struct asker *again = flow_ask("known.com", WAIT_MS);
+    struct caller *joined = flow_ask("milvali.com", WAIT_MS);
+    struct caller *new = flow_ask("new.com", WAIT_MS);
+    struct caller *again = flow_ask("known.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(new->err, ERR_DRAINING);
     ck_assert_int_eq(new->charged, CHARGED_NO);
@@ -89,58 +91,58 @@ TEST(while_draining_one_may_join_and_hear_what_is_kept_but_buy_nothing)
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_str_eq(again->body, known->body);
     ck_assert_int_eq(joined->answers, 0);
-    flow_advance(PATIENCE_MS);
+    flow_advance(DRAIN_TIMEOUT_MS);
     ck_assert_int_eq(waiting->err, ERR_OK);
     ck_assert_int_eq(joined->err, ERR_OK);
     ck_assert(joined->collapsed);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
 
-TEST(when_the_patience_is_over_nobody_can_join_any_more)
+TEST(drain_after_its_timeout_rejects_joins)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
     submitting("slow.com");
-    engine_drain(flow.engine, PATIENCE_MS);
-    flow_advance(PATIENCE_MS);
-    struct asker *late = flow_ask("slow.com", WAIT_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(DRAIN_TIMEOUT_MS);
+    struct caller *late = flow_ask("slow.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(late->err, ERR_DRAINING);
 }
 
-TEST(a_submit_that_is_refused_while_draining_is_not_sent_again)
+TEST(drain_rejected_submit_is_not_retried)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){
                      .on = VENDOR_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 1});
-    struct asker *waiting = submitting("milvali.com");
+    struct caller *waiting = submitting("milvali.com");
 
-    engine_drain(flow.engine, PATIENCE_MS);
-    flow_advance(PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(DRAIN_TIMEOUT_MS);
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
     ck_assert_int_eq(waiting->charged, CHARGED_NO);
     ck_assert_str_eq(waiting->lookup_id, "");
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
 }
 
-TEST(after_the_restart_what_was_told_is_there_and_was_bought_once)
+TEST(drain_then_restart_resumes_lookup_and_pays_once)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 60000});
-    struct asker *waiting = submitting("slow.com");
+    struct caller *waiting = submitting("slow.com");
 
-    engine_drain(flow.engine, PATIENCE_MS);
-    flow_advance(PATIENCE_MS);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(DRAIN_TIMEOUT_MS);
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
-    struct asker *again = flow_ask("slow.com", WAIT_MS);
+    struct caller *again = flow_ask("slow.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-/* ---- what is seen from outside ---- */
+/* ---- status snapshot ---- */
 
-TEST(a_glance_shows_who_waits_and_what_is_under_way)
+TEST(status_counts_waiters_lookups_queue_and_submits)
 {
     struct status status = engine_status(flow.engine);
     ck_assert(status.store_usable && !status.paused && status.circuit == ERR_OK);
@@ -157,7 +159,7 @@ TEST(a_glance_shows_who_waits_and_what_is_under_way)
     ck_assert_int_eq(status.credits_spent, 2);
 }
 
-TEST(a_glance_shows_what_shut_the_gate)
+TEST(status_shows_why_the_circuit_is_open)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 401, .body = "{}"});
@@ -167,10 +169,10 @@ TEST(a_glance_shows_what_shut_the_gate)
     ck_assert(engine_status(flow.engine).store_usable);
 }
 
-TEST(a_store_that_refused_an_intent_is_tried_until_it_is_well_though_nobody_asks)
+TEST(status_store_failed_is_probed_until_it_works_again)
 {
     weak_store_fail_all(flow.store, true);
-    struct asker *refused = flow_ask("milvali.com", WAIT_MS);
+    struct caller *refused = flow_ask("milvali.com", WAIT_MS);
     flow_advance(1000);
     ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert(!engine_status(flow.engine).store_usable);
@@ -182,10 +184,11 @@ TEST(a_store_that_refused_an_intent_is_tried_until_it_is_well_though_nobody_asks
     ck_assert(engine_status(flow.engine).store_usable);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY), 1);
     flow_advance(10 * JOURNAL_RETRY_MS);
-    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY), 1); /* a well one is left alone */
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_TRY),
+                      1); /* a working store is not probed */
 }
 
-TEST(a_backlog_is_counted_and_gone_when_it_is_written)
+TEST(status_counts_journal_backlog_until_it_is_written)
 {
     submitting("milvali.com");
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);

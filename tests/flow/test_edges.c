@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_edges.c - what happens seldom: a store with odd things in it, lookups that take very long,
- * questions about lookups that are none, more held questions than there is room for. */
+/* test_edges.c - tests rare cases: inconsistent stored state, very long lookups, unknown lookup
+ * ids, and more cooldowns than there are slots. */
 #include "base/mem.h"
 #include "flow.h"
 #include "lookup/batching/batcher.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what an earlier life left in the store ---- */
+/* ---- stored state of an earlier process ---- */
 
 static struct question *question_about(const char *domain)
 {
@@ -23,7 +23,7 @@ static struct question *question_about(const char *domain)
     return question;
 }
 
-/* A batch with one task; its number. */
+/* Stores a batch with one task; returns its number. */
 static int64_t intend(const char *domain, const char *id)
 {
     struct question *question = question_about(domain);
@@ -43,7 +43,7 @@ static int64_t intend(const char *domain, const char *id)
     return batch;
 }
 
-TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
+TEST(recovery_of_two_batches_for_one_question_resumes_the_first)
 {
     struct store_stats stats;
 
@@ -60,20 +60,20 @@ TEST(of_two_batches_about_one_question_only_the_first_is_resumed)
     ck_assert_uint_eq(stats.tasks[STORE_UNKNOWN], 1);
 }
 
-TEST(an_unknown_end_without_words_is_held_with_words)
+TEST(cooldown_of_unknown_result_without_detail_gets_one)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
     flow_restart();
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_ptr_nonnull(strstr(asker->detail, "stopped while submitting the lookup"));
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(caller->detail, "stopped while submitting the lookup"));
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
 
-/* Without a question of their own: keys are all that a hold knows. */
+/* Without `question` structs: a cooldown knows only keys. */
 static void leave_unknown(size_t n)
 {
     static struct store_task tasks[100];
@@ -102,37 +102,37 @@ static void leave_unknown(size_t n)
     }
 }
 
-TEST(with_too_many_questions_held_nothing_new_is_bought)
+TEST(cooldowns_full_reject_new_paid_lookups)
 {
     leave_unknown(HOLDS_MAX);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
-    ck_assert_int_eq(asker->err, ERR_OVERLOADED);
-    ck_assert_int_gt(asker->retry_after_s, 0);
+    ck_assert_int_eq(caller->err, ERR_OVERLOADED);
+    ck_assert_int_gt(caller->retry_after_s, 0);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
 
 /* ---- time ---- */
 
-TEST(who_waits_for_slow_lookups_is_told_to_come_back_within_a_minute)
+TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
 {
     char domain[32];
 
     vendor_set_task_ms(flow.vendor, 10 * MINUTE_MS);
-    for (int i = 0; i < 8; i++) { /* until such a time is what is expected */
+    for (int i = 0; i < 8; i++) { /* until the engine expects such a time */
         snprintf(domain, sizeof domain, "slow%d.com", i);
         flow_ask(domain, 15 * MINUTE_MS);
     }
     flow_advance(12 * MINUTE_MS);
-    struct asker *asker = flow_ask("milvali.com", 1000);
+    struct caller *caller = flow_ask("milvali.com", 1000);
     flow_advance(1000);
-    ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
-    ck_assert_int_eq(asker->retry_after_s, 60);
+    ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->retry_after_s, 60);
 }
 
-/* ---- looking and forgetting ---- */
+/* ---- find and forget ---- */
 
 static int told;
 
@@ -145,7 +145,7 @@ static void note_absence(struct inquiry *inquiry, const struct lookup_state *sta
 
 static const char *const ids[] = {"", "short", "0123456789abcdef0123456789abcdef"};
 
-LOOP_TEST(of_an_id_that_no_lookup_has_nothing_is_known, ids)
+LOOP_TEST(lookup_find_with_unknown_id_finds_nothing, ids)
 {
     struct inquiry inquiry = {.done = note_absence};
 
@@ -164,7 +164,7 @@ static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
     told++;
 }
 
-TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
+TEST(forget_failed_on_disk_returns_an_error)
 {
     struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
 
@@ -175,12 +175,12 @@ TEST(what_cannot_be_forgotten_on_disk_is_not_said_to_be)
     engine_forget(flow.engine, &forgetting);
     flow_settle();
     ck_assert_int_eq(told, 1);
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }
 
-TEST(nothing_may_be_freed)
+TEST(free_functions_accept_null)
 {
     lookups_free(NULL);
     batcher_free(NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_money.c - nobody pays twice, nobody pays for a stranger's mistake, nobody is starved. */
+/* test_money.c - tests that no caller pays twice or for another caller's invalid lookup, and
+ * that no client is starved. */
 #include "flow.h"
 
 #include "tests/support/suite.h"
@@ -11,15 +12,15 @@ static const struct vendor_fault lost = {
 
 /* ---- unknown outcomes ---- */
 
-TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
+TEST(money_unknown_result_starts_a_cooldown)
 {
     vendor_fault(flow.vendor, lost);
-    struct asker *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
 
     flow_advance(9 * 60000);
-    struct asker *early = flow_ask("milvali.com", WAIT_MS);
+    struct caller *early = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
@@ -28,54 +29,54 @@ TEST(a_question_whose_outcome_is_unknown_rests_before_it_may_be_paid_again)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 
     flow_advance(61000);
-    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
 
-TEST(another_question_is_not_held_by_it)
+TEST(money_cooldown_does_not_affect_another_question)
 {
     vendor_fault(flow.vendor, lost);
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
-    struct asker *other = flow_ask("example.org", WAIT_MS);
+    struct caller *other = flow_ask("example.org", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(other->err, ERR_OK);
 }
 
-TEST(a_result_that_cannot_be_matched_is_not_bought_again_at_once)
+TEST(money_unmatched_result_starts_a_cooldown)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
     flow_ask("a.com", WAIT_MS);
     flow_advance(40000);
-    struct asker *again = flow_ask("a.com", WAIT_MS);
+    struct caller *again = flow_ask("a.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(an_operator_may_choose_one_automatic_resubmit)
+TEST(money_option_permits_one_automatic_resubmit)
 {
     struct engine_options options = flow_options();
 
     options.batch.retry_unknown = true;
     flow_start(options);
     vendor_fault(flow.vendor, lost);
-    struct asker *lucky = flow_ask("milvali.com", WAIT_MS);
+    struct caller *lucky = flow_ask("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(lucky->err, ERR_OK);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 
     vendor_fault(flow.vendor, lost);
     vendor_fault(flow.vendor, lost);
-    struct asker *unlucky = flow_ask("example.org", WAIT_MS);
+    struct caller *unlucky = flow_ask("example.org", WAIT_MS);
     flow_advance(90000);
     ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
 }
 
-TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
+TEST(money_rejected_resubmit_keeps_the_unknown_result)
 {
     struct engine_options options = flow_options();
 
@@ -84,34 +85,34 @@ TEST(after_a_risked_resubmit_the_first_unknown_outcome_is_not_forgotten)
     vendor_fault(flow.vendor, lost);
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(70000);
-    ck_assert_int_eq(asker->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_int_eq(asker->charged, CHARGED_MAYBE);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
 }
 
-/* ---- a batch that is refused ---- */
+/* ---- a rejected batch ---- */
 
-TEST(a_refused_batch_is_split_down_to_the_task_that_is_not_liked)
+TEST(money_rejected_batch_is_split_down_to_the_invalid_task)
 {
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company42.com", .disliked = true});
     for (int i = 0; i < 100; i++)
         flow_ask(flow_company(i), 20 * 60000);
     flow_advance(10 * 60000);
     for (size_t i = 0; i < 100; i++) {
-        struct asker *asker = flow.askers[i];
-        ck_assert_int_eq(asker->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
+        struct caller *caller = flow.callers[i];
+        ck_assert_int_eq(caller->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
         if (i == 42) {
-            ck_assert_int_eq(asker->charged, CHARGED_NO);
-            ck_assert_str_eq(asker->detail, "I do not like it");
+            ck_assert_int_eq(caller->charged, CHARGED_NO);
+            ck_assert_str_eq(caller->detail, "I do not like it");
         }
     }
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 99);
-    /* Each halving of a hundred submits two: 1 + 2 * 7. */
+    /* Each halving of a hundred submits two batches: 1 + 2 * 7. */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), 15);
 }
 
-TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
+TEST(money_split_with_open_circuit_answers_all_callers)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
@@ -119,38 +120,38 @@ TEST(a_split_while_the_gate_is_shut_leaves_nobody_behind)
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 400, .body = "{}"});
     flow_ask("first.com", WAIT_MS);
     flow_advance(1000);
-    struct asker *a = flow_ask("a.com", WAIT_MS);
-    struct asker *b = flow_ask("b.com", WAIT_MS);
+    struct caller *a = flow_ask("a.com", WAIT_MS);
+    struct caller *b = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(a->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
 }
 
-TEST(a_batch_that_rests_before_a_retry_is_told_when_the_gate_shuts)
+TEST(money_batch_backing_off_fails_when_the_circuit_opens)
 {
     vendor_fault(
         flow.vendor,
         (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
-    struct asker *resting = flow_ask("a.com", WAIT_MS);
+    struct caller *resting = flow_ask("a.com", WAIT_MS);
     flow_advance(1000);
     flow_ask("b.com", WAIT_MS);
     flow_advance(27000);
     ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
 }
 
-TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
+TEST(money_halves_and_the_queue_alternate_for_a_slot)
 {
     struct engine_options options = flow_options();
 
     options.batch.slots = 1;
     flow_start(options);
     vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
-    struct asker *bad = flow_ask("bad.com", WAIT_MS);
-    struct asker *good = flow_ask("good.com", WAIT_MS);
+    struct caller *bad = flow_ask("bad.com", WAIT_MS);
+    struct caller *good = flow_ask("good.com", WAIT_MS);
     flow_advance(1000);
-    struct asker *next = flow_ask("next.com", WAIT_MS);
+    struct caller *next = flow_ask("next.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
     ck_assert_int_eq(good->err, ERR_OK);
@@ -159,11 +160,11 @@ TEST(halves_of_a_refused_batch_and_the_queue_take_turns_for_a_slot)
     ck_assert_int_lt(next->answered_ms, good->answered_ms);
 }
 
-TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
+TEST(money_drain_stops_all_submits)
 {
     vendor_fault(flow.vendor,
                  (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
-    struct asker *resting = flow_ask("a.com", WAIT_MS);
+    struct caller *resting = flow_ask("a.com", WAIT_MS);
     flow_advance(200);
     engine_drain(flow.engine, 0);
     flow_advance(60000);
@@ -174,7 +175,7 @@ TEST(nothing_is_submitted_any_more_once_the_daemon_stops)
 
 /* ---- fairness ---- */
 
-TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
+TEST(fairness_single_lookup_is_in_the_next_batch)
 {
     struct engine_options options = flow_options();
 
@@ -182,16 +183,16 @@ TEST(one_who_asks_for_one_rides_next_although_another_asks_for_a_thousand)
     flow_start(options);
     for (int i = 0; i < 1000; i++)
         flow_ask_as("flood", flow_company(i), 20 * 60000);
-    flow_settle(); /* the first batch is on its way, nine wait */
-    struct asker *small = flow_ask_as("small", "milvali.com", 20 * 60000);
+    flow_settle(); /* the first batch is in flight, nine wait */
+    struct caller *small = flow_ask_as("small", "milvali.com", 20 * 60000);
     int64_t asked_ms = flow_now_ms();
     flow_advance(20 * 60000);
     ck_assert_int_eq(small->err, ERR_OK);
-    /* What is left of the first submit, its own submit, its task, its read among a hundred. */
+    /* The rest of the first submit, its own submit, its task, and its read among a hundred. */
     ck_assert_int_le(small->answered_ms - asked_ms, 2 * 26000 + 2000 + 12000);
 }
 
-TEST(one_who_fills_the_queue_shuts_nobody_else_out)
+TEST(fairness_client_that_fills_the_queue_blocks_no_other)
 {
     struct engine_options options = flow_options();
 
@@ -199,23 +200,23 @@ TEST(one_who_fills_the_queue_shuts_nobody_else_out)
     options.batch.size = 1;
     options.batch.max_queued = 10;
     flow_start(options);
-    for (int i = 0; i < 13; i++) { /* one is sent at once */
+    for (int i = 0; i < 13; i++) { /* one is sent immediately */
         flow_ask_as("flood", flow_company(i), 60 * 60000);
         flow_advance(200);
     }
-    struct asker *small = flow_ask_as("small", "milvali.com", 60 * 60000);
+    struct caller *small = flow_ask_as("small", "milvali.com", 60 * 60000);
     flow_settle();
     ck_assert_int_eq(small->answers, 0); /* it waits */
-    ck_assert_int_eq(flow.askers[11]->err, ERR_OVERLOADED);
-    ck_assert_int_eq(flow.askers[12]->err, ERR_OVERLOADED);
+    ck_assert_int_eq(flow.callers[11]->err, ERR_OVERLOADED);
+    ck_assert_int_eq(flow.callers[12]->err, ERR_OVERLOADED);
     flow_advance(60 * 60000);
     ck_assert_int_eq(small->err, ERR_OK);
-    ck_assert_int_lt(small->answered_ms, flow.askers[3]->answered_ms);
+    ck_assert_int_lt(small->answered_ms, flow.callers[3]->answered_ms);
 }
 
-/* ---- how many calls it takes ---- */
+/* ---- number of upstream calls ---- */
 
-RANGE_TEST(upstream_calls_stay_within_their_bound, 0, 6)
+RANGE_TEST(calls_per_lookup_stay_within_their_bound, 0, 6)
 {
     static const size_t sizes[] = {1, 99, 100, 101, 250, 1000};
     size_t n = sizes[_i];
@@ -229,10 +230,10 @@ RANGE_TEST(upstream_calls_stay_within_their_bound, 0, 6)
     size_t batches = (n + 99) / 100;
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), batches + 1);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), n);
-    /* A task takes 2 s: ten polls of 250 ms, some more while reads keep the limit, and lists. */
+    /* A task takes 2 s: ten polls of 250 ms, a few more while reads obey the limit, and lists. */
     ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) +
                           vendor_calls(flow.vendor, VENDOR_IDS),
                       (batches + 1) * 40);
     for (size_t i = 0; i < n; i++)
-        ck_assert_int_eq(flow.askers[i]->err, ERR_OK);
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pause.c - the operator stops all buying, beside the daemon or by telling it. */
+/* test_pause.c - tests a pause of paid lookups, by another process on the store or by a call to
+ * the engine. */
 #include "flow.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
 
-TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
+TEST(pause_fails_queued_lookups_and_stops_paid_lookups)
 {
-    struct asker *known = flow_ask("known.com", WAIT_MS);
+    struct caller *known = flow_ask("known.com", WAIT_MS);
     flow_advance(60000);
-    struct asker *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_ask("waits.com", WAIT_MS);
     flow_settle(); /* lingers */
     ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
-    struct asker *late = flow_ask("late.com", WAIT_MS);
-    struct asker *hit = flow_ask("known.com", WAIT_MS);
+    struct caller *late = flow_ask("late.com", WAIT_MS);
+    struct caller *hit = flow_ask("known.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     ck_assert_int_eq(late->err, ERR_PAUSED);
@@ -23,44 +24,44 @@ TEST(while_it_is_paused_nothing_is_bought_and_what_waited_is_told)
     ck_assert_str_eq(hit->body, known->body);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 
-    flow_restart(); /* and stays so */
-    struct asker *still = flow_ask("late.com", WAIT_MS);
+    flow_restart(); /* and stays paused */
+    struct caller *still = flow_ask("late.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
-    struct asker *again = flow_ask("late.com", WAIT_MS);
+    struct caller *again = flow_ask("late.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
 
-TEST(a_pause_that_is_given_to_the_daemon_holds_at_once_and_over_restarts)
+TEST(pause_by_call_applies_immediately_and_over_restarts)
 {
-    struct asker *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_ask("waits.com", WAIT_MS);
     flow_settle(); /* lingers */
     engine_set_paused(flow.engine, true);
     flow_settle();
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     flow_advance(60000);
     flow_restart();
-    struct asker *still = flow_ask("waits.com", WAIT_MS);
+    struct caller *still = flow_ask("waits.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
     engine_set_paused(flow.engine, false);
-    struct asker *again = flow_ask("waits.com", WAIT_MS);
+    struct caller *again = flow_ask("waits.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
 
-TEST(a_pause_that_cannot_be_written_holds_and_is_written_later)
+TEST(pause_not_written_applies_and_is_written_later)
 {
     bool paused;
 
     weak_store_fail(flow.store, WEAK_SET_PAUSED, true);
     engine_set_paused(flow.engine, true);
     flow_advance(10000);
-    struct asker *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_ask("waits.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     ck_assert(store_paused(flow.store, &paused) == ERR_OK && !paused);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_time.c - a wall clock that jumps, stands still or lies harms nobody and drops nothing. */
+/* test_time.c - tests that a wall clock that jumps, stops or runs too fast fails no lookup and
+ * drops no result. */
 #include "flow.h"
 #include "weak_store.h"
 
@@ -18,73 +19,73 @@ static size_t stored(void)
     return stats.found;
 }
 
-RANGE_TEST(T1_T2_a_jump_during_a_lookup_changes_neither_its_end_nor_its_cost, 0, 4)
+RANGE_TEST(clock_T1_T2_jump_changes_neither_result_nor_cost, 0, 4)
 {
     static const int64_t jumps[] = {10 * DAY_MS, -10 * DAY_MS, 1000, -1000};
 
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(10000);
     jump(jumps[_i]);
     flow_advance(MINUTE_MS);
-    ck_assert_int_eq(asker->err, ERR_OK);
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(T1_ten_days_forward_leave_what_lives_for_thirty)
+TEST(clock_T1_ten_days_forward_keeps_results_of_thirty_days)
 {
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     jump(10 * DAY_MS);
     flow_restart();
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }
 
-TEST(T2_ten_days_back_expire_nothing_also_after_a_restart)
+TEST(clock_T2_ten_days_back_expires_nothing)
 {
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     jump(-10 * DAY_MS);
     flow_restart();
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }
 
-TEST(T2_a_hold_out_of_the_future_lasts_no_longer_than_any_other)
+TEST(clock_T2_cooldown_from_the_future_lasts_no_longer)
 {
     flow_ask("milvali.com", WAIT_MS);
-    flow_advance(10000); /* being sent */
+    flow_advance(10000); /* in flight */
     flow_restart();
     jump(-10 * DAY_MS);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.held, 1);
     flow_advance(11 * MINUTE_MS);
-    struct asker *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
 }
 
-TEST(T3_deadlines_go_by_the_other_clock_when_the_wall_clock_stands_still)
+TEST(clock_T3_stopped_wall_clock_keeps_deadlines)
 {
     const int64_t still_ms = engine_clock(flow.engine)->wall_ms;
-    struct asker *asker = flow_ask("milvali.com", 5000);
+    struct caller *caller = flow_ask("milvali.com", 5000);
 
     for (int i = 0; i < 6; i++) {
         engine_clock(flow.engine)->wall_ms = still_ms;
         flow_advance(1000);
     }
-    ck_assert_int_eq(asker->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
 }
 
-TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
+TEST(clock_T3_fast_wall_clock_shortens_no_wait)
 {
-    struct asker *patient = flow_ask("milvali.com", WAIT_MS);
-    struct asker *hasty = flow_ask("milvali.com", 5000);
+    struct caller *patient = flow_ask("milvali.com", WAIT_MS);
+    struct caller *hasty = flow_ask("milvali.com", 5000);
     int64_t begun_ms = flow_now_ms();
 
     for (int i = 0; i < 60; i++) {
@@ -99,24 +100,25 @@ TEST(T3_a_wall_clock_that_runs_ten_times_too_fast_shortens_no_wait)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-/* The machine sleeps: an hour is gone at once, and all that fell due meanwhile is due together. */
+/* The machine sleeps: an hour passes in one step, and everything that fell due meanwhile is due
+ * at the same time. */
 static void sleep_an_hour(void)
 {
     clock_advance(engine_clock(flow.engine), HOUR_MS);
     flow_settle();
 }
 
-TEST(T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone)
+TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
 {
-    struct asker *asker = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     vendor_fault(flow.vendor, (struct vendor_fault){
                                   .on = VENDOR_SUBMIT, .end = TRANSPORT_TIMEOUT, .creates = true});
     flow_advance(10000);
     sleep_an_hour();
-    ck_assert_int_eq(asker->answers, 1);
+    ck_assert_int_eq(caller->answers, 1);
     flow_advance(5 * MINUTE_MS);
-    struct asker *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
@@ -124,9 +126,9 @@ TEST(T4_an_hour_of_sleep_during_a_submit_leaves_it_unknown_and_alone)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
-TEST(T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls)
+TEST(clock_T4_sleep_causes_no_burst_of_polls)
 {
-    for (int i = 0; i < 4; i++) { /* four batches, each in a slot of its own */
+    for (int i = 0; i < 4; i++) { /* four batches, each in its own slot */
         flow_ask(flow_company(i), WAIT_MS);
         flow_advance(200);
     }
@@ -140,10 +142,10 @@ TEST(T4_an_hour_of_sleep_is_followed_by_no_storm_of_polls)
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 4);
     for (int i = 0; i < 4; i++)
-        ck_assert_int_eq(flow.askers[i]->answers, 1);
+        ck_assert_int_eq(flow.callers[i]->answers, 1);
 }
 
-/* ---- dropping what expired long ago ---- */
+/* ---- removal of expired results ---- */
 
 static void start_with_short_lives(void)
 {
@@ -157,7 +159,7 @@ static void start_with_short_lives(void)
     ck_assert_uint_eq(stored(), 1);
 }
 
-TEST(what_expired_long_ago_leaves_the_store)
+TEST(store_purges_results_expired_long_ago)
 {
     start_with_short_lives();
     flow_advance(HOUR_MS);
@@ -166,7 +168,7 @@ TEST(what_expired_long_ago_leaves_the_store)
     ck_assert_uint_eq(stored(), 0);
 }
 
-TEST(a_reload_may_say_that_it_stays_longer)
+TEST(store_purge_follows_the_reloaded_limit)
 {
     start_with_short_lives();
     engine_reload(flow.engine, &(struct engine_settings){0, 5 * HOUR_MS});
@@ -176,7 +178,7 @@ TEST(a_reload_may_say_that_it_stays_longer)
     ck_assert_uint_eq(stored(), 0);
 }
 
-TEST(T1_nothing_is_dropped_by_a_clock_that_just_jumped)
+TEST(clock_T1_jump_purges_nothing)
 {
     start_with_short_lives();
     jump(300 * DAY_MS);

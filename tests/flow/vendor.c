@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vendor.c - see vendor.h. Linear searches everywhere: a test has at most a few hundred tasks. */
+/* vendor.c - see vendor.h. Searches are linear: a test has at most a few hundred tasks. */
 #include "vendor.h"
 
 #include "base/mem.h"
@@ -141,7 +141,7 @@ static void answer(struct vendor *vendor, const struct call *call)
     vendor_answer(vendor, call->kind, call->transfer);
 }
 
-/* ---- turns ---- */
+/* ---- iterations ---- */
 
 static enum vendor_call kind_of(const struct transfer *transfer)
 {

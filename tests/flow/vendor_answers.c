@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vendor_answers.c - the usual answers of the vendor in memory, by the state of its tasks. */
+/* vendor_answers.c - the normal responses of the upstream in memory, by the state of its tasks. */
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -30,7 +30,7 @@ int vendor_create_batch(struct vendor *vendor, const char *body)
     struct json *doc;
 
     if (json_parse(body, strlen(body), &doc))
-        abort(); /* the code under test sent no JSON */
+        abort(); /* the code under test sent invalid JSON */
     vendor->n_batches++;
     if (json_size(doc) > vendor->largest)
         vendor->largest = json_size(doc);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vendor_state.h - what vendor.c (calls, faults, time) and vendor_answers.c (the usual answers)
- * share; tests see vendor.h only. */
+/* vendor_state.h - what vendor.c (calls, faults, time) and vendor_answers.c (normal responses)
+ * share. Tests include vendor.h only. */
 #ifndef FLOW_VENDOR_STATE_H
 #define FLOW_VENDOR_STATE_H
 
@@ -16,7 +16,7 @@ struct task {
     struct task *prev, *next;
 };
 
-/* A call that waits to be answered. */
+/* A call that waits for its response. */
 struct call {
     struct transfer *transfer;
     enum vendor_call kind;
@@ -44,10 +44,10 @@ struct vendor {
     size_t n_calls[VENDOR_CALLS], largest;
 };
 
-/* Creates the tasks of a submit's body; the number of the batch. */
+/* Creates the tasks of a submit's body; returns the number of the batch. */
 int vendor_create_batch(struct vendor *vendor, const char *body);
 
-/* Answers a call as the vendor does when nothing is wrong. */
+/* Responds to a call as the upstream does without faults. */
 void vendor_answer(struct vendor *vendor, enum vendor_call kind, struct transfer *transfer);
 
 #endif

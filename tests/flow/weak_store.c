@@ -17,10 +17,10 @@ struct weak_store {
 
 static struct weak_store *weak(const struct store *store)
 {
-    return (struct weak_store *)(uintptr_t)store; /* its first member */
+    return (struct weak_store *)(uintptr_t)store; /* must be the first member */
 }
 
-/* The store behind, or NULL when this call is to fail. */
+/* Returns the wrapped store, or NULL if this call has to fail. */
 static struct store *behind(struct store *store, enum weak_call call)
 {
     struct weak_store *me = weak(store);
@@ -151,7 +151,7 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-/* Other processes change nothing here; but as with a file, somebody looks every second. */
+/* No other process changes this store; the check runs every second, as with a file. */
 static enum err news(struct store *store, store_key_fn *each, void *arg)
 {
     (void)store;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* weak_store.h - a store whose disk fails on command; otherwise the one in memory. */
+/* weak_store.h - a store in memory whose disk fails on command. */
 #ifndef FLOW_WEAK_STORE_H
 #define FLOW_WEAK_STORE_H
 
@@ -26,10 +26,11 @@ enum weak_call {
 
 struct store *weak_store_new(const struct store_options *options);
 
-/* From now on calls of that kind fail with ERR_STORAGE_UNAVAILABLE, or work again. */
+/* From now on, makes calls of that kind fail with ERR_STORAGE_UNAVAILABLE, or work again. */
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
-size_t weak_store_calls(const struct store *store, enum weak_call call); /* those that worked */
+size_t weak_store_calls(const struct store *store,
+                        enum weak_call call); /* number of successful calls */
 
 #endif
