@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* domain_check.h - calls domain_parse() the way all its tests do: with exactly as many bytes as
- * there are, and with a look at what every answer owes its caller. */
+/* domain_check.h - calls domain_parse() for all its tests.
+ *
+ * Passes a buffer of the exact size, and checks what every result has to guarantee. */
 #ifndef DOMAIN_CHECK_H
 #define DOMAIN_CHECK_H
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ck_assert_msg() tells its runner of every call, which is slow a million times over. */
+/* ck_assert_msg() reports every call to its runner, which is slow for a million calls. */
 #define REQUIRE(holds, ...)                                                                        \
     do {                                                                                           \
         if (!(holds))                                                                              \
@@ -23,7 +24,7 @@
 
 #define UNTOUCHED "untouched"
 
-/* Parses a copy of exact size, so that a sanitizer sees every byte read beyond it. */
+/* Parses a copy of the exact size, so that a sanitizer detects every read beyond it. */
 static enum err parse(const char *text, size_t len, struct domain *domain, char *why)
 {
     autofree char *copy = xcalloc(len, 1);
@@ -34,7 +35,7 @@ static enum err parse(const char *text, size_t len, struct domain *domain, char 
     return domain_parse(copy, len, domain, why);
 }
 
-/* What any answer must be, whatever was asked. */
+/* Checks what every result must guarantee, for any input. */
 static void check_answer(const char *id, enum err err, const struct domain *domain, const char *why)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";

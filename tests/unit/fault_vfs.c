@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fault_vfs.c - see fault_vfs.h. A file of ours is a head with the real file behind it; methods
- * count and pass on. What survives is kept in memory: a copy of each file, taken when it was
- * synced. */
+/* fault_vfs.c - see fault_vfs.h. A file of this disk is a head followed by the real file; the
+ * methods count the calls and pass them on. What survives is kept in memory: a copy of each
+ * file, taken when it was synced. */
 #include "tests/unit/fault_vfs.h"
 
 #include "base/mem.h"
@@ -19,14 +19,14 @@
 #define SYNCED_MAX 8 /* files */
 
 struct fault_file {
-    sqlite3_file file; /* first: SQLite's view */
+    sqlite3_file file; /* must be first: the part that SQLite sees */
     char name[PATH_MAX];
-    sqlite3_file *real; /* behind this struct */
+    sqlite3_file *real; /* follows this struct in memory */
 };
 
 static struct {
     unsigned kinds;
-    int left; /* operations until the fault; 0 = it is there */
+    int left; /* operations until the fault; 0 = the fault has occurred */
     bool armed, lasting, full, fired;
 } fault;
 
@@ -36,7 +36,7 @@ static struct synced {
     size_t len;
 } synced[SYNCED_MAX];
 
-static char watched[PATH_MAX]; /* the folder whose files are kept */
+static char watched[PATH_MAX]; /* the folder whose files are stored */
 static sqlite3_vfs *real_vfs;
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -44,7 +44,7 @@ static sqlite3_file *real_of(sqlite3_file *file)
     return ((struct fault_file *)(void *)file)->real;
 }
 
-/* Does this operation fail? */
+/* Returns whether this operation has to fail. */
 static bool strikes(enum fault_kind kind)
 {
     if (!fault.armed || !(fault.kinds & (unsigned)kind))
@@ -68,7 +68,7 @@ void fault_vfs_watch(const char *folder)
     snprintf(watched, sizeof watched, "%s", folder);
 }
 
-/* NULL for a file that lies elsewhere. */
+/* Returns NULL for a file in another folder. */
 static struct synced *slot_of(const char *name)
 {
     size_t len = strlen(watched);
@@ -96,7 +96,7 @@ static void keep_synced(const struct fault_file *file)
     file->real->pMethods->xRead(file->real, slot->bytes, (int)size, 0);
 }
 
-/* The name is gone at once; whether a power cut brings it back is not looked at. */
+/* The name disappears immediately. Whether a power loss would restore it is not simulated. */
 static void drop_synced(const char *name)
 {
     struct synced *slot = slot_of(name);
@@ -191,7 +191,7 @@ static int vfs_sector(sqlite3_file *file)
     return real_of(file)->pMethods->xSectorSize(real_of(file));
 }
 
-/* None: nothing is promised that a plain disk does not keep. */
+/* No flags: the disk promises nothing beyond a plain disk. */
 static int vfs_traits(sqlite3_file *file)
 {
     (void)file;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fault_vfs.h - a disk that fails on command, between SQLite and the real one.
+/* fault_vfs.h - a disk that fails on command, between SQLite and the real disk.
  *
- * Every operation of the chosen kinds is counted; the k-th fails, alone or with all that follow. So
- * a test can let each single one fail in turn (k = 1, 2, ... until none fails any more). It also
- * keeps, beside the files, what of each is certain to survive the loss of power: the content at its
- * last sync. One thread. */
+ * Counts every operation of the chosen kinds; the k-th fails, alone or with all that follow. A
+ * test can so let each single operation fail in turn (k = 1, 2, ... until no operation fails).
+ * Also stores what of each file certainly survives a power loss: its content at the last sync.
+ * For one thread. */
 #ifndef UNIT_FAULT_VFS_H
 #define UNIT_FAULT_VFS_H
 
@@ -13,28 +13,28 @@
 enum fault_kind {
     FAULT_OPEN = 1,
     FAULT_READ = 2,
-    FAULT_WRITE = 4, /* and truncate */
+    FAULT_WRITE = 4, /* includes truncate */
     FAULT_SYNC = 8,
     FAULT_DELETE = 16,
     FAULT_ALL = 31,
-    FAULT_HALF = 32 /* beside FAULT_WRITE: half of what fails is written all the same */
+    FAULT_HALF = 32 /* used with FAULT_WRITE: half of the failed write still reaches the file */
 };
 
-/* From now on SQLite's default. */
+/* Becomes SQLite's default from now on. */
 void fault_vfs_register(void);
 
-/* The k-th operation from now (1 = the next) of `kinds` fails, and all after it when `lasting`:
- * writes with SQLITE_FULL when `full`, everything else as an error of input or output. */
+/* Makes the k-th operation from now (1 = the next) of `kinds` fail, and all after it if
+ * `lasting`. Writes fail with SQLITE_FULL if `full`; all other operations fail with an I/O
+ * error. */
 void fault_vfs_arm(unsigned kinds, int k, bool lasting, bool full);
 
-/* No more faults. Was there one since it was armed? */
+/* Stops the faults. Returns whether a fault occurred since fault_vfs_arm(). */
 bool fault_vfs_heal(void);
 
-/* Keeps what survives of the files in that folder, from now on. */
+/* From now on, stores what survives of the files in that folder. */
 void fault_vfs_watch(const char *folder);
 
-/* Writes what would be left of the files after a loss of power now into `folder`, under their
- * names. */
+/* Writes into `folder`, under their names, the files as a power loss now would leave them. */
 void fault_vfs_power_cut(const char *folder);
 
 #endif

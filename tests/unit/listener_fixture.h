@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* listener_fixture.h - a real listener with endpoints made for tests, and the strings to pull them.
+/* listener_fixture.h - a real listener with endpoints made for tests, and functions to control
+ * them.
  *
- * Defines the route table, so each test program includes it once; it is no .c file because those
- * are linked into every test program. The test's own thread plays the owner of parked requests: it
- * waits until they are parked, and posts the messages that answer them. All waiting is on events.
- */
+ * Defines the route table, so each test program includes it once; it is a header because all .c
+ * files here are linked into every test program. The test's own thread owns the parked requests:
+ * it waits until they are parked, and posts the messages that answer them. All waits are for
+ * events. */
 #ifndef UNIT_LISTENER_FIXTURE_H
 #define UNIT_LISTENER_FIXTURE_H
 
@@ -22,9 +23,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MANY 1024 /* parked at once */
+#define MANY 1024 /* parked at the same time */
 
-/* ---- what worker threads and the test share ---- */
+/* ---- shared by worker threads and the test ---- */
 
 struct stay {
     struct message message;
@@ -35,7 +36,7 @@ struct stay {
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct stay *parked[MANY]; /* in the order of their parking, not yet let go */
+    struct stay *parked[MANY]; /* in the order in which they were parked; not answered yet */
     size_t n_parked, n_gone;
     sem_t held, let_go;
     struct service service;
@@ -83,7 +84,7 @@ static void get_parked(struct request *request)
     pthread_mutex_unlock(&house.lock);
 }
 
-/* Keeps its worker busy until the test lets go, so that events pile up behind it. */
+/* Keeps its worker busy until the test releases it, so that events accumulate for the worker. */
 static void get_held(struct request *request)
 {
     sem_post(&house.held);
@@ -103,7 +104,7 @@ static void get_tail(struct request *request)
     request_reply(request, &reply);
 }
 
-/* "3:a.b=5:value;" for each argument, "3:a.b;" without "=". */
+/* Writes "3:a.b=5:value;" for each argument, "3:a.b;" without "=". */
 static enum err add_argument(void *arg, struct slice name, struct slice value)
 {
     struct buf *text = arg;
@@ -134,7 +135,7 @@ static void get_root(struct request *request)
     say(request, "root");
 }
 
-/* Asks twice: what was put together stays as long as the request. */
+/* Asks twice: a joined value stays valid as long as the request. */
 static void get_header(struct request *request)
 {
     const char *first = request_header(request, "X-List");
@@ -159,7 +160,7 @@ static void get_unchanged(struct request *request)
     request_reply(request, &reply);
 }
 
-/* More than the sockets' buffers take. */
+/* More than the socket buffers hold. */
 static char big[32 << 20];
 
 static void get_big(struct request *request)
@@ -185,7 +186,7 @@ const struct route routes[] = {
 };
 const size_t n_routes = ARRAY_LEN(routes);
 
-/* ---- the strings ---- */
+/* ---- control by the test ---- */
 
 static void wait_parked(size_t n)
 {
@@ -203,7 +204,7 @@ static void deliver(struct message *message)
     free(stay);
 }
 
-/* Answers all that are parked, from this thread. */
+/* Answers all parked requests from this thread. */
 static void let_all_go(void)
 {
     struct stay *leaving[MANY];
@@ -231,7 +232,7 @@ static inline struct listener *start_with(const struct listener_options *options
     return listener;
 }
 
-/* One where nothing is over before a minute. */
+/* A listener whose timeouts are at least a minute. */
 static inline struct listener *start_on(const char *address, int threads, int max_connections)
 {
     return start_with(&(struct listener_options){.addresses = &address,
@@ -264,7 +265,7 @@ static int connect_to(const struct listener *listener)
     return fd;
 }
 
-/* Reads one answer with 200 and this body. */
+/* Reads one response with status 200 and this body. */
 static void expect(int fd, const char *body)
 {
     struct raw_answer answer;

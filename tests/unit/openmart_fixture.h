@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_fixture.h - one who asks the vendor, for tests: the transport fixture with an openmart
- * on top of it, and callbacks that write down what they were told. */
+/* openmart_fixture.h - a caller of the upstream for tests: the transport fixture with an
+ * openmart client on top of it, and callbacks that record their arguments. */
 #ifndef UNIT_OPENMART_FIXTURE_H
 #define UNIT_OPENMART_FIXTURE_H
 
@@ -11,17 +11,17 @@
 
 #define ASKER_KEY "om_canary_4711"
 
-/* An answer that ends with its connection, so that no length is needed. */
+/* A response that ends with its connection and so needs no length. */
 #define ASKER_TOLD(status, body)                                                                   \
     RAW_SAYS("HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" body, 0)
 
-/* What an asker was told. */
+/* What a callback received. */
 struct heard {
     int times;
     struct openmart_reply reply;
     char detail[256];
-    char value[256];            /* the last argument, as text; "none" when it was NULL */
-    struct openmart_call *call; /* cancelled from inside when set */
+    char value[256];            /* the last argument as text; "none" if it was NULL */
+    struct openmart_call *call; /* if set, the callback cancels this call */
 };
 
 extern struct openmart *asker_openmart; /* NULL until asker_serve() or asker_use_base() */
@@ -42,7 +42,7 @@ openmart_balance_fn asker_hear_balance;
 
 void asker_run_until_heard(const struct heard *heard);
 
-/* Clears `heard`, submits, and returns when it was heard of. */
+/* Clears `heard`, submits, and returns after the callback. */
 void asker_submit(const struct openmart_form *forms, size_t n, struct heard *heard);
 
 #endif

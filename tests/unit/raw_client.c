@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_client.c - see raw_client.h. Heads are read byte by byte: slow, and never a byte too many. */
+/* raw_client.c - see raw_client.h. Reads heads byte by byte: slow, but never a byte too many. */
 #include "raw_client.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What stands between "http://" and the port, without brackets. */
+/* Returns what is between "http://" and the port, without brackets. */
 static void host_of(const char *url, char *host, size_t room)
 {
     const char *start = url + strlen("http://");

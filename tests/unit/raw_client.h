@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_client.h - a client of HTTP servers that sends what it is told, byte for byte.
+/* raw_client.h - a client for HTTP servers that sends its input byte for byte.
  *
- * For tests of the listener: requests that no proper client would make, and answers read one at a
- * time, so that nothing of the next one is taken. Blocks; a hang is ended by Check's own limit.
- * Ends the test when the system has no socket left. */
+ * For tests of the listener: sends requests that no correct client would send, and reads
+ * responses one at a time, so that no byte of the next response is consumed. Blocks; Check's
+ * timeout ends a hang. Ends the test if the system has no socket left. */
 #ifndef UNIT_RAW_CLIENT_H
 #define UNIT_RAW_CLIENT_H
 
@@ -17,26 +17,28 @@ struct raw_answer {
     int status;
     char head[RAW_HEAD]; /* status line and headers, NUL-terminated */
     char body[RAW_BODY]; /* NUL-terminated */
-    size_t len;          /* of the body that came */
-    long announced;      /* Content-Length; -1 when there was none */
+    size_t len;          /* length of the body received */
+    long announced;      /* Content-Length; -1 if it is missing */
 };
 
-/* `url` as listener_url() gives it: http://ADDR:PORT, http://[ADDR]:PORT. -1 when refused. */
+/* `url` as listener_url() returns it: http://ADDR:PORT, http://[ADDR]:PORT. Returns -1 if the
+ * connection is refused. */
 int raw_connect(const char *url);
 
 void raw_send(int fd, const char *text);
 
-/* "GET path HTTP/1.1" with a Host, and nothing else. */
+/* Sends "GET path HTTP/1.1" with a Host and no other header. */
 void raw_get(int fd, const char *path);
 
-/* False when the connection ended before a whole answer came. `no_body` for the answer to HEAD. */
+/* Returns false if the connection ends before a complete response. `no_body` for the response to
+ * HEAD. */
 bool raw_read(int fd, struct raw_answer *answer);
 bool raw_read_no_body(int fd, struct raw_answer *answer);
 
-/* The value of a header, in storage that the next call re-uses; NULL when absent. */
+/* Returns the value of a header, in storage that the next call re-uses; NULL if it is absent. */
 const char *raw_header(const struct raw_answer *answer, const char *name);
 
-/* Waits for what comes next; true when it is the end of the connection. */
+/* Waits for the next byte or the end of the connection; returns true for the end. */
 bool raw_is_closed(int fd);
 
 #endif

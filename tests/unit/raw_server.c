@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_server.c - see raw_server.h. Blocking sockets and one thread per connection: the plainest
- * thing that can play several scripts at once. The lock guards what tests look at, and the table of
- * sockets, so that raw_server_stop() never shuts down a number that was given away again. */
+/* raw_server.c - see raw_server.h. Blocking sockets and one thread per connection are the
+ * simplest way to play several scripts concurrently. The lock protects what tests read and the
+ * table of sockets. raw_server_stop() so never closes a descriptor number that was reused. */
 #include "tests/unit/raw_server.h"
 
 #include "base/buf.h"
@@ -66,7 +66,8 @@ int raw_server_refusing_port(void)
 {
     int port;
 
-    bound_socket(&port); /* bound and never listening; kept, so that nobody else gets the number */
+    bound_socket(
+        &port); /* bound and never listening; kept open, so that no other process gets the port */
     return port;
 }
 
@@ -77,7 +78,7 @@ static size_t body_len(const char *head)
     return field ? strtoul(strchr(field, ':') + 1, NULL, 10) : 0;
 }
 
-/* How many bytes the request at the start of `in` has; 0 when it is not complete. */
+/* Returns the length of the request at the start of `in`; 0 if it is incomplete. */
 static size_t complete(const struct buf *in)
 {
     const char *end = strstr(buf_str(in), "\r\n\r\n");
@@ -96,7 +97,7 @@ static void keep(struct raw_server *server, const char *data, size_t len)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* False when the peer left before a whole request had come. */
+/* Returns false if the peer left before a complete request arrived. */
 static bool read_request(struct connection *c)
 {
     struct buf in autobuf = BUF_INIT(REQUEST_MAX);

@@ -41,10 +41,10 @@ void sandbox_setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(mkdir(sandbox_in("open"), 0700), 0);
     ck_assert_int_eq(mkdir(sandbox_in("keys"), 0700), 0);
-    ck_assert_int_eq(mkdir(sandbox_in("shut"), 0700), 0);
+    ck_assert_int_eq(mkdir(sandbox_in("closed"), 0700), 0);
     snprintf(sandbox_store, sizeof sandbox_store, "%s/open/emailsd.db", folder);
     snprintf(sandbox_key, sizeof sandbox_key, "%s/keys/key", folder);
-    snprintf(sandbox_other, sizeof sandbox_other, "%s/shut/file", folder);
+    snprintf(sandbox_other, sizeof sandbox_other, "%s/closed/file", folder);
     sandbox_write(sandbox_store, "store");
     sandbox_write(sandbox_key, "key");
     sandbox_write(sandbox_other, "other");
@@ -52,14 +52,15 @@ void sandbox_setup(void)
 
 void sandbox_teardown(void)
 {
-    static const char *const names[] = {"open/emailsd.db", "open/new",  "open/made", "open/link",
-                                        "keys/key",        "keys/made", "shut/file", "shut/new"};
+    static const char *const names[] = {"open/emailsd.db", "open/new",  "open/made",
+                                        "open/link",       "keys/key",  "keys/made",
+                                        "closed/file",     "closed/new"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         remove(sandbox_in(names[i]));
     rmdir(sandbox_in("open"));
     rmdir(sandbox_in("keys"));
-    rmdir(sandbox_in("shut"));
+    rmdir(sandbox_in("closed"));
     rmdir(folder);
 }
 
@@ -79,7 +80,7 @@ struct sandbox_state sandbox_close_all(unsigned parts)
     return state;
 }
 
-/* How a process of its own fares behind the walls of `parts`. */
+/* Returns how a process of its own fares under the restrictions of `parts`. */
 int sandbox_fares(unsigned parts, sandbox_attempt_fn *attempt)
 {
     int status;
@@ -121,7 +122,7 @@ static bool kernel_has_seccomp(void)
     return found;
 }
 
-/* Rows of a wall that is not there say nothing. */
+/* If a layer is missing, its rows cannot be tested. */
 bool sandbox_can_hold(enum sandbox_part part)
 {
     return !sandbox_is_sanitized() &&

@@ -191,7 +191,7 @@ void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
 }
 
-/* ---- looking ---- */
+/* ---- inspection ---- */
 
 struct look {
     int64_t batch;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* store_fixture.h - a store for one test, in a folder of its own, and tasks and answers to put
- * there.
+/* store_fixture.h - a store for one test, in a folder of its own, and sample tasks and results.
  *
- * The folder is new for every test; store_fixture_teardown() closes the store and deletes both. */
+ * The folder is new for every test. store_fixture_teardown() closes the store and deletes both. */
 #ifndef UNIT_STORE_FIXTURE_H
 #define UNIT_STORE_FIXTURE_H
 
@@ -14,26 +13,26 @@
 #define STORE_NOW_MS INT64_C(1795432804123) /* 2026-11-23T11:20:04.123Z */
 #define STORE_DAY_MS INT64_C(86400000)
 
-/* The store of the test; NULL until the test opens one. */
+/* The store of the test; NULL until the test opens it. */
 extern struct store *store;
 
 void store_fixture_setup(void);
 void store_fixture_teardown(void);
 
-/* The implementations, for tests of what each of them promises: RANGE_TEST(name, 0, STORES). */
+/* The implementations, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
 enum { SQLITE, MEMORY, STORES };
 const char *store_url_of(int which);
 
 const char *store_folder(void);
-const char *store_path(void); /* of the database; it is not there yet */
+const char *store_path(void); /* path of the database, which does not exist yet */
 const char *store_url(void);  /* "sqlite:" and that path */
 
-/* Asserts that it opens. */
+/* Opens the store and asserts success. */
 struct store *store_open_roomy(const char *url);
 struct store *store_open_limited(const char *url, size_t max_answers, size_t max_ended);
-struct store *store_open_second(const char *url); /* beside */
+struct store *store_open_second(const char *url); /* opened as a second process does */
 
-/* The i-th question of all: its key and its task; static strings, i < 1000. */
+/* Return the key and the task of the i-th question: static strings, i < 1000. */
 const unsigned char *store_key_of(size_t i);
 const char *store_tracking_id(size_t i);
 const char *store_lookup_id(size_t i);
@@ -42,35 +41,36 @@ struct store_task store_task_of(size_t i);
 /* Writes a batch with the tasks from..from+n-1 and returns its number. */
 int64_t store_add_batch(struct store *store, size_t from, size_t n);
 
-/* An answer to the i-th question, about `domain`: info@DOMAIN and sales@DOMAIN, expiring so much
- * after STORE_NOW_MS. The reference is the caller's. */
+/* Returns a result of the i-th question, about `domain`: info@DOMAIN and sales@DOMAIN, which
+ * expires that long after STORE_NOW_MS. The caller owns the reference. */
 const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
 
-/* Ends the i-th task as answered, with an answer as above kept. */
+/* Finishes the i-th task as answered and stores a result as above. */
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
 
-/* Ends the i-th task of `store` as `store_failed`, but at `now_ms`. Stores `keep` unless NULL. */
+/* Finishes the i-th task of `store` as `store_failed`, but at `now_ms`. Stores `keep` unless
+ * NULL. */
 extern const struct store_end store_failed;
 void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep);
 
-/* What store_for_each_open_batch() tells of one batch; `n` is 0 when it is not among the open ones.
- */
+/* What store_for_each_open_batch() reports about one batch; `n` is 0 if the batch is not open. */
 struct store_seen {
     enum store_batch_state state;
     char batch_id[STORE_TASK_ID_MAX + 1];
     bool risked;
-    size_t n, n_open, n_batches; /* tasks, open tasks; open batches in all */
+    size_t n, n_open, n_batches; /* tasks, open tasks; open batches in total */
 };
 struct store_seen store_look(struct store *store, int64_t batch);
 
-/* Whether the i-th question has a result, and which error it holds. ERR_ABSENT: none. */
+/* Returns the error of the stored result of the i-th question; ERR_ABSENT if no result is
+ * stored. */
 enum err store_kept(struct store *store, size_t i);
 
-/* Bytes of `needle` anywhere in the database and its write-ahead log? */
+/* Returns whether the bytes of `needle` are anywhere in the database or its write-ahead log. */
 bool store_files_hold(const char *needle);
 
-/* Copies the database and its log into a folder of that name, and returns the copy's URL, static.
- */
+/* Copies the database and its log into a folder of that name; returns the URL of the copy,
+ * static. */
 const char *store_copy(const char *folder);
 
 #endif

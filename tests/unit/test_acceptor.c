@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_acceptor.c - who connects is taken, and without descriptors later. */
+/* test_acceptor.c - tests that connections are accepted, and accepted later if there are no
+ * descriptors. */
 #include "http/net/acceptor.h"
 
 #include "base/log.h"
@@ -28,7 +29,7 @@ void log_event(enum log_level level, const char *event, ...)
     n_logged++;
 }
 
-/* ---- the socket and the set ---- */
+/* ---- the socket and the poll set ---- */
 
 static struct acceptor acceptor;
 static struct sockaddr_in address;
@@ -86,7 +87,7 @@ static void tear_down(void)
 
 FIXTURE(set_up, tear_down);
 
-/* No descriptor beyond those that there are, or as many as before. */
+/* Limits descriptors to the open ones, or restores the old limit. */
 static void limit_files(bool are_short)
 {
     static rlim_t before;
@@ -101,7 +102,7 @@ static void limit_files(bool are_short)
 
 /* ---- the tests ---- */
 
-TEST(callers_are_taken_with_their_addresses_until_none_is_left)
+TEST(acceptor_accepts_all_waiting_with_their_addresses)
 {
     struct accepted caller = {0};
     struct sockaddr_in own = {0};
@@ -120,7 +121,7 @@ TEST(callers_are_taken_with_their_addresses_until_none_is_left)
     ck_assert_int_eq(n_logged, 0);
 }
 
-TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
+TEST(acceptor_without_descriptors_pauses_and_resumes)
 {
     struct accepted caller;
 
@@ -137,7 +138,7 @@ TEST(without_descriptors_it_pauses_and_then_takes_who_waited)
     ck_assert(somebody_waits() && take(NOW_MS + PAUSE_MS, &caller));
 }
 
-TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
+TEST(acceptor_shortage_is_logged_once)
 {
     struct accepted caller;
     int64_t now_ms = NOW_MS;
@@ -152,22 +153,22 @@ TEST(a_shortage_is_one_line_in_the_log_however_long_it_is)
     ck_assert_int_eq(n_logged, 1);
     ck_assert(!take(now_ms + 60000, &caller));
     ck_assert_int_eq(n_logged, 2);
-    limit_files(false); /* a leak checker wants some */
+    limit_files(false); /* a leak checker needs some */
 }
 
-TEST(what_does_not_pass_by_itself_is_no_reason_to_spin)
+TEST(acceptor_lasting_error_causes_no_busy_loop)
 {
     struct accepted caller;
 
     ck_assert_int_eq(shutdown(listening, SHUT_RDWR), 0);
     ck_assert(!take(NOW_MS, &caller));
     ck_assert_int_eq(acceptor_next_ms(&acceptor), NOW_MS + PAUSE_MS);
-    ck_assert(somebody_waits() && !take(NOW_MS, &caller)); /* the fault, once */
+    ck_assert(somebody_waits() && !take(NOW_MS, &caller)); /* reports the error once */
     ck_assert_msg(!somebody_waits(), "the loop may sleep");
     ck_assert_int_eq(n_logged, 1);
 }
 
-TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
+TEST(acceptor_closed_unwatches_a_shared_socket)
 {
     int other = dup(listening);
 
@@ -177,9 +178,9 @@ TEST(a_socket_that_others_have_too_is_watched_no_more_when_it_is_closed)
     close(other);
 }
 
-TEST(what_cannot_be_watched_is_refused_and_closed_with_the_rest)
+TEST(acceptor_rejects_and_closes_unwatchable_descriptor)
 {
-    int file = open("/dev/null", O_RDONLY); /* epoll takes no files */
+    int file = open("/dev/null", O_RDONLY); /* epoll accepts no files */
     ck_assert(!acceptor_add(&acceptor, file));
     acceptor_close(&acceptor);
     ck_assert_int_eq(fcntl(file, F_GETFD), -1);

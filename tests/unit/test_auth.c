@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_auth.c - who sends a request, by its headers; browsers of foreign pages stay out. */
+/* test_auth.c - tests who sends a request, by its headers, and that cross-site browser requests
+ * are rejected. */
 #include "base/mem.h"
 #include "http/auth/auth.h"
 
@@ -12,7 +13,7 @@ static struct slice slice(const char *text)
     return (struct slice){text, strlen(text)};
 }
 
-/* What the pairs of name and value, closed by NULL, say. */
+/* Returns the header fields of the pairs of name and value, which NULL ends. */
 static struct credentials read(const char *const *headers)
 {
     struct credentials credentials = {0};
@@ -43,7 +44,7 @@ static const struct {
     bool is_let_in;
 } keys[] = {
     {{"Authorization", "Bearer right"}, true},
-    {{"authorization", "bearer right"}, true}, /* RFC 9110, 11.1: the scheme has no case */
+    {{"authorization", "bearer right"}, true}, /* RFC 9110, 11.1: schemes are case-insensitive */
     {{"Authorization", "Bearer   right"}, true},
     {{"X-API-Key", "right"}, true},
     {{"x-api-key", "right", "Host", "anything", "Sec-Fetch-Site", "cross-site"}, true},
@@ -66,7 +67,7 @@ static const struct {
     {{"Authorization", "Bearer wrong", "Authorization", "Bearer right"}, false},
 };
 
-LOOP_TEST(one_right_key_is_let_in_and_nothing_else, keys)
+LOOP_TEST(auth_accepts_exactly_one_correct_key, keys)
 {
     const struct auth_policy policy = {.local_only = true, .admin = true};
     struct credentials credentials = read(keys[_i].headers);
@@ -80,7 +81,7 @@ LOOP_TEST(one_right_key_is_let_in_and_nothing_else, keys)
     clients_unref(clients);
 }
 
-TEST(who_asks_too_fast_is_told_so)
+TEST(auth_over_the_rate_limit_is_rejected)
 {
     const struct auth_policy policy = {0};
     struct credentials credentials = read(HEADERS("X-API-Key", "right"));
@@ -92,7 +93,8 @@ TEST(who_asks_too_fast_is_told_so)
     ck_assert_int_eq(auth_pace(client, 1000), ERR_OK);
     ck_assert_int_eq(auth_pace(client, 1000), ERR_QUOTA_EXCEEDED);
     ck_assert_int_eq(auth_pace(client, 1500), ERR_OK);
-    ck_assert_int_eq(auth_pace(NULL, 1000), ERR_OK); /* who is nobody is refused elsewhere */
+    ck_assert_int_eq(auth_pace(NULL, 1000),
+                     ERR_OK); /* a client without a valid key is rejected elsewhere */
     clients_unref(clients);
 }
 
@@ -124,7 +126,7 @@ static const struct {
     {":80", false},
 };
 
-LOOP_TEST(a_server_for_this_machine_wants_a_name_of_it, hosts)
+LOOP_TEST(auth_on_loopback_requires_a_local_host, hosts)
 {
     const struct auth_policy here = {.local_only = true}, anywhere = {0};
     struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
@@ -144,7 +146,7 @@ static const struct {
              {"same-site", false},  {"Cross-Site", false}, {"", false},
              {"none, none", false}, {"whatever", false}};
 
-LOOP_TEST(a_page_of_another_site_is_kept_out, sites)
+LOOP_TEST(auth_rejects_cross_site_requests, sites)
 {
     struct credentials credentials =
         read(HEADERS("Host", "localhost", "Sec-Fetch-Site", sites[_i].site));
@@ -159,15 +161,15 @@ LOOP_TEST(a_page_of_another_site_is_kept_out, sites)
 
 static const struct {
     const char *host, *page;
-    bool here,
-        there; /* is a page that names itself so let in by a server for this machine, for all */
+    bool here, there; /* whether a loopback server accepts a page that names this origin, and
+                         whether any server does */
 } pages[] = {
     {"localhost:8080", "http://localhost:8080", true, true},
     {"localhost:8080", "http://LOCALHOST:8080/docs?x=1", true, true},
-    {"localhost:8080", "http://localhost:3000/", true, true}, /* as a proxy hides the port */
+    {"localhost:8080", "http://localhost:3000/", true, true}, /* as a proxy that hides the port */
     {"127.0.0.1:8080", "https://localhost", true, false},
     {"[::1]:8080", "http://[::1]:8080/", true, true},
-    {"localhost:8080", "", true, true}, /* says nothing */
+    {"localhost:8080", "", true, true}, /* no information */
     {"localhost:8080", "http://evil.example", false, false},
     {"localhost:8080", "http://evil.example/?http://localhost/", false, false},
     {"localhost:8080", "http://localhost.evil.example", false, false},
@@ -187,7 +189,7 @@ static const struct {
     {"emails.example", "null", false, false},
 };
 
-LOOP_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more, pages)
+LOOP_TEST(auth_without_fetch_metadata_checks_origin_and_referer, pages)
 {
     const struct auth_policy here = {.local_only = true}, there = {0};
     const struct client *client = NULL;
@@ -202,7 +204,7 @@ LOOP_TEST(a_page_is_known_by_origin_and_referer_where_a_browser_says_no_more, pa
     }
 }
 
-TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
+TEST(auth_same_site_page_must_match_in_every_header)
 {
     const struct auth_policy here = {.local_only = true};
     struct credentials told =
@@ -216,7 +218,7 @@ TEST(a_page_of_ours_must_be_ours_by_all_that_it_says)
     ck_assert_int_eq(auth_judge(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
 }
 
-TEST(who_needs_no_key_may_what_the_policy_says)
+TEST(auth_without_a_key_grants_the_rights_of_the_policy)
 {
     struct credentials credentials = {0};
     const struct client *client;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_budget.c - the account of a day at its edges; what it is for is told in flow/test_money.c.
- */
+/* test_budget.c - tests the edge cases of a day's account. flow/test_money.c tests its purpose. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/money/budget.h"
@@ -10,7 +9,7 @@
 #include <stdio.h>
 
 #define DAY_MS INT64_C(86400000)
-#define MANY   100010 /* ten more than there are accounts */
+#define MANY   100010 /* ten more than the maximum of accounts */
 
 static const struct account_ref ann = {"ann", ACCOUNT_NO_QUOTA, 1};
 static struct clock clock;
@@ -39,7 +38,7 @@ static struct credit reserve(const struct account_ref *payer)
     return credit;
 }
 
-TEST(what_is_given_back_may_be_bought_again)
+TEST(budget_refunded_credit_is_available_again)
 {
     struct credit credit = reserve(&ann);
 
@@ -49,7 +48,7 @@ TEST(what_is_given_back_may_be_bought_again)
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
 
-TEST(a_credit_is_settled_or_given_back_once)
+TEST(budget_credit_is_committed_or_refunded_once)
 {
     struct credit spent = reserve(&ann), back = reserve(&ann);
 
@@ -62,7 +61,7 @@ TEST(a_credit_is_settled_or_given_back_once)
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
 
-TEST(a_new_day_begins_with_what_is_pending)
+TEST(budget_new_day_starts_with_pending_credits)
 {
     struct credit spent = reserve(&ann), queued = reserve(&ann), out = reserve(&ann);
 
@@ -75,12 +74,12 @@ TEST(a_new_day_begins_with_what_is_pending)
     ck_assert_int_eq(queued.day, 20001);
     budget_commit(budget, &queued);
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
-    budget_commit(budget, &out); /* it left yesterday */
+    budget_commit(budget, &out); /* it was sent yesterday */
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
     ck_assert_int_eq(budget_state(budget).spent, 1);
 }
 
-TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
+TEST(budget_refund_after_midnight_is_counted_on_no_day)
 {
     struct credit queued = reserve(&ann), out = reserve(&ann);
 
@@ -93,7 +92,7 @@ TEST(what_was_given_back_after_midnight_is_missing_on_no_day)
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
 
-TEST(who_must_wait_is_told_when_the_next_day_begins)
+TEST(budget_exhausted_returns_the_start_of_the_next_day)
 {
     const struct account_ref none = {"none", 0, 1};
     struct credit credit;
@@ -106,7 +105,7 @@ TEST(who_must_wait_is_told_when_the_next_day_begins)
     ck_assert_int_eq(retry_after_s, 1);
 }
 
-TEST(clients_without_number_share_an_account_and_all_still_count)
+TEST(budget_unlimited_clients_share_an_account_and_count)
 {
     char name[24];
     struct credit last = {0};
@@ -128,7 +127,7 @@ static enum err refuse(struct store *store, int64_t *ret_day)
     return ERR_STORAGE_UNAVAILABLE;
 }
 
-TEST(an_account_that_cannot_be_read_is_no_empty_one)
+TEST(budget_unreadable_account_is_not_treated_as_empty)
 {
     static const struct store_driver driver = {.last_day = refuse};
     struct store store = {&driver};
@@ -138,7 +137,7 @@ TEST(an_account_that_cannot_be_read_is_no_empty_one)
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
 
-/* What remains for Ann after she bought 2 and Bob 3. */
+/* Ann's remaining quota after 2 paid lookups of hers and 3 of Bob's. */
 static const struct {
     int64_t all, quota; /* limits */
     bool is_limited;
@@ -147,15 +146,15 @@ static const struct {
     {0, ACCOUNT_NO_QUOTA, false, 0},
     {9, ACCOUNT_NO_QUOTA, true, 4},
     {4, ACCOUNT_NO_QUOTA, true, 0},
-    {0, 5, true, 3}, /* her own */
-    {9, 5, true, 3}, /* her own is less than what all have left */
-    {6, 5, true, 1}, /* more */
-    {9, 2, true, 0}, /* hers is spent, */
-    {5, 5, true, 0}, /* the day's is, */
-    {3, 1, true, 0}, /* and both were lowered since */
+    {0, 5, true, 3}, /* the client's own quota */
+    {9, 5, true, 3}, /* the client's own quota is smaller than the common rest */
+    {6, 5, true, 1}, /* larger */
+    {9, 2, true, 0}, /* the client's quota is exhausted */
+    {5, 5, true, 0}, /* the daily budget is exhausted */
+    {3, 1, true, 0}, /* both were lowered since */
 };
 
-LOOP_TEST(what_remains_is_the_smaller_of_the_own_and_the_common, rests)
+LOOP_TEST(budget_remaining_is_the_smaller_of_own_and_common, rests)
 {
     const struct account_ref bob = {"bob", ACCOUNT_NO_QUOTA, 1},
                              limited = {"ann", rests[_i].quota, 1};
@@ -170,7 +169,7 @@ LOOP_TEST(what_remains_is_the_smaller_of_the_own_and_the_common, rests)
     ck_assert_int_eq(account.day_ends_ms, 20001 * DAY_MS);
 }
 
-TEST(nothing_may_be_freed)
+TEST(budget_free_of_null_is_a_no_op)
 {
     budget_free(NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_buf.c - a buffer holds what was appended up to its limit, and remembers what did not fit. */
+/* test_buf.c - tests that a buffer keeps what fits up to its limit, and records an overflow. */
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In this program the sanitizers' allocators say NULL too, as the real one does. */
+/* In this program the sanitizers' allocators return NULL, too, as the real allocator does. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -21,7 +21,7 @@ const char *__tsan_default_options(void)
     return "allocator_may_return_null=1";
 }
 
-TEST(a_new_buffer_is_an_empty_string)
+TEST(buf_new_is_an_empty_string)
 {
     struct buf autobuf buf = BUF_INIT(10);
 
@@ -30,7 +30,7 @@ TEST(a_new_buffer_is_an_empty_string)
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_OK);
 }
 
-TEST(appends_join_up)
+TEST(buf_appends_are_concatenated)
 {
     struct buf autobuf buf = BUF_INIT(100);
 
@@ -41,7 +41,7 @@ TEST(appends_join_up)
     ck_assert_uint_eq(buf.len, strlen("one 2 and three"));
 }
 
-TEST(appending_nothing_changes_nothing)
+TEST(buf_empty_append_changes_nothing)
 {
     struct buf autobuf buf = BUF_INIT(0);
 
@@ -51,7 +51,7 @@ TEST(appending_nothing_changes_nothing)
     ck_assert_uint_eq(buf.len, 0);
 }
 
-TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
+TEST(buf_keeps_any_bytes_and_ends_with_nul)
 {
     struct buf autobuf buf = BUF_INIT(100);
 
@@ -60,7 +60,7 @@ TEST(bytes_of_any_value_are_kept_and_closed_by_a_nul)
     ck_assert_mem_eq(buf.data, "a\0\xff", 4);
 }
 
-TEST(a_buffer_grows_byte_by_byte_to_its_limit)
+TEST(buf_grows_to_its_exact_limit)
 {
     enum { LIMIT = 1000 };
     struct buf autobuf buf = BUF_INIT(LIMIT);
@@ -77,7 +77,7 @@ TEST(a_buffer_grows_byte_by_byte_to_its_limit)
     ck_assert_uint_eq(buf.len, LIMIT);
 }
 
-TEST(what_does_not_fit_leaves_the_content_alone)
+TEST(buf_append_over_the_limit_keeps_the_content)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -90,9 +90,9 @@ TEST(what_does_not_fit_leaves_the_content_alone)
     ck_assert_str_eq(buf_str(&buf), "abc");
 }
 
-TEST(a_format_that_does_not_fit_leaves_the_content_alone)
+TEST(buf_format_over_the_limit_keeps_the_content)
 {
-    struct buf autobuf buf = BUF_INIT(70); /* has more room than it may use */
+    struct buf autobuf buf = BUF_INIT(70); /* allocates more than it may use */
 
     buf_addf(&buf, "%060d", 7);
     buf_addf(&buf, "%s", "");
@@ -103,11 +103,10 @@ TEST(a_format_that_does_not_fit_leaves_the_content_alone)
     ck_assert_str_eq(buf_str(&buf) + 58, "071234567890");
 }
 
-/* More than there is. Volatile, or the compilers would warn of the very thing that is tried here.
- */
+/* More memory than exists. Volatile, because compilers would warn of what is tested here. */
 static volatile size_t too_much = SIZE_MAX / 4;
 
-TEST(what_there_is_no_memory_for_does_not_fit)
+TEST(buf_without_memory_reports_an_overflow)
 {
     struct buf autobuf buf = BUF_INIT(SIZE_MAX / 2);
 
@@ -119,7 +118,7 @@ TEST(what_there_is_no_memory_for_does_not_fit)
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
 }
 
-TEST(an_overflow_is_remembered_though_later_appends_fit)
+TEST(buf_overflow_stays_set_after_a_fitting_append)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -128,7 +127,7 @@ TEST(an_overflow_is_remembered_though_later_appends_fit)
     ck_assert_int_eq((int)buf_check(&buf), (int)ERR_TOO_BIG);
 }
 
-TEST(a_cleared_buffer_is_as_good_as_new)
+TEST(buf_cleared_equals_a_new_one)
 {
     struct buf autobuf buf = BUF_INIT(5);
 
@@ -142,7 +141,7 @@ TEST(a_cleared_buffer_is_as_good_as_new)
     ck_assert_ptr_eq(buf.data, memory);
 }
 
-TEST(what_is_taken_belongs_to_the_taker)
+TEST(buf_take_transfers_ownership)
 {
     struct buf autobuf buf = BUF_INIT(10);
     size_t len = 99;
@@ -157,7 +156,7 @@ TEST(what_is_taken_belongs_to_the_taker)
     ck_assert_str_eq(text, "abc");
 }
 
-TEST(even_nothing_can_be_taken)
+TEST(buf_take_of_empty_returns_an_empty_string)
 {
     struct buf autobuf buf = BUF_INIT(10);
     size_t len = 99;
@@ -169,7 +168,7 @@ TEST(even_nothing_can_be_taken)
     ck_assert_str_eq(again, "");
 }
 
-TEST(a_buffer_may_be_used_again_after_its_end)
+TEST(buf_may_be_used_again_after_free)
 {
     struct buf buf = BUF_INIT(3);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cache.c - what goes in comes out, the least recently used goes first, threads may mix. */
+/* test_cache.c - tests storage, eviction of the least recently used result, and concurrent use. */
 #include "base/mem.h"
 #include "cache/cache.h"
 
@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* A failure is the smallest result; keys that start with the same byte share a shard. */
+/* A failure is the smallest result; keys with the same first byte share a shard. */
 static const struct result *make(unsigned char first, unsigned char second)
 {
     unsigned char key[HASH_SIZE] = {first, second};
@@ -33,7 +33,7 @@ static bool has(struct cache *cache, unsigned char first, unsigned char second)
     return found;
 }
 
-TEST(what_was_put_is_found_and_nothing_else)
+TEST(cache_finds_stored_results_only)
 {
     struct cache *cache = cache_new(1 << 20);
 
@@ -44,7 +44,7 @@ TEST(what_was_put_is_found_and_nothing_else)
     cache_free(cache);
 }
 
-TEST(a_newer_result_takes_the_place_of_the_older)
+TEST(cache_newer_result_replaces_the_older)
 {
     struct cache *cache = cache_new(1 << 20);
     unsigned char key[HASH_SIZE] = {1, 1};
@@ -60,7 +60,7 @@ TEST(a_newer_result_takes_the_place_of_the_older)
     cache_free(cache);
 }
 
-TEST(a_result_outlives_its_removal_while_somebody_holds_it)
+TEST(cache_removed_result_lives_while_referenced)
 {
     struct cache *cache = cache_new(1 << 20);
     unsigned char key[HASH_SIZE] = {1, 1};
@@ -75,7 +75,7 @@ TEST(a_result_outlives_its_removal_while_somebody_holds_it)
     cache_free(cache);
 }
 
-TEST(the_least_recently_used_goes_when_the_room_is_used_up)
+TEST(cache_full_evicts_the_least_recently_used)
 {
     struct cache *probe = cache_new(1 << 20);
     put(probe, 0, 0);
@@ -86,7 +86,7 @@ TEST(the_least_recently_used_goes_when_the_room_is_used_up)
     put(cache, 0, 1);
     put(cache, 0, 2);
     put(cache, 0, 3);
-    ck_assert(has(cache, 0, 1)); /* and is the most recent now */
+    ck_assert(has(cache, 0, 1)); /* makes it the most recently used */
     put(cache, 0, 4);
     ck_assert(!has(cache, 0, 2));
     ck_assert(has(cache, 0, 1));
@@ -96,7 +96,7 @@ TEST(the_least_recently_used_goes_when_the_room_is_used_up)
     cache_free(cache);
 }
 
-TEST(a_result_larger_than_its_share_is_not_kept)
+TEST(cache_result_larger_than_a_shard_is_not_stored)
 {
     struct cache *cache = cache_new(16);
 
@@ -117,7 +117,7 @@ static void *read_and_write(void *arg)
     return NULL;
 }
 
-TEST(many_threads_may_read_and_write)
+TEST(cache_is_safe_for_many_threads)
 {
     struct cache *cache = cache_new(64 << 10);
     pthread_t threads[4];
@@ -131,7 +131,7 @@ TEST(many_threads_may_read_and_write)
     cache_free(cache);
 }
 
-TEST(all_answers_about_a_domain_are_removed_and_no_others)
+TEST(cache_removes_all_results_of_a_domain_only)
 {
     struct cache *cache = cache_new(1 << 20);
     static const char *const domains[] = {"example.org", "example.net", "example.org"};
@@ -143,7 +143,7 @@ TEST(all_answers_about_a_domain_are_removed_and_no_others)
         ck_assert(cache_put(cache, answer));
         result_unref(answer);
     }
-    put(cache, 9, 0); /* a failure, of which no domain is known */
+    put(cache, 9, 0); /* a failure, whose domain is unknown */
     ck_assert_uint_eq(cache_remove_domain(cache, "example.org"), 2);
     ck_assert(!has(cache, 0, 0) && has(cache, 1, 0) && !has(cache, 2, 0) && has(cache, 9, 0));
     ck_assert_uint_eq(cache_remove_domain(cache, "example.org"), 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_client_keys.c - the file of client keys, finding a client by his key, and his requests a
- * second.
- */
+/* test_client_keys.c - tests the file of client keys, finding a client by its key, and its rate
+ * limit. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
@@ -19,7 +18,7 @@ static struct slice slice(const char *text)
     return (struct slice){text, strlen(text)};
 }
 
-/* A line of the file for that key. */
+/* Returns a line of the file for that key. */
 static char *line_of(const char *name, const char *key, const char *options)
 {
     unsigned char hash[HASH_SIZE];
@@ -44,7 +43,7 @@ static struct clients *parse(const char *text)
 
 /* ---- the file ---- */
 
-TEST(a_line_without_options_gives_modest_rights)
+TEST(client_keys_line_without_options_gives_default_rights)
 {
     autofree char *line = line_of("reports", "key-a", "");
     struct clients *clients = parse(line);
@@ -60,7 +59,7 @@ TEST(a_line_without_options_gives_modest_rights)
     clients_unref(clients);
 }
 
-TEST(every_option_is_taken)
+TEST(client_keys_accept_every_option)
 {
     autofree char *line =
         line_of("a.b_c-1", "key-a",
@@ -77,7 +76,7 @@ TEST(every_option_is_taken)
     clients_unref(clients);
 }
 
-TEST(comments_and_empty_lines_are_skipped_and_the_last_line_needs_no_end)
+TEST(client_keys_skip_comments_and_need_no_final_newline)
 {
     autofree char *a = line_of("a", "key-a", ""), *b = line_of("b", "key-b", "");
     struct buf autobuf text = BUF_INIT(4096);
@@ -96,7 +95,7 @@ static const struct {
     const char *text, *why;
 } bad[] = {
     {"", "contains no clients"},
-    {"# nobody\n", "contains no clients"},
+    {"# no line\n", "contains no clients"},
     {"a\n", "line 1: the name must be followed"},
     {"a/b " GOOD, "invalid client name"},
     {"abcdefghijklmnopqrstuvwxyz0123456 " GOOD, "invalid client name"},
@@ -126,7 +125,7 @@ static const struct {
     {"a " GOOD " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", "too many words"},
 };
 
-LOOP_TEST(what_is_wrong_with_a_file_is_told_by_its_line, bad)
+LOOP_TEST(client_keys_error_names_the_line, bad)
 {
     struct clients *clients = NULL;
     char why[CLIENTS_WHY] = "";
@@ -135,10 +134,10 @@ LOOP_TEST(what_is_wrong_with_a_file_is_told_by_its_line, bad)
     ck_assert_int_eq(err, ERR_SYNTAX);
     ck_assert_ptr_null(clients);
     ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
-    ck_assert_ptr_null(strstr(why, "0123456789abcdef")); /* not even a hash is repeated */
+    ck_assert_ptr_null(strstr(why, "0123456789abcdef")); /* even a hash is not repeated */
 }
 
-TEST(so_many_clients_are_taken_and_no_more)
+TEST(client_keys_accept_the_maximum_of_clients_only)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
     struct clients *clients;
@@ -170,7 +169,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
     close(fd);
 }
 
-TEST(a_file_that_others_may_write_is_refused)
+TEST(client_keys_file_writable_by_others_is_rejected)
 {
     char path[] = "/tmp/test-clients-XXXXXX", why[CLIENTS_WHY];
     struct clients *clients;
@@ -193,7 +192,7 @@ TEST(a_file_that_others_may_write_is_refused)
 
 /* ---- finding ---- */
 
-TEST(only_the_very_key_finds_its_client)
+TEST(client_keys_find_client_by_its_exact_key_only)
 {
     static const char *const near[] = {"", "key-", "key-aa", "Key-a", "key-a ", "key-b", "key_a"};
     autofree char *line = line_of("a", "key-a", "");
@@ -203,13 +202,13 @@ TEST(only_the_very_key_finds_its_client)
     for (size_t i = 0; i < ARRAY_LEN(near); i++)
         ck_assert_msg(!clients_find(clients, slice(near[i])), "'%s' was let in", near[i]);
     ck_assert_ptr_null(clients_find(clients, (struct slice){NULL, 0}));
-    /* The hash itself, which others may read, opens nothing. */
+    /* The hash itself, which other users may read, is not accepted as a key. */
     ck_assert_ptr_null(clients_find(clients, (struct slice){line + 2, 7 + 64}));
     ck_assert_ptr_null(clients_find(clients, (struct slice){line + 9, 64}));
     clients_unref(clients);
 }
 
-TEST(a_client_is_found_wherever_in_the_file_he_stands)
+TEST(client_keys_find_client_at_any_position)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
     char word[16];
@@ -230,7 +229,7 @@ TEST(a_client_is_found_wherever_in_the_file_he_stands)
     clients_unref(clients);
 }
 
-TEST(a_new_key_is_long_random_and_marked)
+TEST(client_key_new_is_long_random_and_prefixed)
 {
     char one[KEY_TEXT], other[KEY_TEXT];
 
@@ -241,7 +240,7 @@ TEST(a_new_key_is_long_random_and_marked)
     ck_assert_str_ne(one, other);
 }
 
-/* ---- requests a second ---- */
+/* ---- rate limit ---- */
 
 static size_t count_admitted(const struct client *client, int64_t now_ms, size_t tries)
 {
@@ -256,7 +255,7 @@ static size_t count_admitted(const struct client *client, int64_t now_ms, size_t
     return n;
 }
 
-TEST(a_second_brings_as_many_requests_as_the_rate_says)
+TEST(rate_limit_admits_its_rate_per_second)
 {
     autofree char *line = line_of("a", "key-a", " rate=5");
     struct clients *clients = parse(line);
@@ -265,12 +264,12 @@ TEST(a_second_brings_as_many_requests_as_the_rate_says)
     ck_assert_uint_eq(count_admitted(client, 1000, 20), 5);
     ck_assert_uint_eq(count_admitted(client, 1199, 20), 0);
     ck_assert_uint_eq(count_admitted(client, 1200, 20), 1);
-    ck_assert_uint_eq(count_admitted(client, 2200, 20), 5); /* a second unused is not saved up */
+    ck_assert_uint_eq(count_admitted(client, 2200, 20), 5); /* an unused second is not saved */
     ck_assert_uint_eq(count_admitted(client, 99000, 20), 5);
     clients_unref(clients);
 }
 
-TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
+TEST(rate_limit_state_survives_a_changed_key_and_rate)
 {
     autofree char *a = line_of("a", "key-a", " rate=5"), *b = line_of("b", "key-b", " rate=5");
     autofree char *new_a = line_of("a", "key-new", " rate=10");
@@ -283,7 +282,7 @@ TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
     clients_follow(now, before);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1000, 20), 0);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-b")), 1000, 20), 5);
-    /* Some workers go by the older snapshot for a while yet. */
+    /* Some workers still use the older snapshot for a while. */
     ck_assert_uint_eq(count_admitted(clients_find(before, slice("key-a")), 1200, 20), 1);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1200, 20), 0);
     clients_unref(before);
@@ -292,7 +291,7 @@ TEST(who_follows_himself_goes_on_at_his_tempo_with_another_key_and_rate)
     clients_unref(now);
 }
 
-TEST(without_a_rate_everything_is_admitted)
+TEST(rate_limit_unset_admits_everything)
 {
     autofree char *line = line_of("a", "key-a", "");
     struct clients *clients = parse(line);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_clock.c - a clock stands still within a turn, a fake one until it is moved, and dates are
- * spelled as RFC 3339 and RFC 9110 want them. */
+/* test_clock.c - tests that a clock is constant within a loop iteration, that a fake clock moves
+ * only when it is moved, and the date formats of RFC 3339 and RFC 9110. */
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -28,7 +28,7 @@ static const struct {
     {253402300799999, "9999-12-31T23:59:59Z", "Fri, 31 Dec 9999 23:59:59 GMT"},
 };
 
-LOOP_TEST(dates_are_spelled_in_both_ways, dates)
+LOOP_TEST(clock_dates_have_both_formats, dates)
 {
     char text[CLOCK_TEXT];
 
@@ -38,7 +38,7 @@ LOOP_TEST(dates_are_spelled_in_both_ways, dates)
     ck_assert_str_eq(text, dates[_i].http_date);
 }
 
-TEST(every_month_and_day_has_its_own_name)
+TEST(clock_months_and_days_have_distinct_names)
 {
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -56,7 +56,7 @@ TEST(every_month_and_day_has_its_own_name)
     }
 }
 
-TEST(the_furthest_times_stay_within_their_room)
+TEST(clock_extreme_times_fit_the_buffer)
 {
     struct {
         char text[CLOCK_TEXT];
@@ -79,7 +79,7 @@ static int64_t now_ms(clockid_t id)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-TEST(a_real_clock_shows_the_systems_time)
+TEST(clock_real_shows_the_system_time)
 {
     int64_t before = now_ms(CLOCK_MONOTONIC);
     struct clock clock = clock_real();
@@ -87,12 +87,13 @@ TEST(a_real_clock_shows_the_systems_time)
 
     ck_assert_int_ge(clock.now_ms, before);
     ck_assert_int_le(clock.now_ms, after);
-    /* The wall clock may be set meanwhile, so it is only known to be in these decades. */
+    /* Another process may set the wall clock meanwhile, so the test only checks that it is in
+     * these decades. */
     ck_assert_int_gt(clock.wall_ms, 1577836800000);
     ck_assert(!clock.fake);
 }
 
-TEST(a_turn_moves_a_real_clock_to_now)
+TEST(clock_turn_moves_a_real_clock_to_now)
 {
     struct clock clock = {.now_ms = -5, .wall_ms = -5};
     int64_t before = now_ms(CLOCK_MONOTONIC);
@@ -102,7 +103,7 @@ TEST(a_turn_moves_a_real_clock_to_now)
     ck_assert_int_gt(clock.wall_ms, 0);
 }
 
-TEST(a_fake_clock_moves_only_when_it_is_moved)
+TEST(clock_fake_moves_only_when_it_is_moved)
 {
     struct clock clock = clock_fake(1795432804000);
     int64_t start_ms = clock.now_ms;
@@ -118,14 +119,14 @@ TEST(a_fake_clock_moves_only_when_it_is_moved)
     ck_assert_int_eq(clock.now_ms, start_ms + 26000);
 }
 
-SIGNAL_TEST(moving_a_real_clock_is_a_defect, SIGABRT)
+SIGNAL_TEST(clock_real_moved_aborts, SIGABRT)
 {
     struct clock clock = clock_real();
 
     clock_advance(&clock, 1);
 }
 
-SIGNAL_TEST(moving_a_clock_back_is_a_defect, SIGABRT)
+SIGNAL_TEST(clock_moved_back_aborts, SIGABRT)
 {
     struct clock clock = clock_fake(0);
 

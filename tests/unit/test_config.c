@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_config.c - flags over environment over defaults; what is wrong is named. */
+/* test_config.c - tests that flags override the environment and the environment overrides
+ * defaults, and that errors name the option. */
 #include "base/mem.h"
 #include "config/config.h"
 
@@ -19,7 +20,7 @@ static enum err read(const char *const *args, struct config *ret_config, char *w
     return config_read(argc, (char *const *)(uintptr_t)argv, ret_config, why);
 }
 
-TEST(defaults_are_the_documented_ones)
+TEST(config_defaults_are_the_documented_ones)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -49,7 +50,7 @@ TEST(defaults_are_the_documented_ones)
     config_done(&config);
 }
 
-TEST(flags_come_before_the_environment_and_that_before_defaults)
+TEST(config_flags_override_environment_and_defaults)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -66,7 +67,7 @@ TEST(flags_come_before_the_environment_and_that_before_defaults)
     config_done(&config);
 }
 
-TEST(several_addresses_may_be_given)
+TEST(config_accepts_several_addresses)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -94,7 +95,7 @@ static const struct {
     {"--cache-size=1GiB", 1 << 30},
 };
 
-LOOP_TEST(times_and_sizes_take_units, units)
+LOOP_TEST(config_times_and_sizes_accept_units, units)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -130,7 +131,7 @@ static const struct {
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
 };
 
-LOOP_TEST(what_is_wrong_is_refused_and_named, refused)
+LOOP_TEST(config_invalid_value_is_rejected_and_named, refused)
 {
     struct config config;
     char why[CONFIG_WHY] = "";
@@ -139,7 +140,7 @@ LOOP_TEST(what_is_wrong_is_refused_and_named, refused)
     ck_assert_msg(strstr(why, refused[_i].why), "%s: %s", refused[_i].args[0], why);
 }
 
-TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
+TEST(config_keeps_up_to_three_words_in_order)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -156,7 +157,7 @@ TEST(words_that_are_no_options_are_kept_in_order_up_to_three)
     ck_assert_ptr_nonnull(strstr(why, "four"));
 }
 
-TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
+TEST(config_invalid_environment_value_names_its_variable)
 {
     struct config config;
     char why[CONFIG_WHY];
@@ -166,7 +167,7 @@ TEST(a_bad_value_in_the_environment_is_named_by_its_variable)
     ck_assert_ptr_nonnull(strstr(why, "EMAILSD_MAX_WAIT"));
 }
 
-TEST(a_running_daemon_adopts_what_can_change_and_nothing_else)
+TEST(config_reload_adopts_changeable_options_only)
 {
     struct config running, told;
     char why[CONFIG_WHY];
@@ -197,7 +198,7 @@ static const struct {
     {"EMAILSD_CREDITS_PER_DAYS", "50", false},
     {"EMAILSD_", "", false},
     {"EMAILSD_wait", "5s", false},
-    {"EMAILSD_HELP", "1", false}, /* of the command line alone */
+    {"EMAILSD_HELP", "1", false}, /* accepted on the command line only */
     {"EMAILSD", "1", true},
     {"EMAILSDX_WAIT", "1", true},
     {"MY_EMAILSD_WAIT", "1", true},
@@ -211,7 +212,7 @@ static const struct {
     {"EMAILSD_METRICS_PORT", "tcp://10.0.0.12:9090", true},
 };
 
-LOOP_TEST(a_variable_that_is_called_like_an_option_and_is_none_is_refused, variables)
+LOOP_TEST(config_unknown_variable_is_rejected, variables)
 {
     struct config config;
     char why[CONFIG_WHY] = "";

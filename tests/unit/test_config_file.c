@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_config_file.c - `key = value` lines, and what is wrong with them, by line. */
+/* test_config_file.c - tests `key = value` lines and the errors that name their lines. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config/config_file.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "1:key=value;" for each pair. */
+/* Writes "1:key=value;" for each pair. */
 static enum err note(void *arg, const char *key, const char *value, int line)
 {
     buf_addf(arg, "%d:%s=%s;", line, key, value);
@@ -40,7 +40,7 @@ static const struct {
      "1:a=b;"},
 };
 
-LOOP_TEST(pairs_come_with_their_lines, good)
+LOOP_TEST(config_file_pairs_have_line_numbers, good)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -58,7 +58,7 @@ static const struct {
     {"a = b\n[sect", "f:2:"},
 };
 
-LOOP_TEST(what_is_no_pair_is_told_with_its_line, bad)
+LOOP_TEST(config_file_error_names_the_line, bad)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -67,7 +67,7 @@ LOOP_TEST(what_is_no_pair_is_told_with_its_line, bad)
     ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
 }
 
-TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
+TEST(config_file_too_long_line_is_an_error)
 {
     struct buf autobuf text = BUF_INIT(8192), pairs = BUF_INIT(8192);
     char why[256];
@@ -83,7 +83,7 @@ TEST(a_line_that_is_too_long_is_an_error_and_not_two_lines)
     ck_assert_ptr_nonnull(strstr(why, "f:1: line too long"));
 }
 
-TEST(the_reader_of_pairs_may_stop_it)
+TEST(config_file_stops_if_the_callback_fails)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
     char why[256];
@@ -93,7 +93,7 @@ TEST(the_reader_of_pairs_may_stop_it)
     ck_assert_str_eq(why, "");
 }
 
-TEST(files_that_cannot_be_read_are_told)
+TEST(config_file_unreadable_is_reported)
 {
     char path[] = "/tmp/test-config-file-XXXXXX", why[256];
     struct buf autobuf pairs = BUF_INIT(4096);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_connection_limit.c - connections by all together and by one address: who may come, and who
- * no more. */
+/* test_connection_limit.c - tests the limits of connections, for all clients together and for
+ * one address. */
 #include "http/net/connection_limit.h"
 
 #include "base/mem.h"
@@ -13,7 +13,7 @@
 
 static struct sockaddr_storage address;
 
-/* An address as the kernel would give it; the port plays no part. */
+/* Returns an address as the kernel does; the port has no influence. */
 static const struct sockaddr *from(const char *text)
 {
     static in_port_t port;
@@ -40,7 +40,7 @@ static void take_from(struct connection_limit *seats, const char *text, int n)
     }
 }
 
-TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
+TEST(limit_per_address_unset_allows_one_address_all_slots)
 {
     struct connection_limit *seats = connection_limit_new(3, 0);
 
@@ -53,7 +53,7 @@ TEST(all_places_may_be_of_one_address_where_it_has_no_limit)
     connection_limit_free(seats);
 }
 
-TEST(an_address_that_has_its_share_leaves_the_others_theirs)
+TEST(limit_per_address_reached_leaves_slots_to_others)
 {
     struct connection_limit *seats = connection_limit_new(5, 2);
 
@@ -65,7 +65,7 @@ TEST(an_address_that_has_its_share_leaves_the_others_theirs)
     connection_limit_free(seats);
 }
 
-TEST(who_leaves_makes_room_for_one_of_the_same_address)
+TEST(limit_released_slot_is_free_for_the_same_address)
 {
     struct connection_limit *seats = connection_limit_new(9, 2);
 
@@ -91,7 +91,7 @@ static const struct {
     {"0.0.0.0", "::", LIMIT_NOT_REACHED},
 };
 
-LOOP_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, pairs)
+LOOP_TEST(limit_counts_ipv6_by_64_and_mapped_ipv4_as_ipv4, pairs)
 {
     struct connection_limit *seats = connection_limit_new(9, 1);
 
@@ -100,7 +100,7 @@ LOOP_TEST(ipv6_counts_by_its_64_and_mapped_ipv4_as_what_it_is, pairs)
     connection_limit_free(seats);
 }
 
-TEST(what_has_no_ip_address_has_no_limit_of_its_own)
+TEST(limit_without_ip_address_is_global_only)
 {
     const struct sockaddr_un local = {.sun_family = AF_UNIX};
     const struct sockaddr *froms[] = {(const struct sockaddr *)&local, NULL};
@@ -133,7 +133,7 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
-TEST(after_threads_have_come_and_gone_all_places_are_free)
+TEST(limit_after_concurrent_use_has_all_slots_free)
 {
     struct connection_limit *seats = connection_limit_new(2, 1);
     pthread_t threads[THREADS];

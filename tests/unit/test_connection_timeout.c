@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_connection_timeout.c - each thing has its time, counted from when it began, whatever happens
- * in it.
- */
+/* test_connection_timeout.c - tests that each phase of a connection has its timeout, counted
+ * from the start of the phase. */
 #include "http/net/connection_timeout.h"
 
 #include "tests/support/suite.h"
@@ -19,13 +18,13 @@ static void setup(void)
 
 FIXTURE(setup, NULL);
 
-TEST(nothing_is_due_when_nothing_was_set)
+TEST(timeout_unset_is_never_due)
 {
     ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, INT64_MAX));
 }
 
-TEST(a_time_is_over_at_its_end_and_not_before_and_once)
+TEST(timeout_expires_exactly_once_at_its_time)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 100);
     ck_assert_int_eq(connection_timeouts_next_ms(&all), 108);
@@ -35,7 +34,7 @@ TEST(a_time_is_over_at_its_end_and_not_before_and_once)
     ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
 }
 
-TEST(what_is_set_anew_counts_from_then)
+TEST(timeout_set_again_counts_from_then)
 {
     deadline_set(&all, &one, DEADLINE_HEADER, 0);
     deadline_set(&all, &one, DEADLINE_ANSWER, 5);
@@ -43,7 +42,7 @@ TEST(what_is_set_anew_counts_from_then)
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 35), &one);
 }
 
-TEST(what_is_taken_out_is_never_over)
+TEST(timeout_removed_never_expires)
 {
     deadline_set(&all, &one, DEADLINE_IDLE, 0);
     deadline_set(&all, &one, DEADLINE_NONE, 0);
@@ -51,7 +50,7 @@ TEST(what_is_taken_out_is_never_over)
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 1000));
 }
 
-TEST(the_earliest_of_all_kinds_is_next_and_each_kind_is_in_order)
+TEST(timeout_earliest_of_all_kinds_is_next)
 {
     struct deadline third = {0};
 

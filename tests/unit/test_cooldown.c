@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cooldown.c - a question rests until its time, and not longer. */
+/* test_cooldown.c - tests that a question is in cooldown until its time, and not longer. */
 #include "base/clock.h"
 #include "lookup/records/cooldown.h"
 
@@ -22,7 +22,7 @@ static void setup(void)
 static void teardown(void)
 {
     cooldowns_free(cooldowns);
-    ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX); /* none is left behind */
+    ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX); /* every entry is freed */
     timers_done(&timers);
 }
 
@@ -33,7 +33,7 @@ static enum err find(const unsigned char *of)
     return cooldown_check(cooldowns, of, &detail, &until_ms);
 }
 
-TEST(a_question_rests_until_its_time)
+TEST(cooldown_lasts_until_its_time)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
     timers_run(&timers, 999);
@@ -45,7 +45,7 @@ TEST(a_question_rests_until_its_time)
     ck_assert_uint_eq(cooldowns_count(cooldowns), 0);
 }
 
-TEST(others_are_free)
+TEST(cooldown_does_not_affect_other_questions)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, NULL, 1000);
     ck_assert_int_eq(find(other), ERR_OK);
@@ -53,7 +53,7 @@ TEST(others_are_free)
     ck_assert_int_eq(until_ms, -1);
 }
 
-TEST(a_second_hold_moves_the_time_and_the_words)
+TEST(cooldown_set_again_replaces_time_and_detail)
 {
     cooldown_set(cooldowns, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
     cooldown_set(cooldowns, key, ERR_LOOKUP_FAILED, NULL, 2000);

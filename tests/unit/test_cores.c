@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cores.c - the quota of a control group and of its parents bounds the cores. */
+/* test_cores.c - tests that the quotas of a control group and of its parents limit the number of
+ * cores. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "os/cores.h"
@@ -34,7 +35,7 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 
-/* Writes a file below the top, with its folders. */
+/* Writes a file below the top, and creates its folders. */
 static void put(const char *name, const char *text)
 {
     struct buf autobuf path = BUF_INIT(PATH_MAX);
@@ -78,14 +79,14 @@ static const struct {
     {"", "cpu.max", "100000 100000\n", 8},
 };
 
-LOOP_TEST(the_least_quota_on_the_way_up_counts, rows)
+LOOP_TEST(cores_use_the_lowest_quota_of_all_parents, rows)
 {
     put("own", rows[_i].own);
     put(rows[_i].file, rows[_i].text);
     ck_assert_int_eq(cores_of_eight(), rows[_i].cores);
 }
 
-TEST(the_first_version_of_groups_is_understood)
+TEST(cores_read_quotas_of_cgroup_v1)
 {
     put("own", "5:cpu,cpuacct:/box\n4:memory:/box\n");
     put("cpu,cpuacct/box/cpu.cfs_quota_us", "250000\n");
@@ -95,7 +96,7 @@ TEST(the_first_version_of_groups_is_understood)
     ck_assert_int_eq(cores_of_eight(), 8);
 }
 
-TEST(without_groups_all_cores_count_and_there_is_at_least_one)
+TEST(cores_without_cgroups_count_all_and_at_least_one)
 {
     ck_assert_int_eq(cores_of_eight(), 8);
     ck_assert_int_ge(cores_allowed(), 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_domain.c - what may be asked for, and under which key.
+/* test_domain.c - tests which domains are accepted, and under which key.
  *
- * One line per row of the catalogue of inputs: V1 to V92 as decoded bytes (the rows that only exist
- * in a query string are the HTTP tests' business, V93 is test_question.c's). Then lengths
- * and what people read. What holds for any input is in test_domain_any.c. */
+ * One line for each row of the catalogue of inputs: V1 to V92 as decoded bytes. Rows that exist
+ * in a query string only are tested through HTTP; V93 is in test_question.c. Then lengths and
+ * human-readable reasons. What holds for any input is in test_domain_any.c. */
 #include "domain_check.h"
 #include "tests/support/suite.h"
 
@@ -218,7 +218,7 @@ static const struct row rows[] = {
     GOOD("V91 whole label", "אבג.com", "xn--4dbcd.com"),
 };
 
-LOOP_TEST(every_row_of_the_catalogue_gets_its_answer, rows)
+LOOP_TEST(domain_catalogue_row_gives_its_result, rows)
 {
     const struct row *row = &rows[_i];
     struct domain domain, again;
@@ -236,7 +236,7 @@ LOOP_TEST(every_row_of_the_catalogue_gets_its_answer, rows)
     ck_assert_str_eq(again.name, domain.name);
 }
 
-/* Writes `total` bytes of labels of at most 60 bytes that end in ".com". */
+/* Writes `total` bytes of labels of at most 60 bytes, which end in ".com". */
 static void make_name(char *out, size_t total)
 {
     for (size_t i = 0; i < total; i++)
@@ -254,7 +254,7 @@ static enum err parse_text(const char *text)
     return err;
 }
 
-TEST(lengths_end_at_the_limits_of_the_dns)
+TEST(domain_lengths_are_limited_as_in_dns)
 {
     autofree char *text = xcalloc(16385, 1);
 
@@ -277,7 +277,7 @@ TEST(lengths_end_at_the_limits_of_the_dns)
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V92: 16 KB of A");
 }
 
-TEST(many_labels_are_fine_within_the_length)
+TEST(domain_many_labels_within_the_length_are_valid)
 {
     char text[300];
 
@@ -290,7 +290,7 @@ TEST(many_labels_are_fine_within_the_length)
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V57: 128 labels");
 }
 
-TEST(a_label_too_long_as_a_label_is_refused)
+TEST(domain_label_too_long_is_rejected)
 {
     char text[200] = "";
 
@@ -300,7 +300,7 @@ TEST(a_label_too_long_as_a_label_is_refused)
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V58");
 }
 
-TEST(inputs_end_at_2048_bytes)
+TEST(domain_input_is_limited_to_2048_bytes)
 {
     char text[2050];
 
@@ -313,7 +313,7 @@ TEST(inputs_end_at_2048_bytes)
     ck_assert_int_eq(parse_text(text), ERR_INVALID_DOMAIN);
 }
 
-/* ------------------------------------------------------------------ what people read */
+/* ------------------------------------------------------------------ human-readable texts */
 
 static void check_why(const char *text, const char *want)
 {
@@ -324,7 +324,7 @@ static void check_why(const char *text, const char *want)
     ck_assert_str_eq(why, want);
 }
 
-TEST(the_reason_helps)
+TEST(domain_reason_names_the_problem)
 {
     check_why("milvali", "'milvali' has no public suffix; did you mean milvali.com?");
     check_why("Milvali.", "'Milvali.' has no public suffix; did you mean milvali.com?");
@@ -337,7 +337,7 @@ TEST(the_reason_helps)
     check_why("http://b%fccher.de/", "the domain is not valid UTF-8");
 }
 
-TEST(the_longest_reason_fits)
+TEST(domain_longest_reason_fits)
 {
     char why[DOMAIN_WHY];
     struct domain domain;
@@ -347,7 +347,7 @@ TEST(the_longest_reason_fits)
     ck_assert_msg(strstr(why, "did you mean aaa") && strstr(why, "aaa.com?"), "%s", why);
 }
 
-TEST(the_reason_never_repeats_what_may_be_secret)
+TEST(domain_reason_never_repeats_secrets)
 {
     static const char *const texts[] = {
         "user:hunter2@milvali.com",
@@ -380,7 +380,7 @@ static void check_display(const char *text, const char *want)
     ck_assert_str_eq(name, want);
 }
 
-TEST(a_company_name_is_made_from_the_first_label)
+TEST(domain_company_name_comes_from_the_first_label)
 {
     check_display("blue-bottle.com", "Blue Bottle");
     check_display("www.milvali.co.uk", "Milvali");
@@ -392,7 +392,7 @@ TEST(a_company_name_is_made_from_the_first_label)
     check_display("i\u0307.com", "\u0130");
 }
 
-TEST(the_list_says_where_it_is_from)
+TEST(domain_suffix_list_names_its_source)
 {
     const char *source = domain_list_source();
     size_t len = strlen(source);

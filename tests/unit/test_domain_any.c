@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_domain_any.c - what holds for every input: parsing its own answer gives the same answer,
- * answers are plain names, reasons are safe to show, no character vanishes, lookalikes stay apart.
- * The strings are made by a generator with a fixed seed. */
+/* test_domain_any.c - tests what holds for every input.
+ *
+ * Parsing a result again gives the same result, results are plain names, reasons are safe to
+ * print, no character vanishes, and lookalikes stay distinct. A generator with a fixed seed
+ * makes the strings. */
 #include "domain_check.h"
 #include "tests/support/suite.h"
 
@@ -30,7 +32,7 @@ static const char *const pairs[][2] = {
     {"κ.com", "k.com"},
 };
 
-LOOP_TEST(lookalikes_never_share_a_key, pairs)
+LOOP_TEST(domain_lookalikes_have_different_keys, pairs)
 {
     struct domain a, b;
     char why[DOMAIN_WHY];
@@ -40,12 +42,12 @@ LOOP_TEST(lookalikes_never_share_a_key, pairs)
     ck_assert_str_ne(a.name, b.name);
 }
 
-/* All of Unicode that has, or may soon have, characters; without the surrogates. */
+/* All parts of Unicode that have or may soon have characters, without the surrogates. */
 static const struct {
     uint32_t from, to;
 } ranges[] = {{0x80, 0xd7ff}, {0xe000, 0x1ffff}, {0xe0000, 0xe0fff}};
 
-/* c >= 0x80. Writes its two to four bytes and says how many. */
+/* c >= 0x80. Writes its two to four bytes and returns their number. */
 static size_t put_utf8(uint32_t c, char *out)
 {
     size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -57,8 +59,8 @@ static size_t put_utf8(uint32_t c, char *out)
     return n;
 }
 
-/* libidn2 drops what has no shape; a name with such a character must not become another name. */
-LOOP_TEST(no_character_vanishes, ranges)
+/* libidn2 drops invisible characters; a name with such a character must not become another name. */
+LOOP_TEST(domain_drops_no_character, ranges)
 {
     struct domain domain;
     char why[DOMAIN_WHY], text[16] = "a";
@@ -75,7 +77,7 @@ LOOP_TEST(no_character_vanishes, ranges)
     ck_assert_msg(accepted > 0 || ranges[_i].from == 0xe0000, "nothing got through");
 }
 
-TEST(the_part_before_an_at_ends_at_64_bytes)
+TEST(domain_local_part_is_limited_to_64_bytes)
 {
     struct domain domain;
     char why[DOMAIN_WHY], local[65], text[128];
@@ -87,13 +89,13 @@ TEST(the_part_before_an_at_ends_at_64_bytes)
     ck_assert_int_eq(parse(text, (size_t)len, &domain, why), ERR_INVALID_DOMAIN);
 }
 
-/* Not from domain_parse(), but out of a journal that somebody wrote into. */
+/* Not from domain_parse(), but from a journal that another program changed. */
 static const struct {
     struct domain domain;
     const char *name;
 } odd_names[] = {{{"xn--zzzzzz.com"}, "Xn Zzzzzz"}, {{"\xff\xfe.com"}, "\xff\xfe"}};
 
-LOOP_TEST(a_name_that_cannot_be_decoded_is_shown_as_it_is, odd_names)
+LOOP_TEST(domain_undecodable_name_is_shown_unchanged, odd_names)
 {
     autofree char *name = domain_display_name(&odd_names[_i].domain);
 
@@ -164,7 +166,7 @@ static size_t add(char *text, size_t len, size_t max, const char *piece, size_t 
     return len + n;
 }
 
-/* A pile of pieces, mostly on a known suffix, with up to three bytes changed. */
+/* Joins random pieces, mostly before a known suffix, and changes up to three bytes. */
 static size_t make_input(char *text, size_t max)
 {
     size_t len = 0;
@@ -182,7 +184,7 @@ static size_t make_input(char *text, size_t max)
     return len;
 }
 
-TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
+TEST(domain_parsing_is_idempotent_and_well_formed)
 {
     struct domain domain, again;
     char text[400], why[DOMAIN_WHY];
@@ -200,7 +202,7 @@ TEST(parsing_is_idempotent_and_its_answers_are_well_formed)
         accepted++;
         international += strstr(domain.name, "xn--") != NULL;
     }
-    /* Enough of both kinds came through to say something. */
+    /* Enough inputs of both kinds, accepted and rejected. */
     ck_assert_int_gt(accepted, 20000);
     ck_assert_int_gt(international, 5000);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_domain_list.c - the list of suffixes when it is not the usual one: none, a damaged one, the
- * one that is built in. Three functions of libpsl are stood in for; what they hand out is libpsl's.
- */
+/* test_domain_list.c - tests unusual lists of suffixes: a missing list, a damaged list, the
+ * built-in list.
+ *
+ * Replaces three functions of libpsl; what they return comes from libpsl. */
 #include "model/domain.h"
 
 #include "tests/support/suite.h"
@@ -59,21 +60,21 @@ static void teardown(void)
 
 FIXTURE(NULL, teardown);
 
-TEST(without_a_list_there_is_no_start)
+TEST(suffix_list_missing_prevents_the_start)
 {
     list = NONE;
     ck_assert_int_eq(domain_start(), ERR_ABSENT);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 
-TEST(a_list_that_does_not_know_com_is_none)
+TEST(suffix_list_without_com_is_invalid)
 {
     list = WITHOUT_COM;
     ck_assert_int_eq(domain_start(), ERR_ABSENT);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 
-TEST(the_list_that_is_built_in_says_so)
+TEST(suffix_list_built_in_is_reported_as_such)
 {
     struct domain domain;
     char why[DOMAIN_WHY];
@@ -87,7 +88,7 @@ TEST(the_list_that_is_built_in_says_so)
 
 static const char *const files[] = {NULL, "/nowhere/at/all.dat"};
 
-RANGE_TEST(a_file_that_is_gone_is_not_named, 0, 2)
+RANGE_TEST(suffix_list_deleted_file_is_not_named, 0, 2)
 {
     dist_file = files[_i];
     ck_assert_int_eq(domain_start(), ERR_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_emails_query.c - the query of /emails, argument by argument. The functions of request.h
- * that emails_query.c needs are played here, so no server is. */
+/* test_emails_query.c - tests the query of /emails, argument by argument. The test implements
+ * the functions of request.h that emails_query.c calls, so no server is needed. */
 #include "base/mem.h"
 #include "http/endpoints/emails_query.h"
 
@@ -23,7 +23,7 @@ enum err request_each_argument(const struct request *request, request_argument_f
     return err;
 }
 
-/* Only what reads the headers, too, calls these. */
+/* Called only by code that also reads headers. */
 const char *request_header(const struct request *request, const char *name)
 {
     (void)request;
@@ -72,12 +72,12 @@ static struct slice slice(const char *text)
 static const struct {
     const char *names[3], *values[3];
     enum err err;
-    const char *why; /* must be found in the sentence */
+    const char *why; /* must be part of the detail */
 } rows[] = {
     {{"domain"}, {"a.com"}, ERR_OK, NULL},
     {{"domain", "wait"}, {"a.com", "0"}, ERR_OK, NULL},
     {{"domain", "company_name", "city"}, {"a.com", "A", "Z\xc3\xbcrich"}, ERR_OK, NULL},
-    {{NULL}, {NULL}, ERR_OK, NULL}, /* a missing domain is the question's business */
+    {{NULL}, {NULL}, ERR_OK, NULL}, /* a missing domain is reported by the question */
     {{"domain", "domain"}, {"a.com", "b.com"}, ERR_DUPLICATE_PARAMETER, "'domain'"},
     {{"domain", "domain"}, {"a.com", "a.com"}, ERR_DUPLICATE_PARAMETER, "'domain'"},
     {{"domain", "domain"}, {"a.com", NULL}, ERR_DUPLICATE_PARAMETER, "'domain'"},
@@ -103,7 +103,7 @@ static const struct {
     {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "0 or 1"},
 };
 
-LOOP_TEST(a_query_is_read_or_refused_with_a_reason, rows)
+LOOP_TEST(query_is_parsed_or_rejected_with_a_reason, rows)
 {
     struct request request = {.n = 0};
     struct parameters parameters;
@@ -121,7 +121,7 @@ LOOP_TEST(a_query_is_read_or_refused_with_a_reason, rows)
         ck_assert_str_eq(why, "");
 }
 
-TEST(values_reach_their_fields)
+TEST(query_values_reach_their_fields)
 {
     struct request request = {.arguments = {{slice("city"), slice("Bern")},
                                             {slice("domain"), slice("a.com")},
@@ -138,7 +138,7 @@ TEST(values_reach_their_fields)
     ck_assert_int_eq(parameters.wait_ms, 30000);
 }
 
-TEST(a_name_with_a_nul_inside_is_not_cut_short)
+TEST(query_name_with_a_nul_is_not_truncated)
 {
     struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n = 1};
     struct parameters parameters;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* test_err.c - the table of errors is whole: every row finds itself, no code stands twice, and what
- * never travels is shown as `internal`. */
+/* test_err.c - tests that the table of errors is complete: every row finds itself, codes are
+ * unique, and internal errors are exposed as `internal`. */
 #include "base/err.h"
 #include "base/mem.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
 
-/* Written out by hand once more, so that a code or a status cannot change unnoticed. */
+/* Repeats the table, so that no code or status changes unnoticed. */
 static const struct {
     enum err err;
     const char *code;
@@ -24,7 +24,7 @@ static const struct {
     {ERR_NOT_CACHED, "not-cached", 504},
 };
 
-LOOP_TEST(codes_and_statuses_are_those_that_callers_know, promised)
+LOOP_TEST(err_codes_and_statuses_are_the_published_ones, promised)
 {
     const struct err_row *row = err_row(promised[_i].err);
 
@@ -32,7 +32,7 @@ LOOP_TEST(codes_and_statuses_are_those_that_callers_know, promised)
     ck_assert_int_eq(row->status, promised[_i].status);
 }
 
-RANGE_TEST(every_row_finds_itself_by_number_and_by_code, ERR_OK + 1, ERR_PUBLIC_END)
+RANGE_TEST(err_row_is_found_by_number_and_code, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
@@ -40,7 +40,7 @@ RANGE_TEST(every_row_finds_itself_by_number_and_by_code, ERR_OK + 1, ERR_PUBLIC_
     ck_assert_ptr_eq(err_row_by_code(row->code, strlen(row->code)), row);
 }
 
-RANGE_TEST(every_row_is_fit_to_be_shown, ERR_OK + 1, ERR_PUBLIC_END)
+RANGE_TEST(err_row_has_a_valid_code_status_and_title, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
@@ -52,7 +52,7 @@ RANGE_TEST(every_row_is_fit_to_be_shown, ERR_OK + 1, ERR_PUBLIC_END)
     ck_assert_int_ne(row->title[strlen(row->title) - 1], '.');
 }
 
-RANGE_TEST(what_is_the_callers_fault_costs_nothing, ERR_OK + 1, ERR_PUBLIC_END)
+RANGE_TEST(err_caused_by_the_caller_is_not_charged, ERR_OK + 1, ERR_PUBLIC_END)
 {
     const struct err_row *row = err_row((enum err)_i);
 
@@ -60,7 +60,7 @@ RANGE_TEST(what_is_the_callers_fault_costs_nothing, ERR_OK + 1, ERR_PUBLIC_END)
         ck_assert_int_eq((int)row->charged, (int)CHARGED_NO);
 }
 
-TEST(errors_without_a_row_are_shown_as_internal)
+TEST(err_without_a_row_is_exposed_as_internal)
 {
     static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM, ERR_TOO_BIG,
                                        ERR_SYNTAX, ERR_ABSENT,     ERR_GONE};
@@ -69,18 +69,19 @@ TEST(errors_without_a_row_are_shown_as_internal)
         ck_assert_int_eq((int)err_row(rowless[i])->err, (int)ERR_INTERNAL);
 }
 
-TEST(only_the_whole_code_finds_its_row)
+TEST(err_is_found_by_its_complete_code_only)
 {
     static const char code[] = "not-found";
 
     ck_assert_ptr_nonnull(err_row_by_code("not-found-at-all", strlen(code)));
     ck_assert_ptr_null(err_row_by_code(code, strlen(code) - 1));
-    ck_assert_ptr_null(err_row_by_code(code, sizeof code)); /* its NUL is no part of it */
+    ck_assert_ptr_null(
+        err_row_by_code(code, sizeof code)); /* includes its NUL, which is not part of it */
     ck_assert_ptr_null(err_row_by_code("not-founD", strlen(code)));
     ck_assert_ptr_null(err_row_by_code("", 0));
 }
 
-TEST(every_error_has_words_of_its_own)
+TEST(err_texts_are_unique)
 {
     for (int a = ERR_MISSING_DOMAIN; a <= ERR_GONE; a++)
         for (int b = ERR_MISSING_DOMAIN; b < a; b++)
@@ -91,7 +92,7 @@ TEST(every_error_has_words_of_its_own)
     ck_assert_str_eq(err_words(ERR_NOT_FOUND), err_row(ERR_NOT_FOUND)->title);
 }
 
-TEST(charged_is_told_in_three_words)
+TEST(err_charged_has_three_values)
 {
     ck_assert_str_eq(charged_word(CHARGED_NO), "no");
     ck_assert_str_eq(charged_word(CHARGED_YES), "yes");

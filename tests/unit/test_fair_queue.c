@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fair_queue.c - each client in turn, each client's tasks in their order. */
+/* test_fair_queue.c - tests that clients are served in turn, and a client's tasks in their
+ * order. */
 #include "base/mem.h"
 #include "lookup/batching/fair_queue.h"
 #include "lookup/records/task.h"
@@ -23,7 +24,7 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 
-TEST(clients_are_served_in_turn)
+TEST(queue_serves_clients_in_turn)
 {
     queue_add(&queue, &tasks[0], "flood");
     queue_add(&queue, &tasks[1], "flood");
@@ -38,7 +39,7 @@ TEST(clients_are_served_in_turn)
     ck_assert_uint_eq(queue.n, 0);
 }
 
-TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
+TEST(queue_returning_client_goes_to_the_end)
 {
     queue_add(&queue, &tasks[0], "a");
     queue_add(&queue, &tasks[1], "b");
@@ -50,7 +51,7 @@ TEST(a_client_who_comes_back_goes_to_the_end_of_the_turns)
     ck_assert_ptr_eq(queue_take(&queue), &tasks[2]);
 }
 
-TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
+TEST(queue_weight_is_the_number_of_tasks_per_turn)
 {
     for (size_t i = 0; i < 5; i++) {
         tasks[i].payer.weight = 2;
@@ -64,7 +65,7 @@ TEST(a_client_with_weight_has_that_many_tasks_in_a_turn)
         ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
 }
 
-TEST(the_oldest_task_is_known_whoever_is_served_first)
+TEST(queue_reports_the_oldest_task)
 {
     ck_assert_ptr_null(queue.oldest);
     queue_add(&queue, &tasks[0], "a");
@@ -79,7 +80,7 @@ TEST(the_oldest_task_is_known_whoever_is_served_first)
     ck_assert_ptr_null(queue.oldest);
 }
 
-TEST(a_task_may_be_taken_back_from_anywhere)
+TEST(queue_removes_a_task_at_any_position)
 {
     queue_add(&queue, &tasks[0], "a");
     queue_add(&queue, &tasks[1], "a");
@@ -92,20 +93,22 @@ TEST(a_task_may_be_taken_back_from_anywhere)
     ck_assert_ptr_null(queue_take(&queue));
 }
 
-/* At most four by all: so many each of three clients holds; may the last of them add one? */
+/* At most four tasks in total: the number that each of three clients has; may the last client
+ * add one? */
 static const struct {
     size_t held[3];
     bool has_room;
 } rooms[] = {
-    {{0, 0, 0}, true},  {{3, 0, 0}, true},  {{4, 0, 0}, true}, /* one filled it, another has none */
-    {{4, 0, 1}, true},                      /* one of two, who may hold two each */
+    {{0, 0, 0}, true},  {{3, 0, 0}, true},
+    {{4, 0, 0}, true},                      /* one client filled it, another has no task */
+    {{4, 0, 1}, true},                      /* one of two, which may have two each */
     {{4, 0, 2}, false},                     /* its share */
-    {{0, 0, 4}, false},                     /* who filled it is full */
+    {{0, 0, 4}, false},                     /* the client that filled it is full */
     {{4, 1, 0}, true},                      /* of three, one each */
-    {{4, 1, 1}, false}, {{7, 1, 0}, false}, /* twice as many as there may be */
+    {{4, 1, 1}, false}, {{7, 1, 0}, false}, /* twice the maximum */
 };
 
-LOOP_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share, rooms)
+LOOP_TEST(queue_full_accepts_clients_below_their_share, rooms)
 {
     static const char *const names[] = {"flood", "other", "small"};
     size_t next = 0;
@@ -116,7 +119,7 @@ LOOP_TEST(a_full_queue_still_takes_those_who_hold_less_than_their_share, rooms)
     ck_assert_int_eq(queue_has_room(&queue, "small", 4), rooms[_i].has_room);
 }
 
-TEST(long_names_that_begin_alike_share_a_line)
+TEST(queue_long_names_with_equal_start_share_a_line)
 {
     char a[200], b[200];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_field_value.c - lines of one field are one value, and lists are cut at their own commas. */
+/* test_field_value.c - tests that lines of one field are joined, and lists are split at their
+ * own commas. */
 #include "base/mem.h"
 #include "http/protocol/field_value.h"
 
@@ -12,7 +13,7 @@ static void note(struct field_lines *lines, const char *name, const char *value)
     fields_note(lines, (struct slice){name, strlen(name)}, (struct slice){value, strlen(value)});
 }
 
-TEST(a_field_that_did_not_come_is_null)
+TEST(field_missing_is_null)
 {
     struct field_lines lines = {.name = "Prefer"};
     struct joined *keep = NULL;
@@ -23,7 +24,7 @@ TEST(a_field_that_did_not_come_is_null)
     ck_assert_ptr_null(keep);
 }
 
-TEST(one_line_is_pointed_at_and_nothing_is_kept)
+TEST(field_single_line_is_not_copied)
 {
     struct field_lines lines = {.name = "Prefer"};
     struct joined *keep = NULL;
@@ -35,7 +36,7 @@ TEST(one_line_is_pointed_at_and_nothing_is_kept)
     ck_assert_ptr_null(keep);
 }
 
-TEST(what_was_joined_lives_until_all_is_freed)
+TEST(field_joined_value_lives_until_all_is_freed)
 {
     struct field_lines one = {.name = "A"}, other = {.name = "B"};
     struct joined *keep = NULL;
@@ -62,7 +63,7 @@ static const struct {
     {"\"a\\", ',', 3}, {"\"", ',', 1},        {"a=\"\",b", ',', 4},      {"\\,a", ',', 1},
 };
 
-LOOP_TEST(a_list_is_cut_outside_of_quoted_strings, rows)
+LOOP_TEST(field_list_is_split_outside_quoted_strings, rows)
 {
     const char *end = fields_find(rows[_i].text, rows[_i].stop);
 

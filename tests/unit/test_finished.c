@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_finished.c - ends are found by id; the oldest give way; tracking ids that were claimed are
- * remembered for their batch. */
+/* test_finished.c - tests that results are found by id, that the oldest is evicted, and that
+ * matched tracking ids are stored for their batch. */
 #include "lookup/batching/batch.h"
 #include "lookup/records/finished.h"
 
@@ -15,7 +15,7 @@ static const struct result *end(void)
     return result_new_failure(key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, 0, 0);
 }
 
-TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
+TEST(finished_is_found_by_id_after_its_lookup)
 {
     struct history *history = history_new(10, 1 << 20);
     const struct result *result = end();
@@ -28,7 +28,7 @@ TEST(an_end_is_found_by_its_id_and_outlives_its_giver)
     history_free(history);
 }
 
-TEST(the_oldest_gives_way_to_the_newest)
+TEST(finished_full_evicts_the_oldest)
 {
     struct history *history = history_new(3, 1 << 20);
     const struct result *result = end();
@@ -63,7 +63,7 @@ static void add_answer(struct history *history, const char *id, unsigned char fi
     result_unref(result);
 }
 
-TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
+TEST(finished_over_the_byte_limit_evicts_the_oldest)
 {
     const struct result *one = answer(1, "example.org");
     struct history *history = history_new(100, 2 * one->bytes);
@@ -78,7 +78,7 @@ TEST(the_oldest_gives_way_too_when_the_memory_is_used_up)
     history_free(history);
 }
 
-TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
+TEST(finished_forget_removes_matching_results_only)
 {
     struct history *history = history_new(100, 1 << 20);
     unsigned char of[HASH_SIZE] = {1};
@@ -97,7 +97,7 @@ TEST(what_is_forgotten_by_question_or_by_domain_is_gone_and_no_more)
     history_free(history);
 }
 
-TEST(a_claimed_tracking_id_names_its_question)
+TEST(finished_matched_tracking_id_names_its_question)
 {
     static struct claims claims;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_freshness.c - what may be served when; the rows are moments in the life of one answer that
- * is fresh for 100 s, served stale for 50 s more, and stands in on errors for 500 s. */
+/* test_freshness.c - tests which results may be served. The rows are moments in the life of one
+ * result that is fresh for 100 s, served stale for another 50 s, and served as a fallback on
+ * errors for 500 s. */
 #include "base/mem.h"
 #include "http/protocol/cache_control.h"
 #include "model/freshness.h"
@@ -54,7 +55,7 @@ static const struct {
     {"xmax-age=30", 31, SERVE_FRESH, true},
 };
 
-LOOP_TEST(a_moment_in_the_life_of_an_answer, moments)
+LOOP_TEST(freshness_depends_on_the_age_of_the_result, moments)
 {
     struct result result = answer();
     struct cache_directives wish = CACHE_DIRECTIVES_NONE;
@@ -67,7 +68,7 @@ LOOP_TEST(a_moment_in_the_life_of_an_answer, moments)
                   (long long)moments[_i].age_s);
 }
 
-TEST(where_nothing_is_cached_only_asking_helps)
+TEST(freshness_without_a_result_is_a_miss)
 {
     struct cache_directives wish = CACHE_DIRECTIVES_NONE;
 
@@ -77,7 +78,7 @@ TEST(where_nothing_is_cached_only_asking_helps)
     ck_assert(!freshness_on_error(NULL, &wish, &limits, 0));
 }
 
-TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
+TEST(freshness_expired_failure_is_a_miss)
 {
     struct result result = answer();
     struct cache_directives wish = CACHE_DIRECTIVES_NONE;
@@ -90,7 +91,7 @@ TEST(a_remembered_failure_is_worth_nothing_once_it_expired)
     ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
 }
 
-TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
+TEST(freshness_clock_set_back_changes_no_age)
 {
     struct result result = answer();
     int64_t wall_ms = FETCHED_MS - 10 * 86400000LL;
@@ -99,7 +100,7 @@ TEST(a_wall_clock_that_jumped_back_neither_ages_nor_prolongs)
     ck_assert_int_eq(freshness_left_ms(&result, wall_ms), 100000);
 }
 
-TEST(the_judgement_only_ever_gets_worse_with_time)
+TEST(freshness_never_improves_with_age)
 {
     static const int order[] = {[SERVE_FRESH] = 0,
                                 [SERVE_REFRESH] = 1,

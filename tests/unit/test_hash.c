@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_hash.c - SHA-256 by the examples of FIPS 180, and its digits. */
+/* test_hash.c - tests SHA-256 with the examples of FIPS 180, and its hex digits. */
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -28,12 +28,12 @@ static void expect(const void *data, size_t len, const char *hex)
     ck_assert_str_eq(text, hex);
 }
 
-LOOP_TEST(the_examples_of_the_standard_agree, examples)
+LOOP_TEST(hash_matches_the_examples_of_fips_180, examples)
 {
     expect(examples[_i].text, strlen(examples[_i].text), examples[_i].hex);
 }
 
-TEST(a_million_letters_agree)
+TEST(hash_of_a_million_letters_matches)
 {
     autofree char *text = xcalloc(1000000, 1);
 
@@ -41,12 +41,12 @@ TEST(a_million_letters_agree)
     expect(text, 1000000, million_a);
 }
 
-TEST(nothing_needs_no_address)
+TEST(hash_of_no_bytes_accepts_null)
 {
     expect(NULL, 0, examples[0].hex);
 }
 
-TEST(a_nul_is_a_byte_like_others)
+TEST(hash_includes_nul_bytes)
 {
     unsigned char with[HASH_SIZE], without[HASH_SIZE];
 
@@ -55,7 +55,7 @@ TEST(a_nul_is_a_byte_like_others)
     ck_assert_mem_ne(with, without, HASH_SIZE);
 }
 
-TEST(as_many_digits_are_written_as_were_asked_for)
+TEST(hash_writes_the_requested_number_of_digits)
 {
     static const unsigned char bytes[] = {0x00, 0x0f, 0xf0, 0xff, 0xa5};
     char text[2 * ARRAY_LEN(bytes) + 2];

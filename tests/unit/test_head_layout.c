@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_head_layout.c - heads as libmicrohttpd 0.9.75 leaves them in memory: whole ones and such
- * with bytes that are in no part. What it does to real requests is listener_wire's and
- * test_http.py's.
- */
+/* test_head_layout.c - tests heads as libmicrohttpd 0.9.75 leaves them in memory: complete ones,
+ * and ones with bytes that belong to no part.
+ *
+ * test_listener_wire.c and test_http.py test real requests. */
 #include "http/protocol/head_layout.h"
 
 #include "tests/support/suite.h"
@@ -10,7 +10,7 @@
 
 #define HEADERS_MAX 4
 
-/* In `bytes`, each part where it is found first; a header's value behind its name. */
+/* In `bytes`, each part is where it is found first; a header's value follows its name. */
 static bool is_whole(const char *bytes, size_t size, const char *const *parts)
 {
     struct layout layout;
@@ -34,7 +34,7 @@ static bool is_whole(const char *bytes, size_t size, const char *const *parts)
 #define LINE       "GET\0/a\0HTTP/1.1\0\0"
 #define LINE_PARTS "GET", "/a", "HTTP/1.1"
 
-TEST(a_head_whose_parts_touch_is_whole)
+TEST(layout_with_adjacent_parts_is_complete)
 {
     ck_assert(IS_WHOLE(LINE "\0\0", LINE_PARTS));
     ck_assert(IS_WHOLE(LINE "Host\0x\0\0\0\0", LINE_PARTS, "Host", "x"));
@@ -43,7 +43,7 @@ TEST(a_head_whose_parts_touch_is_whole)
     ck_assert(IS_WHOLE(LINE "Host\0\0\0A\0 \0\0\0\0", LINE_PARTS, "Host", "", "A", " "));
 }
 
-TEST(a_byte_that_is_in_no_part_is_a_gap)
+TEST(layout_byte_in_no_part_is_a_gap)
 {
     ck_assert_msg(!IS_WHOLE("GET\0X\0/a\0HTTP/1.1\0\0\0\0", LINE_PARTS), "in the method");
     ck_assert_msg(!IS_WHOLE("GET\0 /a\0HTTP/1.1\0\0\0\0", LINE_PARTS), "before the target");
@@ -58,7 +58,7 @@ TEST(a_byte_that_is_in_no_part_is_a_gap)
     ck_assert_msg(!IS_WHOLE(LINE "\0\0\0", LINE_PARTS), "before the end, without headers");
 }
 
-TEST(an_end_of_line_of_one_byte_is_a_gap)
+TEST(layout_line_end_of_one_byte_is_a_gap)
 {
     ck_assert(!IS_WHOLE("GET\0/a\0HTTP/1.1\0\0\0", LINE_PARTS));
     ck_assert(!IS_WHOLE("GET\0/a\0HTTP/1.1\0A\0 b\0\0\0\0", LINE_PARTS, "A", "b"));
@@ -66,8 +66,9 @@ TEST(an_end_of_line_of_one_byte_is_a_gap)
     ck_assert(!IS_WHOLE(LINE "A\0 b\0\0\0", LINE_PARTS, "A", "b"));
 }
 
-/* The text of a folded line is appended to its name: elsewhere, or in place when there is room. */
-TEST(a_folded_line_leaves_a_gap_wherever_its_name_went)
+/* The library appends the text of a folded line to its name: in new memory, or in place if it
+ * fits. */
+TEST(layout_folded_line_is_a_gap)
 {
     static const char head[] = LINE "\0\0\0 x\0\0 y\0\0\0\0Ay";
     static const char in_place[] = LINE "Ay\0    x\0\0 y\0\0\0\0";
@@ -84,7 +85,7 @@ TEST(a_folded_line_leaves_a_gap_wherever_its_name_went)
     ck_assert_msg(layout.has_gaps, "a name that reaches into its value");
 }
 
-TEST(a_target_without_an_end_is_a_gap)
+TEST(layout_target_without_an_end_is_a_gap)
 {
     static const char head[] = LINE "\0\0";
     struct layout layout;
@@ -93,7 +94,7 @@ TEST(a_target_without_an_end_is_a_gap)
     ck_assert(!layout_is_whole(&layout, head, sizeof head - 1));
 }
 
-TEST(other_versions_of_the_library_are_not_known)
+TEST(layout_of_other_library_versions_is_unknown)
 {
     ck_assert(layout_is_known("0.9.75"));
     ck_assert(!layout_is_known("0.9.7") && !layout_is_known("0.9.76"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_header_scan.c - one walk tells the id, the trace, the accepted type, and whether there is
- * more to it. */
+/* test_header_scan.c - tests that one pass finds the id, the trace, the accepted type, and
+ * whether other headers matter. */
 #include "http/core/header_scan.h"
 
 #include "tests/support/suite.h"
@@ -21,7 +21,7 @@ static const struct {
     {"Preferred", "x", false},           {"Authorization", "x", false},
 };
 
-LOOP_TEST(only_what_changes_the_answer_is_special, rows)
+LOOP_TEST(scan_flags_headers_that_change_the_response, rows)
 {
     struct headers headers = {0};
 
@@ -29,7 +29,7 @@ LOOP_TEST(only_what_changes_the_answer_is_special, rows)
     ck_assert_int_eq(headers.special, rows[_i].special);
 }
 
-TEST(one_accept_is_kept_and_a_second_is_special)
+TEST(scan_keeps_one_accept_and_flags_a_second)
 {
     struct headers headers = {0};
 
@@ -40,7 +40,7 @@ TEST(one_accept_is_kept_and_a_second_is_special)
     ck_assert(headers.special);
 }
 
-TEST(the_first_well_formed_id_is_taken)
+TEST(scan_uses_the_first_well_formed_id)
 {
     struct headers headers = {0};
     char long_id[HEADERS_ID_MAX + 2];
@@ -72,7 +72,7 @@ static const struct {
     {"01-" TRACE_ID "-" SPAN_ID "-01-", true},
     {"cc-" TRACE_ID "-" SPAN_ID "-01-what-comes", true},
     {"fe-" TRACE_ID "-" SPAN_ID "-01", true},
-    {"00-" TRACE_ID "-" SPAN_ID "-01-", false}, /* 00 has an end */
+    {"00-" TRACE_ID "-" SPAN_ID "-01-", false}, /* version 00 has a fixed length */
     {"00-" TRACE_ID "-" SPAN_ID "-01-more", false},
     {"01-" TRACE_ID "-" SPAN_ID "-01.more", false},
     {"01-" TRACE_ID "-" SPAN_ID "-0", false},
@@ -89,7 +89,7 @@ static const struct {
     {"", false},
 };
 
-LOOP_TEST(a_trace_is_taken_in_the_form_that_every_version_begins_with, traces)
+LOOP_TEST(scan_accepts_the_common_form_of_traceparent, traces)
 {
     struct headers headers = {0};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_health.c - /readyz in each stage of the process, over a real listener and an engine that
- * does not turn: the answer must come all the same. */
+/* test_health.c - tests /readyz in each state of the process, over a real listener and an engine
+ * that does not run: the response must still arrive. */
 #include "base/mem.h"
 #include "base/secret.h"
 #include "http/core/app.h"
@@ -103,7 +103,7 @@ static const struct {
     {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
 };
 
-LOOP_TEST(each_stage_has_its_answer, stages)
+LOOP_TEST(readyz_state_has_its_status, stages)
 {
     struct raw_answer answer;
 
@@ -117,7 +117,7 @@ LOOP_TEST(each_stage_has_its_answer, stages)
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
 }
 
-LOOP_TEST(each_stage_tells_all_when_asked, stages)
+LOOP_TEST(readyz_verbose_reports_every_state, stages)
 {
     struct raw_answer answer;
 
@@ -132,7 +132,7 @@ LOOP_TEST(each_stage_tells_all_when_asked, stages)
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
 }
 
-LOOP_TEST(alive_is_alive_in_each_of_them, stages)
+LOOP_TEST(livez_succeeds_in_every_state, stages)
 {
     struct raw_answer answer;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_heartbeat.c - a loop that waits is told from one that hangs. */
+/* test_heartbeat.c - tests that a waiting loop is distinguished from a hanging loop. */
 #include "base/heartbeat.h"
 
 #include "tests/support/suite.h"
 
-TEST(one_that_has_not_begun_is_old_and_does_not_lag)
+TEST(heartbeat_not_started_is_old_without_lag)
 {
     struct heartbeat heartbeat = {0};
 
@@ -12,7 +12,7 @@ TEST(one_that_has_not_begun_is_old_and_does_not_lag)
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 5000), 0);
 }
 
-TEST(one_that_works_ages_and_lags)
+TEST(heartbeat_busy_has_age_and_lag)
 {
     struct heartbeat heartbeat = {0};
 
@@ -21,7 +21,7 @@ TEST(one_that_works_ages_and_lags)
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 300);
 }
 
-TEST(one_that_waits_ages_but_does_not_lag)
+TEST(heartbeat_waiting_has_age_without_lag)
 {
     struct heartbeat heartbeat = {0};
 
@@ -31,7 +31,7 @@ TEST(one_that_waits_ages_but_does_not_lag)
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 0);
 }
 
-TEST(one_that_has_ended_is_never_old)
+TEST(heartbeat_stopped_has_no_age)
 {
     struct heartbeat heartbeat = {0};
 
@@ -41,7 +41,7 @@ TEST(one_that_has_ended_is_never_old)
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 99999), 0);
 }
 
-TEST(a_clock_that_was_read_earlier_makes_no_negative_time)
+TEST(heartbeat_with_earlier_clock_is_not_negative)
 {
     struct heartbeat heartbeat = {0};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_id.c - ids have their form and do not meet, within a thread and between threads. Chance is
- * given no chance: with 128 bits, what is refused here would not come up in the life of the sun. */
+/* test_id.c - tests the form of ids, and that ids are unique within a thread and between
+ * threads.
+ *
+ * With 128 random bits, the tests cannot fail by chance in practice. */
 #include "base/id.h"
 #include "base/mem.h"
 
@@ -11,11 +13,11 @@
 #include <string.h>
 
 #define THREADS 4
-#define IDS     2000 /* of each thread; the pool of a thread holds 256 */
+#define IDS     2000 /* by each thread; the pool of a thread has 256 bytes */
 
 static char ids[THREADS * IDS][ID_TEXT];
 
-TEST(an_id_is_32_lower_case_hex_digits)
+TEST(id_is_32_lower_case_hex_digits)
 {
     char room[ID_TEXT + 1];
 
@@ -42,7 +44,7 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-TEST(no_two_ids_are_the_same)
+TEST(id_is_unique)
 {
     pthread_t threads[THREADS];
 
@@ -62,7 +64,7 @@ static size_t value_of(char digit)
     return (size_t)(strchr(digits, digit) - digits);
 }
 
-TEST(every_pair_of_digits_takes_every_value)
+TEST(id_every_byte_takes_every_value)
 {
     bool seen[256] = {false};
     char id[ID_TEXT];
@@ -76,7 +78,7 @@ TEST(every_pair_of_digits_takes_every_value)
         ck_assert_msg(seen[value], "%zu", value);
 }
 
-TEST(every_digit_takes_every_place)
+TEST(id_every_digit_occurs_at_every_position)
 {
     unsigned seen[ID_LEN] = {0};
     char id[ID_TEXT];
@@ -90,7 +92,7 @@ TEST(every_digit_takes_every_place)
         ck_assert_uint_eq(seen[place], 0xffff);
 }
 
-TEST(random_numbers_use_all_of_their_bits)
+TEST(random_number_uses_all_of_its_bits)
 {
     uint32_t ever_set = 0, always_set = UINT32_MAX;
 
@@ -103,8 +105,8 @@ TEST(random_numbers_use_all_of_their_bits)
     ck_assert_uint_eq(always_set, 0);
 }
 
-/* Numbers of 4 bytes leave the pool at places where the next id does not fit into what is left. */
-TEST(ids_stay_apart_between_random_numbers)
+/* Numbers of 4 bytes leave the pool at positions where the rest is too short for the next id. */
+TEST(id_is_unique_between_random_numbers)
 {
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         id_new(ids[i]);

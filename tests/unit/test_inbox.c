@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_inbox.c - every message arrives once, in order, on its owner's thread, and the box is
- * readable exactly while messages wait. That no post races with an opening is for ThreadSanitizer
- * to see. */
+/* test_inbox.c - tests that every message arrives once, in order, on its owner's thread, and
+ * that the inbox is readable exactly while messages wait. ThreadSanitizer checks that posting
+ * and opening do not race. */
 #include "base/inbox.h"
 #include "base/mem.h"
 
@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 
 #define SENDERS 4
-#define LETTERS 5000 /* of each sender */
+#define LETTERS 5000 /* by each sender */
 
 struct note {
     struct message message;
@@ -54,14 +54,14 @@ static bool is_readable(void)
     return poll(&fd, 1, 0) == 1;
 }
 
-TEST(an_empty_box_is_silent)
+TEST(inbox_empty_is_not_readable)
 {
     ck_assert(!is_readable());
     inbox_run_all(box);
     ck_assert(!is_readable());
 }
 
-TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
+TEST(inbox_limited_batch_keeps_order_and_reports_the_rest)
 {
     struct note notes[5] = {
         {.number = 1}, {.number = 2}, {.number = 3}, {.number = 4}, {.number = 5}};
@@ -71,9 +71,9 @@ TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
     ck_assert(inbox_run_some(box, 2));
     ck_assert_int_eq(n_opened, 2);
     inbox_post(box, &notes[3].message, open_note);
-    ck_assert(is_readable()); /* of the new one */
+    ck_assert(is_readable()); /* of the new message */
     inbox_post(box, &notes[4].message, open_note);
-    ck_assert(!inbox_run_some(box, 2)); /* of what was taken nothing is left */
+    ck_assert(!inbox_run_some(box, 2)); /* nothing is left of the messages taken */
     ck_assert_int_eq(n_opened, 3);
     ck_assert(!inbox_run_some(box, 2));
     ck_assert(!is_readable());
@@ -81,7 +81,7 @@ TEST(a_few_at_a_time_come_out_in_the_same_order_and_the_rest_is_told)
         ck_assert_int_eq(opened[i], i + 1);
 }
 
-TEST(letters_are_opened_in_the_order_of_their_posting)
+TEST(inbox_opens_messages_in_order_of_posting)
 {
     struct note notes[3] = {{.number = 1}, {.number = 2}, {.number = 3}};
 
@@ -94,7 +94,7 @@ TEST(letters_are_opened_in_the_order_of_their_posting)
         ck_assert_int_eq(opened[i], i + 1);
 }
 
-TEST(the_box_is_readable_while_letters_wait)
+TEST(inbox_is_readable_while_messages_wait)
 {
     struct note a = {.number = 1}, b = {.number = 2};
 
@@ -113,14 +113,14 @@ static void open_and_send_on(struct message *message)
         inbox_post(box, message, open_and_send_on);
 }
 
-TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
+TEST(inbox_opens_message_whose_wake_up_was_lost)
 {
     struct note note = {.number = 7}, next = {.number = 8};
     eventfd_t rings;
 
     inbox_post(box, &note.message, open_note);
     ck_assert_int_eq(eventfd_read(inbox_fd(box), &rings), 0);
-    inbox_post(box, &next.message, open_note); /* rings for the first one only */
+    inbox_post(box, &next.message, open_note); /* sends a wake-up for the first message only */
     ck_assert(!is_readable());
     inbox_run_all(box);
     ck_assert_int_eq(n_opened, 2);
@@ -129,7 +129,7 @@ TEST(a_letter_whose_ring_was_lost_is_there_for_who_looks)
     inbox_run_all(box);
 }
 
-TEST(a_letter_posted_while_others_are_opened_waits_for_the_next_time)
+TEST(inbox_message_posted_while_opening_waits)
 {
     struct note note = {.number = 1};
 
@@ -148,7 +148,7 @@ static void open_and_free(struct message *message)
     free(note_of(message));
 }
 
-TEST(a_letter_belongs_to_its_reader_from_its_opening_on)
+TEST(inbox_opened_message_belongs_to_its_reader)
 {
     for (int i = 0; i < 3; i++) {
         struct note *note = xcalloc(1, sizeof *note);
@@ -159,7 +159,7 @@ TEST(a_letter_belongs_to_its_reader_from_its_opening_on)
     ck_assert_int_eq(n_opened, 3);
 }
 
-TEST(each_letter_is_opened_by_its_own_function)
+TEST(inbox_runs_the_function_of_each_message)
 {
     struct note a = {.number = 1}, *b = xcalloc(1, sizeof *b);
 
@@ -170,7 +170,7 @@ TEST(each_letter_is_opened_by_its_own_function)
     ck_assert_int_eq(n_opened, 2);
 }
 
-SIGNAL_TEST(freeing_a_box_with_letters_is_a_defect, SIGABRT)
+SIGNAL_TEST(inbox_free_with_messages_aborts, SIGABRT)
 {
     struct note note = {.number = 1};
 
@@ -178,7 +178,7 @@ SIGNAL_TEST(freeing_a_box_with_letters_is_a_defect, SIGABRT)
     inbox_free(box);
 }
 
-TEST(freeing_no_box_is_fine)
+TEST(inbox_free_of_null_is_a_no_op)
 {
     inbox_free(NULL);
 }
@@ -212,7 +212,7 @@ static void *send_all(void *arg)
     return NULL;
 }
 
-TEST(many_senders_lose_no_letter_and_no_wakeup)
+TEST(inbox_with_many_senders_loses_no_message)
 {
     pthread_t threads[SENDERS];
 
@@ -221,7 +221,7 @@ TEST(many_senders_lose_no_letter_and_no_wakeup)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, send_all, crowd[i]), 0);
     while (n_seen < SENDERS * LETTERS) {
         struct pollfd fd = {.fd = inbox_fd(box), .events = POLLIN};
-        ck_assert_int_eq(poll(&fd, 1, 30000), 1); /* a lost ring would leave us here */
+        ck_assert_int_eq(poll(&fd, 1, 30000), 1); /* a lost wake-up would block here */
         inbox_run_all(box);
     }
     for (size_t i = 0; i < SENDERS; i++)

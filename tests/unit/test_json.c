@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_json.c - what json.h promises: which texts are refused, how values read, how strings are
- * written. Most rows of the first table are things that cJSON by itself takes. */
+/* test_json.c - tests the promises of json.h: which texts are rejected, how values are read, how
+ * strings are written. cJSON itself accepts most rows of the first table. */
 #include "base/json.h"
 
 #include "base/mem.h"
@@ -95,7 +95,7 @@ static const struct text taken[] = {
     TEXT("{\"a\":1,\"a\":2,\"A\":3}"),
 };
 
-/* Parses a copy that ends exactly where the text does, so that a sanitizer sees a step too far. */
+/* Parses a copy that ends where the text ends, so that a sanitizer detects every read beyond it. */
 static enum err parse_exactly(const struct text *text, struct json **ret_doc)
 {
     autofree char *copy = xcalloc(text->len, 1);
@@ -112,7 +112,7 @@ static struct json *parsed(const char *text)
     return doc;
 }
 
-LOOP_TEST(a_text_that_breaks_the_grammar_is_refused, refused)
+LOOP_TEST(json_invalid_text_is_rejected, refused)
 {
     struct json *doc = NULL;
 
@@ -120,11 +120,11 @@ LOOP_TEST(a_text_that_breaks_the_grammar_is_refused, refused)
     ck_assert_ptr_null(doc);
 }
 
-LOOP_TEST(a_text_that_follows_the_grammar_is_taken, taken)
+LOOP_TEST(json_valid_text_is_accepted, taken)
 {
     struct json *doc = NULL;
 
-    ck_assert_msg(parse_exactly(&taken[_i], &doc) == ERR_OK, "refused: %s", taken[_i].data);
+    ck_assert_msg(parse_exactly(&taken[_i], &doc) == ERR_OK, "rejected: %s", taken[_i].data);
     json_free(doc);
 }
 
@@ -140,14 +140,14 @@ static enum err parse_nested(size_t depth)
     return err;
 }
 
-TEST(nesting_has_a_limit)
+TEST(json_nesting_is_limited)
 {
     ck_assert_int_eq(parse_nested(JSON_MAX_DEPTH), ERR_OK);
     ck_assert_int_eq(parse_nested(JSON_MAX_DEPTH + 1), ERR_SYNTAX);
     ck_assert_int_eq(parse_nested(100000), ERR_SYNTAX);
 }
 
-TEST(siblings_are_not_nesting)
+TEST(json_siblings_are_not_nesting)
 {
     struct buf text autobuf = BUF_INIT(4096);
 
@@ -160,7 +160,7 @@ TEST(siblings_are_not_nesting)
     json_free(doc);
 }
 
-TEST(size_has_a_limit)
+TEST(json_size_is_limited)
 {
     struct json *doc = NULL;
     autofree char *text = xcalloc(JSON_MAX_BYTES + 2, 1);
@@ -172,7 +172,7 @@ TEST(size_has_a_limit)
     json_free(doc);
 }
 
-TEST(the_text_need_not_end_with_a_nul)
+TEST(json_text_needs_no_nul)
 {
     struct json *doc = NULL;
 
@@ -183,7 +183,7 @@ TEST(the_text_need_not_end_with_a_nul)
     json_free(doc);
 }
 
-TEST(keys_are_compared_with_their_case_and_the_first_counts)
+TEST(json_keys_are_case_sensitive_and_the_first_counts)
 {
     struct json *doc = parsed("{\"Key\":\"x\",\"key\":\"y\",\"key\":\"z\"}");
 
@@ -193,7 +193,7 @@ TEST(keys_are_compared_with_their_case_and_the_first_counts)
     json_free(doc);
 }
 
-TEST(a_wrong_type_reads_as_absent)
+TEST(json_wrong_type_reads_as_absent)
 {
     struct json *doc = parsed("{\"s\":1,\"b\":\"true\",\"b1\":1,\"i\":\"7\",\"n\":null,\"a\":{}}");
 
@@ -210,7 +210,7 @@ TEST(a_wrong_type_reads_as_absent)
     json_free(doc);
 }
 
-TEST(nothing_reads_as_absent)
+TEST(json_null_pointer_reads_as_absent)
 {
     ck_assert_ptr_null(json_get(NULL, "a"));
     ck_assert_ptr_null(json_string(NULL));
@@ -224,7 +224,7 @@ TEST(nothing_reads_as_absent)
     json_free(NULL);
 }
 
-TEST(an_array_has_no_members_and_an_object_no_elements)
+TEST(json_array_has_no_members_and_object_no_elements)
 {
     struct json *doc = parsed("[{\"a\":1}]");
 
@@ -235,7 +235,7 @@ TEST(an_array_has_no_members_and_an_object_no_elements)
     json_free(doc);
 }
 
-TEST(elements_come_in_order)
+TEST(json_elements_are_in_order)
 {
     struct json *doc = parsed("[\"a\",\"b\",\"c\"]");
     char seen[8] = "";
@@ -264,7 +264,7 @@ static const struct int_row {
     {"{\"n\":-1e999}", -9007199254740992},
 };
 
-LOOP_TEST(numbers_are_cut_and_clamped, ints)
+LOOP_TEST(json_numbers_are_truncated_and_clamped, ints)
 {
     struct json *doc = parsed(ints[_i].text);
 
@@ -272,7 +272,7 @@ LOOP_TEST(numbers_are_cut_and_clamped, ints)
     json_free(doc);
 }
 
-TEST(booleans_read_as_they_are)
+TEST(json_booleans_are_read)
 {
     struct json *doc = parsed("{\"t\":true,\"f\":false}");
 
@@ -306,7 +306,7 @@ static const struct write_row {
     {TEXT("\xF0\x9F\x98x"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDx\""},
 };
 
-LOOP_TEST(strings_are_written_escaped, writes)
+LOOP_TEST(json_strings_are_written_escaped, writes)
 {
     struct buf out autobuf = BUF_INIT(256);
 
@@ -314,7 +314,7 @@ LOOP_TEST(strings_are_written_escaped, writes)
     ck_assert_str_eq(buf_str(&out), writes[_i].out);
 }
 
-TEST(what_is_written_reads_the_same)
+TEST(json_written_string_reads_back)
 {
     struct buf out autobuf = BUF_INIT(4096);
     char all[128];
@@ -328,7 +328,7 @@ TEST(what_is_written_reads_the_same)
     json_free(doc);
 }
 
-TEST(no_text_is_written_as_null)
+TEST(json_null_pointer_is_written_as_null)
 {
     struct buf out autobuf = BUF_INIT(64);
 
@@ -336,7 +336,7 @@ TEST(no_text_is_written_as_null)
     ck_assert_str_eq(buf_str(&out), "null");
 }
 
-TEST(a_full_buffer_is_told)
+TEST(json_full_buffer_is_reported)
 {
     struct buf out autobuf = BUF_INIT(8);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listener.c - workers, parked requests and the end, over real sockets. What single requests
- * look like on the wire is test_listener_wire.c. */
+/* test_listener.c - tests workers, parked requests and shutdown over real sockets.
+ * test_listener_wire.c tests single requests on the wire. */
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-/* ---- many at once ---- */
+/* ---- many connections ---- */
 
-/* libmicrohttpd's own loops answer none of exactly 128 or 256 ready connections. */
+/* libmicrohttpd's own loops answer no connection if exactly 128 or 256 are ready. */
 static const int crowds[] = {127, 128, 129, 200, 256};
 
 static int hold_worker(const struct listener *listener)
@@ -34,7 +34,7 @@ static void expect_from_all(const int *fds, int n)
         expect(fds[i], "now\n");
 }
 
-LOOP_TEST(all_of_many_open_connections_are_answered, crowds)
+LOOP_TEST(listener_answers_all_of_many_open_connections, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -42,16 +42,16 @@ LOOP_TEST(all_of_many_open_connections_are_answered, crowds)
     for (int i = 0; i < n; i++)
         fds[i] = connect_to(listener);
     send_to_all(fds, n);
-    expect_from_all(fds, n); /* so that all are accepted and wait */
+    expect_from_all(fds, n); /* so that all are accepted and waiting */
     int holder = hold_worker(listener);
-    send_to_all(fds, n); /* now exactly n are ready when the worker looks */
+    send_to_all(fds, n); /* now exactly n connections are ready in the worker's next iteration */
     sem_post(&house.let_go);
     expect_from_all(fds, n);
     expect(holder, "held\n");
     stop(listener);
 }
 
-LOOP_TEST(all_of_many_new_connections_are_answered, crowds)
+LOOP_TEST(listener_answers_all_of_many_new_connections, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -66,7 +66,7 @@ LOOP_TEST(all_of_many_new_connections_are_answered, crowds)
     stop(listener);
 }
 
-LOOP_TEST(many_parked_requests_are_answered_together, crowds)
+LOOP_TEST(listener_answers_many_parked_requests_together, crowds)
 {
     struct listener *listener = start(1);
     int fds[256], n = crowds[_i];
@@ -84,7 +84,7 @@ LOOP_TEST(many_parked_requests_are_answered_together, crowds)
     stop(listener);
 }
 
-TEST(several_workers_share_the_connections)
+TEST(listener_shares_connections_between_workers)
 {
     struct listener *listener = start(4);
     int fds[256];
@@ -104,7 +104,7 @@ TEST(several_workers_share_the_connections)
     stop(listener);
 }
 
-TEST(connections_beyond_the_limit_are_refused_at_once)
+TEST(listener_closes_connections_over_the_limit)
 {
     struct listener *listener = start_on("127.0.0.1:0", 4, 2);
     int first = connect_to(listener), second = connect_to(listener);
@@ -119,7 +119,7 @@ TEST(connections_beyond_the_limit_are_refused_at_once)
 
 /* ---- one connection, several requests ---- */
 
-TEST(a_connection_stays_open_for_the_next_request)
+TEST(connection_stays_open_for_the_next_request)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -130,7 +130,7 @@ TEST(a_connection_stays_open_for_the_next_request)
     stop(listener);
 }
 
-TEST(a_connection_stays_open_after_a_parked_request)
+TEST(connection_stays_open_after_a_parked_request)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -145,7 +145,7 @@ TEST(a_connection_stays_open_after_a_parked_request)
     stop(listener);
 }
 
-TEST(pipelined_requests_are_answered_in_order)
+TEST(connection_answers_pipelined_requests_in_order)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -161,7 +161,7 @@ TEST(pipelined_requests_are_answered_in_order)
     stop(listener);
 }
 
-TEST(a_parked_request_holds_back_the_ones_behind_it)
+TEST(connection_parked_request_delays_those_after_it)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -175,7 +175,7 @@ TEST(a_parked_request_holds_back_the_ones_behind_it)
     let_all_go();
     expect(fd, "later\n");
     wait_parked(1);
-    raw_get(fd, "/tail/x"); /* arrives while its forerunner is parked */
+    raw_get(fd, "/tail/x"); /* arrives while the request before it is parked */
     let_all_go();
     expect(fd, "later\n");
     expect(fd, "now\n");
@@ -194,7 +194,7 @@ static void wait_gone(size_t n)
     pthread_mutex_unlock(&house.lock);
 }
 
-TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
+TEST(parked_request_reports_once_that_its_client_left)
 {
     struct listener *listener = start(1);
     int leaver = connect_to(listener), stayer = connect_to(listener);
@@ -212,7 +212,7 @@ TEST(the_owner_of_a_parked_request_hears_once_that_its_client_left)
     ck_assert_uint_eq(house.n_gone, 1);
 }
 
-TEST(half_a_close_counts_as_leaving)
+TEST(parked_request_treats_half_close_as_leaving)
 {
     struct listener *listener = start(1);
     int fd = connect_to(listener);
@@ -226,7 +226,7 @@ TEST(half_a_close_counts_as_leaving)
     ck_assert_uint_eq(house.n_gone, 1);
 }
 
-TEST(a_reset_counts_as_leaving)
+TEST(parked_request_treats_reset_as_leaving)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     struct listener *listener = start(1);
@@ -241,8 +241,9 @@ TEST(a_reset_counts_as_leaving)
     ck_assert_uint_eq(house.n_gone, 1);
 }
 
-/* The message is opened in the same turn of the loop in which the sockets report their ends. */
-TEST(leaving_and_being_answered_may_meet)
+/* The message is opened in the same loop iteration in which the sockets report that they are
+ * closed. */
+TEST(parked_request_may_be_answered_while_its_client_leaves)
 {
     struct listener *listener = start(1);
     int fds[64];
@@ -262,9 +263,10 @@ TEST(leaving_and_being_answered_may_meet)
     ck_assert_uint_le(house.n_gone, 64);
 }
 
-TEST(a_client_that_left_frees_its_place)
+TEST(listener_frees_the_slot_of_a_client_that_left)
 {
-    /* One who leaves, one who asks, and one whose closing the server has not finished yet. */
+    /* One client that leaves, one that sends a request, and one whose close is not finished in
+     * the server. */
     struct listener *listener = start_on("127.0.0.1:0", 1, 3);
 
     for (size_t i = 1; i <= 10; i++) {
@@ -274,7 +276,7 @@ TEST(a_client_that_left_frees_its_place)
         close(fd);
         wait_gone(i);
         let_all_go();
-        /* Answered by the same thread, so the leaver was dealt with before. */
+        /* The same thread answers, so the leaving client was handled before. */
         fd = connect_to(listener);
         raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         expect(fd, "now\n");
@@ -284,9 +286,9 @@ TEST(a_client_that_left_frees_its_place)
     stop(listener);
 }
 
-/* ---- the end ---- */
+/* ---- shutdown ---- */
 
-TEST(draining_answers_what_is_parked_and_then_closes)
+TEST(drain_answers_parked_requests_and_closes)
 {
     struct listener *listener = start(2);
     struct raw_answer answer;
@@ -308,7 +310,7 @@ TEST(draining_answers_what_is_parked_and_then_closes)
     ck_assert(raw_is_closed(idle));
 }
 
-TEST(what_was_connected_before_the_drain_is_answered)
+TEST(drain_answers_connections_made_before_it)
 {
     struct listener *listener = start(1);
     struct raw_answer answer;
@@ -326,31 +328,31 @@ TEST(what_was_connected_before_the_drain_is_answered)
         ck_assert(raw_read(fds[i], &answer));
 }
 
-TEST(nobody_gets_in_after_the_end)
+TEST(listener_stopped_accepts_no_connection)
 {
     struct listener *listener = start(2);
     char url[64];
 
     snprintf(url, sizeof url, "%s", listener_url(listener, 0));
     listener_drain(listener);
-    listener_drain(listener); /* once more is fine */
+    listener_drain(listener); /* a second call is a no-op */
     listener_stop(listener);
     ck_assert_int_eq(raw_connect(url), -1);
 }
 
-TEST(half_a_request_does_not_hold_up_the_end)
+TEST(drain_is_not_delayed_by_half_a_request)
 {
     struct listener *listener = start(1);
     int half = connect_to(listener), whole = connect_to(listener);
 
     raw_send(half, "GET /now HTTP/1.1\r\nHost: te");
-    get_and_expect_now(whole); /* the worker has read `half` before or does so now */
+    get_and_expect_now(whole); /* the worker has read `half` before or reads it now */
     get_and_expect_now(whole);
-    stop(listener); /* drain_ms is a minute, Check's limit is less */
+    stop(listener); /* drain_ms is a minute, Check's timeout is shorter */
     ck_assert(raw_is_closed(half));
 }
 
-TEST(a_client_that_does_not_read_cannot_hold_up_the_end)
+TEST(drain_is_not_delayed_by_a_client_that_does_not_read)
 {
     const char *address = "127.0.0.1:0";
     const struct listener_options options = {.addresses = &address,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listener_inherited.c - sockets that somebody else opened, and who can reach an address. */
+/* test_listener_inherited.c - tests sockets that another process opened, and from where an
+ * address can be reached. */
 #include "os/inherited_socket.h"
 
 #include "listener_fixture.h"
@@ -44,7 +45,7 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
                                                  .drain_ms = 60000});
 }
 
-TEST(inherited_sockets_are_served_by_all_workers)
+TEST(inherited_socket_is_served_by_all_workers)
 {
     const int sockets[] = {open_socket(SOCK_STREAM, true), open_socket(SOCK_STREAM, true)};
     struct listener *listener = start_inherited(sockets, 2, 4);
@@ -57,7 +58,7 @@ TEST(inherited_sockets_are_served_by_all_workers)
     stop(listener);
 }
 
-TEST(who_is_parked_is_answered_by_its_own_worker)
+TEST(inherited_socket_parked_request_keeps_its_worker)
 {
     const int fd = open_socket(SOCK_STREAM, true);
     struct listener *listener = start_inherited(&fd, 1, 4);
@@ -76,19 +77,19 @@ TEST(who_is_parked_is_answered_by_its_own_worker)
     stop(listener);
 }
 
-TEST(the_listener_takes_its_descriptors_over)
+TEST(listener_closes_the_descriptors_it_was_given)
 {
     const int fd = open_socket(SOCK_STREAM, true);
     struct listener *listener = start_inherited(&fd, 1, 2);
     char name[INHERITED_NAME];
     char why[INHERITED_WHY];
 
-    /* The number may be somebody else's by now. */
+    /* Another file may have the number by now. */
     ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
     stop(listener);
 }
 
-TEST(a_shared_socket_does_not_block_and_is_closed_on_exec)
+TEST(inherited_socket_is_non_blocking_and_close_on_exec)
 {
     int fd = open_socket(SOCK_STREAM, true);
     int other = inherited_share(fd);
@@ -108,7 +109,7 @@ static const struct {
 } names[] = {
     {"127.0.0.1", "127.0.0.1:"}, {"0.0.0.0", "0.0.0.0:"}, {"::1", "[::1]:"}, {"::", "[::]:"}};
 
-LOOP_TEST(a_name_is_what_listen_would_take, names)
+LOOP_TEST(inherited_socket_name_is_a_listen_address, names)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     char name[INHERITED_NAME], why[INHERITED_WHY];
@@ -126,7 +127,7 @@ LOOP_TEST(a_name_is_what_listen_would_take, names)
     close(fd);
 }
 
-TEST(one_that_will_not_do_has_none)
+TEST(inherited_socket_unsuitable_has_no_name)
 {
     char name[INHERITED_NAME] = "untouched", why[INHERITED_WHY];
     int fd = open_socket(SOCK_DGRAM, false);
@@ -138,11 +139,11 @@ TEST(one_that_will_not_do_has_none)
     ck_assert_str_eq(name, "untouched");
 }
 
-/* ---- a wait that lasts longer than an answer may take to leave ---- */
+/* ---- a wait longer than the time for sending a response ---- */
 
-/* Somebody is parked past drain_ms while somebody else takes his time with a large answer: when the
- * last of the parked has been answered, the other still has drain_ms. */
-TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
+/* One request is parked past drain_ms while another client reads a large response slowly. When
+ * the last parked request is answered, the other client still has drain_ms. */
+TEST(drain_time_to_send_starts_after_the_last_wait)
 {
     enum { DRAIN_MS = 1000 };
     const char *address = "127.0.0.1:0";
@@ -173,9 +174,9 @@ TEST(answers_have_their_time_to_leave_after_the_last_wait_has_ended)
     close(slow);
 }
 
-/* ---- do they turn? ---- */
+/* ---- heartbeats of workers ---- */
 
-/* Returns when it is so; a hang is ended by Check's own limit. */
+/* Returns as soon as the condition is true; Check's timeout ends a hang. */
 static void await_age(const struct listener *listener, bool is_old)
 {
     struct clock clock = clock_real();
@@ -186,7 +187,7 @@ static void await_age(const struct listener *listener, bool is_old)
     }
 }
 
-TEST(the_age_is_that_of_the_worker_that_hangs)
+TEST(listener_age_is_that_of_the_hanging_worker)
 {
     const char *address = "127.0.0.1:0";
     struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
@@ -203,7 +204,7 @@ TEST(the_age_is_that_of_the_worker_that_hangs)
     raw_get(fd, "/held");
     while (sem_wait(&house.held) != 0)
         ;
-    await_age(listener, true); /* although the other one turns */
+    await_age(listener, true); /* although the other worker runs */
     sem_post(&house.let_go);
     await_age(listener, false);
     stop(listener);

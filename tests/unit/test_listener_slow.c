@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listener_slow.c - who is too slow is closed when his time is over, however busy he looks;
- * who waits for a lookup is not. Times are cut to a fraction of a second, and the tests wait for
- * the closing itself. */
+/* test_listener_slow.c - tests that a slow client is closed at its deadline, also if it keeps
+ * sending, and that a client waiting for a lookup is not.
+ *
+ * Timeouts are fractions of a second, and the tests wait for the close itself. */
 #include "base/clock.h"
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
@@ -29,7 +30,7 @@ static void start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
                                                      .drain_ms = 0});
 }
 
-/* With the connection `fd`. */
+/* Runs on the connection `fd`. */
 static void start_hasty_and_connect(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
 {
     start_hasty(header_ms, answer_ms, idle_ms);
@@ -48,11 +49,11 @@ FIXTURE(NULL, teardown);
 static void trickle(void)
 {
     while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
-        poll(NULL, 0, 5); /* polls; the closing ends it */
+        poll(NULL, 0, 5); /* polls; the close ends the loop */
 }
 
-/* A header without end: a byte whenever the server lets us, until it closes. */
-TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
+/* An endless header: one byte whenever the socket permits, until the server closes. */
+TEST(timeout_C5_trickled_header_is_closed_at_its_deadline)
 {
     start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     struct clock before = clock_real();
@@ -63,10 +64,10 @@ TEST(C5_who_trickles_his_header_is_closed_at_his_deadline)
     ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
 }
 
-/* Between two requests only the kernel knows that something has come. */
+/* Between two requests, only the kernel knows that bytes have arrived. */
 static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHost: "};
 
-LOOP_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline, beginnings)
+LOOP_TEST(timeout_C5_trickled_later_header_is_closed, beginnings)
 {
     start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     get_and_expect_now(fd);
@@ -77,8 +78,9 @@ LOOP_TEST(C5_who_trickles_a_later_header_is_closed_at_his_deadline, beginnings)
     ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS - 10);
 }
 
-/* It came with the request before, so no look can tell it from that; its request line can. */
-TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
+/* The half header arrived with the request before it, so nothing but its request line
+ * distinguishes it. */
+TEST(timeout_C5_half_header_after_request_is_closed)
 {
     start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: ");
@@ -86,21 +88,21 @@ TEST(C5_half_a_header_behind_a_request_has_its_deadline_too)
     ck_assert(raw_is_closed(fd));
 }
 
-/* Who is idle is looked at many times in this, and stays. */
-TEST(who_is_only_idle_may_stay_for_longer_than_a_header)
+/* The worker checks an idle connection many times meanwhile and keeps it. */
+TEST(timeout_idle_is_longer_than_that_of_a_header)
 {
     start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     get_and_expect_now(fd);
     for (int i = 0; i < 3; i++) {
         int silent = connect_to(listener);
-        ck_assert(raw_is_closed(silent)); /* the time of a header has passed */
+        ck_assert(raw_is_closed(silent)); /* the header timeout has passed */
         close(silent);
     }
     get_and_expect_now(fd);
 }
 
-/* So many arguments that the library has no memory left to refuse them with. */
-TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
+/* So many arguments that the library has no memory left for rejecting them. */
+TEST(timeout_Q14_unanswered_request_is_closed)
 {
     start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     struct buf autobuf text = BUF_INIT(16384);
@@ -113,7 +115,7 @@ TEST(Q14_who_gets_no_answer_is_closed_at_the_deadline_of_his_header)
     ck_assert(raw_is_closed(fd));
 }
 
-TEST(C7_who_says_nothing_is_closed_and_makes_room)
+TEST(timeout_C7_silent_client_is_closed_and_frees_its_slot)
 {
     int silent[8];
 
@@ -128,7 +130,7 @@ TEST(C7_who_says_nothing_is_closed_and_makes_room)
     get_and_expect_now(fd);
 }
 
-TEST(C4_who_does_not_take_his_answer_is_closed)
+TEST(timeout_C4_unread_response_is_closed)
 {
     start_hasty_and_connect(LONG_MS, SHORT_MS, LONG_MS);
     char bytes[4096];
@@ -142,24 +144,24 @@ TEST(C4_who_does_not_take_his_answer_is_closed)
     }
     while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
         got += (size_t)n;
-    ck_assert_uint_lt(got, sizeof big); /* what the kernel had taken, and no more */
+    ck_assert_uint_lt(got, sizeof big); /* what the kernel had buffered, and no more */
 }
 
-TEST(who_keeps_his_connection_for_nothing_is_closed)
+TEST(timeout_idle_connection_is_closed)
 {
     start_hasty_and_connect(LONG_MS, LONG_MS, SHORT_MS);
     get_and_expect_now(fd);
     ck_assert(raw_is_closed(fd));
 }
 
-TEST(who_waits_for_a_lookup_has_all_the_time)
+TEST(timeout_does_not_apply_to_a_waiting_request)
 {
     start_hasty_and_connect(SHORT_MS, SHORT_MS, SHORT_MS);
     int idles = connect_to(listener);
 
     raw_get(fd, "/parked");
     wait_parked(1);
-    ck_assert(raw_is_closed(idles)); /* a later connection's time is over by now */
+    ck_assert(raw_is_closed(idles)); /* the timeout of a later connection has passed by now */
     let_all_go();
     expect(fd, "later\n");
     close(idles);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listener_start.c - where a listener may listen, and with how many descriptors. */
+/* test_listener_start.c - tests on which addresses a listener may listen, and with how many
+ * descriptors. */
 #include "base/log.h"
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
@@ -8,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* ---- the log, watched instead of written ---- */
+/* ---- the log, inspected instead of written ---- */
 
 static char logged[256];
 
@@ -74,7 +75,7 @@ static const char *const no_addresses[] = {
     "127.0.0.1:4294967376",
 };
 
-LOOP_TEST(what_is_no_address_is_named, no_addresses)
+LOOP_TEST(listener_invalid_address_is_named, no_addresses)
 {
     char why[LISTENER_WHY] = "";
 
@@ -82,7 +83,7 @@ LOOP_TEST(what_is_no_address_is_named, no_addresses)
     ck_assert_msg(strncmp(why, no_addresses[_i], strlen(no_addresses[_i])) == 0, "%s", why);
 }
 
-TEST(a_port_in_use_is_named)
+TEST(listener_port_in_use_is_named)
 {
     struct listener *first = start(2);
     const char *taken = listener_url(first, 0) + strlen("http://");
@@ -94,11 +95,11 @@ TEST(a_port_in_use_is_named)
     ck_assert_ptr_nonnull(strstr(why, "in use"));
     ck_assert_int_eq(try_start(both, 2, why), ERR_SYSTEM);
     int fd = connect_to(first);
-    get_and_expect_now(fd); /* the first one is none the worse */
+    get_and_expect_now(fd); /* the first listener is not affected */
     stop(first);
 }
 
-TEST(a_port_is_free_again_after_the_end)
+TEST(listener_port_is_free_after_the_stop)
 {
     struct listener *listener = start(2);
     char address[64];
@@ -125,7 +126,7 @@ static bool has_ipv6(void)
     return has;
 }
 
-TEST(several_addresses_are_served_at_once)
+TEST(listener_serves_several_addresses)
 {
     const char *const addresses[] = {"127.0.0.1:0", "127.0.0.2:0", "[::1]:0"};
     struct listener_options options = {.addresses = addresses,
@@ -153,7 +154,7 @@ TEST(several_addresses_are_served_at_once)
     stop(listener);
 }
 
-TEST(connections_leave_some_descriptors_for_the_rest)
+TEST(listener_reserves_descriptors_for_other_files)
 {
     const struct rlimit few = {.rlim_cur = 80, .rlim_max = 96};
     struct raw_answer answer;
@@ -168,11 +169,11 @@ TEST(connections_leave_some_descriptors_for_the_rest)
         taken = raw_read(fd, &answer);
     }
     ck_assert_int_ge(n, 8);
-    ck_assert_int_le(n, 96 - 64); /* the test's own ends come out of the 64 too */
+    ck_assert_int_le(n, 96 - 64); /* the test's own ends count against the 64, too */
     stop(listener);
 }
 
-TEST(too_few_descriptors_are_named)
+TEST(listener_too_few_descriptors_are_named)
 {
     const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
     const char *address = "127.0.0.1:0";

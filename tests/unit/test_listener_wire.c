@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listener_wire.c - single requests and their answers, byte for byte. */
+/* test_listener_wire.c - tests single requests and their responses, byte for byte. */
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
 
@@ -25,9 +25,9 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
-/* Reads one answer, a problem, and gives it for a closer look. */
+/* Reads one response, a problem, and returns it for further checks. */
 static void expect_problem(int status, const char *code)
 {
     char wanted[80];
@@ -39,7 +39,7 @@ static void expect_problem(int status, const char *code)
     ck_assert_str_eq(raw_header(&answer, "Content-Type"), "application/problem+json");
 }
 
-TEST(every_answer_has_its_date_its_length_and_an_id)
+TEST(response_has_date_length_and_id)
 {
     raw_get(fd, "/now");
     ck_assert(raw_read(fd, &answer));
@@ -50,7 +50,7 @@ TEST(every_answer_has_its_date_its_length_and_an_id)
     ck_assert_ptr_null(raw_header(&answer, "Connection"));
 }
 
-TEST(head_is_get_without_the_body)
+TEST(response_to_head_is_get_without_the_body)
 {
     raw_send(fd, "HEAD /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     ck_assert(raw_read_no_body(fd, &answer));
@@ -59,7 +59,7 @@ TEST(head_is_get_without_the_body)
     expect(fd, "now\n");
 }
 
-TEST(a_late_answer_is_like_any_other)
+TEST(response_to_a_parked_request_is_like_any_other)
 {
     raw_send(fd, "HEAD /parked HTTP/1.1\r\nHost: test\r\nX-Request-Id: me-7\r\n\r\n");
     wait_parked(1);
@@ -72,7 +72,7 @@ TEST(a_late_answer_is_like_any_other)
     get_and_expect_now(fd);
 }
 
-TEST(a_304_has_the_length_but_not_the_body)
+TEST(response_304_has_the_length_but_not_the_body)
 {
     raw_get(fd, "/unchanged");
     ck_assert(raw_read_no_body(fd, &answer));
@@ -104,7 +104,7 @@ static const struct {
     {"get /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
 };
 
-LOOP_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on, refused)
+LOOP_TEST(request_without_route_is_a_problem_and_keeps_open, refused)
 {
     raw_send(fd, refused[_i].request);
     expect_problem(refused[_i].status, refused[_i].code);
@@ -112,8 +112,8 @@ LOOP_TEST(what_no_route_takes_is_a_problem_and_the_connection_goes_on, refused)
     get_and_expect_now(fd);
 }
 
-/* What is refused for its framing, and ends its connection. Behind each stands a request that must
- * not be answered. */
+/* Requests that are rejected for their framing, and end their connection. A request follows each
+ * that must not be answered. */
 static const struct {
     const char *request;
     int status;
@@ -142,7 +142,7 @@ static const struct {
     {"GET /now HTTP/1.2\r\nHost: test\r\n\r\n", 400, "invalid-request"},
 };
 
-LOOP_TEST(what_could_be_read_in_two_ways_ends_the_connection, unfit)
+LOOP_TEST(request_with_ambiguous_framing_ends_the_connection, unfit)
 {
     raw_send(fd, unfit[_i].request);
     if (unfit[_i].code)
@@ -153,14 +153,14 @@ LOOP_TEST(what_could_be_read_in_two_ways_ends_the_connection, unfit)
     ck_assert(raw_is_closed(fd));
 }
 
-TEST(http_1_0_is_served_and_closed)
+TEST(request_http_1_0_is_served_and_closed)
 {
     raw_send(fd, "GET /now HTTP/1.0\r\n\r\n");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
 }
 
-TEST(an_empty_body_is_no_body)
+TEST(request_with_empty_body_is_accepted)
 {
     for (int i = 0; i < 2; i++) {
         raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
@@ -168,9 +168,9 @@ TEST(an_empty_body_is_no_body)
     }
 }
 
-/* Too much for a connection's memory: a request line, a header, arguments. The answer may be lost
- * on the way, as the rest of the request is never read; that nothing is left behind is what counts.
- */
+/* Too much for a connection's memory: a request line, a header, arguments. The response may be
+ * lost, because the server never reads the rest of the request. The test checks that nothing
+ * leaks. */
 static const struct {
     const char *before, *unit;
     int times;
@@ -194,7 +194,7 @@ static void send_flood(int to, size_t i)
     ck_assert(sent > 0 || errno == EPIPE || errno == ECONNRESET);
 }
 
-LOOP_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind, floods)
+LOOP_TEST(request_rejected_by_the_library_leaks_nothing, floods)
 {
     int flood = connect_to(listener);
 
@@ -202,7 +202,7 @@ LOOP_TEST(what_the_library_refuses_by_itself_leaves_nothing_behind, floods)
     for (int i = 0; i < 3; i++) {
         get_and_expect_now(fd);
     }
-    close(flood); /* the end waits for what is counted, and the leak checker looks at the rest */
+    close(flood); /* the stop waits for counted requests, and the leak checker finds the rest */
 }
 
 /* ---- the request's id ---- */
@@ -217,7 +217,7 @@ static const struct {
     {"a b", false}, {"a\"b", false},   {"\xC3\xA9", false}, {"a;b", false},
 };
 
-LOOP_TEST(a_well_formed_request_id_is_echoed, ids)
+LOOP_TEST(request_id_well_formed_is_echoed, ids)
 {
     char text[256];
 
@@ -228,7 +228,7 @@ LOOP_TEST(a_well_formed_request_id_is_echoed, ids)
     const char *id = raw_header(&answer, "X-Request-Id");
     ck_assert_int_eq(strcmp(id, ids[_i].given) == 0, ids[_i].echoed);
     ck_assert(ids[_i].echoed || strlen(id) == 32);
-    ck_assert_ptr_nonnull(strstr(answer.body, id)); /* the document names the same one */
+    ck_assert_ptr_nonnull(strstr(answer.body, id)); /* the document has the same id */
 }
 
 /* ---- paths and arguments ---- */
@@ -262,13 +262,13 @@ static const struct {
     {"/arguments?a;b", "3:a;b;"},
 };
 
-LOOP_TEST(path_and_arguments_come_through_as_sent, paths)
+LOOP_TEST(request_path_and_arguments_arrive_as_sent, paths)
 {
     raw_get(fd, paths[_i].path);
     expect(fd, paths[_i].body);
 }
 
-TEST(a_nul_in_an_argument_does_not_cut_it)
+TEST(request_argument_with_a_nul_is_not_truncated)
 {
     raw_get(fd, "/arguments?domain%00x=a%00b");
     ck_assert(raw_read(fd, &answer));
@@ -276,7 +276,7 @@ TEST(a_nul_in_an_argument_does_not_cut_it)
     ck_assert_mem_eq(answer.body, "8:domain\0x=3:a\0b;", answer.len);
 }
 
-TEST(the_first_error_ends_the_walk_over_the_arguments)
+TEST(request_arguments_stop_at_the_first_error)
 {
     raw_get(fd, "/arguments?a&stop&b");
     ck_assert(raw_read(fd, &answer));
@@ -284,7 +284,7 @@ TEST(the_first_error_ends_the_walk_over_the_arguments)
     ck_assert_str_eq(answer.body, "1:a;4:stop;");
 }
 
-TEST(a_path_of_any_length_is_answered)
+TEST(request_with_path_of_any_length_is_answered)
 {
     static const char end[] = " HTTP/1.1\r\nHost: test\r\n\r\n";
     char text[8192] = "GET /now";
@@ -307,7 +307,7 @@ static const struct {
     {"x-list: a, b\r\nX: y\r\nX-LIST: \"c,d\"\r\nX-List:\r\nX-Listed: e\r\n", "a, b, \"c,d\", "},
 };
 
-LOOP_TEST(a_header_of_several_lines_is_one, lists)
+LOOP_TEST(request_header_of_several_lines_is_joined, lists)
 {
     char text[256];
 
@@ -318,7 +318,7 @@ LOOP_TEST(a_header_of_several_lines_is_one, lists)
     }
 }
 
-TEST(all_lines_of_connection_count)
+TEST(request_connection_header_counts_in_all_lines)
 {
     raw_send(fd,
              "GET /now HTTP/1.1\r\nHost: test\r\nConnection: x, y\r\nConnection: close\r\n\r\n");

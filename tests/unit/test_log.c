@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_log.c - a line is one line whatever is in it, whole or not there at all, and nobody who
- * reads slowly can stop the one who logs.
+/* test_log.c - tests that an event is exactly one line, written completely or not at all, and
+ * that a slow reader never blocks the logging thread.
  *
- * Each test reads its own stderr through a pipe; Check runs it in a process of its own, so nobody
- * else's is lost. */
+ * Each test reads its own stderr through a pipe. Check runs it in a process of its own, so no
+ * other stderr is affected. */
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -30,13 +30,13 @@ static void setup(void)
     close(ends[1]);
     reader = ends[0];
     ck_assert_int_eq(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
-    signal(SIGPIPE, SIG_IGN); /* as main does */
+    signal(SIGPIPE, SIG_IGN); /* as main() does */
 }
 
 FIXTURE(setup, NULL);
 
-/* What has been logged since the last call, "" for nothing. A line comes with one write(2), so it
- * is there when log_event() has returned. */
+/* Returns what was logged since the last call, "" for nothing. One write(2) writes a line, so
+ * the line is there when log_event() has returned. */
 static const char *logged(void)
 {
     ssize_t len = read(reader, line, sizeof line - 1);
@@ -53,7 +53,7 @@ static const char *after(const char *text, const char *mark)
     return at + strlen(mark);
 }
 
-TEST(an_event_is_one_line_of_logfmt)
+TEST(log_event_is_one_line_of_logfmt)
 {
     regex_t form;
 
@@ -67,13 +67,13 @@ TEST(an_event_is_one_line_of_logfmt)
     regfree(&form);
 }
 
-TEST(an_event_needs_no_pairs)
+TEST(log_event_needs_no_pairs)
 {
     log_event(LOG_ERROR, "stopped", NULL);
     ck_assert_str_eq(after(logged(), "Z "), "level=error event=stopped\n");
 }
 
-TEST(a_missing_value_leaves_its_key_out)
+TEST(log_missing_value_omits_its_key)
 {
     log_event(LOG_INFO, "x", "a", "1", "b", NULL, "c", "3", NULL);
     ck_assert_str_eq(after(logged(), "event="), "x a=1 c=3\n");
@@ -98,7 +98,7 @@ static const struct {
     {"~!", "~!"},
 };
 
-LOOP_TEST(a_value_can_forge_nothing, values)
+LOOP_TEST(log_value_cannot_forge_a_line, values)
 {
     char expected[200];
 
@@ -107,7 +107,7 @@ LOOP_TEST(a_value_can_forge_nothing, values)
     ck_assert_str_eq(after(logged(), "event="), expected);
 }
 
-TEST(only_levels_from_the_lowest_up_are_written)
+TEST(log_writes_from_the_lowest_level_up)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
 
@@ -124,7 +124,7 @@ TEST(only_levels_from_the_lowest_up_are_written)
     }
 }
 
-TEST(debug_is_left_out_unless_it_is_wanted)
+TEST(log_omits_debug_by_default)
 {
     log_event(LOG_DEBUG, "x", NULL);
     ck_assert_str_eq(logged(), "");
@@ -142,14 +142,14 @@ static char *letters(size_t n)
     return text;
 }
 
-/* How many bytes a value may have beside " key=" in a line of event "x". */
+/* Returns the longest value that fits after " key=" in a line of event "x". */
 static size_t room_of_value(void)
 {
     log_event(LOG_INFO, "x", "key", "v", NULL);
     return LINE_MAX_BYTES - strlen(logged()) + 1;
 }
 
-TEST(a_line_of_4_kib_is_written_whole)
+TEST(log_line_of_4_kib_is_written_completely)
 {
     size_t room = room_of_value();
     autofree char *longest = letters(room);
@@ -160,18 +160,18 @@ TEST(a_line_of_4_kib_is_written_whole)
     ck_assert_int_eq(line[LINE_MAX_BYTES - 1], '\n');
 }
 
-TEST(a_pair_that_does_not_fit_is_left_out_whole)
+TEST(log_pair_that_does_not_fit_is_omitted)
 {
     autofree char *too_long = letters(room_of_value() + 1);
 
     log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
-    too_long[0] = '"'; /* quoted, it is escaped byte by byte */
+    too_long[0] = '"'; /* quoted; every byte is escaped */
     log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
 }
 
-TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
+TEST(log_value_without_space_for_its_quote_is_omitted)
 {
     autofree char *quoted = letters(room_of_value() - 1);
 
@@ -183,7 +183,7 @@ TEST(a_value_whose_last_quote_does_not_fit_is_left_out)
     ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
 }
 
-/* ---- when stderr takes nothing ---- */
+/* ---- stderr that accepts no bytes ---- */
 
 static void fill_the_pipe(void)
 {
@@ -196,11 +196,11 @@ static void fill_the_pipe(void)
     fcntl(STDERR_FILENO, F_SETFL, flags);
 }
 
-TEST(a_full_pipe_drops_the_line_and_does_not_wait)
+TEST(log_full_pipe_drops_the_line_without_waiting)
 {
     fill_the_pipe();
     ck_assert_uint_eq(log_dropped(), 0);
-    log_event(LOG_INFO, "lost", NULL); /* would wait for ever if it waited */
+    log_event(LOG_INFO, "lost", NULL); /* would block indefinitely if it waited */
     log_event(LOG_INFO, "lost", NULL);
     ck_assert_uint_eq(log_dropped(), 2);
     while (read(reader, line, sizeof line) > 0)
@@ -210,21 +210,21 @@ TEST(a_full_pipe_drops_the_line_and_does_not_wait)
     ck_assert_str_eq(after(logged(), "event="), "heard\n");
 }
 
-TEST(a_reader_who_left_costs_the_line_only)
+TEST(log_closed_pipe_drops_the_line_only)
 {
     close(reader);
     log_event(LOG_INFO, "lost", NULL);
     ck_assert_uint_eq(log_dropped(), 1);
 }
 
-TEST(a_closed_stderr_costs_the_line_only)
+TEST(log_closed_stderr_drops_the_line_only)
 {
     close(STDERR_FILENO);
     log_event(LOG_INFO, "lost", NULL);
     ck_assert_uint_eq(log_dropped(), 1);
 }
 
-TEST(D18_a_full_disk_costs_the_line_only)
+TEST(log_D18_full_disk_drops_the_line_only)
 {
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
@@ -236,7 +236,7 @@ TEST(D18_a_full_disk_costs_the_line_only)
     close(full);
 }
 
-TEST(a_line_below_the_level_is_not_counted_as_dropped)
+TEST(log_line_below_the_level_is_not_counted_as_dropped)
 {
     close(reader);
     log_event(LOG_DEBUG, "not wanted", NULL);

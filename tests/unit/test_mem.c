@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mem.c - an allocation is there and clean, or the process ends; nothing in between. That
- * memory is freed is seen by the leak checker of the sanitized builds. */
+/* test_mem.c - tests that an allocation succeeds and is clean, or the process ends. The leak
+ * checker of the sanitized builds checks that memory is freed. */
 #include "base/mem.h"
 
 #include "tests/support/suite.h"
@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than there is. Volatile, or the compilers would warn of the very thing that is tried here.
- */
+/* More memory than exists. Volatile, because compilers would warn of what is tested here. */
 static volatile size_t too_much = SIZE_MAX / 4;
 
-/* In this program the sanitizers' allocators say NULL too, as the real one does. */
+/* In this program the sanitizers' allocators return NULL, too, as the real allocator does. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -28,9 +27,9 @@ const char *__tsan_default_options(void)
     return "allocator_may_return_null=1";
 }
 
-TEST(new_memory_is_zero)
+TEST(mem_new_is_zero)
 {
-    /* Dirt for the allocator to hand out again. */
+    /* Dirty memory for the allocator to return again. */
     unsigned char *dirty = xcalloc(1000, 1);
     memset(dirty, 0xAA, 1000);
     free(dirty);
@@ -40,7 +39,7 @@ TEST(new_memory_is_zero)
         ck_assert_uint_eq(p[i], 0);
 }
 
-TEST(nothing_is_something_too)
+TEST(mem_of_zero_bytes_is_not_null)
 {
     autofree char *of_none = xcalloc(0, 8);
     autofree char *of_size_zero = xcalloc(8, 0);
@@ -51,7 +50,7 @@ TEST(nothing_is_something_too)
     ck_assert_ptr_nonnull(resized);
 }
 
-TEST(growing_keeps_the_content)
+TEST(mem_growing_keeps_the_content)
 {
     autofree char *p = xrealloc(NULL, 4);
 
@@ -60,7 +59,7 @@ TEST(growing_keeps_the_content)
     ck_assert_str_eq(p, "abc");
 }
 
-TEST(aligned_memory_is_zero_and_aligned)
+TEST(mem_aligned_is_zero_and_aligned)
 {
     autofree unsigned char *p = xcalloc_aligned(256, 1024);
 
@@ -69,27 +68,27 @@ TEST(aligned_memory_is_zero_and_aligned)
         ck_assert_uint_eq(p[i], 0);
 }
 
-SIGNAL_TEST(without_memory_aligned_ends_the_process, SIGABRT)
+SIGNAL_TEST(mem_aligned_without_memory_aborts, SIGABRT)
 {
     free(xcalloc_aligned(64, too_much & ~(size_t)63));
 }
 
-SIGNAL_TEST(without_memory_calloc_ends_the_process, SIGABRT)
+SIGNAL_TEST(mem_calloc_without_memory_aborts, SIGABRT)
 {
     free(xcalloc(too_much, 1));
 }
 
-SIGNAL_TEST(a_product_that_overflows_ends_the_process, SIGABRT)
+SIGNAL_TEST(mem_overflowing_product_aborts, SIGABRT)
 {
     free(xcalloc(too_much, 8));
 }
 
-SIGNAL_TEST(without_memory_realloc_ends_the_process, SIGABRT)
+SIGNAL_TEST(mem_realloc_without_memory_aborts, SIGABRT)
 {
     free(xrealloc(NULL, too_much));
 }
 
-TEST(a_copy_is_another_string)
+TEST(mem_copy_is_a_separate_string)
 {
     char text[] = "abc";
     autofree char *copy = xstrdup(text);
@@ -98,9 +97,9 @@ TEST(a_copy_is_another_string)
     ck_assert_str_eq(copy, "abc");
 }
 
-TEST(a_copy_by_length_reads_no_further)
+TEST(mem_copy_by_length_reads_no_further)
 {
-    autofree char *source = xcalloc(3, 1); /* no NUL behind it */
+    autofree char *source = xcalloc(3, 1); /* no NUL follows */
     for (int i = 0; i < 3; i++)
         source[i] = (char)('a' + i);
     autofree char *copy = xstrndup(source, 3);
@@ -110,7 +109,7 @@ TEST(a_copy_by_length_reads_no_further)
     ck_assert_str_eq(empty, "");
 }
 
-TEST(a_copy_by_length_keeps_what_follows_a_nul)
+TEST(mem_copy_by_length_keeps_bytes_after_a_nul)
 {
     autofree char *copy = xstrndup("a\0b", 3);
 
@@ -124,7 +123,7 @@ static char *make_by_scope(bool handed_over)
     return handed_over ? TAKE(p) : NULL;
 }
 
-TEST(what_is_taken_outlives_its_scope)
+TEST(mem_taken_outlives_its_scope)
 {
     autofree char *p = make_by_scope(true);
 
@@ -132,7 +131,7 @@ TEST(what_is_taken_outlives_its_scope)
     ck_assert_ptr_null(make_by_scope(false));
 }
 
-TEST(taking_leaves_null_behind)
+TEST(mem_taking_leaves_null)
 {
     char a, b;
     char *pointers[] = {&a, &b};
@@ -143,7 +142,7 @@ TEST(taking_leaves_null_behind)
     ck_assert_ptr_eq(pointers[1], &b);
 }
 
-TEST(the_holder_is_found_by_its_member)
+TEST(mem_container_is_found_by_its_member)
 {
     struct holder {
         int before;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_metrics_table.c - histograms as Prometheus reads them, also after years. */
+/* test_metrics_table.c - tests histograms in the format of Prometheus, also after years. */
 #include "base/mem.h"
 #include "http/endpoints/metrics_table.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
 
-/* What the metric of that name writes. Heap, the caller's. */
+/* Returns what the metric of that name writes. The caller frees it. */
 static char *written(const char *name, const struct figures *figures)
 {
     struct buf autobuf out = BUF_INIT(1 << 20);
@@ -29,7 +29,7 @@ static void wants_line(const char *text, const char *line)
 #define CALLS "emailsd_upstream_request_duration_seconds"
 #define TASKS "emailsd_batch_tasks"
 
-TEST(a_sum_has_all_its_digits_however_large_it_is)
+TEST(metrics_large_sum_keeps_all_its_digits)
 {
     struct figures figures = {0};
 
@@ -46,7 +46,7 @@ TEST(a_sum_has_all_its_digits_however_large_it_is)
     wants_line(more_tasks, TASKS "_sum 987654321099");
 }
 
-TEST(a_short_time_is_told_to_the_millisecond)
+TEST(metrics_short_time_has_millisecond_precision)
 {
     struct figures figures = {0};
 
@@ -56,7 +56,7 @@ TEST(a_short_time_is_told_to_the_millisecond)
     wants_line(calls, CALLS "_sum{operation=\"task\"} 0.007");
 }
 
-TEST(there_is_a_bucket_for_the_longest_wait_and_one_beyond)
+TEST(metrics_buckets_cover_the_longest_wait_and_more)
 {
     struct figures figures = {0};
     struct duration_histogram *histogram = &figures.counted.upstream_durations[UPSTREAM_SUBMIT];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_negotiate.c - Accept and If-None-Match, row by row. */
+/* test_negotiate.c - tests Accept and If-None-Match, row by row. */
 #include "base/mem.h"
 #include "http/protocol/negotiate.h"
 
@@ -38,7 +38,7 @@ static const struct {
     {",,;;,", ERR_NOT_ACCEPTABLE, RESULT_JSON},
 };
 
-LOOP_TEST(the_best_accepted_form_is_chosen, accepts)
+LOOP_TEST(negotiate_chooses_the_best_accepted_type, accepts)
 {
     enum result_format format = RESULT_JSON;
     enum err err = negotiate_format(accepts[_i].accept, &format);
@@ -68,7 +68,7 @@ static const struct {
     {"*, \"x\"", false},
 };
 
-LOOP_TEST(an_entity_tag_is_found_in_its_list, tags)
+LOOP_TEST(negotiate_finds_entity_tag_in_its_list, tags)
 {
     ck_assert_msg(negotiate_matches(tags[_i].header, "\"abc\"") == tags[_i].matches,
                   "If-None-Match: %s", tags[_i].header ? tags[_i].header : "(none)");

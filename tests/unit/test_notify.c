@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_notify.c - when the watchdog is told that we live, and when that is kept back. The socket is
- * a real one; time is given. */
+/* test_notify.c - tests when a watchdog ping is sent and when it is withheld. The socket is
+ * real; the test sets the time. */
 #include "os/notify.h"
 
 #include "tests/support/suite.h"
@@ -14,7 +14,7 @@
 
 static int manager;
 
-/* An abstract address, picked by the kernel. */
+/* An abstract address, chosen by the kernel. */
 static void set_up(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -38,7 +38,7 @@ static void tear_down(void)
 
 FIXTURE(set_up, tear_down);
 
-/* What the manager was told next; "" when nothing. */
+/* Returns the next message to the manager; "" if there is no message. */
 static const char *told(void)
 {
     static char message[512];
@@ -48,7 +48,7 @@ static const char *told(void)
     return message;
 }
 
-TEST(it_beats_at_half_of_the_limit_and_no_more_often)
+TEST(notify_pings_at_half_the_limit)
 {
     struct watchdog watchdog = notify_watchdog();
 
@@ -62,7 +62,7 @@ TEST(it_beats_at_half_of_the_limit_and_no_more_often)
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
 
-TEST(it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon)
+TEST(notify_withholds_pings_while_a_loop_hangs)
 {
     struct watchdog watchdog = notify_watchdog();
 
@@ -75,7 +75,7 @@ TEST(it_is_kept_back_while_a_loop_hangs_and_looked_at_again_soon)
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
 
-TEST(without_a_limit_there_is_nothing_to_do)
+TEST(notify_without_a_limit_sends_no_ping)
 {
     unsetenv("WATCHDOG_USEC");
     struct watchdog watchdog = notify_watchdog();
@@ -85,19 +85,19 @@ TEST(without_a_limit_there_is_nothing_to_do)
     ck_assert_str_eq(told(), "");
 }
 
-TEST(a_limit_for_another_process_is_none)
+TEST(notify_ignores_the_limit_of_another_process)
 {
     setenv("WATCHDOG_PID", "1", 1);
     ck_assert_int_eq(notify_watchdog().limit_ms, 0);
 }
 
-TEST(a_limit_that_is_none_is_not_taken)
+TEST(notify_ignores_an_invalid_limit)
 {
     setenv("WATCHDOG_USEC", "soon", 1);
     ck_assert_int_eq(notify_watchdog().limit_ms, 0);
 }
 
-TEST(the_shortest_limit_still_makes_sense)
+TEST(notify_shortest_limit_gives_a_valid_interval)
 {
     setenv("WATCHDOG_USEC", "1", 1);
     struct watchdog watchdog = notify_watchdog();
@@ -107,7 +107,7 @@ TEST(the_shortest_limit_still_makes_sense)
     ck_assert_int_ge(notify_beat(&watchdog, 10000, 0), 1);
 }
 
-TEST(the_manager_hears_where_we_are)
+TEST(notify_reports_the_state_to_the_manager)
 {
     notify_ready("serving");
     ck_assert_str_eq(told(), "READY=1\nSTATUS=serving");
@@ -123,7 +123,7 @@ TEST(the_manager_hears_where_we_are)
 
 /* ---- sockets ---- */
 
-TEST(sockets_are_counted_only_when_they_are_ours)
+TEST(notify_counts_sockets_of_this_process_only)
 {
     int sockets[2];
     size_t n = 99;
@@ -136,7 +136,7 @@ TEST(sockets_are_counted_only_when_they_are_ours)
     ck_assert_uint_eq(n, 0);
 }
 
-TEST(more_sockets_than_there_is_room_for_are_refused)
+TEST(notify_too_many_sockets_are_rejected)
 {
     char pid[24];
     int sockets[2];
@@ -150,7 +150,7 @@ TEST(more_sockets_than_there_is_room_for_are_refused)
     setenv("LISTEN_FDS", "3", 1);
     ck_assert_int_eq(notify_sockets(sockets, 2, &n), ERR_SYNTAX);
     ck_assert_uint_eq(n, 99);
-    setenv("LISTEN_PID", pid, 1); /* the last call took them out of the environment */
+    setenv("LISTEN_PID", pid, 1); /* the last call removed them from the environment */
     setenv("LISTEN_FDS", "2", 1);
     ck_assert_int_eq(notify_sockets(sockets, 2, &n), ERR_OK);
     ck_assert_uint_eq(n, 2);

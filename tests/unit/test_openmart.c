@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart.c - the five calls as bytes on the wire, and their documented answers. The server
- * speaks from a script. */
+/* test_openmart.c - tests the five calls as bytes on the wire, with their documented responses.
+ * The server plays a script. */
 #include "client/openmart/openmart.h"
 
 #include "base/json.h"
@@ -19,7 +19,7 @@ FIXTURE(asker_setup, asker_teardown);
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
 
-/* The five calls with their documented answers, in the order of enum kind. */
+/* The five calls with their documented responses, in the order of enum kind. */
 enum kind { SUBMIT, STATUS, IDS, READ, BALANCE, N_KINDS };
 
 static void ask(enum kind kind, struct heard *heard)
@@ -66,7 +66,7 @@ static const struct {
                  "GET /api/v2/credit-balance HTTP/1.1\r\n", "4711"},
 };
 
-RANGE_TEST(each_call_asks_as_documented_and_its_answer_is_understood, 0, N_KINDS)
+RANGE_TEST(openmart_call_and_response_are_as_documented, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -82,7 +82,7 @@ RANGE_TEST(each_call_asks_as_documented_and_its_answer_is_understood, 0, N_KINDS
     ck_assert_str_eq(heard.value, calls[_i].value);
 }
 
-RANGE_TEST(each_call_carries_the_key_in_its_header_alone, 0, N_KINDS)
+RANGE_TEST(openmart_call_has_the_key_in_its_header_only, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -97,7 +97,7 @@ RANGE_TEST(each_call_carries_the_key_in_its_header_alone, 0, N_KINDS)
 
 static const struct raw_script useless = ASKER_TOLD("200 OK", "<html>no</html>");
 
-RANGE_TEST(each_call_survives_an_answer_that_it_cannot_use, 0, N_KINDS)
+RANGE_TEST(openmart_call_reports_an_unusable_response, 0, N_KINDS)
 {
     struct heard heard;
 
@@ -110,7 +110,7 @@ RANGE_TEST(each_call_survives_an_answer_that_it_cannot_use, 0, N_KINDS)
     ck_assert_str_eq(heard.detail, "");
 }
 
-RANGE_TEST(a_good_body_under_a_bad_status_is_not_an_answer, 0, N_KINDS)
+RANGE_TEST(openmart_valid_body_with_error_status_is_an_error, 0, N_KINDS)
 {
     autofree char *text = xstrdup(calls[_i].script.answers[0].data);
     struct raw_script script = calls[_i].script;
@@ -127,7 +127,7 @@ RANGE_TEST(a_good_body_under_a_bad_status_is_not_an_answer, 0, N_KINDS)
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
 
-TEST(a_submit_is_these_bytes)
+TEST(openmart_submit_has_the_documented_bytes)
 {
     const struct openmart_form forms[] = {
         {"milvali.com", "Milvali \"& S\xC3\xB6hne\"", "San Francisco", "CA", "US", "t1"},
@@ -154,7 +154,7 @@ TEST(a_submit_is_these_bytes)
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
 
-TEST(a_read_is_these_bytes)
+TEST(openmart_read_has_the_documented_bytes)
 {
     char expected[1024];
     struct heard heard;
@@ -169,7 +169,7 @@ TEST(a_read_is_these_bytes)
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
 
-TEST(all_task_ids_are_asked_for_without_a_state)
+TEST(openmart_lists_all_task_ids_without_a_state)
 {
     struct heard heard = {0};
 
@@ -179,7 +179,7 @@ TEST(all_task_ids_are_asked_for_without_a_state)
     ck_assert_ptr_nonnull(strstr(raw_server_request(fixture_server, 0), "/task_ids HTTP/1.1\r\n"));
 }
 
-TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
+TEST(openmart_full_batch_is_one_request_of_100_tasks)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct json *doc = NULL;
@@ -195,7 +195,7 @@ TEST(a_full_batch_is_one_request_of_a_hundred_tasks)
     json_free(doc);
 }
 
-TEST(reads_share_a_connection_and_submits_do_not)
+TEST(openmart_reads_share_a_connection_and_submits_do_not)
 {
 #define WHOLE(len, body)                                                                           \
     {                                                                                              \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_parse.c - which answers of the vendor can be used, and what is read from them: the
- * documented shapes, the ones that clients have met or guard against, and hostile ones. */
+/* test_openmart_parse.c - tests which upstream responses are usable and what is read from them:
+ * the documented shapes, the shapes that clients have met or guard against, and hostile ones. */
 #include "client/openmart/openmart_parse.h"
 
 #include "base/mem.h"
@@ -37,7 +37,7 @@ static const struct {
     {"\xC3\xA9", false},
 };
 
-LOOP_TEST(an_id_may_stand_in_a_path_or_is_none, ids)
+LOOP_TEST(parse_id_is_valid_only_if_safe_in_a_path, ids)
 {
     ck_assert_msg(openmart_id_ok(ids[_i].id) == ids[_i].ok, "%s", ids[_i].id);
 }
@@ -45,7 +45,7 @@ LOOP_TEST(an_id_may_stand_in_a_path_or_is_none, ids)
 /* --- Submit ----------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name, *body, *id; /* NULL: cannot be used */
+    const char *name, *body, *id; /* NULL: unusable */
 } submits[] = {
     {"documented",
      "{\"batch_id\":\"2fc8b627-1111\",\"submit_for\":\"lookup_people\",\"status\":{\"processing\":"
@@ -53,7 +53,7 @@ static const struct {
      "\"batch_ready\":false}}",
      "2fc8b627-1111"},
     {"nothing but the id", "{\"batch_id\":\"b\"}", "b"},
-    {"ready at once", "{\"status\":{\"batch_ready\":true},\"batch_id\":\"b\"}", "b"},
+    {"ready immediately", "{\"status\":{\"batch_ready\":true},\"batch_id\":\"b\"}", "b"},
     {"64 characters", "{\"batch_id\":\"" ID_64 "\"}", ID_64},
     {"a damaged neighbour", "{\"x\":\"\xFF\\u0000\",\"batch_id\":\"b\"}", "b"},
     {"white space around it", "\r\n {\"batch_id\":\"b\"}\n", "b"},
@@ -74,7 +74,7 @@ static const struct {
     {"empty", "", NULL},
 };
 
-LOOP_TEST(a_submit_needs_a_batch_id_and_nothing_else, submits)
+LOOP_TEST(parse_submit_requires_a_batch_id_only, submits)
 {
     char id[OPENMART_ID_MAX + 1] = "untouched";
     enum err err = openmart_parse_submit(submits[_i].body, strlen(submits[_i].body), id);
@@ -108,7 +108,7 @@ static const struct {
     {"{\"completed\":2.9,\"extra\":[]}", {0, 2, 0, 0, false}},
 };
 
-LOOP_TEST(a_status_is_read_at_any_of_its_places, statuses)
+LOOP_TEST(parse_status_is_read_at_any_of_its_positions, statuses)
 {
     struct openmart_counts got;
     const struct openmart_counts *want = &statuses[_i].counts;
@@ -124,7 +124,7 @@ LOOP_TEST(a_status_is_read_at_any_of_its_places, statuses)
 
 static const char *const no_objects[] = {"", "null", "[]", "true", "\"x\"", "{", "<html>", "7"};
 
-LOOP_TEST(a_status_is_an_object, no_objects)
+LOOP_TEST(parse_status_must_be_an_object, no_objects)
 {
     struct openmart_counts counts;
 
@@ -132,7 +132,7 @@ LOOP_TEST(a_status_is_an_object, no_objects)
                      ERR_SYNTAX);
 }
 
-TEST(a_balance_is_an_object_with_a_number)
+TEST(parse_balance_must_be_an_object_with_a_number)
 {
     static const char *const unusable[] = {"{}", "{\"balance\":null}", "{\"balance\":\"7\"}", "7"};
     const char *body = "{\"period_start\":\"2025-08-05T20:22:47Z\",\"balance\":998931751}";
@@ -154,7 +154,7 @@ TEST(a_balance_is_an_object_with_a_number)
 /* --- Task ids --------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *body, *ids; /* each followed by a space; NULL: cannot be used */
+    const char *body, *ids; /* each followed by a space; NULL: unusable */
 } lists[] = {
     {"[\"t1\",\"t2\"]", "t1 t2 "},
     {"[]", ""},
@@ -181,7 +181,7 @@ static const struct {
     {"<html>", NULL},
 };
 
-LOOP_TEST(task_ids_are_read_from_any_known_list, lists)
+LOOP_TEST(parse_task_ids_accepts_every_known_list, lists)
 {
     struct openmart_ids got = {0};
     struct buf all autobuf = BUF_INIT(4096);
@@ -194,7 +194,7 @@ LOOP_TEST(task_ids_are_read_from_any_known_list, lists)
     openmart_ids_done(&got);
 }
 
-TEST(a_list_of_ids_has_a_limit)
+TEST(parse_task_ids_are_limited)
 {
     struct openmart_ids got = {0};
     struct buf body autobuf = BUF_INIT(JSON_MAX_BYTES);
@@ -212,7 +212,7 @@ TEST(a_list_of_ids_has_a_limit)
 
 static const struct task_row {
     const char *name, *body;
-    const char *emails; /* "address/status " for each; NULL: cannot be used */
+    const char *emails; /* "address/status " for each; NULL: unusable */
     enum openmart_state state;
     size_t n_dropped;
     const char *tracking_id;
@@ -305,7 +305,7 @@ static void write_emails(struct buf *out, const struct openmart_task *task)
         buf_addf(out, "%s/%s ", task->emails[i].email, task->emails[i].status);
 }
 
-LOOP_TEST(a_task_is_read_entry_by_entry, tasks)
+LOOP_TEST(parse_task_is_read_entry_by_entry, tasks)
 {
     const struct task_row *row = &tasks[_i];
     struct openmart_task_answer got = {0};
@@ -327,7 +327,7 @@ LOOP_TEST(a_task_is_read_entry_by_entry, tasks)
     openmart_task_done(&got);
 }
 
-/* A task of `n` entries whose addresses differ. */
+/* Writes a task of `n` entries with different addresses. */
 static void parse_task_of(int n, struct openmart_task_answer *ret_answer)
 {
     struct buf body autobuf = BUF_INIT(JSON_MAX_BYTES);
@@ -339,7 +339,7 @@ static void parse_task_of(int n, struct openmart_task_answer *ret_answer)
     ck_assert_int_eq(openmart_parse_task(buf_str(&body), body.len, ret_answer), ERR_OK);
 }
 
-TEST(the_addresses_of_a_task_have_a_limit)
+TEST(parse_task_addresses_are_limited)
 {
     struct openmart_task_answer full, over;
 
@@ -369,13 +369,13 @@ static size_t kept_of_length(size_t len)
     return n;
 }
 
-TEST(an_address_has_a_limit)
+TEST(parse_address_length_is_limited)
 {
     ck_assert_uint_eq(kept_of_length(320), 1);
     ck_assert_uint_eq(kept_of_length(321), 0);
 }
 
-TEST(an_answer_past_the_limit_of_size_cannot_be_used)
+TEST(parse_response_over_the_size_limit_is_unusable)
 {
     autofree char *body = fixture_filled(JSON_MAX_BYTES + 1, ' ', "{\"status\":\"COMPLETED\"}");
     struct openmart_task_answer answer = {0};

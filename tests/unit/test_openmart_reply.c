@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_reply.c - what askers hear when a call cannot be sent, is refused, is lost or is
- * cancelled. What an answer means is tested in full in test_openmart_verdict.c. */
+/* test_openmart_reply.c - tests what callers receive if a call cannot be sent, is rejected, is
+ * lost or is cancelled. test_openmart_verdict.c tests the meaning of responses completely. */
 #include "client/openmart/openmart.h"
 
 #include "base/json.h"
@@ -19,7 +19,7 @@ FIXTURE(asker_setup, asker_teardown);
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
 
-/* --- What cannot be sent ---------------------------------------------------------------------- */
+/* --- Calls that cannot be sent ---------------------------------------------------------------- */
 
 static void assert_unsendable(const struct heard *heard, enum err err)
 {
@@ -32,7 +32,7 @@ static void assert_unsendable(const struct heard *heard, enum err err)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
 }
 
-RANGE_TEST(a_batch_of_a_wrong_size_is_refused_here, 0, 2)
+RANGE_TEST(call_with_wrong_batch_size_is_rejected_locally, 0, 2)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX + 1];
     struct heard heard;
@@ -44,7 +44,7 @@ RANGE_TEST(a_batch_of_a_wrong_size_is_refused_here, 0, 2)
     assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
 }
 
-TEST(a_batch_of_too_many_bytes_is_refused_here)
+TEST(call_with_too_many_bytes_is_rejected_locally)
 {
     autofree char *name = fixture_filled(JSON_MAX_BYTES, 'a', "");
     const struct openmart_form form = {.domain = "x.org", .company_name = name};
@@ -57,7 +57,7 @@ TEST(a_batch_of_too_many_bytes_is_refused_here)
 
 static const char *const bad_ids[] = {"", "..", "a/b", "a?b", "a b", "a\r\nX: y", "%2e%2e"};
 
-LOOP_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here, bad_ids)
+LOOP_TEST(call_with_unsafe_id_is_rejected_locally, bad_ids)
 {
     struct heard heard = {0};
 
@@ -68,7 +68,7 @@ LOOP_TEST(an_id_that_may_not_stand_in_a_path_is_refused_here, bad_ids)
     assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
 }
 
-TEST(a_state_that_is_no_word_is_refused_here)
+TEST(call_with_invalid_state_is_rejected_locally)
 {
     struct heard heard = {0};
 
@@ -86,7 +86,7 @@ static const struct {
     enum err err;
     int status;
     int64_t retry_after_s;
-    const char *detail; /* NULL: some words */
+    const char *detail; /* NULL: any text */
 } replies[] = {
     {ASKER_TOLD("400 No", "{\"detail\":\"Domain is required\"}"), VERDICT_REFUSED,
      ERR_UPSTREAM_REJECTED, 400, -1, "Domain is required"},
@@ -109,7 +109,7 @@ static const struct {
      ""},
 };
 
-LOOP_TEST(a_reply_to_a_submit_tells_what_is_known, replies)
+LOOP_TEST(reply_to_a_submit_reports_what_is_known, replies)
 {
     struct heard heard;
 
@@ -128,7 +128,7 @@ LOOP_TEST(a_reply_to_a_submit_tells_what_is_known, replies)
     ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
 }
 
-TEST(a_submit_that_never_left_is_retryable)
+TEST(reply_submit_not_sent_is_retryable)
 {
     char base_url[64];
     struct heard heard;
@@ -142,7 +142,7 @@ TEST(a_submit_that_never_left_is_retryable)
     ck_assert_str_ne(heard.detail, "");
 }
 
-TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
+TEST(reply_over_the_size_limit_leaves_submit_unknown)
 {
     autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 200 OK\r\n\r\n");
     const struct raw_script script = RAW_SAYS(text, 0);
@@ -155,7 +155,7 @@ TEST(an_answer_past_its_limit_leaves_a_submit_unknown)
     ck_assert_int_eq(heard.reply.status, 200);
 }
 
-TEST(a_missing_task_shows_its_404)
+TEST(reply_missing_task_reports_its_404)
 {
     const struct raw_script script = ASKER_TOLD("404 Not Found", "{\"detail\":\"no such task\"}");
     struct heard heard = {0};
@@ -172,7 +172,7 @@ TEST(a_missing_task_shows_its_404)
 
 static const struct raw_script balance = ASKER_TOLD("200 OK", "{\"balance\":4711}");
 
-TEST(a_cancelled_call_is_never_heard_of)
+TEST(call_cancelled_runs_no_callback)
 {
     const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, balance};
     struct heard cancelled = {0}, heard = {0};
@@ -194,7 +194,7 @@ TEST(a_cancelled_call_is_never_heard_of)
     ck_assert_int_eq(cancelled.times, 0);
 }
 
-TEST(a_call_may_be_cancelled_from_inside_its_callback)
+TEST(call_may_be_cancelled_in_its_callback)
 {
     struct heard heard = {0};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_sanitize.c - what is done to the vendor's text before it is read or repeated. */
+/* test_openmart_sanitize.c - tests how upstream text is sanitized before it is read or repeated. */
 #include "client/openmart/openmart_sanitize.h"
 
 #include "base/mem.h"
@@ -45,7 +45,7 @@ static const struct {
     {"{\"detail\":\"\\u006fm_canary_4711\"}", "***"},
 };
 
-LOOP_TEST(a_detail_is_read_from_any_known_shape, details)
+LOOP_TEST(sanitize_detail_accepts_every_known_shape, details)
 {
     char got[OPENMART_DETAIL_TEXT];
 
@@ -53,7 +53,7 @@ LOOP_TEST(a_detail_is_read_from_any_known_shape, details)
     ck_assert_str_eq(got, details[_i].detail);
 }
 
-/* `text` behind `n` times 'a', cleaned; the result is good until the next call. */
+/* Returns `text` after `n` times 'a', sanitized; valid until the next call. */
 static const char *cleaned_behind(size_t n, const char *text)
 {
     static char got[OPENMART_DETAIL_TEXT];
@@ -68,7 +68,7 @@ static const char *cleaned_behind(size_t n, const char *text)
     return got;
 }
 
-TEST(a_long_detail_is_cut_between_characters)
+TEST(sanitize_long_detail_is_cut_between_characters)
 {
     ck_assert_uint_eq(strlen(cleaned_behind(199, "b")), 200);
     ck_assert_uint_eq(strlen(cleaned_behind(200, "b")), 200);
@@ -77,18 +77,18 @@ TEST(a_long_detail_is_cut_between_characters)
     ck_assert_uint_eq(strlen(cleaned_behind(4000, "")), 200);
 }
 
-TEST(the_cut_leaves_no_part_of_the_key)
+TEST(sanitize_cut_leaves_no_part_of_the_key)
 {
     for (size_t n = 150; n <= 200; n++)
         ck_assert_ptr_null(strstr(cleaned_behind(n, KEY "bcd"), "om"));
 }
 
-TEST(bytes_that_are_not_text_are_replaced)
+TEST(sanitize_invalid_bytes_are_replaced)
 {
     ck_assert_str_eq(cleaned_behind(1, "\xFF\xC3x\n"), "a??x ");
 }
 
-TEST(an_empty_key_is_nowhere)
+TEST(sanitize_empty_key_matches_nothing)
 {
     char got[OPENMART_DETAIL_TEXT];
 
@@ -96,7 +96,7 @@ TEST(an_empty_key_is_nowhere)
     ck_assert_str_eq(got, "abc");
 }
 
-/* --- Mending ---------------------------------------------------------------------------------- */
+/* --- Repair of UTF-8 -------------------------------------------------------------------------- */
 
 static const struct {
     const char *in, *out;
@@ -118,7 +118,7 @@ static const struct {
     {"", ""},
 };
 
-LOOP_TEST(what_is_damaged_is_replaced_and_the_rest_stays, mends)
+LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, mends)
 {
     struct buf out autobuf = BUF_INIT(256);
 

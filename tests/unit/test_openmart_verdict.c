@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_openmart_verdict.c - what the end of a call means, a line per case. Lines U... are the
- * catalogue of ways in which a submit can go wrong, lines S... that of the free reads. */
+/* test_openmart_verdict.c - tests what the result of a call means, one line per case. Lines U...
+ * are the catalogue of submit faults, lines S... that of free reads. */
 #include "client/openmart/openmart_verdict.h"
 
 #include "base/mem.h"
@@ -26,16 +26,16 @@
 
 static const struct line {
     const char *name;
-    struct openmart_seen seen; /* call, end, status, body readable, Retry-After told */
+    struct openmart_seen seen; /* call, end, status, body readable, Retry-After present */
     enum verdict verdict;
     enum err err;
 } lines[] = {
     {"U1 a slow success", {SUBMIT, ANSWERED, 200, BODY, NO_WAIT}, DONE},
-    {"U2 our time-out", {SUBMIT, TRANSPORT_TIMEOUT, 0, NO_BODY, NO_WAIT}, UNKNOWN},
+    {"U2 our timeout", {SUBMIT, TRANSPORT_TIMEOUT, 0, NO_BODY, NO_WAIT}, UNKNOWN},
     {"U3 FIN instead of an answer", {SUBMIT, TRANSPORT_BROKEN, 0, NO_BODY, NO_WAIT}, UNKNOWN},
     {"U4 RST instead of an answer", {SUBMIT, TRANSPORT_BROKEN, 0, NO_BODY, NO_WAIT}, UNKNOWN},
     {"U5 accept and close", {SUBMIT, TRANSPORT_BROKEN, 0, NO_BODY, NO_WAIT}, UNKNOWN},
-    {"U6 refused", {SUBMIT, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
+    {"U6 connection refused", {SUBMIT, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
     {"U7 no connection in time", {SUBMIT, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
     {"U8 TLS hangs", {SUBMIT, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
     {"U9 no such name", {SUBMIT, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
@@ -110,12 +110,12 @@ static const struct line {
     {"S 599", {READ, ANSWERED, 599, NO_BODY, NO_WAIT}, RETRY},
     {"S17 a kept connection died", {READ, TRANSPORT_BROKEN, 0, NO_BODY, NO_WAIT}, RETRY},
     {"S20 not sent", {READ, TRANSPORT_NOT_SENT, 0, NO_BODY, NO_WAIT}, RETRY},
-    {"S time-out", {READ, TRANSPORT_TIMEOUT, 0, NO_BODY, NO_WAIT}, RETRY},
+    {"S timeout", {READ, TRANSPORT_TIMEOUT, 0, NO_BODY, NO_WAIT}, RETRY},
     {"S12 too big", {READ, TRANSPORT_TOO_BIG, 200, NO_BODY, NO_WAIT}, UNREADABLE},
     {"S never tried", {READ, TRANSPORT_NOT_SENT, OPENMART_UNSENDABLE, NO_BODY, NO_WAIT}, FINAL},
 };
 
-LOOP_TEST(each_case_has_its_verdict, lines)
+LOOP_TEST(verdict_of_each_case_is_as_listed, lines)
 {
     struct openmart_meaning meaning = openmart_verdict(&lines[_i].seen);
 
@@ -127,7 +127,7 @@ LOOP_TEST(each_case_has_its_verdict, lines)
 static const enum transport_end ends[] = {TRANSPORT_ANSWERED, TRANSPORT_NOT_SENT, TRANSPORT_BROKEN,
                                           TRANSPORT_TIMEOUT, TRANSPORT_TOO_BIG};
 
-/* Calls `check` with everything that can be seen of a call. */
+/* Calls `check` with every combination of what a call can return. */
 static void for_all_cases(bool is_submit, void (*check)(const struct openmart_seen *seen))
 {
     for (size_t e = 0; e < ARRAY_LEN(ends); e++)
@@ -153,7 +153,7 @@ static void check_submit(const struct openmart_seen *seen)
         ck_assert(heard);
 }
 
-TEST(a_submit_that_was_heard_is_repeated_only_on_proof)
+TEST(verdict_retries_a_received_submit_only_on_proof)
 {
     for_all_cases(true, check_submit);
 }
@@ -166,7 +166,7 @@ static void check_read(const struct openmart_seen *seen)
     ck_assert_int_ne(meaning.verdict, VERDICT_UNKNOWN);
 }
 
-TEST(the_outcome_of_a_read_is_never_unknown)
+TEST(verdict_of_a_read_is_never_unknown)
 {
     for_all_cases(false, check_read);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_prefer.c - the Prefer header, and the progress that is told to those who prefer not to wait.
- */
+/* test_prefer.c - tests the Prefer header, and the progress that is returned to clients that
+ * prefer not to wait. */
 #include "base/mem.h"
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/prefer.h"
@@ -10,7 +10,7 @@
 static const struct {
     const char *header;
     bool async;
-    int64_t wait_s; /* -1 = none */
+    int64_t wait_s; /* -1 = not given */
 } rows[] = {
     {NULL, false, -1},
     {"", false, -1},
@@ -41,7 +41,7 @@ static const struct {
     {",,;;==,\"", false, -1},
 };
 
-LOOP_TEST(preferences_are_read_and_the_rest_is_skipped, rows)
+LOOP_TEST(prefer_reads_known_preferences_and_skips_others, rows)
 {
     struct prefer prefer = prefer_read(rows[_i].header);
     int64_t wait_s = prefer.has_wait ? prefer.wait_s : -1;
@@ -62,7 +62,7 @@ static const struct {
     {TASK_FETCHING, 100000, 0, "\"phase\":\"fetching\",\"elapsed_s\":100.0,\"expected_s\":0}\n"},
 };
 
-LOOP_TEST(progress_is_told_in_seconds, states)
+LOOP_TEST(progress_is_reported_in_seconds, states)
 {
     const struct progress progress = {"an-id", "milvali.com", states[_i].phase,
                                       states[_i].elapsed_ms, states[_i].expected_ms};

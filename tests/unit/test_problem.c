@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_problem.c - errors as documents and as pages. The functions below stand in for request.c,
- * which is then not linked. */
+/* test_problem.c - tests errors as documents and as pages. The functions below replace
+ * request.c, which is not linked. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/core/problem.h"
@@ -52,7 +52,7 @@ static const char *header(const struct reply *reply, const char *name)
 
 /* ---- documents ---- */
 
-TEST(a_document_has_the_shape_of_the_contract)
+TEST(problem_document_has_the_published_shape)
 {
     struct request request = {0};
     struct problem problem = problem_of(ERR_INVALID_DOMAIN, "'milvali' has no \"suffix\"");
@@ -71,7 +71,7 @@ TEST(a_document_has_the_shape_of_the_contract)
     free(reply.owned_body);
 }
 
-TEST(without_a_detail_the_title_says_it)
+TEST(problem_without_detail_has_its_title)
 {
     struct request request = {0};
 
@@ -80,7 +80,7 @@ TEST(without_a_detail_the_title_says_it)
     free(request.reply.owned_body);
 }
 
-TEST(the_case_may_know_better_than_the_table_what_was_charged)
+TEST(problem_charged_of_the_case_overrides_the_table)
 {
     struct request request = {0};
     struct problem problem = problem_of(ERR_LOOKUP_FAILED, NULL);
@@ -102,7 +102,7 @@ static const struct {
     {ERR_STILL_PROCESSING, 12, "12"}, {ERR_NOT_FOUND, 0, NULL},
 };
 
-LOOP_TEST(retry_after_goes_with_every_503_and_where_it_is_given, retries)
+LOOP_TEST(problem_503_and_given_value_set_retry_after, retries)
 {
     struct request request = {0};
     struct problem problem = problem_of(retries[_i].err, NULL);
@@ -114,7 +114,7 @@ LOOP_TEST(retry_after_goes_with_every_503_and_where_it_is_given, retries)
     free(reply.owned_body);
 }
 
-TEST(a_detail_of_any_length_leaves_a_whole_document)
+TEST(problem_with_long_detail_is_a_complete_document)
 {
     struct request request = {0};
     char detail[20000];
@@ -129,7 +129,7 @@ TEST(a_detail_of_any_length_leaves_a_whole_document)
     free(request.reply.owned_body);
 }
 
-TEST(an_error_that_must_not_travel_shows_as_internal)
+TEST(problem_of_internal_error_is_exposed_as_internal)
 {
     struct request request = {0};
 
@@ -145,7 +145,7 @@ TEST(an_error_that_must_not_travel_shows_as_internal)
 static const enum err all[] = {ERR_TABLE(X)};
 #undef X
 
-LOOP_TEST(every_row_makes_a_document_that_can_be_read_back, all)
+LOOP_TEST(problem_document_of_every_row_reads_back, all)
 {
     const struct err_row *row = err_row(all[_i]);
     struct request request = {0};
@@ -165,7 +165,7 @@ LOOP_TEST(every_row_makes_a_document_that_can_be_read_back, all)
     free(request.reply.owned_body);
 }
 
-LOOP_TEST(every_row_has_its_page, all)
+LOOP_TEST(problem_every_row_has_its_page, all)
 {
     const struct err_row *row = err_row(all[_i]);
     struct request request = {.tail = row->code};
@@ -178,7 +178,7 @@ LOOP_TEST(every_row_has_its_page, all)
     free(request.reply.owned_body);
 }
 
-RANGE_TEST(what_is_no_code_has_no_page, 0, 5)
+RANGE_TEST(problem_unknown_code_has_no_page, 0, 5)
 {
     static const char *const tails[] = {"", "nope", "not-foun", "not-found2", "NOT-FOUND"};
     struct request request = {.tail = tails[_i]};

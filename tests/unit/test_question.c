@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_question.c - which questions are the same, and what is asked in the end.
+/* test_question.c - tests which questions are equal, and what is finally requested.
  *
- * The dangerous mistakes are two: two questions under one key (somebody gets the answer to another
- * question), and one question under two keys (paid twice). Both are tried in bulk. */
+ * Two defects would be serious: two questions with one key (a client gets the result of another
+ * question), and one question with two keys (paid twice). The tests try both in bulk. */
 #include "base/mem.h"
 #include "model/question.h"
 
@@ -68,7 +68,7 @@ static void check_refused(struct asked asked, enum err want, const char *want_wh
     ck_assert_str_eq(why, want_why);
 }
 
-TEST(every_part_is_kept_tidy)
+TEST(question_parts_are_normalized)
 {
     struct question *q =
         ask((struct asked){"https://www.Milvali.com/", "  Cafe\u0301 Milvali ", " San Francisco",
@@ -84,7 +84,7 @@ TEST(every_part_is_kept_tidy)
     question_free(q);
 }
 
-TEST(what_is_not_given_is_made_or_empty)
+TEST(question_missing_parts_are_generated_or_empty)
 {
     struct question *q = ask((struct asked){.domain = "blue-bottle.com"});
 
@@ -95,7 +95,7 @@ TEST(what_is_not_given_is_made_or_empty)
     question_free(q);
 }
 
-RANGE_TEST(the_made_company_name_counts_as_not_given, 0, 4)
+RANGE_TEST(question_generated_company_name_equals_a_missing_one, 0, 4)
 {
     static const char *const spellings[] = {"Blue Bottle", "blue bottle", "BLUE BOTTLE",
                                             " Blue Bottle\u2003"};
@@ -108,7 +108,7 @@ RANGE_TEST(the_made_company_name_counts_as_not_given, 0, 4)
     question_free(q);
 }
 
-TEST(another_company_name_is_another_question)
+TEST(question_with_other_company_name_has_another_key)
 {
     struct asked plain = {.domain = "blue-bottle.com"};
     struct asked named = {.domain = "blue-bottle.com", .company_name = "Blue Bottle Coffee"};
@@ -116,7 +116,7 @@ TEST(another_company_name_is_another_question)
     ck_assert(!same_key(plain, named));
 }
 
-TEST(case_spacing_and_normal_form_make_no_difference)
+TEST(question_ignores_case_spacing_and_normal_form)
 {
     struct asked a = {"milvali.com", "Café", "STRASSE", "CA", "USA"};
     struct asked b = {"MILVALI.com.", " cafe\u0301 ", "straße", " ca", "Usa "};
@@ -124,7 +124,7 @@ TEST(case_spacing_and_normal_form_make_no_difference)
     ck_assert(same_key(a, b));
 }
 
-TEST(a_blank_place_is_a_place_not_given)
+TEST(question_blank_location_equals_a_missing_one)
 {
     struct asked given = {.domain = "milvali.com", .city = "  ", .state = "", .country = "\u3000"};
 
@@ -132,7 +132,7 @@ TEST(a_blank_place_is_a_place_not_given)
 }
 
 /* V93: 32 spellings of one domain are one question. */
-RANGE_TEST(all_case_spellings_of_a_domain_have_one_key, 0, 32)
+RANGE_TEST(question_case_spellings_of_a_domain_have_one_key, 0, 32)
 {
     static const size_t places[] = {0, 3, 5, 8, 10};
     char spelling[] = "milvali.com";
@@ -144,7 +144,7 @@ RANGE_TEST(all_case_spellings_of_a_domain_have_one_key, 0, 32)
         same_key((struct asked){.domain = "milvali.com"}, (struct asked){.domain = spelling}));
 }
 
-TEST(lookalikes_never_share_a_key)
+TEST(question_lookalikes_have_different_keys)
 {
     ck_assert(
         !same_key((struct asked){.domain = "аррӏе.com"}, (struct asked){.domain = "apple.com"}));
@@ -153,14 +153,14 @@ TEST(lookalikes_never_share_a_key)
                         (struct asked){.domain = "a.com", .company_name = "Apple"}));
 }
 
-/* ------------------------------------------------------------------ many at once */
+/* ------------------------------------------------------------------ bulk tests */
 
 static const char *const domains[] = {"a.com", "b.com", "ab.com"};
 static const char *const words[] = {NULL, "a", "b", "ab", "a b"};
 #define N_WORDS ((size_t)5)
 #define N_ASKED (3 * N_WORDS * N_WORDS * N_WORDS * N_WORDS)
 
-/* Number `i` of all ways to put the words into the parts. */
+/* Returns combination `i` of all ways to assign the words to the parts. */
 static struct asked combination(size_t i)
 {
     struct asked asked = {.domain = domains[i % 3]};
@@ -180,7 +180,7 @@ static bool is_same_question(const struct question *a, const struct question *b)
            strcmp(a->state, b->state) == 0 && strcmp(a->country, b->country) == 0;
 }
 
-TEST(keys_are_equal_exactly_when_questions_are)
+TEST(question_keys_are_equal_exactly_if_questions_are)
 {
     static struct question *all[N_ASKED];
     size_t equal = 0;
@@ -194,15 +194,15 @@ TEST(keys_are_equal_exactly_when_questions_are)
                 ck_abort_msg("questions %zu and %zu", i, j);
             equal += same;
         }
-    /* Each of the three domains has one word that is its made name. */
+    /* Each of the three domains has one word that is its generated company name. */
     ck_assert_uint_eq(equal, N_ASKED / N_WORDS);
     for (size_t i = 0; i < N_ASKED; i++)
         question_free(all[i]);
 }
 
-/* ------------------------------------------------------------------ refusals */
+/* ------------------------------------------------------------------ rejections */
 
-TEST(the_errors_of_the_domain_come_through)
+TEST(question_returns_the_errors_of_the_domain)
 {
     check_refused((struct asked){0}, ERR_MISSING_DOMAIN, "the domain is empty");
     check_refused((struct asked){.domain = "milvali"}, ERR_INVALID_DOMAIN,
@@ -211,7 +211,7 @@ TEST(the_errors_of_the_domain_come_through)
                   "'1.2.3.4' is an IP address; send the company's domain");
 }
 
-TEST(a_blank_company_name_is_refused)
+TEST(question_blank_company_name_is_rejected)
 {
     check_refused((struct asked){.domain = "milvali.com", .company_name = ""},
                   ERR_INVALID_PARAMETER, "company_name is blank");
@@ -219,7 +219,7 @@ TEST(a_blank_company_name_is_refused)
                   ERR_INVALID_PARAMETER, "company_name is blank");
 }
 
-TEST(broken_fields_are_refused_by_name)
+TEST(question_invalid_field_is_rejected_by_name)
 {
     check_refused((struct asked){.domain = "milvali.com", .city = "\xff"}, ERR_INVALID_PARAMETER,
                   "city is not valid UTF-8");
@@ -229,7 +229,7 @@ TEST(broken_fields_are_refused_by_name)
                   ERR_INVALID_PARAMETER, "country contains a control character");
 }
 
-TEST(a_nul_inside_a_field_does_not_cut_it_short)
+TEST(question_field_with_a_nul_is_not_truncated)
 {
     struct question_field fields[QUESTION_PARTS] = {
         [QUESTION_DOMAIN] = {"milvali.com", 11},
@@ -242,7 +242,7 @@ TEST(a_nul_inside_a_field_does_not_cut_it_short)
     ck_assert_ptr_null(question);
 }
 
-TEST(fields_end_at_their_limit)
+TEST(question_field_length_is_limited)
 {
     char long_name[QUESTION_FIELD_MAX + 2] = {0};
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_read_limiter.c - reads leave in order of rank, never faster than the limit, never too many
- * at once.
- */
+/* test_read_limiter.c - tests that reads start in order of rank, never faster than the limit,
+ * and never too many concurrently. */
 #include "base/mem.h"
 #include "lookup/batching/read_limiter.h"
 
@@ -11,7 +10,7 @@
 
 struct reader {
     struct read_slot slot;
-    int64_t left_ms; /* -1 = still here */
+    int64_t left_ms; /* -1 = still waiting */
 };
 
 static struct clock clock_now;
@@ -52,7 +51,7 @@ static void ask(size_t i, int64_t rank)
     read_limiter_acquire(&limiter, &readers[i].slot, rank, leave);
 }
 
-/* Runs until nobody waits; every read ends as soon as it has left. */
+/* Runs until no read waits; every read ends as soon as it has started. */
 static void run(void)
 {
     size_t ended = 0;
@@ -66,7 +65,7 @@ static void run(void)
     }
 }
 
-TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
+TEST(limiter_uses_its_rate_fully_and_never_exceeds_it)
 {
     begin(18);
     for (size_t i = 0; i < READS; i++)
@@ -79,7 +78,7 @@ TEST(no_second_sees_more_than_the_limit_and_none_is_wasted)
     finish();
 }
 
-TEST(a_read_does_not_leave_inside_the_call_that_asks)
+TEST(limiter_starts_no_read_inside_acquire)
 {
     begin(0);
     ask(0, 0);
@@ -90,7 +89,7 @@ TEST(a_read_does_not_leave_inside_the_call_that_asks)
     finish();
 }
 
-TEST(the_oldest_question_reads_first_and_equals_in_their_order)
+TEST(limiter_starts_the_oldest_question_first)
 {
     begin(0);
     ask(0, 30);
@@ -105,7 +104,7 @@ TEST(the_oldest_question_reads_first_and_equals_in_their_order)
     finish();
 }
 
-TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
+TEST(limiter_bounds_concurrent_reads)
 {
     begin(0);
     for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT + 2; i++)
@@ -118,7 +117,7 @@ TEST(only_so_many_fly_at_once_and_each_end_lets_another_go)
     finish();
 }
 
-TEST(who_gives_up_waiting_never_leaves)
+TEST(limiter_cancelled_read_is_never_started)
 {
     begin(1);
     ask(0, 0);
@@ -128,6 +127,6 @@ TEST(who_gives_up_waiting_never_leaves)
     run();
     ck_assert_uint_eq(n_left, 2);
     ck_assert_int_eq(readers[1].left_ms, -1);
-    read_limiter_release(&limiter, &readers[1].slot); /* once more does no harm */
+    read_limiter_release(&limiter, &readers[1].slot); /* a second call is a no-op */
     finish();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_reply.c - a reply keeps what it is given, and knows its limits. */
+/* test_reply.c - tests that a reply keeps what it is given, and has limits. */
 #include "base/buf.h"
 #include "http/core/reply.h"
 #include "model/result.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TEST(a_new_reply_has_its_status_and_no_body)
+TEST(reply_new_has_its_status_and_no_body)
 {
     struct reply reply;
 
@@ -22,7 +22,7 @@ TEST(a_new_reply_has_its_status_and_no_body)
     ck_assert_uint_eq(reply.n_headers, 0);
 }
 
-TEST(headers_keep_their_order_and_values)
+TEST(reply_headers_keep_order_and_values)
 {
     struct reply reply;
 
@@ -36,7 +36,7 @@ TEST(headers_keep_their_order_and_values)
     ck_assert_str_eq(reply_value(&reply, 1), "Accept, Prefer");
 }
 
-TEST(as_many_headers_fit_as_are_promised)
+TEST(reply_holds_the_promised_number_of_headers)
 {
     struct reply reply;
 
@@ -47,7 +47,7 @@ TEST(as_many_headers_fit_as_are_promised)
         ck_assert_int_eq(strtol(reply_value(&reply, (size_t)i), NULL, 10), i);
 }
 
-SIGNAL_TEST(one_header_too_many_is_a_defect, SIGABRT)
+SIGNAL_TEST(reply_with_one_header_too_many_aborts, SIGABRT)
 {
     struct reply reply;
 
@@ -56,7 +56,7 @@ SIGNAL_TEST(one_header_too_many_is_a_defect, SIGABRT)
         reply_header(&reply, "X", "%d", i);
 }
 
-TEST(a_value_fits_up_to_the_last_byte)
+TEST(reply_value_of_maximum_length_fits)
 {
     struct reply reply;
     char value[REPLY_HEADER_BYTES];
@@ -68,7 +68,7 @@ TEST(a_value_fits_up_to_the_last_byte)
     ck_assert_str_eq(reply_value(&reply, 0), value);
 }
 
-SIGNAL_TEST(a_longer_value_is_a_defect, SIGABRT)
+SIGNAL_TEST(reply_with_a_too_long_value_aborts, SIGABRT)
 {
     struct reply reply;
 
@@ -76,7 +76,7 @@ SIGNAL_TEST(a_longer_value_is_a_defect, SIGABRT)
     reply_header(&reply, "X", "%*d", REPLY_HEADER_BYTES, 1);
 }
 
-TEST(a_static_body_is_borrowed)
+TEST(reply_static_body_is_borrowed)
 {
     static const char text[] = "ok\n";
     struct reply reply;
@@ -88,7 +88,7 @@ TEST(a_static_body_is_borrowed)
     ck_assert_ptr_null(reply.owned_body);
 }
 
-TEST(a_taken_body_leaves_the_buffer_empty)
+TEST(reply_taken_body_leaves_the_buffer_empty)
 {
     struct buf autobuf buf = BUF_INIT(64);
     struct reply reply;
@@ -103,7 +103,7 @@ TEST(a_taken_body_leaves_the_buffer_empty)
     free(reply.owned_body);
 }
 
-TEST(a_result_is_kept_alive_by_its_reply)
+TEST(reply_keeps_its_result_alive)
 {
     const unsigned char key[HASH_SIZE] = {0};
     const struct result_email email = {"info@a.example", "VALID"};
@@ -114,7 +114,7 @@ TEST(a_result_is_kept_alive_by_its_reply)
 
     reply_init(&reply, 200);
     reply_body_of(&reply, result, RESULT_TEXT);
-    result_unref(result); /* the sanitizers watch what is read below */
+    result_unref(result); /* sanitizers check the reads below */
     ck_assert_ptr_eq(reply.keeper, result);
     ck_assert_uint_eq(reply.body.len, strlen("info@a.example\n"));
     ck_assert_mem_eq(reply.body.data, "info@a.example\n", reply.body.len);

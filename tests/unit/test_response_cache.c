@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_response_cache.c - a worker repeats itself only while the cache would say the same. */
+/* test_response_cache.c - tests that a worker repeats a response only while the cache would give
+ * the same. */
 #include "http/core/response_cache.h"
 
 #include "tests/support/suite.h"
@@ -35,7 +36,7 @@ static struct hits_text text_of(const char *words)
     return text;
 }
 
-/* An answer in the cache, that lives for ten minutes. */
+/* Puts a result into the cache that lives for ten minutes. */
 static const struct result *answer(unsigned char first)
 {
     unsigned char key[HASH_SIZE] = {first};
@@ -62,7 +63,7 @@ static struct ready *say(const struct result *result)
     return ready_new(&reply, date, "0123456789abcdef0123456789abcdef", false);
 }
 
-/* Remembers it for the text, and gives up all references. */
+/* Stores the response for the text, and releases all references. */
 static void remember(const char *words, const struct result *result)
 {
     const struct hits_text text = text_of(words);
@@ -89,7 +90,7 @@ static bool is_known(const char *words, unsigned char first)
     return hits_question(hits, &text, &key, &format) && key[0] == first && format == RESULT_JSON;
 }
 
-TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
+TEST(response_is_repeated_for_the_same_text_only)
 {
     remember("/emails?domain=a.org\n", answer(1));
     ck_assert(is_ready("/emails?domain=a.org\n"));
@@ -99,13 +100,13 @@ TEST(what_was_said_is_said_again_to_the_same_text_and_to_no_other)
     ck_assert(!is_ready("/emails?domain=b.org\n"));
 }
 
-TEST(a_text_that_is_empty_is_never_known)
+TEST(response_for_an_empty_text_is_never_cached)
 {
     ck_assert(!is_ready(""));
     ck_assert(!is_known("", 0));
 }
 
-TEST(a_new_second_lets_the_words_go_and_keeps_the_question)
+TEST(response_expires_after_a_second_but_its_key_stays)
 {
     remember("a", answer(1));
     hits_new_second(hits);
@@ -113,7 +114,7 @@ TEST(a_new_second_lets_the_words_go_and_keeps_the_question)
     ck_assert(is_known("a", 1));
 }
 
-TEST(what_expired_within_the_second_is_not_said_again)
+TEST(response_of_an_expired_result_is_not_repeated)
 {
     remember("a", answer(1));
     clock_advance(&now, 599999);
@@ -122,7 +123,7 @@ TEST(what_expired_within_the_second_is_not_said_again)
     ck_assert(!is_ready("a"));
 }
 
-TEST(what_the_cache_no_longer_holds_is_not_said_again)
+TEST(response_of_a_removed_result_is_not_repeated)
 {
     unsigned char key[HASH_SIZE] = {1};
 
@@ -130,17 +131,17 @@ TEST(what_the_cache_no_longer_holds_is_not_said_again)
     remember("b", answer(2));
     cache_remove(cache, key);
     ck_assert(!is_ready("a"));
-    ck_assert(is_ready("b")); /* another change does it no harm */
+    ck_assert(is_ready("b")); /* another change is harmless */
 }
 
-TEST(what_was_replaced_in_the_cache_is_not_said_again)
+TEST(response_of_a_replaced_result_is_not_repeated)
 {
     remember("a", answer(1));
     result_unref(answer(1));
     ck_assert(!is_ready("a"));
 }
 
-TEST(more_texts_than_places_only_cost_the_slow_way)
+TEST(response_cache_full_uses_the_slow_path)
 {
     char words[32];
     int ready = 0;
@@ -157,9 +158,9 @@ TEST(more_texts_than_places_only_cost_the_slow_way)
     ck_assert_int_lt(ready, 10000);
 }
 
-/* ---- ready replies ---- */
+/* ---- stored responses ---- */
 
-TEST(a_reply_is_the_same_only_when_all_of_it_is)
+TEST(response_matches_only_if_all_of_it_matches)
 {
     const struct result *one = answer(1), *other = answer(2);
     char date[CLOCK_TEXT], later[CLOCK_TEXT];

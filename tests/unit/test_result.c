@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_result.c - the bodies of an answer, byte for byte. */
+/* test_result.c - tests the bodies of a result, byte for byte. */
 #include "base/mem.h"
 #include "model/result.h"
 
@@ -28,7 +28,7 @@ static const struct result *make(const struct result_email *emails, size_t n)
 static const struct result_email two[] = {{"info@milvali.com", "VALID"},
                                           {"support@milvali.com", "CATCH_ALL"}};
 
-TEST(the_json_body_is_the_documented_one)
+TEST(result_json_is_as_documented)
 {
     const struct result *result = make(two, 2);
 
@@ -43,7 +43,7 @@ TEST(the_json_body_is_the_documented_one)
     result_unref(result);
 }
 
-TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
+TEST(result_text_and_csv_are_as_documented)
 {
     const struct result *result = make(two, 2);
 
@@ -53,7 +53,7 @@ TEST(text_is_one_address_a_line_and_csv_has_a_header_row)
     result_unref(result);
 }
 
-TEST(csv_fields_are_quoted_where_they_must_be)
+TEST(result_csv_fields_are_quoted_if_needed)
 {
     const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"}};
     const struct result *result = make(odd, 1);
@@ -63,7 +63,7 @@ TEST(csv_fields_are_quoted_where_they_must_be)
     result_unref(result);
 }
 
-TEST(repeats_of_an_address_go_and_the_first_stays)
+TEST(result_keeps_the_first_of_repeated_addresses)
 {
     const struct result_email repeats[] = {{"Info@milvali.com", "VALID"},
                                            {"info@MILVALI.com", "RISKY"},
@@ -75,7 +75,7 @@ TEST(repeats_of_an_address_go_and_the_first_stays)
     result_unref(result);
 }
 
-TEST(nothing_found_is_an_answer_that_lives_shorter)
+TEST(result_without_addresses_has_a_shorter_ttl)
 {
     const struct result *result = make(NULL, 0);
 
@@ -86,7 +86,7 @@ TEST(nothing_found_is_an_answer_that_lives_shorter)
     result_unref(result);
 }
 
-TEST(a_cut_answer_says_so)
+TEST(result_truncated_is_marked)
 {
     const struct result_facts facts = {.key = key,
                                        .domain = "a.com",
@@ -100,7 +100,7 @@ TEST(a_cut_answer_says_so)
     result_unref(result);
 }
 
-TEST(entity_tags_are_strong_and_follow_the_bytes)
+TEST(result_entity_tags_are_strong_and_follow_the_bytes)
 {
     const struct result *a = make(two, 2), *same = make(two, 2), *other = make(two, 1);
 
@@ -114,7 +114,7 @@ TEST(entity_tags_are_strong_and_follow_the_bytes)
     result_unref(other);
 }
 
-TEST(a_failure_keeps_its_words)
+TEST(result_failure_keeps_its_detail)
 {
     const struct result *result =
         result_new_failure(key, ERR_LOOKUP_FAILED, "no luck", CHARGED_MAYBE, FETCHED_MS, 60000);
@@ -156,7 +156,7 @@ static void assert_reads_back_the_same(const struct result *result)
     result_unref(result);
 }
 
-TEST(a_body_reads_back_to_the_byte)
+TEST(result_body_reads_back_byte_for_byte)
 {
     const struct result_email odd[] = {{"\"a,b\"@milvali.com", "VALID"},
                                        {"j\xc3\xbcrg\\/\x7f\xe2\x80\xa8@milvali.com", "a\tb\r\n"},
@@ -167,7 +167,7 @@ TEST(a_body_reads_back_to_the_byte)
     assert_reads_back_the_same(make(NULL, 0));
 }
 
-TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
+TEST(result_reads_back_times_and_truncation)
 {
     const struct result_facts facts = {.key = key,
                                        .domain = "a.com",
@@ -181,7 +181,7 @@ TEST(times_read_back_to_the_millisecond_and_a_cut_answer_says_so_still)
     assert_reads_back_the_same(result_new_answer(&facts));
 }
 
-TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
+TEST(result_without_one_address_keeps_the_rest)
 {
     const struct result *both = make(two, 2), *one = make(two, 1);
     const struct result *without = read_back(both, "SUPPORT@milvali.COM");
@@ -190,14 +190,15 @@ TEST(one_address_is_left_out_and_the_rest_is_as_it_was)
     ck_assert_uint_eq(without->n_emails, 1);
     const struct result *none = read_back(without, "info@milvali.com");
     ck_assert_uint_eq(none->n_emails, 0);
-    ck_assert_int_eq(none->expires_ms, both->expires_ms); /* found nothing, but lives as long */
+    ck_assert_int_eq(none->expires_ms,
+                     both->expires_ms); /* found no address, but has the same lifetime */
     result_unref(both);
     result_unref(one);
     result_unref(without);
     result_unref(none);
 }
 
-TEST(text_that_is_no_such_body_reads_as_nothing)
+TEST(result_from_invalid_body_is_null)
 {
     static const char *const bad[] = {
         "",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_router.c - which row takes a request, and what follows for the rest.
+/* test_router.c - tests which row handles a request, and what happens to the other requests.
  *
- * Brings a table of its own and a request without a server: the functions below stand in for
- * request.c, which is then not linked. */
+ * Has a table of its own and a request without a server: the functions below replace request.c,
+ * which is not linked. */
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
 #include "http/core/router.h"
@@ -17,11 +17,11 @@ struct request {
     enum http_method method;
     const char *path, *tail;
     const struct route *route;
-    const struct client *client; /* NULL = nobody who is known */
+    const struct client *client; /* NULL = no known client */
     const char *ran;             /* the endpoint that ran */
-    int status;                  /* of the reply */
-    char allow[64];              /* its Allow, "" when there was none */
-    char challenge[16];          /* its WWW-Authenticate, likewise */
+    int status;                  /* status of the reply */
+    char allow[64];              /* its Allow, "" if absent */
+    char challenge[16];          /* its WWW-Authenticate, "" if absent */
 };
 
 enum http_method request_method(const struct request *request)
@@ -131,18 +131,18 @@ static const struct {
     const char *path, *ran, *tail;
 } hits[] = {
     {HTTP_GET, "/plain", "get_plain", ""},
-    {HTTP_HEAD, "/plain", "head_plain", ""}, /* its own row wins */
+    {HTTP_HEAD, "/plain", "head_plain", ""}, /* its own row has precedence */
     {HTTP_GET, "/only", "get_only", ""},
-    {HTTP_HEAD, "/only", "get_only", ""}, /* GET's row takes HEAD */
+    {HTTP_HEAD, "/only", "get_only", ""}, /* GET's row handles HEAD */
     {HTTP_DELETE, "/only", "delete_it", ""},
     {HTTP_POST, "/post", "post_it", ""},
     {HTTP_GET, "/items/a", "get_one", "a"},
     {HTTP_HEAD, "/items/a%2Fb", "get_one", "a%2Fb"}, /* not decoded */
     {HTTP_GET, "/items/{}", "get_one", "{}"},
-    {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment is one segment */
+    {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment stays one segment */
 };
 
-LOOP_TEST(a_request_finds_its_endpoint, hits)
+LOOP_TEST(router_request_finds_its_endpoint, hits)
 {
     struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
 
@@ -184,7 +184,7 @@ static const struct {
     {HTTP_DELETE, "/items/a", 405, "GET, HEAD"},
 };
 
-/* Allow as a set: the order of its names means nothing. */
+/* Compares Allow as a set: the order of its names has no meaning. */
 static bool is_same_list(const char *a, const char *b)
 {
     size_t len = strlen(a);
@@ -200,7 +200,7 @@ static bool is_same_list(const char *a, const char *b)
     return true;
 }
 
-LOOP_TEST(a_request_without_a_row_is_refused, misses)
+LOOP_TEST(router_request_without_a_row_is_rejected, misses)
 {
     struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
 
@@ -228,11 +228,11 @@ static const struct {
     {HTTP_DELETE, "/closed", NULL, 401},
     {HTTP_DELETE, "/closed", &plain_client, 403},
     {HTTP_DELETE, "/closed", &admin_client, 0},
-    {HTTP_GET, "/nothing", NULL, 404}, /* what is not there is no secret */
+    {HTTP_GET, "/nothing", NULL, 404}, /* a missing path is not secret */
     {HTTP_POST, "/closed", NULL, 405},
 };
 
-LOOP_TEST(a_row_says_who_is_let_in, doors)
+LOOP_TEST(router_row_decides_which_clients_are_admitted, doors)
 {
     struct request request = {
         .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};

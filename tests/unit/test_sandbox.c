@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sandbox.c - what is told to be in force is, and what a daemon does goes on behind it. What
- * is refused is in test_sandbox_calls.c and test_sandbox_files.c. */
+/* test_sandbox.c - tests that the reported restrictions are in force, and that the daemon's work
+ * continues under them. test_sandbox_calls.c and test_sandbox_files.c test what is denied. */
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
@@ -18,7 +18,7 @@
 
 FIXTURE(sandbox_setup, sandbox_teardown);
 
-/* What the state has to say is found out before a wall makes it hard to find out. */
+/* Reads the state before a restriction makes it hard to read. */
 static const char *expected(enum sandbox_part part, const char *word)
 {
     return sandbox_can_hold(part) ? word : sandbox_is_sanitized() ? "off" : "unsupported";
@@ -59,7 +59,7 @@ static int close_nothing(void)
     return report(0);
 }
 
-TEST(each_wall_can_be_had_alone_and_is_told)
+TEST(sandbox_layer_works_alone_and_is_reported)
 {
     ck_assert_int_eq(sandbox_fares(0, close_both), 0);
     ck_assert_int_eq(sandbox_fares(0, close_calls_alone), 0);
@@ -67,7 +67,7 @@ TEST(each_wall_can_be_had_alone_and_is_told)
     ck_assert_int_eq(sandbox_fares(0, close_nothing), 0);
 }
 
-/* A filter that refuses this very call stands for a kernel, or a container, without the walls. */
+/* A filter that denies this call simulates a kernel, or a container, without the layers. */
 static int close_twice(void)
 {
     static const char told[] = "landlock: not supported by this kernel; seccomp: ";
@@ -82,13 +82,13 @@ static int close_twice(void)
                : EINVAL;
 }
 
-TEST(a_kernel_without_is_told_and_survived)
+TEST(sandbox_without_kernel_support_is_reported)
 {
     if (sandbox_can_hold(SANDBOX_SECCOMP))
         ck_assert_int_eq(sandbox_fares(0, close_twice), 0);
 }
 
-/* ---- what has to go on behind both walls ---- */
+/* ---- work that has to continue under both layers ---- */
 
 static int use_the_store(void)
 {
@@ -175,7 +175,7 @@ static const struct {
     {abort_by_itself, KILLED + SIGABRT},
 };
 
-LOOP_TEST(what_the_daemon_does_goes_on, inside)
+LOOP_TEST(sandbox_permits_the_daemons_work, inside)
 {
     ck_assert_int_eq(sandbox_fares(WALLS, inside[_i].attempt), inside[_i].outcome);
 }

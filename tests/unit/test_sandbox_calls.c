@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sandbox_calls.c - what the list of system calls refuses and what it kills for, tried for
- * real, and that no thread escapes it. A row passes when a process behind the wall fares as told
- * and a free one does not: otherwise the row would prove nothing. */
+/* test_sandbox_calls.c - tries which system calls the filter denies and for which it kills, and
+ * that the filter applies to all threads.
+ *
+ * A row passes if a restricted process fares as listed and an unrestricted one does not:
+ * otherwise the row would prove nothing. */
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
@@ -62,12 +64,12 @@ static int read_a_process(void)
 
 static int mount_something(void)
 {
-    return errno_if(mount("none", sandbox_in("shut"), "no-such-type", 0, NULL) != 0);
+    return errno_if(mount("none", sandbox_in("closed"), "no-such-type", 0, NULL) != 0);
 }
 
 static int change_the_root(void)
 {
-    return errno_if(chroot(sandbox_in("shut")) != 0);
+    return errno_if(chroot(sandbox_in("closed")) != 0);
 }
 
 static int leave_the_namespace(void)
@@ -198,8 +200,8 @@ static const struct {
     {rename_the_store, ENOSYS},
 };
 
-/* The free one goes second: it may change the folder. */
-LOOP_TEST(what_no_daemon_needs_is_refused_or_deadly, calls)
+/* The unrestricted process runs second, because it may change the folder. */
+LOOP_TEST(sandbox_unneeded_call_is_denied_or_kills, calls)
 {
     if (!sandbox_can_hold(SANDBOX_SECCOMP))
         return;
@@ -219,7 +221,7 @@ static void *listen_when_told(void *arg)
     return &error;
 }
 
-/* 1: started before, stopped by the wall; 2: started behind it. */
+/* 1: started before, stopped by the filter; 2: started after it. */
 static int listen_in_two_threads(void)
 {
     pthread_t thread;
@@ -239,7 +241,7 @@ static int listen_in_two_threads(void)
     return *error == ENOSYS ? 0 : 2;
 }
 
-TEST(threads_from_before_and_after_are_behind_the_wall)
+TEST(sandbox_filter_applies_to_earlier_and_later_threads)
 {
     if (sandbox_can_hold(SANDBOX_SECCOMP))
         ck_assert_int_eq(sandbox_fares(0, listen_in_two_threads), 0);

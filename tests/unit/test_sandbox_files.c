@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sandbox_files.c - which files are out of reach, tried for real. A row passes when a process
- * behind the wall fares as told and a free one does not: otherwise the row would prove nothing. */
+/* test_sandbox_files.c - tries which files are inaccessible.
+ *
+ * A row passes if a restricted process fares as listed and an unrestricted one does not:
+ * otherwise the row would prove nothing. */
 #include "base/mem.h"
 #include "sandbox_fixture.h"
 
@@ -31,7 +33,7 @@ static int read_elsewhere(void)
 
 static int make_elsewhere(void)
 {
-    return opens(sandbox_in("shut/new"), O_WRONLY | O_CREAT | O_EXCL);
+    return opens(sandbox_in("closed/new"), O_WRONLY | O_CREAT | O_EXCL);
 }
 
 static int make_in_tmp(void)
@@ -64,7 +66,7 @@ static int write_to_etc(void)
     return opens("/etc/emailsd-test", O_WRONLY | O_CREAT | O_EXCL) == EACCES ? EACCES : 0;
 }
 
-/* Writes there go through protections of pages. */
+/* Writes through /proc ignore page protections. */
 static int write_into_memory(void)
 {
     return opens("/proc/self/mem", O_RDWR);
@@ -92,7 +94,7 @@ static const struct {
     {remove_elsewhere},
 };
 
-LOOP_TEST(files_elsewhere_are_out_of_reach, outside)
+LOOP_TEST(sandbox_denies_files_elsewhere, outside)
 {
     if (!sandbox_can_hold(SANDBOX_LANDLOCK))
         return;
@@ -100,7 +102,7 @@ LOOP_TEST(files_elsewhere_are_out_of_reach, outside)
     ck_assert_int_eq(sandbox_fares(0, outside[_i].attempt), 0);
 }
 
-TEST(etc_is_there_to_be_read)
+TEST(sandbox_permits_reading_etc)
 {
     if (!sandbox_can_hold(SANDBOX_LANDLOCK))
         return;
@@ -126,7 +128,7 @@ static int read_the_key_after_a_change(void)
     return opens(sandbox_key, O_RDONLY);
 }
 
-TEST(a_key_file_that_was_replaced_by_renaming_can_be_read)
+TEST(sandbox_permits_reading_a_replaced_key_file)
 {
     ck_assert_int_eq(sandbox_fares(0, read_the_key_after_a_change), 0);
 }

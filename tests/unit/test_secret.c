@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_secret.c - which keys are taken, from where, and that a refusal never repeats what it
- * refused.
+/* test_secret.c - tests which keys are accepted, from which files, and that an error never
+ * repeats the rejected key.
  *
  * Every test has a folder of its own, and writes to it as an operator would. */
 #include "base/mem.h"
@@ -72,7 +72,7 @@ static char *letters(size_t n)
     return text;
 }
 
-/* ---- what a key may be ---- */
+/* ---- valid keys ---- */
 
 static const struct {
     const char *given, *key;
@@ -81,7 +81,7 @@ static const struct {
     {"!~\n", "!~"}, {"abc\r", "abc"}, {"\"quoted\"", "\"quoted\""},
 };
 
-LOOP_TEST(a_key_is_taken_without_its_line_end, taken)
+LOOP_TEST(secret_key_is_read_without_its_line_end, taken)
 {
     write_key(taken[_i].given);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
@@ -107,7 +107,7 @@ static const struct {
     {"\xef\xbb\xbfhush", "at position 1"}, /* a byte order mark */
 };
 
-LOOP_TEST(what_could_not_be_a_header_is_refused_and_not_repeated, refused)
+LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, refused)
 {
     write_key(refused[_i].given);
     expect_refusal(take_file(), ERR_SYNTAX, refused[_i].words);
@@ -119,7 +119,7 @@ LOOP_TEST(what_could_not_be_a_header_is_refused_and_not_repeated, refused)
     ck_assert_ptr_null(strstr(why, "hush"));
 }
 
-TEST(a_nul_in_a_file_is_refused)
+TEST(secret_with_a_nul_is_rejected)
 {
     write_file(path, "hush\0hush", 9);
     expect_refusal(take_file(), ERR_SYNTAX, "at position 5");
@@ -127,7 +127,7 @@ TEST(a_nul_in_a_file_is_refused)
 
 static const char *const line_ends[] = {"", "\n", "\r\n"};
 
-LOOP_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not, line_ends)
+LOOP_TEST(secret_key_is_limited_to_512_bytes, line_ends)
 {
     autofree char *longest = letters(KEY_MAX);
     autofree char *too_long = letters(KEY_MAX + 1);
@@ -142,7 +142,7 @@ LOOP_TEST(a_key_of_512_bytes_fits_and_one_of_513_does_not, line_ends)
     ck_assert_uint_eq(strlen(secret_text(secret)), KEY_MAX);
 }
 
-TEST(what_follows_the_longest_key_is_seen)
+TEST(secret_bytes_after_the_longest_key_are_rejected)
 {
     autofree char *text = letters(KEY_MAX);
 
@@ -151,27 +151,27 @@ TEST(what_follows_the_longest_key_is_seen)
     expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
 
-TEST(a_huge_file_is_not_read_to_its_end)
+TEST(secret_huge_file_is_not_read_completely)
 {
     write_key("hush\n");
-    ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0); /* sparse */
+    ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0); /* a sparse file */
     expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
 
-/* ---- where it may come from ---- */
+/* ---- files ---- */
 
-TEST(a_missing_file_is_named)
+TEST(secret_missing_file_is_named)
 {
     expect_refusal(take_file(), ERR_SYSTEM, path);
     ck_assert_ptr_nonnull(strstr(why, "No such file"));
 }
 
-TEST(a_folder_is_no_key)
+TEST(secret_folder_is_rejected)
 {
     expect_refusal(secret_from_file(folder, &secret, why), ERR_SYNTAX, "not a regular file");
 }
 
-TEST(a_pipe_is_refused_at_once)
+TEST(secret_pipe_is_rejected_immediately)
 {
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     expect_refusal(take_file(), ERR_SYNTAX, "not a regular file");
@@ -179,7 +179,7 @@ TEST(a_pipe_is_refused_at_once)
 
 static const mode_t loose_modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0666};
 
-LOOP_TEST(a_file_that_others_may_touch_is_refused, loose_modes)
+LOOP_TEST(secret_file_open_to_others_is_rejected, loose_modes)
 {
     write_key("hush\n");
     ck_assert_int_eq(chmod(path, loose_modes[_i]), 0);
@@ -187,14 +187,14 @@ LOOP_TEST(a_file_that_others_may_touch_is_refused, loose_modes)
     ck_assert_ptr_null(strstr(why, "hush"));
 }
 
-TEST(a_file_for_reading_only_is_fine)
+TEST(secret_read_only_file_is_accepted)
 {
     write_key("abc\n");
     ck_assert_int_eq(chmod(path, 0400), 0);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
 }
 
-TEST(where_the_platform_sets_the_modes_they_are_not_judged)
+TEST(secret_mode_set_by_the_platform_is_accepted)
 {
     write_key("abc\n");
     ck_assert_int_eq(chmod(path, 0644), 0);
@@ -203,7 +203,7 @@ TEST(where_the_platform_sets_the_modes_they_are_not_judged)
     ck_assert_str_eq(secret_text(secret), "abc");
 }
 
-TEST(a_path_that_only_looks_like_the_platforms_is_judged)
+TEST(secret_mode_of_a_similar_path_is_checked)
 {
     char beside[100], upwards[120];
 
@@ -222,7 +222,7 @@ TEST(a_path_that_only_looks_like_the_platforms_is_judged)
     rmdir(beside);
 }
 
-TEST(a_very_long_path_is_cut_in_the_words_about_it)
+TEST(secret_long_path_is_cut_in_the_error)
 {
     autofree char *long_path = letters(2000);
 
@@ -231,7 +231,7 @@ TEST(a_very_long_path_is_cut_in_the_words_about_it)
     ck_assert_uint_lt(strlen(why), SECRET_WHY);
 }
 
-/* ---- keys that are replaced ---- */
+/* ---- replaced keys ---- */
 
 static void take_first(void)
 {
@@ -239,14 +239,14 @@ static void take_first(void)
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
 }
 
-TEST(the_same_file_is_no_new_key)
+TEST(secret_same_file_is_not_a_new_key)
 {
     take_first();
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "first");
 }
 
-TEST(a_file_moved_into_its_place_is_a_new_key)
+TEST(secret_renamed_file_is_a_new_key)
 {
     char fresh[100];
 
@@ -259,7 +259,7 @@ TEST(a_file_moved_into_its_place_is_a_new_key)
     ck_assert(!secret_refresh(secret));
 }
 
-TEST(a_file_written_over_is_a_new_key)
+TEST(secret_overwritten_file_is_a_new_key)
 {
     take_first();
     write_key("second-key\n");
@@ -267,7 +267,7 @@ TEST(a_file_written_over_is_a_new_key)
     ck_assert_str_eq(secret_text(secret), "second-key");
 }
 
-TEST(a_shorter_key_leaves_nothing_of_the_longer_behind)
+TEST(secret_shorter_key_leaves_no_part_of_the_longer)
 {
     take_first();
     write_key("2\n");
@@ -275,7 +275,7 @@ TEST(a_shorter_key_leaves_nothing_of_the_longer_behind)
     ck_assert_str_eq(secret_text(secret), "2");
 }
 
-TEST(another_file_with_the_same_key_is_no_new_key)
+TEST(secret_other_file_with_same_key_is_not_a_new_key)
 {
     take_first();
     write_key("first");
@@ -283,7 +283,7 @@ TEST(another_file_with_the_same_key_is_no_new_key)
     ck_assert_str_eq(secret_text(secret), "first");
 }
 
-TEST(a_file_that_went_bad_leaves_the_old_key)
+TEST(secret_invalid_file_keeps_the_old_key)
 {
     take_first();
     write_key("not a key\n");
@@ -295,12 +295,12 @@ TEST(a_file_that_went_bad_leaves_the_old_key)
     ck_assert_int_eq(unlink(path), 0);
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "first");
-    write_key("mended\n");
+    write_key("fixed\n");
     ck_assert(secret_refresh(secret));
-    ck_assert_str_eq(secret_text(secret), "mended");
+    ck_assert_str_eq(secret_text(secret), "fixed");
 }
 
-TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
+TEST(secret_file_counts_once_its_mode_is_fixed)
 {
     take_first();
     write_key("second-key\n");
@@ -312,14 +312,14 @@ TEST(a_file_with_a_loose_mode_counts_once_the_mode_is_mended)
     ck_assert_str_eq(secret_text(secret), "second-key");
 }
 
-TEST(a_key_from_the_environment_stays)
+TEST(secret_from_the_environment_is_not_reloaded)
 {
     ck_assert_int_eq((int)secret_from_text("KEY", "abc", &secret, why), (int)ERR_OK);
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "abc");
 }
 
-TEST(freeing_no_secret_is_fine)
+TEST(secret_free_of_null_is_a_no_op)
 {
     secret_free(NULL);
 }

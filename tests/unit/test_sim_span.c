@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_span.c - the simulator hands parts of a JSON text on byte by byte. */
+/* test_sim_span.c - tests that the simulator passes parts of a JSON text on byte by byte. */
 #include "tests/simulator/parse.h"
 
 #include "tests/support/suite.h"
@@ -17,7 +17,7 @@ static void expect_member(const char *text, const char *key, const char *value)
     ck_assert_msg(json_span_is(found, value), "%s is %.*s", key, (int)found.len, found.at);
 }
 
-TEST(a_value_comes_as_it_was_written)
+TEST(span_value_is_returned_as_written)
 {
     expect_member("{\"a\": 1e3 , \"b\":2}", "a", "1e3");
     expect_member("{ \"a\" :\n[ 1, {\"b\":[]} ]}", "a", "[ 1, {\"b\":[]} ]");
@@ -25,7 +25,7 @@ TEST(a_value_comes_as_it_was_written)
     expect_member("{\"a\":true}", "a", "true");
 }
 
-TEST(brackets_and_quotes_inside_strings_do_not_count)
+TEST(span_ignores_brackets_and_quotes_in_strings)
 {
     expect_member("{\"a\":[\"]}\\\"\",{\"k}\":\"[\"}],\"b\":7}", "a",
                   "[\"]}\\\"\",{\"k}\":\"[\"}]");
@@ -33,7 +33,7 @@ TEST(brackets_and_quotes_inside_strings_do_not_count)
     expect_member("{\"s\":\"\\\\\",\"b\":7}", "b", "7");
 }
 
-TEST(a_key_of_an_inner_object_is_not_found)
+TEST(span_does_not_find_keys_of_inner_objects)
 {
     struct json_span found = {0};
 
@@ -44,12 +44,12 @@ TEST(a_key_of_an_inner_object_is_not_found)
     ck_assert_ptr_null(found.at);
 }
 
-TEST(the_first_of_two_equal_keys_counts)
+TEST(span_finds_the_first_of_equal_keys)
 {
     expect_member("{\"a\":1,\"a\":2}", "a", "1");
 }
 
-TEST(hex_becomes_bytes_and_anything_else_is_refused)
+TEST(span_hex_becomes_bytes_and_other_text_is_rejected)
 {
     autobuf struct buf out = BUF_INIT(4);
 

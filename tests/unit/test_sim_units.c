@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_units.c - durations, counts and prices as the simulator's command line takes them. */
+/* test_sim_units.c - tests durations, counts and prices of the simulator's command line. */
 #include "base/mem.h"
 #include "tests/simulator/parse.h"
 
 #include "tests/support/suite.h"
 
-TEST(durations_are_read_to_milliseconds)
+TEST(units_durations_have_millisecond_precision)
 {
     static const struct {
         const char *text;
@@ -20,7 +20,7 @@ TEST(durations_are_read_to_milliseconds)
     }
 }
 
-TEST(prices_are_read_to_thousandths)
+TEST(units_prices_have_three_decimals)
 {
     static const struct {
         const char *text;
@@ -34,7 +34,7 @@ TEST(prices_are_read_to_thousandths)
     }
 }
 
-TEST(what_is_not_wholly_a_number_is_refused_and_changes_nothing)
+TEST(units_invalid_number_is_rejected_and_changes_nothing)
 {
     static const char *const bad[] = {"",  " 1", "-1", "1 s", "s", "26 ", "99999999999999999999s",
                                       "1x"};
@@ -48,7 +48,7 @@ TEST(what_is_not_wholly_a_number_is_refused_and_changes_nothing)
     }
 }
 
-TEST(a_duration_needs_its_unit_and_a_price_at_most_three_decimals)
+TEST(units_duration_without_unit_is_rejected)
 {
     int64_t value = 7;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_validate.c - the simulator rejects what Openmart rejects, in the same words. */
+/* test_sim_validate.c - tests that the simulator rejects what Openmart rejects, with the same
+ * message. */
 #include "base/mem.h"
 #include "tests/simulator/validate.h"
 
@@ -28,7 +29,7 @@ static void fill(struct buf *body, const char *task, size_t n)
 
 #define GOOD "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali\"}"
 
-TEST(between_1_and_100_tasks_are_taken)
+TEST(validate_accepts_1_to_100_tasks)
 {
     static const size_t sizes[] = {1, 2, 99, 100};
 
@@ -45,7 +46,7 @@ TEST(between_1_and_100_tasks_are_taken)
     }
 }
 
-TEST(no_task_and_101_tasks_are_refused_by_number_before_their_fields)
+TEST(validate_checks_the_number_of_tasks_before_fields)
 {
     autobuf struct buf body = BUF_INIT(JSON_MAX_BYTES);
 
@@ -54,7 +55,7 @@ TEST(no_task_and_101_tasks_are_refused_by_number_before_their_fields)
     expect_refused(body.data, DETAIL_SIZE);
 }
 
-TEST(what_is_required_is_told_by_its_go_name)
+TEST(validate_missing_field_has_its_go_name)
 {
     expect_refused("[{}]", "Domain is required");
     expect_refused("[null]", "Domain is required");
@@ -64,12 +65,12 @@ TEST(what_is_required_is_told_by_its_go_name)
     expect_refused("[{\"domain\":\"a.com\",\"company_name\":\"\"}]", "CompanyName is required");
 }
 
-TEST(one_bad_task_among_good_ones_refuses_all)
+TEST(validate_one_invalid_task_rejects_all)
 {
     expect_refused("[" GOOD ",{\"domain\":\"a.com\"}," GOOD "]", "CompanyName is required");
 }
 
-TEST(what_does_not_bind_is_refused_before_what_is_missing)
+TEST(validate_wrong_type_precedes_missing_field)
 {
     expect_refused("[{},{\"domain\":1}]", DETAIL_TYPE);
     expect_refused("[7]", DETAIL_TYPE);
@@ -78,7 +79,7 @@ TEST(what_does_not_bind_is_refused_before_what_is_missing)
     expect_refused("", DETAIL_JSON);
 }
 
-TEST(a_notify_url_must_be_one_unless_it_is_empty)
+TEST(validate_notify_url_is_a_url_or_empty)
 {
 #define WITH_URL(url) "[{\"domain\":\"a\",\"company_name\":\"b\",\"notify_url\":\"" url "\"}]"
     static const char *const good[] = {WITH_URL(""), WITH_URL("https://a.com/x?y=1")};

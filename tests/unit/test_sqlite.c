@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sqlite.c - what only files can show: a store that is opened again, after a kill too,
- * by one owner at a time, and processes beside it that forget. */
+/* test_sqlite.c - tests behaviour that exists only with files: a store that is opened again,
+ * also after a kill; one owner at a time; other processes that delete results. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -29,9 +29,9 @@ static void reopen(void)
     store = store_open_roomy(store_url());
 }
 
-/* ---- again ---- */
+/* ---- reopening ---- */
 
-TEST(everything_is_there_after_a_close)
+TEST(sqlite_reopened_has_everything)
 {
     struct store_stats stats;
 
@@ -51,7 +51,7 @@ TEST(everything_is_there_after_a_close)
     ck_assert_int_gt(stats.bytes, 4096);
 }
 
-TEST(limits_hold_for_what_an_earlier_process_left)
+TEST(sqlite_reopened_applies_its_limits)
 {
     struct store_stats stats;
 
@@ -69,7 +69,7 @@ TEST(limits_hold_for_what_an_earlier_process_left)
     ck_assert_int_eq(store_kept(store, 5), ERR_OK);
 }
 
-TEST(numbers_of_batches_are_not_used_again_after_a_restart)
+TEST(sqlite_reopened_does_not_reuse_batch_numbers)
 {
     const struct store_end end = {.state = STORE_FAILED, .err = ERR_LOOKUP_FAILED};
 
@@ -83,7 +83,7 @@ TEST(numbers_of_batches_are_not_used_again_after_a_restart)
 
 /* ---- a kill ---- */
 
-/* Runs `work` in a process that is killed when it is done, without a close. */
+/* Runs `work` in a process that is killed after it, without a close. */
 static void killed_after(void (*work)(void))
 {
     pid_t child = fork();
@@ -108,7 +108,7 @@ static void work_of_a_life(void)
     store_add_batch(mine, 10, 1);
 }
 
-TEST(what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own)
+TEST(sqlite_killed_keeps_acknowledged_work_and_the_lock)
 {
     killed_after(work_of_a_life);
     store = store_open_roomy(store_url());
@@ -120,8 +120,8 @@ TEST(what_was_acknowledged_survives_a_kill_and_so_does_the_right_to_own)
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
 }
 
-/* Every prefix of the log, as a loss of power may leave it: no batch is ever seen in part. */
-TEST(a_torn_log_ends_with_its_last_whole_transaction)
+/* Tries every prefix of the log, as a power loss may leave it: no batch is ever visible in part. */
+TEST(sqlite_torn_log_ends_at_its_last_transaction)
 {
     char log[4200];
     struct stat status;
@@ -151,7 +151,7 @@ TEST(a_torn_log_ends_with_its_last_whole_transaction)
 
 /* ---- one owner ---- */
 
-TEST(a_second_owner_is_told_who_is_in)
+TEST(sqlite_second_owner_gets_the_pid_of_the_first)
 {
     const struct store_options options = {.url = store_url()};
     char why[STORE_WHY] = "";
@@ -164,7 +164,7 @@ TEST(a_second_owner_is_told_who_is_in)
     store = store_open_roomy(store_url());
 }
 
-TEST(who_looks_sees_whether_there_is_an_owner_and_hinders_none)
+TEST(sqlite_reader_sees_the_owner_and_does_not_block_it)
 {
     struct store_stats stats;
 
@@ -180,7 +180,7 @@ TEST(who_looks_sees_whether_there_is_an_owner_and_hinders_none)
     ck_assert(stats.owned);
 }
 
-TEST(looking_where_there_is_nothing_makes_nothing)
+TEST(sqlite_reader_without_a_store_creates_no_file)
 {
     char why[STORE_WHY] = "";
 
@@ -195,7 +195,7 @@ TEST(looking_where_there_is_nothing_makes_nothing)
     ck_assert_int_eq(n, 2); /* . and .. */
 }
 
-TEST(who_looks_sees_the_journal_of_the_owner)
+TEST(sqlite_reader_sees_the_journal_of_the_owner)
 {
     store = store_open_roomy(store_url());
     int64_t batch = store_add_batch(store, 0, 3);
@@ -206,7 +206,7 @@ TEST(who_looks_sees_the_journal_of_the_owner)
     ck_assert_int_eq(store_kept(beside, 0), ERR_OK);
 }
 
-/* ---- forgetting beside an owner ---- */
+/* ---- deleting beside an owner ---- */
 
 struct news {
     size_t n;
@@ -238,7 +238,7 @@ static void own_answers(size_t n)
     beside = store_open_second(store_url());
 }
 
-TEST(an_owner_hears_once_what_others_forgot)
+TEST(sqlite_owner_gets_each_external_deletion_once)
 {
     struct news news = {0};
     size_t n;
@@ -259,7 +259,7 @@ TEST(an_owner_hears_once_what_others_forgot)
     ck_assert_uint_eq(news.n, 67);
 }
 
-TEST(an_owner_hears_of_questions_and_domains_too)
+TEST(sqlite_owner_gets_deleted_questions_and_domains)
 {
     struct news news = {0};
     size_t n;
@@ -276,7 +276,7 @@ TEST(an_owner_hears_of_questions_and_domains_too)
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
 
-TEST(news_wait_for_no_owner)
+TEST(sqlite_changes_are_not_stored_without_an_owner)
 {
     struct news news = {0};
     size_t n;
@@ -288,11 +288,11 @@ TEST(news_wait_for_no_owner)
     ck_assert(!store_news_pending(beside));
     store = store_open_roomy(store_url());
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert_uint_eq(news.n, 0); /* its memory never held them */
+    ck_assert_uint_eq(news.n, 0); /* its memory never contained them */
     ck_assert(!store_news_pending(beside));
 }
 
-TEST(the_limit_counts_what_others_took_out)
+TEST(sqlite_limit_counts_external_deletions)
 {
     struct store_stats stats;
     size_t n;
@@ -316,7 +316,7 @@ TEST(the_limit_counts_what_others_took_out)
     ck_assert_uint_eq(stats.found, 4);
 }
 
-/* ---- nothing remains ---- */
+/* ---- secure deletion ---- */
 
 static void assert_forgotten_by(struct store *who)
 {
@@ -329,21 +329,21 @@ static void assert_forgotten_by(struct store *who)
     ck_assert(store_files_hold("sales@milvali.com"));
 }
 
-TEST(no_byte_of_a_forgotten_address_remains)
+TEST(sqlite_deleted_address_leaves_no_byte)
 {
     own_answers(300);
     store_close(TAKE(beside));
     assert_forgotten_by(store);
 }
 
-TEST(no_byte_of_it_remains_when_another_process_forgets_it)
+TEST(sqlite_address_deleted_externally_leaves_no_byte)
 {
     own_answers(300);
     assert_forgotten_by(beside);
 }
 
-/* Answers that were replaced, pushed out or moved between pages leave nothing behind either. */
-TEST(no_byte_of_it_remains_of_answers_that_are_gone_already)
+/* Results that were replaced, evicted or moved between pages must leave no byte either. */
+TEST(sqlite_address_of_earlier_results_leaves_no_byte)
 {
     size_t n;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sqlite_faults.c - every operation on the disk fails once, each in its turn; and the
- * power goes at every step. Acknowledged work is there afterwards, refused work is refused whole,
- * and the store works again without being opened anew. */
+/* test_sqlite_faults.c - lets every operation on the disk fail once, one at a time, and cuts the
+ * power at every step.
+ *
+ * Acknowledged work survives, rejected work leaves no part, and the store works again without
+ * being reopened. */
 #include "base/mem.h"
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/store_fixture.h"
@@ -11,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OPERATIONS_MAX 3000 /* a call that needs more runs in circles */
+#define OPERATIONS_MAX 3000 /* a call that needs more never ends */
 
 static int64_t batch;
 
@@ -66,7 +68,7 @@ static enum err end(size_t i)
     return err;
 }
 
-/* Both or neither: the end of the task, and its answer. */
+/* Both or neither: the completion of the task, and its result. */
 static bool is_ended(size_t i)
 {
     bool ended = store_look(store, batch).n_open == 1, kept = store_kept(store, i) == ERR_OK;
@@ -97,13 +99,13 @@ static const struct step {
     const char *name;
     enum err (*take)(size_t i);
     bool (*is_done)(size_t i);
-    bool may_be_half; /* it is several transactions */
+    bool may_be_half; /* it consists of several transactions */
 } steps[] = {{"intend", intend, is_intended, false},
              {"submit", submit, is_submitted, false},
              {"end", end, is_ended, false},
              {"forget", forget, is_forgotten, true}};
 
-/* Takes all the steps before this one, of the i-th pair of tasks. */
+/* Runs all steps before this one, with the i-th pair of tasks. */
 static void walk_to(size_t i, const struct step *until)
 {
     for (const struct step *step = steps; step < until; step++)
@@ -129,8 +131,8 @@ static const struct mode {
              {FAULT_WRITE | FAULT_HALF, false, false},
              {FAULT_WRITE | FAULT_HALF, true, false}};
 
-/* True when the k-th operation failed. What was refused may be tried again and then works; what was
- * acknowledged is there. `i` is for this try alone. */
+/* Returns true if the k-th operation failed. A rejected call may be repeated and then succeeds;
+ * acknowledged work is stored. Only this attempt uses `i`. */
 static bool try_with_fault(const struct step *step, const struct mode *mode, int k, size_t i)
 {
     walk_to(i, step);
@@ -145,7 +147,7 @@ static bool try_with_fault(const struct step *step, const struct mode *mode, int
                   err_words(err));
     if (err && !step->may_be_half) {
         ck_assert_int_eq(batch, before);
-        ck_assert_msg(!step->is_done(i), "%s, k = %d: refused, and yet done", step->name, k);
+        ck_assert_msg(!step->is_done(i), "%s, k = %d: rejected, but stored", step->name, k);
     }
     if (err)
         ck_assert_msg(!(err = step->take(i)), "%s, k = %d: %s", step->name, k, err_words(err));
@@ -168,13 +170,13 @@ static void run_step(const struct step *step, const struct mode *mode)
     ck_assert_int_lt(k, OPERATIONS_MAX);
 }
 
-LOOP_TEST(every_operation_may_fail_once_and_nothing_is_half_done, modes)
+LOOP_TEST(sqlite_failed_operation_leaves_nothing_half_done, modes)
 {
     for (size_t i = 0; i < ARRAY_LEN(steps); i++)
         run_step(&steps[i], &modes[_i]);
 }
 
-RANGE_TEST(an_open_that_fails_leaves_a_store_that_opens, 0, 2)
+RANGE_TEST(sqlite_failed_open_leaves_a_store_that_opens, 0, 2)
 {
     bool fired = true;
 
@@ -196,7 +198,7 @@ RANGE_TEST(an_open_that_fails_leaves_a_store_that_opens, 0, 2)
     }
 }
 
-TEST(a_full_disk_refuses_until_there_is_room)
+TEST(sqlite_full_disk_rejects_writes_until_space_is_free)
 {
     store = store_open_roomy(store_url());
     ck_assert_int_eq(intend(0), ERR_OK);
@@ -204,13 +206,13 @@ TEST(a_full_disk_refuses_until_there_is_room)
     for (size_t i = 0; i < 5; i++)
         ck_assert_int_eq(intend(2 + 2 * i), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(submit(0), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT); /* reading goes on */
+    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT); /* reads still succeed */
     fault_vfs_heal();
     ck_assert_int_eq(submit(0), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
 
-TEST(a_dead_disk_refuses_everything_until_it_lives)
+TEST(sqlite_failed_disk_rejects_everything_until_it_works)
 {
     store = store_open_roomy(store_url());
     ck_assert_int_eq(intend(0), ERR_OK);
@@ -223,9 +225,9 @@ TEST(a_dead_disk_refuses_everything_until_it_lives)
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
 
-/* ---- power ---- */
+/* ---- power loss ---- */
 
-/* Opens what is left after a loss of power now. */
+/* Opens what remains after a power loss now. */
 static struct store *open_what_is_left(const char *name)
 {
     char folder[256], url[300];
@@ -237,7 +239,7 @@ static struct store *open_what_is_left(const char *name)
     return store_open_roomy(url);
 }
 
-TEST(what_was_acknowledged_survives_the_loss_of_power)
+TEST(sqlite_acknowledged_work_survives_power_loss)
 {
     static const char *const names[] = {"a", "b", "c", "d"};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sqlite_open.c - what must not be opened: files that are damaged, not ours, newer, or
- * not safe. Refused means untouched: not a byte of them changes. */
+/* test_sqlite_open.c - tests files that must not be opened: damaged, foreign, newer, or unsafe.
+ * A rejected file stays unchanged, byte for byte. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -19,7 +19,7 @@ static char why[STORE_WHY];
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
 
-/* ---- the file, by hand ---- */
+/* ---- direct access to the file ---- */
 
 struct content {
     char *bytes;
@@ -71,7 +71,8 @@ static enum err try_to_open(void)
     return store_open(&options, &store, why);
 }
 
-/* Refused as owner and beside, in words, and untouched. */
+/* Asserts that the file is rejected with a reason, for an owner and a second process, and stays
+ * unchanged. */
 static void assert_refused(enum err wanted, const char *words)
 {
     struct content before = content_of(""), log_before = content_of("-wal");
@@ -105,7 +106,7 @@ static void make_a_store(void)
 
 /* ---- damage ---- */
 
-TEST(a_text_file_is_no_store)
+TEST(sqlite_text_file_is_rejected)
 {
     char text[4096];
 
@@ -114,13 +115,13 @@ TEST(a_text_file_is_no_store)
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
 
-TEST(a_short_text_file_is_no_store)
+TEST(sqlite_short_text_file_is_rejected)
 {
     overwrite(0, "hello\n", 6);
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
 
-TEST(a_file_that_was_cut_is_damaged)
+TEST(sqlite_truncated_file_is_rejected)
 {
     make_a_store();
     struct content content = content_of("");
@@ -129,8 +130,8 @@ TEST(a_file_that_was_cut_is_damaged)
     assert_refused(ERR_STORE_DAMAGED, ".recover");
 }
 
-/* Any page of the journal's tables; the words say what to do. */
-TEST(a_page_that_was_overwritten_is_damage)
+/* Any page of the journal's tables; the reason names the remedy. */
+TEST(sqlite_overwritten_page_is_rejected)
 {
     unsigned char garbage[4096];
     int refused = 0, opened = 0;
@@ -157,7 +158,7 @@ TEST(a_page_that_was_overwritten_is_damage)
     free(whole.bytes);
 }
 
-TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
+TEST(sqlite_damage_with_a_log_is_found_and_the_log_stays)
 {
     char garbage[4096];
 
@@ -180,8 +181,8 @@ TEST(damage_is_found_with_a_log_beside_it_and_the_log_stays)
     assert_refused(ERR_STORE_DAMAGED, "nothing was changed");
 }
 
-/* Single bits, all over the file: never a crash, never an answer that is none. */
-TEST(flipped_bits_are_refused_or_harmless)
+/* Flips single bits all over the file: never a crash, never an invalid result. */
+TEST(sqlite_flipped_bits_are_rejected_or_harmless)
 {
     make_a_store();
     struct content whole = content_of("");
@@ -200,7 +201,7 @@ TEST(flipped_bits_are_refused_or_harmless)
     free(whole.bytes);
 }
 
-TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
+TEST(sqlite_unreadable_result_is_not_taken_for_a_miss)
 {
     const struct result *result = NULL;
 
@@ -211,21 +212,21 @@ TEST(an_answer_that_cannot_be_read_is_not_taken_for_none)
     ck_assert_ptr_null(result);
 }
 
-/* ---- not ours, or newer ---- */
+/* ---- foreign or newer files ---- */
 
-TEST(another_programs_database_is_left_alone)
+TEST(sqlite_database_of_another_program_is_unchanged)
 {
     run_sql("PRAGMA application_id = 42; CREATE TABLE a(b)");
     assert_refused(ERR_STORE_DAMAGED, "another program");
 }
 
-TEST(a_database_of_nobody_in_particular_is_left_alone)
+TEST(sqlite_database_without_application_id_is_unchanged)
 {
     run_sql("CREATE TABLE a(b)");
     assert_refused(ERR_STORE_DAMAGED, "another program");
 }
 
-TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
+TEST(sqlite_older_store_is_migrated_completely)
 {
     struct store_stats stats;
 
@@ -240,23 +241,23 @@ TEST(an_older_store_is_brought_up_to_date_with_all_that_is_in_it)
     store_close(TAKE(store));
 }
 
-TEST(a_newer_store_is_left_alone)
+TEST(sqlite_newer_store_is_unchanged)
 {
     make_a_store();
     run_sql("PRAGMA user_version = 3");
     assert_refused(ERR_STORE_DAMAGED, "newer");
 }
 
-TEST(an_empty_file_becomes_a_store)
+TEST(sqlite_empty_file_becomes_a_store)
 {
     overwrite(0, "", 0);
     ck_assert_int_eq(try_to_open(), ERR_OK);
     store_add_batch(store, 0, 1);
 }
 
-/* ---- unsafe ---- */
+/* ---- unsafe files ---- */
 
-TEST(a_link_is_not_followed)
+TEST(sqlite_link_is_not_followed)
 {
     char elsewhere[PATH_MAX];
 
@@ -266,19 +267,19 @@ TEST(a_link_is_not_followed)
     ck_assert_int_eq(access(elsewhere, F_OK), -1);
 }
 
-TEST(a_pipe_is_refused_at_once)
+TEST(sqlite_pipe_is_rejected_immediately)
 {
     ck_assert_int_eq(mkfifo(store_path(), 0600), 0);
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
 }
 
-TEST(a_folder_is_refused)
+TEST(sqlite_folder_is_rejected)
 {
     ck_assert_int_eq(mkdir(store_path(), 0700), 0);
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
 }
 
-TEST(a_file_that_others_may_read_is_refused)
+TEST(sqlite_file_readable_by_others_is_rejected)
 {
     make_a_store();
     ck_assert_int_eq(chmod(store_path(), 0640), 0);
@@ -287,7 +288,7 @@ TEST(a_file_that_others_may_read_is_refused)
     assert_refused(ERR_STORE_REFUSED, "chmod 600");
 }
 
-TEST(a_file_of_somebody_else_is_refused)
+TEST(sqlite_file_of_another_user_is_rejected)
 {
     make_a_store();
     if (geteuid() != 0) {
@@ -298,7 +299,7 @@ TEST(a_file_of_somebody_else_is_refused)
     assert_refused(ERR_STORE_REFUSED, "another user");
 }
 
-TEST(a_link_in_the_locks_place_is_not_followed)
+TEST(sqlite_link_instead_of_the_lock_is_not_followed)
 {
     char lock[PATH_MAX], elsewhere[PATH_MAX];
 
@@ -309,9 +310,9 @@ TEST(a_link_in_the_locks_place_is_not_followed)
     ck_assert_int_eq(access(elsewhere, F_OK), -1);
 }
 
-/* ---- making ---- */
+/* ---- new files ---- */
 
-TEST(what_is_made_is_for_its_owner_alone)
+TEST(sqlite_new_files_are_private)
 {
     char url[PATH_MAX], name[PATH_MAX];
     const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
@@ -332,7 +333,7 @@ TEST(what_is_made_is_for_its_owner_alone)
     ck_assert_int_eq(status.st_mode & 07777, 0700);
 }
 
-TEST(a_folder_that_cannot_be_made_is_told)
+TEST(sqlite_folder_creation_failure_is_reported)
 {
     char url[PATH_MAX];
     const struct store_options options = {.url = url};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sqlite_steps.c - every statement of every call fails once, each in its turn.
+/* test_sqlite_steps.c - lets every statement of every call fail once, one at a time.
  *
- * Faults of the disk (test_sqlite_faults.c) mostly show at a commit, because a transaction
- * works in memory until then. Here sqlite3_step() itself says no, so that each single statement of
- * a transaction is seen to fail: the call is refused, and nothing of it stays. */
+ * Disk faults (test_sqlite_faults.c) mostly appear at a commit, because a transaction works in
+ * memory until then. Here sqlite3_step() itself fails, so that each statement of a transaction
+ * is tested: the call is rejected, and leaves no part. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -13,18 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STEPS_MAX 200 /* a call that takes more runs in circles */
+#define STEPS_MAX 200 /* a call that needs more never ends */
 
 static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
 
 /* ---- SQLite, with one statement that fails ---- */
 
-static int countdown; /* 0 = none fails */
+static int countdown; /* 0 = no statement fails */
 static int failure = SQLITE_FULL;
 static bool has_failed;
 
-/* Stands before the library's own. A ROLLBACK is let through: what does not even end is another
- * matter, and the disk's. */
+/* Replaces the library's function. A ROLLBACK is let through: its failure belongs to the tests
+ * of the disk. */
 int sqlite3_step(sqlite3_stmt *statement)
 {
     static int (*real)(sqlite3_stmt *);
@@ -86,7 +86,7 @@ static enum err split(void)
     return err;
 }
 
-/* Its answer is one too many, and so is its end. */
+/* Its result is one too many, and so is its completion. */
 static enum err end_with_an_answer(void)
 {
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
@@ -233,7 +233,7 @@ static const struct call {
              {"read the counts", read_stats},
              {"drop what expired", drop_expired}};
 
-/* ---- the world in which they are made ---- */
+/* ---- the state before each call ---- */
 
 static void setup(void)
 {
@@ -256,7 +256,7 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 
-/* All that can be counted. */
+/* Counts everything that can be counted. */
 struct state {
     struct store_stats stats;
     struct store_seen sending, resting;
@@ -273,7 +273,7 @@ static struct state look(void)
     ck_assert_int_eq(store_accounts(store, 0, note_account, &state.credits), ERR_OK);
     ck_assert_int_eq(store_last_day(store, &state.last_day), ERR_OK);
     ck_assert_int_eq(store_paused(store, &state.paused), ERR_OK);
-    state.stats.bytes = 0; /* the log grows by what is taken back, too */
+    state.stats.bytes = 0; /* the log also grows by rolled back writes */
     return state;
 }
 
@@ -293,7 +293,7 @@ static void assert_same(const struct state *a, const struct state *b)
     ck_assert_int_eq(a->paused, b->paused);
 }
 
-LOOP_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays, calls)
+LOOP_TEST(sqlite_call_with_a_failed_statement_leaves_no_part, calls)
 {
     const struct call *call = &calls[_i];
     const struct state before = look();
@@ -317,8 +317,8 @@ LOOP_TEST(a_call_of_which_one_statement_fails_is_refused_and_nothing_of_it_stays
     ck_assert_int_lt(k, STEPS_MAX);
 }
 
-/* After an error of input or output the file is opened anew, and it may not be there. */
-LOOP_TEST(a_file_that_is_gone_is_missed_and_found_again, calls)
+/* After an I/O error the file is reopened, and it may be missing. */
+LOOP_TEST(sqlite_missing_file_is_reported_and_found_again, calls)
 {
     char away[512];
     const struct call *call = &calls[_i];
@@ -334,7 +334,7 @@ LOOP_TEST(a_file_that_is_gone_is_missed_and_found_again, calls)
     ck_assert_int_eq(call->make(), ERR_OK);
 }
 
-TEST(a_store_without_accounts_has_no_last_day)
+TEST(sqlite_store_without_accounts_has_no_last_day)
 {
     int64_t day = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store.c - what every store promises of its journal: each test runs over all of them. */
+/* test_store.c - tests what every store promises of its journal; each test runs with every
+ * implementation. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -38,7 +39,7 @@ static void compare_with_samples(void *arg, const struct store_batch *batch)
     }
 }
 
-RANGE_TEST(what_is_intended_is_found_again_oldest_first_and_whole, 0, STORES)
+RANGE_TEST(store_journalled_batches_are_found_oldest_first, 0, STORES)
 {
     size_t seen = 0;
 
@@ -49,7 +50,7 @@ RANGE_TEST(what_is_intended_is_found_again_oldest_first_and_whole, 0, STORES)
     ck_assert_uint_eq(seen, 101);
 }
 
-RANGE_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays, 0, STORES)
+RANGE_TEST(store_duplicate_tracking_id_rejects_the_whole_batch, 0, STORES)
 {
     int64_t batch = -7;
 
@@ -62,14 +63,14 @@ RANGE_TEST(a_tracking_id_is_never_intended_twice_and_nothing_of_that_batch_stays
     ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL), ERR_ABSENT);
 }
 
-RANGE_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known, 0, STORES)
+RANGE_TEST(store_batch_backs_off_and_records_its_resubmit, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0),
-                     ERR_ABSENT); /* nothing of it is out there */
+                     ERR_ABSENT); /* no part of it was sent */
     ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
@@ -78,7 +79,7 @@ RANGE_TEST(a_batch_rests_and_is_sent_again_and_a_risk_once_taken_stays_known, 0,
     ck_assert(store_look(store, batch).risked);
 }
 
-RANGE_TEST(a_batch_that_was_taken_keeps_the_vendors_id, 0, STORES)
+RANGE_TEST(store_submitted_batch_keeps_the_upstream_id, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
@@ -91,7 +92,7 @@ RANGE_TEST(a_batch_that_was_taken_keeps_the_vendors_id, 0, STORES)
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
 
-RANGE_TEST(no_batch_is_changed_that_is_not_there, 0, STORES)
+RANGE_TEST(store_unknown_batch_cannot_be_changed, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_ABSENT);
@@ -100,7 +101,7 @@ RANGE_TEST(no_batch_is_changed_that_is_not_there, 0, STORES)
     ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
 }
 
-RANGE_TEST(a_resting_batch_is_split_and_both_halves_rest, 0, STORES)
+RANGE_TEST(store_split_batch_backs_off_in_both_halves, 0, STORES)
 {
     int64_t half = -1;
 
@@ -121,13 +122,13 @@ RANGE_TEST(a_resting_batch_is_split_and_both_halves_rest, 0, STORES)
     ck_assert_uint_eq(store_look(store, batch).n_open, 2);
 }
 
-RANGE_TEST(a_split_that_cannot_be_done_changes_nothing, 0, STORES)
+RANGE_TEST(store_failed_split_changes_nothing, 0, STORES)
 {
     int64_t half = -7;
 
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
-    const char *const moved[] = {store_tracking_id(0), "nobody"};
+    const char *const moved[] = {store_tracking_id(0), "no-such-id"};
     ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
@@ -136,7 +137,7 @@ RANGE_TEST(a_split_that_cannot_be_done_changes_nothing, 0, STORES)
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
 }
 
-RANGE_TEST(a_batch_is_over_with_its_last_task, 0, STORES)
+RANGE_TEST(store_batch_ends_with_its_last_task, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
@@ -147,19 +148,19 @@ RANGE_TEST(a_batch_is_over_with_its_last_task, 0, STORES)
     ck_assert_uint_eq(store_look(store, batch).n_batches, 0);
 }
 
-RANGE_TEST(a_task_ends_once, 0, STORES)
+RANGE_TEST(store_task_ends_once, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
     store_fail_task(0, STORE_NOW_MS, NULL);
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_ABSENT);
-    ck_assert_int_eq(store_end_task(store, "nobody", &unknown, answer), ERR_ABSENT);
+    ck_assert_int_eq(store_end_task(store, "no-such-id", &unknown, answer), ERR_ABSENT);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
     result_unref(answer);
 }
 
-RANGE_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were, 0, STORES)
+RANGE_TEST(store_ending_a_batch_keeps_earlier_task_results, 0, STORES)
 {
     struct store_stats stats;
 
@@ -175,7 +176,7 @@ RANGE_TEST(the_rest_of_a_batch_ends_at_once_and_earlier_ends_stay_as_they_were, 
     ck_assert_uint_eq(stats.batches[STORE_DONE], 1);
 }
 
-RANGE_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended, 0, STORES)
+RANGE_TEST(store_batch_without_tasks_can_be_ended, 0, STORES)
 {
     int64_t half;
 
@@ -189,7 +190,7 @@ RANGE_TEST(a_batch_whose_tasks_all_moved_away_can_be_ended, 0, STORES)
     ck_assert_uint_eq(store_look(store, half).n_open, 1);
 }
 
-RANGE_TEST(the_books_keep_the_latest_ends_and_every_open_task, 0, STORES)
+RANGE_TEST(store_records_keep_latest_results_and_all_open_tasks, 0, STORES)
 {
     struct store_stats stats;
 
@@ -209,10 +210,11 @@ RANGE_TEST(the_books_keep_the_latest_ends_and_every_open_task, 0, STORES)
     ck_assert_ptr_null(result);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(3), &result), ERR_OK);
     result_unref(result);
-    ck_assert_int_gt(store_add_batch(store, 7, 1), open + 6); /* numbers of the dropped stay used */
+    ck_assert_int_gt(store_add_batch(store, 7, 1),
+                     open + 6); /* numbers of deleted batches are not reused */
 }
 
-/* ---- the unknown ---- */
+/* ---- unknown results ---- */
 
 struct told {
     size_t n;
@@ -238,7 +240,7 @@ static void end_unknown(size_t i, int64_t wall_ms)
     ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
 }
 
-RANGE_TEST(the_newest_unknown_tasks_are_told_newest_last, 0, STORES)
+RANGE_TEST(store_lists_the_newest_unknown_tasks_newest_last, 0, STORES)
 {
     struct told told = {0};
 
@@ -256,11 +258,11 @@ RANGE_TEST(the_newest_unknown_tasks_are_told_newest_last, 0, STORES)
     ck_assert_int_eq(told.err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     told.n = 0;
     ck_assert_int_eq(store_each_unknown(store, STORE_NOW_MS + 20, 8, tell, &told), ERR_OK);
-    ck_assert_uint_eq(told.n, 3); /* the time itself counts as since then */
+    ck_assert_uint_eq(told.n, 3); /* the limit itself is included */
 }
 
-/* Ends need not come in the order of the intents. */
-RANGE_TEST(newest_is_by_the_end_not_by_the_intent, 0, STORES)
+/* Tasks may end in another order than that of their batches. */
+RANGE_TEST(store_newest_unknown_is_by_end_time, 0, STORES)
 {
     struct told told = {0};
 
@@ -277,7 +279,7 @@ RANGE_TEST(newest_is_by_the_end_not_by_the_intent, 0, STORES)
 
 /* ---- opening ---- */
 
-TEST(an_url_that_is_none_is_refused_in_words)
+TEST(store_invalid_url_is_rejected_with_a_reason)
 {
     static const char *const bad[] = {"", "memory:x", "sqlite", "sqlite:", "postgres:x", "/a.db"};
 
@@ -290,7 +292,7 @@ TEST(an_url_that_is_none_is_refused_in_words)
     }
 }
 
-TEST(nobody_looks_into_the_memory_of_another)
+TEST(store_in_memory_cannot_be_opened_by_another_process)
 {
     char why[STORE_WHY] = "";
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_answers.c - what every store promises of answers: each test runs over all of them. */
+/* test_store_answers.c - tests what every store promises of results; each test runs with every
+ * implementation. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -15,7 +16,7 @@ static const struct result *a_failure(size_t i, int64_t ttl_ms)
                               STORE_NOW_MS, ttl_ms);
 }
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
 static void assert_same(const struct result *got, const struct result *wanted)
 {
@@ -33,7 +34,7 @@ static void assert_same(const struct result *got, const struct result *wanted)
     }
 }
 
-RANGE_TEST(an_answer_comes_back_to_the_byte, 0, STORES)
+RANGE_TEST(store_result_is_read_back_byte_for_byte, 0, STORES)
 {
     const struct result *found = NULL, *wanted = store_answer(0, "milvali.com", STORE_DAY_MS);
 
@@ -48,7 +49,7 @@ RANGE_TEST(an_answer_comes_back_to_the_byte, 0, STORES)
     result_unref(wanted);
 }
 
-RANGE_TEST(a_failure_worth_remembering_comes_back_with_its_words, 0, STORES)
+RANGE_TEST(store_cached_failure_is_read_back_with_its_detail, 0, STORES)
 {
     const struct result *found = NULL, *wanted = a_failure(0, 60000);
 
@@ -61,7 +62,7 @@ RANGE_TEST(a_failure_worth_remembering_comes_back_with_its_words, 0, STORES)
     result_unref(wanted);
 }
 
-/* The second question with the same key: 1 asks what 0 asked. */
+/* The second question with the same key: 1 is the same question as 0. */
 static void intend_twice_the_same_question(void)
 {
     struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
@@ -71,7 +72,7 @@ static void intend_twice_the_same_question(void)
     ck_assert_int_eq(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
 }
 
-RANGE_TEST(a_failure_never_takes_an_answers_place, 0, STORES)
+RANGE_TEST(store_failure_never_replaces_a_result, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
@@ -83,7 +84,7 @@ RANGE_TEST(a_failure_never_takes_an_answers_place, 0, STORES)
     result_unref(failure);
 }
 
-RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
+RANGE_TEST(store_result_replaces_a_failure, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);
 
@@ -96,7 +97,7 @@ RANGE_TEST(an_answer_takes_a_failures_place, 0, STORES)
     result_unref(failure);
 }
 
-RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
+RANGE_TEST(store_full_evicts_the_earliest_to_expire, 0, STORES)
 {
     store = store_open_limited(store_url_of(_i), 3, 100);
     store_add_batch(store, 0, 5);
@@ -113,7 +114,7 @@ RANGE_TEST(answers_that_expire_first_are_pushed_out, 0, STORES)
     ck_assert_int_eq(store_kept(store, 4), ERR_OK);
 }
 
-RANGE_TEST(replacing_an_answer_pushes_nobody_out, 0, STORES)
+RANGE_TEST(store_replacing_a_result_evicts_no_other, 0, STORES)
 {
     store = store_open_limited(store_url_of(_i), 2, 100);
     intend_twice_the_same_question();
@@ -131,7 +132,7 @@ RANGE_TEST(replacing_an_answer_pushes_nobody_out, 0, STORES)
     result_unref(again);
 }
 
-RANGE_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same, 0, STORES)
+RANGE_TEST(store_with_zero_rows_keeps_only_its_records, 0, STORES)
 {
     struct store_stats stats;
 
@@ -144,7 +145,7 @@ RANGE_TEST(no_room_for_answers_keeps_none_and_the_books_all_the_same, 0, STORES)
     ck_assert_uint_eq(stats.found, 0);
 }
 
-RANGE_TEST(what_expired_long_ago_is_trimmed, 0, STORES)
+RANGE_TEST(store_purges_results_expired_long_ago, 0, STORES)
 {
     bool more = true;
 
@@ -162,13 +163,13 @@ RANGE_TEST(what_expired_long_ago_is_trimmed, 0, STORES)
 
 /* ---- lookups ---- */
 
-RANGE_TEST(a_lookup_is_found_by_its_id_once_it_has_ended, 0, STORES)
+RANGE_TEST(store_finished_lookup_is_found_by_its_id, 0, STORES)
 {
     const struct result *result = NULL;
 
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
-    ck_assert_int_eq(store_find_lookup(store, "nobody", &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, "no-such-id", &result), ERR_ABSENT);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
     ck_assert_ptr_null(result);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
@@ -181,7 +182,7 @@ RANGE_TEST(a_lookup_is_found_by_its_id_once_it_has_ended, 0, STORES)
     ck_assert_ptr_null(result);
 }
 
-RANGE_TEST(a_lookup_that_failed_says_how, 0, STORES)
+RANGE_TEST(store_failed_lookup_has_its_error, 0, STORES)
 {
     static const struct {
         enum store_task_state state;
@@ -208,7 +209,7 @@ RANGE_TEST(a_lookup_that_failed_says_how, 0, STORES)
     }
 }
 
-/* ---- forgetting ---- */
+/* ---- deletion ---- */
 
 struct keys {
     size_t n;
@@ -231,17 +232,18 @@ static void keep_three_answers(void)
     store_end_answered(store, 2, "b.com", STORE_DAY_MS);
 }
 
-RANGE_TEST(a_question_is_forgotten_alone, 0, STORES)
+RANGE_TEST(store_deletes_one_question_only, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
-    ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK); /* again is fine */
+    ck_assert_int_eq(store_forget_key(store, store_key_of(0)),
+                     ERR_OK); /* a second call is a no-op */
 }
 
-RANGE_TEST(a_domain_is_forgotten_with_all_its_questions, 0, STORES)
+RANGE_TEST(store_deletes_a_domain_with_all_its_questions, 0, STORES)
 {
     struct keys keys = {0};
     size_t n = 99;
@@ -261,7 +263,7 @@ RANGE_TEST(a_domain_is_forgotten_with_all_its_questions, 0, STORES)
     ck_assert_uint_eq(n, 0);
 }
 
-RANGE_TEST(an_address_goes_from_every_answer_and_the_rest_stays, 0, STORES)
+RANGE_TEST(store_deletes_an_address_from_every_result, 0, STORES)
 {
     const struct result *result = NULL;
     size_t n = 99;
@@ -278,11 +280,11 @@ RANGE_TEST(an_address_goes_from_every_answer_and_the_rest_stays, 0, STORES)
     ck_assert_int_eq(store_find(store, store_key_of(2), &result), ERR_OK);
     ck_assert_uint_eq(result->n_emails, 2);
     result_unref(result);
-    ck_assert_int_eq(store_forget_address(store, "nobody@a.com", &n), ERR_OK);
+    ck_assert_int_eq(store_forget_address(store, "unknown@a.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }
 
-RANGE_TEST(an_answer_that_loses_its_last_address_is_an_answer_still, 0, STORES)
+RANGE_TEST(store_result_without_addresses_left_is_kept, 0, STORES)
 {
     struct store_stats stats;
     size_t n;
@@ -297,7 +299,7 @@ RANGE_TEST(an_answer_that_loses_its_last_address_is_an_answer_still, 0, STORES)
     ck_assert_uint_eq(stats.empty, 1);
 }
 
-RANGE_TEST(remembered_failures_hinder_no_forgetting, 0, STORES)
+RANGE_TEST(store_deletion_skips_cached_failures, 0, STORES)
 {
     const struct result *failure = a_failure(5, 60000);
     size_t n;
@@ -313,7 +315,7 @@ RANGE_TEST(remembered_failures_hinder_no_forgetting, 0, STORES)
     result_unref(failure);
 }
 
-RANGE_TEST(an_owner_hears_no_news_of_its_own, 0, STORES)
+RANGE_TEST(store_owner_gets_no_changes_of_its_own, 0, STORES)
 {
     struct keys keys = {0};
 
@@ -325,7 +327,7 @@ RANGE_TEST(an_owner_hears_no_news_of_its_own, 0, STORES)
     ck_assert_uint_eq(keys.n, 0);
 }
 
-RANGE_TEST(everything_is_counted, 0, STORES)
+RANGE_TEST(store_counts_everything, 0, STORES)
 {
     const struct result *failure = a_failure(3, 60000);
     struct store_stats stats;

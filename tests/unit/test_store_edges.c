@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_edges.c - what is asked of a store seldom or by mistake: each test runs over all of
- * them, and all must say the same. */
+/* test_store_edges.c - tests rare and invalid calls; each test runs with every implementation,
+ * and all must behave alike. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -31,7 +31,7 @@ static int64_t credits_of(int64_t day)
     return credits;
 }
 
-RANGE_TEST(only_what_was_being_sent_can_have_been_taken, 0, STORES)
+RANGE_TEST(store_only_a_batch_in_flight_can_be_submitted, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
@@ -40,7 +40,7 @@ RANGE_TEST(only_what_was_being_sent_can_have_been_taken, 0, STORES)
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
 }
 
-RANGE_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half, 0, STORES)
+RANGE_TEST(store_split_moves_only_open_tasks_of_the_batch, 0, STORES)
 {
     int64_t half = -7;
 
@@ -49,7 +49,7 @@ RANGE_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half, 0, STORES)
     store_fail_task(1, STORE_NOW_MS, NULL);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, other), ERR_OK);
-    for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 is another batch's */
+    for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 belongs to another batch */
         const char *const moved[] = {store_tracking_id(0), store_tracking_id(i)};
         ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
     }
@@ -60,7 +60,7 @@ RANGE_TEST(only_open_tasks_of_the_batch_itself_move_to_its_half, 0, STORES)
     ck_assert_uint_eq(store_look(store, other).n_open, 1);
 }
 
-RANGE_TEST(a_batch_that_is_not_there_can_be_ended, 0, STORES)
+RANGE_TEST(store_unknown_batch_can_be_ended, 0, STORES)
 {
     const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
 
@@ -68,7 +68,7 @@ RANGE_TEST(a_batch_that_is_not_there_can_be_ended, 0, STORES)
     ck_assert_int_eq(store_end_batch(store, 99, &end), ERR_OK);
 }
 
-RANGE_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_intended, 0, STORES)
+RANGE_TEST(store_records_drop_the_earliest_ended_first, 0, STORES)
 {
     static const int64_t ends[] = {5, 3, 4};
     const struct result *result = NULL;
@@ -86,7 +86,7 @@ RANGE_TEST(what_ended_first_leaves_the_books_first_in_whatever_order_it_was_inte
     }
 }
 
-RANGE_TEST(ends_of_an_open_batch_stay_in_the_books_past_their_limit, 0, STORES)
+RANGE_TEST(store_records_keep_results_of_open_batches, 0, STORES)
 {
     store = store_open_limited(store_url_of(_i), 10, 1);
     int64_t batch = store_add_batch(store, 0, 3);
@@ -98,7 +98,7 @@ RANGE_TEST(ends_of_an_open_batch_stay_in_the_books_past_their_limit, 0, STORES)
     ck_assert_uint_eq(count_failed(), 1);
 }
 
-RANGE_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit, 0, STORES)
+RANGE_TEST(store_refund_to_a_deleted_account_adds_no_credit, 0, STORES)
 {
     const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
 
@@ -106,18 +106,18 @@ RANGE_TEST(what_is_given_back_to_an_account_that_has_gone_makes_no_credit, 0, ST
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(credits_of(0), 2);
     ck_assert_int_eq(credits_of(STORE_ACCOUNT_DAYS), 0);
-    ck_assert_int_eq(credits_of(0), 2); /* still there, for a clock that is set back */
+    ck_assert_int_eq(credits_of(0), 2); /* still stored, for a clock that is set back */
     ck_assert_int_eq(credits_of(STORE_ACCOUNT_DAYS + 1), 0);
     ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
     ck_assert_int_eq(credits_of(0), 0);
 }
 
-RANGE_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts, 0, STORES)
+RANGE_TEST(store_retry_on_another_day_moves_its_credits, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3);
     store_add_batch(store, 3, 1);
-    store_fail_task(2, STORE_NOW_MS, NULL); /* bought on its day, whatever becomes of the others */
+    store_fail_task(2, STORE_NOW_MS, NULL); /* paid on its day, independent of the others */
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     for (int twice = 0; twice < 2; twice++) {
         ck_assert_int_eq(store_sending(store, batch, 1), ERR_OK);
@@ -126,7 +126,7 @@ RANGE_TEST(what_is_sent_again_on_another_day_moves_to_that_days_accounts, 0, STO
     }
 }
 
-RANGE_TEST(a_risk_takes_a_second_credit_and_nothing_is_given_back_of_the_first, 0, STORES)
+RANGE_TEST(store_resubmit_takes_second_credit_without_refund, 0, STORES)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN};
 

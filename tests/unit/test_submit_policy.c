@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_submit_policy.c - what follows from the end of a submit, row by row. */
+/* test_submit_policy.c - tests the decision after a submit, row by row. */
 #include "base/mem.h"
 #include "lookup/batching/submit_policy.h"
 
@@ -12,19 +12,19 @@ static const struct {
     enum submit_next next;
 } rows[] = {
     {"taken", {.verdict = VERDICT_DONE, .retry_after_s = -1}, {100, 1, false}, SUBMIT_COLLECT},
-    {"a hundred refused with 400",
+    {"a hundred rejected with 400",
      {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
      {100, 1, false},
      SUBMIT_SPLIT},
-    {"two refused with 400",
+    {"two rejected with 400",
      {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
      {2, 3, false},
      SUBMIT_SPLIT},
-    {"one refused with 400",
+    {"one rejected with 400",
      {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_REJECTED, .retry_after_s = -1},
      {1, 1, false},
      SUBMIT_END},
-    {"refused with 401 is not split",
+    {"rejected with 401 is not split",
      {.verdict = VERDICT_REFUSED, .err = ERR_UPSTREAM_AUTH, .retry_after_s = -1},
      {100, 1, true},
      SUBMIT_END},
@@ -55,13 +55,13 @@ static const struct {
      SUBMIT_RISK},
 };
 
-LOOP_TEST(what_follows_from_a_submits_end, rows)
+LOOP_TEST(policy_decision_follows_the_result_of_the_submit, rows)
 {
     ck_assert_msg(submit_next(&rows[_i].reply, &rows[_i].past) == rows[_i].next, "%s",
                   rows[_i].what);
 }
 
-TEST(the_wait_grows_and_has_some_jitter)
+TEST(policy_back_off_grows_and_has_jitter)
 {
     const struct openmart_reply reply = {.retry_after_s = -1};
 
@@ -73,7 +73,7 @@ TEST(the_wait_grows_and_has_some_jitter)
         }
 }
 
-TEST(the_wait_is_never_shorter_than_retry_after)
+TEST(policy_back_off_is_at_least_retry_after)
 {
     const struct openmart_reply reply = {.retry_after_s = 17};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_text.c - validity, normal form, case and trimming, and that folding is stable for all of
- * Unicode: a key that changes when folded again would not be a key. */
+/* test_text.c - tests validity, normal form, case and trimming.
+ *
+ * Folding must be stable for all of Unicode: a key that changes when it is folded again would
+ * not be a key. */
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -49,14 +51,14 @@ static const struct {
     INVALID("\xf5\x80\x80\x80"),
     INVALID("\xff"),
     INVALID("\xfe"),
-    INVALID("a\xc3"), /* cut short */
+    INVALID("a\xc3"), /* truncated */
     INVALID("a\xe2\x82"),
     INVALID("a\xf0\x9f\x92"),
     INVALID("\xc3("),
     INVALID("\xe2\x82("),
 };
 
-LOOP_TEST(utf8_is_what_rfc_3629_says, encodings)
+LOOP_TEST(text_utf8_validity_follows_rfc_3629, encodings)
 {
     size_t len = encodings[_i].len;
     autofree char *exact = xcalloc(len, 1);
@@ -65,7 +67,7 @@ LOOP_TEST(utf8_is_what_rfc_3629_says, encodings)
     ck_assert(text_is_utf8(exact, len) == encodings[_i].valid);
 }
 
-TEST(controls_are_c0_del_c1_and_the_two_separators)
+TEST(text_controls_are_c0_del_c1_and_two_separators)
 {
     static const char *const controls[] = {"a\n",      "\x1b",      "\t",      "a\x7f",
                                            "\xc2\x80", "b\xc2\x9f", "a\u2028", "\u2029b"};
@@ -78,7 +80,7 @@ TEST(controls_are_c0_del_c1_and_the_two_separators)
     ck_assert(text_has_control("a\0b", 3));
 }
 
-TEST(ignorables_are_found_and_others_are_not)
+TEST(text_finds_ignorable_characters_only)
 {
     static const char *const ignorable[] = {"a\u00ADb", "\u200B", "a\u200D",    "\u2060", "\uFE0F",
                                             "\uFEFF",   "\u034F", "\U000E0100", "\u3164", "\u180B"};
@@ -89,7 +91,7 @@ TEST(ignorables_are_found_and_others_are_not)
     ck_assert(!text_has_ignorable("e\u0301 a-b.", 9));
 }
 
-TEST(names_are_letters_marks_numbers_and_little_else)
+TEST(text_name_characters_are_letters_marks_and_numbers)
 {
     static const char *const names[] = {"",        "milvali",       "a_b-c d.e", "bücher",
                                         "e\u0301", "Рога и копыта", "東京",      "123"};
@@ -115,15 +117,15 @@ static const struct change tidied[] = {
     {"  San  Francisco\t\n", "San  Francisco"},
     {"\u00A0\u3000Paris\u2003\u2028\xc2\x85", "Paris"},
     {"e\u0301", "é"},
-    {"\u212B", "Å"}, /* the sign for angstrom */
+    {"\u212B", "Å"}, /* the angstrom sign */
     {"\u1100\u1161\u11A8", "각"},
     {"q\u0307\u0323", "q\u0323\u0307"},
     {"ﬁ", "ﬁ"}, /* NFC, not NFKC */
     {"ABC", "ABC"},
-    {"\u200B", "\u200B"}, /* no white space to Unicode */
+    {"\u200B", "\u200B"}, /* not white space in Unicode */
 };
 
-LOOP_TEST(tidy_trims_and_composes, tidied)
+LOOP_TEST(text_tidy_trims_and_composes, tidied)
 {
     autofree char *got = NULL;
 
@@ -142,10 +144,10 @@ static const struct change folded[] = {
     {"ﬁ", "fi"},
     {"İ", "i\u0307"}, /* no Turkish rules */
     {"I", "i"},
-    {"\u212A", "k"}, /* the sign for kelvin */
+    {"\u212A", "k"}, /* the kelvin sign */
 };
 
-LOOP_TEST(fold_makes_equal_what_people_call_the_same, folded)
+LOOP_TEST(text_fold_makes_spellings_equal, folded)
 {
     autofree char *got = NULL;
 
@@ -168,7 +170,7 @@ static const struct change titled[] = {
     {"i\u0307", "İ"},       /* composes only as a capital */
 };
 
-LOOP_TEST(title_gives_each_word_a_capital, titled)
+LOOP_TEST(text_title_capitalizes_each_word, titled)
 {
     autofree char *got = NULL;
 
@@ -176,7 +178,7 @@ LOOP_TEST(title_gives_each_word_a_capital, titled)
     ck_assert_str_eq(got, titled[_i].to);
 }
 
-TEST(broken_text_is_refused_and_nothing_is_written)
+TEST(text_invalid_utf8_is_rejected_and_writes_nothing)
 {
     char *got = NULL;
 
@@ -189,7 +191,7 @@ TEST(broken_text_is_refused_and_nothing_is_written)
     ck_assert_ptr_null(got);
 }
 
-/* c >= 0x80. Writes its two to four bytes and says how many. */
+/* c >= 0x80. Writes its two to four bytes and returns their number. */
 static size_t put_utf8(uint32_t c, char *out)
 {
     static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
@@ -201,7 +203,7 @@ static size_t put_utf8(uint32_t c, char *out)
     return n;
 }
 
-TEST(folding_twice_changes_nothing)
+TEST(text_fold_is_idempotent)
 {
     char text[16];
 
@@ -210,7 +212,7 @@ TEST(folding_twice_changes_nothing)
         size_t n = put_utf8(c, text);
         memcpy(text + n, "\u0345\u0301x", sizeof "\u0345\u0301x");
         if (text_fold(text, strlen(text), &once) || text_fold(once, strlen(once), &twice))
-            ck_abort_msg("U+%04X is refused", c);
+            ck_abort_msg("U+%04X is rejected", c);
         if (strcmp(once, twice) != 0)
             ck_abort_msg("U+%04X: %s becomes %s", c, once, twice);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timer.c - timers fire in the order of their times, when they are due and not before,
- * whatever their callbacks do; and a heap under random use agrees with a plain list. */
+/* test_timer.c - tests that timers fire in the order of their times, when they are due and not
+ * before, whatever their callbacks do. A heap under random use behaves like a plain list. */
 #include "base/mem.h"
 #include "base/timer.h"
 
@@ -9,7 +9,7 @@
 
 #define N 200
 
-/* A timer that writes down when it fired, as numbers that tests compare. */
+/* A timer that records when it fired, as numbers for comparison. */
 struct ringer {
     struct timer timer;
     int name;
@@ -59,13 +59,13 @@ static void run_and_expect(int64_t now_ms, const int *names, size_t n)
     run_and_expect(now_ms, (const int[]){__VA_ARGS__}, ARRAY_LEN(((const int[]){__VA_ARGS__})))
 #define EXPECT_NONE(now_ms) run_and_expect(now_ms, NULL, 0)
 
-TEST(without_timers_nothing_is_ever_due)
+TEST(timers_empty_are_never_due)
 {
     ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
     EXPECT_NONE(INT64_MAX);
 }
 
-TEST(a_timer_fires_at_its_time_once)
+TEST(timer_fires_once_at_its_time)
 {
     arm(7, 100);
     ck_assert(timer_armed(&ringers[7].timer));
@@ -76,7 +76,7 @@ TEST(a_timer_fires_at_its_time_once)
     ck_assert_int_eq(timers_next_ms(&timers), INT64_MAX);
 }
 
-TEST(the_earliest_fires_first)
+TEST(timer_earliest_fires_first)
 {
     arm(0, 300);
     arm(1, 100);
@@ -88,7 +88,7 @@ TEST(the_earliest_fires_first)
     ck_assert_int_eq(timers_next_ms(&timers), 400);
 }
 
-TEST(a_disarmed_timer_stays_silent)
+TEST(timer_disarmed_does_not_fire)
 {
     arm(0, 100);
     arm(1, 200);
@@ -99,7 +99,7 @@ TEST(a_disarmed_timer_stays_silent)
     EXPECT(1000, 1);
 }
 
-TEST(arming_again_moves_a_timer_both_ways)
+TEST(timer_armed_again_moves_in_both_directions)
 {
     arm(0, 100);
     arm(1, 200);
@@ -115,7 +115,7 @@ static void ring_of_another_kind(struct timer *timer)
     fired[n_fired++] = 1000 + container_of(timer, struct ringer, timer)->name;
 }
 
-TEST(arming_again_replaces_the_callback)
+TEST(timer_armed_again_replaces_its_callback)
 {
     arm(3, 100);
     timer_arm(&timers, &ringers[3].timer, 100, ring_of_another_kind);
@@ -129,7 +129,7 @@ static void ring_thrice(struct timer *timer)
         timer_arm(&timers, timer, timer->at_ms + 10, ring_thrice);
 }
 
-TEST(a_timer_armed_by_its_own_callback_fires_in_the_same_run_when_due)
+TEST(timer_armed_by_its_callback_fires_in_the_same_run)
 {
     timer_arm(&timers, &ringers[5].timer, 100, ring_thrice);
     EXPECT(120, 5, 5, 5);
@@ -144,7 +144,7 @@ static void ring_and_disarm_one(struct timer *timer)
     timer_disarm(&timers, &ringers[1].timer);
 }
 
-TEST(a_callback_may_disarm_one_that_is_due_too)
+TEST(timer_callback_may_disarm_another_due_timer)
 {
     timer_arm(&timers, &ringers[0].timer, 100, ring_and_disarm_one);
     arm(1, 101);
@@ -159,7 +159,7 @@ static void ring_and_arm_all(struct timer *timer)
         arm(i, i);
 }
 
-TEST(a_callback_may_make_the_heap_grow)
+TEST(timer_callback_may_grow_the_heap)
 {
     timer_arm(&timers, &ringers[0].timer, 0, ring_and_arm_all);
     timers_run(&timers, N);
@@ -174,7 +174,7 @@ static void ring_and_free(struct timer *timer)
     free(container_of(timer, struct ringer, timer));
 }
 
-TEST(a_callback_may_free_its_timer)
+TEST(timer_callback_may_free_its_timer)
 {
     struct ringer *mortal = xcalloc(1, sizeof *mortal);
 
@@ -185,7 +185,7 @@ TEST(a_callback_may_free_its_timer)
     EXPECT(200, 1, 42, 2);
 }
 
-TEST(at_the_end_timers_are_disarmed_and_not_fired)
+TEST(timers_free_disarms_without_firing)
 {
     arm(0, 100);
     arm(1, 50);
@@ -221,14 +221,14 @@ static void expect_fired_as_listed(int64_t now_ms)
     ck_assert_uint_eq(n_fired, n_due);
     for (size_t i = 0; i < n_fired; i++) {
         int64_t *at = &armed_at[fired[i]];
-        ck_assert_int_ge(*at, last); /* fails for one that was not armed, or fired twice */
+        ck_assert_int_ge(*at, last); /* fails if it was not armed, or fired twice */
         ck_assert_int_le(*at, now_ms);
         last = *at;
         *at = -1;
     }
 }
 
-RANGE_TEST(a_heap_under_random_use_agrees_with_a_list, 0, 4)
+RANGE_TEST(timer_heap_under_random_use_agrees_with_a_list, 0, 4)
 {
     unsigned seed = 20261123U + (unsigned)_i;
 

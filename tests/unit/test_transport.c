@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_transport.c - how requests end: one table with a row per measured behaviour of libcurl, the
- * limits on size, and the requests that no server can have heard. The only waits on time are those
- * whose subject is a time-out. */
+/* test_transport.c - tests how requests end: one row per measured behaviour of libcurl, the size
+ * limits, and the requests that cannot have reached a server. A test waits for time only if it
+ * tests a timeout. */
 #include "client/transport.h"
 
 #include "base/mem.h"
@@ -17,7 +17,7 @@ FIXTURE(fixture_setup, fixture_teardown);
 
 #define BIG ((size_t)2 << 20)
 
-/* --- The ends of a request that a server heard ------------------------------------------------ */
+/* --- Results of a request that reached a server ----------------------------------------------- */
 
 static const struct end_row {
     const char *name;
@@ -71,7 +71,7 @@ static const struct end_row {
      TRANSPORT_ANSWERED, 200, "\x1f\x8b\x08~", 0},
 };
 
-LOOP_TEST(each_end_of_a_heard_request_is_told_apart, end_rows)
+LOOP_TEST(transport_result_of_a_received_request_is_classified, end_rows)
 {
     const struct end_row *row = &end_rows[_i];
     struct seen seen;
@@ -105,7 +105,7 @@ static void fetch_big(const char *head, char fill, struct seen *seen)
     raw_server_stop(fixture_server);
 }
 
-TEST(a_body_past_its_limit_is_cut_off)
+TEST(transport_body_over_its_limit_is_aborted)
 {
     struct seen seen;
 
@@ -114,7 +114,7 @@ TEST(a_body_past_its_limit_is_cut_off)
     ck_assert_int_eq(seen.status, 200);
 }
 
-TEST(a_body_that_announces_too_much_is_cut_off)
+TEST(transport_announced_body_over_its_limit_is_aborted)
 {
     struct seen seen;
 
@@ -122,7 +122,7 @@ TEST(a_body_that_announces_too_much_is_cut_off)
     ck_assert_int_eq(seen.end, TRANSPORT_TOO_BIG);
 }
 
-TEST(a_body_of_exactly_the_limit_is_whole)
+TEST(transport_body_of_exactly_the_limit_is_complete)
 {
     struct seen seen;
     autofree char *text = fixture_filled(FIXTURE_MAX_BYTES + 19, 'a', "HTTP/1.1 200 OK\r\n\r\n");
@@ -136,7 +136,7 @@ TEST(a_body_of_exactly_the_limit_is_whole)
     ck_assert_uint_eq(seen.body_len, FIXTURE_MAX_BYTES);
 }
 
-TEST(one_endless_header_is_given_up)
+TEST(transport_endless_header_is_aborted)
 {
     struct seen seen;
 
@@ -144,7 +144,7 @@ TEST(one_endless_header_is_given_up)
     ck_assert_int_eq(seen.end, TRANSPORT_BROKEN);
 }
 
-TEST(headers_without_end_are_given_up)
+TEST(transport_endless_number_of_headers_is_aborted)
 {
     struct seen seen;
     autofree char *text = fixture_filled(BIG, 'a', "");
@@ -160,7 +160,7 @@ TEST(headers_without_end_are_given_up)
     ck_assert_int_eq(seen.end, TRANSPORT_BROKEN);
 }
 
-/* --- Requests that no server can have heard --------------------------------------------------- */
+/* --- Requests that cannot have reached a server ----------------------------------------------- */
 
 static void assert_not_sent(const struct transport_request *request)
 {
@@ -174,7 +174,7 @@ static void assert_not_sent(const struct transport_request *request)
     ck_assert_str_ne(seen.error, "");
 }
 
-TEST(a_refused_connection_is_not_sent)
+TEST(transport_connection_refused_is_not_sent)
 {
     struct transport_request request =
         fixture_post(fixture_url_at("http", raw_server_refusing_port()), "[]");
@@ -182,14 +182,14 @@ TEST(a_refused_connection_is_not_sent)
     assert_not_sent(&request);
 }
 
-TEST(a_name_that_does_not_exist_is_not_sent)
+TEST(transport_unknown_host_is_not_sent)
 {
     struct transport_request request = fixture_post("http://nowhere.invalid/", "[]");
 
     assert_not_sent(&request);
 }
 
-TEST(a_tls_handshake_that_fails_is_not_sent)
+TEST(transport_failed_tls_handshake_is_not_sent)
 {
     const struct raw_script script = {.reads = 0, .end = RAW_CLOSE};
 
@@ -201,7 +201,7 @@ TEST(a_tls_handshake_that_fails_is_not_sent)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 1);
 }
 
-TEST(a_tls_handshake_that_hangs_is_not_sent)
+TEST(transport_hanging_tls_handshake_is_not_sent)
 {
     const struct raw_script script = {.reads = 0, .end = RAW_HOLD};
 
@@ -212,7 +212,7 @@ TEST(a_tls_handshake_that_hangs_is_not_sent)
     assert_not_sent(&request);
 }
 
-/* What stands around the address of a server that would answer. */
+/* Text around the address of a server that would respond. */
 static const struct {
     const char *before, *behind;
 } refused_urls[] = {
@@ -227,7 +227,7 @@ static const struct {
     {"http:// ", "/"},
 };
 
-LOOP_TEST(a_url_that_is_not_plain_http_is_not_sent, refused_urls)
+LOOP_TEST(transport_url_other_than_plain_http_is_not_sent, refused_urls)
 {
     const struct raw_script script = RAW_SAYS(RAW_OK, 0);
     char url[128];
@@ -241,7 +241,7 @@ LOOP_TEST(a_url_that_is_not_plain_http_is_not_sent, refused_urls)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
 }
 
-TEST(no_url_is_not_sent)
+TEST(transport_null_url_is_not_sent)
 {
     struct transport_request request = fixture_get("");
 
@@ -255,7 +255,7 @@ static const struct transport_header refused_headers[] = {
     {"X-API-Key:", "key"},    {"", "key"},
 };
 
-LOOP_TEST(a_header_with_a_control_byte_is_not_sent, refused_headers)
+LOOP_TEST(transport_header_with_control_byte_is_not_sent, refused_headers)
 {
     fixture_serve(NULL, 0);
     struct transport_request request = fixture_get(fixture_server_url());

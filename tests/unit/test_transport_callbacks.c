@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_transport_callbacks.c - when callbacks run, when they do not, and what may be done inside
- * them; what ends a wait. */
+/* test_transport_callbacks.c - tests when callbacks run, when they do not, what they may do, and
+ * what ends a wait. */
 #include "client/transport.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@ FIXTURE(fixture_setup, fixture_teardown);
 
 /* --- Callbacks -------------------------------------------------------------------------------- */
 
-/* Its start fails, which its callback is told in the next turn. */
+/* Its start fails; the next loop iteration passes the error to the callback. */
 static struct transport_request unstartable(void)
 {
     static const struct transport_header refused = {"X-API-Key", "a line\n"};
@@ -29,14 +29,14 @@ static struct transport_request unstartable(void)
     return request;
 }
 
-TEST(a_callback_does_not_run_inside_the_start)
+TEST(callback_does_not_run_inside_start)
 {
     struct transport_request request = unstartable();
     struct seen seen;
 
     fixture_start(&request, &seen);
     ck_assert_int_eq(seen.times, 0);
-    transport_wait(fixture_transport, -1, INT64_MAX); /* with something to do, it does not sleep */
+    transport_wait(fixture_transport, -1, INT64_MAX); /* with an event pending, it does not sleep */
     ck_assert_int_eq(seen.times, 0);
     transport_run(fixture_transport);
     ck_assert_int_eq(seen.times, 1);
@@ -44,7 +44,7 @@ TEST(a_callback_does_not_run_inside_the_start)
     ck_assert_int_eq(seen.times, 1);
 }
 
-TEST(a_cancelled_transfer_is_never_heard_of)
+TEST(callback_of_a_cancelled_transfer_does_not_run)
 {
     const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, RAW_SAYS_AND_HOLDS(RAW_OK)};
     struct transport_request failing = unstartable();
@@ -65,7 +65,7 @@ TEST(a_cancelled_transfer_is_never_heard_of)
     ck_assert_int_eq(failed.times, 0);
 }
 
-/* A `done` that meddles: with itself, with another that is due, and with a new one. */
+/* A `done` that cancels itself and another due transfer, and starts a new one. */
 struct meddler {
     struct transfer *self, *victim;
     struct seen own, victims, next;
@@ -80,10 +80,10 @@ static void meddle(void *arg, const struct transport_answer *answer)
     transport_cancel(meddler->victim);
     fixture_start(&request, &meddler->next);
     transport_cancel(meddler->self);
-    ck_assert_int_eq(answer->end, TRANSPORT_NOT_SENT); /* it is still there to be read */
+    ck_assert_int_eq(answer->end, TRANSPORT_NOT_SENT); /* it is still readable */
 }
 
-TEST(a_callback_may_cancel_and_start_others)
+TEST(callback_may_cancel_and_start_transfers)
 {
     struct transport_request request = unstartable();
     struct meddler meddler = {0};
@@ -99,7 +99,7 @@ TEST(a_callback_may_cancel_and_start_others)
     ck_assert_int_eq(meddler.next.times, 1);
 }
 
-TEST(freeing_the_transport_cancels_what_is_on_its_way)
+TEST(transport_free_cancels_transfers_in_flight)
 {
     const struct raw_script script = {.reads = 1, .end = RAW_HOLD};
     struct seen seen;
@@ -113,7 +113,7 @@ TEST(freeing_the_transport_cancels_what_is_on_its_way)
     ck_assert_int_eq(seen.times, 0);
 }
 
-TEST(many_transfers_move_at_once)
+TEST(transport_runs_many_transfers_concurrently)
 {
     enum { N = 8 };
     struct raw_script scripts[N];
@@ -132,7 +132,7 @@ TEST(many_transfers_move_at_once)
     }
 }
 
-TEST(a_readable_descriptor_ends_the_wait)
+TEST(wait_ends_with_a_readable_descriptor)
 {
     int fd = eventfd(1, EFD_CLOEXEC);
 
@@ -140,7 +140,7 @@ TEST(a_readable_descriptor_ends_the_wait)
     close(fd);
 }
 
-TEST(a_wait_of_nothing_ends_at_once)
+TEST(wait_of_zero_returns_immediately)
 {
     transport_wait(fixture_transport, -1, 0);
     transport_wait(fixture_transport, -1, -5);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_transport_wire.c - what goes out, over which connection, and which hints that come back are
- * understood. */
+/* test_transport_wire.c - tests the bytes of requests, their connections, and which hints in
+ * responses are understood. */
 #include "client/transport.h"
 
 #include "base/mem.h"
@@ -26,9 +26,9 @@ static size_t count_requests(const char *starting_with)
     return n;
 }
 
-/* --- What goes out ---------------------------------------------------------------------------- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
-TEST(a_get_holds_what_was_asked_for_and_no_more)
+TEST(request_get_has_the_given_headers_only)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     const struct transport_header headers[] = {{"X-Key", "a b"}, {"Accept", "x/y"}, {"X-No", ""}};
@@ -47,7 +47,7 @@ TEST(a_get_holds_what_was_asked_for_and_no_more)
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }
 
-TEST(a_post_carries_its_bytes_with_a_nul_among_them)
+TEST(request_post_may_contain_a_nul)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     char body[5] = "a\0b\nc";
@@ -58,7 +58,7 @@ TEST(a_post_carries_its_bytes_with_a_nul_among_them)
     request.body = body;
     request.body_len = sizeof body;
     fixture_start(&request, &seen);
-    memset(body, 'x', sizeof body); /* it was copied */
+    memset(body, 'x', sizeof body); /* the transport copied it */
     while (!seen.times)
         fixture_turn();
     const char *got = raw_server_request(fixture_server, 0);
@@ -66,7 +66,7 @@ TEST(a_post_carries_its_bytes_with_a_nul_among_them)
     ck_assert_mem_eq(strstr(got, "\r\n\r\n") + 4, "a\0b\nc", sizeof body);
 }
 
-TEST(a_large_post_waits_for_no_100)
+TEST(request_large_post_does_not_wait_for_100)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     autofree char *body = fixture_filled(BIG, 'a', "");
@@ -79,7 +79,7 @@ TEST(a_large_post_waits_for_no_100)
     ck_assert_ptr_null(strcasestr(raw_server_request(fixture_server, 0), "\r\nExpect:"));
 }
 
-TEST(a_proxy_of_the_environment_is_not_used)
+TEST(request_ignores_a_proxy_of_the_environment)
 {
     const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
     struct raw_server *proxy = raw_server_new(NULL, 0);
@@ -100,7 +100,7 @@ TEST(a_proxy_of_the_environment_is_not_used)
 
 static const int redirects[] = {301, 302, 303, 307, 308};
 
-LOOP_TEST(a_redirect_is_an_answer_and_is_not_followed, redirects)
+LOOP_TEST(request_redirect_is_returned_and_not_followed, redirects)
 {
     struct raw_server *other = raw_server_new(NULL, 0);
     char answer[256];
@@ -122,7 +122,7 @@ LOOP_TEST(a_redirect_is_an_answer_and_is_not_followed, redirects)
     raw_server_free(other);
 }
 
-TEST(cookies_are_not_given_back)
+TEST(request_sends_no_cookies)
 {
     const struct raw_script script = {
         .reads = 2,
@@ -146,7 +146,7 @@ TEST(cookies_are_not_given_back)
         .reads = 2, .answers = {{RAW_OK, 0}, {RAW_OK, 0}}, .end = RAW_HOLD                         \
     }
 
-TEST(reads_share_a_connection)
+TEST(connection_is_shared_by_reads)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
     struct seen seen;
@@ -160,7 +160,7 @@ TEST(reads_share_a_connection)
     ck_assert_uint_eq(raw_server_requests(fixture_server), 2);
 }
 
-TEST(what_is_sent_only_once_has_a_connection_of_its_own)
+TEST(connection_of_only_once_is_not_shared)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO, KEEPS_TWO};
     struct transport_request reading, paid;
@@ -179,7 +179,7 @@ TEST(what_is_sent_only_once_has_a_connection_of_its_own)
     ck_assert_int_eq(seen.status, 200);
 }
 
-TEST(what_is_sent_only_once_leaves_no_connection_behind)
+TEST(connection_of_only_once_is_closed)
 {
     const struct raw_script scripts[] = {KEEPS_TWO, KEEPS_TWO};
     struct seen seen;
@@ -194,7 +194,7 @@ TEST(what_is_sent_only_once_leaves_no_connection_behind)
     ck_assert_uint_eq(raw_server_connections(fixture_server), 2);
 }
 
-/* The first connection is kept after one answer and dies when it gets a second request. */
+/* The first connection stays open after one response and breaks at the second request. */
 static size_t posts_when_a_kept_connection_dies(bool only_once)
 {
     const struct raw_script scripts[] = {
@@ -215,13 +215,13 @@ static size_t posts_when_a_kept_connection_dies(bool only_once)
     return count_requests("POST ");
 }
 
-TEST(what_is_sent_only_once_arrives_once_when_a_kept_connection_dies)
+TEST(connection_broken_does_not_repeat_only_once)
 {
     ck_assert_uint_eq(posts_when_a_kept_connection_dies(true), 1);
 }
 
-/* Why only_once exists; and proof that the test above is able to fail. */
-TEST(libcurl_sends_again_what_went_over_a_kept_connection_that_dies)
+/* The reason for only_once; and proof that the test above can fail. */
+TEST(connection_broken_makes_libcurl_repeat_a_request)
 {
     ck_assert_uint_eq(posts_when_a_kept_connection_dies(false), 2);
 }
@@ -245,7 +245,7 @@ static const struct retry_row {
     {"Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n", 3600, INT64_MAX},
 };
 
-LOOP_TEST(retry_after_is_told_when_it_makes_sense, retry_rows)
+LOOP_TEST(retry_after_is_returned_if_it_is_valid, retry_rows)
 {
     const struct retry_row *row = &retry_rows[_i];
     char answer[256];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_url.c - which URLs are taken, and what is read out of them. */
+/* test_url.c - tests which URLs are accepted, and how they are split. */
 #include "base/mem.h"
 #include "base/url.h"
 
@@ -29,11 +29,11 @@ static const struct good goods[] = {
     {"http://127.0.0.1:1/", "http", "127.0.0.1", "/", false, false, false},
 };
 
-LOOP_TEST(a_url_is_taken_apart, goods)
+LOOP_TEST(url_is_split_into_its_parts, goods)
 {
     const struct good *good = &goods[_i];
     size_t len = strlen(good->text);
-    autofree char *exact = xcalloc(len, 1); /* without a NUL: a sanitizer sees reads beyond */
+    autofree char *exact = xcalloc(len, 1); /* without a NUL: a sanitizer detects reads beyond it */
     struct url url;
 
     memcpy(exact, good->text, len);
@@ -80,7 +80,7 @@ static const char *const bads[] = {
     "http://[zz]/",
 };
 
-LOOP_TEST(what_is_no_complete_http_url_is_refused, bads)
+LOOP_TEST(url_invalid_or_incomplete_is_rejected, bads)
 {
     struct url url = {.host = (char *)1};
 
@@ -88,14 +88,14 @@ LOOP_TEST(what_is_no_complete_http_url_is_refused, bads)
     ck_assert_ptr_eq(url.host, (char *)1);
 }
 
-TEST(a_nul_is_refused)
+TEST(url_with_a_nul_is_rejected)
 {
     struct url url;
 
     ck_assert_int_eq(url_parse("http://milvali.com\0.evil.com", 28, &url), ERR_SYNTAX);
 }
 
-TEST(urls_end_at_2048_bytes)
+TEST(url_is_limited_to_2048_bytes)
 {
     static const char start[] = "http://milvali.com/";
     char text[2049];
@@ -118,7 +118,7 @@ static void check_loopback(const char *text, bool want)
     url_done(&url);
 }
 
-TEST(loopback_is_this_machine_and_nothing_else)
+TEST(url_loopback_is_recognized_exactly)
 {
     check_loopback("http://127.0.0.1:8080/", true);
     check_loopback("http://127.255.255.254/", true);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* transport_fixture.h - a transport and a scripted server for one test, and the words to use them.
+/* transport_fixture.h - a transport and a scripted server for one test, and functions to use
+ * them.
  *
  * Both are globals because Check's fixtures take no argument; each test runs in a process of its
  * own. If a wait never ends, Check ends the test after CK_DEFAULT_TIMEOUT. */
@@ -12,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIXTURE_PATIENCE_MS 20000 /* of transfers that are expected to end by themselves */
-#define FIXTURE_SHORT_MS    200   /* of those that are expected to run out of time */
+#define FIXTURE_PATIENCE_MS 20000 /* for transfers that are expected to finish */
+#define FIXTURE_SHORT_MS    200   /* for transfers that are expected to time out */
 #define FIXTURE_MAX_BYTES   4096
 
-/* What a `done` was told. */
+/* What a `done` callback received. */
 struct seen {
     int times;
     enum transport_end end;
@@ -35,29 +36,29 @@ void fixture_teardown(void);
 
 void fixture_serve(const struct raw_script *scripts, size_t n);
 
-/* Good until the next call. */
+/* Returns a URL that is valid until the next call. */
 const char *fixture_url_at(const char *scheme, int port);
 const char *fixture_server_url(void);
 
-/* `len` times `with`, the first of them replaced by `head`. Heap, the caller's. */
+/* Returns `len` repetitions of `with`, the first ones replaced by `head`. The caller frees it. */
 char *fixture_filled(size_t len, char with, const char *head);
 
-/* Puts the bytes of `piece` at `place`, without its NUL. */
+/* Copies `piece` to `place`, without its NUL. */
 void fixture_overwrite(char *place, const char *piece);
 
 struct transport_request fixture_get(const char *url);
 struct transport_request fixture_post(const char *url, const char *body);
 
-/* A transport_done_fn that fills in the struct seen at `arg`. */
+/* A transport_done_fn that fills the struct seen at `arg`. */
 void fixture_note(void *arg, const struct transport_answer *answer);
 
-/* Clears `seen` and starts. */
+/* Clears `seen` and starts a request. */
 struct transfer *fixture_start(const struct transport_request *request, struct seen *seen);
 
-/* Waits for something to happen, and lets it. */
+/* Waits for the next event and handles it. */
 void fixture_turn(void);
 
-/* Starts, and returns when it was seen to end. */
+/* Starts a request; returns after its completion. */
 void fixture_fetch(const struct transport_request *request, struct seen *seen);
 
 #endif
