@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_accept.c - the headers that choose among forms: Accept and If-None-Match. */
+/* fuzz_accept.c - fuzzes the headers that select a representation: Accept and If-None-Match. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/protocol/negotiate.h"
@@ -10,7 +10,7 @@
 
 #define ETAG "\"0123456789abcdef\""
 
-/* The form, or -1 when none is wanted. */
+/* Returns the media type, or -1 if no type is acceptable. */
 static int form_of(const char *before, const char *accept)
 {
     struct buf header autobuf = BUF_INIT(strlen(accept) + 128);
@@ -40,9 +40,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_WANT(form == form_of("", other_case));
     if (form >= 0)
         FUZZ_WANT(strchr(negotiate_content_type((enum result_format)form), '/'));
-    if (header[strspn(header, " \t")]) /* a blank header wants everything, one type does not */
+    if (header[strspn(header, " \t")]) /* a blank header accepts everything, one type does not */
         FUZZ_WANT(form == form_of("image/png;q=\"0, */*\", ", header));
-    /* The exact range counts over every wider one, and the first of two equals. */
+    /* The exact range has precedence over every wider one, and the first over the second of two
+     * equals. */
     FUZZ_WANT(form_of("application/json, ", header) == RESULT_JSON);
     FUZZ_WANT(form_of("application/json;q=0, text/plain;q=0, text/csv;q=0, ", header) == -1);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_answer.c - the bytes of an HTTP answer over a real socket, through libcurl: status, headers,
- * Retry-After in seconds or as a date, body.
+/* fuzz_answer.c - fuzzes the bytes of an HTTP response over a real socket, through libcurl:
+ * status, headers, Retry-After in seconds or as a date, body.
  *
- * The input is what the other side sends before it closes. The server is this thread, between two
- * turns of the transport. */
+ * The input is what the server sends before it closes. The server is this thread, between two
+ * iterations of the transport. */
 #include "base/mem.h"
 #include "client/transport.h"
 #include "tests/fuzz/fuzz.h"
@@ -57,7 +57,7 @@ static void check_answer(void *arg, const struct transport_answer *answer)
     FUZZ_WANT(answer->end != TRANSPORT_ANSWERED || answer->status >= 100);
 }
 
-/* Waits until the request has come, says its piece and closes. */
+/* Waits until the request has arrived, sends the input and closes. */
 static int serve(const uint8_t *data, size_t size)
 {
     char request[8192];
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         transport_run(transport);
     }
     FUZZ_WANT(seen.times == 1);
-    /* The request was read, so nobody may say that it was not sent, or call it slow. */
+    /* The request was read, so the result must not be not-sent or timeout. */
     FUZZ_WANT(seen.end != TRANSPORT_NOT_SENT && seen.end != TRANSPORT_TIMEOUT);
     while (recv(fd, &byte, 1, 0) > 0)
         ;

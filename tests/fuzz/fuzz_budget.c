@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_budget.c - what may be spent, against a list of credits that is counted anew each time.
+/* fuzz_budget.c - fuzzes the budget against a list of credits that is counted again each time.
  *
- * Two bytes a step: what is done, and with whom, how much or which credit. A credit is reserved,
- * then written into a real store's journal and sent, perhaps sent again, perhaps at the risk of
- * paying twice; then the batch ends: paid, or never created and given back. Days pass, clocks are
- * set back, the limit changes, and the process starts anew. */
+ * Two bytes per step: the operation, and its client, number or credit. A credit is reserved,
+ * then written into a real store's journal and sent, perhaps sent again, perhaps resubmitted
+ * with the risk of paying twice. Then the batch ends: paid, or never created and refunded. Days
+ * pass, clocks are set back, the limit changes, and the process restarts. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/money/budget.h"
@@ -26,7 +26,7 @@ struct model {
     unsigned client;
     struct credit credit;
     bool risked;
-    int64_t day, batch; /* of a credit that left */
+    int64_t day, batch; /* of a credit that was sent */
 };
 
 struct world {
@@ -38,19 +38,19 @@ struct world {
 };
 
 static const char *const names[CLIENTS] = {"ann", "ben", "cho", "dee"};
-/* Nobody's, none, a few, many. */
+/* No client's, zero, a few, many. */
 static const int64_t quotas[CLIENTS] = {ACCOUNT_NO_QUOTA, 0, 3, 40};
 
 /* ---- the model ---- */
 
-/* Does it count today? What is pending does on every day. */
+/* Returns whether the credit counts today. A pending credit counts on every day. */
 static bool counts(const struct world *world, const struct model *model)
 {
     return model->state == RESERVED || model->state == SENT ||
            (model->state == PAID && model->day == world->day);
 }
 
-/* What counts today; `client` CLIENTS = all. */
+/* Returns the number of credits that count today; `client` CLIENTS = all. */
 static int64_t count(const struct world *world, unsigned client)
 {
     int64_t n = 0;
@@ -102,7 +102,7 @@ static struct model *find(struct world *world, enum state state, unsigned which)
     return NULL;
 }
 
-/* One more for that client, into a model that is unused. */
+/* Reserves another credit for that client, in an unused entry of the model. */
 static bool reserve(struct world *world, unsigned client, struct model *model)
 {
     struct account_ref payer = {names[client], quotas[client], 1};
@@ -135,7 +135,7 @@ static void reserve_one(struct world *world, unsigned which)
         reserve(world, which % CLIENTS, model);
 }
 
-/* Before it was written down: nothing in the store knows of it. */
+/* Before it is written, the store does not contain it. */
 static void release(struct world *world, unsigned which)
 {
     struct model *model = find(world, RESERVED, which);
@@ -190,7 +190,7 @@ static void send_again(struct world *world, unsigned which)
     FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day));
 }
 
-/* The first credit is spent; a second one takes its place with the batch. */
+/* The first credit is spent; the batch reserves a second one. */
 static void risk(struct world *world, unsigned which)
 {
     struct model *first = find(world, SENT, which), *second = find(world, UNUSED, 0);
@@ -223,8 +223,8 @@ static void end(struct world *world, unsigned which, bool created)
     model->state = created ? PAID : UNUSED;
 }
 
-/* What was reserved and not written is forgotten, with the lookups that it was for; what was being
- * sent may have been bought. */
+/* Drops what was reserved and not written, together with its lookups. What was in flight may be
+ * paid. */
 static void restart(struct world *world)
 {
     int64_t last_day = INT64_MIN;
@@ -238,10 +238,10 @@ static void restart(struct world *world)
     world->budget = budget_new(world->limit, &world->clock);
     FUZZ_WANT(!budget_load(world->budget, world->store));
     FUZZ_WANT(!store_last_day(world->store, &last_day));
-    /* Without an account nothing says that the later day has begun. */
+    /* Without an account, no record shows that the later day has begun. */
     world->day = last_day;
     turn_day(world);
-    for (size_t i = 0; i < CREDITS; i++) /* accounts that were dropped with the start */
+    for (size_t i = 0; i < CREDITS; i++) /* accounts that were deleted at the start */
         if (world->credits[i].day < world->day - STORE_ACCOUNT_DAYS)
             world->credits[i].state = UNUSED;
 }
@@ -266,7 +266,7 @@ static void step(struct world *world, unsigned what, unsigned which)
     case 6:
         end(world, which, false);
         break;
-    case 7: /* a clock that is set back now and then */
+    case 7: /* a clock that is set back sometimes */
         world->clock.wall_ms += ((int64_t)which - 100) * HOUR_MS;
         break;
     case 8:
@@ -291,7 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world world = {.clock = clock_fake(INT64_C(1795432804000)), .limit = 20};
     char why[STORE_WHY];
 
-    log_set_level(LOG_ERROR); /* what is spent is told as warnings */
+    log_set_level(LOG_ERROR); /* warnings report spent credits */
     world.day = INT64_MIN;
     world.budget = budget_new(world.limit, &world.clock);
     FUZZ_WANT(!store_open(&options, &world.store, why));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_cache_control.c - the Cache-Control header, and what it makes of a cached answer.
+/* fuzz_cache_control.c - fuzzes the Cache-Control header and its effect on a cached result.
  *
- * First line: the header. Second line: one byte, which says how old the answer is. */
+ * First line: the header. Second line: one byte, which sets the age of the result. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/protocol/cache_control.h"
@@ -51,7 +51,7 @@ static void check_reading(const struct cache_directives *wish, const char *heade
     FUZZ_WANT(is_same(wish, &again));
 }
 
-/* What each directive promises the caller, whatever else stands beside it. */
+/* The promise of each directive, whatever other directives the header has. */
 static void check_serving(const struct cache_directives *wish, const struct result *result,
                           int64_t wall_ms)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_client_keys.c - the file of client keys: who is let in, and with which rights.
+/* fuzz_client_keys.c - fuzzes the file of client keys: which clients it admits, and with which
+ * rights.
  *
- * The first line is also read as the rights of a client whose key is known here. */
+ * The first line is also parsed as the rights of a client whose key is known here. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
@@ -24,14 +25,14 @@ static struct clients *parse(const char *text, size_t len)
     FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
     FUZZ_WANT((clients != NULL) == (err == ERR_OK) && (*why == '\0') == (err == ERR_OK));
     FUZZ_WANT(!err || strncmp(why, "keys", 4) == 0);
-    /* In words of ours alone: a line may hold a key that somebody put there by mistake. */
+    /* The error has fixed texts only: a line may contain a key that was put there by mistake. */
     FUZZ_WANT(input_is_printable(why, strlen(why)) && strlen(why) < 100);
     if (clients)
         FUZZ_WANT(clients_count(clients) >= 1 && clients_count(clients) <= CLIENTS_MAX);
     return clients;
 }
 
-/* At one instant, no more than a second's worth is let in, and later some more. */
+/* At one instant, at most the rate of a second is admitted; later some more. */
 static void check_rate(const struct client *client)
 {
     int wait_s = 0, admitted = 0;
@@ -63,7 +64,7 @@ static void check_rights(const char *rights, size_t len)
     FUZZ_WANT(client->quota >= ACCOUNT_NO_QUOTA && client->quota <= INT64_C(1000000000));
     FUZZ_WANT(client->rate >= 0 && client->rate <= 1000000);
     FUZZ_WANT(client->max_wait_ms >= 0 && client->weight >= 1 && client->weight <= 100);
-    /* No right that is not written there. */
+    /* Only the rights that are written there. */
     FUZZ_WANT(!client->admin || memmem(rights, len, "admin", 5));
     FUZZ_WANT(!client->allow_refresh || memmem(rights, len, "allow_refresh", 13));
     FUZZ_WANT(!clients_find(clients, (struct slice){KEY "x", sizeof KEY}));
@@ -72,7 +73,7 @@ static void check_rights(const char *rights, size_t len)
     clients_unref(clients);
 }
 
-/* A comment changes nothing; the same clients twice are refused. */
+/* A comment changes nothing; duplicate clients are rejected. */
 static void check_file(const char *file, size_t len)
 {
     struct buf text autobuf = BUF_INIT(2 * len + 64);

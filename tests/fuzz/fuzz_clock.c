@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_clock.c - an instant as people and headers see it: well formed, whatever a clock shows.
+/* fuzz_clock.c - fuzzes the formats of an instant: well formed, whatever a clock shows.
  *
  * The input is a number of milliseconds since 1970. */
 #include "base/clock.h"
@@ -18,7 +18,7 @@ static int64_t seconds_of(int64_t ms)
     return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
 }
 
-/* Read back by another reader, it is the same second. */
+/* Another parser reads the same second. */
 static void check_read_back(const char *text, const char *format, int64_t wall_ms)
 {
     struct tm tm = {0};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_config.c - values of options: numbers with units, words, lists.
+/* fuzz_config.c - fuzzes the values of options: numbers with units, words, lists.
  *
- * First line: the value that three options with units and two with words get, one after the other;
- * each is held against a slow reading of its own. Further lines: a command line, an argument each.
- * None of them may name a file of settings: that would be read. */
+ * First line: the value for three options with units and two with words, in turn; the result of
+ * each is compared with that of a slow parser. Further lines: a command line, one argument each.
+ * No argument may name a configuration file, because that file would be read. */
 #include "base/mem.h"
 #include "config/config.h"
 #include "tests/fuzz/fuzz.h"
@@ -28,7 +28,7 @@ static const struct unit sizes[] = {
     {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
-/* Digits, then a unit; -1 for what is none or too much to matter. */
+/* Digits, then a unit; -1 if invalid or too large to matter. */
 static int64_t read_slowly(const char *text, const struct unit *units)
 {
     const char *digits = text;
@@ -99,7 +99,7 @@ static void check_value(const char *value)
     check_word("--log-format", offsetof(struct config, log_json), value, formats);
 }
 
-/* A line of a file holds it as it is. The ends of a value are trimmed there. */
+/* A line of a file contains the value unchanged, but the ends of a value are trimmed there. */
 static bool fits_a_line(const char *text)
 {
     size_t len = text ? strlen(text) : 0;
@@ -122,16 +122,16 @@ static bool is_printable(const struct config *config)
     for (size_t i = 0; i < config->n_listen; i++)
         if (!fits_a_line(config->listen[i]))
             return false;
-    /* These do not last, and so are not printed: */
+    /* Accepted on the command line only, and so not printed: */
     return !config->check && !config->print && !config->json && !config->help && !config->version;
 }
 
-/* What is printed may be read again, and then says the same. */
+/* The printed configuration can be read again, and then prints the same. */
 static void note_change(void *arg, const char *key, bool reloads)
 {
     (void)arg;
     (void)reloads;
-    if (strcmp(key, "config") == 0) /* where it was read from is another place */
+    if (strcmp(key, "config") == 0) /* its source differs */
         return;
     fprintf(stderr, "%s is another one when it is read again\n", key);
     FUZZ_WANT(key == NULL);
@@ -166,7 +166,7 @@ static void check_command_line(int argc, char **argv)
     FUZZ_WANT(strnlen(why, CONFIG_WHY) < CONFIG_WHY);
     FUZZ_WANT((err == ERR_OK) == (*why == '\0'));
     if (err) {
-        FUZZ_WANT(config.threads == -7); /* untouched */
+        FUZZ_WANT(config.threads == -7); /* unchanged */
         return;
     }
     FUZZ_WANT(config.n_words <= CONFIG_WORDS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_config_file.c - `key = value` lines: pairs as they stand there, in order, with their lines;
- * or what is wrong, and where. */
+/* fuzz_config_file.c - fuzzes `key = value` lines: pairs in order with their line numbers, or an
+ * error with its line. */
 #include "base/mem.h"
 #include "config/config_file.h"
 #include "tests/fuzz/fuzz.h"
@@ -13,10 +13,10 @@
 
 struct pairs {
     const char *text;
-    int n, last_line, stop_at; /* `each` refuses the pair of that number */
+    int n, last_line, stop_at; /* `each` rejects the pair with that number */
 };
 
-/* Is the word within that line? */
+/* Returns whether the word is within that line. */
 static bool line_holds(const char *text, int number, const char *word)
 {
     while (--number > 0) {
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum err err = parse(&pairs, why);
 
     FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
-    if (err) /* the words name the place and repeat nothing of it */
+    if (err) /* the error names the line and repeats no part of it */
         FUZZ_WANT(strncmp(why, "settings:", 9) == 0 && input_is_printable(why, strlen(why)));
     err = parse(&stopped, again);
     FUZZ_WANT((err == ERR_TOO_BIG) == (pairs.n >= 2));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_domain.c - text from anybody as the key under which answers are bought. */
+/* fuzz_domain.c - fuzzes untrusted text as the key of a paid lookup. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/domain.h"
@@ -36,11 +36,11 @@ static void check_why(const char *why, const uint8_t *data, size_t size)
 
     FUZZ_WANT(len > 0 && len < DOMAIN_WHY);
     FUZZ_WANT(text_is_utf8(why, len) && !text_has_control(why, len));
-    if (size >= 16 && memmem(why, len, data, size)) /* shorter ones are in the words by chance */
+    if (size >= 16 && memmem(why, len, data, size)) /* shorter ones occur in the text by chance */
         FUZZ_WANT(text_is_name((const char *)data, size));
 }
 
-/* Another way to write the same name. */
+/* Returns another spelling of the same name. */
 static void check_same(const char *before, const char *name, const char *behind, bool may_be_suffix)
 {
     char text[4 * DOMAIN_MAX], why[DOMAIN_WHY];

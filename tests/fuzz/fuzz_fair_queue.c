@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_fair_queue.c - whose task rides next, against a queue that is nothing but an array.
+/* fuzz_fair_queue.c - fuzzes the order of tasks against a queue that is only an array.
  *
- * Two bytes a step: what is done, and by which client or with which task. */
+ * Two bytes per step: the operation, and its client or task. */
 #include "base/mem.h"
 #include "lookup/batching/fair_queue.h"
 #include "lookup/records/task.h"
@@ -13,14 +13,14 @@
 #define TASKS   64
 #define CLIENTS 8
 
-/* All that is known of a client: since when it has waited, and the turn it is in. */
+/* The state of a client: how long it has waited, and its current turn. */
 struct client_model {
     int weight, left, served_since_waiting;
     long place; /* the smallest is next; 0 = not in the queue */
 };
 
 struct model {
-    int order[TASKS]; /* tasks in the order of coming */
+    int order[TASKS]; /* tasks in the order of arrival */
     size_t n;
     struct client_model clients[CLIENTS];
     long last_place;
@@ -80,7 +80,7 @@ static int model_next_client(const struct model *model)
     return next;
 }
 
-/* Nobody waits while another has more than two turns of its own: one that had begun, and one. */
+/* No client waits while another has more than two turns: one that had begun, and one more. */
 static void note_served(struct model *model, int served)
 {
     struct client_model *client = &model->clients[served];
@@ -106,7 +106,7 @@ static int model_take(struct model *model)
     return -1;
 }
 
-/* Counts how often others came first, independently of the order that the model has. */
+/* Counts how often others were served first, independently of the model's order. */
 static void check_patience(struct model *model, int taken)
 {
     for (int c = 0; c < CLIENTS; c++) {
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(tasks, 0, sizeof tasks);
     memset(queued, 0, sizeof queued);
-    for (int c = 0; c < CLIENTS; c++) /* two that are longer than a name may be */
+    for (int c = 0; c < CLIENTS; c++) /* two that exceed the maximum length of a name */
         snprintf(names[c], sizeof names[c], "%c%s", 'a' + c,
                  c < 2 ? "-----------------------------------------------------------------" : "");
     while (input.left) {

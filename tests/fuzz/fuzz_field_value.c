@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_field_value.c - header lines of one name as one value, and where its parts end.
+/* fuzz_field_value.c - fuzzes header lines of one name as one value, and how the value is split.
  *
  * Each line of the input is a header line: NAME:VALUE. */
 #include "base/buf.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Character by character, as RFC 9110, 5.6.4 reads a quoted string. */
+/* Reads a quoted string character by character, as in RFC 9110, 5.6.4. */
 static const char *find_slowly(const char *s, char stop)
 {
     bool quoted = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_framing.c - which headers are refused because two parsers could read them differently.
+/* fuzz_framing.c - fuzzes which headers are rejected because two parsers could read them
+ * differently.
  *
  * First line: the version. Each further line is a header line: NAME:VALUE. */
 #include "base/mem.h"
@@ -50,7 +51,7 @@ static bool is_well_formed(const struct line *line)
     return line->name.len && (!is_named(line, "Host") || line->value.len);
 }
 
-/* What a request that is let through must be. */
+/* The conditions that an accepted request meets. */
 static void check_passed(const char *version, const struct line *lines, size_t n)
 {
     FUZZ_WANT(strcmp(version, "HTTP/1.1") == 0 || strcmp(version, "HTTP/1.0") == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_header_scan.c - what one walk over a request's headers brings: its id, its trace, its key,
- * and from which page or host it comes.
+/* fuzz_header_scan.c - fuzzes the pass over a request's headers: its id, its trace, its key, and
+ * the page or host that it comes from.
  *
  * Each line of the input is a header line: NAME:VALUE. */
 #include "base/mem.h"
@@ -13,7 +13,7 @@
 
 #define LINES_MAX 64
 
-/* Is it a part of one of the lines? */
+/* Returns whether the slice is part of one of the lines. */
 static bool is_borrowed(struct slice slice, char *const lines[], const size_t lens[], size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -26,7 +26,7 @@ static void check_id(struct slice id)
 {
     FUZZ_WANT(id.len <= HEADERS_ID_MAX);
     FUZZ_WANT(input_is_printable(id.data, id.len) && !memchr(id.data ? id.data : "", ' ', id.len));
-    for (size_t i = 0; i < id.len; i++) /* it goes into a header and into the log as it is */
+    for (size_t i = 0; i < id.len; i++) /* it is copied unchanged into a header and into the log */
         FUZZ_WANT(!strchr("\"\\=;,", id.data[i]));
 }
 
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *colon = memchr(lines[n], ':', lens[n]);
         size_t name_len = colon ? (size_t)(colon - lines[n]) : lens[n];
         size_t value_at = name_len + (colon != NULL);
-        value_at += strspn(lines[n] + value_at, " \t"); /* as libmicrohttpd gives it */
+        value_at += strspn(lines[n] + value_at, " \t"); /* as libmicrohttpd passes it */
         headers_note(&headers, (struct slice){lines[n], name_len},
                      (struct slice){lines[n] + value_at, lens[n] - value_at});
         n++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_json.c - JSON from strangers, and bytes of strangers in JSON of our own. */
+/* fuzz_json.c - fuzzes untrusted JSON, and untrusted bytes in the JSON that emailsd writes. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -9,7 +9,7 @@
 
 #define EXACT_MAX (INT64_C(1) << 53)
 
-/* Every value reads as one kind at most, and none deeper than the limit. */
+/* Every value reads as at most one type, and no value is deeper than the limit. */
 static void check_value(const struct json *value, int depth)
 {
     size_t n = 0;
@@ -47,7 +47,7 @@ static void check_reading(const char *text, size_t len)
     json_free(document);
 }
 
-/* The bytes as a string of ours: always readable, and the same when they are text. */
+/* The bytes as a written string: always valid JSON, and the same again if they are valid text. */
 static void check_writing(const char *bytes, size_t len)
 {
     struct buf out autobuf = BUF_INIT(8 * len + 16);

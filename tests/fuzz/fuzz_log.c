@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_log.c - bytes from outside in a line of the log: one line, readable by a terminal, and the
- * same bytes again for who reads it back.
+/* fuzz_log.c - fuzzes untrusted bytes in a line of the log: one line, safe for a terminal, and
+ * the same bytes for a parser.
  *
  * Each line of the input is a value; a NUL ends it. Standard error is a file in memory while the
  * line is written. */
@@ -19,7 +19,7 @@
 #define LINE_MAX_BYTES 4096
 #define VALUES         3
 
-/* The sanitizers' own name for it; they tell what they find where nobody would see it otherwise. */
+/* The sanitizers' own function; their reports would otherwise be lost. */
 void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
 
 static size_t write_line(char *const values[VALUES], bool as_json, char *line)
@@ -47,7 +47,7 @@ static size_t write_line(char *const values[VALUES], bool as_json, char *line)
     return (size_t)len;
 }
 
-/* Could the value, and those before it, fill a line when each byte becomes so many? */
+/* Returns whether the value and those before it could fill a line if each byte becomes so many. */
 static bool may_be_too_long(char *const values[VALUES], int which, size_t bytes_per_byte)
 {
     size_t len = 128; /* time, level, event, keys and quotes */
@@ -57,7 +57,7 @@ static bool may_be_too_long(char *const values[VALUES], int which, size_t bytes_
     return len > LINE_MAX_BYTES;
 }
 
-/* One value of logfmt at `s`; what is behind it. */
+/* Parses one logfmt value at `s`; returns the text after it. */
 static const char *read_value(const char *s, char *out)
 {
     if (*s != '"') {
@@ -93,7 +93,8 @@ static void check_logfmt(char *const values[VALUES], const char *line)
     const char *s = event + strlen(" level=info event=fuzzed");
     for (int i = 0; i < VALUES; i++) {
         if (strncmp(s, keys[i], strlen(keys[i])) != 0) {
-            FUZZ_WANT(!values[i] || may_be_too_long(values, i, 4)); /* and then left out whole */
+            FUZZ_WANT(!values[i] ||
+                      may_be_too_long(values, i, 4)); /* and is then omitted completely */
             continue;
         }
         s = read_value(s + strlen(keys[i]), value);
@@ -102,7 +103,7 @@ static void check_logfmt(char *const values[VALUES], const char *line)
     FUZZ_WANT(strcmp(s, "\n") == 0);
 }
 
-/* Each byte of a value is a character of its own in JSON: U+0000 to U+00FF. */
+/* In JSON, each byte of a value is one character: U+0000 to U+00FF. */
 static void check_bytes(const char *read, const char *value)
 {
     for (; *value; value++) {

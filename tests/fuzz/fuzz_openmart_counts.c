@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_openmart_counts.c - the status of a batch, and the balance. */
+/* fuzz_openmart_counts.c - fuzzes the status of a batch, and the balance. */
 #include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         FUZZ_WANT(is_count(counts.processing) && is_count(counts.completed));
         FUZZ_WANT(is_count(counts.errored) && is_count(counts.total));
-        /* Nothing but the word true, somewhere, can make a batch ready. */
+        /* A batch is ready only if the word true occurs. */
         FUZZ_WANT(!counts.ready || memmem(body, size, "true", 4));
     }
     err = openmart_parse_balance(body, size, &balance);

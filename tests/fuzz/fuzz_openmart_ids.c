@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_openmart_ids.c - the list of task ids: each may stand in a path, and comes once. */
+/* fuzz_openmart_ids.c - fuzzes the list of task ids: each is safe in a path, and occurs once. */
 #include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_openmart_reply.c - the whole way of a call: what is sent, how it ended, what is told.
+/* fuzz_openmart_reply.c - fuzzes a complete call: what is sent, how it ends, what its callback
+ * receives.
  *
- * First line: the call (s, c, i, t, b), how it ends (0 to 4), the status and Retry-After. Second
- * line: words that the request is made of, an id or a company's name. The rest: the body that came.
- * The transport is a fake that keeps one request and ends it as told. */
+ * First line: the call (s, c, i, t, b), its result (0 to 4), the status and Retry-After. Second
+ * line: text for the request, an id or a company name. The rest: the body received. The
+ * transport is a fake that keeps one request and ends it as the input says. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -63,7 +64,7 @@ static void deliver(const struct transport_answer *answer)
     free(t);
 }
 
-/* ---- what is told ---- */
+/* ---- what the callback receives ---- */
 
 struct told {
     char call;
@@ -152,7 +153,7 @@ static void start(struct openmart *openmart, struct told *told, const char *word
     }
 }
 
-/* Strings of strangers stay inside their quotes. */
+/* Untrusted strings stay inside their quotes. */
 static void check_form(const struct json *form, const char *key, const char *words)
 {
     const char *sent = json_get_string(form, key);
@@ -211,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     start(openmart, &told, words);
     FUZZ_WANT(told.times == 0);
     check_request(&told, words);
-    if (!*on_its_way->url && !on_its_way->body) { /* what has no URL is not sent */
+    if (!*on_its_way->url && !on_its_way->body) { /* without a URL, nothing is sent */
         answer.end = told.end = TRANSPORT_NOT_SENT;
         answer.status = 0;
     }

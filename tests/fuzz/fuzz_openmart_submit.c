@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_openmart_submit.c - the answer to the one call that costs: is there a batch, and which?
+/* fuzz_openmart_submit.c - fuzzes the response to the paid call: whether it has a batch, and
+ * which.
  *
- * Also what all answers have in common: mending, and the words of a refusal. */
+ * Also fuzzes what all responses share: the repair of UTF-8, and the detail of a rejection. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/openmart/openmart_parse.h"
@@ -21,10 +22,10 @@ static void check_mending(const char *body, size_t len)
     FUZZ_WANT(text_is_utf8(buf_str(&once), once.len));
     FUZZ_WANT(!openmart_mend(buf_str(&once), once.len, &twice));
     FUZZ_WANT(once.len == twice.len && strcmp(buf_str(&once), buf_str(&twice)) == 0);
-    if (json_parse(body, len, &doc)) /* what can be read as it is needs no mending, */
+    if (json_parse(body, len, &doc)) /* valid text needs no repair, */
         return;
     json_free(doc);
-    FUZZ_WANT(once.len == len && memcmp(buf_str(&once), body, len) == 0); /* and gets none */
+    FUZZ_WANT(once.len == len && memcmp(buf_str(&once), body, len) == 0); /* and is not changed */
 }
 
 static void check_detail(const char *body, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_openmart_task.c - what was paid for: the answer about one task, through to the bodies that
- * callers get and to what is read back out of the store. */
+/* fuzz_openmart_task.c - fuzzes the paid result: the response about one task, up to the bodies
+ * that callers get and to what is read back from the store. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/openmart/openmart_parse.h"
@@ -40,7 +40,7 @@ static size_t count_lines(const struct result_body *body)
     return n;
 }
 
-/* One mailbox a line, whatever the mailbox is. */
+/* One mailbox per line, whatever its address contains. */
 static void check_bodies(const struct result *result)
 {
     FUZZ_WANT(count_lines(&result->bodies[RESULT_JSON]) == 1);

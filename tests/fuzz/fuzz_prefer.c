@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_prefer.c - the Prefer header. */
+/* fuzz_prefer.c - fuzzes the Prefer header. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/protocol/prefer.h"
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_WANT(prefer.has_wait || prefer.wait_s == 0);
     FUZZ_WANT(is_same(prefer, prefer_read(other_case)));
 
-    /* A preference that nobody knows changes nothing; of a repeated one the first counts. */
+    /* An unknown preference changes nothing; of repeated ones the first counts. */
     buf_addf(&longer, "x-unknown=\"a, wait=1\", %s", header);
     FUZZ_WANT(is_same(prefer, prefer_read(buf_str(&longer))));
     buf_clear(&longer);

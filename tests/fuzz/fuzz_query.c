@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_query.c - what a request to /emails asks for: its query and its headers, up to the question.
+/* fuzz_query.c - fuzzes a request to /emails: its query and its headers, up to the question.
  *
- * First line: the query as it stands behind the '?'. Further lines: header lines, NAME:VALUE. The
- * request is a fake that splits and decodes the query as libmicrohttpd does; all above it is real,
- * the refusal included. */
+ * First line: the query after the '?'. Further lines: header lines, NAME:VALUE. The request is a
+ * fake that splits and decodes the query as libmicrohttpd does. All code above it is real,
+ * rejections included. */
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGUMENTS_MAX 1200 /* about what a connection's memory holds */
+#define ARGUMENTS_MAX 1200 /* about as much as a connection's memory holds */
 #define HEADERS_MAX   64
 #define MAX_WAIT_MS   INT64_C(300000)
 #define THEIR_WAIT_MS INT64_C(120000)
@@ -29,7 +29,7 @@ struct request {
     size_t n_arguments;
     char *headers[HEADERS_MAX];
     size_t n_headers;
-    bool backwards; /* tells its arguments last first */
+    bool backwards; /* passes its arguments in reverse order */
     struct client client;
     struct joined *joined;
     int replies, status;
@@ -112,7 +112,7 @@ void request_reply(struct request *request, struct reply *reply)
     FUZZ_WANT(reply->status == request->status && reply->status >= 400 && reply->status < 500);
     FUZZ_WANT(strcmp(value_of(reply, "Content-Type"), "application/problem+json") == 0);
     FUZZ_WANT(strcmp(value_of(reply, "Cache-Control"), "no-store") == 0);
-    FUZZ_WANT(reply->body.len < 2048); /* an input is not thrown back at its sender */
+    FUZZ_WANT(reply->body.len < 2048); /* an input is not repeated to its sender */
     FUZZ_WANT(!json_parse(reply->body.data, reply->body.len, &document));
     FUZZ_WANT(json_get_int(document, "status", 0) == reply->status);
     FUZZ_WANT(*json_get_string(document, "detail"));
@@ -130,7 +130,7 @@ static int hex_digit(char c)
     return at ? (int)(at - digits) & 15 : -1;
 }
 
-/* In place; what is no escape stays as it is. */
+/* In place; text that is not an escape stays unchanged. */
 static struct slice decode(char *text, size_t len)
 {
     size_t n = 0;
@@ -180,7 +180,7 @@ static void check_wish(const struct emails_query *wish, const struct client *cli
     FUZZ_WANT(input_is_printable(wish->applied, strlen(wish->applied)));
 }
 
-/* A question asked again in its canonical words is the same question. */
+/* The canonical form of a question is the same question. */
 static void check_question(const struct question *question)
 {
     const char *parts[QUESTION_PARTS] = {
@@ -196,7 +196,7 @@ static void check_question(const struct question *question)
         size_t len = strlen(parts[i]);
         FUZZ_WANT(text_is_utf8(parts[i], len) && !text_has_control(parts[i], len));
         if (len > QUESTION_FIELD_MAX && i != QUESTION_DOMAIN)
-            return; /* the normal form of some texts is longer than they are */
+            return; /* the normal form of some texts is longer than the text */
         fields[i] = (struct question_field){parts[i], len};
     }
     FUZZ_WANT(*question->company_name);
@@ -206,7 +206,8 @@ static void check_question(const struct question *question)
     question_free(again);
 }
 
-/* One reading by a client with these rights. The question's key, or false when it was refused. */
+/* Parses once for a client with these rights. Returns the question's key, or false if it is
+ * rejected. */
 static bool read_as(struct request *request, bool allow_refresh, bool cached_only,
                     unsigned char *ret_key)
 {
@@ -234,7 +235,7 @@ static void check_request(struct request *request)
     unsigned char key[HASH_SIZE], other[HASH_SIZE];
     bool ok = read_as(request, true, false, key);
 
-    /* Rights change what may be bought, and never what is asked; nor does the order. */
+    /* Rights change what may be paid for, but not the question; the order changes neither. */
     if (read_as(request, false, false, other))
         FUZZ_WANT(ok && memcmp(key, other, HASH_SIZE) == 0);
     FUZZ_WANT(read_as(request, false, true, other) == ok);

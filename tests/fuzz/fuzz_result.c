@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_result.c - an answer out of the bytes that a store gave: a damaged file must not become an
- * answer that says something else each time it is read. */
+/* fuzz_result.c - fuzzes a result from the bytes of a store: a damaged file must not become a
+ * result that reads differently each time. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/result.h"
@@ -28,7 +28,7 @@ static size_t count_lines(const struct result_body *body)
     return n;
 }
 
-/* Forgetting an address takes it out, and nothing else. */
+/* Removes the address, and nothing else. */
 static void check_forgetting(const struct result *result)
 {
     const struct result_body *text = &result->bodies[RESULT_TEXT];
@@ -36,7 +36,7 @@ static void check_forgetting(const struct result *result)
     autofree char *first = xstrndup(text->data, len);
 
     if (count_lines(text) != result->n_emails || !result->n_emails)
-        return; /* an address of several lines: nobody wrote that here */
+        return; /* an address of several lines: emailsd never writes one */
     const struct result *without = read_body(result, first);
     FUZZ_WANT(without && without->n_emails + 1 == result->n_emails);
     FUZZ_WANT(without->bodies[RESULT_TEXT].len == text->len - len - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_secret.c - the bytes of a key file: a key that goes into a header as it is, or words that do
- * not give it away. */
+/* fuzz_secret.c - fuzzes the bytes of a key file: a key that is copied into a header unchanged,
+ * or an error that does not expose it. */
 #include "base/mem.h"
 #include "base/secret.h"
 #include "tests/fuzz/fuzz.h"
@@ -14,7 +14,7 @@
 
 #define KEY_MAX 512
 
-/* What is left of a key of `len` bytes without the line end that it may have. */
+/* Returns the length of a key of `len` bytes without an optional line end. */
 static size_t stripped(const char *bytes, size_t len)
 {
     len -= len && bytes[len - 1] == '\n';
@@ -52,7 +52,7 @@ static void write_file(int fd, const void *bytes, size_t len)
     FUZZ_WANT(pwrite(fd, bytes, len, 0) == (ssize_t)len);
 }
 
-/* A regular file without a place on any disk. */
+/* A regular file that is on no disk. */
 static int file(char *path, size_t room)
 {
     static int fd = -1;
@@ -65,7 +65,7 @@ static int file(char *path, size_t room)
     return fd;
 }
 
-/* A new key that is none leaves the old one in its place. */
+/* If the new key is invalid, the old one stays in use. */
 static void check_refresh(int fd, const char *path, const char *bytes, size_t len)
 {
     struct secret *secret = NULL;

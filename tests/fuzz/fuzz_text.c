@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_text.c - normal forms of text: they end up in keys, so they must be ends. */
+/* fuzz_text.c - fuzzes normal forms of text: they are used in keys, so they must be stable. */
 #include "base/mem.h"
 #include "base/text.h"
 #include "tests/fuzz/fuzz.h"
@@ -18,7 +18,7 @@ static char *form(form_fn *make, const char *s, size_t len)
     return text;
 }
 
-/* Making it twice is making it once. */
+/* Normalizing twice is the same as normalizing once. */
 static void check_end(form_fn *make, const char *s, size_t len)
 {
     autofree char *once = form(make, s, len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_url.c - URLs, as libcurl takes them apart. */
+/* fuzz_url.c - fuzzes URLs, compared with libcurl's parser. */
 #include "base/url.h"
 #include "tests/fuzz/fuzz.h"
 

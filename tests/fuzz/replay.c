@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c - runs one target over its corpus, without libFuzzer: any compiler will do.
+/* replay.c - runs one target over its corpus, without libFuzzer: any compiler works.
  *
- * Without arguments the corpus is tests/fuzz/corpus/ and the name that the program was built under;
- * with arguments, each is a file. Every input is copied to a block of its own size, so that a
- * sanitizer sees a byte read past its end. A folder without files fails: nothing would be shown. */
+ * Without arguments, the corpus is tests/fuzz/corpus/ and the name under which the program was
+ * built; with arguments, each is a file. Every input is copied into a block of its own size, so
+ * that a sanitizer detects a read past its end. A folder without files fails, because it would
+ * prove nothing. */
 #include "base/mem.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -24,7 +25,7 @@ static void replay(const char *path)
         exit(1);
     }
     size_t size = (size_t)st.st_size;
-    autofree uint8_t *data = malloc(size); /* to the byte; malloc(0) must not be read from */
+    autofree uint8_t *data = malloc(size); /* the exact size; malloc(0) must not be read */
     if (fread(data, 1, size, file) != size) {
         fprintf(stderr, "%s: cannot be read to its end\n", path);
         exit(1);
@@ -47,7 +48,7 @@ static int replay_folder(const char *folder)
         autofree char *path = NULL;
         if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
             abort();
-        printf("%s\n", path); /* seen only when it fails, and then the last one is the one */
+        printf("%s\n", path); /* printed only after a failure; then the last line names the input */
         fflush(stdout);
         replay(path);
         free(entries[i]);
@@ -72,6 +73,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: nothing to replay\n", folder);
         return 1;
     }
-    printf("100%%: %d inputs\n", n); /* the form in which run_programs.sh looks for a summary */
+    printf("100%%: %d inputs\n", n); /* the format in which run_programs.sh expects a summary */
     return 0;
 }
