@@ -1,23 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py - lets each allocation of ours fail, one in each run, and looks at what is left.
+"""run.py - lets each allocation of emailsd fail, one per run, and checks the result.
 
-For every k, until a scenario no longer reaches the k-th: the daemon runs the scenario and its k-th
-allocation fails. What it may do then:
+For every k, until a scenario no longer reaches the k-th allocation: the daemon runs the scenario and its
+k-th allocation fails. Permitted results:
 
-    ended      by abort(), with the one line that says so: the rule for small allocations
-    refused    to start, with status 1 and a line
-    answered   somebody with an error, and went on
-    unnoticed  went on: what failed was tried again, or was not needed
+    ended      by abort(), with the one line that reports it: the rule for small allocations
+    unstarted  did not start: status 1 and a line
+    answered   at least one caller with an error, and kept running
+    unnoticed  kept running: the failed call was retried, or was not needed
 
-It may not crash in another way, nor leak: the build has AddressSanitizer in it. Then a daemon whose
-allocations all work goes on with the same store: it has to start, the books have to agree with the
-vendor's ledger, and nothing may have been sold twice. The run in which no allocation fails any more
-has to be without errors. Before all of that it is made sure that our objects allocate by no function
-that cannot be made to fail.
+Any other crash and any leak is a failure: the build has AddressSanitizer. Then a daemon without failing
+allocations continues with the same store: it has to start, its records have to agree with the upstream's
+ledger, and no task may have been paid twice. The run in which no allocation fails has to be without errors.
+Before all runs, a check makes sure that our objects allocate only through functions that can be made to
+fail.
 
     make alloc                every k of every scenario
-    make alloc EVERY=10       each tenth
+    make alloc EVERY=10       every tenth
 """
 import argparse
 import collections
@@ -40,10 +40,10 @@ FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "24h", "--sandbox", "off", "--
          "--threads", "1")
 REACHED = "allocation-failed"
 LAST_WORDS = "emailsd: out of memory\n"
-LONGEST = 20000  # a scenario that never ends is a defect of its own
-ENDS = ("ended", "refused", "answered", "unnoticed")
+LONGEST = 20000  # a scenario that never ends is a defect
+ENDS = ("ended", "unstarted", "answered", "unnoticed")
 
-# What an error may be called. Others, such as draining, belong to a scenario.
+# The permitted error codes. Others, such as draining, belong to a scenario.
 ERRORS = {"internal", "overloaded", "storage-unavailable", "upstream-error", "upstream-outcome-unknown",
           "upstream-invalid-response", "circuit-open", "lookup-failed", "credits-exhausted"}
 
@@ -53,7 +53,7 @@ ALLOCATORS = WRAPPED | {"strndup", "asprintf", "vasprintf", "reallocarray", "pos
 
 
 def unwrapped():
-    """Functions that our objects allocate by and wrap.c does not know."""
+    """Returns the functions through which our objects allocate and which wrap.c does not know."""
     built = pathlib.Path(EMAILSD).parent
     said = subprocess.run(["nm", "-u", built / "libemailsd.a", built / "server/main.o"], capture_output=True,
                           text=True, check=True).stdout
@@ -63,7 +63,7 @@ def unwrapped():
 
 
 class Candidate(Daemon):
-    """A daemon that may end at any time, also while it starts."""
+    """A daemon that may end at any time, also during its start."""
 
     context = None  # of TLS
 
@@ -89,7 +89,7 @@ class Candidate(Daemon):
 
 
 class Run:
-    """One scenario with one failure."""
+    """One scenario with one failing allocation."""
 
     def __init__(self, folder, sim, scenario, files, k):
         self.folder, self.sim, self.scenario, self.files, self.k = pathlib.Path(folder), sim, scenario, files, k
@@ -113,7 +113,7 @@ class Run:
         return Life(daemon, self.sim, self.files, self.name_of)
 
     def _act(self, life):
-        """The scenario, up to the end of the daemon when that comes first."""
+        """Runs the scenario, up to the end of the daemon if that comes first."""
         try:
             self.scenario.act(life)
         except Exception as fault:
@@ -123,7 +123,7 @@ class Run:
                 self.faults.append(f"{type(fault).__name__}: {fault}")
 
     def _judge(self, life):
-        """How it took the failure; None when that allocation was not reached."""
+        """Returns how the daemon handled the failure; None if that allocation was not reached."""
         daemon = life.daemon
         daemon.was_checked = True
         life.end()
@@ -134,7 +134,7 @@ class Run:
         elif status == -signal.SIGABRT and was_reached and LAST_WORDS in words:
             return "ended"
         elif status == 1 and was_reached and not daemon.has_started and words.split(REACHED)[1].strip():
-            return "refused"
+            return "unstarted"
         elif status != 0 or not daemon.has_started:
             self.faults.append(f"ended with {status}: {words[-600:]}")
         elif not was_reached:
@@ -153,7 +153,7 @@ class Run:
         self.faults += breaches(ledger, journal, again)
 
     def run(self):
-        """How it took the failure, and what was wrong."""
+        """Returns how the daemon handled the failure, and the faults."""
         if self.scenario.before:
             self.scenario.before(self._life(Daemon, "before"))
         life = self._life(Candidate, "failing", self.k)
@@ -169,7 +169,7 @@ class Run:
 
 
 def run_scenario(name, every, first):
-    """How many runs ended how, and what was wrong with them."""
+    """Prints how many runs ended in which way, and their faults."""
     scenario, ends, faults = SCENARIOS[name], collections.Counter(), []
     with tempfile.TemporaryDirectory(prefix="emailsd-alloc-") as folder:
         files = Files(folder)
@@ -196,7 +196,7 @@ def main():
     parser.add_argument("scenarios", nargs="*", default=list(SCENARIOS))
     arguments = parser.parse_args()
     assert not unwrapped(), f"not known to wrap.c: {unwrapped()}"
-    # Each scenario's numbers are dealt out, so that all processors have some.
+    # The numbers of each scenario are split, so that all processors have work.
     dealt = [(name, arguments.every * arguments.jobs, 1 + arguments.every * i)
              for name in arguments.scenarios for i in range(arguments.jobs)]
     counts, faults = {name: collections.Counter() for name in arguments.scenarios}, []
@@ -210,7 +210,7 @@ def main():
         print(f"{name}: {n} failed allocations: " + ", ".join(f"{ends[end]} {end}" for end in ENDS))
     for words in faults[:20]:
         print("FAULT", words)
-    print("alloc:", f"{len(faults)} faults" if faults else "no crash, no leak, nothing sold twice, the books agree")
+    print("alloc:", f"{len(faults)} faults" if faults else "no crash, no leak, nothing sold twice, the records agree")
     sys.exit(1 if faults else 0)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""scenarios.py - what the daemon does while an allocation of it fails: thirteen short lives.
+"""scenarios.py - what the daemon does while one of its allocations fails: thirteen short lives.
 
-A scenario is a function that gets a Life: the daemon, the vendor, and ask(). Whatever it meets on the
-way (refused connections, cut answers) is an end that run.py judges; so it may assume that all goes
-well, and must not wait for what an ended daemon will never do: Life.until() does not.
+A scenario is a function with one argument, a Life: the daemon, the upstream, and ask(). Whatever the
+scenario meets (connection refused, truncated responses) is a result that run.py judges. A scenario may
+therefore assume success, but must not wait for what an ended daemon will never do: Life.until() does not.
 """
 import dataclasses
 import pathlib
@@ -16,7 +16,7 @@ from waiting import eventually
 
 
 class Files:
-    """What daemons are given to read: made once for all runs of a scenario."""
+    """The files that daemons read; created once for all runs of a scenario."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -39,11 +39,11 @@ class Files:
 
 
 class Life:
-    """One daemon in one run. Names of domains belong to this run alone: runs share the vendor."""
+    """One daemon in one run. Its domains belong to this run only, because runs share the upstream."""
 
     def __init__(self, daemon, sim, files, name_of):
         self.daemon, self.sim, self.files, self.name_of = daemon, sim, files, name_of
-        self.codes = []  # of the problems that were answered
+        self.codes = []  # codes of the problems returned
         self.is_to_end = False
 
     def note(self, answer):
@@ -64,7 +64,7 @@ class Life:
         eventually(lambda: not self.daemon.is_running() or condition())
 
     def end(self):
-        """Once: the second time it would not wait for anybody."""
+        """A single call: a second one would wait for no caller."""
         if not self.is_to_end and self.daemon.is_running():
             self.daemon.deliver(signal.SIGTERM)
         self.is_to_end = True
@@ -99,12 +99,12 @@ def pages(life):
 
 
 def recovery(life):
-    """The store holds a batch under way, of a daemon that was killed: see before()."""
+    """The store has a batch in flight, of a daemon that was killed: see before()."""
     life.ask("under-way.com")
 
 
 def before_recovery(life):
-    """The log tells of a batch before it is on disk; it is being asked for only afterwards."""
+    """Reads the log for a batch before it is on disk; the requests follow afterwards."""
     asked = life.sim.calls()["status"]
     life.sim.rule(life.name_of("under-way.com"), time_ms=60000)
     life.ask("under-way.com", wait=0)
@@ -114,7 +114,7 @@ def before_recovery(life):
 
 
 def reload(life):
-    """SIGHUP, with every file that it reads."""
+    """SIGHUP, with every file that the daemon reads."""
     life.ask("one.com", {"X-API-Key": life.files.client_key})
     life.daemon.deliver(signal.SIGHUP)
     life.until(lambda: "event=reload" in life.daemon.stderr())
@@ -122,7 +122,7 @@ def reload(life):
 
 
 def quota(life):
-    """A client who may buy one lookup, asks for two, and has a wrong key, too."""
+    """A client with a quota of one lookup requests two, and uses a wrong key, too."""
     headers = {"Authorization": f"Bearer {life.files.client_key}"}
     life.ask("one.com", headers)
     life.ask("two.com", headers)
@@ -136,7 +136,7 @@ def tls(life):
 
 
 def split(life):
-    """The vendor refuses four together, and takes them two by two."""
+    """The upstream rejects four tasks together, and accepts them in pairs."""
     life.sim.fault("submit", "status", after_creating=False, status=400)
     waiting = [life.park(f"company{i}.com") for i in range(4)]
     for connection in waiting:
@@ -144,13 +144,13 @@ def split(life):
 
 
 def retry(life):
-    """The answer to a submit is lost; the operator wants it sent once more."""
+    """The response to a submit is lost; the operator's option resubmits it once."""
     life.sim.fault("submit", "close", after_creating=True)
     life.ask("one.com")
 
 
 def drain(life):
-    """SIGTERM while three wait, and their submit is under way."""
+    """SIGTERM while three callers wait, and their submit is in flight."""
     before = life.sim.calls()["submit"]
     life.sim.hold_submits()
     waiting = [life.park("one.com") for _ in range(3)]
@@ -165,7 +165,7 @@ LONG = [{"email": f"{'department' * 5}{i}@company.com", "status": "VALID"} for i
 
 
 def large(life):
-    """More than a buffer's small beginnings, of all that the vendor says."""
+    """More than the initial size of a buffer, in all upstream responses."""
     life.sim.fault("submit", "huge_body", bytes=200000)
     life.sim.rule(life.name_of("one.com"), data=LONG)
     life.ask("one.com")
@@ -179,8 +179,8 @@ def nothing(_):
 @dataclasses.dataclass
 class Scenario:
     act: typing.Callable
-    flags: typing.Callable = nothing  # given the Files
-    before: typing.Callable = None    # in the life of a daemon before, all of whose allocations work
+    flags: typing.Callable = nothing  # called with the Files
+    before: typing.Callable = None    # run in an earlier daemon, all of whose allocations succeed
     has_tls: bool = False
     may_buy_again: bool = False
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap.c - lets one allocation of ours fail: the one whose number FAIL_ALLOCATION says.
+/* wrap.c - lets one allocation of emailsd fail: the one whose number is in FAIL_ALLOCATION.
  *
- * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects and
- * in no library's: those have tests of their own. run.py sees to it that our objects allocate in no
- * other way. When the allocation is reached, a line on stderr
- * says so, written without allocating; the number is of all threads together, so that a scenario
- * reaches nearly the same places each time. */
+ * Linked into the flavour "alloc" with -Wl,--wrap, which redirects the calls in our own objects,
+ * but not those in libraries, which have tests of their own. run.py checks that our objects
+ * allocate through these functions only. When the allocation is reached, a line on stderr
+ * reports it, written without allocating. The number counts the allocations of all threads
+ * together, so that a scenario reaches nearly the same places each time. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ char *__wrap_strdup(const char *s);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 static atomic_long count;
-static long failing; /* 0 = none */
+static long failing; /* 0 = none fails */
 
 __attribute__((constructor)) static void read_number(void)
 {
@@ -40,7 +40,7 @@ static int is_its_turn(void)
     if (!failing || atomic_fetch_add(&count, 1) + 1 != failing)
         return 0;
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0)
-        _exit(99); /* the run would be taken for one in which nothing failed */
+        _exit(99); /* the run would be taken for one without a failure */
     errno = ENOMEM;
     return 1;
 }
