@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""callers.py - people who ask a daemon that is about to die, all at once, on one thread.
+"""callers.py - concurrent callers of a daemon that is about to be killed, on one thread.
 
-Each question has a connection of its own. What had arrived, whole, before the connection broke
-counts as told, also when it is read after the kill: the kernel had it.
+Each request has a connection of its own. A response counts as received if it arrived completely before the
+connection broke, also if it is read after the kill: the kernel had it.
 """
 import json
 import selectors
@@ -12,7 +12,7 @@ import urllib.parse
 
 
 class Told:
-    """An answer that reached its caller."""
+    """A response that reached its caller."""
 
     def __init__(self, status, body):
         self.status = status
@@ -33,7 +33,7 @@ class _Caller:
         self.socket.setblocking(False)
 
     def read(self):
-        """Takes what is there; False when nothing more will come."""
+        """Reads what is available; returns False if no more will come."""
         try:
             data = self.socket.recv(65536)
         except BlockingIOError:
@@ -43,8 +43,8 @@ class _Caller:
         self.data += data
         return bool(data)
 
-    def told(self):
-        """The answer, once it is whole."""
+    def response(self):
+        """Returns the response, once it is complete."""
         head, end, body = self.data.partition(b"\r\n\r\n")
         if not end:
             return None
@@ -58,10 +58,10 @@ class Callers:
     def __init__(self, address):
         self.address = address
         self.selector = selectors.DefaultSelector()
-        self.told = {}
+        self.answered = {}
 
     def ask(self, domain):
-        """False when the daemon is gone already."""
+        """Returns False if the daemon has already ended."""
         try:
             caller = _Caller(self.address, domain)
         except OSError:
@@ -76,39 +76,39 @@ class Callers:
     def _turn(self, timeout):
         for key, _ in self.selector.select(timeout):
             caller = key.data
-            goes_on = caller.read()
-            answer = caller.told()
+            is_open = caller.read()
+            answer = caller.response()
             if answer:
-                self.told[caller.domain] = answer
-            if answer or not goes_on:
+                self.answered[caller.domain] = answer
+            if answer or not is_open:
                 self._leave(caller)
 
     def waiting(self):
         return len(self.selector.get_map())
 
-    def listen(self, seconds, until_told=False):
-        """Reads for that long, or until somebody was told something."""
+    def listen(self, seconds, until_answered=False):
+        """Reads for that long, or until a caller has its response."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._turn(left)
-            if until_told and self.told:
+            if until_answered and self.answered:
                 return
 
     def finish(self):
-        """Reads what there is to the end, after the daemon's, and hangs up."""
+        """Reads the rest after the end of the daemon, and closes."""
         while self.waiting():
             self._turn(10)
         self.selector.close()
-        return self.told
+        return self.answered
 
 
-def ask_all(address, domains, at_once=50):
-    """Asks a daemon that lives on; every answer."""
-    told = {}
+def ask_all(address, domains, concurrently=50):
+    """Sends requests to a daemon that keeps running; returns every response."""
+    answered = {}
     domains = list(domains)
-    for first in range(0, len(domains), at_once):
+    for first in range(0, len(domains), concurrently):
         callers = Callers(address)
-        for domain in domains[first:first + at_once]:
+        for domain in domains[first:first + concurrently]:
             callers.ask(domain)
-        told.update(callers.finish())
-    return told
+        answered.update(callers.finish())
+    return answered

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""random_kills.py - kill -9 at random instants, again and again on the same store.
+"""random_kills.py - kill -9 at random instants, repeatedly on the same store.
 
-A round: start, ask some new and some old questions, kill. The vendor takes tens of milliseconds,
-so that kills fall into every phase of a lookup, into the start with its recovery, and into the
-stop. After each kill the journal is read from a copy of the files: nothing that it once said may
-have gone, whoever was answered must find his answer in it, and the vendor must have sold nothing
-that it does not know. After the last one a daemon drains, the books are compared, and what was
-answered must be answered again, byte for byte, also when the vendor is gone. In a rough stage the
-vendor refuses and fails at times, too.
+A round: start, send some new and some old requests, kill. The upstream takes tens of milliseconds, so that
+kills fall into every phase of a lookup, into the start with its recovery, and into the shutdown.
+
+After each kill the journal is read from a copy of the files. No entry that it once had may be missing,
+every response that a caller received must be in it, and the upstream must have sold no task that the
+journal does not know. After the last kill a daemon drains and the records are compared. Then the same
+requests must get the same responses, byte for byte, also without the upstream. In a rough stage the
+upstream also rejects and fails at times.
 """
 import pathlib
 import random
@@ -28,15 +29,15 @@ ROUGH = [("submit", False, {"kind": "status", "status": 429, "headers": {"Retry-
          ("submit", True, {"kind": "close"}),
          ("status", True, {"kind": "status", "status": 503}),
          ("task", True, {"kind": "reset"})]
-SUBMIT_S, LOOKUP_S = 0.08, 0.45  # about how long these take, with a margin
+SUBMIT_S, LOOKUP_S = 0.08, 0.45  # their approximate duration, with a margin
 START_S, STOP_S = 0.04, 0.01
 PATIENCE_S = 30
 NOT_NOW = ("storage-unavailable", "circuit-open", "overloaded", "upstream-error",
-           "upstream-rejected", "draining")  # nothing was bought; fine to ask again
+           "upstream-rejected", "draining")  # not paid; may be requested again
 
 
 class _Hasty(Victim):
-    """Is killed so long after its start, ready or not."""
+    """Kills the daemon that long after its start, ready or not."""
 
     def __init__(self, delay_s, *rest):
         self.killed_at = time.monotonic() + delay_s
@@ -45,16 +46,16 @@ class _Hasty(Victim):
     def _await_ready(self, n_lines):
         try:
             self.process.wait(max(self.killed_at - time.monotonic(), 0))
-        except Exception:  # it lives: as it should
+        except Exception:  # it is still running, as it should
             pass
         else:
-            raise AssertionError(f"ended by itself: {self.stderr()}")
+            raise AssertionError(f"ended without a kill: {self.stderr()}")
         self.kill()
         return ["http://127.0.0.1:0"]
 
 
 class Stage:
-    """One store, one vendor, many daemons one after the other."""
+    """One store, one upstream, many daemons one after the other."""
 
     def __init__(self, directory, seed, kills, rough=False):
         self.directory = pathlib.Path(directory)
@@ -64,8 +65,8 @@ class Stage:
         self.store = self.directory / "state" / "emailsd.db"
         self.sim = Simulator(self.directory / "sim.stderr", *VENDOR)
         self.asked = []
-        self.told = {}      # the first 200 of each domain
-        self.ended = {}     # by tracking id, as the journal said once
+        self.answered = {}      # the first 200 response of each domain
+        self.ended = {}     # by tracking id, as the journal had it once
         self.batch_ids = {}
         if rough:
             self._make_rough()
@@ -108,12 +109,12 @@ class Stage:
             callers.listen(self.dice.uniform(0, STOP_S))
         else:
             longest_s = SUBMIT_S if how == "submitting" else LOOKUP_S
-            callers.listen(self.dice.uniform(0, longest_s), until_told=how == "told")
+            callers.listen(self.dice.uniform(0, longest_s), until_answered=how == "answered")
         daemon.kill()
         self._hear(callers.finish())
 
     def _round(self):
-        how = self.dice.choices(["any", "submitting", "told", "starting", "stopping"],
+        how = self.dice.choices(["any", "submitting", "answered", "starting", "stopping"],
                                 [35, 35, 10, 12, 8])[0]
         if how == "starting":
             self._daemon(_Hasty, self.dice.uniform(0, START_S))
@@ -124,11 +125,11 @@ class Stage:
         if any(report in words for report in REPORTS):
             self.breach(words)
 
-    def _hear(self, told):
-        """What callers were told, in this round."""
-        for domain, answer in told.items():
+    def _hear(self, answered):
+        """What callers received in this round."""
+        for domain, answer in answered.items():
             if answer.status == 200:
-                if self.told.setdefault(domain, answer.body) != answer.body:
+                if self.answered.setdefault(domain, answer.body) != answer.body:
                     self.breach(f"{domain}: another answer than before")
             elif answer.code() not in (*NOT_NOW, "upstream-outcome-unknown", "lookup-failed"):
                 self.breach(f"{domain}: {answer.status} {answer.body!r}")
@@ -146,9 +147,9 @@ class Stage:
             self.breach("a batch id is lost")
         self.batch_ids = known
         bodies = journal.bodies()
-        for domain, body in self.told.items():
+        for domain, body in self.answered.items():
             if bodies.get(domain, b"").rstrip() != body.rstrip():
-                self.breach(f"{domain}: was told, and is not in the store")
+                self.breach(f"{domain}: was returned, but is not in the store")
         for sold in self.sim.ledger():
             if sold["tracking_id"] not in journal.tasks:
                 self.breach(f"{sold['domain']}: sold before it was written down")
@@ -156,7 +157,7 @@ class Stage:
     # ---- the end of a stage ----
 
     def _expected(self, journal):
-        """How each question that was bought, or may have been, has to be answered from now on."""
+        """Returns the required response for each question that was paid, or may have been."""
         codes = {"failed": "lookup-failed", "unknown": "upstream-outcome-unknown"}
         expected = {}
         for task in journal.tasks.values():
@@ -167,10 +168,10 @@ class Stage:
         return expected
 
     def _ask_again(self, daemon, expected):
-        told = ask_all(daemon.address, expected)
-        self._hear(told)
+        answered = ask_all(daemon.address, expected)
+        self._hear(answered)
         for domain, wanted in expected.items():
-            answer = told.get(domain)
+            answer = answered.get(domain)
             got = answer and (answer.code() if answer.status != 200 else answer.body)
             if isinstance(got, bytes):
                 got, wanted = got.rstrip(), wanted.rstrip() if isinstance(wanted, bytes) else wanted
@@ -201,7 +202,7 @@ class Stage:
 
     def run(self):
         try:
-            for _ in range(self.n_kills - 1):  # the last one is that of _settle()
+            for _ in range(self.n_kills - 1):  # _settle() handles the last one
                 self._round()
                 self._look_at_the_dead()
             self._settle()

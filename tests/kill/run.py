@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py - `make kill`: thousands of kill -9, then the books.
+"""run.py - `make kill`: thousands of kill -9, then a comparison of the records.
 
-Stages of random kills and sweeps over system calls run side by side, each in a folder of its own
-with a vendor of its own. Prints a table; ends with 1 when any promise was broken, and then leaves
-the folders of those stages for a look. The same --seed gives the same questions and the same
-delays, though not the same kills to the microsecond.
+Stages of random kills and sweeps over system calls run in parallel, each in a folder of its own with an
+upstream of its own. Prints a table. If a promise was broken, exits with 1 and keeps the folders of those
+stages. The same --seed gives the same questions and the same delays, but not exactly the same instants of
+the kills.
 """
 import argparse
 import concurrent.futures
@@ -25,7 +25,7 @@ from tally import COLUMNS, Tally  # noqa: E402
 from tracing import can_trace  # noqa: E402
 
 KILLS_A_STAGE = 50
-ROUGH_EVERY = 4  # one stage in so many has a vendor with faults
+ROUGH_EVERY = 4  # one stage in so many has an upstream with faults
 
 
 def parse():
@@ -46,7 +46,7 @@ def sweep_stage(folder, which):
 
 
 def stages_of(options):
-    """(kind, function, arguments behind the folder) of each."""
+    """(kind, function, arguments after the folder) of each stage."""
     dice = random.Random(options.seed)
     for i, done in enumerate(range(0, options.kills, KILLS_A_STAGE)):
         kills = min(KILLS_A_STAGE, options.kills - done)
@@ -67,7 +67,7 @@ def show_progress(n, of):
 
 
 def run_all(options, folder):
-    """The tallies by kind."""
+    """Returns the tallies by kind."""
     totals = {}
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         under_way = {}
@@ -107,7 +107,7 @@ def main():
         print(f"kill: FAILED, {len(everything.breaches)} breaches; the stages are in {folder}")
         return 1
     shutil.rmtree(folder)
-    print(f"kill: {everything.kills} kills, nothing bought twice, nothing lost, nothing hidden")
+    print(f"kill: {everything.kills} kills, nothing paid twice, nothing lost, nothing unreported")
     return 0
 
 

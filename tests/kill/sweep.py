@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""sweep.py - kill -9 right before every system call that counts, one after the other.
+"""sweep.py - kill -9 directly before every relevant system call, one after the other.
 
-strace delivers the signal as one thread enters its k-th call of a kind; k goes up from 1 until it
-is not reached any more. Three situations: the first start, on nothing; a start that finds a batch
-that was taken and one that may have been; and the life of a daemon from its first question to its
-stop, thread by thread. After each kill a daemon starts and drains, the question is asked again, and
-the books are compared.
+strace delivers the signal as one thread enters its k-th call of a kind; k grows from 1 until it is not
+reached. Three situations: the first start, without a store; a start that finds a batch that was submitted
+and one that may have been; and the life of a daemon from its first request to its stop, thread by thread.
+After each kill a daemon starts and drains, the request is sent again, and the records are compared.
 """
 import pathlib
 import shutil
@@ -32,7 +31,7 @@ TAKEN, SENT = "taken.com", "sent.com"
 
 
 class Sweep:
-    """All the kills at one kind of call in one situation. `which` is a row of SWEEPS."""
+    """Runs all kills at one kind of call in one situation. `which` is a row of SWEEPS."""
 
     def __init__(self, directory, which, step=1):
         self.directory = pathlib.Path(directory)
@@ -61,7 +60,7 @@ class Sweep:
         return victim.was_killed() or not victim.end()
 
     def _await_or_death(self, victim):
-        """Until what was found has been collected, or it died of that."""
+        """Waits until the recovered batches are collected, or the daemon is killed."""
         eventually(lambda: not victim.is_running() or inspect(self.store)["tasks"]["open"] == 0)
 
     def _killed_in_life(self, store):
@@ -71,12 +70,12 @@ class Sweep:
             return not victim.end()
 
     def _ask(self, daemon):
-        """Asks what a run is about; None when the daemon dies of it."""
+        """Sends the request of a run; returns None if the daemon ends."""
         try:
             return daemon.ask(self.domain)
         except OSError:
             return None
-        except Exception as fault:  # http.client has a family of its own
+        except Exception as fault:  # http.client raises exceptions of its own
             if daemon.is_running():
                 raise fault
             return None
@@ -84,7 +83,7 @@ class Sweep:
     # ---- what recovery finds ----
 
     def _prepare(self):
-        """A store with two batches: one was taken and is not ended, one was being sent."""
+        """Makes a store with two batches: one was submitted and is unfinished, one was in flight."""
         self.template = self.directory / "template" / "emailsd.db"
         self.sim.rule(TAKEN, time_ms=HOUR_MS)
         daemon = self._start(Daemon, self.template)
@@ -148,7 +147,7 @@ class Sweep:
             while self._run_one():
                 self.tally.kills += 1
                 self.k += self.step
-                assert self.k < K_MAX, "it goes on for ever"
+                assert self.k < K_MAX, "the sweep does not end"
         except (AssertionError, OSError) as fault:
             self._breach(f"{type(fault).__name__}: {fault}")
         finally:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""tally.py - what came of a stage, and of all together."""
+"""tally.py - the results of a stage, and of all stages together."""
 COLUMNS = ("kills", "lookups", "created", "answered", "failed", "unknown", "not_created", "twice",
            "lost")
 
 
 class Tally:
-    """Counts, and every breach of a promise in words. `lost` are those that were sold, or answered
-    once, and are not in the journal or not answered any more."""
+    """Counts, and a sentence for every broken promise. `lost` are tasks that were paid, or results that
+    were returned once, and that are not in the journal or no longer served."""
 
     def __init__(self, name):
         self.name = name
@@ -15,7 +15,7 @@ class Tally:
             setattr(self, column, 0)
 
     def count(self, ledger, journal, found):
-        """Adds books that were compared."""
+        """Adds the result of a comparison of records."""
         outcomes = journal.outcomes()
         self.lookups += len(journal.tasks)
         self.created += len(ledger)
