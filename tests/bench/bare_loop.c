@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* bare_loop.c - the floor of a hit: what one thread and epoll can do when nothing else is there.
+/* bare_loop.c - the floor of a hit: what one thread and epoll can do without anything else.
  *
  *     bare_loop PORT BODY_FILE QUERY
  *
- * It does by hand what a hit of emailsd must do: read the request line, find the raw query in a
- * table, write a 200 with the entity's headers and with Age, Date and a request id of its own. It
- * knows one happy path: GET requests without bodies, that fit its buffers, from well-behaved
- * clients; everything else closes the connection. So it is a measure, not a server. Several
+ * Does by hand what a hit of emailsd must do: reads the request line, finds the raw query in a
+ * table, writes a 200 with the entity's headers and with Age, Date and a request id of its own.
+ * Supports only the normal case: GET requests without bodies that fit its buffers, from correct
+ * clients; anything else closes the connection. So it is a yardstick, not a server. Several
  * processes share a port by SO_REUSEPORT. */
 #include "base/mem.h"
 
@@ -31,7 +31,7 @@
 #define MAX_AGE_S   2592000
 
 struct entry {
-    char query[128]; /* "" = free */
+    char query[128]; /* "" = unused */
     char etag[33];
     size_t body_len;
     time_t stored_s;
@@ -89,7 +89,7 @@ static void add(const char *query, const char *body, size_t len)
     table[slot] = entry;
 }
 
-/* xorshift128+: an id that is new, not one that cannot be guessed. */
+/* xorshift128+: an id that is new, but not unpredictable. */
 static void write_id(char *hex)
 {
     static const char digits[] = "0123456789abcdef";
@@ -106,7 +106,7 @@ static void write_id(char *hex)
     *hex = '\0';
 }
 
-/* The date is made anew when the second changes. */
+/* The date is formatted again when the second changes. */
 static const char *date_at(time_t now)
 {
     static char text[40];
@@ -141,7 +141,7 @@ static bool answer(int fd, const struct entry *entry, bool keep)
     return send(fd, out, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-/* False when the connection is to be closed. */
+/* Returns false if the connection has to be closed. */
 static bool serve(struct connection *c)
 {
     static const char start[] = "GET /emails?";

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""callers.py - crowds of callers that wait (waiting_client.c), and what became of each."""
+"""callers.py - many waiting callers (waiting_client.c), and the result of each."""
 import resource
 import subprocess
 
@@ -10,7 +10,7 @@ PATIENCE_S = 240
 
 
 class Crowd:
-    """`n` callers of `path`, where '%' stands for a caller's number."""
+    """`n` callers of `path`, in which '%' is the number of the caller."""
 
     def __init__(self, port, n, path, cores):
         self.process = subprocess.Popen(
@@ -25,7 +25,7 @@ class Crowd:
             raise RuntimeError(f"{self.n} callers could not be connected")
 
     def outcomes(self):
-        """[(number, sent, answered)], wall time in seconds; every caller must have got its 200."""
+        """Returns [(number, sent, answered)], wall time in seconds; every caller must have a 200."""
         lines = self.process.communicate(timeout=PATIENCE_S + 30)[0].splitlines()
         rows = [[int(cell) for cell in line.split()] for line in lines]
         bad = [row for row in rows if row[1] != 200]
@@ -34,16 +34,16 @@ class Crowd:
         return [(row[0], row[2] / 1e6, row[3] / 1e6) for row in rows]
 
     def stop(self):
-        """For a Stage: ends it when something went wrong before its outcomes."""
+        """Called by a Stage that ends before the results because of an error."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
 
 
 def affordable(wanted):
-    """How many callers the limit on descriptors allows; the server needs some for itself."""
+    """Returns how many callers the limit on descriptors permits; the server needs some descriptors, too."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    # Also bounded by the ports of one client address to one server address.
+    # Also limited by the ports of one client address to one server address.
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as ports:
         low, high = map(int, ports.read().split())
     limit = min(hard if hard != resource.RLIM_INFINITY else wanted + 1000, high - low)

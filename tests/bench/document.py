@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""document.py - writes docs/benchmarks.md: what was measured, on what, by which command."""
+"""document.py - writes docs/benchmarks.md: the results, the machine, and the commands."""
 
 HEAD = """# Benchmarks
 
@@ -25,7 +25,7 @@ CHAPTERS = {
 
 
 def write(path, quick, facts, chapters, figures):
-    """`facts`: {what: text}; `chapters`: {name: [Table]}; `figures`: {name: (file, words)}"""
+    """Writes the page. `facts`: {what: text}; `chapters`: {name: [Table]}; `figures`: {name: (file, text)}."""
     text = HEAD + (QUICK if quick else "")
     text += "| | |\n|---|---|\n" + "".join(f"| {k} | {v} |\n" for k, v in facts.items())
     for name, tables in chapters.items():

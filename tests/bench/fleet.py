@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""fleet.py - the servers whose hits are compared, all holding the same answer, on the same cores.
+"""fleet.py - the servers whose hits are compared; all have the same response and run on the same cores.
 
-Each entry is a peer or a floor of emailsd. A peer that is not installed is left out, with a word.
-The peers are set up as one who knows them would: no log, no limit on requests per connection,
-workers that share the port. Their headers come ready from the origin and are cached with the body,
-but for a new request id each time. They get no Vary, which would cost them a second look-up.
+Each entry is a peer or a floor of emailsd. If a peer is not installed, it is skipped with a message. The
+peers are configured as an experienced operator would: no log, no limit on requests per connection, workers
+that share the port. Their headers come from the origin and are cached with the body; only the request id is
+new each time. They get no Vary, which would cost them a second look-up.
 """
 import os
 import shutil
@@ -68,7 +68,7 @@ backend back
 
 
 class Server:
-    """One entry of the comparison: where it listens, and which processes are charged for it."""
+    """One entry of the comparison: its address, and the processes whose CPU time it is charged for."""
 
     def __init__(self, name, port, programs):
         self.name, self.port = name, port
@@ -101,9 +101,10 @@ def _haproxy(stage, workers, cores, origin):
 
 
 def _peer(stage, name, make, workers, cores, origin):
-    """A cache in front of the origin; proves that it serves the answer without asking again."""
+    """A cache in front of the origin; the constructor checks that it serves the response without the
+    origin."""
     port, argv = make(stage, workers, cores, origin)
-    # haproxy deals out threads by the cores that it finds at its start: it must start on them.
+    # haproxy assigns threads to the cores that it finds at its start, so it must start on them.
     program = stage.foreign(["taskset", "-c", ",".join(map(str, cores)), *argv], port, cores)
     fetch(port, PATH)
     asked = origin.asked
@@ -114,7 +115,7 @@ def _peer(stage, name, make, workers, cores, origin):
 
 
 def start(stage, workers):
-    """emailsd first, then its floor, then the peers that are installed."""
+    """Returns emailsd first, then its floor, then the peers that are installed."""
     cores, load_cores = machine.cores_for(workers)
     simulator = stage.simulator(cores=load_cores)
     daemon = stage.emailsd(simulator, "--threads", str(workers), cores=cores)

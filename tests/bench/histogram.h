@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* histogram.h - counts of durations, in buckets that are at most 1/64 of their value wide. So any
- * number of durations fits into a fixed size, and a percentile read from it is at most 1.6 % too
- * high, never too low. */
+/* histogram.h - counts durations in buckets whose width is at most 1/64 of their value.
+ *
+ * Any number of durations fits into a fixed size. A percentile is at most 1.6 % too high, never
+ * too low. */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
 
@@ -31,7 +32,7 @@ static inline void histogram_add(struct histogram *histogram, uint64_t value)
         histogram->max = value;
 }
 
-/* The value that `share` (0..1) of all are not above; 0 when there are none. */
+/* Returns the value that `share` (0..1) of all durations do not exceed; 0 if there are none. */
 static inline uint64_t histogram_at(const struct histogram *histogram, double share)
 {
     uint64_t wanted = (uint64_t)((double)histogram->n * share), seen = 0;

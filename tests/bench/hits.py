@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""hits.py - measurement 1: hits per second and CPU time per hit, beside the floor and the peers.
+"""hits.py - measurement 1: hits per second and CPU time per hit, compared with the floor and the peers.
 
-Every server is asked in turn, round after round, so that what disturbs the machine disturbs all;
-each figure is the median of its rounds.
+Every server is measured in turn, round after round, so that a disturbance of the machine affects all; each
+figure is the median of its rounds.
 """
 import statistics
 
@@ -52,8 +52,8 @@ def _table(medians, servers, workers, connections, close):
 
 
 def measure(quick):
-    """Returns tables, the curves {server: [(connections, hits/s)]} of one worker, and the hits/s
-    of each server with one worker and 64 connections."""
+    """Returns tables, the curves {server: [(connections, hits/s)]} of one worker, and the hits/s of each
+    server with one worker and 64 connections."""
     rounds, seconds = (2, 1) if quick else (5, 3)
     tables, curves, rates = [], {}, {}
     for workers in (1, 2):

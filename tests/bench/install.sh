@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# install.sh - installs the load generator, the peers and the plotter of `make bench` where missing.
+# install.sh - installs the missing packages of the load generator, the peers and the plotter of `make bench`.
 #
-# None of the packages may start a service, now or at the next boot: the bench starts its own
-# instances, with its own files and ports. Nothing missing: says nothing and needs nobody. Root is
-# used only for apt-get and for keeping the services off.
+# No package may start a service, now or at the next boot: the benchmark starts its own instances, with
+# its own files and ports. If no package is missing, prints nothing and needs no root. Uses root only for
+# apt-get and for disabling the services.
 set -eu
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
@@ -28,7 +28,7 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=sudo
 fi
 
-# A policy that refuses every start of a service (invoke-rc.d(8)), unless the machine has its own.
+# A policy that denies every start of a service (invoke-rc.d(8)), unless the machine has a policy.
 policy=/usr/sbin/policy-rc.d
 said=$(mktemp)
 own_policy=no
@@ -49,14 +49,14 @@ fi
 
 apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
-# shellcheck disable=SC2086 # word splitting is what makes the lists
+# shellcheck disable=SC2086 # word splitting makes the lists
 if ! { $apt update && $apt install --no-install-recommends $missing; } >"$said" 2>&1; then
     cat "$said" >&2
     echo "apt-get could not install:$missing" >&2
     exit 1
 fi
 
-# Of those installed just now only: a service that was here before is somebody's.
+# Only for services installed just now: earlier ones may be in use.
 if command -v systemctl >/dev/null 2>&1; then
     case $missing in *nginx*) $as_root systemctl -q disable nginx.service || true ;; esac
     case $missing in *haproxy*) $as_root systemctl -q disable haproxy.service || true ;; esac

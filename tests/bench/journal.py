@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""journal.py - measurement 6: what the store's promises cost on this disk (store_bench.c)."""
+"""journal.py - measurement 6: the cost of durable writes on this disk (store_bench.c)."""
 import json
 import subprocess
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""latency.py - measurement 2: how long a hit takes at a fifth of the load that a server can bear.
+"""latency.py - measurement 2: the latency of a hit at a fifth of the maximum load of a server.
 
-Open loop (paced_client.c): the rate does not yield to the server, so a stall is counted for every
-request that was due in it. For emailsd a second time while a crowd of waiting callers gets its
-answer, which is the worst that it does to hits.
+Open loop (paced_client.c): the rate does not adapt to the server, so a stall counts for every request that
+was due in it. emailsd is measured a second time while many waiting callers get their response, which is the
+worst case for hits.
 """
 import json
 import statistics
@@ -20,15 +20,15 @@ from stage import BIN, Stage, programs
 
 POINTS = ["p50", "p99", "p99.9", "max"]
 SHARE = 0.2
-GUESSED_RATE = 30000  # of a server whose hits were not measured in this run
+GUESSED_RATE = 30000  # for a server whose hits were not measured in this run
 CONNECTIONS = 64
 CROWD = 3000
 HOUR_MS = 3600 * 1000
-LEAD_S = 1  # the paced load has its connections by then, and a rhythm
+LEAD_S = 1  # the paced load has its connections and a steady rate by then
 
 
 class Paced:
-    """paced_client at work. Has what a Stage wants of a program."""
+    """A running paced_client, with the interface that a Stage expects of a program."""
 
     def __init__(self, port, rate, seconds, cores):
         self.process = subprocess.Popen(
@@ -50,8 +50,8 @@ class Paced:
 
 
 def _beside_release(stage, simulator, daemon, domain, rate, seconds, cores):
-    """The paced load runs while the crowd's lookup ends. Returns its result, and the time between
-    the first and the last answer of the crowd in ms."""
+    """Measures the paced load while the lookup of the waiting callers ends. Returns the result of the load,
+    and the time between the first and the last response to these callers in ms."""
     simulator.rule(domain, time_ms=HOUR_MS)
     port = daemon.address[1]
     crowd = Crowd(port, affordable(CROWD), f"/emails?domain={domain}", cores[1:])
@@ -69,7 +69,7 @@ def _beside_release(stage, simulator, daemon, domain, rate, seconds, cores):
 
 
 def measure(quick, rates):
-    """`rates` are the hits per second that measurement 1 found."""
+    """`rates` are the hits per second of measurement 1."""
     rounds, seconds = (1, 4) if quick else (5, 4)
     table = Table(f"Latency of a hit at {SHARE:.0%} load, 1 worker, {CONNECTIONS} connections, us",
                   ["server", "hits/s", *POINTS])

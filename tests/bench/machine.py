@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""machine.py - the machine: its cores, how programs are put on them, what it is.
+"""machine.py - the machine: its cores, how programs are assigned to them, its description.
 
-The cores that this process may use are dealt out once: the first ones to the server under test, the
-rest to what makes its load. With fewer than two cores nothing here would mean anything.
+The available cores are split once: the first ones for the server under test, the rest for the load
+generator. With fewer than two cores, no result would be meaningful.
 """
 import os
 import pathlib
@@ -15,12 +15,12 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def cores_for(n_workers):
-    """(cores of the server, cores of its load)"""
+    """Returns (cores of the server, cores of its load)."""
     return CORES[:n_workers], CORES[n_workers:]
 
 
 def pin(pid, cores):
-    """Puts every thread of a process on these cores; threads and children to come inherit them."""
+    """Moves every thread of a process to these cores; later threads and children inherit them."""
     for thread in os.listdir(f"/proc/{pid}/task"):
         os.sched_setaffinity(int(thread), cores)
 
@@ -44,7 +44,7 @@ def describe():
 
 
 def version_of(*command):
-    """The first line of what a program says of its version, None when there is no such program."""
+    """Returns the first line of a program's version output; None if the program is missing."""
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except FileNotFoundError:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""misses.py - measurement 4: many questions at once that nobody has asked before.
+"""misses.py - measurement 4: many concurrent requests for different questions that are not cached.
 
-The floor of a question is the submit's delay and its own task's time: nobody can know its answer
-sooner. The tasks' times are spread, and each is a rule of the simulator, so that every question's
-floor is known. The peer is plain_script.py, with as many submits side by side. The simulator has no
-rate limit, so the daemon's own (--reads-per-second) is off for both to be equal.
+The floor of a question is the delay of the submit and the time of its own task: no client can have the
+result sooner. The task times are spread, and each is a rule of the simulator, so that every floor is known.
+The peer is plain_script.py, with as many concurrent submits. The simulator has no rate limit, so the
+daemon's own (--reads-per-second) is off to make both equal.
 """
 import statistics
 import subprocess
@@ -18,7 +18,7 @@ from report import Table, number
 from stage import Stage
 
 QUESTIONS = 1000
-SLOTS = 10  # so that all of them are under way at once and the floor is the same for all
+SLOTS = 10  # all are in flight concurrently, so that the floor is the same for all
 CALLS = ["submit", "status", "task_ids", "task"]
 SUBMIT_S, TASK_S, SPREAD_S, POLL_S = 26, 5, 20, 2
 
@@ -28,7 +28,7 @@ def _domain(n):
 
 
 def _task_s(n, scale):
-    """Spread evenly over the questions of every batch."""
+    """Returns times that are spread evenly over the questions of every batch."""
     return (TASK_S + SPREAD_S * (n * 37 % 100) / 100) * scale
 
 
@@ -73,7 +73,7 @@ def _row(name, took, calls, scale):
 
 def measure(quick):
     scale = 0.1 if quick else 1.0
-    table = Table(f"{QUESTIONS:,} distinct questions at once",
+    table = Table(f"{QUESTIONS:,} distinct questions, concurrently",
                   ["", "submits", "status", "lists", "reads", "last answer, s", "over the floor, s",
                    "over the floor", "p95"])
     with Stage() as stage:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""origin.py - the answer that all servers give, and the small origin that the caches ask for it.
+"""origin.py - the response that all servers send, and the small origin from which the caches get it.
 
-The answer is the one that emailsd gave, so that all send the same body. The caches get it marked as
-one that may be shared, because they would not keep a private one.
+The response is emailsd's, so that all servers send the same body. For the caches it is marked as public,
+because they would not store a private one.
 """
 import http.server
 import threading
@@ -13,7 +13,7 @@ BODY_BYTES = 400
 
 
 class Origin:
-    """Serves the body to anybody, on a thread of this process."""
+    """Serves the body to every client, on a thread of this process."""
 
     def __init__(self, body, etag):
         origin = self
@@ -40,7 +40,7 @@ class Origin:
             daemon_threads = True
 
             def handle_error(self, *_):
-                """A cache that ends resets the connection that it kept: no news."""
+                """A cache that ends resets the connection that it kept open; this is expected."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]

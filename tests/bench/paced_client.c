@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* paced_client.c - asks the same question at a fixed rate, and tells how long answers took.
+/* paced_client.c - sends the same request at a fixed rate, and measures the latency of the
+ * responses.
  *
  *     paced_client PORT PATH RATE_PER_S SECONDS CONNECTIONS
  *
- * Open loop: request i is due at start + i / rate whatever the server does, and its latency counts
- * from when it was due, not from when a connection was free to carry it. So a server that stalls
- * pays for every request that would have been sent meanwhile (no coordinated omission). The number
- * of keep-alive connections is bounded, one request on each at a time. Wants 200 to every request.
- * Prints one line of JSON, times in microseconds. */
+ * Open loop: request i is due at start + i / rate, independent of the server. Its latency counts
+ * from that time, not from when a connection was free. So a stall of the server counts for every
+ * request that was due in it (no coordinated omission). The number of keep-alive connections is
+ * limited; each has at most one request at a time. Every response must have status 200. Prints
+ * one line of JSON, times in microseconds. */
 #include "tests/bench/histogram.h"
 
 #include "base/mem.h"
@@ -29,11 +30,11 @@
 #define CONNECTIONS_MAX 1024
 #define ANSWER_MAX      16384
 #define NS_PER_S        1000000000ULL
-#define GRACE_NS        (5 * NS_PER_S) /* for answers, after the last request was due */
+#define GRACE_NS        (5 * NS_PER_S) /* for responses, after the last request was due */
 
 struct connection {
     int fd;
-    uint64_t due_ns; /* of the request under way */
+    uint64_t due_ns; /* of the request in flight */
     size_t len;
     char answer[ANSWER_MAX];
 };
@@ -79,7 +80,7 @@ static void connect_one(struct load *load, uint16_t port)
     load->idle[load->n_idle++] = c;
 }
 
-/* Sends what is due, as far as there are connections for it. */
+/* Sends what is due, as far as connections are free. */
 static void send_due(struct load *load, uint64_t now)
 {
     while (load->n_idle && load->n_sent < load->n_due) {
@@ -96,7 +97,7 @@ static void send_due(struct load *load, uint64_t now)
     }
 }
 
-/* Is the answer here to its end? */
+/* Returns whether the response is complete. */
 static bool is_whole(const struct connection *c)
 {
     const char *body = strstr(c->answer, "\r\n\r\n");
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "paced_client: rate or connections are out of range\n");
         return 2;
     }
-    prctl(PR_SET_TIMERSLACK, 1); /* else the kernel may wake us 50 us late */
+    prctl(PR_SET_TIMERSLACK, 1); /* otherwise the kernel may wake the thread 50 us late */
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     load->request_len =
         (size_t)snprintf(load->request, sizeof load->request,

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """plain_script.py URL POLL_S PARALLEL - what an integrator writes in an afternoon: emailsd's peer.
 
-Reads tasks from stdin, one domain a line. Submits them in batches of 100, so many at a time; polls
-each batch until it is ready; lists its tasks; reads each. Prints, for every domain as soon as it
-has its answer, the domain and the wall time in seconds.
+Reads tasks from stdin, one domain per line. Submits them in batches of 100, PARALLEL at a time; polls each
+batch until it is ready; lists its tasks; reads each. As soon as a domain has its result, prints the domain
+and the wall time in seconds.
 """
 import concurrent.futures
 import http.client
@@ -18,7 +18,7 @@ HEADERS = {"X-API-Key": "test-key", "Content-Type": "application/json"}
 
 
 class Vendor:
-    """One keep-alive connection to the vendor."""
+    """One keep-alive connection to the upstream."""
 
     def __init__(self, url):
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=120)
@@ -43,7 +43,7 @@ def handle_batch(url, poll_s, domains):
         time.sleep(poll_s)  # polls, as such scripts do
     for task_id in vendor.call("GET", base + "/task_ids"):
         task = vendor.call("GET", f"/api/v1/task/{task_id}")
-        # print() would write the end of the line apart, and threads' lines would mix.
+        # print() would write the line end separately, and lines of several threads would mix.
         sys.stdout.write(f"{task['tracking_id']} {time.time():.6f}\n")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""plot.py - draws curves as SVG, by gnuplot. The data is in the script that it is given."""
+"""plot.py - draws curves as SVG with gnuplot. The script for gnuplot contains the data."""
 import shutil
 import subprocess
 
@@ -28,13 +28,13 @@ def _draw(path, x, y, curves, more=""):
 
 
 def hits(path, curves):
-    """{server: [(connections, hits/s)]}"""
+    """Draws {server: [(connections, hits/s)]}."""
     _draw(path, "keep-alive connections", "hits per second, one worker", curves,
           "set logscale x 2")
 
 
 def memory(path, curve):
-    """[(callers, KiB)]"""
+    """Draws [(callers, KiB)]."""
     _draw(path, "waiting callers", "resident memory, MiB",
           {"emailsd": [(n, kib / 1024) for n, kib in curve]})
 

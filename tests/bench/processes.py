@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""processes.py - what the kernel knows of the servers: CPU time, resident memory, children."""
+"""processes.py - what the kernel reports about the servers: CPU time, resident memory, children."""
 import os
 import pathlib
 import time
@@ -8,18 +8,18 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def _fields(pid):
-    """The fields of /proc/PID/stat after the name, which may hold anything."""
+    """Returns the fields of /proc/PID/stat after the name, which may contain anything."""
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def family(pid):
-    """A process and all that descend from it, by their ids."""
+    """Returns the ids of a process and of all its descendants."""
     parents = {}
     for entry in os.listdir("/proc"):
         try:
             parents[int(entry)] = int(_fields(entry)[1])
         except (ValueError, OSError):
-            continue  # no process, or one that has just ended
+            continue  # not a process, or one that has just ended
     found, queue = [], [pid]
     while queue:
         found.append(queue.pop())
@@ -28,8 +28,8 @@ def family(pid):
 
 
 def cpu_s(pids):
-    """{process: CPU time used so far}, in user and kernel mode. One that has ended is left out, as
-    nginx's cache loader does after a minute."""
+    """Returns {process: CPU time so far}, in user and kernel mode. A process that has ended is skipped;
+    nginx's cache loader ends after a minute."""
     used = {}
     for pid in pids:
         try:
@@ -41,7 +41,7 @@ def cpu_s(pids):
 
 
 def cpu_since(before):
-    """CPU time in seconds that those processes have used since cpu_s() told `before`."""
+    """Returns the CPU time in seconds that those processes have used since cpu_s() returned `before`."""
     return sum(now - before[pid] for pid, now in cpu_s(before).items())
 
 
@@ -53,17 +53,17 @@ def resident_kib(pid):
 
 
 def machine_times():
-    """(all CPU time of the machine, what the hypervisor gave to others), in ticks."""
+    """Returns (all CPU time of the machine, what the hypervisor gave to others), in ticks."""
     fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     return sum(map(int, fields)), int(fields[7])
 
 
 def settle(pid, quiet_s=0.3, patience_s=20):
-    """Returns when the process has used next to no CPU time for a while: it has read all it got."""
+    """Returns when the process has used almost no CPU time for a while: it has read all its input."""
     deadline = time.monotonic() + patience_s
     before = cpu_s([pid])
     while time.monotonic() < deadline:
-        time.sleep(quiet_s)  # polls: nothing tells when a server has nothing left to do
+        time.sleep(quiet_s)  # polls: no event shows that a server is idle
         if cpu_since(before) < 1.5 * TICK_S:
             return
         before = cpu_s([pid])

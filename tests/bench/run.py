@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py [--quick] [--only NAME,...] [--out FOLDER] - the six measurements of `make bench`.
+"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the six measurements of `make bench`.
 
-Prints the tables and writes benchmarks.md and its figures, by default into docs/. A measurement
-that fails is named, the others still run, and the status is 1. With --only nothing is written
-unless --out is given, because the page would lose its other chapters.
+Prints the tables and writes benchmarks.md and its figures, by default into docs/. If a measurement fails,
+it is named, the others still run, and the exit status is 1. With --only nothing is written unless --out is
+given, because the page would lose its other chapters.
 """
 import argparse
 import pathlib

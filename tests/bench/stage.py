@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""stage.py - starts what is measured, and ends exactly that, by its process ids.
+"""stage.py - starts the programs to be measured, and ends exactly these, by their process ids.
 
-The daemon and the simulator are started as the system tests start them; a bench that dies takes its
-programs with it. Everything listens on loopback and keeps its files in one temporary directory.
+The daemon and the simulator are started as the system tests start them. If the benchmark dies, its programs
+end, too. All programs listen on loopback and keep their files in one temporary directory.
 """
 import http.client
 import json
@@ -36,7 +36,7 @@ def options_of_emailsd():
 
 
 def fetch(port, path, timeout=30):
-    """One request on a connection of its own: status, headers with small names, body."""
+    """Sends one request on a new connection; returns status, headers with lower-case names, and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path)
@@ -55,7 +55,7 @@ def must_be_hit(port, path):
 
 
 class Foreign:
-    """A peer: a program that says nothing when it is ready, and that ends at SIGTERM."""
+    """A peer: a program that prints nothing when it is ready, and that ends at SIGTERM."""
 
     def __init__(self, argv, port, log):
         with open(log, "wb") as said:
@@ -85,8 +85,8 @@ class Foreign:
 
 
 class Stage:
-    """What one measurement needs, ended in the reverse order when it is over. Its files are on the
-    disk that the sources are on: /tmp may be memory, and a store there would cost nothing."""
+    """The programs of one measurement, which end in reverse order. Their files are on the disk of the
+    sources: /tmp may be in memory, and a store there would cost nothing."""
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="emailsd-bench-", dir=ROOT / "build")
@@ -117,7 +117,7 @@ class Stage:
         return self.add(programs.Simulator(self.log(), "--credits", "10000000", *flags), cores)
 
     def emailsd(self, simulator, *flags, cores=None):
-        """With its defaults, but for what cannot be: its store is its own, not the user's."""
+        """Starts the daemon with its defaults, except that it has a store of its own instead of the user's."""
         argv = [programs.EMAILSD, "--listen", "127.0.0.1:0", "--upstream-url", simulator.urls[0],
                 "--log-level", "warn", *flags]
         if "--store" not in flags and "--store" in options_of_emailsd():
@@ -126,7 +126,7 @@ class Stage:
         return self.add(programs.Program(argv, env, self.log()), cores)
 
     def ours(self, name, *arguments, cores=None):
-        """A program of this folder that says when it is ready."""
+        """Starts a program of this folder that prints a line when it is ready."""
         argv = [str(BIN / name), *map(str, arguments)]
         return self.add(programs.Program(argv, dict(os.environ), self.log()), cores)
 
@@ -135,13 +135,13 @@ class Stage:
 
 
 def seed(simulator, port):
-    """Makes the daemon know the answer that all servers give: a body of BODY_BYTES. Returns its
+    """Puts the response that all servers send into the daemon's cache: a body of BODY_BYTES. Returns its
     ETag and the body."""
     def rule(domain, extra):
         names = [*MAILBOXES[:-1], MAILBOXES[-1] + "x" * extra]
         simulator.rule(domain, data=[{"email": f"{n}@{domain}", "status": "VALID"} for n in names])
 
-    trial = "milvale.com"  # as long as the one that counts
+    trial = "milvale.com"  # as long as the name that is measured
     rule(trial, 0)
     length = len(fetch(port, PATH.replace("milvali.com", trial))[2])
     if length > BODY_BYTES:

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* store_bench.c - what the store's durable writes cost on this disk, beside the disk's own floor.
+/* store_bench.c - measures the store's durable writes on this disk, compared with the disk's
+ * floor.
  *
  *     store_bench DIRECTORY ROUNDS
  *
- * The floor is a file in the same directory to which 4 KiB are appended and fdatasync()ed: less
- * than that no durable write can do. Each figure is the median of the rounds, printed as one line
- * of JSON. The store is made in DIRECTORY and stays there. */
+ * The floor is a file in the same directory to which 4 KiB are appended and fdatasync()ed: no
+ * durable write can cost less. Each figure is the median of the rounds, printed as one line of
+ * JSON. The store is created in DIRECTORY and stays there. */
 #include "store/store.h"
 
 #include "base/hash.h"
@@ -104,7 +105,7 @@ static double floor_of(const char *directory, double *took, size_t rounds)
     return median(took, rounds);
 }
 
-/* A batch of one task is written down. */
+/* Journals a batch of one task. */
 static double intents_of(struct store *store, double *took, size_t rounds)
 {
     struct task task;
@@ -120,8 +121,8 @@ static double intents_of(struct store *store, double *took, size_t rounds)
     return median(took, rounds);
 }
 
-/* What stands between a full batch and the wire, and what follows its answer. `tasks` are those of
- * the last batch, which stays open. */
+/* The writes between a full batch and its submit, and those after the response. `tasks` are
+ * those of the last batch, which stays open. */
 static double submits_of(struct store *store, double *took, size_t rounds, struct task *tasks)
 {
     struct store_task shown[BATCH];

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""stored.py - measurement 5: a start with very many stored answers.
+"""stored.py - measurement 5: a start with very many stored results.
 
-The daemon makes the store and buys one answer; that row is then copied, with keys, domains and
-bodies of other questions. So nothing here need know more of the schema than those three columns,
-and that a key is SHA-256 over the question's five parts, each ended by a NUL, of which only the
-domain is given (server/model/question.c).
+The daemon makes the store and pays for one lookup. Its row is then copied, with keys, domains and bodies of
+other questions. So this file needs to know only those three columns of the schema, and how a key is made:
+SHA-256 over the question's five parts, each followed by a NUL, of which only the domain is given
+(server/model/question.c).
 """
 import hashlib
 import sqlite3
@@ -24,19 +24,19 @@ def key_of(domain):
 
 
 def _copy(value, domain):
-    """A column of the template for another domain, text or blob alike."""
+    """Returns a column of the template for another domain; text and blobs alike."""
     if isinstance(value, bytes):
         return value.replace(TEMPLATE.encode(), domain.encode()).replace(b"Template", b"Company")
     return value.replace(TEMPLATE, domain).replace("Template", "Company")
 
 
 def _fill(path, n):
-    """Adds n copies of the one answer that is there."""
+    """Adds n copies of the stored result."""
     with sqlite3.connect(path) as database:
         columns = [row[1] for row in database.execute("PRAGMA table_info(answers)")]
         rows = database.execute("SELECT * FROM answers").fetchall()
         if len(rows) != 1:
-            raise RuntimeError(f"{len(rows)} answers in the store, not the one that was bought")
+            raise RuntimeError(f"{len(rows)} answers in the store, not the one that was paid for")
         template = dict(zip(columns, rows[0]))
         if template["key"] != key_of(TEMPLATE):
             raise RuntimeError("the keys of the store are made otherwise than this bench believes")
@@ -69,7 +69,7 @@ def _stop(stage, daemon):
 
 
 def _first_hit(daemon, domain):
-    """In ms. It must be a hit out of the store."""
+    """Returns milliseconds. The response must be a hit from the store."""
     began = time.monotonic()
     fetch(daemon.address[1], "/livez")
     connected = time.monotonic()
@@ -98,7 +98,7 @@ def measure(quick):
         full_kib = resident_kib(daemon.process.pid)
         first_ms, other_ms = _first_hit(daemon, f"company-{n // 2:07}.com")
         if simulator.calls()["submit"] != bought:
-            raise RuntimeError("the first hit was bought, not found")
+            raise RuntimeError("the first hit was a paid lookup")
         size_mib = sum(file.stat().st_size for file in path.parent.iterdir()) / 2**20
     table.add("start to 'ready', ms", number(empty_s * 1000, 0), number(full_s * 1000, 0))
     table.add("resident memory at 'ready', MiB", number(empty_kib / 1024, 1),

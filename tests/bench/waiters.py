@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""waiters.py - measurement 3: what it costs to let many callers wait, and to answer them all.
+"""waiters.py - measurement 3: the cost of many waiting callers, and of answering them all.
 
-All ask one question, whose task the simulator holds back. They come in portions, and resident
-memory is read after each. Then the task ends: the result arrives when the simulator has read the
-daemon's call for it, and the last answer has arrived when the last caller has read it.
+All callers ask for one question, whose task the simulator holds back. They arrive in groups, and resident
+memory is read after each group. Then the task ends. The result arrives when the simulator has read the
+daemon's call for it; the last response arrives when the last caller has read it.
 """
 import machine
 from callers import Crowd, affordable
@@ -18,8 +18,8 @@ GOAL_KIB, GOAL_MS = 8, 250
 
 
 def _run(stage, wanted):
-    """Returns [(callers, KiB)], and the times in ms from the result's arrival to the first and the
-    last answer."""
+    """Returns [(callers, KiB)], and the times in ms from the arrival of the result to the first and the
+    last response."""
     cores, load_cores = machine.cores_for(1)
     simulator = stage.simulator(cores=load_cores[-1:])
     daemon = stage.emailsd(simulator, "--threads", "1", "--max-waiters", str(wanted),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* waiting_client.c - many callers at once, each on a connection of its own, each with one request.
+/* waiting_client.c - many concurrent callers, each with a connection and one request.
  *
  *     waiting_client PORT CONNECTIONS PATH [SECONDS]
  *
  * In PATH every '%' becomes the number of the caller. All connections are opened first; then all
- * requests are sent, and "parked" is printed. When each has its answer, or after SECONDS, a line is
- * printed for every caller: its number, the status (0 = no answer), when its request was sent and
- * when its answer was there, both as wall time in microseconds. */
+ * requests are sent, and "parked" is printed. When each caller has its response, or after
+ * SECONDS, a line is printed for every caller: its number, the status (0 = no response), and
+ * when its request was sent and its response arrived, both as wall time in microseconds. */
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -64,7 +64,7 @@ static int open_connection(uint16_t port, size_t number)
     return fd;
 }
 
-/* Each '%' of the path becomes the number. */
+/* Replaces each '%' of the path by the number. */
 static void send_request(struct accepted *caller, const char *path, size_t number)
 {
     char target[PATH_MAX_LEN] = "", request[PATH_MAX_LEN + 128];
@@ -79,7 +79,8 @@ static void send_request(struct accepted *caller, const char *path, size_t numbe
         die("send", number);
 }
 
-/* The first bytes of an answer are taken for all of it: answers are small, and written at once. */
+/* The first bytes of a response count as all of it: responses are small, and written in one
+ * call. */
 static void read_answer(struct accepted *caller)
 {
     char answer[8192];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""wrk.py - runs wrk, and reads what it says."""
+"""wrk.py - runs wrk, and parses its output."""
 import re
 import subprocess
 
@@ -8,8 +8,8 @@ from processes import cpu_s, cpu_since
 
 
 def run(url, connections, seconds, load_cores, pids, close=False):
-    """One round. Closed loop: every connection asks as soon as it has its answer. Returns requests
-    per second and the server's CPU time per request in microseconds."""
+    """Runs one round. Closed loop: every connection sends a request as soon as it has its response. Returns
+    requests per second and the server's CPU time per request in microseconds."""
     threads = max(1, min(len(load_cores), connections))
     argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
     argv += ["-H", "Connection: close"] if close else []
