@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py - a long run: fifty clients, a vendor that fails at times, restarts and kills in between.
+"""run.py - a long run: fifty clients, an upstream that fails at times, restarts and kills.
 
-The first two fifths of the time are lives that end by SIGTERM and by kill -9 in turn; the rest is one
-life, which must be level at its end: as many descriptors and threads as after its start, and no more
-memory in its last quarter than in the one before. Every answer to a question has to be the one that
-was given first. At the end the vendor's ledger and the store agree to the last task. Exit status 1
-when anything does not hold; the numbers are printed in any case.
+For the first two fifths of the time, daemons end by SIGTERM and by kill -9 in turn. For the rest, one
+daemon runs, whose use of resources must be constant at its end: as many descriptors and threads as after
+its start, and no more memory in its last quarter than in the one before. Every response to a question has
+to equal the first one. At the end the upstream's ledger and the store agree on every task. Exits with 1 if
+any of this fails; the numbers are always printed.
 
     make soak                 20 minutes
     make soak SOAK_MINUTES=2
@@ -30,8 +30,9 @@ from books import breaches, drain, read_journal  # noqa: E402 - after the line t
 from programs import Daemon, Simulator  # noqa: E402
 
 CLIENTS, HOT, LIVES = 50, 300, 6
-NEW = 0.12  # of the questions: enough to fill whatever is bounded by number long before the end (the
-#             10,000 ended lookups that are remembered), or its filling would look like a leak
+# The share of new questions: enough to reach every limit on a number (such as 10,000 finished lookups) long
+# before the end. Otherwise its filling would look like a leak.
+NEW = 0.12
 PERCENT = 5
 FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "1s", "--batch-linger", "20ms", "--submit-timeout", "10s",
          "--cache-size", "1MiB", "--balance-every", "10s", "--log-level", "info", "--drain-timeout", "5s")
@@ -42,8 +43,8 @@ FAULTS = [("submit", False, {"kind": "status", "status": 503, "headers": {"Retry
           ("status", True, {"kind": "status", "status": 500}), ("status", True, {"kind": "truncate"}),
           ("task", True, {"kind": "reset"}), ("task", True, {"kind": "not_json"}),
           ("task_ids", True, {"kind": "close"})]
-LEVEL_BYTES = 1 << 20  # what the last quarter may have more than the one before: the allocator's grain
-SPARE_FDS = 10         # connections to the vendor that are kept for the next read
+LEVEL_BYTES = 1 << 20  # what the last quarter may use more than the one before: the allocator's granularity
+SPARE_FDS = 10         # connections to the upstream that stay open for the next read
 
 
 class Soak:
@@ -59,7 +60,7 @@ class Soak:
         self.daemon = None
         self.address = None
         self.is_over = threading.Event()
-        self.settling = threading.Event()  # never set: looks twice
+        self.settling = threading.Event()  # never set: reads twice
         self.lock = threading.Lock()
         self.first = {}
         self.statuses = collections.Counter()
@@ -98,7 +99,7 @@ class Soak:
                 begun = time.monotonic()
                 connection.request("GET", f"/emails?domain={domain}&wait=20")
                 if dice.random() < 0.01:
-                    connection.close()  # a client who leaves
+                    connection.close()  # a client that leaves
                     connection = None
                     continue
                 answer = connection.getresponse()
@@ -131,7 +132,7 @@ class Soak:
         while time.monotonic() < until and not self.faults:
             self.is_over.wait(1)
             if not self.daemon.is_running():
-                self.fault("the daemon ended by itself: " + self.daemon.stderr()[-2000:])
+                self.fault("the daemon ended unexpectedly: " + self.daemon.stderr()[-2000:])
             elif is_last:
                 self.samples.append(self.figures())
 
@@ -158,7 +159,7 @@ class Soak:
         drain(self.store)
         self.compare(at_rest)
 
-    # ---- the end
+    # ---- the final checks
 
     def compare(self, at_rest):
         deadline = time.monotonic() + 30
@@ -203,7 +204,7 @@ def main():
             soak.sim.stop()
     for words in soak.faults[:20]:
         print("FAULT", words)
-    print("soak:", "level, and the books agree" if not soak.faults else f"{len(soak.faults)} faults")
+    print("soak:", "level, and the records agree" if not soak.faults else f"{len(soak.faults)} faults")
     sys.exit(1 if soak.faults else 0)
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""slow_clients.py - slowhttptest against the daemon, three ways, with a probe beside.
+"""slow_clients.py - runs slowhttptest against the daemon in three ways, with a probe beside it.
 
-500 connections each: headers that never end (-H), bodies that never end (-B), answers that are read
-slowly (-X). slowhttptest ends when all its connections were closed, which is early, since a header has
-8 s and a body on a GET is refused; it is started anew until the time is over. Meanwhile a probe asks
-for a cached answer every 100 ms on a connection of its own; it has to be answered with 200 in under a
-second, each time. The numbers are printed; exit status 1 when one was not.
+500 connections each: endless headers (-H), endless bodies (-B), slowly read responses (-X). slowhttptest
+ends when all its connections are closed. That is early, since a header has 8 s and a body on a GET is
+rejected, so slowhttptest is started again until the time is over. Meanwhile a probe requests a cached
+result every 100 ms on a new connection. Each time it must get a 200 in less than a second. The numbers are
+printed; the exit status is 1 if a probe failed.
 
     make slow
 """
@@ -51,7 +51,7 @@ class Probe(threading.Thread):
 
 
 def attack(address, way, connections, seconds):
-    """One way for that long. Whether the probe was served all the time."""
+    """Runs one way for that long. Returns whether every probe succeeded."""
     probe, end, codes = Probe(address), time.monotonic() + seconds, []
     url = f"http://{address[0]}:{address[1]}{QUESTION}"
     probe.start()
