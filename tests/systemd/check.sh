@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check.sh - boots a Debian 12 with systemd as its first process, installs the package of this tree in
-# it, and has systemd start, watch, reload, kill, restart, activate, upgrade and remove the service.
-# What is asked of it stands in steps.py. Wants root, Debian's mirror and 1 GB of disk; takes two to
-# four minutes.
+# check.sh - tests the package under systemd in a booted Debian 12.
 #
-# The machine is a container of systemd-nspawn: this machine's kernel, but processes, mounts, network
-# and control groups of its own, and no filter of system calls that is not the unit's or the daemon's.
-# Nothing is installed or started outside of it, and this machine needs no systemd itself.
+# Installs the package of this tree, and lets systemd start, watch, reload, kill, restart, activate,
+# upgrade and remove the service. steps.py has the steps. Requires root, a Debian mirror and 1 GB of
+# disk; takes two to four minutes.
 #
-# SYSTEMD_CHECK_DIR names a folder to work in and to keep, so that the next run has the bare Debian;
-# without it all is removed at the end. Exit status 77: this machine does not let us boot one, and
-# nothing was tried.
+# The machine is a container of systemd-nspawn: the kernel of this machine, but processes, mounts,
+# network and control groups of its own. It has no filter of system calls other than those of the unit
+# and the daemon. Nothing is installed or started outside of it, and this machine needs no systemd.
+#
+# SYSTEMD_CHECK_DIR names a folder to work in and to keep, so that the next run re-uses the bare Debian;
+# by default all files are removed at the end. Exit status 77: this machine cannot boot such a
+# container, and nothing was tested.
 set -eu
 
 cannot() {
@@ -24,7 +25,7 @@ for program in debootstrap dpkg-buildpackage nsenter systemd-nspawn; do
     command -v $program >/dev/null || cannot "$program is missing; make systemd-check installs it"
 done
 unshare --mount --net true 2>/dev/null || cannot "no namespaces for us"
-# A mount namespace of its own: nothing that is mounted below is seen by, or stays on, this machine.
+# A mount namespace of its own: mounts below are invisible to this machine and end with the script.
 if [ -z "${SYSTEMD_CHECK_IS_APART:-}" ]; then
     SYSTEMD_CHECK_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -39,7 +40,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 base_tar=$dir/base-bookworm.tar
 root=$dir/root
-# nspawn's own filter would hide what the unit's lacks.
+# nspawn's own filter would hide gaps in the unit's filter.
 export SYSTEMD_SECCOMP=0
 group=
 nspawn_pid=
@@ -49,12 +50,12 @@ finish() {
     status=$?
     trap - EXIT INT TERM
     if [ -n "$nspawn_pid" ]; then
-        # With its first process the kernel ends all others of the machine.
+        # When its first process ends, the kernel ends all others of the machine.
         [ -z "$first_pid" ] || kill -KILL "$first_pid" 2>/dev/null || true
         kill -KILL "$nspawn_pid" 2>/dev/null || true
         wait "$nspawn_pid" 2>/dev/null || true
     fi
-    # The kernel is still ending them when their first process is gone.
+    # The kernel still ends them after the first process is gone.
     tries=200
     while [ -d "$group" ] && ! find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; do
         tries=$((tries - 1))
@@ -73,7 +74,7 @@ fail() {
     exit 1
 }
 
-# Runs a command whose words matter only when it fails.
+# Runs a command whose output is printed only after a failure.
 quietly() { # LOG COMMAND...
     log=$dir/$1
     shift
@@ -83,7 +84,7 @@ quietly() { # LOG COMMAND...
     }
 }
 
-# Tries a command until it succeeds, for 60 s at most, or until the machine is gone.
+# Repeats a command until it succeeds, for at most 60 s, or until the machine is gone.
 until_done() {
     tries=1200
     while ! "$@" >/dev/null 2>&1; do
@@ -98,8 +99,8 @@ now_ms() {
     date +%s%3N
 }
 
-# In a control group of its own, made below ours; so nspawn moves nobody else.
-# shellcheck disable=SC2016 # for that shell to expand
+# In a control group of its own below the current one, so that nspawn moves no other process.
+# shellcheck disable=SC2016 # the inner shell expands it
 nspawn='echo $$ >"$0/cgroup.procs" &&
     exec systemd-nspawn --register=no --keep-unit --resolv-conf=off --timezone=off --capability=all "$@"'
 
@@ -107,9 +108,9 @@ in_chroot() { # COMMAND...
     sh -c "$nspawn" "$group" -D "$root" --pipe --setenv=DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# ---- can it be done at all? ----
+# ---- requirements ----
 
-# Whatever this machine mounts there: the machine below knows the unified hierarchy only.
+# The container needs the unified hierarchy, whatever this machine mounts there.
 mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null || cannot "no cgroup2 for us"
 group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/emailsd-check-$$
 mkdir "$group" 2>/dev/null || {
@@ -130,10 +131,10 @@ make_base() {
     rm -rf --one-file-system "$root"
     quietly debootstrap.log debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus \
         bookworm "$root" "$mirror"
-    # What debootstrap leaves out and every real machine has: the update and security suites.
+    # The update and security suites, which every real machine has and debootstrap leaves out.
     cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/" 2>/dev/null &&
         rm -f "$root/etc/apt/sources.list"
-    # With what the package depends on, so that it can be installed without a network.
+    # With the dependencies of the package, so that it can be installed without a network.
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     can_enter
     quietly apt.log in_chroot apt-get -q update
@@ -167,14 +168,14 @@ cp "$next" "$root/root/emailsd-next.deb"
 install -m 0755 "$sim" "$root/usr/local/bin/openmart-sim"
 echo "ok   a bare Debian with systemd, and $(basename "$deb") and $(basename "$next") beside it"
 
-# ---- its life ----
+# ---- its lifecycle ----
 
 inside() {
     nsenter --target "$first_pid" --mount --uts --ipc --net --pid --cgroup "$@"
 }
 
 is_up() {
-    # nspawn has one child, and that is process 1 of the machine as soon as it runs systemd.
+    # nspawn has one child: process 1 of the machine, as soon as it runs systemd.
     first_pid=$(cat "/proc/$nspawn_pid/task/$nspawn_pid/children")
     first_pid=${first_pid% }
     [ "$(cat "/proc/$first_pid/comm")" = systemd ] && [ "$(inside cat /proc/1/comm)" = systemd ] &&
@@ -192,7 +193,7 @@ boot() {
         [ -z "$1" ] || fail "$1"
         cannot "systemd does not start in a container; its last words stand above"
     }
-    # What fails of a container's own is not ours to judge; emailsd's units are, in the steps.
+    # Failed units of the container are ignored here; the steps check emailsd's units.
     state=$(inside timeout 60 systemctl is-system-running --wait) || inside systemctl --failed >&2
     case $state in
     running | degraded) ;;
@@ -201,7 +202,7 @@ boot() {
     echo "ok   $(inside systemctl --version | head -n 1) is process 1; booted in $(($(now_ms) - before)) ms"
 }
 
-# As somebody who switches it off: every service is stopped first.
+# Stops every service first, as an operator who switches the machine off.
 switch_off() {
     inside systemctl --no-block poweroff 2>/dev/null || true # the bus may be gone before it answers
     tries=1200
@@ -215,7 +216,7 @@ switch_off() {
     first_pid=
 }
 
-# The steps ask the daemon in the machine's network, and its systemd through nsenter.
+# The steps call the daemon in the machine's network, and its systemd through nsenter.
 steps() {
     nsenter --target "$first_pid" --net "${PYTHON:-/usr/bin/python3}" -B tests/systemd/steps.py \
         "$first_pid" "$@"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""machine.py - the booted machine as the steps see it: commands in it, its units, its daemon.
+"""machine.py - the booted machine for the steps: its commands, its units, its daemon.
 
-Runs in the machine's network, so that its loopback is ours, and enters the rest of it with nsenter.
+Runs in the machine's network and so shares its loopback; enters the rest of it with nsenter.
 """
 import http.client
 import pathlib
@@ -26,12 +26,12 @@ class Machine:
                       "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
 
     def try_to(self, *words, **more):
-        """Runs a command in the machine, whatever comes of it."""
+        """Runs a command in the machine; its status is not checked."""
         return subprocess.run([*self.enter, *words], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, timeout=PATIENCE_S, check=False, **more)
 
     def run(self, *words):
-        """What a command says that has to succeed."""
+        """Returns the output of a command that has to succeed."""
         done = self.try_to(*words)
         assert done.returncode == 0, f"{' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -43,36 +43,36 @@ class Machine:
     # ---- systemd
 
     def show(self, name, unit=UNIT):
-        """A property of a unit."""
+        """Returns a property of a unit."""
         return self.run("systemctl", "show", "--value", "-p", name, unit).strip()
 
     def state(self, unit=UNIT):
         return self.show("ActiveState", unit)
 
     def pid(self):
-        """The daemon's, as the machine counts them."""
+        """Returns the daemon's process id, as the machine counts it."""
         return self.show("MainPID")
 
     def next_beat(self, last):
-        """When the watchdog heard of it, if that is not `last`."""
+        """Returns the time of the last watchdog ping, if that is not `last`."""
         beat = self.show("WatchdogTimestampMonotonic")
         return beat if beat != last else None
 
     def log(self, *options, unit=UNIT):
-        """The journal's lines of a unit; of this life of it alone, unless options say otherwise."""
+        """Returns the journal's lines of a unit; of its current run only, unless options say otherwise."""
         self.run("journalctl", "--sync")
         mine = options or ("_SYSTEMD_INVOCATION_ID=" + self.show("InvocationID", unit),)
         return self.run("journalctl", "-q", "-o", "cat", "--no-pager", *mine)
 
     def status_of(self, field):
-        """That line of the daemon's /proc/PID/status, for every thread of it."""
+        """Returns that line of the daemon's /proc/PID/status, for each of its threads."""
         files = self.run("sh", "-c", f"cat /proc/{self.pid()}/task/*/status")
         return {" ".join(words.split()) for words in re.findall(rf"^{field}:(.*)$", files, re.M)}
 
     # ---- the daemon and the simulator
 
     def ask(self, target, address=ADDRESS, method="GET", body=None):
-        """(status, headers, body) of one request; OSError when nobody listens."""
+        """Returns (status, headers, body) of one request; OSError if no process listens."""
         connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
         try:
             connection.request(method, target, body)
@@ -82,7 +82,7 @@ class Machine:
             connection.close()
 
     def look_up(self, domain, how):
-        """An answer of 200 whose Cache-Status says `how`: "hit" or "fwd=..."."""
+        """Returns a response of 200 whose Cache-Status contains `how`: "hit" or "fwd=..."."""
         status, headers, body = self.ask(f"/emails?domain={domain}")
         assert status == 200, f"{status} {body}"
         assert how in headers["Cache-Status"], headers["Cache-Status"]
@@ -94,7 +94,7 @@ class Machine:
         return said
 
     def bought(self, domain):
-        """How many tasks."""
+        """Returns the number of tasks."""
         return self.sim(f"/sim/ledger?domain={domain}").count('"task_id"')
 
     def is_served(self):
@@ -104,6 +104,6 @@ class Machine:
             return False
 
     def until_served_by_another(self, than):
-        """Until a daemon with another pid is ready."""
+        """Waits until a daemon with another pid is ready."""
         eventually(lambda: self.pid() not in ("0", than) and self.state() == "active" and self.is_served(),
                    PATIENCE_S)

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""steps.py FIRST_PID first|second - what a Debian machine that check.sh has booted does with the
-package: the steps of its first life, from the installation on, or of the second, after the machine was
-switched off and on, up to the purge.
+"""steps.py FIRST_PID first|second - the steps of the package's lifecycle in the machine that check.sh has
+booted.
 
-Each step is a function whose docstring is the sentence that it proves; it may return numbers to be
-printed behind it. They build on each other, so the first that fails is the last: what systemd and the
-daemon say of it goes to standard error, and the exit status is 1.
+The first run begins with the installation. The second begins after the machine was switched off and on, and
+ends with the purge. Each step is a function whose docstring is the sentence that it proves; it may return
+numbers to be printed after it. The steps depend on each other, so the first failure ends the run. What
+systemd and the daemon report about it goes to standard error, and the exit status is 1.
 """
 import json
 import re
@@ -23,14 +23,14 @@ DROP_IN = "/run/systemd/system/emailsd.service.d/check.conf"
 SOCKET = "emailsd.socket"
 DYNAMIC_UIDS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
 DRAIN_S = 30
-MOST_EXPOSED = 15  # of 100, as tests/system/test_unit.py wants of the file
+MOST_EXPOSED = 15  # of 100; tests/system/test_unit.py checks the unit file for the same bound
 
 
 # ---- installed and started ----
 
 
 def installed_without_a_key(machine):
-    """installed by dpkg while systemd runs: enabled, and passed over as long as there is no key"""
+    """installed by dpkg while systemd runs: enabled, but skipped without a key"""
     machine.run("dpkg", "-i", "/root/emailsd.deb")
     assert machine.show("UnitFileState") == "enabled"
     assert machine.show("UnitFileState", SOCKET) == "disabled"
@@ -41,20 +41,20 @@ def installed_without_a_key(machine):
 
 
 def socket_without_a_key(machine):
-    """nor does the socket listen: nobody who connects is kept waiting for a service that is passed over"""
+    """the socket does not listen either: no client waits for a service that is skipped"""
     machine.run("systemctl", "start", SOCKET)
     assert (machine.state(SOCKET), machine.show("ConditionResult", SOCKET)) == ("inactive", "no")
     try:
         machine.ask("/livez")
-        raise AssertionError("somebody listens")
+        raise AssertionError("a process listens")
     except ConnectionRefusedError:
         pass
     assert "emailsd" not in machine.run("systemctl", "--failed", "--no-legend")
 
 
 def started(machine):
-    """started with a key: active when it serves, and not before"""
-    machine.run("systemd-run", "--unit=openmart-sim", "--description=the vendor", "--property=DynamicUser=yes", "openmart-sim",
+    """started with a key: active as soon as it serves, not before"""
+    machine.run("systemd-run", "--unit=openmart-sim", "--description=the upstream", "--property=DynamicUser=yes", "openmart-sim",
                 "--listen", "%s:%d" % SIM_ADDRESS, "--submit-delay", "0", "--task-time", "0",
                 "--api-key", KEY, "--api-key", NEW_KEY)
     eventually(lambda: "ready on" in machine.log(unit="openmart-sim.service"))
@@ -71,7 +71,8 @@ def started(machine):
 
 
 def the_key_is_a_credential(machine):
-    """the key comes as a credential, which no other user can read, and is in no environment or argument"""
+    """the key comes as a credential, which no other user can read; no environment and no argument contains
+    it"""
     proc = f"/proc/{machine.pid()}"
     path = f"/run/credentials/{UNIT}/openmart-api-key"
     assert path in machine.run("cat", f"{proc}/cmdline")
@@ -85,13 +86,13 @@ def the_key_is_a_credential(machine):
 
 
 def looked_up(machine):
-    """a lookup is bought from the simulator with it, and the same comes out of the cache"""
+    """a lookup is paid for at the simulator, and the same result comes from the cache"""
     machine.look_up("milvali.com", "fwd=")
     machine.look_up("milvali.com", "hit")
     assert machine.bought("milvali.com") == 1
 
 
-# ---- behind walls ----
+# ---- restrictions ----
 
 
 def locked_in(machine):
@@ -103,24 +104,24 @@ def locked_in(machine):
     assert machine.status_of("NoNewPrivs") == {"1"}
     assert machine.status_of("Seccomp") == {"2"}
     assert machine.run("sed", "-n", "s/^Seccomp:[[:space:]]*//p", "/proc/1/status") == "0\n"
-    # The unit's are several, one for each of its lines; the daemon's is one more.
+    # The unit has several filters, one for each of its lines; the daemon adds one.
     filters = {int(n) for n in machine.status_of("Seccomp_filters")}
     assert len(filters) == 1 and min(filters) >= 2, filters
-    # The kernel gives what is in /proc of a process that is not dumpable to root.
+    # In /proc, the files of a process that is not dumpable belong to root.
     assert machine.run("stat", "-c", "%u", f"/proc/{machine.pid()}/environ") == "0\n"
     assert re.search(r"^Max core file size +0 +0 ", machine.run("cat", f"/proc/{machine.pid()}/limits"), re.M)
     return f"{filters.pop()} filters, {len(machine.run('ls', f'/proc/{machine.pid()}/task').split())} threads"
 
 
 def walls_of_its_own(machine):
-    """inside of the unit's walls the daemon can still build its own, seccomp and Landlock"""
+    """within the unit's restrictions the daemon can still apply its own, seccomp and Landlock"""
     [line] = re.findall(r"event=sandbox_applied (.*)", machine.log())
     assert re.fullmatch(r"seccomp=on landlock=(abi\d+|unsupported).*", line), line
     return line
 
 
 def walls_of_the_unit(machine):
-    """even root, in its mounts, writes to its state only; other processes, homes and devices are hidden"""
+    """within its mounts even root writes to its state only; other processes, homes and devices are hidden"""
     root = f"/proc/{machine.pid()}/root"
     for path in ("/etc", "/usr", "/var", "/run", "/run/lock", "/run/user", "/sys", "/home", "/root"):
         assert machine.try_to("touch", f"{root}{path}/x").returncode != 0, path
@@ -138,7 +139,7 @@ def walls_of_the_unit(machine):
 
 
 def nothing_else_to_execute(machine):
-    """in its mounts even root executes the daemon and the shell of the reload, and no other program"""
+    """within its mounts even root executes only the daemon and the shell of the reload"""
     among = ("nsenter", "--target", machine.pid(), "--mount")
     assert "emailsd " in machine.run(*among, "/usr/bin/emailsd", "--version")
     machine.run(*among, "/bin/sh", "-c", ":")
@@ -147,7 +148,7 @@ def nothing_else_to_execute(machine):
 
 
 def little_exposed(machine):
-    """systemd-analyze security finds little exposed in the unit that runs"""
+    """systemd-analyze security reports little exposure of the running unit"""
     said = machine.run("systemd-analyze", "security", "--no-pager", f"--threshold={MOST_EXPOSED}", UNIT)
     [verdict] = re.findall(r"Overall exposure level for .*: (.*)$", said, re.M)
     return verdict.strip()
@@ -157,7 +158,7 @@ def little_exposed(machine):
 
 
 def reloaded(machine):
-    """systemctl reload takes a changed configuration over, in the same process, and the log says so"""
+    """systemctl reload applies a changed configuration in the same process, and logs it"""
     pid = machine.pid()
     machine.write(CONF_FILE, CONF + "log-level = debug\ncache-size = 32MiB\n", "0644")
     machine.run("systemctl", "reload", UNIT)
@@ -168,7 +169,7 @@ def reloaded(machine):
 
 
 def refused_reload(machine):
-    """one that is refused is told in the log, and changes nothing"""
+    """a rejected configuration is logged and changes nothing"""
     pid = machine.pid()
     machine.write(CONF_FILE, CONF + "log-level = loud\n", "0644")
     machine.run("systemctl", "reload", UNIT)
@@ -180,7 +181,7 @@ def refused_reload(machine):
 
 
 def restarted(machine):
-    """systemctl restart keeps the answers"""
+    """systemctl restart keeps the stored results"""
     before = machine.pid()
     machine.run("systemctl", "restart", UNIT)
     assert machine.pid() != before
@@ -189,7 +190,7 @@ def restarted(machine):
 
 
 def another_key(machine):
-    """another key is taken over by a restart"""
+    """a restart applies another key"""
     machine.write(KEY_FILE, WRONG_KEY + "\n", "0600")
     machine.run("systemctl", "reload", UNIT)
     machine.look_up("stillold.com", "fwd=")  # systemd read the file at the start
@@ -201,7 +202,7 @@ def another_key(machine):
 
 
 def commands(machine):
-    """the commands reach the store of the dynamic user, while the daemon runs and while it does not"""
+    """the commands reach the store of the dynamic user, with and without a running daemon"""
     inside = ("systemd-run", "-q", "--pipe", "--wait", "-p", "DynamicUser=yes", "-p", "User=emailsd", "-p",
               "StateDirectory=emailsd", "emailsd")
     assert json.loads(machine.run(*inside, "inspect", "--json"))["answers"]["found"] == 3
@@ -219,7 +220,7 @@ def commands(machine):
 
 
 def braked(machine):
-    """systemctl kill -s SIGUSR1 and SIGUSR2 pause and resume it, without a way to its store"""
+    """systemctl kill -s SIGUSR1 and SIGUSR2 pause and resume it, without access to its store"""
     pid = machine.pid()
     for number, event, status in [("SIGUSR1", "paused", 503), ("SIGUSR2", "resumed", 200)]:
         before = machine.log().count(f"event={event}")
@@ -230,7 +231,7 @@ def braked(machine):
 
 
 def killed(machine):
-    """kill -9: systemd starts it again, with its answers"""
+    """kill -9: systemd starts it again, with its stored results"""
     before = machine.pid()
     machine.run("systemctl", "kill", "-s", "KILL", UNIT)
     machine.until_served_by_another(before)
@@ -239,13 +240,13 @@ def killed(machine):
 
 
 def watched(machine):
-    """a daemon that hangs is ended by the watchdog and started again; one that turns is not"""
+    """the watchdog ends a hanging daemon and starts it again; a working daemon keeps running"""
     assert machine.show("WatchdogUSec") == "30s"
     machine.write(DROP_IN, "[Service]\nWatchdogSec=1\n", "0644")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "restart", UNIT)
     before, beat = machine.pid(), ""
-    for _ in range(4):  # two in a second: twice the limit goes by
+    for _ in range(4):  # two per second: twice the limit passes
         beat = eventually(lambda: machine.next_beat(beat))
     assert machine.pid() == before
     machine.run("systemctl", "kill", "-s", "STOP", UNIT)
@@ -258,7 +259,7 @@ def watched(machine):
 
 
 def tried_again(machine):
-    """a start that fails is tried again, more often than systemd's limit, until what was wrong is mended"""
+    """a failed start is repeated, more often than systemd's limit, until its cause is fixed"""
     assert machine.show("RestartUSec") == "5s"
     machine.write(DROP_IN, "[Service]\nRestartSec=50ms\n", "0644")
     machine.write(CONF_FILE, CONF + "log-level = loud\n", "0644")
@@ -276,11 +277,11 @@ def tried_again(machine):
     return f"{tries} tries"
 
 
-# ---- its end ----
+# ---- stop ----
 
 
 def stopped_in_the_middle(machine):
-    """systemctl stop waits for the submit under way and is a success in time; the answer is bought once"""
+    """systemctl stop waits for the submit in flight and succeeds in time; the result is paid for once"""
     machine.sim("/sim/behaviour", "PUT", '{"submit_delay_ms": 3000}')
     submits = json.loads(machine.sim("/sim/calls"))["submit"]
     assert machine.ask("/emails?domain=midway.com&async=1")[0] == 202
@@ -299,7 +300,7 @@ def stopped_in_the_middle(machine):
 
 
 def activated(machine):
-    """the socket's first connection starts the service, and who comes while it restarts is served"""
+    """the socket's first connection starts the service, and connections during a restart are served"""
     machine.run("systemctl", "stop", UNIT)
     machine.run("systemctl", "start", SOCKET)
     assert (machine.state(), machine.state(SOCKET)) == ("inactive", "active")
@@ -322,7 +323,7 @@ def activated(machine):
 
 
 def told(machine):
-    """the journal has its lines, no key and no address; systemd complains only of what was done to it"""
+    """the journal has its lines, no key and no address; systemd complains only about what the test did"""
     everything = machine.log("-b")
     for event in ("ready", "batch_submitted", "lookup_finished", "request", "reloaded", "draining", "stopped"):
         assert f"event={event} " in everything or f"event={event}\n" in everything, event
@@ -336,7 +337,7 @@ def told(machine):
 
 
 def upgraded(machine):
-    """an upgrade to the next version restarts it, and keeps the configuration and the answers"""
+    """an upgrade to the next version restarts it, and keeps the configuration and the stored results"""
     before, version = machine.pid(), machine.run("emailsd", "--version")
     machine.run("dpkg", "-i", "/root/emailsd-next.deb")
     eventually(machine.is_served)
@@ -352,7 +353,7 @@ def upgraded(machine):
 
 
 def started_with_the_machine(machine):
-    """it starts with the machine, and has its answers"""
+    """it starts with the machine, and has its stored results"""
     assert machine.state() == "active"
     assert machine.show("NRestarts") == "0"
     machine.look_up("milvali.com", "hit")
@@ -361,7 +362,7 @@ def started_with_the_machine(machine):
 
 
 def purged(machine):
-    """purged while it runs: stopped, and neither unit, nor state, nor key, nor process is left"""
+    """purged while it runs: stopped, and no unit, state, key or process remains"""
     machine.run("dpkg", "--purge", "emailsd")
     for path in ("/var/lib/emailsd", "/var/lib/private/emailsd", "/etc/emailsd",
                  "/etc/systemd/system/multi-user.target.wants/emailsd.service"):
@@ -381,7 +382,7 @@ STEPS = {
 
 
 def complain(machine, why):
-    """What helps to find out."""
+    """Prints what helps to find the cause."""
     print(f"{type(why).__name__}: {why}", file=sys.stderr)
     for words in (["systemctl", "status", "--no-pager", "-l", UNIT],
                   ["journalctl", "-q", "--no-pager", "-b", "-n", "40"]):
@@ -393,7 +394,7 @@ def main():
     for step in STEPS[sys.argv[2]]:
         try:
             numbers = step(machine)
-        except Exception as why:  # whatever it is, the step has failed
+        except Exception as why:  # any exception is a failure of the step
             print(f"FAIL {step.__doc__}", flush=True)
             complain(machine, why)
             return 1
