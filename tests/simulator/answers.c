@@ -66,7 +66,7 @@ static const struct route {
     {"GET", "/api/v2/credit-balance", NULL, CALL_BALANCE},
 };
 
-/* Whether `path` is prefix, one segment, suffix; the segment is the id. */
+/* Returns whether `path` is prefix, one segment, suffix; the segment is the id. */
 static bool matches(const struct route *route, const char *path, struct call *call)
 {
     size_t prefix = strlen(route->prefix);
@@ -131,7 +131,7 @@ static void submit(struct call *call)
     submission_done(&submission);
 }
 
-/* Batches and tasks of another key are as good as unknown. */
+/* Batches and tasks of another key are treated as unknown. */
 static const struct batch *find_batch(struct call *call)
 {
     const struct batch *batch = upstream_batch(&call->sim->upstream, call->id);
@@ -157,7 +157,7 @@ static void add_id(struct buf *out, const char *id, bool twice)
         buf_addf(out, ",\"%s\"", id);
 }
 
-/* Ids of tasks that belong to other batches; made-up ones when there are not enough. */
+/* Writes ids of tasks of other batches; invented ones if there are not enough. */
 static void add_foreign(struct call *call, const struct batch *batch)
 {
     const struct upstream *upstream = &call->sim->upstream;
@@ -214,7 +214,7 @@ static void task_ids(struct call *call)
 
     if (!batch)
         return;
-    if (filter && call->sim->behaviour.status_filter == FILTER_REFUSE) {
+    if (filter && call->sim->behaviour.status_filter == FILTER_REJECT) {
         reply_detail(&call->reply, 400, "invalid status filter");
         return;
     }
@@ -261,7 +261,7 @@ static void write_data(const struct task *task, const struct rule *rule, struct 
         rules_default_data(task->domain, out);
 }
 
-/* Puts the task's own words in place of {{task_id}}, {{tracking_id}} and {{domain}}. */
+/* Replaces {{task_id}}, {{tracking_id}} and {{domain}} by the values of the task. */
 static void write_raw(const struct task *task, const struct rule *rule, struct buf *out)
 {
     const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* behaviour.c - see behaviour.h. A row says where its setting lives in the struct and of which kind
- * it is; a kind knows how to read itself from a flag and from JSON and how to write itself. */
+/* behaviour.c - see behaviour.h. A row says where its setting is in the struct, and its kind. A
+ * kind reads a setting from a flag and from JSON, and writes it. */
 #include "tests/simulator/behaviour.h"
 
 #include "base/json.h"
@@ -11,7 +11,7 @@
 
 enum kind { KIND_TIME, KIND_COUNT, KIND_PRICE, KIND_SWITCH, KIND_WORD, KIND_TEXT };
 
-static const char *const filter_words[] = {"honour", "ignore", "refuse", NULL};
+static const char *const filter_words[] = {"honour", "ignore", "reject", NULL};
 static const char *const checked_words[] = {"submit", "task", NULL};
 
 struct setting {
@@ -47,7 +47,7 @@ static const struct setting settings[] = {
     {"submit-for", "submit_for", KIND_TEXT, AT(submit_for), NULL,
      "the submit's submit_for (lookup_business_email)"},
     {"status-filter", "status_filter", KIND_WORD, AT(status_filter), filter_words,
-     "?status= of task_ids: honour, ignore or refuse"},
+     "?status= of task_ids: honour, ignore or reject"},
     {"shuffle-task-ids", "shuffle_task_ids", KIND_SWITCH, AT(shuffle_task_ids), NULL,
      "list task ids out of order"},
     {"duplicate-task-ids", "duplicate_task_ids", KIND_SWITCH, AT(duplicate_task_ids), NULL,

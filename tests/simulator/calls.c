@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* calls.c - a call to the upstream: its record, its sleep, and its life; see calls.h and sim.h.
+/* calls.c - a call to the upstream: its record, its delay, and its lifecycle; see calls.h and
+ * sim.h.
  *
- * The records are a ring: number n lives at (n - 1) % RECORDS. A call falls asleep within
- * libmicrohttpd's handler, which suspends the connection when it sees the state; from then on the
- * connection belongs to this file until it is resumed. The steps of its life: call_serve() meets
- * a fault and sleeps, act() handles, finish() applies the fault. */
+ * The records are a ring buffer: number n is at (n - 1) % RECORDS. A call begins to sleep within
+ * libmicrohttpd's handler, which suspends the connection when it sees the state. From then on
+ * this file owns the connection until it is resumed. The steps: call_serve() selects a fault and
+ * sleeps, act() handles, finish() applies the fault. */
 #include "tests/simulator/sim.h"
 
 #include "base/json.h"
@@ -180,7 +181,7 @@ const char *call_query(const struct call *call, const char *name)
     return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* ---- life ---- */
+/* ---- lifecycle ---- */
 
 static char *header_copy(const struct call *call, const char *name)
 {
@@ -189,7 +190,7 @@ static char *header_copy(const struct call *call, const char *name)
     return value ? xstrdup(value) : NULL;
 }
 
-/* The index of the key, KEYS_MAX when it is none of ours. */
+/* Returns the index of the key, KEYS_MAX for an unknown key. */
 static size_t find_key(const struct sim *sim, const char *key)
 {
     for (size_t i = 0; key && i < sim->n_keys; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* control.c - what tests say to the simulator, under /sim/; see sim.h. */
+/* control.c - the control interface for tests, below /sim/; see sim.h. */
 #include "tests/simulator/sim.h"
 
 #include "base/json.h"
@@ -38,7 +38,7 @@ static void write_task(const struct task *task, struct buf *out)
              task->batch->answered ? "true" : "false");
 }
 
-/* Every task ever created, in order; of one domain only if `domain` is not NULL. */
+/* Appends every task ever created, in order; if `domain` is not NULL, those of that domain only. */
 static void report_ledger(const struct sim *sim, const char *domain, struct buf *out)
 {
     const struct upstream *upstream = &sim->upstream;
@@ -55,7 +55,7 @@ static void report_ledger(const struct sim *sim, const char *domain, struct buf 
     buf_add_str(out, "]");
 }
 
-/* The counters that GET /sim/calls shows and GET /sim/wait waits for; fills NUMBERS of them. */
+/* Fills the NUMBERS counters that GET /sim/calls shows and GET /sim/wait waits for. */
 static void report_numbers(const struct sim *sim, struct number *numbers)
 {
     const struct calls *calls = sim->calls;
@@ -113,7 +113,7 @@ static void get_behaviour(struct call *call)
     behaviour_write(&call->sim->behaviour, &call->reply.body);
 }
 
-/* Calls in progress follow the new times, so that a test can hold a submit and release it. */
+/* Calls in progress use the new delays, so that a test can hold a submit and release it. */
 static void put_behaviour(struct call *call)
 {
     struct sim *sim = call->sim;
@@ -187,7 +187,8 @@ static void delete_faults(struct call *call)
     buf_add_str(&call->reply.body, "{}");
 }
 
-/* What is asleep or being played is cut off: nothing of before may reach the ledger afterwards. */
+/* Sleeping calls and running scripts are aborted, so that no earlier call reaches the ledger
+ * afterwards. */
 static void post_reset(struct call *call)
 {
     struct sim *sim = call->sim;
@@ -204,7 +205,8 @@ static void post_reset(struct call *call)
     buf_add_str(&call->reply.body, "{}");
 }
 
-/* Every number named in the query has been reached; numbers that are none count as never. */
+/* Returns whether every counter named in the query has reached its number; an unknown counter
+ * never does. */
 static bool have_come(const struct call *call)
 {
     struct number numbers[NUMBERS];

@@ -22,7 +22,7 @@ static void status_line(const struct reply *reply, struct buf *out)
              MHD_get_reason_phrase_for((unsigned)reply->status));
 }
 
-/* Status line and headers, including the length of the body; no empty line yet. */
+/* Writes the status line and the headers, with the length of the body, without the empty line. */
 static void write_head(const struct reply *reply, const char *length, struct buf *out)
 {
     status_line(reply, out);
@@ -31,7 +31,7 @@ static void write_head(const struct reply *reply, const char *length, struct buf
     buf_addf(out, "Connection: close\r\n%s", length);
 }
 
-/* The answer's own batch id counts as handed over only where all of the answer goes out. */
+/* The batch id of a reply counts as delivered only if the whole reply is sent. */
 static void tell_batch(const struct reply *reply, struct script *script)
 {
     memcpy(script->batch_id, reply->batch_id, sizeof(script->batch_id));
@@ -120,7 +120,7 @@ static void huge_headers(const struct fault *fault, struct reply *reply, struct 
     tell_batch(reply, script);
 }
 
-/* White space in front of the true answer: valid JSON, so only a limit on size refuses it. */
+/* White space before the correct reply: valid JSON, so only a size limit rejects it. */
 static void huge_body(const struct fault *fault, struct reply *reply, struct script *script)
 {
     write_head(reply, "\r\n", &script->head);
@@ -141,7 +141,7 @@ static void raw_bytes(const struct fault *fault, struct reply *reply, struct scr
 
 typedef void script_fn(const struct fault *fault, struct reply *reply, struct script *script);
 
-/* Kinds without a row bend the reply, or do nothing here. */
+/* A kind without a row changes the reply, or does nothing here. */
 static script_fn *const scripts[] = {
     [FAULT_CLOSE] = close_now,
     [FAULT_RESET] = reset_now,
@@ -181,7 +181,7 @@ static void replace_body(struct reply *reply, const void *body, size_t len, cons
     reply->batch_id[0] = '\0';
 }
 
-/* status, body and not_json differ only in what they say when the test says nothing. */
+/* status, body and not_json differ only in their defaults. */
 static void bend(const struct fault *fault, struct reply *reply)
 {
     static const char page[] = "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>\n";

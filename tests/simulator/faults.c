@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - see faults.h. Faults on accept() have no call to match and are met apart. */
+/* faults.c - see faults.h. Faults on accept() have no call to match and are selected separately. */
 #include "tests/simulator/faults.h"
 
 #include "base/json.h"
@@ -21,7 +21,7 @@ struct field {
     const char *key;
     enum type type;
     size_t offset;    /* of TYPE_INT and TYPE_SWITCH */
-    int64_t min, max; /* of TYPE_INT; 0 itself is refused in `times` */
+    int64_t min, max; /* of TYPE_INT; `times` does not accept 0 */
     take_fn *take;    /* of TYPE_STRING */
 };
 
@@ -171,7 +171,7 @@ static enum err read_field(struct fault *fault, const struct field *field, const
     return ERR_SYNTAX;
 }
 
-/* Reads every member of the object `text`, which `doc` holds parsed. */
+/* Reads every member of the object `text`, which `doc` has parsed. */
 static enum err read_object(struct fault *fault, const struct field *fields, struct json_span text,
                             const struct json *doc, const char **ret_why)
 {
@@ -204,7 +204,7 @@ static enum err read_headers(struct fault *fault, struct json_span inner, const 
     return ERR_OK;
 }
 
-/* What the keys leave open. A share of the calls has no end unless it is given one. */
+/* Sets the defaults. A fault with a percentage has no limit unless one is given. */
 static void fill_gaps(struct fault *fault, bool times_given)
 {
     if (!times_given)
@@ -304,7 +304,7 @@ enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_
     return ERR_OK;
 }
 
-/* The queue's reference goes over to the call when the last of its times is used. */
+/* The call takes over the queue's reference when the last of its times is used. */
 static struct fault *use(struct faults *faults, struct fault *fault)
 {
     fault->used++;

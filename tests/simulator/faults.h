@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.h - the queue of things that are to go wrong.
+/* faults.h - the queue of faults.
  *
- * A fault waits for calls of its kind; the first in the queue that matches is used. One that counts
- * its times leaves the queue when they are used up; one with a percentage draws its own numbers, so
- * that the same seed and the same order of calls give the same faults. Calls in progress keep the
- * fault that they met, hence the reference count. One thread. */
+ * A fault waits for calls of its kind; the first match in the queue is used. A fault with a
+ * number of times leaves the queue after the last. A fault with a percentage draws its own
+ * random numbers, so that the same seed and the same order of calls give the same faults. Calls
+ * in progress keep their fault, hence the reference count. One thread. */
 #ifndef SIMULATOR_FAULTS_H
 #define SIMULATOR_FAULTS_H
 
@@ -43,7 +43,7 @@ struct fault {
     unsigned refs;
     uint64_t n;      /* from 1 */
     unsigned on;     /* enum call_kind or FAULT_ON_ANY */
-    int64_t times;   /* left; -1 = no limit */
+    int64_t times;   /* times left; -1 = no limit */
     int64_t percent; /* 1..100 */
     int64_t seed;
     struct random random;
@@ -51,46 +51,46 @@ struct fault {
     bool after_creating, after_delay;
 
     enum fault_kind kind;
-    char *text;         /* the member "fault" as it was given */
+    char *text;         /* the member "fault" as given */
     int64_t status;     /* 0: not given */
-    int64_t bytes;      /* of filler, or where to cut; -1: not given */
-    int64_t ms;         /* how long to delay */
+    int64_t bytes;      /* length of the filler, or position of the cut; -1: not given */
+    int64_t ms;         /* length of the delay */
     int64_t byte_ms;    /* between the bytes of dribble and raw */
     enum ending ending; /* of raw */
     bool has_body;
     struct buf body;
-    char *content_type; /* NULL: not given; so is headers, a JSON object of strings */
+    char *content_type; /* NULL: not given; the same for headers, a JSON object of strings */
     char *headers;
     struct fault *prev, *next;
 };
 
 struct faults {
     struct fault *queue;
-    uint64_t n; /* ever queued since the last clear */
+    uint64_t n; /* number of faults queued since the last clear */
 };
 
-/* Reads one fault (fault_read.c); its n and place in a queue are not set. ERR_SYNTAX: *ret_why
- * (static) names what is wrong. The caller unrefs it. */
+/* Reads one fault; does not set its n and its position in a queue. ERR_SYNTAX: *ret_why (static)
+ * names the problem. The caller unrefs it. */
 enum err fault_read(const char *text, size_t len, struct fault **ret_fault, const char **ret_why);
 void fault_unref(struct fault *fault); /* NULL is a no-op */
 
-/* Queues what the JSON object says; errors as above. */
+/* Queues the fault that the JSON object describes; errors as above. */
 enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_t *ret_n,
                     const char **ret_why);
 
-/* The fault for this call or NULL. The caller releases it with fault_unref(). */
+/* Returns the fault for this call, or NULL. The caller releases it with fault_unref(). */
 struct fault *faults_meet(struct faults *faults, enum call_kind kind);
 
-/* Whether the connection that was just accepted is to be closed. */
+/* Returns whether the connection just accepted has to be closed. */
 bool faults_meet_accept(struct faults *faults);
 
 void faults_clear(struct faults *faults);
 void faults_write(const struct faults *faults, struct buf *out);
 
-/* ---- fault_apply.c: pure but for the memory ---- */
+/* ---- fault_apply.c: pure, except for memory ---- */
 
-/* True: play *ret_script, which is the caller's, instead of sending the reply. False: send the
- * reply, changed or not. */
+/* Applies the fault. True: play *ret_script, which the caller owns, instead of sending the
+ * reply. False: send the reply, changed or not. */
 bool fault_apply(const struct fault *fault, struct reply *reply, struct script *ret_script);
 
 #endif

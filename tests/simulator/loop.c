@@ -85,7 +85,7 @@ void loop_turn(struct loop *loop, int64_t at_most_ms)
 
 #define BACKLOG 4096 /* thousands may connect concurrently */
 
-/* Splits "host:port" or "[host]:port"; numbers only, so no name server is ever asked. */
+/* Splits "host:port" or "[host]:port"; numeric addresses only, so no name server is contacted. */
 static enum err resolve(const char *text, struct addrinfo **ret_address)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,

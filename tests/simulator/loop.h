@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - the one loop of the simulator: descriptors, timers, the time of the turn.
+/* loop.h - the loop of the simulator: descriptors, timers, and the time of the iteration.
  *
- * libmicrohttpd's own epoll loops stall when exactly 128 or 256 connections are ready, so its epoll
- * descriptor is only one of the things waited for here. All is level-triggered. One thread. */
+ * libmicrohttpd's own epoll loops stall if exactly 128 or 256 connections are ready, so its
+ * epoll descriptor is only one of those that this loop waits for. All are level-triggered. One
+ * thread. */
 #ifndef SIMULATOR_LOOP_H
 #define SIMULATOR_LOOP_H
 
@@ -13,8 +14,8 @@
 struct watch;
 typedef void watch_fn(struct watch *watch, uint32_t events);
 
-/* Embedded in what waits for a descriptor. Must outlive the turn in which it is removed, since its
- * event may already have been fetched. */
+/* Embedded in what waits for a descriptor. Must outlive the iteration in which it is removed,
+ * because its event may already be fetched. */
 struct watch {
     watch_fn *ready;
 };
@@ -32,12 +33,12 @@ enum err loop_add(struct loop *loop, int fd, uint32_t events, struct watch *watc
 void loop_change(struct loop *loop, int fd, uint32_t events, struct watch *watch);
 void loop_remove(struct loop *loop, int fd);
 
-/* Waits until something happens, a timer is due or `at_most_ms` have passed (-1: no such bound),
- * and serves it. */
+/* Waits until an event happens, a timer is due or `at_most_ms` have passed (-1: no limit), and
+ * handles it. */
 void loop_turn(struct loop *loop, int64_t at_most_ms);
 
-/* "127.0.0.1:0", "[::1]:8080". The socket is the caller's and does not block. ERR_SYNTAX: not an
- * address and a port; ERR_SYSTEM: see errno. */
+/* Opens "127.0.0.1:0" or "[::1]:8080". The caller owns the socket, which is non-blocking.
+ * ERR_SYNTAX: not an address and a port; ERR_SYSTEM: see errno. */
 enum err listen_open(const char *text, int *ret_fd, int *ret_port);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - openmart-sim: the upstream's batch API as a real HTTP server, for tests.
  *
- * It is an independent oracle: apart from the base modules it shares no code with the daemon, and
- * it knows the upstream only from the upstream's documents. What it shows to clients is what the
- * upstream shows; what only tests may know and command is below /sim/. README.md describes both.
- * One thread; SIGTERM and SIGINT end it with status 0. */
+ * An independent oracle: apart from the base modules it shares no code with the daemon, and it
+ * implements the upstream's documentation only. Clients see what the upstream shows. Functions
+ * for tests are below /sim/. README.md describes both. One thread; SIGTERM and SIGINT end it
+ * with status 0. */
 #include "tests/simulator/sim.h"
 
 #include "base/mem.h"
@@ -52,7 +52,7 @@ static bool stands_alone(const char *name)
     return strcmp(name, "help") == 0 || behaviour_is_switch(name);
 }
 
-/* Reads the flag at argv[*at], and the value that follows it, if any. */
+/* Reads the flag at argv[*at], and its value, if any. */
 static enum err read_flag(int argc, char **argv, int *at, struct options *options)
 {
     const char *flag = argv[*at];
@@ -72,7 +72,7 @@ static enum err read_flag(int argc, char **argv, int *at, struct options *option
     return set(options, name, value);
 }
 
-/* "--name value" and "--name=value". ERR_SYNTAX: *ret_bad is the argument that is wrong. */
+/* Reads "--name value" and "--name=value". ERR_SYNTAX: *ret_bad is the invalid argument. */
 static enum err options_read(int argc, char **argv, struct options *ret_options,
                              const char **ret_bad)
 {
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
     const char *bad = NULL;
 
     if (options_read(argc, argv, &options, &bad) != ERR_OK) {
-        fprintf(stderr, "openmart-sim: what is %s? (--help tells)\n", bad);
+        fprintf(stderr, "openmart-sim: unknown or invalid argument '%s'; see --help\n", bad);
         return EXIT_FAILURE;
     }
     if (!options.help)

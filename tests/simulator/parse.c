@@ -89,7 +89,7 @@ static size_t skip_space(struct json_span text, size_t pos)
     return pos;
 }
 
-/* The position after the string that starts at `pos`. */
+/* Returns the position after the string that starts at `pos`. */
 static size_t skip_string(struct json_span text, size_t pos)
 {
     for (pos++; pos < text.len && text.at[pos] != '"'; pos++)
@@ -146,7 +146,7 @@ bool json_span_member(struct json_span text, size_t *pos, struct json_span *ret_
     if (key >= text.len || text.at[key] != '"')
         return false;
     size_t key_end = skip_string(text, key);
-    size_t value = skip_space(text, skip_space(text, key_end) + 1); /* over the colon */
+    size_t value = skip_space(text, skip_space(text, key_end) + 1); /* skips the colon */
     size_t value_end = skip_value(text, value);
     *pos = value_end;
     *ret_key = (struct json_span){text.at + key + 1, key_end - key - 2};

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* random.h - repeatable random numbers: the same seed gives the same numbers on every machine.
+/* random.h - reproducible random numbers: the same seed gives the same numbers on every machine.
  *
- * For jitter, shuffling and faults by percentage, so that a failing run can be run again. The
+ * For jitter, shuffling and faults by percentage, so that a failing run can be repeated. The
  * algorithm is splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
- * 2014). Not for ids: those come from base/id. */
+ * 2014). Not for ids, which base/id makes. */
 #ifndef SIMULATOR_RANDOM_H
 #define SIMULATOR_RANDOM_H
 
 #include <stdint.h>
 
 struct random {
-    uint64_t state; /* the seed, to begin with */
+    uint64_t state; /* initially the seed */
 };
 
 static inline uint64_t random_next(struct random *random)
@@ -22,7 +22,7 @@ static inline uint64_t random_next(struct random *random)
     return z ^ (z >> 31);
 }
 
-/* Uniform in [0, below), near enough for tests; 0 when `below` is 0. */
+/* Returns a number in [0, below), uniform enough for tests; 0 if `below` is 0. */
 static inline uint64_t random_below(struct random *random, uint64_t below)
 {
     return below ? random_next(random) % below : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.c - see rules.h. What a test set for a domain is kept as given; the gaps are filled from
+/* rules.c - see rules.h. The settings of a domain are stored as given; missing ones follow from
  * the name at each look-up. */
 #include "tests/simulator/rules.h"
 
@@ -15,8 +15,8 @@
 
 struct said {
     char *domain;
-    int64_t time_ms; /* -1: not said */
-    char *state;     /* NULL: not set; so are data and raw */
+    int64_t time_ms; /* -1: not set */
+    char *state;     /* NULL: not set; the same for data and raw */
     char *data;
     size_t emails;
     enum tracking tracking;
@@ -72,7 +72,7 @@ static struct said *find(const struct rules *rules, const char *domain)
     return said;
 }
 
-/* "slow60" in front of the name: 60 s. 0 for all other names. */
+/* Returns 60 s for a name that begins with "slow60", 0 for all other names. */
 static int64_t slower_ms(const char *domain)
 {
     char digits[8] = "";
@@ -109,7 +109,7 @@ static struct rule by_name(const char *domain)
     return rule;
 }
 
-/* A state that a test gave says nothing of data: only COMPLETED tasks have some by themselves. */
+/* A state set by a test does not imply data: only COMPLETED tasks have data by default. */
 static void override_state(struct rule *rule, const char *state)
 {
     bool completed = strcmp(state, "COMPLETED") == 0;
@@ -140,7 +140,8 @@ struct rule rules_find(const struct rules *rules, const char *domain)
     return rule;
 }
 
-/* One key of PUT /sim/domains/{domain}. `doc` is the whole object, `value` the key's own text. */
+/* Applies one key of PUT /sim/domains/{domain}. `doc` is the whole object, `value` the text of
+ * the key. */
 typedef enum err read_fn(struct said *said, const struct json *doc, struct json_span value);
 
 static enum err read_time(struct said *said, const struct json *doc, struct json_span value)
@@ -170,7 +171,7 @@ static enum err read_data(struct said *said, const struct json *doc, struct json
     return ERR_OK;
 }
 
-/* So many times the elements of data: [x] with 3 copies is [x,x,x]. */
+/* Repeats the elements of data: [x] with 3 copies is [x,x,x]. */
 static enum err read_copies(struct said *said, const struct json *doc, struct json_span value)
 {
     int64_t copies = json_get_int(doc, "data_copies", 0);
@@ -243,7 +244,7 @@ static enum err read_raw_hex(struct said *said, const struct json *doc, struct j
     return ERR_OK;
 }
 
-/* Read in this order, whatever the order in the text: copies need their data. */
+/* Applied in this order, whatever the order in the text: copies need their data. */
 static const struct {
     const char *key;
     read_fn *read;

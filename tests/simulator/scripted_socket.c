@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define LINGER_MS   2000 /* for the peer to close after our FIN */
+#define LINGER_MS   2000 /* for the peer to close after the FIN */
 #define PAD_PIECE   ((size_t)64 << 10)
 #define PEER_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP))
 
@@ -55,8 +55,8 @@ static void close_socket(struct scripted_socket *sock)
     sock->sockets->n--;
 }
 
-/* The peer has taken all it will take: it left in order after the last byte, or stays silent. Had
- * it thrown away a part, its kernel would have sent a reset. */
+/* The peer has read all that it will read: it closed in order after the last byte, or stays
+ * silent. If it had discarded bytes, its kernel would have sent a reset. */
 static void taken(struct scripted_socket *sock)
 {
     if (sock->state == SOCKET_ENDED && sock->script.batch_id[0])
@@ -98,7 +98,7 @@ static void end(struct scripted_socket *sock)
     }
 }
 
-/* What to send next; empty at the end. Only pieces of the tail are cut into steps. */
+/* Returns what to send next; empty at the end. Only the tail is split into steps. */
 static struct piece next_piece(const struct scripted_socket *sock)
 {
     static char padding[PAD_PIECE];
@@ -136,7 +136,7 @@ static void pause_step(struct scripted_socket *sock)
     timer_arm(&loop->timers, &sock->timer, loop->clock.now_ms + sock->script.step_ms, go_on);
 }
 
-/* Sends one piece; false when there is nothing more to do now. */
+/* Sends one piece; returns false if there is nothing more to do now. */
 static bool send_piece(struct scripted_socket *sock)
 {
     struct piece piece = next_piece(sock);
@@ -178,7 +178,7 @@ static void go_on(struct timer *timer)
 
 enum peer { PEER_THERE, PEER_LEFT, PEER_RESET };
 
-/* Reads and forgets what the peer says. */
+/* Reads and discards what the peer sends. */
 static enum peer look_at_peer(int fd)
 {
     char waste[4096];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - HTTP for the simulator: libmicrohttpd driven from our own loop; see sim.h.
+/* server.c - HTTP for the simulator: libmicrohttpd driven by the simulator's loop; see sim.h.
  *
- * libmicrohttpd calls the handler for the headers, then for pieces of the body, then once more for
- * the whole; answering or suspending is done in that last call only, since 0.9.75 closes a
- * connection that was answered in the first. After a sleep the handler is called again, with the
- * call's new state. MHD_USE_TURBO keeps libmicrohttpd from calling shutdown() on a connection that
- * a script has taken over (scripted_socket.h). */
+ * libmicrohttpd calls the handler for the headers, then for pieces of the body, then once more
+ * for the whole. Only the last call responds or suspends, since 0.9.75 closes a connection that
+ * got its response in the first. After a delay the handler is called again, with the call's new
+ * state. MHD_USE_TURBO keeps libmicrohttpd from calling shutdown() on a connection that a script
+ * has taken over (scripted_socket.h). */
 #include "tests/simulator/sim.h"
 
 #include "base/mem.h"
@@ -20,13 +20,13 @@
 
 #define CONNECTIONS_MAX 8192u
 
-/* Enough for libmicrohttpd to finish connections that were resumed for the stop. */
+/* Enough iterations for libmicrohttpd to finish connections that were resumed for the stop. */
 #define TURNS_TO_STOP 3
 
-/* One per connection, as libmicrohttpd's socket context. */
+/* One for each connection, as libmicrohttpd's socket context. */
 struct link {
-    uint64_t number; /* 0 until it carries a call to the upstream */
-    uint64_t reset;  /* the number was given after so many resets */
+    uint64_t number; /* 0 until it has a call to the upstream */
+    uint64_t reset;  /* the number was assigned after this many resets */
 };
 
 static struct link *link_of(struct MHD_Connection *connection)
@@ -134,7 +134,7 @@ static void handle(struct call *call)
     }
 }
 
-/* libmicrohttpd reports an answer to a client that has left as completed. */
+/* libmicrohttpd reports a response as completed even if its client has left. */
 static bool peer_gone(struct call *call)
 {
     struct pollfd peer = {.fd = fd_of(call->connection), .events = POLLRDHUP};
@@ -165,7 +165,7 @@ static enum MHD_Result send_reply(struct call *call)
     return result;
 }
 
-/* MHD_NO makes libmicrohttpd drop the connection without a word. */
+/* MHD_NO makes libmicrohttpd close the connection without a response. */
 static enum MHD_Result play_script(struct call *call)
 {
     int fd = fcntl(fd_of(call->connection), F_DUPFD_CLOEXEC, 0);
@@ -217,7 +217,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 
 static void on_daemon_ready(struct watch *watch, uint32_t events)
 {
-    (void)watch; /* MHD_run() follows in every turn */
+    (void)watch; /* MHD_run() follows in every iteration */
     (void)events;
 }
 
@@ -248,8 +248,8 @@ enum err server_start(struct sim *sim, const char *listen_on)
     return watch_daemon(sim);
 }
 
-/* Without a thread of its own libmicrohttpd neither signals a resumed connection on its epoll
- * descriptor nor counts it in its timeout, so we remember that ourselves. */
+/* Without a thread of its own, libmicrohttpd neither signals a resumed connection on its epoll
+ * descriptor nor counts it in its timeout, so this flag records it. */
 static int64_t patience_ms(const struct sim *sim)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
@@ -261,7 +261,8 @@ static int64_t patience_ms(const struct sim *sim)
     return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;
 }
 
-/* Whatever a turn did - a timer, a script, a request - may have made a waited-for number come. */
+/* Any event of an iteration - a timer, a script, a request - may have changed a counter that a
+ * call waits for. */
 static void turn(struct sim *sim)
 {
     loop_turn(&sim->loop, patience_ms(sim));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.c - see upstream.h. A task that never ends is one whose timer is not armed. Money is in
- * whole credits; prices are in thousandths and rounded up, per batch at the reserve, per task at
- * the charge, as the upstream's support describes it for its other routes. */
+/* upstream.c - see upstream.h. A task that never ends has a timer that is not armed. The balance
+ * is in whole credits. Prices are in thousandths and rounded up, per batch at the reserve, per
+ * task at the charge, as the upstream's support describes it for its other routes. */
 #include "tests/simulator/upstream.h"
 
 #include "base/id.h"
@@ -89,7 +89,7 @@ static int64_t price(const struct behaviour *behaviour, const struct rule *rule)
     return credits(behaviour->price_per_email * (int64_t)rule->emails);
 }
 
-/* The last task of a batch gives back what was held for it and takes what it came to. */
+/* The last task of a batch refunds what the batch reserved and charges its price. */
 static void settle(struct upstream *upstream, struct batch *batch, int64_t charge)
 {
     if (upstream->behaviour->credits_checked == CREDITS_AT_TASK) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.h - the upstream's memory: batches, their tasks, the credits.
+/* upstream.h - the state of the upstream: batches, their tasks, the credits.
  *
- * Creating a batch writes its tasks here at that instant, whether or not a client gets their ids:
- * this array is the ledger by which tests judge what was paid for, so a task never leaves it before
- * a reset. Each task ends at its own time. Credits are reserved when a batch is created and settled
- * when its last task ends.
+ * Creating a batch writes its tasks here immediately, whether or not a client gets their ids.
+ * This array is the ledger from which tests read what was paid, so a task never leaves it before
+ * a reset. Each task ends at its own time. Credits are reserved when a batch is created and
+ * committed when its last task ends.
  *
- * Does not know HTTP (answers.c renders it), nor who may see what, apart from remembering which
- * key created a batch. One thread. Batches and tasks are borrowed until upstream_clear(). */
+ * Knows neither HTTP (answers.c renders it) nor access rights; it only records which key created
+ * a batch. One thread. Batches and tasks are borrowed until upstream_clear(). */
 #ifndef SIMULATOR_UPSTREAM_H
 #define SIMULATOR_UPSTREAM_H
 
@@ -28,14 +28,14 @@ struct task {
     struct upstream *upstream;
     struct batch *batch;
     size_t n;     /* from 1, in the order of creation */
-    size_t place; /* in its batch, from 0 */
+    size_t place; /* position in its batch, from 0 */
     char id[UUID_TEXT];
     char *domain, *company_name;                /* as submitted */
     char *city, *state, *country, *tracking_id; /* NULL: not submitted */
-    int64_t wall_ms;                            /* creation, on the wall clock */
-    uint64_t jitter;                            /* drawn once; modulo the jitter set at the time */
+    int64_t wall_ms;                            /* time of creation, on the wall clock */
+    uint64_t jitter;                            /* drawn once; used modulo the current jitter */
     bool done;
-    bool dry; /* ended when no credits were left */
+    bool dry; /* ended because no credits were left */
     struct timer timer;
     UT_hash_handle hh;
 };
@@ -48,7 +48,7 @@ struct batch {
     size_t n_tasks, n_done;
     int64_t created_ms; /* monotonic */
     int64_t reserved, charged;
-    bool answered; /* its id has gone out to the client whole */
+    bool answered; /* its id was sent completely to the client */
     UT_hash_handle hh;
 };
 
@@ -67,36 +67,37 @@ struct upstream {
     struct random random;
 };
 
-/* Takes the balance from the behaviour. */
+/* Reads the balance from the behaviour. */
 void upstream_init(struct upstream *upstream);
 void upstream_clear(struct upstream *upstream); /* deletes all, as after upstream_init() */
 void upstream_done(struct upstream *upstream);
 
-/* A new batch with the tasks of `submission`. ERR_CREDITS_EXHAUSTED when credits do not suffice:
- * then nothing was created. */
+/* Creates a batch with the tasks of `submission`. ERR_CREDITS_EXHAUSTED if the credits do not
+ * suffice; then nothing is created. */
 enum err upstream_create(struct upstream *upstream, const struct submission *submission, size_t key,
                          const struct batch **ret_batch);
 
-/* NULL when unknown or past its retention. */
+/* Returns NULL if it is unknown or past its retention. */
 const struct batch *upstream_batch(const struct upstream *upstream, const char *id);
 const struct task *upstream_task(const struct upstream *upstream, const char *id);
 
-/* Records that the client got this batch id. */
+/* Records that the client received this batch id. */
 void upstream_answered(struct upstream *upstream, const char *batch_id);
 
-/* PROCESSING until done; then what its rule says. Borrowed until the rules change. */
+/* Returns PROCESSING until it is done, then the state of its rule. Borrowed until the rules
+ * change. */
 const char *task_state(const struct task *task);
 
 struct batch_counts {
-    size_t processing, completed, errored; /* cancelled tasks are in none of them */
+    size_t processing, completed, errored; /* cancelled tasks are not counted */
 };
 struct batch_counts batch_count(const struct batch *batch);
 
-/* Times have changed for the tasks of `domain`, or for all (NULL): those not done get a new time,
- * counted from their creation. */
+/* Applies changed times to the tasks of `domain`, or to all (NULL): unfinished tasks get a new
+ * time, counted from their creation. */
 void upstream_retime(struct upstream *upstream, const char *domain);
 
-/* A UUID of version 4 (RFC 9562); `text` holds UUID_TEXT bytes. */
+/* Writes a UUID of version 4 (RFC 9562); `text` has UUID_TEXT bytes. */
 void uuid_new(char *text);
 
 #endif

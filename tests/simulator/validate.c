@@ -21,7 +21,7 @@ static const struct {
     {"notify_url", offsetof(struct wanted, notify_url)},
 };
 
-/* An absent or null field stays NULL, as does all of a null task; other types do not bind. */
+/* An absent or null field stays NULL, as do all fields of a null task; other types do not bind. */
 static enum err bind_task(const struct json *value, struct wanted *task)
 {
     *task = (struct wanted){0};
@@ -53,7 +53,7 @@ static const char *bind_all(struct submission *submission)
     return NULL;
 }
 
-/* Scheme, "://", something: about what Go's validator asks of the tag `url`. */
+/* Requires scheme, "://" and more text: about what Go's validator does for the tag `url`. */
 static bool is_url(const char *text)
 {
     const char *rest = strstr(text, "://");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* validate.h - the upstream's validator: from a submit's body to its tasks, or to the
- * `detail` text of the 400.
+/* validate.h - the upstream's validator: from the body of a submit to its tasks, or to the
+ * `detail` of the 400.
  *
- * The order is the upstream's: the JSON must bind, then the size of the batch, then each task,
- * field by field; it returns the first fault found, and one bad task rejects the whole batch.
- * Of the texts, those on size, Domain and CompanyName are the upstream's own; the ones on binding
- * and NotifyURL are guesses after its style, since only their shape is known. */
+ * The order is the upstream's: the JSON must bind, then the size of the batch is checked, then
+ * each task, field by field. The first fault is returned, and one invalid task rejects the whole
+ * batch. The messages on size, Domain and CompanyName are the upstream's. Those on binding and
+ * NotifyURL imitate its style, since only their shape is known. */
 #ifndef SIMULATOR_VALIDATE_H
 #define SIMULATOR_VALIDATE_H
 
@@ -31,8 +31,8 @@ struct submission {
     size_t n;
 };
 
-/* ERR_SYNTAX: refused, and *ret_detail (static) says why. The caller ends what it got with
- * submission_done(). */
+/* ERR_SYNTAX: rejected, and *ret_detail (static) has the reason. The caller frees the result
+ * with submission_done(). */
 enum err submission_read(const char *body, size_t len, struct submission *ret_submission,
                          const char **ret_detail);
 void submission_done(struct submission *submission);
