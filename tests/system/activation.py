@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""activation.py - a daemon that is given its listening sockets, as systemd does it.
+"""activation.py - starts a daemon with listening sockets, as systemd does.
 
-LISTEN_PID is the process's own id, so it is set by a launcher between fork and exec. The sockets are
-the test's: they travel to the launcher over a socket, become its descriptors 3, 4... and stay open
-here as they would in the service manager.
+LISTEN_PID is the process's own id, so a launcher sets it between fork and exec. The test owns the sockets.
+They are sent to the launcher over a socket, become its descriptors 3, 4..., and stay open in the test as
+they would in the service manager.
 """
 import socket
 import sys
@@ -28,13 +28,13 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class Activated(Daemon, _Behind):
-    """A daemon to which those files (sockets, or anything with a descriptor) are handed."""
+    """A daemon that inherits those files (sockets, or anything with a descriptor)."""
 
     def __init__(self, stage, upstream, files, *flags, n_addresses=None, **how):
         self.files = [file.fileno() for file in files]
         log = stage._log()
         place = log.with_suffix(".meeting")
-        place.unlink(missing_ok=True)  # of a start that was refused
+        place.unlink(missing_ok=True)  # left by a failed start
         self.meeting = socket.socket(socket.AF_UNIX)
         self.meeting.bind(str(place))
         self.meeting.listen()
@@ -50,7 +50,7 @@ class Activated(Daemon, _Behind):
 
 
 def listen(host="127.0.0.1", backlog=1024):
-    """A socket as the service manager would open it."""
+    """Opens a socket as the service manager would."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.bind((host, 0))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""books.py - compares what the daemon wrote down with what the vendor sold.
+"""books.py - compares the daemon's journal with the upstream's ledger.
 
-The journal (SQLite, read without the daemon's help) is one side, the simulator's ledger the other.
-A Journal is a snapshot. breaches() names, in words, every task that one side has and the other may
-not have, and everything that was bought twice; an empty list is what a test wants.
+The journal (SQLite, read without the daemon) is one side, the simulator's ledger the other. A Journal is a
+snapshot. breaches() describes every task that one side has and the other may not have, and everything that
+was paid twice. A test expects an empty list.
 """
 import collections
 import json
@@ -19,7 +19,7 @@ ENDED = ("answered", "failed", "not-created", "unknown")
 
 
 class Journal:
-    """All rows of a store: batches by number, tasks by tracking id, answers by key."""
+    """All rows of a store: batches by number, tasks by tracking id, results by key."""
 
     def __init__(self, path):
         database = sqlite3.connect(path)
@@ -35,34 +35,34 @@ class Journal:
     def _rows(database, table, key):
         exists = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
         if not database.execute(exists, [table]).fetchone()[0]:
-            return {}  # killed before there was a schema
+            return {}  # killed before the schema was created
         return {row[key]: dict(row) for row in database.execute(f"SELECT * FROM {table}")}
 
     def tasks_of(self, domain):
         return [task for task in self.tasks.values() if task["domain"] == domain]
 
     def outcomes(self):
-        """How many tasks ended how; those that are open count as None."""
+        """Returns the number of tasks by outcome; open tasks have the outcome None."""
         return collections.Counter(task["outcome"] for task in self.tasks.values())
 
     def batch_ids(self):
-        """The batches of which the vendor's id is known, by number."""
+        """Returns the batches whose upstream id is known, by number."""
         return {n: b["batch_id"] for n, b in self.batches.items() if b["batch_id"]}
 
     def bodies(self):
-        """The stored answers to questions of nothing but a domain, which is all the tests ask."""
+        """Returns the stored results of questions that consist of a domain only; the tests use no others."""
         return {a["domain"]: a["body"].encode() for a in self.answers.values() if a["body"]}
 
 
 def files_of(store):
-    """The files of a store that are there: the database and its write-ahead log."""
+    """Returns the existing files of a store: the database and its write-ahead log."""
     paths = [pathlib.Path(f"{store}{end}") for end in ("", "-wal")]
     return [path for path in paths if path.exists()]
 
 
 def read_journal(store):
-    """The journal of a store that no daemon has open, out of a copy: SQLite repairs what it opens,
-    and that is left to the next daemon."""
+    """Reads the journal of a store that no daemon has open, from a copy: SQLite repairs what it opens, and
+    that is left to the next daemon."""
     with tempfile.TemporaryDirectory() as folder:
         for path in files_of(store):
             shutil.copy(path, folder)
@@ -70,14 +70,14 @@ def read_journal(store):
 
 
 def inspect(store):
-    """What `emailsd inspect --json` says of a store; a daemon may run beside."""
+    """Returns what `emailsd inspect --json` prints about a store; a daemon may run beside it."""
     run = run_to_end("inspect", "--json", "--store", f"sqlite:{store}")
     assert run.returncode == 0, run
     return json.loads(run.stdout)
 
 
 def drain(store):
-    """Waits until the daemon that runs on the store has nothing open."""
+    """Waits until the daemon on that store has no open batch."""
     return eventually(lambda: (said := inspect(store))["tasks"]["open"] == 0 and said)
 
 
@@ -109,7 +109,7 @@ def _of_the_journal(task, journal, is_sold):
 
 
 def breaches(ledger, journal, may_buy_again=()):
-    """Compares the books after a drain. Domains of `may_buy_again` may have been sold twice."""
+    """Compares journal and ledger after a drain. Domains of `may_buy_again` may have been paid twice."""
     sold_ids = {sold["tracking_id"] for sold in ledger}
     times = collections.Counter(sold["domain"] for sold in ledger)
     found = [f"{domain}: sold {n} times" for domain, n in times.items()

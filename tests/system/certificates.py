@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""certificates.py - an authority for one test, and what it signs; and TLS in front of the simulator."""
+"""certificates.py - a certificate authority for one test, its certificates, and TLS in front of the
+simulator."""
 import socket
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ def openssl(*words):
 
 
 class Authority:
-    """Signs certificates for names; its own is `path`."""
+    """Signs certificates for names; `path` is its own certificate."""
 
     def __init__(self, directory, name="authority"):
         self.directory = directory
@@ -20,7 +21,7 @@ class Authority:
                 "-keyout", self.key, "-out", self.path, "-subj", f"/CN={name}", "-days", "10")
 
     def sign(self, name, alt="IP:127.0.0.1,DNS:localhost", days=10):
-        """The paths of the chain (this certificate and the authority's) and of the key."""
+        """Returns the paths of the chain (this certificate and the authority's) and of the key."""
         cert, key = self.directory / f"{name}.crt", self.directory / f"{name}.key"
         request, extra = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         extra.write_text(f"subjectAltName={alt}\n")
@@ -39,15 +40,15 @@ class Authority:
         return cert, key
 
     def context(self):
-        """Of a client who trusts this authority and nobody else."""
+        """Returns the context of a client that trusts this authority only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(self.path)
         return context
 
 
 class Relay:
-    """Ends TLS, and passes what it carries on to a server without. Counts handshakes; `spoil` is what
-    it does to a connection instead, given the raw socket."""
+    """Terminates TLS, and relays to a server without TLS. Counts handshakes. If `spoil` is set, it is
+    called with the raw socket instead."""
 
     def __init__(self, target, cert=None, key=None, spoil=None, newest=None):
         self.target, self.spoil, self.failed, self.served = target, spoil, 0, 0

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""conftest.py - what a system test is given: a vendor, a daemon that asks it, and a stage for more.
+"""conftest.py - fixtures of the system tests: an upstream, a daemon that uses it, and a stage for further
+programs.
 
-Each test gets its own pair, so that ledgers and caches hold what this test did and nothing else.
-Tables of questions that leave no trace may share a pair per module.
+Each test gets its own pair, so that ledgers and caches contain what this test did only. Tables of requests
+that leave no trace may share a pair per module.
 """
 import signal
 
 import pytest
 
-# A shell has those that it runs behind its back ignore SIGINT, and an ignored signal is inherited by
-# whatever a test starts; a handler of Python's own is not.
+# A shell lets its background programs ignore SIGINT, and a test's programs inherit an ignored signal; they
+# do not inherit a handler of Python.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("wire", "waiting", "programs")
@@ -31,13 +32,13 @@ def stage(tmp_path):
 
 @pytest.fixture
 def sim(stage):
-    """A vendor that takes no time."""
+    """An upstream that responds without delay."""
     return stage.simulator()
 
 
 @pytest.fixture
 def daemon(stage, sim):
-    """A daemon that asks the vendor of this test."""
+    """A daemon that uses the upstream of this test."""
     return stage.daemon(sim)
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""programs.py - the daemon and the simulator of the vendor as real processes.
+"""programs.py - the daemon and the simulator of the upstream as real processes.
 
-A Stage starts programs and ends exactly those, by their process ids, in the reverse order; for each
-it checks that it went with status 0 and left no report of a sanitizer. So every test also proves a
-clean end. A program counts as started when its line is on stdout; what else it prints is kept for
-the tests. DAEMON_BIN and SIM_BIN say which programs; the release build is the default.
+A Stage starts programs and ends exactly those, by their process ids, in reverse order. For each it checks
+that the exit status is 0 and that no sanitizer reported a fault. So every test also tests a clean shutdown.
+A program counts as started when its line is on stdout; other output is stored for the tests. DAEMON_BIN and
+SIM_BIN name the programs; the release build is the default.
 """
 import http.client
 import json
@@ -35,14 +35,15 @@ PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
 
 
 def is_sanitized(which=b"at"):
-    """Whether the daemon was built with AddressSanitizer or ThreadSanitizer; which = b"t": the latter."""
+    """Returns whether the daemon was built with AddressSanitizer or ThreadSanitizer; which = b"t": the
+    latter."""
     program = pathlib.Path(EMAILSD).read_bytes()
     return any(b"__%csan_init" % letter in program for letter in which)
 
 
 
 def environment(extra=None):
-    """The environment of this process without what would configure the daemon, and with `extra`."""
+    """Returns the environment of this process without variables that configure the daemon, plus `extra`."""
     env = {
         name: value
         for name, value in os.environ.items()
@@ -50,26 +51,26 @@ def environment(extra=None):
     }
     env["STATE_DIRECTORY"] = STATE.name
     if "COVERAGE" in os.environ:
-        env["EMAILSD_SANDBOX"] = "off"  # it would keep the counts from being written at the end
+        env["EMAILSD_SANDBOX"] = "off"  # it would prevent that the counts are written at the end
     env.update(extra or {})
     return env
 
 
 def tied(argv):
-    """The command that runs `argv` so that the kernel kills it when this process ends: a test run that
-    is killed leaves no programs behind. A program and not a preexec_fn, which makes Python copy its
-    whole address space at each start (five times the processor time)."""
+    """Returns the command that runs `argv` so that the kernel kills it when this process ends: a test run
+    that is killed leaves no programs running. Not a preexec_fn, which makes Python copy its whole address
+    space at each start (five times the processor time)."""
     return ["setpriv", "--pdeathsig", "KILL", *map(str, argv)]
 
 
 def run_to_end(*flags, env=None):
-    """Runs the daemon where it is not meant to stay: its status, stdout and stderr, as text."""
+    """Runs the daemon where it is expected to end: returns its status, stdout and stderr, as text."""
     return subprocess.run([EMAILSD, *flags], env=environment(env), stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 class Program:
-    """A process that says "... ready on URL" on stdout, once for each of its addresses."""
+    """A process that prints "... ready on URL" on stdout, once for each of its addresses."""
 
     def __init__(self, argv, env, log, n_addresses=1):
         self.log = log
@@ -113,7 +114,7 @@ class Program:
         self.process.send_signal(number)
 
     def wait(self):
-        """Waits for the end and returns the status; all of stdout is there afterwards."""
+        """Waits for the end and returns the status; then all of stdout is available."""
         try:
             self.stdout += self.process.communicate(timeout=PATIENCE_S)[0]
         except subprocess.TimeoutExpired:
@@ -123,13 +124,13 @@ class Program:
         return self.process.returncode
 
     def kill(self):
-        """Ends it as a power cut would: no handler runs, nothing is said."""
+        """Kills it as a power loss would: no handler runs, no line is printed."""
         self.was_checked = True
         self.process.kill()
         self.wait()
 
     def stop(self, number=signal.SIGTERM):
-        """Ends the program and checks that it ended well. Fine when it has ended already."""
+        """Ends the program and checks its exit. No-op if it has already ended."""
         if self.was_checked:
             return
         self.was_checked = True
@@ -142,7 +143,7 @@ class Program:
 
 
 class Simulator(Program):
-    """The vendor. What tests know and command of it is below /sim/ (see its README)."""
+    """The upstream. Tests read and control it below /sim/ (see its README)."""
 
     def __init__(self, log, *flags):
         argv = [SIMULATOR, "--submit-delay", "0", "--task-time", "0", *flags]
@@ -150,7 +151,7 @@ class Simulator(Program):
         self.control = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
 
     def say(self, method, path, document=None):
-        """One word of control, always on the same connection."""
+        """Sends one control request, always on the same connection."""
         body = None if document is None else json.dumps(document)
         self.control.request(method, path, body)
         answer = self.control.getresponse()
@@ -162,11 +163,11 @@ class Simulator(Program):
         return self.say("GET", "/sim/calls")
 
     def ledger(self, domain=None):
-        """What was bought: a row for every task."""
+        """Returns the paid tasks, one row each."""
         return self.say("GET", "/sim/ledger" + (f"?domain={domain}" if domain else ""))
 
     def requests(self, call=None):
-        """What came over the wire, oldest first."""
+        """Returns the requests received, oldest first."""
         return [r for r in self.say("GET", "/sim/requests") if call in (None, r["call"])]
 
     def reach(self, **numbers):
@@ -181,7 +182,7 @@ class Simulator(Program):
         return self.say("PUT", "/sim/behaviour", keys)
 
     def fault(self, on, kind, times=1, after_creating=True, **how):
-        """The next `times` calls of that name go wrong."""
+        """Makes the next `times` calls of that name fail."""
         return self.say("POST", "/sim/faults",
                         {"on": on, "times": times, "after_creating": after_creating,
                          "fault": {"kind": kind, **how}})
@@ -194,7 +195,7 @@ class Simulator(Program):
 
 
 class Daemon(Program):
-    """emailsd. Connections that it was asked for are closed with it."""
+    """emailsd. Connections opened through it are closed with it."""
 
     def __init__(self, log, upstream, *flags, env=None, n_addresses=1):
         listen = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
@@ -202,7 +203,7 @@ class Daemon(Program):
                 "--reads-per-second", "0", "--log-level", "debug"]
         argv += [] if "--threads" in flags else ["--threads", "2"]
         argv += [] if {"--drain-timeout", "--config"} & set(flags) else ["--drain-timeout", "0"]
-        # The balance is read some time after the start: a request that no other test expects.
+        # The balance is read some time after the start: a request that other tests do not expect.
         argv += [] if {"--balance-every", "--config"} & set(flags) else ["--balance-every", "0"]
         argv += [] if "--store" in flags else ["--store", f"sqlite:{log.with_suffix('.db')}"]
         self.connections = []
@@ -210,7 +211,7 @@ class Daemon(Program):
         super().__init__([*argv, *flags], environment(env), log, n_addresses)
 
     def request(self, method, target, headers=None, body=None):
-        """One request on a connection of its own, by Python's own client."""
+        """Sends one request on a new connection, with Python's own client."""
         connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
         try:
             connection.request(method, target, body, headers or {})
@@ -236,32 +237,32 @@ class Daemon(Program):
         return connection
 
     def park(self, domain, **parameters):
-        """Sends a question and leaves it unanswered: the connection, to be read later."""
+        """Sends a request without reading the response; returns the connection."""
         connection = self.connect()
         connection.send_get(self.question(domain, **parameters))
         return connection
 
     def metric(self, sample):
-        """The value of a sample of /metrics, named with its labels; 0 if there is none."""
+        """Returns the value of a sample of /metrics, named with its labels; 0 if it is missing."""
         found = re.search(rf"^{re.escape(sample)} (\d+)$", self.get("/metrics").body.decode(), re.M)
         return int(found[1]) if found else 0
 
     def settle(self):
-        """Returns when all that was sent before has been read. Only with --threads 1: one worker
-        takes connections in the order in which they became ready."""
+        """Returns when all earlier requests have been read. Only with --threads 1: one worker accepts
+        connections in the order in which they became ready."""
         assert self.get("/livez").status == 200
 
     def await_expiry(self, domain, headers=None):
-        """Waits until the cached result of the domain has expired, looking without spending."""
+        """Waits until the cached result of the domain has expired, with requests that cost nothing."""
         def has_expired():
             status = self.ask(domain, headers, cached=1).header("Cache-Status")
             return re.match(r"emailsd; hit; ttl=-\d", status or "")
         eventually(has_expired)
 
     def is_full(self, domain):
-        """Whether all places of --max-waiters are taken. Asks what is being asked already and does
-        not wait, so that it buys nothing and takes no place; settle() first, lest it be in the way
-        of those that are still on theirs."""
+        """Returns whether all slots of --max-waiters are in use. Sends a request that another caller waits
+        for and does not wait, so that it pays for nothing and uses no slot. Call settle() first, or it
+        could delay earlier requests that have not arrived."""
         return self.ask(domain, wait=0).status == 503
 
     def stop(self, number=signal.SIGTERM):
@@ -285,14 +286,14 @@ class Stage:
         return program
 
     def start(self, kind, *arguments, **how):
-        """A program of a kind of its own, whose constructor takes the log first."""
+        """Starts a program of another class, whose constructor takes the log first."""
         return self._add(kind(self._log(), *arguments, **how))
 
     def simulator(self, *flags):
         return self._add(Simulator(self._log(), *flags))
 
     def daemon(self, upstream, *flags, **how):
-        """`upstream` is a simulator or a URL. Flags given win over those of all tests."""
+        """`upstream` is a simulator or a URL. The given flags override those of all tests."""
         url = upstream if isinstance(upstream, str) else upstream.urls[0]
         return self._add(Daemon(self._log(), url, *flags, **how))
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""report.py - what `make system` prints and keeps of a run: a dot for every 25 tests that passed, a
-line for each that failed, and the whole report of a failure in a file of its own.
+"""report.py - what `make system` prints and stores: a dot for every 25 passed tests, a line for each failed
+test, and the complete report of a failure in a file of its own.
 
-CHECK_DIR names the folder, and without it this module does nothing: pytest then prints what it
-always prints. A failure's line goes to CHECK_DIR/system/failed too, which `make check` prints last.
-With xdist the tests run in other processes; their reports come to this one.
+CHECK_DIR names the folder; without it this module does nothing, and pytest prints its usual output. The
+line of a failure also goes to CHECK_DIR/system/failed, which `make check` prints last. With xdist the tests
+run in other processes; their reports come to this one.
 """
 import os
 import pathlib
@@ -12,7 +12,7 @@ import re
 import sys
 
 EVERY = 25
-MAX_NAME = 150  # of a file; a parameter may be thousands of characters long
+MAX_NAME = 150  # of a file name; a parameter may have thousands of characters
 
 
 class Reporter:
@@ -21,7 +21,7 @@ class Reporter:
         self.n_passed = 0
 
     def pytest_report_teststatus(self, report):
-        """No letter for a test that passed or failed; this module prints those itself."""
+        """Prints no letter for a passed or failed test; this module prints those itself."""
         return (report.outcome, "", "") if report.when == "call" and not report.skipped else None
 
     def pytest_runtest_logreport(self, report):
@@ -44,7 +44,7 @@ class Reporter:
 
 
 def register(config):
-    """Takes the place of pytest's own words in the process that prints."""
+    """Replaces pytest's own output in the process that prints."""
     folder = os.environ.get("CHECK_DIR")
     if folder and "PYTEST_XDIST_WORKER" not in os.environ and config.option.verbose <= 0:
         folder = pathlib.Path(folder) / "system"

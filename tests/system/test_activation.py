@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_activation.py - listening sockets that a service manager opened, instead of --listen.
+"""test_activation.py - tests listening sockets that a service manager opened, instead of --listen.
 
-One socket, many workers: all accept, none loses a connection. What waits in the socket's queue when
-the daemon ends is served by the next one. What is no listening TCP socket is refused in words.
+With one socket and many workers, all accept and no connection is lost. The next daemon serves what waits in
+the socket's queue when a daemon ends. A file that is not a listening TCP socket is rejected with a reason.
 """
 import os
 import re
@@ -18,18 +18,18 @@ from tracing import Tracing, can_trace, thread_of
 from waiting import eventually
 from wire import Connection
 
-NO_LISTEN = ["--listen", "192.0.2.1:1"]  # nobody could bind it
+NO_LISTEN = ["--listen", "192.0.2.1:1"]  # an address that cannot be bound
 
 
 @pytest.fixture
 def given():
-    """One listening socket of the test's."""
+    """A listening socket of the test."""
     with listen() as made:
         yield made
 
 
 def ask_all(addresses, target):
-    """Connects to all, then asks all, then reads all answers: their statuses."""
+    """Opens all connections, then sends all requests, then reads all responses; returns their statuses."""
     connections = [Connection(address) for address in addresses]
     for connection in connections:
         connection.send_get(target)
@@ -69,7 +69,7 @@ def test_each_of_the_workers_takes_its_part(stage, sim, given, tmp_path):
     traces = [tmp_path / f"http-{i}" for i in range(4)]
 
     def taken():
-        """Connections accepted so far, by worker."""
+        """Returns the number of connections accepted so far, by worker."""
         return [len(re.findall(r"^accept4?\(.*= \d+$", trace.read_text(), re.M)) for trace in traces]
 
     tracings = [Tracing(thread_of(daemon, trace.name), trace, "trace=accept4") for trace in traces]
@@ -131,7 +131,7 @@ def test_sockets_of_another_process_are_left_alone(stage, sim, given):
     assert daemon.get("/livez").status == 200
 
 
-# ---- refused ----
+# ---- rejected ----
 
 
 def unbound():
@@ -213,7 +213,7 @@ def test_systemd_starts_it_with_the_first_connection(sim, tmp_path):
                                    stdout=log)
     try:
         client = eventually(lambda: reach(address))
-        # The first connection is there before the daemon is ready, and may be told so.
+        # The first connection is there before the daemon is ready, and may get that response.
         eventually(lambda: client.get("/readyz").status == 200)
         client.socket.close()
     finally:
@@ -222,7 +222,7 @@ def test_systemd_starts_it_with_the_first_connection(sim, tmp_path):
 
 
 def reach(address):
-    """A connection, or nothing while nobody listens."""
+    """Returns a connection, or None while no process listens."""
     try:
         return Connection(address)
     except ConnectionRefusedError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_budget.py - what may be spent in a day, whatever happens; and the operator's brake."""
+"""test_budget.py - tests the daily budget under kills and restarts, and the operator's pause."""
 import itertools
 import random
 import re
@@ -13,7 +13,7 @@ CREDITS, KILLS, PER_LIFE = 30, 25, 5
 
 
 def test_kills_never_spend_more_than_the_day_allows(stage):
-    """Five new questions a life, killed at a random moment of it."""
+    """Five new questions for each daemon, which is killed at a random moment."""
     sim = stage.simulator("--submit-delay", "5ms", "--task-time", "5ms")
     store = f"sqlite:{stage.directory}/budget.db"
     chance = random.Random(20261123)
@@ -21,7 +21,7 @@ def test_kills_never_spend_more_than_the_day_allows(stage):
         daemon = stage.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
         for n in range(PER_LIFE):
             daemon.park(f"company{life}-{n}.com")
-        for _ in range(chance.randrange(12)):  # some time, in units of a probe
+        for _ in range(chance.randrange(12)):  # a duration, in units of a probe
             daemon.get("/livez")
         daemon.kill()
     bought = sim.ledger()
@@ -112,7 +112,7 @@ def test_two_signals_pause_and_resume_the_daemon_at_once(stage, sim, store):
     tells(daemon, "paused")
     assert daemon.ask("another.com").problem(503, "paused")["charged"] == "no"
     assert daemon.ask("milvali.com").body == first.body
-    daemon.deliver(signal.SIGUSR1)  # said twice is said
+    daemon.deliver(signal.SIGUSR1)  # a second call changes nothing
     daemon.deliver(signal.SIGUSR2)
     tells(daemon, "resumed")
     assert daemon.ask("another.com").status == 200

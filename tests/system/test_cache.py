@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_cache.py - the life of an answer: asked anew on demand, served stale while a newer one is
-fetched, standing in when the vendor fails, and left alone by those who may not spend.
+"""test_cache.py - tests the lifecycle of a result: refreshed on request, served stale while a newer one is
+fetched, served as a fallback if the upstream fails, and never refreshed by clients that may not spend.
 
-Lifetimes are cut to a few milliseconds; tests wait until an answer has expired by looking at it.
+Lifetimes are a few milliseconds; tests wait for the expiry by requesting the result.
 """
 import re
 
@@ -14,7 +14,7 @@ NEVER_SERVED_STALE = ("--stale-while-revalidate", "0")
 
 
 
-# ---- on demand ----
+# ---- refresh on request ----
 
 @pytest.mark.parametrize("how", [
     pytest.param({"refresh": 1}, id="refresh=1"),
@@ -137,7 +137,7 @@ def test_an_old_answer_stands_in_when_the_vendor_fails(stage, sim, status, code)
     first = daemon.ask("milvali.com")
     eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
     sim.fault("submit", "status", times=-1, status=status)
-    for _ in range(2):  # the second finds the gate shut, or the question on hold
+    for _ in range(2):  # the second finds the circuit open, or the question in cooldown
         answer = daemon.ask("milvali.com")
         assert answer.status == 200
         assert answer.body == first.body

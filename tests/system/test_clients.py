@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_clients.py - who may ask, how much, how fast; and that keys stay secret."""
+"""test_clients.py - tests which clients are admitted, their quotas and rate limits, and that keys stay
+secret."""
 import os
 import re
 import signal
@@ -50,7 +51,7 @@ def start(stage, sim, keys, *flags):
     return stage.daemon(sim, "--client-keys-file", str(keys.path), *flags)
 
 
-# ---- who is let in
+# ---- admission
 
 CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
 OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
@@ -73,9 +74,9 @@ def test_c12_a_right_key_is_let_in_and_a_wrong_a_near_and_a_missing_one_are_not(
     assert daemon.get(CLOSED[0], {"X-API-Key": right}).status == 200
     again = daemon.get(CLOSED[0], {"authorization": "bearer " + right})
     assert again.status == 200 and "hit" in again.header("Cache-Status")
-    passed_on = {"Authorization": "Basic dXNlcjpwYXNz", "X-API-Key": right}  # by a proxy, its own
+    passed_on = {"Authorization": "Basic dXNlcjpwYXNz", "X-API-Key": right}  # a proxy uses its own
     assert daemon.get(CLOSED[0], passed_on).status == 200
-    # What was said to one who is known is not said to one who is not.
+    # A known client's response must not be served to an unknown client.
     daemon.get(CLOSED[0]).problem(401, "unauthorized")
     for path in OPEN:
         assert daemon.get(path).status == 200
@@ -111,7 +112,7 @@ def test_a_client_is_held_no_longer_than_it_may(stage, sim, keys):
     assert told.status == 504 and told.header("Preference-Applied") == "wait=0"
 
 
-# ---- how much, how fast
+# ---- quotas and rates
 
 def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
     keys.add("small", "quota=2")
@@ -129,7 +130,7 @@ def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
     assert 0 < int(spent.header("Retry-After")) <= 86400
     assert daemon.ask("one.com", small).status == 200
     assert daemon.ask("three.com", keys.bearer("big")).header("RateLimit") is None
-    assert daemon.ask("three.com", small).status == 200, "what others bought is for all"
+    assert daemon.ask("three.com", small).status == 200, "paid results are served to all clients"
     assert "event=credits_threshold_reached client=small percent=95 spent=2 limit=2" in daemon.stderr()
 
 
@@ -239,7 +240,7 @@ def test_who_asks_too_fast_gets_429_also_for_hits(stage, sim, keys):
 
 
 def count(daemon, route, code):
-    """How many answers of that kind the metrics tell of."""
+    """Returns the number of responses of that kind in the metrics."""
     return daemon.metric(f'emailsd_http_requests_total{{route="{route}",code="{code}"}}')
 
 
@@ -264,7 +265,7 @@ def test_what_is_open_to_all_counts_for_nobodys_rate(stage, sim, keys):
 
 
 def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, sim, keys):
-    """A thousand questions of one client wait; the one of the other leaves with the next submit."""
+    """A thousand questions of one client wait; the other client's single question is in the next submit."""
     keys.add("flood")
     keys.add("single")
     daemon = start(stage, sim, keys, "--submit-slots", "1", "--threads", "1")
@@ -280,7 +281,7 @@ def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, 
     eventually(lambda: len(sim.ledger()) == 1001)
     batches = list(dict.fromkeys(row["batch_id"] for row in sim.ledger()))
     rode = batches.index(sim.ledger("single.com")[0]["batch_id"])
-    assert rode == 1, f"rode in batch {rode} of {len(batches)}"  # the first was under way
+    assert rode == 1, f"rode in batch {rode} of {len(batches)}"  # the first was in flight
 
 
 # ---- the file
@@ -375,7 +376,7 @@ def test_pages_of_other_sites_are_kept_out(daemon, sim, headers):
     assert refused.problem(403, "forbidden")["charged"] == "no"
     assert sim.ledger() == []
     daemon.ask("milvali.com")
-    daemon.ask("milvali.com", headers).problem(403, "forbidden")  # nor are they told what is known
+    daemon.ask("milvali.com", headers).problem(403, "forbidden")  # cached results are not served either
 
 
 def test_pages_of_this_server_may_ask(stage, sim, daemon):
@@ -397,7 +398,7 @@ def everything_below(directory):
 
 
 def test_p19_keys_are_found_nowhere(stage, sim, keys):
-    """The vendor's key and a client's, after an ordinary and an extraordinary day at level debug."""
+    """Finds the upstream's key and a client's after normal and failing requests at level debug."""
     canary = "om_canary_" + os.urandom(12).hex()
     client_key = keys.add("reports", "admin allow_refresh quota=3")
     keys_file = keys.path.read_bytes()
@@ -416,7 +417,7 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
                    f"/problems/{client_key}", f"/{client_key}"):
         answer = daemon.get(target, headers)
         body = answer.body
-        for secret in (canary, client_key):  # a caller who sends it as a domain is answered
+        for secret in (canary, client_key):  # a caller that sends it as a domain gets it in the response
             body = body.replace(f"'{secret}'".encode(), b"")
         said.append(repr(answer.headers).encode() + body)
     for name in ("Prefer", "Cache-Control", "If-None-Match", "X-Request-Id", "traceparent", "Accept"):
@@ -437,7 +438,8 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
 
 
 def test_a_key_that_is_put_into_a_question_is_in_no_log(stage, sim, keys):
-    """The question is the vendor's and the store's, and the answer its caller's; nobody else's."""
+    """The question may go to the upstream and the store, the result to its caller, and neither to any other
+    place."""
     key = keys.add("reports")
     daemon = start(stage, sim, keys)
     for name in ("company_name", "city", "state", "country"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_clock.py - the real binary on a wall clock that jumps (libfaketime); waits go by the other clock,
-which stays true. The rules themselves are shown in flow/test_time.c."""
+"""test_clock.py - runs the real binary on a wall clock that jumps (libfaketime). Waits use the monotonic
+clock, which stays true. flow/test_time.c tests the rules themselves."""
 import pathlib
 
 import pytest
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.skipif(
 
 
 class Wall:
-    """A wall clock that is so far off; the daemon looks at it each time."""
+    """A wall clock with that offset; the daemon reads the offset each time."""
 
     def __init__(self, directory):
-        self.path = directory / "wall"
+        self.path = directory / "offset"
         self.off("+0")
 
     def off(self, how_far):
@@ -37,7 +37,7 @@ def wall(tmp_path):
 
 
 def start(stage, sim, wall, *flags):
-    """The sandbox would hide the file that says what time it is."""
+    """The sandbox would hide the file with the offset."""
     return stage.daemon(sim, "--sandbox", "off", *flags, env=wall.environment())
 
 
@@ -73,7 +73,7 @@ def test_t2_ten_days_on_it_is_still_fresh_and_forty_days_on_it_is_refreshed(stag
     ten = eventually(lambda: (a := daemon.ask("milvali.com")) and int(a.header("Age")) > 86400 and a)
     assert ten.body == body and len(sim.ledger()) == 1
     wall.off("+35d")
-    # Served at once, refreshed behind.
+    # Served immediately, refreshed in the background.
     eventually(lambda: daemon.ask("milvali.com").status == 200 and len(sim.ledger()) == 2)
     assert daemon.ask("milvali.com").status == 200
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_config.py - where a value comes from, what is said of it, and what SIGHUP takes over."""
+"""test_config.py - tests where a value comes from, what is reported about it, and what SIGHUP applies."""
 import os
 import re
 import signal
@@ -14,7 +14,7 @@ ENV = {KEY_VARIABLE: "k"}
 
 
 def printed(*flags, env=None):
-    """What --print-config says: key to values, and key to where they come from."""
+    """Parses --print-config: key to values, and key to their source."""
     ended = run_to_end("--print-config", *flags, env=env)
     assert ended.returncode == 0, ended
     values, origins, origin = {}, {}, None
@@ -79,7 +79,7 @@ def test_a_password_in_a_url_is_not_printed():
     assert ended.returncode == 2 and "secret" not in ended.stdout + ended.stderr
 
 
-# ---- what is wrong
+# ---- errors
 
 @pytest.mark.parametrize("text, words", [
     ("wait = 90", "c:1: wait: invalid value '90': must be a time"),
@@ -136,7 +136,7 @@ def test_check_config_touches_neither_store_nor_port(tmp_path, stage, sim):
 # ---- SIGHUP
 
 def reload(daemon, word):
-    """Asks for a reload and waits until the log tells of its end once more."""
+    """Requests a reload and waits until the log reports its end once more."""
     before = daemon.stderr().count(word)
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: daemon.stderr().count(word) > before)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_demo.py - what a newcomer sees first, `make demo`, and that it leaves nothing behind."""
+"""test_demo.py - tests `make demo`, and that it leaves no process and no file."""
 import os
 import pathlib
 import re

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_disk.py - disks that are full, broken, slow or read-only while the daemon runs.
+"""test_disk.py - tests disks that are full, broken, slow or read-only while the daemon runs.
 
-What must hold: without the journal nothing is bought, what is known is served, what was bought is
-not lost, and it all goes on by itself when the disk is well again. Rows carry the ids of the fault
-catalogue. A full disk is a small tmpfs, which takes root; other faults come from strace.
+Without the journal nothing is paid for, cached results are served, and no paid result is lost. Service
+resumes automatically when the disk works again. Rows have the ids of the fault catalogue. A full disk is a
+small tmpfs, which requires root; strace makes the other faults.
 """
 import os
 import resource
@@ -34,7 +34,7 @@ class Disk:
             pytest.skip(f"a disk of its own wants root and mount(8): {done.stderr.strip()}")
 
     def fill(self):
-        """Takes all that is left."""
+        """Fills the remaining space."""
         with open(self.path / "ballast", "ab", buffering=0) as ballast:
             for size in (65536, 4096, 1):
                 try:
@@ -205,7 +205,7 @@ needs_strace = pytest.mark.skipif(not can_trace(),
 
 @pytest.fixture
 def plain(stage, sim):
-    """A daemon on an ordinary disk."""
+    """A daemon on a normal disk."""
     return stage.daemon(sim)
 
 
@@ -252,7 +252,7 @@ def test_interrupted_calls_are_made_again(plain, sim, faults):
 
 
 def test_d6_a_write_that_is_cut_short_is_one_that_failed(plain, sim):
-    """The limit on a file's size lies in the middle of a page: the kernel writes up to there."""
+    """The file size limit is in the middle of a page; the kernel writes up to it."""
     store = plain.log.with_suffix(".db")
     known = plain.ask("known.com")
     log = store.with_name(store.name + "-wal")

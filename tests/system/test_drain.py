@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_drain.py - the end, with clients waiting and money under way.
+"""test_drain.py - tests shutdown with waiting clients and lookups in flight.
 
-From SIGTERM on nothing is bought. Those who wait are served if their lookup ends within
---drain-timeout, and otherwise told where it goes on after the restart; the books are the
-simulator's ledger. A stop that hangs is ended by the harness and fails the test.
+From SIGTERM on nothing is paid for. Waiting requests are served if their lookup ends within
+--drain-timeout; otherwise they get the id under which it continues after the restart. The ledger is the
+simulator's. The harness ends a hanging shutdown and fails the test.
 """
 import re
 import signal
@@ -21,19 +21,19 @@ def store_of(stage):
 
 
 def park_many(daemon, domain="milvali.com"):
-    """Two hundred who wait, with their submit under way."""
+    """Starts two hundred waiting requests, with their submit in flight."""
     waiting = [daemon.park(domain) for _ in range(MANY)]
     daemon.settle()
     return waiting
 
 
 def monitor_of(answer):
-    """The path that a problem's Link says to watch."""
+    """Returns the path that a problem's Link says to watch."""
     return re.fullmatch(r"<(/lookups/[0-9a-f]{32})>; rel=\"monitor\"", answer.header("Link"))[1]
 
 
 def refuses(daemon):
-    """Whether nobody new can connect."""
+    """Returns whether new connections are refused."""
     try:
         Connection(daemon.address).close()
     except (ConnectionRefusedError, ConnectionResetError):
@@ -42,11 +42,11 @@ def refuses(daemon):
 
 
 def is_draining(daemon):
-    """Whether SIGTERM has reached everybody: the engine says so, the workers listen no more."""
+    """Returns whether SIGTERM has reached all threads: the engine reports it, and no worker listens."""
     return "event=engine_drain_started" in daemon.stderr() and refuses(daemon)
 
 
-# ---- those who wait ----
+# ---- waiting requests ----
 
 
 def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
@@ -62,7 +62,7 @@ def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
         assert (answer.status, answer.header("Connection")) == (200, "close")
         assert answer.json()["count"] == 2
         assert client.is_closed()
-    assert daemon.wait() == 0, "long before its patience is over"
+    assert daemon.wait() == 0, "long before the drain timeout"
     again = stage.daemon(sim, *store_of(stage)).ask("milvali.com")
     assert (again.status, again.body) == (200, answer.body)
     assert len(sim.ledger()) == 1
@@ -84,7 +84,7 @@ def test_the_other_signals_disturb_no_end(stage, sim, late):
 
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, sim, threads):
-    """The submit is answered within the patience, its task is not done."""
+    """The submit gets its response before the drain timeout, its task is not done."""
     daemon = stage.daemon(sim, *store_of(stage), "--threads", threads, "--drain-timeout", "500ms")
     sim.behave(task_time_ms=3600 * 1000)
     waiting = [daemon.park("milvali.com") for _ in range(MANY)]
@@ -163,12 +163,12 @@ def test_a_client_that_leaves_holds_nothing_up(stage, sim):
     assert daemon.wait() == 0
 
 
-# ---- those who still come ----
+# ---- requests during the drain ----
 
 
 @pytest.fixture
 def drained(stage, sim):
-    """A daemon that drains, kept alive by one who waits: it, and a connection made before."""
+    """A draining daemon, kept alive by a waiting request, and a connection that was opened before."""
     daemon = stage.daemon(sim, *PATIENT)
     known = daemon.ask("known.com")
     assert known.status == 200
@@ -222,7 +222,7 @@ def test_while_draining_the_probes_tell(drained):
     assert told.json()["checks"]["submits"] == 1
 
 
-# ---- the delay before it, and the impatient ----
+# ---- the drain delay, and immediate termination ----
 
 
 def test_during_the_delay_only_readyz_says_no(stage, sim):

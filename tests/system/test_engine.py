@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_engine.py - many callers, few purchases: coalescing, batching, early answers, deadlines, and
-what is told of a lookup while it runs.
+"""test_engine.py - tests many callers with few paid lookups: coalescing, batching, early results,
+deadlines, and the reported progress of a lookup.
 
-The simulator's ledger says what was bought, its counters what was asked.
+The simulator's ledger has the paid tasks, its counters the requests.
 """
 import json
 import threading
@@ -17,7 +17,7 @@ QUESTIONS = [f"company{i}.com" for i in range(250)]
 
 
 def ask_all_at_once(daemon, domains, **parameters):
-    """The answers in the order of the domains; all requests are on the wire before any is read."""
+    """Returns the responses in the order of the domains; all requests are sent before a response is read."""
     connections = [daemon.park(domain, **parameters) for domain in domains]
     return [connection.read() for connection in connections]
 
@@ -77,7 +77,7 @@ def test_with_a_third_of_all_calls_failing_everybody_is_answered_once_and_nothin
              {"kind": "close"}, {"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"},
              {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}]
     for i, kind in enumerate(kinds):
-        creates = i % 2 == 0 and kind.get("status") != 429  # which says that nothing was done
+        creates = i % 2 == 0 and kind.get("status") != 429  # which proves that no task was created
         sim.say("POST", "/sim/faults", {"on": "any", "percent": 5, "seed": 300 + i,
                                         "after_creating": creates, "fault": kind})
     domains = [domain for domain in QUESTIONS[:150] for _ in range(2)]
@@ -168,7 +168,7 @@ def test_a_preference_that_was_heeded_is_told(daemon, prefer, applied):
     assert answer.header("Preference-Applied") == applied
 
 
-# ---- leaving ----
+# ---- clients that leave ----
 
 def test_a_queued_question_whose_asker_left_is_never_bought(stage, sim):
     daemon = stage.daemon(sim, "--batch-linger", "60s", "--max-waiters", "1", "--threads", "1")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_faults.py - the rows of the fault catalogue that have no better home: what the vendor may say
-of a batch, and what clients may do. tests/README.md has the whole list, with ids.
+"""test_faults.py - tests rows of the fault catalogue without a file of their own: batch responses of the
+upstream, and actions of clients. tests/README.md has the whole list, with ids.
 """
 import json
 
@@ -11,11 +11,11 @@ QUESTIONS = [f"company{i}.com" for i in range(200)]
 
 
 def say(sim, on, document, times=1):
-    """The next such calls are answered with this JSON, whatever is true."""
+    """Makes the next such calls return this JSON, whatever the true state is."""
     sim.fault(on, "body", times=times, body=json.dumps(document), content_type="application/json")
 
 
-# ---- the vendor ----
+# ---- the upstream ----
 
 def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, sim):
     daemon = stage.daemon(sim)
@@ -31,13 +31,13 @@ def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, 
 def test_s2_a_batch_once_ready_stays_ready_whatever_is_said_later(stage, sim):
     daemon = stage.daemon(sim)
     sim.behave(task_time_ms=0)
-    say(sim, "task_ids", [], times=2)  # nothing to list at first, so that the status is asked again
+    say(sim, "task_ids", [], times=2)  # an empty list at first, so that the status is requested again
     say(sim, "status", {"processing": 0, "completed": 1, "errored": 0, "total": 1,
                         "batch_ready": True})
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                         "batch_ready": False}, times=-1)
     assert daemon.ask("milvali.com").status == 200
-    assert sim.calls()["status"] >= 2, "it was never told otherwise"
+    assert sim.calls()["status"] >= 2, "the status was not polled again"
     assert sim.calls()["task_ids"] == 3
 
 

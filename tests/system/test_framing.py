@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""test_framing.py - framing that two parsers could read differently: one refusal, and the end.
+"""test_framing.py - tests framing that two parsers could read differently: one rejection, and the
+connection closes.
 
-The first part has a row for each thing that is odd, with a second request hidden behind it. In the
-second, bytes at random meet a strict reader of RFC 9112: each case is a request whose framing was
-spoilt here and there, a second one behind it that a strict reader may or may not get to see, and a last
-one that is plain and closes the connection. What the strict reader makes of all these bytes says how
-many answers there may be. Whoever gives more has taken for a request what somebody in front would have
-passed on as a part of another. Less is fine: the daemon may be stricter. The cases come from a seed, so
-a failing one comes again.
+The first part has a row for each oddity, with a second request hidden after it. In the second part, random
+bytes are compared with a strict parser of RFC 9112. Each case is a request with spoilt framing, a second
+request that a strict parser may or may not see, and a correct one that closes the connection. From all
+these bytes the strict parser derives the maximum number of responses. A server that sends more has accepted
+as a request what a proxy would have forwarded as part of another. Fewer responses are correct: the daemon
+may be stricter. The cases come from a seed, so a failing case can be repeated.
 """
 import random
 import re
 
 import pytest
 
-# ---- each odd thing by itself ----
+# ---- single oddities ----
 
 SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FOLD = len(SMUGGLED)
@@ -94,7 +94,7 @@ def test_a_line_without_a_colon_is_the_librarys_to_refuse(odd, line):
 
 @pytest.fixture(scope="module")
 def odd(module_stage):
-    """The daemon that is sent what is no request. Its vendor must see nothing of that."""
+    """The daemon that gets the invalid requests. Its upstream must receive no call."""
     sim = module_stage.simulator()
     yield module_stage.daemon(sim)
     assert sim.ledger() == [] and sim.requests() == []
@@ -116,7 +116,7 @@ def test_plain_framing_is_none_the_worse_for_its_size_and_pieces(odd, lines, pie
     assert [connection.read().status for _ in range(3)] == [200] * 3
 
 
-# ---- bytes at random: the strict reader ----
+# ---- random bytes: the strict parser ----
 
 CASES = 1500  # about 3 ms each
 SEEDS = 2
@@ -125,13 +125,14 @@ HIDDEN = b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# What a target is made of is a matter of its reader, not of framing, as long as no line could end in it.
+# The characters of a target belong to its parser, not to framing, as long as no line could end there.
 REQUEST_LINE = re.compile(TOKEN + rb" [^\0\r\n ][^\0\r\n]* HTTP/1\.([01])")
 HEADER = re.compile(rb"(" + TOKEN + rb"):[ \t]*([^\0-\x08\x0a-\x1f\x7f]*)")
 
 
 class Reader:
-    """What ends a line, what the last one, and what is skipped before a request (RFC 9112, 2.2)."""
+    """Returns what ends a line, what ends the last line, and what is skipped before a request (RFC 9112,
+    2.2)."""
 
     def __init__(self, line_end, head_end, skipped):
         self.line_end = re.compile(line_end)
@@ -139,7 +140,7 @@ class Reader:
         self.skipped = re.compile(skipped)
 
     def head(self, data, at):
-        """The minor version, the headers, and where the head ends; None when it is none."""
+        """Returns the minor version, the headers, and the end of the head; None if it is invalid."""
         part = line = REQUEST_LINE.match(data, at)
         headers = []
         while part:
@@ -152,7 +153,7 @@ class Reader:
         return None
 
     def answers(self, data):
-        """How many it gives at the most."""
+        """Returns the maximum number of responses."""
         at, n = self.skipped.match(data).end(), 0
         while at < len(data):
             n += 1
@@ -164,7 +165,7 @@ class Reader:
 
 
 def goes_on(minor, headers):
-    """Whether another request may follow: this one has no fault, no body, and does not close."""
+    """Returns whether another request may follow: this one is valid, has no body, and does not close."""
     hosts = [value for name, value in headers if name == b"host"]
     lengths = [value for name, value in headers if name == b"content-length"]
     names = {name for name, value in headers}
@@ -175,8 +176,8 @@ def goes_on(minor, headers):
 
 STRICT = Reader(rb"\r\n", rb"\r\n\r\n", rb"(?:\r?\n)*")
 
-# What libmicrohttpd 0.9.75 keeps out of our sight, as SECURITY.md says: it leaves two NULs of the end
-# of a line and four of the end of a head, whatever they were; and before a request it skips more.
+# Bytes that libmicrohttpd 0.9.75 hides from emailsd, as SECURITY.md says: it skips two NULs at the end of a
+# line and four at the end of a head, whatever they replace; and it skips more before a request.
 SIGHT = Reader(rb"[\r\0]\n", rb"[\r\0]\n[\r\0:]\n|\n[\0:][\r\0]\n|\0[\r\0]\n\n",
                rb"(?:\r?\n|\0[^\n]*\n)*")
 
@@ -194,7 +195,7 @@ SEAMS = re.compile(rb"[\r\n: \0]")
 
 
 def spoil(rng, head):
-    """Puts something in, takes something out, or exchanges it, mostly where something ends."""
+    """Inserts, removes or replaces bytes, mostly where a line or a token ends."""
     seams = [m.start() for m in SEAMS.finditer(head)]
     at = rng.choice(seams) + rng.randint(0, 1) if seams and rng.random() < 0.8 else rng.randrange(len(head))
     cut = rng.choice([0, 0, 1, 1, 2])
@@ -211,12 +212,12 @@ def case(rng):
     return head + HIDDEN + LAST
 
 
-# ---- the answers ----
+# ---- the responses ----
 
 
 def count(answer):
-    """How many there are: ours by their ids, and one when the library had a word of its own, which it
-    says twice to a malformed length."""
+    """Returns the number of responses: ours by their ids, and one if the library responded itself, which it
+    does twice for a malformed length."""
     heads = len(re.findall(rb"^HTTP/1\.[01] \d{3} ", answer, re.M))
     ours = len(re.findall(rb"^X-Request-Id: ", answer, re.M))
     return ours + (heads > ours)
@@ -228,7 +229,7 @@ def given(daemon, data, cut):
         connection.send(data[:cut])
         connection.send(data[cut:])
     except (BrokenPipeError, ConnectionResetError):
-        pass  # refused while it came
+        pass  # rejected while it was sent
     answer = connection.read_to_end()
     connection.close()
     return count(answer)

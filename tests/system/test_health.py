@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_health.py - /readyz: who should be sent requests, and what is told about everything else.
+"""test_health.py - tests /readyz: whether requests should be sent here, and what it reports.
 
-503 is for a store that cannot be used (and for the start and the end: unit/test_health.c and
-test_drain.py); what is the matter upstream is told and no reason. Nobody asks the engine, so the
-answer comes while that hangs in a disk sync, too.
+503 means an unusable store (or start and shutdown: unit/test_health.c and test_drain.py). Upstream faults
+are reported, but do not affect readiness. The endpoint does not call the engine, so it responds even if the
+engine hangs in a disk sync.
 """
 import pytest
 from programs import run_to_end
@@ -21,7 +21,7 @@ def is_ready(daemon):
 
 
 def checks(daemon):
-    """What verbose tells, as JSON; the brief answer must agree."""
+    """Returns the verbose report as JSON; the short response must agree."""
     answer = daemon.get("/readyz?verbose")
     assert answer.status in (200, 503)
     assert (answer.json()["status"] == "ready") == (answer.status == 200)
@@ -29,14 +29,14 @@ def checks(daemon):
 
 
 def told(daemon, **expected):
-    """Waits until the checks show that: all of them."""
+    """Waits until all checks have these values."""
     def shown():
         seen = checks(daemon)
         return seen if all(seen[name] == value for name, value in expected.items()) else None
     return eventually(shown)
 
 
-# ---- the answer ----
+# ---- the response ----
 
 
 @pytest.mark.parametrize("target", ["/readyz", "/readyz?verbose=0"])
@@ -89,7 +89,7 @@ def test_who_waits_and_what_is_under_way_is_counted(stage, sim):
     told(daemon, waiters=0, lookups=0, queue=0, submits=0)
 
 
-# ---- no reason to send requests elsewhere ----
+# ---- faults that do not affect readiness ----
 
 
 @pytest.mark.parametrize("status, code, times", [

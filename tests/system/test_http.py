@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""test_http.py - one request, one answer: connections, routes, methods, and clients that leave.
+"""test_http.py - tests HTTP itself: connections, routes, methods, and clients that leave.
 
-Everything here is about HTTP itself; what /emails answers is test_lookup.py's, what its parameters
-may hold is test_inputs.py's, odd framing test_framing.py's.
+test_lookup.py tests the responses of /emails, test_inputs.py its parameters, test_framing.py odd framing.
 """
 import json
 import re
@@ -97,7 +96,7 @@ def test_that_many_connections_that_are_ready_at_once_are_all_answered(stage, si
     connections = [daemon.connect() for _ in range(n)]
     for connection in connections:
         assert connection.get("/livez").status == 200
-    daemon.deliver(signal.SIGSTOP)  # what is sent now is found all at once
+    daemon.deliver(signal.SIGSTOP)  # the daemon then finds all of this in one iteration
     for connection in connections:
         connection.send_get("/emails?domain=milvali.com")
     daemon.deliver(signal.SIGCONT)
@@ -119,7 +118,7 @@ def test_that_many_connections_that_begin_at_once_are_all_answered(stage, sim, n
 
 @pytest.fixture(scope="module")
 def shared(module_stage):
-    """The daemon of requests that leave no trace: they never reach its upstream."""
+    """The daemon for requests that leave no trace: they never reach its upstream."""
     sim = module_stage.simulator()
     yield module_stage.daemon(sim)
     assert sim.calls()["requests"] == 0
@@ -209,7 +208,7 @@ def test_probes_cost_nothing(daemon, sim):
     assert sim.calls()["requests"] == 0
 
 
-# ---- targets and headers in their rarer forms ----
+# ---- rare forms of targets and headers ----
 
 
 @pytest.mark.parametrize("host", ["emailsd", "elsewhere.example:8080", "[::1]:80"])
@@ -258,7 +257,7 @@ def test_entity_tags_in_several_lines_are_one_list(daemon):
     assert answer.status == 304
 
 
-# ---- bodies where none belongs ----
+# ---- unexpected bodies ----
 
 
 SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""test_inputs.py - the catalogue of bad input, row by row, as it arrives on the wire.
+"""test_inputs.py - tests the catalogue of invalid input on the wire, row by row.
 
-V rows are values of `domain`, Q rows shapes of the query, F rows the other parameters. A row is the
-text after "GET /emails?", sent byte by byte as written (text as UTF-8), and either the domain that
-the answer is about or the status and code of the refusal. All refused rows meet one daemon with a
-vendor of its own; when the table is through, that vendor must not have seen a single request.
+V rows are values of `domain`, Q rows are forms of the query, F rows are the other parameters. A row has the
+text after "GET /emails?", sent byte by byte as written (text as UTF-8). It also has either the domain of
+the result, or the status and code of the rejection. All rejected rows go to one daemon with an upstream of
+its own, which must not have received any request at the end.
 """
 from urllib.parse import quote
 
@@ -23,17 +23,17 @@ SPECIAL = (422, "special-use-domain")
 
 
 def value(row_id, text, expected):
-    """A row whose value stands percent-encoded in the query."""
+    """Returns a row whose value is percent-encoded in the query."""
     return pytest.param("domain=" + quote(text, safe=""), expected, id=row_id)
 
 
 def query(row_id, text, expected):
-    """A row whose query is sent as it is."""
+    """Returns a row whose query is sent unchanged."""
     return pytest.param(text, expected, id=row_id)
 
 
 def name_of(length):
-    """A name of that many bytes, in labels of at most 60."""
+    """Returns a name of that many bytes, in labels of at most 60."""
     head = "".join("." if i % 61 == 60 and i < length - 5 else "a" for i in range(length - 4))
     return head + ".com"
 
@@ -216,13 +216,13 @@ BAD = [
 
 @pytest.fixture(scope="module")
 def generous(module_stage):
-    """The daemon that is asked the good rows."""
+    """The daemon for the valid rows."""
     return module_stage.daemon(module_stage.simulator())
 
 
 @pytest.fixture(scope="module")
 def frugal(module_stage):
-    """The daemon that is asked the bad rows. Its vendor must see nothing of them."""
+    """The daemon for the invalid rows. Its upstream must receive no call."""
     sim = module_stage.simulator()
     yield module_stage.daemon(sim)
     assert sim.calls()["requests"] == 0, sim.requests()
@@ -251,8 +251,8 @@ def test_a_bad_row_is_refused_and_costs_nothing(frugal, text, refusal):
 
 @pytest.mark.parametrize("n", [300, 1000])
 def test_q14_hundreds_of_parameters_get_no_answer_and_harm_nobody(daemon, sim, n):
-    """The library has no memory left even for an error; what counts is that nothing else suffers.
-    The daemon is not shared, so that a trace of this at its end is not blamed on others."""
+    """The library has no memory left even for an error response; the test checks that nothing else is
+    affected. The daemon is not shared, so that a trace of this at its end does not fail other tests."""
     connection = daemon.connect()
     connection.send_get("/emails?domain=a.com&" + "&".join(f"p{i}=1" for i in range(n)))
     for _ in range(10):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_install.py - what `make install` puts where, and that it works from there."""
+"""test_install.py - tests which files `make install` installs, and that they work there."""
 import os
 import pathlib
 import re
@@ -14,7 +14,7 @@ FLAVOUR = pathlib.Path(os.environ.get("DAEMON_BIN", "build/release/emailsd")).pa
 
 def make(*words):
     env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    # What is built is what is tested: "-o all" takes it as it is, for others run from there meanwhile.
+    # Installs the tested build: "-o all" prevents a new one, because other tests run from it meanwhile.
     done = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", "-o", "all",
                            f"FLAVOUR={FLAVOUR}", *words], env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_kill.py - a sample of `make kill` (tests/kill), and the order that all of it rests on: what
-may be paid for is on disk before its first byte leaves.
+"""test_kill.py - runs a sample of `make kill` (tests/kill), and tests the order on which it relies: what
+may be paid for is on disk before its first byte is sent.
 """
 import pathlib
 import re
@@ -53,7 +53,7 @@ CALL = re.compile(r"([\d.]+) (\w+)\((\d+)(?:, (.*))?\) += (-?\d+)(?: \w+ \(.*\))
 
 
 def calls_of(trace):
-    """(when it began, when it returned, name, descriptor, arguments, result), in order."""
+    """Returns (start time, return time, name, descriptor, arguments, result), in order."""
     for line in pathlib.Path(trace).read_text("latin-1").splitlines():
         match = CALL.match(line)
         if match:
@@ -63,9 +63,9 @@ def calls_of(trace):
 
 
 class Order:
-    """Walks the calls of the engine's thread. `written`: what went to a file since it was last
-    synced; `synced`: the same afterwards, with when the sync returned; `sent`: when the connection
-    was opened over which a tracking id went to the vendor; `used`: when a batch id first did."""
+    """Follows the system calls of the engine's thread. `written`: bytes written to a file since its last
+    sync. `synced`: the same after the sync, with the time when it returned. `sent`: when the connection was
+    opened over which a tracking id was sent to the upstream. `used`: when a batch id was first sent."""
 
     def __init__(self):
         self.written, self.synced, self.connected = {}, [], {}
@@ -91,7 +91,7 @@ class Order:
             self.used.setdefault(batch_id, began)
 
     def is_late(self, text, needed_at):
-        """Whether the text was not on disk yet by then."""
+        """Returns whether the text was not on disk at that time."""
         durable_at = [at for at, written in self.synced if text in written]
         return not durable_at or durable_at[0] >= needed_at
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_logs.py - one line per event, for people and for programs, and nothing that must not be."""
+"""test_logs.py - tests the log: one line per event, readable by operators and programs, without secrets."""
 import contextlib
 import json
 import os
@@ -19,7 +19,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def events(daemon, name, as_json=False):
-    """The events of that name so far, each as a dictionary."""
+    """Returns the events of that name so far, each as a dictionary."""
     found = []
     for line in daemon.stderr().splitlines():
         pairs = json.loads(line) if as_json else dict(w.split("=", 1) for w in shlex.split(line))
@@ -98,7 +98,7 @@ def test_nothing_raw_from_outside_and_no_address_is_told(stage, sim, as_json):
     text = daemon.stderr()
     assert re.fullmatch(r"[\x20-\x7e\n]*", text), text
     assert "@" not in text and "info" not in text.replace("level=info", "").replace('"level":"info"', "")
-    events(daemon, "request", as_json)  # every line can be read
+    events(daemon, "request", as_json)  # every line is valid
 
 
 def fetch(url):
@@ -116,7 +116,7 @@ def flags(sim, store="memory:"):
 
 
 def test_a_log_that_nobody_reads_does_no_harm(sim):
-    """Lookups go on, and what is lost is counted."""
+    """Lookups continue, and lost lines are counted."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -138,7 +138,7 @@ def test_a_log_that_nobody_reads_does_no_harm(sim):
         os.close(writing)
 
 
-# Nothing says where it listens when stdout is closed, so it is given its socket.
+# If stdout is closed, no line has its address, so the daemon inherits its socket.
 WITHOUT_STREAMS = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -151,7 +151,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 @pytest.mark.parametrize("closed", ["2", "02", "012"])
 def test_what_is_meant_for_a_stream_that_is_closed_goes_nowhere_else(sim, tmp_path, closed):
-    """And not, for instance, into the store's lock, which would be the next to be opened."""
+    """The line must not go, for instance, into the store's lock, which would be the next file to be opened."""
     store = tmp_path / "store" / "emailsd.db"
     store.parent.mkdir(0o700)
     with listen() as given:
@@ -166,7 +166,7 @@ def test_what_is_meant_for_a_stream_that_is_closed_goes_nowhere_else(sim, tmp_pa
                 assert fetch(f"{url}/emails?domain=company{i}.com")
             assert lines_dropped(url) == 0, "they went where they should, to /dev/null"
             assert store.with_name("emailsd.db.lock").read_bytes() == b""
-            with contextlib.suppress(PermissionError):  # only root may look
+            with contextlib.suppress(PermissionError):  # only root may read it
                 assert {os.readlink(f"/proc/{daemon.pid}/fd/{stream}") for stream in closed} == {"/dev/null"}
         finally:
             daemon.terminate()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""test_lookup.py - the product: one question, one purchase, the same answer for everybody.
+"""test_lookup.py - tests the product: one question, one paid lookup, the same response for all clients.
 
-What the vendor sold stands in the simulator's ledger: tests that say "free" or "once" look there.
+The simulator's ledger has the paid tasks: tests that say "free" or "once" read it.
 """
 import datetime
 import json
@@ -21,14 +21,15 @@ JOINED = "emailsd; fwd=uri-miss; collapsed; stored"
 
 
 def ttl_of_hit(answer):
-    """The ttl of a Cache-Status that must be a hit."""
+    """Returns the ttl of a Cache-Status that must be a hit."""
     match = re.fullmatch(r"emailsd; hit; ttl=(\d+)", answer.header("Cache-Status"))
     assert match, answer
     return int(match[1])
 
 
 def is_jittered(seconds, ttl_s):
-    """Whether a ttl is within the tenth by which each is moved, less the time a test may take."""
+    """Returns whether a ttl is within the tenth by which each is randomly changed, minus the time that a
+    test may take."""
     return 0.9 * ttl_s - 60 <= seconds <= 1.1 * ttl_s
 
 
@@ -36,7 +37,7 @@ def time_of(text):
     return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
 
 
-# ---- the answer ----
+# ---- the response ----
 
 
 def test_the_answer_is_the_documented_json(daemon):
@@ -103,7 +104,7 @@ def test_nothing_found_is_an_answer_for_a_day(sim, daemon):
     assert len(sim.ledger()) == 1
 
 
-# ---- forms of the answer ----
+# ---- representations ----
 
 
 @pytest.mark.parametrize("accept, content_type, body", [
@@ -146,7 +147,7 @@ def test_a_form_that_is_not_on_offer_is_refused_before_it_costs(sim, daemon):
     assert sim.calls()["requests"] == 0
 
 
-# ---- who has it already ----
+# ---- conditional requests ----
 
 
 def test_a_caller_who_has_the_bytes_gets_304_without_them(daemon):
@@ -234,7 +235,7 @@ def test_a_problem_carries_the_id_of_its_request(daemon):
     assert answer.problem(422, "public-suffix")["request_id"] == "mine-1"
 
 
-# ---- what is the same question, and what is not ----
+# ---- equal and different questions ----
 
 
 @pytest.mark.parametrize("first, second", [
@@ -275,7 +276,7 @@ def test_the_place_is_passed_on_tidied(sim, daemon):
     assert fields == ["Milvali GmbH", "Z\u00fcrich", "ZH", "CH"]
 
 
-# ---- many at once ----
+# ---- concurrent requests ----
 
 
 def test_clients_who_ask_one_question_at_once_share_one_task(stage, sim):
@@ -311,7 +312,7 @@ def test_a_fast_task_is_answered_before_a_slow_one_of_its_batch(stage, sim):
     assert sim.calls()["submit"] == 1
 
 
-# ---- the vendor cannot do it ----
+# ---- failed lookups ----
 
 
 @pytest.mark.parametrize("domain", ["errored-milvali.com", "cancelled-milvali.com"])
@@ -333,7 +334,7 @@ def test_a_failed_task_fails_alone(stage, sim):
     assert sim.calls()["submit"] == 1
 
 
-# ---- the tracking id is the only bond between a task and its question ----
+# ---- the tracking id is the only link between a task and its question ----
 
 
 @pytest.mark.parametrize("tracking", ["missing", "null", "empty", "number"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_metrics.py - what /metrics tells after this and that has happened."""
+"""test_metrics.py - tests the values of /metrics after typical events."""
 import os
 import re
 import subprocess
@@ -12,7 +12,7 @@ SAMPLE = re.compile(r'([a-z_]+)(\{[^}]*\})? ([0-9.e+-]+)')
 
 
 def read(daemon):
-    """Name and labels, as one text, to value."""
+    """Parses samples: name and labels, as one text, to value."""
     answer = daemon.get("/metrics")
     assert answer.status == 200
     assert answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"

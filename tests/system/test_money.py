@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_money.py - when nothing is bought, and how buying starts again: the gate in front of the
-vendor, questions on hold, refused batches, and the key.
+"""test_money.py - tests when nothing is paid for, and how paid lookups resume: the circuit breaker,
+cooldowns, rejected batches, and the key.
 """
 import os
 import signal
@@ -15,7 +15,7 @@ REFUSALS = [
 ]
 
 
-# ---- the gate ----
+# ---- the circuit breaker ----
 
 @pytest.mark.parametrize("status, told, code", REFUSALS)
 def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon, sim, status, told,
@@ -40,7 +40,7 @@ def test_sighup_opens_the_gate_at_once(daemon, sim):
 
 
 def write_key(path, key):
-    """Puts a key file in place as careful operators do: whole, or not at all."""
+    """Replaces a key file atomically."""
     new = path.with_suffix(".new")
     new.write_text(key + "\n")
     new.chmod(0o600)
@@ -107,7 +107,7 @@ def test_a_vendor_that_is_gone_trips_the_breaker_and_is_noticed_when_it_is_back(
     eventually(lambda: daemon.ask("another.com").status == 200)
 
 
-# ---- on hold ----
+# ---- cooldown ----
 
 def test_a_question_whose_outcome_is_unknown_is_not_bought_again_at_once(daemon, sim):
     sim.fault("submit", "close")
@@ -156,10 +156,10 @@ def test_a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache(stage, 
     assert len(sim.ledger()) == 2
 
 
-# ---- a refused batch ----
+# ---- a rejected batch ----
 
 def test_a_batch_that_is_refused_is_split_and_nobody_pays_for_the_stranger(stage, sim):
-    """Three refusals: the four, the half, and the one that is left alone."""
+    """Three rejections: the four, the half, and the single one."""
     daemon = stage.daemon(sim, "--batch-size", "4", "--batch-linger", "60s",
                           "--submit-slots", "1")
     sim.fault("submit", "status", times=2, after_creating=False, status=400,
@@ -169,7 +169,7 @@ def test_a_batch_that_is_refused_is_split_and_nobody_pays_for_the_stranger(stage
     for domain, connection in zip(domains, connections):
         assert connection.read().json()["domain"] == domain
     assert sorted(row["domain"] for row in sim.ledger()) == domains
-    assert sim.calls()["submit"] == 5  # 4 refused, 2 refused, then 2, 1 and 1
+    assert sim.calls()["submit"] == 5  # 4 rejected, 2 rejected, then 2, 1 and 1
 
 
 def test_the_one_that_is_not_liked_is_told_why(daemon, sim):

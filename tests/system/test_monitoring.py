@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_monitoring.py - docs/metrics.md against a daemon that is alive.
+"""test_monitoring.py - compares docs/metrics.md with a running daemon.
 
-check_monitoring.py holds rules and dashboard against the table of that page; here the table is held
-against what /metrics says, labels and their values included. So no rule waits for a value that
-never comes.
+check_monitoring.py compares rules and dashboard with the table of that page. This file compares the table
+with /metrics, including labels and their values. So no rule depends on a value that never occurs.
 """
 import re
 import sys
@@ -20,19 +19,19 @@ PAGE = (ROOT / TABLE).read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def told(module_stage):
-    """What /metrics says after a lookup, a hit, a failure of the vendor and a refusal."""
+    """Returns /metrics after a lookup, a hit, an upstream failure and a rejection."""
     sim = module_stage.simulator()
     daemon = module_stage.daemon(sim, "--credits-per-day", "10")
     for domain in ("milvali.com", "milvali.com", "milvali"):
         daemon.ask(domain)
     sim.fault("submit", "status", status=401)
-    daemon.ask("refused.com")
+    daemon.ask("rejected.com")
 
     def metrics_once_stopped():
         text = daemon.get("/metrics").body.decode("ascii")
         return text if re.search(r"^emailsd_submits_blocked.* 1$", text, re.M) else None
 
-    return eventually(metrics_once_stopped)  # the engine publishes it after the answer has left
+    return eventually(metrics_once_stopped)  # the engine publishes it after the response was sent
 
 
 def test_types_are_those_of_the_table(told):

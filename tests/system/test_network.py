@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_network.py - a network that drops, slows down and resolves nothing.
+"""test_network.py - tests a network that drops packets, delays them, and resolves no names.
 
-Each test has a network namespace of its own, so that rules touch nothing of this machine: the test's
-thread moves into it, and what it starts is there too.
+Each test has a network namespace of its own, so that its rules do not affect this machine: the test's
+thread enters it, and so do the programs that it starts.
 """
 import ctypes
 import os
@@ -38,7 +38,7 @@ def apart():
 
 
 def rule(*words):
-    """One rule for what arrives."""
+    """Adds one rule for incoming packets."""
     run("nft", "add", "table", "ip", "t")
     run("nft", "add", "chain", "ip", "t", "in", "{ type filter hook input priority 0; }")
     run("nft", "add", "rule", "ip", "t", "in", *words)
@@ -56,7 +56,7 @@ def port(sim):
 def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
     sim = stage.simulator()
     daemon = stage.daemon(sim)
-    sim.calls()  # the connection for words of control is there before the rule is
+    sim.calls()  # the control connection exists before the rule
     rule("tcp", "dport", port(sim), "tcp", "flags", "syn", *how)
     waiting = daemon.park("milvali.com", wait=120)
     if how == ["drop"]:
@@ -73,8 +73,7 @@ def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
 
 
 def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apart, stage):
-    """The way breaks while the batch is being polled, with every connection that was open, and comes
-    back: nothing is bought again."""
+    """All connections break while the batch is polled, and work again later: nothing is paid twice."""
     sim = stage.simulator()
     sim.behave(task_time_ms=HOUR_MS)
     daemon = stage.daemon(sim)
@@ -115,7 +114,7 @@ SILENT = "nameserver 127.0.0.1\noptions timeout:30 attempts:3\n"
 
 @pytest.fixture
 def dead_resolver(request, tmp_path, monkeypatch):
-    """Names are asked of this machine, where nobody answers: an emailsd with a resolv.conf of its own."""
+    """Names are resolved at this machine, where no server runs: emailsd has a resolv.conf of its own."""
     conf, wrapper = tmp_path / "resolv.conf", tmp_path / "emailsd"
     conf.write_text(request.param)
     wrapper.write_text(f"""#!/bin/sh
@@ -133,7 +132,7 @@ def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_res
     for _ in range(20):
         assert daemon.get("/livez").status == 200
     eventually(lambda: "event=submit_failed tasks=1 status=0" in daemon.stderr())
-    # It is being tried again when the end comes, which does not wait for the resolver.
+    # It is being retried when the shutdown begins, which does not wait for the resolver.
     daemon.deliver(signal.SIGTERM)
     assert waiting.read().status == 503
     assert daemon.wait() == 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_nginx.py - emailsd behind nginx, with the very docker/nginx.conf that is shipped.
+"""test_nginx.py - tests emailsd behind nginx, with the docker/nginx.conf that is delivered.
 
-Only the two addresses in it are replaced, because a test's ports are not known before. nginx takes
-over a socket that listens already, as it does when its program is exchanged, so there is no port to
-be guessed and nothing to be waited for.
+Only its two addresses are replaced, because the ports of a test are not known before. nginx inherits a
+listening socket, as it does when its program is replaced, so the test needs neither a fixed port nor a
+wait.
 """
 import os
 import re
@@ -30,12 +30,12 @@ class Nginx:
         self.folder = folder
         folder.mkdir()
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.setblocking(False)  # nginx takes that as it is
+            listener.setblocking(False)  # nginx accepts an inherited socket in this form
             self.address = listener.getsockname()
             conf = self._with_addresses({"server emailsd:8080;": upstream,
                                          "listen 8080;": self.address})
             number = listener.fileno()
-            # As root it would give itself another user, who may not look into this folder.
+            # As root it would switch to another user, which may not read this folder.
             user = ["-g", "user root;"] if os.geteuid() == 0 else []
             with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
                 self.process = subprocess.Popen(
@@ -71,7 +71,7 @@ class Nginx:
 
 @pytest.fixture
 def proxy(tmp_path):
-    """Puts an nginx in front of an address."""
+    """Starts an nginx in front of an address."""
     started = []
 
     def put_before(upstream):
@@ -84,8 +84,8 @@ def proxy(tmp_path):
 
 
 class Breaker(threading.Thread):
-    """An upstream that answers the first request of a connection and closes on the second; at
-    once on one that does not want to keep the connection."""
+    """An upstream that responds to the first request of a connection and closes at the second; it closes
+    immediately if the client does not want to keep the connection open."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -125,18 +125,18 @@ def ask(nginx, domain, *header_lines):
     return nginx.get(Daemon.question(domain), *header_lines)
 
 
-MOMENT = re.compile(r"(?<=ttl=|age=)\d+")  # counts down each second
+MOMENT = re.compile(r"(?<=ttl=|age=)\d+")  # decreases each second
 
 
 def text_of(answer):
-    """All of an answer but what names the moment, the request and the server."""
+    """Returns a response without what identifies its time, its request and its server."""
     own = ("date", "server", "connection", "x-request-id", "age")
     return (answer.status,
             sorted((name, MOMENT.sub("N", value)) for name, value in answer.headers if name.lower() not in own),
             re.sub(rb'"request_id":"[^"]*"', b"", answer.body))
 
 
-# ---- what passes ----
+# ---- requests that pass ----
 
 @pytest.mark.parametrize("target", [
     "/emails?domain=milvali.com", "/emails?domain=MILVALI.com%2Fcontact", "/emails?domain=b%C3%BCcher",
@@ -181,7 +181,7 @@ def test_metrics_stay_inside(daemon, proxy):
     assert (answer.status, answer.header("Content-Type")) == (404, "text/html")  # nginx's own
 
 
-# ---- long answers ----
+# ---- long responses ----
 
 def test_a_caller_may_wait_as_long_as_the_vendor_takes(stage, sim, proxy):
     daemon = stage.daemon(sim)
@@ -191,7 +191,7 @@ def test_a_caller_may_wait_as_long_as_the_vendor_takes(stage, sim, proxy):
     for caller in callers:
         caller.send_get(daemon.question("milvali.com"))
     sim.reach(submit=1)
-    assert nginx.get("/livez").status == 200  # the others do not stand in the way
+    assert nginx.get("/livez").status == 200  # the waiting requests do not block it
     sim.release_submits()
     assert {caller.read().status for caller in callers} == {200}
     assert len(sim.ledger()) == 1
@@ -228,7 +228,7 @@ def test_a_caller_who_leaves_gives_the_place_free(stage, sim, proxy):
     eventually(lambda: daemon.ask("example.org", wait=0).status == 504)
 
 
-# ---- when emailsd is not there ----
+# ---- without emailsd ----
 
 def is_nobody(answer, request_id):
     assert (answer.status, answer.header("Content-Type")) == (502, "application/problem+json")

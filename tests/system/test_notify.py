@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_notify.py - what a service manager hears: ready, reloading, stopping, and the watchdog's beat.
+"""test_notify.py - tests the messages to a service manager: ready, reloading, stopping, and watchdog pings.
 
-The manager is a datagram socket in this process; what it is told is a list of assignments. That the
-beat stops when a thread hangs is shown by strace, which keeps one of its system calls from returning
-until the test has seen enough: order, and not time, decides.
+The manager is a datagram socket in this process; a message is a list of assignments. To show that the pings
+stop when a thread hangs, strace keeps one of its system calls from returning until the test has seen
+enough. So order decides, not time.
 """
 import os
 import pathlib
@@ -24,7 +24,7 @@ BEAT = {"WATCHDOG": "1"}
 
 
 class Manager:
-    """Hears what the daemon tells."""
+    """Receives the daemon's messages."""
 
     def __init__(self, name):
         self.name = name
@@ -37,17 +37,17 @@ class Manager:
         return {KEY_VARIABLE: KEY, "NOTIFY_SOCKET": self.name, **extra}
 
     def hear(self):
-        """The next message, as a dictionary."""
+        """Returns the next message as a dictionary."""
         return self.hear_when()[0]
 
     def hear_when(self):
-        """The next message, and when it was sent: the wall clock's seconds, by the kernel."""
+        """Returns the next message, and when it was sent: seconds of the wall clock, by the kernel."""
         data, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(16))
         seconds, micros = struct.unpack("qq", ancillary[0][2][:16])
         return dict(line.split("=", 1) for line in data.decode().split("\n")), seconds + micros / 1e6
 
     def hear_all(self):
-        """What has been told and was not heard yet."""
+        """Returns the messages that were sent and not yet read."""
         messages = []
         self.socket.setblocking(False)
         try:
@@ -69,7 +69,7 @@ def manager(request, tmp_path):
 
 @pytest.fixture
 def watched(stage, sim, tmp_path):
-    """A manager that wants a beat within a second, and a daemon that has said that it is ready."""
+    """A manager that requires a ping within a second, and a daemon that has reported that it is ready."""
     made = Manager(str(tmp_path / "notify"))
     env = made.environment(WATCHDOG_USEC=str(LIMIT_S * 1000000))
     daemon = stage.daemon(sim, "--threads", "2", "--drain-timeout", "600s", env=env)
@@ -79,7 +79,7 @@ def watched(stage, sim, tmp_path):
     made.socket.close()
 
 
-# ---- where it is ----
+# ---- states ----
 
 
 def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
@@ -98,7 +98,7 @@ def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
     assert (stopping["STOPPING"], stopping["STATUS"]) == ("1", "draining")
     assert int(stopping["EXTEND_TIMEOUT_USEC"]) >= 21 * 1000000
     assert daemon.wait() == 0
-    assert not manager.hear_all(), "no beat was asked for"
+    assert not manager.hear_all(), "no ping was requested"
 
 
 def test_a_reload_that_is_refused_is_told(stage, sim, tmp_path, manager):
@@ -189,12 +189,12 @@ def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
         eventually(lambda: last_change(daemon) == "watchdog_ping_withheld")
-        manager.hear_all()  # sent before, or at the moment at which it was noticed
+        manager.hear_all()  # sent before, or at the moment at which the hang was noticed
         seen = waits_of_main(daemon)
-        eventually(lambda: waits_of_main(daemon) >= seen + 5)  # and it looks again each time
+        eventually(lambda: waits_of_main(daemon) >= seen + 5)  # and it checks again each time
         released = time.time()
     message, when = manager.hear_when()
-    assert message == BEAT and when > released, "a beat while the thread hung"
+    assert message == BEAT and when > released, "a ping while the thread hung"
     assert last_change(daemon) == "watchdog_ping_resumed"
     if client:
         assert client.read().status == 200
@@ -202,12 +202,12 @@ def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
 
 
 def waits_of_main(daemon):
-    """How often the main thread, which beats, has gone to sleep."""
+    """Returns how often the main thread, which sends the pings, has gone to sleep."""
     status = pathlib.Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/status").read_text()
     return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1])
 
 
 def last_change(daemon):
-    """What the log says last of the heartbeat."""
+    """Returns the last event about the heartbeat in the log."""
     changes = re.findall(r"event=(watchdog_ping_withheld|watchdog_ping_resumed)", daemon.stderr())
     return changes[-1] if changes else None

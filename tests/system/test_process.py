@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_process.py - signals, descriptors, stack and processor: what the system may do to a process."""
+"""test_process.py - tests signals, descriptors, stack and processor time: what the system may do to a
+process."""
 import contextlib
 import os
 import pathlib
@@ -21,7 +22,7 @@ from waiting import eventually
 
 @contextlib.contextmanager
 def limited(monkeypatch, tmp_path, words):
-    """Daemons of this test start behind a line of shell, such as a ulimit."""
+    """Daemons of this test start after a line of shell, such as a ulimit."""
     wrapper = tmp_path / "limited"
     wrapper.write_text(f"#!/bin/sh\n{words} && exec {programs.EMAILSD} \"$@\"\n")
     wrapper.chmod(0o755)
@@ -53,7 +54,7 @@ def test_r3_stopped_for_a_while_it_goes_on_where_it_was(stage, sim):
 
 
 def test_r4_without_descriptors_for_more_callers_those_inside_are_served(stage, sim, monkeypatch, tmp_path):
-    """The limit leaves room for some connections; what it needs for itself is kept apart."""
+    """The limit permits some connections; descriptors for the daemon itself are reserved."""
     with limited(monkeypatch, tmp_path, "ulimit -n 120"):
         daemon = stage.daemon(sim, "--threads", "1")
     assert "event=connection_limit_reduced" in daemon.stderr()
@@ -61,7 +62,7 @@ def test_r4_without_descriptors_for_more_callers_those_inside_are_served(stage, 
     crowd = [daemon.connect() for _ in range(300)]
     for i in range(20):
         inside.send_get(f"/emails?domain=company{i}.com")
-        assert inside.read().status == 200, "the way to the vendor and to the disk is open"
+        assert inside.read().status == 200, "the upstream and the disk are reachable"
     for connection in crowd:
         connection.close()
     eventually(lambda: _answers(daemon))
@@ -75,13 +76,13 @@ def _answers(daemon):
         return False
 
 
-FEWER = 12  # than any daemon has from its start on, so that there is none left
-CALM = 0.25  # of a core: a loop that spins takes nearly all of one
+FEWER = 12  # above those of a started daemon, so that none is left
+CALM = 0.25  # of a core: a busy loop uses nearly all of one
 
 
 @contextlib.contextmanager
 def out_of_descriptors(daemon):
-    """The running daemon gets no new descriptor; those that it has are left alone."""
+    """The running daemon gets no new descriptor; the open ones are not affected."""
     soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (FEWER, hard))
     try:
@@ -91,20 +92,20 @@ def out_of_descriptors(daemon):
 
 
 def processor_s(daemon):
-    """What it has used of the processor."""
+    """Returns the processor time that it has used."""
     numbers = pathlib.Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def load(daemon, waiting):
-    """How much of a core it takes while nobody of those is taken in or turned away."""
+    """Returns how much of a core it uses while no connection is accepted or rejected."""
     before, began = processor_s(daemon), time.monotonic()
     assert select.select([connection.socket for connection in waiting], [], [], 1) == ([], [], [])
     return (processor_s(daemon) - before) / (time.monotonic() - began)
 
 
 def nobody(_daemon, _sim):
-    """The daemon is empty."""
+    """The daemon has no connection."""
 
 
 def an_idle_one(daemon, _sim):
@@ -139,7 +140,7 @@ def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(s
 @pytest.mark.skipif(not can_trace(), reason="strace cannot be attached")
 @pytest.mark.parametrize("error", ["ENFILE", "ENOBUFS", "ENOMEM"])
 def test_r4_when_the_system_has_none_left_it_rests_and_tries_again(stage, sim, tmp_path, error):
-    """The real ENFILE is the whole machine's, so the call is made to fail instead."""
+    """The real ENFILE affects the whole machine, so strace makes the call fail."""
     daemon = stage.daemon(sim, "--threads", "1")
     with Tracing(thread_of(daemon, "http-0"), tmp_path / "calls", "trace=accept4",
                  f"inject=accept4:error={error}:when=1..3"):
@@ -181,15 +182,15 @@ def test_r9_a_small_stack_is_enough(stage, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -s 256"):
         daemon = stage.daemon(sim)
     sim.rule("deep.com", raw_task_body="[" * 100000)
-    daemon.ask("deep.com", wait=1).problem(504, "still-processing")  # it is no answer, and is read again
+    daemon.ask("deep.com", wait=1).problem(504, "still-processing")  # it is not a response, and is read again
     assert daemon.ask("milvali.com").status == 200
     assert daemon.get("/metrics").status == 200
     soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    assert soft != 256 * 1024  # it is the daemon's and not ours
+    assert soft != 256 * 1024  # it belongs to the daemon, not to the test
 
 
 def test_r12_without_certificates_nothing_is_sent(stage, sim, tmp_path):
-    relay = Relay(sim.address, *Authority(tmp_path).sign("vendor"))
+    relay = Relay(sim.address, *Authority(tmp_path).sign("upstream"))
     daemon = stage.daemon(relay.url, "--upstream-ca", "/nonexistent/ca.pem")
     daemon.ask("milvali.com", wait=0)
     eventually(lambda: "event=submit_failed tasks=1 status=0" in daemon.stderr())

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_prometheus.py - a Prometheus that runs with the files that are shipped for it: it reads the
-daemon, and its rules and each question of the dashboard find something.
+"""test_prometheus.py - runs a Prometheus with the delivered files: it scrapes the daemon, and each rule and
+each query of the dashboard finds data.
 
-What is replaced in them is where the daemon is found, which the container engine's DNS server tells there,
-and how often it is read.
+The test replaces the address of the daemon, which the container engine's DNS server provides, and the
+scrape interval.
 """
 import json
 import re
@@ -24,7 +24,7 @@ FOUND_BY_NAME = re.compile(r"dns_sd_configs:\n\s+- .*\n")
 EVERY = re.compile(r"interval: [0-9]+[sm]\b")
 LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
 
-# What Grafana puts in the place of its variables.
+# Values for Grafana's variables.
 VARIABLES = {"$instance": ".*", "$__rate_interval": "10s"}
 
 
@@ -78,7 +78,7 @@ class Prometheus:
 
 @pytest.fixture
 def daemon(stage, sim):
-    """One to which everything has happened that the dashboard shows."""
+    """A daemon with every event that the dashboard shows."""
     store = f"sqlite:{stage.directory}/busy.db"
     daemon = stage.daemon(sim, "--credits-per-day", "100", "--store", store, "--balance-every", "1s")
     sim.rule("empty.com", data=[])
@@ -99,7 +99,7 @@ def prometheus(tmp_path, daemon):
 
 
 def test_it_scrapes_evaluates_shows_and_alerts_with_what_is_shipped(prometheus, daemon):
-    """In one life of Prometheus, which takes seconds to begin."""
+    """In one run of Prometheus, which takes seconds to start."""
     reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus)
     evaluates_every_rule(prometheus)
     finds_something_for_each_question_of_the_dashboard(prometheus)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_recovery.py - a start with much that is open. How long it took is printed; `make bench` measures
-the time of a start."""
+"""test_recovery.py - tests a start with many open tasks. Prints its duration; `make bench` measures it."""
 import re
 import sqlite3
 import time
@@ -9,12 +8,12 @@ from books import breaches, drain, read_journal
 from programs import HOUR_MS
 from waiting import eventually
 
-SUBMITTED = 200  # batches that were really submitted
-BATCHES, TASKS = 1000, 100  # written into the store; of each batch
+SUBMITTED = 200  # batches that were submitted
+BATCHES, TASKS = 1000, 100  # written into the store, for each batch
 
 
 def test_d13_hundreds_of_open_batches_are_resumed_by_the_next_start(stage, sim, tmp_path):
-    """Each was really submitted, by a daemon that was killed; its answers are fetched by the next."""
+    """Each batch was submitted by a daemon that was killed; the next daemon reads its results."""
     store = tmp_path / "emailsd.db"
     flags = ["--store", f"sqlite:{store}", "--batch-size", "1"]
     sim.behave(task_time_ms=HOUR_MS, credits=10**6)
@@ -37,7 +36,7 @@ def test_d13_hundreds_of_open_batches_are_resumed_by_the_next_start(stage, sim, 
 
 
 def multiply(store):
-    """Out of the one open batch of one task makes a thousand of a hundred."""
+    """Turns the one open batch of one task into a thousand batches of a hundred tasks."""
     database = sqlite3.connect(store)
     fields = [row[1] for row in database.execute("PRAGMA table_info(tasks)")]
     own = {"tracking_id": "printf('%032x', b * 1000 + t)", "lookup_id": "printf('%032x', b * 1000 + t)",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_resets.py - clients that reset their connection while an answer is on its way to them."""
+"""test_resets.py - tests clients that reset their connection while a response is being sent."""
 import socket
 
 import pytest
@@ -7,12 +7,12 @@ import pytest
 from waiting import PATIENCE_S, eventually
 from wire import Connection
 
-MANY = 100  # answers of 50 KB: more than the sockets between us take in
+MANY = 100  # responses of 50 KB: more than the sockets in between buffer
 MAILBOXES = [{"email": f"{'box' * 10}{i}@milvali.com", "status": "VALID"} for i in range(1000)]
 
 
 class Hasty(Connection):
-    """Takes little at a time, so that the daemon has to wait in the middle of an answer."""
+    """Reads slowly, so that the daemon has to wait in the middle of a response."""
 
     def __init__(self, address):
         raw = socket.socket()

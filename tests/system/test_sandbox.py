@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_sandbox.py - what the real daemon forbids itself, as the kernel tells it.
+"""test_sandbox.py - tests the restrictions of the real daemon, as the kernel reports them.
 
-That the lists suffice is shown by all other tests here: every daemon in them is behind both walls.
-What the walls refuse is tried from inside by unit/test_sandbox*.c.
+All other tests here show that the lists suffice: each of their daemons runs under both layers.
+unit/test_sandbox*.c tries from the inside what the layers deny.
 """
 import contextlib
 import os
@@ -26,13 +26,13 @@ plain_build_only = pytest.mark.skipif(is_sanitized(), reason="a sanitizer needs 
 
 
 def told(daemon):
-    """The one line about it, as a dictionary."""
+    """Returns the one line about it, as a dictionary."""
     [line] = re.findall(r"event=sandbox_applied (.*)", daemon.stderr())
     return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
 
 
 def of_each_thread(daemon, field):
-    """That line of /proc/PID/task/*/status, for all threads; some end while one looks."""
+    """Returns that line of /proc/PID/task/*/status for all threads; some may end meanwhile."""
     values = []
     for task in pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -43,7 +43,7 @@ def of_each_thread(daemon, field):
 
 
 def landlock_abi():
-    """What the kernel says to landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)."""
+    """Returns the kernel's result of landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION)."""
     code = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))"
     answer = subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, check=True)
     return int(answer.stdout)
@@ -69,11 +69,11 @@ def can_mount():
 
 @pytest.mark.skipif(not can_mount(), reason="wants to be root, and mount namespaces")
 def test_names_are_resolved_behind_the_walls(stage, sim, tmp_path):
-    """By a thread that libcurl starts for it, and glibc's resolver: threads that come later, the
-    files of /etc, netlink. Addresses and localhost would need none of that."""
+    """Resolves through a thread of libcurl and glibc's resolver: threads that start later, the files of
+    /etc, netlink. Addresses and localhost would need none of these."""
     hosts = tmp_path / "hosts"
-    hosts.write_text("127.0.0.1 vendor.emailsd.test\n")
-    daemon = stage.start(Victim, sim.urls[0].replace("127.0.0.1", "vendor.emailsd.test"),
+    hosts.write_text("127.0.0.1 upstream.emailsd.test\n")
+    daemon = stage.start(Victim, sim.urls[0].replace("127.0.0.1", "upstream.emailsd.test"),
                          "--upstream-insecure",
                          command=["unshare", "-m", "sh", "-c", WITH_HOSTS, str(hosts)])
     assert daemon.ask("milvali.com").status == 200
@@ -125,7 +125,7 @@ def test_a_kernel_that_lacks_both_is_told_and_served_on(stage, sim):
 
 
 def test_a_key_that_is_swapped_by_a_link_is_read_again(stage, sim, tmp_path):
-    """As Kubernetes renews a secret: a link to a folder is replaced, the folders come and go."""
+    """As Kubernetes renews a secret: a link to a folder is replaced, folders appear and disappear."""
     def key_in(name, key):
         (tmp_path / name).mkdir(0o700)
         (tmp_path / name / "key").write_text(key)
@@ -168,7 +168,7 @@ def test_no_key_is_read_from_where_nobody_said(stage, sim, tmp_path, sandbox):
         assert not sim.ledger()
 
 
-# ---- what a hostile environment or a crash could give away ----
+# ---- what a hostile environment or a crash could expose ----
 
 
 def test_no_session_keys_are_written(stage, sim, tmp_path):
@@ -211,7 +211,7 @@ def test_no_library_comes_in_through_openssl_conf(stage, sim, tmp_path):
     subprocess.run(["openssl", "list", "-providers"], env={**os.environ, **env}, capture_output=True, check=False)
     assert here.exists(), "the control"
     here.unlink()
-    relay = Relay(sim.address, *Authority(tmp_path).sign("vendor"))
+    relay = Relay(sim.address, *Authority(tmp_path).sign("upstream"))
     daemon = stage.daemon(relay.url, "--upstream-ca", str(tmp_path / "authority.pem"), "--sandbox", "off",
                           env={KEY_VARIABLE: KEY, **env})
     assert daemon.ask("milvali.com").status == 200, "over OpenSSL"
@@ -222,7 +222,7 @@ IN_FOLDER = 'cd "$0" && ulimit -c "$(ulimit -H -c)" && exec "$@"'
 
 
 def leaves_cores(directory):
-    """Whether a program that allows cores and dies of it leaves one there; the control."""
+    """Returns whether a program that permits cores and crashes leaves a core there; the control."""
     subprocess.run(["sh", "-c", IN_FOLDER, directory, "sh", "-c", "kill -SEGV $$"], check=False)
     cores = list(directory.iterdir())
     for core in cores:
@@ -243,7 +243,7 @@ def test_a_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
     daemon = stage.start(Victim, sim.urls[0], "--sandbox", sandbox, "--client-keys-file",
                          str(keys.path), command=["sh", "-c", IN_FOLDER, str(folder)])
     assert daemon.ask("milvali.com", keys.bearer("reports")).status == 200
-    sim.hold_submits()  # and its key in use, too
+    sim.hold_submits()  # and its key is in use, too
     daemon.connect().send_get("/emails?domain=example.org", keys.line("reports"))
     sim.reach(submit=2)
     daemon.deliver(number)
@@ -257,18 +257,18 @@ NOBODY = 65534
 
 
 def owner_of_files(pid):
-    """Whose the files of a process below /proc are: root's alone, if it is not dumpable (proc(5))."""
+    """Returns the owner of a process's files below /proc: root, if it is not dumpable (proc(5))."""
     return os.stat(f"/proc/{pid}/environ").st_uid
 
 
 def test_it_is_not_dumpable_by_itself_without_regard_to_the_limit_on_cores(stage, sim, tmp_path, monkeypatch):
-    """So no other program of the same user reads its memory, or its environment with the key."""
+    """So no other program of the same user can read its memory, or its environment with the key."""
     command, user = [], os.geteuid()
     if user == 0:
         command, user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"], NOBODY
     if is_sanitized():
         pytest.skip("a leak checker needs it to be dumpable")
-    with tempfile.TemporaryDirectory() as folder:  # that nobody may enter, unlike ours
+    with tempfile.TemporaryDirectory() as folder:  # that no other user may enter, unlike the test's
         os.chmod(folder, 0o755)
         monkeypatch.setattr(programs, "EMAILSD", shutil.copy(EMAILSD, folder))
         daemon = stage.start(Victim, sim.urls[0], "--store", "memory:", "--sandbox", "off", command=command)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_slow_clients.py - clients that are slow on purpose: whatever they trickle, they are closed
-when their time is over, and nobody else waits for them.
+"""test_slow_clients.py - tests clients that are slow on purpose: they are closed at their deadline, however
+they trickle, and no other client waits for them.
 
-The daemon's own times are the ones that count here, so each of these tests takes as long as the
-time of a header, and lets all its slow clients run side by side. Shorter times, and the time of an
-answer, are tests/unit/test_listener_slow.c's.
+These tests use the daemon's real timeouts, so each takes as long as the header timeout, and runs all its
+slow clients concurrently. tests/unit/test_listener_slow.c tests shorter timeouts, and the response timeout.
 """
 import resource
 import select
@@ -15,11 +14,11 @@ import time
 from waiting import PATIENCE_S, eventually
 
 HEADER_S = 8  # HEADER_TIMEOUT_MS in server/main.c
-COARSE_S = 0.5  # the daemon's clock is read once in a turn of its loop
+COARSE_S = 0.5  # the daemon reads its clock once per loop iteration
 PACE_MS = 200
 SPARE = 1024  # SPARE_CONNECTIONS in server/main.c
 
-# What stands already, and what is sent on and on after it.
+# What is sent first, and what is sent repeatedly after it.
 TRICKLES = [
     (b"GET /emails?domain=", b"a"),
     (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ", b"x"),
@@ -28,7 +27,7 @@ TRICKLES = [
 
 
 class Trickler:
-    """A client that sends a header for ever, the first or the second of its connection."""
+    """A client that sends an endless header, the first or the second of its connection."""
 
     def __init__(self, daemon, begun, unit, is_first):
         self.unit = unit
@@ -45,11 +44,11 @@ class Trickler:
         try:
             self.socket.send(self.unit)
         except OSError:
-            pass  # closed, which poll() tells
+            pass  # closed, as poll() reports
 
 
 def trickle(clients, meanwhile):
-    """Lets each send, again and again, until it is closed. Between two rounds `meanwhile` is called."""
+    """Lets each client send repeatedly until it is closed. Calls `meanwhile` between two rounds."""
     open_ones = {client.socket.fileno(): client for client in clients}
     poll = select.poll()
     for number in open_ones:
@@ -110,6 +109,6 @@ def test_c7_one_address_may_take_its_share_and_no_more(stage, sim):
     metrics = daemon.get("/metrics").body
     assert refused % (b"address", 1) in metrics and refused % (b"all", 0) in metrics
     hoard.pop().close()
-    left = b"\nemailsd_http_connections %d\n" % (len(hoard) + 1)  # and the one that asks for it
+    left = b"\nemailsd_http_connections %d\n" % (len(hoard) + 1)  # and the one that requests it
     eventually(lambda: left in daemon.get("/metrics").body)
     assert daemon.connect("127.0.0.2").get("/livez").status == 200

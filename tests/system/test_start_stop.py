@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_start_stop.py - how the daemon comes up, refuses to, guards its key, and goes.
+"""test_start_stop.py - tests start, failed start, protection of the key, and stop.
 
-Exit 0 is a clean stop, 1 means that the system refused something, 2 that the operator must change
-something; a refusal is one clear line on stderr. That every stop is clean and leaves no report of a
-sanitizer is checked for all tests, by programs.py.
+Exit status 0 is a clean stop, 1 a failure of the system, 2 an error that the operator must fix; a failed
+start prints one clear line on stderr. programs.py checks for all tests that every stop is clean and without
+a report of a sanitizer.
 """
 import os
 import re
@@ -29,7 +29,7 @@ def key_file(directory, content, mode=0o600):
 
 
 def refused(status, *flags, env=None):
-    """Runs the daemon, which must refuse with that status and one line: the line."""
+    """Runs a daemon that must fail with that status and one line; returns the line."""
     env = {KEY_VARIABLE: KEY} if env is None else env
     ended = run_to_end(*flags, env=env)
     assert ended.returncode == status, ended
@@ -315,7 +315,7 @@ def test_two_keys_are_refused(tmp_path):
 
 
 def shown_by_proc(daemon, name):
-    """A file of /proc/PID; nothing when the system does not even let us read it."""
+    """Returns a file of /proc/PID; nothing if the system denies access."""
     try:
         with open(f"/proc/{daemon.process.pid}/{name}", "rb") as file:
             return file.read()

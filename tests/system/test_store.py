@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""test_store.py - what outlives the process: restarts and kills, the file and who may have it, and
-the commands that look and forget. Rows of the fault catalogue are named by their ids; disks that
-fail while the daemon runs are in test_disk.py.
+"""test_store.py - tests what survives the process: restarts and kills, the file and its owner, and the
+commands that inspect and delete.
+
+Rows of the fault catalogue have their ids; test_disk.py tests disks that fail while the daemon runs.
 """
 import os
 import re
@@ -19,13 +20,13 @@ HIT = r"emailsd; hit; ttl=\d+"
 
 @pytest.fixture
 def store(tmp_path):
-    """The path of a store that is not there yet."""
+    """Returns the path of a store that does not exist yet."""
     return tmp_path / "state" / "emailsd.db"
 
 
 @pytest.fixture
 def start(stage, sim, store):
-    """Starts a daemon on the store of this test; upstream=NO_UPSTREAM for one that cannot buy."""
+    """Starts a daemon on the store of this test; upstream=NO_UPSTREAM for one that cannot pay for lookups."""
     def start_one(*flags, upstream=sim):
         return stage.daemon(upstream, "--store", f"sqlite:{store}", *flags)
     return start_one
@@ -106,7 +107,7 @@ def test_an_id_given_out_before_a_restart_works_after_it(start, how):
     daemon.get(where["errored.com"]).problem(502, "lookup-failed")
 
 
-# ---- what was under way ----
+# ---- tasks in flight ----
 
 
 @ENDS
@@ -167,7 +168,7 @@ def mode(path):
 
 
 def refused(status, store, words):
-    """A start on that store ends with the status and words that hold those."""
+    """Checks that a start on that store ends with the status and a message that contains those words."""
     ended = run_to_end("--listen", "127.0.0.1:0", "--upstream-url", NO_UPSTREAM, "--store",
                        f"sqlite:{store}", env={KEY_VARIABLE: KEY})
     assert ended.returncode == status, ended
@@ -175,7 +176,7 @@ def refused(status, store, words):
 
 
 def contents(store):
-    """The bytes of all its files, one after the other."""
+    """Returns the bytes of all its files, one after the other."""
     return b"".join(path.read_bytes() for path in files_of(store))
 
 
@@ -248,7 +249,7 @@ def test_d7_a_torn_end_of_the_log_costs_nothing_that_was_told(start, store):
     before = {f"company{i}.com": daemon.ask(f"company{i}.com").body for i in range(5)}
     daemon.kill()
     log = files_of(store)[1]
-    with open(log, "ab") as file:  # a transaction that was being written
+    with open(log, "ab") as file:  # an unfinished transaction
         file.write(log.read_bytes()[-4120 * 2:-1000])
     daemon = start(upstream=NO_UPSTREAM)
     assert {domain: daemon.ask(domain).body for domain in before} == before
@@ -268,7 +269,7 @@ def test_d7_a_log_that_lost_its_end_is_good_up_to_there(start, sim, store):
 
 
 def pages_of(store):
-    """The first page of each table and index, and so of all that there is."""
+    """Returns the first page of each table and index, and so of all objects."""
     database = sqlite3.connect(store)
     pages = [1] + [page for page, in database.execute("SELECT rootpage FROM sqlite_schema")]
     database.close()
@@ -281,7 +282,7 @@ def test_d8_a_store_with_overwritten_bytes_is_refused_and_left_alone(start, stor
         daemon.ask(f"company{i}.com")
     daemon.stop()
     whole = store.read_bytes()
-    assert len(files_of(store)) == 1  # nothing waits in a log
+    assert len(files_of(store)) == 1  # no change is left in a log
     for page in pages_of(store):
         damaged = bytearray(whole)
         damaged[(page - 1) * 4096:(page - 1) * 4096 + 512] = b"\xa5" * 512
@@ -292,11 +293,11 @@ def test_d8_a_store_with_overwritten_bytes_is_refused_and_left_alone(start, stor
     assert start(upstream=NO_UPSTREAM).ask("company1.com").status == 200
 
 
-# ---- looking ----
+# ---- inspection ----
 
 
 def leave_one_open_and_one_unknown(start, sim):
-    """A daemon whose store holds one of each, and one that was answered."""
+    """A daemon whose store has one task of each state, and one with a result."""
     daemon = start()
     daemon.ask("milvali.com")
     sim.rule("open.com", time_ms=HOUR_MS)
@@ -344,7 +345,7 @@ def test_commands_make_no_store_where_there_is_none(tmp_path, command):
     assert not (tmp_path / "none").exists()
 
 
-# ---- forgetting ----
+# ---- deletion ----
 
 
 def forget(store, address):

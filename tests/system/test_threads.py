@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_threads.py - a system that gives no threads."""
+"""test_threads.py - tests a system that creates no threads."""
 import subprocess
 
 import pytest
@@ -15,7 +15,7 @@ NEW_THREADS = "clone3,clone"
 
 
 def start_without(k, tmp_path):
-    """A start with an engine and two workers, whose k-th thread the system refuses."""
+    """Starts a daemon with an engine and two workers; the creation of its k-th thread fails."""
     command = tracer(tmp_path / "calls", f"trace={NEW_THREADS}", f"inject={NEW_THREADS}:error=EAGAIN:when={k}")
     env = environment({KEY_VARIABLE: KEY, "ASAN_OPTIONS": "detect_leaks=0"})
     return subprocess.run([*command, EMAILSD, "--listen", "127.0.0.1:0", "--threads", "2",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_tls.py - HTTPS on the listener, and who is believed to be the upstream."""
+"""test_tls.py - tests HTTPS on the listener, and the verification of the upstream."""
 import re
 import signal
 import socket
@@ -39,7 +39,7 @@ def dial(daemon, context, version=None):
 
 
 def exchange(connection, target, *lines):
-    """One request over it: status and body."""
+    """Sends one request over it; returns status and body."""
     text = "\r\n".join([f"GET {target} HTTP/1.1", "Host: localhost", *lines, "", ""])
     connection.sendall(text.encode())
     return answer(connection)
@@ -70,7 +70,7 @@ def test_a_lookup_over_tls_and_its_hits(stage, sim, authority, certificate, vers
     for _ in range(50):
         assert exchange(connection, "/emails?domain=milvali.com") == first
     assert connection.version() in ("TLSv1.2", "TLSv1.3")
-    # Several requests in one record: what is decrypted already must not wait for more to come.
+    # Several requests in one record: decrypted requests must not wait for more bytes.
     one = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.sendall(one * 20)
     assert [answer(connection) for _ in range(20)] == [first] * 20
@@ -105,7 +105,7 @@ def test_plain_http_and_noise_on_the_port_do_no_harm(stage, sim, authority, cert
         try:
             assert b"200 OK" not in raw.recv(65536)
         except ConnectionResetError:
-            pass  # an end as good as any
+            pass  # a valid end
         raw.close()
     assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
 
@@ -276,7 +276,7 @@ def relay_of(kind, sim, authority, directory):
     if kind == "wrong name":
         return Relay(sim.address, *authority.sign("elsewhere", alt="DNS:elsewhere.example"))
     if kind == "TLS 1.1":
-        with warnings.catch_warnings():  # that it is old is the point
+        with warnings.catch_warnings():  # an old version on purpose
             warnings.simplefilter("ignore", DeprecationWarning)
             return Relay(sim.address, *authority.sign("old"), newest=ssl.TLSVersion.TLSv1_1)
     return Relay(sim.address, spoil={"reset": reset, "plain": speak_http, "hang": hang}[kind])
@@ -285,7 +285,7 @@ def relay_of(kind, sim, authority, directory):
 @pytest.mark.parametrize("kind", ["self-signed", "expired", "wrong name", "TLS 1.1", "reset", "plain",
                                   "hang"])
 def test_p18_an_upstream_that_is_not_proved_gets_nothing(stage, sim, authority, tmp_path, kind):
-    """No byte of the request leaves, so nothing was bought and it may be tried again."""
+    """No byte of the request is sent, so nothing was paid and it may be retried."""
     relay = relay_of(kind, sim, authority, tmp_path)
     daemon = upstream(stage, relay, authority)
     sent = daemon.connect()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_unit.py - what systemd itself says of the unit file."""
+"""test_unit.py - tests systemd's own checks of the unit file."""
 import shutil
 import subprocess
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""test_upstream.py - what the vendor does wrong, met by the real client over real sockets.
+"""test_upstream.py - tests upstream faults with the real client over real sockets.
 
-Two things must hold whatever goes wrong: a submit that may have been read is never sent again, and
-what was bought is fetched in the end. Rows carry the ids of the fault catalogue. After a fault that
-strikes before the vendor creates a batch the ledger stays empty; by default faults strike after it.
+Two rules hold for every fault: a submit that may have been read is never retried, and a paid result is read
+in the end. Rows have the ids of the fault catalogue. If a fault occurs before the upstream creates a batch,
+the ledger stays empty; by default faults occur after it.
 """
 import json
 import socket
@@ -21,13 +21,13 @@ def hex_of(text):
 
 
 def submit_answer(batch_id):
-    """The body of a submit's answer with that batch_id, whatever it is."""
+    """Returns the body of a submit's response with that batch_id, whatever it is."""
     return json.dumps({"batch_id": batch_id, "submit_for": "lookup_business_email",
                        "status": {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                                   "batch_ready": False}})
 
 
-# ---- a submit without a usable answer: bought once, told as unknown, never sent again ----
+# ---- a submit without a usable response: paid once, reported as unknown, never retried ----
 
 
 LOST_ANSWERS = [
@@ -81,7 +81,7 @@ def test_u5_a_connection_closed_before_the_request_buys_nothing_twice(daemon, si
     answer = daemon.ask("milvali.com")
     calls = sim.calls()
     assert calls["accept_closed"] == 1
-    if answer.status == 200:  # libcurl saw the end before it had sent a byte: tried again
+    if answer.status == 200:  # libcurl saw the end before it had sent a byte: retried
         assert calls["submit"] == 1
     else:
         answer.problem(502, "upstream-outcome-unknown")
@@ -96,7 +96,7 @@ def test_a_lost_answer_is_told_to_all_who_wait_for_it(stage, sim):
     assert sim.calls()["submit"] == 1
 
 
-# ---- a submit that is refused: nothing was created, nothing is tried again ----
+# ---- a rejected submit: nothing was created, nothing is retried ----
 
 
 @pytest.mark.parametrize("how, status, code", [
@@ -144,7 +144,7 @@ def test_no_credits_are_told_as_402_and_cached_answers_still_served(daemon, sim)
     assert daemon.ask("milvali.com").status == 200
 
 
-# ---- a submit that certainly did not run: tried again ----
+# ---- a submit that was certainly not processed: retried ----
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -180,13 +180,13 @@ def test_u25_a_vendor_that_never_has_time_is_given_up(daemon, sim):
 
 
 def test_u6_a_vendor_that_is_not_there_is_an_error_and_no_endless_wait(stage):
-    with socket.socket() as taken:  # bound and not listening: refuses, and nobody else gets it
+    with socket.socket() as taken:  # bound and not listening: refuses connections, and no other process gets the port
         taken.bind(("127.0.0.1", 0))
         daemon = stage.daemon(f"http://127.0.0.1:{taken.getsockname()[1]}")
         assert daemon.ask("milvali.com").problem(502, "upstream-error")["charged"] == "no"
 
 
-# ---- odd answers that are answers all the same ----
+# ---- odd but usable responses ----
 
 
 @pytest.mark.parametrize("fault", [
@@ -206,7 +206,7 @@ def test_u18_the_label_of_another_service_does_not_matter(daemon, sim):
     assert daemon.ask("milvali.com").status == 200
 
 
-# ---- reads: what was bought is fetched in the end ----
+# ---- reads: a paid result is read in the end ----
 
 
 @pytest.mark.parametrize("on, fault", [
@@ -292,7 +292,7 @@ def test_a_batch_that_never_ends_ends_with_its_lifetime(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-# ---- what stands in a task ----
+# ---- the content of a task ----
 
 
 @pytest.mark.parametrize("body, emails", [
@@ -349,7 +349,7 @@ def test_s12_an_answer_of_many_megabytes_does_not_bring_the_daemon_down(daemon, 
     assert asker.read().json()["emails"] == INFO
 
 
-# ---- how the vendor is spoken to ----
+# ---- the requests to the upstream ----
 
 
 def test_a_submit_travels_alone_on_its_own_connection(daemon, sim):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""tracing.py - strace around a daemon: what it asked of the kernel, and calls that go wrong.
+"""tracing.py - strace around a daemon: its system calls, and calls that fail.
 
-strace counts calls per thread, so a fault at the k-th call of one thread wants a strace that is
-attached to that thread alone; that takes root, because the daemon makes itself undumpable. Around
-the whole start it is put by Victim, which any user may do.
+strace counts calls per thread, so a fault at the k-th call of one thread requires a strace that is attached
+to that thread only. Attaching requires root, because the daemon makes itself undumpable. Victim runs the
+whole start under strace, which any user may do.
 """
 import os
 import subprocess
@@ -16,20 +16,20 @@ HANG_S = 3600  # longer than any test waits
 
 
 def tracer(out, *expressions):
-    """The command that runs a program under strace, with the program as the direct child."""
+    """Returns the command that runs a program under strace, with the program as the direct child."""
     flags = [word for expression in expressions for word in ("-e", expression)]
     return ["strace", "-D", "-f", "-qq", "-o", str(out), *flags]
 
 
 def _may_trace_all():
-    """Whether this process has CAP_SYS_PTRACE, without which the undumpable are out of reach."""
+    """Returns whether this process has CAP_SYS_PTRACE, without which undumpable processes are out of reach."""
     with open("/proc/self/status", encoding="ascii") as status:
         [capabilities] = [line.split()[1] for line in status if line.startswith("CapEff:")]
     return bool(int(capabilities, 16) >> CAP_SYS_PTRACE & 1)
 
 
 def can_trace():
-    """Whether strace is there and this user may attach it to a daemon."""
+    """Returns whether strace is installed and this user may attach it to a daemon."""
     try:
         with Tracing(os.getpid(), os.devnull, "trace=fsync"):
             return _may_trace_all()
@@ -46,14 +46,14 @@ def _threads(pid):
 
 
 def thread_of(daemon, name):
-    """The id of the daemon's thread of that name: main, engine, http-0... Each names itself, which
-    may be after the daemon is ready."""
+    """Returns the id of the daemon's thread of that name: main, engine, http-0... A thread sets its own
+    name, perhaps after the daemon is ready."""
     pid = daemon.process.pid
     return pid if name == "main" else eventually(lambda: _threads(pid).get(name))
 
 
 class Tracing:
-    """strace attached to one thread from the constructor to detach()."""
+    """strace attached to one thread, from the constructor to detach()."""
 
     def __init__(self, pid, out, *expressions, flags=()):
         argv = ["strace", *flags, "-p", str(pid), "-o", str(out)]
@@ -66,7 +66,7 @@ class Tracing:
             raise AssertionError(f"strace does not attach: {said}")
 
     def detach(self):
-        """Returns when the process runs on alone. Fine when it has ended."""
+        """Returns when the process runs without strace. No-op if it has ended."""
         if self.process.poll() is None:
             self.process.terminate()
         self.process.communicate()
@@ -79,14 +79,14 @@ class Tracing:
 
 
 def hanging(daemon, thread, call):
-    """The next such call of that thread does not return before detach(): order and not time decides
-    when it continues, because a strace that ends releases what it delays."""
+    """Keeps the next such call of that thread from returning before detach(). Order, not time, decides when
+    it continues, because a strace that ends releases the call that it delays."""
     return Tracing(thread_of(daemon, thread), os.devnull, f"trace={call}",
                    f"inject={call}:delay_enter={HANG_S}s:when=1")
 
 
 class _Behind(Program):
-    """A program started by another, such as strace."""
+    """A program that another one starts, such as strace."""
 
     command = ()
 
@@ -95,11 +95,11 @@ class _Behind(Program):
 
 
 class Victim(Daemon, _Behind):
-    """A daemon that may die at any time, also while it starts: no address then."""
+    """A daemon that may end at any time, also during its start: then it has no address."""
 
     def __init__(self, log, upstream, *flags, command=()):
         self.command = command
-        asan = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # that would want ptrace, too
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # it would require ptrace, too
         super().__init__(log, upstream, *flags, env={KEY_VARIABLE: KEY, "ASAN_OPTIONS": asan})
 
     def _await_ready(self, n_lines):
@@ -115,7 +115,7 @@ class Victim(Daemon, _Behind):
         return self.process.returncode == -9
 
     def end(self):
-        """Asks it to stop and waits: whether it did, rather than being killed."""
+        """Requests a stop and waits; returns whether it stopped, instead of being killed."""
         if self.is_running():
             self.process.terminate()
         self.was_checked = True

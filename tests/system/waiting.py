@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""waiting.py - the one place where a test looks twice.
+"""waiting.py - the only place where a test polls.
 
-Most tests block on a socket until the thing they wait for has happened. Where nothing can be
-blocked on, the condition itself is asked again until it holds; how long that takes never decides
-whether a test passes, only how long a failing one takes to fail.
+Most tests block on a socket until the expected event. Where no descriptor can signal the event, the
+condition is checked again until it holds. The time this takes decides only how long a failing test takes,
+never whether a test passes.
 """
 import threading
 import time
 
-PATIENCE_S = 60  # ends a test that hangs; no test is about this time
+PATIENCE_S = 60  # ends a hanging test; no test is about this time
 PAUSE_S = 0.005
 
 
 def eventually(condition, timeout=PATIENCE_S):
-    """The first true value of condition(); fails when there was none in time."""
+    """Returns the first true value of condition(); fails if there is none in time."""
     pause = threading.Event()
     deadline = time.monotonic() + timeout
     while True:

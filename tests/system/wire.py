@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""wire.py - HTTP/1 as bytes on a socket, and answers as values.
+"""wire.py - HTTP/1 as bytes on a socket, and responses as values.
 
-Python's own client refuses to send what these tests must send (raw bytes in a target, half a
-request, a hundred requests in a row), so a Connection here sends any bytes and reads answers one by
-one, exactly as long as their framing says. Whoever reads too much or too little of an answer would
-blame the next one; so would a server that sends too much or too little.
-
-It does not follow the rules of HTTP for the caller: what is sent is what was given.
+Python's own client rejects what these tests must send (raw bytes in a target, half a request, a hundred
+requests in a row). A Connection sends any bytes and reads responses one by one, exactly as long as their
+framing says. A client that reads too much or too little of a response would find the fault in the next one;
+the same holds for a server that sends too much or too little. It does not apply the rules of HTTP for the
+caller: it sends what it is given.
 """
 import json
 import socket
@@ -20,7 +19,7 @@ PROBLEM_KEYS = [
 
 
 class Response:
-    """One answer: version, status, headers in order, body."""
+    """One response: version, status, headers in order, body."""
 
     def __init__(self, version, status, headers, body):
         self.version = version
@@ -32,7 +31,7 @@ class Response:
         return f"<{self.status} {self.headers} {self.body[:400]!r}>"
 
     def header(self, name):
-        """The value of a header that comes at most once; None when it does not come."""
+        """Returns the value of a header that occurs at most once; None if it is absent."""
         values = [v for n, v in self.headers if n.lower() == name.lower()]
         assert len(values) <= 1, f"{name} came {len(values)} times: {self}"
         return values[0] if values else None
@@ -41,7 +40,8 @@ class Response:
         return json.loads(self.body)
 
     def problem(self, status, code):
-        """The problem document, after a check that it is this one, whole, and true to the rest."""
+        """Returns the problem document, after a check that it is this problem, complete, and consistent
+        with the response."""
         assert self.status == status, self
         assert self.header("Content-Type") == "application/problem+json", self
         assert self.header("Cache-Control") == "no-store", self
@@ -58,8 +58,8 @@ class Response:
 
 
 class Connection:
-    """A connection to `address`, a (host, port) pair, that sends bytes and reads answers; of this
-    machine's addresses it comes `from_host`."""
+    """A connection to `address`, a (host, port) pair, that sends bytes and reads responses. `from_host` is
+    its local address."""
 
     def __init__(self, address, from_host=""):
         self.socket = socket.create_connection(address, PATIENCE_S, (from_host, 0))
@@ -70,7 +70,7 @@ class Connection:
         self.socket.sendall(data)
 
     def send_get(self, target, *header_lines, method="GET"):
-        """A whole request; `target` may be text (sent as UTF-8) or any bytes."""
+        """Sends a complete request; `target` may be text (sent as UTF-8) or any bytes."""
         if isinstance(target, str):
             target = target.encode()
         lines = [f"{method} ".encode() + target + b" HTTP/1.1", b"Host: localhost"]
@@ -82,7 +82,7 @@ class Connection:
         return self.read()
 
     def read(self, method="GET"):
-        """The next answer. An answer to HEAD has no body whatever its headers say."""
+        """Returns the next response. A response to HEAD has no body, whatever its headers say."""
         line = self.reader.readline()
         assert line.endswith(b"\r\n"), f"no status line but {line!r}"
         version, status = line.decode("latin-1").split(" ", 2)[:2]
@@ -108,14 +108,14 @@ class Connection:
         return body
 
     def is_closed(self):
-        """Waits for the end of the connection; False when bytes come instead."""
+        """Waits for the end of the connection; returns False if bytes arrive instead."""
         try:
             return self.reader.read(1) == b""
         except ConnectionResetError:
             return True
 
     def read_to_end(self):
-        """All bytes until the other side ends the connection, however it does."""
+        """Returns all bytes until the other side ends the connection in any way."""
         parts = []
         try:
             while part := self.socket.recv(65536):
