@@ -117,7 +117,7 @@ export CHECK_DIR := $(abspath $(B)/check)
 # Most of a test is waiting.
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
-.PHONY: all tests deps need-deps check flaky unit flow replay system scripts asan tsan fuzz \
+.PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
         fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
@@ -202,8 +202,11 @@ system: all ## the real binary against the simulator
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
 	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
 
-scripts: all ## layers, wrappers, banned functions and words; code against openapi.yaml and README
+scripts: all ## layers, wrappers, banned functions and words; code against openapi.yaml and the documents
 	@tests/scripts/run_checks.sh
+
+docs: all ## write the option tables of docs/configuration.md
+	@$(PYTHON) tests/scripts/make_configuration.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
