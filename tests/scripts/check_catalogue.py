@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Wants every fault and every bad input of the catalogue to be shown: its id stands in a table of
-tests/README.md, where a column says what shows it or why nothing does, or in a test itself.
+"""Requires a test for every fault and every bad input of the catalogue. The id is in a table of
+docs/testing.md, where a column names the tests or says why there is none, or in a test itself.
 
-`--self-test` takes ids away from a small tree, and wants them missed."""
+`--self-test` removes ids from a small tree, and requires a report of each."""
 import re
 
 import lib
 
-# Submit, reads, clients, disk, process, time: told in the tables. Values and queries: named by tests.
+# Submit, reads, clients, disk, process, time: listed in the tables. Values and queries: named by tests.
 TOLD = {"U": 38, "S": 20, "C": 13, "D": 18, "R": 17, "T": 7}
 TESTED = {"V": 93, "Q": 21}
 
@@ -18,12 +18,12 @@ def ids(counts):
 
 
 def check(root):
-    rows = re.findall(r"^\| ((?:[A-Z]\d+ ?)+) \| [^|]+ \| ([^|]+) \|$", (root / "tests/README.md").read_text(), re.M)
+    rows = re.findall(r"^\| ((?:[A-Z]\d+ ?)+) \| [^|]+ \| ([^|]+) \|$", (root / "docs/testing.md").read_text(), re.M)
     told = {i for row, shown in rows if len(shown.strip()) > 2 for i in row.split()}
     sources = "\n".join(p.read_text() for folder in ("unit", "flow", "system")
                         for p in sorted((root / "tests" / folder).glob("test_*.*")) if p.suffix in (".c", ".py"))
     named = set(re.findall(r"(?<![A-Za-z0-9])[VQ]\d+(?![A-Za-z0-9])", sources))
-    return ([f"{i}: no row of tests/README.md says what shows it" for i in ids(TOLD) if i not in told] +
+    return ([f"{i}: no row of docs/testing.md says what shows it" for i in ids(TOLD) if i not in told] +
             [f"{i}: no test names it" for i in ids(TESTED) if i not in named])
 
 
@@ -34,7 +34,7 @@ def self_test():
                                    (rows.replace("| D18 | something | test_it.py |", "| D18 | something | |"),
                                     test, ["D18"]),
                                    (rows, test.replace("V93", ""), ["V93"])]:
-        lib.expect(check, {"tests/README.md": readme, "tests/system/test_it.py": source}, missed)
+        lib.expect(check, {"docs/testing.md": readme, "tests/system/test_it.py": source}, missed)
 
 
 if __name__ == "__main__":
