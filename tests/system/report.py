@@ -22,7 +22,7 @@ class Reporter:
 
     def pytest_report_teststatus(self, report):
         """No letter for a test that passed or failed; this module prints those itself."""
-        return None if report.skipped else (report.outcome, "", "")
+        return (report.outcome, "", "") if report.when == "call" and not report.skipped else None
 
     def pytest_runtest_logreport(self, report):
         if report.passed and report.when == "call":
