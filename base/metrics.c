@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c - see metrics.h. The structs of all threads are a list that only grows, by one swap of
- * its head; a thread that ended leaves its numbers there, because counters never go back. */
+/* metrics.c - see metrics.h. The structs of all threads form a list that only grows, by an atomic
+ * exchange of its head. The struct of an ended thread stays in it, because counters never
+ * decrease. */
 #include "base/metrics.h"
 
 #include "base/mem.h"
