@@ -11,7 +11,7 @@
  * setuid() and the like.
  *
  * Cost: since 5.11 the kernel caches which calls are allowed with any arguments, so most do not run
- * the filter; for the others it is a binary tree. See docs/profile.md. */
+ * the filter; for the others it is a binary tree. See docs/performance.md. */
 #include "base/mem.h"
 #include "os/sandbox.h"
 
