@@ -26,9 +26,11 @@ struct buf {
 
 #define BUF_INIT(limit) ((struct buf){.max = (limit)})
 
+/* Frees the memory; the limit stays, and the buffer can be used again. */
 void buf_done(struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory, resets the overflow mark */
 
+/* Append bytes or a string, which must not point into the buffer. Return ERR_OK or ERR_TOO_BIG. */
 enum err buf_add(struct buf *buf, const void *data, size_t len);
 enum err buf_add_str(struct buf *buf, const char *s);
 /* Appends formatted text. No argument may point into the buffer itself. */

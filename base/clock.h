@@ -24,6 +24,7 @@ struct clock clock_real(void);
 /* Returns a clock that changes only by clock_advance(). */
 struct clock clock_fake(int64_t wall_ms);
 
+/* Reads the time; no-op on a fake clock. */
 void clock_turn(struct clock *clock);
 void clock_advance(struct clock *clock, int64_t by_ms); /* fake clocks only */
 

@@ -29,6 +29,7 @@ struct inbox;
 enum err inbox_new(struct inbox **ret_box);
 void inbox_free(struct inbox *box); /* must be empty; NULL is a no-op */
 
+/* Posts a message from any thread. `run` runs exactly once, on the owner's thread. */
 void inbox_post(struct inbox *box, struct message *message, message_run_fn *run);
 
 /* Owner only: runs every message that was posted before the call. Messages posted meanwhile wait

@@ -27,8 +27,10 @@ struct json; /* a value; the one from json_parse() is the document and owns all 
 /* Parses `len` bytes; the caller frees *ret_doc with json_free(). Returns ERR_TOO_BIG if the text
  * is longer than JSON_MAX_BYTES, ERR_SYNTAX for every other fault. */
 enum err json_parse(const char *text, size_t len, struct json **ret_doc);
+/* Frees a document and all its values. NULL is a no-op. */
 void json_free(struct json *doc);
 
+/* Return whether `value` is of that type; false for NULL. */
 bool json_is_object(const struct json *value);
 bool json_is_array(const struct json *value);
 bool json_is_null(const struct json *value);
@@ -47,8 +49,8 @@ bool json_get_bool(const struct json *value, const char *key, bool otherwise);
  * `otherwise` if absent or of another type. */
 int64_t json_get_int(const struct json *value, const char *key, int64_t otherwise);
 
-/* Iterate over an array: json_first(array), then json_next(element). NULL at the end, and if
- * `array` is not an array. */
+/* Iterate over an array: json_first(array), then json_next(element), NULL at the end; json_size()
+ * counts. If `array` is not an array, they return NULL and 0. */
 const struct json *json_first(const struct json *array);
 const struct json *json_next(const struct json *element);
 size_t json_size(const struct json *array);

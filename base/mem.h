@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+/* Return heap memory, never NULL. xcalloc() zeroes it. */
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);

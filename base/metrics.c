@@ -36,7 +36,8 @@ const int metrics_codes[METRICS_CODES - 1] = {METRICS_NO_CODE,
                                               504};
 
 #define WORDS (sizeof(struct metrics) / sizeof(uint64_t))
-_Static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0, "nothing but whole words");
+_Static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0,
+               "struct metrics must contain only uint64_t");
 
 struct entry {
     struct metrics metrics;

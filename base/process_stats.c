@@ -61,7 +61,7 @@ static void read_stat(struct process_figures *figures)
     char *next = strrchr(text, ')');
     if (!next)
         return;
-    next = strlen(next) > 4 ? next + 4 : next + strlen(next); /* field 3 is a letter */
+    next = strlen(next) > 4 ? next + 4 : next + strlen(next); /* field 3 is one letter */
     for (size_t i = 4; i < 25 && *next; i++)
         fields[i] = strtoull(next, &next, 10);
     figures->threads = fields[20];

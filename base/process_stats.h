@@ -14,6 +14,7 @@ struct process_figures {
     double started_s; /* since 1970 */
 };
 
+/* Reads the current figures; takes a few system calls. */
 struct process_figures process_read(void);
 
 #endif

@@ -27,6 +27,7 @@ struct timers {
     size_t n, room;
 };
 
+/* Initializes an empty heap. */
 void timers_init(struct timers *timers);
 void timers_done(struct timers *timers); /* disarms all timers without running them */
 

@@ -22,6 +22,7 @@ struct url {
 /* Returns ERR_SYNTAX unless the text is a complete http or https URL with "//" and a host, without
  * control bytes, spaces and NULs, and at most 2048 bytes long. */
 enum err url_parse(const char *text, size_t len, struct url *ret_url);
+/* Frees the strings and zeroes the struct. */
 void url_done(struct url *url);
 
 /* Returns whether the host is 127.0.0.0/8, ::1 or localhost. */

@@ -86,6 +86,8 @@ struct openmart_options {
     int64_t read_timeout_ms;
 };
 
+/* Creates a client that uses `transport`, which must outlive it. Never NULL; the caller frees
+ * it. */
 struct openmart *openmart_new(const struct openmart_options *options, struct transport *transport);
 void openmart_free(struct openmart *openmart); /* before its transport; no call may be in flight */
 
@@ -115,11 +117,14 @@ struct openmart_call *openmart_batch_status(struct openmart *openmart, const cha
  * without duplicates and without those that violate OPENMART_ID_MAX. */
 struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *batch_id,
                                         const char *state, openmart_ids_fn *done, void *arg);
+/* Reads one task. */
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg);
+/* Reads the balance of the account, in credits. */
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
                                               void *arg);
 
+/* Cancels a request in flight; its callback does not run. No-op inside its own callback. */
 void openmart_cancel(struct openmart_call *call);
 
 #endif

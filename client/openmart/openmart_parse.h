@@ -27,6 +27,7 @@ bool openmart_id_ok(const char *id);
 /* Parses the response to a submit; `ret_id` holds OPENMART_ID_MAX + 1 bytes. */
 enum err openmart_parse_submit(const char *body, size_t len, char *ret_id);
 
+/* Parse the status of a batch, and the balance in credits. */
 enum err openmart_parse_counts(const char *body, size_t len, struct openmart_counts *ret_counts);
 enum err openmart_parse_balance(const char *body, size_t len, int64_t *ret_balance);
 
@@ -37,6 +38,7 @@ struct openmart_ids {
     size_t n;
 };
 
+/* Parses a list of task ids; at most OPENMART_IDS_MAX entries are read. */
 enum err openmart_parse_ids(const char *body, size_t len, struct openmart_ids *ret_ids);
 void openmart_ids_done(struct openmart_ids *ids);
 
@@ -47,6 +49,7 @@ struct openmart_task_answer {
     struct openmart_task task;
 };
 
+/* Parses one task with its addresses. */
 enum err openmart_parse_task(const char *body, size_t len, struct openmart_task_answer *ret_answer);
 void openmart_task_done(struct openmart_task_answer *answer);
 

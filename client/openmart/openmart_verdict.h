@@ -30,6 +30,7 @@ struct openmart_meaning {
     enum err err; /* ERR_OK only with VERDICT_DONE */
 };
 
+/* Returns the meaning of what was observed. */
 struct openmart_meaning openmart_verdict(const struct openmart_seen *seen);
 
 #endif

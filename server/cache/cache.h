@@ -17,6 +17,8 @@
 
 struct cache;
 
+/* Creates a cache of at most `max_bytes`. The caller frees it with cache_free() (NULL is a no-op),
+ * when no other thread uses it. */
 struct cache *cache_new(size_t max_bytes);
 void cache_free(struct cache *cache);
 
@@ -27,6 +29,7 @@ const struct result *cache_find(struct cache *cache, const unsigned char key[HAS
  * is larger than its shard's share of the limit; then nothing is cached for the key. */
 bool cache_put(struct cache *cache, const struct result *result);
 
+/* Removes the result for the key, if there is one. */
 void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE]);
 
 /* Removes all results for a domain and returns their number. Scans every result, shard by shard. */
@@ -40,6 +43,7 @@ struct cache_stats {
     size_t n, bytes, max_bytes;
     uint64_t evicted; /* to make room, since the start */
 };
+/* Returns the current totals; locks one shard at a time. */
 struct cache_stats cache_stats(struct cache *cache);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_table.c - see config_table.h.
- *
- * To add an option: a field in struct config, a row here, a line in the README's table and in the
- * man page (a test compares them), and its use in main.c. */
+/* config_table.c - see config_table.h. CONTRIBUTING.md lists the steps to add an option. */
 #include "config/config_table.h"
 
 #include "base/mem.h"

@@ -26,6 +26,7 @@ struct access_policy {
  * (ADMISSION_WHY bytes) then says what to change. */
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
                             struct access_policy *ret_policy, char *why);
+/* Releases keys and certificate. */
 void access_policy_done(struct access_policy *policy);
 
 /* Replaces keys and certificate by those of `read`, which must not be used afterwards. The rules

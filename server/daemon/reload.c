@@ -11,7 +11,7 @@
 
 #define WHY 512
 _Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
-               "one buffer serves all");
+               "WHY must hold every message");
 
 /* The new settings, not yet in effect. */
 struct prepared {

@@ -54,6 +54,7 @@ enum err question_new(const struct question_field fields[QUESTION_PARTS],
 struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
                                   const char *const parts[QUESTION_PARTS]);
 
+/* NULL is a no-op. */
 void question_free(struct question *question);
 
 #endif

@@ -79,6 +79,7 @@ const struct result *result_new_failure(const unsigned char *key, enum err err, 
 #define RESULT_REFRESH_MS 60000
 bool result_claim_refresh(const struct result *result, int64_t now_ms);
 
+/* Adds a reference and returns `result`. */
 const struct result *result_ref(const struct result *result);
 void result_unref(const struct result *result); /* NULL is a no-op */
 

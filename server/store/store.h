@@ -125,7 +125,7 @@ enum err store_end_task(struct store *store, const char *tracking_id, const stru
  * refunded. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
-/* ---- after a start ---- */
+/* ---- startup ---- */
 
 /* One batch. Borrowed for the call. `tasks` has all its tasks, completed ones included. */
 struct store_batch {
@@ -185,6 +185,7 @@ enum err store_find_lookup(struct store *store, const char *lookup_id,
 /* Runs for every question whose result was deleted or changed. `key` is borrowed. */
 typedef void store_key_fn(void *arg, const unsigned char key[HASH_SIZE]);
 
+/* Deletes the result of one question. Returns ERR_OK also if there is none. */
 enum err store_forget_key(struct store *store, const unsigned char key[HASH_SIZE]);
 
 /* Deletes all results of a domain. `each` may be NULL. */
@@ -221,6 +222,7 @@ struct store_stats {
     int schema;                      /* version; 0 = none */
     bool owned;                      /* a process has it open as its owner; owner included */
 };
+/* Counts rows and sizes. Works for the owner and for others. */
 enum err store_stats(struct store *store, struct store_stats *ret_stats);
 
 #endif

@@ -109,7 +109,7 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
 
     for (size_t i = 0; i < n; i++)
         if (find_task(m, tasks[i].tracking_id))
-            return ERR_STORAGE_UNAVAILABLE; /* as a broken constraint would be */
+            return ERR_STORAGE_UNAVAILABLE; /* like a violated constraint */
     struct batch_row *batch = add_batch(m, STORE_SENDING, wall_ms);
     for (size_t i = 0; i < n; i++) {
         struct task_row *row = new_task(&tasks[i], batch);

@@ -143,7 +143,7 @@ enum err sqlite_split(struct store *store, int64_t batch, const char *const *tra
     return err;
 }
 
-/* ---- ends ---- */
+/* ---- completion ---- */
 
 static const char *code_of(enum err err)
 {

@@ -54,7 +54,7 @@ enum sql {
     SQL_STATS_BATCHES,
     SQL_STATS_TASKS,
     SQL_STATS_RISKED,
-    /* answers */
+    /* results */
     SQL_HAS_ANSWER,
     SQL_PUT_ANSWER,
     SQL_PUT_FAILURE,
