@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* buf.h - growable byte buffer with a maximum size fixed at initialization.
  *
- * If an append exceeds the limit, it fails with ERR_TOO_BIG, leaves the content unchanged and marks
- * the buffer, so a series of appends can be checked once at its end. Up to BUF_SMALL bytes,
+ * An append that exceeds the limit fails with ERR_TOO_BIG, leaves the content unchanged and marks
+ * the buffer. So a series of appends can be checked once at its end. Up to BUF_SMALL bytes,
  * allocation failure ends the process, as in mem.h. Beyond that, the size may depend on input from
  * outside; allocation failure is then reported as ERR_TOO_BIG.
  *

@@ -17,11 +17,12 @@ struct secret;
 
 #define SECRET_WHY 256
 
-/* Reads a key from a regular file. Rejects a file that is empty, too long, contains bytes outside
- * the range, or is readable by group or others (unless it is below $CREDENTIALS_DIRECTORY or
- * /run/secrets, where the platform sets the modes). Returns ERR_SYSTEM or ERR_SYNTAX on failure;
- * `why` (SECRET_WHY bytes) is then a message for the operator that names the file but never its
- * content. */
+/* Reads a key from a regular file. Rejects a file that is empty, too long or contains bytes outside
+ * the range. Also rejects one that is readable by group or others, unless it is below
+ * $CREDENTIALS_DIRECTORY or /run/secrets, where the platform sets the modes.
+ *
+ * Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` (SECRET_WHY bytes) is then a message for the
+ * operator that names the file but never its content. The caller frees *ret_secret. */
 enum err secret_from_file(const char *path, struct secret **ret_secret, char *why);
 
 /* Checks a file by the rules above without reading it. Returns ERR_OK, or the error that

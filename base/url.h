@@ -19,8 +19,8 @@ struct url {
     bool has_fragment;
 };
 
-/* Returns ERR_SYNTAX unless the text is a complete http or https URL with "//" and a host, without
- * control bytes, spaces and NULs, and at most 2048 bytes long. */
+/* Parses a URL. Returns ERR_SYNTAX unless it is a complete http or https URL with "//" and a host.
+ * Control bytes, spaces and NULs are errors, and so are more than 2048 bytes. */
 enum err url_parse(const char *text, size_t len, struct url *ret_url);
 /* Frees the strings and zeroes the struct. */
 void url_done(struct url *url);

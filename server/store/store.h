@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* store.h - durable storage: the journal of paid lookups, and the paid results.
  *
- * A batch is journalled before its submit may be sent, its batch id as soon as it is read, and each
- * task's end in one transaction with its result. So the states below are reliable after a kill at
- * any instant. Results are found by the key of their question; failures never replace results.
+ * A batch is journalled before its submit may be sent, and its batch id as soon as it is read. Each
+ * task's end is written in one transaction with its result. So the states below are reliable after
+ * a kill at any instant. A failure never replaces a result.
  *
  * When a call returns ERR_OK, its change is durable (sqlite/): it survives a power failure. Any
- * call may return ERR_STORAGE_UNAVAILABLE if the disk cannot be written or read (full, read-only,
- * I/O error): nothing was changed, and a retry may succeed. Exception: if the process is killed
- * during a disk failure, the last failed change may still be found at the next start; a failed
- * intent then reads as an unknown outcome.
+ * call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O error): nothing
+ * was changed, and a retry may succeed. Exception: if the process is killed during a disk failure,
+ * the last failed change may exist at the next start; a failed intent is then an unknown outcome.
  *
  * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
  * same file and delete results; see store_poll_changes(). */
