@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* openmart_verdict.h - decides what the end of a request means, by one table.
  *
- * The table prevents paying twice: a submit is DONE, REFUSED or RETRYABLE only if the wire or
- * Openmart's response proves it, and UNKNOWN in every other case, unforeseen ones included. Reads
- * are free, so every failure that may be temporary is RETRYABLE. Pure; any thread. */
+ * The table prevents paying twice. A submit is VERDICT_DONE, VERDICT_REFUSED or VERDICT_RETRYABLE
+ * only if the wire or Openmart's response proves it, and VERDICT_UNKNOWN in every other case,
+ * unforeseen ones included. Reads are free, so every failure that may be temporary is
+ * VERDICT_RETRYABLE. Pure; any thread. */
 #ifndef CLIENT_OPENMART_OPENMART_VERDICT_H
 #define CLIENT_OPENMART_OPENMART_VERDICT_H
 

@@ -28,7 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOCKET_TYPE 0x0f /* the mask without SOCK_NONBLOCK and SOCK_CLOEXEC */
+#define SOCKET_TYPE 0x0f /* mask of the type, without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
 /* The argument of clone that holds its flags. */
 #if defined(__s390x__)
