@@ -50,7 +50,7 @@ void journal_suspect(struct journal *journal);
 /* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
 enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
 
-/* Records that the batch is sent again, on the account of UTC day `day` (days since 1970). */
+/* Records that the batch is sent again, charged to the UTC day `day` (days since 1970). */
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
 
 /* Records that the batch will be sent again although its last submit may have been accepted; see
