@@ -2,7 +2,7 @@
 /* listener.h - opens the listening sockets and runs the worker threads.
  *
  * Each worker is a thread with its own libmicrohttpd daemon per listening address (SO_REUSEPORT
- * shares the port) and its own epoll loop, because libmicrohttpd's own loops stall at exactly 128
+ * shares the port). It has its own epoll loop, because libmicrohttpd's loops stall at exactly 128
  * or 256 ready connections. Main thread only, except as noted. */
 #ifndef HTTP_LISTENER_H
 #define HTTP_LISTENER_H

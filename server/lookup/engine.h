@@ -89,9 +89,9 @@ void engine_free(struct engine *engine);
 
 /* Start and end the thread. engine_start() returns ERR_SYSTEM if there can be no thread.
  * engine_stop() (any thread, once, after engine_drain()) ends it when all messages posted before
- * are handled and no submit is in flight, because an interrupted submit has an unknown outcome and
- * may be paid for; at the latest when the drain's `patience_ms` are over. engine_join() waits at
- * most `within_ms` and returns true if the thread has ended. */
+ * are handled and no submit is in flight; at the latest when the drain's `patience_ms` are over. It
+ * waits because an interrupted submit has an unknown outcome and may be paid for. engine_join()
+ * waits at most `within_ms` and returns true if the thread has ended. */
 enum err engine_start(struct engine *engine);
 void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);

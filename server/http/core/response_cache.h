@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* response_cache.h - per-worker cache of complete responses, keyed by the raw request.
  *
- * Parsing a query, mapping a name by UTS 46, searching the Public Suffix List and hashing the
- * question cost more than the rest of a hit. Each worker therefore remembers, for the text of plain
- * requests (target and Accept, no header with other options), the key of the question permanently
- * and the complete response until the second ends: then Age, max-age and Date change.
+ * Parsing a query, mapping a name by UTS 46 and searching the Public Suffix List cost more than the
+ * rest of a hit. So each worker remembers two things for the text of a plain request (target and
+ * Accept, no header with other options). The key of the question is kept permanently. The complete
+ * response is kept until the second ends, because then Age, max-age and Date change.
  *
  * A response is sent only while the shared cache still holds the result that it was made from and
  * that result is fresh. A lost entry only costs the slow path, so a newer entry replaces an older
- * one in its slot. The shared cache is read only if its change counter moved or the second changed,
- * which also keeps hit results from becoming the least recently used. One worker's thread only. */
+ * one in its slot. The shared cache is read only if its change counter moved or the second changed.
+ * That also keeps hit results from becoming the least recently used. One worker's thread only. */
 #ifndef HTTP_CORE_RESPONSE_CACHE_H
 #define HTTP_CORE_RESPONSE_CACHE_H
 

@@ -4,8 +4,8 @@
  * libmicrohttpd's epoll loops take 128 events at a time and lose the rest of an exactly full set:
  * with exactly 128 or 256 ready connections none is served until another one arrives. The worker
  * therefore waits on its own epoll set and then runs each daemon once. The set holds the daemons'
- * epoll descriptors, the inbox, the listening sockets (acceptor.h explains why they are not the
- * daemons') and the sockets of parked requests.
+ * epoll descriptors, the inbox, the listening sockets and the sockets of parked requests.
+ * acceptor.h explains why the listening sockets are not the daemons'.
  *
  * Only the worker's thread touches its connections. The functions below are for the main thread,
  * except where they say "any thread". */

@@ -37,9 +37,9 @@ struct progress {
 
 #define PROGRESS_MAX 512
 
-/* Pure; any thread:
- * {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
- *  "expected_s":48} and a newline. */
+/* Writes the progress as JSON and a newline. Pure; any thread:
+ *   {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
+ *    "expected_s":48} */
 void progress_write(const struct progress *progress, struct buf *out);
 
 /* Replies with 202, Location and Retry-After (in seconds). */

@@ -2,11 +2,12 @@
 /* connection_timeout.h - absolute timeouts per connection phase; activity does not extend them.
  *
  * libmicrohttpd only has an idle timeout, which a client avoids by sending single bytes. So each
- * worker has its own timeouts: a complete header within a time from the start of the connection,
- * the whole response read within a time from when it is ready, and a next request within a time
- * from the last. A connection that waits for a lookup has none; its request has a deadline of its
- * own. All connections in a phase have the same timeout, so the list of each phase is sorted by
- * expiry and a change costs a few pointers. Pure; one thread. */
+ * worker has its own timeouts: for a complete header, from the start of the connection; for reading
+ * the response, from when it is ready; and for a next request, from the last. A connection that
+ * waits for a lookup has none; its request has a deadline of its own.
+ *
+ * All connections in a phase have the same timeout. So the list of each phase is sorted by expiry,
+ * and a change costs a few pointers. Pure; one thread. */
 #ifndef HTTP_NET_CONNECTION_TIMEOUT_H
 #define HTTP_NET_CONNECTION_TIMEOUT_H
 

@@ -2,10 +2,10 @@
 /* head_layout.h - checks that every byte of a request's head is accounted for, by where
  * libmicrohttpd's strings are in memory.
  *
- * libmicrohttpd 0.9.75 exposes a cleaner request than it received: it appends a folded line to the
- * name of its header, ends the head at an empty name or a NUL at the start of a line, cuts text at
- * NUL, and accepts LF alone. If a proxy reads one of these differently, the remaining bytes are a
- * second, hidden request. The head is parsed in place and only separators are overwritten:
+ * libmicrohttpd 0.9.75 exposes a cleaner request than it received. It appends a folded line to the
+ * name of its header, cuts text at NUL and accepts LF alone. An empty name or a NUL at the start of
+ * a line ends the head. If a proxy reads one of these differently, the remaining bytes are a
+ * second, hidden request. The head is parsed in place, and only separators are overwritten:
  *
  *     method 0 target 0 version 0 0 name 0 blanks value 0 0 name 0 blanks value 0 0 0 0
  *

@@ -58,9 +58,9 @@ struct batch_tools {
 };
 
 /* Results that a batch has delivered, by question, to detect a tracking id that occurs twice. A
- * result is delivered as soon as its task is read, so the first of two results with one tracking id
- * is delivered before the second is seen. It is then unknown which one is right, and the owner
- * removes the first from the cache. Zeroed is empty. */
+ * result is delivered as soon as its task is read, before a second one with its tracking id can be
+ * seen. It is then unknown which one is right, and the owner removes the first from the cache.
+ * Zeroed is empty. */
 struct claims {
     size_t n;
     struct claim {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* batcher.c - the queue and the slots; see batcher.h.
  *
- * A batch is formed when the queue holds enough tasks for a full one, when the linger of its first
- * task is over, or, if all slots were busy then, when a slot becomes free. Halves of a rejected
- * batch wait for slots too. They alternate with the queue, so that a rejected batch does not block
- * other tasks. Only slot_taken_or_freed() changes the number of busy slots. */
+ * A batch is formed when the queue holds enough tasks for a full one, or when the linger of its
+ * first task is over. If all slots were busy then, it is formed when a slot becomes free. Halves of
+ * a rejected batch wait for slots too. They alternate with the queue, so that a rejected batch does
+ * not block other tasks. Only slot_taken_or_freed() changes the number of busy slots. */
 #include "lookup/batching/batcher.h"
 
 #include "base/mem.h"

@@ -2,7 +2,7 @@
 /* collector.h - collects the results of a submitted batch: polls its status, lists its task ids,
  * reads every task as soon as it is finished.
  *
- * The interval between polls is a tenth of the batch's age, so polling costs a logarithmic number
+ * The interval between polls is a tenth of the batch's age. So polling costs a logarithmic number
  * of calls and adds at most a tenth to the waiting time. Only `batch_ready` is authoritative; the
  * counts are hints for when to list. Reads are free and are retried; a batch is not given up before
  * its lifetime is over. The owner matches results to lookups, by tracking id alone. Engine thread

@@ -25,8 +25,8 @@ struct queue {
 void queue_done(struct queue *queue);
 
 /* Returns whether the client may queue one more task. Up to `max` tasks in total, any client may.
- * Beyond that, only a client that holds less than an equal share of `max`, so that a client that
- * fills the queue does not exclude others. At twice `max`, no client may. */
+ * Beyond that, a client may only if it holds less than an equal share of `max`, so that no client
+ * can exclude others by filling the queue. At twice `max`, no client may. */
 bool queue_has_room(const struct queue *queue, const char *client, size_t max);
 
 /* Appends the task to the client's line, which gets the weight of the task's payer. The task must

@@ -2,10 +2,10 @@
 /* read_limiter.h - rate limiter for upstream reads, ordered by age of the oldest waiting question.
  *
  * The upstream's documentation is read as allowing twenty reads per second and key. Every read
- * acquires a slot here first. Reads start in order of rank (the time of their oldest question), at
- * most `per_second` in any window of a second, and at most READ_LIMITER_IN_FLIGHT concurrently, so
- * that a full batch needs few connections. If no limit applies, a read starts in the same loop
- * iteration. Engine thread only. */
+ * acquires a slot here first. Reads start in order of rank, the time of their oldest question. At
+ * most `per_second` start in any window of a second. At most READ_LIMITER_IN_FLIGHT run
+ * concurrently, so that a full batch needs few connections. If no limit applies, a read starts in
+ * the same loop iteration. Engine thread only. */
 #ifndef LOOKUP_BATCHING_READ_LIMITER_H
 #define LOOKUP_BATCHING_READ_LIMITER_H
 

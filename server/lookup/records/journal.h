@@ -4,7 +4,7 @@
  * Write-ahead entries (a batch to be sent, sent again, or split) are written synchronously or fail:
  * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
  * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
- * Until the queue is empty the journal is unusable and no submit leaves, so the queue holds at most
+ * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
  * one entry for every task in flight. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
