@@ -4,7 +4,7 @@
  * A lookup starts with the first request for a question and ends when its result is delivered to
  * all waiters; the result is then in the cache. Each waiter has its own deadline; if it expires
  * first, the waiter gets ERR_STILL_PROCESSING and the lookup continues. A queued lookup whose
- * waiters have all left is dropped unsent.
+ * waiters have all left is dropped unsent, unless one of them got ERR_STILL_PROCESSING.
  *
  * Engine thread only. Knows neither HTTP (http/) nor batching details (batch.h). */
 #ifndef LOOKUP_LOOKUPS_H

@@ -39,7 +39,7 @@ void housekeeping_stop(struct housekeeping *keeping); /* no-op if not started */
 void housekeeping_look_for_pause(struct housekeeping *keeping);
 
 /* Applies the operator's pause or its end immediately, and persists it. If the store cannot be
- * written now, it applies all the same and is persisted as soon as possible. */
+ * written now, it still applies and is persisted as soon as possible. */
 void housekeeping_set_paused(struct housekeeping *keeping, bool paused);
 
 #endif

@@ -33,8 +33,8 @@ struct auth_policy {
 
 /* Finds the client of a request. `clients` NULL = no keys configured: returns the client without a
  * name, or ERR_FORBIDDEN for a cross-site browser request. Otherwise returns ERR_OK, with
- * *ret_client NULL if the key is missing or unknown; routes open to all are then served all the
- * same. *ret_client is borrowed from `clients` or static. */
+ * *ret_client NULL if the key is missing or unknown; routes open to all are still served then.
+ * *ret_client is borrowed from `clients` or static. */
 enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
                     const struct credentials *credentials, const struct client **ret_client);
 

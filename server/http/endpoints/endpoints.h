@@ -33,7 +33,7 @@ void usage_get(struct request *request);
 void health_live(struct request *request);
 
 /* GET /readyz: whether to send requests here. 503 while the daemon starts, drains or cannot use its
- * store. Upstream failures do not affect it, because known results are served all the same.
+ * store. Upstream failures do not affect it, because known results are still served.
  * `verbose` lists all checks. */
 void health_ready(struct request *request);
 

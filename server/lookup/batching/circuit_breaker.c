@@ -121,7 +121,7 @@ static void probed(void *arg, const struct openmart_reply *reply, int64_t balanc
 
 static void send_probe(struct circuit_breaker *breaker)
 {
-    /* The balance may be positive and the next submit rejected all the same (an unlimited key shows
+    /* The balance may be positive and the next submit still be rejected (an unlimited key shows
      * a constant balance). So a latched circuit is probed less and less often until a submit
      * succeeds. */
     if (breaker->err != ERR_CIRCUIT_OPEN) {
