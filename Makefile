@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# emailsd: one Makefile, no recursion but for the flavours. `make help` lists the targets.
+# Builds, tests and installs emailsd; `make help` lists the targets. One Makefile, recursive only
+# for flavours.
 #
-# Every flavour (release, asan, tsan) builds into a directory of its own, build/<flavour>/, so that
-# sanitized and plain objects never meet. Sources are found by pattern: a new module or test needs no
-# line here.
+# Every flavour (release, asan, tsan, ...) builds into its own directory, build/<flavour>/, so that
+# objects of different flavours never mix. Sources are found by pattern: a new module or test needs
+# no line here.
 
 VERSION := 0.1.0
 FLAVOUR ?= release
@@ -35,12 +36,12 @@ HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection \
              -fstack-protector-strong -fno-delete-null-pointer-checks \
              -fno-strict-overflow -fno-strict-aliasing -fexceptions
 CLANG_WARNINGS := $(WARNINGS)
-# What only gcc knows.
+# Supported only by gcc.
 ifeq ($(findstring clang,$(shell $(CC) --version 2>/dev/null)),)
 WARNINGS  += -Wtrampolines -Wbidi-chars=any
 HARDENING += -ftrivial-auto-var-init=zero
 endif
-# Only x86 knows this one, and other machines' compilers refuse it.
+# Supported only on x86; compilers for other machines reject it.
 ifneq ($(filter x86_64-% i386-% i686-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 HARDENING += -fcf-protection=full
 endif
@@ -54,8 +55,8 @@ CFLAGS_cover    := -O0 --coverage -fprofile-update=atomic
 LDFLAGS_release := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen \
                    -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 LDFLAGS_asan    := -fsanitize=address,undefined
-# "alloc" lets one allocation of ours fail; see tests/alloc/wrap.c. AddressSanitizer sees what was not
-# freed on the way out of that failure.
+# "alloc" makes one of our allocations fail; see tests/alloc/wrap.c. AddressSanitizer reports what
+# is not freed in the error path.
 CFLAGS_alloc    := -O1 -fno-builtin -fsanitize=address -fno-omit-frame-pointer
 LDFLAGS_alloc   := -fsanitize=address -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
                    -Wl,--wrap=strdup -Wl,--wrap=aligned_alloc
@@ -68,13 +69,13 @@ CC := clang
 endif
 
 CFLAGS      ?= -g
-# No path of this machine goes into the binary: the same tree makes the same bytes anywhere.
+# The binary contains no path of this machine, so that the same tree builds the same bytes anywhere.
 OUR_CFLAGS  := -ffile-prefix-map=$(CURDIR)=. -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
                -Iserver -I. -I$(B)/gen $(PC_CFLAGS)
 OUR_LDFLAGS := -pie -pthread $(LDFLAGS_$(FLAVOUR))
 OUR_LIBS    := $(PC_LIBS) -lunistring
 
-# ---- what is made of what ----
+# ---- sources and products ----
 
 LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*.c server/*/*/*.c \
                                                   client/*.c client/*/*.c))
@@ -85,8 +86,8 @@ UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SUITE)
 
-# Fuzz targets and the longest input that makes sense for each, in bytes. To add one, write
-# tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and name it here.
+# Fuzz targets, each with its maximum input length in bytes. To add one, write
+# tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
 FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
               config_file:2100 domain:600 \
               field_value:512 framing:1024 header_scan:512 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
@@ -110,14 +111,14 @@ export SIM_BIN    := $(abspath $(B)/openmart-sim)
 export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
-# A test that hangs is ended; 4 s, Check's own bound, are too few on a busy machine.
+# Timeout of a hanging test, in seconds; Check's default of 4 s is too short on a busy machine.
 export CK_DEFAULT_TIMEOUT := 60
-# The full output of each test, and the list of those that failed.
+# Folder for the full output of each test and the list of failed tests.
 export CHECK_DIR := $(abspath $(B)/check)
-# Most of a test is waiting.
+# Tests mostly wait, so more of them than CPUs run in parallel.
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
-.PHONY: all tests deps need-deps check flaky unit flow replay system scripts asan tsan fuzz \
+.PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
         fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
 
@@ -134,10 +135,11 @@ $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
 
-# The simulator is a program; its tests take its modules from there.
+# The simulator is a program; its tests link its modules.
 $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN)): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
-# fake_transport.o defines what client/transport.o would; standing before the archive, it wins.
+# fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
+# precedes the archive.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
 
@@ -152,11 +154,11 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# openapi.c embeds the file with .incbin, which -MMD does not see.
+# openapi.c embeds the file with .incbin, which -MMD does not detect.
 $(B)/server/http/endpoints/openapi.o: openapi.yaml
 
-# Rewritten only when it changes, so that a new commit recompiles no more than it must. Everything
-# waits for it, so a missing package is named before any compiler complains.
+# Rewritten only if it changes, so that a new commit recompiles no more than necessary. Everything
+# depends on it, so a missing package is reported before the compiler runs.
 $(B)/gen/version.h: FORCE | need-deps
 	@mkdir -p $(@D)
 	@printf '#define EMAILSD_VERSION "%s"\n#define EMAILSD_REVISION "%s"\n' '$(VERSION)' \
@@ -166,9 +168,9 @@ FORCE:
 
 -include $(ALL_OBJ:.o=.d)
 
-# ---- what must be installed ----
+# ---- dependencies ----
 
-deps: ## install what is missing to build and test (apt; asks for root only when needed)
+deps: ## install missing dependencies to build and test (apt; asks for root only if needed)
 	@tests/scripts/install_deps.sh build test
 
 need-deps:
@@ -176,7 +178,7 @@ need-deps:
 
 # ---- tests ----
 
-check: deps ## install what is missing, build, run all tests; failures are listed last
+check: deps ## install dependencies, build, run all tests; failures are listed last
 	@rm -rf $(CHECK_DIR) && mkdir -p $(CHECK_DIR)
 	@$(MAKE) --no-print-directory -j$(JOBS) tests >$(CHECK_DIR)/build.log 2>&1 || \
 	    { cat $(CHECK_DIR)/build.log >&2; exit 1; }
@@ -185,36 +187,39 @@ check: deps ## install what is missing, build, run all tests; failures are liste
 	    { echo; echo "check: FAILED" >&2; cat $(CHECK_DIR)/*/failed >&2 || cat $(CHECK_DIR)/make.log >&2; exit 1; }
 	@echo "check: all tests passed"
 
-flaky: deps ## make check RUNS=20 times under load; each failure, and how often
+flaky: deps ## run make check RUNS=20 times under load; count each failure
 	@$(PYTHON) tests/scripts/flaky.py --runs $(or $(RUNS),20) --make "$(MAKE)"
 
 unit: tests ## unit tests, one program per module
 	@tests/scripts/run_programs.sh unit $(TEST_JOBS) $(UNIT_BIN)
 
-flow: tests ## the core on a fake clock and a fake transport
+flow: tests ## flow tests: the engine with a fake clock and a fake transport
 	@tests/scripts/run_programs.sh flow $(TEST_JOBS) $(FLOW_BIN)
 
-replay: tests ## every fuzz target over its corpus
+replay: tests ## run every fuzz target over its corpus
 	@tests/scripts/run_programs.sh replay $(TEST_JOBS) $(FUZZ_BIN)
 
-system: all ## the real binary against the simulator
+system: all ## system tests: the real binary against the simulator
 	@rm -rf $(CHECK_DIR)/system && mkdir -p $(CHECK_DIR)/system
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
 	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
 
-scripts: all ## layers, wrappers, banned functions and words; code against openapi.yaml and README
+scripts: all ## check layers, wrappers, functions, words; compare code with openapi.yaml and documents
 	@tests/scripts/run_checks.sh
+
+docs: all ## write the option tables of docs/configuration.md
+	@$(PYTHON) tests/scripts/make_configuration.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
 	@$(MAKE) --no-print-directory FLAVOUR=asan unit flow replay system
 
-tsan: deps ## the same under ThreadSanitizer
+tsan: deps ## unit, flow and system tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=tsan tests
 	@$(MAKE) --no-print-directory FLAVOUR=tsan unit flow system
 
-# Behind the walls of the sandbox no counts can be written, so there are none of the walls.
-cover: deps ## what the tests run of each file; fails under 90 % of lines
+# The sandbox does not allow writing coverage counts, so its system tests are not measured.
+cover: deps ## test coverage of each file; fails below 90 % of lines
 	@tests/scripts/install_deps.sh cover
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=cover tests
 	@find build/cover -name '*.gcda' -delete
@@ -225,16 +230,16 @@ cover: deps ## what the tests run of each file; fails under 90 % of lines
 
 fuzz-programs: $(FUZZ_BIN)
 
-fuzz: ## libFuzzer on every target, FUZZ_SECONDS=60 each; FUZZ_ONLY="domain query" for some
+fuzz: ## run libFuzzer on every target, FUZZ_SECONDS=60 each; FUZZ_ONLY="domain query" for some
 	@tests/scripts/install_deps.sh build fuzz
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh run $(FUZZ_TABLE)
 
-fuzz-minimise: ## what the corpora in the tree and the finds of `make fuzz` need to cover as much
+fuzz-minimise: ## reduce the corpora and the findings of `make fuzz` without losing coverage
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
-lint: ## layout and static analysis by twelve tools, after a self-test of each
+lint: ## layout and static analysis by twelve tools, after a self-test of each tool
 	@tests/scripts/install_deps.sh build test lint
 	@tests/openapi/install.sh
 	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
@@ -242,20 +247,20 @@ lint: ## layout and static analysis by twelve tools, after a self-test of each
 	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \
 	    tests/scripts/lint.sh
 
-shape: ## figures of the product's code: sizes, single-use helpers, unused exports, include cycles
+shape: ## code metrics: sizes, single-use helpers, unused exports, include cycles
 	@$(PYTHON) tests/scripts/shape.py --self-test
 	@$(PYTHON) tests/scripts/shape.py
 
-format: ## let clang-format lay out all C files
+format: ## format all C files with clang-format
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
-fresh: ## demo and check on a bare Debian 12 made with debootstrap (root)
+fresh: ## run demo and check on a minimal Debian 12 made with debootstrap (root)
 	@tests/scripts/fresh_machine.sh
 
-docker-check: ## build the image without a registry and try it, 2-7 min (root); DEBIAN=trixie
+docker-check: ## build the image without a registry and test it, 2-7 min (root); DEBIAN=trixie
 	@docker/check.sh
 
-systemd-check: ## boot a Debian with systemd and try the package in it, 2-4 min (root)
+systemd-check: ## boot a Debian with systemd and test the package in it, 2-4 min (root)
 	@tests/scripts/install_deps.sh build package boot
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/systemd/check.sh
@@ -272,41 +277,41 @@ BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
-bench: deps ## six measurements beside peers and floors, 15 minutes; QUICK=1 for three
+bench: deps ## six benchmarks compared with peers and lower bounds, 15 min; QUICK=1 for three
 	@tests/bench/install.sh
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH_BIN)
 	@$(PYTHON) tests/bench/run.py $(if $(QUICK),--quick) $(BENCH_FLAGS)
 
 # ---- kill -9 ----
 
-kill: deps ## 3,000 kill -9 and one before each system call, then the books; KILLS=300
+kill: deps ## 3,000 kill -9, one before each system call, then check the records; KILLS=300
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/kill/run.py --jobs $(JOBS) $(if $(KILLS),--kills $(KILLS)) $(KILL_FLAGS)
 
-# ---- for long ----
+# ---- long-running checks ----
 
-alloc: deps ## every allocation of ours fails once; EVERY=10 for each tenth
+alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
 	@DAEMON_BIN=$(abspath build/alloc/emailsd) SIM_BIN=$(abspath build/alloc/openmart-sim) \
 	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
 
-soak: deps ## 20 minutes of clients, faults and restarts; level at the end, books agree; SOAK_MINUTES=2
+soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
 
-slow: deps ## slowhttptest, 500 slow clients for a minute each way, with a probe beside them
+slow: deps ## slowhttptest: 500 slow clients for a minute per attack, with a concurrent probe
 	@tests/scripts/install_deps.sh slow
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/soak/slow_clients.py
 
-# ---- use ----
+# ---- demo and run ----
 
-demo: deps ## one lookup with its progress, then the same out of the cache
+demo: deps ## one lookup with its progress, then the same from the cache
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/scripts/demo.sh
 
-run: all ## serve the real upstream; wants OPENMART_API_KEY
+run: all ## serve with the real upstream; requires OPENMART_API_KEY
 	@test -n "$$OPENMART_API_KEY" || { echo "make run: set OPENMART_API_KEY to your key" >&2; exit 2; }
 	@exec $(B)/emailsd
 
@@ -318,12 +323,12 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MANDIR     ?= $(PREFIX)/share/man
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 
-# What names the program or its files names them where they are.
+# Installs a file and adapts the paths in it to the installation.
 place = install -D -m 0644 $(1) $(DESTDIR)$(2) && sed -i \
     's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
 
-# A configuration that is there is somebody's.
-install: all ## install below DESTDIR and PREFIX (/usr/local); the configuration below SYSCONFDIR (/etc)
+# An existing configuration is never overwritten.
+install: all ## install below DESTDIR and PREFIX (/usr/local), configuration below SYSCONFDIR (/etc)
 	install -D -m 0755 $(B)/emailsd $(DESTDIR)$(PREFIX)/bin/emailsd
 	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
 	$(call place,docs/man/emailsd.8,$(MANDIR)/man8/emailsd.8)
@@ -333,20 +338,20 @@ install: all ## install below DESTDIR and PREFIX (/usr/local); the configuration
 	test -e $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf || \
 	    { $(call place,packaging/emailsd.conf,$(SYSCONFDIR)/emailsd/emailsd.conf); }
 
-uninstall: ## remove what install put there, but not the configuration
+uninstall: ## remove the installed files, but not the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
 	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket
 
-deb: ## build the Debian package and try it: lintian, its life, two builds compared, 5-8 min (root)
+deb: ## build and test the Debian package: lintian, install to purge, two builds, 5-8 min (root)
 	@tests/scripts/install_deps.sh build package
 	@tests/scripts/check_deb.sh
 
-reproducible: deps ## build twice, in different places, and compare the bytes
+reproducible: deps ## build twice, in different folders, and compare the bytes
 	@tests/scripts/check_reproducible.sh
 
 clean: ## remove build/
 	rm -rf build
 
-help: ## this list
+help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.c - see buf.h. Room doubles; the limit counts content without the closing NUL. */
+/* buf.c - see buf.h. The capacity doubles; the limit counts content without the closing NUL. */
 #include "base/buf.h"
 
 #include "base/mem.h"
@@ -77,7 +77,7 @@ enum err buf_addf(struct buf *buf, const char *format, ...)
     int len = vsnprintf(left ? buf->data + buf->len : NULL, left, format, args);
     va_end(args);
     enum err err = len < 0 ? does_not_fit(buf) : make_room(buf, (size_t)len);
-    if (!err && (size_t)len >= left) /* there was too little room for it, and is enough now */
+    if (!err && (size_t)len >= left) /* the first attempt was truncated; there is room now */
         vsnprintf(buf->data + buf->len, (size_t)len + 1, format, again);
     va_end(again);
     buf->len += err ? 0 : (size_t)len;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* buf.h - a byte buffer that grows up to a limit given at its birth.
+/* buf.h - growable byte buffer with a maximum size fixed at initialization.
  *
- * Appending past the limit fails with ERR_TOO_BIG, leaves the content as it was and marks the
- * buffer, so that a run of appends may be checked once at its end. Up to BUF_SMALL bytes, memory is
- * there or the process ends, as in mem.h. Beyond, where strangers choose how much it is, an append
- * for which there is no memory is one that does not fit. `data` is always followed by a NUL that
- * `len` does not count. One thread at a time. */
+ * An append that exceeds the limit fails with ERR_TOO_BIG, leaves the content unchanged and marks
+ * the buffer. So a series of appends can be checked once at its end. Up to BUF_SMALL bytes,
+ * allocation failure ends the process, as in mem.h. Beyond that, the size may depend on input from
+ * outside; allocation failure is then reported as ERR_TOO_BIG.
+ *
+ * `data` is always followed by a NUL that `len` does not count. The embedding struct owns the
+ * buffer and calls buf_done(). One thread at a time. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -24,21 +26,24 @@ struct buf {
 
 #define BUF_INIT(limit) ((struct buf){.max = (limit)})
 
+/* Frees the memory; the limit stays, and the buffer can be used again. */
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* keeps the memory, forgets the overflow */
+void buf_clear(struct buf *buf); /* keeps the memory, resets the overflow mark */
 
+/* Append bytes or a string, which must not point into the buffer. Return ERR_OK or ERR_TOO_BIG. */
 enum err buf_add(struct buf *buf, const void *data, size_t len);
 enum err buf_add_str(struct buf *buf, const char *s);
-/* No argument may point into the buffer itself. */
+/* Appends formatted text. No argument may point into the buffer itself. */
 enum err buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ERR_TOO_BIG if any append since the last clear did not fit. */
+/* Returns ERR_TOO_BIG if any append since the last clear did not fit. */
 enum err buf_check(const struct buf *buf);
 
-/* The content as a C string; "" when nothing was appended. Valid until the next append. */
+/* Returns the content as a C string, "" if nothing was appended. Valid until the next append. */
 const char *buf_str(const struct buf *buf);
 
-/* Hands the memory (NUL-terminated, heap, never NULL) to the caller and leaves the buffer empty. */
+/* Hands the memory (NUL-terminated, heap, never NULL) to the caller and leaves the buffer empty.
+ * `ret_len` may be NULL. */
 char *buf_take(struct buf *buf, size_t *ret_len);
 
 #define autobuf __attribute__((cleanup(buf_done)))

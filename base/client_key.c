@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client_key.c - see client_key.h. Two ids of 128 bits each make a key. */
+/* client_key.c - see client_key.h. Joins two ids of 128 bits each into a key. */
 #include "base/client_key.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - see clock.h. Days and months are spelled here and not by strftime(), whose words follow
- * the locale. */
+/* clock.c - see clock.h. Does not use strftime(), whose names of days and months depend on the
+ * locale. */
 #include "base/clock.h"
 
 #include <assert.h>

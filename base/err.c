@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* err.c - the table of err.h, laid out once as data. Holds no state. */
+/* err.c - see err.h. Expands the tables into data; holds no state. */
 #include "base/err.h"
 
 #include <string.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* err.h - every way in which something here can fail, as one closed table.
+/* err.h - all error codes, in one table.
  *
- * Each row is an error that a caller of the HTTP interface may see: its name in C, its stable code
- * on the wire, the HTTP status, whether asking again later can help, whether credits may have been
- * spent, and a title for people. http/core/problem.c turns rows into RFC 9457 documents and the
- * /problems/ pages; tests compare the table with openapi.yaml. The rows of ERR_INTERNAL_TABLE never
- * travel: they are how modules talk to each other, and would be shown as `internal` if one escaped.
+ * Each row of ERR_TABLE is an error that an HTTP client can receive: name in C, stable code on the
+ * wire, HTTP status, whether a retry can help, whether credits may have been spent, and a
+ * human-readable title. http/core/problem.c renders rows as RFC 9457 documents and as the
+ * /problems/ pages; tests compare the table with openapi.yaml. Rows of ERR_INTERNAL_TABLE are used
+ * between modules only; one that reaches a client is shown as `internal`.
  *
  * A function that can fail returns `enum err`; ERR_OK is 0. Its outputs come last, are named
- * ret_... and stay untouched on failure. All functions here are safe on any thread. */
+ * ret_... and are untouched on failure. Any thread. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -55,7 +55,7 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(STILL_PROCESSING, "still-processing", 504, true, MAYBE, "Lookup still in progress")          \
     X(NOT_CACHED, "not-cached", 504, true, NO, "No cached result")
 
-/*  X(name, words for the log) */
+/*  X(name, log message) */
 #define ERR_INTERNAL_TABLE(X)                                                                      \
     X(SYSTEM, "system call failed")                                                                \
     X(TOO_BIG, "size limit exceeded")                                                              \
@@ -82,21 +82,21 @@ struct err_row {
     enum err err;
     const char *code;     /* stable, on the wire and in logs */
     int status;           /* HTTP */
-    bool retryable;       /* may the same request succeed later? */
-    enum charged charged; /* the usual case; a problem may say otherwise */
+    bool retryable;       /* whether the same request may succeed later */
+    enum charged charged; /* default; a problem document may differ */
     const char *title;
 };
 
-/* The row of `err`; that of ERR_INTERNAL for ERR_OK and for internal errors. Never NULL. */
+/* Returns the row of `err`; for ERR_OK and internal errors, that of ERR_INTERNAL. Never NULL. */
 const struct err_row *err_row(enum err err);
 
-/* The row whose code is the `len` bytes at `code`, or NULL. */
+/* Returns the row whose code is the `len` bytes at `code`, or NULL. */
 const struct err_row *err_row_by_code(const char *code, size_t len);
 
-/* Words for a log line; covers the internal errors too. Static, never NULL. */
+/* Returns a message for the log, for internal errors also. Static, never NULL. */
 const char *err_words(enum err err);
 
-/* "no", "yes" or "maybe". */
+/* Returns "no", "yes" or "maybe". Static. */
 const char *charged_word(enum charged charged);
 
 #endif

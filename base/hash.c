@@ -8,7 +8,7 @@
 
 void hash_sha256(const void *data, size_t len, unsigned char ret_hash[HASH_SIZE])
 {
-    /* Fails only without memory or with a broken library: nothing to go on with. */
+    /* Fails only if memory is exhausted or the library is broken: the process cannot continue. */
     if (EVP_Digest(data, len, ret_hash, NULL, EVP_sha256(), NULL) != 1)
         abort();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* hashtable.h - hash tables: uthash, with a hash function that every compiler here takes, and with
- * memory by the rule of mem.h: uthash by itself ends the process without a word.
+/* hashtable.h - configures uthash: memory by the rules of mem.h, and FNV as its hash function.
  *
- * uthash's default one falls through its switch in a way that clang's -Wimplicit-fallthrough
- * refuses. FNV is not made to resist chosen keys and need not be: what is hashed here are SHA-256
- * digests, numbers and ids that were minted here, or a few hundred ids of a batch. */
+ * uthash's default allocator ends the process without a message. Its default hash function falls
+ * through a switch in a way that clang's -Wimplicit-fallthrough rejects. FNV does not resist chosen
+ * keys and need not: keys are SHA-256 digests, numbers, ids generated here, or at most a few
+ * hundred ids of one batch. */
 #ifndef BASE_HASHTABLE_H
 #define BASE_HASHTABLE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* heartbeat.c - see heartbeat.h. Relaxed stores will do: a reader wants the number alone, and
- * nothing else hangs on its order. */
+/* heartbeat.c - see heartbeat.h. Relaxed stores are sufficient: readers use the number alone, and
+ * no other data depends on its order. */
 #include "base/heartbeat.h"
 
 void heartbeat_busy(struct heartbeat *heartbeat, int64_t now_ms)
@@ -13,13 +13,13 @@ void heartbeat_idle(struct heartbeat *heartbeat, int64_t now_ms)
     atomic_store_explicit(&heartbeat->at_ms, -now_ms, memory_order_relaxed);
 }
 
-/* As if it would wait until the end of time. */
+/* Looks like a loop that waits indefinitely. */
 void heartbeat_stop(struct heartbeat *heartbeat)
 {
     atomic_store_explicit(&heartbeat->at_ms, -INT64_MAX, memory_order_relaxed);
 }
 
-/* A clock that was read a moment earlier than the loop's own must not make a time negative. */
+/* Not negative, even if the reader's clock was read slightly before the loop's. */
 static int64_t since(int64_t then_ms, int64_t now_ms)
 {
     return now_ms > then_ms ? now_ms - then_ms : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* id.c - see id.h. A pool of 4 KiB per thread makes one system call serve 256 ids. */
+/* id.c - see id.h. A pool of 4 KiB per thread serves 256 ids with one system call. */
 #include "base/id.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static void refill(void)
     for (size_t got = 0; got < POOL;) {
         ssize_t n = getrandom(pool + got, POOL - got, 0);
         if (n < 0 && errno != EINTR)
-            abort(); /* no safe way on without random numbers */
+            abort(); /* cannot continue safely without random numbers */
         if (n > 0)
             got += (size_t)n;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* id.h - identifiers that nobody can guess or meet twice: 128 random bits as 32 hex digits.
+/* id.h - generates unique, unguessable identifiers: 128 random bits as 32 hex digits.
  *
- * Used for tracking ids, lookup ids and request ids. Any thread; each thread draws from a pool of
- * its own, filled by getrandom(2). */
+ * Used for tracking ids, lookup ids, request ids and client keys. Any thread; each thread has its
+ * own pool of random bytes, filled by getrandom(2). */
 #ifndef BASE_ID_H
 #define BASE_ID_H
 
@@ -11,10 +11,11 @@
 #define ID_LEN  32
 #define ID_TEXT (ID_LEN + 1)
 
-/* `text` holds ID_TEXT bytes. */
+/* Writes a new id to `text`, which holds ID_TEXT bytes. Aborts the process if getrandom(2)
+ * fails. */
 void id_new(char *text);
 
-/* Uniform in [0, 2^32). For jitter. */
+/* Returns a number uniform in [0, 2^32). For jitter. */
 uint32_t id_random(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* inbox.c - a locked list and an eventfd. The lock is held for a few pointer moves only; a
- * lock-free list was not worth its proof, because a message costs its sender a system call anyway
- * (and only the first message into an empty box does). */
+/* inbox.c - see inbox.h. A list under a mutex, and an eventfd.
+ *
+ * The mutex is held for a few pointer assignments only. A lock-free list was rejected: a message
+ * costs its sender a system call anyway, though only the first message into an empty inbox does. */
 #include "base/inbox.h"
 
 #include "base/mem.h"
@@ -16,7 +17,7 @@
 struct inbox {
     pthread_mutex_t lock;
     struct message *first, **end;
-    struct message *taken; /* the owner's: taken out, not opened yet */
+    struct message *taken; /* taken from the list by the owner, not run yet */
     int fd;
 };
 
@@ -52,13 +53,13 @@ void inbox_post(struct inbox *box, struct message *message, message_run_fn *run)
     bool was_empty = !box->first;
     *box->end = message;
     box->end = &message->next;
-    /* Rung under the lock: the owner cannot free the box between the two. */
+    /* Signalled under the lock, so that the owner cannot free the inbox in between. */
     if (was_empty)
         eventfd_write(box->fd, 1);
     pthread_mutex_unlock(&box->lock);
 }
 
-/* All that were posted, oldest first. */
+/* Takes all posted messages, oldest first. */
 static struct message *take(struct inbox *box)
 {
     eventfd_t rings;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* inbox.h - the border between threads: messages in, opened by the box's one owner.
+/* inbox.h - passes messages between threads; the owning thread runs them in order.
  *
- * Any thread posts; the owning thread waits on inbox_fd() becoming readable and then opens all
- * messages in the order of their posting. A message is embedded in the thing that it carries, so
- * posting allocates nothing and cannot fail. Between post and open the message, and what holds it,
- * belong to the box; from open on they belong to the reader. Posting happens-before opening. */
+ * Any thread posts. The owner waits until inbox_fd() is readable and then runs all messages in the
+ * order in which they were posted. A message is embedded in the object it transports, so posting
+ * allocates nothing and cannot fail.
+ *
+ * From post until run, the message and its object belong to the inbox; from then on they belong to
+ * the owner. Posting happens-before running. */
 #ifndef BASE_INBOX_H
 #define BASE_INBOX_H
 
@@ -17,27 +19,28 @@ struct message;
 typedef void message_run_fn(struct message *message);
 
 struct message {
-    struct message *next; /* the box's */
+    struct message *next; /* used by the inbox */
     message_run_fn *run;  /* set by inbox_post(); runs on the owner's thread */
 };
 
 struct inbox;
 
-/* ERR_SYSTEM when the system gives no eventfd. */
+/* Returns ERR_SYSTEM if eventfd(2) fails. */
 enum err inbox_new(struct inbox **ret_box);
-void inbox_free(struct inbox *box); /* must be empty */
+void inbox_free(struct inbox *box); /* must be empty; NULL is a no-op */
 
+/* Posts a message from any thread. `run` runs exactly once, on the owner's thread. */
 void inbox_post(struct inbox *box, struct message *message, message_run_fn *run);
 
-/* Owner only: runs `run` of every message that was posted before the call; ones that are posted
- * meanwhile wait for the next. */
+/* Owner only: runs every message that was posted before the call. Messages posted meanwhile wait
+ * for the next call. */
 void inbox_run_all(struct inbox *box);
 
-/* Owner only: the same for at most `max` messages; true when others still wait. Then the owner
- * comes back without waiting for the descriptor, which tells of new messages only. */
+/* Owner only: the same for at most `max` messages. Returns true if messages are left. The owner
+ * must then call again without waiting for the descriptor, which signals new messages only. */
 bool inbox_run_some(struct inbox *box, size_t max);
 
-/* Readable while messages wait. Only to be polled, never read. */
+/* Returns a descriptor that is readable while messages wait. It may be polled, never read. */
 int inbox_fd(const struct inbox *box);
 
 #endif

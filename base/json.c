@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* json.c - see json.h. A thin skin over cJSON 1.7.15, which takes more than RFC 8259 allows.
+/* json.c - see json.h. A wrapper around cJSON 1.7.15, which accepts more than RFC 8259 allows.
  *
- * Before cJSON sees a text, scan() walks over it once and refuses what cJSON would let through or
- * get wrong: control bytes (it takes every byte below 33 for white space, NUL included), \u0000
- * and \u without four hex digits (both would end the string there), numbers such as 01 or 1., and
- * nesting beyond what its recursive reader and destructor should be trusted with. Grammar, literals
- * and pairs of surrogates are left to cJSON. Its ParseWithLengthOpts() is told not to look for a
- * closing NUL: with that it wants the NUL counted in the length, and skips white space past it.
- * Where the value ended is asked instead, and only white space may follow.
+ * scan() checks a text before cJSON and rejects what cJSON would accept or misread: control bytes
+ * (cJSON treats every byte below 33 as white space, NUL included), \u0000 and \u without four hex
+ * digits (both would end the string), numbers such as 01 or 1., and nesting too deep for cJSON's
+ * recursive parser. Grammar, literals and surrogate pairs are left to cJSON.
  *
- * A byte order mark at the start is let through: RFC 8259 allows that, and an answer that was paid
- * for should not be lost over it. cJSON copies at most 63 bytes of a number, so a longer one is a
- * syntax error here. When memory runs out in cJSON, that reads as a syntax error too. */
+ * ParseWithLengthOpts() does not check for a closing NUL here: it would count that NUL in the
+ * length and skip white space after it. Instead, its end position is checked; only white space may
+ * follow.
+ *
+ * A byte order mark is accepted: RFC 8259 allows that, and a paid response must not be lost over
+ * it. cJSON copies at most 63 bytes of a number; a longer one is ERR_SYNTAX, and so is a failed
+ * allocation. */
 #include "base/json.h"
 
 #include "base/text.h"
@@ -66,7 +67,8 @@ static bool scan_number(struct scan *s)
     return scan_digits(s);
 }
 
-/* From behind the "\u". cJSON reads digits that are none as 0, and 0 as the end of the string. */
+/* Scans the four digits after "\u". cJSON reads an invalid digit as 0, and 0 as the end of the
+ * string. */
 static bool scan_unit(struct scan *s)
 {
     const char *digits = s->at;
@@ -77,7 +79,7 @@ static bool scan_unit(struct scan *s)
     return memcmp(digits, "0000", 4) != 0;
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* Scans from after the opening quote to after the closing one. */
 static bool scan_string(struct scan *s)
 {
     while (s->at < s->end) {
@@ -225,7 +227,7 @@ size_t json_size(const struct json *array)
     return json_is_array(array) ? (size_t)cJSON_GetArraySize(inside(array)) : 0;
 }
 
-/* How many bytes the character at `s` has; 0 when it is none. */
+/* Returns the length of the character at `s` in bytes; 0 if it is not valid UTF-8. */
 static size_t char_len(const char *s, size_t len)
 {
     for (size_t n = 1; n <= 4 && n <= len; n++)
@@ -251,7 +253,7 @@ static void add_ascii(struct buf *out, char c)
     buf_addf(out, "\\u%04X", (unsigned)c);
 }
 
-/* Appends one character that cannot simply be copied and returns how many bytes of `s` it had. */
+/* Appends one character that must not be copied unchanged. Returns its length in `s`, in bytes. */
 static size_t add_special(struct buf *out, const char *s, size_t len)
 {
     size_t n = char_len(s, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - see log.h. A value is written bare when it holds only plain characters, else in quotes
- * with everything outside printable ASCII as \xNN. A pair that does not fit any more is left out
- * whole, because half a value reads like another one. */
+/* log.c - see log.h. In logfmt, a value of plain characters is written bare; any other is quoted,
+ * with bytes outside printable ASCII as \xNN. A pair that does not fit is left out as a whole,
+ * because a truncated value could be mistaken for another one. */
 #include "base/log.h"
 
 #include "base/buf.h"
@@ -65,7 +65,7 @@ static void add_value(struct buf *line, const char *value)
     buf_add_str(line, "\"");
 }
 
-/* Bytes outside ASCII are told one by one: what comes from outside need not be UTF-8. */
+/* Escapes bytes outside ASCII one by one: input from outside need not be UTF-8. */
 static void add_json_value(struct buf *line, const char *value)
 {
     buf_add_str(line, "\"");
@@ -97,9 +97,9 @@ static void add_pair(struct buf *line, bool as_json, const char *key, const char
     }
 }
 
-/* Asks before it writes: stderr is a blocking pipe as a rule, and whoever reads it must not be able
- * to stop the engine. Two threads that see the last free page at once can still make one of them
- * wait; making the pipe non-blocking would do so for all who share it. */
+/* Polls before writing: stderr is often a blocking pipe, and a slow reader must not stall the
+ * engine. If two threads find the last free page at the same time, one of them can still block. A
+ * non-blocking pipe would affect all processes that share it. */
 static void put_line(const struct buf *line)
 {
     struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};

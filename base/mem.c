@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.c - allocation or abort; see mem.h for why. */
+/* mem.c - see mem.h. */
 #include "base/mem.h"
 
 #include <stdio.h>

@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.h - small allocations that cannot fail, and cleanup by scope.
+/* mem.h - small allocations that cannot fail, and cleanup at the end of a scope.
  *
- * Small internal allocations go through xcalloc() and friends: when the system has no memory for
- * them, the process says so and aborts, and the supervisor starts it anew; the journal makes that
- * safe. Sizes that outsiders choose are capped by their reader *before* they come here, and what is
- * large (base/buf.h) fails without ending anything. Any thread. */
+ * Small internal allocations go through xcalloc() and the like. If memory is exhausted, the process
+ * logs that and aborts, and the supervisor restarts it; the journal makes that safe. Sizes that
+ * depend on input from outside are limited *before* they get here. Large buffers (base/buf.h)
+ * report failure instead. The caller owns the result and frees it with free(). Any thread. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
 #include <stddef.h>
 
+/* Return heap memory, never NULL. xcalloc() zeroes it. */
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len); /* copies exactly len bytes and adds a NUL */
 
-/* Zeroes, at a multiple of `alignment`, a power of two that divides `size`. */
+/* Returns zeroed memory aligned to `alignment`, a power of two that divides `size`. */
 void *xcalloc_aligned(size_t alignment, size_t size);
 
-/* What all of the above do when there is no memory; for those who cannot go on without some. */
+/* Logs that memory is exhausted and aborts; also for callers outside this file. */
 _Noreturn void mem_ran_out(void);
 
-/* free(*p) at the end of the scope: `autofree char *s = ...;` */
+/* Frees the pointer at the end of its scope: `autofree char *s = ...;` */
 void mem_autofree(void *pp);
 #define autofree __attribute__((cleanup(mem_autofree)))
 
-/* Hands a pointer over: yields its value and leaves NULL behind. */
+/* Moves a pointer: yields its value and sets it to NULL. */
 #define TAKE(p)                                                                                    \
     ({                                                                                             \
         __typeof__(p) taken_ = (p);                                                                \
@@ -35,7 +36,7 @@ void mem_autofree(void *pp);
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The struct that holds `member` at address `p`. */
+/* Returns the struct that contains `member` at address `p`. */
 #define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 #endif

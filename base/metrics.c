@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c - see metrics.h. The structs of all threads are a list that only grows, by one swap of
- * its head; a thread that ended leaves its numbers there, because counters never go back. */
+/* metrics.c - see metrics.h. The structs of all threads form a list that only grows, by an atomic
+ * exchange of its head. The struct of an ended thread stays in it, because counters never
+ * decrease. */
 #include "base/metrics.h"
 
 #include "base/mem.h"
@@ -35,7 +36,8 @@ const int metrics_codes[METRICS_CODES - 1] = {METRICS_NO_CODE,
                                               504};
 
 #define WORDS (sizeof(struct metrics) / sizeof(uint64_t))
-_Static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0, "nothing but whole words");
+_Static_assert(sizeof(struct metrics) % sizeof(uint64_t) == 0,
+               "struct metrics must contain only uint64_t");
 
 struct entry {
     struct metrics metrics;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.h - what the daemon counts: a struct of plain numbers per thread, summed when read.
+/* metrics.h - counters and gauges: one struct of plain numbers per thread, summed when read.
  *
- * Each thread writes its own struct, so counting costs a load and a store and no lock: whoever asks
- * for the sum reads the others' words while they are being written, each of them whole. Counters
- * start at 0 with the process; gauges are set by one thread, the engine, and are 0 in the others'.
- * Here are only the numbers; their names and labels are in http/endpoints/metrics_table.c. Any
- * thread. */
+ * Each thread writes only its own struct, so counting costs a load and a store, and no lock. A
+ * reader loads the words of all threads while they change; each word is read atomically. Counters
+ * start at 0 with the process. A gauge is written by one thread, mostly the engine, and is 0 in the
+ * others, unless its comment says otherwise.
+ *
+ * Names and labels are in http/endpoints/metrics_table.c. Any thread. */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 
@@ -15,22 +16,22 @@
 #include <stdint.h>
 
 #define METRICS_ROUTES    16 /* rows of the route table and one for no route; asserted there */
-#define METRICS_CODES     24 /* statuses that are told apart; the last is all others */
-#define METRICS_DURATIONS 15 /* buckets of a time, +Inf included */
-#define METRICS_SIZES     8  /* buckets of a batch's size, +Inf included */
+#define METRICS_CODES     24 /* distinct statuses; the last index counts all others */
+#define METRICS_DURATIONS 15 /* buckets of a duration, +Inf included */
+#define METRICS_SIZES     8  /* buckets of a batch size, +Inf included */
 
 /* Upper bounds; the last bucket has none. */
 extern const int64_t metrics_duration_bounds_ms[METRICS_DURATIONS - 1];
 extern const int64_t metrics_size_bounds[METRICS_SIZES - 1];
 
-/* The statuses that have an index of their own; METRICS_NO_CODE for an answer that never came. */
+/* The statuses with an index of their own; METRICS_NO_CODE if no response arrived. */
 #define METRICS_NO_CODE 0
 extern const int metrics_codes[METRICS_CODES - 1];
 
 enum metrics_outcome {
     CACHE_HIT,
     CACHE_STALE,
-    CACHE_REFRESHING, /* as stale, and its refresh was started */
+    CACHE_REFRESHING, /* stale, and a refresh was started */
     CACHE_MISS,
     CACHE_REFUSED,
     CACHE_OUTCOMES
@@ -59,13 +60,13 @@ struct size_histogram {
     uint64_t sum;
 };
 
-/* Nothing but uint64_t, so that it can be summed word by word. */
+/* Contains only uint64_t, so that it can be summed word by word. */
 struct metrics {
     /* Counters of the HTTP workers: */
     uint64_t http_requests[METRICS_ROUTES][METRICS_CODES];
     struct duration_histogram http_durations[METRICS_ROUTES];
     uint64_t cache_outcomes[CACHE_OUTCOMES];
-    uint64_t http_connections; /* a gauge: each worker counts up and down */
+    uint64_t http_connections; /* a gauge: each worker counts its own */
     uint64_t http_connections_refused[CONNECTIONS_REFUSED]; /* by the limit that was reached */
     /* Counters of the engine: */
     uint64_t lookups_found, lookups_empty;
@@ -79,28 +80,30 @@ struct metrics {
     struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
     /* Gauges of the engine: */
     uint64_t lookups, waiters, queue_tasks, batches;
-    uint64_t queue_oldest_ms; /* when it was queued, by the monotonic clock; 0 = nobody */
+    uint64_t queue_oldest_ms; /* monotonic time at which the oldest task was queued; 0 = none */
     uint64_t credits_spent, credits_limit;
     uint64_t balance_known, balance;
-    uint64_t stopped_by; /* enum err of what keeps submits from leaving; 0 = nothing */
+    uint64_t stopped_by; /* enum err that blocks submits; 0 = none */
     uint64_t store_unusable, journal_backlog;
     /* Set once, by the main thread: */
     uint64_t http_connections_max, waiters_max;
 };
 
-/* The calling thread's own; made at its first call and kept to the end of the process. */
+/* Returns the calling thread's struct. The first call allocates it; it lives as long as the
+ * process. */
 struct metrics *metrics_mine(void);
 
-/* `number` is of metrics_mine(). */
+/* Update the calling thread's struct: `number`, `gauge` and `histogram` point into
+ * metrics_mine(). */
 void metrics_add(uint64_t *number, uint64_t n);
 void metrics_set(uint64_t *gauge, uint64_t value);
 void metrics_duration(struct duration_histogram *histogram, int64_t ms);
 void metrics_size(struct size_histogram *histogram, size_t n);
 
-/* The index of a status, or of METRICS_NO_CODE. */
+/* Returns the index of a status or of METRICS_NO_CODE. */
 size_t metrics_code_index(int status);
 
-/* The sum over all threads that ever counted. */
+/* Returns the sum over all threads, ended ones included. */
 void metrics_read(struct metrics *ret_sum);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_stats.c - see process_stats.h; proc(5) and getrusage(2). */
+/* process_stats.c - see process_stats.h. Sources: proc(5) and getrusage(2). */
 #include "base/process_stats.h"
 
 #include <dirent.h>
@@ -34,7 +34,7 @@ static uint64_t count_fds(void)
     for (const struct dirent *entry; (entry = readdir(dir));)
         n += entry->d_name[0] != '.';
     closedir(dir);
-    return n - 1; /* the one that counts */
+    return n - 1; /* minus the one used for counting */
 }
 
 static double wall_seconds(clockid_t clock)
@@ -45,8 +45,9 @@ static double wall_seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Fields 20 (threads), 22 (start, in ticks since boot), 23 (bytes), 24 (pages) of proc(5)'s stat,
- * counted behind the name, which is in brackets and may hold anything. */
+/* Reads fields 20 (threads), 22 (start, in ticks since boot), 23 (bytes) and 24 (pages) of
+ * proc(5)'s stat. Fields are counted from the closing bracket of the name, which may contain any
+ * character. */
 static void read_stat(struct process_figures *figures)
 {
     char text[1024];
@@ -60,7 +61,7 @@ static void read_stat(struct process_figures *figures)
     char *next = strrchr(text, ')');
     if (!next)
         return;
-    next = strlen(next) > 4 ? next + 4 : next + strlen(next); /* field 3 is a letter */
+    next = strlen(next) > 4 ? next + 4 : next + strlen(next); /* field 3 is one letter */
     for (size_t i = 4; i < 25 && *next; i++)
         fields[i] = strtoull(next, &next, 10);
     figures->threads = fields[20];

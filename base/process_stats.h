@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* process_stats.h - what this process takes of the machine, by the kernel's books. Any thread. */
+/* process_stats.h - reads the resource usage of this process from the kernel. Any thread. */
 #ifndef BASE_PROCESS_STATS_H
 #define BASE_PROCESS_STATS_H
 
 #include <stdint.h>
 
-/* What cannot be told is 0. */
+/* Values that cannot be read are 0. */
 struct process_figures {
     double cpu_s;
     uint64_t resident_bytes, virtual_bytes;
@@ -14,6 +14,7 @@ struct process_figures {
     double started_s; /* since 1970 */
 };
 
+/* Reads the current figures; takes a few system calls. */
 struct process_figures process_read(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* secret.c - see secret.h. The bytes live in one allocation that is wiped before it is freed;
- * copies that libcurl and OpenSSL make of a header are theirs and are not wiped. */
+/* secret.c - see secret.h. The key is in one allocation that is wiped before it is freed. Copies
+ * that libcurl and OpenSSL make of a header are not wiped. */
 #include "base/secret.h"
 
 #include "base/mem.h"
@@ -19,10 +19,11 @@
 struct secret {
     char text[KEY_MAX + 1];
     char *path;     /* NULL: not from a file */
-    struct stat st; /* of the file that `text` came from, or that was not valid */
+    struct stat st; /* of the file last read, valid or not */
 };
 
-/* Strips and checks what `name` gave, and copies it to `text` (KEY_MAX + 1 bytes). */
+/* Strips and checks the bytes that came from `name`, and copies them to `text` (KEY_MAX + 1
+ * bytes). */
 static enum err take_bytes(const char *name, const char *bytes, size_t len, char *text, char *why)
 {
     if (len && bytes[len - 1] == '\n')
@@ -68,7 +69,7 @@ static bool is_below(const char *path, const char *dir)
     return len && strncmp(path, dir, len) == 0 && path[len] == '/' && !strstr(path, "/../");
 }
 
-/* Where the platform hands out secrets it also sets their modes. */
+/* The platform that provides these secrets also sets their modes. */
 static bool is_platform_secret(const char *path)
 {
     return is_below(path, getenv("CREDENTIALS_DIRECTORY")) || is_below(path, "/run/secrets");
@@ -87,7 +88,7 @@ static enum err check_file(int fd, const char *path, struct stat *st, char *why)
     return ERR_OK;
 }
 
-/* Reads up to `room` bytes; -1 when the system refuses. */
+/* Reads up to `room` bytes. Returns the number read, or -1 with errno set. */
 static ssize_t read_all(int fd, char *bytes, size_t room)
 {
     size_t len = 0;
@@ -107,7 +108,7 @@ static ssize_t read_all(int fd, char *bytes, size_t room)
 
 static enum err read_key(int fd, const char *path, char *text, char *why)
 {
-    char bytes[KEY_MAX + 3]; /* the longest key, CRLF, and one more to see that there is more */
+    char bytes[KEY_MAX + 3]; /* the longest key, CRLF, and one byte to detect a longer file */
     ssize_t len = read_all(fd, bytes, sizeof bytes);
     enum err err = ERR_SYSTEM;
 
@@ -119,7 +120,7 @@ static enum err read_key(int fd, const char *path, char *text, char *why)
     return err;
 }
 
-/* The open file, or -1. */
+/* Opens and checks the file. Returns the descriptor, or -1 with *ret_err set. */
 static int open_file(const char *path, struct stat *st, enum err *ret_err, char *why)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -136,7 +137,7 @@ static int open_file(const char *path, struct stat *st, enum err *ret_err, char 
     return -1;
 }
 
-/* Fills `secret` from its path; on failure only its `st` may have changed. */
+/* Fills `secret` from its path. On failure, only its `st` may have changed. */
 static enum err load(struct secret *secret, char *why)
 {
     enum err err;

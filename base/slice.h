@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.h - bytes by length, which belong to somebody else. Plain values. */
+/* slice.h - a borrowed range of bytes with a length. A plain value; the owner keeps the bytes
+ * alive. */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 

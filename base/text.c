@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - see text.h. Everything Unicode is libunistring's; this file only trims, decides what
- * counts as one question about a character, and turns counted results into C strings.
+/* text.c - see text.h. libunistring does the Unicode work. This file trims, combines properties of
+ * characters into one test, and converts counted results to C strings.
  *
- * Nothing here looks at the locale: the same bytes give the same answer on every machine, because
- * answers end up in keys. Inputs are as long as their caller lets them be; callers cap them. */
+ * The locale has no influence: the same bytes give the same result on every machine, because
+ * results become part of keys. Callers limit the length of inputs. */
 #include "base/text.h"
 
 #include "base/mem.h"
@@ -23,7 +23,7 @@ bool text_is_utf8(const char *s, size_t len)
     return u8_check((const uint8_t *)s, len) == NULL;
 }
 
-/* `s` is valid UTF-8, here and below. */
+/* Returns whether any character passes `test`. `s` is valid UTF-8, here and below. */
 static bool any_char(const char *s, size_t len, char_test *test)
 {
     const uint8_t *at = (const uint8_t *)s;
@@ -71,7 +71,7 @@ bool text_is_name(const char *s, size_t len)
     return text_is_utf8(s, len) && !any_char(s, len, is_no_part_of_name);
 }
 
-/* The library's result is counted and may be NULL: give it an end, or say that memory is out. */
+/* Converts a counted result, which may be NULL, to a C string. Returns ERR_SYSTEM for NULL. */
 static enum err as_string(uint8_t *from_library, size_t len, char **ret_text)
 {
     if (!from_library)
@@ -81,8 +81,8 @@ static enum err as_string(uint8_t *from_library, size_t len, char **ret_text)
     return ERR_OK;
 }
 
-/* Most text is ASCII, which is its own normal form and folds without tables; and libunistring does
- * not take empty text everywhere. */
+/* Most text is ASCII, which is already in normal form and folds without tables. Some functions of
+ * libunistring do not accept empty text. */
 static bool is_ascii(const uint8_t *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -158,15 +158,15 @@ enum err text_fold(const char *s, size_t len, char **ret_text)
         *ret_text = TAKE(tidy);
         return ERR_OK;
     }
-    /* No language: Turkish rules would make the key depend on who asks. */
+    /* No language: with Turkish rules, the key would depend on the client. */
     uint8_t *folded = u8_casefold((const uint8_t *)tidy, n, NULL, UNINORM_NFC, NULL, &n);
     return as_string(folded, n, ret_text);
 }
 
-/* The longest that u8_uctomb() writes. */
+/* The most bytes that u8_uctomb() writes. */
 #define CHAR_MAX_BYTES 6
 
-/* Writes the first character of `s` in title case; how many bytes it read and wrote. */
+/* Writes the first character of `s` in title case. Returns the number of bytes read. */
 static size_t put_titled(const uint8_t *s, size_t len, uint8_t *out, size_t *ret_written)
 {
     ucs4_t c;
@@ -177,7 +177,7 @@ static size_t put_titled(const uint8_t *s, size_t len, uint8_t *out, size_t *ret
     return (size_t)used;
 }
 
-/* `out` has room for CHAR_MAX_BYTES per byte of `s`, which no title needs. */
+/* `out` holds CHAR_MAX_BYTES per byte of `s`, more than any title needs. */
 static size_t put_words(const uint8_t *s, size_t len, uint8_t separator, uint8_t *out)
 {
     size_t n = 0, written;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - Unicode for the modules above: validity, normal form, case; the one door to
- * libunistring. All text is UTF-8 and given by length. Any thread. */
+/* text.h - Unicode helpers: validity, normal form, case; the only user of libunistring. All text is
+ * UTF-8 with an explicit length. Any thread. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -9,32 +9,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* Returns whether `s` is well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, no code
+ * point above U+10FFFF. */
 bool text_is_utf8(const char *s, size_t len);
 
-/* Holds a control character: C0, DEL, C1, or U+2028/U+2029. `s` is valid UTF-8. */
+/* Returns whether `s` contains a control character: C0, DEL, C1, U+2028 or U+2029. `s` is valid
+ * UTF-8. */
 bool text_has_control(const char *s, size_t len);
 
-/* Holds a character that has no shape of its own (Unicode property Default_Ignorable_Code_Point:
- * soft hyphen, joiners, variation selectors, ...). `s` is valid UTF-8. */
+/* Returns whether `s` contains an invisible character (Unicode property
+ * Default_Ignorable_Code_Point: soft hyphen, joiners, variation selectors, ...). `s` is valid
+ * UTF-8. */
 bool text_has_ignorable(const char *s, size_t len);
 
-/* Nothing but visible letters, marks and numbers of any script, and ASCII spaces, dots, hyphens and
- * underscores: what names are made of, so it may be repeated to people. `s` may be any bytes. */
+/* Returns whether `s` contains only visible letters, marks and numbers of any script, and ASCII
+ * spaces, dots, hyphens and underscores. Such text is safe to show to users. `s` may be any
+ * bytes. */
 bool text_is_name(const char *s, size_t len);
 
-/* White space (Unicode property) trimmed at both ends, then NFC. *ret_text is heap memory,
- * NUL-terminated, the caller's; may be empty. ERR_SYNTAX when `s` is not UTF-8 or holds a NUL,
- * which would cut the copy short; ERR_SYSTEM without memory. */
+/* Trims white space (Unicode property) at both ends, then normalizes to NFC. *ret_text is heap
+ * memory, NUL-terminated, owned by the caller; it may be empty. Returns ERR_SYNTAX if `s` is not
+ * UTF-8 or contains a NUL, which would cut the copy short; ERR_SYSTEM if memory is exhausted. */
 enum err text_tidy(const char *s, size_t len, char **ret_text);
 
-/* The same, then full case folding and NFC once more: equal for texts that people would call the
- * same. */
+/* The same, then full case folding and NFC again: texts that differ only in case become equal. */
 enum err text_fold(const char *s, size_t len, char **ret_text);
 
-/* Each word that `separator` (ASCII) divides gets its first character in title case, runs of
- * separators become single spaces: "blue-bottle" -> "Blue Bottle"; NFC. Heap, the caller's. Errors
- * as above. */
+/* Converts words divided by `separator` (ASCII) to title case: the first character of each in title
+ * case, runs of separators as single spaces, NFC. "blue-bottle" becomes "Blue Bottle". Ownership
+ * and errors as above. */
 enum err text_title(const char *s, size_t len, char separator, char **ret_text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.c - see thread.h. pthread_clockjoin_np() would go by the monotonic clock, but
- * ThreadSanitizer does not know it, and takes a thread joined by it for one that still runs. */
+/* thread.c - see thread.h. Does not use pthread_clockjoin_np() with the monotonic clock:
+ * ThreadSanitizer does not intercept it and would report the joined thread as still running. */
 #include "base/thread.h"
 
 #include <time.h>

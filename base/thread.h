@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h - waits for the end of a thread, but not for ever: main has other things to see to
- * meanwhile. */
+/* thread.h - joins a thread with a timeout, so that the main thread can do other work meanwhile. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
@@ -8,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True when the thread has ended within that time; it must not be joined again then. A wall clock
- * that jumps meanwhile makes the wait shorter or longer. */
+/* Returns true if the thread ended within `within_ms`; it must not be joined again then. If the
+ * wall clock jumps meanwhile, the wait becomes shorter or longer. */
 bool thread_join_within(pthread_t thread, int64_t within_ms);
 
 #endif

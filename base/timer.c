@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* timer.c - a binary min-heap over pointers; each timer knows its place, which makes disarming
- * cheap. See timer.h for the rules. */
+/* timer.c - see timer.h. A binary min-heap of pointers; each timer stores its index, which makes
+ * disarming cheap. */
 #include "base/timer.h"
 
 #include "base/mem.h"

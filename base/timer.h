@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* timer.h - things to be done at a time, in order of that time.
+/* timer.h - runs callbacks at given times, earliest first.
  *
- * A binary heap of timers that live inside their owners' structs, so arming one allocates nothing
- * that can run out of a pool and disarming takes O(log n). timers_run() calls back every timer that
- * is due and no other; a callback may arm, disarm or free any timer, its own included. A timer that
- * is armed while others run and is already due runs in the same call. One thread. */
+ * A binary heap of timers that are embedded in their owners. Arming needs no pool, and disarming is
+ * O(log n). timers_run() calls back exactly the timers that are due. A callback may arm, disarm or
+ * free any timer, its own included. A timer that a callback arms and that is already due runs in
+ * the same call. One thread. */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
 
@@ -15,11 +15,11 @@
 struct timer;
 typedef void timer_fn(struct timer *timer);
 
-/* Zeroed is disarmed. Use container_of() to find the owner. */
+/* Zeroed: disarmed. Use container_of() to get the owner. */
 struct timer {
     int64_t at_ms;
     timer_fn *fire;
-    size_t place; /* in the heap, from 1; 0 = not armed */
+    size_t place; /* index in the heap, from 1; 0 = not armed */
 };
 
 struct timers {
@@ -27,18 +27,19 @@ struct timers {
     size_t n, room;
 };
 
+/* Initializes an empty heap. */
 void timers_init(struct timers *timers);
-void timers_done(struct timers *timers); /* timers still armed are disarmed, not fired */
+void timers_done(struct timers *timers); /* disarms all timers without running them */
 
-/* Arms, or moves an armed one. `at_ms` is of the monotonic clock. */
+/* Arms a timer, or moves an armed one. `at_ms` is of the monotonic clock. */
 void timer_arm(struct timers *timers, struct timer *timer, int64_t at_ms, timer_fn *fire);
-void timer_disarm(struct timers *timers, struct timer *timer); /* fine when not armed */
+void timer_disarm(struct timers *timers, struct timer *timer); /* no-op if not armed */
 bool timer_armed(const struct timer *timer);
 
-/* Fires all that are due at `now_ms`, earliest first. */
+/* Runs all timers that are due at `now_ms`, earliest first. */
 void timers_run(struct timers *timers, int64_t now_ms);
 
-/* The time of the earliest timer, INT64_MAX when there is none. */
+/* Returns the time of the earliest timer; INT64_MAX if none is armed. */
 int64_t timers_next_ms(const struct timers *timers);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* url.c - see url.h. libcurl's parser does the reading; this file adds what it forgives: it takes
- * "http:/x" and "http:///x" for URLs of the host x, and other schemes than http.
+/* url.c - see url.h. Adds the checks that libcurl's parser lacks: it accepts "http:/x" and
+ * "http:///x" as URLs of the host x, and schemes other than http.
  *
- * Worth knowing of libcurl 7.88: it decodes %2e and the like in the host, turns every spelling of
- * an IPv4 address into the dotted one, and drops the zone of an IPv6 address. Pieces stay in
- * libcurl's memory; url_done() gives them back. */
+ * libcurl 7.88 decodes %2e and the like in the host, converts every spelling of an IPv4 address to
+ * the dotted one, and drops the zone of an IPv6 address. Parts are in libcurl's memory until
+ * url_done(). */
 #include "base/url.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@
 
 static const char *const schemes[] = {"http://", "https://"};
 
-/* The length of the scheme with its "://", 0 when it is none of ours. */
+/* Returns the length of the scheme with its "://"; 0 if it is not http or https. */
 static size_t scheme_len(const char *text, size_t len)
 {
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {

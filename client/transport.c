@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* transport.c - see transport.h.
  *
- * A transfer is in exactly one list, by its state: MOVING (libcurl has it), FAILED (it could not
- * be started, and nobody was told yet), DUE (it ended, and its `done` runs in this turn). Only
- * put() moves it. transport_run() first gathers all that ended and then calls out, so a callback
- * may start and cancel what it likes: a transfer that is cancelled while it is due leaves the list
- * and is never heard of again, and one that a callback starts in vain waits for the next turn.
+ * Each transfer is in the list of its state: MOVING (libcurl has it), FAILED (not started, not
+ * reported yet), DUE (ended; `done` runs in this iteration). Only put() moves it. transport_run()
+ * first collects all that ended and then calls back, so a callback may start and cancel transfers.
+ * A cancelled one leaves its list; one that fails to start inside a callback waits for the next
+ * iteration.
  *
- * How an end is classified rests on measurements of libcurl 7.88.1. CURLINFO_REQUEST_SIZE counts
- * bytes that the socket, or the TLS layer, took; while it is 0 the other side cannot have read a
- * request. (A TLS write may put a first record on the wire and still count 0, but then the rest of
- * the body was never sent, and half a body is no request.) In all other cases a missing answer
- * says nothing about what the other side did. Headers that are cut short are a success to libcurl
- * and are not to us. A body without a length that is cut short ends as a complete answer: HTTP/1
- * cannot tell the two apart, the reader of the body has to.
- *
- * Retry-After is read through CURLINFO_RETRY_AFTER: that gives 0 for an absent header and for "0",
- * a negative number for "-1" and for dates in the past, and the huge numbers as they are. All
- * that is not positive counts as not told. */
+ * Ends are classified by measurements of libcurl 7.88.1. CURLINFO_REQUEST_SIZE counts the bytes
+ * that the socket or the TLS layer took; while it is 0, the peer cannot have read a request. (A TLS
+ * write may send a first record and still count 0; the rest of the body then was never sent.)
+ * Otherwise a missing response proves nothing. libcurl accepts truncated headers; this file does
+ * not. A truncated body without a length looks complete in HTTP/1; its reader must detect that. */
 #include "client/transport.h"
 
 #include "base/buf.h"
@@ -40,7 +34,7 @@ struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     struct buf body;
-    bool headers_whole; /* of the answer: the empty line was seen */
+    bool headers_whole; /* of the response: the empty line was seen */
     CURLcode result;    /* once it is no longer MOVING */
     char words[CURL_ERROR_SIZE];
     transport_done_fn *done;
@@ -56,15 +50,15 @@ struct transport {
     bool any_certificate;
 };
 
-/* What all requests have in common. There is no low-speed limit: the vendor is silent for half a
- * minute before it answers a submit, and the total time-out is enough. */
+/* Options of all requests. There is no low-speed limit: the upstream is silent for half a minute
+ * before it responds to a submit, and the total timeout is sufficient. */
 static const struct {
     CURLoption option;
     long value;
 } numbers[] = {
     {CURLOPT_NOSIGNAL, 1},
-    {CURLOPT_QUICK_EXIT, 1}, /* or a dead resolver holds the thread for 10 s past the time-out */
-    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1}, /* HTTP/2 has a re-send of its own */
+    {CURLOPT_QUICK_EXIT, 1}, /* or a dead resolver blocks the thread for 10 s after the timeout */
+    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1}, /* HTTP/2 has its own re-send */
     {CURLOPT_FOLLOWLOCATION, 0},
     {CURLOPT_MAXREDIRS, 0},
     {CURLOPT_SSL_VERIFYPEER, 1},
@@ -82,7 +76,7 @@ static const struct {
     CURLoption option;
     const char *value;
 } strings[] = {
-    {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_PROXY, ""}, /* whatever the environment says */
+    {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_PROXY, ""}, /* overrides the environment */
 };
 
 enum err transport_new(const struct transport_options *options, struct transport **ret_transport)
@@ -106,7 +100,7 @@ enum err transport_new(const struct transport_options *options, struct transport
     return ERR_OK;
 }
 
-/* NULL when there is none. */
+/* Returns the first transfer in that state, or NULL. */
 static struct transfer *first(const struct transport *transport, enum state state)
 {
     struct transfer *t = transport->lists[state];
@@ -144,7 +138,7 @@ static void drop(struct transfer *t)
 
 void transport_cancel(struct transfer *t)
 {
-    if (t->state != IN_CALLBACK) /* else it is over, and freed when its callback returns */
+    if (t->state != IN_CALLBACK) /* else it ended, and is freed when its callback returns */
         drop(t);
 }
 
@@ -163,7 +157,7 @@ void transport_free(struct transport *transport)
     curl_global_cleanup();
 }
 
-/* Returning less than was given makes libcurl give the transfer up. */
+/* Returning less than was passed makes libcurl abort the transfer. */
 static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
@@ -171,9 +165,9 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return buf_add(&t->body, data, size * n) ? 0 : size * n;
 }
 
-/* Called for each line, that of the status and those of interim answers included. libcurl 7.88
- * takes "HTTP/2 2000" and "HTTP/2 -5" for status lines, on a connection that speaks HTTP/1.1: such
- * an answer is given up, for nobody can say what it means. */
+/* Runs for each header line, including status lines and interim responses. libcurl 7.88 accepts
+ * "HTTP/2 2000" and "HTTP/2 -5" as status lines on an HTTP/1.1 connection. Such a response is
+ * aborted, because its meaning is undefined. */
 static size_t take_header(char *line, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
@@ -189,7 +183,7 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
     return len;
 }
 
-/* libcurl sends headers as they are given: a line break in one would begin another. */
+/* libcurl sends headers unchanged: a line break inside one would start another. */
 static bool header_is_clean(const struct transport_header *header)
 {
     static const char token[] = "!#$%&'*+-.^_`|~0123456789"
@@ -212,8 +206,8 @@ static bool add_header(struct transfer *t, const char *line)
     return longer != NULL;
 }
 
-/* "Name;" is libcurl's way to ask for a header without a value; "Name:" would leave it out, which
- * is what is wanted of Expect: an answer of 100 would only add a way to fail. */
+/* "Name;" makes libcurl send a header without a value; "Name:" removes it. Expect is removed,
+ * because a 100 response would only add a way to fail. */
 static bool add_headers(struct transfer *t, const struct transport_request *request)
 {
     bool ok = add_header(t, "Expect:");
@@ -333,6 +327,8 @@ static void tell(struct transfer *t)
         curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
         curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
     }
+    /* libcurl returns 0 for an absent Retry-After and for "0", a negative number for "-1" and for
+     * past dates, and large numbers unchanged. Everything that is not positive counts as absent. */
     struct transport_answer answer = {
         .end = end_of(t),
         .status = status >= 100 && status <= 999 ? (int)status : 0,
@@ -368,7 +364,7 @@ static void gather(struct transport *transport)
         char *private;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         t = (struct transfer *)(void *)private;
-        t->result = message->data.result; /* the message dies with the next line */
+        t->result = message->data.result; /* the next line invalidates the message */
         put(t, DUE);
     }
 }

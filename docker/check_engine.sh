@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-# check_engine.sh - what check.sh runs on, to be sourced: a container engine of our own, a base image
-# without a registry, and the words to write a check with.
+# check_engine.sh - provides a private container engine, a base image without a registry, and helper
+# functions; sourced by check.sh.
 #
-# The base is made with debootstrap and the engine is a dockerd of our own, which leaves the network
-# rules of this machine alone. DOCKER_CHECK_DIR names a folder to work in and to keep, so that the
-# next run has the base and the build's cache; without it all is removed at the end. The path has to
-# be short, for the sockets in it. $dir is that folder, $base the image that all others are made of.
-# Who sources it has a cannot() that says why nothing can be tried, and is alone with its mounts.
+# The base is made with debootstrap. The engine is a private dockerd, which does not change the
+# network rules of this machine. DOCKER_CHECK_DIR names a working folder to keep, so that the next
+# run reuses the base and the build cache; without it, everything is removed at the end. The path
+# must be short, because sockets are in it. $dir is that folder, $base the image on which all others
+# are based. The sourcing script defines cannot(), which reports why the check cannot run, and has
+# its own mount namespace.
 # shellcheck shell=sh
 
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -19,12 +20,12 @@ dir=$(cd "$dir" && pwd)
 base_tar=$dir/base-$DEBIAN.tar
 dockerd_pid=
 
-# Of our own, whatever the caller uses: engine, configuration, and the settings of compose.yaml.
+# Independent of the caller's environment: engine, configuration, and the settings of compose.yaml.
 export DOCKER_HOST="unix://$dir/docker.sock" DOCKER_CONFIG="$dir/config" DOCKER_BUILDKIT=1
 export DAEMON_PORT=0 NGINX_PORT=0 PROMETHEUS_PORT=0 OPENMART_API_KEY_FILE=./sim-key
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY COMPOSE_PROFILES COMPOSE_PROJECT_NAME
 
-# Debian's client: a newer one may want a plugin to build.
+# Debian's client: a newer one may need a plugin to build.
 docker() {
     /usr/bin/docker "$@"
 }
@@ -33,7 +34,7 @@ compose() {
     /usr/bin/docker-compose -p emailsd-check -f docker/compose.yaml "$@"
 }
 
-# What was started beside compose carries a label.
+# Containers started without compose have a label.
 clear_away_labelled() {
     docker ps -aq --filter label=emailsd-check | xargs -r /usr/bin/docker rm -fv >/dev/null
 }
@@ -59,7 +60,7 @@ finish() {
         kill "$dockerd_pid" 2>/dev/null || true
         wait "$dockerd_pid" || true
     fi
-    # The one mount that dockerd leaves would keep the folder from being removed.
+    # dockerd leaves this one mount, which would prevent removal of the folder.
     if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
     rm -rf --one-file-system "$dir/rootfs"
     [ -n "$keep" ] || rm -rf --one-file-system "$dir"
@@ -73,7 +74,7 @@ fail() {
     exit 1
 }
 
-# Runs a command whose words matter only when it fails.
+# Runs a command; prints its output only if it fails.
 quietly() { # LOG COMMAND...
     log=$dir/$1
     shift
@@ -105,14 +106,14 @@ now_ms() {
 make_base() {
     rm -rf --one-file-system "$dir/rootfs"
     quietly debootstrap.log debootstrap --variant=minbase "$DEBIAN" "$dir/rootfs" "$mirror"
-    # What debootstrap leaves out and every real base has: the update and security suites.
+    # debootstrap omits the update and security suites, which every real base has.
     codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     for list in sources.list sources.list.d/debian.sources; do
         [ -s /etc/apt/$list ] || continue
         rm -f "$dir/rootfs/etc/apt/sources.list"
         sed "s/\\b$codename\\b/$DEBIAN/g" /etc/apt/$list >"$dir/rootfs/etc/apt/$list"
     done
-    # As in the real slim base: of the documents only the licences.
+    # As in the real slim base: of the documents, keep only the licences.
     find "$dir/rootfs/usr/share/doc" ! -type d ! -name copyright -delete
     rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \
         "$dir"/rootfs/var/lib/apt/lists/* "$dir"/rootfs/usr/share/man/* \
@@ -133,8 +134,8 @@ for program in dockerd docker-compose debootstrap iptables curl openssl; do
 done
 [ -f "$base_tar" ] || make_base
 
-# Without a bridge and rules of its own: compose makes a bridge and takes it away again, and a port
-# on loopback is published by a process. (iptables is for the name server inside of a container.)
+# Without a bridge and rules of its own: compose creates and removes a bridge, and a process
+# publishes a port on loopback. (The name server inside the containers needs iptables.)
 dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/docker.pid" \
     -H "$DOCKER_HOST" --bridge none --iptables=false --ip-forward=false >"$dir/dockerd.log" 2>&1 &
 dockerd_pid=$!

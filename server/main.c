@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the daemon from top to bottom: configuration, modules bottom-up, run, tear down
+/* main.c - the daemon: reads the configuration, starts the modules bottom-up, runs, and stops them
  * top-down.
  *
- * The one file that knows everybody; nobody knows it. Exit codes: 0 after a clean stop, 1 when the
- * system refused something (a port in use), 2 when the operator must change something, 3 when
+ * The only file that includes all modules; no module includes it. Exit codes: 0 after a clean stop,
+ * 1 if the system rejected something (such as a port in use), 2 for a configuration error, 3 if
  * another process owns the store. */
 #include "base/clock.h"
 #include "base/err.h"
@@ -48,19 +48,19 @@
 #define ANSWER_TIMEOUT_MS  INT64_C(30000)
 #define IDLE_TIMEOUT_MS    INT64_C(60000)
 #define DRAIN_MS           INT64_C(5000)
-#define END_MS             (DRAIN_MS + INT64_C(5000)) /* of the end, beside what is configured */
+#define END_MS             (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
 #define READY_STATUS       "serving"
 #define REFUSED_STATUS     "serving with the previous configuration; reload rejected, see the log"
-#define SPARE_CONNECTIONS  1024 /* beside the waiters: hits and probes */
+#define SPARE_CONNECTIONS  1024 /* in addition to waiting requests: cache hits and probes */
 #define MAX_QUEUED         10000
-#define MAX_HISTORY        10000 /* ended lookups that /lookups/{id} remembers in memory, */
-#define MAX_HISTORY_BYTES  ((size_t)16 << 20) /* and their results */
-#define MAX_ENDED          100000             /* ended tasks that stay in the journal */
+#define MAX_HISTORY        10000 /* finished lookups that /lookups/{id} serves from memory, */
+#define MAX_HISTORY_BYTES  ((size_t)16 << 20) /* and the size of their results */
+#define MAX_ENDED          100000             /* completed tasks retained in the journal */
 #define JITTER_PERCENT     10
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
 
-/* Everything that lives from start to stop. */
+/* Everything that exists from start to stop. */
 struct daemon {
     int argc; /* for a reload */
     char *const *argv;
@@ -106,7 +106,7 @@ static int check_upstream(struct config *config)
     return EXIT_CLEAN;
 }
 
-/* ---- where, and who may ask ---- */
+/* ---- addresses and access ---- */
 
 static int take_sockets(struct daemon *d)
 {
@@ -149,7 +149,7 @@ static int start_client(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-/* `memory:` keeps no answers beside those in the cache. */
+/* With `memory:`, only the cache holds results. */
 static int start_store(struct daemon *d)
 {
     const char *url = d->config.store;
@@ -314,7 +314,7 @@ static void reload(struct daemon *d)
     notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
 }
 
-/* Returns when the daemon is to stop. */
+/* Runs until a signal ends the daemon. */
 static void run(struct daemon *d, const sigset_t *signals)
 {
     int number;
@@ -339,7 +339,7 @@ static void run(struct daemon *d, const sigset_t *signals)
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
-/* Fine after a start that went only half the way. */
+/* Also works after a partial start. */
 static void stop(struct daemon *d)
 {
     lifecycle_shut_down(&d->watch, d->config.drain_timeout_ms);
@@ -363,7 +363,7 @@ static int serve(struct daemon *d)
     if (!code)
         run(d, &signals);
     lifecycle_unblock_termination();
-    if (!code) /* it takes others a while to see that /readyz says no */
+    if (!code) /* load balancers need time to notice that /readyz fails */
         lifecycle_wait(&d->watch, d->config.drain_delay_ms);
     stop(d);
     if (!code)
@@ -371,7 +371,7 @@ static int serve(struct daemon *d)
     return code;
 }
 
-/* --check-config: all that can be said without touching the store or a port. */
+/* --check-config: checks everything that needs neither the store nor a port. */
 static int check(struct daemon *d)
 {
     char why[LISTENER_WHY];
@@ -391,7 +391,7 @@ static int check(struct daemon *d)
     return code;
 }
 
-/* --print-config: not before the URL is known to hold no user and password. */
+/* --print-config: prints only after the URL is known to contain no user and password. */
 static int print(struct config *config)
 {
     int code = check_upstream(config);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* openmart.c - see openmart.h.
  *
- * One struct openmart_call per request on its way; the function `deliver` is what tells the kinds
- * apart. It reads the body when there is one to read, lets openmart_verdict.c judge, and calls the
- * asker. The key travels in X-API-Key, one header and no other place.
+ * Each request in flight has a struct openmart_call; its function `deliver` depends on the kind of
+ * request. It parses the body if there is one, gets a verdict from openmart_verdict.c, and calls
+ * the caller back. The key is sent in X-API-Key, and nowhere else.
  *
- * What cannot be sent (an id that may not stand in a path, a number of forms that the vendor would
- * refuse) still ends through the callback, by way of a transfer without a URL that never leaves. */
+ * A request that cannot be sent (an invalid id, a number of forms that Openmart would reject) also
+ * ends through its callback: it starts a transfer without a URL, which is never sent. */
 #include "client/openmart/openmart.h"
 
 #include "base/json.h"
@@ -33,7 +33,7 @@ struct openmart {
     int64_t submit_timeout_ms, read_timeout_ms;
     struct transport *transport;
     size_t n_calls;
-    const struct openmart_call *delivering; /* its asker is being called just now */
+    const struct openmart_call *delivering; /* the call whose callback is running now */
 };
 
 typedef void deliver_fn(struct openmart_call *call, const struct transport_answer *answer);
@@ -85,7 +85,7 @@ static void free_call(struct openmart_call *call)
 void openmart_cancel(struct openmart_call *call)
 {
     if (call == call->openmart->delivering)
-        return; /* it is over, and freed when its callback returns */
+        return; /* it ended, and is freed when its callback returns */
     transport_cancel(call->transfer);
     free_call(call);
 }
@@ -128,7 +128,7 @@ static void read_detail(const struct openmart_call *call, const struct transport
         openmart_clean(answer->error, key, ret_detail);
 }
 
-/* `detail` holds OPENMART_DETAIL_TEXT bytes, which the reply points to. */
+/* Builds the reply. `detail` holds OPENMART_DETAIL_TEXT bytes, which the reply points to. */
 static struct openmart_reply judge(const struct openmart_call *call,
                                    const struct transport_answer *answer, bool readable,
                                    char *detail)
@@ -222,7 +222,7 @@ static struct openmart_call *new_call(struct openmart *openmart, enum metrics_op
     return call;
 }
 
-/* `path` NULL or `body` overflowed: the call cannot be sent. `body` NULL: a GET. */
+/* Starts the request. `path` NULL or `body` overflowed: it cannot be sent. `body` NULL: a GET. */
 static struct openmart_call *start(struct openmart_call *call, const char *path,
                                    const struct buf *body)
 {
@@ -291,7 +291,8 @@ struct openmart_call *openmart_submit(struct openmart *openmart, const struct op
     return start(call, fits ? SUBMIT_PATH : NULL, &body);
 }
 
-/* `path` holds PATH_ROOM bytes. The result is `path`, or NULL when the id is none. */
+/* Writes the path to `path`, which holds PATH_ROOM bytes. Returns `path`, or NULL if the id is
+ * invalid. */
 static const char *path_to(char *path, const char *before, const char *id, const char *behind)
 {
     if (!openmart_id_ok(id))

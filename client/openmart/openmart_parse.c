@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* openmart_parse.c - see openmart_parse.h.
  *
- * The documented shapes are: submit {"batch_id", "status": {counts}}, status {counts}, task ids as
- * a bare array of strings, task {"task_id", "status", "tracking_id", "data": [{"email",
- * "status"}]}, balance {"balance"}. The counts stand at two different levels in two of them, which
- * has misled clients before; here all known places are looked at. */
+ * The documented formats are: submit {"batch_id", "status": {counts}}, status {counts}, task ids as
+ * an array of strings, task {"task_id", "status", "tracking_id", "data": [{"email", "status"}]},
+ * balance {"balance"}. The counts are at different levels in two of them, which has caused errors
+ * in other clients; here, all known places are checked. */
 #include "client/openmart/openmart_parse.h"
 
 #include "base/mem.h"
@@ -56,7 +56,7 @@ enum err openmart_parse_submit(const char *body, size_t len, char *ret_id)
     return err;
 }
 
-/* The first place that has such a member; NULL when none has. */
+/* Returns the first place that has such a member, or NULL. */
 static const struct json *place_of(const struct json *doc, const char *key)
 {
     const struct json *places[] = {doc, json_get(doc, "status"), json_get(doc, "data")};
@@ -110,7 +110,7 @@ enum err openmart_parse_balance(const char *body, size_t len, int64_t *ret_balan
     return ERR_OK;
 }
 
-/* The list, or null for an empty one; NULL when there is nothing of the kind. */
+/* Returns the list, or JSON null for an empty one; NULL if there is neither. */
 static const struct json *id_list(const struct json *doc)
 {
     const struct json *places[] = {doc, json_get(doc, "task_ids"), json_get(doc, "data"),
@@ -163,7 +163,7 @@ void openmart_ids_done(struct openmart_ids *ids)
     *ids = (struct openmart_ids){0};
 }
 
-/* Words are compared without case: a vendor that changes case has not changed its mind. */
+/* Case is ignored: a different case does not mean a different state. */
 static enum openmart_state state_of(const char *word)
 {
     static const struct {
@@ -189,7 +189,7 @@ static bool is_clean(const char *s, size_t max)
     return len > 0 && len <= max && !text_has_control(s, len) && !strstr(s, "\xEF\xBF\xBD");
 }
 
-/* Not a check of addresses: it keeps out what nobody could write to, such as markup or a name. */
+/* Not an address check: rejects what cannot be an address, such as markup or a name. */
 static bool is_address(const char *s)
 {
     if (!is_clean(s, EMAIL_MAX) || strpbrk(s, " <>"))
@@ -215,7 +215,8 @@ static void add_email(struct openmart_task_answer *answer, const struct json *en
     }
 }
 
-/* No data is an answer ("nothing found"); data that is no list is none. */
+/* Absent data is a valid result ("nothing found"); data of a completed task that is not a list is
+ * an error. */
 static enum err read_data(struct openmart_task_answer *answer)
 {
     const struct json *data = json_get(answer->doc, "data");
@@ -259,7 +260,8 @@ void openmart_task_done(struct openmart_task_answer *answer)
     *answer = (struct openmart_task_answer){0};
 }
 
-/* Whether there were any. Recursion ends with the nesting that json_parse() allows. */
+/* Appends the messages found in `value`; returns whether there were any. json_parse() limits the
+ * nesting, and so the recursion. */
 static bool add_words(const struct json *value, struct buf *out)
 {
     static const char *const keys[] = {"detail", "message", "error", "msg"};

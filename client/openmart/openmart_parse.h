@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_parse.h - reads the five answers of the vendor, and the reasons it gives for a refusal.
+/* openmart_parse.h - parses Openmart's five responses and the details of its rejections.
  *
- * Tolerant where the vendor leaves something open, strict where a wrong guess could cost: an id
- * must be one that may stand in a path, only JSON true makes a batch ready, and a list of addresses
- * must be a list. Text that is damaged in places (bad UTF-8, NUL, control bytes, half surrogates)
- * is mended first: a damaged string becomes unusable, not the whole answer that was paid for.
+ * Tolerant where Openmart leaves something open, strict where a wrong guess could cost credits: an
+ * id must be valid in a path, only JSON true makes a batch ready, and a list of addresses must be a
+ * list. Damaged text (bad UTF-8, NUL, control bytes, half surrogates) is replaced first, so that a
+ * damaged string becomes unusable, but not the whole paid response.
  *
- * Pure functions of the bytes that came; any thread. They return ERR_SYNTAX or ERR_TOO_BIG for an
- * answer that cannot be used. */
+ * Pure functions; any thread. They return ERR_SYNTAX or ERR_TOO_BIG for an unusable response. */
 #ifndef CLIENT_OPENMART_OPENMART_PARSE_H
 #define CLIENT_OPENMART_OPENMART_PARSE_H
 
@@ -20,40 +19,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OPENMART_IDS_MAX 1000 /* entries of a list looked at; ten times what a batch can hold */
+#define OPENMART_IDS_MAX 1000 /* entries read of a list; ten times what a batch can hold */
 
-/* [A-Za-z0-9_-]{1,64} */
+/* Returns whether the id matches [A-Za-z0-9_-]{1,64}. */
 bool openmart_id_ok(const char *id);
 
-/* `ret_id` holds OPENMART_ID_MAX + 1 bytes. */
+/* Parses the response to a submit; `ret_id` holds OPENMART_ID_MAX + 1 bytes. */
 enum err openmart_parse_submit(const char *body, size_t len, char *ret_id);
 
+/* Parse the status of a batch, and the balance in credits. */
 enum err openmart_parse_counts(const char *body, size_t len, struct openmart_counts *ret_counts);
 enum err openmart_parse_balance(const char *body, size_t len, int64_t *ret_balance);
 
-/* Ids point into the answer: freed by openmart_ids_done(), to which a zeroed one is fine. */
+/* Ids point into `doc`. The caller calls openmart_ids_done(), a no-op on a zeroed struct. */
 struct openmart_ids {
     struct json *doc;
     const char **ids;
     size_t n;
 };
 
+/* Parses a list of task ids; at most OPENMART_IDS_MAX entries are read. */
 enum err openmart_parse_ids(const char *body, size_t len, struct openmart_ids *ret_ids);
 void openmart_ids_done(struct openmart_ids *ids);
 
-/* The strings of `task` point into the answer: freed by openmart_task_done(), as above. */
+/* The strings of `task` point into `doc`. The caller calls openmart_task_done(), as above. */
 struct openmart_task_answer {
     struct json *doc;
     struct openmart_email *emails;
     struct openmart_task task;
 };
 
+/* Parses one task with its addresses. */
 enum err openmart_parse_task(const char *body, size_t len, struct openmart_task_answer *ret_answer);
 void openmart_task_done(struct openmart_task_answer *answer);
 
-/* Why the vendor refused, out of the shapes that its kind of service gives; "" when the body is no
- * JSON or holds no such thing (a page of HTML is not echoed). Cleaned by openmart_clean(), and as
- * long at most. */
+/* Extracts the reason of a rejection from the known formats; "" if the body is not JSON or contains
+ * no reason (HTML is not echoed). Sanitized and limited by openmart_clean(): `ret_detail` holds
+ * OPENMART_DETAIL_TEXT bytes. */
 void openmart_parse_detail(const char *body, size_t len, const char *key, char *ret_detail);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* openmart_sanitize.c - see openmart_sanitize.h.
  *
- * Mending exists because credits were spent on the answer: one address with a stray byte must not
- * cost the other addresses of a task, let alone the id of a batch. The replacement character marks
- * what was damaged, so that readers can drop it. Neither function knows the shape of an answer. */
+ * Responses are repaired because credits were spent on them: one address with a stray byte must not
+ * cost the other addresses of a task, or the id of a batch. The replacement character marks damage,
+ * so that the parser can drop the string. Neither function depends on the format of a response. */
 #include "client/openmart/openmart_sanitize.h"
 
 #include "base/text.h"
@@ -16,7 +16,7 @@
 #define UNIT            ((size_t)6)    /* bytes of an escape such as \u00e9 */
 #define ESCAPED_DAMAGED "\\ufffd"
 
-/* How many bytes the character at `s` has; 0 when it is none. */
+/* Returns the length of the character at `s` in bytes; 0 if it is not valid UTF-8. */
 static size_t char_len(const char *s, size_t len)
 {
     for (size_t n = 1; n <= 4 && n <= len; n++)
@@ -42,13 +42,14 @@ static bool read_unit(const char *s, size_t len, uint32_t *ret_value)
     return true;
 }
 
-/* `s` is at a backslash inside a string. Returns how many bytes were dealt with. */
+/* Handles an escape; `s` is at a backslash inside a string. Returns the number of bytes
+ * consumed. */
 static size_t mend_escape(const char *s, size_t len, struct buf *out)
 {
     uint32_t unit, second;
     size_t n = UNIT;
 
-    if (!read_unit(s, len, &unit)) /* what is behind any other backslash may be damaged too */
+    if (!read_unit(s, len, &unit)) /* what follows any other backslash may be damaged too */
         n = len >= 2 && (s[1] == '"' || s[1] == '\\') ? 2 : 1;
     else if (unit >= 0xD800 && unit < 0xDC00 && read_unit(s + UNIT, len - UNIT, &second) &&
              second >= 0xDC00 && second < 0xE000)

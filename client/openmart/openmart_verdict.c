@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_verdict.c - the table of openmart_verdict.h. The first row that fits decides, so the
- * single statuses stand above the ranges; the last row of each kind fits everything.
+/* openmart_verdict.c - see openmart_verdict.h. The first matching row decides, so single statuses
+ * precede ranges; the last row of each kind matches everything.
  *
- * Why a submit that was answered 408, 425 or 5xx is unknown: such an answer may come from a proxy
- * in front, or from a handler that failed half-way, when the batch already exists. 429 says that
- * the handler never ran, and so does 503 when it names a time to come back. A status line with a
- * cut body is no answer here, whatever its status was. */
+ * A submit that got 408, 425 or 5xx is unknown: such a response may come from a proxy in between,
+ * or from a handler that failed after it created the batch. 429 proves that the handler never ran,
+ * and so does 503 with Retry-After. A truncated response does not count as one, whatever its status
+ * was. */
 #include "client/openmart/openmart_verdict.h"
 
 #include "base/mem.h"
@@ -34,7 +34,7 @@ struct row {
 #define UNKNOWN        VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN
 
 static const struct row rows[] = {
-    /* call, end, statuses, body readable?, Retry-After told?, meaning */
+    /* request, end, statuses, body readable?, Retry-After present?, meaning */
     {SUBMIT, TRANSPORT_NOT_SENT, ONE(OPENMART_UNSENDABLE), ANY, ANY, REFUSED(UPSTREAM_REJECTED)},
     {SUBMIT, TRANSPORT_NOT_SENT, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
     {SUBMIT, TRANSPORT_BROKEN, ALL, ANY, ANY, UNKNOWN},
@@ -88,5 +88,5 @@ struct openmart_meaning openmart_verdict(const struct openmart_seen *seen)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (fits(&rows[i], seen))
             return (struct openmart_meaning){rows[i].verdict, rows[i].err};
-    return (struct openmart_meaning){UNKNOWN}; /* no such end exists; the careful answer */
+    return (struct openmart_meaning){UNKNOWN}; /* unreachable; the safe verdict */
 }

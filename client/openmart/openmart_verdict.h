@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_verdict.h - what the end of a call means, decided in one table.
+/* openmart_verdict.h - decides what the end of a request means, by one table.
  *
- * The table is the heart of not paying twice: a submit is DONE, REFUSED or RETRYABLE only where the
- * wire or the vendor's answer proves it, and UNKNOWN in every other case, one that nobody thought
- * of included. Reads are free, so all that may pass is RETRYABLE. Pure; any thread. */
+ * The table prevents paying twice. A submit is VERDICT_DONE, VERDICT_REFUSED or VERDICT_RETRYABLE
+ * only if the wire or Openmart's response proves it, and VERDICT_UNKNOWN in every other case,
+ * unforeseen ones included. Reads are free, so every failure that may be temporary is
+ * VERDICT_RETRYABLE. Pure; any thread. */
 #ifndef CLIENT_OPENMART_OPENMART_VERDICT_H
 #define CLIENT_OPENMART_OPENMART_VERDICT_H
 
@@ -13,16 +14,16 @@
 
 #include <stdbool.h>
 
-/* The status of a call that was not even tried, because it could only be refused. */
+/* The status of a request that was not tried, because it could only be rejected. */
 #define OPENMART_UNSENDABLE (-1)
 
-/* What was seen of one call. `readable` and `told_when` count only when it was answered. */
+/* What was observed of one request. `readable` and `told_when` count only if a response arrived. */
 struct openmart_seen {
     bool is_submit;
     enum transport_end end;
     int status;
-    bool readable;  /* the body holds what the call asks for */
-    bool told_when; /* there was a Retry-After that makes sense */
+    bool readable;  /* the body contains what was requested */
+    bool told_when; /* the response had a valid Retry-After */
 };
 
 struct openmart_meaning {
@@ -30,6 +31,7 @@ struct openmart_meaning {
     enum err err; /* ERR_OK only with VERDICT_DONE */
 };
 
+/* Returns the meaning of what was observed. */
 struct openmart_meaning openmart_verdict(const struct openmart_seen *seen);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.c - sixteen shards, each a hash table in order of use under a lock of its own.
+/* cache.c - see cache.h. Sixteen shards, each a hash table in order of use with its own lock.
  *
- * uthash keeps its elements in a list in order of insertion; deleting an element and adding it
- * again moves it to the end, so the head is always the least recently used. Keys are SHA-256
- * already: their first byte picks the shard. */
+ * uthash keeps its elements in insertion order. Deleting and adding an element again moves it to
+ * the end, so the head is always the least recently used. Keys are SHA-256 digests, so their first
+ * byte selects the shard. */
 #include "cache/cache.h"
 
 #include "base/mem.h"
@@ -17,11 +17,11 @@
 #define SHARDS 16
 
 struct entry {
-    const struct result *result; /* its key is the entry's key */
+    const struct result *result; /* result->key is the key of the entry */
     UT_hash_handle hh;
 };
 
-/* Each on cache lines of its own, so that two workers on two shards do not meet. */
+/* Aligned to cache lines, so that workers in different shards do not contend. */
 struct shard {
     _Alignas(64) pthread_mutex_t lock;
     struct entry *entries;
@@ -32,7 +32,7 @@ struct shard {
 struct cache {
     size_t max_bytes;
     struct shard shards[SHARDS];
-    /* On a line of its own, which the hit path only reads. */
+    /* On a separate cache line, which the hit path only reads. */
     _Alignas(64) atomic_uint_fast64_t changes;
 };
 
@@ -107,7 +107,7 @@ const struct result *cache_find(struct cache *cache, const unsigned char key[HAS
     pthread_mutex_lock(&shard->lock);
     struct entry *entry = find(shard, key);
     if (entry) {
-        if (entry->hh.next) { /* not the most recent one yet */
+        if (entry->hh.next) { /* not already the most recent */
             HASH_DEL(shard->entries, entry);
             add(shard, entry);
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cache.h - finished results in memory, by question, bounded in bytes.
+/* cache.h - caches finished results in memory, by question, up to a limit in bytes.
  *
- * Workers read, the engine writes. The table is cut into shards by key, each with a lock of its own
- * held for one look-up, so a hit never waits for the engine. The least recently used results go
- * when the limit is reached. The cache does not judge freshness: it returns what it has, and the
+ * Workers read, the engine writes. The table is divided into shards by key, each with a lock that
+ * is held for one lookup, so a hit never waits for the engine. At the limit, the least recently
+ * used results are evicted. The cache does not judge freshness: it returns what it has, and the
  * reader compares expires_ms with its clock. Any thread. */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
@@ -17,30 +17,33 @@
 
 struct cache;
 
+/* Creates a cache of at most `max_bytes`. The caller frees it with cache_free() (NULL is a no-op),
+ * when no other thread uses it. */
 struct cache *cache_new(size_t max_bytes);
 void cache_free(struct cache *cache);
 
-/* A reference for the caller, or NULL. */
+/* Returns a reference that the caller releases, or NULL. */
 const struct result *cache_find(struct cache *cache, const unsigned char key[HASH_SIZE]);
 
-/* Takes a reference of its own; replaces what was there for the key. A result larger than its
- * shard's share of the limit is not kept: false. */
+/* Takes its own reference and replaces the previous result for the key. Returns false if the result
+ * is larger than its shard's share of the limit; then nothing is cached for the key. */
 bool cache_put(struct cache *cache, const struct result *result);
 
+/* Removes the result for the key, if there is one. */
 void cache_remove(struct cache *cache, const unsigned char key[HASH_SIZE]);
 
-/* Removes all answers about a domain; how many there were. Looks at every result, shard by shard.
- */
+/* Removes all results for a domain and returns their number. Scans every result, shard by shard. */
 size_t cache_remove_domain(struct cache *cache, const char *domain);
 
-/* A number that moves whenever a result is put, replaced, removed or dropped, and before anybody
- * can see it gone. Never UINT64_MAX. */
+/* Returns a number that changes when a result is put, replaced, removed or evicted, before any
+ * thread can observe the change. Never UINT64_MAX. */
 uint64_t cache_changes(const struct cache *cache);
 
 struct cache_stats {
     size_t n, bytes, max_bytes;
-    uint64_t evicted; /* for want of memory, since the start */
+    uint64_t evicted; /* to make room, since the start */
 };
+/* Returns the current totals; locks one shard at a time. */
 struct cache_stats cache_stats(struct cache *cache);
 
 #endif

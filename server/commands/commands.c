@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.c - the table of commands, and `forget`; `inspect` has a file of its own. */
+/* commands.c - see commands.h. The table of commands and the short ones; `inspect` and
+ * `healthcheck` have files of their own. */
 #include "commands/commands.h"
 
 #include "base/client_key.h"
@@ -14,15 +15,15 @@
 #include <string.h>
 #include <time.h>
 
-#define NEWS_LOOKS   100 /* at a running daemon, */
+#define NEWS_LOOKS   100 /* polls of a running daemon, each after NEWS_WAIT_NS */
 #define NEWS_WAIT_NS 100000000L
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 struct command {
-    const char *name, *operand; /* operand NULL = takes none */
+    const char *name, *operand; /* operand NULL = none */
     const char *help;
-    bool storeless; /* `store` is NULL */
+    bool storeless; /* runs without a store */
     int (*run)(struct store *store, const struct config *config);
 };
 
@@ -34,7 +35,7 @@ static int fail(int code, const char *why)
 
 /* ---- forget ---- */
 
-/* True when no running daemon keeps it in memory any more. */
+/* Waits until a running daemon has removed the address from memory. Returns false on timeout. */
 static bool wait_for_daemon(struct store *store)
 {
     const struct timespec pause = {0, NEWS_WAIT_NS};
@@ -65,7 +66,7 @@ static int forget(struct store *store, const struct config *config)
 
 /* ---- key ---- */
 
-/* The key is shown here and kept nowhere. */
+/* Prints the key, which is stored nowhere. */
 static int new_key(struct store *store, const struct config *config)
 {
     const char *name = config->words[2];
@@ -155,7 +156,7 @@ static const struct command *find(const struct config *config)
     return NULL;
 }
 
-/* Its name, and one for each word of the operand. */
+/* Returns the number of words: the name and the words of the operand. */
 static size_t count_words(const struct command *command)
 {
     size_t n = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* commands.h - what emailsd does besides serving: `emailsd COMMAND [OPERAND]`.
+/* commands.h - runs `emailsd COMMAND [OPERAND]...`, everything besides serving.
  *
- * Each works on the store beside a running daemon, or without one. Main thread. */
+ * Commands that use the store work while a daemon is running, or without one. Main thread. */
 #ifndef COMMANDS_COMMANDS_H
 #define COMMANDS_COMMANDS_H
 
@@ -9,12 +9,12 @@
 
 #include <stdio.h>
 
-/* Runs the command that the words of the command line name, and returns the exit code: 0, 1 when
- * the system or the store refused, 2 when the words make no command, or one that wants a
- * store while `config` names none. */
+/* Runs the command named on the command line. Returns the exit code: 0; 1 if the system or the
+ * store rejected it; 2 if the command is unknown, has the wrong operands, or requires a store and
+ * `config` names none. */
 int command_run(const struct config *config);
 
-/* The commands, for --help. */
+/* Prints the commands for --help. */
 void command_print_help(FILE *out);
 
 #endif

@@ -28,7 +28,7 @@ static void answered(void *arg, const struct transport_answer *answer)
     snprintf(asked->error, sizeof asked->error, "%s", answer->error);
 }
 
-/* "0.0.0.0:80" -> "127.0.0.1:80", "[::]:80" -> "[::1]:80" */
+/* Converts wildcard addresses: "0.0.0.0:80" -> "127.0.0.1:80", "[::]:80" -> "[::1]:80". */
 static void add_reachable(struct buf *url, const char *address)
 {
     const char *port = strrchr(address, ':');

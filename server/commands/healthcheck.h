@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* healthcheck.h - `emailsd healthcheck`: asks a running emailsd whether it is alive, where there is
- * no other client: in an image without a shell. Main thread. */
+/* healthcheck.h - `emailsd healthcheck`: checks whether a running emailsd is alive, for images
+ * without a shell or an HTTP client. Main thread. */
 #ifndef COMMANDS_HEALTHCHECK_H
 #define COMMANDS_HEALTHCHECK_H
 
@@ -10,9 +10,9 @@
 
 #define HEALTHCHECK_WHY 256
 
-/* `address` is one of those that the daemon listens on, "0.0.0.0:8080"; where it listens on all,
- * this machine's own is asked. ERR_OK when GET /livez is answered with 200 within a few seconds;
- * else `why` (HEALTHCHECK_WHY bytes) says what was heard. */
+/* Checks GET /livez. `address` is one of the addresses that the daemon listens on, such as
+ * "0.0.0.0:8080"; for a wildcard address, the loopback address is used. Returns ERR_OK for status
+ * 200 within three seconds; else `why` (HEALTHCHECK_WHY bytes) says what happened. */
 enum err healthcheck(const char *address, bool secured, char *why);
 
 #endif

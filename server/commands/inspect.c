@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect.c - see inspect.h. Both forms are written by the same walk over the store; struct form
- * says how a part of each looks. */
+/* inspect.c - see inspect.h. Both formats read the store in the same order; each has its own
+ * callbacks. */
 #include "commands/inspect.h"
 
 #include "base/buf.h"
@@ -10,12 +10,12 @@
 
 #include <stdlib.h>
 
-#define UNKNOWN_SHOWN 1000 /* the newest */
+#define UNKNOWN_SHOWN 1000 /* at most this many, the newest */
 #define TEXT_MAX      ((size_t)1 << 30)
 
 struct printing {
     struct buf out;
-    size_t n; /* rows so far */
+    size_t n; /* rows printed so far */
 };
 
 static const char *or_dash(const char *text)
@@ -23,7 +23,7 @@ static const char *or_dash(const char *text)
     return *text ? text : "-";
 }
 
-/* ---- for people ---- */
+/* ---- text ---- */
 
 static void add_counts(struct buf *out, const char *what, const char *const *names,
                        const size_t *counts, size_t n)
@@ -91,7 +91,7 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
     return err;
 }
 
-/* ---- for programs ---- */
+/* ---- JSON ---- */
 
 static void add_json_counts(struct buf *out, const char *what, const char *const *names,
                             const size_t *counts, size_t n)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inspect.h - `emailsd inspect`: the store for people, or as JSON for programs. */
+/* inspect.h - `emailsd inspect`: prints the state of the store, as text for operators or as JSON.
+ * Main thread. */
 #ifndef COMMANDS_INSPECT_H
 #define COMMANDS_INSPECT_H
 
@@ -9,7 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Counts, sizes, every batch that is not over, and the last tasks whose outcome is unknown. */
+/* Prints counts, sizes, every open batch, and the latest tasks with an unknown outcome. Returns the
+ * errors of store.h, or ERR_TOO_BIG; nothing was printed then. */
 enum err inspect_print(struct store *store, bool as_json, FILE *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - the four places that a value may come from, the strongest first. The table of options
- * is config_table.c's. */
+/* config.c - see config.h. Reads the four sources of a value, the strongest first. The table of
+ * options is in config_table.c. */
 #include "config/config.h"
 
 #include "base/mem.h"
@@ -17,7 +17,8 @@ static size_t row(const struct option *option)
     return (size_t)(option - options);
 }
 
-/* Sets it by a source that is weaker than those read before; `ret_why` says whose fault it is. */
+/* Sets an option from a source, unless a stronger source has set it; `name` is the option in
+ * messages. */
 static enum err take(struct config *config, const struct option *option, const char *value,
                      struct origin origin, const char *name, char *why)
 {
@@ -26,7 +27,7 @@ static enum err take(struct config *config, const struct option *option, const c
     enum err err = ERR_OK;
 
     if (known->from != FROM_NOWHERE && !is_more)
-        return ERR_OK; /* by a stronger one */
+        return ERR_OK; /* set by a stronger source */
     err = option_set(config, option, value);
     if (err) {
         snprintf(why, CONFIG_WHY, "%s: invalid value '%.60s': must be %s", name, value,
@@ -39,7 +40,7 @@ static enum err take(struct config *config, const struct option *option, const c
 
 /* ---- the command line ---- */
 
-/* A flag that is given twice counts as it was given last. */
+/* If a flag is given twice, the last one counts. */
 static enum err take_flag(struct config *config, const struct option *option, const char *value,
                           char *why)
 {
@@ -94,8 +95,8 @@ static bool is_option(const char *name)
     return false;
 }
 
-/* Beside a service that is called emailsd, or emailsd and something, Kubernetes tells every program
- * its addresses as EMAILSD_SERVICE_HOST, EMAILSD_PORT_8080_TCP and the like, and as
+/* For a service named emailsd or emailsd-something, Kubernetes adds its addresses to the
+ * environment of every container: EMAILSD_SERVICE_HOST, EMAILSD_PORT_8080_TCP and the like, and
  * EMAILSD_PORT=tcp://... No option has such a name. */
 static bool is_address_of_service(const char *name, const char *value)
 {
@@ -108,7 +109,7 @@ static bool is_address_of_service(const char *name, const char *value)
     return strcmp(name + strlen(name) - strlen(end), end) == 0 && strstr(value, "://");
 }
 
-/* A name that is nearly right would leave, say, a limit on spending unset. */
+/* Rejects unknown names: a typing error could leave a spending limit unset, for example. */
 static enum err refuse_unknown(char *why)
 {
     for (char *const *variable = environ; *variable; variable++) {
@@ -179,7 +180,7 @@ static enum err read_file(struct config *config, char *why)
     return config_file_read(config->config_file, take_line, &reading, why, CONFIG_WHY);
 }
 
-/* ---- all of them ---- */
+/* ---- all sources ---- */
 
 static enum err read_defaults(struct config *config, char *why)
 {
@@ -222,7 +223,7 @@ void config_done(struct config *config)
     *config = (struct config){0};
 }
 
-/* ---- two of them ---- */
+/* ---- comparing two configurations ---- */
 
 static bool is_same(const struct config *a, const struct config *b, const struct option *option)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* config.h - what the operator may set, from ONE table of options.
+/* config.h - reads all settings of the operator, by ONE table of options.
  *
- * Each row of the table in config_table.c holds a flag, the kind of its value, its default, its
- * limits and its help; the environment name (EMAILSD_ + the flag in capitals) and the key in the
- * file (the flag without dashes) follow from it; what is called so and is no option is refused.
- * Precedence: flag, environment, file, default. Only main.c, daemon/ and the commands include this
- * header: modules have option structs of their own, which are filled there. Start-up and reload,
- * main thread. */
+ * Each row of the table in config_table.c has a flag, the kind of its value, its default, its
+ * limits and its help. The environment name (EMAILSD_ and the flag in capitals) and the key in the
+ * file (the flag without dashes) are derived; unknown names of that form are errors. Precedence:
+ * flag, environment, file, default.
+ *
+ * Only main.c, daemon/ and the commands include this header; other modules have option structs of
+ * their own, which are filled there. Startup and reload, main thread. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -30,8 +31,8 @@ struct origin {
 };
 
 struct config {
-    struct origin *origins;          /* by the row of the table */
-    const char *words[CONFIG_WORDS]; /* of the command line, that are no options; argv's own */
+    struct origin *origins;          /* indexed by row of the table; where each value came from */
+    const char *words[CONFIG_WORDS]; /* the command line without its options; borrowed from argv */
     size_t n_words;
     char *listen[CONFIG_LISTENS];
     size_t n_listen;
@@ -58,7 +59,7 @@ struct config {
     int64_t max_waiters;
     int64_t max_per_address; /* 0 = no limit */
     int64_t drain_delay_ms, drain_timeout_ms;
-    int64_t threads;   /* 0 = one per core that the process may use */
+    int64_t threads;   /* 0 = one per CPU that the process may use */
     int64_t log_level; /* enum log_level */
     int64_t sandbox;   /* enum sandbox_part, or-ed */
     int64_t log_json;  /* --log-format json */
@@ -67,22 +68,24 @@ struct config {
     bool help, version;
 };
 
-/* Reads argv, environment and file. ERR_SYNTAX on failure; `why` (CONFIG_WHY bytes) says what is
- * wrong, naming the option and never a secret. *ret_config is config_done()'s in every case of
- * success. */
+/* Reads argv, environment and file. Returns ERR_SYNTAX on failure; `why` (CONFIG_WHY bytes) then
+ * says what is wrong, with the option's name and never a secret. On success, the caller frees
+ * *ret_config with config_done(). */
 enum err config_read(int argc, char *const *argv, struct config *ret_config, char *why);
 void config_done(struct config *config);
 
-/* Runs for each option whose values differ; `reloads`: a running daemon can take it over. */
+/* Runs for each option whose values differ. `reloads`: a running daemon can apply the change. `key`
+ * is static. */
 typedef void config_change_fn(void *arg, const char *key, bool reloads);
 void config_each_change(const struct config *before, const struct config *now,
                         config_change_fn *each, void *arg);
 
-/* Gives `running` what `read` says for the options that a running daemon can take over; `read` gets
- * the old values, and is still config_done()'s. */
+/* Applies to `running` the values of `read` for all reloadable options. `read` gets the old values;
+ * the caller still frees it with config_done(). */
 void config_adopt(struct config *running, struct config *read);
 
-/* All that lasts, each with where it comes from; may be read again as a file. */
+/* Prints all settings except switches and --config, each with its origin; the output is a valid
+ * configuration file. */
 void config_print(const struct config *config, FILE *out);
 
 /* Prints the options for --help, by group. CONFIG_HELP_WIDTH is the width of the left column: the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config_file.c - see config_file.h. inih asks for a line at a time, so its reader is where lines
- * are counted and measured: it would cut a long one in two, and does not tell numbers. */
+/* config_file.c - see config_file.h. Lines are counted and measured in the function that passes
+ * them to inih: inih would split a long line and does not report line numbers. */
 #include "config/config_file.h"
 
 #include "base/mem.h"
@@ -12,9 +12,9 @@
 #include <string.h>
 
 struct reading {
-    const char *rest; /* of the text */
+    const char *rest; /* the unread text */
     int line;
-    const char *fault; /* static words; NULL = none */
+    const char *fault; /* static message; NULL = none */
     enum err err;      /* of `each` */
     config_file_fn *each;
     void *arg;
@@ -49,7 +49,7 @@ static int take_pair(void *arg, const char *section, const char *name, const cha
     return !reading->fault && !reading->err;
 }
 
-/* inih says nothing of a section without pairs. */
+/* inih does not report a section without pairs. */
 static bool has_section(const char *text)
 {
     for (; *text; text += strcspn(text, "\n"), text += *text == '\n')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_print.c - the options as text for people: --help and --print-config. */
+/* config_print.c - prints the options for operators: --help and --print-config. */
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/config_table.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_table.c - see config_table.h.
- *
- * To add an option: a field in struct config, a row here, a line in the README's table and in the
- * man page (a test compares them), and its use in main.c. */
+/* config_table.c - see config_table.h. CONTRIBUTING.md lists the steps to add an option. */
 #include "config/config_table.h"
 
 #include "base/mem.h"
@@ -163,7 +160,7 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
-/* Two bits: the place in the list is what they say together. */
+/* Two bits: the index is the value of enum sandbox_part, or-ed. */
 static const char *const walls[] = {"off", "seccomp", "landlock", "on", NULL};
 
 static enum err set_word(int64_t *field, const char *const *words, const char *text)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* config_table.h - THE table of options, and how a value becomes text and text a value. Shared by
- * the config_*.c files alone. Pure. */
+/* config_table.h - the table of options, and the conversion between values and text. For config_*.c
+ * only. Pure. */
 #ifndef CONFIG_CONFIG_TABLE_H
 #define CONFIG_CONFIG_TABLE_H
 
@@ -21,10 +21,10 @@ enum kind {
     LEVEL,
     FORMAT,
     WALLS,
-    SWITCH, /* a FLAG that only the command line can hold */
+    SWITCH, /* a FLAG that is allowed only on the command line */
 };
 
-/* The headings of --help, in the order in which it prints them. */
+/* The headings of --help, in printed order. */
 enum option_group {
     LISTENING,
     UPSTREAM,
@@ -42,10 +42,10 @@ struct option {
     const char *flag; /* "--listen" */
     enum kind kind;
     size_t field;              /* offset in struct config */
-    const char *standard;      /* default, as one would write it; NULL = none */
+    const char *standard;      /* default, as text; NULL = none */
     int64_t min, max;          /* of numbers, in the field's unit */
     const char *sample, *help; /* for --help */
-    bool reloads;              /* SIGHUP can change it */
+    bool reloads;              /* SIGHUP can apply a new value */
     enum option_group group;   /* of --help */
 };
 
@@ -53,32 +53,31 @@ extern const char *const option_groups[OPTION_GROUPS];
 extern const struct option options[];
 extern const size_t n_options;
 
-/* Gives the option's field that value. ERR_SYNTAX or ERR_TOO_BIG; the field may have changed then.
- */
+/* Sets the option's field. Returns ERR_SYNTAX or ERR_TOO_BIG; the field may have changed then. */
 enum err option_set(struct config *config, const struct option *option, const char *text);
 
-/* The values of one option change places. Not for a LIST: none reloads. */
+/* Swaps the values of one option. Not for a LIST, because none is reloadable. */
 void option_swap(struct config *a, struct config *b, const struct option *option);
 
-/* What option_set() takes to make the field what it is; `i` is the number of the value, of which a
- * LIST has several. Heap, the caller's; NULL when there is no such value. */
+/* Returns the text with which option_set() sets the field to its value. `i` is the index of the
+ * value in a LIST, else 0. Heap, owned by the caller; NULL if there is no such value. */
 char *option_text(const struct config *config, const struct option *option, size_t i);
 
-/* "a time such as 90s", for messages. Static. */
+/* Returns what a value must be, such as "0 or 1", for messages. Static. */
 const char *option_form(const struct option *option);
 
-/* EMAILSD_MAX_WAIT for --max-wait. `name` holds OPTION_NAME bytes. */
+/* Writes EMAILSD_MAX_WAIT for --max-wait. `name` holds OPTION_NAME bytes. */
 #define OPTION_NAME   64
 #define OPTION_PREFIX "EMAILSD_"
 void option_environment_name(const struct option *option, char *name);
 
-/* "max-wait": the key in the file. */
+/* Returns the key in the file: "max-wait". Static. */
 const char *option_key(const struct option *option);
 
-/* May it stand in the environment and in the file? */
+/* Returns whether the option is allowed in the environment; most are allowed in the file too. */
 bool option_is_lasting(const struct option *option);
 
-/* The row whose key is the `len` bytes at `key`; NULL when there is none. */
+/* Returns the row whose key is the `len` bytes at `key`, or NULL. */
 const struct option *option_find(const char *key, size_t len);
 
 #endif

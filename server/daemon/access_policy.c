@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* The first address that other machines can reach; NULL when there is none. */
+/* Returns the first address that other machines can reach, or NULL. */
 static const char *find_open(const struct config *config)
 {
     for (size_t i = 0; i < config->n_listen; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* access_policy.h - who may ask and over what, by the configuration: those with a key, everybody on
- * this machine, or everybody there is, if the operator says so; by TLS when there is a certificate.
- * Main thread. */
+/* access_policy.h - derives the access policy from the configuration: clients with a key, all
+ * clients on this machine, or, if the operator says so, all clients. Uses TLS if a certificate is
+ * configured. Main thread. */
 #ifndef DAEMON_ACCESS_POLICY_H
 #define DAEMON_ACCESS_POLICY_H
 
@@ -14,24 +14,26 @@
 #define ADMISSION_WHY 512
 
 struct access_policy {
-    struct clients *clients;   /* NULL = no keys are wanted */
-    struct auth_policy policy; /* without keys */
+    struct clients *clients;   /* NULL = no keys are required */
+    struct auth_policy policy; /* applies without keys */
     struct tls *tls;           /* NULL = plain HTTP */
-    const char *open_address;  /* the first that other machines can reach without a key; NULL */
+    const char *open_address;  /* first one reachable from other machines without a key; or NULL */
 };
 
-/* Reads the files of keys and certificates, if there are any; `before` (may be NULL) is what was
- * read last. ERR_SYNTAX when the configuration must not be served so;
- * `why` (ADMISSION_WHY bytes) then says what to change. */
+/* Reads the files of keys and certificates, if any. `before` (may be NULL) is the previous policy,
+ * from which rate limits and an unchanged certificate are taken over. On success, the caller calls
+ * access_policy_done(). Returns ERR_SYNTAX if the configuration is not allowed; `why`
+ * (ADMISSION_WHY bytes) then says what to change. */
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
                             struct access_policy *ret_policy, char *why);
+/* Releases keys and certificate. */
 void access_policy_done(struct access_policy *policy);
 
-/* Takes keys and certificate out of `read`, which is then done with. Who may come without a key
- * stays: it goes by the addresses, which a reload does not change. */
+/* Replaces keys and certificate by those of `read`, which must not be used afterwards. The rules
+ * for clients without a key stay: they depend on the addresses, which a reload does not change. */
 void access_policy_replace(struct access_policy *policy, struct access_policy *read);
 
-/* Logs who is let in. */
+/* Logs the policy. */
 void access_policy_log(const struct access_policy *policy);
 
 #endif

@@ -11,8 +11,8 @@
 #include <pthread.h>
 #include <time.h>
 
-/* Tells the manager that all who should turn do so; returns how long main may see to other things.
- */
+/* Pings the manager if all threads make progress. Returns after how many milliseconds to call
+ * again. */
 static int64_t beat(struct watch *watch)
 {
     int64_t now_ms = clock_real().now_ms, age_ms = 0;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lifecycle.h - what main does while the threads work: it waits for signals, tells the service
- * manager that all of them turn, and at the end leads them out in order.
+/* lifecycle.h - signal loop, watchdog pings and ordered shutdown.
  *
- * Main never waits for anything without beating the watchdog meanwhile, because the end may take
- * longer than the manager's limit. Main thread only. */
+ * Main pings the watchdog during every wait, because the shutdown may take longer than the
+ * manager's limit. Main thread only. */
 #ifndef DAEMON_LIFECYCLE_H
 #define DAEMON_LIFECYCLE_H
 
@@ -15,30 +14,31 @@
 struct engine;
 struct listener;
 
-/* Embedded in main's struct; zeroed watches nobody. */
+/* Embedded in main's struct. Zeroed: nothing is watched. */
 struct watch {
     struct watchdog watchdog;
-    struct engine *engine;     /* NULL before it is started, and after it has ended */
-    struct listener *listener; /* the same */
+    struct engine *engine;     /* borrowed; NULL before it is started and after it has ended */
+    struct listener *listener; /* owned; NULL as above */
 };
 
-/* Before any thread starts: SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 are taken by main alone,
- * one at a time. Those signals. */
+/* Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2, so that only main takes them, one at a time.
+ * Must run before any thread starts. Returns that set. */
 sigset_t lifecycle_block_signals(void);
 
-/* From here on a second SIGTERM or SIGINT ends the process at once, as an impatient operator means
- * it; the others have no effect any more. */
+/* Makes a further SIGTERM or SIGINT terminate the process immediately; the other signals have no
+ * effect from here on. */
 void lifecycle_unblock_termination(void);
 
-/* The next signal of the set. */
+/* Waits for the next signal of the set and returns it. */
 int lifecycle_next_signal(struct watch *watch, const sigset_t *signals);
 
-/* Lets everything go on for so long. */
+/* Waits for that time while the threads keep working. */
 void lifecycle_wait(struct watch *watch, int64_t for_ms);
 
-/* The end, up to engine_join(): new connections and new purchases end first; those who wait get
- * their answers within `patience_ms`, or are told where the lookup goes on; then the workers end
- * and are freed, then the engine ends, for main to free it. Fine when only some were started. */
+/* Shuts down, up to and including engine_join(). New connections and new paid lookups end first.
+ * Waiting requests get their result within `patience_ms`, or are answered that the lookup
+ * continues. Then the workers end and are freed, then the engine ends; main frees it. Also works
+ * after a partial start. */
 void lifecycle_shut_down(struct watch *watch, int64_t patience_ms);
 
 #endif

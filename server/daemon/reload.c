@@ -11,9 +11,9 @@
 
 #define WHY 512
 _Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
-               "one buffer serves all");
+               "WHY must hold every message");
 
-/* What was read anew. */
+/* The new settings, not yet in effect. */
 struct prepared {
     struct config config;
     struct access_policy policy;
@@ -28,14 +28,13 @@ struct limits reload_limits_of(const struct config *config)
                       .stale_if_error_ms = config->stale_if_error_ms}};
 }
 
-/* A daemon that wants keys goes on to want them, and one that wants none goes on so; and so it is
- * with TLS. */
+/* A reload can neither enable nor disable client keys or TLS. */
 static bool is_alike(const struct access_policy *a, const struct access_policy *b)
 {
     return !a->clients == !b->clients && !a->tls == !b->tls;
 }
 
-/* As the start did, so that only what somebody changed differs. */
+/* Completes the settings as at startup, so that only real changes differ. */
 static void complete(const struct reload *reload, struct config *config)
 {
     sockets_name(reload->sockets, config);
@@ -52,7 +51,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
         return err;
     complete(reload, &prepared->config);
     err = upstream_check(&prepared->config, &never_mind, why);
-    if (!err) /* the file that is in use; to take another one takes a restart */
+    if (!err) /* the file in use; a different one requires a restart */
         err = upstream_check_key(reload->config, why);
     if (!err)
         err = access_policy_load(&prepared->config, reload->policy, &prepared->policy, why);
@@ -73,8 +72,8 @@ static void tell_restart(void *arg, const char *key, bool reloads)
         log_event(LOG_WARN, "restart_required", "option", key, NULL);
 }
 
-/* What takes a restart stays as it is in `reload->config`, so that it is what the daemon goes by:
- * the next reload is compared with that, and says again what is not yet in force. */
+/* Options that require a restart keep their values in `reload->config`, which describes the running
+ * daemon. The next reload is compared with it, and logs again what is not yet in effect. */
 static void commit(const struct reload *reload, struct prepared *prepared)
 {
     struct config *config = reload->config;

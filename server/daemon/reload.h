@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* reload.h - SIGHUP: the configuration and the files that it names are read anew, and taken over as
- * a whole or not at all.
+/* reload.h - SIGHUP: reloads the configuration and the files that it names, atomically.
  *
- * First everything is prepared, which may fail: then the old stays, and the log says why. Then it
- * is handed over, which cannot fail: to the workers in one message each, to the engine in one.
- * What takes a restart is named in the log, at every reload until there is one. Main thread. */
+ * First everything is prepared. If that fails, the old settings stay in effect and the reason is
+ * logged. Then the settings are passed on, which cannot fail: in one message to each worker and one
+ * to the engine. Options that require a restart are logged at each reload until the restart. Main
+ * thread. */
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
@@ -17,21 +17,21 @@
 
 #include <stdbool.h>
 
-/* All borrowed. `config` and `policy` are what the daemon goes by, now and after a reload. */
+/* All borrowed. `config` and `policy` are the settings in effect, before and after a reload. */
 struct reload {
     int argc;
     char *const *argv;
     struct config *config;
-    const struct sockets *sockets; /* whose addresses stay those of the configuration */
+    const struct sockets *sockets; /* their addresses replace the configured ones */
     struct access_policy *policy;
     struct listener *listener;
     struct engine *engine;
 };
 
-/* Was it taken over? */
+/* Reloads. Returns whether the new settings are in effect. */
 bool reload_now(const struct reload *reload);
 
-/* The part of the configuration that workers go by. */
+/* Returns the part of the configuration that workers use. */
 struct limits reload_limits_of(const struct config *config);
 
 #endif

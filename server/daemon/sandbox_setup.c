@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sandbox_setup.c - see sandbox_setup.h.
  *
- * A new option that names a file which is opened while the daemon runs, such as on SIGHUP, gets its
- * place in `reread`; without it the daemon would start, and fail at the first reload. A reload that
- * names a file in another folder takes a restart. */
+ * Every option that names a file that is opened while the daemon runs, such as on SIGHUP, must be
+ * in `reread`. Otherwise the daemon would start, but fail at the first reload. A reload that names
+ * a file in another folder requires a restart. */
 #include "daemon/sandbox_setup.h"
 
 #include "base/log.h"
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* The file of a store that is one; NULL for one in memory. */
+/* Returns the path of a store in a file; NULL for one in memory. */
 static const char *store_file(const char *url)
 {
     static const char scheme[] = "sqlite:";

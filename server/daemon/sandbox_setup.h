@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox_setup.h - which walls of sandbox.h this configuration asks for, and which files stay
- * within reach. Main thread, at the start. */
+/* sandbox_setup.h - applies the sandbox options, and selects the files that stay accessible. Main
+ * thread, at startup. */
 #ifndef DAEMON_SANDBOX_SETUP_H
 #define DAEMON_SANDBOX_SETUP_H
 
 #include "config/config.h"
 #include "os/sandbox.h"
 
-/* When the store is open and before there is a second thread. Nothing fails: what the kernel lacks
- * is told by confine_calls(). */
+/* Restricts file access. Must run after the store was opened and before there is a second thread.
+ * Missing kernel support is not an error; confine_calls() logs it. */
 void confine_files(const struct config *config, struct sandbox_state *ret_state);
 
-/* When the last listening socket is there; logs what is in force. */
+/* Restricts system calls and logs the layers in effect. Must run after the last listening socket
+ * was opened. */
 void confine_calls(const struct config *config, struct sandbox_state *state);
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* socket_activation.h - the sockets that the service manager opened, if it did, in the place of
- * --listen.
+/* socket_activation.h - replaces --listen by the sockets that the service manager opened, if any.
  *
- * Their addresses replace the configured ones before anybody looks at those, so that every rule
- * about addresses (without client keys, only this machine) holds for them as well. Main thread, at
- * the start. */
+ * Their addresses replace the configured ones before these are used, so that every rule about
+ * addresses (without client keys, only this machine) applies to them too. Main thread, at
+ * startup. */
 #ifndef DAEMON_SOCKET_ACTIVATION_H
 #define DAEMON_SOCKET_ACTIVATION_H
 
@@ -22,13 +21,12 @@ struct sockets {
     size_t n;                                   /* 0 = none */
 };
 
-/* What the manager opened, often nothing. ERR_SYNTAX when one of them cannot be served on; `why`
- * (SOCKETS_WHY bytes) says which, and why.
- */
+/* Takes the sockets that the manager opened, often none. Returns ERR_SYNTAX if one of them is
+ * unusable; `why` (SOCKETS_WHY bytes) then says which one, and why. */
 enum err sockets_take(struct sockets *ret_sockets, char *why);
 
-/* Their names in the place of the addresses in `config`, at the start and after each reading.
- * Without sockets `config` stays as it is. */
+/* Replaces the addresses in `config` by those of the sockets, at startup and after each reload.
+ * Without sockets, `config` is unchanged. */
 void sockets_name(const struct sockets *sockets, struct config *config);
 
 #endif

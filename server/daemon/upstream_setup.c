@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_VARIABLE "OPENMART_API_KEY" /* the vendor's own name for it */
+#define KEY_VARIABLE "OPENMART_API_KEY" /* the name in Openmart's documents */
 
 static enum err refuse(char *why, const char *what, const char *words)
 {
@@ -28,7 +28,7 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
         err = secret_from_file(config->api_key_file, ret_key, fault);
     } else if (variable) {
         err = secret_from_text(KEY_VARIABLE, variable, ret_key, fault);
-        explicit_bzero(variable, strlen(variable)); /* /proc/PID/environ shows this memory */
+        explicit_bzero(variable, strlen(variable)); /* visible in /proc/PID/environ */
         unsetenv(KEY_VARIABLE);
     } else {
         return refuse(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
@@ -65,7 +65,7 @@ enum err upstream_check(struct config *config, bool *ret_clear, char *why)
         return refuse(why, flag,
                       "http sends the API key in plaintext; use https or --upstream-insecure");
     for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
-        config->upstream_url[--len] = '\0'; /* paths are put behind it */
+        config->upstream_url[--len] = '\0'; /* paths are appended */
     *ret_clear = clear;
     return ERR_OK;
 }

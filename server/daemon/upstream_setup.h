@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream_setup.h - the vendor's key and address, by the configuration, checked before anything is
- * sent. Main thread. */
+/* upstream_setup.h - reads the upstream's key and checks its URL before anything is sent. Main
+ * thread. */
 #ifndef DAEMON_UPSTREAM_SETUP_H
 #define DAEMON_UPSTREAM_SETUP_H
 
@@ -10,16 +10,18 @@
 
 #define UPSTREAM_WHY 512
 
-/* From --api-key-file, or else from the environment, whose copy is wiped. ERR_SYNTAX, and `why`
- * (UPSTREAM_WHY bytes) says what the operator must change. */
+/* Reads the key from --api-key-file or from the environment, whose copy is wiped. The caller frees
+ * *ret_key. On failure, `why` (UPSTREAM_WHY bytes) says what the operator must change; returns
+ * ERR_SYNTAX. */
 enum err upstream_load_key(const struct config *config, struct secret **ret_key, char *why);
 
-/* Could the key be read anew from its file? ERR_OK when it came from the environment; ERR_SYNTAX as
- * above. */
+/* Checks whether the key file can be read again. Returns ERR_OK if the key came from the
+ * environment; ERR_SYNTAX as above. */
 enum err upstream_check_key(const struct config *config, char *why);
 
-/* The key travels in a header: in clear only to this machine, or where the operator insists.
- * *ret_clear says that he does. Takes slashes off the end of the URL. ERR_SYNTAX as above. */
+/* Checks the URL and strips its trailing slashes. The key is sent in a header, so plain http is
+ * allowed only to this machine or with --upstream-insecure; *ret_clear is true in the latter case.
+ * Returns ERR_SYNTAX as above. */
 enum err upstream_check(struct config *config, bool *ret_clear, char *why);
 
 #endif

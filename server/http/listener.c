@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* listener.c - addresses become sockets, sockets become workers.
+/* listener.c - turns addresses into sockets, and sockets into workers.
  *
- * Every worker gets a socket of its own per address, bound with SO_REUSEPORT, and the kernel
- * spreads the connections. Port 0 is picked by the first socket; the others bind what it got. All
- * sockets are bound before any worker starts, so a port in use costs nobody a half-started server.
- * Sockets that were inherited are shared instead: see inherited_socket.h. */
+ * Every worker gets its own socket per address, bound with SO_REUSEPORT, and the kernel spreads the
+ * connections. The first socket picks port 0; the others bind the port it got. All sockets are
+ * bound before any worker starts, so a port in use never leaves a partly started server. Inherited
+ * sockets are shared instead: see inherited_socket.h. */
 #include "http/listener.h"
 
 #include "base/clock.h"
@@ -28,14 +28,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG        4096 /* the kernel cuts it to net.core.somaxconn */
+#define BACKLOG        4096 /* the kernel limits it to net.core.somaxconn */
 #define URL_TEXT       (16 + NI_MAXHOST + NI_MAXSERV)
-#define RESERVED_FILES 64               /* for everybody else: log, store, reads from upstream */
-#define JOIN_MS        INT64_C(3600000) /* of a wait without limit, in parts */
+#define RESERVED_FILES 64               /* for log, store, upstream reads and other files */
+#define JOIN_MS        INT64_C(3600000) /* an unlimited wait consists of waits of this length */
 
 struct listener {
     size_t n_workers, n_addresses;
-    size_t n_joined; /* workers that have ended, from the first on */
+    size_t n_joined; /* workers joined so far, from the first */
     struct worker **workers;
     char (*urls)[URL_TEXT];
     struct connection_limit *seats;
@@ -55,7 +55,7 @@ static enum err refuse(char *why, const char *text, const char *reason)
     return ERR_SYNTAX;
 }
 
-/* getaddrinfo() would take 65536 for 0. */
+/* Checked here because getaddrinfo() accepts 65536 as 0. */
 static bool is_port(const char *text)
 {
     unsigned long value = strtoul(text, NULL, 10);
@@ -63,7 +63,7 @@ static bool is_port(const char *text)
     return *text && strspn(text, "0123456789") == strlen(text) && value <= 65535;
 }
 
-/* "127.0.0.1:8080" or "[::1]:8080"; numbers only, names are somebody else's to resolve. */
+/* Parses "127.0.0.1:8080" or "[::1]:8080"; numeric only, names are not resolved. */
 static enum err parse_address(const char *text, struct address *ret_address, char *why)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -140,8 +140,8 @@ static int bind_socket(const struct address *address, bool shared)
     return -1;
 }
 
-/* SO_REUSEPORT would let a second server of the same user share the port unnoticed; a probe without
- * it finds the port in use. */
+/* SO_REUSEPORT would let a second server of the same user share the port unnoticed. Binding without
+ * it detects that the port is in use. */
 static bool is_free(const struct address *address)
 {
     int fd = bind_socket(address, false);
@@ -152,7 +152,7 @@ static bool is_free(const struct address *address)
     return true;
 }
 
-/* One socket per worker: sockets[0], sockets[step], sockets[2 * step]... */
+/* Binds one socket per worker: sockets[0], sockets[step], sockets[2 * step]... */
 static enum err bind_all(const char *text, struct address *address, int *sockets, size_t n,
                          size_t step, char *why)
 {
@@ -170,7 +170,7 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
     return ERR_SYSTEM;
 }
 
-/* A descriptor per worker for a socket that is there already; laid out as by bind_all(). */
+/* Duplicates an existing socket once per worker, in the layout of bind_all(), and closes `fd`. */
 static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why)
 {
     for (size_t i = 0; i < n; i++) {
@@ -186,7 +186,7 @@ static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why
 
 /* ---- limits ---- */
 
-/* The soft limit on descriptors, after raising it as far as it goes. */
+/* Raises the soft limit on file descriptors to the hard limit and returns it. */
 static rlim_t raise_file_limit(void)
 {
     struct rlimit limit;
@@ -198,7 +198,7 @@ static rlim_t raise_file_limit(void)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
-/* Sets how many connections there may be: as many as wanted, or as the descriptors allow. */
+/* Sets the connection limit: as configured, or as many as the file descriptors allow. */
 static enum err set_seats(const struct listener_options *options, struct listener *listener,
                           char *why)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.c - the loop, the inbox and the border: asks come in by message, ends go out by callback.
+/* engine.c - the loop, the inbox and the thread boundary: requests arrive as messages, outcomes
+ * leave by callback.
  *
- * The life of an ask: engine_lookup() posts it; the engine opens it and looks at what is kept: in
- * the cache (another lookup may have ended since the worker looked), else in the store. If that
- * will not do it joins the lookup of its question; its end, its deadline, its leaving or the
- * draining - whichever comes first - settles it, once. */
+ * The life of a request: engine_lookup() posts it. The engine first looks for a stored result, in
+ * the cache (another lookup may have ended since the worker looked) and in the store. If none
+ * satisfies the request, it joins the lookup of its question. The end of the lookup, the deadline,
+ * the client's departure or the drain, whichever comes first, ends the request, exactly once. */
 #include "lookup/engine.h"
 
 #include "base/mem.h"
@@ -20,9 +21,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define IDLE_MS 60000 /* longest sleep; only a bound, everything that happens wakes the engine */
+#define IDLE_MS 60000 /* longest sleep; only a bound, every event wakes the engine */
 
-/* While it drains it buys nothing, and who waits goes on waiting; drained, nobody does any more. */
+/* While draining, nothing is paid for and waiters keep waiting; once drained, no waiter is left. */
 enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
 
 struct engine {
@@ -37,7 +38,7 @@ struct engine {
     struct budget *budget;
     struct batcher *batcher;
     struct lookups *lookups;
-    struct lookup_request *asks; /* not settled, by number */
+    struct lookup_request *asks; /* not ended, by number */
     atomic_uint_fast64_t next_number;
     enum engine_stage stage;
     int64_t patience_ms, drain_until_ms;
@@ -49,8 +50,8 @@ struct engine {
     pthread_t thread;
 };
 
-/* A word to the engine, with a number; on the heap because whom it is about may be gone, or another
- * one be given, before it is opened. */
+/* A message to the engine, with a number or settings. On the heap, because the request it refers to
+ * may end, or another message be sent, before it is handled. */
 struct order {
     struct message message;
     struct engine *engine;
@@ -66,7 +67,7 @@ static void give(struct order order, message_run_fn *open)
     inbox_post(order.engine->inbox, &given->message, open);
 }
 
-/* ---- its life ---- */
+/* ---- start and stop ---- */
 
 static void make_core(struct engine *engine, const struct engine_options *options,
                       const struct engine_tools *tools)
@@ -150,7 +151,7 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
-/* ---- asks ---- */
+/* ---- requests ---- */
 
 static void settle(struct lookup_request *ask, const struct outcome *outcome)
 {
@@ -174,8 +175,9 @@ static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
     settle(container_of(waiter, struct lookup_request, waiter), outcome);
 }
 
-/* ERR_OK when the ask was settled with what is kept, ERR_ABSENT when that is nothing or will not
- * do, ERR_STORAGE_UNAVAILABLE when it cannot be told: then nothing may be bought either. */
+/* Ends the request with a stored result. Returns ERR_OK if it did, ERR_ABSENT if no stored result
+ * satisfies the request, ERR_STORAGE_UNAVAILABLE if the store cannot be read: then nothing may be
+ * paid for either. */
 static enum err settle_with_kept(struct lookup_request *ask)
 {
     struct engine *engine = ask->engine;
@@ -243,7 +245,7 @@ static void open_leave(struct message *message)
 
     HASH_FIND(hh, leave->engine->asks, &number, sizeof number, ask);
     if (!ask)
-        return; /* its end was faster */
+        return; /* it has ended already */
     lookup_leave(&ask->waiter);
     settle_with(ask, ERR_GONE);
 }
@@ -253,7 +255,7 @@ void engine_abandon(struct engine *engine, uint64_t number)
     give((struct order){.engine = engine, .number = (int64_t)number}, open_leave);
 }
 
-/* ---- inquiries ---- */
+/* ---- lookup status ---- */
 
 static void open_inquiry(struct message *message)
 {
@@ -270,7 +272,7 @@ void engine_inquire(struct engine *engine, struct inquiry *inquiry)
     inbox_post(engine->inbox, &inquiry->message, open_inquiry);
 }
 
-/* ---- forgetting ---- */
+/* ---- deleting results ---- */
 
 static void open_forgetting(struct message *message)
 {
@@ -304,7 +306,7 @@ void engine_state_account(struct engine *engine, struct statement *statement)
     inbox_post(engine->inbox, &statement->message, open_statement);
 }
 
-/* ---- the operator ---- */
+/* ---- operator ---- */
 
 static void open_reload(struct message *message)
 {
@@ -376,7 +378,7 @@ bool engine_join(struct engine *engine, int64_t within_ms)
     return thread_join_within(engine->thread, within_ms);
 }
 
-/* ---- seen from outside ---- */
+/* ---- status ---- */
 
 struct status engine_status(const struct engine *engine)
 {
@@ -431,7 +433,7 @@ static void *run(void *arg)
     struct engine *engine = arg;
 
     pthread_setname_np(pthread_self(), "engine");
-    publish(engine); /* on this thread, whose gauges they are */
+    publish(engine); /* on this thread, which owns these metrics */
     while (!is_finished(engine)) {
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.h - the one thread that owns all that changes: lookups, waiters, batches, deadlines,
- * money.
+/* engine.h - the one thread that owns all mutable state: lookups, waiters, batches, deadlines,
+ * credits.
  *
- * Other threads ask through its inbox and hear back through the function they gave. Inside, it is
- * plain single-threaded C: a turn opens the messages, moves the transfers and fires the timers that
- * are due, all at one instant of its clock. Tests run the turns themselves on a fake clock. */
+ * Other threads send requests through its inbox and get the outcome through the callback they
+ * passed. Inside, everything is single-threaded: a loop iteration runs the messages, the transfers
+ * and the timers that are due, all at one instant of its clock. Tests run the iterations themselves
+ * on a fake clock. */
 #ifndef LOOKUP_ENGINE_H
 #define LOOKUP_ENGINE_H
 
@@ -31,29 +32,28 @@
 struct engine;
 struct lookup_request;
 
-/* Engine thread; exactly once per engine_lookup(). The ask is the asker's again from here on, and
- * may be freed inside. `outcome` is borrowed for the call (result_ref() its result to keep it). */
+/* Engine thread; exactly once per engine_lookup(). The caller owns `ask` again and may free it
+ * inside. `outcome` is borrowed for the call (result_ref() keeps its result). */
 typedef void lookup_done_fn(struct lookup_request *ask, const struct outcome *outcome);
 
-/* Will this result do, which is kept for the question? Engine thread; at most once per ask, before
- * its `done`. `wall_ms` is the engine's. */
+/* Returns whether the stored result `kept` satisfies the request. Engine thread; at most once per
+ * request, before its `done`. `wall_ms` is the engine's wall time. */
 typedef bool lookup_takes_fn(struct lookup_request *ask, const struct result *kept,
                              int64_t wall_ms);
 
-/* One question of one asker, embedded in the asker's own struct. The engine's from engine_lookup()
- * until `done` runs. */
+/* A request for one question, embedded in the caller's struct. Owned by the engine from
+ * engine_lookup() until `done` runs. */
 struct lookup_request {
-    /* Handed over with the ask. Given back when the outcome is `from_cache`, else NULL afterwards.
-     */
+    /* Owned by the engine; passed back if the outcome is `from_cache`, else NULL then. */
     struct question *question;
-    int64_t wait_ms;          /* how long the asker may be held, from the moment of asking */
-    struct account_ref payer; /* who asks */
-    bool only_kept; /* nothing may be bought: ERR_NOT_CACHED when what is kept will not do */
+    int64_t wait_ms;          /* maximum wait, from when the engine handles the request */
+    struct account_ref payer; /* the account that pays; its name is borrowed until `done` */
+    bool only_kept; /* never pay: ERR_NOT_CACHED if no stored result satisfies the request */
     bool no_store;  /* see struct waiter */
     lookup_takes_fn *takes;
     lookup_done_fn *done;
-    uint64_t number; /* set by engine_lookup(), never used twice; what engine_abandon() takes */
-    /* The engine's: */
+    uint64_t number; /* set by engine_lookup(), never reused; for engine_abandon() */
+    /* Private to the engine: */
     struct engine *engine;
     struct waiter waiter;
     struct message message;
@@ -64,12 +64,12 @@ struct engine_options {
     struct lookup_options lookup;
     struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */
-    int64_t keep_expired_ms;  /* how long an expired answer stays in the store */
-    int64_t balance_every_ms; /* how often the vendor's balance is read; 0 = never */
-    int64_t idle_ms;          /* the loop turns at least this often; 0 = when there is something */
+    int64_t keep_expired_ms;  /* how long an expired result stays in the store */
+    int64_t balance_every_ms; /* interval for reading the upstream's balance; 0 = never */
+    int64_t idle_ms;          /* longest sleep of the loop; 0 = only the built-in bound */
 };
 
-/* What the engine works with; borrowed for its life. */
+/* What the engine uses; borrowed for its lifetime. */
 struct engine_tools {
     struct cache *cache;
     struct store *store;
@@ -77,68 +77,71 @@ struct engine_tools {
     struct transport *transport;
 };
 
-/* Goes on where the journal in the store stopped; *ret_recovery says what was found there. `clock`
- * is the engine's from now on. ERR_SYSTEM, or recover()'s. */
+/* Creates the engine and restores in-flight batches from the journal; *ret_recovery says what was
+ * found. `clock` becomes the engine's. Returns ERR_SYSTEM, or the error of recover() or of loading
+ * the budget. */
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery);
 
-/* After engine_join(); in tests, where no thread was started, at any time. Every ask must have been
- * answered. */
+/* After engine_join(); in tests without a thread, at any time. No request may be left. NULL is a
+ * no-op. */
 void engine_free(struct engine *engine);
 
-/* Starts and ends the thread. engine_stop() (any thread, once, after engine_drain()) ends it as
- * soon as every message posted before is opened and no submit is under way any more, for one that
- * is cut off is paid for and unknown; but not later than the patience of the drain. engine_join()
- * waits for that, for `within_ms` at most: true when the thread has ended. ERR_SYSTEM when there
- * can be no thread. */
+/* Start and end the thread. engine_start() returns ERR_SYSTEM if there can be no thread.
+ * engine_stop() (any thread, once, after engine_drain()) ends it when all messages posted before
+ * are handled and no submit is in flight; at the latest when the drain's `patience_ms` are over. It
+ * waits because an interrupted submit has an unknown outcome and may be paid for. engine_join()
+ * waits at most `within_ms` and returns true if the thread has ended. */
 enum err engine_start(struct engine *engine);
 void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);
 
-/* Any thread, from engine_new() to engine_free(): how it stands, and whether its loop turns. */
+/* Any thread, from engine_new() to engine_free(), without blocking: status, and heartbeat of the
+ * loop. */
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
-/* Any thread. */
+/* Any thread. Sends the request to the engine. */
 void engine_lookup(struct engine *engine, struct lookup_request *ask);
 
-/* Any thread: the asker of that number has gone. If its `done` has not run yet, it runs soon, with
- * ERR_GONE; otherwise nothing happens. Takes a number and no pointer, because the ask may be over,
- * and its memory somebody else's, before the engine hears of it. */
+/* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
+ * ERR_GONE; otherwise nothing happens. Takes a number and not a pointer, because the request may
+ * end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t number);
 
-/* ---- looking at a lookup ---- */
+/* ---- lookup status ---- */
 
 struct inquiry;
 
-/* Engine thread; exactly once. The inquiry is the asker's again; `state` is borrowed and NULL when
- * there is no such lookup. */
+/* Engine thread; exactly once. The caller owns the inquiry again. `state` is borrowed; NULL =
+ * unknown or expired id. */
 typedef void inquiry_done_fn(struct inquiry *inquiry, const struct lookup_state *state);
 
-/* Embedded in the asker's own struct. The engine's from engine_inquire() until `done` runs. */
+/* Embedded in the caller's struct. Owned by the engine from engine_inquire() until `done` runs. */
 struct inquiry {
     char id[ID_TEXT];
     inquiry_done_fn *done;
-    struct engine *engine; /* the engine's, as is: */
+    struct engine *engine; /* private to the engine, like `message` */
     struct message message;
 };
 
 /* Any thread. */
 void engine_inquire(struct engine *engine, struct inquiry *inquiry);
 
-/* ---- forgetting ---- */
+/* ---- deleting results ---- */
 
 struct forgetting;
 
-/* Engine thread; exactly once. The forgetting is the asker's again. */
+/* Engine thread; exactly once. The caller owns `forgetting` again. `n` results were deleted; 0 on
+ * error. */
 typedef void forgotten_fn(struct forgetting *forgetting, enum err err, size_t n);
 
-/* All answers about a domain, in memory and in the store. Embedded in the asker's own struct; the
- * engine's from engine_forget() until `done` runs. */
+/* Deletes all results of a domain, in memory and in the store. Embedded in the caller's struct;
+ * owned by the engine from engine_forget() until `done` runs. */
 struct forgetting {
     char domain[DOMAIN_MAX + 1];
     forgotten_fn *done;
-    struct engine *engine; /* the engine's, as is: */
+    struct engine *engine; /* private to the engine, like `message` */
     struct message message;
 };
 
@@ -149,45 +152,46 @@ void engine_forget(struct engine *engine, struct forgetting *forgetting);
 
 struct statement;
 
-/* Engine thread; exactly once. The statement is the asker's again. */
+/* Engine thread; exactly once. The caller owns the statement again. */
 typedef void statement_fn(struct statement *statement);
 
-/* What one client has spent today, and what remains. Embedded in the asker's own struct; the
- * engine's from engine_state_account() until `done` runs. */
+/* What one client has spent today, and what remains. Embedded in the caller's struct; owned by the
+ * engine from engine_state_account() until `done` runs. */
 struct statement {
     char name[ACCOUNT_NAME_MAX + 1];
-    int64_t quota; /* ACCOUNT_NO_QUOTA */
+    int64_t quota; /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
     statement_fn *done;
-    struct budget_account account; /* filled */
-    struct engine *engine;         /* the engine's, as is: */
+    struct budget_account account; /* filled by the engine */
+    struct engine *engine;         /* private to the engine, like `message` */
     struct message message;
 };
 
 /* Any thread. */
 void engine_state_account(struct engine *engine, struct statement *statement);
 
-/* ---- the operator ---- */
+/* ---- operator ---- */
 
-/* What may change while it runs; see struct engine_options. */
+/* Settings that can be reloaded; see struct engine_options. */
 struct engine_settings {
     int64_t credits_per_day, keep_expired_ms;
 };
 
-/* Any thread: look at the key file again, let submits be tried again, and go by these rules. */
+/* Any thread. Re-reads the key file and the pause, closes the circuit, and applies the settings. */
 void engine_reload(struct engine *engine, const struct engine_settings *rules);
 
-/* Any thread: buys nothing from now on, or buys again, over restarts too. */
+/* Any thread. Pauses or resumes paid lookups, also over restarts. */
 void engine_set_paused(struct engine *engine, bool paused);
 
-/* Any thread: nothing is bought any more. What waits to be submitted ends with ERR_DRAINING, and so
- * do new questions; but what is kept is served, a lookup under way may be joined, and those who
- * wait for one get its end if that comes within `patience_ms`, else ERR_DRAINING and its id. */
+/* Any thread, once. Stops paid lookups. Tasks that are not submitted end with ERR_DRAINING, and so
+ * do new lookups. Stored results are still served, and lookups in flight can be joined. Their
+ * waiters get the result if it arrives within `patience_ms`, else ERR_DRAINING and the lookup
+ * id. */
 void engine_drain(struct engine *engine, int64_t patience_ms);
 
-/* Engine thread, or a test in its place: one turn, without waiting. */
+/* Engine thread, or a test in its place: runs one loop iteration, without waiting. */
 void engine_turn(struct engine *engine);
 
-/* Engine thread, or a test: when the next timer is due, on the engine's clock. */
+/* Engine thread, or a test: returns when the next timer is due, on the engine's clock. */
 int64_t engine_next_ms(const struct engine *engine);
 struct clock *engine_clock(struct engine *engine);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lookup_log.h - what the log and the metrics are told of a lookup's end: its ids, whose it was,
- * how it ended, what it took and cost. Never an address that was found. Engine thread only. */
+/* lookup_log.h - logs and counts a finished lookup: its ids, client, outcome, duration and cost.
+ * Never logs an e-mail address that was found. Engine thread only. */
 #ifndef LOOKUP_LOOKUP_LOG_H
 #define LOOKUP_LOOKUP_LOG_H
 

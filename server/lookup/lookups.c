@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* lookups.c - the table of lookups in flight, by question.
  *
- * A lookup is in the table from the first join until its task ends (or is dropped); whoever asks
- * the same question meanwhile finds it there. At its end the waiters are moved to a local list, the
- * result goes to the cache and the lookup is freed; only then are the waiters told, so that one of
- * them may ask again from inside its callback. */
+ * A lookup is in the table from the first join until its task ends or is dropped. Until then,
+ * requests for the same question find it there. When it ends, the result is stored, the waiters are
+ * moved to a local list, and the lookup is freed. The callbacks of the waiters run last, so that
+ * one of them may start a lookup for the same question. */
 #include "lookup/lookups.h"
 
 #include "base/hashtable.h"
@@ -23,20 +23,20 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OVERLOADED_S   5     /* when it is worth asking again */
-#define FIRST_GUESS_MS 30000 /* of a lookup's time: the vendor's submit takes about 26 s */
+#define OVERLOADED_S   5     /* Retry-After if there are too many waiters or cooldowns */
+#define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
     struct lookups *all;
     char id[ID_TEXT];
-    char client[ACCOUNT_NAME_MAX + 1]; /* who started it, and pays */
-    struct question *question;         /* its key is the table's */
+    char client[ACCOUNT_NAME_MAX + 1]; /* the account that started it, and pays */
+    struct question *question;         /* its key is the key in the table */
     struct task task;
     struct waiter *waiters;
     size_t n_waiters;
     int64_t started_ms;
-    bool promised; /* somebody was told to ask again later: not to be dropped any more */
-    bool wanted;   /* somebody lets the answer be kept */
+    bool promised; /* a client was asked to retry later: never drop it */
+    bool wanted;   /* a waiter allows storing the result */
     UT_hash_handle hh, hh_id;
 };
 
@@ -52,10 +52,10 @@ struct lookups {
     struct lookup *table, *by_id;
     size_t n_waiters;
     uint64_t n_gone;
-    int64_t expected_ms; /* moving average of what lookups really took */
+    int64_t expected_ms; /* moving average of the time that lookups took */
 };
 
-/* Two results came for one tracking id, and the first of them was given out already. */
+/* Two results arrived for one tracking id, and the first was already delivered. */
 static void conflict(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct lookups *all = arg;
@@ -177,7 +177,7 @@ void lookup_leave(struct waiter *waiter)
         forget(lookup);
 }
 
-/* ---- the end of a lookup ---- */
+/* ---- end of a lookup ---- */
 
 static void tell_all(struct waiter *waiters, struct outcome outcome)
 {
@@ -189,7 +189,7 @@ static void tell_all(struct waiter *waiters, struct outcome outcome)
     }
 }
 
-/* All waiters of a lookup, detached from it but still linked to each other. */
+/* Detaches all waiters of a lookup and returns them as a list. */
 static struct waiter *gather(struct lookup *lookup)
 {
     struct waiter *gathered = NULL;
@@ -214,7 +214,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
                               .retry_after_s = end->retry_after_s};
 
     outcome.stored = results_put(&all->results, task, end, result, lookup->wanted);
-    if (end->err != ERR_DRAINING) /* what was not sent is not there after the restart */
+    if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     history_add(all->history, lookup->id, result);
     if (!end->err)
@@ -236,7 +236,7 @@ static struct outcome refusal(enum err err, int retry_after_s)
     return outcome;
 }
 
-/* May this question be paid for now? ERR_OK, or *ret_refusal is filled. */
+/* Returns ERR_OK if this question may be paid for now; else fills *ret_refusal. */
 static enum err check_hold(const struct lookups *all, const struct question *question,
                            struct outcome *ret_refusal)
 {
@@ -255,7 +255,7 @@ static enum err check_hold(const struct lookups *all, const struct question *que
     return err;
 }
 
-/* In the table from now on; takes the question over. */
+/* Creates a lookup and takes ownership of the question. Does not add it to the table. */
 static struct lookup *new_lookup(struct lookups *all, struct question *question)
 {
     struct lookup *lookup = xcalloc(1, sizeof *lookup);
@@ -278,7 +278,7 @@ static void put_in_table(struct lookup *lookup)
     HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
 }
 
-/* Starts a lookup; takes the question over only when that succeeds. */
+/* Starts a lookup. Takes ownership of the question only on success. */
 static enum err start(struct lookups *all, struct question *question,
                       const struct account_ref *payer, struct lookup **ret_lookup,
                       struct outcome *ret_refusal)
@@ -348,7 +348,7 @@ void lookups_drain(struct lookups *all, enum err err)
     }
 }
 
-/* ---- out of the journal ---- */
+/* ---- recovery ---- */
 
 struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms)
 {
@@ -376,7 +376,7 @@ void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t h
         all->clock->now_ms + hold_ms);
 }
 
-/* ---- from outside ---- */
+/* ---- stored results and status ---- */
 
 enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
                        const struct result **ret_result)
@@ -407,14 +407,14 @@ enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *r
     return ERR_OK;
 }
 
-/* Of a lookup that is not under way: how it ended, by memory or by the store. */
+/* Returns the result of a lookup that is not in flight, from memory or from the store; borrowed. */
 static const struct result *find_ended(struct lookups *all, const char *id)
 {
     const struct result *result = history_find(all->history, id);
 
     if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
         history_add(all->history, id, result);
-        result_unref(result); /* the history keeps it */
+        result_unref(result); /* the history holds a reference */
     }
     return result;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* lookups.h - answers "which mailboxes does this domain have?", once per question at a time.
+/* lookups.h - coalesces identical questions into one lookup.
  *
- * Identical questions share one lookup; each asker is a waiter with its own deadline. A lookup
- * lives from the first question until its result is delivered; the result then lives in the cache.
- * A waiter whose deadline comes first is told so, and the work goes on. A lookup that still queues
- * when the last of its waiters walks away is dropped unsent.
- * Engine thread only. Does not gather or retry (batch.c) and does not speak HTTP (http/). */
+ * A lookup starts with the first request for a question and ends when its result is delivered to
+ * all waiters; the result is then in the cache. Each waiter has its own deadline; if it expires
+ * first, the waiter gets ERR_STILL_PROCESSING and the lookup continues. A queued lookup whose
+ * waiters have all left is dropped unsent, unless one of them got ERR_STILL_PROCESSING.
+ *
+ * Engine thread only. Knows neither HTTP (http/) nor batching details (batch.h). */
 #ifndef LOOKUP_LOOKUPS_H
 #define LOOKUP_LOOKUPS_H
 
@@ -30,39 +31,39 @@ struct lookups;
 struct lookup;
 struct waiter;
 
-/* How it ended for one asker. Borrowed for the call that delivers it. */
+/* Outcome of a request. Borrowed for the call that delivers it. */
 struct outcome {
-    enum err err;                /* ERR_OK: `result` is an answer */
+    enum err err;                /* ERR_OK: `result` is successful */
     const struct result *result; /* how the lookup ended, if it did; else NULL */
-    const char *detail;          /* words for the caller; NULL = none */
+    const char *detail;          /* message for the client; NULL = none */
     enum charged charged;
-    int retry_after_s;             /* 0 = no advice */
-    char lookup_id[ID_TEXT];       /* "" when no lookup had to do with it */
-    bool collapsed;                /* joined a lookup that somebody else had started */
+    int retry_after_s;             /* seconds; 0 = no advice */
+    char lookup_id[ID_TEXT];       /* "" = no lookup was involved */
+    bool collapsed;                /* joined a lookup that another request had started */
     bool stored;                   /* `result` is in the cache now */
-    bool from_cache;               /* answered by the cache after all, without a lookup */
-    struct quota_status allowance; /* of the asker, afterwards; filled by the engine */
+    bool from_cache;               /* served from stored results, without a lookup */
+    struct quota_status allowance; /* of the payer, afterwards; filled by the engine */
 
-    /* Of ERR_STILL_PROCESSING only: how far the lookup is. */
+    /* Progress; only with ERR_STILL_PROCESSING: */
     enum task_phase phase;
     int64_t elapsed_ms, expected_ms;
 };
 
-/* An outcome that is a failure of that kind, with nothing else to tell. */
+/* Returns an outcome with that error and its default charge, and nothing else. */
 struct outcome outcome_of(enum err err);
 
-/* Exactly once per waiter, later than the join, never after lookup_leave(). The waiter may be freed
- * inside. */
+/* Runs exactly once per waiter, later than the join, never after lookup_leave(). May free the
+ * waiter. */
 typedef void waiter_done_fn(struct waiter *waiter, const struct outcome *outcome);
 
-/* Embedded in the asker's struct; the lookups' from lookup_join() to its end. */
+/* Embedded in the caller's struct; owned by the lookups from lookup_join() until it ends. */
 struct waiter {
-    /* Set by the asker: */
+    /* Set by the caller: */
     waiter_done_fn *done;
     int64_t deadline_ms;
-    struct account_ref payer; /* on whose account; its name is borrowed for the join */
-    bool no_store;            /* wants the answer kept nowhere */
-    /* The lookups': */
+    struct account_ref payer; /* the account that pays; its name is borrowed for the join */
+    bool no_store;            /* does not allow storing the result */
+    /* Private to the lookups: */
     struct waiter *prev, *next;
     struct lookup *lookup;
     struct timer deadline;
@@ -72,11 +73,11 @@ struct waiter {
 struct lookup_options {
     size_t max_waiters; /* over all lookups */
     struct results_options results;
-    size_t max_history;       /* ended lookups that can still be asked for by id, */
+    size_t max_history;       /* finished lookups that can be found by id, */
     size_t max_history_bytes; /* and the memory for their results */
 };
 
-/* What lookups work with; borrowed for their life. */
+/* What the lookups use; borrowed for their lifetime. */
 struct lookup_tools {
     const struct clock *clock;
     struct timers *timers;
@@ -87,61 +88,64 @@ struct lookup_tools {
 };
 
 struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools);
-void lookups_free(struct lookups *all); /* no waiter may be left; lookups without one may */
+void lookups_free(struct lookups *all); /* no waiter may be left; lookups may be. NULL is a no-op */
 
-/* Joins the lookup of `question` or starts it. When it is refused - too many waiters, a full queue,
- * an open circuit, a store that cannot be written, a question on hold - the error is returned,
- * *ret_refusal says the same with all that the caller should know, and nothing will be done.
- * `question` is used up in any case. A lookup is kept (cache, store) unless all who asked want it
- * kept nowhere; one that somebody was told to come back for is kept. */
+/* Joins the lookup for `question`, or starts one. Takes ownership of `question` in any case. On
+ * failure nothing is started, and *ret_refusal holds the outcome to send. Errors:
+ * - ERR_OVERLOADED: the waiter table, the table of cooldowns or the queue is full
+ * - the error of the question's cooldown
+ * - other errors of batcher_add()
+ * The result goes to cache and store unless every waiter set no_store; it does in any case once a
+ * waiter got ERR_STILL_PROCESSING. */
 enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
                      struct outcome *ret_refusal);
 
-/* The asker has gone: `done` will not run. */
+/* Removes a waiter whose client has gone: `done` will not run. */
 void lookup_leave(struct waiter *waiter);
 
-/* Ends every waiter with `err` and forgets it; the lookups go on unheard, and their waiters are
- * told the id. After batcher_drain(), so that only such are left as were sent. */
+/* Ends every waiter with `err` and the id of its lookup; the lookups continue without waiters. Call
+ * after batcher_drain(), so that only submitted lookups are left. */
 void lookups_drain(struct lookups *all, enum err err);
 
-/* ---- out of the journal ---- */
+/* ---- recovery ---- */
 
-/* A lookup that was under way when the process ended, without waiters: its task, for
- * batcher_resume(). `age_ms` is the time since it was sent. NULL when its question is under way
- * already. */
+/* Restores a lookup that was in flight when the process ended, without waiters. Returns its task,
+ * for batcher_resume(), or NULL if its question is in flight already. `age_ms` is the time since it
+ * was sent. */
 struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms);
 
-/* The outcome of that question is unknown: it rests for `hold_ms`. */
+/* Starts a cooldown of `hold_ms` for a question whose outcome is unknown. */
 void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms);
 
-/* ---- from outside ---- */
+/* ---- stored results and status ---- */
 
-/* What is kept about a question; see results.h. */
+/* Finds the stored result of a question; see results_find(). */
 enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
                        const struct result **ret_result);
 
-/* Its answer was taken out of the store by another process. */
+/* Removes the question's result from memory, because another process deleted it from the store. */
 void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE]);
 
-/* Forgets all answers about a domain, everywhere; lookups under way go on. *ret_n answers had been
- * there. Nothing is forgotten when the store cannot do it. */
+/* Deletes all results about a domain, in memory and in the store; lookups in flight continue.
+ * *ret_n is the number of results deleted. If the store fails, returns its error and deletes
+ * nothing. */
 enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *ret_n);
 
-/* A lookup seen from outside. */
+/* Status of a lookup. */
 struct lookup_state {
-    enum task_phase phase;       /* TASK_ENDED: `result` is how */
+    enum task_phase phase;       /* TASK_ENDED: see `result` */
     char domain[DOMAIN_MAX + 1]; /* "" once ended */
     int64_t elapsed_ms;
-    int64_t expected_ms;         /* in all, by what lookups really took of late */
-    const struct result *result; /* borrowed until the engine's next turn; NULL while it runs */
+    int64_t expected_ms;         /* estimated total, from recent lookups */
+    const struct result *result; /* until the next iteration; NULL while it runs */
 };
 
-/* ERR_NOT_FOUND when there is no such lookup, or its end is forgotten. */
+/* Finds a lookup by its id. Returns ERR_NOT_FOUND if it is unknown or expired. */
 enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *ret_state);
 
 struct lookup_stats {
     size_t lookups, waiters, held;
-    uint64_t gone; /* waiters who left before their end, since the start */
+    uint64_t gone; /* waiters whose client left, since the start */
 };
 struct lookup_stats lookups_stats(const struct lookups *all);
 

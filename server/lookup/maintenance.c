@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* maintenance.c - see maintenance.h. A store that cannot be read or written is tried again the
- * next time; nothing here is urgent. */
+/* maintenance.c - see maintenance.h. If the store cannot be read or written, the next run tries
+ * again; nothing here is urgent. */
 #include "lookup/maintenance.h"
 
 #include "base/log.h"
@@ -11,14 +11,14 @@
 #define NEWS_MS INT64_C(1000)
 #define TRIM_MS INT64_C(3600000)
 
-/* ---- news ---- */
+/* ---- changes by other processes ---- */
 
 static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
 {
     lookup_forget_key(arg, key);
 }
 
-/* True when it was otherwise before. */
+/* Returns true if the value changed. */
 static bool set_paused(struct housekeeping *keeping, bool paused)
 {
     if (paused == keeping->paused)
@@ -45,8 +45,8 @@ void housekeeping_look_for_pause(struct housekeeping *keeping)
         tell_pause(keeping);
 }
 
-/* It holds at once, and is told once it is written down: who reads the line may rely on it over a
- * kill, unless the line says otherwise. */
+/* Applies immediately, and is logged after it was persisted: an operator who reads the line can
+ * rely on it even if the process is killed, unless the line says otherwise. */
 void housekeeping_set_paused(struct housekeeping *keeping, bool paused)
 {
     bool is_new = set_paused(keeping, paused);
@@ -66,7 +66,7 @@ static void look_for_news(struct timer *timer)
     timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
 }
 
-/* ---- what expired long ago ---- */
+/* ---- expired results ---- */
 
 static void trim(struct timer *timer);
 

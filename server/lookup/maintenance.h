@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* maintenance.h - what has to be done about the store now and then, though nobody asks for it.
+/* maintenance.h - periodic work on the store.
  *
- * Every second: has another process (emailsd forget, pause, resume) changed something? Every hour:
- * drop what expired long ago - unless the wall clock jumped, for answers were paid for and are not
- * dropped on the word of a clock that may be wrong. Engine thread only. */
+ * Every second: checks whether another process (emailsd forget, pause, resume) has changed
+ * something. Every hour: deletes results that expired long ago, unless the wall clock jumped.
+ * Results were paid for and must not be deleted because of a clock that may be wrong. Engine thread
+ * only. */
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 
@@ -16,29 +17,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Embedded in the engine; the first five are set by it and borrowed. */
+/* Embedded in the engine, which sets the members up to keep_expired_ms; pointers are borrowed. */
 struct housekeeping {
     const struct clock *clock;
     struct timers *timers;
     struct store *store;
     struct lookups *lookups;
     struct batcher *batcher;
-    int64_t keep_expired_ms; /* how long an expired answer stays */
-    /* Its own: */
+    int64_t keep_expired_ms; /* how long an expired result stays */
+    /* Private: */
     struct timer news, trim;
-    int64_t planned_ms, planned_wall_ms; /* when, by both clocks, the next trim was planned */
+    int64_t planned_ms, planned_wall_ms; /* when the next trim was planned, by both clocks */
     bool paused;
-    bool is_unwritten; /* the operator said so here, and the store could not be told yet */
+    bool is_unwritten; /* the pause was set here and is not persisted yet */
 };
 
 void housekeeping_start(struct housekeeping *keeping);
-void housekeeping_stop(struct housekeeping *keeping); /* fine when it was not started */
+void housekeeping_stop(struct housekeeping *keeping); /* no-op if not started */
 
-/* Looks for a pause now: at a start, and when the operator asks for a reload. */
+/* Reads the pause from the store now: at start, and when the operator requests a reload. */
 void housekeeping_look_for_pause(struct housekeeping *keeping);
 
-/* The operator's word, given to this process: at once, and kept in the store. When that cannot be
- * written now it holds all the same, and is written as soon as it can be. */
+/* Applies the operator's pause or its end immediately, and persists it. If the store cannot be
+ * written now, it still applies and is persisted as soon as possible. */
 void housekeeping_set_paused(struct housekeeping *keeping, bool paused);
 
 #endif

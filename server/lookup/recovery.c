@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* recovery.c - see recovery.h. The store must not change while it is read, so batches that are to
- * be closed are gathered first. */
+/* recovery.c - see recovery.h. The store must not change while it is read, so batches to close are
+ * collected first. */
 #include "lookup/recovery.h"
 
 #include "base/mem.h"
@@ -10,7 +10,7 @@
 
 #define UNSENT_WORDS "the server stopped while submitting the lookup"
 
-/* A batch to be closed. */
+/* A batch to close. */
 struct closing {
     int64_t number;
     bool unknown;
@@ -28,13 +28,13 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Time since then by the wall clock, which may have jumped. */
+/* Returns the time since then, at most a day, by the wall clock, which may have jumped. */
 static int64_t age_ms(const struct reading *reading, int64_t then_ms)
 {
     return clamp(reading->tools->clock->wall_ms - then_ms, 0, INT64_C(86400000));
 }
 
-/* True when something of it is left to be collected. */
+/* Returns false if the batch has no open task to collect. */
 static bool resume(struct reading *reading, const struct store_batch *batch)
 {
     const struct recover_tools *tools = reading->tools;
@@ -85,7 +85,7 @@ static void open_batch(void *arg, const struct store_batch *batch)
         close_later(reading, batch, true);
         break;
     case STORE_RESTING:
-        close_later(reading, batch, batch->risked); /* an earlier submit may have been taken */
+        close_later(reading, batch, batch->risked); /* an earlier submit may have been accepted */
         break;
     case STORE_DONE:
         break;
@@ -132,7 +132,7 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
 
     if (!err)
         err = close_batches(&reading);
-    /* A clock that was set back makes ends of the future; they count as ends of now. */
+    /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
     if (!err)
         err = store_each_unknown(tools->store, tools->clock->wall_ms - tools->unknown_hold_ms,
                                  HOLDS_MAX, unknown_task, &reading);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* recovery.h - goes on where the last process stopped, by the journal; before the first question.
+/* recovery.h - restores in-flight batches from the journal at startup.
  *
- * A batch that was taken (its id is known) is polled to its end, whether anybody waits or not. One
- * that was being sent is unknown: its tasks may exist and may have been paid for, so their
- * questions rest as after a lost answer, and nothing is sent again by itself. One that provably was
- * not at the vendor is closed: its questions are free. Questions whose outcome became unknown a
- * short while before the stop go on resting. Engine thread, or before it starts. */
+ * - A batch that was accepted (its id is known) is polled to its end, with or without waiters.
+ * - A batch that was being sent has an unknown outcome: its tasks may exist and may have been paid
+ *   for. Its questions enter a cooldown, and nothing is submitted again automatically.
+ * - A batch that provably did not reach the upstream is closed; its questions may be asked again.
+ *
+ * Questions whose outcome became unknown shortly before the stop stay in cooldown. Engine thread,
+ * or before it starts. */
 #ifndef LOOKUP_RECOVERY_H
 #define LOOKUP_RECOVERY_H
 
@@ -18,12 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was found. */
+/* What was found in the journal. */
 struct recovery {
-    size_t resumed_batches, resumed_tasks; /* polled on */
-    size_t unknown_batches, unknown_tasks; /* may have been paid for, and are lost */
-    size_t closed_batches;                 /* had not been sent */
-    size_t held;                           /* questions that rest */
+    size_t resumed_batches, resumed_tasks; /* polling continues */
+    size_t unknown_batches, unknown_tasks; /* possibly paid for, without a result */
+    size_t closed_batches;                 /* not sent */
+    size_t held;                           /* questions in cooldown */
 };
 
 struct recover_tools {
@@ -34,8 +36,8 @@ struct recover_tools {
     int64_t unknown_hold_ms;
 };
 
-/* ERR_STORAGE_UNAVAILABLE when the journal cannot be read or written: nothing may be bought then,
- * and the caller does not start. */
+/* Restores from the journal. Returns ERR_STORAGE_UNAVAILABLE if it cannot be read or written:
+ * nothing may be paid for then, and the caller must not start. */
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery);
 
 #endif

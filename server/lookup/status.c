@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* status.c - see status.h. Ten relaxed stores a turn: cheaper than to find out what changed. */
+/* status.c - see status.h. Ten relaxed stores per loop iteration are cheaper than detecting
+ * changes. */
 #include "lookup/status.h"
 
 #include "base/log.h"

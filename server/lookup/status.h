@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* status.h - how the engine stands, for those who must not wait for it.
+/* status.h - engine status, readable from any thread without blocking.
  *
- * The engine leaves its numbers here at the end of every turn, one atomic each, and anybody reads
- * them at any time: also while the engine hangs in a disk sync, when asking it would mean waiting
- * for it. Each number is true by itself; two of them may be of different turns. */
+ * The engine publishes its numbers at the end of every loop iteration, one atomic each. They can be
+ * read even while the engine blocks in a disk sync, when a message to it would wait. Each number is
+ * valid on its own; two of them may come from different iterations. */
 #ifndef LOOKUP_STATUS_H
 #define LOOKUP_STATUS_H
 
@@ -19,41 +19,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is seen. */
+/* One reading of the status. */
 struct status {
-    bool store_usable;      /* the last that was tried on the disk worked */
+    bool store_usable;      /* the last access to the store worked */
     size_t journal_backlog; /* entries that wait to be written */
-    enum err circuit;       /* ERR_OK = submits may leave; else what blocks them, the pause aside */
+    enum err circuit;       /* ERR_OK = closed; else why it is open, apart from a pause */
     bool paused;            /* by the operator */
-    int64_t credits_spent;  /* today */
-    int64_t credits_limit;  /* 0 = none */
+    int64_t credits_spent;  /* on this UTC day */
+    int64_t credits_limit;  /* 0 = no limit */
     size_t waiters, lookups;
     size_t queue;   /* tasks that wait for a submit */
-    size_t submits; /* under way */
+    size_t submits; /* in flight */
 };
 
-/* Where it is left; in the engine. Zeroed is an engine that has not begun. */
+/* Where the engine publishes; embedded in it. Zeroed = the engine has not begun. */
 struct status_board {
-    struct heartbeat heartbeat; /* of the loop, kept by itself */
+    struct heartbeat heartbeat; /* of the loop, written by the loop */
     atomic_bool store_usable, paused;
     atomic_int circuit;
     atomic_size_t journal_backlog, waiters, lookups, queue, submits;
     atomic_int_fast64_t credits_spent, credits_limit;
 };
 
-/* Engine thread, or before that begins. */
+/* Engine thread, or before it starts. Publishes the status. */
 void status_publish(struct status_board *board, const struct lookups *lookups,
                     const struct batcher *batcher, const struct journal *journal,
                     struct budget *budget);
 
-/* Engine thread, once a turn. The same for base/metrics.h. */
+/* Engine thread, once per iteration. Publishes the same in base/metrics.h. */
 void status_publish_metrics(const struct lookups *lookups, const struct batcher *batcher,
                             const struct journal *journal, struct budget *budget);
 
-/* Engine thread. The line that the log has of it when the drain begins. */
+/* Engine thread. Logs the start of the drain. */
 void log_drain_started(const struct lookups *lookups);
 
-/* Any thread. */
+/* Any thread. Reads the status. */
 struct status status_read(const struct status_board *board);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* account.h - on whose account a question is asked, and what is left on it. Plain values. */
+/* account.h - the account that pays for a lookup, and its remaining quota. Plain values. */
 #ifndef MODEL_ACCOUNT_H
 #define MODEL_ACCOUNT_H
 
@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 #define ACCOUNT_NO_QUOTA INT64_C(-1)
-#define ACCOUNT_NAME_MAX 63 /* bytes; longer names are cut where they are kept */
+#define ACCOUNT_NAME_MAX 63 /* bytes; longer names are truncated where they are stored */
 
 struct account_ref {
-    const char *name; /* borrowed: for the life of the ask, then for the call */
-    int64_t quota;    /* lookups that it may buy in a day of UTC; ACCOUNT_NO_QUOTA */
-    int weight;       /* how many of its lookups ride for one of another's; at least 1 */
+    const char *name; /* borrowed: for the life of the request, then for the call */
+    int64_t quota;    /* paid lookups per UTC day; ACCOUNT_NO_QUOTA = unlimited */
+    int weight;       /* share in batches relative to other accounts; at least 1 */
 };
 
-/* What a payer may still buy. */
+/* The remaining quota of an account. */
 struct quota_status {
-    bool limited; /* else the rest says nothing */
+    bool limited; /* false: the other members are unset */
     int64_t quota, left;
-    int resets_s; /* until the next day */
+    int resets_s; /* seconds until the next UTC day */
 };
 
 #endif

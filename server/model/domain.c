@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* domain.c - see domain.h. What people paste is taken down to a host name, the host name to
- * A-labels, the A-labels to the registrable domain; on the way anything doubtful is refused, with
- * a reason, and nothing is repaired.
+/* domain.c - see domain.h. Reduces the input to a host name, the host name to A-labels, and those
+ * to the registrable domain. Ambiguous input is rejected with a reason; nothing is repaired.
  *
- * Why so strict: the result is the key under which answers are bought and cached. Two parsers that
- * read one text as two hosts would sell one company's answer to another, so every text that leaves
- * room for that (ports without a scheme, user info, invisible characters, bytes that UTS 46 maps
- * to ASCII signs) is refused.
+ * The result is the key of paid and cached results. Two parsers that read different hosts in one
+ * text would deliver one company's results for another. So any text that allows that is rejected:
+ * ports without a scheme, user info, invisible characters, bytes that UTS 46 maps to ASCII signs.
  *
- * libidn2 2.3.3 needs watching, each point pinned by a test: with its STD3 flag it deletes illegal
- * bytes ("a_b.com" becomes "ab.com"); without, it lets them through, as well as empty labels and
- * whatever UTS 46 maps to '/', ':' or '@'; and it drops ignorable code points silently. So the flag
- * is never set, ignorables are refused before, and the output is checked as letters, digits and
- * hyphens. libpsl 0.21.2 calls 1.2.3.4 registrable, so addresses are looked for first. */
+ * Known traps, each covered by a test: libidn2 2.3.3 with its STD3 flag deletes illegal bytes
+ * ("a_b.com" becomes "ab.com"); without, it accepts them, as well as empty labels and whatever maps
+ * to '/', ':' or '@'. It drops ignorable code points silently. So the flag is never set, ignorables
+ * are rejected first, and the output is checked. libpsl 0.21.2 considers 1.2.3.4 registrable, so
+ * addresses are detected first. */
 #include "model/domain.h"
 
 #include "base/clock.h"
@@ -30,13 +28,13 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define INPUT_MAX 2048 /* as url.h; a host in Unicode with 253 A-label bytes fits well */
+#define INPUT_MAX 2048 /* as url.c; a Unicode host with 253 A-label bytes fits */
 #define LABEL_MAX 63
-#define QUOTE_MAX 64 /* longer inputs are not repeated to people */
+#define QUOTE_MAX 64 /* longer inputs are not repeated in messages */
 #define LOCAL_MAX 64 /* of an e-mail address: RFC 5321, 4.5.3.1.1 */
 #define IDN_FLAGS (IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT)
 
-/*  X(reason, error, what is wrong: goes on from "'input' " or "The domain ") */
+/*  X(reason, error, problem: completes "'input' " or "the domain ") */
 #define REASON_TABLE(X)                                                                            \
     X(EMPTY, MISSING_DOMAIN, "is empty")                                                           \
     X(INPUT, INVALID_DOMAIN, "is longer than 2048 bytes")                                          \
@@ -81,14 +79,14 @@ static const struct {
 static psl_ctx_t *list;
 static char list_source[512] = "none";
 
-/* ------------------------------------------------------------------ the list of suffixes */
+/* ------------------------------------------------------------------ the suffix list */
 
 static bool is_suffix(const char *name)
 {
     return psl_is_public_suffix2(list, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
 }
 
-/* libpsl does not tell which list it took, only that the built-in one has a known address. */
+/* libpsl does not report which list it loaded, only whether it is the built-in one. */
 static void describe_list(void)
 {
     const char *file = psl_dist_filename();
@@ -107,7 +105,7 @@ static void describe_list(void)
 enum err domain_start(void)
 {
     list = psl_latest(NULL);
-    /* A list that does not know "com" is a damaged one, and would let suffixes be bought. */
+    /* A list without "com" is damaged, and would allow paid lookups of suffixes. */
     if (!list || !is_suffix("com")) {
         domain_stop();
         return ERR_ABSENT;
@@ -138,8 +136,8 @@ static bool is_ascii(const char *s)
     return true;
 }
 
-/* Plain names, nearly all there are, need no tables: the mapping only lower-cases them. Those with
- * "--" may be A-labels, or wrong. */
+/* Most names are plain ASCII and need only lower-casing. Those with "--" may be A-labels, or
+ * invalid. */
 static bool is_plain(const char *host)
 {
     return is_ascii(host) && !strstr(host, "--");
@@ -213,12 +211,12 @@ static enum reason check_labels(const char *name)
     }
 }
 
-/* `ret_domain` is written only with what passed. */
+/* Writes `ret_domain` only if all checks pass. */
 static enum reason canonical_host(const char *host, struct domain *ret_domain)
 {
     size_t len = strlen(host);
 
-    /* Again, for libcurl decodes percent signs in the host of a URL. */
+    /* Checked again, because libcurl decodes percent signs in the host of a URL. */
     if (!text_is_utf8(host, len))
         return REASON_UTF8;
     if (text_has_ignorable(host, len))
@@ -228,7 +226,7 @@ static enum reason canonical_host(const char *host, struct domain *ret_domain)
     if (!name)
         return reason;
     len = strlen(name);
-    if (len > 1 && name[len - 1] == '.') /* one dot at the end means the root; two are a mistake */
+    if (len > 1 && name[len - 1] == '.') /* one trailing dot means the root; two are an error */
         name[--len] = '\0';
     reason = check_labels(name);
     if (reason)
@@ -241,8 +239,8 @@ static enum reason canonical_host(const char *host, struct domain *ret_domain)
 
 /* ------------------------------------------------------------------ A-labels -> registrable */
 
-/* Cuts domain->name down. Under a top-level domain that the list does not know, the list's own
- * default rule holds: that label is the suffix. */
+/* Reduces domain->name. If the list does not contain the top-level domain, its default rule
+ * applies: that label is the suffix. */
 static enum reason reduce(struct domain *domain)
 {
     if (domain_is_ipv4(domain->name))
@@ -275,10 +273,10 @@ static enum reason parse_host(const char *host, struct domain *domain)
     return reduce(domain);
 }
 
-/* ------------------------------------------------------------------ the three forms */
+/* ------------------------------------------------------------------ the three accepted forms */
 
-/* The dot-atom of RFC 5322, 3.2.3 and RFC 6531, without '/', '?' and '#', which would let the
- * address be read as a URL. */
+/* Returns whether `s` is a dot-atom of RFC 5322, 3.2.3 and RFC 6531, without '/', '?' and '#',
+ * which could make the address look like a URL. */
 static bool is_local_part(const char *s, size_t len)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -303,7 +301,7 @@ static enum reason parse_address(const char *text, struct domain *domain)
         return REASON_USER_INFO;
     if (!is_local_part(text, local_len))
         return REASON_ADDRESS;
-    return parse_host(at + 1, domain); /* to the end: an address has no path, so '/' is refused */
+    return parse_host(at + 1, domain); /* an address has no path: '/' is rejected */
 }
 
 static enum reason parse_url(const char *text, struct domain *domain)
@@ -343,7 +341,7 @@ static enum reason parse(const char *text, size_t len, struct domain *domain)
 
     if (reason)
         return reason;
-    autofree char *copy = xstrndup(text, len); /* holds no NUL: that is a control character */
+    autofree char *copy = xstrndup(text, len); /* contains no NUL: that is a control character */
     if (is_url(copy))
         return parse_url(copy, domain);
     size_t host_len = strcspn(copy, "/?#");
@@ -353,9 +351,10 @@ static enum reason parse(const char *text, size_t len, struct domain *domain)
     return parse_host(copy, domain);
 }
 
-/* ------------------------------------------------------------------ what callers see */
+/* ------------------------------------------------------------------ error messages */
 
-/* Only text made of what names are made of is repeated: a mistyped URL may hold a password. */
+/* Repeats the input only if it consists of characters of names: a mistyped URL may contain a
+ * password. */
 static void explain(enum reason reason, const char *text, size_t len, const char *label, char *why)
 {
     bool quote = len && len <= QUOTE_MAX && text_is_name(text, len);

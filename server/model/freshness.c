@@ -15,7 +15,7 @@ int64_t freshness_age_ms(const struct result *result, int64_t wall_ms)
     return wall_ms > result->fetched_ms ? wall_ms - result->fetched_ms : 0;
 }
 
-/* Is it older, or nearer to its end, than the caller will have? */
+/* Returns whether the directives rule the result out: it is too old, or expires too soon. */
 static bool is_refused(const struct result *result, const struct cache_directives *wish,
                        int64_t wall_ms)
 {

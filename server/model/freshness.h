@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* freshness.h - may a cached result answer this request? RFC 9111 for the reader of our cache, with
- * RFC 5861's stale-while-revalidate and stale-if-error. Pure functions; any thread.
+/* freshness.h - decides whether a cached result may be served. Implements RFC 9111 for readers of
+ * our cache, with RFC 5861's stale-while-revalidate and stale-if-error. Pure functions; any thread.
  *
- * A result is fresh until it expires; then, for a while, it is served at once and refreshed in the
- * background; then, for longer, only when the upstream fails. The caller may ask for more
- * (no-cache, max-age, min-fresh), for less (max-stale), or for nothing new (only-if-cached). Only
- * answers are served stale; a remembered failure is worth nothing once it expired. */
+ * A result is fresh until it expires. Then, for a while, it is served immediately and refreshed in
+ * the background; after that, for longer, it is served only if the upstream fails. The client may
+ * require more (no-cache, max-age, min-fresh), accept less (max-stale), or exclude a lookup
+ * (only-if-cached). Only successful results are served stale; an expired failure is never
+ * served. */
 #ifndef MODEL_FRESHNESS_H
 #define MODEL_FRESHNESS_H
 
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the request says about caching. */
+/* The caching directives of a request. */
 struct cache_directives {
     bool no_cache, only_cached, no_store;
     int64_t max_age_s;   /* -1 = not given */
@@ -25,27 +26,27 @@ struct cache_directives {
 #define CACHE_DIRECTIVES_NONE ((struct cache_directives){.max_age_s = -1, .max_stale_s = -1})
 
 enum serve {
-    SERVE_FRESH,   /* as it is */
-    SERVE_STALE,   /* as it is, although expired */
-    SERVE_REFRESH, /* as it is, and ask anew behind the caller's back */
-    SERVE_ASK,     /* ask, and wait */
-    SERVE_NOTHING, /* only-if-cached, and nothing will do */
+    SERVE_FRESH,   /* serve the result */
+    SERVE_STALE,   /* serve the result, although expired */
+    SERVE_REFRESH, /* serve the result, and refresh it in the background */
+    SERVE_ASK,     /* start or join a lookup, and wait */
+    SERVE_NOTHING, /* only-if-cached, and no cached result is acceptable */
 };
 
 struct freshness_limits {
     int64_t stale_while_revalidate_ms, stale_if_error_ms;
 };
 
-/* `result` NULL = nothing is cached. */
+/* Decides how to serve a request; `result` NULL = not cached. */
 enum serve freshness_judge(const struct result *result, const struct cache_directives *wish,
                            const struct freshness_limits *limits, int64_t wall_ms);
 
-/* May it stand in for an answer that could not be had? */
+/* Returns whether `result` may be served as a fallback for a failed lookup. */
 bool freshness_on_error(const struct result *result, const struct cache_directives *wish,
                         const struct freshness_limits *limits, int64_t wall_ms);
 
-/* Time to expiry, negative when it is over, and time since the upstream was asked; both bounded by
- * the result's own life, should the wall clock have jumped. */
+/* Return the time to expiry, negative if expired, and the time since the upstream was asked. Both
+ * are bounded by the lifetime of the result, in case the wall clock jumped. */
 int64_t freshness_left_ms(const struct result *result, int64_t wall_ms);
 int64_t freshness_age_ms(const struct result *result, int64_t wall_ms);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* question.c - see question.h.
  *
- * Every part is kept twice for a moment: tidy, as it is shown and sent, and folded, as it enters
- * the key. The key is SHA-256 over the parts in the order of enum question_part, each followed by a
- * NUL. No part can hold a NUL (controls are refused, names are A-labels), so no two questions make
- * the same bytes. */
+ * While a question is built, every part exists twice: tidy, as it is displayed and sent, and
+ * folded, as it enters the key. The key is the SHA-256 of the folded parts in the order of enum
+ * question_part, each followed by a NUL. No part can contain a NUL (controls are rejected, names
+ * are A-labels), so different questions never produce the same bytes. */
 #include "model/question.h"
 
 #include "base/mem.h"
@@ -21,7 +21,7 @@ static const char *const part_names[QUESTION_PARTS] = {
     [QUESTION_COUNTRY] = "country",
 };
 
-/* The parts while they are being checked; heap strings, "" when not given. */
+/* The parts while they are checked; heap strings, "" if not given. */
 struct draft {
     struct domain domain;
     char *tidy[QUESTION_PARTS];
@@ -39,7 +39,7 @@ static void draft_done(struct draft *draft)
 
 _Static_assert(QUESTION_FIELD_MAX == 200, "fault_of() names the limit");
 
-/* What is wrong with a field as it came, NULL when nothing is. */
+/* Returns what is wrong with a raw field, or NULL. */
 static const char *fault_of(const struct question_field *field)
 {
     if (field->len > QUESTION_FIELD_MAX)
@@ -80,8 +80,8 @@ static bool equals_folded(const char *made, const char *folded)
            strcmp(made_folded, folded) == 0;
 }
 
-/* The vendor wants a name: without one, or with the one that we would make, it is made, and the key
- * says that none was given. So all spellings of the made one get the same body. */
+/* The upstream requires a name. If none is given, or the one that would be derived, it is derived,
+ * and the key says that none was given. So all spellings of the derived name get the same body. */
 static enum err settle_company_name(bool given, struct draft *draft, char *why)
 {
     char **tidy = &draft->tidy[QUESTION_COMPANY_NAME];
@@ -98,7 +98,7 @@ static enum err settle_company_name(bool given, struct draft *draft, char *why)
     return ERR_OK;
 }
 
-/* Of all parts but the domain, with their NULs. */
+/* Returns the size of all parts except the domain, with their NULs. */
 static size_t size_of(const char *const parts[QUESTION_PARTS])
 {
     size_t size = 0;
@@ -119,7 +119,7 @@ static void make_key(const struct draft *draft, unsigned char *ret_key)
     hash_sha256(bytes, (size_t)(end - bytes), ret_key);
 }
 
-/* With its key still to be set. */
+/* Builds a question; the caller sets its key. */
 static struct question *assemble(const char *domain, const char *const parts[QUESTION_PARTS])
 {
     struct question *question = xcalloc(1, sizeof *question + size_of(parts));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* result.c - makes the bodies of an answer, once; counts references after that.
+/* result.c - see result.h. Builds the bodies of a result once, then counts references.
  *
- * The JSON body is compact, in the order that the contract shows, and ends with a newline for the
- * terminals of people. The text and CSV forms are made along with it: they are short, and making
- * them at birth keeps a result immutable and its bodies comparable by ETag. */
+ * The JSON body is compact, in the order of the published contract, and ends with a newline for
+ * terminals. The text and CSV bodies are built at the same time: they are short, and a result stays
+ * immutable and its bodies comparable by ETag. */
 #include "model/result.h"
 
 #include "base/buf.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A thousand entries of the longest address and status, escaped at the worst, fit with room. */
+/* Holds a thousand entries with the longest address and status, even if every byte is escaped. */
 #define BODY_MAX ((size_t)4 << 20)
 
 static bool is_repeat(const struct result_email *emails, size_t i)
@@ -28,7 +28,8 @@ static bool is_repeat(const struct result_email *emails, size_t i)
     return false;
 }
 
-/* The entries that stay, in order. Quadratic in at most a thousand entries, once per lookup. */
+/* Copies the entries without repeats, in order. Quadratic in at most a thousand entries, once per
+ * lookup. */
 static size_t without_repeats(const struct result_facts *facts, struct result_email *kept)
 {
     size_t n = 0;
@@ -68,7 +69,7 @@ static void add_text(struct buf *out, const struct result_email *emails, size_t 
         buf_addf(out, "%s\n", emails[i].email);
 }
 
-/* RFC 4180: quoted where needed, quotes doubled. */
+/* Appends a field by RFC 4180: quoted if needed, quotes doubled. */
 static void add_csv_field(struct buf *out, const char *s)
 {
     if (!strpbrk(s, ",\"\r\n")) {
@@ -98,7 +99,7 @@ static void set_body(struct result *result, enum result_format format, struct bu
     unsigned char hash[HASH_SIZE];
     char hex[33];
 
-    if (buf_check(text)) /* what was paid for is collected again after the restart, not cut */
+    if (buf_check(text)) /* never truncated; collected again after the restart */
         mem_ran_out();
     body->data = buf_take(text, &body->len);
     hash_sha256(body->data, body->len, hash);
@@ -167,7 +168,7 @@ bool result_claim_refresh(const struct result *result, int64_t now_ms)
 
 const struct result *result_ref(const struct result *result)
 {
-    /* Count and claim are all that changes after birth; the cast is confined to this file. */
+    /* Only the count and the claim change after creation; the cast is confined to this file. */
     atomic_fetch_add_explicit(&((struct result *)(uintptr_t)result)->refs, 1, memory_order_relaxed);
     return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* result_parse.c - an answer out of the JSON body that result.c once made of it. The body tells the
- * times in whole seconds only, so they come from beside it. */
+/* result_parse.c - restores a result from the JSON body that result.c built. The body has times in
+ * whole seconds only, so exact times are passed separately. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/result.h"
@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Entries of the body; `emails` has room for all of them. False when one is none. */
+/* Reads the entries of the body; `emails` has room for all of them. Returns false if one is
+ * invalid. */
 static bool read_emails(const struct json *array, const char *leave_out,
                         struct result_email *emails, size_t *ret_n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* special_names.c - see special_names.h. Addresses are recognised by the functions with which
- * programs connect, so that nothing that they would take for an address gets by as a name. */
+/* special_names.c - see special_names.h. Addresses are detected with the functions that programs
+ * use to connect, so that no text that they would read as an address passes as a name. */
 #include "model/special_names.h"
 
 #include "base/mem.h"
@@ -8,9 +8,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Last labels that the DNS gives to nobody: RFC 6761 (localhost, test, invalid, example), 6762
- * (local), 7686 (onion), 9476 (alt), 3172 (arpa, and with it home.arpa of RFC 8375), and "internal"
- * by ICANN's resolution of 2024-07-29. example.com and its like are ordinary here. */
+/* Reserved last labels: RFC 6761 (localhost, test, invalid, example), 6762 (local), 7686 (onion),
+ * 9476 (alt), 3172 (arpa, which covers home.arpa of RFC 8375), and "internal" by ICANN's resolution
+ * of 2024-07-29. example.com and the like are ordinary names here. */
 static const char *const special[] = {
     "localhost", "local", "internal", "test", "invalid", "example", "onion", "arpa", "alt",
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* task_phase.h - how far a paid question is on its way. Plain values. */
+/* task_phase.h - the progress of a paid lookup. Plain values. */
 #ifndef MODEL_TASK_PHASE_H
 #define MODEL_TASK_PHASE_H
 
@@ -8,7 +8,7 @@ enum task_phase {
     TASK_QUEUED,
     TASK_SUBMITTING,
     TASK_PROCESSING,
-    TASK_FETCHING, /* the whole batch is finished, its results are being read */
+    TASK_FETCHING, /* the batch is finished, and its results are being read */
     TASK_ENDED,
 };
 

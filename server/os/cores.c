@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cores.c - see cores.h. A group's quota binds all groups below it, so every parent is looked at;
- * in a container the group's path may name nothing below the mount, and then only the top is there.
- */
+/* cores.c - see cores.h. A group's quota applies to all groups below it, so every parent is read.
+ * In a container, the group's path may not exist below the mount; then only the top is read. */
 #include "os/cores.h"
 
 #include "base/buf.h"
@@ -16,7 +15,7 @@
 
 #define LINE 512
 
-/* The first line of a file; false when there is none. */
+/* Reads the first line of a file; false if there is none. */
 static bool read_line(const char *folder, const char *file, char *line)
 {
     struct buf autobuf path = BUF_INIT(PATH_MAX);
@@ -30,8 +29,8 @@ static bool read_line(const char *folder, const char *file, char *line)
     return got;
 }
 
-/* Quota and period in microseconds; false when the folder sets none ("max" in the second version of
- * groups, -1 in the first). */
+/* Reads quota and period in microseconds; false if the folder sets none ("max" in version 2, -1 in
+ * version 1). */
 static bool read_quota(const char *folder, long long *ret_quota, long long *ret_period)
 {
     char line[LINE], *end = line;
@@ -48,7 +47,7 @@ static bool read_quota(const char *folder, long long *ret_quota, long long *ret_
     return *ret_quota > 0 && *ret_period > 0;
 }
 
-/* Whole cores that the quota of one folder pays for, rounded up; INT_MAX when it sets none. */
+/* Returns the quota of one folder in whole cores, rounded up; INT_MAX if it sets none. */
 static int quota_of(const char *folder)
 {
     long long quota, period;
@@ -58,7 +57,7 @@ static int quota_of(const char *folder)
     return (int)(quota / period + (quota % period != 0));
 }
 
-/* The least quota from the folder up to `top`, which is a prefix of it. */
+/* Returns the smallest quota from the folder up to `top`, which is a prefix of it. */
 static int least_quota(char *folder, const char *top)
 {
     int least = INT_MAX;
@@ -73,7 +72,8 @@ static int least_quota(char *folder, const char *top)
     }
 }
 
-/* One line of /proc/self/cgroup: "0::/path" (v2) or "4:cpu,cpuacct:/path" (v1). */
+/* Returns the quota for one line of /proc/self/cgroup: "0::/path" (v2) or "4:cpu,cpuacct:/path"
+ * (v1). */
 static int quota_of_line(const char *line, const char *mount)
 {
     char controllers[LINE] = "", path[LINE] = "";

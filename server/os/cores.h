@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* cores.h - how many cores this process may use: those of its affinity mask, and no more than the
- * CPU quota of its control group (cgroup v2, else v1) pays for. More busy threads than that would
- * only be throttled, all together. Start-up, main thread. */
+/* cores.h - counts the CPUs that this process may use: those of its affinity mask, limited by the
+ * CPU quota of its control group (cgroup v2, else v1). More busy threads than that would only be
+ * throttled. Startup, main thread. */
 #ifndef OS_CORES_H
 #define OS_CORES_H
 
-/* At least 1. */
+/* Returns at least 1. */
 int cores_allowed(void);
 
-/* The part of it that reads files, for tests: `cores`, or the quota found for the groups that the
- * file `own_groups` (/proc/self/cgroup) names, below `mount` (/sys/fs/cgroup), whichever is less.
- */
+/* The part that reads files, for tests. Returns the smaller of `cores` and the quota of the groups
+ * named in the file `own_groups` (/proc/self/cgroup), below `mount` (/sys/fs/cgroup); at least
+ * 1. */
 int cores_within_quota(int cores, const char *own_groups, const char *mount);
 
 #endif

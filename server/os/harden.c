@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What is opened later would get the number of a standard stream that is closed, and then the lines
- * that are meant for the log: the store's lock, a connection to the vendor. */
+/* A file or socket opened later would get the number of a closed standard stream, and log lines
+ * would be written to it: to the store's lock file or to a connection to the upstream. */
 static void fill_standard_streams(void)
 {
     int fd;
@@ -40,5 +40,5 @@ void harden(void)
     for (size_t i = 0; i < ARRAY_LEN(hostile); i++)
         unsetenv(hostile[i]);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file as large as it may be is a write that fails */
+    signal(SIGXFSZ, SIG_IGN); /* exceeding the file size limit is then a failed write */
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* harden.h - what the process gives up before it does anything else, whatever the configuration
- * says. The walls that take a configuration are sandbox.h's. */
+/* harden.h - reduces the rights of the process before anything else, independent of the
+ * configuration. Configurable restrictions are in sandbox.h. */
 #ifndef OS_HARDEN_H
 #define OS_HARDEN_H
 
-/* No core file may hold the key, no variable may send it elsewhere, nothing that is started gains
- * rights; a standard stream that is closed leads to /dev/null. Main thread, before anything else is
- * opened and libraries read the environment. Nothing fails. */
+/* Disables core files, so that none can contain the key; removes environment variables that could
+ * redirect requests; sets no_new_privs; opens closed standard streams on /dev/null. Main thread,
+ * before anything else is opened and before libraries read the environment. Failures are
+ * ignored. */
 void harden(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inherited_socket.c - see inherited_socket.h. The checks are getsockopt(2)'s, because what is
- * wrong is to be told in words, and sd_is_socket() says only no. */
+/* inherited_socket.c - see inherited_socket.h. Checks with getsockopt(2), which allows a specific
+ * error message; sd_is_socket() only returns yes or no. */
 #include "os/inherited_socket.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static int option_of(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
 }
 
-/* NULL when nothing is wrong. */
+/* Returns what is wrong with the socket, or NULL. */
 static const char *fault_of(int fd)
 {
     int domain = option_of(fd, SO_DOMAIN);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* notify.c - see notify.h. A manager that does not listen is worth a line in the log, and no more:
- * the daemon serves all the same. */
+/* notify.c - see notify.h. A failed notification is logged only; the daemon keeps serving. */
 #include "os/notify.h"
 
 #include "base/log.h"
@@ -14,12 +13,12 @@
 
 #define MESSAGE_MAX   512
 #define FOR_EVER_MS   INT64_C(3600000)
-#define BEATS         2  /* in the manager's limit */
-#define TURNS         8  /* of an idle loop in the same time */
-#define LOOKS         16 /* while a beat is kept back */
+#define BEATS         2  /* pings per limit of the manager */
+#define TURNS         8  /* iterations of an idle loop per limit */
+#define LOOKS         16 /* checks per limit while a ping is withheld */
 #define USEC_PER_MSEC 1000
 
-/* ---- where we are ---- */
+/* ---- state ---- */
 
 static void tell(const char *message)
 {
@@ -37,7 +36,7 @@ void notify_ready(const char *status)
     tell(message);
 }
 
-/* The manager compares the time with its own, to know which reload this is. */
+/* The manager compares this time with its own to identify the reload. */
 void notify_reloading(void)
 {
     char message[MESSAGE_MAX];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* notify.h - what the service manager and the daemon tell each other; the one door to libsystemd.
+/* notify.h - service-manager integration: readiness, watchdog, socket activation; the only user of
+ * libsystemd.
  *
- * sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). All of it is a matter of environment
- * variables and one datagram socket, so it works under every supervisor that speaks the protocol,
- * and without one each of these functions does nothing. Main thread only. */
+ * Based on sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3): environment variables and one
+ * datagram socket. It works under every supervisor that implements the protocol; without one, these
+ * functions do nothing. Main thread only. */
 #ifndef OS_NOTIFY_H
 #define OS_NOTIFY_H
 
@@ -13,42 +14,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- where we are ---- */
+/* ---- state ---- */
 
-void notify_ready(const char *status); /* `status` is for people, one line */
-void notify_reloading(void);           /* until the next notify_ready() */
+void notify_ready(const char *status); /* `status` is one line for operators */
+void notify_reloading(void);           /* ends with the next notify_ready() */
 
-/* The end has begun and will take up to that long; the manager should not lose its patience. */
+/* Reports that shutdown started, and extends the stop timeout to `extend_ms`. */
 void notify_stopping(const char *status, int64_t extend_ms);
 
-/* The last word was said: nobody who is started from here on hears of the manager's socket. */
+/* Ends the notifications: processes started from here on do not inherit the manager's socket. */
 void notify_forget(void);
 
 /* ---- the watchdog ---- */
 
-/* Zeroed is none. */
+/* Zeroed: no watchdog. */
 struct watchdog {
-    int64_t limit_ms; /* after so long without a beat the manager ends us */
-    int64_t due_ms;   /* when the next is due, by the monotonic clock */
-    bool is_silent;   /* the last one was kept back */
+    int64_t limit_ms; /* timeout after which the manager kills the daemon */
+    int64_t due_ms;   /* when the next ping is due, monotonic */
+    bool is_silent;   /* the last ping was withheld */
 };
 
-/* What the manager wants; .limit_ms is 0 when it does not watch. */
+/* Returns the settings of the manager; .limit_ms is 0 if it does not watch. */
 struct watchdog notify_watchdog(void);
 
-/* Loops that are to be found alive must turn at least this often. */
+/* Returns the longest time that a live loop may take for one iteration; 0 without a watchdog. */
 int64_t notify_turn_ms(const struct watchdog *watchdog);
 
-/* Tells the manager that we live, at half of its limit - unless the loop that turned least lately
- * did so longer ago than that: then it is kept back, and looked at again soon. Returns in how many
- * milliseconds it wants to be called again, at least 1. */
+/* Pings the manager at half of its limit. If the oldest heartbeat (`age_ms`) is older than that,
+ * withholds the ping and checks again soon. Returns in how many milliseconds it must be called
+ * again, at least 1. */
 int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms);
 
 /* ---- sockets ---- */
 
-/* The descriptors that the manager opened for us, often none: into `sockets`, which has room for
- * `max`. They stand in for our own addresses, which the log is told; and are close-on-exec from
- * here on. ERR_SYNTAX when the manager's word makes no sense, or there are more. */
+/* Writes the descriptors that the manager opened, often none, to `sockets`, which holds `max`. They
+ * replace the configured addresses, which is logged, and are close-on-exec from here on. Returns
+ * ERR_SYNTAX if the manager's data is invalid or there are more than `max`. */
 enum err notify_sockets(int *sockets, size_t max, size_t *ret_n);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.c - which of the two walls are wanted and possible, and the words about it. What they
- * consist of is in sandbox_files.c and sandbox_calls.c. */
+/* sandbox.c - see sandbox.h. Decides which of the two layers are requested and available, and
+ * reports that. The layers are in sandbox_files.c and sandbox_calls.c. */
 #include "os/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
-/* Only gcc and clang of Debian 12 are asked: the first defines macros, the second has features. */
+/* Covers only gcc and clang of Debian 12: gcc defines macros, clang has features. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true
 #elif defined(__has_feature)
@@ -24,7 +24,7 @@ static bool is_wanted(unsigned parts, enum sandbox_part part)
     return !IS_SANITIZED && (parts & (unsigned)part) != 0;
 }
 
-/* Neither wall can be put up by an ordinary user without giving this up. */
+/* An unprivileged process must set this before it may use either layer. */
 static void gain_nothing(void)
 {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

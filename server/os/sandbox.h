@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.h - what the daemon takes away from itself, where no supervisor does it.
+/* sandbox.h - restricts what the daemon may do, for installations whose supervisor does not.
  *
- * Two walls, each of which the kernel holds and nothing can take down again:
- *   files   Landlock(7): reads where a reload or the resolver must read, writes beside the store
- * and nowhere else, executes nothing. calls   seccomp(2): a list of allowed system calls. Whatever
- * starts a program, looks into another process or changes the machine kills the daemon; the rest is
- * answered ENOSYS. Both are the second line, for the day on which a parser is fooled. A kernel that
- * lacks one is told in the state and nothing else happens: a small guard is no reason not to serve.
+ * Two layers, enforced by the kernel and irrevocable:
+ * - files: Landlock(7). Reads where a reload or the resolver reads, writes only in the store's
+ *   folder, executes nothing.
+ * - calls: seccomp(2). A list of allowed system calls. Calls that start a program, inspect another
+ *   process or change the machine kill the daemon; all others fail with ENOSYS.
  *
- * Builds with a sanitizer have neither, because its runtime needs more. Start-up, main thread. */
+ * Both limit the damage if a parser is exploited. Missing kernel support is reported in the state
+ * and does not prevent startup. Sanitizer builds have neither, because their runtime needs more.
+ * Startup, main thread. */
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H
 
@@ -20,35 +21,38 @@ enum sandbox_part { SANDBOX_SECCOMP = 1, SANDBOX_LANDLOCK = 2 };
 #define SANDBOX_WHY 160
 
 struct sandbox_options {
-    unsigned parts; /* enum sandbox_part, or-ed: which walls are wanted */
-    /* Files, not folders; a NULL among them is passed over. Who replaces a file by renaming makes a
-     * new one, so it is always the file's folder, as named and as links resolve it, that stays
-     * open. */
-    const char *const *reread; /* read again while the daemon runs */
+    unsigned parts; /* enum sandbox_part, or-ed: the layers to apply */
+    /* Files, not folders; NULL entries are skipped. Replacing a file by rename creates a new one,
+     * so access is granted to the file's folder, both as named and as links resolve it. Borrowed
+     * for the call. */
+    const char *const *reread; /* files that are read again while the daemon runs */
     size_t n_reread;
-    const char *const *written; /* the store: made, written, truncated and removed */
+    const char *const *written; /* the store: created, written, truncated and removed */
     size_t n_written;
 };
 
-/* What is in force, in words for the log. */
+/* The layers in effect, as text for the log. */
 struct sandbox_state {
-    bool is_short;         /* a wall that was wanted is not there */
+    bool is_short;         /* a requested layer is missing */
     char seccomp[16];      /* on, off, unsupported */
-    char landlock[16];     /* abi4 and the like, off, unsupported */
-    char why[SANDBOX_WHY]; /* of what is not there; "" when nothing is to be said */
+    char landlock[16];     /* such as abi4, off, unsupported */
+    char why[SANDBOX_WHY]; /* why a layer is missing; "" if there is nothing to report */
 };
 
-/* For this thread and those that it starts from now on: to be called before there are others.
- * Descriptors that are open stay open. Sets all of *ret_state; the calls are "off" in it. */
+/* Restricts file access of this thread and of threads that it starts later: must run before other
+ * threads exist. Open descriptors stay usable. Sets all of *ret_state, with system calls as
+ * "off". */
 void sandbox_restrict_files(const struct sandbox_options *options, struct sandbox_state *ret_state);
 
-/* For all threads that there are, and their children: to be called when the last listening socket
- * is there. `parts` as in the options; `state` is what sandbox_restrict_files() left. */
+/* Restricts the system calls of all existing threads and of their children: must run after the last
+ * listening socket was opened. `parts` as in the options; `state` comes from
+ * sandbox_restrict_files(). */
 void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state);
 
-/* ---- the two halves; for sandbox.c alone ---- */
+/* ---- the two layers; used by sandbox.c only ---- */
 
-/* 0, or a negative errno with `why` (SANDBOX_WHY bytes) set. *ret_abi is what the kernel speaks. */
+/* Return 0, or a negative errno with `why` (SANDBOX_WHY bytes) set. *ret_abi is the ABI of the
+ * kernel. */
 int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, char *why);
 int sandbox_seccomp(char *why);
 

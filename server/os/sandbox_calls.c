@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox_calls.c - the wall around system calls, by seccomp: see sandbox.h. The one door to
- * libseccomp.
+/* sandbox_calls.c - restricts system calls by seccomp, see sandbox.h; the only user of libseccomp.
  *
- * Three answers. Allowed is what serving takes: our own code, and what libmicrohttpd, libcurl,
- * OpenSSL, SQLite and the resolver of glibc do on Debian 12 and 13. The daemon is killed for what
- * no library tries out of curiosity: another program, another process, another root, a module for
- * the kernel. Such a call means that somebody else is at the wheel, and a kill is harmless here,
- * since the journal goes on after one at any instant. Everything else is ENOSYS, which is what an
- * older kernel would say: a newer library that tries a newer call falls back, instead of giving up
- * as it may after EPERM, or dying. The kernel's audit log has the kills, and the refusals too where
- * actions_logged names errno.
+ * Allowed: what our code, libmicrohttpd, libcurl, OpenSSL, SQLite and glibc's resolver need on
+ * Debian 12 and 13. Killed: what no library tries (another program, process or root, a kernel
+ * module). Such a call means that the daemon was taken over; the journal makes a kill safe. All
+ * others: ENOSYS, as on an older kernel, so that a newer library falls back; after EPERM it might
+ * give up. The audit log has the kills, and the rejections too if actions_logged contains errno.
  *
- * Some calls are allowed with some arguments only:
- *   clone              threads; a new process kills. clone3 hides its flags in memory where no
- *                      filter looks, so it is ENOSYS and glibc takes clone.
- *   mmap, mprotect     nothing becomes executable but a file, mapped read-only: getaddrinfo loads
- *                      its modules when it first needs them.
- *   socket             unix, IPv4, IPv6, streams and datagrams; netlink's routes, for the resolver.
- *   tgkill             this process: abort() and raise().
- *   prlimit64          to look, not to set.
- *   prctl              the name of a thread.
- *   ioctl              the few that ask; TIOCSTI, which types on a terminal, is not among them.
+ * listen() is not allowed: all sockets are open by now. Neither is rename(), chmod() of a path,
+ * setuid() and the like.
  *
- * listen() is not here: the daemon has its sockets by now, and gets no others. Nor is rename(),
- * chmod() of a path, setuid() and the like.
- *
- * Cost: the kernel remembers which calls are allowed whatever their arguments (since 5.11), so most
- * never run the filter; for the others it is a binary tree. docs/profile.md has figures. */
+ * Cost: since 5.11 the kernel caches which calls are allowed with any arguments, so most do not run
+ * the filter; for the others it is a binary tree. See docs/performance.md. */
 #include "base/mem.h"
 #include "os/sandbox.h"
 
@@ -43,9 +28,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOCKET_TYPE 0x0f /* without SOCK_NONBLOCK and SOCK_CLOEXEC */
+#define SOCKET_TYPE 0x0f /* mask of the type, without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
-/* Where the kernel looks for the flags of clone. */
+/* The argument of clone that holds its flags. */
 #if defined(__s390x__)
 #define CLONE_FLAGS 1
 #else
@@ -150,7 +135,7 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigpending),
     SCMP_SYS(sigaltstack),
     SCMP_SYS(restart_syscall),
-    /* who and when */
+    /* identity and time */
     SCMP_SYS(getuid),
     SCMP_SYS(geteuid),
     SCMP_SYS(getgid),
@@ -215,6 +200,16 @@ struct rule {
 #define BITS(arg, mask, value) {(arg), SCMP_CMP_MASKED_EQ, (mask), (value)}
 #define OKAY(call, n, ...)     {SCMP_SYS(call), SCMP_ACT_ALLOW, (n), {__VA_ARGS__}}
 
+/* Calls that are allowed with some arguments only:
+ *   clone           threads; a new process is killed. clone3 passes its flags in memory, where no
+ *                   filter can read them, so it gets ENOSYS and glibc falls back to clone.
+ *   mmap, mprotect  only a file that is mapped read-only may be executable: getaddrinfo loads its
+ *                   modules on first use.
+ *   socket          unix, IPv4, IPv6, streams and datagrams; netlink routes, for the resolver.
+ *   tgkill          this process: abort() and raise(); see add_rules().
+ *   prlimit64       reading limits only.
+ *   prctl           the name of a thread.
+ *   ioctl           a few that read, and FIONBIO; not TIOCSTI, which injects terminal input. */
 static const struct rule rules[] = {
     OKAY(clone, 1, BITS(CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD)),
     {SCMP_SYS(clone), SCMP_ACT_KILL_PROCESS, 1, {BITS(CLONE_FLAGS, CLONE_THREAD, 0)}},
@@ -240,8 +235,8 @@ static const struct rule rules[] = {
 
 /* ---- the filter ---- */
 
-/* The settings that a kernel or library may lack change what is logged and how fast it is; those
- * that matter are checked. */
+/* Settings that a kernel or library may lack only affect logging and speed; the essential ones are
+ * checked. */
 static int set_up(scmp_filter_ctx filter)
 {
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
@@ -274,7 +269,7 @@ static int add_rules(scmp_filter_ctx filter)
 
 int sandbox_seccomp(char *why)
 {
-    /* 32-bit machines have other calls for times and sizes, which nobody has tried here. */
+    /* 32-bit machines use other calls for times and sizes, which are untested here. */
     if (sizeof(void *) != 8) {
         snprintf(why, SANDBOX_WHY, "seccomp: only supported on 64-bit machines");
         return -ENOSYS;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox_files.c - the wall around files, by Landlock: see sandbox.h and landlock(7).
+/* sandbox_files.c - restricts file access by Landlock, see sandbox.h and landlock(7).
  *
- * Landlock forbids all that a ruleset handles and no rule allows. Handled is every right that the
- * kernel knows, up to the newest that is named here; an older kernel knows fewer (truncating a file
- * is its own right from ABI 3, commands to devices from ABI 5) and keeps to those. The libc has no
- * functions for it, so its three system calls are made by number. What is missing on this machine
- * is left out: a scratch image has no /usr/share worth naming.
+ * Landlock denies every right that a ruleset handles and no rule grants. The ruleset handles every
+ * right that the kernel knows, up to the newest one named here. An older kernel knows fewer:
+ * truncating is a separate right from ABI 3, ioctl on devices from ABI 5. libc has no wrappers, so
+ * the three system calls are made by number. Paths that do not exist are skipped; a scratch image
+ * has no /usr/share, for example.
  *
- * It bounds opening, not what is open already, and neither chmod nor connect(2) to a socket with a
- * path. */
+ * Landlock limits opening. It does not affect open descriptors, chmod, or connect(2) to a socket
+ * with a path. */
 #include "base/mem.h"
 #include "os/sandbox.h"
 
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Younger than Debian 12's header; linux/landlock.h of Linux 6.2 and 6.10. */
+/* Missing in Debian 12's header; from linux/landlock.h of Linux 6.2 and 6.10. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
@@ -36,7 +36,7 @@
 #define READ    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define REWRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
 #define KEEP    (READ | REWRITE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
-/* Of these alone a rule on something that is no folder may consist. */
+/* The rights that a rule on a file, not a folder, may grant. */
 #define OF_FILES                                                                                   \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | REWRITE |                         \
      LANDLOCK_ACCESS_FS_IOCTL_DEV)
@@ -55,17 +55,17 @@ static const struct place everywhere[] = {
     {"/usr/local/lib", READ},
     {"/lib", READ},
     {"/lib64", READ},
-    {"/proc/self", READ}, /* its own figures, and its cgroup */
-    {"/proc/stat", READ}, /* when the machine started */
+    {"/proc/self", READ}, /* own statistics and cgroup */
+    {"/proc/stat", READ}, /* time of boot */
     {"/proc/sys", READ},
     {"/sys/devices/system/cpu", READ},
-    {"/sys/fs/cgroup", READ}, /* how many cores it may use */
+    {"/sys/fs/cgroup", READ}, /* CPU quota */
     {"/dev/null", READ | LANDLOCK_ACCESS_FS_WRITE_FILE},
     {"/dev/random", READ},
     {"/dev/urandom", READ},
 };
 
-/* What lies in /etc may be links to places that somebody keeps current, such as
+/* Files in /etc may be links to folders that are updated by other programs, such as
  * /run/systemd/resolve. */
 static const char *const linked[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
                                      "/etc/ssl/certs/ca-certificates.crt"};
@@ -95,10 +95,10 @@ static uint64_t known_rights(int abi)
 struct ruleset {
     int fd;
     uint64_t handled;
-    int fault; /* the first errno that made a rule impossible, 0 so far */
+    int fault; /* errno of the first rule that failed; 0 = none */
 };
 
-/* Somewhere that cannot be reached is no fault: it will be no more within reach later. */
+/* A path that cannot be opened is not an error: it stays inaccessible. */
 static void allow(struct ruleset *ruleset, const char *path, uint64_t rights)
 {
     struct stat status;
@@ -124,7 +124,7 @@ static void allow_folder_of(struct ruleset *ruleset, const char *file, uint64_t 
     allow(ruleset, dirname(path), rights);
 }
 
-/* The folder in which the name stands, and the one in which the file is. */
+/* Grants rights on the folder that contains the name, and on the folder of the resolved file. */
 static void allow_around(struct ruleset *ruleset, const char *file, uint64_t rights)
 {
     char real[PATH_MAX];
@@ -163,7 +163,7 @@ int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, char *
     if (abi < 1)
         return refused(abi < 0 ? errno : ENOSYS, why);
     const struct landlock_ruleset_attr attr = {.handled_access_fs = known_rights(abi)};
-    /* All ABIs take the first member alone, whatever came to stand behind it. */
+    /* All ABIs accept the first member alone, whatever members were added after it. */
     struct ruleset ruleset = {.fd = create_ruleset(&attr, sizeof attr.handled_access_fs, 0),
                               .handled = attr.handled_access_fs};
     if (ruleset.fd < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* state_dir.c - see state_dir.h. The folder is made by the store, when it opens its file. */
+/* state_dir.c - see state_dir.h. The store creates the folder when it opens its file. */
 #include "os/state_dir.h"
 
 #include "base/buf.h"
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An absolute path of at most `len` bytes; systemd separates several folders by colons. */
+/* Returns the URL of the store below `folder`, or NULL if that is not an absolute path. systemd
+ * separates several folders by colons; `len` ends the first. */
 static char *url_in(const char *folder, size_t len, const char *below)
 {
     struct buf url = BUF_INIT(PATH_MAX);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* state_dir.h - where the store stands when nobody says: in the folder that systemd gives
- * ($STATE_DIRECTORY), else in the user's own by the XDG Base Directory Specification
- * ($XDG_STATE_HOME/emailsd, else ~/.local/state/emailsd). Start-up, main thread. */
+/* state_dir.h - finds the default location of the store: the folder that systemd provides
+ * ($STATE_DIRECTORY), else the user's own by the XDG Base Directory Specification
+ * ($XDG_STATE_HOME/emailsd, else ~/.local/state/emailsd). Startup, main thread. */
 #ifndef OS_STATE_DIR_H
 #define OS_STATE_DIR_H
 
-/* "sqlite:/var/lib/emailsd/emailsd.db"; heap, the caller's. NULL when none of the variables is set
- * to an absolute path. */
+/* Returns a URL such as "sqlite:/var/lib/emailsd/emailsd.db"; heap, owned by the caller. NULL if
+ * none of the variables is set to an absolute path. */
 char *state_dir_store_url(void);
 
-/* What to say to the operator then. */
+/* The remedy to report in that case. */
 #define STATE_DIR_MISSING "set a URL, or one of STATE_DIRECTORY, XDG_STATE_HOME and HOME"
 
 #endif

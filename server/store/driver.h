@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* driver.h - what an implementation of store.h provides. Included by store.c and the
- * implementations only. The functions are those of store.h, with the same promises; one that is
- * NULL cannot be done by this implementation. */
+/* driver.h - the functions of a store driver. Included by store.c and the drivers only. The
+ * functions have the contracts of store.h; a NULL function is not supported by the driver. */
 #ifndef STORE_DRIVER_H
 #define STORE_DRIVER_H
 
@@ -9,7 +8,7 @@
 
 struct store_driver;
 
-/* The head of every implementation's own struct. */
+/* The first member of every driver's own struct. */
 struct store {
     const struct store_driver *driver;
 };
@@ -31,7 +30,7 @@ struct store_driver {
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
     enum err (*set_paused)(struct store *, bool);
-    enum err (*try_disk)(struct store *, int64_t); /* NULL: there is no disk */
+    enum err (*try_disk)(struct store *, int64_t); /* NULL = there is no disk */
     enum err (*find)(struct store *, const unsigned char *, const struct result **);
     enum err (*find_lookup)(struct store *, const char *, const struct result **);
     enum err (*forget_key)(struct store *, const unsigned char *);
@@ -43,7 +42,7 @@ struct store_driver {
     enum err (*stats)(struct store *, struct store_stats *);
 };
 
-/* What follows the scheme of the URL is `rest`. */
+/* Open a store; `rest` is the URL without its scheme. */
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
                            struct store **ret_store, char *why);
 enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, char *why);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store.c - picks the implementation by the scheme of the URL, and passes every call on to it. */
+/* store.c - see store.h. Selects the driver by the scheme of the URL, and forwards every call to
+ * it. */
 #include "base/mem.h"
 #include "store/driver.h"
 
@@ -154,7 +155,7 @@ enum err store_try(struct store *store, int64_t wall_ms)
     return store->driver->try_disk ? store->driver->try_disk(store, wall_ms) : ERR_OK;
 }
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result)

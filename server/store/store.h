@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* store.h - what outlives the process: the journal of paid work and the answers that were bought.
+/* store.h - durable storage: the journal of paid lookups, and the paid results.
  *
- * The journal holds every batch and its tasks. A batch is written before its submit may leave, its
- * id as soon as it is read, and each task's end in one transaction with its answer, so that after a
- * kill at any instant it is known what may have been paid for:
+ * A batch is journalled before its submit may be sent, and its batch id as soon as it is read. Each
+ * task's end is written in one transaction with its result. So the states below are reliable after
+ * a kill at any instant. A failure never replaces a result.
  *
- *     SENDING    a submit is, or was, under way: its tasks may exist. Found at a start: unknown.
- *     RESTING    the last submit provably created nothing; another may follow
- *     SUBMITTED  taken; its batch id is here: polled to its end, also after a restart
- *     OVER       every task has ended
+ * When a call returns ERR_OK, its change is durable (sqlite/): it survives a power failure. Any
+ * call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O error): nothing
+ * was changed, and a retry may succeed. Exception: if the process is killed during a disk failure,
+ * the last failed change may exist at the next start; a failed intent is then an unknown outcome.
  *
- * Answers are found by the key of their question and are kept until the limit on rows pushes out
- * those that expired first. A failure that is worth remembering is kept like an answer, but never
- * in an answer's place. Ended tasks stay for a while too: they are the books.
- *
- * What returned ERR_OK is durable (sqlite/) - it survives the loss of power. One thread uses a
- * store. Other processes may read the same file, and take answers out of it; store_poll_changes()
- * tells. All times are wall time in milliseconds. Errors: ERR_STORAGE_UNAVAILABLE when nothing can
- * be written or read at the moment (full, read-only, I/O error): nothing was changed, and the same
- * call may succeed later. Only a process that is killed while the disk is failing may find what was
- * refused last done after all when it starts again: a refused intent reads as an unknown outcome.
- */
+ * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
+ * same file and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -36,100 +27,106 @@
 struct store;
 
 #define STORE_WHY         512
-#define STORE_TASK_ID_MAX 64 /* of the vendor's ids, for batches and tasks */
+#define STORE_TASK_ID_MAX 64 /* of Openmart's ids, for batches and tasks */
 
 struct store_options {
-    const char *url;    /* "sqlite:PATH" or "memory:"; not kept */
-    size_t max_answers; /* rows; 0 = answers are not kept at all */
-    size_t max_ended;   /* ended tasks that stay in the books */
+    const char *url;    /* "sqlite:PATH" or "memory:"; not retained */
+    size_t max_answers; /* rows; 0 = results are not stored */
+    size_t max_ended;   /* completed tasks to retain */
 };
 
-/* Opens it for its one owner, creating what is missing (folders 0700, files 0600). On failure `why`
- * (STORE_WHY bytes) says what to do: ERR_STORE_BUSY when another process owns it, ERR_STORE_DAMAGED
- * when what is there cannot be trusted (another program's file, a newer version's, corrupt),
- * ERR_STORE_REFUSED for a file that is not safe (a link, a device, somebody else's, open to others)
- * or a URL that is none, ERR_STORAGE_UNAVAILABLE for everything that the system refuses. */
+/* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
+ * caller calls store_close(). On failure, `why` (STORE_WHY bytes) says what to do: ERR_STORE_BUSY
+ * if another process owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file,
+ * a newer version's, corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by
+ * another user, accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system
+ * fails. */
 enum err store_open(const struct store_options *options, struct store **ret_store, char *why);
 
-/* Opens it beside an owner, or without one, to look or to forget: nothing is created. ERR_ABSENT
- * when there is no store. */
+/* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
+ * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_ABSENT if there is no store. */
 enum err store_open_shared(const char *url, struct store **ret_store, char *why);
 
-void store_close(struct store *store); /* NULL is fine */
+void store_close(struct store *store); /* NULL is a no-op */
 
 /* ---- the journal ---- */
 
+/* STORE_SENDING: a submit is or was in flight, and its tasks may exist; at startup, this is an
+ * unknown outcome. STORE_RESTING: the last submit provably created nothing; another may follow.
+ * STORE_SUBMITTED: accepted, with a batch id; it is polled until it ends, also after a restart.
+ * STORE_DONE: every task has ended. */
 enum store_batch_state { STORE_SENDING, STORE_RESTING, STORE_SUBMITTED, STORE_DONE };
 enum store_task_state {
     STORE_OPEN,
-    STORE_ANSWERED,    /* its answer was stored with it (and may have been pushed out since) */
-    STORE_FAILED,      /* the vendor took it and could not do it */
-    STORE_NOT_CREATED, /* the vendor never took it: nothing was paid */
-    STORE_UNKNOWN,     /* it may exist, and may have been paid; its result will not come */
+    STORE_ANSWERED,    /* its result was stored with it (and may have been evicted since) */
+    STORE_FAILED,      /* the upstream accepted it and could not do it */
+    STORE_NOT_CREATED, /* the upstream never accepted it: nothing was paid */
+    STORE_UNKNOWN,     /* it may exist, and may have been paid; its result will not arrive */
     STORE_TASK_STATES
 };
 
-/* Their names in the books and for people. */
+/* The names of the states, stored and shown to operators. */
 extern const char *const store_batch_words[STORE_DONE + 1];
 extern const char *const store_task_words[STORE_TASK_STATES];
 
-/* One task as the journal knows it. Strings are borrowed both ways; none is NULL. */
+/* One task of the journal. Strings are borrowed in both directions; none is NULL. */
 struct store_task {
     const char *tracking_id, *lookup_id;
     const unsigned char *key; /* HASH_SIZE bytes */
     const char *domain, *company_name, *city, *state, *country;
-    const char *client; /* who pays for it, */
-    int64_t day;        /* and on which day's account; days since 1970 */
-    /* Set when read, not looked at when written: */
+    const char *client; /* the account that pays for it, */
+    int64_t day;        /* and the day it is charged to; days since 1970 */
+    /* Set when read, ignored when written: */
     enum store_task_state task_state;
-    const char *task_id; /* the vendor's, of an ended task; "" = none */
-    enum err err;        /* how it ended, unless it was answered */
+    const char *task_id; /* Openmart's, of a completed task; "" = none */
+    enum err err;        /* the error, unless it was answered */
     const char *detail;  /* "" = none */
     int64_t ended_ms;
 };
 
-/* A new batch, SENDING, with 1..100 tasks, and a credit for each of them on its client's account of
- * its day. The number is never used twice. */
+/* Adds a batch, SENDING, with 1..100 tasks, and charges one credit for each to its client's account
+ * of its day. A batch number is never reused. */
 enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                            int64_t wall_ms, int64_t *ret_batch);
 
-/* The state of a batch whose submit is sent again, or created nothing. Sent again, its credits go
- * over to the accounts of `day`. */
+/* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
+ * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_ABSENT if the
+ * batch was already submitted or is not known; so do the two functions below. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
-/* A batch, SENDING, is to be sent once more although its last submit may have been taken: marks it
- * for good, and takes a second credit for each of its tasks, on the accounts of `day`. */
+/* Records that a SENDING batch is sent once more although its last submit may have been accepted:
+ * marks it permanently, and charges a second credit for each task to the accounts of `day`. */
 enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day);
 
-/* Taken: the vendor's id for it. */
+/* Records that the submit was accepted, with Openmart's id of the batch. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
-/* Moves tasks of a RESTING batch into a new batch, RESTING too. */
+/* Moves tasks of a RESTING batch into a new batch, also RESTING. */
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
                      int64_t wall_ms, int64_t *ret_half);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
     enum store_task_state state; /* not STORE_OPEN */
-    const char *task_id;         /* the vendor's; NULL or "" = none */
-    enum err err;                /* ERR_OK when answered */
+    const char *task_id;         /* Openmart's; NULL or "" = none */
+    enum err err;                /* ERR_OK if answered */
     const char *detail;          /* NULL or "" = none */
     int64_t wall_ms;
 };
 
-/* The end of one task and, in the same transaction, the result to keep (NULL = none). When it was
- * the last open one of its batch, the batch is OVER. ERR_ABSENT when there is no such open task. */
+/* Ends one task and, in the same transaction, stores its result (NULL = none). If it was the last
+ * open task, the batch is DONE. Returns ERR_ABSENT if there is no such open task. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep);
 
-/* Every task of the batch that is still open ends so, and the batch is OVER. What was NOT_CREATED
- * is taken off the accounts again. */
+/* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are
+ * refunded. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
-/* ---- after a start ---- */
+/* ---- startup ---- */
 
-/* Borrowed for the call. `tasks` are all of the batch, ended ones too. */
+/* One batch. Borrowed for the call. `tasks` has all its tasks, completed ones included. */
 struct store_batch {
     int64_t number;
     enum store_batch_state state;
@@ -141,84 +138,90 @@ struct store_batch {
 };
 typedef void store_batch_fn(void *arg, const struct store_batch *batch);
 
-/* Every batch that is not OVER, oldest first. The store must not be changed inside `each`. */
+/* Runs `each` for every batch that is not DONE, oldest first. The store must not be changed inside
+ * `each`. */
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
-/* Every task that ended unknown since then, newest last; at most `limit`, the newest. */
+/* Runs `each` for the tasks that ended unknown since `since_ms`, newest last; at most `limit`, the
+ * newest. */
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg);
 
 /* ---- money ---- */
 
-/* Runs for every client who has an account on that day; drops the accounts of days so long before
- * that no clock that is set back should reach them: the day before yesterday is still one. Owner
- * only. */
+/* Runs `each` for every client with an account on that day. Deletes accounts that are more than
+ * STORE_ACCOUNT_DAYS older; recent days stay, in case the clock is set back. Owner only. */
 #define STORE_ACCOUNT_DAYS 7
 typedef void store_account_fn(void *arg, const char *client, int64_t credits);
 enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg);
 
-/* The last day that has an account; INT64_MIN when none has. */
+/* Returns the last day that has an account; INT64_MIN if there is none. */
 enum err store_last_day(struct store *store, int64_t *ret_day);
 
-/* Is buying paused by the operator? Set by another process, it is news to the owner. */
+/* Read and set whether the operator has paused paid lookups. The owner polls it to see a change by
+ * another process. */
 enum err store_paused(struct store *store, bool *ret_paused);
 enum err store_set_paused(struct store *store, bool paused);
 
-/* Does the disk take anything? Writes a word that nobody needs and waits until it is durable. For
- * the owner, after a failure. */
+/* Checks whether the disk can be written: writes a dummy row and syncs it. Owner only, after a
+ * failure. */
 enum err store_try(struct store *store, int64_t wall_ms);
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
-/* ERR_ABSENT when there is none. The reference is the caller's. */
+/* Finds the result of a question; the reference is the caller's. Returns ERR_ABSENT if there is
+ * none. */
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result);
 
-/* How the lookup of that id ended: its answer as stored now, or its failure. ERR_ABSENT when it is
- * not known, not ended, or its answer has gone. */
+/* Finds the outcome of a lookup by its id: its result as stored now, or its failure; the reference
+ * is the caller's. Returns ERR_ABSENT if the lookup is unknown or still open, or if its result was
+ * deleted. */
 enum err store_find_lookup(struct store *store, const char *lookup_id,
                            const struct result **ret_result);
 
-/* Runs for every question whose answer was taken out or changed. */
+/* Runs for every question whose result was deleted or changed. `key` is borrowed. */
 typedef void store_key_fn(void *arg, const unsigned char key[HASH_SIZE]);
 
+/* Deletes the result of one question. Returns ERR_OK also if there is none. */
 enum err store_forget_key(struct store *store, const unsigned char key[HASH_SIZE]);
 
-/* All answers about a domain. `each` may be NULL. */
+/* Deletes all results of a domain. `each` may be NULL. */
 enum err store_forget_domain(struct store *store, const char *domain, store_key_fn *each, void *arg,
                              size_t *ret_n);
 
-/* Takes one address (compared without ASCII case) out of every answer; the rest of an answer stays.
- * Nothing of it remains in the files afterwards. From store_open_shared(): the owner hears of it by
+/* Deletes one address (compared without ASCII case) from every result; the rest of each result
+ * stays. No trace of it remains in the files. After store_open_shared(), the owner learns of it by
  * store_poll_changes(). */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
-/* Can other processes see it, so that there may be news? */
+/* Returns whether other processes can open this store and change it. */
 bool store_is_shared(const struct store *store);
 
-/* Owner of a shared one only: what other processes took out or changed since the last call. Cheap
- * when nothing. */
+/* Owner of a shared store only: runs `each` for results that other processes deleted or changed
+ * since the last call. Cheap if there are none. */
 enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
 
-/* Beside only: does a running owner still have to hear of what this process forgot? False also when
- * there is no owner. */
+/* Not for the owner: returns whether a running owner has yet to process the deletions of this
+ * process. False also if there is no owner. */
 bool store_news_pending(struct store *store);
 
-/* Drops answers that expired before then, a limited number at a time: true when more are left. */
+/* Deletes results that expired before then, a limited number per call. *ret_more: more are left. */
 enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more);
 
-/* ---- looking ---- */
+/* ---- inspection ---- */
 
 struct store_stats {
     size_t batches[STORE_DONE + 1];  /* by state */
-    size_t risked;                   /* batches that were sent again at the operator's risk */
+    size_t risked;                   /* batches sent again at the operator's risk */
     size_t tasks[STORE_TASK_STATES]; /* by state */
-    size_t found, empty, failed;     /* answers with mailboxes, without, remembered failures */
+    size_t found, empty, failed;     /* results with mailboxes, without, stored failures */
     int64_t bytes;                   /* on disk */
     int schema;                      /* version; 0 = none */
-    bool owned;                      /* a process has it open as its owner (beside only) */
+    bool owned;                      /* a process has it open as its owner; owner included */
 };
+/* Counts rows and sizes. Works for the owner and for others. */
 enum err store_stats(struct store *store, struct store_stats *ret_stats);
 
 #endif

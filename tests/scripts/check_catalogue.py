@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Checks that the tests cover every fault and every invalid input of the catalogue.
 
-The id of a fault is in a table of tests/README.md, whose last column names the test, or the reason why
+The id of a fault is in a table of docs/testing.md, whose last column names the test, or the reason why
 there is none. The id of a value or a query is in a test itself. `--self-test` removes ids from a small tree
 and expects each to be reported."""
 import re
@@ -19,12 +19,12 @@ def ids(counts):
 
 
 def check(root):
-    rows = re.findall(r"^\| ((?:[A-Z]\d+ ?)+) \| [^|]+ \| ([^|]+) \|$", (root / "tests/README.md").read_text(), re.M)
+    rows = re.findall(r"^\| ((?:[A-Z]\d+ ?)+) \| [^|]+ \| ([^|]+) \|$", (root / "docs/testing.md").read_text(), re.M)
     listed = {i for row, shown in rows if len(shown.strip()) > 2 for i in row.split()}
     sources = "\n".join(p.read_text() for folder in ("unit", "flow", "system")
                         for p in sorted((root / "tests" / folder).glob("test_*.*")) if p.suffix in (".c", ".py"))
     named = set(re.findall(r"(?<![A-Za-z0-9])[VQ]\d+(?![A-Za-z0-9])", sources))
-    return ([f"{i}: no row of tests/README.md names its test" for i in ids(LISTED) if i not in listed] +
+    return ([f"{i}: no row of docs/testing.md names its test" for i in ids(LISTED) if i not in listed] +
             [f"{i}: no test names it" for i in ids(TESTED) if i not in named])
 
 
@@ -35,7 +35,7 @@ def self_test():
                                    (rows.replace("| D18 | something | test_it.py |", "| D18 | something | |"),
                                     test, ["D18"]),
                                    (rows, test.replace("V93", ""), ["V93"])]:
-        lib.expect(check, {"tests/README.md": readme, "tests/system/test_it.py": source}, missed)
+        lib.expect(check, {"docs/testing.md": readme, "tests/system/test_it.py": source}, missed)
 
 
 if __name__ == "__main__":

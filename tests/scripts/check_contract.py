@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Compares the code's tables with the documents, in both directions:
 
-    base/err.h           codes and statuses    openapi.yaml, schemas Code and Problem
+    base/err.h                     codes and statuses     openapi.yaml, schemas Code and Problem
     server/http/endpoints/
-        route_table.c           methods and paths     openapi.yaml, paths
-        emails_query.c          parameters of /emails openapi.yaml, its query parameters
-    server/config/config_table.c       flags and defaults    README.md's table, emailsd --help,
-                                                      docs/man/emailsd.conf.5, emailsd.8
-    Makefile                    the version           docker/Dockerfile, debian/changelog
+        route_table.c              methods and paths      openapi.yaml, paths
+        emails_query.c             parameters of /emails  openapi.yaml, its query parameters
+    server/config/config_table.c   flags and defaults     emailsd --help, docs/configuration.md,
+                                                          docs/man/emailsd.conf.5, emailsd.8
+    Makefile                       the version            docker/Dockerfile, debian/changelog
 
 It also rejects a member without a value anywhere in openapi.yaml: an unquoted comma in
 `{description: a, b}` makes a member `b` of the second half.
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 
+import make_configuration
 import yaml
 
 
@@ -84,18 +85,18 @@ def check_parameters(api):
 
 
 def check_options(binary):
-    rows = re.findall(r'\{"(--[a-z-]+)",\s*[A-Z]+,\s*FIELD\([a-z_]+\),\s*(NULL|"[^"]*")',
-                      read("server/config/config_table.c"))
-    code = {(flag, default.strip('"') if default != "NULL" else "") for flag, default in rows}
-    told = set()
-    for line in read("README.md").split("\n"):
-        row = re.match(r"\| `(--[a-z-]+)[^`]*` \| (?:`([^`]*)`)? *\|", line)
-        if row:
-            told.add((row.group(1), row.group(2) or ""))
-    faults = differences("option", code, told, "README.md")
+    rows = make_configuration.rows_of(read(make_configuration.TABLE))
     text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
-    shown = set(re.findall(r"^  (--[a-z-]+)", text, re.M))
-    return faults + differences("option", {flag for flag, _ in code}, shown, "--help")
+    shown = dict(re.findall(r"^  (--[a-z-]+)(.*)", text, re.M))
+    faults = differences("option", set(rows), set(shown), "--help")
+    for flag, (default, _, _) in rows.items():
+        if default and not shown.get(flag, "").endswith(f" [{default.strip('`')}]"):
+            faults.append(f"default of {flag}: {default} in the code is not in --help")
+    if faults:
+        return faults
+    if read(make_configuration.PAGE) != make_configuration.fresh_page(binary):
+        faults.append(f"{make_configuration.PAGE} differs from the option table; run make docs")
+    return faults
 
 
 def check_pages():
@@ -141,9 +142,10 @@ AGREEING = {
 """,
     "server/http/endpoints/emails_query.c": """{"domain", take_domain}, {"wait", take_wait},
 """,
-    "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", "where"},
-{"--insecure", FLAG, FIELD(insecure), NULL, "how"},
-{"--help", SWITCH, FIELD(help), NULL, "this"},
+    "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", 0, 0, "ADDR", "where", false},
+{"--insecure", FLAG, FIELD(insecure), NULL, 0, 0, NULL, "how", true},
+{"--linger", TIME, FIELD(linger), "100ms", 0, 60 * SECOND, "TIME", "how long", true},
+{"--help", SWITCH, FIELD(help), NULL, 0, 0, NULL, "this", false},
 """,
     "docs/man/emailsd.conf.5": """.Sh KEYS
 .It Cm listen No = Ar ADDR
@@ -152,20 +154,43 @@ The default is
 .Ql [::1]:80 .
 .It Cm insecure No = 0 | 1
 how
+.It Cm linger No = Ar TIME
+how long
+The default is
+.Ql 100ms .
 .Sh END
 """,
     "docs/man/emailsd.8": """.It Fl -help
 """,
-    "README.md": """| `--listen ADDR` | `[::1]:80` | where |
-| `--insecure` | | how |
-| `--help` | | this |
-""",
+    "docs/configuration.md": make_configuration.BEGIN + """
+### Listening
+
+| option | default | range | SIGHUP | meaning |
+|---|---|---|---|---|
+| `--listen ADDR` | `[::1]:80` |  |  | where |
+| `--insecure` |  |  | yes | how |
+
+### Other
+
+| option | default | range | SIGHUP | meaning |
+|---|---|---|---|---|
+| `--linger TIME` | `100ms` | 0 to 1min | yes | how long |
+| `--help` |  |  |  | this |
+
+""" + make_configuration.END,
     "Makefile": "VERSION := 1.2\n",
     "docker/Dockerfile": "ARG DEBIAN=x\nARG VERSION=1.2\n",
     "debian/changelog": "emailsd (1.2) unstable; urgency=medium\n\n  * Not (1.1).\n",
-    "help": """  --listen ADDR
-  --insecure
-  --help
+    "help": """Commands:
+  inspect
+
+Listening:
+  --listen ADDR  where [[::1]:80]
+  --insecure     how
+
+Other:
+  --linger TIME  how long [100ms]
+  --help         this
 """,
     "openapi.yaml": """
 paths:
@@ -198,11 +223,13 @@ SPOILT = [  # file, its text, other text, what must be reported
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/endpoints/emails_query.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
-    ("server/config/config_table.c", "[::1]:80", "[::1]:81", "('--listen', '[::1]:81') is in the code"),
+    ("server/config/config_table.c", "[::1]:80", "[::1]:81", "default of --listen: `[::1]:81` in the code is not"),
+    ("server/config/config_table.c", "60 * SECOND", "DAY", "docs/configuration.md differs"),
+    ("server/config/config_table.c", '"this", false', '"this", true', "docs/configuration.md differs"),
     ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),
     ("docs/man/emailsd.conf.5", "Cm insecure", "Cm secure", "key ('insecure', '') is in the code"),
     ("docs/man/emailsd.8", "-help", "-halp", "flag help is in the code"),
-    ("README.md", "--insecure", "--careless", "('--careless', '') is in README.md"),
+    ("docs/configuration.md", "how long", "how short", "docs/configuration.md differs"),
     ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
     ("docker/Dockerfile", "1.2", "1.1", "version 1.2 is in the code and not in docker/Dockerfile"),
     ("debian/changelog", "1.2", "1.3", "version 1.3 is in debian/changelog"),

@@ -6,7 +6,7 @@
     WRAPPERS      the only files that may include a foreign library
     CYCLES        modules (a .c with its .h) that include each other, with the reason
 
-CONTRIBUTING.md shows the first two. `--self-test` plants a fault for each rule in a temporary tree and
+docs/architecture.md shows the first two. `--self-test` plants a fault for each rule in a temporary tree and
 wants it found, and nothing else."""
 import pathlib
 import re

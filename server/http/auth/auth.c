@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- what the headers say ---- */
+/* ---- headers ---- */
 
 static bool is_text(struct slice slice, const char *text, size_t len)
 {
@@ -15,8 +15,8 @@ static bool is_text(struct slice slice, const char *text, size_t len)
 }
 #define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
 
-/* Takes the scheme "Bearer" off; false for another one, which is no key of ours but, say, a user
- * and password for a proxy that passes them on. */
+/* Removes the scheme "Bearer". Returns false for any other scheme: its value is not a client key
+ * but, for example, a user and password that a proxy passes on. */
 static bool take_bearer(struct slice *value)
 {
     static const char scheme[] = "Bearer ";
@@ -50,7 +50,7 @@ void auth_header(struct credentials *credentials, struct slice name, struct slic
     }
 }
 
-/* ---- the judgement ---- */
+/* ---- authentication ---- */
 
 static const struct client *anonymous(bool admin)
 {
@@ -77,7 +77,7 @@ enum err auth_judge(const struct clients *clients, const struct auth_policy *pol
         *ret_client = anonymous(policy->admin);
         return ERR_OK;
     }
-    /* Two keys in one request are none, whichever of them would do. */
+    /* A request with two keys has no valid key, even if one of them is known. */
     *ret_client = clients_find(clients, credentials->n_keys == 1 ? credentials->key : none);
     return ERR_OK;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* auth.h - who sends this request, and is he let in?
+/* auth.h - authenticates a request and authorizes its client.
  *
- * Where client keys are configured a request names its client by `Authorization: Bearer KEY` or
- * `X-API-Key: KEY`; where none are, everybody who can connect is let in, but no
- * browser that a foreign page sends (same_site.h). Browsers do not send keys by themselves, so with
- * keys the page is of no concern. Worker thread of the request. */
+ * If client keys are configured, a request names its client by `Authorization: Bearer KEY` or
+ * `X-API-Key: KEY`. Without client keys, every client that can connect is accepted, except for
+ * browsers that act for a page of another site (same_site.h). Browsers do not add keys on their
+ * own, so with keys that check is not needed. Worker thread of the request. */
 #ifndef HTTP_AUTH_AUTH_H
 #define HTTP_AUTH_AUTH_H
 
@@ -15,30 +15,31 @@
 
 #include <stdbool.h>
 
-/* What the headers say about the sender. Zeroed to begin with; slices are the request's. */
+/* What the headers say about the client. Zero it first; slices are borrowed from the request. */
 struct credentials {
     struct slice key;
     unsigned n_keys;
     struct same_site site;
 };
 
-/* One header field of the request; call for all of them. */
+/* Records one header field; call for all of them. */
 void auth_header(struct credentials *credentials, struct slice name, struct slice value);
 
-/* Who those are that need no key, and where they may come from. */
+/* The policy for clients without a key. */
 struct auth_policy {
     bool local_only; /* all listeners are on loopback */
-    bool admin;      /* they may do what wants `admin` */
+    bool admin;      /* they have the right `admin` */
 };
 
-/* The client of a request. `clients` NULL = no keys are configured, and everybody is let in as the
- * client without a name. ERR_OK with *ret_client NULL when nobody is recognized; open paths are
- * served all the same. ERR_FORBIDDEN for a browser. */
+/* Finds the client of a request. `clients` NULL = no keys configured: returns the client without a
+ * name, or ERR_FORBIDDEN for a cross-site browser request. Otherwise returns ERR_OK, with
+ * *ret_client NULL if the key is missing or unknown; routes open to all are still served then.
+ * *ret_client is borrowed from `clients` or static. */
 enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
                     const struct credentials *credentials, const struct client **ret_client);
 
-/* Takes one request of that client, who may be NULL, into account; ERR_QUOTA_EXCEEDED when it comes
- * too soon. */
+/* Counts one request of that client, who may be NULL. Returns ERR_QUOTA_EXCEEDED if its rate limit
+ * is exceeded. */
 enum err auth_pace(const struct client *client, int64_t now_ms);
 
 #endif

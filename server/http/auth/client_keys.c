@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client_keys.c - see client_keys.h. The file is read by tables: words of a line, options of a
- * client. */
+/* client_keys.c - see client_keys.h. Parses a line into words, and the options by a table. */
 #include "http/auth/client_keys.h"
 
 #include "base/mem.h"
@@ -93,7 +92,7 @@ static bool take_admin(struct client *client, struct slice value)
 
 static const struct {
     const char *name;
-    bool (*take)(struct client *client, struct slice value); /* value.data NULL = none was given */
+    bool (*take)(struct client *client, struct slice value); /* value.data NULL = no value given */
 } options[] = {
     {"quota", take_quota},
     {"rate", take_rate},
@@ -156,7 +155,7 @@ static bool take_hash(struct client *client, struct slice word)
     return true;
 }
 
-/* The words of a line without its comment; more than LINE_WORDS are counted, not kept. */
+/* Splits a line without its comment into words. Returns their number; stores at most LINE_WORDS. */
 static size_t split(const char *line, size_t len, struct slice *words)
 {
     const char *comment = memchr(line, '#', len);
@@ -175,7 +174,7 @@ static size_t split(const char *line, size_t len, struct slice *words)
     return n;
 }
 
-/* NULL, or what is wrong with the line. *ret_client is filled unless the line is empty. */
+/* Returns NULL or what is wrong with the line. Sets *ret_client unless the line is empty. */
 static const char *read_line(const char *line, size_t len, struct client *ret_client, bool *ret_any)
 {
     struct client client = {.quota = ACCOUNT_NO_QUOTA, .max_wait_ms = INT64_MAX, .weight = 1};
@@ -266,7 +265,7 @@ enum err clients_parse(const char *name, const char *text, size_t len, struct cl
     return ERR_OK;
 }
 
-/* Whoever may write the file may let himself in. */
+/* A user who can write the file can grant access. */
 static bool is_safe(int fd, const char *path, char *why)
 {
     struct stat st;
@@ -308,7 +307,7 @@ enum err clients_read(const char *path, struct clients **ret_clients, char *why)
     return err;
 }
 
-/* ---- its life ---- */
+/* ---- references ---- */
 
 struct clients *clients_ref(struct clients *clients)
 {
@@ -341,7 +340,7 @@ size_t clients_count(const struct clients *clients)
     return clients->n;
 }
 
-/* ---- asking ---- */
+/* ---- finding ---- */
 
 const struct client *clients_find(const struct clients *clients, struct slice key)
 {

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* client_keys.h - who may ask, by the file of client keys: an immutable snapshot with counted
- * references.
- *
- * One client a line, `#` begins a comment:
+/* client_keys.h - clients and their rights, read from the file of client keys into an immutable,
+ * reference-counted snapshot. One client per line, `#` begins a comment:
  *
  *     NAME sha256:HEX [quota=N] [rate=N] [max_wait=SECONDS] [weight=N]
  *                     [cached_only] [allow_refresh] [admin]
  *
- * `emailsd key new NAME` makes the key and the line. A reload reads a new snapshot and hands it to
- * every worker by message; the old one goes with its last reference. Only how fast a client asks
- * changes in it, in one atomic number per client, which snapshots share by the client's name: no
- * reload gives anybody a second second. Any thread. */
+ * `emailsd key new NAME` creates the key and the line. A reload reads a new snapshot and sends it
+ * to every worker; the old one is freed with its last reference. Only the rate-limit state changes:
+ * one atomic number per client, which snapshots share by client name, so a reload does not reset a
+ * client's rate limit. Any thread. */
 #ifndef HTTP_AUTH_CLIENT_KEYS_H
 #define HTTP_AUTH_CLIENT_KEYS_H
 
@@ -28,43 +26,43 @@
 #define CLIENTS_WHY 256
 
 struct client {
-    char name[KEY_NAME_MAX + 1]; /* "" for those who need no key */
+    char name[KEY_NAME_MAX + 1]; /* "" for clients without a key */
     unsigned char hash[HASH_SIZE];
-    int64_t quota;                 /* paid lookups a day of UTC; ACCOUNT_NO_QUOTA */
-    int64_t rate;                  /* requests a second, and as many at once; 0 = no limit */
-    int64_t max_wait_ms;           /* the server's own limit holds as well */
-    int weight;                    /* of its lookups in a batch that several clients fill */
-    bool cached_only;              /* never buys */
-    bool allow_refresh;            /* may buy what is known and fresh */
-    bool admin;                    /* may forget answers */
-    struct rate_limit *rate_limit; /* how fast it asks; shared with other snapshots */
+    int64_t quota;                 /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
+    int64_t rate;                  /* requests per second, also the burst; 0 = no limit */
+    int64_t max_wait_ms;           /* the server's own limit also applies */
+    int weight;                    /* share of its lookups in a batch of several clients */
+    bool cached_only;              /* never pays */
+    bool allow_refresh;            /* may pay for a result that is known and fresh */
+    bool admin;                    /* may delete results */
+    struct rate_limit *rate_limit; /* rate-limit state, shared with other snapshots */
 };
 
 struct clients;
 
-/* Reads the file. ERR_SYSTEM or ERR_SYNTAX; `why` (CLIENTS_WHY bytes) then says what is wrong, with
- * the number of the line and without its content. */
+/* Reads the file. Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` (CLIENTS_WHY bytes) then says
+ * what is wrong, with the line number but without the line's content. */
 enum err clients_read(const char *path, struct clients **ret_clients, char *why);
 
-/* The same from memory; `name` is what `why` calls it. */
+/* Parses `text` instead of a file; `why` calls it `name`. */
 enum err clients_parse(const char *name, const char *text, size_t len, struct clients **ret_clients,
                        char *why);
 
 struct clients *clients_ref(struct clients *clients);
-void clients_unref(struct clients *clients); /* NULL is fine */
+void clients_unref(struct clients *clients); /* NULL is a no-op */
 
-/* Whoever is in both goes on at the tempo of `before`, whatever became of his key and rights.
- * Before others see `clients`. */
+/* Makes clients present in both snapshots keep their rate-limit state, even if keys or rights
+ * changed. Call before other threads see `clients`. */
 void clients_follow(struct clients *clients, const struct clients *before);
 
 size_t clients_count(const struct clients *clients);
 
-/* The client whose key that is; NULL when it is nobody's. Takes the same steps for every key, also
- * for an empty one, and compares with every client without an early end. */
+/* Returns the client with that key, borrowed from `clients`, or NULL. Takes the same steps for
+ * every key, also for an empty one, and compares with every client without stopping early. */
 const struct client *clients_find(const struct clients *clients, struct slice key);
 
-/* Takes one request of the client into account. False when it comes too soon; *ret_wait_s is then
- * when one may come again, at least 1. */
+/* Counts one request of the client. Returns false if its rate limit is exceeded; *ret_wait_s is
+ * then the number of seconds until the next request is allowed, at least 1. */
 bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s);
 
 #endif

@@ -11,8 +11,8 @@
 
 struct rate_limit {
     atomic_uint refs;
-    /* When the next request would be in time if they came evenly, in microseconds of the worker's
-     * clock: all that the limit on the rate needs to remember. */
+    /* When the next request is due if requests come evenly, in microseconds of the worker's clock.
+     * The algorithm needs no other state. */
     atomic_int_fast64_t due_us;
 };
 
@@ -46,7 +46,7 @@ bool rate_limit_admits(struct rate_limit *limit, int64_t rate, int64_t now_ms, i
     for (;;) {
         int64_t from_us = due_us > now_us ? due_us : now_us;
         if (from_us - now_us > ahead_us) {
-            *ret_wait_s = 1; /* never longer: it may be ahead by less than a second and a step */
+            *ret_wait_s = 1; /* at most: due_us is ahead by less than a second and one step */
             return false;
         }
         if (atomic_compare_exchange_weak_explicit(due, &due_us, from_us + step_us,

@@ -16,7 +16,7 @@ static bool ends_with(struct slice slice, const char *tail, size_t len)
     return slice.len >= len && strncasecmp(slice.data + slice.len - len, tail, len) == 0;
 }
 
-/* Without its port. */
+/* Removes the port. */
 static struct slice host_of(struct slice value)
 {
     const char *bracket = memrchr(value.data, ']', value.len);
@@ -27,7 +27,8 @@ static struct slice host_of(struct slice value)
     return value;
 }
 
-/* 127.0.0.0/8 as people write it; what else inet_aton() would take (0x7f.1) is nobody's habit. */
+/* Matches 127.0.0.0/8 in its usual form. Other forms that inet_aton() accepts (0x7f.1) do not
+ * match. */
 static bool is_loopback_v4(struct slice host)
 {
     int dots = 0;
@@ -42,8 +43,8 @@ static bool is_loopback_v4(struct slice host)
     return dots == 3;
 }
 
-/* The host of an Origin or a Referer: "" when it has none, as "null", which browsers send for pages
- * that they keep apart. An empty value says nothing, as if it were not there. */
+/* Returns the host of an Origin or a Referer. "" = no host, as in "null", which browsers send for
+ * isolated pages. An empty header value counts as absent. */
 static struct slice page_host(struct slice url)
 {
     static const char mark[] = "://";
@@ -60,7 +61,8 @@ static struct slice page_host(struct slice url)
     return memchr(host.data, '@', host.len) ? (struct slice){"", 0} : host_of(host);
 }
 
-/* RFC 6761, 6.3: "localhost" and what ends in it are this machine's; a dot may close it. */
+/* RFC 6761, 6.3: "localhost" and names that end in ".localhost" are this machine; a final dot is
+ * allowed. */
 static bool is_local(struct slice host)
 {
     if (host.len && host.data[host.len - 1] == '.')
@@ -83,7 +85,7 @@ void same_site_header(struct same_site *site, struct slice name, struct slice va
     }
 }
 
-/* Is a page of that host, if there is one, a page of this server? */
+/* Returns whether that page, if there is one, belongs to this server. */
 static bool is_ours(struct slice page, bool local_only, struct slice host)
 {
     if (!page.data)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* same_site.h - does a page of another site let a browser send this request?
+/* same_site.h - detects browser requests that a page of another site causes.
  *
- * On a server that listens to this machine only, Host must be a name of this machine (a name that
- * was bent to 127.0.0.1 is none), Sec-Fetch-Site must not tell of another site, and Origin and
- * Referer, which older browsers send too, must name this machine or, on other servers, the host
- * that Host names. Ports are not compared: behind a proxy Host may lack the one that the browser
- * sees. Pure functions; any thread. */
+ * Sec-Fetch-Site must not name another site. If the server listens on loopback only, Host, Origin
+ * and Referer (which older browsers send) must name this machine; a foreign name that resolves to
+ * 127.0.0.1 does not. On other servers, Origin and Referer must name the host of Host. Ports are
+ * not compared: behind a proxy, Host may lack the port that the browser sees. Pure functions; any
+ * thread. */
 #ifndef HTTP_AUTH_SAME_SITE_H
 #define HTTP_AUTH_SAME_SITE_H
 
@@ -13,19 +13,19 @@
 
 #include <stdbool.h>
 
-/* What the headers say about the page that sends it. Zeroed to begin with; slices are the
- * request's.
- */
+/* What the headers say about the page that sends the request. Zero it first; slices are borrowed
+ * from the request. */
 struct same_site {
-    struct slice host;            /* without its port; data NULL = none */
-    struct slice origin, referer; /* the hosts that they name, "" = they name none; NULL likewise */
-    bool foreign_page;            /* Sec-Fetch-Site tells that another site's page sends this */
+    struct slice host;            /* without its port; data NULL = absent */
+    struct slice origin, referer; /* hosts named there; "" = no host; NULL = absent */
+    bool foreign_page;            /* Sec-Fetch-Site names another site */
 };
 
-/* One header field of the request; call for all of them. */
+/* Records one header field; call for all of them. */
 void same_site_header(struct same_site *site, struct slice name, struct slice value);
 
-/* `local_only`: all listeners are on loopback. */
+/* Returns whether a page of another site caused the request. `local_only`: all listeners are on
+ * loopback. */
 bool same_site_is_foreign(const struct same_site *site, bool local_only);
 
 #endif

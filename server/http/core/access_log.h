@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* access_log.h - what is told of a request when its answer is handed over: a line in the log and
- * its numbers in the metrics.
+/* access_log.h - writes the access log line of a response and counts it in the metrics.
  *
- * Answers that came at once and well (hits, probes) are told at level debug, the others at info.
- * Time is from the end of the headers to the handing over, by the worker's clock, which stands
- * still within a turn: what was answered in the turn in which it came has taken 0. Nothing that
- * came from outside is told but what was found well-formed before. Worker thread of the request. */
+ * Requests answered without waiting and with a status below 400 (hits, probes) are logged at debug,
+ * all others at info. The duration runs from the end of the headers until the response is handed to
+ * libmicrohttpd, on the worker's clock. That clock advances once per loop iteration, so a request
+ * answered in the iteration in which it arrived takes 0 ms. Only validated input is logged. Worker
+ * thread of the request. */
 #ifndef HTTP_CORE_ACCESS_LOG_H
 #define HTTP_CORE_ACCESS_LOG_H
 
@@ -17,9 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What endpoints noted by request_set_outcome(). */
+/* What the endpoint passed to request_set_outcome(). */
 struct access_notes {
-    const char *outcome; /* static; NULL = nothing was noted */
+    const char *outcome; /* static; NULL = not set */
     char lookup_id[ID_TEXT];
     enum charged charged;
 };
@@ -28,7 +28,7 @@ struct access {
     const char *id, *who, *peer;
     struct slice trace; /* a well-formed traceparent, or empty */
     const char *method; /* its name */
-    const char *path;   /* of the route; NULL = none */
+    const char *path;   /* of the route; NULL = no route */
     int status;
     int64_t ms;
     bool was_parked;
@@ -37,10 +37,10 @@ struct access {
 
 void access_log(const struct access *access);
 
-/* `route` is its index among the metrics, as route_metrics_index() gives it. */
+/* `route` is its index in the metrics, from route_metrics_index(). */
 void access_count(size_t route, int status, int64_t ms);
 
-/* Does access_log() tell of an answer that came at once and well? */
+/* Returns whether access_log() logs requests that are answered without waiting and below 400. */
 bool access_log_is_verbose(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* app.h - what the endpoints work with, filled by main and borrowed by everybody; and of that, what
- * the operator may change while requests are served.
+/* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
- * struct service is immutable after start; the objects behind the pointers have their own rules.
- * struct limits is plain values: each worker has a copy of its own, which it takes over between two
- * turns, with the clients that belong to it. */
+ * main fills struct service before the workers start. Afterwards it does not change, and any thread
+ * may read it; the objects behind its pointers state their own threads. struct limits holds plain
+ * values. Each worker has its own copy of `limits`, `clients` and `tls`, which only its thread
+ * reads. worker_apply_settings() replaces the three together, between two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 
@@ -20,26 +20,26 @@ struct health;
 struct tls;
 
 struct limits {
-    int64_t wait_ms, max_wait_ms; /* how long a request is held: default and limit */
+    int64_t wait_ms, max_wait_ms; /* wait of a request: default and maximum */
     struct freshness_limits freshness;
 };
 
-/* All that a reload hands over. The pointers are borrowed for the call. */
+/* Everything that a reload replaces. The pointers are borrowed for the call. */
 struct settings {
-    struct clients *clients; /* NULL = no keys are wanted */
+    struct clients *clients; /* NULL = no keys required */
     const struct limits *limits;
-    struct tls *tls; /* NULL = plain HTTP, for a listener that was started so */
+    struct tls *tls; /* NULL = plain HTTP, if the listener started without TLS */
 };
 
 struct service {
     struct engine *engine;
     struct cache *cache;
     const struct health *health;
-    /* At the start; workers have their own copies, which may change later: */
+    /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;
-    struct clients *clients; /* NULL = no keys are wanted */
+    struct clients *clients; /* NULL = no keys required */
     struct tls *tls;         /* NULL = plain HTTP */
-    struct auth_policy auth; /* without keys */
+    struct auth_policy auth; /* applies if `clients` is NULL */
 };
 
 #endif

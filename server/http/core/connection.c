@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* connection.c - see connection.h. Shutting a socket is safe as long as its connection has not been
- * told to be closed, because that happens before libmicrohttpd closes the socket. */
+/* connection.c - see connection.h. Calling shutdown() on the socket is safe until libmicrohttpd
+ * reports that the connection ended, because it reports that before it closes the socket. */
 #include "http/core/connection.h"
 
 #include "base/mem.h"
@@ -12,10 +12,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#define LOOKS 4 /* in the time of a header */
+#define LOOKS 4 /* checks per header timeout */
 
-/* Bytes that came so soon after the end of a request may have been its own: that end is only known
- * as the beginning of the turn that brought it. */
+/* Bytes that arrive this soon after the end of a request may belong to that request: its end is
+ * only known as the start of the loop iteration that handled it. */
 #define SLACK_MS 100
 
 void connection_times(struct deadlines *all, int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
@@ -40,7 +40,7 @@ void connection_done(struct connection *connection, struct deadlines *all)
 
 /* ---- the target ---- */
 
-/* The path and query of a target in the absolute form; of any other, itself. */
+/* Returns the path and query of a target in absolute form; returns any other target unchanged. */
 static const char *origin_form(const char *target)
 {
     static const char host[] =
@@ -65,7 +65,7 @@ static void keep_target(struct connection *connection, const char *target)
     const char *path = origin_form(target);
     size_t path_len = strcspn(path, "?"), target_len = strlen(target);
 
-    /* RFC 9112, 2.2: a CR without an LF is a fault, which others may take for the end of a line. */
+    /* RFC 9112, 2.2: a CR without an LF is invalid; other recipients may treat it as a line end. */
     connection->target_end = memchr(target, '\r', target_len) ? NULL : target + target_len;
     if (path_len >= sizeof connection->path)
         path_len = 0;
@@ -75,7 +75,7 @@ static void keep_target(struct connection *connection, const char *target)
     memcpy(connection->target, target, connection->target_len);
 }
 
-/* ---- deadlines ---- */
+/* ---- timeouts ---- */
 
 void connection_line(struct connection *connection, const char *target, struct deadlines *all,
                      int64_t now_ms)
@@ -101,8 +101,8 @@ void connection_enter_idle(struct connection *connection, struct deadlines *all,
     deadline_set(all, &connection->deadline, DEADLINE_IDLE, now_ms);
 }
 
-/* Have bytes come since its last request, `idle_ms` ago? libmicrohttpd has read them, but the
- * kernel remembers. */
+/* Returns whether bytes arrived after the last request ended, `idle_ms` ago. libmicrohttpd has read
+ * them already, but the kernel reports when the last data arrived. */
 static bool has_begun(int fd, int64_t idle_ms)
 {
     struct tcp_info info = {0};

@@ -27,7 +27,7 @@ void headers_note(struct headers *headers, struct slice name, struct slice value
     layout_header(&headers->layout, name, value);
     auth_header(&headers->credentials, name, value);
     if (IS_NAMED(name, "Accept")) {
-        headers->special = headers->special || headers->accept.data; /* a second one */
+        headers->special = headers->special || headers->accept.data; /* a second Accept */
         headers->accept = value;
     } else if (IS_NAMED(name, "X-Request-Id")) {
         if (!headers->id.data && is_well_formed_id(value))

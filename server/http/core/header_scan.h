@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* header_scan.h - what one walk over a request's headers brings: their framing (framing.h), where
- * they lie (head_layout.h), the sender's credentials (auth.h), his request id and trace, and
- * whether the answer depends on more than target and Accept. Looking each up would walk as often.
+/* header_scan.h - collects what is needed from a request's headers in one pass: framing
+ * (framing.h), positions (head_layout.h), credentials (auth.h), request id, trace, and whether the
+ * response depends on more than target and Accept. Separate look-ups would each scan all headers.
  * Pure; any thread. */
 #ifndef HTTP_CORE_HEADER_SCAN_H
 #define HTTP_CORE_HEADER_SCAN_H
@@ -14,20 +14,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HEADERS_ID_MAX 64 /* of a caller's X-Request-Id */
+#define HEADERS_ID_MAX 64 /* bytes of a client's X-Request-Id */
 
-/* Zeroed to begin with, and layout_begin() called. Slices are borrowed from the request. */
+/* Must be zeroed and passed to layout_begin() first. Slices are borrowed from the request. */
 struct headers {
     struct guard guard;
     struct layout layout;
-    struct slice id; /* the first X-Request-Id, if it is well-formed; else empty */
+    struct slice id; /* the first well-formed X-Request-Id, or empty */
     struct slice accept;
-    struct slice trace; /* the first traceparent, if it is well-formed; else empty */
+    struct slice trace; /* the first well-formed traceparent, or empty */
     struct credentials credentials;
-    bool special; /* something else stands in them that an answer depends on */
+    bool special; /* the response depends on another header too */
 };
 
-/* Takes one header into account. */
+/* Records one header. */
 void headers_note(struct headers *headers, struct slice name, struct slice value);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mhd_daemon.c - one libmicrohttpd daemon of a worker: how it is started, and what it tells of its
- * connections. */
+/* mhd_daemon.c - starts one libmicrohttpd daemon of a worker and tracks its connections. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -12,9 +11,10 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-/* For a request's line and headers, and the reply's. libmicrohttpd zeroes all of it after every
- * answer, so it costs time on every hit and memory on every connection kept alive; but RFC 9112, 3,
- * wants 8000 bytes of a request line to be taken at the least. */
+/* Memory per connection for the request's line and headers and the response's headers.
+ * libmicrohttpd zeroes all of it after every response, so a larger value costs time on every hit
+ * and memory on every idle connection. RFC 9112, 3, recommends supporting request lines of at least
+ * 8000 bytes. */
 #define CONNECTION_BYTES ((size_t)16 << 10)
 
 __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char *format,
@@ -40,7 +40,8 @@ static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, 
     return MHD_NO;
 }
 
-/* libmicrohttpd takes one function for this, so it also makes and ends what requests keep. */
+/* libmicrohttpd accepts one callback for this, so it also creates and frees the connection
+ * state. */
 static void note_connection(void *arg, struct MHD_Connection *connection, void **slot,
                             enum MHD_ConnectionNotificationCode what)
 {
@@ -54,14 +55,14 @@ static void note_connection(void *arg, struct MHD_Connection *connection, void *
         connection_limit_acquire(worker->options.seats, from);
     else
         connection_limit_release(worker->options.seats, from);
-    metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to one less */
+    metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to a decrement */
     request_connection(worker, connection, slot, what);
 }
 
-/* libmicrohttpd's own limit is one above ours, which turn callers away in is_within_limits(). Its
- * strictness is off where head_layout.h sees more: 0.9.75 knows little of it, and closes without a
- * word where it does. Later versions refuse by it the folded lines, the NULs and the LF alone that
- * are out of sight in them. */
+/* libmicrohttpd's own limit is one above ours, so that is_within_limits() rejects the excess
+ * connections. Its strict mode is off where head_layout.h checks more: in 0.9.75 that mode checks
+ * little and closes without a response. Later versions use it to reject folded lines, NULs and bare
+ * LFs, which head_layout.h cannot see there. */
 enum err mhd_daemon_start(struct worker *worker)
 {
     const struct worker_options *options = &worker->options;

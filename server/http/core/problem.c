@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.c - rows of the error table as documents for programs. */
+/* problem.c - writes rows of the error table as RFC 9457 documents. */
 #include "http/core/problem.h"
 
 #include "base/json.h"
@@ -34,7 +34,7 @@ void problem_reply(struct request *request, const struct problem *problem, struc
 
     write_document(problem, problem->detail, request_id(request), &out);
     request_set_outcome(request, row->code, NULL, problem->charged);
-    if (buf_check(&out)) { /* nobody reads so long a detail */
+    if (buf_check(&out)) { /* the detail is too long */
         buf_clear(&out);
         write_document(problem, NULL, request_id(request), &out);
     }

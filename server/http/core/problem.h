@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.h - errors as RFC 9457 documents, from the one table of base/err.h. */
+/* problem.h - errors as RFC 9457 documents, from the table in base/err.h. problem_of() is pure; the
+ * other functions run on the worker thread of the request. */
 #ifndef HTTP_CORE_PROBLEM_H
 #define HTTP_CORE_PROBLEM_H
 
@@ -8,18 +9,18 @@
 
 struct problem {
     enum err err;
-    const char *detail;   /* for people, valid UTF-8; NULL = the title says it all */
-    enum charged charged; /* problem_of() sets the table's */
-    int retry_after_s;    /* 0 = no Retry-After, unless the status is 503: then 1 */
+    const char *detail;   /* human-readable, valid UTF-8, borrowed; NULL = use the title */
+    enum charged charged; /* problem_of() copies it from the table */
+    int retry_after_s;    /* 0 = no Retry-After; with status 503, then 1 */
 };
 
 struct problem problem_of(enum err err, const char *detail);
 
-/* Fills `reply` with the document, its status, Content-Type and Cache-Control: no-store, and
- * Retry-After where it applies. The caller may add headers. */
+/* Fills `reply` with the document, its status, Content-Type, Cache-Control: no-store and, where it
+ * applies, Retry-After. Sets the request's outcome for the log. The caller may add headers. */
 void problem_reply(struct request *request, const struct problem *problem, struct reply *reply);
 
-/* The short form: answers with problem_of(err, detail). */
+/* Replies to the request with problem_of(err, detail). */
 void problem_send(struct request *request, enum err err, const char *detail);
 
 #endif

@@ -18,7 +18,8 @@ void reply_init(struct reply *reply, int status)
     reply->n_headers = reply->n_bytes = 0;
 }
 
-/* `len` bytes of value stand at the end of the used ones, in `room`. */
+/* Records a header whose value, `len` bytes, was written after the used ones, where `room` were
+ * free. */
 static void take_value(struct reply *reply, const char *name, size_t len, size_t room)
 {
     assert(len < room && reply->n_headers < REPLY_HEADERS);

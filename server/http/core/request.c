@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - the life of one request between libmicrohttpd and its endpoint.
+/* request.c - takes one request from libmicrohttpd's callbacks to its endpoint and back.
  *
- *   request_line()      the request line is there: its raw path is kept with the connection
+ *   request_line()       stores the raw target with the connection
+ *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
+ *                        connection after a response queued here, as invalid framing requires
+ *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
+ *   request_reply()      prepares the response; resumes a parked connection, which leads to
+ *   request_handle() 3   queues the response of a parked request
+ *   request_completed()  the response was sent, or the connection broke: the request ends
  *
- *   request_handle() 1  the headers are there: the request begins; only the guard looks at them.
- *                       libmicrohttpd 0.9.75 closes the connection after an answer given here,
- *                       which the guard wants
- *
- *   request_handle() 2  who sends it is looked at, the endpoint runs, and answers or parks
- *
- *   request_reply()     ready-made for libmicrohttpd; a parked connection is resumed, and
- *
- *   request_handle() 3  hands the answer over
- *
- *   request_completed() the answer left, or the connection broke: the request is over
- *
- * No request begins before the headers are complete, because libmicrohttpd does not report the end
- * of a request that it refused itself. set_state() is the only place where a request changes its
- * state. */
+ * A request begins when its headers are complete, because libmicrohttpd does not report the end of
+ * requests that it rejects itself. Only set_state() changes the state of a request. */
 #include "base/metrics.h"
 #include "http/core/app.h"
 #include "http/core/problem.h"
@@ -125,9 +118,9 @@ static void set_state(struct request *request, enum request_state state)
     }
 }
 
-/* ---- the answer ---- */
+/* ---- the response ---- */
 
-/* The log and the metrics hear of every answer here. */
+/* Counts and logs the response; runs once per response. */
 static void tell(struct request *request, bool was_parked)
 {
     int status = ready_status(request->ready);
@@ -159,7 +152,8 @@ static enum MHD_Result hand_over(struct request *request)
     return ready_queue(request->ready, request->connection, request->id);
 }
 
-/* Many who waited for one lookup get the same reply one after the other, so the last is kept. */
+/* The waiters of one lookup get equal replies in succession, so the last response is kept for
+ * reuse. */
 void request_reply(struct request *request, struct reply *reply)
 {
     struct worker *worker = request->worker;
@@ -221,7 +215,7 @@ struct inbox *request_inbox(const struct request *request)
 void request_client_left(struct request *request)
 {
     if (request->state != REQUEST_PARKED)
-        return; /* answered already: libmicrohttpd will see it leave */
+        return; /* the response is ready; libmicrohttpd will notice the departure */
     set_state(request, REQUEST_ABANDONED);
     request->gone(request);
 }
@@ -244,7 +238,8 @@ static void set_id(struct request *request, struct slice given)
         id_new(request->id);
 }
 
-/* The text by which hits are remembered: target, line end, Accept. */
+/* Sets the key of the response cache: target, line end, Accept. It stays empty if the response
+ * depends on more, or if the worker drains. */
 static void set_text(struct request *request, const struct headers *headers)
 {
     const struct connection *context = connection_of(request);
@@ -261,8 +256,8 @@ static void set_text(struct request *request, const struct headers *headers)
     text->len = len;
 }
 
-/* True when the request has been answered with what is wrong with its framing. To a body where no
- * row would take any, 404 and 405 say more than 413. */
+/* Returns true if the framing is invalid and the request has been answered. A body for an unknown
+ * path or method gets 404 or 405, which say more than 413. */
 static bool refuse_unfit(struct request *request, const struct guard *guard, const char *version)
 {
     const char *detail;
@@ -277,7 +272,7 @@ static bool refuse_unfit(struct request *request, const struct guard *guard, con
     return true;
 }
 
-/* Are there bytes in the head that nothing shows? */
+/* Returns whether the head has bytes that libmicrohttpd does not expose. */
 static bool has_gaps(const struct request *request, const struct layout *layout, const char *method)
 {
     return request->worker->knows_layout &&
@@ -306,8 +301,8 @@ static enum MHD_Result guard_request(struct request *request, const char *url, c
     return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
 
-/* True when the request has been answered with why it is not let in. What is open to all counts
- * for nobody's rate: a probe that happens to send a key is answered. */
+/* Returns true if the client is rejected and the request has been answered. Routes open to all are
+ * exempt from the rate limit, so a probe that sends a key is never limited. */
 static bool refuse_sender(struct request *request)
 {
     const struct worker *worker = request->worker;
@@ -324,7 +319,9 @@ static bool refuse_sender(struct request *request)
     return err != ERR_OK;
 }
 
-/* Out of what was said before in this second; NULL = it has to be looked at. */
+/* First of three hit paths: the response cache. Returns the complete response that this worker sent
+ * for the same request text within this second, or NULL. endpoints/emails.c then tries the second
+ * path (the question key known for this text), and last the third (after parsing the query). */
 static struct ready *find_hit(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -354,7 +351,7 @@ static enum MHD_Result run(struct request *request)
     request->client = NULL;
     if (request->state == REQUEST_ANSWERED)
         return hand_over(request);
-    assert(request->state == REQUEST_PARKED); /* an endpoint answers or parks */
+    assert(request->state == REQUEST_PARKED); /* an endpoint replies or parks */
     return MHD_YES;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* request_input.c - what came with a request, as endpoints read it; its life is in request.c. */
+/* request_input.c - gives endpoints the input of a request; its life cycle is in request.c. */
 #include "http/core/request_state.h"
 
 #include <arpa/inet.h>

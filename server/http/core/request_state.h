@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* request_state.h - what request.c and request_input.c share: a request as it lies in memory.
+/* request_state.h - memory layout of a connection and its current request; shared by request.c and
+ * request_input.c, included by no endpoint.
  *
- * A connection and its one request at a time are made together, in one place, so that a hit
- * allocates nothing of ours. Worker thread of the request. */
+ * One allocation per connection holds both, so that a hit allocates no memory of ours. Only the
+ * thread of `worker` touches the members, also while the request is parked; other threads post to
+ * its inbox. request.c writes them. request_input.c sets `route` and `tail` during validation, and
+ * fills `peer` and `joined` when they are first read. */
 #ifndef HTTP_CORE_REQUEST_STATE_H
 #define HTTP_CORE_REQUEST_STATE_H
 
@@ -19,12 +22,12 @@
 #include <netinet/in.h>
 
 enum request_state {
-    REQUEST_BEGUN,     /* its headers are there */
-    REQUEST_VALIDATED, /* its headers were looked at */
-    REQUEST_RUNNING,   /* in its endpoint */
-    REQUEST_PARKED,    /* suspended; the client is being watched */
+    REQUEST_BEGUN,     /* headers complete */
+    REQUEST_VALIDATED, /* headers checked */
+    REQUEST_RUNNING,   /* authentication, response cache or endpoint in progress */
+    REQUEST_PARKED,    /* suspended; the socket is watched */
     REQUEST_ABANDONED, /* suspended; the client has left */
-    REQUEST_ANSWERED,  /* its response is ready to be handed over */
+    REQUEST_ANSWERED,  /* the response is ready to be queued */
     REQUEST_QUEUED,    /* libmicrohttpd has the response */
 };
 
@@ -35,26 +38,26 @@ struct request {
     enum request_state state;
     enum http_method method;
     const char *tail;
-    const struct route *route;      /* NULL until it is found */
-    const struct client *client;    /* NULL: nobody, or the endpoint has returned */
-    struct credentials credentials; /* the slices are libmicrohttpd's, for the request's life */
-    struct slice trace;             /* likewise: a well-formed traceparent, or empty */
+    const struct route *route;      /* NULL = not found */
+    const struct client *client;    /* NULL = not authenticated, or the endpoint has returned */
+    struct credentials credentials; /* slices borrowed from libmicrohttpd for the request's life */
+    struct slice trace;             /* also borrowed: a well-formed traceparent, or empty */
     int64_t begun_ms;
     request_abandoned_fn *gone;
     void *endpoint_state;
     struct ready *ready;
     struct access_notes notes;
-    /* From here on only the first byte or the length is: */
+    /* Of these, only the first byte or the length is zeroed for each request: */
     char id[HEADERS_ID_MAX + 1];
-    char who[KEY_NAME_MAX + 1];  /* the client's name, for the log */
-    char peer[INET6_ADDRSTRLEN]; /* "" until asked for */
-    struct hits_text text;       /* empty when there is something special about it */
+    char who[KEY_NAME_MAX + 1];  /* the client's name, for log and account */
+    char peer[INET6_ADDRSTRLEN]; /* "" until first read */
+    struct hits_text text; /* key of the response cache; empty if the response depends on more */
 };
 
 struct place {
     struct connection connection;
     struct request request;
-    struct joined *joined; /* header lines of one name, joined for the request so far */
+    struct joined *joined; /* header lines joined for this request; freed at its end */
 };
 
 #endif

@@ -12,11 +12,11 @@
 struct ready {
     unsigned refs;
     struct MHD_Response *response;
-    char *id; /* the value of X-Request-Id inside the response */
+    char *id; /* X-Request-Id's value inside `response`, overwritten for each use */
     size_t id_len;
     bool closing, comparable;
     char date[CLOCK_TEXT];
-    struct reply reply; /* what it was made of; the body is the response's */
+    struct reply reply; /* what it was made from; `response` owns the body */
 };
 
 static void unref_result(void *result)
@@ -24,7 +24,7 @@ static void unref_result(void *result)
     result_unref(result);
 }
 
-/* The body goes over to the response, with what keeps it alive. */
+/* Moves the body, and the reference that keeps it alive, to the response. */
 static struct MHD_Response *response_of(struct reply *reply)
 {
     void *data = (void *)(uintptr_t)reply->body.data;
@@ -40,9 +40,8 @@ static struct MHD_Response *response_of(struct reply *reply)
     return MHD_create_response_from_buffer(len, data, MHD_RESPMEM_PERSISTENT);
 }
 
-/* libmicrohttpd refuses line ends and empty values. No value of ours is made of what a caller or
- * the upstream sent unchecked, so a refusal is a broken invariant, and not something to answer
- * around. */
+/* libmicrohttpd rejects line ends and empty values. No value is made from unchecked input of a
+ * client or the upstream, so a rejection is a broken invariant: there is no recovery. */
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
     if (MHD_add_response_header(response, name, value) == MHD_YES)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* response.h - a reply made ready for libmicrohttpd once, and sent to everybody whose reply is the
- * same.
+/* response.h - a libmicrohttpd response that is prepared once and sent for every equal reply.
  *
- * Making a response costs a dozen allocations, as much as all the rest of a hit. But within one
- * second all hits of a question have the same status, headers and body - but for X-Request-Id,
- * which has the same length in all of them and is written in place just before the response is
- * queued. libmicrohttpd copies the headers out before it calls anybody else, so one response serves
- * any number of connections of one worker. Counted references; one worker's thread only. */
+ * Preparing a response costs a dozen allocations, as much as the rest of a hit. Within one second
+ * all hits of a question have the same status, headers and body, except for X-Request-Id. That has
+ * the same length in all of them and is overwritten just before the response is queued.
+ * libmicrohttpd copies the headers before it calls any other code, so one response serves any
+ * number of connections of one worker. Reference-counted; thread of one worker only. */
 #ifndef HTTP_CORE_RESPONSE_H
 #define HTTP_CORE_RESPONSE_H
 
@@ -16,22 +15,22 @@
 
 struct ready;
 
-/* Uses `reply` up. `date` and `id` are those of the first request; `closing` adds Connection:
- * close.
- */
+/* Prepares a response; consumes `reply`. `date` and `id` are those of the first request; `closing`
+ * adds Connection: close. */
 struct ready *ready_new(struct reply *reply, const char *date, const char *id, bool closing);
 
 struct ready *ready_ref(struct ready *ready);
-void ready_unref(struct ready *ready); /* NULL is fine */
+void ready_unref(struct ready *ready); /* NULL is a no-op */
 
-/* Would ready_new() make the same of these, but for the id? Only replies without a body of their
- * own can be the same. */
+/* Returns whether this response can be reused for `reply` (request id aside). A reply that owns its
+ * body never matches. */
 bool ready_is(const struct ready *ready, const struct reply *reply, const char *date,
               const char *id, bool closing);
 
 int ready_status(const struct ready *ready);
 
-/* Hands it over for this connection, under this id. */
+/* Queues the response on this connection. `id` must have the length of the one given to
+ * ready_new(). */
 enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id);
 
 #endif

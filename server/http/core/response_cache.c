@@ -13,8 +13,8 @@ struct hit {
     struct hits_text text;
     unsigned char key[HASH_SIZE];
     enum result_format format;
-    /* For one second: */
-    struct ready *ready; /* NULL = none */
+    /* For the current second: */
+    struct ready *ready; /* NULL = no response */
     const struct result *result;
     int64_t expires_ms;
     uint64_t changes; /* of the cache, when it was last seen to hold `result` */
@@ -22,7 +22,7 @@ struct hit {
 
 struct hits {
     struct cache *cache;
-    struct hit *slots[HITS_SLOTS]; /* made when first used */
+    struct hit *slots[HITS_SLOTS]; /* allocated on first use */
 };
 
 struct hits *hits_new(struct cache *cache)
@@ -60,7 +60,7 @@ void hits_new_second(struct hits *hits)
             forget_answer(hits->slots[i]);
 }
 
-/* FNV-1a. A caller who makes texts that meet in one slot only slows himself down. */
+/* FNV-1a. A collision only costs the slow path. */
 static size_t slot_of(const struct hits_text *text)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -79,7 +79,7 @@ static struct hit *find(const struct hits *hits, const struct hits_text *text)
     return hit;
 }
 
-/* Does the cache still hold it? */
+/* Returns whether the cache still holds `hit->result`. */
 static bool is_current(const struct hits *hits, struct hit *hit)
 {
     uint64_t changes = cache_changes(hits->cache);
@@ -125,8 +125,8 @@ void hits_remember(struct hits *hits, const struct hits_text *text, const struct
     if (!*slot)
         *slot = xcalloc(1, sizeof **slot);
     forget_answer(*slot);
-    /* The count of changes comes from before the result was found: what happens meanwhile is seen
-     * with the next request. */
+    /* The cache may have changed since `result` was found. UINT64_MAX makes the next hits_find()
+     * check it. */
     **slot = (struct hit){.text = *text,
                           .format = format,
                           .ready = ready_ref(ready),

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* response_cache.h - the fast path of a hit: a worker's memo of what it was asked and what it said.
+/* response_cache.h - per-worker cache of complete responses, keyed by the raw request.
  *
- * A question that is asked again and again need not be taken apart again and again: to parse a
- * query, map a name by UTS 46, walk the Public Suffix List and hash the question costs more than
- * the whole rest of a hit. So each worker remembers, by the raw text of plain requests (target and
- * Accept; no header that asks for something special), which question it was - for good - and which
- * response was sent - for the second in which it was made, because Age, max-age and Date change
- * with the next one.
+ * Parsing a query, mapping a name by UTS 46 and searching the Public Suffix List cost more than the
+ * rest of a hit. So each worker remembers two things for the text of a plain request (target and
+ * Accept, no header with other options). The key of the question is kept permanently. The complete
+ * response is kept until the second ends, because then Age, max-age and Date change.
  *
- * It never says what the cache would not say: a response is sent again only while the cache holds
- * the very result that it was made of, and while that is fresh. A lost entry only costs the slow
- * way, so the table is a plain array in which the newer takes the older's place. Nothing here is
- * shared with another thread; the cache's count of changes is read, and the cache itself only when
- * that moved or the second changed, which also keeps what is hit from being the least recently
- * used. One worker's thread only. */
+ * A response is sent only while the shared cache still holds the result that it was made from and
+ * that result is fresh. A lost entry only costs the slow path, so a newer entry replaces an older
+ * one in its slot. The shared cache is read only if its change counter moved or the second changed.
+ * That also keeps hit results from becoming the least recently used. One worker's thread only. */
 #ifndef HTTP_CORE_RESPONSE_CACHE_H
 #define HTTP_CORE_RESPONSE_CACHE_H
 
@@ -26,28 +22,30 @@
 
 struct hits;
 
-#define HITS_TEXT 192 /* bytes of a request that is remembered; longer ones go the slow way */
+#define HITS_TEXT 192 /* bytes; a longer request is not cached */
 
-/* What makes two plain requests the same. */
+/* What makes two plain requests equal. */
 struct hits_text {
     char bytes[HITS_TEXT];
-    size_t len; /* 0 = not to be remembered */
+    size_t len; /* 0 = not cacheable */
 };
 
 struct hits *hits_new(struct cache *cache);
 void hits_free(struct hits *hits);
 
-/* A new second has begun: what was said in the last one is let go. */
+/* Drops all responses, because a new second has begun. */
 void hits_new_second(struct hits *hits);
 
-/* The response to send, borrowed until the next call; NULL = the slow way. */
+/* Returns the response to send, borrowed until the next call, or NULL. */
 struct ready *hits_find(struct hits *hits, const struct hits_text *text, const struct clock *clock);
 
-/* The key and format of the question that this text is known to ask; false when it is not known. */
+/* Finds the key and format of the question known for this text; false if unknown. *ret_key is
+ * borrowed until hits_remember(). */
 bool hits_question(const struct hits *hits, const struct hits_text *text,
                    const unsigned char **ret_key, enum result_format *ret_format);
 
-/* What this text asks, and what was said to it in this second, out of `result`, which is fresh. */
+/* Stores the question of this text and the response made from the fresh `result` in this second.
+ * Takes its own references. */
 void hits_remember(struct hits *hits, const struct hits_text *text, const struct result *result,
                    enum result_format format, struct ready *ready);
 

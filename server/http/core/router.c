@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* router.c - finds the row for a request. The table is short enough to be walked. */
+/* router.c - finds the route of a request by linear search, because the table is short. */
 #include "http/core/router.h"
 
 #include "base/mem.h"
@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ALLOW_BYTES 64 /* all the names below and their commas */
+#define ALLOW_BYTES 64 /* all method names and their commas */
 
-/* In the order in which Allow lists them. */
+/* In the order of Allow. */
 static const struct {
     enum http_method method;
     const char *name;
@@ -48,7 +48,7 @@ bool route_match(const char *route_path, const char *path, const char **ret_tail
         *ret_tail = path + len;
         return true;
     }
-    len -= 2; /* the slash stays */
+    len -= 2; /* keep the slash */
     if (strncmp(route_path, path, len) != 0 || !path[len] || strchr(path + len, '/'))
         return false;
     *ret_tail = path + len;
@@ -75,7 +75,7 @@ static const struct route *find_route(enum http_method method, const char *path,
     return row;
 }
 
-/* The methods that `path` takes, as Allow has them; "" when it is no path of ours. */
+/* Writes the methods that `path` accepts in the format of Allow; "" if no route has this path. */
 static void list_methods(const char *path, char *allow)
 {
     const char *tail;
@@ -162,7 +162,7 @@ void routes_dispatch(struct request *request)
         row->endpoint(request);
 }
 
-/* Rows of the table share the index of the first one with the same path. */
+/* Routes with the same path share the index of the first. */
 size_t route_metrics_index(const struct route *route)
 {
     size_t i = 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* router.h - THE route table: which path takes which methods, and who answers.
+/* router.h - the route table: which path accepts which methods, and which endpoint serves it.
  *
- * 404, 405, Allow and HEAD follow from it. Paths are compared raw and whole: no decoding, no case
- * folding, no trailing slash; a path that ends in "/{}" takes exactly one more segment. The rows
- * are in route_table.c, or in the test that brings its own. Read-only; any thread. */
+ * 404, 405, Allow and HEAD follow from the table. Paths are compared raw and whole: no decoding, no
+ * case folding, no trailing slash. A path that ends in "/{}" matches exactly one more segment. The
+ * rows are in route_table.c, or in a test that defines its own. The table is read-only; functions
+ * that take a request run on its worker thread, the others on any. */
 #ifndef HTTP_CORE_ROUTER_H
 #define HTTP_CORE_ROUTER_H
 
@@ -12,17 +13,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Who may ask. */
+/* The access that a route requires. */
 enum access_to {
-    FOR_ALL,     /* probes and pages: they tell nothing of what clients asked */
-    FOR_CLIENTS, /* whoever is let in: see auth.h */
+    FOR_ALL,     /* no key; such routes expose nothing about lookups */
+    FOR_CLIENTS, /* any accepted client; see auth.h */
     FOR_ADMINS,  /* clients with the right `admin` */
 };
 
 typedef void endpoint_fn(struct request *request);
 
 struct route {
-    enum http_method method; /* a GET route answers HEAD too unless another row does */
+    enum http_method method; /* a GET route serves HEAD too unless another row does */
     const char *path;
     endpoint_fn *endpoint;
     enum access_to access;
@@ -31,29 +32,29 @@ struct route {
 extern const struct route routes[];
 extern const size_t n_routes;
 
-/* Sets the request's row, if there is one. Before the sender is judged, so that whatever is said to
- * him counts for it. */
+/* Sets the request's route, if one matches. Runs before authentication, so that a rejected request
+ * is counted for its route. */
 void routes_place(struct request *request);
 
-/* Runs the endpoint of that row, or answers 401, 403, 404 or 405. */
+/* Runs the endpoint of that route, or replies with 401, 403, 404 or 405. */
 void routes_dispatch(struct request *request);
 
-/* Answers with what auth_judge(), auth_pace() or the table has against the sender, and with what
- * goes with it. `client` NULL = nobody who is known. */
+/* Replies with an error of auth_judge(), auth_pace() or the access check, and its headers. `client`
+ * NULL = not authenticated. */
 void route_refuse(struct request *request, enum err err, const struct client *client);
 
-/* Under which the metrics count its requests, less than METRICS_ROUTES; `route` NULL = no row took
- * the request. */
+/* Returns the route's index in the metrics, less than METRICS_ROUTES. `route` NULL = no route
+ * matches. */
 size_t route_metrics_index(const struct route *route);
 
-/* As Allow has it; "other" for HTTP_OTHER_METHOD. */
+/* Returns the name as in Allow; "other" for HTTP_OTHER_METHOD. */
 const char *route_method_name(enum http_method method);
 
-/* The method of that exact name; HTTP_OTHER_METHOD when no route takes it. */
+/* Returns the method of that exact name, or HTTP_OTHER_METHOD if no route accepts it. */
 enum http_method route_method(const char *name);
 
-/* Does `path` match the pattern `route_path`? *ret_tail points at what {} stands for in `path`, or
- * at its end. */
+/* Returns whether `path` matches the pattern `route_path`. *ret_tail then points to what {} stands
+ * for in `path`, or to its end. */
 bool route_match(const char *route_path, const char *path, const char **ret_tail);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.c - the loop of one HTTP worker; worker.h says why it is not libmicrohttpd's own.
+/* worker.c - event loop of one HTTP worker; worker.h explains why it is not libmicrohttpd's.
  *
- * In the epoll set a daemon is marked by NULL, the inbox by the worker itself, the listening
- * sockets by the acceptor, a parked request by its address. A request that was answered earlier in
- * the same turn is not freed before the daemons run, so its address is good for the whole turn. */
+ * Marks in the epoll set: NULL for a daemon, the worker for its inbox, the acceptor for the
+ * listening sockets, the request for the socket of a parked request. A request answered earlier in
+ * an iteration is not freed before the daemons run, so its address stays valid in that
+ * iteration. */
 #include "http/core/worker.h"
 
 #include "base/log.h"
@@ -25,12 +26,12 @@
 #include <unistd.h>
 
 #define EVENTS         256
-#define LETTERS_BESIDE 64    /* opened in one turn while others are being served */
-#define ALONE_MS       100   /* after the last request, nobody is */
+#define LETTERS_BESIDE 64    /* messages per iteration while requests arrive */
+#define ALONE_MS       100   /* no limit on messages after this time without a request */
 #define IDLE_MS        60000 /* longest sleep; only a bound */
-#define DRAIN_STEP_MS  100   /* while draining, answers leave without an event of their own */
-#define CALLERS        10    /* taken in from one socket in a turn, in favour of those inside */
-#define QUEUE_TURNS    1024  /* turns that may be spent on who has connected before the end */
+#define DRAIN_STEP_MS  100   /* while draining, a sent response causes no event */
+#define CALLERS        10    /* accepted per socket and iteration; open connections come first */
+#define QUEUE_TURNS    1024  /* iterations spent on queued connections before the sockets close */
 
 /* ---- epoll ---- */
 
@@ -41,8 +42,8 @@ bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark)
     return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* A socket that was watched before is still in the set, under the same mark; setting it again tells
- * of a leaving that was not listened to. */
+/* A socket that was watched before is still in the set with the same mark. Setting it again reports
+ * a departure that happened while no request was parked. */
 void worker_watch(struct worker *worker, int fd, struct request *request)
 {
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = request};
@@ -52,7 +53,7 @@ void worker_watch(struct worker *worker, int fd, struct request *request)
         log_event(LOG_ERROR, "epoll_failed", "error", strerror(errno), NULL);
 }
 
-/* ---- what a turn is made of ---- */
+/* ---- parts of an iteration ---- */
 
 static void turn_clock(struct worker *worker)
 {
@@ -65,7 +66,7 @@ static void turn_clock(struct worker *worker)
     ready_unref(TAKE(worker->last));
 }
 
-/* How long nothing can happen by itself; -1 = for ever. */
+/* Returns how long the loop may sleep, in milliseconds. */
 static int sleep_ms(const struct worker *worker)
 {
     MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_RUNNING ? IDLE_MS : DRAIN_STEP_MS;
@@ -89,14 +90,15 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
 {
     if (event->data.ptr == &worker->acceptor)
         worker->has_callers = true;
-    else if (event->data.ptr && event->data.ptr != worker) /* the inbox rang: every turn looks */
+    else if (event->data.ptr && event->data.ptr != worker) /* inbox: run below */
         request_client_left(event->data.ptr);
 }
 
-/* Thousands who are released together must not keep a hit waiting: while requests come in, some
- * dozens are let go in one turn. When nobody else is there they all are, because in between those
- * who were answered would close their connections, and the last would wait twice as long. Every
- * turn looks, whatever woke it: a ring that was lost delays a message until then, and no longer. */
+/* Handles at most LETTERS_BESIDE messages per iteration while requests arrive, so that a mass
+ * completion does not delay cache hits. Without new requests it handles all: otherwise clients that
+ * got their response would close their connections in between, and the last one would wait twice as
+ * long. Runs in every iteration, whatever woke the loop, so a lost wake-up delays a message only
+ * until then. */
 static void open_mail(struct worker *worker)
 {
     bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
@@ -107,12 +109,12 @@ static void open_mail(struct worker *worker)
 
 static void take_caller(struct worker *worker, size_t i, const struct accepted *caller)
 {
-    /* Closes it when it may not stay, see mhd_daemon.c. */
+    /* Closes the connection if a limit is reached; see mhd_daemon.c. */
     MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
                        caller->from_len);
 }
 
-/* False when nobody is left to be taken in, or nobody can be. */
+/* Returns false if no connection waits or none can be accepted. */
 static bool take_callers(struct worker *worker)
 {
     bool any = false;
@@ -143,7 +145,7 @@ static bool is_finished(const struct worker *worker)
 
 /* ---- draining ---- */
 
-/* Closing a socket resets whoever waits in its queue, so those are taken in before. */
+/* Closing a socket resets the connections in its queue, so they are accepted first. */
 static void stop_accepting(struct worker *worker)
 {
     worker->stage = WORKER_DRAINING;
@@ -174,14 +176,14 @@ static void run_once(struct worker *worker)
 
     turn_clock(worker);
     heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
-    if (worker->n_parked) /* their answers are still to come, and then want time to leave */
+    if (worker->n_parked) /* their responses come later and need time to be sent */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
     open_mail(worker);
     end_the_slow(worker);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
-    /* Requests are freed from here on, no earlier: see the top. */
+    /* Requests are freed from here on, no earlier: see the file comment. */
     if (worker->has_callers)
         take_callers(worker);
     worker->has_callers = false;
@@ -214,7 +216,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- the rules ---- */
+/* ---- settings ---- */
 
 struct settings_message {
     struct message message;
@@ -249,7 +251,7 @@ void worker_apply_settings(struct worker *worker, const struct settings *rules)
     inbox_post(worker->inbox, &sent->message, apply_settings);
 }
 
-/* ---- the end ---- */
+/* ---- shutdown ---- */
 
 static void open_drain(struct message *message)
 {
@@ -287,7 +289,7 @@ const struct heartbeat *worker_heartbeat(const struct worker *worker)
     return &worker->heartbeat;
 }
 
-/* ---- the start ---- */
+/* ---- start ---- */
 
 static enum err start_loop(struct worker *worker)
 {

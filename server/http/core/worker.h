@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* worker.h - one HTTP worker: a thread with its own libmicrohttpd daemons and its own epoll loop.
  *
- * libmicrohttpd's own epoll loops take 128 events at a time and lose the rest of an exactly full
- * set: with exactly 128 or 256 ready connections none is answered until another one arrives. So the
- * worker waits in an epoll of its own, in which the daemons' epoll descriptors are nested, beside
- * its inbox, its listening sockets (acceptor.h says why they are not the daemons') and the
- * sockets of parked requests; and then lets each daemon run once. Connections are touched by their
- * worker only. Main thread only, apart from the thread itself. */
+ * libmicrohttpd's epoll loops take 128 events at a time and lose the rest of an exactly full set:
+ * with exactly 128 or 256 ready connections none is served until another one arrives. The worker
+ * therefore waits on its own epoll set and then runs each daemon once. The set holds the daemons'
+ * epoll descriptors, the inbox, the listening sockets and the sockets of parked requests.
+ * acceptor.h explains why the listening sockets are not the daemons'.
+ *
+ * Only the worker's thread touches its connections. The functions below are for the main thread,
+ * except where they say "any thread". */
 #ifndef HTTP_CORE_WORKER_H
 #define HTTP_CORE_WORKER_H
 
@@ -22,42 +24,41 @@ struct settings;
 struct connection_limit;
 struct service;
 
-/* Descriptors that a worker has for itself, and for each address: listening socket, epoll, wake-up.
- */
+/* Descriptors per worker, and per worker and address: listening socket, epoll, wake-up. */
 #define WORKER_FILES     2
 #define WORKER_FILES_PER 3
 
 struct worker_options {
     int number;                     /* for the thread's name */
-    struct connection_limit *seats; /* borrowed; a connection beyond its limits is closed at once */
+    struct connection_limit *seats; /* borrowed; excess connections are closed immediately */
     int64_t header_timeout_ms;      /* from a connection's start to the end of its headers */
-    int64_t answer_timeout_ms;      /* for a client to take its answer */
+    int64_t answer_timeout_ms;      /* for a client to read its response */
     int64_t idle_timeout_ms;        /* of a connection without a request */
-    int64_t drain_ms;               /* how long answers may take to leave when stopping */
-    int64_t idle_ms;                /* it turns at least this often; 0 = when there is something */
-    bool leaves_queue; /* who has connected and was not taken in is somebody else's at the
-                        * end: another process will go on with the sockets */
+    int64_t drain_ms;               /* maximum time to send responses at shutdown */
+    int64_t idle_ms;                /* longest sleep of the loop; 0 = only the built-in bound */
+    bool leaves_queue; /* at shutdown, leave queued connections to the process that keeps the
+                          sockets */
 };
 
-/* Takes the `n` listening sockets over, in every case. ERR_SYSTEM when a daemon or the thread does
- * not start. */
+/* Starts the worker. Takes ownership of the `n` listening sockets in any case; borrows `service`.
+ * Returns ERR_SYSTEM if a daemon or the thread does not start. */
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker);
 
-/* Any thread, from worker_start() to worker_drain(): from its next turn on the worker goes by
- * these. */
+/* Any thread, from worker_start() to worker_drain(): the worker applies the settings in its next
+ * loop iteration. Takes its own references. */
 void worker_apply_settings(struct worker *worker, const struct settings *rules);
 
-/* Any thread, once: stop accepting; the thread ends when no request is left, or when none is parked
- * and since then drain_ms are over. For the parked it waits without limit: their owners hold on to
- * them. */
+/* Any thread, once: stops accepting. The thread ends when no request is left, or when none is
+ * parked and drain_ms have passed since then. It waits for parked requests without a limit, because
+ * their owners still refer to them. */
 void worker_drain(struct worker *worker);
 
-/* Waits for the thread to end, then frees: true; false when it did not end in that time. After
- * worker_drain(). */
+/* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on
+ * timeout. After worker_drain(). */
 bool worker_join(struct worker *worker, int64_t within_ms);
 
-/* Any thread. Does it turn? */
+/* Any thread. Returns the heartbeat of the loop. */
 const struct heartbeat *worker_heartbeat(const struct worker *worker);
 
 #endif

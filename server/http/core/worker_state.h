@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_state.h - what worker.c, mhd_daemon.c and request.c share about libmicrohttpd; nobody else
- * includes it.
+/* worker_state.h - private state of a worker, shared by worker.c, mhd_daemon.c, request.c and
+ * request_input.c.
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
- * The access handler and the three notifications of libmicrohttpd live in request.c. */
+ * request.c holds libmicrohttpd's access handler and notification callbacks. worker_start() fills
+ * the members before the thread runs. Then only that thread touches them, with three exceptions:
+ * any thread may post to `inbox` (also `drain_message`, once) and read `heartbeat`; the main thread
+ * uses `thread` to join. After the join the main thread frees everything. */
 #ifndef HTTP_CORE_WORKER_STATE_H
 #define HTTP_CORE_WORKER_STATE_H
 
@@ -22,8 +25,8 @@
 
 enum worker_stage {
     WORKER_RUNNING,
-    WORKER_DRAIN_REQUESTED, /* to drain, by message; still listens for the rest of the turn */
-    WORKER_DRAINING,        /* listens no more */
+    WORKER_DRAIN_REQUESTED, /* drain message handled; accepts until this iteration ends */
+    WORKER_DRAINING,        /* accepts no more */
 };
 
 struct worker {
@@ -33,21 +36,21 @@ struct worker {
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
     struct deadlines deadlines;
-    struct clients *clients; /* NULL = no keys are wanted */
+    struct clients *clients; /* NULL = no keys required */
     struct limits limits;
     struct tls *tls;   /* NULL = plain HTTP */
-    bool knows_layout; /* of libmicrohttpd's strings in memory, see head_layout.h */
+    bool knows_layout; /* libmicrohttpd's memory layout is known, see head_layout.h */
     struct hits *hits;
-    struct ready *last; /* what was said last, in case that it is said again; NULL = nothing */
+    struct ready *last; /* last response, reused for an equal reply; NULL = none */
     struct inbox *inbox;
-    bool has_mail;    /* messages that were not opened yet, in favour of others */
-    int64_t begun_ms; /* when a request began last */
+    bool has_mail;    /* messages were left for the next iteration */
+    int64_t begun_ms; /* when the last request began */
     int epoll_fd;
-    struct acceptor acceptor; /* its i-th socket is for the i-th daemon */
-    bool has_callers;         /* somebody has connected to one of them */
+    struct acceptor acceptor; /* its i-th socket belongs to the i-th daemon */
+    bool has_callers;         /* connections wait on a listening socket */
     size_t n_daemons;
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
-    size_t n_requests; /* between the end of their headers and the last byte of their answer */
+    size_t n_requests; /* from the end of their headers to the last byte of their response */
     size_t n_parked;
     enum worker_stage stage;
     int64_t drain_until_ms;
@@ -56,11 +59,11 @@ struct worker {
     pthread_t thread;
 };
 
-/* Starts a daemon without a socket and adds it to the worker, whose it is. ERR_SYSTEM when it does
- * not start, or cannot be watched. */
+/* Starts a daemon without a listening socket; the worker owns it. Returns ERR_SYSTEM if it does not
+ * start or cannot be watched. */
 enum err mhd_daemon_start(struct worker *worker);
 
-/* Given to MHD_start_daemon() with the worker as their argument. */
+/* Callbacks for MHD_start_daemon(), with the worker as their argument. */
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **request);
@@ -70,14 +73,14 @@ void *request_line(void *worker, const char *uri, struct MHD_Connection *connect
 void request_completed(void *worker, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
 
-/* The worker saw the client of a parked request leave. */
+/* Marks a parked request as abandoned, because its client left. */
 void request_client_left(struct request *request);
 
-/* Adds a descriptor to the set that the worker waits for; worker.c says what the marks are. */
+/* Adds a descriptor to the epoll set; worker.c lists the marks. Returns false on failure. */
 bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark);
 
-/* Watches the socket of a parked request for its client's leaving. It stays watched until it is
- * closed: to take it out and put it in again would cost two system calls for each who waits. */
+/* Watches the socket of a parked request for the client's departure. It stays in the set until it
+ * is closed: removing and adding it again would cost two system calls per waiting request. */
 void worker_watch(struct worker *worker, int fd, struct request *request);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* emails.c - GET and HEAD /emails: look into the cache, else ask the engine and wait.
+/* emails.c - GET and HEAD /emails: serves from the cache, else asks the engine and waits.
  *
- * A question that must wait lives in a struct parked_lookup: the engine looks into the store, lets
- * takes() judge what it finds there as serve() judges what is in the cache, and ends it on its own
- * thread, where the outcome is copied and a message posted to the request's worker; the worker
- * answers and frees. An expired answer that may still be served is served at once, and asked for
- * anew behind the caller's back; an older one is kept at hand in case that the upstream fails. */
+ * There are three hit paths, tried in this order: the response cache (http/core/request.c), the key
+ * known for the request's text (reply_known()), and the cache after parsing the query (serve()).
+ *
+ * A request that must wait is parked with a struct parked_lookup. On the engine thread, takes()
+ * judges a stored result as serve() judges a cached one, and finish() copies the outcome and posts
+ * a message. The request's worker then replies and frees. An expired result that may still be
+ * served is served immediately and refreshed in the background. An older one is kept as a fallback
+ * for an upstream failure. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
@@ -22,24 +25,24 @@
 
 #define NOTE_TEXT 64
 
-/* A parked request. The engine's from engine_lookup() to finish(), then the worker's. */
+/* A parked request. Owned by the engine from engine_lookup() to finish(), then by the worker. */
 struct parked_lookup {
     struct lookup_request ask;
     struct message message;
     struct inbox *inbox; /* of the request's worker */
     struct request *request;
     struct freshness_limits freshness;
-    struct emails_query wish; /* its question went with the ask */
+    struct emails_query wish; /* without its question, which is in `ask` */
     char domain[DOMAIN_MAX + 1];
     int64_t asked_wall_ms;      /* wall time */
-    const char *forward;        /* why what is kept did not do: RFC 9211's word */
-    const struct result *stale; /* may stand in if the upstream fails; NULL = none */
-    bool refresh;               /* what was kept did, and is to be asked for anew */
+    const char *forward;        /* why the stored result was not served (RFC 9211) */
+    const struct result *stale; /* fallback if the upstream fails; NULL = none */
+    bool refresh;               /* serve the stored result and refresh it */
     struct outcome outcome;
-    char *detail; /* a copy; the outcome's own is borrowed */
+    char *detail; /* owned copy; the outcome's own is borrowed */
 };
 
-/* ---- what the log and the metrics are told ---- */
+/* ---- log and metrics ---- */
 
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
@@ -50,13 +53,13 @@ static void note(struct request *request, enum metrics_outcome outcome, const ch
 
 /* ---- hits ---- */
 
-/* The number of seconds, towards the past when it is negative. */
+/* Rounds down to whole seconds, also for negative values. */
 static long long whole_seconds(int64_t ms)
 {
     return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
 }
 
-/* `refreshes`: it has expired, and this request starts its refresh. */
+/* `refreshes`: the result has expired and this request starts its refresh. */
 static void reply_stored(struct request *request, const struct result *result,
                          const struct emails_query *wish, bool refreshes)
 {
@@ -79,7 +82,9 @@ static void reply_hit(struct request *request, const struct result *result,
     reply_stored(request, result, wish, false);
 }
 
-/* A question whose text is known, and whose answer is fresh, needs no second look. */
+/* Second of three hit paths, after the response cache (http/core/request.c): if this worker knows
+ * the question key of the request's text and the cache holds a fresh result, replies without
+ * parsing the query. Returns whether it replied. */
 static bool reply_known(struct request *request)
 {
     struct emails_query plain = {0};
@@ -98,8 +103,8 @@ static bool reply_known(struct request *request)
     return fresh;
 }
 
-/* Its name is the request's. Not for one that was parked: its client may have gone with a reload.
- */
+/* Returns the account that pays. Its name is borrowed from the request. Not for a request that was
+ * parked: a reload may have freed its client. */
 static struct account_ref payer_of(struct request *request)
 {
     const struct client *client = request_client(request);
@@ -107,14 +112,14 @@ static struct account_ref payer_of(struct request *request)
     return (struct account_ref){request_account(request), client->quota, client->weight};
 }
 
-/* A question that is asked although nobody waits. The engine's until refreshed(). */
+/* A background lookup without a waiting request. Owned by the engine until refreshed(). */
 struct refresh {
     struct lookup_request ask;
     char *account;
     int64_t asked_wall_ms;
 };
 
-/* Engine thread. Only what somebody else fetched meanwhile saves the lookup. */
+/* Engine thread. Only a result fetched after this refresh began saves the lookup. */
 static bool refresh_takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
     (void)wall_ms;
@@ -132,9 +137,9 @@ static void refreshed(struct lookup_request *ask, const struct outcome *outcome)
     free(refresh);
 }
 
-/* Nobody waits for it; the lookup is promised and so runs to its end. It is bought, so it goes on
- * the account of the client who is served the expired answer; where that has nothing left, the next
- * client starts it a minute later. */
+/* Starts a background refresh. No client waits for it, and the lookup is never dropped. It counts
+ * against the account of the client that is served the expired result. If that account has no quota
+ * left, the next client starts a refresh a minute later. */
 static void refresh_behind(struct request *request, struct question *question,
                            const struct account_ref *payer)
 {
@@ -149,8 +154,8 @@ static void refresh_behind(struct request *request, struct question *question,
     engine_lookup(request_service(request)->engine, &refresh->ask);
 }
 
-/* One of the many who may be served the same expired answer at once starts its refresh. Takes the
- * question over. */
+/* Of all clients served the same expired result, one starts its refresh. Takes ownership of
+ * `question`. */
 static void reply_expired(struct request *request, const struct result *result,
                           const struct emails_query *wish, struct question *question,
                           const struct account_ref *payer)
@@ -165,7 +170,7 @@ static void reply_expired(struct request *request, const struct result *result,
     reply_stored(request, result, wish, refreshes);
 }
 
-/* ---- the end of a wait ---- */
+/* ---- end of a wait ---- */
 
 static void reply_progress(const struct parked_lookup *waiting, const struct answer_notes *notes)
 {
@@ -300,7 +305,7 @@ static const char *forward_word(const struct result *kept, const struct emails_q
     return wish->cache.no_cache || !expired ? "request" : "stale";
 }
 
-/* What is kept will not do, but may stand in later. */
+/* Records why a stored result is not served, and keeps it as a fallback if it may be one. */
 static void note_refused(struct parked_lookup *waiting, const struct result *kept, int64_t wall_ms)
 {
     waiting->forward = forward_word(kept, &waiting->wish, wall_ms);
@@ -310,13 +315,13 @@ static void note_refused(struct parked_lookup *waiting, const struct result *kep
     }
 }
 
-/* Engine thread. */
+/* Engine thread. Returns whether the stored result `kept` satisfies the request. */
 static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
 {
     struct parked_lookup *waiting = container_of(ask, struct parked_lookup, ask);
     const struct cache_directives *wish = &waiting->wish.cache;
 
-    /* Fetched after the caller asked: new enough for everybody. */
+    /* Fetched after this request arrived, so it satisfies no-cache. */
     if (wish->no_cache && kept->fetched_ms >= waiting->asked_wall_ms)
         return true;
     switch (freshness_judge(kept, wish, &waiting->freshness, wall_ms)) {
@@ -334,7 +339,7 @@ static bool takes(struct lookup_request *ask, const struct result *kept, int64_t
     return false;
 }
 
-/* `cached` is what was found and did not do; may be NULL. */
+/* `cached` was found but does not satisfy the request; may be NULL. */
 static void wait_for_engine(struct request *request, struct emails_query *wish,
                             const struct result *cached)
 {
@@ -358,18 +363,21 @@ static void wait_for_engine(struct request *request, struct emails_query *wish,
                                            .no_store = wish->cache.no_store,
                                            .takes = takes,
                                            .done = finish};
-    request_park(request, client_left, waiting); /* first: the end may come before we return */
+    /* Park before posting: the result may arrive before this function returns. */
+    request_park(request, client_left, waiting);
     engine_lookup(service->engine, &waiting->ask);
 }
 
 /* ---- the endpoints ---- */
 
-/* Is "fresh" all that it takes to answer this text again? */
+/* Returns whether a fresh result is sufficient for this request, without other conditions. */
 static bool is_plain(const struct emails_query *wish)
 {
     return wish->cache.max_age_s < 0 && !*wish->applied;
 }
 
+/* Third of three hit paths, after parsing: judges the cached result (NULL = none) by the request's
+ * directives. If it is fresh and the request is plain, the response cache serves the next one. */
 static void serve(struct request *request, struct emails_query *wish, const struct result *cached)
 {
     int64_t wall_ms = request_clock(request)->wall_ms;
@@ -393,7 +401,7 @@ static void serve(struct request *request, struct emails_query *wish, const stru
         break;
     case SERVE_NOTHING:
         if (cached)
-            reply_not_cached(request); /* the store holds nothing newer */
+            reply_not_cached(request); /* the store has no newer result */
         else
             wait_for_engine(request, wish, NULL);
         break;

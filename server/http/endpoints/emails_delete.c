@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* emails_delete.c - DELETE /emails. The work is the engine's; the request is parked meanwhile. */
+/* emails_delete.c - DELETE /emails. The engine deletes the results; the request is parked
+ * meanwhile. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine's from engine_forget() to forgotten(), then the worker's. */
+/* Owned by the engine from engine_forget() to forgotten(), then by the worker. */
 struct forgetter {
     struct forgetting forgetting;
     struct message message;
@@ -49,14 +50,13 @@ static void forgotten(struct forgetting *forgetting, enum err err, size_t n)
     inbox_post(forgetter->inbox, &forgetter->message, deliver);
 }
 
-/* The engine answers within its turn: not worth a message. */
+/* The engine replies within one iteration, so there is nothing to cancel. */
 static void client_left(struct request *request)
 {
     (void)request;
 }
 
-/* Whoever deletes "only this city" would be surprised to lose the others, so the rest is refused.
- */
+/* DELETE removes all results of a domain, so parameters that seem to narrow it are rejected. */
 static bool is_bare(const struct parameters *parameters)
 {
     for (int i = QUESTION_DOMAIN + 1; i < QUESTION_PARTS; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* emails_query.c - one table of names, each with the function that takes its value. Everything is
- * checked before anything can cost. */
+/* emails_query.c - parses by one table of names, each with the function that reads its value.
+ * Everything is checked before the request can spend a credit. */
 #include "http/endpoints/emails_query.h"
 
 #include "base/mem.h"
@@ -15,11 +15,11 @@
 #include <string.h>
 
 #define NAME_ECHO      32 /* an unknown name is repeated up to this length */
-#define SECONDS_DIGITS 9  /* more cannot be meant */
+#define SECONDS_DIGITS 9  /* longer values are not plausible */
 
 struct reading {
     struct parameters parameters;
-    unsigned seen; /* a bit per row of the table */
+    unsigned seen; /* one bit per row of the table */
     char *why;
 };
 
@@ -37,7 +37,7 @@ static enum err refuse_value(const struct reading *reading, const char *words)
     return ERR_INVALID_PARAMETER;
 }
 
-/* A whole number of seconds; false when it is none. */
+/* Reads a whole number of seconds; returns false for anything else. */
 static bool read_seconds(struct slice value, int64_t *ret_seconds)
 {
     int64_t seconds = 0;
@@ -120,7 +120,7 @@ static size_t least(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Levenshtein's distance without case, row by row; `a` is at most NAME_ECHO long. */
+/* Returns Levenshtein's distance, ignoring case, row by row. `a` has at most NAME_ECHO bytes. */
 static size_t distance(struct slice a, const char *b)
 {
     size_t row[NAME_ECHO + 1];
@@ -143,7 +143,7 @@ static size_t distance(struct slice a, const char *b)
 static const char *nearest(struct slice name)
 {
     const char *best = NULL;
-    size_t best_distance = name.len / 2 + 1; /* farther away it is no hint */
+    size_t best_distance = name.len / 2 + 1; /* a more distant name is no help */
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         size_t d = distance(name, table[i].name);
@@ -223,8 +223,8 @@ static void note_applied(struct emails_query *wish, bool async, bool wait)
                  (long long)(wish->wait_ms / 1000));
 }
 
-/* Asynchronous without a wait does not hold at all. A wait past the maximum is cut, and the caller
- * is told. */
+/* 'async' without a wait returns immediately. A wait beyond the maximum is reduced, and
+ * Preference-Applied reports that. */
 static void set_wait(const struct request *request, const struct parameters *parameters,
                      struct emails_query *wish)
 {
@@ -258,7 +258,7 @@ static void set_cache(const struct request *request, const struct parameters *pa
     wish->cache.only_cached = wish->cache.only_cached || request_client(request)->cached_only;
 }
 
-/* Would it buy again what is known and fresh? */
+/* Returns whether the request may pay for a result that is known and fresh. */
 static bool wants_refresh(const struct cache_directives *cache)
 {
     return !cache->only_cached &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* emails_query.h - what a request to /emails asks for, parsed from its query and its headers.
+/* emails_query.h - parses the query and the headers of a request to /emails.
  *
- * Of the query each parameter may be given at most once, and nothing else. A typo must not cost a
- * credit, so an unknown name is refused and the nearest known one is named. A query parameter and
- * its header twin (wait and Prefer, refresh and Cache-Control) mean the same; where both are given
- * the parameter wins. Worker thread of the request. */
+ * Each query parameter may be given at most once, and no others. A typo must not cost a credit, so
+ * an unknown name is rejected with the nearest known one. A parameter and its header (wait and
+ * Prefer, refresh and Cache-Control) mean the same; if both are given, the parameter wins. Worker
+ * thread of the request. */
 #ifndef HTTP_ENDPOINTS_EMAILS_QUERY_H
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
@@ -17,26 +17,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- the query alone ---- */
+/* ---- the query ---- */
 
 #define PARAMETERS_WHY 256
 
 struct parameters {
     struct question_field fields[QUESTION_PARTS]; /* borrowed from the request */
     bool has_wait;
-    int64_t wait_ms; /* as asked for, 0 or more; only with has_wait */
-    bool async;      /* twin of Prefer: respond-async */
-    bool refresh;    /* twin of Cache-Control: no-cache */
-    bool cached;     /* twin of Cache-Control: only-if-cached */
+    int64_t wait_ms; /* as requested, 0 or more; only with has_wait */
+    bool async;      /* as Prefer: respond-async */
+    bool refresh;    /* as Cache-Control: no-cache */
+    bool cached;     /* as Cache-Control: only-if-cached */
     bool has_max_age;
-    int64_t max_age_s; /* twin of Cache-Control: max-age; only with has_max_age */
+    int64_t max_age_s; /* as Cache-Control: max-age; only with has_max_age */
 };
 
-/* One of the 400 codes; `why` (PARAMETERS_WHY bytes) then holds a sentence for people. */
+/* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` (PARAMETERS_WHY
+ * bytes) then holds a human-readable sentence. */
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
                          char *why);
 
-/* ---- with the headers ---- */
+/* ---- the query and the headers ---- */
 
 #define EMAILS_QUERY_APPLIED 64
 
@@ -49,8 +50,8 @@ struct emails_query {
     char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
 };
 
-/* False when the request has been answered with what is wrong with it. On success the question is
- * the caller's to free. */
+/* Parses and checks the request. Returns false if it is invalid and has been answered with a
+ * problem. On success the caller must free the question. */
 bool emails_query_parse(struct request *request, struct emails_query *ret_wish);
 
 #endif

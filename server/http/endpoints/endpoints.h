@@ -1,55 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* endpoints.h - the functions that the route table names, one for each path and method. Each runs
- * on the worker thread of the request, and answers or parks it before it returns. */
+/* endpoints.h - the endpoint functions of the route table, one for each path and method. Each runs
+ * on the worker thread of the request and replies or parks before it returns. */
 #ifndef HTTP_ENDPOINTS_ENDPOINTS_H
 #define HTTP_ENDPOINTS_ENDPOINTS_H
 
 #include "http/core/request.h"
 
-/* ---- /emails: the product ---- */
+/* ---- /emails ---- */
 
-/* GET: from the cache at once, else parked until its lookup ends or its time is over. */
+/* GET: replies from the cache immediately, else parks until the lookup ends or the wait is over. */
 void emails_get(struct request *request);
 
-/* HEAD: is it cached? Never spends: 504 `not-cached` when it is not. */
+/* HEAD: reports whether a result is cached. Never spends credits: 504 `not-cached` if it is not. */
 void emails_head(struct request *request);
 
-/* DELETE /emails?domain=: forgets every answer about a domain, in memory and on disk. Lookups under
- * way go on. */
+/* DELETE /emails?domain=: deletes all results of a domain, in memory and on disk. Lookups in flight
+ * continue. */
 void forget_domain(struct request *request);
 
-/* ---- what else a client may ask ---- */
+/* ---- lookups and usage ---- */
 
-/* GET /lookups/{id}: 202 with the progress while it runs; then the answer or the problem that it
- * ended with; 404 for ids that are unknown or forgotten. Never costs anything. */
+/* GET /lookups/{id}: 202 with the progress while the lookup runs; then its result or its problem;
+ * 404 for unknown or expired ids. Spends no credits. */
 void lookups_get(struct request *request);
 
-/* GET /usage: what the caller has spent today, and what remains. */
+/* GET /usage: what the client has spent today, and what remains. */
 void usage_get(struct request *request);
 
-/* ---- probes; they never cost anything, and do not wait for the engine ---- */
+/* ---- probes; they spend no credits and do not wait for the engine ---- */
 
-/* GET /livez: the process is alive and its worker answers. */
+/* GET /livez: the process is alive and its worker responds. */
 void health_live(struct request *request);
 
-/* GET /readyz: should it be sent requests? 503 while it starts, drains, or cannot use its store;
- * what is the matter with the upstream is no reason, because what is known is served all the same.
- * `verbose` tells all. */
+/* GET /readyz: whether to send requests here. 503 while the daemon starts, drains or cannot use its
+ * store. Upstream failures do not affect it, because known results are still served.
+ * `verbose` lists all checks. */
 void health_ready(struct request *request);
 
-/* ---- pages for machines and people ---- */
+/* ---- documents ---- */
 
-/* GET /version: what is running, and which Public Suffix List it goes by. */
+/* GET /version: version of the daemon and of its Public Suffix List. */
 void about_version(struct request *request);
 
-/* GET /metrics: what the daemon counts, in the text format of Prometheus (0.0.4). No domain, client
- * or address is ever a label. */
+/* GET /metrics: the metrics in the Prometheus text format (0.0.4). No domain, client or address is
+ * ever a label. */
 void metrics_get(struct request *request);
 
-/* GET /openapi.yaml: the contract, embedded into the binary when it is built. */
+/* GET /openapi.yaml: the API description, embedded at build time. */
 void contract_get(struct request *request);
 
-/* GET /problems/{code}: the page that a problem's `type` points at. */
+/* GET /problems/{code}: the page that a problem's `type` refers to. */
 void problem_page(struct request *request);
 
 #endif

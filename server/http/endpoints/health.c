@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* health.c - see health.h. */
+/* health.c - GET /livez and /readyz; see health.h. */
 #include "http/endpoints/health.h"
 
 #include "http/core/app.h"
@@ -26,7 +26,7 @@ void health_live(struct request *request)
     request_reply(request, &reply);
 }
 
-/* ---- the question ---- */
+/* ---- the query ---- */
 
 struct reading {
     bool was_given, verbose;
@@ -55,7 +55,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
     return ERR_OK;
 }
 
-/* ---- the answer ---- */
+/* ---- the response ---- */
 
 /* ERR_OK = ready. */
 static enum err judge(enum health_stage stage, const struct status *status)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* health.h - where the process is in its life, for the probes.
+/* health.h - stage of the process (starting, running, draining), for the probes.
  *
- * Both are answered by the worker alone, out of what others left in atomics: no probe waits for the
- * engine, which may hang in a disk sync. */
+ * The worker answers both probes from atomics that other threads write, so no probe waits for the
+ * engine, which may block in a disk sync. */
 #ifndef HTTP_ENDPOINTS_HEALTH_H
 #define HTTP_ENDPOINTS_HEALTH_H
 
@@ -11,11 +11,10 @@
 enum health_stage {
     HEALTH_STARTING,
     HEALTH_RUNNING,
-    HEALTH_DRAINING, /* told to stop; still serves */
+    HEALTH_DRAINING, /* stop requested; still serves */
 };
 
-/* Where the process is in its life. Main's, which alone moves it on; borrowed by the endpoints.
- * Zeroed is starting. */
+/* Written by the main thread only; read by any worker. Zeroed is HEALTH_STARTING. */
 struct health {
     atomic_int stage; /* enum health_stage */
 };

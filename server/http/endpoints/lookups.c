@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lookups.c - GET /lookups/{id}: asks the engine, which alone knows its lookups, and so parks for
- * an instant. */
+/* lookups.c - GET /lookups/{id}. Only the engine knows its lookups, so the request is parked until
+ * the engine has replied. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine's from engine_inquire() to copy_state(), then the worker's. */
+/* Owned by the engine from engine_inquire() to copy_state(), then by the worker. */
 struct watching {
     struct inquiry inquiry;
     struct message message;
@@ -20,7 +20,7 @@ struct watching {
     struct request *request;
     enum result_format format;
     bool found;
-    struct lookup_state state; /* its result with a reference of its own */
+    struct lookup_state state; /* with its own reference to the result */
 };
 
 static int retry_after_s(const struct lookup_state *state)
@@ -50,7 +50,7 @@ static void deliver(struct message *message)
     free(watching);
 }
 
-/* Engine thread. */
+/* Engine thread. `state` NULL = no such lookup. */
 static void copy_state(struct inquiry *inquiry, const struct lookup_state *state)
 {
     struct watching *watching = container_of(inquiry, struct watching, inquiry);
@@ -64,7 +64,7 @@ static void copy_state(struct inquiry *inquiry, const struct lookup_state *state
     inbox_post(watching->inbox, &watching->message, deliver);
 }
 
-/* The engine answers within its turn: not worth a message. */
+/* The engine replies within one iteration, so there is nothing to cancel. */
 static void client_left(struct request *request)
 {
     (void)request;

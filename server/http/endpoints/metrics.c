@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c - GET /metrics. Walks the table; a metric without samples is left out whole. */
+/* metrics.c - GET /metrics: writes the metrics table. A metric without samples is left out
+ * entirely. */
 #include "http/endpoints/endpoints.h"
 
 #include "http/core/app.h"

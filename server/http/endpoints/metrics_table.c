@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_table.c - see metrics_table.h. To add a metric: a number in base/metrics.h, a row here
- * with a function that writes it, a line in docs/metrics.md. */
+/* metrics_table.c - see metrics_table.h. To add a metric: add a number to base/metrics.h, a row
+ * here with a function that writes it, and a line to docs/metrics.md. */
 #include "http/endpoints/metrics_table.h"
 
 #include "base/log.h"
@@ -23,8 +23,8 @@ static void add_real(struct buf *out, const char *name, double value)
     buf_addf(out, "%s %.3f\n", name, value);
 }
 
-/* `label` is all that stands between the braces but `le`; "" = nothing. The sum comes as text, with
- * all its digits: what is added to a rounded one is not seen. */
+/* `label` is the content of the braces except for `le`; "" = no label. The sum is passed as text
+ * with all its digits, because small increments would be lost in a rounded number. */
 static void add_histogram(struct buf *out, const char *name, const char *label,
                           const uint64_t *buckets, size_t n, const int64_t *bounds, double unit,
                           const char *sum)
@@ -283,7 +283,7 @@ static void write_dropped_lines(struct buf *out, const char *name, const struct 
     add_value(out, name, log_dropped());
 }
 
-/* ---- numbers that are told as they are ---- */
+/* ---- numbers exported unchanged ---- */
 
 #define COUNTED(field)                                                                             \
     static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_table.h - THE table of metrics: name, type, help, and the function that writes the
- * samples. docs/metrics.md is compared with it by a test. Pure; any thread. */
+/* metrics_table.h - the table of metrics: name, type, help, and the function that writes the
+ * samples. A test compares docs/metrics.md with it. Pure; any thread. */
 #ifndef HTTP_ENDPOINTS_METRICS_TABLE_H
 #define HTTP_ENDPOINTS_METRICS_TABLE_H
 
@@ -9,7 +9,7 @@
 #include "base/process_stats.h"
 #include "cache/cache.h"
 
-/* Everything that is told, read at one instant. */
+/* All values that are exported, read at one instant. */
 struct figures {
     struct metrics counted;
     struct process_figures process;

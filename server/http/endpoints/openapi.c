@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* openapi.c - GET /openapi.yaml: the assembler's .incbin puts openapi.yaml into the read-only
- * data, so the document and the daemon that serves it cannot drift apart. The compiler runs in the
- * root of the tree. */
+/* openapi.c - GET /openapi.yaml. The assembler's .incbin embeds openapi.yaml in the read-only data,
+ * so the document always matches the daemon that serves it. The compiler must run in the root of
+ * the source tree. */
 #include "http/endpoints/endpoints.h"
 
 __asm__(".section .rodata\n"
@@ -21,7 +21,7 @@ void contract_get(struct request *request)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/yaml");
     reply_text(&reply, "Cache-Control", "max-age=3600");
-    /* Two labels around one text, which the analyser takes for two objects. */
+    /* Two labels around one text; the analyser takes them for two objects. */
     // cppcheck-suppress comparePointers
     reply_body_static(&reply, contract_text, (size_t)(contract_end - contract_text));
     request_reply(request, &reply);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* problems.c - GET /problems/{code}: rows of the error table as pages for people. */
+/* problems.c - GET /problems/{code}: rows of the error table as human-readable pages. */
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* result_reply.c - see result_reply.h. The body comes ready-made with the result; here are its
+/* result_reply.c - see result_reply.h. A result holds its bodies ready-made; this file adds the
  * headers. */
 #include "http/endpoints/result_reply.h"
 
@@ -33,7 +33,7 @@ static void answer_success(struct request *request, const struct result *result,
     reply_init(&reply, has_it ? 304 : 200);
     if (!has_it)
         reply_text(&reply, "Content-Type", negotiate_content_type(format));
-    reply_body_of(&reply, result, format); /* of a 304 only its length is told */
+    reply_body_of(&reply, result, format); /* a 304 carries only its length */
     reply_text(&reply, "ETag", body->etag);
     reply_header(&reply, "Cache-Control", "private, max-age=%lld",
                  (long long)seconds(freshness_left_ms(result, now)));

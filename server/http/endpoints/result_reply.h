@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* result_reply.h - the answers that /emails and /lookups/{id} share: a result, a problem, the
- * progress of a lookup; each with the headers that caches and polite clients go by. Worker thread
- * of the request; each function answers it. */
+/* result_reply.h - the responses that /emails and /lookups/{id} share: a result, a problem, the
+ * progress of a lookup. Each carries the headers for caches and retries. Worker thread of the
+ * request; each answer_...() function replies to it. */
 #ifndef HTTP_ENDPOINTS_RESULT_REPLY_H
 #define HTTP_ENDPOINTS_RESULT_REPLY_H
 
@@ -13,23 +13,22 @@
 
 #include <stdint.h>
 
-/* What belongs to this request and not to the answer. Strings are borrowed; NULL or "" = no header.
- */
+/* Per-request response headers. Strings are borrowed; NULL or "" = no header. */
 struct answer_notes {
     const char *cache_status;       /* RFC 9211 */
     const char *preference_applied; /* RFC 7240 */
-    const char *lookup_id;          /* a lookup to watch: Link, or Location of a 202 */
+    const char *lookup_id;          /* a lookup to monitor, for Link */
     const struct quota_status *allowance;
 };
 
-/* 200, or 304 when the caller has these bytes; for a failed result its problem. */
+/* Replies with 200, or 304 if If-None-Match matches; for a failed result, with its problem. */
 void answer_result(struct request *request, const struct result *result, enum result_format format,
                    const struct answer_notes *notes);
 
 void answer_problem(struct request *request, const struct problem *problem,
                     const struct answer_notes *notes);
 
-/* How a lookup that still runs is told: the body of every 202. */
+/* Progress of a lookup in flight: the body of every 202. */
 struct progress {
     const char *id, *domain;
     enum task_phase phase;
@@ -38,12 +37,12 @@ struct progress {
 
 #define PROGRESS_MAX 512
 
-/* Pure; any thread:
- * {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
- *  "expected_s":48} and a newline. */
+/* Writes the progress as JSON and a newline. Pure; any thread:
+ *   {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
+ *    "expected_s":48} */
 void progress_write(const struct progress *progress, struct buf *out);
 
-/* 202 with Location and Retry-After. */
+/* Replies with 202, Location and Retry-After (in seconds). */
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,
                      const struct answer_notes *notes);
 

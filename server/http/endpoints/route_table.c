@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* route_table.c - THE route table. A test compares it with openapi.yaml. */
+/* route_table.c - the route table. A test compares it with openapi.yaml. */
 #include "base/mem.h"
 #include "http/core/router.h"
 #include "http/endpoints/endpoints.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.c - GET /usage. The engine keeps the accounts, so it is asked, and the request is parked
- * for the turn in which it answers. */
+/* usage.c - GET /usage. Only the engine knows the accounts, so the request is parked until the
+ * engine has replied. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/clock.h"
@@ -17,16 +17,17 @@
 
 #define DOCUMENT_MAX 1024
 
-/* A parked request. */
+/* A parked request. Owned by the engine from engine_state_account() to stated(), then by the
+ * worker. */
 struct usage {
     struct statement statement;
     struct message message;
     struct inbox *inbox;
     struct request *request;
-    int64_t rate; /* 0 = no limit */
+    int64_t rate; /* requests per second; 0 = no limit */
 };
 
-/* `number`, or null when there is no such limit. */
+/* Adds `number`, or null if there is no such limit. */
 static void add_number(struct buf *out, const char *name, bool is_there, int64_t number)
 {
     if (is_there)
@@ -78,7 +79,7 @@ static void stated(struct statement *statement)
     inbox_post(usage->inbox, &usage->message, deliver);
 }
 
-/* The engine answers within its turn: not worth a message. */
+/* The engine replies within one iteration, so there is nothing to cancel. */
 static void client_left(struct request *request)
 {
     (void)request;

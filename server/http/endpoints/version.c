@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* version.c - GET /version. The suffix list decides what counts as a company's domain, so its age
- * is worth knowing. */
+/* version.c - GET /version. The Public Suffix List decides what counts as a company domain, so its
+ * version is included. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/json.h"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define PAUSE_MS 100
-#define QUIET_MS 60000 /* pauses that come sooner than that after another are one event */
+#define QUIET_MS 60000 /* pauses within this time of another are logged once */
 
 void acceptor_init(struct acceptor *acceptor, int epoll_fd)
 {
@@ -25,7 +25,8 @@ static bool watch(struct acceptor *acceptor, int socket, int how, uint32_t event
     return epoll_ctl(acceptor->epoll_fd, how, socket, &event) == 0;
 }
 
-/* A socket that other descriptors name too, such as an inherited one, would stay in the set. */
+/* Removes each socket from the epoll set, where it would stay if other descriptors refer to it,
+ * such as an inherited one. */
 void acceptor_close(struct acceptor *acceptor)
 {
     while (acceptor->n > 0) {
@@ -45,8 +46,8 @@ bool acceptor_add(struct acceptor *acceptor, int socket)
 
 /* ---- the pause ---- */
 
-/* Changing what is watched takes no memory, so that it works when nothing else does. EPOLLET and
- * nothing else is silence: faults are told whether asked for or not, but then only once. */
+/* Changing the watched events needs no memory, so it works when resources are exhausted. EPOLLET
+ * alone silences the socket: epoll reports errors in any case, but then only once. */
 static void look(struct acceptor *acceptor, uint32_t events)
 {
     for (size_t i = 0; i < acceptor->n; i++)
@@ -75,9 +76,10 @@ int64_t acceptor_next_ms(const struct acceptor *acceptor)
     return acceptor->again_ms ? acceptor->again_ms : INT64_MAX;
 }
 
-/* ---- taking ---- */
+/* ---- accepting ---- */
 
-/* Nobody there, or nobody any more. Whatever else goes wrong might go on doing so. */
+/* Returns whether no connection waits, or the connection broke already. Other errors may
+ * persist. */
 static bool is_passing(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ECONNABORTED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_limit.c - an atomic count of all; and, only where an address has a limit, a table by
- * address. */
+/* connection_limit.c - one atomic count of all connections and, if addresses are limited, a table
+ * of counts by address. */
 #include "http/net/connection_limit.h"
 
 #include "base/hashtable.h"
@@ -15,7 +15,7 @@
 
 #define NETWORK_BYTES 8 /* a /64 */
 
-/* Those who sit there now; there is no row for an address without any. */
+/* Connections of one address; an address without connections has no row. */
 struct share {
     struct in6_addr address; /* IPv4 mapped into IPv6 */
     int taken;
@@ -25,7 +25,7 @@ struct share {
 struct connection_limit {
     atomic_int taken;
     int max, max_per_address;
-    pthread_mutex_t lock; /* of `shares` */
+    pthread_mutex_t lock; /* protects `shares` */
     struct share *shares;
 };
 
@@ -58,7 +58,7 @@ int connection_limit_max(const struct connection_limit *seats)
     return seats->max;
 }
 
-/* Whom a connection counts for; false when it counts for nobody. */
+/* Returns the address that a connection counts for; false if no per-address limit applies. */
 static bool whose(const struct connection_limit *seats, const struct sockaddr *from,
                   struct in6_addr *ret_address)
 {
@@ -79,7 +79,7 @@ static bool whose(const struct connection_limit *seats, const struct sockaddr *f
     return true;
 }
 
-/* Under the lock. */
+/* Requires the lock. */
 static struct share *find(const struct connection_limit *seats, const struct in6_addr *address)
 {
     struct share *share;

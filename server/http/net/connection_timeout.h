@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_timeout.h - how long a connection may take for what it is at, however busy it looks.
+/* connection_timeout.h - absolute timeouts per connection phase; activity does not extend them.
  *
- * libmicrohttpd's only time-out is one of idleness, which a client outlives with a byte now and
- * then. So a worker keeps its own: a complete header within a time from the connection's first
- * moment, the whole answer taken within a time from its being ready, and a next request within a
- * time from the last. A connection that waits for a lookup has none; its request has one of its
- * own. All connections at the same thing have the same time, so one list for each is in order of
- * its ends, and moving costs a few pointers. Pure; one thread. */
+ * libmicrohttpd only has an idle timeout, which a client avoids by sending single bytes. So each
+ * worker has its own timeouts: for a complete header, from the start of the connection; for reading
+ * the response, from when it is ready; and for a next request, from the last. A connection that
+ * waits for a lookup has none; its request has a deadline of its own.
+ *
+ * All connections in a phase have the same timeout. So the list of each phase is sorted by expiry,
+ * and a change costs a few pointers. Pure; one thread. */
 #ifndef HTTP_NET_CONNECTION_TIMEOUT_H
 #define HTTP_NET_CONNECTION_TIMEOUT_H
 
@@ -14,18 +15,18 @@
 #include <stdint.h>
 
 enum deadline_kind {
-    DEADLINE_HEADER, /* of a connection that is new, or whose next request has begun to come */
-    DEADLINE_ANSWER, /* to take the answer */
-    DEADLINE_IDLE,   /* between two requests: until the next look, see connection.h */
+    DEADLINE_HEADER, /* a new connection, or the first bytes of a next request */
+    DEADLINE_ANSWER, /* the client reads the response */
+    DEADLINE_IDLE,   /* between two requests: until the next check, see connection.h */
     DEADLINE_KINDS,
     DEADLINE_NONE
 };
 
-/* Embedded in what has deadlines. Zeroed it has none. */
+/* Embedded in what has timeouts. Zeroed it has none. */
 struct deadline {
     struct deadline *prev, *next;
     int64_t at_ms;
-    enum deadline_kind kind; /* meaningful while it is in a list */
+    enum deadline_kind kind; /* valid only while armed */
     bool armed;
 };
 
@@ -34,14 +35,14 @@ struct deadlines {
     struct deadline *lists[DEADLINE_KINDS];
 };
 
-/* What it has from now on; DEADLINE_NONE takes it out. */
+/* Sets or replaces the timeout; DEADLINE_NONE clears it. */
 void deadline_set(struct deadlines *all, struct deadline *one, enum deadline_kind kind,
                   int64_t now_ms);
 
-/* The next whose time is over, taken out; NULL when there is none. */
+/* Returns the next expired timeout and removes it, or NULL. */
 struct deadline *connection_timeouts_pop_expired(struct deadlines *all, int64_t now_ms);
 
-/* When that is next; INT64_MAX = never. */
+/* Returns when the next timeout expires; INT64_MAX = never. */
 int64_t connection_timeouts_next_ms(const struct deadlines *all);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls.c - see tls.h. GnuTLS asks for the certificate by a callback that is told nothing but the
- * session, so what a worker serves is known by its thread. */
+/* tls.c - see tls.h. GnuTLS requests the certificate through a callback that receives only the
+ * session, so each worker's certificate is thread-local. */
 #include "http/net/tls.h"
 
 #include "base/hash.h"
@@ -27,7 +27,7 @@ struct tls {
     gnutls_pcert_st chain[CHAIN_MAX];
     gnutls_privkey_t key;
     time_t from, until;
-    struct tls *before; /* that it replaced; handshakes may still be using it */
+    struct tls *before; /* the one it replaced, kept for handshakes in progress */
 };
 
 static _Thread_local const struct tls *served;
@@ -40,7 +40,7 @@ static enum err refuse(char *why, const char *path, const char *words)
     return ERR_SYNTAX;
 }
 
-/* Heap, NUL-terminated, the caller's; NULL when it cannot be read. */
+/* Returns NUL-terminated text on the heap, owned by the caller; NULL if the file cannot be read. */
 static char *read_text(const char *path, size_t *ret_len, char *why)
 {
     autofree char *text = xcalloc(1, FILE_BYTES + 1);
@@ -69,8 +69,8 @@ static enum err read_times(const gnutls_x509_crt_t first, struct tls *tls)
     return tls->from == (time_t)-1 || tls->until == (time_t)-1 ? ERR_SYNTAX : ERR_OK;
 }
 
-/* GnuTLS sorts nothing, and clients may refuse a chain that is out of order; so is it refused here,
- * where somebody reads why. */
+/* GnuTLS does not sort the chain, and clients may reject an unsorted one. It is rejected here,
+ * where the operator sees the reason. */
 static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
 {
     gnutls_x509_crt_t certs[CHAIN_MAX];
@@ -103,7 +103,7 @@ static enum err read_key(const char *path, const gnutls_datum_t *text, struct tl
     return rc ? refuse(why, path, gnutls_strerror(rc)) : ERR_OK;
 }
 
-/* Is the public half of the key the one that the certificate is about? */
+/* Returns whether the key matches the certificate. */
 static bool belong_together(const struct tls *tls)
 {
     unsigned char key_id[64], cert_id[64];
@@ -185,7 +185,7 @@ const char *tls_remark(const struct tls *tls)
                              : NULL;
 }
 
-/* ---- its life ---- */
+/* ---- references ---- */
 
 struct tls *tls_ref(struct tls *tls)
 {
@@ -211,7 +211,7 @@ void tls_serve(const struct tls *tls)
     served = tls;
 }
 
-/* GnuTLS changes neither, but asks for pointers through which it could. */
+/* GnuTLS modifies neither, but its interface requires non-const pointers. */
 static int retrieve(gnutls_session_t session, const gnutls_datum_t *ca_names, int n_ca_names,
                     const gnutls_pk_algorithm_t *algorithms, int n_algorithms,
                     gnutls_pcert_st **ret_chain, unsigned *ret_n, gnutls_privkey_t *ret_key)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tls.h - the server's certificate and its key; the one door to GnuTLS.
+/* tls.h - certificate and key of the server; the only user of GnuTLS.
  *
- * libmicrohttpd does the talking; here is what it talks with: an immutable chain and key, checked
- * to belong together, and the list of what is spoken: TLS 1.2 and 1.3. A reload reads another
- * chain, and each worker goes over to it between two turns: handshakes that have begun end with the
- * one that they began with, so those that were replaced are kept until the end; they are few. */
+ * libmicrohttpd runs the protocol. This file provides an immutable, reference-counted chain with
+ * its matching key, and the protocol versions: TLS 1.2 and 1.3. After a reload each worker switches
+ * to the new chain between two loop iterations. Handshakes in progress end with the chain they
+ * began with, so replaced chains are kept until shutdown; they are few. Any thread, except as
+ * noted. */
 #ifndef HTTP_NET_TLS_H
 #define HTTP_NET_TLS_H
 
@@ -17,25 +18,25 @@ struct tls;
 #define TLS_WHY      384
 #define TLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-/* Reads both files: PEM, the chain from the server's certificate upwards, the key without a
- * password. The key's file must be readable by its owner only, by the rules of base/secret.h.
- * `before` (may be NULL) is given back, with another reference, when the files hold the same as it
- * does. ERR_SYSTEM or ERR_SYNTAX; `why` (TLS_WHY bytes) says what is wrong and in which file. Main
+/* Reads both files as PEM: the chain from the server's certificate upwards, the key without a
+ * password. The key file must be readable by its owner only (base/secret.h). If the files have the
+ * same content as `before` (may be NULL), *ret_tls is another reference to it. Returns ERR_SYSTEM
+ * or ERR_SYNTAX on failure; `why` (TLS_WHY bytes) then names the file and the problem. Main
  * thread. */
 enum err tls_read(const char *cert_path, const char *key_path, struct tls *before,
                   struct tls **ret_tls, char *why);
 
-/* Why the certificate will not please clients, though it can be served: it has expired, or is not
- * valid yet. NULL = nothing is to be said. Static. */
+/* Returns a static warning if the certificate has expired or is not valid yet; NULL = no warning.
+ * Such a certificate can still be served. */
 const char *tls_remark(const struct tls *tls);
 
 struct tls *tls_ref(struct tls *tls);
-void tls_unref(struct tls *tls); /* NULL is fine */
+void tls_unref(struct tls *tls); /* NULL is a no-op */
 
-/* What handshakes on this thread, which is a worker's, begin with from now on; borrowed. */
+/* Sets the chain for new handshakes on this worker thread; borrowed. */
 void tls_serve(const struct tls *tls);
 
-/* For MHD_OPTION_HTTPS_CERT_CALLBACK. */
+/* Returns the callback for MHD_OPTION_HTTPS_CERT_CALLBACK. */
 void *tls_callback(void);
 
 #endif

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: more counts as this */
+#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: larger values count as this */
 
-/* "=10" or "=\"10\"" at `s`; -1 when it is no number of seconds. */
+/* Reads "=10" or "=\"10\"" at `s`; returns -1 for anything else. */
 static int64_t read_seconds(const char *s)
 {
     int64_t seconds = 0;

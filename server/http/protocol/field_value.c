@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define JOINED_MAX 65536 /* more than the memory of a connection can hold */
+#define JOINED_MAX 65536 /* more than a connection's memory can hold */
 
 struct joined {
     struct joined *next;
@@ -56,7 +56,7 @@ void fields_free(struct joined *keep)
     }
 }
 
-/* The closing quote of the string that begins at `s`, or the end. */
+/* Returns the closing quote of the string that begins at `s`, or the end. */
 static const char *closing_quote(const char *s)
 {
     for (s++; *s && *s != '"'; s++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* field_value.h - what header fields have in common (RFC 9110, 5.3 and 5.6): one that comes in
- * several lines counts as one line with commas in between, and commas inside of quoted strings
- * separate nothing. Pure; any thread. */
+/* field_value.h - syntax shared by header fields (RFC 9110, 5.3 and 5.6): several lines of one
+ * field count as one line joined by commas, and commas inside quoted strings do not separate. Pure;
+ * any thread. */
 #ifndef HTTP_PROTOCOL_FIELD_VALUE_H
 #define HTTP_PROTOCOL_FIELD_VALUE_H
 
@@ -10,29 +10,29 @@
 
 #include <stddef.h>
 
-/* The lines of the field `name`; zeroed but for that. A field of one line, as nearly all are, is
- * only pointed at. */
+/* The lines of the field `name`; zero the rest. A single line, the usual case, is not copied. */
 struct field_lines {
     const char *name;
     size_t n;
     const char *first; /* borrowed */
-    struct buf joined; /* all of them, when there are several */
+    struct buf joined; /* all lines, if there are several */
 };
 
-/* Takes one header of the request into account; call for all of them in order, then fields_join().
- * `value` is NUL-terminated. */
+/* Records one header of the request; call for all of them in order, then fields_join(). `value`
+ * must be NUL-terminated. */
 void fields_note(struct field_lines *lines, struct slice name, struct slice value);
 
-/* Values that had to be put together, as a list with an owner. */
+/* A list that owns joined values. */
 struct joined;
 
-/* The value, NULL when no line came. Borrowed: from the request, or, when there were several lines,
- * from `keep`, which gets a value more. */
+/* Returns the value, or NULL if there was no line. It is borrowed: from the request, or, if there
+ * were several lines, from `keep`, to which the joined value is added. */
 const char *fields_join(struct field_lines *lines, struct joined **keep);
+/* Frees the list. NULL is a no-op. */
 void fields_free(struct joined *keep);
 
-/* Where the first `stop` or comma stands that is not inside of a quoted string; the end of `s` when
- * none does. A quoted string that is not closed goes on to the end. */
+/* Returns the first `stop` or comma outside quoted strings, or the end of `s`. An unclosed quoted
+ * string extends to the end. */
 const char *fields_find(const char *s, char stop);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* framing.c - counts the framing headers, then judges by a table, first match first. */
+/* framing.c - counts the framing headers, then checks a table of rules; the first match decides. */
 #include "http/protocol/framing.h"
 
 #include "base/mem.h"
@@ -9,10 +9,10 @@
 
 enum { IN_TOKEN = 1, IN_HOST = 2, CONTROL = 4 };
 
-/* What each byte may stand in; every byte of every header is looked up here.
- * IN_TOKEN: RFC 9110, 5.6.2. IN_HOST: of a host name, an address or a port; wider than a DNS name
- * for the sake of names that are only known on a private network, while user info, paths and lists
- * stay out. CONTROL: what may stand in no value; a tab may. */
+/* Classes of each byte; every byte of every header is looked up here. IN_TOKEN: RFC 9110, 5.6.2.
+ * IN_HOST: allowed in a host name, an address or a port; wider than DNS, for names that exist only
+ * on private networks, but without user info, paths and lists. CONTROL: not allowed in any value; a
+ * tab is allowed. */
 static const unsigned char classes[256] = {
     [0 ... 8] = CONTROL,
     [10 ... 31] = CONTROL,

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#define SEPARATOR 1 /* a blank or a colon, now NUL */
-#define LINE_END  2 /* CR LF, now NULs */
+#define SEPARATOR 1 /* a blank or a colon, overwritten with NUL */
+#define LINE_END  2 /* CR LF, overwritten with NULs */
 
-/* Debian's patches leave its parser alone. */
+/* Debian's patches do not touch its parser. */
 bool layout_is_known(const char *version)
 {
     return strcmp(version, "0.9.75") == 0;
@@ -21,8 +21,8 @@ void layout_begin(struct layout *layout, const char *method, const char *target,
     layout->next = version + strlen(version) + LINE_END;
 }
 
-/* Is there but the colon and blanks between them? A folded line that is appended in place can
- * otherwise reach up to its value. */
+/* Returns whether only the colon and blanks are between name and value. Otherwise a folded line,
+ * appended in place, can extend up to its value. */
 static bool are_neighbours(struct slice name, struct slice value)
 {
     const char *p = name.data + name.len;
@@ -42,8 +42,8 @@ void layout_header(struct layout *layout, struct slice name, struct slice value)
     layout->next = value.data + value.len + LINE_END;
 }
 
-/* The place alone is not enough: behind a value that was cut at a NUL, an odd byte and two LFs are
- * as long as two ends of a line. */
+/* Comparing positions is not enough: after a value that was cut at a NUL, an odd byte and two LFs
+ * are as long as two line ends. */
 bool layout_is_whole(const struct layout *layout, const char *method, size_t size)
 {
     static const char ends[2 * LINE_END];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* negotiate.c - see negotiate.h. A media range is compared as text; parameters other than q are
- * skipped, because no form on offer has any that matters. */
+/* negotiate.c - see negotiate.h. Media ranges are compared as text. Parameters other than q are
+ * skipped, because they do not matter for any format offered. */
 #include "http/protocol/negotiate.h"
 
 #include "base/mem.h"
@@ -10,8 +10,8 @@
 #include <strings.h>
 
 static const struct {
-    const char *type;  /* text/plain */
-    const char *range; /* all that begins with text */
+    const char *type;  /* such as text/plain */
+    const char *range; /* the range of all its subtypes */
     const char *content_type;
 } forms[RESULT_FORMATS] = {
     [RESULT_JSON] = {"application/json", "application/*", "application/json"},
@@ -34,7 +34,8 @@ static bool is_word(const char *s, size_t len, const char *word)
     return strlen(word) == len && strncasecmp(s, word, len) == 0;
 }
 
-/* How closely a media range names a form: 3 = exactly, 2 = its type, 1 = everything, 0 = not. */
+/* Returns how closely a media range matches a format: 3 = exactly, 2 = its type, 1 = any type, 0 =
+ * not. */
 static int closeness(const char *s, size_t len, enum result_format format)
 {
     if (is_word(s, len, forms[format].type))
@@ -44,7 +45,8 @@ static int closeness(const char *s, size_t len, enum result_format format)
     return is_word(s, len, "*/*") ? 1 : 0;
 }
 
-/* A weight (RFC 9110, 12.4.2) in thousandths: 0, 0.5, 1.000; what is none counts as 0. */
+/* Parses a weight (RFC 9110, 12.4.2: 0, 0.5, 1.000) into thousandths; an invalid one counts as
+ * 0. */
 static int weight(const char *s)
 {
     size_t digits = 0;
@@ -60,7 +62,7 @@ static int weight(const char *s)
     return digits <= 3 && q <= 1000 && strchr(" \t,;", s[digits]) ? q : 0;
 }
 
-/* The q among the parameters of the media range at `s`, in thousandths; 1000 when there is none. */
+/* Returns the q of the media range at `s`, in thousandths; 1000 without a q. */
 static int quality(const char *s)
 {
     for (s = fields_find(s, ';'); *s == ';'; s = fields_find(s, ';')) {
@@ -71,7 +73,7 @@ static int quality(const char *s)
     return 1000;
 }
 
-/* The quality that `accept` gives to a form: that of the closest range. */
+/* Returns the quality that `accept` gives to a format: that of the closest range. */
 static int wanted(const char *accept, enum result_format format)
 {
     int best = 0, q = 0;

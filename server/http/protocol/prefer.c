@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* prefer.c - one preference after the other; what cannot be read is no preference. */
+/* prefer.c - parses one preference after the other; invalid ones are ignored. */
 #include "http/protocol/prefer.h"
 
 #include "http/protocol/field_value.h"
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define WAIT_DIGITS 6 /* more cannot be meant */
+#define WAIT_DIGITS 6 /* longer values are not plausible */
 
-/* Does `s` begin with the token `name`, as a whole? *ret_rest is what follows it. */
+/* Returns whether `s` begins with the whole token `name`. *ret_rest is then what follows it. */
 static bool is_token(const char *s, const char *name, const char **ret_rest)
 {
     size_t len = strlen(name);
@@ -21,7 +21,7 @@ static bool is_token(const char *s, const char *name, const char **ret_rest)
     return true;
 }
 
-/* "= 10" or "= \"10\"" up to the end of the preference; false when it is no number of seconds. */
+/* Reads "= 10" or "= \"10\"" up to the end of the preference; returns false for anything else. */
 static bool read_seconds(const char *s, int64_t *ret_seconds)
 {
     int64_t seconds = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* prefer.h - the Prefer header of RFC 7240: `respond-async` and `wait=SECONDS`; all else is
- * skipped, as the RFC wants it. Pure; any thread. */
+/* prefer.h - parses the Prefer header (RFC 7240): `respond-async` and `wait=SECONDS`. Other
+ * preferences are ignored, as the RFC requires. Pure; any thread. */
 #ifndef HTTP_PROTOCOL_PREFER_H
 #define HTTP_PROTOCOL_PREFER_H
 
@@ -13,7 +13,7 @@ struct prefer {
     int64_t wait_s; /* 0 or more */
 };
 
-/* `header` may be NULL. Of a repeated preference the first counts (RFC 7240, 2). */
+/* `header` may be NULL. If a preference is repeated, the first one counts (RFC 7240, 2). */
 struct prefer prefer_read(const char *header);
 
 #endif

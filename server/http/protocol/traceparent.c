@@ -8,9 +8,8 @@
 #define TRACE_AT  3
 #define SPAN_AT   36
 
-/* Versions above 00 may grow at their end, behind another dash; what a caller may know of them is
- * what 00 has. "ff" is none, and ids of nothing but zeros are none either (W3C Trace Context,
- * 3.2.2 and 3.2.4). */
+/* Versions above 00 may append fields after another dash; only the fields of 00 are used. Version
+ * "ff" and ids of zeros are not valid (W3C Trace Context, 3.2.2 and 3.2.4). */
 bool traceparent_is_valid(struct slice value)
 {
     static const char form[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* traceparent.h - the header of W3C Trace Context by which a caller finds our lines in the log from
- * his own. Pure functions; any thread. */
+/* traceparent.h - parses the traceparent header (W3C Trace Context), so that clients can find our
+ * log lines by their trace id. Pure functions; any thread. */
 #ifndef HTTP_PROTOCOL_TRACEPARENT_H
 #define HTTP_PROTOCOL_TRACEPARENT_H
 
@@ -8,15 +8,16 @@
 
 #include <stdbool.h>
 
-/* version-traceid-parentid-flags of the W3C's Trace Context, or a later version that begins so. */
+/* Returns whether `value` is version-traceid-parentid-flags, or a later version that begins like
+ * that. */
 bool traceparent_is_valid(struct slice value);
 
-/* "trace" and "span" of whoever asked, so that a line here is found from theirs. */
+/* The client's trace id and span id, in lower-case hex. */
 struct trace_words {
     char trace[33], span[17];
 };
 
-/* Of a valid value, or of an empty one, which has neither: "". */
+/* Reads a valid value; an empty one yields "" for both. */
 void traceparent_read(struct slice value, struct trace_words *ret_words);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - see batch.h. set_state() is the only place where a batch changes its state. A task
- * leaves its batch in end_task(); a batch leaves its owner in end_batch(). */
+/* batch.c - see batch.h. Only set_state() changes the state of a batch. A task leaves its batch in
+ * end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batching/batch.h"
 
 #include "base/log.h"
@@ -93,7 +93,7 @@ static void end_batch(struct batch *batch, const struct task_end *end)
     owner->over(owner->arg, batch, from);
 }
 
-/* ---- what was given to which question: at most a hundred, searched from the start ---- */
+/* ---- delivered results: at most a hundred, linear search ---- */
 
 void claims_add(struct claims *claims, const char *tracking_id, const unsigned char *key)
 {
@@ -160,7 +160,7 @@ static void collection_over(void *arg, enum err err, const char *detail)
     end_batch(batch, &end);
 }
 
-/* The collection stands before others are told that the batch moved. */
+/* Starts the collection before the owner learns of the new state. */
 static void collect(struct batch *batch, const char *batch_id)
 {
     const struct collect_owner owner = {task_ended, collection_over, batch};
@@ -187,7 +187,8 @@ void batch_note_ended(struct batch *batch, const char *tracking_id, const char *
 
 /* ---- submitting ---- */
 
-/* Sends the tasks, once the journal says that they may be paid for. */
+/* Submits the tasks, after the journal has recorded that they may be paid for. Returns
+ * ERR_STORAGE_UNAVAILABLE if it cannot. */
 static enum err send(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
@@ -221,7 +222,7 @@ void batch_fail(struct batch *batch, struct task_end end)
     end_batch(batch, &end);
 }
 
-/* The journal refused it: all aboard are told, outside the call that submitted the batch. */
+/* Fails a batch that the journal could not record, outside the call that submitted it. */
 static void refused_by_journal(struct timer *timer)
 {
     batch_fail(container_of(timer, struct batch, retry),
@@ -262,7 +263,7 @@ static void release_all(struct budget *budget, struct credit *credits, size_t n)
         budget_refund(budget, &credits[i]);
 }
 
-/* A second credit for every task aboard, or for none. */
+/* Reserves a second credit for every task of the batch, or for none. */
 static enum err reserve_again(const struct batch *batch, struct credit *credits)
 {
     struct budget *budget = batch->tools->budget;
@@ -279,8 +280,8 @@ static enum err reserve_again(const struct batch *batch, struct credit *credits)
     return ERR_OK;
 }
 
-/* The tasks may exist, and are to be bought once more: on credits of their own, and written down
- * before. In the journal the batch stays "being sent", for so it may be. */
+/* Prepares to pay again for tasks that may exist: reserves second credits and journals the decision
+ * first. The journal keeps the batch as "being sent", because it may be. */
 static enum err take_risk(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
@@ -317,7 +318,7 @@ bool batch_is_backing_off(const struct batch *batch)
     return timer_armed(&batch->retry);
 }
 
-/* The second half of the tasks becomes a batch of its own. */
+/* Moves the second half of the tasks to a new batch. */
 static struct batch *split_off_half(struct batch *batch)
 {
     struct batch *half = batch_new(batch->tools);
@@ -332,7 +333,7 @@ static struct batch *split_off_half(struct batch *batch)
     return half;
 }
 
-/* Both halves wait for a slot. */
+/* Splits the batch; both halves wait for a slot. */
 static void split(struct batch *batch)
 {
     const struct batch_owner *owner = &batch->tools->owner;
@@ -341,7 +342,7 @@ static void split(struct batch *batch)
 
     journal_resting(journal, batch->number);
     if (journal_split(journal, batch->number, half->tasks, &half->number)) {
-        /* They stay one batch in the journal, and go no further. */
+        /* They stay one batch in the journal, and fail together. */
         DL_CONCAT(batch->tasks, half->tasks);
         for (struct task *task = half->tasks; task; task = task->next)
             task->batch = batch;
@@ -371,7 +372,7 @@ static void note_submit(const struct batch *batch, const struct openmart_reply *
               is_done ? NULL : err_row(reply->err)->code, NULL);
 }
 
-/* The vendor has taken them. */
+/* Commits the credits of tasks that the upstream accepted. */
 static void settle(struct batch *batch)
 {
     struct task *task;
@@ -390,7 +391,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
     batch->call = NULL;
     note_submit(batch, reply, batch_id);
     circuit_record_submit(tools->breaker, reply);
-    switch (submit_next(reply, &past)) { /* GCOVR_EXCL_BR_LINE: it has no other words */
+    switch (submit_next(reply, &past)) { /* GCOVR_EXCL_BR_LINE: it has no other values */
     case SUBMIT_COLLECT:
         journal_submitted(tools->journal, batch->number, batch_id);
         settle(batch);

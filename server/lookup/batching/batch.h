@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.h - one batch: up to a hundred tasks that are submitted together, and their way to an end.
+/* batch.h - one batch: up to a hundred tasks that are submitted together, until all have ended.
  *
  *     PENDING -> SUBMITTING -> COLLECTING -> DONE
  *
- * Nothing is submitted that the journal does not hold. A submit is sent again only when it provably
- * never left or was refused with leave to retry (submit_policy.h). A batch that the vendor refuses
- * as a whole (400) created nothing: it is split in two, down to the one task that is not liked.
- * Once taken, each task's owner is told as soon as that task is finished. Who decides when a batch
- * is cut and may take a slot is batcher.h. Engine thread only. */
+ * A batch is journalled before it is submitted. A submit is repeated only if it provably never
+ * left, or was rejected with permission to retry (submit_policy.h). A batch that the upstream
+ * rejects as a whole (400) created nothing: it is split in two, down to the task that is rejected.
+ * Once a batch is accepted, each task ends as soon as its result is read. batcher.h decides when a
+ * batch is formed and gets a slot. Engine thread only. */
 #ifndef LOOKUP_BATCHING_BATCH_H
 #define LOOKUP_BATCHING_BATCH_H
 
@@ -28,23 +28,23 @@
 
 enum batch_state { BATCH_PENDING, BATCH_SUBMITTING, BATCH_COLLECTING, BATCH_DONE };
 
-/* Who is told of a batch's walk. */
+/* Callbacks for state changes of a batch. */
 struct batch_owner {
-    /* It changed its state; not told for DONE. */
+    /* The state changed; not called for DONE. */
     void (*moved)(void *arg, struct batch *batch, enum batch_state from);
 
-    /* A new batch, PENDING, was split off; it is the owner's. */
+    /* A new PENDING batch was split off; the owner must take it. */
     void (*split)(void *arg, struct batch *half);
 
-    /* DONE, `from` was its last state; all its tasks were told. The owner frees it. */
+    /* The batch is DONE, after `from`; all its tasks have ended. The owner must free it. */
     void (*over)(void *arg, struct batch *batch, enum batch_state from);
 
-    /* A second result came with the tracking id of one that was already given to `key`. */
+    /* A second result arrived with the tracking id of one that was already delivered for `key`. */
     void (*conflict)(void *arg, const unsigned char key[HASH_SIZE]);
     void *arg;
 };
 
-/* What all batches share; borrowed for their life. */
+/* What all batches share; borrowed for their lifetime. */
 struct batch_tools {
     const struct clock *clock;
     struct timers *timers;
@@ -57,10 +57,10 @@ struct batch_tools {
     struct batch_owner owner;
 };
 
-/* Which results of a batch were given to which question, so that a tracking id that comes back
- * twice is noticed. An answer is given as soon as its task is read, so the first of two results
- * with one tracking id is out before the second is seen. Then nobody can tell which was the right
- * one: the owner takes the first out of the cache again. Zeroed is empty. */
+/* Results that a batch has delivered, by question, to detect a tracking id that occurs twice. A
+ * result is delivered as soon as its task is read, before a second one with its tracking id can be
+ * seen. It is then unknown which one is right, and the owner removes the first from the cache.
+ * Zeroed is empty. */
 struct claims {
     size_t n;
     struct claim {
@@ -70,14 +70,14 @@ struct claims {
 };
 
 struct batch {
-    struct batch *prev, *next; /* the owner's list */
-    enum batch_state state;    /* the owner reads it */
-    size_t n_tasks;            /* those put in, ended or not */
-    /* The batch's own: */
+    struct batch *prev, *next; /* links of the owner's list */
+    enum batch_state state;    /* read by the owner */
+    size_t n_tasks;            /* tasks added, ended or not */
+    /* Private to the batch: */
     const struct batch_tools *tools;
-    struct task *tasks;           /* those not ended */
-    int64_t number;               /* in the journal; 0 = not yet there */
-    char id[OPENMART_ID_MAX + 1]; /* the vendor's; "" = not yet told */
+    struct task *tasks;           /* not ended yet */
+    int64_t number;               /* in the journal; 0 = not yet recorded */
+    char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
     bool risked; /* submitted again after an unknown outcome */
@@ -87,38 +87,39 @@ struct batch {
     struct claims claims;
 };
 
-/* Empty and PENDING. */
+/* Creates an empty, PENDING batch. */
 struct batch *batch_new(const struct batch_tools *tools);
 
-/* Calls under way are cancelled; tasks are forgotten, not ended. */
+/* Cancels calls in flight. Does not end the tasks. */
 void batch_free(struct batch *batch);
 
-/* At most OPENMART_BATCH_MAX, before batch_submit(). */
+/* Adds a task, at most OPENMART_BATCH_MAX, before batch_submit(). */
 void batch_put(struct batch *batch, struct task *task);
 
-/* A PENDING batch takes its slot. No callback of a task runs inside. */
+/* Submits a PENDING batch, which then occupies a slot. No callback of a task runs inside. */
 void batch_submit(struct batch *batch);
 
-/* Instead of batch_put() and batch_submit(), for a batch out of the journal: `number` and
- * `batch_id` are its own; its open tasks were put in, and each one that had ended is told by
- * batch_note_ended(). Collects what is left. */
+/* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `number`
+ * and `batch_id` are those of the journal. Before, batch_put() must add its open tasks; afterwards,
+ * batch_note_ended() each task that has ended. */
 void batch_resume(struct batch *batch, int64_t number, const char *batch_id);
 void batch_note_ended(struct batch *batch, const char *tracking_id, const char *task_id,
                       const unsigned char key[HASH_SIZE]);
 
-/* Waits for its next try: nothing of it is at the vendor (or at the operator's risk). */
+/* Returns whether the batch waits for its next try. The upstream then has none of its tasks, except
+ * after a submit at the operator's risk. */
 bool batch_is_backing_off(const struct batch *batch);
 
-/* Ends a batch that is PENDING or backs off. If an earlier submit of it may have been taken, that
- * stays the news, whatever `end` says. */
+/* Ends a batch that is PENDING or backs off. If an earlier submit may have been accepted, reports
+ * ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`. */
 void batch_fail(struct batch *batch, struct task_end end);
 
 enum task_phase batch_task_phase(const struct task *task);
 
-/* At most OPENMART_BATCH_MAX times. */
+/* Records a delivered result; at most OPENMART_BATCH_MAX times. */
 void claims_add(struct claims *claims, const char *tracking_id, const unsigned char *key);
 
-/* The key of the question that this tracking id was claimed for; NULL when it was not. */
+/* Returns the key of the question that got the result of this tracking id, borrowed, or NULL. */
 const unsigned char *claims_find(const struct claims *claims, const char *tracking_id);
 
 #endif

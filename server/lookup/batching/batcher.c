@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* batcher.c - the queue and the slots; see batcher.h.
  *
- * A batch is cut from the queue when that holds enough for a full one, when the linger of its first
- * task is over, or - if all slots were busy then - when a slot frees. Halves of a refused batch
- * wait for slots as well, and take turns with the queue, so that a batch that the vendor dislikes
- * does not keep the others out. Slots are counted in slot_taken_or_freed() alone. */
+ * A batch is formed when the queue holds enough tasks for a full one, or when the linger of its
+ * first task is over. If all slots were busy then, it is formed when a slot becomes free. Halves of
+ * a rejected batch wait for slots too. They alternate with the queue, so that a rejected batch does
+ * not block other tasks. Only slot_taken_or_freed() changes the number of busy slots. */
 #include "lookup/batching/batcher.h"
 
 #include "base/mem.h"
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define OVERLOADED_S 5 /* when a full queue is worth another try */
+#define OVERLOADED_S 5 /* Retry-After if the queue is full */
 
 struct batcher {
     struct batcher_options options;
@@ -31,7 +31,7 @@ struct batcher {
     struct queue queue;
     struct timer linger;       /* of the first task in the queue */
     bool overdue;              /* the linger is over and no slot was free */
-    enum metrics_flush due_by; /* what cuts a batch that is not full */
+    enum metrics_flush due_by; /* what triggers a batch that is not full */
     bool half_had_its_turn;    /* the last slot went to a half */
     int busy_slots;
     struct batch *batches;
@@ -42,7 +42,7 @@ struct batcher {
 static void fill_slots(struct batcher *all);
 static void circuit_tripped(void *arg);
 
-/* ---- what the batches tell ---- */
+/* ---- callbacks of the batches ---- */
 
 static void slot_taken_or_freed(struct batcher *all, enum batch_state from, enum batch_state to)
 {
@@ -56,7 +56,7 @@ static void moved(void *arg, struct batch *batch, enum batch_state from)
 
     slot_taken_or_freed(all, from, batch->state);
     if (batch->state == BATCH_PENDING && circuit_check(all->breaker, &never_mind))
-        circuit_tripped(all); /* nothing would wake it when the circuit closes */
+        circuit_tripped(all); /* otherwise nothing resumes it when the circuit closes */
     else if (batch->state != BATCH_SUBMITTING)
         fill_slots(all);
 }
@@ -85,7 +85,7 @@ static void conflicts(void *arg, const unsigned char key[HASH_SIZE])
     all->conflict(all->conflict_arg, key);
 }
 
-/* ---- their life ---- */
+/* ---- start and stop ---- */
 
 struct batcher *batcher_new(const struct batcher_options *options,
                             const struct batcher_tools *tools)
@@ -164,6 +164,7 @@ void batcher_resume(struct batcher *all, const struct store_batch *stored, struc
 
 /* ---- the queue ---- */
 
+/* Forms a batch from the queue. */
 static struct batch *cut_batch(struct batcher *all)
 {
     struct batch *batch = new_batch(all);
@@ -187,7 +188,7 @@ static struct batch *first_pending(struct batcher *all)
     return NULL;
 }
 
-/* The batch to submit next, cut from the queue or a half; NULL = none is due. */
+/* Returns the batch to submit next, formed from the queue or a half; NULL = none is due. */
 static struct batch *next_batch(struct batcher *all)
 {
     struct batch *half = first_pending(all);
@@ -200,7 +201,7 @@ static struct batch *next_batch(struct batcher *all)
     return is_due ? cut_batch(all) : NULL;
 }
 
-/* Submits what is ready while there are slots. */
+/* Submits batches that are due while slots are free. */
 static void fill_slots(struct batcher *all)
 {
     struct batch *batch;
@@ -226,7 +227,7 @@ static void linger_is_over(struct timer *timer)
     all->due_by = FLUSH_SLOT;
 }
 
-/* May something be bought now? */
+/* Returns ERR_OK if a task may be added now. */
 static enum err check(struct batcher *all, const struct task *task, int *ret_retry_after_s)
 {
     enum err err = circuit_check(all->breaker, ret_retry_after_s);
@@ -287,7 +288,8 @@ static struct batch *first_backing_off(struct batcher *all)
     return NULL;
 }
 
-/* Nothing will leave soon: those who wait are told at once. What was sent goes on. */
+/* Submits are blocked for a while, so waiting tasks fail immediately. Submitted batches
+ * continue. */
 static void circuit_tripped(void *arg)
 {
     struct batcher *all = arg;

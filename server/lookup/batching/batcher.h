@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* batcher.h - gathers tasks into batches and gives them the slots in which submits may run.
+/* batcher.h - collects tasks into batches and assigns them to submit slots.
  *
- * A submit takes the vendor about 26 s whatever it carries, so tasks wait a short linger for
- * company and travel up to a hundred together. At most `slots` submits are under way at once; while
- * all are busy the next batch keeps filling. While submits are blocked (circuit_breaker.h), or the
- * journal cannot be written, nothing is taken. The walk of one batch is batch.h. Engine thread
- * only. Knows neither waiters nor the cache. */
+ * A submit takes the upstream about 26 s, whatever it carries. So tasks wait a short linger and up
+ * to a hundred are submitted together. At most `slots` submits run concurrently; while all slots
+ * are busy, the next batch keeps filling. While the circuit is open (circuit_breaker.h) or the
+ * journal cannot be written, no task is accepted. batch.h handles one batch. Engine thread only.
+ * Knows neither waiters nor the cache. */
 #ifndef LOOKUP_BATCHING_BATCHER_H
 #define LOOKUP_BATCHING_BATCHER_H
 
@@ -28,15 +28,15 @@ struct batcher;
 struct batcher_options {
     size_t size;          /* 1..OPENMART_BATCH_MAX */
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
-    int slots;            /* submits under way at once */
+    int slots;            /* concurrent submits */
     size_t max_queued;    /* tasks that wait for a slot; see queue_has_room() */
-    int64_t lifetime_ms;  /* of polling, from the submit's answer */
+    int64_t lifetime_ms;  /* how long a batch is polled, from the submit's response */
     int reads_per_second; /* all reads together; 0 = no limit */
     bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
-    struct secret *key;   /* looked at again while the upstream refuses it; NULL = never */
+    struct secret *key;   /* borrowed; re-read while the circuit is open; NULL = never */
 };
 
-/* What they work with; borrowed for their life. */
+/* What the batcher uses; borrowed for its lifetime. */
 struct batcher_tools {
     const struct clock *clock;
     struct timers *timers;
@@ -48,49 +48,56 @@ struct batcher_tools {
 struct batcher *batcher_new(const struct batcher_options *options,
                             const struct batcher_tools *tools);
 
-/* Runs when a second result came with the tracking id of one that was already given to `key`. To be
- * set before the first batch is made. */
+/* Runs when a second result arrives with the tracking id of one that was already delivered for
+ * `key`. Set it before the first batch is formed. */
 typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batcher_on_conflict(struct batcher *all, batcher_conflict_fn *conflict, void *arg);
 
-/* Calls under way are cancelled; tasks are forgotten, not ended. */
+/* Cancels calls in flight. Does not end the tasks. NULL is a no-op. */
 void batcher_free(struct batcher *all);
 
-/* Queues the task on behalf of its client, for fairness: its question, lookup_id, payer and done
- * must be set. Takes a credit of the day, which is given back when the task was not created.
- * ERR_CREDITS_EXHAUSTED or ERR_QUOTA_EXCEEDED when there is none left, ERR_OVERLOADED when the
- * queue has no room for the client, ERR_STORAGE_UNAVAILABLE, or what blocks submits; the task is
- * not queued then, and *ret_retry_after_s says when to come again. */
+/* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. Reserves
+ * a credit, which is refunded if the task is not created. On failure the task is not queued, and
+ * *ret_retry_after_s is the number of seconds after which to retry. Errors:
+ * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
+ *   one
+ * - ERR_OVERLOADED: the queue has no capacity for the client
+ * - ERR_STORAGE_UNAVAILABLE: the journal has a backlog
+ * - what blocks submits, from circuit_check(): ERR_UPSTREAM_AUTH, ERR_UPSTREAM_BANNED,
+ *   ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
 enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s);
 
-/* Goes on with a batch out of the journal, SUBMITTED, whose `n` open tasks have an owner again
- * (with question, lookup_id, tracking_id and done set). */
+/* Resumes a submitted batch from the journal, with its `n` open tasks (question, lookup_id,
+ * tracking_id and done set). */
 void batcher_resume(struct batcher *all, const struct store_batch *stored, struct task *const *open,
                     size_t n);
 
-/* Takes a task back that is still queued; false, and nothing happens, when it is not. */
+/* Removes a queued task and refunds its credit. Returns false, without effect, if it is not
+ * queued. */
 bool batcher_remove(struct batcher *all, struct task *task);
 
-/* Submits whose answer is still to come. */
+/* Returns the number of submits in flight. */
 int batcher_submitting(const struct batcher *all);
 
-/* How they stand. */
+/* Status of queue, batches and circuit. */
 struct batcher_stats {
     size_t queued, batches, submitting;
-    int64_t oldest_queued_ms; /* when; 0 = nothing is queued */
+    int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
-    enum err circuit;         /* the same, see circuit_breaker.h, the pause aside */
+    enum err circuit;         /* the same without a pause; see circuit_state() */
     bool paused;
 };
 struct batcher_stats batcher_stats(const struct batcher *all);
 
-/* The daemon stops: what waits to be submitted ends with ERR_DRAINING, and nothing is any more. */
+/* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with
+ * ERR_DRAINING. */
 void batcher_drain(struct batcher *all);
 
-/* While paused, what waits to be submitted ends with ERR_PAUSED, and nothing is taken. */
+/* Blocks submits while paused: tasks that are not submitted end with ERR_PAUSED, new ones are
+ * rejected. */
 void batcher_pause(struct batcher *all, bool paused);
 
-/* The key was read anew, or the operator wants submits to be tried again. */
+/* Closes the circuit, because the key changed or the operator asked for it. */
 void batcher_reset_circuit(struct batcher *all);
 
 #endif

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* circuit_breaker.c - see circuit_breaker.h. `err` is the whole state: ERR_OK = closed,
- * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked for good, any other = latched. It changes in
- * set(), and in circuit_block_for_drain(), out of which no way leads. Beside it stands the
- * operator's pause, which hides it while it lasts.
- */
+ * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked permanently, any other = latched. It changes
+ * in set(), and in circuit_block_for_drain(), which is final. The operator's pause is separate and
+ * hides `err` while it lasts. */
 #include "lookup/batching/circuit_breaker.h"
 
 #include "base/mem.h"
 
 #include <stdlib.h>
 
-#define PAUSED_S 60 /* when it is worth asking again */
+#define PAUSED_S 60 /* Retry-After while paused */
 
 struct circuit_breaker {
     const struct clock *clock;
@@ -93,7 +92,7 @@ static bool latches(enum err err)
 
 /* ---- the probe ---- */
 
-/* Does the answer to the probe lift what opened the circuit? */
+/* Returns whether the probe's response removes the reason why the circuit is open. */
 static bool lifts(const struct circuit_breaker *breaker, const struct openmart_reply *reply,
                   int64_t balance)
 {
@@ -114,7 +113,7 @@ static void probed(void *arg, const struct openmart_reply *reply, int64_t balanc
         return;
     }
     if (breaker->err == ERR_CIRCUIT_OPEN && latches(reply->err)) {
-        set(breaker, reply->err); /* the way is free again, and this is what it brought */
+        set(breaker, reply->err); /* the upstream responds again, with this error */
         return;
     }
     plan_probe(breaker);
@@ -122,8 +121,9 @@ static void probed(void *arg, const struct openmart_reply *reply, int64_t balanc
 
 static void send_probe(struct circuit_breaker *breaker)
 {
-    /* The balance may be right and the next submit be refused all the same (an unlimited key shows
-     * a constant one), so latches are probed ever more rarely until a submit goes through. */
+    /* The balance may be positive and the next submit still be rejected (an unlimited key shows
+     * a constant balance). So a latched circuit is probed less and less often until a submit
+     * succeeds. */
     if (breaker->err != ERR_CIRCUIT_OPEN) {
         breaker->latch_probe_ms *= 2;
         if (breaker->latch_probe_ms > CIRCUIT_LATCH_LONGEST_MS)
@@ -143,7 +143,7 @@ static void look(struct timer *timer)
         send_probe(breaker);
 }
 
-/* ---- what others see ---- */
+/* ---- interface ---- */
 
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
@@ -168,14 +168,13 @@ bool circuit_is_paused(const struct circuit_breaker *breaker)
     return breaker->paused;
 }
 
-/* Opens the circuit, if there were too many failures in a row; `failures` is the counter of reads
- * or submits.
- */
+/* Counts a failure and opens the circuit after too many in a row. `failures` is the counter of
+ * reads or of submits. */
 static void count(struct circuit_breaker *breaker, const struct openmart_reply *reply,
                   int *failures)
 {
     if (reply->verdict == VERDICT_DONE || reply->verdict == VERDICT_REFUSED)
-        *failures = 0; /* it is there, and answers */
+        *failures = 0; /* the upstream responds */
     else if (reply->status != 429 && ++*failures >= CIRCUIT_TRIP_AFTER && !breaker->err)
         set(breaker, ERR_CIRCUIT_OPEN);
 }
@@ -184,8 +183,8 @@ void circuit_record_read(struct circuit_breaker *breaker, const struct openmart_
 {
     if (latches(reply->err) && !breaker->err)
         set(breaker, reply->err);
-    /* As good as a probe, unless it was submits that tripped it: reads may go well all the time
-     * while the answers of submits are lost. */
+    /* A successful read counts as a probe, unless submits tripped the circuit: reads may succeed
+     * all the time while the responses to submits are lost. */
     if (reply->verdict == VERDICT_DONE && breaker->err == ERR_CIRCUIT_OPEN &&
         !breaker->submit_failures)
         set(breaker, ERR_OK);
@@ -202,8 +201,8 @@ void circuit_record_submit(struct circuit_breaker *breaker, const struct openmar
     }
     bool was_closed = !breaker->err;
     count(breaker, reply, &breaker->submit_failures);
-    /* The balance says nothing of the way that submits take: if they fail again after a probe, the
-     * next pause is twice as long. */
+    /* The balance does not test the path of submits: if they fail again after a probe, the next
+     * interval is twice as long. */
     if (was_closed && breaker->err)
         breaker->trip_probe_ms = 2 * breaker->trip_probe_ms < CIRCUIT_LATCH_LONGEST_MS
                                      ? 2 * breaker->trip_probe_ms

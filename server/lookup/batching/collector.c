@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* collector.c - one batch after its submit: status -> ids -> tasks, until nothing can come any
- * more.
+/* collector.c - one batch after its submit: status, then ids, then tasks, until no more can come.
  *
- * One call of the batch itself (status or a list) is on its way at a time; reads of tasks run
- * beside it (task_reader.c). Every event ends in settle(), which looks at the whole and
- * either plans the next step or closes the collection.
+ * One call for the batch itself (status or a list) is in flight at a time; reads of tasks run
+ * concurrently (task_reader.c). Every event ends in settle(), which plans the next step or ends the
+ * collection.
  *
- * Of the lists of ids, COMPLETED is documented, and asked whenever more is completed than was
- * listed. ERRORED is asked when `errored` grows early, so that a failed task need not wait for the
- * batch; if the vendor ignores or refuses that filter, it is not asked again. The list of all is
- * asked once the batch is ready and COMPLETED did not account for every task. */
+ * Of the lists of ids, COMPLETED is documented, and requested whenever more tasks are completed
+ * than were listed. ERRORED is requested when `errored` grows early, so that a failed task need not
+ * wait for the batch. If the upstream ignores or rejects that filter, it is not used again. The
+ * list of all ids is requested once the batch is ready and COMPLETED did not account for every
+ * task. */
 #include "lookup/batching/collector.h"
 
 #include "base/mem.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_MS (5 * 60 * 1000) /* how long a known batch may be answered with 404 */
+#define LOST_MS (5 * 60 * 1000) /* how long a known batch may return 404 */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
@@ -30,10 +30,10 @@ struct collection {
     size_t n_tasks, n_claimed, n_unclaimed, n_errored;
     int64_t rank, started_ms, ready_ms, lost_since_ms;
     bool ready, errored_filter_useless, all_listed;
-    struct openmart_counts counts;            /* of the last status */
-    int64_t listed_completed, listed_errored; /* the counts that were listed last */
+    struct openmart_counts counts;            /* from the last status */
+    int64_t listed_completed, listed_errored; /* counts covered by the last lists */
     int failures;
-    enum list want, asking; /* the list to ask next, the one on its way; NONE = the status */
+    enum list want, asking; /* next list, and the one in flight; NONE = the status */
     struct read_slot slot;
     struct openmart_call *call;
     struct timer timer;
@@ -42,7 +42,7 @@ struct collection {
 
 static void settle(struct collection *c);
 
-/* ---- the end ---- */
+/* ---- end ---- */
 
 static void free_all(struct collection *c)
 {
@@ -124,7 +124,8 @@ static bool call_is_planned(const struct collection *c)
     return c->call || c->slot.waiting || c->slot.in_flight || timer_armed(&c->timer);
 }
 
-/* A call of the batch did not work: again later, from the status. False when it was closed. */
+/* Retries a failed call for the batch later, starting with the status. Returns false if the
+ * collection ended. */
 static bool call_failed(struct collection *c, const struct openmart_reply *reply)
 {
     int64_t now = c->tools->clock->now_ms;
@@ -145,7 +146,7 @@ static bool call_failed(struct collection *c, const struct openmart_reply *reply
 static enum list list_worth_asking(const struct collection *c)
 {
     if (c->ready && c->all_listed)
-        return LIST_ALL; /* stragglers */
+        return LIST_ALL; /* late ids */
     if (c->ready || c->counts.completed > c->listed_completed)
         return LIST_COMPLETED;
     if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
@@ -169,18 +170,18 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     c->lost_since_ms = -1;
     c->counts = *counts;
     if (counts->ready && !c->ready) {
-        c->ready = true; /* and stays so, whatever later polls say */
+        c->ready = true; /* final, whatever later polls report */
         c->ready_ms = c->tools->clock->now_ms;
         reads_batch_is_ready(c->reads);
     }
     c->want = list_worth_asking(c);
-    if (c->want == LIST_NONE) /* else it is the list that failed, and may fail again */
+    if (c->want == LIST_NONE) /* otherwise the list failed, and may fail again */
         c->failures = 0;
     settle(c);
 }
 
-/* Ids that may be, or were, those of our tasks. One that cannot be read may be a stranger's, and
- * must not stand in the way of those that were not listed yet. */
+/* Returns how many ids are or may be those of our tasks. An id that cannot be read may belong to
+ * another batch, and must not prevent listing the ids that are still missing. */
 static size_t accounted(const struct collection *c)
 {
     return c->n_claimed + reads_hopeful(c->reads);
@@ -196,9 +197,9 @@ static enum list list_after(const struct collection *c, enum list asked)
     return LIST_NONE;
 }
 
-/* More ids than failures (the counts are a little older than the list), and more than can have
+/* More ids than failures (the counts are slightly older than the list), and more than can have
  * failed: the filter was ignored. Reading a hundred unfinished tasks to find the failed one is not
- * worth it; `all` will tell at the end. */
+ * worth it; the list of all ids will show it at the end. */
 static bool is_unfiltered(const struct collection *c, size_t n)
 {
     return (int64_t)n > c->counts.errored &&
@@ -218,7 +219,7 @@ static void note_ids(struct collection *c, enum list asked, const char *const *i
     }
     for (size_t i = 0; i < n; i++)
         reads_note(c->reads, ids[i]);
-    /* A list may lag behind the counts; then it is worth asking again. */
+    /* A list may lag behind the counts; then it is requested again. */
     if (asked == LIST_COMPLETED)
         c->listed_completed = least((int64_t)n, c->counts.completed);
     else
@@ -236,7 +237,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
     read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
     if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
-        /* Only the COMPLETED filter is documented; the vendor does not take this one. */
+        /* Only the COMPLETED filter is documented; the upstream rejects this one. */
         c->errored_filter_useless = true;
         c->all_listed = c->all_listed || asked == LIST_ALL;
     } else if (reply->verdict != VERDICT_DONE) {
@@ -264,11 +265,11 @@ static void ask_batch(struct read_slot *slot)
         c->call = openmart_task_ids(openmart, c->batch_id, filters[c->asking], got_ids, c);
 }
 
-/* ---- what next ---- */
+/* ---- next step ---- */
 
-/* The batch is ready, all its ids were listed and read, and some tasks are not accounted for. By
- * the vendor's page an id that is missing from COMPLETED is a failed task; when the counts say the
- * same, it is. Otherwise late ids get some time. */
+/* The batch is ready, all its ids were listed and read, and some tasks are missing. According to
+ * the upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree,
+ * it is. Otherwise late ids get some time. Returns true if the collection ended. */
 static bool close_if_nothing_comes(struct collection *c)
 {
     size_t seen = c->n_claimed + c->n_unclaimed;
@@ -320,7 +321,7 @@ struct collection *collect_start(const struct poll_tools *tools, const char *bat
     c->rank = rank;
     c->started_ms = tools->clock->now_ms;
     c->lost_since_ms = -1;
-    /* Ids past twice the batch's size can only be junk. */
+    /* More ids than twice the batch's size cannot be valid. */
     c->reads = reads_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
     call_in(c, 0);
     return c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_queue.c - lines by name and in turn; see fair_queue.h. */
+/* fair_queue.c - lines of tasks by client, served in rotation; see fair_queue.h. */
 #include "lookup/batching/fair_queue.h"
 
 #include "base/hashtable.h"
@@ -14,7 +14,7 @@ struct line {
     char client[ACCOUNT_NAME_MAX + 1];
     struct task *tasks;
     size_t n;
-    int weight, left; /* tasks in a turn; those that are left of it */
+    int weight, left; /* tasks per round; left in this round */
     struct line *prev, *next;
     UT_hash_handle hh;
 };

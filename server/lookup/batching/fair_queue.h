@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_queue.h - tasks that wait for a batch, fair to the clients who asked.
+/* fair_queue.h - queue of tasks that wait for a batch, fair to clients.
  *
- * Each client has a line of its own, first come first served; batches are filled by taking from
- * each line in turn one task, or as many as the client's weight says. So a client who asks for a
- * thousand does not keep one who asks for one out of the next batch. A line lives while it holds
- * tasks. Engine thread only. */
+ * Each client has its own line, first in, first out. A batch takes one task from each line in
+ * rotation, or as many as the client's weight. So a client with a thousand lookups does not keep a
+ * client with one out of the next batch. A line exists while it holds tasks. Engine thread only. */
 #ifndef LOOKUP_BATCHING_FAIR_QUEUE_H
 #define LOOKUP_BATCHING_FAIR_QUEUE_H
 
@@ -16,26 +15,26 @@ struct task;
 struct line;
 
 struct queue {
-    struct line *by_name; /* table */
-    struct line *turns;   /* list, the next one to be served first */
-    struct task *oldest;  /* list of all tasks, in the order of coming */
+    struct line *by_name; /* hash table by client */
+    struct line *turns;   /* list in order of rotation */
+    struct task *oldest;  /* list of all tasks, oldest first */
     size_t n;
 };
 
-/* Zeroed is empty. Forgets what is still in it. */
+/* Empties the queue without touching the tasks. A zeroed queue is empty. */
 void queue_done(struct queue *queue);
 
-/* May one more task of the client come? Up to `max` in all those of everybody may; beyond, only of
- * a client who holds less than an equal share of `max`, so that one who fills the queue shuts
- * nobody else out; and none at twice `max`. */
+/* Returns whether the client may queue one more task. Up to `max` tasks in total, any client may.
+ * Beyond that, a client may only if it holds less than an equal share of `max`, so that no client
+ * can exclude others by filling the queue. At twice `max`, no client may. */
 bool queue_has_room(const struct queue *queue, const char *client, size_t max);
 
-/* Appends to the client's line, which gets the weight of the task's payer. The task must be in no
- * queue. */
+/* Appends the task to the client's line, which gets the weight of the task's payer. The task must
+ * not be queued; it is borrowed until it leaves the queue. */
 void queue_add(struct queue *queue, struct task *task, const char *client);
 void queue_remove(struct queue *queue, struct task *task);
 
-/* Takes the next task in turn; NULL when empty. */
+/* Removes and returns the next task in rotation, or NULL if the queue is empty. */
 struct task *queue_take(struct queue *queue);
 
 #endif

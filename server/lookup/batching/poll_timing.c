@@ -7,7 +7,7 @@
 #define POLL_MIN_MS    250
 #define POLL_MAX_MS    5000
 #define SLOW_MS        5000
-#define RETRY_AFTER_MS 30000 /* a Retry-After is honoured up to here */
+#define RETRY_AFTER_MS 30000 /* a longer Retry-After is limited to this */
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
 {

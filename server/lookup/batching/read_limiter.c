@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* read_limiter.c - a ring of departure times: a read may go when the one `per_second` places before
- * it is a second old. Unlike a bucket of tokens this keeps the limit over every window and still
- * lets a short burst go at once. */
+/* read_limiter.c - a ring buffer of start times: a read may start once the one `per_second` reads
+ * before it is a second old. Unlike a token bucket, this keeps the limit over every window of a
+ * second and still lets a short burst start immediately. */
 #include "lookup/batching/read_limiter.h"
 
 #include "base/mem.h"
@@ -31,7 +31,7 @@ void read_limiter_done(struct read_limiter *limiter)
     free(limiter->sent_ms);
 }
 
-/* When the next read may leave. */
+/* Returns when the next read may start. */
 static int64_t leave_ms(const struct read_limiter *limiter)
 {
     return limiter->sent_ms ? limiter->sent_ms[limiter->next_slot] + WINDOW_MS
@@ -75,8 +75,8 @@ void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot, 
 {
     assert(!slot->waiting && !slot->in_flight);
     *slot = (struct read_slot){.rank = rank, .go = go, .waiting = true};
-    /* Mostly the newest batch asks last, so look from the end; utlist's own sorted insert starts at
-     * the head. */
+    /* The newest batch usually comes last, so the search starts at the end; utlist's own sorted
+     * insert starts at the head. */
     struct read_slot *before = limiter->queue ? limiter->queue->prev : NULL;
     while (before && by_rank(before, slot) > 0)
         before = before == limiter->queue ? NULL : before->prev;

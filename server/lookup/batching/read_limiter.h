@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* read_limiter.h - lets free reads to the vendor go in order of need, never faster than its limit.
+/* read_limiter.h - rate limiter for upstream reads, ordered by age of the oldest waiting question.
  *
- * The vendor is read as allowing twenty reads a second per key. Every read asks here first; reads
- * go in order of rank (the time at which the oldest question behind them was asked), at most
- * `per_second` in any second that one may lay over them, and at most READ_LIMITER_IN_FLIGHT at
- * once, so that a full batch runs over few connections. When nothing limits, a read goes in the
- * same turn. Engine thread only. */
+ * The upstream's documentation is read as allowing twenty reads per second and key. Every read
+ * acquires a slot here first. Reads start in order of rank, the time of their oldest question. At
+ * most `per_second` start in any window of a second. At most READ_LIMITER_IN_FLIGHT run
+ * concurrently, so that a full batch needs few connections. If no limit applies, a read starts in
+ * the same loop iteration. Engine thread only. */
 #ifndef LOOKUP_BATCHING_READ_LIMITER_H
 #define LOOKUP_BATCHING_READ_LIMITER_H
 
@@ -21,7 +21,7 @@
 struct read_slot;
 typedef void read_slot_fn(struct read_slot *slot);
 
-/* Embedded in what wants to read. Zeroed is idle. */
+/* Embedded in the reader. Zeroed is idle. */
 struct read_slot {
     struct read_slot *prev, *next;
     int64_t rank;
@@ -33,21 +33,22 @@ struct read_limiter {
     const struct clock *clock;
     struct timers *timers;
     struct timer timer;
-    struct read_slot *queue; /* by rank */
-    int64_t *sent_ms;        /* ring of the last `per_second` departures */
+    struct read_slot *queue; /* sorted by rank */
+    int64_t *sent_ms;        /* ring buffer of the last `per_second` start times */
     size_t per_second, next_slot, in_flight;
 };
 
-/* `per_second` 0 = no limit but READ_LIMITER_IN_FLIGHT. */
+/* `per_second` 0 = only READ_LIMITER_IN_FLIGHT applies. */
 void read_limiter_init(struct read_limiter *limiter, const struct clock *clock,
                        struct timers *timers, int per_second);
-void read_limiter_done(struct read_limiter *limiter); /* nobody may wait any more */
+void read_limiter_done(struct read_limiter *limiter); /* no slot may be waiting */
 
-/* Asks for leave to read; `go` runs later, never inside this call. */
+/* Requests a slot; `go` runs later, never inside this call. The slot is borrowed until it is
+ * released. */
 void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot, int64_t rank,
                           read_slot_fn *go);
 
-/* The read has ended, or is not wanted any more; fine in every state. */
+/* Ends a read, or withdraws a request that still waits. No-op if idle. */
 void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot);
 
 #endif

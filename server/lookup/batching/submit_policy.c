@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* submit_policy.c - see submit_policy.h. The verdicts themselves are
- * client/openmart/openmart_verdict.c's.
- */
+/* submit_policy.c - see submit_policy.h. The verdicts come from
+ * client/openmart/openmart_verdict.c. */
 #include "lookup/batching/submit_policy.h"
 
 #include "base/err.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* submit_policy.h - what follows from the end of a submit; the money rules as one pure function.
+/* submit_policy.h - decides what to do after a submit; pure except for the random jitter.
  *
- * A submit is repeated only when its end proves that nothing was created - or once, after an
- * unknown outcome, where the operator chose to take that risk. */
+ * A submit is repeated only if its result proves that nothing was created, or once after an unknown
+ * outcome, if the operator accepted that risk. Engine thread only. */
 #ifndef LOOKUP_BATCHING_SUBMIT_POLICY_H
 #define LOOKUP_BATCHING_SUBMIT_POLICY_H
 
@@ -14,28 +14,28 @@
 #include <stdint.h>
 
 #define SUBMIT_TRIES         3
-#define SUBMIT_RETRY_AFTER_S 30 /* a longer Retry-After is told to the callers, not waited for */
+#define SUBMIT_RETRY_AFTER_S 30 /* a longer Retry-After is returned to clients, not waited for */
 
 enum submit_next {
-    SUBMIT_COLLECT, /* it was taken: poll for its results */
-    SUBMIT_SPLIT,   /* refused because of one of its tasks: submit the halves */
-    SUBMIT_RETRY,   /* nothing was created: again, after submit_wait_ms() */
-    SUBMIT_RISK,    /* again likewise, although it may have been taken: may pay twice */
-    SUBMIT_END,     /* tell everybody aboard */
+    SUBMIT_COLLECT, /* accepted: poll for its results */
+    SUBMIT_SPLIT,   /* rejected because of one of its tasks: submit the halves */
+    SUBMIT_RETRY,   /* nothing was created: submit again after submit_wait_ms() */
+    SUBMIT_RISK,    /* submit again although it may have been accepted: may pay twice */
+    SUBMIT_END,     /* fail all tasks of the batch */
 };
 
 struct submit_past {
     size_t n_tasks;
-    int tries;     /* this one included */
-    bool may_risk; /* an unknown outcome may be followed by another submit, this once */
+    int tries;     /* including this one */
+    bool may_risk; /* one more submit is allowed after an unknown outcome */
 };
 
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past);
 
-/* What SUBMIT_END tells those aboard. Its detail is borrowed from the reply. */
+/* Returns how SUBMIT_END ends the tasks. Its detail is borrowed from the reply. */
 struct task_end submit_end(const struct openmart_reply *reply);
 
-/* How long to wait before the next try: 1, 2, 4 s with up to a quarter of jitter, never before
+/* Returns how long to wait before the next try: 1, 2, 4 s with up to a quarter of jitter, at least
  * Retry-After. */
 int64_t submit_wait_ms(const struct openmart_reply *reply, int tries);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* task_reader.c - a table of ids, each with its small state; see task_reader.h. */
+/* task_reader.c - a table of ids with the state of their reads; see task_reader.h. */
 #include "lookup/batching/task_reader.h"
 
 #include "base/hashtable.h"
@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define UNFINISHED_MAX    3 /* times that a task of a ready batch may be unfinished */
-#define REPEATS_IN_FLIGHT 2 /* reads of one batch that are on their way for another time */
+#define UNFINISHED_MAX    3 /* unfinished reads of a ready batch before a task is given up */
+#define REPEATS_IN_FLIGHT 2 /* concurrent repeated reads of one batch */
 
 enum read_state {
-    READ_DUE,     /* to be asked for */
-    READ_ASKED,   /* waits for the limiter, or is on its way */
-    READ_RESTING, /* was not finished, or failed for now; due again at its time */
+    READ_DUE,     /* to be requested */
+    READ_ASKED,   /* waits for the limiter, or is in flight */
+    READ_RESTING, /* was not finished, or failed for now; due again later */
     READ_OVER,
 };
 
@@ -24,7 +24,7 @@ struct read {
     char id[OPENMART_ID_MAX + 1];
     enum read_state state;
     int failures;   /* in a row */
-    int unfinished; /* times it was not finished although the batch was ready */
+    int unfinished; /* reads that found it unfinished although the batch was ready */
     struct read_slot slot;
     struct openmart_call *call;
     struct timer rest;
@@ -35,7 +35,7 @@ struct reads {
     const struct poll_tools *tools;
     reads_event_fn *event;
     void *arg;
-    int64_t rank, started_ms, ready_ms; /* ready_ms: -1 = not yet */
+    int64_t rank, started_ms, ready_ms; /* ready_ms: -1 = not ready */
     size_t max_ids, n_over, n_repeats_asked;
     struct read *table;
 };
@@ -132,8 +132,9 @@ static void end(struct read *read)
     read->all->n_over++;
 }
 
-/* `ready` may come before all tasks are really finished, so a task is given up only when it was not
- * finished several times and late ids would be given up too. True when it is. */
+/* Counts an unfinished read and returns whether to give up the task. A batch may be reported as
+ * ready before all its tasks are finished. So a task is given up only after several unfinished
+ * reads, and not before late ids are given up too. */
 static bool is_hopeless(struct read *read)
 {
     const struct reads *all = read->all;
@@ -142,7 +143,7 @@ static bool is_hopeless(struct read *read)
            all->tools->clock->now_ms - all->ready_ms >= POLL_STRAGGLERS_MS;
 }
 
-/* What follows from a task that was read. True when it is over. */
+/* Handles a task that was read. Returns true if it is over. */
 static bool take(struct read *read, const struct openmart_task *task)
 {
     read->failures = 0;
@@ -179,8 +180,8 @@ static void got_task(void *arg, const struct openmart_reply *reply,
     read->call = NULL;
     all->n_repeats_asked -= is_repeat(read);
     read_limiter_release(all->tools->limiter, &read->slot);
-    /* Of single tasks the breaker hears only good news: one that the vendor cannot read back must
-     * not keep everybody else's questions from it. */
+    /* Of single tasks, the circuit breaker records only successful reads: a task that the upstream
+     * cannot return must not block all other lookups. */
     if (reply->verdict == VERDICT_DONE) {
         circuit_record_read(all->tools->breaker, reply);
         over = take(read, task);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* task_reader.h - reads the tasks of one batch by their ids, each until it has come to an end.
+/* task_reader.h - reads the tasks of one batch by their ids, each until it has ended.
  *
- * Ids come from the batch's lists (collector.h), in any order, again and again; each is read as
- * soon as the limiter lets it, and once more when it was not finished or could not be read. Reads
- * that were tried before go behind first ones and only few at a time, so that a sick batch does not
- * starve the others. Engine thread only. Knows nothing of whose task it is. */
+ * Ids come from the batch's lists (collector.h), in any order and repeatedly. Each is read as soon
+ * as the limiter allows it, and again if the task was not finished or could not be read. Repeated
+ * reads come after first reads, and only a few run concurrently, so that a failing batch does not
+ * starve others. Engine thread only. Does not know which lookup a task belongs to. */
 #ifndef LOOKUP_BATCHING_TASK_READER_H
 #define LOOKUP_BATCHING_TASK_READER_H
 
@@ -17,27 +17,27 @@
 
 struct reads;
 
-/* Something happened. `task_id` NULL: nothing ended. Else that task is over: `task` is how, or NULL
- * when it was given up. Both are borrowed. The reads may be freed inside. */
+/* Reports an event. `task_id` NULL: no task ended. Otherwise that task is over: `task` is its
+ * result, or NULL if it was given up. Both are borrowed. The callback may free the reads. */
 typedef void reads_event_fn(void *arg, const char *task_id, const struct openmart_task *task);
 
-/* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is borrowed.
- */
+/* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is
+ * borrowed. */
 struct reads *reads_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
                         reads_event_fn *event, void *arg);
 void reads_free(struct reads *reads);
 
-/* An id of the batch: to be read, unless it is known. */
+/* Adds an id of the batch and reads it, unless it is known. */
 void reads_note(struct reads *reads, const char *task_id);
 
-/* An id of the batch that need not be read. */
+/* Adds an id of the batch that need not be read. */
 void reads_skip(struct reads *reads, const char *task_id);
 
-/* The vendor says that the batch is ready: a task that stays unfinished is given up after a while.
- */
+/* Notes that the upstream reports the batch as ready: a task that stays unfinished is then given up
+ * after a while. */
 void reads_batch_is_ready(struct reads *reads);
 
 size_t reads_open(const struct reads *reads);    /* ids not over */
-size_t reads_hopeful(const struct reads *reads); /* of these, those that could be read so far */
+size_t reads_hopeful(const struct reads *reads); /* of these, ids that were readable so far */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.c - see budget.h. One table of clients for the day; a new day begins with what is pending.
- */
+/* budget.c - see budget.h. One table of clients for the current day; a new day starts with the
+ * pending credits. */
 #include "lookup/money/budget.h"
 
 #include "base/hashtable.h"
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #define DAY_MS        INT64_C(86400000)
-#define ACCOUNTS_MAX  100000 /* more clients than can be; the rest shares the last one */
+#define ACCOUNTS_MAX  100000 /* further clients share one account */
 #define SHARED_CLIENT "*"
 
-/* What was told about an account: `percent` of `limit`. */
+/* Highest threshold logged for an account: `percent` of `limit`. */
 struct warned {
     int64_t limit;
     int percent;
@@ -23,7 +23,7 @@ struct warned {
 struct account {
     char client[ACCOUNT_NAME_MAX + 1];
     int64_t credits;
-    int64_t pending; /* of them */
+    int64_t pending; /* part of `credits` */
     struct warned warned;
     UT_hash_handle hh;
 };
@@ -93,13 +93,13 @@ static void turn_day(struct budget *budget)
     budget->day = today;
 }
 
-/* On a day that the clock has not reached, the account ends with that day all the same. */
+/* Returns when the current day ends, even if the wall clock has not reached that day. */
 static int64_t day_ends_ms(const struct budget *budget)
 {
     return (budget->day + 1) * DAY_MS;
 }
 
-/* At least 1: the day has not ended. */
+/* Returns seconds, at least 1: the day has not ended. */
 static int retry_after_s(const struct budget *budget)
 {
     int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
@@ -146,7 +146,7 @@ static void load_account(void *arg, const char *client, int64_t credits)
     add(arg, find_or_open(arg, client), credits);
 }
 
-/* The clock was ahead when somebody bought; that day's account stays open until it ends. */
+/* The clock was ahead when credits were spent. That day's account stays open until the day ends. */
 static void note_future(const struct budget *budget)
 {
     char until[CLOCK_TEXT];
@@ -172,8 +172,7 @@ enum err budget_load(struct budget *budget, struct store *store)
 
 /* ---- spending ---- */
 
-/* Once a day for each step, and anew when the limit is another one; `client` NULL = all together.
- */
+/* Logs each threshold once per day, and again if the limit changes. `client` NULL = all clients. */
 static void warn(const char *client, int64_t spent, int64_t limit, struct warned *warned)
 {
     static const int steps[] = {95, 80, 50};
@@ -207,7 +206,7 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day)
     warn_all(budget);
 }
 
-/* May one more be bought? */
+/* Returns ERR_OK if one more credit may be reserved. */
 static enum err check(struct budget *budget, const struct account_ref *payer)
 {
     turn_day(budget);
@@ -243,7 +242,7 @@ void budget_stamp(struct budget *budget, struct credit *credit)
     credit->day = budget->day;
 }
 
-/* Pending no more; `counts` on the day of the account that is open. */
+/* Ends a pending credit; `counts` says whether it stays on the account of the current day. */
 static void end_credit(struct budget *budget, struct credit *credit, bool counts)
 {
     struct account *account = credit->account;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* budget.h - what may be spent in a day, for all together, and what each client has spent.
+/* budget.h - daily credit limit for all clients together, and what each client has spent.
  *
- * A credit is one task: what the vendor really takes for it is known to the vendor alone, and is at
- * most that much or little more. It is reserved when a lookup starts, written with the journal's
- * intent - before the submit may leave - and given back when the task provably was never created.
- * So no restart, and no kill, can spend more than the limit.
+ * One task counts as one credit. Only the upstream knows what it really charges: at most that, or
+ * little more. A credit is reserved when a lookup starts, journalled before the submit may leave,
+ * and refunded if the task provably was never created. So no restart and no kill can exceed the
+ * limit.
  *
- * What was bought is on the account of the day on which its submit left. What is pending at
- * midnight, and so may yet leave, counts on the new day from its beginning: whatever was reserved
- * in time is sent, and the new day's limit holds all the same. Days are UTC's and only go forward:
- * a wall clock that is set back stays on the day that has begun. Engine thread only. */
+ * A credit counts on the UTC day on which its submit leaves. Credits that are pending at midnight
+ * may still leave, so they count on the new day from its start: they are used, and the new day's
+ * limit still holds. Days only go forward: if the wall clock is set back, the current day
+ * continues. Engine thread only. */
 #ifndef LOOKUP_MONEY_BUDGET_H
 #define LOOKUP_MONEY_BUDGET_H
 
@@ -23,53 +23,54 @@
 struct account;
 struct budget;
 
-/* One credit. Plain value; zeroed is none. */
+/* One credit; a plain value. Zeroed = no credit. */
 struct credit {
-    struct account *account; /* while it is pending; NULL = spent, given back, or none */
-    int64_t day;             /* on which it left last */
+    struct account *account; /* while pending; NULL = committed, refunded, or no credit */
+    int64_t day;             /* UTC day of its last submit, in days since 1970 */
 };
 
-/* `credits_per_day` 0 = no limit. */
+/* `credits_per_day` 0 = no limit. `clock` is borrowed. */
 struct budget *budget_new(int64_t credits_per_day, const struct clock *clock);
 void budget_free(struct budget *budget);
 
-/* Takes over what the store says of today. After the recovery, which may give credits back. */
+/* Loads the accounts of the current day from the store, and returns its errors. Call after the
+ * recovery, which may refund credits. */
 enum err budget_load(struct budget *budget, struct store *store);
 
-/* Another limit from now on; warned of anew. */
+/* Changes the limit; thresholds are logged again. */
 void budget_set_limit(struct budget *budget, int64_t credits_per_day);
 
-/* One credit for the asker, pending. ERR_CREDITS_EXHAUSTED when the day's are spent,
- * ERR_QUOTA_EXCEEDED when only the asker's own are; then *ret_retry_after_s is when the next day
- * begins. */
+/* Reserves one credit for the payer. Returns ERR_CREDITS_EXHAUSTED if the limit of the day is
+ * reached, ERR_QUOTA_EXCEEDED if only the payer's quota is; *ret_retry_after_s is then the number
+ * of seconds until the next day. */
 enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
                         struct credit *ret_credit, int *ret_retry_after_s);
 
-/* Its submit leaves now, for the first time or again: credit->day is today. It stays pending until
- * one of these, which do nothing to a credit that is not. */
+/* Notes that its submit leaves now, for the first time or again: sets credit->day to today. The
+ * credit stays pending until one of the next two calls, which are no-ops if it is not pending. */
 void budget_stamp(struct budget *budget, struct credit *credit);
 
-/* It is spent, or may be. */
+/* Commits the credit: it is spent, or may be. */
 void budget_commit(struct budget *budget, struct credit *credit);
 
-/* Nothing was created: given back. */
+/* Refunds the credit: nothing was created. */
 void budget_refund(struct budget *budget, struct credit *credit);
 
 struct budget_state {
-    int64_t day, limit, spent; /* limit 0 = none */
+    int64_t day, limit, spent; /* limit 0 = no limit */
     int64_t day_ends_ms;       /* wall time */
 };
 struct budget_state budget_state(struct budget *budget);
 
-/* What one client has spent today, and may spend still. */
+/* Return what one client has spent today, and what it may still spend. */
 int64_t budget_spent_by(struct budget *budget, const char *client);
 struct quota_status budget_allowance(struct budget *budget, const struct account_ref *payer);
 
 struct budget_account {
     int64_t spent;
-    struct quota_status allowance; /* by the quota */
-    bool is_limited;               /* by the quota, or by what all together may spend: then */
-    int64_t remaining;             /* is the smaller one of both */
+    struct quota_status allowance; /* by its quota */
+    bool is_limited;               /* by the quota or by the limit for all clients: then */
+    int64_t remaining;             /* is the smaller remainder of both */
     int64_t day_ends_ms;           /* wall time */
 };
 struct budget_account budget_account(struct budget *budget, const struct account_ref *payer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream_balance.c - see upstream_balance.h. A read that fails says nothing; the next one may. */
+/* upstream_balance.c - see upstream_balance.h. A failed read is ignored; the next one may
+ * succeed. */
 #include "lookup/money/upstream_balance.h"
 
 #include "base/log.h"
@@ -8,7 +9,7 @@
 
 #include <stdio.h>
 
-#define FIRST_MS INT64_C(5000) /* a start has better things to do */
+#define FIRST_MS INT64_C(5000) /* not during startup */
 
 static void read_balance(struct timer *timer);
 

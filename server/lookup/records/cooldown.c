@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cooldown.c - a table of questions, each with a timer that frees it. */
+/* cooldown.c - a table of questions, each with a timer that removes it. */
 #include "lookup/records/cooldown.h"
 
 #include "base/hashtable.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cooldown.h - questions that must not be paid for again for a while.
+/* cooldown.h - cooldowns: suppresses paid retries of a question.
  *
- * When the outcome of a submit is unknown, its tasks may have been created and billed. Asking again
- * at once might pay twice, so the same question is answered with the same failure until the hold is
- * over. Holds are kept apart from the cache, because the cache may drop what it likes. Engine
- * thread only. */
+ * If the outcome of a submit is unknown, its tasks may have been created and billed. An immediate
+ * retry might pay twice, so the same question fails with the same error until the cooldown is over.
+ * Cooldowns are separate from the cache, which may evict any entry. Engine thread only. */
 #ifndef LOOKUP_RECORDS_COOLDOWN_H
 #define LOOKUP_RECORDS_COOLDOWN_H
 
@@ -15,20 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOLDS_MAX 100000 /* past this no new lookup is started: money before service */
+#define HOLDS_MAX 100000 /* when full, new lookups are rejected rather than risk paying twice */
 
 struct cooldowns;
 
 struct cooldowns *cooldowns_new(struct timers *timers);
+/* NULL is a no-op. */
 void cooldowns_free(struct cooldowns *cooldowns);
 
-/* Holds the question until then; a second hold of the same question moves the time. `detail` is
- * copied and may be NULL. */
+/* Starts a cooldown until `until_ms` (monotonic); replaces an earlier one of the question. `detail`
+ * is copied and may be NULL. */
 void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
                   const char *detail, int64_t until_ms);
 
-/* ERR_OK when the question is free; else the failure, its words (NULL = none; valid until the hold
- * ends) and its end. */
+/* Returns ERR_OK if the question is not in cooldown; else the error, its detail (may be NULL; valid
+ * until the cooldown ends) and the end of the cooldown (monotonic). */
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
                         const char **ret_detail, int64_t *ret_until_ms);
 

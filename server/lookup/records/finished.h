@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* finished.h - how the last lookups ended, by their ids, for those who ask for one later.
+/* finished.h - results of the last finished lookups, by lookup id.
  *
- * A lookup in flight is found in the table of lookups; when it ends its end is kept here, the
- * oldest giving way to the newest. Engine thread only. */
+ * A lookup in flight is in the table of lookups. When it ends, its result is added here, and the
+ * oldest results are evicted. Engine thread only. */
 #ifndef LOOKUP_RECORDS_FINISHED_H
 #define LOOKUP_RECORDS_FINISHED_H
 
@@ -14,17 +14,18 @@
 
 struct history;
 
-/* At most `max` ends, and `max_bytes` of results. */
+/* Holds at most `max` results, of `max_bytes` in total. */
 struct history *history_new(size_t max, size_t max_bytes);
 void history_free(struct history *history);
 
-/* `result` is how the lookup ended (an answer or a failure); a reference is taken. */
+/* Adds the result of a lookup, successful or failed; takes a reference. */
 void history_add(struct history *history, const char *id, const struct result *result);
 
-/* Borrowed until the next history_add(); NULL when unknown or forgotten. */
+/* Returns the result, borrowed until the next call that changes the history, or NULL if it is
+ * unknown or evicted. */
 const struct result *history_find(const struct history *history, const char *id);
 
-/* Forgets how lookups of that question, or about that domain, ended. */
+/* Delete the results of that question, or about that domain. */
 void history_forget_key(struct history *history, const unsigned char key[HASH_SIZE]);
 void history_forget_domain(struct history *history, const char *domain);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.c - see journal.h. An entry is tried at once unless others wait before it: the order in
- * which things happened is the order in which they are written. */
+/* journal.c - see journal.h. A completion entry is written immediately unless others are queued, so
+ * entries are written in the order of the events. */
 #include "lookup/records/journal.h"
 
 #include "base/log.h"
@@ -14,7 +14,7 @@
 
 enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED };
 
-/* Something that happened. Owns its strings and a reference to its result. */
+/* A completion entry. Owns its strings and a reference to its result. */
 struct entry {
     enum kind kind;
     int64_t batch;
@@ -33,7 +33,7 @@ struct journal {
     struct timer retry;
     struct entry *waiting;
     size_t n_waiting;
-    bool is_unwell; /* the store failed, and nothing has worked since */
+    bool is_unwell; /* the store failed, and no access has worked since */
 };
 
 struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
@@ -70,7 +70,7 @@ void journal_suspect(struct journal *journal)
     journal->is_unwell = true;
 }
 
-/* What became of a write, as far as the store's health goes. */
+/* Updates the state of the store after a write. */
 static void note_write(struct journal *journal, enum err err)
 {
     if (err == ERR_STORAGE_UNAVAILABLE)
@@ -79,7 +79,7 @@ static void note_write(struct journal *journal, enum err err)
         journal->is_unwell = false;
 }
 
-/* ---- leave to pay ---- */
+/* ---- write-ahead entries ---- */
 
 static enum err refusal_of(struct journal *journal, enum err err)
 {
@@ -146,7 +146,7 @@ enum err journal_split(struct journal *journal, int64_t batch, const struct task
         journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
 }
 
-/* ---- what happened ---- */
+/* ---- completion entries ---- */
 
 static void free_entry(struct entry *entry)
 {
@@ -172,7 +172,7 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
     return ERR_INTERNAL;
 }
 
-/* True when the entry is done with: written, or refused for a reason that will not pass. */
+/* Returns true if the entry is finished: written, or rejected for a permanent reason. */
 static bool settle(struct journal *journal, struct entry *entry)
 {
     enum err err = write_entry(journal, entry);
@@ -187,7 +187,7 @@ static bool settle(struct journal *journal, struct entry *entry)
     return true;
 }
 
-/* True when nothing waits any more. */
+/* Returns true if no entry is queued any more. */
 static bool write_waiting(struct journal *journal)
 {
     bool had_some = journal->waiting != NULL;
@@ -206,8 +206,8 @@ static bool write_waiting(struct journal *journal)
     return true;
 }
 
-/* Where nobody wants to write, because a server that is not well is asked no more, only a try can
- * tell that the disk is well again. */
+/* While the store is unusable, the server gets no requests and may have nothing to write. Then only
+ * a trial write can detect that the disk has recovered. */
 static void retry(struct timer *timer)
 {
     struct journal *journal = container_of(timer, struct journal, retry);
@@ -218,8 +218,8 @@ static void retry(struct timer *timer)
         retry_later(journal);
 }
 
-/* Loud, because should the process die before the disk is well again, this line is all that is left
- * of a batch that was paid for. */
+/* Logged as an error: if the process dies before the disk recovers, this line is all that is left
+ * of a paid batch. */
 static void note_waiting(const struct entry *entry)
 {
     log_event(LOG_ERROR, "journal_entry_deferred", "entry",
@@ -227,7 +227,7 @@ static void note_waiting(const struct entry *entry)
               entry->id ? entry->id : "", NULL);
 }
 
-/* Takes the entry over. */
+/* Takes ownership of the entry. */
 static void record(struct journal *journal, struct entry *entry)
 {
     if (!journal->waiting && settle(journal, entry))

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.h - writes the walk of batches and tasks into the store, and lives with a disk that
- * fails.
+/* journal.h - records the states of batches and tasks in the store, and handles a failing disk.
  *
- * Two kinds of entry. Those that allow a submit to leave (a batch that is to be sent, or sent
- * again, or split) are written now or refused: without them nothing may be paid for. Those that
- * tell what happened (a batch id, an end) must not be lost: when the store cannot take one it waits
- * here, in order, and is tried again every JOURNAL_RETRY_MS; until the last of them is written the
- * journal is unusable, and no submit leaves. That bounds what can wait: one entry for every task
- * under way. Engine thread only. */
+ * Write-ahead entries (a batch to be sent, sent again, or split) are written synchronously or fail:
+ * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
+ * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
+ * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
+ * one entry for every task in flight. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -25,58 +23,59 @@
 struct journal;
 
 #define JOURNAL_RETRY_MS INT64_C(1000)
-#define JOURNAL_RETRY_S  1 /* what callers are told */
+#define JOURNAL_RETRY_S  1 /* Retry-After for clients */
 
 struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers);
 
-/* What still waits is tried a last time. */
+/* Tries to write queued entries a last time, then frees. NULL is a no-op. */
 void journal_free(struct journal *journal);
 
-/* ERR_STORAGE_UNAVAILABLE while something waits to be written. */
+/* Returns ERR_STORAGE_UNAVAILABLE while entries are queued, else ERR_OK. */
 enum err journal_check(const struct journal *journal);
 
 struct journal_state {
-    bool is_usable; /* the last that was tried on the store worked */
-    size_t backlog; /* entries that wait to be written */
+    bool is_usable; /* the last access to the store worked */
+    size_t backlog; /* queued entries */
 };
 
-/* After a failure the store is tried again every JOURNAL_RETRY_MS, also when there is nothing to
- * write. */
+/* Returns the state. After a failure the store is tried again every JOURNAL_RETRY_MS, even if there
+ * is nothing to write. */
 struct journal_state journal_state(const struct journal *journal);
 
-/* Somebody could not read the store. */
+/* Reports that the store could not be read. */
 void journal_suspect(struct journal *journal);
 
-/* ---- leave to pay: written when ERR_OK, else ERR_STORAGE_UNAVAILABLE ---- */
+/* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
-/* `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
+/* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
 enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
 
-/* The batch is sent again, on the account of that day. */
+/* Records that the batch is sent again, charged to the UTC day `day` (days since 1970). */
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
 
-/* It will be sent again although its last submit may have been taken; see store_mark_resubmitted().
- */
+/* Records that the batch will be sent again although its last submit may have been accepted; see
+ * store_mark_resubmitted(). */
 enum err journal_risk(struct journal *journal, int64_t batch, int64_t day);
 
-/* `tasks` of a resting batch become one of their own. */
+/* Moves `tasks` of a batch that is not in flight to a new batch. */
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
                        int64_t *ret_half);
 
-/* ---- what happened: written now or later ---- */
+/* ---- completion entries: written now or later ---- */
 
-/* The last submit created nothing. */
+/* Records that the last submit created nothing. */
 void journal_resting(struct journal *journal, int64_t batch);
 
+/* Records that the upstream accepted the batch under this id. */
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id);
 
-/* What is still open in the batch ended so. */
+/* Records how all tasks ended that are still open in the batch. */
 void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end);
 
-/* What an end is in the books. */
+/* Returns the state in the journal that corresponds to an end. */
 enum store_task_state journal_state_of(const struct task_end *end);
 
-/* One task ended, and `keep` (NULL = nothing) goes into the store with it. */
+/* Records the end of one task, and stores `keep` with it (NULL = nothing). */
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep);
 

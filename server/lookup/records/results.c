@@ -46,7 +46,7 @@ const struct result *result_of_task_end(const struct results *results,
                               jittered(results, results->options.ttl_failed_ms));
 }
 
-/* ---- putting ---- */
+/* ---- storing ---- */
 
 static bool has_answer(const struct results *results, const unsigned char *key)
 {
@@ -63,8 +63,8 @@ static void hold(const struct results *results, const struct result *result, int
                  results->clock->now_ms + ms);
 }
 
-/* May it be kept? What may not is held, where asking again might pay again: a task may exist, and
- * may have been billed, of which nobody knows the result. */
+/* Returns whether the result may be stored. If not, and if a retry might pay again, starts a
+ * cooldown: a task may exist and have been billed without a known result. */
 static bool is_keepable(const struct results *results, const struct result *result)
 {
     bool unknown =
@@ -112,7 +112,8 @@ void results_invalidate(const struct results *results, const unsigned char key[H
                         const char *why)
 {
     cache_remove(results->cache, key);
-    /* When the store cannot do it now, the hold keeps the answer from being used for as long. */
+    /* Best effort: if the store fails now, results_find() may still find the result there. The
+     * cooldown only prevents another paid lookup. */
     store_forget_key(results->store, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* results.h - what the end of a lookup leaves behind: a result in the cache and in the store, or a
- * hold on its question.
+/* results.h - stores a finished lookup: result to cache and store, or a cooldown.
  *
- * Answers are kept; and for a short while that the vendor could not do it, so that a crowd does not
- * pay for the same failure again and again. A failure does not push an older answer out, which may
- * still be served: then the question rests instead. It rests too when its outcome is unknown.
- * Engine thread only. */
+ * Successful results are stored. A lookup that failed upstream is stored for a short time, so that
+ * many clients do not pay repeatedly for the same failure. It does not replace an older successful
+ * result, which may still be served; the question enters a cooldown instead. It also does so if the
+ * outcome is unknown. Engine thread only. */
 #ifndef LOOKUP_RECORDS_RESULTS_H
 #define LOOKUP_RECORDS_RESULTS_H
 
@@ -23,11 +22,11 @@
 
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
-    int ttl_jitter_percent;  /* each time to live is moved by up to so much, both ways */
-    int64_t unknown_hold_ms; /* how long a question whose outcome is unknown is not asked again */
+    int ttl_jitter_percent;  /* each TTL varies by up to this much, both ways */
+    int64_t unknown_hold_ms; /* cooldown after an unknown outcome */
 };
 
-/* All borrowed. */
+/* All pointers are borrowed. */
 struct results {
     struct results_options options;
     const struct clock *clock;
@@ -37,24 +36,26 @@ struct results {
     struct cooldowns *cooldowns;
 };
 
-/* The result that the end amounts to. The reference is the caller's. */
+/* Creates the result of an end. The caller owns the reference. */
 const struct result *result_of_task_end(const struct results *results,
                                         const struct question *question,
                                         const struct task_end *end);
 
-/* Writes the end into the journal, where that was not done, and puts the result where it belongs.
- * `wanted` false: the askers want it kept nowhere. True when it is in the cache now. */
+/* Journals the end of the task unless that is done already (end->task_id NULL), and stores the
+ * result or starts a cooldown. `wanted` false: every waiter asked for no storage, so the result
+ * goes neither to the cache nor to the store; journal entry and cooldown are unaffected. Returns
+ * true if the result is in the cache now. There is no error: the journal retries a failed write. */
 bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
                  const struct result *result, bool wanted);
 
-/* What is kept for the question, from the cache or else from the store (then it is in the cache
- * afterwards). ERR_ABSENT when nothing is; ERR_STORAGE_UNAVAILABLE when that cannot be told. The
- * reference is the caller's. */
+/* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
+ * Returns ERR_ABSENT if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
+ * The caller owns the reference. */
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
                       const struct result **ret_result);
 
-/* The answer kept for that question cannot be trusted: out with it, and the question rests, because
- * it was paid for. */
+/* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
+ * paid. */
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why);
 

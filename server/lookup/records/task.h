@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* task.h - one paid question on its way: queued, submitted, ended.
+/* task.h - one paid lookup at the upstream: queued, submitted, ended.
  *
  * A task is embedded in its lookup. It belongs to the queue (fair_queue.h), then to one batch
  * (batch.h), and ends exactly once, by its `done`. Engine thread only. */
@@ -20,35 +20,34 @@ struct batch;
 struct line;
 struct task;
 
-/* How one task ended. Borrowed for the call. */
+/* How a task ended. Borrowed for the call. */
 struct task_end {
     enum err err;
     const struct openmart_task *answer; /* NULL unless ERR_OK */
-    const char *task_id; /* the vendor's, of a task that was read: its end is for the owner to write
-                            into the journal. NULL = it ended with others, and that is written */
-    const char *detail;  /* words for the caller; NULL = none */
-    const char *batch_id; /* the vendor's, for the log; NULL = none was given */
+    const char *task_id; /* Openmart's; the owner must journal the end. NULL = journalled already */
+    const char *detail;  /* message for the client; NULL = none */
+    const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
-    int retry_after_s; /* 0 = no advice */
+    int retry_after_s; /* seconds; 0 = no advice */
 };
 
-/* Exactly once per task, later than batcher_add(), never after batcher_remove(). The task may be
- * freed inside. */
+/* Runs exactly once per task, later than batcher_add(), never after batcher_remove(). May free the
+ * task. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
 
 struct task {
     const struct question *question; /* the owner's; outlives the task */
-    const char *lookup_id;           /* likewise */
-    struct account_ref payer;        /* on whose account it goes; the name likewise */
-    struct credit credit;            /* what it costs */
+    const char *lookup_id;           /* also the owner's */
+    struct account_ref payer;        /* the account that pays; the name is also the owner's */
+    struct credit credit;            /* reserved for it */
     task_done_fn *done;
     enum task_phase phase;
-    char tracking_id[ID_TEXT]; /* minted here; the only way to match an answer */
+    char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
     struct line *line;   /* while queued */
-    struct batch *batch; /* afterwards */
+    struct batch *batch; /* once it left the queue */
     struct task *prev, *next;
-    struct task *before, *behind; /* while queued: in the order of coming */
+    struct task *before, *behind; /* while queued: in order of arrival */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accounts.c - the accounts of a day in memory, and the operator's brake. */
+/* accounts.c - see memory.h. The daily accounts and the operator's pause. */
 #include "store/memory/memory.h"
 
 #include "base/mem.h"

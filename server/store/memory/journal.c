@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.c - batches and tasks in memory. */
+/* journal.c - see memory.h. Batches and tasks. */
 #include "store/memory/memory.h"
 
 #include "base/mem.h"
@@ -88,7 +88,7 @@ void memory_drop_journal(struct memory_store *m)
         drop_batch(m, m->batches);
 }
 
-/* ---- the walk ---- */
+/* ---- state transitions ---- */
 
 static struct batch_row *add_batch(struct memory_store *m, enum store_batch_state state,
                                    int64_t wall_ms)
@@ -109,7 +109,7 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
 
     for (size_t i = 0; i < n; i++)
         if (find_task(m, tasks[i].tracking_id))
-            return ERR_STORAGE_UNAVAILABLE; /* as a broken constraint would be */
+            return ERR_STORAGE_UNAVAILABLE; /* like a violated constraint */
     struct batch_row *batch = add_batch(m, STORE_SENDING, wall_ms);
     for (size_t i = 0; i < n; i++) {
         struct task_row *row = new_task(&tasks[i], batch);
@@ -123,7 +123,7 @@ enum err memory_intend(struct store *store, const struct store_task *tasks, size
     return ERR_OK;
 }
 
-/* A batch that has no id yet; NULL = there is no such one. */
+/* Returns a batch that has not been submitted, or NULL. */
 static struct batch_row *find_untaken(struct memory_store *m, int64_t number)
 {
     struct batch_row *batch = find_batch(m, number);
@@ -131,8 +131,7 @@ static struct batch_row *find_untaken(struct memory_store *m, int64_t number)
     return batch && (batch->state == STORE_SENDING || batch->state == STORE_RESTING) ? batch : NULL;
 }
 
-/* Its tasks' credits are on the accounts of that day from now on; those that were taken before are
- * given back, or stay. */
+/* Charges the credits of the batch's tasks to that day; refunds the earlier ones if `give_back`. */
 static void charge_again(struct memory_store *m, const struct batch_row *batch, int64_t day,
                          bool give_back)
 {
@@ -217,7 +216,7 @@ enum err memory_split(struct store *store, int64_t number, const char *const *tr
     return ERR_OK;
 }
 
-/* The ended task that is dropped first: of those whose batch is over, the one that ended first. */
+/* Returns the completed task to delete first: of finished batches, the one that ended first. */
 static struct task_row *oldest_end(struct memory_store *m)
 {
     struct task_row *row, *oldest = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - the store of those who want none: the same promises, for the life of the
+/* memory.c - see memory.h. A store without persistence: the same contract, for the life of the
  * process.
  *
- * Tables in order of insertion, which uthash keeps. What is asked for rarely (a domain, an address,
- * the unknown ones) is found by looking at everything. */
+ * uthash keeps the tables in insertion order. Rare queries (by domain, by address, unknown tasks)
+ * scan everything. */
 #include "store/memory/memory.h"
 
 #include "base/json.h"
@@ -15,7 +15,7 @@
 
 #define TRIM_ROWS 500
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
 static void drop_answer(struct memory_store *m, struct answer_row *row)
 {
@@ -37,9 +37,9 @@ void memory_keep(struct memory_store *m, const struct result *result)
     struct answer_row *row = find_answer(m, result->key);
 
     if (m->max_answers == 0 || result->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
-        return; /* what could not be read back is not kept */
+        return; /* a body that could not be read back is not stored */
     if (row && result->err && !row->result->err)
-        return; /* a failure never takes an answer's place */
+        return; /* a failure never replaces a result */
     if (row)
         drop_answer(m, row);
     row = xcalloc(1, sizeof *row);
@@ -65,7 +65,7 @@ enum err memory_find(struct store *store, const unsigned char *key,
     return ERR_OK;
 }
 
-/* ---- forgetting ---- */
+/* ---- deletion ---- */
 
 static enum err forget_key(struct store *store, const unsigned char *key)
 {
@@ -156,7 +156,7 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return ERR_OK;
 }
 
-/* ---- its life ---- */
+/* ---- open and close ---- */
 
 static void memory_close(struct store *store)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.h - what the parts of the store in memory share. Included by store/memory/ only.
- */
+/* memory.h - the tables of the store in memory. Included by store/memory/ only. */
 #ifndef STORE_MEMORY_MEMORY_H
 #define STORE_MEMORY_MEMORY_H
 
@@ -22,7 +21,7 @@ struct batch_row {
 };
 
 struct task_row {
-    struct store_task task; /* its strings and key are the row's own */
+    struct store_task task; /* its strings and key belong to the row */
     unsigned char key[HASH_SIZE];
     struct batch_row *batch;
     UT_hash_handle hh;        /* by tracking id */
@@ -30,11 +29,11 @@ struct task_row {
 };
 
 struct answer_row {
-    const struct result *result; /* its key is the row's */
+    const struct result *result; /* result->key is the key of the row */
     UT_hash_handle hh;
 };
 
-struct account_row; /* accounts.c's */
+struct account_row; /* private to accounts.c */
 
 struct memory_store {
     struct store store;

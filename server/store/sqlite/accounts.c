@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accounts.c - the accounts of a day, and the operator's brake. */
+/* accounts.c - see sqlite.h. The daily accounts, the operator's pause, and the disk check. */
 #include "store/sqlite/sqlite.h"
 
 struct telling {

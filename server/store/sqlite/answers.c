@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* answers.c - answers by the key of their question: put, found, dropped by age. The
- * body is stored as it was served, so what comes back is the same to the byte. */
+/* answers.c - see sqlite.h. Stores, finds and trims results by the key of their question. The body
+ * is stored as it was sent, so a restored result is identical to the byte. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/json.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define TRIM_ROWS 500 /* in one call, so that the engine is not kept */
+#define TRIM_ROWS 500 /* per call, so that the engine is not delayed */
 
 static enum err put(struct sqlite_store *s, const struct result *result)
 {
@@ -23,7 +23,7 @@ static enum err put(struct sqlite_store *s, const struct result *result)
                     result->expires_ms);
 }
 
-/* Another process may have taken answers out since they were counted. */
+/* Counts again if another process may have deleted results since the last count. */
 static enum err count_again(struct sqlite_store *s)
 {
     int64_t version = 0;
@@ -55,7 +55,7 @@ enum err sqlite_keep(struct sqlite_store *s, const struct result *result)
     int64_t had = 0;
 
     if (!s->max_answers || result->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
-        return ERR_OK; /* what could not be read back is not kept */
+        return ERR_OK; /* a body that could not be read back is not stored */
     enum err err = sql_int(s, &had, SQL_HAS_ANSWER, "k", result->key);
     if (!err)
         err = put(s, result);
@@ -65,7 +65,7 @@ enum err sqlite_keep(struct sqlite_store *s, const struct result *result)
     return drop_too_many(s);
 }
 
-/* ---- finding ---- */
+/* ---- reading ---- */
 
 enum { KEY, BODY, CODE, DETAIL, CHARGED, FETCHED, EXPIRES };
 
@@ -96,7 +96,7 @@ static const struct result *answer_of(sqlite3_stmt *row)
     return result_from_json(sql_key(row, KEY), body, strlen(body), &times, NULL);
 }
 
-/* A row that cannot be read as an answer is damage: it is not bought again behind its back. */
+/* A row that is not a valid result is damage: an error, not a reason to pay again. */
 static enum err take(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
     const struct result **result = arg;
@@ -125,7 +125,7 @@ enum err sqlite_find(struct store *store, const unsigned char *key,
     return ERR_OK;
 }
 
-/* ---- age ---- */
+/* ---- expiry ---- */
 
 enum err sqlite_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* file.c - see file.h. The lock lies on PATH.lock: SQLite locks PATH itself by
- * fcntl(2), for transactions only, and closing any descriptor of PATH would drop those. It belongs
- * to the open file, and it can be asked for without being taken, which flock(2) cannot: who looks
- * whether there is an owner never stands in the way of one that starts. */
+/* file.c - see file.h. The lock is on PATH.lock: SQLite locks PATH itself with fcntl(2) for
+ * transactions, and closing any descriptor of PATH would release those locks. The lock belongs to
+ * the open file description, and it can be queried without being taken, which flock(2) cannot do;
+ * so a query never blocks a process that starts. */
 #include "store/sqlite/file.h"
 
 #include "base/mem.h"
@@ -23,7 +23,7 @@ static enum err system_says(const char *path, char *why)
     return ERR_STORAGE_UNAVAILABLE;
 }
 
-/* The folder that holds it; heap. */
+/* Returns the folder of the file; heap. */
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -33,7 +33,7 @@ static char *folder_of(const char *path)
     return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-/* A new name in a folder survives the loss of power only when the folder is synced. */
+/* A new name survives a power failure only if its folder is synced. */
 static void sync_folder(const char *path)
 {
     autofree char *folder = folder_of(path);
@@ -98,9 +98,9 @@ static enum err open_refused(const char *path, char *why)
     return system_says(path, why);
 }
 
-/* -1 with errno; a file that is missing is made when `create`. `how` is O_RDWR, or O_PATH for a
- * look that neither waits for the other end of a FIFO nor, when closed, drops locks of this
- * process. */
+/* Opens the file; creates it if it is missing and `create`. Returns -1 with errno set on failure.
+ * `how` is O_RDWR, or O_PATH for a check that neither blocks on a FIFO nor, when closed, releases
+ * locks of this process. */
 static int open_file(const char *path, int how, bool create)
 {
     int fd = open(path, how | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

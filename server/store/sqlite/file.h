@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* file.h - may this file be used, and is it ours alone? Any implementation on files.
+/* file.h - creates, checks and locks the store's file; independent of SQLite.
  *
- * The file holds what was bought, addresses of people, and the books: only its owner may read it,
- * and nobody may lead us elsewhere. */
+ * The file contains paid results, personal data and the journal. Only its owner may read it, and no
+ * other user may redirect the daemon to another file. */
 #ifndef STORE_SQLITE_FILE_H
 #define STORE_SQLITE_FILE_H
 
@@ -10,17 +10,17 @@
 
 #include <stdbool.h>
 
-/* Makes what is missing (folders 0700, the file 0600, durably) when `create`; then checks that it
- * is a plain file of this user that nobody else may open. ERR_STORE_REFUSED when it is not,
- * ERR_ABSENT when it is missing and not to be made, ERR_STORAGE_UNAVAILABLE when the system
- * refuses; `why` (STORE_WHY bytes) then says it in words. */
+/* If `create`, creates what is missing (folders 0700, the file 0600, durably). Then checks that it
+ * is a regular file of this user that no other user may open. Returns ERR_STORE_REFUSED if it is
+ * not, ERR_ABSENT if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system
+ * fails; `why` (STORE_WHY bytes) then has the message. */
 enum err store_file_prepare(const char *path, bool create, char *why);
 
-/* Takes the owner's lock, which lasts until *ret_fd is closed or the process ends, however it ends.
- * ERR_STORE_BUSY when another process has it. */
+/* Takes the owner's lock, which lasts until *ret_fd is closed or the process ends in any way.
+ * Returns ERR_STORE_BUSY if another process has it, or an error as above. */
 enum err store_file_own(const char *path, int *ret_fd, char *why);
 
-/* Does some process own it? */
+/* Returns whether a process owns the store. */
 bool store_file_is_owned(const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.c - the walk of batches and tasks, each step one durable transaction. */
+/* journal.c - see sqlite.h. State transitions of batches and tasks, each one a durable
+ * transaction. */
 #include "store/sqlite/sqlite.h"
 
 /* ---- before a submit ---- */
@@ -24,7 +25,7 @@ static enum err add_and_get_number(struct sqlite_store *s, const struct store_ta
 {
     enum err err = add_batch(s, tasks, n, wall_ms);
 
-    /* The tasks' own rows came after the batch's. */
+    /* The last rowid is that of a task, so the number is read back. */
     return err ? err : sql_int(s, ret_batch, SQL_BATCH_OF, "t", tasks[0].tracking_id);
 }
 
@@ -42,7 +43,7 @@ enum err sqlite_intend(struct store *store, const struct store_task *tasks, size
     return err;
 }
 
-/* One statement that must change exactly one row. */
+/* Ends a transaction whose statement must have changed exactly one row. */
 static enum err change_one(struct sqlite_store *s, enum err err, int64_t changes)
 {
     return sql_end(s, !err && changes != 1 ? ERR_ABSENT : err);
@@ -142,7 +143,7 @@ enum err sqlite_split(struct store *store, int64_t batch, const char *const *tra
     return err;
 }
 
-/* ---- ends ---- */
+/* ---- completion ---- */
 
 static const char *code_of(enum err err)
 {
@@ -154,7 +155,7 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-/* The books stay bounded: the oldest ends go, and the batches that are empty then. */
+/* Limits the journal: deletes the oldest completed tasks, and batches that are empty then. */
 static enum err drop_oldest_ends(struct sqlite_store *s)
 {
     int64_t too_many = s->n_ended - (int64_t)s->max_ended, dropped = 0;
@@ -210,7 +211,7 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     return err ? err : drop_oldest_ends(s);
 }
 
-/* The counts of rows go back with the transaction. */
+/* Ends the transaction; if it fails, restores the row counts. */
 static enum err end_counted(struct sqlite_store *s, enum err err, int64_t n_ended,
                             int64_t n_answers)
 {

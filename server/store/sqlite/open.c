@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* open.c - opens the database: settings, the check of what is there, the migrations.
+/* open.c - opens the database: settings, checks, migrations.
  *
- * A database says by its application_id whose it is and by its user_version how its tables look. A
- * newer version, another program's file or a damaged one is refused before anything is written. The
- * journal's tables, which are bounded, are checked whole at every start; the answers as far as
- * CHECK_MS reaches, because a start with a million of them has to be quick. */
+ * application_id identifies the database as ours, user_version its schema. A newer version, another
+ * program's file or a damaged one is rejected before anything is written. The journal's tables are
+ * bounded and are checked completely at each start; results are checked for at most CHECK_MS,
+ * because a start with a million of them must be fast. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -14,11 +14,11 @@
 #include <time.h>
 
 #define APPLICATION_ID  0x656d6c73 /* "emls" */
-#define BUSY_TIMEOUT_MS 2000       /* `emailsd forget` holds its locks for less */
+#define BUSY_TIMEOUT_MS 2000       /* longer than `emailsd forget` holds its locks */
 #define CHECK_MS        300
-#define CHECK_STEPS     10000 /* virtual machine instructions between two looks at the time */
+#define CHECK_STEPS     10000 /* virtual machine instructions between two checks of the time */
 
-/* One script for each version; only ever added to. */
+/* One script for each version; only ever appended to. */
 static const char *const migrations[] = {
     "CREATE TABLE batches("
     "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -47,7 +47,7 @@ static const char *const migrations[] = {
     "CREATE TABLE answers("
     "  key BLOB PRIMARY KEY NOT NULL CHECK(length(key) = 32),"
     "  domain TEXT NOT NULL,"
-    "  body TEXT," /* as served; NULL for a remembered failure */
+    "  body TEXT," /* as sent; NULL for a stored failure */
     "  code TEXT NOT NULL, detail TEXT NOT NULL, charged TEXT NOT NULL,"
     "  fetched_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX answers_by_domain ON answers(domain);"
@@ -64,9 +64,9 @@ static const char *const migrations[] = {
     "  STRICT, WITHOUT ROWID;",
 };
 
-/* ---- words ---- */
+/* ---- messages ---- */
 
-/* The words of the code are those of the connection, unless that went on since. */
+/* Returns the connection's message if it is still about `rc`, else the general message. */
 static const char *words_of(const struct sqlite_store *s, int rc)
 {
     bool is_last = (sqlite3_errcode(s->db) & 0xff) == (rc & 0xff);
@@ -80,7 +80,7 @@ static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
     return ERR_STORAGE_UNAVAILABLE;
 }
 
-/* One line, whatever SQLite made of it. */
+/* The message must be one line, so line breaks of SQLite are replaced. */
 static enum err damaged(const struct sqlite_store *s, const char *words, char *why)
 {
     snprintf(why, STORE_WHY,
@@ -114,7 +114,7 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why)
     }
 }
 
-/* ---- plain SQL, before there are statements ---- */
+/* ---- plain SQL, before statements are prepared ---- */
 
 static enum err run(const struct sqlite_store *s, const char *sql, char *why)
 {
@@ -153,7 +153,7 @@ static int is_too_long(void *arg)
     return now_ms() >= *until_ms;
 }
 
-/* `interrupted` is fine where a time was set. */
+/* Checks one table. SQLITE_INTERRUPT is not an error: the time limit was reached. */
 static enum err quick_check(const struct sqlite_store *s, const char *table, char *why)
 {
     char sql[64];
@@ -175,7 +175,7 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
     return err;
 }
 
-/* `version` is of what is there; younger tables are not there yet. */
+/* `version` is the current schema; newer tables do not exist yet. */
 static enum err check(const struct sqlite_store *s, int64_t version, char *why)
 {
     static const struct {
@@ -251,15 +251,15 @@ static enum err configure(const struct sqlite_store *s, char *why)
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* What is refused is closed as it was found, without its log being written into it. */
+    /* A rejected database is closed unchanged, without a checkpoint of its log. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return run(s,
                "PRAGMA trusted_schema = OFF;"
                "PRAGMA cell_size_check = ON;"
                "PRAGMA foreign_keys = ON;"
-               "PRAGMA secure_delete = ON;" /* forgotten addresses leave the file */
+               "PRAGMA secure_delete = ON;" /* deleted addresses are overwritten in the file */
                "PRAGMA temp_store = MEMORY;"
-               "PRAGMA synchronous = FULL;", /* what was acknowledged survives a power cut */
+               "PRAGMA synchronous = FULL;", /* committed data survives a power failure */
                why);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* purge.c - takes answers out, for good: rows are overwritten (secure_delete) and the
- * write-ahead log is emptied. What a process beside the owner took out is written into `forgotten`,
- * where the owner finds it by the database's data_version, which changes when another connection
+/* purge.c - see sqlite.h. Deletes results permanently: rows are overwritten (secure_delete) and the
+ * write-ahead log is truncated. A process that is not the owner records its deletions in
+ * `forgotten`. The owner detects them by data_version, which changes when another connection
  * commits. */
 #include "store/sqlite/sqlite.h"
 
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_AT_ONCE 50 /* changed in one transaction: the owner's journal is not kept waiting */
+#define ROWS_AT_ONCE 50 /* rows per transaction, so that the owner's journal is not delayed */
 
-/* Keys, gathered before anything is changed. */
+/* Keys, collected before anything is changed. */
 struct keys {
     unsigned char (*of)[HASH_SIZE];
     size_t n, room;
@@ -35,7 +35,7 @@ static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     return ERR_OK;
 }
 
-/* One answer is dropped, or loses an address (`address` not NULL). */
+/* Deletes one result, or one address from it (`address` not NULL). */
 static enum err change(struct sqlite_store *s, const unsigned char *key, const char *address);
 
 static enum err change_some(struct sqlite_store *s, const struct keys *keys, size_t from, size_t to,
@@ -68,7 +68,8 @@ static enum err change_all(struct sqlite_store *s, const struct keys *keys, cons
     return err;
 }
 
-/* Until nobody reads older pages, old bytes stay in the log: those who look are asked to wait. */
+/* Old bytes stay in the log while another connection reads older pages; this waits for readers up
+ * to the busy timeout. */
 static enum err empty_log(struct sqlite_store *s)
 {
     int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -145,7 +146,7 @@ enum err sqlite_forget_domain(struct store *store, const char *domain, store_key
         err = change_all(s, &keys, NULL);
     if (!err) {
         if (keys.n)
-            empty_log(s); /* or else the next checkpoint does it: the rows themselves are gone */
+            empty_log(s); /* may fail: the next checkpoint does it; the rows are gone */
         for (size_t i = 0; i < keys.n && each; i++)
             each(arg, keys.of[i]);
         *ret_n = keys.n;
@@ -162,7 +163,7 @@ enum err sqlite_forget_key(struct store *store, const unsigned char *key)
     return change_all(s, &keys, NULL);
 }
 
-/* ---- news ---- */
+/* ---- changes by other processes ---- */
 
 static enum err read_news(struct sqlite_store *s, struct keys *keys)
 {
@@ -173,7 +174,7 @@ static enum err read_news(struct sqlite_store *s, struct keys *keys)
     return err;
 }
 
-/* data_version is read before the news, so news that come between are seen the next time. */
+/* Reads data_version first, so changes that are committed in between are seen by the next call. */
 enum err sqlite_news(struct store *store, store_key_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);

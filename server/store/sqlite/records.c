@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* records.c - reads the journal: what is open, what is unknown, how a lookup ended, and
- * the counts. */
+/* records.c - see sqlite.h. Reads the journal: open batches, unknown tasks, the outcome of a
+ * lookup, and the counts. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The place of a word; 0 when it is none of them, which the tables' checks rule out. */
+/* Returns the index of a word; 0 if it is unknown, which the tables' checks exclude. */
 static size_t place_of(const char *word, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -70,7 +70,7 @@ static struct store_task task_of(sqlite3_stmt *row)
 
 /* ---- open batches ---- */
 
-/* A batch's tasks, copied out of their rows into memory of their own. */
+/* The tasks of a batch, copied from their rows. */
 struct gathered {
     struct store_task *tasks;
     size_t n;
@@ -207,7 +207,7 @@ static enum err ended_lookup(struct sqlite_store *s, sqlite3_stmt *row, void *ar
 
     (void)s;
     if (!key || !*outcome || ended->failure || ended->answered)
-        return ERR_OK; /* still open, or told already */
+        return ERR_OK; /* still open, or already reported */
     memcpy(ended->key, key, HASH_SIZE);
     ended->answered = strcmp(outcome, store_task_words[STORE_ANSWERED]) == 0;
     if (!ended->answered)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite.c - the life of an SQLite store, and the statements with the one way to run them. */
+/* sqlite.c - see sqlite.h. Opens and closes the store, and has the statements and the one way to
+ * run them. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -120,7 +121,7 @@ static const char *const texts[SQL_STATEMENTS] = {
 
 /* ---- statements ---- */
 
-/* NULL when the text cannot be prepared: the schema cannot be read. */
+/* Returns the prepared statement; NULL if the schema cannot be read. */
 static sqlite3_stmt *prepared(struct sqlite_store *s, enum sql which)
 {
     if (s->statements[which])
@@ -230,9 +231,9 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 
 /* ---- transactions ---- */
 
-/* The old connection is closed after the new one is open: it holds the index of the log. Without it
- * the new one would read the log to its end, and take a transaction that was refused, because its
- * last write or sync failed, for one that was committed. */
+/* The old connection is closed only after the new one is open, because it has the index of the log.
+ * Otherwise the new one would read the log to its end, and treat a transaction that failed in its
+ * last write or sync as committed. */
 enum err sql_ready(struct sqlite_store *s)
 {
     struct sqlite_store old = *s;
@@ -267,7 +268,7 @@ enum err sql_end(struct sqlite_store *s, enum err err)
     return err;
 }
 
-/* ---- the life of a store ---- */
+/* ---- open and close ---- */
 
 static void sqlite_close(struct store *store)
 {
@@ -318,8 +319,8 @@ static struct sqlite_store *new_store(const char *path)
     return s;
 }
 
-/* Counts what the limits on rows need, and forgets news that were meant for an earlier owner: its
- * memory is gone. */
+/* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
+ * gone. */
 static enum err take_stock(struct sqlite_store *s, char *why)
 {
     enum err err = sql_begin(s, SQL_BEGIN);

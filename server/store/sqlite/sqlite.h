@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite.h - what the parts of the SQLite store share: the handle, its statements, and the
- * one way to run them. Included by store/sqlite/ only.
+/* sqlite.h - the handle of the SQLite store, its statements, and the one way to run them. Included
+ * by store/sqlite/ only.
  *
- * A statement is prepared at its first use and kept. Whatever fails is rolled back by sql_end() and
- * becomes ERR_STORAGE_UNAVAILABLE; after an I/O error the connection is not trusted any more and is
- * opened anew before the next call (a failed fsync may have lost what it claims to hold, and SQLite
- * checks the write-ahead log when it opens it). */
+ * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
+ * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
+ * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
+ * write-ahead log when it opens it. The store's thread only. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -54,7 +54,7 @@ enum sql {
     SQL_STATS_BATCHES,
     SQL_STATS_TASKS,
     SQL_STATS_RISKED,
-    /* answers */
+    /* results */
     SQL_HAS_ANSWER,
     SQL_PUT_ANSWER,
     SQL_PUT_FAILURE,
@@ -74,18 +74,18 @@ enum sql {
 };
 
 struct sqlite_store {
-    struct store store; /* first: the driver's head */
+    struct store store; /* must be first */
     char *path;
-    int lock_fd; /* of the owner; -1 beside one */
+    int lock_fd; /* of the owner; -1 = not the owner */
     bool is_owner;
     size_t max_answers, max_ended;
     sqlite3 *db;
-    bool is_suspect; /* after an I/O error: to be opened anew before the next call */
+    bool is_suspect; /* after an I/O error: reopen before the next call */
     int failed_rc;   /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
-    int64_t n_answers, n_ended; /* rows, as far as this process knows */
-    int64_t data_version;       /* of the last look at others' changes */
-    int64_t counted_version;    /* the same, when answers were counted */
+    int64_t n_answers, n_ended; /* number of rows, as known to this process */
+    int64_t data_version;       /* at the last check for changes by others */
+    int64_t counted_version;    /* the same, when results were counted */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -93,44 +93,43 @@ static inline struct sqlite_store *sqlite_of(struct store *store)
     return (struct sqlite_store *)store;
 }
 
-/* The statement, bound and ready for sqlite3_step(); NULL when it cannot be had, which
- * sqlite3_step() takes as an error. `kinds` has a letter for each parameter that follows: 't' text
- * (const char *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes). Bound
- * memory must stay until the statement is reset. */
+/* Returns the statement, bound and ready for sqlite3_step(); NULL on failure, which sqlite3_step()
+ * reports as an error. `kinds` has a letter for each parameter that follows: 't' text (const char
+ * *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes). Bound memory must
+ * stay valid until the statement is reset. */
 sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kinds, ...);
 
-/* A statement without rows; *ret_changes (may be NULL) is how many it changed. */
+/* Runs a statement without rows; *ret_changes (may be NULL) is the number of changed rows. */
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,
                   ...);
 
-/* A statement with one integer as its answer. */
+/* Runs a statement that returns one integer. Returns ERR_ABSENT if it returns no row. */
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
-/* Opens the connection anew if it is suspect. Before every statement that stands in no
+/* Reopens the connection if it is suspect. Must be called before every statement outside a
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
 
-/* Opens a transaction. Every sql_begin() that returned ERR_OK is
- * closed by sql_end(), which commits when `err` is ERR_OK and rolls back otherwise, and returns the
- * error to report. */
+/* Starts a transaction. After ERR_OK, the caller must call sql_end(), which commits if `err` is
+ * ERR_OK and rolls back otherwise, and returns the error to report. */
 enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
 enum err sql_end(struct sqlite_store *s, enum err err);
 
-/* Text of a column, "" for NULL; valid until the next step. */
+/* Returns the text of a column, "" for NULL; valid until the next step. */
 const char *sql_text(sqlite3_stmt *statement, int column);
 
-/* Key of a column; NULL when it is none. */
+/* Returns the key of a column, or NULL if it is not one; valid until the next step. */
 const unsigned char *sql_key(sqlite3_stmt *statement, int column);
 
-/* Runs for each row; stops at, and returns, the first error. */
+/* Runs `each` for each row; stops at the first error and returns it. */
 typedef enum err sql_row_fn(struct sqlite_store *s, sqlite3_stmt *row, void *arg);
 enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *each, void *arg);
 
 /* ---- the parts ---- */
 
-/* open.c: `why` as in store.h. sqlite_judge() says what a result code of SQLite's
- * means for a store that is being opened. */
+/* open.c: `why` as in store.h. sqlite_judge() converts a result code of SQLite to an error while a
+ * store is being opened. */
 enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why);
 enum err sqlite_connect(struct sqlite_store *s, char *why);
 void sqlite_disconnect(struct sqlite_store *s);
