@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_clock.c - tests that a clock is constant within a loop iteration, that a fake clock moves
- * only when it is moved, and the date formats of RFC 3339 and RFC 9110. */
+/* test_clock.c - tests clocks and date formats.
+ *
+ * A clock is constant within a loop iteration, and a fake clock moves only when it is moved.
+ * Dates have the formats of RFC 3339 and RFC 9110. */
 #include "base/clock.h"
 #include "base/mem.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_freshness.c - tests which results may be served. The rows are moments in the life of one
- * result that is fresh for 100 s, served stale for another 50 s, and served as a fallback on
- * errors for 500 s. */
+/* test_freshness.c - tests which results may be served.
+ *
+ * The rows are moments in the life of one result. It is fresh for 100 s, served stale for
+ * another 50 s, and served as a fallback on errors for 500 s. */
 #include "base/mem.h"
 #include "http/protocol/cache_control.h"
 #include "model/freshness.h"

@@ -151,7 +151,7 @@ TEST(sqlite_torn_log_ends_at_its_last_transaction)
 
 /* ---- one owner ---- */
 
-TEST(sqlite_second_owner_gets_the_pid_of_the_first)
+TEST(sqlite_second_owner_is_rejected_with_the_path)
 {
     const struct store_options options = {.url = store_url()};
     char why[STORE_WHY] = "";

@@ -292,7 +292,7 @@ TEST(store_invalid_url_is_rejected_with_a_reason)
     }
 }
 
-TEST(store_in_memory_cannot_be_opened_by_another_process)
+TEST(store_in_memory_cannot_be_opened_shared)
 {
     char why[STORE_WHY] = "";
 
