@@ -184,7 +184,7 @@ check: deps ## install dependencies, build, run all tests; failures are listed l
 	    { cat $(CHECK_DIR)/build.log >&2; exit 1; }
 	@echo "ok   build: $(CHECK_DIR)/build.log"
 	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts 2>$(CHECK_DIR)/make.log || \
-	    { echo; echo "check: FAILED" >&2; cat $(CHECK_DIR)/*/failed >&2 || cat $(CHECK_DIR)/make.log >&2; exit 1; }
+	    { echo; echo "check: FAILED" >&2; cat $(CHECK_DIR)/make.log >&2; cat $(CHECK_DIR)/*/failed >&2; exit 1; }
 	@echo "check: all tests passed"
 
 flaky: deps ## run make check RUNS=20 times under load; count each failure
@@ -202,7 +202,8 @@ replay: tests ## run every fuzz target over its corpus
 system: all ## system tests: the real binary against the simulator
 	@rm -rf $(CHECK_DIR)/system && mkdir -p $(CHECK_DIR)/system
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
-	    { test -e $(CHECK_DIR)/system/failed || echo "system pytest: status $$?" >$(CHECK_DIR)/system/failed; exit 1; }
+	    { status=$$?; test -e $(CHECK_DIR)/system/failed || \
+	        echo "system pytest: status $$status" >$(CHECK_DIR)/system/failed; exit 1; }
 
 scripts: all ## check layers, wrappers, functions, words; compare code with openapi.yaml and documents
 	@tests/scripts/run_checks.sh

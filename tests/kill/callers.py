@@ -27,7 +27,7 @@ class _Caller:
     def __init__(self, address, domain):
         self.domain = domain
         self.data = b""
-        self.socket = socket.create_connection(address, timeout=10)
+        self.socket = socket.create_connection(address, timeout=60)
         question = urllib.parse.urlencode({"domain": domain})
         self.socket.sendall(f"GET /emails?{question} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         self.socket.setblocking(False)

@@ -32,10 +32,11 @@ def run_once(make, number):
     """Returns what failed in one run; nothing if it passed."""
     env = {name: value for name, value in os.environ.items() if name not in FROM_MAKE}
     env.pop("CHECK_DIR", None)
+    checked = pathlib.Path("build/release/check")
+    shutil.rmtree(checked, ignore_errors=True)
     began = time.monotonic()
     done = subprocess.run([make, "--no-print-directory", "check"], env=env, capture_output=True, text=True,
                           check=False)
-    checked = pathlib.Path("build/release/check")
     failed = list(failures(checked))
     if done.returncode != 0 and not failed:
         failed = ["make check"]
@@ -43,7 +44,9 @@ def run_once(make, number):
     if failed:
         print("\n".join(f"     {name}" for name in failed), flush=True)
         kept = KEPT / str(number)
-        shutil.copytree(checked, kept)
+        kept.mkdir()
+        if checked.exists():
+            shutil.copytree(checked, kept, dirs_exist_ok=True)
         (kept / "output").write_text(done.stdout + done.stderr, "utf-8")
     return failed
 

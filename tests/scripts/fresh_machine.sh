@@ -29,7 +29,7 @@ mount --bind "$root" "$root"
 finish() {
     trap - EXIT INT TERM
     for mount in proc dev/shm dev .; do
-        if mountpoint -q "$root/$mount"; then umount "$root/$mount"; fi
+        if mountpoint -q "$root/$mount"; then umount -l "$root/$mount" || true; fi
     done
     rm -rf --one-file-system "$root"
 }

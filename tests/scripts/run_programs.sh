@@ -25,12 +25,15 @@ printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" sh -c '
     status=0
     "$1" >"$log" 2>&1 || status=$?
     # The summaries of Check and of replay.c.
-    if [ $status -eq 0 ] && grep -Eq "^100%: (Checks: )?[1-9]" "$log"; then
+    if [ $status -eq 0 ] && LC_ALL=C grep -aEq "^100%: (Checks: )?[1-9]" "$log"; then
         exit 0
     fi
-    printf "%s %s: status %s; %s\n" "$stage" "${1##*/}" $status "$log" >>"$logs/failed"
+    tests=$(LC_ALL=C sed -nE "s/^[^ ]+:[0-9]+:[FE]:[^:]*:([^:]*):.*/\1/p" "$log" | sort -u)
+    for test in ${tests:-?}; do
+        printf "%s %s %s: %s\n" "$stage" "${1##*/}" "$test" "$log" >>"$logs/failed"
+    done
     printf "FAIL %s\n" "${1##*/}"
-    grep -E "^[^ ]+:[0-9]+:[FE]:|ERROR: |WARNING: Thread|runtime error" "$log" || tail -20 "$log"
+    LC_ALL=C grep -aE "^[^ ]+:[0-9]+:[FE]:|ERROR: |WARNING: Thread|runtime error" "$log" || tail -20 "$log"
     exit 1' run || exit 1
 
 awk -v stage="$stage" -v programs=$# '

@@ -19,6 +19,7 @@ class Reporter:
     def __init__(self, folder):
         self.folder = folder
         self.n_passed = 0
+        self.n_failed = 0
 
     def pytest_report_teststatus(self, report):
         """Prints no letter for a passed or failed test; this module prints those itself."""
@@ -32,12 +33,19 @@ class Reporter:
         elif report.failed:
             self._keep(report)
 
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self._keep(report)
+
     def _keep(self, report):
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", report.nodeid.rpartition("/")[2])[:MAX_NAME]
-        path = self.folder / f"{name}.{report.when}.log"
+        self.n_failed += 1
+        when = getattr(report, "when", "collect")
+        test = re.sub(r"^[^:]*/", "", report.nodeid)  # without the folder; a parameter may hold slashes
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", test)[:MAX_NAME]
+        path = self.folder / f"{name}.{when}.{self.n_failed}.log"
         path.write_text("\n".join([report.longreprtext, *(f"--- {title}\n{text}" for title, text in report.sections)]),
                         "utf-8", "backslashreplace")
-        line = f"system {report.nodeid.rpartition('/')[2]} ({report.when}): {path}"
+        line = f"system {test} ({when}): {path}"
         print(f"\nFAIL {line}", flush=True)
         with open(self.folder / "failed", "a", encoding="utf-8") as failed:
             failed.write(line.encode("ascii", "backslashreplace").decode() + "\n")

@@ -203,7 +203,7 @@ def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, g
 @pytest.mark.skipif(not shutil.which("systemd-socket-activate"),
                     reason="no systemd-socket-activate on this machine")
 def test_systemd_starts_it_with_the_first_connection(sim, tmp_path):
-    with listen() as free:
+    with listen("127.0.0.24") as free:
         address = free.getsockname()
     argv = ["systemd-socket-activate", "-l", "%s:%d" % address, "-E", KEY_VARIABLE, "-E",
             "STATE_DIRECTORY", EMAILSD, *NO_LISTEN, "--upstream-url", sim.urls[0], "--store",

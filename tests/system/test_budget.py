@@ -9,7 +9,7 @@ import pytest
 from programs import run_to_end
 from waiting import eventually
 
-CREDITS, KILLS, PER_LIFE = 30, 25, 5
+CREDITS, KILLS, PER_LIFE = 50, 50, 5
 
 
 def test_kills_never_spend_more_than_the_day_allows(stage):

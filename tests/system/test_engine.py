@@ -44,15 +44,15 @@ def test_a_thousand_callers_of_one_question_share_one_purchase(stage, sim):
 
 # ---- batching ----
 
-def test_250_questions_at_once_take_at_most_five_submits(stage, sim):
-    daemon = stage.daemon(sim, *DEFAULT_BATCHES)
+def test_250_questions_at_once_take_five_submits(stage, sim):
+    daemon = stage.daemon(sim, "--batch-size", "50", "--batch-linger", "60s")
     answers = ask_all_at_once(daemon, QUESTIONS)
     for domain, answer in zip(QUESTIONS, answers):
         document = answer.json()
         assert document["domain"] == domain
         assert [e["email"] for e in document["emails"]] == [f"info@{domain}", f"support@{domain}"]
     calls = sim.calls()
-    assert calls["submit"] <= 5
+    assert calls["submit"] == 5
     assert calls["task"] == 250
     assert sorted(row["domain"] for row in sim.ledger()) == sorted(QUESTIONS)
 
@@ -168,21 +168,7 @@ def test_a_preference_that_was_heeded_is_told(daemon, prefer, applied):
     assert answer.header("Preference-Applied") == applied
 
 
-# ---- clients that leave ----
-
-def test_a_queued_question_whose_asker_left_is_never_bought(stage, sim):
-    daemon = stage.daemon(sim, "--batch-linger", "60s", "--max-waiters", "1", "--threads", "1")
-    asker = daemon.park("milvali.com")
-    daemon.settle()
-    asker.close()
-    other = eventually(lambda: not_refused(daemon.ask("example.org", **{"async": 1})))
-    assert other.status == 202
-    assert sim.calls()["submit"] == 0
-
-
-def not_refused(answer):
-    return None if answer.status == 503 else answer
-
+# ---- many callers ----
 
 def test_many_threads_of_callers_get_their_own_answers(stage, sim):
     daemon = stage.daemon(sim, "--threads", "4", *DEFAULT_BATCHES)

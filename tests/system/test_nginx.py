@@ -239,7 +239,7 @@ def is_nobody(answer, request_id):
 
 
 def test_502_while_emailsd_is_down_and_no_longer(stage, sim, proxy):
-    daemon = stage.daemon(sim)
+    daemon = stage.daemon(sim, "--listen", "127.0.0.23:0")  # no other test takes a port there
     nginx = proxy(daemon.address)
     assert ask(nginx, "milvali.com").status == 200
     daemon.stop()

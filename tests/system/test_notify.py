@@ -133,7 +133,7 @@ def test_a_start_that_fails_is_not_ready(stage, manager):
 def test_a_manager_that_is_not_there_costs_a_line(stage, sim, name):
     daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
     assert daemon.ask("milvali.com").status == 200
-    assert "level=warn event=service_manager_notify_failed" in daemon.stderr()
+    eventually(lambda: "level=warn event=service_manager_notify_failed" in daemon.stderr())
 
 
 def test_without_a_manager_nothing_is_said(daemon):
@@ -188,10 +188,7 @@ def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
     assert manager.hear() == BEAT
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
-        eventually(lambda: last_change(daemon) == "watchdog_ping_withheld")
-        manager.hear_all()  # sent before, or at the moment at which the hang was noticed
-        seen = waits_of_main(daemon)
-        eventually(lambda: waits_of_main(daemon) >= seen + 5)  # and it checks again each time
+        eventually(lambda: has_been_silent(manager, daemon))
         released = time.time()
     message, when = manager.hear_when()
     assert message == BEAT and when > released, "a ping while the thread hung"
@@ -199,6 +196,16 @@ def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
     if client:
         assert client.read().status == 200
     assert re.search(r"event=watchdog_ping_withheld age_ms=\d{3,}", daemon.stderr())
+
+
+def has_been_silent(manager, daemon):
+    """Returns whether the main thread checked five times and sent nothing."""
+    manager.hear_all()
+    if last_change(daemon) != "watchdog_ping_withheld":
+        return False
+    seen = waits_of_main(daemon)
+    eventually(lambda: waits_of_main(daemon) >= seen + 5)
+    return not manager.hear_all()
 
 
 def waits_of_main(daemon):

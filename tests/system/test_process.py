@@ -166,7 +166,7 @@ def test_r4_too_few_descriptors_are_told_at_the_start(monkeypatch, tmp_path):
 
 def test_r8_a_starved_processor_only_takes_longer(stage, sim):
     daemon = stage.daemon(sim)
-    hogs = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2 * os.cpu_count())]
+    hogs = [subprocess.Popen(programs.tied(["sh", "-c", "while :; do :; done"])) for _ in range(2 * os.cpu_count())]
     try:
         answers = [daemon.ask(f"company{i % 10}.com").status for i in range(100)]
     finally:

@@ -80,13 +80,13 @@ def test_what_waits_in_the_queue_at_the_stop_is_not_bought(stage, sim):
 
 
 def test_a_stopped_daemon_has_left_its_port(stage, sim):
-    daemon = stage.daemon(sim)
+    daemon = stage.daemon(sim, "--listen", "127.0.0.21:0")  # no other test takes a port there
     daemon.stop()
     with pytest.raises(ConnectionRefusedError):
         Connection(daemon.address)
 
 
-def test_idle_connections_do_not_hold_the_stop_up(stage, sim):
+def test_idle_connections_are_closed_at_the_stop(stage, sim):
     daemon = stage.daemon(sim)
     connections = [Connection(daemon.address) for _ in range(10)]
     for connection in connections[:5]:
@@ -98,7 +98,7 @@ def test_idle_connections_do_not_hold_the_stop_up(stage, sim):
 
 
 def test_a_daemon_that_starts_where_another_stopped_gets_the_port(stage, sim):
-    first = stage.daemon(sim)
+    first = stage.daemon(sim, "--listen", "127.0.0.22:0")  # no other test takes a port there
     kept = first.connect()
     assert kept.get("/livez").status == 200
     first.stop()
@@ -327,7 +327,7 @@ def shown_by_proc(daemon, name):
 def test_the_key_is_shown_nowhere(stage, tmp_path, source):
     sim = stage.simulator("--api-key", CANARY)
     flags = ["--api-key-file", key_file(tmp_path, CANARY)] if source == "file" else []
-    daemon = stage.daemon(sim, "--submit-timeout", "1s", *flags,
+    daemon = stage.daemon(sim, "--submit-timeout", "5s", *flags,
                           env={} if source == "file" else {KEY_VARIABLE: CANARY})
     shown = [shown_by_proc(daemon, "cmdline"), shown_by_proc(daemon, "environ")]
     echo = '{"detail":"the key %s is bad"}' % CANARY

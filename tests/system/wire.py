@@ -108,7 +108,9 @@ class Connection:
         return body
 
     def is_closed(self):
-        """Waits for the end of the connection; returns False if bytes arrive instead."""
+        """Waits for the end of the connection; returns False if bytes arrive instead. Gives up before
+        the daemon's idle timeout could be what ends it."""
+        self.socket.settimeout(30)
         try:
             return self.reader.read(1) == b""
         except ConnectionResetError:

@@ -232,17 +232,17 @@ static inline struct listener *start_with(const struct listener_options *options
     return listener;
 }
 
-/* A listener whose timeouts are at least a minute. */
+/* A listener whose timeouts are longer than Check lets any test run. */
 static inline struct listener *start_on(const char *address, int threads, int max_connections)
 {
     return start_with(&(struct listener_options){.addresses = &address,
                                                  .n_addresses = 1,
                                                  .threads = threads,
                                                  .max_connections = max_connections,
-                                                 .header_timeout_ms = 60000,
-                                                 .answer_timeout_ms = 60000,
-                                                 .idle_timeout_ms = 60000,
-                                                 .drain_ms = 60000});
+                                                 .header_timeout_ms = 600000,
+                                                 .answer_timeout_ms = 600000,
+                                                 .idle_timeout_ms = 600000,
+                                                 .drain_ms = 600000});
 }
 
 static inline struct listener *start(int threads)

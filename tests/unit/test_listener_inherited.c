@@ -39,10 +39,10 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
                                                  .inherited = sockets,
                                                  .threads = threads,
                                                  .max_connections = 100,
-                                                 .header_timeout_ms = 60000,
-                                                 .answer_timeout_ms = 60000,
-                                                 .idle_timeout_ms = 60000,
-                                                 .drain_ms = 60000});
+                                                 .header_timeout_ms = 600000,
+                                                 .answer_timeout_ms = 600000,
+                                                 .idle_timeout_ms = 600000,
+                                                 .drain_ms = 600000});
 }
 
 TEST(inherited_socket_is_served_by_all_workers)
@@ -145,15 +145,15 @@ TEST(inherited_socket_unsuitable_has_no_name)
  * the last parked request is answered, the other client still has drain_ms. */
 TEST(drain_time_to_send_starts_after_the_last_wait)
 {
-    enum { DRAIN_MS = 1000 };
+    enum { DRAIN_MS = 5000 };
     const char *address = "127.0.0.1:0";
     struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
                                                                       .n_addresses = 1,
                                                                       .threads = 1,
                                                                       .max_connections = 100,
-                                                                      .header_timeout_ms = 60000,
-                                                                      .answer_timeout_ms = 60000,
-                                                                      .idle_timeout_ms = 60000,
+                                                                      .header_timeout_ms = 600000,
+                                                                      .answer_timeout_ms = 600000,
+                                                                      .idle_timeout_ms = 600000,
                                                                       .drain_ms = DRAIN_MS});
     int waiting = connect_to(listener), slow = connect_to(listener);
     static struct raw_answer part;
@@ -194,10 +194,10 @@ TEST(listener_age_is_that_of_the_hanging_worker)
                                                                       .n_addresses = 1,
                                                                       .threads = 2,
                                                                       .max_connections = 100,
-                                                                      .header_timeout_ms = 60000,
-                                                                      .answer_timeout_ms = 60000,
-                                                                      .idle_timeout_ms = 60000,
-                                                                      .drain_ms = 60000,
+                                                                      .header_timeout_ms = 600000,
+                                                                      .answer_timeout_ms = 600000,
+                                                                      .idle_timeout_ms = 600000,
+                                                                      .drain_ms = 600000,
                                                                       .idle_ms = OLD_MS / 20});
     int fd = raw_connect(listener_url(listener, 0));
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIXTURE_PATIENCE_MS 20000 /* for transfers that are expected to finish */
-#define FIXTURE_SHORT_MS    200   /* for transfers that are expected to time out */
+#define FIXTURE_PATIENCE_MS 50000 /* for transfers that are expected to finish */
+#define FIXTURE_SHORT_MS    2000  /* for transfers that are expected to time out */
 #define FIXTURE_MAX_BYTES   4096
 
 /* What a `done` callback received. */
