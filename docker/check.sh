@@ -52,7 +52,7 @@ behave() { # JSON
     sim /sim/behaviour -X PUT -d "$1" >"$dir/answer"
 }
 
-bought() { # DOMAIN: prints the number of tasks
+paid_tasks() { # DOMAIN: prints the number of tasks
     sim "/sim/ledger?domain=$1" | grep -o '"task_id"' | wc -l
 }
 
@@ -198,7 +198,7 @@ expect '^HTTP/1.1 200 ' "the lookup in flight was not completed after the kill"
 docker exec "$emailsd" /usr/bin/emailsd inspect >"$dir/answer"
 expect '2 over' "not two batches in all"
 expect '2 answered, 0 failed, 0 not-created, 0 unknown' "the journal does not contain two answered lookups"
-[ "$(bought killed.com)" -eq 1 ] || fail "$(bought killed.com) tasks were paid instead of one"
+[ "$(paid_tasks killed.com)" -eq 1 ] || fail "$(paid_tasks killed.com) tasks were paid instead of one"
 ask '/emails?domain=milvali.com' >"$dir/answer"
 expect '^Cache-Status: emailsd; hit' "a result from before the kill is missing"
 until_done is_healthy || fail "the health check does not become healthy again"
@@ -281,7 +281,7 @@ over_tls with-bundle -p 127.0.0.1::8080 -v "$key" \
 expect '^HTTP/1.1 200 ' "no lookup over TLS with a mounted bundle instead of the image's own"
 over_tls stranger -p 127.0.0.1::8080 -v "$key" emailsd
 expect '^HTTP/1.1 50[23] ' "the image trusts an unknown authority"
-[ "$(bought stranger.com)" -eq 0 ] || fail "a submit was sent to an upstream with an untrusted certificate"
+[ "$(paid_tasks stranger.com)" -eq 0 ] || fail "a submit was sent to an upstream with an untrusted certificate"
 echo "ok   a lookup over TLS: by --upstream-ca, by a mounted bundle; none with an unknown authority"
 clear_away_labelled
 
@@ -290,7 +290,7 @@ clear_away_labelled
 # Lookups that are not submitted when the shutdown starts are not paid for any more, and no request
 # waits for them.
 are_held() {
-    ask /metrics | grep -q '^emailsd_waiters 2$' && [ "$(bought held.com)$(bought held-behind.com)" = 11 ]
+    ask /metrics | grep -q '^emailsd_waiters 2$' && [ "$(paid_tasks held.com)$(paid_tasks held-behind.com)" = 11 ]
 }
 
 behave '{"task_time_ms": 3600000}'
@@ -312,7 +312,7 @@ stopped=$(($(now_ms) - before))
 for caller in held held-behind; do
     cp "$dir/$caller" "$dir/answer"
     expect '^HTTP/1.1 200 ' "$caller: not served during shutdown"
-    [ "$(bought $caller.com)" -eq 1 ] || fail "$caller: $(bought $caller.com) tasks were paid instead of one"
+    [ "$(paid_tasks $caller.com)" -eq 1 ] || fail "$caller: $(paid_tasks $caller.com) tasks were paid instead of one"
 done
 ended_well "$emailsd" emailsd
 ended_well "$nginx" nginx

@@ -210,7 +210,7 @@ BAD = [
     query("F6 city with a control", "domain=a.com&city=a%0ab", PARAMETER),
     query("F6 state with a NUL", "domain=a.com&state=a%00b", PARAMETER),
     query("F6 country with an escape", "domain=a.com&country=%1b[31m", PARAMETER),
-    query("F7 a name of the vendor's", "domain=a.com&tracking_id=x", UNKNOWN),
+    query("F7 a name of the upstream's", "domain=a.com&tracking_id=x", UNKNOWN),
 ]
 
 
@@ -243,9 +243,9 @@ def test_a_good_row_is_answered_for_its_domain(generous, text, domain):
     assert answer.json()["domain"] == domain
 
 
-@pytest.mark.parametrize("text, refusal", BAD)
-def test_a_bad_row_is_refused_and_costs_nothing(frugal, text, refusal):
-    problem = send(frugal, text).problem(*refusal)
+@pytest.mark.parametrize("text, error", BAD)
+def test_a_bad_row_is_refused_and_costs_nothing(frugal, text, error):
+    problem = send(frugal, text).problem(*error)
     assert (problem["retryable"], problem["charged"]) == (False, "no")
 
 

@@ -17,15 +17,15 @@ REFUSALS = [
 
 # ---- the circuit breaker ----
 
-@pytest.mark.parametrize("status, told, code", REFUSALS)
-def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon, sim, status, told,
-                                                                          code):
+@pytest.mark.parametrize("status, answered, code", REFUSALS)
+def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon, sim, status,
+                                                                          answered, code):
     known = daemon.ask("known.com")
     sim.fault("submit", "status", after_creating=False, times=-1, status=status)
-    daemon.ask("first.com").problem(told, code)
+    daemon.ask("first.com").problem(answered, code)
     for domain in ("second.com", "third.com"):
         answer = daemon.ask(domain)
-        assert answer.problem(told, code)["charged"] == "no"
+        assert answer.problem(answered, code)["charged"] == "no"
         assert int(answer.header("Retry-After")) >= 1
     assert sim.calls()["submit"] == 2
     assert daemon.ask("known.com").body == known.body

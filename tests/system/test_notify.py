@@ -129,7 +129,7 @@ def test_a_start_that_fails_is_not_ready(stage, manager):
     assert not manager.hear_all()
 
 
-@pytest.mark.parametrize("name", ["/nowhere/at/all", "relative", "@nobody-listens-here"])
+@pytest.mark.parametrize("name", ["/nowhere/at/all", "relative", "@no-listener-here"])
 def test_a_manager_that_is_not_there_costs_a_line(stage, sim, name):
     daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
     assert daemon.ask("milvali.com").status == 200
