@@ -2,11 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Rejects the words of words.txt in documents, comments and string literals of every file of the tree.
 
-words_not_yet.txt lists the files that still have such words. Their hits are printed and do not fail. A
-file of that list without a hit has to leave it, and every other file has to be without one.
-
     check_words.py              checks the tree
-    check_words.py --update     writes words_not_yet.txt again: the files that have hits now
     check_words.py --count      prints the hits of each folder
     check_words.py --self-test  plants words in each kind of file and expects each to be found"""
 import collections
@@ -19,16 +15,14 @@ import sys
 import tempfile
 import tokenize
 
-LIST, NOT_YET = "tests/scripts/words.txt", "tests/scripts/words_not_yet.txt"
+import lib
+
+LIST = "tests/scripts/words.txt"
 # Input of tests, generated files, texts of law, and the list itself.
 SKIPPED = ["tests/fuzz/corpus/*", "*.dict", "*.svg", "*/package-lock.json", "LICENSE", "debian/copyright",
-           LIST, NOT_YET]
+           LIST]
 IN_NAME = r"(?!\w|/\w|\.(?:[ch]|py|sh|md|html|txt|ya?ml)\b)"  # follows a word that is part of a path
 CODE = "\x01"  # stands for each character of code, so that no phrase reaches over it
-NOTICE = """\
-# Files that still have words of words.txt. `check_words.py --update` writes this list.
-"""
-
 Word = collections.namedtuple("Word", "pattern better")
 Allowed = collections.namedtuple("Allowed", "glob pattern reason")
 Hit = collections.namedtuple("Hit", "line found word")
@@ -166,30 +160,11 @@ def scan(root):
     return found, faults
 
 
-def listed_files(root):
-    path = root / NOT_YET
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def check(root):
-    """Returns the notes on files that are not rewritten yet, and the faults."""
+    """Returns what is wrong with the tree and with the list."""
     found, faults = scan(root)
-    not_yet = listed_files(root)
-    notes = [f"not yet: {len(found[name]):4} {name}" for name in not_yet if name in found]
-    for name in not_yet:
-        if name not in found:
-            faults.append(f"{NOT_YET}: {name} {'has no hit' if (root / name).exists() else 'does not exist'}; "
-                          "remove the line (check_words.py --update)")
-    for name in sorted(set(found) - set(not_yet)):
-        faults += [f"{name}:{hit.line}: '{hit.found}': write {hit.word.better}" for hit in found[name]]
-    return notes, faults
-
-
-def update(root):
-    found, faults = scan(root)
-    (root / NOT_YET).write_text(NOTICE + "".join(f"{name}\n" for name in sorted(found)))
-    return faults
+    return faults + [f"{name}:{hit.line}: '{hit.found}': write {hit.word.better}"
+                     for name, its_hits in sorted(found.items()) for hit in its_hits]
 
 
 def count(root):
@@ -239,34 +214,22 @@ def self_test():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
         guilty = {name for name, (_, lines) in PLANTED.items() if lines}
-        if {fault.split(":")[0] for fault in check(root)[1]} != guilty:
-            sys.exit(f"check_words: self-test: a file without its fault: {check(root)[1]}")
-        update(root)
-        notes, faults = check(root)
-        if faults or len(notes) != len(guilty):
-            sys.exit(f"check_words: self-test: after --update: {notes} {faults}")
-        (root / "a.c").write_text("int x;\n")
-        (root / "b.c").unlink()
+        if {fault.split(":")[0] for fault in check(root)} != guilty:
+            sys.exit(f"check_words: self-test: a file without its fault: {check(root)}")
         (root / "new.md").write_text("zig\n")
         (root / "docs/quote.md").write_text("fine\n")
         with (root / LIST).open("a") as file:
             file.write("no colon\n(:x\n")
-        for fault in ("a.c has no hit", "b.c does not exist", "new.md:1: 'zig': write x", "is not needed",
-                      ":5: must be", ":6: invalid pattern"):
-            if not any(fault in said for said in check(root)[1]):
-                sys.exit(f"check_words: self-test: not seen: {fault}: {check(root)[1]}")
+        for fault in ("new.md:1: 'zig': write x", "is not needed", ":5: must be", ":6: invalid pattern"):
+            if not any(fault in said for said in check(root)):
+                sys.exit(f"check_words: self-test: not seen: {fault}: {check(root)}")
 
 
 def main():
-    root = pathlib.Path(".")
-    if "--self-test" in sys.argv:
-        return self_test()
     if "--count" in sys.argv:
-        return count(root)
-    notes, faults = ([], update(root)) if "--update" in sys.argv else check(root)
-    for line in notes + faults:
-        print(line)
-    return sys.exit(1 if faults else 0)
+        count(pathlib.Path("."))
+    else:
+        lib.main(check, self_test)
 
 
 if __name__ == "__main__":
