@@ -9,7 +9,6 @@ run in other processes; their reports come to this one.
 import os
 import pathlib
 import re
-import sys
 
 EVERY = 25
 MAX_NAME = 150  # of a file name; a parameter may have thousands of characters
@@ -58,4 +57,3 @@ def register(config):
         folder = pathlib.Path(folder) / "system"
         folder.mkdir(parents=True, exist_ok=True)
         config.pluginmanager.register(Reporter(folder))
-        sys.stdout.flush()

@@ -15,7 +15,8 @@ import time
 from waiting import PATIENCE_S, eventually
 
 HEADER_S = 8  # HEADER_TIMEOUT_MS in server/main.c
-COARSE_S = HEADER_S / 2  # the daemon reads its clock once per loop iteration
+# The worker reads its clock once per loop iteration, so on a busy machine a timeout starts with an old time.
+EARLIEST_S = HEADER_S / 2
 PACE_MS = 200
 SPARE = 1024  # SPARE_CONNECTIONS in server/main.c
 
@@ -78,7 +79,7 @@ def test_c5_who_trickles_a_header_is_closed_and_who_waits_for_a_lookup_is_not(st
     clients = [Trickler(daemon, begun, unit, is_first)
                for begun, unit in TRICKLES * 20 for is_first in (True, False)]
     trickle(clients, lambda: assert_is_served(daemon))
-    assert min(client.lasted_s for client in clients) > HEADER_S - COARSE_S, "cut off too early"
+    assert min(client.lasted_s for client in clients) > EARLIEST_S, "cut off too early"
     sim.release_submits()
     assert waits.read().json()["domain"] == "milvali.com"
     assert waits.get("/livez").status == 200
@@ -98,7 +99,7 @@ def test_c7_those_who_say_nothing_take_all_places_and_give_them_back(stage, sim)
     for client in silent:
         assert client.recv(1) == b""
         client.close()
-    assert time.monotonic() - begin > HEADER_S - COARSE_S, "cut off too early"
+    assert time.monotonic() - begin > EARLIEST_S, "cut off too early"
     assert_is_served(daemon)
 
 
