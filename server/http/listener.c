@@ -262,7 +262,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
     struct worker_options worker = {
         .seats = listener->seats,
         .header_timeout_ms = options->header_timeout_ms,
-        .answer_timeout_ms = options->answer_timeout_ms,
+        .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
         .idle_ms = options->idle_ms,

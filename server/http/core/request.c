@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* request.c - takes one request from libmicrohttpd's callbacks to its endpoint and back.
  *
- *   request_line()       stores the raw target with the connection
  *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
  *                        connection after a response queued here, as invalid framing requires
  *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
@@ -29,51 +28,11 @@ static bool is_suspended(const struct request *request)
     return request->state == REQUEST_PARKED || request->state == REQUEST_ABANDONED;
 }
 
-static struct connection *connection_of(const struct request *request)
-{
-    return &container_of(request, struct place, request)->connection;
-}
-
-static struct place *place_of(struct MHD_Connection *handle)
-{
-    return MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-static struct place *open_place(struct worker *worker, struct MHD_Connection *handle)
-{
-    int fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    struct place *place = xcalloc(1, sizeof *place);
-
-    connection_init(&place->connection, fd, &worker->deadlines, worker->clock.now_ms);
-    return place;
-}
-
-void request_connection(void *arg, struct MHD_Connection *handle, void **slot,
-                        enum MHD_ConnectionNotificationCode what)
-{
-    struct worker *worker = arg;
-    struct place *place = *slot;
-
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *slot = open_place(worker, handle);
-        return;
-    }
-    connection_done(&place->connection, &worker->deadlines);
-    free(place);
-    *slot = NULL;
-}
-
-void *request_line(void *arg, const char *uri, struct MHD_Connection *handle)
-{
-    struct worker *worker = arg;
-
-    connection_line(&place_of(handle)->connection, uri, &worker->deadlines, worker->clock.now_ms);
-    return NULL;
-}
-
 static struct request *begin(struct worker *worker, struct MHD_Connection *connection)
 {
-    struct request *request = &place_of(connection)->request;
+    struct connection *context =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct request *request = &context->request;
 
     memset(request, 0, offsetof(struct request, id));
     request->id[0] = request->who[0] = request->peer[0] = '\0';
@@ -91,27 +50,30 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **slot
     struct worker *worker = arg;
     struct request *request = *slot;
 
+    (void)connection;
     (void)how;
     if (!request)
         return;
     assert(!is_suspended(request));
     ready_unref(request->ready);
-    fields_free(TAKE(place_of(connection)->joined));
+    fields_free(TAKE(connection_of(request)->joined));
     worker->n_requests--;
-    connection_enter_idle(connection_of(request), &worker->deadlines, worker->clock.now_ms);
+    connection_enter_phase(&worker->timeouts, &connection_of(request)->timeout, PHASE_IDLE,
+                           worker->clock.now_ms);
     *slot = NULL;
 }
 
 static void set_state(struct request *request, enum request_state state)
 {
+    struct connection_timeout *timeout = &connection_of(request)->timeout;
     bool was_suspended = is_suspended(request);
 
     request->state = state;
     if (state == REQUEST_PARKED) {
         request->worker->n_parked++;
-        connection_enter_waiting(connection_of(request), &request->worker->deadlines);
+        connection_enter_phase(&request->worker->timeouts, timeout, PHASE_NONE, 0);
         MHD_suspend_connection(request->connection);
-        worker_watch(request->worker, connection_of(request)->fd, request);
+        worker_watch(request->worker, timeout->fd, request);
     } else if (was_suspended && !is_suspended(request)) {
         request->worker->n_parked--;
         MHD_resume_connection(request->connection);
@@ -147,8 +109,8 @@ static enum MHD_Result hand_over(struct request *request)
 {
     tell(request, request->gone != NULL);
     set_state(request, REQUEST_QUEUED);
-    connection_enter_sending(connection_of(request), &request->worker->deadlines,
-                             request->worker->clock.now_ms);
+    connection_enter_phase(&request->worker->timeouts, &connection_of(request)->timeout,
+                           PHASE_SENDING, request->worker->clock.now_ms);
     return ready_queue(request->ready, request->connection, request->id);
 }
 
@@ -242,14 +204,14 @@ static void set_id(struct request *request, struct slice given)
  * depends on more, or if the worker drains. */
 static void set_text(struct request *request, const struct headers *headers)
 {
-    const struct connection *context = connection_of(request);
+    const struct request_target *target = &connection_of(request)->target;
     struct hits_text *text = &request->text;
-    size_t len = context->target_len + 1 + headers->accept.len;
+    size_t len = target->len + 1 + headers->accept.len;
 
     if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
-        request->worker->stage != WORKER_RUNNING || !context->target_len || len > HITS_TEXT)
+        request->worker->stage != WORKER_RUNNING || !target->len || len > HITS_TEXT)
         return;
-    char *end = mempcpy(text->bytes, context->target, context->target_len);
+    char *end = mempcpy(text->bytes, target->text, target->len);
     *end++ = '\n';
     if (headers->accept.len)
         memcpy(end, headers->accept.data, headers->accept.len);
@@ -287,7 +249,7 @@ static enum MHD_Result guard_request(struct request *request, const char *url, c
 {
     struct headers headers = {0};
 
-    layout_begin(&headers.layout, method, url, connection_of(request)->target_end, version);
+    layout_begin(&headers.layout, method, url, connection_of(request)->target.end, version);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
     guard_method(&headers.guard, (struct slice){method, strlen(method)});
     headers.guard.has_gaps = has_gaps(request, &headers.layout, method);

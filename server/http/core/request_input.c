@@ -11,7 +11,7 @@ enum http_method request_method(const struct request *request)
 
 const char *request_path(const struct request *request)
 {
-    return container_of(request, struct place, request)->connection.path;
+    return connection_of(request)->target.path;
 }
 
 struct service *request_service(const struct request *request)
@@ -47,7 +47,7 @@ const char *request_header(const struct request *request, const char *name)
     struct field_lines lines = {.name = name};
 
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_line, &lines);
-    return fields_join(&lines, &container_of(request, struct place, request)->joined);
+    return fields_join(&lines, &connection_of(request)->joined);
 }
 
 static void write_peer(const struct sockaddr *address, char *peer)

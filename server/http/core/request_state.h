@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* request_state.h - memory layout of a connection and its current request; shared by request.c and
- * request_input.c, included by no endpoint.
+/* request_state.h - memory layout of a connection and its current request; shared by request.c,
+ * request_input.c and mhd_daemon.c, included by no endpoint.
  *
  * One allocation per connection holds both, so that a hit allocates no memory of ours. Only the
  * thread of `worker` touches the members, also while the request is parked; other threads post to
@@ -13,11 +13,12 @@
 #include "base/mem.h"
 #include "http/auth/auth.h"
 #include "http/core/access_log.h"
-#include "http/core/connection.h"
 #include "http/core/header_scan.h"
 #include "http/core/request.h"
 #include "http/core/worker_state.h"
+#include "http/net/connection_timeout.h"
 #include "http/protocol/field_value.h"
+#include "http/protocol/request_target.h"
 
 #include <netinet/in.h>
 
@@ -54,10 +55,17 @@ struct request {
     struct hits_text text; /* key of the response cache; empty if the response depends on more */
 };
 
-struct place {
-    struct connection connection;
+/* The context of a libmicrohttpd connection; mhd_daemon.c creates and frees it. */
+struct connection {
+    struct request_target target; /* of the last request */
+    struct connection_timeout timeout;
     struct request request;
     struct joined *joined; /* header lines joined for this request; freed at its end */
 };
+
+static inline struct connection *connection_of(const struct request *request)
+{
+    return container_of(request, struct connection, request);
+}
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "http/core/app.h"
-#include "http/core/connection.h"
 #include "http/core/worker_state.h"
 #include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
@@ -76,7 +75,7 @@ static int sleep_ms(const struct worker *worker)
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
-    int64_t next_ms = connection_timeouts_next_ms(&worker->deadlines);
+    int64_t next_ms = connection_timeouts_next_ms(&worker->timeouts);
     next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
@@ -158,19 +157,11 @@ static void stop_accepting(struct worker *worker)
 
 /* ---- the loop ---- */
 
-static void end_the_slow(struct worker *worker)
-{
-    struct deadlines *all = &worker->deadlines;
-    int64_t now_ms = worker->clock.now_ms;
-    struct deadline *slow;
-
-    while ((slow = connection_timeouts_pop_expired(all, now_ms)))
-        connection_on_timeout(slow, all, worker->options.idle_timeout_ms, now_ms);
-}
-
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
+    struct connection_timeout *expired;
+
     heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
 
@@ -181,7 +172,8 @@ static void run_once(struct worker *worker)
     for (int i = 0; i < n; i++)
         take_event(worker, &events[i]);
     open_mail(worker);
-    end_the_slow(worker);
+    while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
+        connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
     /* Requests are freed from here on, no earlier: see the file comment. */
     if (worker->has_callers)
@@ -314,8 +306,8 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
     worker->knows_layout = layout_is_known(MHD_get_version());
     worker->hits = hits_new(service->cache);
-    connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
-                     options->idle_timeout_ms);
+    connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
+                             options->response_timeout_ms, options->idle_timeout_ms);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();

@@ -35,7 +35,7 @@ struct worker {
     struct clock clock;
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
-    struct deadlines deadlines;
+    struct connection_timeouts timeouts;
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
     struct tls *tls;   /* NULL = plain HTTP */
@@ -67,9 +67,6 @@ enum err mhd_daemon_start(struct worker *worker);
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **request);
-void request_connection(void *worker, struct MHD_Connection *connection, void **slot,
-                        enum MHD_ConnectionNotificationCode what);
-void *request_line(void *worker, const char *uri, struct MHD_Connection *connection);
 void request_completed(void *worker, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
 
