@@ -36,7 +36,7 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *conne
 
     memset(request, 0, offsetof(struct request, id));
     request->id[0] = request->who[0] = request->peer[0] = '\0';
-    request->text.len = 0;
+    request->cache_key.len = 0;
     request->worker = worker;
     request->connection = connection;
     worker->n_requests++;
@@ -55,7 +55,7 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **slot
     if (!request)
         return;
     assert(!is_suspended(request));
-    ready_unref(request->ready);
+    response_unref(request->response);
     fields_free(TAKE(connection_of(request)->joined));
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection_of(request)->timeout, PHASE_IDLE,
@@ -85,7 +85,7 @@ static void set_state(struct request *request, enum request_state state)
 /* Counts and logs the response; runs once per response. */
 static void tell(struct request *request, bool was_parked)
 {
-    int status = ready_status(request->ready);
+    int status = response_status(request->response);
     int64_t ms = request->worker->clock.now_ms - request->begun_ms;
 
     access_count(route_metrics_index(request->route), status, ms);
@@ -111,7 +111,7 @@ static enum MHD_Result hand_over(struct request *request)
     set_state(request, REQUEST_QUEUED);
     connection_enter_phase(&request->worker->timeouts, &connection_of(request)->timeout,
                            PHASE_SENDING, request->worker->clock.now_ms);
-    return ready_queue(request->ready, request->connection, request->id);
+    return response_send(request->response, request->connection, request->id);
 }
 
 /* The waiters of one lookup get equal replies in succession, so the last response is kept for
@@ -121,14 +121,15 @@ void request_reply(struct request *request, struct reply *reply)
     struct worker *worker = request->worker;
     bool closing = worker->stage != WORKER_RUNNING;
 
-    assert(!request->ready);
-    if (worker->last && ready_is(worker->last, reply, worker->date, request->id, closing)) {
+    assert(!request->response);
+    if (worker->last_response &&
+        response_matches(worker->last_response, reply, worker->date, request->id, closing)) {
         result_unref(TAKE(reply->keeper));
     } else {
-        ready_unref(worker->last);
-        worker->last = ready_new(reply, worker->date, request->id, closing);
+        response_unref(worker->last_response);
+        worker->last_response = response_new(reply, worker->date, request->id, closing);
     }
-    request->ready = ready_ref(worker->last);
+    request->response = response_ref(worker->last_response);
     set_state(request, REQUEST_ANSWERED);
 }
 
@@ -144,14 +145,16 @@ void request_set_outcome(struct request *request, const char *outcome, const cha
 bool request_cached_key(const struct request *request, const unsigned char **ret_key,
                         enum result_format *ret_format)
 {
-    return hits_question(request->worker->hits, &request->text, ret_key, ret_format);
+    return response_cache_find_question(request->worker->responses, &request->cache_key, ret_key,
+                                        ret_format);
 }
 
 void request_cache_response(struct request *request, const struct result *result,
                             enum result_format format)
 {
-    if (request->text.len)
-        hits_remember(request->worker->hits, &request->text, result, format, request->ready);
+    if (request->cache_key.len)
+        response_cache_put(request->worker->responses, &request->cache_key, result, format,
+                           request->response);
 }
 
 /* ---- waiting ---- */
@@ -202,20 +205,20 @@ static void set_id(struct request *request, struct slice given)
 
 /* Sets the key of the response cache: target, line end, Accept. It stays empty if the response
  * depends on more, or if the worker drains. */
-static void set_text(struct request *request, const struct headers *headers)
+static void set_cache_key(struct request *request, const struct headers *headers)
 {
     const struct request_target *target = &connection_of(request)->target;
-    struct hits_text *text = &request->text;
+    struct response_cache_key *key = &request->cache_key;
     size_t len = target->len + 1 + headers->accept.len;
 
     if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
-        request->worker->stage != WORKER_RUNNING || !target->len || len > HITS_TEXT)
+        request->worker->stage != WORKER_RUNNING || !target->len || len > RESPONSE_CACHE_KEY_MAX)
         return;
-    char *end = mempcpy(text->bytes, target->text, target->len);
+    char *end = mempcpy(key->bytes, target->text, target->len);
     *end++ = '\n';
     if (headers->accept.len)
         memcpy(end, headers->accept.data, headers->accept.len);
-    text->len = len;
+    key->len = len;
 }
 
 /* Returns true if the framing is invalid and the request has been answered. A body for an unknown
@@ -258,7 +261,7 @@ static enum MHD_Result guard_request(struct request *request, const char *url, c
     set_id(request, headers.id);
     request->credentials = headers.credentials;
     request->trace = headers.trace;
-    set_text(request, &headers);
+    set_cache_key(request, &headers);
     set_state(request, REQUEST_VALIDATED);
     return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
 }
@@ -284,16 +287,18 @@ static bool refuse_sender(struct request *request)
 /* First of three hit paths: the response cache. Returns the complete response that this worker sent
  * for the same request text within this second, or NULL. endpoints/emails.c then tries the second
  * path (the question key known for this text), and last the third (after parsing the query). */
-static struct ready *find_hit(struct request *request)
+static struct response *find_hit(struct request *request)
 {
     struct worker *worker = request->worker;
 
-    return request->client ? hits_find(worker->hits, &request->text, &worker->clock) : NULL;
+    return request->client
+               ? response_cache_find(worker->responses, &request->cache_key, &worker->clock)
+               : NULL;
 }
 
-static enum MHD_Result serve_hit(struct request *request, struct ready *ready)
+static enum MHD_Result serve_hit(struct request *request, struct response *response)
 {
-    request->ready = ready_ref(ready);
+    request->response = response_ref(response);
     request->notes.outcome = "hit";
     metrics_add(&metrics_mine()->cache_outcomes[CACHE_HIT], 1);
     return hand_over(request);
@@ -301,14 +306,14 @@ static enum MHD_Result serve_hit(struct request *request, struct ready *ready)
 
 static enum MHD_Result run(struct request *request)
 {
-    struct ready *ready;
+    struct response *response;
 
     set_state(request, REQUEST_RUNNING);
     if (refuse_sender(request))
         return hand_over(request);
-    ready = find_hit(request);
-    if (ready)
-        return serve_hit(request, ready);
+    response = find_hit(request);
+    if (response)
+        return serve_hit(request, response);
     routes_dispatch(request);
     request->client = NULL;
     if (request->state == REQUEST_ANSWERED)

@@ -46,13 +46,14 @@ struct request {
     int64_t begun_ms;
     request_abandoned_fn *gone;
     void *endpoint_state;
-    struct ready *ready;
+    struct response *response;
     struct access_notes notes;
     /* Of these, only the first byte or the length is zeroed for each request: */
     char id[HEADERS_ID_MAX + 1];
     char who[KEY_NAME_MAX + 1];  /* the client's name, for log and account */
     char peer[INET6_ADDRSTRLEN]; /* "" until first read */
-    struct hits_text text; /* key of the response cache; empty if the response depends on more */
+    struct response_cache_key
+        cache_key; /* of the response cache; empty if the response depends on more */
 };
 
 /* The context of a libmicrohttpd connection; mhd_daemon.c creates and frees it. */

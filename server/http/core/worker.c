@@ -61,8 +61,8 @@ static void turn_clock(struct worker *worker)
         return;
     worker->date_second = worker->clock.wall_ms / 1000;
     clock_http_date(worker->clock.wall_ms, worker->date);
-    hits_new_second(worker->hits);
-    ready_unref(TAKE(worker->last));
+    response_cache_new_second(worker->responses);
+    response_unref(TAKE(worker->last_response));
 }
 
 /* Returns how long the loop may sleep, in milliseconds. */
@@ -259,8 +259,8 @@ static void free_worker(struct worker *worker)
 {
     stop_daemons(worker);
     acceptor_close(&worker->acceptor);
-    hits_free(worker->hits);
-    ready_unref(worker->last);
+    response_cache_free(worker->responses);
+    response_unref(worker->last_response);
     clients_unref(worker->clients);
     tls_unref(worker->tls);
     close(worker->epoll_fd);
@@ -305,7 +305,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
     worker->knows_layout = layout_is_known(MHD_get_version());
-    worker->hits = hits_new(service->cache);
+    worker->responses = response_cache_new(service->cache);
     connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
                              options->response_timeout_ms, options->idle_timeout_ms);
     worker->inbox = inbox;

@@ -40,8 +40,8 @@ struct worker {
     struct limits limits;
     struct tls *tls;   /* NULL = plain HTTP */
     bool knows_layout; /* libmicrohttpd's memory layout is known, see head_layout.h */
-    struct hits *hits;
-    struct ready *last; /* last response, reused for an equal reply; NULL = none */
+    struct response_cache *responses;
+    struct response *last_response; /* reused for an equal reply; NULL = none */
     struct inbox *inbox;
     bool has_mail;    /* messages were left for the next iteration */
     int64_t begun_ms; /* when the last request began */
