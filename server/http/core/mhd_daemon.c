@@ -112,7 +112,7 @@ enum err mhd_daemon_start(struct worker *worker)
         note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->seats) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-        worker->knows_layout ? 0 : 1, MHD_OPTION_ARRAY,
+        worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
     if (!daemon)

@@ -187,11 +187,20 @@ void request_client_left(struct request *request)
 
 /* ---- the handler ---- */
 
-static enum MHD_Result show_header(void *headers, enum MHD_ValueKind kind, const char *name,
+struct scan {
+    struct header_scan headers;
+    struct credentials *credentials;
+};
+
+static enum MHD_Result scan_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                    size_t name_len, const char *value, size_t value_len)
 {
+    struct scan *scan = arg;
+    const struct slice n = {name, name_len}, v = {value, value_len};
+
     (void)kind;
-    headers_note(headers, (struct slice){name, name_len}, (struct slice){value, value_len});
+    header_scan_add(&scan->headers, n, v);
+    auth_header(scan->credentials, n, v);
     return MHD_YES;
 }
 
@@ -205,7 +214,7 @@ static void set_id(struct request *request, struct slice given)
 
 /* Sets the key of the response cache: target, line end, Accept. It stays empty if the response
  * depends on more, or if the worker drains. */
-static void set_cache_key(struct request *request, const struct headers *headers)
+static void set_cache_key(struct request *request, const struct header_scan *headers)
 {
     const struct request_target *target = &connection_of(request)->target;
     struct response_cache_key *key = &request->cache_key;
@@ -223,10 +232,11 @@ static void set_cache_key(struct request *request, const struct headers *headers
 
 /* Returns true if the framing is invalid and the request has been answered. A body for an unknown
  * path or method gets 404 or 405, which say more than 413. */
-static bool refuse_unfit(struct request *request, const struct guard *guard, const char *version)
+static bool refuse_unfit(struct request *request, const struct framing *framing,
+                         const char *version)
 {
     const char *detail;
-    enum err err = guard_verdict(guard, version, &detail);
+    enum err err = framing_verdict(framing, version, &detail);
 
     if (!err)
         return false;
@@ -238,10 +248,11 @@ static bool refuse_unfit(struct request *request, const struct guard *guard, con
 }
 
 /* Returns whether the head has bytes that libmicrohttpd does not expose. */
-static bool has_gaps(const struct request *request, const struct layout *layout, const char *method)
+static bool has_gaps(const struct request *request, const struct head_layout *layout,
+                     const char *method)
 {
-    return request->worker->knows_layout &&
-           !layout_is_whole(
+    return request->worker->knows_head_layout &&
+           !head_layout_is_whole(
                layout, method,
                MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
                    ->header_size);
@@ -250,20 +261,20 @@ static bool has_gaps(const struct request *request, const struct layout *layout,
 static enum MHD_Result guard_request(struct request *request, const char *url, const char *method,
                                      const char *version)
 {
-    struct headers headers = {0};
+    struct scan scan = {.credentials = &request->credentials};
+    struct header_scan *headers = &scan.headers;
 
-    layout_begin(&headers.layout, method, url, connection_of(request)->target.end, version);
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
-    guard_method(&headers.guard, (struct slice){method, strlen(method)});
-    headers.guard.has_gaps = has_gaps(request, &headers.layout, method);
+    head_layout_begin(&headers->layout, method, url, connection_of(request)->target.end, version);
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, scan_header, &scan);
+    framing_method(&headers->framing, (struct slice){method, strlen(method)});
+    headers->framing.has_gaps = has_gaps(request, &headers->layout, method);
     request->method = route_method(method);
     routes_place(request);
-    set_id(request, headers.id);
-    request->credentials = headers.credentials;
-    request->trace = headers.trace;
-    set_cache_key(request, &headers);
+    set_id(request, headers->id);
+    request->trace = headers->trace;
+    set_cache_key(request, headers);
     set_state(request, REQUEST_VALIDATED);
-    return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
+    return refuse_unfit(request, &headers->framing, version) ? hand_over(request) : MHD_YES;
 }
 
 /* Returns true if the client is rejected and the request has been answered. Routes open to all are

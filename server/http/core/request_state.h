@@ -13,11 +13,11 @@
 #include "base/mem.h"
 #include "http/auth/auth.h"
 #include "http/core/access_log.h"
-#include "http/core/header_scan.h"
 #include "http/core/request.h"
 #include "http/core/worker_state.h"
 #include "http/net/connection_timeout.h"
 #include "http/protocol/field_value.h"
+#include "http/protocol/header_scan.h"
 #include "http/protocol/request_target.h"
 
 #include <netinet/in.h>
@@ -49,7 +49,7 @@ struct request {
     struct response *response;
     struct access_notes notes;
     /* Of these, only the first byte or the length is zeroed for each request: */
-    char id[HEADERS_ID_MAX + 1];
+    char id[HEADER_SCAN_ID_MAX + 1];
     char who[KEY_NAME_MAX + 1];  /* the client's name, for log and account */
     char peer[INET6_ADDRSTRLEN]; /* "" until first read */
     struct response_cache_key

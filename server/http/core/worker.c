@@ -304,7 +304,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
-    worker->knows_layout = layout_is_known(MHD_get_version());
+    worker->knows_head_layout = head_layout_is_known(MHD_get_version());
     worker->responses = response_cache_new(service->cache);
     connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
                              options->response_timeout_ms, options->idle_timeout_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* header_scan.c - see header_scan.h. */
-#include "http/core/header_scan.h"
+#include "http/protocol/header_scan.h"
 
 #include "http/protocol/traceparent.h"
 
@@ -18,25 +18,24 @@ static bool is_well_formed_id(struct slice id)
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
-    return id.len >= 1 && id.len <= HEADERS_ID_MAX && strspn(id.data, allowed) == id.len;
+    return id.len >= 1 && id.len <= HEADER_SCAN_ID_MAX && strspn(id.data, allowed) == id.len;
 }
 
-void headers_note(struct headers *headers, struct slice name, struct slice value)
+void header_scan_add(struct header_scan *scan, struct slice name, struct slice value)
 {
-    guard_header(&headers->guard, name, value);
-    layout_header(&headers->layout, name, value);
-    auth_header(&headers->credentials, name, value);
+    framing_header(&scan->framing, name, value);
+    head_layout_header(&scan->layout, name, value);
     if (IS_NAMED(name, "Accept")) {
-        headers->special = headers->special || headers->accept.data; /* a second Accept */
-        headers->accept = value;
+        scan->special = scan->special || scan->accept.data; /* a second Accept */
+        scan->accept = value;
     } else if (IS_NAMED(name, "X-Request-Id")) {
-        if (!headers->id.data && is_well_formed_id(value))
-            headers->id = value;
+        if (!scan->id.data && is_well_formed_id(value))
+            scan->id = value;
     } else if (IS_NAMED(name, "traceparent")) {
-        if (!headers->trace.data && traceparent_is_valid(value))
-            headers->trace = value;
+        if (!scan->trace.data && traceparent_is_valid(value))
+            scan->trace = value;
     } else if (IS_NAMED(name, "Prefer") || IS_NAMED(name, "Cache-Control") ||
                IS_NAMED(name, "If-None-Match")) {
-        headers->special = true;
+        scan->special = true;
     }
 }
