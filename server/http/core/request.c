@@ -56,7 +56,7 @@ void request_completed(void *arg, struct MHD_Connection *connection, void **slot
         return;
     assert(!is_suspended(request));
     response_unref(request->response);
-    fields_free(TAKE(connection_of(request)->joined));
+    joined_lines_free(TAKE(connection_of(request)->joined));
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection_of(request)->timeout, PHASE_IDLE,
                            worker->clock.now_ms);

@@ -38,7 +38,7 @@ static enum MHD_Result note_line(void *lines, enum MHD_ValueKind kind, const cha
                                  size_t name_len, const char *value, size_t value_len)
 {
     (void)kind;
-    fields_note(lines, (struct slice){name, name_len}, (struct slice){value, value_len});
+    field_lines_add(lines, (struct slice){name, name_len}, (struct slice){value, value_len});
     return MHD_YES;
 }
 
@@ -47,7 +47,7 @@ const char *request_header(const struct request *request, const char *name)
     struct field_lines lines = {.name = name};
 
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_line, &lines);
-    return fields_join(&lines, &connection_of(request)->joined);
+    return field_lines_join(&lines, &connection_of(request)->joined);
 }
 
 static void write_peer(const struct sockaddr *address, char *peer)

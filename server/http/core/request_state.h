@@ -61,7 +61,7 @@ struct connection {
     struct request_target target; /* of the last request */
     struct connection_timeout timeout;
     struct request request;
-    struct joined *joined; /* header lines joined for this request; freed at its end */
+    struct joined_lines *joined; /* header lines joined for this request; freed at its end */
 };
 
 static inline struct connection *connection_of(const struct request *request)

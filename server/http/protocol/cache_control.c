@@ -58,6 +58,6 @@ void cache_control_read(struct cache_directives *wish, const char *header)
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");
         read_directive(wish, s, strcspn(s, " \t,="));
-        s = fields_find(s, ',');
+        s = field_value_find(s, ',');
     }
 }
