@@ -38,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers joined so far, from the first */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct connection_limit *seats;
+    struct connection_limit *connection_limit;
     bool draining;
 };
 
@@ -199,8 +199,8 @@ static rlim_t raise_file_limit(void)
 }
 
 /* Sets the connection limit: as configured, or as many as the file descriptors allow. */
-static enum err set_seats(const struct listener_options *options, struct listener *listener,
-                          char *why)
+static enum err set_connection_limit(const struct listener_options *options,
+                                     struct listener *listener, char *why)
 {
     size_t taken = RESERVED_FILES + (size_t)options->other_files +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
@@ -222,7 +222,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
         log_event(LOG_WARN, "connection_limit_reduced", "requested", wanted, "limit", possible,
                   "reason", "RLIMIT_NOFILE", NULL);
     }
-    listener->seats = connection_limit_new(max, options->max_per_address);
+    listener->connection_limit = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
@@ -260,7 +260,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 {
     size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
-        .seats = listener->seats,
+        .connection_limit = listener->connection_limit,
         .header_timeout_ms = options->header_timeout_ms,
         .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
@@ -296,7 +296,7 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
-    enum err err = set_seats(options, listener, why);
+    enum err err = set_connection_limit(options, listener, why);
     if (!err)
         err = bind_addresses(options, service->tls != NULL, listener, sockets, why);
     if (err) {
@@ -364,7 +364,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
-    connection_limit_free(listener->seats);
+    connection_limit_free(listener->connection_limit);
     free(listener->workers);
     free(listener->urls);
     free(listener);

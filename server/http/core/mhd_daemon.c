@@ -33,7 +33,8 @@ __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char
 static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, socklen_t from_len)
 {
     struct worker *worker = arg;
-    enum connection_limit_verdict verdict = connection_limit_check(worker->options.seats, from);
+    enum connection_limit_verdict verdict =
+        connection_limit_check(worker->options.connection_limit, from);
 
     (void)from_len;
     if (verdict == LIMIT_NOT_REACHED)
@@ -69,11 +70,11 @@ static void note_connection(void *arg, struct MHD_Connection *handle, void **slo
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        connection_limit_acquire(worker->options.seats, from);
+        connection_limit_acquire(worker->options.connection_limit, from);
         metrics_add(&metrics_mine()->http_connections, 1);
         *slot = open_connection(worker, handle);
     } else {
-        connection_limit_release(worker->options.seats, from);
+        connection_limit_release(worker->options.connection_limit, from);
         metrics_add(&metrics_mine()->http_connections, UINT64_MAX); /* wraps to a decrement */
         close_connection(worker, *slot);
         *slot = NULL;
@@ -110,7 +111,7 @@ enum err mhd_daemon_start(struct worker *worker)
         0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet,
         NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker, MHD_OPTION_NOTIFY_CONNECTION,
         note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->seats) + 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->connection_limit) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
