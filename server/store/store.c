@@ -24,7 +24,7 @@ static enum err memory_open_beside(const char *rest, struct store **ret_store, c
     (void)rest;
     (void)ret_store;
     snprintf(why, STORE_WHY, "memory: is not accessible to other processes");
-    return ERR_ABSENT;
+    return ERR_NO_ENTRY;
 }
 
 static const struct scheme {
