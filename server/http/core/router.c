@@ -6,7 +6,6 @@
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
 #include "http/core/problem.h"
-#include "http/core/ratelimit_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -125,7 +124,7 @@ void route_refuse(struct request *request, enum err err, const struct client *cl
     if (err == ERR_UNAUTHORIZED)
         reply_text(&reply, "WWW-Authenticate", "Bearer");
     if (err == ERR_QUOTA_EXCEEDED)
-        ratelimit_fields_write_rate(&reply, client->rate);
+        reply_rate_exceeded(&reply, client->rate);
     request_reply(request, &reply);
 }
 
