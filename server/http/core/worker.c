@@ -10,7 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "http/auth/client_keys.h"
 #include "http/core/app.h"
+#include "http/core/response.h"
+#include "http/core/response_cache.h"
 #include "http/core/worker_state.h"
 #include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
@@ -100,7 +103,7 @@ static void take_event(struct worker *worker, const struct epoll_event *event)
  * until then. */
 static void open_mail(struct worker *worker)
 {
-    bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
+    bool alone = worker->clock.now_ms - worker->last_request_ms >= ALONE_MS;
     size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
 
     worker->has_mail = inbox_run_some(worker->inbox, some);
