@@ -331,10 +331,10 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_apply_settings(struct listener *listener, const struct settings *rules)
+void listener_apply_settings(struct listener *listener, const struct settings *settings)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_apply_settings(listener->workers[i], rules);
+        worker_apply_settings(listener->workers[i], settings);
 }
 
 void listener_drain(struct listener *listener)

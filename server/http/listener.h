@@ -52,7 +52,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms);
 
 /* Sends new settings to the workers; each applies them in its next loop iteration. Call before
  * listener_drain(). */
-void listener_apply_settings(struct listener *listener, const struct settings *rules);
+void listener_apply_settings(struct listener *listener, const struct settings *settings);
 
 /* Returns ERR_SYNTAX if the address is invalid; `why` then says so. Any thread. */
 enum err listener_check(const char *address, char *why);

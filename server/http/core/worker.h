@@ -47,7 +47,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
 
 /* Any thread, from worker_start() to worker_drain(): the worker applies the settings in its next
  * loop iteration. Takes its own references. */
-void worker_apply_settings(struct worker *worker, const struct settings *rules);
+void worker_apply_settings(struct worker *worker, const struct settings *settings);
 
 /* Any thread, once: stops accepting. The thread ends when no request is left, or when none is
  * parked and drain_ms have passed since then. It waits for parked requests without a limit, because

@@ -44,11 +44,10 @@ struct worker {
     struct response_cache *responses;
     struct response *last_response; /* reused for an equal reply; NULL = none */
     struct inbox *inbox;
-    bool has_mail;           /* messages were left for the next iteration */
+    bool has_messages;       /* messages were left for the next iteration */
     int64_t last_request_ms; /* when it began */
     int epoll_fd;
     struct acceptor acceptor; /* its i-th socket belongs to the i-th daemon */
-    bool has_callers;         /* connections wait on a listening socket */
     size_t n_daemons;
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
