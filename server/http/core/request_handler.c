@@ -139,7 +139,7 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     framing_method(&headers->framing, (struct slice){method, strlen(method)});
     headers->framing.has_gaps = has_gaps(request, &headers->layout, method);
     request->method = route_method(method);
-    routes_place(request);
+    router_match(request);
     if (headers->id.data)
         *(char *)mempcpy(request->id, headers->id.data, headers->id.len) = '\0';
     else
@@ -151,7 +151,7 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     if (!err)
         return MHD_YES;
     if (err == ERR_BODY_TOO_LARGE && !request->route)
-        routes_dispatch(request); /* 404 and 405 say more than 413 */
+        router_dispatch(request); /* 404 and 405 say more than 413 */
     else
         problem_send(request, err, detail);
     return send_response(request);
@@ -165,12 +165,12 @@ static enum err admit(struct request *request)
 {
     const struct worker *worker = request->worker;
     bool is_open = request->route && request->route->access == FOR_ALL;
-    enum err err = auth_judge(worker->clients, &worker->service->auth, &request->credentials,
-                              &request->client);
+    enum err err = auth_identify(worker->clients, &worker->service->auth, &request->credentials,
+                                 &request->client);
 
     if (request->client)
         memcpy(request->client_name, request->client->name, sizeof request->client_name);
-    return err || is_open ? err : auth_pace(request->client, worker->clock.now_ms);
+    return err || is_open ? err : auth_check_rate(request->client, worker->clock.now_ms);
 }
 
 /* First of three hit paths: the response cache. Takes the complete response that this worker sent
@@ -198,10 +198,10 @@ static enum MHD_Result run(struct request *request)
     request_set_state(request, REQUEST_RUNNING);
     enum err err = admit(request);
     if (err)
-        route_refuse(request, err, request->client);
+        router_reject(request, err, request->client);
     if (err || take_cached_response(request))
         return send_response(request);
-    routes_dispatch(request);
+    router_dispatch(request);
     request->client = NULL;
     if (request->state == REQUEST_ANSWERED)
         return send_response(request);

@@ -87,7 +87,8 @@ static void list_methods(const char *path, char *allow)
                                   methods[i].name);
 }
 
-static void refuse(struct request *request)
+/* Replies with 404 or 405. */
+static void reject_unrouted(struct request *request)
 {
     char allow[ALLOW_BYTES];
     struct reply reply;
@@ -100,7 +101,7 @@ static void refuse(struct request *request)
     request_reply(request, &reply);
 }
 
-void route_refuse(struct request *request, enum err err, const struct client *client)
+void router_reject(struct request *request, enum err err, const struct client *client)
 {
     struct problem problem = problem_of(err, NULL);
     char rate[64];
@@ -137,7 +138,7 @@ static enum err check_access(const struct route *row, const struct client *clien
     return row->access == FOR_ADMINS && !client->admin ? ERR_FORBIDDEN : ERR_OK;
 }
 
-void routes_place(struct request *request)
+void router_match(struct request *request)
 {
     const char *tail;
     const struct route *row = find_route(request_method(request), request_path(request), &tail);
@@ -146,17 +147,17 @@ void routes_place(struct request *request)
         request_set_route(request, row, tail);
 }
 
-void routes_dispatch(struct request *request)
+void router_dispatch(struct request *request)
 {
     const struct route *row = request_route(request);
 
     if (!row) {
-        refuse(request);
+        reject_unrouted(request);
         return;
     }
     enum err err = check_access(row, request_client(request));
     if (err)
-        route_refuse(request, err, request_client(request));
+        router_reject(request, err, request_client(request));
     else
         row->endpoint(request);
 }
