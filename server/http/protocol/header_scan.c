@@ -5,13 +5,6 @@
 #include "http/protocol/traceparent.h"
 
 #include <string.h>
-#include <strings.h>
-
-static bool is_named(struct slice name, const char *wanted, size_t len)
-{
-    return name.len == len && strncasecmp(name.data, wanted, len) == 0;
-}
-#define IS_NAMED(name, literal) is_named(name, literal, sizeof(literal) - 1)
 
 static bool is_well_formed_id(struct slice id)
 {
@@ -25,17 +18,17 @@ void header_scan_add(struct header_scan *scan, struct slice name, struct slice v
 {
     framing_header(&scan->framing, name, value);
     head_layout_header(&scan->layout, name, value);
-    if (IS_NAMED(name, "Accept")) {
+    if (slice_equals_nocase(name, "Accept")) {
         scan->special = scan->special || scan->accept.data; /* a second Accept */
         scan->accept = value;
-    } else if (IS_NAMED(name, "X-Request-Id")) {
+    } else if (slice_equals_nocase(name, "X-Request-Id")) {
         if (!scan->id.data && is_well_formed_id(value))
             scan->id = value;
-    } else if (IS_NAMED(name, "traceparent")) {
+    } else if (slice_equals_nocase(name, "traceparent")) {
         if (!scan->trace.data && traceparent_is_valid(value))
             scan->trace = value;
-    } else if (IS_NAMED(name, "Prefer") || IS_NAMED(name, "Cache-Control") ||
-               IS_NAMED(name, "If-None-Match")) {
+    } else if (slice_equals_nocase(name, "Prefer") || slice_equals_nocase(name, "Cache-Control") ||
+               slice_equals_nocase(name, "If-None-Match")) {
         scan->special = true;
     }
 }
