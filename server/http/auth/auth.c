@@ -2,8 +2,6 @@
 /* auth.c - see auth.h. */
 #include "http/auth/auth.h"
 
-#include "base/mem.h"
-
 #include <string.h>
 #include <strings.h>
 
