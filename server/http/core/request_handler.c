@@ -198,7 +198,7 @@ static enum MHD_Result run(struct request *request)
     request_set_state(request, REQUEST_RUNNING);
     enum err err = admit(request);
     if (err)
-        router_reject(request, err, request->client);
+        router_reject(request, err);
     if (err || take_cached_response(request))
         return send_response(request);
     router_dispatch(request);

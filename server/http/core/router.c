@@ -101,30 +101,30 @@ static void reject_unrouted(struct request *request)
     request_reply(request, &reply);
 }
 
-void router_reject(struct request *request, enum err err, const struct client *client)
+void router_reject(struct request *request, enum err err)
 {
+    const struct client *client = request_client(request);
     struct problem problem = problem_of(err, NULL);
     char rate[64];
     struct reply reply;
 
-    if (err == ERR_QUOTA_EXCEEDED)
+    if (err == ERR_UNAUTHORIZED) {
+        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
+    } else if (err == ERR_QUOTA_EXCEEDED) {
         snprintf(rate, sizeof rate, "rate limit of %" PRId64 " requests per second exceeded",
                  client->rate);
-    if (err == ERR_UNAUTHORIZED)
-        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
-    else if (err == ERR_QUOTA_EXCEEDED)
         problem.detail = rate;
-    else if (!client)
+        problem.retry_after_s = 1;
+    } else if (!client) {
         problem.detail = "cross-site browser request rejected; set a local Host and omit Origin, "
                          "Referer and Sec-Fetch-Site";
-    else
+    } else {
         problem.detail = "this endpoint requires the 'admin' right";
-    if (err == ERR_QUOTA_EXCEEDED)
-        problem.retry_after_s = 1;
+    }
     problem_reply(request, &problem, &reply);
     if (err == ERR_UNAUTHORIZED)
         reply_text(&reply, "WWW-Authenticate", "Bearer");
-    if (err == ERR_QUOTA_EXCEEDED)
+    else if (err == ERR_QUOTA_EXCEEDED)
         reply_rate_exceeded(&reply, client->rate);
     request_reply(request, &reply);
 }
@@ -157,7 +157,7 @@ void router_dispatch(struct request *request)
     }
     enum err err = check_access(row, request_client(request));
     if (err)
-        router_reject(request, err, request_client(request));
+        router_reject(request, err);
     else
         row->endpoint(request);
 }

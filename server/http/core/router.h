@@ -39,9 +39,9 @@ void router_match(struct request *request);
 /* Runs the endpoint of that route, or replies with 401, 403, 404 or 405. */
 void router_dispatch(struct request *request);
 
-/* Replies with an error of auth_identify(), auth_check_rate() or the access check, and its headers.
- * `client` NULL = not authenticated. */
-void router_reject(struct request *request, enum err err, const struct client *client);
+/* Replies with an error of auth_identify(), auth_check_rate() or the access check, and its
+ * headers. */
+void router_reject(struct request *request, enum err err);
 
 /* Returns the route's index in the metrics, less than METRICS_ROUTES. `route` NULL = no route
  * matches. */
