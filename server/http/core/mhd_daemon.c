@@ -20,8 +20,8 @@
  * 8000 bytes. */
 #define CONNECTION_BYTES ((size_t)16 << 10)
 
-__attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char *format,
-                                                           va_list args)
+__attribute__((format(printf, 2, 0))) static void log_message(void *arg, const char *format,
+                                                              va_list args)
 {
     char text[200];
 
@@ -108,10 +108,11 @@ enum err mhd_daemon_start(struct worker *worker)
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
-        0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet,
-        NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker, MHD_OPTION_NOTIFY_CONNECTION,
-        note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->connection_limit) + 1,
+        0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER,
+        log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker,
+        MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)connection_limit_max(options->connection_limit) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
