@@ -11,13 +11,13 @@
 #define MODEL_QUESTION_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
 #include "model/domain.h"
 
 #include <stddef.h>
 
 #define QUESTION_FIELD_MAX 200 /* bytes of one field, as given; the upstream states no limit */
-#define QUESTION_WHY       DOMAIN_WHY
 
 /* Raw fields; `text` NULL = not given. Untrusted and not NUL-terminated; borrowed for the call. */
 struct question_field {
@@ -45,9 +45,9 @@ struct question {
 /* Checks the fields, which are indexed by enum question_part. The caller frees *ret_question.
  * Returns ERR_INVALID_PARAMETER if a field other than the domain is too long, not UTF-8, blank
  * (company_name only; a blank place counts as not given) or contains control characters; otherwise
- * the errors of domain_parse(). `why` (QUESTION_WHY bytes) is written on failure. */
+ * the errors of domain_parse(). `why` is written on failure. */
 enum err question_new(const struct question_field fields[QUESTION_PARTS],
-                      struct question **ret_question, char *why);
+                      struct question **ret_question, struct errmsg *why);
 
 /* Restores a checked question from the journal, owned by the caller. All values are used unchanged;
  * parts[QUESTION_DOMAIN] is ignored. */

@@ -285,17 +285,17 @@ TEST(store_invalid_url_is_rejected_with_a_reason)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct store_options options = {.url = bad[i]};
-        char why[STORE_WHY] = "";
-        ck_assert_int_eq(store_open(&options, &store, why), ERR_STORE_REFUSED);
+        struct errmsg why = {""};
+        ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORE_REFUSED);
         ck_assert_ptr_null(store);
-        ck_assert_str_ne(why, "");
+        ck_assert_str_ne(why.text, "");
     }
 }
 
 TEST(store_in_memory_cannot_be_opened_shared)
 {
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_ABSENT);
-    ck_assert_str_ne(why, "");
+    ck_assert_int_eq(store_open_shared("memory:", &store, &why), ERR_ABSENT);
+    ck_assert_str_ne(why.text, "");
 }
