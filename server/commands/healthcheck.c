@@ -80,5 +80,5 @@ enum err healthcheck(const char *address, bool secured, struct errmsg *why)
         errmsg_set(why, "%.100s: %.150s", buf_str(&url), asked.error);
     else
         errmsg_set(why, "%.100s: status %d", buf_str(&url), asked.status);
-    return ERR_ABSENT;
+    return ERR_NO_ENTRY;
 }

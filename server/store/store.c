@@ -23,7 +23,7 @@ static enum err memory_open_beside(const char *rest, struct store **ret_store, s
     (void)rest;
     (void)ret_store;
     errmsg_set(why, "memory: is not accessible to other processes");
-    return ERR_ABSENT;
+    return ERR_NO_ENTRY;
 }
 
 static const struct scheme {

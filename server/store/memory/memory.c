@@ -59,7 +59,7 @@ enum err memory_find(struct store *store, const unsigned char *key,
     const struct answer_row *row = find_answer(memory_of(store), key);
 
     if (!row)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     *ret_result = result_ref(row->result);
     return ERR_OK;
 }

@@ -88,7 +88,7 @@ static enum err open_refused(const char *path, struct errmsg *why)
 {
     if (errno == ENOENT) {
         errmsg_set(why, "%s: store not found", path);
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     }
     if (errno == ELOOP)
         return refuse(path, "is a symbolic link", why);
