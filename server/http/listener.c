@@ -49,7 +49,7 @@ struct address {
     socklen_t len;
 };
 
-static enum err refuse(struct errmsg *why, const char *text, const char *reason)
+static enum err reject(struct errmsg *why, const char *text, const char *reason)
 {
     errmsg_set(why, "%.120s: %.100s", text, reason);
     return ERR_SYNTAX;
@@ -72,14 +72,14 @@ static enum err parse_address(const char *text, struct address *ret_address, str
     struct addrinfo *found;
 
     if (!colon || colon == text || !colon[1])
-        return refuse(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+        return reject(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
     bool brackets = text[0] == '[' && colon[-1] == ']';
     autofree char *host = brackets ? xstrndup(text + 1, (size_t)(colon - text) - 2)
                                    : xstrndup(text, (size_t)(colon - text));
     if (!brackets && strchr(host, ':'))
-        return refuse(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
+        return reject(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
     if (!is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return refuse(why, text, "address and port must be numeric");
+        return reject(why, text, "address and port must be numeric");
     memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);

@@ -55,17 +55,12 @@ static struct connection *open_connection(struct worker *worker, struct MHD_Conn
     return connection;
 }
 
-static void close_connection(struct worker *worker, struct connection *connection)
-{
-    connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_NONE, 0);
-    free(connection);
-}
-
 /* `slot` holds our context of the connection. */
 static void note_connection(void *arg, struct MHD_Connection *handle, void **slot,
                             enum MHD_ConnectionNotificationCode what)
 {
     struct worker *worker = arg;
+    struct connection *connection = *slot;
     const struct sockaddr *from =
         MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
@@ -76,7 +71,8 @@ static void note_connection(void *arg, struct MHD_Connection *handle, void **slo
     } else {
         connection_limit_release(worker->options.connection_limit, from);
         metrics_add(&metrics_mine()->http_connections, UINT64_MAX); /* wraps to a decrement */
-        close_connection(worker, *slot);
+        connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_NONE, 0);
+        free(connection);
         *slot = NULL;
     }
 }
