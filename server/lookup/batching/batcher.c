@@ -28,7 +28,7 @@ struct batcher {
     struct read_limiter limiter;
     struct batch_tools tools;
     struct circuit_breaker *breaker;
-    struct queue queue;
+    struct fair_queue queue;
     struct timer linger;       /* of the first task in the queue */
     bool overdue;              /* the linger is over and no slot was free */
     enum metrics_flush due_by; /* what triggers a batch that is not full */
@@ -133,7 +133,7 @@ void batcher_free(struct batcher *all)
     DL_FOREACH_SAFE (all->batches, batch, next)
         batch_free(batch);
     timer_disarm(all->timers, &all->linger);
-    queue_done(&all->queue);
+    fair_queue_done(&all->queue);
     circuit_breaker_free(all->breaker);
     read_limiter_done(&all->limiter);
     free(all);
@@ -170,7 +170,7 @@ static struct batch *cut_batch(struct batcher *all)
     struct batch *batch = new_batch(all);
     struct task *task;
 
-    while (batch->n_tasks < all->options.size && (task = queue_take(&all->queue)))
+    while (batch->n_tasks < all->options.size && (task = fair_queue_take(&all->queue)))
         batch_put(batch, task);
     bool is_full = batch->n_tasks == all->options.size;
     metrics_add(&metrics_mine()->batches_flushed[is_full ? FLUSH_FULL : all->due_by], 1);
@@ -238,7 +238,7 @@ static enum err check(struct batcher *all, const struct task *task, int *ret_ret
         *ret_retry_after_s = JOURNAL_RETRY_S;
         return ERR_STORAGE_UNAVAILABLE;
     }
-    if (!queue_has_room(&all->queue, task->payer.name, all->options.max_queued)) {
+    if (!fair_queue_has_room(&all->queue, task->payer.name, all->options.max_queued)) {
         *ret_retry_after_s = OVERLOADED_S;
         return ERR_OVERLOADED;
     }
@@ -257,7 +257,7 @@ enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_afte
     task->phase = TASK_QUEUED;
     task->queued_ms = all->clock->now_ms;
     id_new(task->tracking_id);
-    queue_add(&all->queue, task, task->payer.name);
+    fair_queue_add(&all->queue, task, task->payer.name);
     if (all->queue.n == 1)
         timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
                   linger_is_over);
@@ -269,7 +269,7 @@ bool batcher_remove(struct batcher *all, struct task *task)
 {
     if (task->phase != TASK_QUEUED)
         return false;
-    queue_remove(&all->queue, task);
+    fair_queue_remove(&all->queue, task);
     budget_refund(all->budget, &task->credit);
     task->phase = TASK_ENDED;
     fill_slots(all);
@@ -298,7 +298,7 @@ static void circuit_tripped(void *arg)
     struct task *task;
 
     end.err = circuit_check(all->breaker, &end.retry_after_s);
-    while ((task = queue_take(&all->queue))) {
+    while ((task = fair_queue_take(&all->queue))) {
         budget_refund(all->budget, &task->credit);
         task->phase = TASK_ENDED;
         task->done(task, &end);

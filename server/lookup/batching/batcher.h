@@ -29,7 +29,7 @@ struct batcher_options {
     size_t size;          /* 1..OPENMART_BATCH_MAX */
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
     int slots;            /* concurrent submits */
-    size_t max_queued;    /* tasks that wait for a slot; see queue_has_room() */
+    size_t max_queued;    /* tasks that wait for a slot; see fair_queue_has_room() */
     int64_t lifetime_ms;  /* how long a batch is polled, from the submit's response */
     int reads_per_second; /* all reads together; 0 = no limit */
     bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
