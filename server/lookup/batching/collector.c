@@ -37,7 +37,7 @@ struct collection {
     struct read_slot slot;
     struct openmart_call *call;
     struct timer timer;
-    struct reads *reads;
+    struct task_reader *reader;
 };
 
 static void settle(struct collection *c);
@@ -46,7 +46,7 @@ static void settle(struct collection *c);
 
 static void free_all(struct collection *c)
 {
-    reads_free(c->reads);
+    task_reader_free(c->reader);
     if (c->call)
         openmart_cancel(c->call);
     read_limiter_release(c->tools->limiter, &c->slot);
@@ -98,7 +98,7 @@ static void read_event(void *arg, const char *task_id, const struct openmart_tas
 
 void collect_skip(struct collection *c, const char *task_id)
 {
-    reads_skip(c->reads, task_id);
+    task_reader_skip(c->reader, task_id);
     c->n_tasks++;
     c->n_claimed++;
 }
@@ -172,7 +172,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     if (counts->ready && !c->ready) {
         c->ready = true; /* final, whatever later polls report */
         c->ready_ms = c->tools->clock->now_ms;
-        reads_batch_is_ready(c->reads);
+        task_reader_set_batch_ready(c->reader);
     }
     c->want = list_worth_asking(c);
     if (c->want == LIST_NONE) /* otherwise the list failed, and may fail again */
@@ -184,7 +184,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
  * another batch, and must not prevent listing the ids that are still missing. */
 static size_t accounted(const struct collection *c)
 {
-    return c->n_claimed + reads_hopeful(c->reads);
+    return c->n_claimed + task_reader_n_readable(c->reader);
 }
 
 static enum list list_after(const struct collection *c, enum list asked)
@@ -218,7 +218,7 @@ static void note_ids(struct collection *c, enum list asked, const char *const *i
         return;
     }
     for (size_t i = 0; i < n; i++)
-        reads_note(c->reads, ids[i]);
+        task_reader_add(c->reader, ids[i]);
     /* A list may lag behind the counts; then it is requested again. */
     if (asked == LIST_COMPLETED)
         c->listed_completed = least((int64_t)n, c->counts.completed);
@@ -274,7 +274,7 @@ static bool close_if_nothing_comes(struct collection *c)
 {
     size_t seen = c->n_claimed + c->n_unclaimed;
 
-    if (!c->ready || reads_open(c->reads))
+    if (!c->ready || task_reader_n_open(c->reader))
         return false;
     if (seen >= c->n_tasks)
         close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
@@ -302,8 +302,8 @@ static void settle(struct collection *c)
                    "the upstream did not finish the batch in time");
         return;
     }
-    bool only_reads_are_left =
-        c->ready && c->want == LIST_NONE && reads_hopeful(c->reads) && accounted(c) >= c->n_tasks;
+    bool only_reads_are_left = c->ready && c->want == LIST_NONE &&
+                               task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
     if (call_is_planned(c) || only_reads_are_left)
         return;
     call_in(c, c->want != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
@@ -322,7 +322,7 @@ struct collection *collect_start(const struct poll_tools *tools, const char *bat
     c->started_ms = tools->clock->now_ms;
     c->lost_since_ms = -1;
     /* More ids than twice the batch's size cannot be valid. */
-    c->reads = reads_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
+    c->reader = task_reader_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
     call_in(c, 0);
     return c;
 }
