@@ -24,7 +24,7 @@ struct task_read {
     char id[OPENMART_ID_MAX + 1];
     enum read_state state;
     int failures;   /* in a row */
-    int unfinished; /* reads that found it unfinished although the batch was ready */
+    int unfinished; /* reads that found the task unfinished although the batch was ready */
     struct read_slot slot;
     struct openmart_call *call;
     struct timer retry;
@@ -36,7 +36,8 @@ struct task_reader {
     task_reader_event_fn *event;
     void *arg;
     int64_t rank, started_ms, ready_ms; /* ready_ms: -1 = not ready */
-    size_t max_ids, n_ended, n_repeats;
+    size_t max_ids, n_ended;
+    size_t n_repeats; /* repeated reads that are REQUESTED */
     struct task_read *table;
 };
 
@@ -87,6 +88,7 @@ static bool is_repeat(const struct task_read *read)
     return read->failures || read->unfinished;
 }
 
+/* Requests a read, unless too many repeated reads are requested: then it stays DUE. */
 static void request(struct task_read *read)
 {
     struct task_reader *reader = read->reader;
@@ -126,49 +128,40 @@ static void back_off(struct task_read *read, int64_t ms)
     timer_arm(tools->timers, &read->retry, tools->clock->now_ms + ms, retry_is_due);
 }
 
+static bool has_ended(const struct openmart_task *task)
+{
+    return task->state == OPENMART_COMPLETED || task->state == OPENMART_ERRORED ||
+           task->state == OPENMART_CANCELLED;
+}
+
+/* Returns whether to give up an unfinished task. A batch may be reported as ready before all its
+ * tasks are finished. So a task is given up only after several unfinished reads, and not before
+ * late ids are given up too. */
+static bool is_given_up(const struct task_read *read)
+{
+    const struct task_reader *reader = read->reader;
+
+    return read->unfinished >= UNFINISHED_MAX &&
+           reader->tools->clock->now_ms - reader->ready_ms >= POLL_STRAGGLERS_MS;
+}
+
 static void end(struct task_read *read)
 {
     read->state = READ_ENDED;
     read->reader->n_ended++;
 }
 
-/* Counts an unfinished read and returns whether to give up the task. A batch may be reported as
- * ready before all its tasks are finished. So a task is given up only after several unfinished
- * reads, and not before late ids are given up too. */
-static bool is_hopeless(struct task_read *read)
+static void task_received(struct task_read *read, const struct openmart_task *task)
 {
     const struct task_reader *reader = read->reader;
 
-    return reader->ready_ms >= 0 && ++read->unfinished >= UNFINISHED_MAX &&
-           reader->tools->clock->now_ms - reader->ready_ms >= POLL_STRAGGLERS_MS;
-}
-
-/* Handles a task that was read. Returns true if it is over. */
-static bool take(struct task_read *read, const struct openmart_task *task)
-{
     read->failures = 0;
-    switch (task->state) {
-    case OPENMART_PROCESSING:
-    case OPENMART_STATE_OTHER:
-        if (!is_hopeless(read)) {
-            back_off(read,
-                     poll_pause_ms(read->reader->tools->clock->now_ms - read->reader->started_ms));
-            return false;
-        }
-        break;
-    case OPENMART_COMPLETED:
-    case OPENMART_ERRORED:
-    case OPENMART_CANCELLED:
-        break;
-    }
-    end(read);
-    return true;
-}
-
-static bool is_end(const struct openmart_task *task)
-{
-    return task->state == OPENMART_COMPLETED || task->state == OPENMART_ERRORED ||
-           task->state == OPENMART_CANCELLED;
+    if (!has_ended(task) && reader->ready_ms >= 0)
+        read->unfinished++;
+    if (has_ended(task) || is_given_up(read))
+        end(read);
+    else
+        back_off(read, poll_pause_ms(reader->tools->clock->now_ms - reader->started_ms));
 }
 
 static void got_task(void *arg, const struct openmart_reply *reply,
@@ -176,7 +169,6 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 {
     struct task_read *read = arg;
     struct task_reader *reader = read->reader;
-    bool over = false;
 
     read->call = NULL;
     reader->n_repeats -= is_repeat(read);
@@ -185,13 +177,13 @@ static void got_task(void *arg, const struct openmart_reply *reply,
      * cannot return must not block all other lookups. */
     if (reply->verdict == VERDICT_DONE) {
         circuit_record_read(reader->tools->breaker, reply);
-        over = take(read, task);
+        task_received(read, task);
     } else {
         back_off(read, poll_back_off_ms(++read->failures, reply));
     }
     request_due(reader);
-    if (over)
-        reader->event(reader->arg, read->id, is_end(task) ? task : NULL);
+    if (read->state == READ_ENDED)
+        reader->event(reader->arg, read->id, has_ended(task) ? task : NULL);
     else
         reader->event(reader->arg, NULL, NULL);
 }
