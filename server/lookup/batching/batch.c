@@ -29,7 +29,7 @@ void batch_free(struct batch *batch)
 {
     if (batch->call)
         openmart_cancel(batch->call);
-    collect_cancel(batch->collection);
+    collector_cancel(batch->collector);
     timer_disarm(batch->tools->timers, &batch->retry);
     free(batch);
 }
@@ -151,23 +151,23 @@ static bool task_ended(void *arg, const char *task_id, const struct openmart_tas
     return true;
 }
 
-static void collection_over(void *arg, enum err err, const char *detail)
+static void collector_ended(void *arg, enum err err, const char *detail)
 {
     struct batch *batch = arg;
     const struct task_end end = {.err = err, .detail = detail, .charged = CHARGED_MAYBE};
 
-    batch->collection = NULL;
+    batch->collector = NULL;
     end_batch(batch, &end);
 }
 
-/* Starts the collection before the owner learns of the new state. */
+/* Starts the collector before the owner learns of the new state. */
 static void collect(struct batch *batch, const char *batch_id)
 {
-    const struct collect_owner owner = {task_ended, collection_over, batch};
+    const struct collector_owner owner = {task_ended, collector_ended, batch};
 
     snprintf(batch->id, sizeof batch->id, "%s", batch_id);
-    batch->collection =
-        collect_start(&batch->tools->collect, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
+    batch->collector =
+        collector_start(&batch->tools->poll, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
     set_state(batch, BATCH_COLLECTING);
 }
 
@@ -182,7 +182,7 @@ void batch_note_ended(struct batch *batch, const char *tracking_id, const char *
 {
     batch->n_tasks++;
     claims_add(&batch->claims, tracking_id, key);
-    collect_skip(batch->collection, task_id);
+    collector_skip(batch->collector, task_id);
 }
 
 /* ---- submitting ---- */
@@ -418,7 +418,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
 
 enum task_phase batch_task_phase(const struct task *task)
 {
-    if (task->phase == TASK_PROCESSING && collect_is_fetching(task->batch->collection))
+    if (task->phase == TASK_PROCESSING && collector_is_fetching(task->batch->collector))
         return TASK_FETCHING;
     return task->phase;
 }

@@ -52,7 +52,7 @@ struct batch_tools {
     struct circuit_breaker *breaker;
     struct journal *journal;
     struct budget *budget;
-    struct poll_tools collect;
+    struct poll_tools poll;
     bool retry_unknown; /* submit once more after an unknown outcome: may pay twice */
     struct batch_owner owner;
 };
@@ -83,7 +83,7 @@ struct batch {
     bool risked; /* submitted again after an unknown outcome */
     struct timer retry;
     struct openmart_call *call;
-    struct collection *collection;
+    struct collector *collector;
     struct claims claims;
 };
 

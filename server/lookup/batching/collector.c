@@ -3,7 +3,7 @@
  *
  * One call for the batch itself (status or a list) is in flight at a time; reads of tasks run
  * concurrently (task_reader.c). Every event ends in settle(), which plans the next step or ends the
- * collection.
+ * collector.
  *
  * Of the lists of ids, COMPLETED is documented, and requested whenever more tasks are completed
  * than were listed. ERRORED is requested when `errored` grows early, so that a failed task need not
@@ -23,9 +23,9 @@
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
-struct collection {
+struct collector {
     const struct poll_tools *tools;
-    struct collect_owner owner;
+    struct collector_owner owner;
     char batch_id[OPENMART_ID_MAX + 1];
     size_t n_tasks, n_claimed, n_unclaimed, n_errored;
     int64_t rank, started_ms, ready_ms, lost_since_ms;
@@ -40,11 +40,11 @@ struct collection {
     struct task_reader *reader;
 };
 
-static void settle(struct collection *c);
+static void settle(struct collector *c);
 
 /* ---- end ---- */
 
-static void free_all(struct collection *c)
+static void free_all(struct collector *c)
 {
     task_reader_free(c->reader);
     if (c->call)
@@ -54,20 +54,20 @@ static void free_all(struct collection *c)
     free(c);
 }
 
-bool collect_is_fetching(const struct collection *collection)
+bool collector_is_fetching(const struct collector *collector)
 {
-    return collection->ready;
+    return collector->ready;
 }
 
-void collect_cancel(struct collection *collection)
+void collector_cancel(struct collector *collector)
 {
-    if (collection)
-        free_all(collection);
+    if (collector)
+        free_all(collector);
 }
 
-static void close_with(struct collection *c, enum err err, const char *detail)
+static void close_with(struct collector *c, enum err err, const char *detail)
 {
-    struct collect_owner owner = c->owner;
+    struct collector_owner owner = c->owner;
 
     free_all(c);
     owner.over(owner.arg, err, detail);
@@ -75,7 +75,7 @@ static void close_with(struct collection *c, enum err err, const char *detail)
 
 /* ---- waiting times ---- */
 
-static int64_t age_ms(const struct collection *c)
+static int64_t age_ms(const struct collector *c)
 {
     return c->tools->clock->now_ms - c->started_ms;
 }
@@ -84,7 +84,7 @@ static int64_t age_ms(const struct collection *c)
 
 static void read_event(void *arg, const char *task_id, const struct openmart_task *task)
 {
-    struct collection *c = arg;
+    struct collector *c = arg;
 
     if (task_id) {
         c->n_errored += task && task->state == OPENMART_ERRORED;
@@ -96,7 +96,7 @@ static void read_event(void *arg, const char *task_id, const struct openmart_tas
     settle(c);
 }
 
-void collect_skip(struct collection *c, const char *task_id)
+void collector_skip(struct collector *c, const char *task_id)
 {
     task_reader_skip(c->reader, task_id);
     c->n_tasks++;
@@ -109,24 +109,24 @@ static void ask_batch(struct read_slot *slot);
 
 static void next_call_at(struct timer *timer)
 {
-    struct collection *c = container_of(timer, struct collection, timer);
+    struct collector *c = container_of(timer, struct collector, timer);
 
     read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, ask_batch);
 }
 
-static void call_in(struct collection *c, int64_t ms)
+static void call_in(struct collector *c, int64_t ms)
 {
     timer_arm(c->tools->timers, &c->timer, c->tools->clock->now_ms + ms, next_call_at);
 }
 
-static bool call_is_planned(const struct collection *c)
+static bool call_is_planned(const struct collector *c)
 {
     return c->call || c->slot.waiting || c->slot.in_flight || timer_armed(&c->timer);
 }
 
 /* Retries a failed call for the batch later, starting with the status. Returns false if the
- * collection ended. */
-static bool call_failed(struct collection *c, const struct openmart_reply *reply)
+ * collector ended. */
+static bool call_failed(struct collector *c, const struct openmart_reply *reply)
 {
     int64_t now = c->tools->clock->now_ms;
 
@@ -143,7 +143,7 @@ static bool call_failed(struct collection *c, const struct openmart_reply *reply
     return true;
 }
 
-static enum list list_worth_asking(const struct collection *c)
+static enum list list_worth_asking(const struct collector *c)
 {
     if (c->ready && c->all_listed)
         return LIST_ALL; /* late ids */
@@ -157,7 +157,7 @@ static enum list list_worth_asking(const struct collection *c)
 static void got_counts(void *arg, const struct openmart_reply *reply,
                        const struct openmart_counts *counts)
 {
-    struct collection *c = arg;
+    struct collector *c = arg;
 
     c->call = NULL;
     read_limiter_release(c->tools->limiter, &c->slot);
@@ -182,12 +182,12 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
 
 /* Returns how many ids are or may be those of our tasks. An id that cannot be read may belong to
  * another batch, and must not prevent listing the ids that are still missing. */
-static size_t accounted(const struct collection *c)
+static size_t accounted(const struct collector *c)
 {
     return c->n_claimed + task_reader_n_readable(c->reader);
 }
 
-static enum list list_after(const struct collection *c, enum list asked)
+static enum list list_after(const struct collector *c, enum list asked)
 {
     if (asked == LIST_COMPLETED && c->ready)
         return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
@@ -200,7 +200,7 @@ static enum list list_after(const struct collection *c, enum list asked)
 /* More ids than failures (the counts are slightly older than the list), and more than can have
  * failed: the filter was ignored. Reading a hundred unfinished tasks to find the failed one is not
  * worth it; the list of all ids will show it at the end. */
-static bool is_unfiltered(const struct collection *c, size_t n)
+static bool is_unfiltered(const struct collector *c, size_t n)
 {
     return (int64_t)n > c->counts.errored &&
            (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
@@ -211,7 +211,7 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
+static void note_ids(struct collector *c, enum list asked, const char *const *ids, size_t n)
 {
     if (asked == LIST_ERRORED && is_unfiltered(c, n)) {
         c->errored_filter_useless = true;
@@ -230,7 +230,7 @@ static void note_ids(struct collection *c, enum list asked, const char *const *i
 
 static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
 {
-    struct collection *c = arg;
+    struct collector *c = arg;
     enum list asked = c->asking;
 
     c->call = NULL;
@@ -254,7 +254,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
 static void ask_batch(struct read_slot *slot)
 {
     static const char *const filters[] = {NULL, "COMPLETED", "ERRORED", NULL};
-    struct collection *c = container_of(slot, struct collection, slot);
+    struct collector *c = container_of(slot, struct collector, slot);
     struct openmart *openmart = c->tools->openmart;
 
     c->asking = c->want;
@@ -269,8 +269,8 @@ static void ask_batch(struct read_slot *slot)
 
 /* The batch is ready, all its ids were listed and read, and some tasks are missing. According to
  * the upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree,
- * it is. Otherwise late ids get some time. Returns true if the collection ended. */
-static bool close_if_nothing_comes(struct collection *c)
+ * it is. Otherwise late ids get some time. Returns true if the collector ended. */
+static bool close_if_nothing_comes(struct collector *c)
 {
     size_t seen = c->n_claimed + c->n_unclaimed;
 
@@ -289,7 +289,7 @@ static bool close_if_nothing_comes(struct collection *c)
     return true;
 }
 
-static void settle(struct collection *c)
+static void settle(struct collector *c)
 {
     if (c->n_claimed == c->n_tasks) {
         close_with(c, ERR_OK, NULL);
@@ -309,10 +309,10 @@ static void settle(struct collection *c)
     call_in(c, c->want != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
 }
 
-struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
-                                 size_t n_tasks, int64_t rank, const struct collect_owner *owner)
+struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
+                                  size_t n_tasks, int64_t rank, const struct collector_owner *owner)
 {
-    struct collection *c = xcalloc(1, sizeof *c);
+    struct collector *c = xcalloc(1, sizeof *c);
 
     c->tools = tools;
     c->owner = *owner;
