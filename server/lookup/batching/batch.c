@@ -418,7 +418,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
 
 enum task_phase batch_task_phase(const struct task *task)
 {
-    if (task->phase == TASK_PROCESSING && collector_is_fetching(task->batch->collector))
+    if (task->phase == TASK_PROCESSING && collector_batch_is_ready(task->batch->collector))
         return TASK_FETCHING;
     return task->phase;
 }

@@ -26,7 +26,7 @@ struct collector_owner {
 
     /* Called once, last: no more results will come. ERR_OK if every task was matched, else the
      * error with which the others end. The collector is freed by then. */
-    void (*over)(void *arg, enum err err, const char *detail);
+    void (*collector_ended)(void *arg, enum err err, const char *detail);
     void *arg;
 };
 
@@ -40,7 +40,7 @@ struct collector *collector_start(const struct poll_tools *tools, const char *ba
 void collector_skip(struct collector *collector, const char *task_id);
 
 /* Returns whether the upstream reports the batch as ready, so that only reads are left. */
-bool collector_is_fetching(const struct collector *collector);
+bool collector_batch_is_ready(const struct collector *collector);
 
 /* Frees the collector without a callback. NULL is a no-op. */
 void collector_cancel(struct collector *collector);
