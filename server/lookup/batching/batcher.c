@@ -39,50 +39,50 @@ struct batcher {
     void *conflict_arg;
 };
 
-static void fill_slots(struct batcher *all);
+static void fill_slots(struct batcher *batcher);
 static void circuit_tripped(void *arg);
 
 /* ---- callbacks of the batches ---- */
 
-static void slot_taken_or_freed(struct batcher *all, enum batch_state from, enum batch_state to)
+static void slot_taken_or_freed(struct batcher *batcher, enum batch_state from, enum batch_state to)
 {
-    all->busy_slots += (to == BATCH_SUBMITTING) - (from == BATCH_SUBMITTING);
+    batcher->busy_slots += (to == BATCH_SUBMITTING) - (from == BATCH_SUBMITTING);
 }
 
 static void moved(void *arg, struct batch *batch, enum batch_state from)
 {
-    struct batcher *all = arg;
+    struct batcher *batcher = arg;
     int never_mind;
 
-    slot_taken_or_freed(all, from, batch->state);
-    if (batch->state == BATCH_PENDING && circuit_check(all->breaker, &never_mind))
-        circuit_tripped(all); /* otherwise nothing resumes it when the circuit closes */
+    slot_taken_or_freed(batcher, from, batch->state);
+    if (batch->state == BATCH_PENDING && circuit_check(batcher->breaker, &never_mind))
+        circuit_tripped(batcher); /* otherwise nothing resumes it when the circuit closes */
     else if (batch->state != BATCH_SUBMITTING)
-        fill_slots(all);
+        fill_slots(batcher);
 }
 
 static void took_half(void *arg, struct batch *half)
 {
-    struct batcher *all = arg;
+    struct batcher *batcher = arg;
 
-    DL_APPEND(all->batches, half);
+    DL_APPEND(batcher->batches, half);
 }
 
 static void over(void *arg, struct batch *batch, enum batch_state from)
 {
-    struct batcher *all = arg;
+    struct batcher *batcher = arg;
 
-    slot_taken_or_freed(all, from, BATCH_DONE);
-    DL_DELETE(all->batches, batch);
+    slot_taken_or_freed(batcher, from, BATCH_DONE);
+    DL_DELETE(batcher->batches, batch);
     batch_free(batch);
-    fill_slots(all);
+    fill_slots(batcher);
 }
 
 static void conflicts(void *arg, const unsigned char key[HASH_SIZE])
 {
-    struct batcher *all = arg;
+    struct batcher *batcher = arg;
 
-    all->conflict(all->conflict_arg, key);
+    batcher->conflict(batcher->conflict_arg, key);
 }
 
 /* ---- start and stop ---- */
@@ -90,66 +90,67 @@ static void conflicts(void *arg, const unsigned char key[HASH_SIZE])
 struct batcher *batcher_new(const struct batcher_options *options,
                             const struct batcher_tools *tools)
 {
-    struct batcher *all = xcalloc(1, sizeof *all);
+    struct batcher *batcher = xcalloc(1, sizeof *batcher);
     const struct clock *clock = tools->clock;
     struct timers *timers = tools->timers;
 
     assert(options->size >= 1 && options->size <= OPENMART_BATCH_MAX && options->slots >= 1);
-    all->options = *options;
-    all->clock = clock;
-    all->timers = timers;
-    all->journal = tools->journal;
-    all->budget = tools->budget;
-    read_limiter_init(&all->limiter, clock, timers, options->reads_per_second);
-    all->breaker =
-        circuit_breaker_new(clock, timers, tools->openmart, options->key, circuit_tripped, all);
-    all->tools = (struct batch_tools){
+    batcher->options = *options;
+    batcher->clock = clock;
+    batcher->timers = timers;
+    batcher->journal = tools->journal;
+    batcher->budget = tools->budget;
+    read_limiter_init(&batcher->limiter, clock, timers, options->reads_per_second);
+    batcher->breaker =
+        circuit_breaker_new(clock, timers, tools->openmart, options->key, circuit_tripped, batcher);
+    batcher->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
         .openmart = tools->openmart,
-        .breaker = all->breaker,
+        .breaker = batcher->breaker,
         .journal = tools->journal,
         .budget = tools->budget,
-        .poll = {clock, timers, tools->openmart, &all->limiter, all->breaker, options->lifetime_ms},
+        .poll = {clock, timers, tools->openmart, &batcher->limiter, batcher->breaker,
+                 options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
-        .owner = {moved, took_half, over, conflicts, all},
+        .owner = {moved, took_half, over, conflicts, batcher},
     };
-    return all;
+    return batcher;
 }
 
-void batcher_on_conflict(struct batcher *all, batcher_conflict_fn *conflict, void *arg)
+void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg)
 {
-    all->conflict = conflict;
-    all->conflict_arg = arg;
+    batcher->conflict = conflict;
+    batcher->conflict_arg = arg;
 }
 
-void batcher_free(struct batcher *all)
+void batcher_free(struct batcher *batcher)
 {
     struct batch *batch, *next;
 
-    if (!all)
+    if (!batcher)
         return;
-    DL_FOREACH_SAFE (all->batches, batch, next)
+    DL_FOREACH_SAFE (batcher->batches, batch, next)
         batch_free(batch);
-    timer_disarm(all->timers, &all->linger);
-    fair_queue_done(&all->queue);
-    circuit_breaker_free(all->breaker);
-    read_limiter_done(&all->limiter);
-    free(all);
+    timer_disarm(batcher->timers, &batcher->linger);
+    fair_queue_done(&batcher->queue);
+    circuit_breaker_free(batcher->breaker);
+    read_limiter_done(&batcher->limiter);
+    free(batcher);
 }
 
-static struct batch *new_batch(struct batcher *all)
+static struct batch *new_batch(struct batcher *batcher)
 {
-    struct batch *batch = batch_new(&all->tools);
+    struct batch *batch = batch_new(&batcher->tools);
 
-    DL_APPEND(all->batches, batch);
+    DL_APPEND(batcher->batches, batch);
     return batch;
 }
 
-void batcher_resume(struct batcher *all, const struct store_batch *stored, struct task *const *open,
-                    size_t n)
+void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
+                    struct task *const *open, size_t n)
 {
-    struct batch *batch = new_batch(all);
+    struct batch *batch = new_batch(batcher);
 
     for (size_t i = 0; i < n; i++)
         batch_put(batch, open[i]);
@@ -164,124 +165,125 @@ void batcher_resume(struct batcher *all, const struct store_batch *stored, struc
 /* ---- the queue ---- */
 
 /* Forms a batch from the queue. */
-static struct batch *cut_batch(struct batcher *all)
+static struct batch *cut_batch(struct batcher *batcher)
 {
-    struct batch *batch = new_batch(all);
+    struct batch *batch = new_batch(batcher);
     struct task *task;
 
-    while (batch->n_tasks < all->options.size && (task = fair_queue_take(&all->queue)))
+    while (batch->n_tasks < batcher->options.size && (task = fair_queue_take(&batcher->queue)))
         batch_put(batch, task);
-    bool is_full = batch->n_tasks == all->options.size;
-    metrics_add(&metrics_mine()->batches_flushed[is_full ? FLUSH_FULL : all->due_by], 1);
+    bool is_full = batch->n_tasks == batcher->options.size;
+    metrics_add(&metrics_mine()->batches_flushed[is_full ? FLUSH_FULL : batcher->due_by], 1);
     metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
     return batch;
 }
 
-static struct batch *first_pending(struct batcher *all)
+static struct batch *first_pending(struct batcher *batcher)
 {
     struct batch *batch;
 
-    DL_FOREACH (all->batches, batch)
+    DL_FOREACH (batcher->batches, batch)
         if (batch->state == BATCH_PENDING)
             return batch;
     return NULL;
 }
 
 /* Returns the batch to submit next, formed from the queue or a half; NULL = none is due. */
-static struct batch *next_batch(struct batcher *all)
+static struct batch *next_batch(struct batcher *batcher)
 {
-    struct batch *half = first_pending(all);
-    bool is_due = all->queue.n && (all->overdue || all->queue.n >= all->options.size);
+    struct batch *half = first_pending(batcher);
+    bool is_due =
+        batcher->queue.n && (batcher->overdue || batcher->queue.n >= batcher->options.size);
 
     if (half && is_due)
-        all->half_had_its_turn = !all->half_had_its_turn;
-    if (half && (!is_due || all->half_had_its_turn))
+        batcher->half_had_its_turn = !batcher->half_had_its_turn;
+    if (half && (!is_due || batcher->half_had_its_turn))
         return half;
-    return is_due ? cut_batch(all) : NULL;
+    return is_due ? cut_batch(batcher) : NULL;
 }
 
 /* Submits batches that are due while slots are free. */
-static void fill_slots(struct batcher *all)
+static void fill_slots(struct batcher *batcher)
 {
     struct batch *batch;
     int never_mind;
 
-    if (circuit_check(all->breaker, &never_mind))
+    if (circuit_check(batcher->breaker, &never_mind))
         return;
-    while (all->busy_slots < all->options.slots && (batch = next_batch(all)))
+    while (batcher->busy_slots < batcher->options.slots && (batch = next_batch(batcher)))
         batch_submit(batch);
-    if (all->queue.n == 0) {
-        all->overdue = false;
-        timer_disarm(all->timers, &all->linger);
+    if (batcher->queue.n == 0) {
+        batcher->overdue = false;
+        timer_disarm(batcher->timers, &batcher->linger);
     }
 }
 
 static void linger_is_over(struct timer *timer)
 {
-    struct batcher *all = container_of(timer, struct batcher, linger);
+    struct batcher *batcher = container_of(timer, struct batcher, linger);
 
-    all->overdue = true;
-    all->due_by = FLUSH_LINGER;
-    fill_slots(all);
-    all->due_by = FLUSH_SLOT;
+    batcher->overdue = true;
+    batcher->due_by = FLUSH_LINGER;
+    fill_slots(batcher);
+    batcher->due_by = FLUSH_SLOT;
 }
 
 /* Returns ERR_OK if a task may be added now. */
-static enum err check(struct batcher *all, const struct task *task, int *ret_retry_after_s)
+static enum err check(struct batcher *batcher, const struct task *task, int *ret_retry_after_s)
 {
-    enum err err = circuit_check(all->breaker, ret_retry_after_s);
+    enum err err = circuit_check(batcher->breaker, ret_retry_after_s);
 
     if (err)
         return err;
-    if (journal_check(all->journal)) {
+    if (journal_check(batcher->journal)) {
         *ret_retry_after_s = JOURNAL_RETRY_S;
         return ERR_STORAGE_UNAVAILABLE;
     }
-    if (!fair_queue_has_room(&all->queue, task->payer.name, all->options.max_queued)) {
+    if (!fair_queue_has_room(&batcher->queue, task->payer.name, batcher->options.max_queued)) {
         *ret_retry_after_s = OVERLOADED_S;
         return ERR_OVERLOADED;
     }
     return ERR_OK;
 }
 
-enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s)
+enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s)
 {
-    enum err err = check(all, task, ret_retry_after_s);
+    enum err err = check(batcher, task, ret_retry_after_s);
 
     if (err)
         return err;
-    err = budget_reserve(all->budget, &task->payer, &task->credit, ret_retry_after_s);
+    err = budget_reserve(batcher->budget, &task->payer, &task->credit, ret_retry_after_s);
     if (err)
         return err;
     task->phase = TASK_QUEUED;
-    task->queued_ms = all->clock->now_ms;
+    task->queued_ms = batcher->clock->now_ms;
     id_new(task->tracking_id);
-    fair_queue_add(&all->queue, task, task->payer.name);
-    if (all->queue.n == 1)
-        timer_arm(all->timers, &all->linger, all->clock->now_ms + all->options.linger_ms,
-                  linger_is_over);
-    fill_slots(all);
+    fair_queue_add(&batcher->queue, task, task->payer.name);
+    if (batcher->queue.n == 1)
+        timer_arm(batcher->timers, &batcher->linger,
+                  batcher->clock->now_ms + batcher->options.linger_ms, linger_is_over);
+    fill_slots(batcher);
     return ERR_OK;
 }
 
-bool batcher_remove(struct batcher *all, struct task *task)
+bool batcher_remove(struct batcher *batcher, struct task *task)
 {
     if (task->phase != TASK_QUEUED)
         return false;
-    fair_queue_remove(&all->queue, task);
-    budget_refund(all->budget, &task->credit);
+    fair_queue_remove(&batcher->queue, task);
+    budget_refund(batcher->budget, &task->credit);
     task->phase = TASK_ENDED;
-    fill_slots(all);
+    fill_slots(batcher);
     return true;
 }
 
 /* ---- the circuit breaker ---- */
 
-static struct batch *first_backing_off(struct batcher *all)
+static struct batch *first_backing_off(struct batcher *batcher)
 {
     struct batch *batch;
 
-    DL_FOREACH (all->batches, batch)
+    DL_FOREACH (batcher->batches, batch)
         if (batch_is_backing_off(batch))
             return batch;
     return NULL;
@@ -291,56 +293,56 @@ static struct batch *first_backing_off(struct batcher *all)
  * continue. */
 static void circuit_tripped(void *arg)
 {
-    struct batcher *all = arg;
+    struct batcher *batcher = arg;
     struct task_end end = {.charged = CHARGED_NO};
     struct batch *batch;
     struct task *task;
 
-    end.err = circuit_check(all->breaker, &end.retry_after_s);
-    while ((task = fair_queue_take(&all->queue))) {
-        budget_refund(all->budget, &task->credit);
+    end.err = circuit_check(batcher->breaker, &end.retry_after_s);
+    while ((task = fair_queue_take(&batcher->queue))) {
+        budget_refund(batcher->budget, &task->credit);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
-    while ((batch = first_pending(all)) || (batch = first_backing_off(all)))
+    while ((batch = first_pending(batcher)) || (batch = first_backing_off(batcher)))
         batch_fail(batch, end);
-    all->overdue = false;
-    timer_disarm(all->timers, &all->linger);
+    batcher->overdue = false;
+    timer_disarm(batcher->timers, &batcher->linger);
 }
 
-void batcher_pause(struct batcher *all, bool paused)
+void batcher_pause(struct batcher *batcher, bool paused)
 {
-    circuit_pause(all->breaker, paused);
+    circuit_pause(batcher->breaker, paused);
 }
 
-void batcher_reset_circuit(struct batcher *all)
+void batcher_reset_circuit(struct batcher *batcher)
 {
-    circuit_reset(all->breaker);
+    circuit_reset(batcher->breaker);
 }
 
-int batcher_submitting(const struct batcher *all)
+int batcher_submitting(const struct batcher *batcher)
 {
-    return all->busy_slots;
+    return batcher->busy_slots;
 }
 
-struct batcher_stats batcher_stats(const struct batcher *all)
+struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
-    struct batcher_stats stats = {.queued = all->queue.n,
-                                  .submitting = (size_t)all->busy_slots,
-                                  .circuit = circuit_state(all->breaker),
-                                  .paused = circuit_is_paused(all->breaker)};
+    struct batcher_stats stats = {.queued = batcher->queue.n,
+                                  .submitting = (size_t)batcher->busy_slots,
+                                  .circuit = circuit_state(batcher->breaker),
+                                  .paused = circuit_is_paused(batcher->breaker)};
     const struct batch *batch;
     int never_mind;
 
-    if (all->queue.oldest)
-        stats.oldest_queued_ms = all->queue.oldest->queued_ms;
-    DL_FOREACH (all->batches, batch)
+    if (batcher->queue.oldest)
+        stats.oldest_queued_ms = batcher->queue.oldest->queued_ms;
+    DL_FOREACH (batcher->batches, batch)
         stats.batches++;
-    stats.stopped_by = circuit_check(all->breaker, &never_mind);
+    stats.stopped_by = circuit_check(batcher->breaker, &never_mind);
     return stats;
 }
 
-void batcher_drain(struct batcher *all)
+void batcher_drain(struct batcher *batcher)
 {
-    circuit_block_for_drain(all->breaker);
+    circuit_block_for_drain(batcher->breaker);
 }
