@@ -4,7 +4,7 @@
  * A batch is formed when the queue holds enough tasks for a full one, or when the linger of its
  * first task is over. If all slots were busy then, it is formed when a slot becomes free. Halves of
  * a rejected batch wait for slots too. They alternate with the queue, so that a rejected batch does
- * not block other tasks. Only slot_taken_or_freed() changes the number of busy slots. */
+ * not block other tasks. Used slots are counted by the states of the batches. */
 #include "lookup/batching/batcher.h"
 
 #include "base/mem.h"
@@ -29,60 +29,124 @@ struct batcher {
     struct batch_tools tools;
     struct circuit_breaker *breaker;
     struct fair_queue queue;
-    struct timer linger;       /* of the first task in the queue */
-    bool overdue;              /* the linger is over and no slot was free */
-    enum metrics_flush due_by; /* what triggers a batch that is not full */
-    bool half_had_its_turn;    /* the last slot went to a half */
-    int busy_slots;
+    struct timer linger;    /* of the first task in the queue */
+    bool overdue;           /* the linger is over and no slot was free */
+    bool half_had_its_turn; /* the last slot went to a half */
     struct batch *batches;
-    batcher_conflict_fn *conflict;
-    void *conflict_arg;
 };
 
-static void fill_slots(struct batcher *batcher);
-static void circuit_tripped(void *arg);
+/* ---- submit slots ---- */
 
-/* ---- callbacks of the batches ---- */
-
-static void slot_taken_or_freed(struct batcher *batcher, enum batch_state from, enum batch_state to)
+int batcher_slots_used(const struct batcher *batcher)
 {
-    batcher->busy_slots += (to == BATCH_SUBMITTING) - (from == BATCH_SUBMITTING);
+    const struct batch *batch;
+    int n = 0;
+
+    DL_FOREACH (batcher->batches, batch)
+        n += batch->state == BATCH_SUBMITTING || batch->state == BATCH_BACKING_OFF;
+    return n;
 }
 
-static void moved(void *arg, struct batch *batch, enum batch_state from)
+static struct batch *first_in_state(struct batcher *batcher, enum batch_state state)
 {
-    struct batcher *batcher = arg;
-    int never_mind;
+    struct batch *batch;
 
-    slot_taken_or_freed(batcher, from, batch->state);
-    if (batch->state == BATCH_PENDING && circuit_check(batcher->breaker, &never_mind))
-        circuit_tripped(batcher); /* otherwise nothing resumes it when the circuit closes */
-    else if (batch->state != BATCH_SUBMITTING)
-        fill_slots(batcher);
+    DL_FOREACH (batcher->batches, batch)
+        if (batch->state == state)
+            return batch;
+    return NULL;
 }
 
-static void took_half(void *arg, struct batch *half)
+/* Forms a batch from the queue. `trigger` is the reason if it does not become full. */
+static struct batch *form_batch(struct batcher *batcher, enum metrics_flush trigger)
 {
-    struct batcher *batcher = arg;
+    struct batch *batch = batch_new(&batcher->tools);
+    struct task *task;
 
-    DL_APPEND(batcher->batches, half);
+    while (batch->n_tasks < batcher->options.size && (task = fair_queue_take(&batcher->queue)))
+        batch_add(batch, task);
+    if (batch->n_tasks == batcher->options.size)
+        trigger = FLUSH_FULL;
+    metrics_add(&metrics_mine()->batches_flushed[trigger], 1);
+    metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
+    return batch;
 }
 
-static void over(void *arg, struct batch *batch, enum batch_state from)
+/* Returns the batch to submit next, formed from the queue or a half; NULL = none is due. */
+static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trigger)
+{
+    size_t n_queued = batcher->queue.n;
+    struct batch *half = first_in_state(batcher, BATCH_PENDING);
+    bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size);
+
+    if (half && is_due)
+        batcher->half_had_its_turn = !batcher->half_had_its_turn;
+    if (half && (!is_due || batcher->half_had_its_turn))
+        return half;
+    return is_due ? form_batch(batcher, trigger) : NULL;
+}
+
+/* Submits batches that are due while slots are free. */
+static void fill_slots(struct batcher *batcher, enum metrics_flush trigger)
+{
+    struct batch *batch;
+
+    if (circuit_check(batcher->breaker, NULL))
+        return;
+    while (batcher_slots_used(batcher) < batcher->options.slots &&
+           (batch = next_batch(batcher, trigger)))
+        batch_submit(batch);
+    if (batcher->queue.n == 0) {
+        batcher->overdue = false;
+        timer_disarm(batcher->timers, &batcher->linger);
+    }
+}
+
+static void linger_is_over(struct timer *timer)
+{
+    struct batcher *batcher = container_of(timer, struct batcher, linger);
+
+    batcher->overdue = true;
+    fill_slots(batcher, FLUSH_LINGER);
+}
+
+/* Submits are blocked for a while, so tasks that wait for one fail immediately. Batches whose
+ * submit is in flight or was accepted continue. */
+static void fail_waiting_tasks(void *arg)
 {
     struct batcher *batcher = arg;
+    struct task_end end = {.charged = CHARGED_NO};
+    struct batch *batch;
+    struct task *task;
 
-    slot_taken_or_freed(batcher, from, BATCH_DONE);
-    DL_DELETE(batcher->batches, batch);
+    end.err = circuit_check(batcher->breaker, &end.retry_after_s);
+    while ((task = fair_queue_take(&batcher->queue))) {
+        budget_refund(batcher->budget, &task->credit);
+        task->phase = TASK_ENDED;
+        task->done(task, &end);
+    }
+    while ((batch = first_in_state(batcher, BATCH_PENDING)) ||
+           (batch = first_in_state(batcher, BATCH_BACKING_OFF)))
+        batch_fail(batch, end);
+    batcher->overdue = false;
+    timer_disarm(batcher->timers, &batcher->linger);
+}
+
+static void batch_state_changed(void *arg, struct batch *batch)
+{
+    struct batcher *batcher = arg;
+    bool was_split = batch->state == BATCH_PENDING;
+
+    if (was_split && circuit_check(batcher->breaker, NULL))
+        fail_waiting_tasks(batcher); /* otherwise nothing resumes it when the circuit closes */
+    else if (was_split || batch->state == BATCH_COLLECTING)
+        fill_slots(batcher, FLUSH_SLOT);
+}
+
+static void batch_ended(void *arg, struct batch *batch)
+{
     batch_free(batch);
-    fill_slots(batcher);
-}
-
-static void conflicts(void *arg, const unsigned char key[HASH_SIZE])
-{
-    struct batcher *batcher = arg;
-
-    batcher->conflict(batcher->conflict_arg, key);
+    fill_slots(arg, FLUSH_SLOT);
 }
 
 /* ---- start and stop ---- */
@@ -101,8 +165,8 @@ struct batcher *batcher_new(const struct batcher_options *options,
     batcher->journal = tools->journal;
     batcher->budget = tools->budget;
     read_limiter_init(&batcher->limiter, clock, timers, options->reads_per_second);
-    batcher->breaker =
-        circuit_breaker_new(clock, timers, tools->openmart, options->key, circuit_tripped, batcher);
+    batcher->breaker = circuit_breaker_new(clock, timers, tools->openmart, options->key,
+                                           fail_waiting_tasks, batcher);
     batcher->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
@@ -113,25 +177,24 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .poll = {clock, timers, tools->openmart, &batcher->limiter, batcher->breaker,
                  options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
-        .owner = {moved, took_half, over, conflicts, batcher},
+        .batches = &batcher->batches,
+        .owner = {batch_state_changed, batch_ended, batcher},
     };
     return batcher;
 }
 
 void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg)
 {
-    batcher->conflict = conflict;
-    batcher->conflict_arg = arg;
+    batcher->tools.conflict = conflict;
+    batcher->tools.conflict_arg = arg;
 }
 
 void batcher_free(struct batcher *batcher)
 {
-    struct batch *batch, *next;
-
     if (!batcher)
         return;
-    DL_FOREACH_SAFE (batcher->batches, batch, next)
-        batch_free(batch);
+    while (batcher->batches)
+        batch_free(batcher->batches);
     timer_disarm(batcher->timers, &batcher->linger);
     fair_queue_done(&batcher->queue);
     circuit_breaker_free(batcher->breaker);
@@ -139,97 +202,26 @@ void batcher_free(struct batcher *batcher)
     free(batcher);
 }
 
-static struct batch *new_batch(struct batcher *batcher)
-{
-    struct batch *batch = batch_new(&batcher->tools);
-
-    DL_APPEND(batcher->batches, batch);
-    return batch;
-}
-
 void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
                     struct task *const *open, size_t n)
 {
-    struct batch *batch = new_batch(batcher);
+    struct batch *batch = batch_new(&batcher->tools);
 
     for (size_t i = 0; i < n; i++)
-        batch_put(batch, open[i]);
+        batch_add(batch, open[i]);
     batch_resume(batch, stored->number, stored->batch_id);
     for (size_t i = 0; i < stored->n; i++) {
         const struct store_task *task = &stored->tasks[i];
         if (task->task_state != STORE_OPEN)
-            batch_note_ended(batch, task->tracking_id, task->task_id, task->key);
+            batch_add_ended(batch, task->tracking_id, task->task_id, task->key);
     }
 }
 
 /* ---- the queue ---- */
 
-/* Forms a batch from the queue. */
-static struct batch *cut_batch(struct batcher *batcher)
-{
-    struct batch *batch = new_batch(batcher);
-    struct task *task;
-
-    while (batch->n_tasks < batcher->options.size && (task = fair_queue_take(&batcher->queue)))
-        batch_put(batch, task);
-    bool is_full = batch->n_tasks == batcher->options.size;
-    metrics_add(&metrics_mine()->batches_flushed[is_full ? FLUSH_FULL : batcher->due_by], 1);
-    metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
-    return batch;
-}
-
-static struct batch *first_pending(struct batcher *batcher)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->state == BATCH_PENDING)
-            return batch;
-    return NULL;
-}
-
-/* Returns the batch to submit next, formed from the queue or a half; NULL = none is due. */
-static struct batch *next_batch(struct batcher *batcher)
-{
-    struct batch *half = first_pending(batcher);
-    bool is_due =
-        batcher->queue.n && (batcher->overdue || batcher->queue.n >= batcher->options.size);
-
-    if (half && is_due)
-        batcher->half_had_its_turn = !batcher->half_had_its_turn;
-    if (half && (!is_due || batcher->half_had_its_turn))
-        return half;
-    return is_due ? cut_batch(batcher) : NULL;
-}
-
-/* Submits batches that are due while slots are free. */
-static void fill_slots(struct batcher *batcher)
-{
-    struct batch *batch;
-    int never_mind;
-
-    if (circuit_check(batcher->breaker, &never_mind))
-        return;
-    while (batcher->busy_slots < batcher->options.slots && (batch = next_batch(batcher)))
-        batch_submit(batch);
-    if (batcher->queue.n == 0) {
-        batcher->overdue = false;
-        timer_disarm(batcher->timers, &batcher->linger);
-    }
-}
-
-static void linger_is_over(struct timer *timer)
-{
-    struct batcher *batcher = container_of(timer, struct batcher, linger);
-
-    batcher->overdue = true;
-    batcher->due_by = FLUSH_LINGER;
-    fill_slots(batcher);
-    batcher->due_by = FLUSH_SLOT;
-}
-
-/* Returns ERR_OK if a task may be added now. */
-static enum err check(struct batcher *batcher, const struct task *task, int *ret_retry_after_s)
+/* Returns ERR_OK if a task may be queued now, apart from its credit. */
+static enum err check_queue(struct batcher *batcher, const struct task *task,
+                            int *ret_retry_after_s)
 {
     enum err err = circuit_check(batcher->breaker, ret_retry_after_s);
 
@@ -248,7 +240,7 @@ static enum err check(struct batcher *batcher, const struct task *task, int *ret
 
 enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s)
 {
-    enum err err = check(batcher, task, ret_retry_after_s);
+    enum err err = check_queue(batcher, task, ret_retry_after_s);
 
     if (err)
         return err;
@@ -262,7 +254,7 @@ enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_
     if (batcher->queue.n == 1)
         timer_arm(batcher->timers, &batcher->linger,
                   batcher->clock->now_ms + batcher->options.linger_ms, linger_is_over);
-    fill_slots(batcher);
+    fill_slots(batcher, FLUSH_SLOT);
     return ERR_OK;
 }
 
@@ -273,42 +265,11 @@ bool batcher_remove(struct batcher *batcher, struct task *task)
     fair_queue_remove(&batcher->queue, task);
     budget_refund(batcher->budget, &task->credit);
     task->phase = TASK_ENDED;
-    fill_slots(batcher);
+    fill_slots(batcher, FLUSH_SLOT);
     return true;
 }
 
 /* ---- the circuit breaker ---- */
-
-static struct batch *first_backing_off(struct batcher *batcher)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch_is_backing_off(batch))
-            return batch;
-    return NULL;
-}
-
-/* Submits are blocked for a while, so waiting tasks fail immediately. Submitted batches
- * continue. */
-static void circuit_tripped(void *arg)
-{
-    struct batcher *batcher = arg;
-    struct task_end end = {.charged = CHARGED_NO};
-    struct batch *batch;
-    struct task *task;
-
-    end.err = circuit_check(batcher->breaker, &end.retry_after_s);
-    while ((task = fair_queue_take(&batcher->queue))) {
-        budget_refund(batcher->budget, &task->credit);
-        task->phase = TASK_ENDED;
-        task->done(task, &end);
-    }
-    while ((batch = first_pending(batcher)) || (batch = first_backing_off(batcher)))
-        batch_fail(batch, end);
-    batcher->overdue = false;
-    timer_disarm(batcher->timers, &batcher->linger);
-}
 
 void batcher_pause(struct batcher *batcher, bool paused)
 {
@@ -320,29 +281,25 @@ void batcher_reset_circuit(struct batcher *batcher)
     circuit_reset(batcher->breaker);
 }
 
-int batcher_submitting(const struct batcher *batcher)
+void batcher_drain(struct batcher *batcher)
 {
-    return batcher->busy_slots;
+    circuit_block_for_drain(batcher->breaker);
 }
+
+/* ---- status ---- */
 
 struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
     struct batcher_stats stats = {.queued = batcher->queue.n,
-                                  .submitting = (size_t)batcher->busy_slots,
+                                  .submitting = (size_t)batcher_slots_used(batcher),
                                   .circuit = circuit_state(batcher->breaker),
-                                  .paused = circuit_is_paused(batcher->breaker)};
+                                  .paused = circuit_is_paused(batcher->breaker),
+                                  .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;
-    int never_mind;
 
     if (batcher->queue.oldest)
         stats.oldest_queued_ms = batcher->queue.oldest->queued_ms;
     DL_FOREACH (batcher->batches, batch)
         stats.batches++;
-    stats.stopped_by = circuit_check(batcher->breaker, &never_mind);
     return stats;
-}
-
-void batcher_drain(struct batcher *batcher)
-{
-    circuit_block_for_drain(batcher->breaker);
 }

@@ -76,8 +76,8 @@ void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
  * queued. */
 bool batcher_remove(struct batcher *batcher, struct task *task);
 
-/* Returns the number of submits in flight. */
-int batcher_submitting(const struct batcher *batcher);
+/* Returns the number of slots in use: by submits in flight, and by batches that back off. */
+int batcher_slots_used(const struct batcher *batcher);
 
 /* Status of queue, batches and circuit. */
 struct batcher_stats {

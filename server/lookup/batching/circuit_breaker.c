@@ -147,15 +147,15 @@ static void look(struct timer *timer)
 
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
-    int64_t left_ms = breaker->probe_at_ms - breaker->clock->now_ms;
+    int64_t left_s = (breaker->probe_at_ms - breaker->clock->now_ms + 999) / 1000;
+    bool hides_state = breaker->paused && breaker->err != ERR_DRAINING;
+    enum err err = hides_state ? ERR_PAUSED : breaker->err;
 
-    if (breaker->paused && breaker->err != ERR_DRAINING) {
+    if (err == ERR_PAUSED && ret_retry_after_s)
         *ret_retry_after_s = PAUSED_S;
-        return ERR_PAUSED;
-    }
-    if (breaker->err)
-        *ret_retry_after_s = left_ms > 1000 ? (int)((left_ms + 999) / 1000) : 1;
-    return breaker->err;
+    else if (err && ret_retry_after_s)
+        *ret_retry_after_s = left_s > 1 ? (int)left_s : 1;
+    return err;
 }
 
 enum err circuit_state(const struct circuit_breaker *breaker)
