@@ -94,14 +94,13 @@ static void end_batch(struct batch *batch, const struct task_end *end)
 
 void batch_fail(struct batch *batch, struct task_end end)
 {
-    if (batch->risked) {
-        end.err = ERR_UPSTREAM_OUTCOME_UNKNOWN;
-        end.charged = CHARGED_MAYBE;
-    }
+    if (batch->risk != RISK_NONE)
+        end = (struct task_end){
+            .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .detail = end.detail, .charged = CHARGED_MAYBE};
     end_batch(batch, &end);
 }
 
-/* Fails a batch whose submit, or the split of which, the journal could not record. */
+/* Fails a batch because the journal could not record its submit or its split. */
 static void fail_unrecorded(struct batch *batch)
 {
     batch_fail(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
@@ -199,18 +198,68 @@ void batch_add_ended(struct batch *batch, const char *tracking_id, const char *t
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id);
 
-/* Fails a batch outside the call that submitted it. */
+/* Fails a batch outside the call that was to submit it. */
 static void not_recorded(struct timer *timer)
 {
     fail_unrecorded(container_of(timer, struct batch, retry));
 }
 
-/* Records that the tasks may be paid for. Returns ERR_STORAGE_UNAVAILABLE if the journal cannot. */
+static void refund_all(struct budget *budget, struct credit *credits, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        budget_refund(budget, &credits[i]);
+}
+
+/* Reserves a second credit for every task of the batch, or for none. */
+static enum err reserve_again(const struct batch *batch, struct credit *credits)
+{
+    struct budget *budget = batch->tools->budget;
+    size_t n = 0;
+    int unused_s;
+
+    for (const struct task *task = batch->tasks; task; task = task->next, n++) {
+        enum err err = budget_reserve(budget, &task->payer, &credits[n], &unused_s);
+        if (err) {
+            refund_all(budget, credits, n);
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Pays again for tasks that may exist: reserves and journals second credits, then commits the
+ * first ones. The journal keeps the batch as "being sent", because it may have been accepted. */
+static enum err record_second_payment(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+    struct credit second[OPENMART_BATCH_MAX] = {0};
+    struct task *task;
+    size_t n = 0;
+    enum err err = reserve_again(batch, second);
+
+    if (err)
+        return err;
+    err = journal_risk(tools->journal, batch->number, second[0].day);
+    if (err) {
+        refund_all(tools->budget, second, batch->n_tasks);
+        return err;
+    }
+    DL_FOREACH (batch->tasks, task) {
+        budget_commit(tools->budget, &task->credit);
+        task->credit = second[n++];
+    }
+    batch->risk = RISK_TAKEN;
+    return ERR_OK;
+}
+
+/* Records that the tasks may be paid for. On failure nothing may be sent. */
 static enum err record_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
     struct task *task;
 
+    if (batch->risk == RISK_DUE)
+        return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)
         budget_stamp(tools->budget, &task->credit);
     if (batch->number)
@@ -260,54 +309,6 @@ static void back_off(struct batch *batch, const struct openmart_reply *reply)
     set_state(batch, BATCH_BACKING_OFF);
 }
 
-static void refund_all(struct budget *budget, struct credit *credits, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        budget_refund(budget, &credits[i]);
-}
-
-/* Reserves a second credit for every task of the batch, or for none. */
-static enum err reserve_again(const struct batch *batch, struct credit *credits)
-{
-    struct budget *budget = batch->tools->budget;
-    size_t n = 0;
-    int unused_s;
-
-    for (const struct task *task = batch->tasks; task; task = task->next, n++) {
-        enum err err = budget_reserve(budget, &task->payer, &credits[n], &unused_s);
-        if (err) {
-            refund_all(budget, credits, n);
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-/* Prepares to pay again for tasks that may exist: reserves second credits and journals the decision
- * first. The journal keeps the batch as "being sent", because it may be. */
-static enum err take_risk(struct batch *batch)
-{
-    const struct batch_tools *tools = batch->tools;
-    struct credit second[OPENMART_BATCH_MAX] = {0};
-    struct task *task;
-    size_t n = 0;
-    enum err err = reserve_again(batch, second);
-
-    if (err)
-        return err;
-    err = journal_risk(tools->journal, batch->number, second[0].day);
-    if (err) {
-        refund_all(tools->budget, second, batch->n_tasks);
-        return err;
-    }
-    DL_FOREACH (batch->tasks, task) {
-        budget_commit(tools->budget, &task->credit);
-        task->credit = second[n++];
-    }
-    batch->risked = true;
-    return ERR_OK;
-}
-
 /* Moves the second half of the tasks to a new batch. Both halves wait for a slot. */
 static void split(struct batch *batch)
 {
@@ -324,7 +325,7 @@ static void split(struct batch *batch)
     }
     struct batch *half = batch_new(batch->tools);
     half->number = half_number;
-    half->risked = batch->risked;
+    half->risk = batch->risk;
     while (task) {
         struct task *next = task->next;
         DL_DELETE(batch->tasks, task);
@@ -355,7 +356,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
     struct batch *batch = arg;
     const struct batch_tools *tools = batch->tools;
     const struct submit_past past = {batch->n_tasks, batch->tries,
-                                     tools->retry_unknown && !batch->risked};
+                                     tools->retry_unknown && batch->risk == RISK_NONE};
     struct task *task;
 
     batch->call = NULL;
@@ -376,10 +377,8 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         back_off(batch, reply);
         break;
     case SUBMIT_RISK:
-        if (take_risk(batch))
-            batch_fail(batch, submit_end(reply));
-        else
-            back_off(batch, reply);
+        batch->risk = RISK_DUE;
+        back_off(batch, reply);
         break;
     case SUBMIT_END:
         batch_fail(batch, submit_end(reply));

@@ -38,6 +38,13 @@ enum batch_state {
     BATCH_DONE,
 };
 
+/* Submitting again after an unknown outcome, if the operator permits it. */
+enum batch_risk {
+    RISK_NONE,
+    RISK_DUE,   /* the outcome is unknown; the next submit pays again */
+    RISK_TAKEN, /* it was paid for again */
+};
+
 struct batch_owner {
     /* The state changed; not called for DONE. */
     void (*state_changed)(void *arg, struct batch *batch);
@@ -83,7 +90,7 @@ struct batch {
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
-    bool risked;        /* submitted again after an unknown outcome */
+    enum batch_risk risk;
     struct timer retry; /* while BACKING_OFF, or until a submit that was not journalled fails */
     struct openmart_call *call;  /* the submit in flight */
     struct collector *collector; /* while COLLECTING */
@@ -111,7 +118,7 @@ void batch_add_ended(struct batch *batch, const char *tracking_id, const char *t
                      const unsigned char key[HASH_SIZE]);
 
 /* Ends a batch that is PENDING or BACKING_OFF. If an earlier submit may have been accepted, reports
- * ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`. */
+ * ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which to retry. */
 void batch_fail(struct batch *batch, struct task_end end);
 
 /* Returns the phase of a task in any state, in a batch or not. */
