@@ -252,20 +252,21 @@ static void send_call(struct read_slot *slot)
 
 /* ---- next step ---- */
 
-/* The batch is ready, all its ids were listed and read, and some tasks are missing. According to
- * the upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree,
- * it is. Otherwise late ids get some time. Returns true if the collector ended. */
+/* The batch is ready, all its ids were listed and read, and some tasks are missing. Not before all
+ * ids were listed: the list of COMPLETED may lag, and hold ids that are not ours. According to the
+ * upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree, it
+ * is. Otherwise late ids get some time. Returns true if the collector ended. */
 static bool finish_if_nothing_comes(struct collector *c)
 {
     size_t seen = c->n_matched + c->n_unmatched;
 
-    if (!collector_batch_is_ready(c) || task_reader_n_open(c->reader))
+    if (!collector_batch_is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
         return false;
     if (seen >= c->n_tasks)
         finish(c, ERR_UPSTREAM_INVALID_RESPONSE, "upstream results carry no matching tracking id");
-    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
+    else if (c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
         finish(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
-    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
+    else if (c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
         finish(c, ERR_UPSTREAM_INVALID_RESPONSE,
                "the upstream finished the batch without a result for this lookup");
     else
