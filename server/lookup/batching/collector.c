@@ -288,7 +288,7 @@ static void plan_next_step(struct collector *c)
         finish(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish the batch in time");
         return;
     }
-    bool call_is_planned = timer_armed(&c->next_call) || c->slot.waiting || c->slot.in_flight;
+    bool call_is_planned = timer_armed(&c->next_call) || c->slot.state != READ_SLOT_IDLE;
     bool only_reads_are_left = collector_batch_is_ready(c) && c->next == LIST_NONE &&
                                task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
     if (!call_is_planned && !only_reads_are_left)
