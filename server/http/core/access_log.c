@@ -12,27 +12,9 @@
 #include "http/core/router.h"
 #include "http/protocol/traceparent.h"
 
-#include <stdio.h>
-
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;
-}
-
-static void write_line(struct request *request, enum log_level level, int code, int64_t took_ms)
-{
-    char status[16], ms[24];
-    struct trace_words trace;
-
-    snprintf(status, sizeof status, "%d", code);
-    snprintf(ms, sizeof ms, "%lld", (long long)took_ms);
-    traceparent_read(request->trace, &trace);
-    log_event(level, "request", "id", request->id, "client", or_null(request->client_name), "peer",
-              request_peer(request), "method", route_method_name(request->method), "route",
-              request->route ? request->route->path : NULL, "status", status, "ms", ms, "outcome",
-              request->outcome, "lookup", or_null(request->lookup_id), "charged",
-              request->outcome ? charged_word(request->charged) : NULL, "trace",
-              or_null(trace.trace), "span", or_null(trace.span), NULL);
 }
 
 void access_log_response(struct request *request)
@@ -43,9 +25,20 @@ void access_log_response(struct request *request)
     int64_t ms = request->worker->clock.now_ms - request->begun_ms;
     bool was_parked = request->abandoned != NULL;
     enum log_level level = !was_parked && status < 400 ? LOG_DEBUG : LOG_INFO;
+    struct trace_words trace;
 
     metrics_add(&metrics->http_requests[route][metrics_code_index(status)], 1);
     metrics_duration(&metrics->http_durations[route], ms);
-    if (log_enabled(level))
-        write_line(request, level, status, ms);
+    if (!log_enabled(level))
+        return;
+    traceparent_read(request->trace, &trace);
+    log_event(level, "request", LOG_STR("id", request->id),
+              LOG_STR("client", or_null(request->client_name)),
+              LOG_STR("peer", request_peer(request)),
+              LOG_STR("method", route_method_name(request->method)),
+              LOG_STR("route", request->route ? request->route->path : NULL),
+              LOG_INT("status", status), LOG_INT("ms", ms), LOG_STR("outcome", request->outcome),
+              LOG_STR("lookup", or_null(request->lookup_id)),
+              LOG_STR("charged", request->outcome ? charged_word(request->charged) : NULL),
+              LOG_STR("trace", or_null(trace.trace)), LOG_STR("span", or_null(trace.span)));
 }
