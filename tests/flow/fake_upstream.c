@@ -332,12 +332,22 @@ size_t fake_upstream_largest_batch(const struct fake_upstream *upstream)
     return largest;
 }
 
-int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain)
+static const struct task *task_of(const struct fake_upstream *upstream, const char *domain)
 {
     for (size_t i = 0; i < upstream->model.n_tasks; i++)
         if (strcmp(upstream->model.tasks[i]->domain, domain) == 0)
-            return upstream->model.tasks[i]->timer.at_ms; /* it keeps its time when it has run */
-    return -1;
+            return upstream->model.tasks[i];
+    ck_abort_msg("no task of %s", domain);
+}
+
+const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain)
+{
+    return task_of(upstream, domain)->id;
+}
+
+int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain)
+{
+    return task_of(upstream, domain)->timer.at_ms; /* it keeps its time when it has run */
 }
 
 bool fake_upstream_submits_were_only_once(const struct fake_upstream *upstream)

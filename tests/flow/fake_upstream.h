@@ -79,7 +79,9 @@ size_t fake_upstream_calls(const struct fake_upstream *upstream, enum fake_call 
 size_t fake_upstream_ledger(const struct fake_upstream *upstream);
 size_t fake_upstream_ledger_of(const struct fake_upstream *upstream, const char *domain);
 size_t fake_upstream_largest_batch(const struct fake_upstream *upstream);
-/* Returns when the first task of that domain ended; -1 if there is none. */
+/* Return the id of the first task of that domain, and the time at which it ends. The task must
+ * exist. */
+const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain);
 int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain);
 bool fake_upstream_submits_were_only_once(const struct fake_upstream *upstream);
 

@@ -139,6 +139,26 @@ LOOP_TEST(collector_failed_read_is_retried, passing)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
+TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
+{
+    char list[100];
+
+    flow_ask("earlier.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    struct caller *listed = flow_ask("listed.com", WAIT_MS);
+    struct caller *missing = flow_ask("missing.com", WAIT_MS);
+    flow_advance(27000); /* the batch exists; no task has ended */
+    snprintf(list, sizeof list, "[\"%s\",\"%s\"]",
+             fake_upstream_task_id(flow.upstream, "listed.com"),
+             fake_upstream_task_id(flow.upstream, "earlier.com"));
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_TASK_IDS, .status = 200, .body = list});
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(listed->err, ERR_OK);
+    ck_assert_int_eq(missing->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+}
+
 TEST(collector_unfinished_task_in_ready_batch_fails)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);

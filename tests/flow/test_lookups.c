@@ -232,6 +232,29 @@ TEST(lookup_duplicate_tracking_id_is_not_cached)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
+TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
+{
+    flow_ask_companies(0, 100);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company99.com", .tracking_id = "swap"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company50.com", .tracking_id = "null"});
+    flow_advance(MINUTE_MS);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(flow.callers[i]->err,
+                         i == 50 || i == 99 ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
+
+    flow_ask_companies(0, 100);
+    flow_advance(MINUTE_MS);
+    for (size_t i = 0; i < 100; i++) {
+        const struct caller *again = flow.callers[100 + i];
+        bool is_lost = i == 0 || i == 50 || i == 99;
+        ck_assert_int_eq(again->err, is_lost ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
+        ck_assert_int_eq(again->from_cache, !is_lost);
+    }
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
+}
+
 TEST(lookup_single_task_without_tracking_id_is_not_matched)
 {
     struct caller *caller = flow_ask("a.com", WAIT_MS);
