@@ -66,7 +66,7 @@ TEST(cooldown_of_unknown_result_without_detail_gets_one)
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
     flow_restart();
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(caller->detail, "stopped while submitting the lookup"));
@@ -107,7 +107,7 @@ TEST(cooldowns_full_reject_new_paid_lookups)
     leave_unknown(HOLDS_MAX);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_OVERLOADED);
     ck_assert_int_gt(caller->retry_after_s, 0);
@@ -123,10 +123,10 @@ TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
     fake_upstream_set_task_ms(flow.upstream, 10 * MINUTE_MS);
     for (int i = 0; i < 8; i++) { /* until the engine expects such a time */
         snprintf(domain, sizeof domain, "slow%d.com", i);
-        flow_ask(domain, 15 * MINUTE_MS);
+        flow_request(domain, 15 * MINUTE_MS);
     }
     flow_advance(12 * MINUTE_MS);
-    struct caller *caller = flow_ask("milvali.com", 1000);
+    struct caller *caller = flow_request("milvali.com", 1000);
     flow_advance(1000);
     ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(caller->retry_after_s, 60);
@@ -134,13 +134,13 @@ TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
 
 /* ---- find and forget ---- */
 
-static int told;
+static int n_results;
 
 static void note_absence(struct inquiry *inquiry, const struct lookup_state *state)
 {
     (void)inquiry;
     ck_assert_ptr_null(state);
-    told++;
+    n_results++;
 }
 
 static const char *const ids[] = {"", "short", "0123456789abcdef0123456789abcdef"};
@@ -150,10 +150,10 @@ LOOP_TEST(lookup_find_with_unknown_id_finds_nothing, ids)
     struct inquiry inquiry = {.done = note_absence};
 
     snprintf(inquiry.id, sizeof inquiry.id, "%s", ids[_i]);
-    told = 0;
+    n_results = 0;
     engine_inquire(flow.engine, &inquiry);
     flow_settle();
-    ck_assert_int_eq(told, 1);
+    ck_assert_int_eq(n_results, 1);
 }
 
 static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
@@ -161,21 +161,21 @@ static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
     (void)forgetting;
     ck_assert_int_eq(err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(n, 0);
-    told++;
+    n_results++;
 }
 
 TEST(forget_failed_on_disk_returns_an_error)
 {
     struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
 
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     weak_store_fail(flow.store, WEAK_FORGET, true);
-    told = 0;
+    n_results = 0;
     engine_forget(flow.engine, &forgetting);
     flow_settle();
-    ck_assert_int_eq(told, 1);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    ck_assert_int_eq(n_results, 1);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }

@@ -59,37 +59,41 @@ static const struct {
 LOOP_TEST(freshness_depends_on_the_age_of_the_result, moments)
 {
     struct result result = answer();
-    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
+    struct cache_directives directives = CACHE_DIRECTIVES_NONE;
     int64_t wall_ms = FETCHED_MS + moments[_i].age_s * 1000;
 
-    cache_control_read(&wish, moments[_i].header);
-    ck_assert_msg(freshness_judge(&result, &wish, &limits, wall_ms) == moments[_i].serve &&
-                      freshness_on_error(&result, &wish, &limits, wall_ms) == moments[_i].on_error,
+    cache_control_read(&directives, moments[_i].header);
+    ck_assert_msg(freshness_judge(&result, &directives, &limits, wall_ms) == moments[_i].serve &&
+                      freshness_on_error(&result, &directives, &limits, wall_ms) ==
+                          moments[_i].on_error,
                   "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
                   (long long)moments[_i].age_s);
 }
 
 TEST(freshness_without_a_result_is_a_miss)
 {
-    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
+    struct cache_directives directives = CACHE_DIRECTIVES_NONE;
 
-    ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_ASK);
-    wish.only_cached = true;
-    ck_assert_int_eq(freshness_judge(NULL, &wish, &limits, 0), SERVE_NOTHING);
-    ck_assert(!freshness_on_error(NULL, &wish, &limits, 0));
+    ck_assert_int_eq(freshness_judge(NULL, &directives, &limits, 0), SERVE_ASK);
+    directives.only_cached = true;
+    ck_assert_int_eq(freshness_judge(NULL, &directives, &limits, 0), SERVE_NOTHING);
+    ck_assert(!freshness_on_error(NULL, &directives, &limits, 0));
 }
 
 TEST(freshness_expired_failure_is_a_miss)
 {
     struct result result = answer();
-    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
+    struct cache_directives directives = CACHE_DIRECTIVES_NONE;
 
     result.err = ERR_LOOKUP_FAILED;
-    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 99000), SERVE_FRESH);
-    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
-    ck_assert(!freshness_on_error(&result, &wish, &limits, FETCHED_MS + 100000));
-    wish.max_stale_s = INT64_MAX;
-    ck_assert_int_eq(freshness_judge(&result, &wish, &limits, FETCHED_MS + 100000), SERVE_ASK);
+    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 99000),
+                     SERVE_FRESH);
+    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 100000),
+                     SERVE_ASK);
+    ck_assert(!freshness_on_error(&result, &directives, &limits, FETCHED_MS + 100000));
+    directives.max_stale_s = INT64_MAX;
+    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 100000),
+                     SERVE_ASK);
 }
 
 TEST(freshness_clock_set_back_changes_no_age)
@@ -111,11 +115,11 @@ TEST(freshness_never_improves_with_age)
     struct result result = answer();
 
     for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
-        struct cache_directives wish = CACHE_DIRECTIVES_NONE;
+        struct cache_directives directives = CACHE_DIRECTIVES_NONE;
         int before = 0;
-        cache_control_read(&wish, moments[i].header);
+        cache_control_read(&directives, moments[i].header);
         for (int64_t ms = 0; ms < 700000; ms += 250) {
-            int now = order[freshness_judge(&result, &wish, &limits, FETCHED_MS + ms)];
+            int now = order[freshness_judge(&result, &directives, &limits, FETCHED_MS + ms)];
             ck_assert_int_ge(now, before);
             before = now;
         }
