@@ -71,7 +71,7 @@ const char *store_url(void)
 
 const char *store_url_of(int which)
 {
-    return which == SQLITE ? url : "memory:";
+    return which == IN_FILE ? url : "memory:";
 }
 
 /* ---- opening ---- */

@@ -19,8 +19,8 @@ extern struct store *store;
 void store_fixture_setup(void);
 void store_fixture_teardown(void);
 
-/* The implementations, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
-enum { SQLITE, MEMORY, STORES };
+/* Where a store may be, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
+enum { IN_FILE, IN_MEMORY, STORES };
 const char *store_url_of(int which);
 
 const char *store_folder(void);

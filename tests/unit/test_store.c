@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store.c - tests what every store promises of its journal; each test runs with every
- * implementation. */
+/* test_store.c - tests what every store promises of its journal; each test runs with a store in a
+ * file and in memory. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -281,7 +281,9 @@ RANGE_TEST(store_newest_unknown_is_by_end_time, 0, STORES)
 
 TEST(store_invalid_url_is_rejected_with_a_reason)
 {
-    static const char *const bad[] = {"", "memory:x", "sqlite", "sqlite:", "postgres:x", "/a.db"};
+    static const char *const bad[] = {
+        "",           "memory:x", "sqlite",          "sqlite:",
+        "postgres:x", "/a.db",    "sqlite::memory:", "sqlite:file:a.db"};
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct store_options options = {.url = bad[i]};
@@ -298,4 +300,19 @@ TEST(store_in_memory_cannot_be_opened_shared)
 
     ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_ABSENT);
     ck_assert_str_ne(why, "");
+}
+
+TEST(store_in_memory_belongs_to_one_opener)
+{
+    struct store_stats stats;
+
+    store = store_open_roomy("memory:");
+    struct store *other = store_open_roomy("memory:");
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_uint_eq(store_look(other, batch).n_batches, 0);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert(stats.owned);
+    ck_assert_int_eq(stats.bytes, 0);
+    store_close(other);
+    ck_assert_uint_eq(store_look(store, batch).n, 2);
 }

@@ -299,14 +299,15 @@ static int64_t size_of(const char *path, const char *suffix)
 enum err sqlite_stats(struct store *store, struct store_stats *ret_stats)
 {
     struct sqlite_store *s = sqlite_of(store);
-    struct store_stats stats = {.schema = sqlite_schema_version(),
-                                .bytes = size_of(s->path, "") + size_of(s->path, "-wal")};
+    struct store_stats stats = {.schema = sqlite_schema_version()};
     enum err err = sql_begin(s, SQL_BEGIN_READ);
 
     if (!err)
         err = sql_end(s, count(s, &stats));
     if (err)
         return err;
+    if (!s->is_in_memory)
+        stats.bytes = size_of(s->path, "") + size_of(s->path, "-wal");
     stats.owned = s->is_owner || store_file_is_owned(s->path);
     *ret_stats = stats;
     return ERR_OK;
