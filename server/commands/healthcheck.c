@@ -80,5 +80,5 @@ enum err healthcheck(const char *address, bool secured, char *why)
         snprintf(why, HEALTHCHECK_WHY, "%.100s: %.150s", buf_str(&url), asked.error);
     else
         snprintf(why, HEALTHCHECK_WHY, "%.100s: status %d", buf_str(&url), asked.status);
-    return ERR_ABSENT;
+    return ERR_NO_ENTRY;
 }

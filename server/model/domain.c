@@ -108,7 +108,7 @@ enum err domain_start(void)
     /* A list without "com" is damaged, and would allow paid lookups of suffixes. */
     if (!list || !is_suffix("com")) {
         domain_stop();
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     }
     describe_list();
     return ERR_OK;

@@ -26,7 +26,7 @@ struct domain {
 #define DOMAIN_WHY 200
 
 /* Loads the Public Suffix List: the newer of the system's file and the built-in one. Returns
- * ERR_ABSENT if there is neither. Call once, before other threads start. */
+ * ERR_NO_ENTRY if there is neither. Call once, before other threads start. */
 enum err domain_start(void);
 /* Frees the list, when no other thread uses it. */
 void domain_stop(void);

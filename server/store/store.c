@@ -59,7 +59,7 @@ enum err store_open_shared(const char *url, struct store **ret_store, char *why)
         return ERR_STORE_REFUSED;
     if (!scheme->open_shared) {
         snprintf(why, STORE_WHY, "%s is not accessible to other processes", scheme->prefix);
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     }
     return scheme->open_shared(rest, ret_store, why);
 }

@@ -45,7 +45,7 @@ struct store_options {
 enum err store_open(const struct store_options *options, struct store **ret_store, char *why);
 
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
- * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_ABSENT if there is no store. */
+ * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
 enum err store_open_shared(const char *url, struct store **ret_store, char *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
@@ -91,8 +91,8 @@ enum err store_begin_batch(struct store *store, const struct store_task *tasks, 
                            int64_t wall_ms, int64_t *ret_batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
- * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_ABSENT if the
- * batch was already submitted or is not known; so do the two functions below. */
+ * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_NO_ENTRY if
+ * the batch was already submitted or is not known; so do the two functions below. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
@@ -117,7 +117,7 @@ struct store_end {
 };
 
 /* Ends one task and, in the same transaction, stores its result (NULL = none). If it was the last
- * open task, the batch is DONE. Returns ERR_ABSENT if there is no such open task. */
+ * open task, the batch is DONE. Returns ERR_NO_ENTRY if there is no such open task. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep);
 
@@ -171,14 +171,14 @@ enum err store_try(struct store *store, int64_t wall_ms);
 
 /* ---- results ---- */
 
-/* Finds the result of a question; the reference is the caller's. Returns ERR_ABSENT if there is
+/* Finds the result of a question; the reference is the caller's. Returns ERR_NO_ENTRY if there is
  * none. */
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result);
 
 /* Finds the outcome of a lookup by its id: its result as stored now, or its failure; the reference
- * is the caller's. Returns ERR_ABSENT if the lookup is unknown or still open, or if its result was
- * deleted. */
+ * is the caller's. Returns ERR_NO_ENTRY if the lookup is unknown or still open, or if its result
+ * was deleted. */
 enum err store_find_lookup(struct store *store, const char *lookup_id,
                            const struct result **ret_result);
 

@@ -145,12 +145,12 @@ static bool takes(struct lookup_request *ask, const struct result *kept, int64_t
 static struct caller *ask(struct account_ref payer, const char *domain, const char *company_name,
                           int64_t wait_ms)
 {
-    struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+    struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct caller *caller = xcalloc(1, sizeof *caller);
     char why[QUESTION_WHY];
 
     if (company_name)
-        fields[QUESTION_COMPANY_NAME] = (struct question_field){company_name, strlen(company_name)};
+        fields[QUESTION_COMPANY_NAME] = (struct slice){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
     ck_assert_int_eq(question_new(fields, &caller->ask.question, why), ERR_OK);
     caller->ask.wait_ms = wait_ms;

@@ -15,7 +15,7 @@
 
 static struct question *question_about(const char *domain)
 {
-    const struct question_field fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+    const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct question *question = NULL;
     char why[QUESTION_WHY];
 

@@ -188,7 +188,7 @@ static void check_question(const struct question *question)
         [QUESTION_CITY] = question->city,          [QUESTION_STATE] = question->state,
         [QUESTION_COUNTRY] = question->country,
     };
-    struct question_field fields[QUESTION_PARTS];
+    struct slice fields[QUESTION_PARTS];
     struct question *again;
     char why[QUESTION_WHY];
 
@@ -197,7 +197,7 @@ static void check_question(const struct question *question)
         FUZZ_WANT(text_is_utf8(parts[i], len) && !text_has_control(parts[i], len));
         if (len > QUESTION_FIELD_MAX && i != QUESTION_DOMAIN)
             return; /* the normal form of some texts is longer than the text */
-        fields[i] = (struct question_field){parts[i], len};
+        fields[i] = (struct slice){parts[i], len};
     }
     FUZZ_WANT(*question->company_name);
     FUZZ_WANT(question_new(fields, &again, why) == ERR_OK);

@@ -63,14 +63,14 @@ FIXTURE(NULL, teardown);
 TEST(suffix_list_missing_prevents_the_start)
 {
     list = NONE;
-    ck_assert_int_eq(domain_start(), ERR_ABSENT);
+    ck_assert_int_eq(domain_start(), ERR_NO_ENTRY);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 
 TEST(suffix_list_without_com_is_invalid)
 {
     list = WITHOUT_COM;
-    ck_assert_int_eq(domain_start(), ERR_ABSENT);
+    ck_assert_int_eq(domain_start(), ERR_NO_ENTRY);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 

@@ -131,9 +131,9 @@ TEST(query_values_reach_their_fields)
     char why[PARAMETERS_WHY];
 
     ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_OK);
-    ck_assert_mem_eq(parameters.fields[QUESTION_CITY].text, "Bern", 4);
+    ck_assert_mem_eq(parameters.fields[QUESTION_CITY].data, "Bern", 4);
     ck_assert_uint_eq(parameters.fields[QUESTION_DOMAIN].len, 5);
-    ck_assert_ptr_null(parameters.fields[QUESTION_STATE].text);
+    ck_assert_ptr_null(parameters.fields[QUESTION_STATE].data);
     ck_assert(parameters.has_wait);
     ck_assert_int_eq(parameters.wait_ms, 30000);
 }

@@ -184,7 +184,7 @@ TEST(sqlite_reader_without_a_store_creates_no_file)
 {
     char why[STORE_WHY] = "";
 
-    ck_assert_int_eq(store_open_shared(store_url(), &beside, why), ERR_ABSENT);
+    ck_assert_int_eq(store_open_shared(store_url(), &beside, why), ERR_NO_ENTRY);
     ck_assert_ptr_null(beside);
     ck_assert_ptr_nonnull(strstr(why, store_path()));
     DIR *dir = opendir(store_folder());
@@ -271,8 +271,8 @@ TEST(sqlite_owner_gets_deleted_questions_and_domains)
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert(was_heard(&news, 0) && was_heard(&news, 1) && was_heard(&news, 3));
     ck_assert(!was_heard(&news, 2));
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
 

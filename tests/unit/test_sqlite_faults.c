@@ -206,7 +206,7 @@ TEST(sqlite_full_disk_rejects_writes_until_space_is_free)
     for (size_t i = 0; i < 5; i++)
         ck_assert_int_eq(intend(2 + 2 * i), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(submit(0), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT); /* reads still succeed */
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY); /* reads still succeed */
     fault_vfs_heal();
     ck_assert_int_eq(submit(0), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);

@@ -192,7 +192,7 @@ TEST(sqlite_flipped_bits_are_rejected_or_harmless)
         if (!try_to_open()) {
             const struct result *result = NULL;
             enum err err = store_find(store, store_key_of(2), &result);
-            ck_assert(!err || err == ERR_ABSENT || err == ERR_STORAGE_UNAVAILABLE);
+            ck_assert(!err || err == ERR_NO_ENTRY || err == ERR_STORAGE_UNAVAILABLE);
             result_unref(result);
             store_close(TAKE(store));
         }

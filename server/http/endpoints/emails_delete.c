@@ -60,7 +60,7 @@ static void client_left(struct request *request)
 static bool is_bare(const struct parameters *parameters)
 {
     for (int i = QUESTION_DOMAIN + 1; i < QUESTION_PARTS; i++)
-        if (parameters->fields[i].text)
+        if (parameters->fields[i].data)
             return false;
     return !parameters->has_wait && !parameters->async && !parameters->refresh &&
            !parameters->cached && !parameters->has_max_age;
@@ -77,8 +77,8 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
         snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
-    const struct question_field *domain = &parameters.fields[QUESTION_DOMAIN];
-    return domain_parse(domain->text ? domain->text : "", domain->len, ret_domain, why);
+    const struct slice *domain = &parameters.fields[QUESTION_DOMAIN];
+    return domain_parse(domain->data ? domain->data : "", domain->len, ret_domain, why);
 }
 
 void forget_domain(struct request *request)

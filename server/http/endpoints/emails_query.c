@@ -27,7 +27,7 @@ typedef enum err take_fn(struct reading *reading, int part, struct slice value);
 
 static enum err take_field(struct reading *reading, int part, struct slice value)
 {
-    reading->parameters.fields[part] = (struct question_field){value.data, value.len};
+    reading->parameters.fields[part] = value;
     return ERR_OK;
 }
 

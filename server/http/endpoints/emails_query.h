@@ -22,7 +22,7 @@
 #define PARAMETERS_WHY 256
 
 struct parameters {
-    struct question_field fields[QUESTION_PARTS]; /* borrowed from the request */
+    struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
     bool has_wait;
     int64_t wait_ms; /* as requested, 0 or more; only with has_wait */
     bool async;      /* as Prefer: respond-async */

@@ -89,7 +89,7 @@ static enum err open_refused(const char *path, char *why)
 {
     if (errno == ENOENT) {
         snprintf(why, STORE_WHY, "%s: store not found", path);
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     }
     if (errno == ELOOP)
         return refuse(path, "is a symbolic link", why);

@@ -14,7 +14,7 @@
 
 /* If `create`, creates what is missing (folders 0700, the file 0600, durably). Then checks that it
  * is a regular file of this user that no other user may open. Returns ERR_STORE_REFUSED if it is
- * not, ERR_ABSENT if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system
+ * not, ERR_NO_ENTRY if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system
  * fails; `why` (STORE_WHY bytes) then has the message. */
 enum err store_file_prepare(const char *path, bool create, char *why);
 

@@ -201,7 +201,7 @@ enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, con
     if (rc == SQLITE_ROW)
         *ret_value = sqlite3_column_int64(statement, 0);
     enum err err = sql_done(s, statement, rc);
-    return !err && rc != SQLITE_ROW ? ERR_ABSENT : err;
+    return !err && rc != SQLITE_ROW ? ERR_NO_ENTRY : err;
 }
 
 const char *sql_text(sqlite3_stmt *statement, int column)

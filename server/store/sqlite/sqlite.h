@@ -105,7 +105,7 @@ sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kind
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,
                   ...);
 
-/* Runs a statement that returns one integer. Returns ERR_ABSENT if it returns no row. */
+/* Runs a statement that returns one integer. Returns ERR_NO_ENTRY if it returns no row. */
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
