@@ -412,7 +412,7 @@ static const struct result *find_ended(struct lookups *all, const char *id)
 {
     const struct result *result = history_find(all->history, id);
 
-    if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
+    if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
         history_add(all->history, id, result);
         result_unref(result); /* the history holds a reference */
     }

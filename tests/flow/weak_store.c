@@ -132,7 +132,7 @@ static enum err find_lookup(struct store *store, const char *id, const struct re
 
 static enum err forget_key(struct store *store, const unsigned char *key)
 {
-    return store_forget_key(weak(store)->inner, key);
+    PASS(WEAK_FORGET, store_forget_key(inner, key));
 }
 
 static enum err forget_domain(struct store *store, const char *domain, store_key_fn *each,
