@@ -89,18 +89,19 @@ static int fail(int code, const char *what, const char *why)
 
 static int load_key(struct daemon *d)
 {
-    char why[UPSTREAM_WHY];
+    struct errmsg why;
 
-    return upstream_load_key(&d->config, &d->key, why) ? fail(EXIT_OPERATOR, "", why) : EXIT_CLEAN;
+    return upstream_load_key(&d->config, &d->key, &why) ? fail(EXIT_OPERATOR, "", why.text)
+                                                        : EXIT_CLEAN;
 }
 
 static int check_upstream(struct config *config)
 {
-    char why[UPSTREAM_WHY];
+    struct errmsg why;
     bool clear;
 
-    if (upstream_check(config, &clear, why))
-        return fail(EXIT_OPERATOR, "", why);
+    if (upstream_check(config, &clear, &why))
+        return fail(EXIT_OPERATOR, "", why.text);
     if (clear)
         log_event(LOG_WARN, "upstream_plaintext", "url", config->upstream_url, NULL);
     return EXIT_CLEAN;
@@ -110,20 +111,21 @@ static int check_upstream(struct config *config)
 
 static int take_sockets(struct daemon *d)
 {
-    char why[SOCKETS_WHY];
+    struct errmsg why;
 
-    if (sockets_take(&d->sockets, why))
-        return fail(EXIT_OPERATOR, "LISTEN_FDS", why);
+    if (sockets_take(&d->sockets, &why))
+        return fail(EXIT_OPERATOR, "LISTEN_FDS", why.text);
     sockets_name(&d->sockets, &d->config);
     return EXIT_CLEAN;
 }
 
 static int load_clients(struct daemon *d)
 {
-    char why[ADMISSION_WHY];
+    struct errmsg why;
 
-    return access_policy_load(&d->config, NULL, &d->policy, why) ? fail(EXIT_OPERATOR, "", why)
-                                                                 : EXIT_CLEAN;
+    return access_policy_load(&d->config, NULL, &d->policy, &why)
+               ? fail(EXIT_OPERATOR, "", why.text)
+               : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -158,8 +160,8 @@ static int start_store(struct daemon *d)
                                           .max_answers =
                                               in_memory ? 0 : (size_t)d->config.store_rows,
                                           .max_ended = MAX_ENDED};
-    char why[STORE_WHY];
-    enum err err = store_open(&options, &d->store, why);
+    struct errmsg why;
+    enum err err = store_open(&options, &d->store, &why);
 
     if (in_memory)
         log_event(LOG_WARN, "store_not_persistent", "store", url, NULL);
@@ -168,7 +170,7 @@ static int start_store(struct daemon *d)
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
                 : err == ERR_STORAGE_UNAVAILABLE ? EXIT_SYSTEM
                                                  : EXIT_OPERATOR,
-                "--store", why);
+                "--store", why.text);
 }
 
 static void log_recovery(const struct recovery *found)
@@ -249,7 +251,7 @@ static int start_listener(struct daemon *d)
         .drain_ms = DRAIN_MS,
         .idle_ms = notify_turn_ms(&d->watch.watchdog),
     };
-    char why[LISTENER_WHY];
+    struct errmsg why;
 
     d->service = (struct service){.engine = d->engine,
                                   .cache = d->cache,
@@ -258,10 +260,10 @@ static int start_listener(struct daemon *d)
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,
                                   .auth = d->policy.policy};
-    enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
+    enum err err = listener_start(&options, &d->service, &d->watch.listener, &why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
-                    d->sockets.n ? "LISTEN_FDS" : "--listen", why);
+                    d->sockets.n ? "LISTEN_FDS" : "--listen", why.text);
     return EXIT_CLEAN;
 }
 
@@ -374,7 +376,7 @@ static int serve(struct daemon *d)
 /* --check-config: checks everything that needs neither the store nor a port. */
 static int check(struct daemon *d)
 {
-    char why[LISTENER_WHY];
+    struct errmsg why;
     int code = load_key(d);
 
     if (!code)
@@ -382,8 +384,8 @@ static int check(struct daemon *d)
     if (!code)
         code = load_clients(d);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
-        if (listener_check(d->config.listen[i], why))
-            code = fail(EXIT_OPERATOR, "--listen", why);
+        if (listener_check(d->config.listen[i], &why))
+            code = fail(EXIT_OPERATOR, "--listen", why.text);
     if (!code)
         puts("configuration OK");
     access_policy_done(&d->policy);
@@ -404,12 +406,12 @@ static int print(struct config *config)
 int main(int argc, char **argv)
 {
     struct daemon d = {.argc = argc, .argv = argv};
-    char why[CONFIG_WHY];
+    struct errmsg why;
     int code = EXIT_CLEAN;
 
     harden();
-    if (config_read(argc, argv, &d.config, why))
-        return fail(EXIT_OPERATOR, "", why);
+    if (config_read(argc, argv, &d.config, &why))
+        return fail(EXIT_OPERATOR, "", why.text);
     log_set_level((enum log_level)d.config.log_level);
     log_set_json(d.config.log_json);
     if (d.config.help) {

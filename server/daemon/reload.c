@@ -7,11 +7,6 @@
 #include "daemon/upstream_setup.h"
 #include "os/state_dir.h"
 
-#include <stdio.h>
-
-#define WHY 512
-_Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
-               "WHY must hold every message");
 
 /* The new settings, not yet in effect. */
 struct prepared {
@@ -42,7 +37,7 @@ static void complete(const struct reload *reload, struct config *config)
         config->store = state_dir_store_url();
 }
 
-static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
+static enum err prepare(const struct reload *reload, struct prepared *prepared, struct errmsg *why)
 {
     enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
     bool never_mind;
@@ -56,7 +51,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (!err)
         err = access_policy_load(&prepared->config, reload->policy, &prepared->policy, why);
     if (!err && !is_alike(&prepared->policy, reload->policy)) {
-        snprintf(why, ADMISSION_WHY, "enabling or disabling client keys or TLS requires a restart");
+        errmsg_set(why, "enabling or disabling client keys or TLS requires a restart");
         access_policy_done(&prepared->policy);
         err = ERR_SYNTAX;
     }
@@ -93,11 +88,11 @@ static void commit(const struct reload *reload, struct prepared *prepared)
 
 bool reload_now(const struct reload *reload)
 {
-    char why[WHY] = "";
+    struct errmsg why = {""};
     struct prepared prepared;
 
-    if (prepare(reload, &prepared, why)) {
-        log_event(LOG_ERROR, "reload_rejected", "reason", why, NULL);
+    if (prepare(reload, &prepared, &why)) {
+        log_event(LOG_ERROR, "reload_rejected", "reason", why.text, NULL);
         return false;
     }
     commit(reload, &prepared);

@@ -38,5 +38,6 @@ void confine_calls(const struct config *config, struct sandbox_state *state)
 {
     sandbox_restrict_syscalls((unsigned)config->sandbox, state);
     log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied", "seccomp", state->seccomp,
-              "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
+              "landlock", state->landlock, "reason", *state->why.text ? state->why.text : NULL,
+              NULL);
 }

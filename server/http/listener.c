@@ -49,9 +49,9 @@ struct address {
     socklen_t len;
 };
 
-static enum err refuse(char *why, const char *text, const char *reason)
+static enum err refuse(struct errmsg *why, const char *text, const char *reason)
 {
-    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, reason);
+    errmsg_set(why, "%.120s: %.100s", text, reason);
     return ERR_SYNTAX;
 }
 
@@ -64,7 +64,7 @@ static bool is_port(const char *text)
 }
 
 /* Parses "127.0.0.1:8080" or "[::1]:8080"; numeric only, names are not resolved. */
-static enum err parse_address(const char *text, struct address *ret_address, char *why)
+static enum err parse_address(const char *text, struct address *ret_address, struct errmsg *why)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
@@ -97,7 +97,7 @@ static void write_url(const struct address *address, bool secured, char *url)
              v6 ? "]" : "", port);
 }
 
-enum err listener_check(const char *text, char *why)
+enum err listener_check(const char *text, struct errmsg *why)
 {
     struct address address;
 
@@ -106,10 +106,10 @@ enum err listener_check(const char *text, char *why)
 
 bool listener_is_local(const char *text)
 {
-    char why[LISTENER_WHY];
+    struct errmsg why;
     struct address address;
 
-    if (parse_address(text, &address, why))
+    if (parse_address(text, &address, &why))
         return false;
     if (address.socket.ss_family == AF_INET6)
         return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address.socket)->sin6_addr);
@@ -154,7 +154,7 @@ static bool is_free(const struct address *address)
 
 /* Binds one socket per worker: sockets[0], sockets[step], sockets[2 * step]... */
 static enum err bind_all(const char *text, struct address *address, int *sockets, size_t n,
-                         size_t step, char *why)
+                         size_t step, struct errmsg *why)
 {
     bool ok = is_free(address);
 
@@ -166,17 +166,17 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
     }
     if (ok)
         return ERR_OK;
-    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, strerror(errno));
+    errmsg_set(why, "%.120s: %.100s", text, strerror(errno));
     return ERR_SYSTEM;
 }
 
 /* Duplicates an existing socket once per worker, in the layout of bind_all(), and closes `fd`. */
-static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why)
+static enum err share_all(int fd, int *sockets, size_t n, size_t step, struct errmsg *why)
 {
     for (size_t i = 0; i < n; i++) {
         sockets[i * step] = inherited_share(fd);
         if (sockets[i * step] < 0) {
-            snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
+            errmsg_set(why, "inherited descriptor %d: %.100s", fd, strerror(errno));
             return ERR_SYSTEM;
         }
     }
@@ -200,7 +200,7 @@ static rlim_t raise_file_limit(void)
 
 /* Sets the connection limit: as configured, or as many as the file descriptors allow. */
 static enum err set_seats(const struct listener_options *options, struct listener *listener,
-                          char *why)
+                          struct errmsg *why)
 {
     size_t taken = RESERVED_FILES + (size_t)options->other_files +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
@@ -209,10 +209,10 @@ static enum err set_seats(const struct listener_options *options, struct listene
     char wanted[16], possible[16];
 
     if (limit <= taken) {
-        snprintf(why, LISTENER_WHY,
-                 "the limit of %ju file descriptors (RLIMIT_NOFILE) is too low; "
-                 "must be %zu plus one for each connection",
-                 (uintmax_t)limit, taken);
+        errmsg_set(why,
+                   "the limit of %ju file descriptors (RLIMIT_NOFILE) is too low; "
+                   "must be %zu plus one for each connection",
+                   (uintmax_t)limit, taken);
         return ERR_SYSTEM;
     }
     if (limit != RLIM_INFINITY && limit < taken + (rlim_t)max) {
@@ -230,7 +230,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
 /* ---- start and stop ---- */
 
 static enum err bind_addresses(const struct listener_options *options, bool secured,
-                               struct listener *listener, int *sockets, char *why)
+                               struct listener *listener, int *sockets, struct errmsg *why)
 {
     size_t n = listener->n_workers, step = options->n_addresses;
 
@@ -256,7 +256,7 @@ static void close_from(int *sockets, size_t from, size_t n)
 }
 
 static enum err start_workers(const struct listener_options *options, struct service *service,
-                              struct listener *listener, int *sockets, char *why)
+                              struct listener *listener, int *sockets, struct errmsg *why)
 {
     size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
@@ -276,7 +276,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
                                     &listener->workers[i]);
         if (err) {
             close_from(sockets, (i + 1) * per_worker, n * per_worker);
-            snprintf(why, LISTENER_WHY, "cannot start worker %zu: %s", i, strerror(errno));
+            errmsg_set(why, "cannot start worker %zu: %s", i, strerror(errno));
             return err;
         }
     }
@@ -284,7 +284,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 }
 
 enum err listener_start(const struct listener_options *options, struct service *service,
-                        struct listener **ret_listener, char *why)
+                        struct listener **ret_listener, struct errmsg *why)
 {
     size_t n_sockets = (size_t)options->threads * options->n_addresses;
     autofree int *sockets = xcalloc(n_sockets, sizeof *sockets);

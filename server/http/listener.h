@@ -8,6 +8,7 @@
 #define HTTP_LISTENER_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,13 +33,11 @@ struct listener_options {
     int64_t idle_ms;           /* longest sleep of each worker; 0 = only the built-in bound */
 };
 
-#define LISTENER_WHY 256
-
 /* Binds all addresses, then starts the workers; requests arrive from here on. Copies strings;
- * borrows `service`. Returns ERR_SYNTAX for an invalid address, else ERR_SYSTEM; `why`
- * (LISTENER_WHY bytes) then says what failed, for the operator. */
+ * borrows `service`. Returns ERR_SYNTAX for an invalid address, else ERR_SYSTEM; `why` then says
+ * what failed, for the operator. */
 enum err listener_start(const struct listener_options *options, struct service *service,
-                        struct listener **ret_listener, char *why);
+                        struct listener **ret_listener, struct errmsg *why);
 
 /* Returns whether only this machine can connect to the address; false if it is invalid. Any
  * thread. */
@@ -55,7 +54,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms);
 void listener_apply_settings(struct listener *listener, const struct settings *rules);
 
 /* Returns ERR_SYNTAX if the address is invalid; `why` then says so. Any thread. */
-enum err listener_check(const char *address, char *why);
+enum err listener_check(const char *address, struct errmsg *why);
 
 /* Stops accepting; responses in progress are still sent. Idempotent. */
 void listener_drain(struct listener *listener);

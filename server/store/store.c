@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "store/driver.h"
 
-#include <stdio.h>
 #include <string.h>
 
 const char *const store_batch_words[STORE_DONE + 1] = {
@@ -22,14 +21,14 @@ const char *const store_task_words[STORE_TASK_STATES] = {
 static const struct scheme {
     const char *prefix;
     enum err (*open)(const char *rest, const struct store_options *options,
-                     struct store **ret_store, char *why);
-    enum err (*open_shared)(const char *rest, struct store **ret_store, char *why);
+                     struct store **ret_store, struct errmsg *why);
+    enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
 } schemes[] = {
     {"sqlite:", store_sqlite_open, store_sqlite_open_shared},
     {"memory:", store_sqlite_open_memory, NULL},
 };
 
-static const struct scheme *find(const char *url, const char **ret_rest, char *why)
+static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
 {
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].prefix);
@@ -38,11 +37,12 @@ static const struct scheme *find(const char *url, const char **ret_rest, char *w
             return &schemes[i];
         }
     }
-    snprintf(why, STORE_WHY, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
+    errmsg_set(why, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
     return NULL;
 }
 
-enum err store_open(const struct store_options *options, struct store **ret_store, char *why)
+enum err store_open(const struct store_options *options, struct store **ret_store,
+                    struct errmsg *why)
 {
     const char *rest;
     const struct scheme *scheme = find(options->url, &rest, why);
@@ -50,7 +50,7 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
-enum err store_open_shared(const char *url, struct store **ret_store, char *why)
+enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why)
 {
     const char *rest;
     const struct scheme *scheme = find(url, &rest, why);
@@ -58,7 +58,7 @@ enum err store_open_shared(const char *url, struct store **ret_store, char *why)
     if (!scheme)
         return ERR_STORE_REFUSED;
     if (!scheme->open_shared) {
-        snprintf(why, STORE_WHY, "%s is not accessible to other processes", scheme->prefix);
+        errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
         return ERR_NO_ENTRY;
     }
     return scheme->open_shared(rest, ret_store, why);

@@ -17,6 +17,7 @@
 #define STORE_STORE_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "model/result.h"
@@ -27,7 +28,6 @@
 
 struct store;
 
-#define STORE_WHY         512
 #define STORE_TASK_ID_MAX 64 /* of Openmart's ids, for batches and tasks */
 
 struct store_options {
@@ -37,16 +37,16 @@ struct store_options {
 };
 
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
- * caller calls store_close(). On failure, `why` (STORE_WHY bytes) says what to do: ERR_STORE_BUSY
- * if another process owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file,
- * a newer version's, corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by
- * another user, accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system
- * fails. */
-enum err store_open(const struct store_options *options, struct store **ret_store, char *why);
+ * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
+ * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,
+ * corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by another user,
+ * accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system fails. */
+enum err store_open(const struct store_options *options, struct store **ret_store,
+                    struct errmsg *why);
 
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
-enum err store_open_shared(const char *url, struct store **ret_store, char *why);
+enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
 

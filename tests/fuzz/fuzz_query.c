@@ -190,7 +190,7 @@ static void check_question(const struct question *question)
     };
     struct slice fields[QUESTION_PARTS];
     struct question *again;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
     for (int i = 0; i < QUESTION_PARTS; i++) {
         size_t len = strlen(parts[i]);
@@ -200,7 +200,7 @@ static void check_question(const struct question *question)
         fields[i] = (struct slice){parts[i], len};
     }
     FUZZ_WANT(*question->company_name);
-    FUZZ_WANT(question_new(fields, &again, why) == ERR_OK);
+    FUZZ_WANT(question_new(fields, &again, &why) == ERR_OK);
     FUZZ_WANT(memcmp(again->key, question->key, HASH_SIZE) == 0);
     FUZZ_WANT(strcmp(again->domain.name, question->domain.name) == 0);
     question_free(again);

@@ -223,12 +223,12 @@ static void let_all_go(void)
 static inline struct listener *start_with(const struct listener_options *options)
 {
     struct listener *listener = NULL;
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
     sem_init(&house.held, 0, 0);
     sem_init(&house.let_go, 0, 0);
-    enum err err = listener_start(options, &house.service, &listener, why);
-    ck_assert_msg(err == ERR_OK, "%s", why);
+    enum err err = listener_start(options, &house.service, &listener, &why);
+    ck_assert_msg(err == ERR_OK, "%s", why.text);
     return listener;
 }
 

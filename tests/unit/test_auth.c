@@ -28,14 +28,15 @@ static struct credentials read(const char *const *headers)
 
 static struct clients *known(void)
 {
-    char text[256], hex[2 * HASH_SIZE + 1], why[CLIENTS_WHY];
+    char text[256], hex[2 * HASH_SIZE + 1];
+    struct errmsg why;
     unsigned char hash[HASH_SIZE];
     struct clients *clients;
 
     hash_sha256("right", 5, hash);
     hash_hex(hash, HASH_SIZE, hex);
     snprintf(text, sizeof text, "one sha256:%s rate=2\n", hex);
-    ck_assert_int_eq(clients_parse("keys", text, strlen(text), &clients, why), ERR_OK);
+    ck_assert_int_eq(clients_parse("keys", text, strlen(text), &clients, &why), ERR_OK);
     return clients;
 }
 

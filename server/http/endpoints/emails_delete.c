@@ -10,7 +10,6 @@
 #include "lookup/engine.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +65,8 @@ static bool is_bare(const struct parameters *parameters)
            !parameters->cached && !parameters->has_max_age;
 }
 
-static enum err read_domain(const struct request *request, struct domain *ret_domain, char *why)
+static enum err read_domain(const struct request *request, struct domain *ret_domain,
+                            struct errmsg *why)
 {
     struct parameters parameters;
     enum err err = parameters_read(request, &parameters, why);
@@ -74,7 +74,7 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
     if (err)
         return err;
     if (!is_bare(&parameters)) {
-        snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
+        errmsg_set(why, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
     const struct slice *domain = &parameters.fields[QUESTION_DOMAIN];
@@ -84,11 +84,11 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
 void forget_domain(struct request *request)
 {
     struct domain domain;
-    char why[PARAMETERS_WHY] = "";
-    enum err err = read_domain(request, &domain, why);
+    struct errmsg why = {""};
+    enum err err = read_domain(request, &domain, &why);
 
     if (err) {
-        problem_send(request, err, *why ? why : NULL);
+        problem_send(request, err, *why.text ? why.text : NULL);
         return;
     }
     struct forgetter *forgetter = xcalloc(1, sizeof *forgetter);

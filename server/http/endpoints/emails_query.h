@@ -9,6 +9,7 @@
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "http/core/request.h"
 #include "model/freshness.h"
 #include "model/question.h"
@@ -18,8 +19,6 @@
 #include <stdint.h>
 
 /* ---- the query ---- */
-
-#define PARAMETERS_WHY 256
 
 struct parameters {
     struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
@@ -35,7 +34,7 @@ struct parameters {
 /* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` (PARAMETERS_WHY
  * bytes) then holds a human-readable sentence. */
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
-                         char *why);
+                         struct errmsg *why);
 
 /* ---- the query and the headers ---- */
 

@@ -34,14 +34,14 @@ static _Thread_local const struct tls *served;
 
 /* ---- reading ---- */
 
-static enum err refuse(char *why, const char *path, const char *words)
+static enum err refuse(struct errmsg *why, const char *path, const char *words)
 {
-    snprintf(why, TLS_WHY, "%.180s: %s", path, words);
+    errmsg_set(why, "%.180s: %s", path, words);
     return ERR_SYNTAX;
 }
 
 /* Returns NUL-terminated text on the heap, owned by the caller; NULL if the file cannot be read. */
-static char *read_text(const char *path, size_t *ret_len, char *why)
+static char *read_text(const char *path, size_t *ret_len, struct errmsg *why)
 {
     autofree char *text = xcalloc(1, FILE_BYTES + 1);
     FILE *file = fopen(path, "re");
@@ -51,9 +51,9 @@ static char *read_text(const char *path, size_t *ret_len, char *why)
     if (file)
         fclose(file);
     if (error)
-        snprintf(why, TLS_WHY, "%.180s: %s", path, strerror(error));
+        errmsg_set(why, "%.180s: %s", path, strerror(error));
     else if (len > FILE_BYTES)
-        snprintf(why, TLS_WHY, "%.180s: file too long", path);
+        errmsg_set(why, "%.180s: file too long", path);
     if (error || len > FILE_BYTES) {
         explicit_bzero(text, FILE_BYTES + 1);
         return NULL;
@@ -71,7 +71,8 @@ static enum err read_times(const gnutls_x509_crt_t first, struct tls *tls)
 
 /* GnuTLS does not sort the chain, and clients may reject an unsorted one. It is rejected here,
  * where the operator sees the reason. */
-static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
+static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls,
+                           struct errmsg *why)
 {
     gnutls_x509_crt_t certs[CHAIN_MAX];
     unsigned n = CHAIN_MAX;
@@ -94,7 +95,8 @@ static enum err read_chain(const char *path, const gnutls_datum_t *text, struct 
     return err ? refuse(why, path, "contains an unusable certificate") : ERR_OK;
 }
 
-static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
+static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls,
+                         struct errmsg *why)
 {
     int rc = gnutls_privkey_init(&tls->key);
 
@@ -131,7 +133,7 @@ static void hash_files(const gnutls_datum_t *cert, const gnutls_datum_t *key,
 }
 
 static enum err parse(const char *cert_path, const gnutls_datum_t *cert, const char *key_path,
-                      const gnutls_datum_t *key, struct tls *tls, char *why)
+                      const gnutls_datum_t *key, struct tls *tls, struct errmsg *why)
 {
     enum err err = read_chain(cert_path, cert, tls, why);
 
@@ -144,15 +146,12 @@ static enum err parse(const char *cert_path, const gnutls_datum_t *cert, const c
 }
 
 enum err tls_read(const char *cert_path, const char *key_path, struct tls *before,
-                  struct tls **ret_tls, char *why)
+                  struct tls **ret_tls, struct errmsg *why)
 {
     size_t cert_len, key_len;
-    char fault[SECRET_WHY];
 
-    if (secret_check_file(key_path, fault)) {
-        snprintf(why, TLS_WHY, "%s", fault);
+    if (secret_check_file(key_path, why))
         return ERR_SYNTAX;
-    }
     autofree char *cert_text = read_text(cert_path, &cert_len, why);
     autofree char *key_text = cert_text ? read_text(key_path, &key_len, why) : NULL;
     if (!key_text)

@@ -7,7 +7,6 @@
 #include "store/sqlite/file.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,13 +236,13 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 enum err sql_ready(struct sqlite_store *s)
 {
     struct sqlite_store old = *s;
-    char why[STORE_WHY];
+    struct errmsg why;
 
     if (!s->is_suspect || s->is_in_memory)
         return ERR_OK;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
-    if (sqlite_connect(s, why)) {
+    if (sqlite_connect(s, &why)) {
         *s = old;
         return ERR_STORAGE_UNAVAILABLE;
     }
@@ -327,7 +326,7 @@ static struct sqlite_store *new_store(const char *path, const struct store_optio
 
 /* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
  * gone. */
-static enum err take_stock(struct sqlite_store *s, char *why)
+static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
 {
     enum err err = sql_begin(s, SQL_BEGIN);
 
@@ -356,7 +355,7 @@ static enum err hand_over(struct sqlite_store *s, enum err err, struct store **r
 }
 
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, char *why)
+                           struct store **ret_store, struct errmsg *why)
 {
     struct sqlite_store *s = new_store(rest, options);
     enum err err = store_file_prepare(rest, true, why);
@@ -371,10 +370,10 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
 }
 
 enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
-                                  struct store **ret_store, char *why)
+                                  struct store **ret_store, struct errmsg *why)
 {
     if (*rest) {
-        snprintf(why, STORE_WHY, "memory: accepts no path");
+        errmsg_set(why, "memory: accepts no path");
         return ERR_STORE_REFUSED;
     }
     struct sqlite_store *s = new_store(STORE_FILE_NONE, options);
@@ -385,7 +384,7 @@ enum err store_sqlite_open_memory(const char *rest, const struct store_options *
     return hand_over(s, err, ret_store);
 }
 
-enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, char *why)
+enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why)
 {
     struct sqlite_store *s = new_store(rest, NULL);
     enum err err = store_file_prepare(rest, false, why);
