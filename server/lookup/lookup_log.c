@@ -30,6 +30,6 @@ void ending_tell(const struct task *task, const struct task_end *end, const stru
     snprintf(ms, sizeof ms, "%lld", (long long)took_ms);
     snprintf(n, sizeof n, "%zu", waiters);
     log_event(LOG_INFO, "lookup_finished", "lookup", task->lookup_id, "batch", end->batch_id,
-              "domain", task->question->domain.name, "client", task->payer.name, "outcome", outcome,
-              "charged", charged_word(charged), "ms", ms, "waiters", n, NULL);
+              "domain", task->question->parts.domain, "client", task->payer.name, "outcome",
+              outcome, "charged", charged_word(charged), "ms", ms, "waiters", n, NULL);
 }

@@ -354,11 +354,7 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 {
     if (find(all, stored->key))
         return NULL;
-    struct lookup *lookup =
-        new_lookup(all, question_restore(stored->key, stored->domain,
-                                         (const char *[QUESTION_PARTS]){NULL, stored->company_name,
-                                                                        stored->city, stored->state,
-                                                                        stored->country}));
+    struct lookup *lookup = new_lookup(all, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
@@ -428,7 +424,7 @@ enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *r
         HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
     if (lookup) {
         state.phase = batch_task_phase(&lookup->task);
-        memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
+        snprintf(state.domain, sizeof state.domain, "%s", lookup->question->parts.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
     } else {
         state.result = find_ended(all, id);

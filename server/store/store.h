@@ -20,6 +20,7 @@
 #include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "model/question.h"
 #include "model/result.h"
 
 #include <stdbool.h>
@@ -74,7 +75,7 @@ extern const char *const store_task_words[STORE_TASK_STATES];
 struct store_task {
     const char *tracking_id, *lookup_id;
     const unsigned char *key; /* HASH_SIZE bytes */
-    const char *domain, *company_name, *city, *state, *country;
+    struct question_parts parts;
     const char *client; /* the account that pays for it, */
     int64_t day;        /* and the day it is charged to; days since 1970 */
     /* Set when read, ignored when written: */

@@ -28,11 +28,11 @@ static void compare_with_samples(void *arg, const struct store_batch *batch)
         ck_assert_str_eq(task->tracking_id, wanted.tracking_id);
         ck_assert_str_eq(task->lookup_id, wanted.lookup_id);
         ck_assert_mem_eq(task->key, wanted.key, HASH_SIZE);
-        ck_assert_str_eq(task->domain, wanted.domain);
-        ck_assert_str_eq(task->company_name, wanted.company_name);
-        ck_assert_str_eq(task->city, wanted.city);
-        ck_assert_str_eq(task->state, wanted.state);
-        ck_assert_str_eq(task->country, wanted.country);
+        ck_assert_str_eq(task->parts.domain, wanted.parts.domain);
+        ck_assert_str_eq(task->parts.company_name, wanted.parts.company_name);
+        ck_assert_str_eq(task->parts.city, wanted.parts.city);
+        ck_assert_str_eq(task->parts.state, wanted.parts.state);
+        ck_assert_str_eq(task->parts.country, wanted.parts.country);
         ck_assert_int_eq(task->task_state, STORE_OPEN);
         ck_assert_str_eq(task->task_id, "");
         ck_assert_str_eq(task->detail, "");

@@ -105,16 +105,11 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
     DL_FOREACH (tasks, task) {
-        const struct question *q = task->question;
         assert(n < OPENMART_BATCH_MAX);
         rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
                                         .lookup_id = task->lookup_id,
-                                        .key = q->key,
-                                        .domain = q->domain.name,
-                                        .company_name = q->company_name,
-                                        .city = q->city,
-                                        .state = q->state,
-                                        .country = q->country,
+                                        .key = task->question->key,
+                                        .parts = task->question->parts,
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }

@@ -21,8 +21,8 @@ static const struct result *answer_of(const struct results *results,
     autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
     struct result_facts facts = {
         .key = question->key,
-        .domain = question->domain.name,
-        .company_name = question->company_name,
+        .domain = question->parts.domain,
+        .company_name = question->parts.company_name,
         .emails = emails,
         .n_emails = answer->n_emails,
         .fetched_ms = results->clock->wall_ms,
