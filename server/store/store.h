@@ -29,8 +29,6 @@
 
 struct store;
 
-#define STORE_TASK_ID_MAX 64 /* of Openmart's ids, for batches and tasks */
-
 struct store_options {
     const char *url;    /* "sqlite:PATH", or "memory:", which ends with store_close() */
     size_t max_answers; /* rows; 0 = results are not stored */

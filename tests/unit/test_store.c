@@ -219,7 +219,7 @@ RANGE_TEST(store_records_keep_latest_results_and_all_open_tasks, 0, STORES)
 
 struct told {
     size_t n;
-    char ids[8][ID_TEXT], batch_id[STORE_TASK_ID_MAX + 1];
+    char ids[8][ID_TEXT], batch_id[OPENMART_ID_MAX + 1];
     enum err err;
 };
 
