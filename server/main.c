@@ -103,7 +103,7 @@ static int check_upstream(struct config *config)
     if (upstream_check(config, &clear, &why))
         return fail(EXIT_OPERATOR, "", why.text);
     if (clear)
-        log_event(LOG_WARN, "upstream_plaintext", "url", config->upstream_url, NULL);
+        log_event(LOG_WARN, "upstream_plaintext", LOG_STR("url", config->upstream_url));
     return EXIT_CLEAN;
 }
 
@@ -164,7 +164,7 @@ static int start_store(struct daemon *d)
     enum err err = store_open(&options, &d->store, &why);
 
     if (in_memory)
-        log_event(LOG_WARN, "store_not_persistent", "store", url, NULL);
+        log_event(LOG_WARN, "store_not_persistent", LOG_STR("store", url));
     if (!err)
         return EXIT_CLEAN;
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
@@ -175,18 +175,12 @@ static int start_store(struct daemon *d)
 
 static void log_recovery(const struct recovery *found)
 {
-    char batches[24], tasks[24], unknown[24], unknown_tasks[24], held[24];
-
     if (!found->resumed_batches && !found->unknown_batches && !found->held)
         return;
-    snprintf(batches, sizeof batches, "%zu", found->resumed_batches);
-    snprintf(tasks, sizeof tasks, "%zu", found->resumed_tasks);
-    snprintf(unknown, sizeof unknown, "%zu", found->unknown_batches);
-    snprintf(unknown_tasks, sizeof unknown_tasks, "%zu", found->unknown_tasks);
-    snprintf(held, sizeof held, "%zu", found->held);
-    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished", "batches", batches,
-              "tasks", tasks, "unknown_batches", unknown, "unknown_tasks", unknown_tasks,
-              "cooldowns", held, NULL);
+    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished",
+              LOG_INT("batches", found->resumed_batches), LOG_INT("tasks", found->resumed_tasks),
+              LOG_INT("unknown_batches", found->unknown_batches),
+              LOG_INT("unknown_tasks", found->unknown_tasks), LOG_INT("cooldowns", found->held));
 }
 
 static int start_engine(struct daemon *d)
@@ -325,8 +319,8 @@ static void run(struct daemon *d, const sigset_t *signals)
     access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
-        log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
-                  EMAILSD_VERSION, NULL);
+        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->watch.listener, i)),
+                  LOG_STR("version", EMAILSD_VERSION));
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
@@ -337,7 +331,7 @@ static void run(struct daemon *d, const sigset_t *signals)
             engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
-    log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
+    log_event(LOG_INFO, "draining", LOG_STR("signal", signal_name(number)));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
@@ -369,7 +363,7 @@ static int serve(struct daemon *d)
         lifecycle_wait(&d->watch, d->config.drain_delay_ms);
     stop(d);
     if (!code)
-        log_event(LOG_INFO, "stopped", NULL);
+        log_event(LOG_INFO, "stopped");
     return code;
 }
 

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "http/listener.h"
 
-#include <stdio.h>
-
 /* Returns the first address that other machines can reach, or NULL. */
 static const char *find_open(const struct config *config)
 {
@@ -101,14 +99,12 @@ void access_policy_replace(struct access_policy *policy, struct access_policy *r
 void access_policy_log(const struct access_policy *policy)
 {
     const char *remark = policy->tls ? tls_remark(policy->tls) : NULL;
-    char clients[24];
 
     if (remark)
-        log_event(LOG_WARN, "tls_certificate_warning", "reason", remark, NULL);
+        log_event(LOG_WARN, "tls_certificate_warning", LOG_STR("reason", remark));
     if (policy->open_address)
-        log_event(LOG_WARN, "anonymous_access_enabled", "address", policy->open_address, NULL);
-    if (!policy->clients)
-        return;
-    snprintf(clients, sizeof clients, "%zu", clients_count(policy->clients));
-    log_event(LOG_INFO, "client_keys_loaded", "clients", clients, NULL);
+        log_event(LOG_WARN, "anonymous_access_enabled", LOG_STR("address", policy->open_address));
+    if (policy->clients)
+        log_event(LOG_INFO, "client_keys_loaded",
+                  LOG_INT("clients", clients_count(policy->clients)));
 }

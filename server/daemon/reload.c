@@ -7,7 +7,6 @@
 #include "daemon/upstream_setup.h"
 #include "os/state_dir.h"
 
-
 /* The new settings, not yet in effect. */
 struct prepared {
     struct config config;
@@ -64,7 +63,7 @@ static void tell_restart(void *arg, const char *key, bool reloads)
 {
     (void)arg;
     if (!reloads)
-        log_event(LOG_WARN, "restart_required", "option", key, NULL);
+        log_event(LOG_WARN, "restart_required", LOG_STR("option", key));
 }
 
 /* Options that require a restart keep their values in `reload->config`, which describes the running
@@ -92,11 +91,11 @@ bool reload_now(const struct reload *reload)
     struct prepared prepared;
 
     if (prepare(reload, &prepared, &why)) {
-        log_event(LOG_ERROR, "reload_rejected", "reason", why.text, NULL);
+        log_event(LOG_ERROR, "reload_rejected", LOG_STR("reason", why.text));
         return false;
     }
     commit(reload, &prepared);
     access_policy_log(reload->policy);
-    log_event(LOG_INFO, "reloaded", NULL);
+    log_event(LOG_INFO, "reloaded");
     return true;
 }

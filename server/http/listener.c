@@ -206,7 +206,6 @@ static enum err set_seats(const struct listener_options *options, struct listene
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
     int max = options->max_connections;
-    char wanted[16], possible[16];
 
     if (limit <= taken) {
         errmsg_set(why,
@@ -217,10 +216,9 @@ static enum err set_seats(const struct listener_options *options, struct listene
     }
     if (limit != RLIM_INFINITY && limit < taken + (rlim_t)max) {
         max = (int)(limit - taken);
-        snprintf(wanted, sizeof wanted, "%d", options->max_connections);
-        snprintf(possible, sizeof possible, "%d", max);
-        log_event(LOG_WARN, "connection_limit_reduced", "requested", wanted, "limit", possible,
-                  "reason", "RLIMIT_NOFILE", NULL);
+        log_event(LOG_WARN, "connection_limit_reduced",
+                  LOG_INT("requested", options->max_connections), LOG_INT("limit", max),
+                  LOG_STR("reason", "RLIMIT_NOFILE"));
     }
     listener->seats = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);

@@ -6,8 +6,6 @@
 #include "base/metrics.h"
 #include "http/protocol/traceparent.h"
 
-#include <stdio.h>
-
 bool access_log_is_verbose(void)
 {
     return log_enabled(LOG_DEBUG);
@@ -23,19 +21,18 @@ void access_log(const struct access *access)
     bool is_quiet = !access->was_parked && access->status < 400;
     enum log_level level = is_quiet ? LOG_DEBUG : LOG_INFO;
     const struct access_notes *notes = access->notes;
-    char status[16], ms[24];
     struct trace_words trace;
 
     if (!log_enabled(level))
         return;
-    snprintf(status, sizeof status, "%d", access->status);
-    snprintf(ms, sizeof ms, "%lld", (long long)access->ms);
     traceparent_read(access->trace, &trace);
-    log_event(level, "request", "id", access->id, "client", or_null(access->who), "peer",
-              access->peer, "method", access->method, "route", access->path, "status", status, "ms",
-              ms, "outcome", notes->outcome, "lookup", or_null(notes->lookup_id), "charged",
-              notes->outcome ? charged_word(notes->charged) : NULL, "trace", or_null(trace.trace),
-              "span", or_null(trace.span), NULL);
+    log_event(level, "request", LOG_STR("id", access->id), LOG_STR("client", or_null(access->who)),
+              LOG_STR("peer", access->peer), LOG_STR("method", access->method),
+              LOG_STR("route", access->path), LOG_INT("status", access->status),
+              LOG_INT("ms", access->ms), LOG_STR("outcome", notes->outcome),
+              LOG_STR("lookup", or_null(notes->lookup_id)),
+              LOG_STR("charged", notes->outcome ? charged_word(notes->charged) : NULL),
+              LOG_STR("trace", or_null(trace.trace)), LOG_STR("span", or_null(trace.span)));
 }
 
 void access_count(size_t route, int status, int64_t ms)

@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char
 
     (void)arg;
     vsnprintf(text, sizeof text, format, args);
-    log_event(LOG_DEBUG, "mhd_message", "text", text, NULL);
+    log_event(LOG_DEBUG, "mhd_message", LOG_STR("text", text));
 }
 
 static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, socklen_t from_len)

@@ -46,7 +46,8 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 {
     if (MHD_add_response_header(response, name, value) == MHD_YES)
         return;
-    log_event(LOG_ERROR, "invalid_response_header", "name", name, "file", __FILE__, NULL);
+    log_event(LOG_ERROR, "invalid_response_header", LOG_STR("name", name),
+              LOG_STR("file", __FILE__));
     abort();
 }
 

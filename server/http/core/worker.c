@@ -50,7 +50,7 @@ void worker_watch(struct worker *worker, int fd, struct request *request)
 
     if (!worker_add(worker, fd, event.events, request) &&
         (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
-        log_event(LOG_ERROR, "epoll_failed", "error", strerror(errno), NULL);
+        log_event(LOG_ERROR, "epoll_failed", LOG_STR("error", strerror(errno)));
 }
 
 /* ---- parts of an iteration ---- */

@@ -59,7 +59,7 @@ static void pause_for(struct acceptor *acceptor, int error, int64_t now_ms)
     look(acceptor, EPOLLET);
     acceptor->again_ms = now_ms + PAUSE_MS;
     if (now_ms >= acceptor->log_suppressed_until_ms)
-        log_event(LOG_WARN, "accept_paused", "error", strerror(error), NULL);
+        log_event(LOG_WARN, "accept_paused", LOG_STR("error", strerror(error)));
     acceptor->log_suppressed_until_ms = now_ms + QUIET_MS;
 }
 
