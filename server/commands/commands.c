@@ -41,7 +41,7 @@ static bool wait_for_daemon(struct store *store)
     const struct timespec pause = {0, NEWS_WAIT_NS};
 
     for (int i = 0; i < NEWS_LOOKS; i++) {
-        if (!store_news_pending(store))
+        if (!store_changes_pending(store))
             return true;
         nanosleep(&pause, NULL);
     }
