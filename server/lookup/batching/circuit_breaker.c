@@ -5,6 +5,7 @@
  * hides `err` while it lasts. */
 #include "lookup/batching/circuit_breaker.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -124,11 +125,9 @@ static void send_probe(struct circuit_breaker *breaker)
     /* The balance may be positive and the next submit still be rejected (an unlimited key shows
      * a constant balance). So a latched circuit is probed less and less often until a submit
      * succeeds. */
-    if (breaker->err != ERR_CIRCUIT_OPEN) {
-        breaker->latch_probe_ms *= 2;
-        if (breaker->latch_probe_ms > CIRCUIT_LATCH_LONGEST_MS)
-            breaker->latch_probe_ms = CIRCUIT_LATCH_LONGEST_MS;
-    }
+    if (breaker->err != ERR_CIRCUIT_OPEN)
+        breaker->latch_probe_ms =
+            backoff_double_ms(breaker->latch_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
     breaker->probe = openmart_credit_balance(breaker->openmart, probed, breaker);
 }
 
@@ -204,9 +203,8 @@ void circuit_record_submit(struct circuit_breaker *breaker, const struct openmar
     /* The balance does not test the path of submits: if they fail again after a probe, the next
      * interval is twice as long. */
     if (was_closed && breaker->err)
-        breaker->trip_probe_ms = 2 * breaker->trip_probe_ms < CIRCUIT_LATCH_LONGEST_MS
-                                     ? 2 * breaker->trip_probe_ms
-                                     : CIRCUIT_LATCH_LONGEST_MS;
+        breaker->trip_probe_ms =
+            backoff_double_ms(breaker->trip_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
 }
 
 void circuit_pause(struct circuit_breaker *breaker, bool paused)
