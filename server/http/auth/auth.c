@@ -9,12 +9,6 @@
 
 /* ---- headers ---- */
 
-static bool is_text(struct slice slice, const char *text, size_t len)
-{
-    return slice.len == len && strncasecmp(slice.data, text, len) == 0;
-}
-#define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
-
 /* Removes the scheme "Bearer". Returns false for any other scheme: its value is not a client key
  * but, for example, a user and password that a proxy passes on. */
 static bool take_bearer(struct slice *value)
@@ -40,10 +34,10 @@ static void note_key(struct credentials *credentials, struct slice key)
 
 void auth_header(struct credentials *credentials, struct slice name, struct slice value)
 {
-    if (IS_TEXT(name, "Authorization")) {
+    if (slice_equals_nocase(name, "Authorization")) {
         if (take_bearer(&value))
             note_key(credentials, value);
-    } else if (IS_TEXT(name, "X-API-Key")) {
+    } else if (slice_equals_nocase(name, "X-API-Key")) {
         note_key(credentials, value);
     } else {
         same_site_header(&credentials->site, name, value);

@@ -102,11 +102,6 @@ static const struct {
     {"admin", take_admin},
 };
 
-static bool is_text(struct slice slice, const char *text)
-{
-    return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;
-}
-
 static const char *take_option(struct client *client, struct slice word, unsigned *seen)
 {
     const char *equals = memchr(word.data, '=', word.len);
@@ -116,7 +111,7 @@ static const char *take_option(struct client *client, struct slice word, unsigne
     if (equals)
         value = (struct slice){equals + 1, word.len - name.len - 1};
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        if (!is_text(name, options[i].name))
+        if (!slice_equals(name, options[i].name))
             continue;
         if (*seen & 1U << i)
             return "duplicate option";

@@ -5,13 +5,6 @@
 #include "http/protocol/traceparent.h"
 
 #include <string.h>
-#include <strings.h>
-
-static bool is_named(struct slice name, const char *wanted, size_t len)
-{
-    return name.len == len && strncasecmp(name.data, wanted, len) == 0;
-}
-#define IS_NAMED(name, literal) is_named(name, literal, sizeof(literal) - 1)
 
 static bool is_well_formed_id(struct slice id)
 {
@@ -26,17 +19,17 @@ void headers_note(struct headers *headers, struct slice name, struct slice value
     guard_header(&headers->guard, name, value);
     layout_header(&headers->layout, name, value);
     auth_header(&headers->credentials, name, value);
-    if (IS_NAMED(name, "Accept")) {
+    if (slice_equals_nocase(name, "Accept")) {
         headers->special = headers->special || headers->accept.data; /* a second Accept */
         headers->accept = value;
-    } else if (IS_NAMED(name, "X-Request-Id")) {
+    } else if (slice_equals_nocase(name, "X-Request-Id")) {
         if (!headers->id.data && is_well_formed_id(value))
             headers->id = value;
-    } else if (IS_NAMED(name, "traceparent")) {
+    } else if (slice_equals_nocase(name, "traceparent")) {
         if (!headers->trace.data && traceparent_is_valid(value))
             headers->trace = value;
-    } else if (IS_NAMED(name, "Prefer") || IS_NAMED(name, "Cache-Control") ||
-               IS_NAMED(name, "If-None-Match")) {
+    } else if (slice_equals_nocase(name, "Prefer") || slice_equals_nocase(name, "Cache-Control") ||
+               slice_equals_nocase(name, "If-None-Match")) {
         headers->special = true;
     }
 }

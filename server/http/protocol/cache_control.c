@@ -3,40 +3,32 @@
 #include "http/protocol/cache_control.h"
 
 #include "base/mem.h"
+#include "base/slice.h"
 #include "http/protocol/field_value.h"
 
-#include <stddef.h>
 #include <string.h>
-#include <strings.h>
-
-#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: larger values count as this */
 
 /* Reads "=10" or "=\"10\"" at `s`; returns -1 for anything else. */
 static int64_t read_seconds(const char *s)
 {
-    int64_t seconds = 0;
+    int64_t seconds = -1;
 
     s += strspn(s, " \t");
     if (*s++ != '=')
         return -1;
     s += strspn(s, " \t\"");
-    size_t digits = strspn(s, "0123456789");
-    for (size_t i = 0; i < digits; i++) {
-        seconds = seconds * 10 + (s[i] - '0');
-        if (seconds > SECONDS_MAX)
-            seconds = SECONDS_MAX;
-    }
-    return digits ? seconds : -1;
+    slice_parse_seconds((struct slice){s, strspn(s, "0123456789")}, &seconds);
+    return seconds;
 }
 
-static void read_directive(struct cache_directives *wish, const char *s, size_t len)
+static void read_directive(struct cache_directives *wish, struct slice name)
 {
     static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
                                         "min-fresh", "max-stale",      "no-store"};
-    int64_t seconds = read_seconds(s + len);
+    int64_t seconds = read_seconds(name.data + name.len);
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strlen(names[i]) != len || strncasecmp(names[i], s, len) != 0)
+        if (!slice_equals_nocase(name, names[i]))
             continue;
         if (i == 0)
             wish->no_cache = true;
@@ -57,7 +49,7 @@ void cache_control_read(struct cache_directives *wish, const char *header)
 {
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");
-        read_directive(wish, s, strcspn(s, " \t,="));
+        read_directive(wish, (struct slice){s, strcspn(s, " \t,=")});
         s = fields_find(s, ',');
     }
 }

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define JOINED_MAX 65536 /* more than a connection's memory can hold */
 
@@ -18,7 +17,7 @@ struct joined {
 
 void fields_note(struct field_lines *lines, struct slice name, struct slice value)
 {
-    if (strlen(lines->name) != name.len || strncasecmp(lines->name, name.data, name.len) != 0)
+    if (!slice_equals_nocase(name, lines->name))
         return;
     if (lines->n++ == 0) {
         lines->first = value.data;

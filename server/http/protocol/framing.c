@@ -5,7 +5,6 @@
 #include "base/mem.h"
 
 #include <string.h>
-#include <strings.h>
 
 enum { IN_TOKEN = 1, IN_HOST = 2, CONTROL = 4 };
 
@@ -56,11 +55,6 @@ static bool has_control(struct slice text)
     return false;
 }
 
-static bool is_named(struct slice name, const char *wanted)
-{
-    return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
-}
-
 void guard_method(struct guard *guard, struct slice method)
 {
     if (!is_made_of(method, IN_TOKEN))
@@ -71,16 +65,16 @@ void guard_header(struct guard *guard, struct slice name, struct slice value)
 {
     if (!is_made_of(name, IN_TOKEN) || has_control(value))
         guard->is_malformed = true;
-    if (is_named(name, "Host")) {
+    if (slice_equals_nocase(name, "Host")) {
         guard->hosts++;
         if (!is_made_of(value, IN_HOST))
             guard->is_malformed = true;
-    } else if (is_named(name, "Content-Length")) {
+    } else if (slice_equals_nocase(name, "Content-Length")) {
         guard->lengths++;
         for (size_t i = 0; i < value.len; i++)
             if (value.data[i] != '0')
                 guard->has_length = true;
-    } else if (is_named(name, "Transfer-Encoding")) {
+    } else if (slice_equals_nocase(name, "Transfer-Encoding")) {
         guard->encodings++;
     }
 }

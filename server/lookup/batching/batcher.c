@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define OVERLOADED_S 5 /* Retry-After if the queue is full */
-
 struct batcher {
     struct batcher_options options;
     const struct clock *clock;
@@ -239,7 +237,7 @@ static enum err check(struct batcher *all, const struct task *task, int *ret_ret
         return ERR_STORAGE_UNAVAILABLE;
     }
     if (!queue_has_room(&all->queue, task->payer.name, all->options.max_queued)) {
-        *ret_retry_after_s = OVERLOADED_S;
+        *ret_retry_after_s = OVERLOADED_RETRY_S;
         return ERR_OVERLOADED;
     }
     return ERR_OK;

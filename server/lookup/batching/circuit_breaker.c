@@ -153,7 +153,7 @@ enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_aft
         return ERR_PAUSED;
     }
     if (breaker->err)
-        *ret_retry_after_s = left_ms > 1000 ? (int)((left_ms + 999) / 1000) : 1;
+        *ret_retry_after_s = left_ms > 1000 ? (int)clock_ceil_s(left_ms) : 1;
     return breaker->err;
 }
 
