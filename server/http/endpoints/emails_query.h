@@ -31,8 +31,8 @@ struct parameters {
     int64_t max_age_s; /* as Cache-Control: max-age; only with has_max_age */
 };
 
-/* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` (PARAMETERS_WHY
- * bytes) then holds a human-readable sentence. */
+/* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` then holds a
+ * human-readable sentence. */
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
                          struct errmsg *why);
 
