@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define OVERLOADED_RETRY_S 5 /* Retry-After if the queue, or a table of lookups, is full */
+
 struct batcher;
 
 struct batcher_options {
