@@ -97,7 +97,7 @@ static int64_t day_ends_ms(const struct budget *budget)
 /* Returns seconds, at least 1: the day has not ended. */
 static int retry_after_s(const struct budget *budget)
 {
-    int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
+    int64_t left_s = clock_ceil_s(day_ends_ms(budget) - budget->clock->wall_ms);
 
     return left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
 }
