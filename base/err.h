@@ -60,8 +60,8 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(SYSTEM, "system call failed")                                                                \
     X(TOO_BIG, "size limit exceeded")                                                              \
     X(SYNTAX, "syntax error")                                                                      \
-    X(ABSENT, "not found")                                                                         \
-    X(GONE, "request abandoned")                                                                   \
+    X(NO_ENTRY, "not found")                                                                       \
+    X(CANCELLED, "request abandoned")                                                              \
     X(STORE_BUSY, "store in use by another process")                                               \
     X(STORE_DAMAGED, "store damaged")                                                              \
     X(STORE_REFUSED, "store file rejected")

@@ -175,7 +175,7 @@ static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
     settle(container_of(waiter, struct lookup_request, waiter), outcome);
 }
 
-/* Ends the request with a stored result. Returns ERR_OK if it did, ERR_ABSENT if no stored result
+/* Ends the request with a stored result. Returns ERR_OK if it did, ERR_NO_ENTRY if no stored result
  * satisfies the request, ERR_STORAGE_UNAVAILABLE if the store cannot be read: then nothing may be
  * paid for either. */
 static enum err settle_with_kept(struct lookup_request *ask)
@@ -194,7 +194,7 @@ static enum err settle_with_kept(struct lookup_request *ask)
                                         .from_cache = true};
         settle(ask, &outcome);
     } else {
-        err = ERR_ABSENT;
+        err = ERR_NO_ENTRY;
     }
     result_unref(kept);
     return err;
@@ -220,11 +220,11 @@ static void open_ask(struct message *message)
 
     HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
     enum err err = settle_with_kept(ask);
-    if (err == ERR_ABSENT && ask->only_kept)
+    if (err == ERR_NO_ENTRY && ask->only_kept)
         settle_with(ask, ERR_NOT_CACHED);
-    else if (err == ERR_ABSENT && engine->stage == ENGINE_DRAINED)
+    else if (err == ERR_NO_ENTRY && engine->stage == ENGINE_DRAINED)
         settle_with(ask, ERR_DRAINING);
-    else if (err == ERR_ABSENT)
+    else if (err == ERR_NO_ENTRY)
         join(ask);
     else if (err)
         settle_with(ask, err);
@@ -247,7 +247,7 @@ static void open_leave(struct message *message)
     if (!ask)
         return; /* it has ended already */
     lookup_leave(&ask->waiter);
-    settle_with(ask, ERR_GONE);
+    settle_with(ask, ERR_CANCELLED);
 }
 
 void engine_abandon(struct engine *engine, uint64_t number)

@@ -30,8 +30,8 @@ static bool set_paused(struct housekeeping *keeping, bool paused)
 
 static void tell_pause(const struct housekeeping *keeping)
 {
-    log_event(LOG_WARN, keeping->paused ? "paused" : "resumed", "persisted",
-              keeping->is_unwritten ? "false" : NULL, NULL);
+    log_event(LOG_WARN, keeping->paused ? "paused" : "resumed",
+              LOG_BOOL("persisted", !keeping->is_unwritten));
 }
 
 void housekeeping_look_for_pause(struct housekeeping *keeping)

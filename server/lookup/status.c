@@ -6,8 +6,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-#include <stdio.h>
-
 #define PUT(field, value) atomic_store_explicit(&board->field, value, memory_order_relaxed)
 #define GET(field)        atomic_load_explicit(&board->field, memory_order_relaxed)
 
@@ -56,14 +54,10 @@ void status_publish_metrics(const struct lookups *lookups, const struct batcher 
 void log_drain_started(const struct lookups *all)
 {
     struct lookup_stats stats = lookups_stats(all);
-    char waiters[24], lookups[24], held[24], gone[24];
 
-    snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
-    snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
-    snprintf(held, sizeof held, "%zu", stats.held);
-    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
-    log_event(LOG_INFO, "engine_drain_started", "waiters", waiters, "lookups", lookups, "cooldowns",
-              held, "waiters_abandoned", gone, NULL);
+    log_event(LOG_INFO, "engine_drain_started", LOG_INT("waiters", stats.waiters),
+              LOG_INT("lookups", stats.lookups), LOG_INT("cooldowns", stats.held),
+              LOG_INT("waiters_abandoned", stats.gone));
 }
 
 struct status status_read(const struct status_board *board)

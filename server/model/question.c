@@ -40,36 +40,36 @@ static void draft_done(struct draft *draft)
 _Static_assert(QUESTION_FIELD_MAX == 200, "fault_of() names the limit");
 
 /* Returns what is wrong with a raw field, or NULL. */
-static const char *fault_of(const struct question_field *field)
+static const char *fault_of(const struct slice *field)
 {
     if (field->len > QUESTION_FIELD_MAX)
         return "is longer than 200 bytes";
-    if (!text_is_utf8(field->text, field->len))
+    if (!text_is_utf8(field->data, field->len))
         return "is not valid UTF-8";
-    if (text_has_control(field->text, field->len))
+    if (text_has_control(field->data, field->len))
         return "contains a control character";
     return NULL;
 }
 
-static enum err refuse(enum question_part part, const char *fault, char *why)
+static enum err refuse(enum question_part part, const char *fault, struct errmsg *why)
 {
-    snprintf(why, QUESTION_WHY, "%s %s", part_names[part], fault);
+    errmsg_set(why, "%s %s", part_names[part], fault);
     return ERR_INVALID_PARAMETER;
 }
 
-static enum err read_field(const struct question_field *fields, enum question_part part,
-                           struct draft *draft, char *why)
+static enum err read_field(const struct slice *fields, enum question_part part, struct draft *draft,
+                           struct errmsg *why)
 {
-    static const struct question_field not_given = {.text = "", .len = 0};
-    const struct question_field *field = fields[part].text ? &fields[part] : &not_given;
+    static const struct slice not_given = {.data = "", .len = 0};
+    const struct slice *field = fields[part].data ? &fields[part] : &not_given;
     const char *fault = fault_of(field);
 
     if (fault)
         return refuse(part, fault, why);
-    enum err err = text_tidy(field->text, field->len, &draft->tidy[part]);
+    enum err err = text_tidy(field->data, field->len, &draft->tidy[part]);
     if (err)
         return err;
-    return text_fold(field->text, field->len, &draft->folded[part]);
+    return text_fold(field->data, field->len, &draft->folded[part]);
 }
 
 static bool equals_folded(const char *made, const char *folded)
@@ -82,7 +82,7 @@ static bool equals_folded(const char *made, const char *folded)
 
 /* The upstream requires a name. If none is given, or the one that would be derived, it is derived,
  * and the key says that none was given. So all spellings of the derived name get the same body. */
-static enum err settle_company_name(bool given, struct draft *draft, char *why)
+static enum err settle_company_name(bool given, struct draft *draft, struct errmsg *why)
 {
     char **tidy = &draft->tidy[QUESTION_COMPANY_NAME];
     char *folded = draft->folded[QUESTION_COMPANY_NAME];
@@ -139,12 +139,12 @@ static struct question *assemble(const char *domain, const char *const parts[QUE
     return question;
 }
 
-enum err question_new(const struct question_field fields[QUESTION_PARTS],
-                      struct question **ret_question, char *why)
+enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
+                      struct errmsg *why)
 {
     autodraft struct draft draft = {0};
-    const struct question_field *domain = &fields[QUESTION_DOMAIN];
-    enum err err = domain_parse(domain->text, domain->len, &draft.domain, why);
+    const struct slice *domain = &fields[QUESTION_DOMAIN];
+    enum err err = domain_parse(domain->data, domain->len, &draft.domain, why);
 
     if (err)
         return err;
@@ -155,7 +155,7 @@ enum err question_new(const struct question_field fields[QUESTION_PARTS],
         if (err)
             return err;
     }
-    err = settle_company_name(fields[QUESTION_COMPANY_NAME].text != NULL, &draft, why);
+    err = settle_company_name(fields[QUESTION_COMPANY_NAME].data != NULL, &draft, why);
     if (err)
         return err;
     struct question *question = assemble(draft.domain.name, (const char *const *)draft.tidy);

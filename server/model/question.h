@@ -11,19 +11,14 @@
 #define MODEL_QUESTION_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
+#include "base/slice.h"
 #include "model/domain.h"
 
 #include <stddef.h>
 
 #define QUESTION_FIELD_MAX 200 /* bytes of one field, as given; the upstream states no limit */
-#define QUESTION_WHY       DOMAIN_WHY
-
-/* Raw fields; `text` NULL = not given. Untrusted and not NUL-terminated; borrowed for the call. */
-struct question_field {
-    const char *text;
-    size_t len;
-};
 
 enum question_part {
     QUESTION_DOMAIN,
@@ -42,12 +37,13 @@ struct question {
     const char *company_name, *city, *state, *country;
 };
 
-/* Checks the fields, which are indexed by enum question_part. The caller frees *ret_question.
+/* Checks the raw fields, which are indexed by enum question_part, untrusted and borrowed for the
+ * call; one with `data` NULL is not given. The caller frees *ret_question.
  * Returns ERR_INVALID_PARAMETER if a field other than the domain is too long, not UTF-8, blank
  * (company_name only; a blank place counts as not given) or contains control characters; otherwise
- * the errors of domain_parse(). `why` (QUESTION_WHY bytes) is written on failure. */
-enum err question_new(const struct question_field fields[QUESTION_PARTS],
-                      struct question **ret_question, char *why);
+ * the errors of domain_parse(). `why` is written on failure. */
+enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
+                      struct errmsg *why);
 
 /* Restores a checked question from the journal, owned by the caller. All values are used unchanged;
  * parts[QUESTION_DOMAIN] is ignored. */

@@ -112,8 +112,8 @@ TEST(lookup_queued_without_waiters_is_dropped_unsent)
     engine_abandon(flow.engine, a->ask.number);
     engine_abandon(flow.engine, b->ask.number);
     flow_advance(60000);
-    ck_assert_int_eq(a->err, ERR_GONE);
-    ck_assert_int_eq(b->err, ERR_GONE);
+    ck_assert_int_eq(a->err, ERR_CANCELLED);
+    ck_assert_int_eq(b->err, ERR_CANCELLED);
     ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
 }
 
@@ -139,7 +139,7 @@ TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
     flow_advance(30000);
     struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
-    ck_assert_int_eq(gone->err, ERR_GONE);
+    ck_assert_int_eq(gone->err, ERR_CANCELLED);
     ck_assert(later->from_cache);
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }

@@ -31,7 +31,7 @@ struct request {
     size_t n_headers;
     bool backwards; /* passes its arguments in reverse order */
     struct client client;
-    struct joined *joined;
+    struct joined_lines *joined;
     int replies, status;
 };
 
@@ -59,9 +59,10 @@ const char *request_header(const struct request *request, const char *name)
         size_t name_len = strcspn(line, ":");
         const char *value = line + name_len + (line[name_len] == ':');
         value += strspn(value, " ");
-        fields_note(&lines, (struct slice){line, name_len}, (struct slice){value, strlen(value)});
+        field_lines_add(&lines, (struct slice){line, name_len},
+                        (struct slice){value, strlen(value)});
     }
-    return fields_join(&lines, &((struct request *)(uintptr_t)request)->joined);
+    return field_lines_join(&lines, &((struct request *)(uintptr_t)request)->joined);
 }
 
 const struct limits *request_limits(const struct request *request)
@@ -188,19 +189,19 @@ static void check_question(const struct question *question)
         [QUESTION_CITY] = question->city,          [QUESTION_STATE] = question->state,
         [QUESTION_COUNTRY] = question->country,
     };
-    struct question_field fields[QUESTION_PARTS];
+    struct slice fields[QUESTION_PARTS];
     struct question *again;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
     for (int i = 0; i < QUESTION_PARTS; i++) {
         size_t len = strlen(parts[i]);
         FUZZ_WANT(text_is_utf8(parts[i], len) && !text_has_control(parts[i], len));
         if (len > QUESTION_FIELD_MAX && i != QUESTION_DOMAIN)
             return; /* the normal form of some texts is longer than the text */
-        fields[i] = (struct question_field){parts[i], len};
+        fields[i] = (struct slice){parts[i], len};
     }
     FUZZ_WANT(*question->company_name);
-    FUZZ_WANT(question_new(fields, &again, why) == ERR_OK);
+    FUZZ_WANT(question_new(fields, &again, &why) == ERR_OK);
     FUZZ_WANT(memcmp(again->key, question->key, HASH_SIZE) == 0);
     FUZZ_WANT(strcmp(again->domain.name, question->domain.name) == 0);
     question_free(again);
@@ -218,7 +219,7 @@ static bool read_as(struct request *request, bool allow_refresh, bool cached_onl
                                       .cached_only = cached_only};
     request->replies = 0;
     bool ok = emails_query_parse(request, &wish);
-    fields_free(request->joined);
+    joined_lines_free(request->joined);
     request->joined = NULL;
     FUZZ_WANT(request->replies == !ok);
     if (!ok)

@@ -119,7 +119,7 @@ enum err behaviour_set_flag(struct behaviour *behaviour, const char *name, const
     const struct setting *setting = by_flag(name);
 
     if (!setting)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     if ((setting->kind == KIND_SWITCH) != (value == NULL))
         return ERR_SYNTAX;
     switch (setting->kind) {
@@ -215,7 +215,7 @@ static enum err set_all(struct behaviour *behaviour, struct json_span text, cons
         const struct setting *setting = by_key(key);
         if (!setting) {
             *ret_why = "unknown key";
-            return ERR_ABSENT;
+            return ERR_NO_ENTRY;
         }
         if (set_member(behaviour, setting, doc) != ERR_OK) {
             *ret_why = setting->key;

@@ -44,14 +44,14 @@ struct behaviour {
 struct behaviour behaviour_default(void);
 
 /* Sets the flag called `name` (without its dashes). `value` is NULL if there is no value.
- * ERR_ABSENT: unknown flag; ERR_SYNTAX: not a value of its kind. */
+ * ERR_NO_ENTRY: unknown flag; ERR_SYNTAX: not a value of its kind. */
 enum err behaviour_set_flag(struct behaviour *behaviour, const char *name, const char *value);
 
 /* Returns whether that flag has no value. */
 bool behaviour_is_switch(const char *name);
 
 /* Applies all members of the JSON object `text`. On failure applies none of them and sets
- * *ret_why (static). ERR_ABSENT: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind. */
+ * *ret_why (static). ERR_NO_ENTRY: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind. */
 enum err behaviour_set_json(struct behaviour *behaviour, const char *text, size_t len,
                             const char **ret_why);
 

@@ -275,7 +275,7 @@ static enum err read_all(struct said *said, const struct json *doc, struct json_
         if (known(key))
             continue;
         *ret_why = "unknown key";
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     }
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (!json_span_get(text, keys[i].key, &value) || keys[i].read(said, doc, value) == ERR_OK)
@@ -316,7 +316,7 @@ enum err rules_drop(struct rules *rules, const char *domain)
     struct said *said = find(rules, domain);
 
     if (!said)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     forget(rules, said);
     return ERR_OK;
 }

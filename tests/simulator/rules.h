@@ -50,7 +50,7 @@ struct rule rules_find(const struct rules *rules, const char *domain);
 enum err rules_put(struct rules *rules, const char *domain, const char *text, size_t len,
                    const char **ret_why);
 
-/* Restores the meaning of the name. ERR_ABSENT: nothing was set. */
+/* Restores the meaning of the name. ERR_NO_ENTRY: nothing was set. */
 enum err rules_drop(struct rules *rules, const char *domain);
 
 /* Appends what a COMPLETED task of `domain` returns as data by default. */

@@ -62,7 +62,7 @@ struct store_seen {
 };
 struct store_seen store_look(struct store *store, int64_t batch);
 
-/* Returns the error of the stored result of the i-th question; ERR_ABSENT if no result is
+/* Returns the error of the stored result of the i-th question; ERR_NO_ENTRY if no result is
  * stored. */
 enum err store_kept(struct store *store, size_t i);
 

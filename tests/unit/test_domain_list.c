@@ -63,26 +63,26 @@ FIXTURE(NULL, teardown);
 TEST(suffix_list_missing_prevents_the_start)
 {
     list = NONE;
-    ck_assert_int_eq(domain_start(), ERR_ABSENT);
+    ck_assert_int_eq(domain_start(), ERR_NO_ENTRY);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 
 TEST(suffix_list_without_com_is_invalid)
 {
     list = WITHOUT_COM;
-    ck_assert_int_eq(domain_start(), ERR_ABSENT);
+    ck_assert_int_eq(domain_start(), ERR_NO_ENTRY);
     ck_assert_str_eq(domain_list_source(), "none");
 }
 
 TEST(suffix_list_built_in_is_reported_as_such)
 {
     struct domain domain;
-    char why[DOMAIN_WHY];
+    struct errmsg why;
 
     list = BUILT_IN;
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_ptr_nonnull(strstr(domain_list_source(), "built into libpsl, 20"));
-    ck_assert_int_eq(domain_parse("www.a.co.uk", 11, &domain, why), ERR_OK);
+    ck_assert_int_eq(domain_parse("www.a.co.uk", 11, &domain, &why), ERR_OK);
     ck_assert_str_eq(domain.name, "a.co.uk");
 }
 

@@ -63,7 +63,7 @@ RANGE_TEST(err_caused_by_the_caller_is_not_charged, ERR_OK + 1, ERR_PUBLIC_END)
 TEST(err_without_a_row_is_exposed_as_internal)
 {
     static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM, ERR_TOO_BIG,
-                                       ERR_SYNTAX, ERR_ABSENT,     ERR_GONE};
+                                       ERR_SYNTAX, ERR_NO_ENTRY,     ERR_CANCELLED};
 
     for (size_t i = 0; i < ARRAY_LEN(rowless); i++)
         ck_assert_int_eq((int)err_row(rowless[i])->err, (int)ERR_INTERNAL);
@@ -83,7 +83,7 @@ TEST(err_is_found_by_its_complete_code_only)
 
 TEST(err_texts_are_unique)
 {
-    for (int a = ERR_MISSING_DOMAIN; a <= ERR_GONE; a++)
+    for (int a = ERR_MISSING_DOMAIN; a <= ERR_CANCELLED; a++)
         for (int b = ERR_MISSING_DOMAIN; b < a; b++)
             ck_assert_msg(strcmp(err_words((enum err)a), err_words((enum err)b)) != 0,
                           "%d and %d share: %s", a, b, err_words((enum err)a));

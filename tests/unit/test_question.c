@@ -24,25 +24,26 @@ struct asked {
     const char *domain, *company_name, *city, *state, *country;
 };
 
-static void fill(const struct asked *asked, struct question_field fields[QUESTION_PARTS])
+static void fill(const struct asked *asked, struct slice fields[QUESTION_PARTS])
 {
     const char *const texts[QUESTION_PARTS] = {asked->domain, asked->company_name, asked->city,
                                                asked->state, asked->country};
 
     for (int i = 0; i < QUESTION_PARTS; i++) {
-        fields[i].text = texts[i];
+        fields[i].data = texts[i];
         fields[i].len = texts[i] ? strlen(texts[i]) : 0;
     }
 }
 
 static struct question *ask(struct asked asked)
 {
-    struct question_field fields[QUESTION_PARTS];
+    struct slice fields[QUESTION_PARTS];
     struct question *question = NULL;
-    char why[QUESTION_WHY] = "";
+    struct errmsg why = {""};
 
     fill(&asked, fields);
-    ck_assert_msg(question_new(fields, &question, why) == ERR_OK, "%s: %s", asked.domain, why);
+    ck_assert_msg(question_new(fields, &question, &why) == ERR_OK, "%s: %s", asked.domain,
+                  why.text);
     return question;
 }
 
@@ -58,14 +59,14 @@ static bool same_key(struct asked a, struct asked b)
 
 static void check_refused(struct asked asked, enum err want, const char *want_why)
 {
-    struct question_field fields[QUESTION_PARTS];
+    struct slice fields[QUESTION_PARTS];
     struct question *question = NULL;
-    char why[QUESTION_WHY] = "";
+    struct errmsg why = {""};
 
     fill(&asked, fields);
-    ck_assert_int_eq(question_new(fields, &question, why), want);
+    ck_assert_int_eq(question_new(fields, &question, &why), want);
     ck_assert_ptr_null(question);
-    ck_assert_str_eq(why, want_why);
+    ck_assert_str_eq(why.text, want_why);
 }
 
 TEST(question_parts_are_normalized)
@@ -231,14 +232,14 @@ TEST(question_invalid_field_is_rejected_by_name)
 
 TEST(question_field_with_a_nul_is_not_truncated)
 {
-    struct question_field fields[QUESTION_PARTS] = {
+    struct slice fields[QUESTION_PARTS] = {
         [QUESTION_DOMAIN] = {"milvali.com", 11},
         [QUESTION_CITY] = {"Paris\0, Texas", 13},
     };
     struct question *question = NULL;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(question_new(fields, &question, why), ERR_INVALID_PARAMETER);
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_INVALID_PARAMETER);
     ck_assert_ptr_null(question);
 }
 

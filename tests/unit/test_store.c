@@ -60,7 +60,8 @@ RANGE_TEST(store_duplicate_tracking_id_rejects_the_whole_batch, 0, STORES)
     ck_assert_int_ne(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
     ck_assert_int_eq(batch, -7);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL), ERR_ABSENT);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL),
+                     ERR_NO_ENTRY);
 }
 
 RANGE_TEST(store_batch_backs_off_and_records_its_resubmit, 0, STORES)
@@ -70,7 +71,7 @@ RANGE_TEST(store_batch_backs_off_and_records_its_resubmit, 0, STORES)
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0),
-                     ERR_ABSENT); /* no part of it was sent */
+                     ERR_NO_ENTRY); /* no part of it was sent */
     ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
@@ -86,19 +87,19 @@ RANGE_TEST(store_submitted_batch_keeps_the_upstream_id, 0, STORES)
     ck_assert_int_eq(store_submitted(store, batch, "batch-4711", STORE_NOW_MS), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
     ck_assert_str_eq(store_look(store, batch).batch_id, "batch-4711");
-    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_ABSENT);
-    ck_assert_int_eq(store_sending(store, batch, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_sending(store, batch, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
 
 RANGE_TEST(store_unknown_batch_cannot_be_changed, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
-    ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_ABSENT);
-    ck_assert_int_eq(store_sending(store, 99, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_mark_resubmitted(store, 99, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_ABSENT);
+    ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_sending(store, 99, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_mark_resubmitted(store, 99, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_NO_ENTRY);
 }
 
 RANGE_TEST(store_split_batch_backs_off_in_both_halves, 0, STORES)
@@ -129,9 +130,9 @@ RANGE_TEST(store_failed_split_changes_nothing, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     const char *const moved[] = {store_tracking_id(0), "no-such-id"};
-    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_NO_ENTRY);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
-    ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_NO_ENTRY);
     ck_assert_int_eq(half, -7);
     ck_assert_uint_eq(store_look(store, batch).n, 2);
     ck_assert_uint_eq(store_look(store, batch).n_batches, 1);
@@ -154,9 +155,9 @@ RANGE_TEST(store_task_ends_once, 0, STORES)
     store_add_batch(store, 0, 2);
     store_fail_task(0, STORE_NOW_MS, NULL);
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_ABSENT);
-    ck_assert_int_eq(store_end_task(store, "no-such-id", &unknown, answer), ERR_ABSENT);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_end_task(store, "no-such-id", &unknown, answer), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     result_unref(answer);
 }
 
@@ -206,7 +207,7 @@ RANGE_TEST(store_records_keep_latest_results_and_all_open_tasks, 0, STORES)
     ck_assert_uint_eq(stats.batches[STORE_DONE], 3);
     ck_assert_uint_eq(store_look(store, open).n, 2);
     const struct result *result = NULL;
-    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(2), &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(2), &result), ERR_NO_ENTRY);
     ck_assert_ptr_null(result);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(3), &result), ERR_OK);
     result_unref(result);
@@ -285,17 +286,17 @@ TEST(store_invalid_url_is_rejected_with_a_reason)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct store_options options = {.url = bad[i]};
-        char why[STORE_WHY] = "";
-        ck_assert_int_eq(store_open(&options, &store, why), ERR_STORE_REFUSED);
+        struct errmsg why = {""};
+        ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORE_REFUSED);
         ck_assert_ptr_null(store);
-        ck_assert_str_ne(why, "");
+        ck_assert_str_ne(why.text, "");
     }
 }
 
 TEST(store_in_memory_cannot_be_opened_shared)
 {
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_ABSENT);
-    ck_assert_str_ne(why, "");
+    ck_assert_int_eq(store_open_shared("memory:", &store, &why), ERR_NO_ENTRY);
+    ck_assert_str_ne(why.text, "");
 }

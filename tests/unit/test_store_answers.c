@@ -40,7 +40,7 @@ RANGE_TEST(store_result_is_read_back_byte_for_byte, 0, STORES)
 
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
-    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_ABSENT);
+    ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_NO_ENTRY);
     ck_assert_ptr_null(found);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
@@ -105,10 +105,10 @@ RANGE_TEST(store_full_evicts_the_earliest_to_expire, 0, STORES)
     store_end_answered(store, 1, "b.com", 1 * STORE_DAY_MS);
     store_end_answered(store, 2, "c.com", 3 * STORE_DAY_MS);
     store_end_answered(store, 3, "d.com", 2 * STORE_DAY_MS);
-    ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 3), ERR_OK);
     store_end_answered(store, 4, "e.com", 5 * STORE_DAY_MS);
-    ck_assert_int_eq(store_kept(store, 3), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 3), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
     ck_assert_int_eq(store_kept(store, 4), ERR_OK);
@@ -139,7 +139,7 @@ RANGE_TEST(store_with_zero_rows_keeps_only_its_records, 0, STORES)
     store = store_open_limited(store_url_of(_i), 0, 100);
     store_add_batch(store, 0, 1);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(stats.found, 0);
@@ -156,7 +156,7 @@ RANGE_TEST(store_purges_results_expired_long_ago, 0, STORES)
     store_end_answered(store, 2, "c.com", 3 * STORE_DAY_MS);
     ck_assert_int_eq(store_trim(store, STORE_NOW_MS + 2 * STORE_DAY_MS, &more), ERR_OK);
     ck_assert(!more);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
 }
@@ -169,8 +169,8 @@ RANGE_TEST(store_finished_lookup_is_found_by_its_id, 0, STORES)
 
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 2);
-    ck_assert_int_eq(store_find_lookup(store, "no-such-id", &result), ERR_ABSENT);
-    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, "no-such-id", &result), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_NO_ENTRY);
     ck_assert_ptr_null(result);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_OK);
@@ -178,7 +178,7 @@ RANGE_TEST(store_finished_lookup_is_found_by_its_id, 0, STORES)
     ck_assert_uint_eq(result->n_emails, 2);
     result_unref(TAKE(result));
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
-    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_NO_ENTRY);
     ck_assert_ptr_null(result);
 }
 
@@ -237,7 +237,7 @@ RANGE_TEST(store_deletes_one_question_only, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)),
                      ERR_OK); /* a second call is a no-op */
@@ -256,9 +256,9 @@ RANGE_TEST(store_deletes_a_domain_with_all_its_questions, 0, STORES)
     ck_assert_mem_eq(keys.last, store_key_of(2), HASH_SIZE);
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(store_kept(store, 0), ERR_ABSENT);
-    ck_assert_int_eq(store_kept(store, 1), ERR_ABSENT);
-    ck_assert_int_eq(store_kept(store, 2), ERR_ABSENT);
+    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_kept(store, 2), ERR_NO_ENTRY);
     ck_assert_int_eq(store_forget_domain(store, "a.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 0);
 }

@@ -36,7 +36,7 @@ RANGE_TEST(store_only_a_batch_in_flight_can_be_submitted, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
-    ck_assert_int_eq(store_submitted(store, batch, "b", STORE_NOW_MS), ERR_ABSENT);
+    ck_assert_int_eq(store_submitted(store, batch, "b", STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
 }
 
@@ -51,10 +51,10 @@ RANGE_TEST(store_split_moves_only_open_tasks_of_the_batch, 0, STORES)
     ck_assert_int_eq(store_mark_not_sent(store, other), ERR_OK);
     for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 belongs to another batch */
         const char *const moved[] = {store_tracking_id(0), store_tracking_id(i)};
-        ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_ABSENT);
+        ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_NO_ENTRY);
     }
     const char *const moved[] = {store_tracking_id(0)};
-    ck_assert_int_eq(store_split(store, 99, moved, 1, STORE_NOW_MS, &half), ERR_ABSENT);
+    ck_assert_int_eq(store_split(store, 99, moved, 1, STORE_NOW_MS, &half), ERR_NO_ENTRY);
     ck_assert_int_eq(half, -7);
     ck_assert_uint_eq(store_look(store, batch).n_open, 2);
     ck_assert_uint_eq(store_look(store, other).n_open, 1);
@@ -79,7 +79,7 @@ RANGE_TEST(store_records_drop_the_earliest_ended_first, 0, STORES)
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
         store_fail_task(i, STORE_NOW_MS + ends[i], NULL);
     ck_assert_uint_eq(count_failed(), 2);
-    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(1), &result), ERR_ABSENT);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(1), &result), ERR_NO_ENTRY);
     for (size_t i = 0; i < ARRAY_LEN(ends); i += 2) {
         ck_assert_int_eq(store_find_lookup(store, store_lookup_id(i), &result), ERR_OK);
         result_unref(result);

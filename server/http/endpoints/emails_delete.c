@@ -10,7 +10,6 @@
 #include "lookup/engine.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,13 +59,14 @@ static void client_left(struct request *request)
 static bool is_bare(const struct parameters *parameters)
 {
     for (int i = QUESTION_DOMAIN + 1; i < QUESTION_PARTS; i++)
-        if (parameters->fields[i].text)
+        if (parameters->fields[i].data)
             return false;
     return !parameters->has_wait && !parameters->async && !parameters->refresh &&
            !parameters->cached && !parameters->has_max_age;
 }
 
-static enum err read_domain(const struct request *request, struct domain *ret_domain, char *why)
+static enum err read_domain(const struct request *request, struct domain *ret_domain,
+                            struct errmsg *why)
 {
     struct parameters parameters;
     enum err err = parameters_read(request, &parameters, why);
@@ -74,21 +74,21 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
     if (err)
         return err;
     if (!is_bare(&parameters)) {
-        snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
+        errmsg_set(why, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
-    const struct question_field *domain = &parameters.fields[QUESTION_DOMAIN];
-    return domain_parse(domain->text ? domain->text : "", domain->len, ret_domain, why);
+    const struct slice *domain = &parameters.fields[QUESTION_DOMAIN];
+    return domain_parse(domain->data ? domain->data : "", domain->len, ret_domain, why);
 }
 
 void forget_domain(struct request *request)
 {
     struct domain domain;
-    char why[PARAMETERS_WHY] = "";
-    enum err err = read_domain(request, &domain, why);
+    struct errmsg why = {""};
+    enum err err = read_domain(request, &domain, &why);
 
     if (err) {
-        problem_send(request, err, *why ? why : NULL);
+        problem_send(request, err, *why.text ? why.text : NULL);
         return;
     }
     struct forgetter *forgetter = xcalloc(1, sizeof *forgetter);

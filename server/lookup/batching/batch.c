@@ -341,14 +341,11 @@ static void log_submit(const struct batch *batch, const struct openmart_reply *r
                        const char *batch_id)
 {
     bool is_done = reply->verdict == VERDICT_DONE;
-    char tasks[24], status[16], ms[24];
 
-    snprintf(tasks, sizeof tasks, "%zu", batch->n_tasks);
-    snprintf(status, sizeof status, "%d", reply->status);
-    snprintf(ms, sizeof ms, "%lld", (long long)reply->took_ms);
-    log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch_submitted" : "submit_failed", "batch",
-              batch_id, "tasks", tasks, "status", status, "ms", ms, "error",
-              is_done ? NULL : err_row(reply->err)->code, NULL);
+    log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch_submitted" : "submit_failed",
+              LOG_STR("batch", batch_id), LOG_INT("tasks", batch->n_tasks),
+              LOG_INT("status", reply->status), LOG_INT("ms", reply->took_ms),
+              LOG_STR("error", is_done ? NULL : err_row(reply->err)->code));
 }
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)

@@ -49,7 +49,7 @@ bool results_put(const struct results *results, const struct task *task, const s
                  const struct result *result, bool wanted);
 
 /* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
- * Returns ERR_ABSENT if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
+ * Returns ERR_NO_ENTRY if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
  * The caller owns the reference. */
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
                       const struct result **ret_result);

@@ -151,7 +151,7 @@ enum err memory_sending(struct store *store, int64_t number, int64_t day)
     struct batch_row *batch = find_untaken(m, number);
 
     if (!batch)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     batch->state = STORE_SENDING;
     charge_again(m, batch, day, true);
     return ERR_OK;
@@ -162,7 +162,7 @@ enum err memory_resting(struct store *store, int64_t number)
     struct batch_row *batch = find_untaken(memory_of(store), number);
 
     if (!batch)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     batch->state = STORE_RESTING;
     return ERR_OK;
 }
@@ -173,7 +173,7 @@ enum err memory_risk(struct store *store, int64_t number, int64_t day)
     struct batch_row *batch = find_batch(m, number);
 
     if (!batch || batch->state != STORE_SENDING)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     batch->risked = true;
     charge_again(m, batch, day, false);
     return ERR_OK;
@@ -186,7 +186,7 @@ enum err memory_submitted(struct store *store, int64_t number, const char *batch
 
     (void)wall_ms;
     if (!batch || batch->state != STORE_SENDING)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     batch->state = STORE_SUBMITTED;
     snprintf(batch->batch_id, sizeof batch->batch_id, "%s", batch_id);
     return ERR_OK;
@@ -199,11 +199,11 @@ enum err memory_split(struct store *store, int64_t number, const char *const *tr
     struct batch_row *batch = find_batch(m, number);
 
     if (!batch || batch->state != STORE_RESTING)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     for (size_t i = 0; i < n; i++) {
         const struct task_row *row = find_task(m, tracking_ids[i]);
         if (!row || row->batch != batch || row->task.task_state != STORE_OPEN)
-            return ERR_ABSENT;
+            return ERR_NO_ENTRY;
     }
     struct batch_row *half = add_batch(m, STORE_RESTING, wall_ms);
     for (size_t i = 0; i < n; i++)
@@ -262,7 +262,7 @@ enum err memory_end_task(struct store *store, const char *tracking_id, const str
     struct task_row *row = find_task(m, tracking_id);
 
     if (!row || row->task.task_state != STORE_OPEN)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     end_row(m, row, end);
     if (result)
         memory_keep(m, result);
@@ -356,7 +356,7 @@ enum err memory_find_lookup(struct store *store, const char *lookup_id,
 
     HASH_FIND(hh_lookup, m->by_lookup, lookup_id, strlen(lookup_id), row);
     if (!row || row->task.task_state == STORE_OPEN)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     if (row->task.task_state == STORE_ANSWERED)
         return memory_find(store, row->key, ret_result);
     *ret_result =

@@ -120,7 +120,7 @@ enum err sqlite_find(struct store *store, const unsigned char *key,
         return err;
     }
     if (!result)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     *ret_result = result;
     return ERR_OK;
 }

@@ -46,7 +46,7 @@ enum err sqlite_intend(struct store *store, const struct store_task *tasks, size
 /* Ends a transaction whose statement must have changed exactly one row. */
 static enum err change_one(struct sqlite_store *s, enum err err, int64_t changes)
 {
-    return sql_end(s, !err && changes != 1 ? ERR_ABSENT : err);
+    return sql_end(s, !err && changes != 1 ? ERR_NO_ENTRY : err);
 }
 
 static enum err charge_again(struct sqlite_store *s, int64_t batch, int64_t day)
@@ -118,11 +118,11 @@ static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *co
     int64_t half = sqlite3_last_insert_rowid(s->db);
 
     if (!err && changes != 1)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     for (size_t i = 0; i < n && !err; i++) {
         err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", half, tracking_ids[i], batch);
         if (!err && changes != 1)
-            err = ERR_ABSENT;
+            err = ERR_NO_ENTRY;
     }
     if (!err)
         *ret_half = half;
@@ -179,7 +179,7 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
                             end->wall_ms, tracking_id);
 
     if (!err && changes != 1)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     if (!err)
         err = sql_int(s, &batch, SQL_BATCH_OF, "t", tracking_id);
     if (!err)

@@ -232,7 +232,7 @@ enum err sqlite_find_lookup(struct store *store, const char *lookup_id,
     if (ended.answered)
         return sqlite_find(store, ended.key, ret_result);
     if (!ended.failure)
-        return ERR_ABSENT;
+        return ERR_NO_ENTRY;
     *ret_result = ended.failure;
     return ERR_OK;
 }
