@@ -105,8 +105,8 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine);
 void engine_lookup(struct engine *engine, struct lookup_request *ask);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
- * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request may
- * end, and its memory be reused, before the engine handles the message. */
+ * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request
+ * may end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t number);
 
 /* ---- lookup status ---- */

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OVERLOADED_S   5     /* Retry-After if there are too many waiters or cooldowns */
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
@@ -126,10 +125,11 @@ static void detach(struct waiter *waiter)
     waiter->lookup = NULL;
 }
 
+/* Returns the time until the estimated end. */
 static int retry_after_s(const struct lookup *lookup)
 {
     int64_t left_ms = lookup->all->expected_ms - (lookup->all->clock->now_ms - lookup->started_ms);
-    int64_t left_s = (left_ms + 999) / 1000;
+    int64_t left_s = clock_ceil_s(left_ms);
 
     return left_s < 1 ? 1 : left_s > 60 ? 60 : (int)left_s;
 }
@@ -245,12 +245,12 @@ static enum err check_hold(const struct lookups *all, const struct question *que
     enum err err = cooldown_check(all->cooldowns, question->key, &detail, &until_ms);
 
     if (err) {
-        *ret_refusal = refusal(err, (int)((until_ms - all->clock->now_ms + 999) / 1000));
+        *ret_refusal = refusal(err, (int)clock_ceil_s(until_ms - all->clock->now_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
     } else if (cooldowns_count(all->cooldowns) >= HOLDS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_S);
+        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }
     return err;
 }
@@ -321,7 +321,7 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
 
     if (all->n_waiters >= all->options.max_waiters) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_S);
+        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     } else if (!lookup) {
         err = start(all, question, &waiter->payer, &lookup, ret_refusal);
     }
@@ -354,11 +354,7 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 {
     if (find(all, stored->key))
         return NULL;
-    struct lookup *lookup =
-        new_lookup(all, question_restore(stored->key, stored->domain,
-                                         (const char *[QUESTION_PARTS]){NULL, stored->company_name,
-                                                                        stored->city, stored->state,
-                                                                        stored->country}));
+    struct lookup *lookup = new_lookup(all, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
@@ -412,7 +408,7 @@ static const struct result *find_ended(struct lookups *all, const char *id)
 {
     const struct result *result = history_find(all->history, id);
 
-    if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
+    if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
         history_add(all->history, id, result);
         result_unref(result); /* the history holds a reference */
     }
@@ -428,8 +424,9 @@ enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *r
         HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
     if (lookup) {
         state.phase = batch_task_phase(&lookup->task);
-        memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
+        snprintf(state.domain, sizeof state.domain, "%s", lookup->question->parts.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
+        state.retry_after_s = retry_after_s(lookup);
     } else {
         state.result = find_ended(all, id);
         if (!state.result)

@@ -11,22 +11,6 @@
 
 /* ---- values ---- */
 
-/* Reads a whole number of seconds; returns false for anything else. */
-static bool read_seconds(struct slice value, int64_t *ret_seconds)
-{
-    int64_t seconds = 0;
-
-    if (value.len < 1 || value.len > SECONDS_DIGITS)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return false;
-        seconds = seconds * 10 + (value.data[i] - '0');
-    }
-    *ret_seconds = seconds;
-    return true;
-}
-
 /* Reads "0" or "1"; returns false for anything else. */
 static bool read_flag(struct slice value, bool *ret_flag)
 {
@@ -43,7 +27,7 @@ static bool read_value(enum query_type type, struct slice value, void *member)
         *(struct slice *)member = value;
         return true;
     case QUERY_SECONDS:
-        return read_seconds(value, member);
+        return value.len <= SECONDS_DIGITS && slice_parse_seconds(value, member);
     case QUERY_SWITCH:
         if (value.len == 0)
             value = (struct slice){"1", 1};
