@@ -119,7 +119,7 @@ static int take_sockets(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-static int load_clients(struct daemon *d)
+static int load_access_policy(struct daemon *d)
 {
     struct errmsg why;
 
@@ -130,7 +130,7 @@ static int load_clients(struct daemon *d)
 
 /* ---- modules, bottom-up ---- */
 
-static int start_client(struct daemon *d)
+static int start_upstream(struct daemon *d)
 {
     const struct transport_options transport = {
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
@@ -215,9 +215,9 @@ static int start_engine(struct daemon *d)
     const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
     enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
     if (err)
-        return err == ERR_STORAGE_UNAVAILABLE
-                   ? fail(EXIT_SYSTEM, "engine", "cannot read or write the journal")
-                   : fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno));
+        return err == ERR_SYSTEM
+                   ? fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno))
+                   : fail(EXIT_SYSTEM, "engine", "cannot read or write the journal");
     log_recovery(&found);
     if (engine_start(d->engine)) {
         int code = fail(EXIT_SYSTEM, "engine: cannot create thread", strerror(errno));
@@ -271,36 +271,26 @@ static int start(struct daemon *d)
     if (!code)
         code = take_sockets(d);
     if (!code)
-        code = load_clients(d);
+        code = load_access_policy(d);
     if (!code && domain_start())
         code = fail(EXIT_SYSTEM, "Public Suffix List",
                     "not found; install the package `publicsuffix`");
     if (!code)
         code = start_store(d);
     if (!code)
-        code = start_client(d);
+        code = start_upstream(d);
     if (!code) {
-        confine_files(&d->config, &d->sandbox);
+        sandbox_setup_files(&d->config, &d->sandbox);
         code = start_engine(d);
     }
     if (!code)
         code = start_listener(d);
     if (!code)
-        confine_calls(&d->config, &d->sandbox);
+        sandbox_setup_calls(&d->config, &d->sandbox);
     return code;
 }
 
 /* ---- run and tear down ---- */
-
-static const char *signal_name(int number)
-{
-    return number == SIGINT ? "SIGINT" : "SIGTERM";
-}
-
-static bool ends(int number)
-{
-    return number == SIGTERM || number == SIGINT;
-}
 
 static void reload(struct daemon *d)
 {
@@ -324,14 +314,14 @@ static void run(struct daemon *d, const sigset_t *signals)
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while (!ends(number = lifecycle_next_signal(&d->watch, signals))) {
+    while ((number = lifecycle_next_signal(&d->watch, signals)) != SIGTERM && number != SIGINT) {
         if (number == SIGHUP)
             reload(d);
         else
             engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
-    log_event(LOG_INFO, "draining", LOG_STR("signal", signal_name(number)));
+    log_event(LOG_INFO, "draining", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
@@ -368,7 +358,7 @@ static int serve(struct daemon *d)
 }
 
 /* --check-config: checks everything that needs neither the store nor a port. */
-static int check(struct daemon *d)
+static int check_config(struct daemon *d)
 {
     struct errmsg why;
     int code = load_key(d);
@@ -376,7 +366,7 @@ static int check(struct daemon *d)
     if (!code)
         code = check_upstream(&d->config);
     if (!code)
-        code = load_clients(d);
+        code = load_access_policy(d);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
         if (listener_check(d->config.listen[i], &why))
             code = fail(EXIT_OPERATOR, "--listen", why.text);
@@ -388,7 +378,7 @@ static int check(struct daemon *d)
 }
 
 /* --print-config: prints only after the URL is known to contain no user and password. */
-static int print(struct config *config)
+static int print_config(struct config *config)
 {
     int code = check_upstream(config);
 
@@ -414,9 +404,9 @@ int main(int argc, char **argv)
     } else if (d.config.version) {
         printf("emailsd %s (%s)\n", EMAILSD_VERSION, EMAILSD_REVISION);
     } else if (d.config.print) {
-        code = print(&d.config);
+        code = print_config(&d.config);
     } else if (d.config.check) {
-        code = check(&d);
+        code = check_config(&d);
     } else {
         if (!d.config.store)
             d.config.store = state_dir_store_url();
