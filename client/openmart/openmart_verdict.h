@@ -9,7 +9,7 @@
 #define CLIENT_OPENMART_OPENMART_VERDICT_H
 
 #include "base/err.h"
-#include "client/openmart/openmart.h"
+#include "client/openmart/openmart_types.h"
 #include "client/transport.h"
 
 #include <stdbool.h>

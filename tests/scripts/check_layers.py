@@ -80,9 +80,6 @@ CYCLES = [
     # through the functions of a request, and the handler passes requests to the router.
     frozenset(f"server/http/core/{module}" for module in (
         "problem", "request", "request_state", "router", "worker", "worker_state")),
-    # The parsers fill the result types, which openmart.h exposes to its callers.
-    frozenset(f"client/openmart/{module}" for module in (
-        "openmart", "openmart_parse", "openmart_verdict")),
     # A private header each: the table of the options, and the interface of a driver.
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/store/store", "server/store/driver"}),
