@@ -98,11 +98,11 @@ static int load_key(struct daemon *d)
 static int check_upstream(struct config *config)
 {
     struct errmsg why;
-    bool clear;
+    bool plaintext;
 
-    if (upstream_check(config, &clear, &why))
+    if (upstream_check(config, &plaintext, &why))
         return fail(EXIT_OPERATOR, "", why.text);
-    if (clear)
+    if (plaintext)
         log_event(LOG_WARN, "upstream_plaintext", LOG_STR("url", config->upstream_url));
     return EXIT_CLEAN;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_types.h - what is sent to Openmart and what its responses say, as plain values. openmart.h
- * includes it for its callers. */
+/* openmart_types.h - what is sent to Openmart and what its responses say, as plain values.
+ * openmart.h includes it for its callers. */
 #ifndef CLIENT_OPENMART_OPENMART_TYPES_H
 #define CLIENT_OPENMART_OPENMART_TYPES_H
 

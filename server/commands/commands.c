@@ -104,13 +104,13 @@ static int set_paused(struct store *store, bool paused)
     return EXIT_CLEAN;
 }
 
-static int pause_buying(struct store *store, const struct config *config)
+static int pause_lookups(struct store *store, const struct config *config)
 {
     (void)config;
     return set_paused(store, true);
 }
 
-static int resume_buying(struct store *store, const struct config *config)
+static int resume_lookups(struct store *store, const struct config *config)
 {
     (void)config;
     return set_paused(store, false);
@@ -128,8 +128,8 @@ static int check_health(struct store *store, const struct config *config)
 
 static const struct command commands[] = {
     {"inspect", NULL, "show open and unknown batches, counts and sizes", false, inspect},
-    {"pause", NULL, "stop paid lookups until `resume`", false, pause_buying},
-    {"resume", NULL, "resume paid lookups", false, resume_buying},
+    {"pause", NULL, "stop paid lookups until `resume`", false, pause_lookups},
+    {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},
