@@ -42,21 +42,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT_MS INT64_C(10000)
-#define READ_TIMEOUT_MS    INT64_C(15000)
-#define HEADER_TIMEOUT_MS  INT64_C(8000)
-#define ANSWER_TIMEOUT_MS  INT64_C(30000)
-#define IDLE_TIMEOUT_MS    INT64_C(60000)
-#define DRAIN_MS           INT64_C(5000)
-#define END_MS             (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
-#define READY_STATUS       "serving"
-#define REFUSED_STATUS     "serving with the previous configuration; reload rejected, see the log"
-#define SPARE_CONNECTIONS  1024 /* in addition to waiting requests: cache hits and probes */
-#define MAX_QUEUED         10000
-#define MAX_HISTORY        10000 /* finished lookups that /lookups/{id} serves from memory, */
-#define MAX_HISTORY_BYTES  ((size_t)16 << 20) /* and the size of their results */
-#define MAX_ENDED          100000             /* completed tasks retained in the journal */
-#define JITTER_PERCENT     10
+#define CONNECT_TIMEOUT_MS  INT64_C(10000)
+#define READ_TIMEOUT_MS     INT64_C(15000)
+#define HEADER_TIMEOUT_MS   INT64_C(8000)
+#define RESPONSE_TIMEOUT_MS INT64_C(30000)
+#define IDLE_TIMEOUT_MS     INT64_C(60000)
+#define DRAIN_MS            INT64_C(5000)
+#define END_MS              (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
+#define READY_STATUS        "serving"
+#define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
+#define SPARE_CONNECTIONS   1024 /* in addition to waiting requests: cache hits and probes */
+#define MAX_QUEUED          10000
+#define MAX_HISTORY         10000 /* finished lookups that /lookups/{id} serves from memory, */
+#define MAX_HISTORY_BYTES   ((size_t)16 << 20) /* and the size of their results */
+#define MAX_ENDED           100000             /* completed tasks retained in the journal */
+#define JITTER_PERCENT      10
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
 
@@ -240,7 +240,7 @@ static int start_listener(struct daemon *d)
         .max_per_address = (int)c->max_per_address,
         .other_files = (int)c->submit_slots,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
-        .answer_timeout_ms = ANSWER_TIMEOUT_MS,
+        .response_timeout_ms = RESPONSE_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
         .idle_ms = notify_turn_ms(&d->watch.watchdog),

@@ -43,7 +43,7 @@ static enum err read_keys(const struct config *config, const struct access_polic
         return ERR_SYNTAX;
     }
     if (before && before->clients)
-        clients_follow(policy->clients, before->clients);
+        clients_adopt_rate_limits(policy->clients, before->clients);
     return ERR_OK;
 }
 

@@ -38,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers joined so far, from the first */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct connection_limit *seats;
+    struct connection_limit *connection_limit;
     bool draining;
 };
 
@@ -49,7 +49,7 @@ struct address {
     socklen_t len;
 };
 
-static enum err refuse(struct errmsg *why, const char *text, const char *reason)
+static enum err reject(struct errmsg *why, const char *text, const char *reason)
 {
     errmsg_set(why, "%.120s: %.100s", text, reason);
     return ERR_SYNTAX;
@@ -72,14 +72,14 @@ static enum err parse_address(const char *text, struct address *ret_address, str
     struct addrinfo *found;
 
     if (!colon || colon == text || !colon[1])
-        return refuse(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+        return reject(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
     bool brackets = text[0] == '[' && colon[-1] == ']';
     autofree char *host = brackets ? xstrndup(text + 1, (size_t)(colon - text) - 2)
                                    : xstrndup(text, (size_t)(colon - text));
     if (!brackets && strchr(host, ':'))
-        return refuse(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
+        return reject(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
     if (!is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return refuse(why, text, "address and port must be numeric");
+        return reject(why, text, "address and port must be numeric");
     memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);
@@ -199,8 +199,8 @@ static rlim_t raise_file_limit(void)
 }
 
 /* Sets the connection limit: as configured, or as many as the file descriptors allow. */
-static enum err set_seats(const struct listener_options *options, struct listener *listener,
-                          struct errmsg *why)
+static enum err set_connection_limit(const struct listener_options *options,
+                                     struct listener *listener, struct errmsg *why)
 {
     size_t taken = RESERVED_FILES + (size_t)options->other_files +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
@@ -220,7 +220,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
                   LOG_INT("requested", options->max_connections), LOG_INT("limit", max),
                   LOG_STR("reason", "RLIMIT_NOFILE"));
     }
-    listener->seats = connection_limit_new(max, options->max_per_address);
+    listener->connection_limit = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
@@ -258,9 +258,9 @@ static enum err start_workers(const struct listener_options *options, struct ser
 {
     size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
-        .seats = listener->seats,
+        .connection_limit = listener->connection_limit,
         .header_timeout_ms = options->header_timeout_ms,
-        .answer_timeout_ms = options->answer_timeout_ms,
+        .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
         .idle_ms = options->idle_ms,
@@ -294,7 +294,7 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
-    enum err err = set_seats(options, listener, why);
+    enum err err = set_connection_limit(options, listener, why);
     if (!err)
         err = bind_addresses(options, service->tls != NULL, listener, sockets, why);
     if (err) {
@@ -329,10 +329,10 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_apply_settings(struct listener *listener, const struct settings *rules)
+void listener_apply_settings(struct listener *listener, const struct settings *settings)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_apply_settings(listener->workers[i], rules);
+        worker_apply_settings(listener->workers[i], settings);
 }
 
 void listener_drain(struct listener *listener)
@@ -362,7 +362,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
-    connection_limit_free(listener->seats);
+    connection_limit_free(listener->connection_limit);
     free(listener->workers);
     free(listener->urls);
     free(listener);

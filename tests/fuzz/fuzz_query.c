@@ -31,7 +31,7 @@ struct request {
     size_t n_headers;
     bool backwards; /* passes its arguments in reverse order */
     struct client client;
-    struct joined *joined;
+    struct joined_lines *joined;
     int replies, status;
 };
 
@@ -59,9 +59,10 @@ const char *request_header(const struct request *request, const char *name)
         size_t name_len = strcspn(line, ":");
         const char *value = line + name_len + (line[name_len] == ':');
         value += strspn(value, " ");
-        fields_note(&lines, (struct slice){line, name_len}, (struct slice){value, strlen(value)});
+        field_lines_add(&lines, (struct slice){line, name_len},
+                        (struct slice){value, strlen(value)});
     }
-    return fields_join(&lines, &((struct request *)(uintptr_t)request)->joined);
+    return field_lines_join(&lines, &((struct request *)(uintptr_t)request)->joined);
 }
 
 const struct limits *request_limits(const struct request *request)
@@ -218,7 +219,7 @@ static bool read_as(struct request *request, bool allow_refresh, bool cached_onl
                                       .cached_only = cached_only};
     request->replies = 0;
     bool ok = emails_query_parse(request, &wish);
-    fields_free(request->joined);
+    joined_lines_free(request->joined);
     request->joined = NULL;
     FUZZ_WANT(request->replies == !ok);
     if (!ok)

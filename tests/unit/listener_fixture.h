@@ -240,7 +240,7 @@ static inline struct listener *start_on(const char *address, int threads, int ma
                                                  .threads = threads,
                                                  .max_connections = max_connections,
                                                  .header_timeout_ms = 600000,
-                                                 .answer_timeout_ms = 600000,
+                                                 .response_timeout_ms = 600000,
                                                  .idle_timeout_ms = 600000,
                                                  .drain_ms = 600000});
 }

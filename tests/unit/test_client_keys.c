@@ -280,7 +280,7 @@ TEST(rate_limit_state_survives_a_changed_key_and_rate)
     ck_assert_uint_eq(count_admitted(clients_find(before, slice("key-a")), 1000, 20), 5);
     buf_addf(&text, "%s%s", b, new_a);
     now = parse(buf_str(&text));
-    clients_follow(now, before);
+    clients_adopt_rate_limits(now, before);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1000, 20), 0);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-b")), 1000, 20), 5);
     /* Some workers still use the older snapshot for a while. */

@@ -58,7 +58,7 @@ static void set_up(void)
                                              .threads = 1,
                                              .max_connections = 10,
                                              .header_timeout_ms = 60000,
-                                             .answer_timeout_ms = 60000,
+                                             .response_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 60000};
     struct errmsg why;

@@ -360,7 +360,7 @@ TEST(drain_is_not_delayed_by_a_client_that_does_not_read)
                                              .threads = 1,
                                              .max_connections = 4,
                                              .header_timeout_ms = 600000,
-                                             .answer_timeout_ms = 600000,
+                                             .response_timeout_ms = 600000,
                                              .idle_timeout_ms = 600000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;

@@ -40,7 +40,7 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
                                                  .threads = threads,
                                                  .max_connections = 100,
                                                  .header_timeout_ms = 600000,
-                                                 .answer_timeout_ms = 600000,
+                                                 .response_timeout_ms = 600000,
                                                  .idle_timeout_ms = 600000,
                                                  .drain_ms = 600000});
 }
@@ -154,7 +154,7 @@ TEST(drain_time_to_send_starts_after_the_last_wait)
                                                                       .threads = 1,
                                                                       .max_connections = 100,
                                                                       .header_timeout_ms = 600000,
-                                                                      .answer_timeout_ms = 600000,
+                                                                      .response_timeout_ms = 600000,
                                                                       .idle_timeout_ms = 600000,
                                                                       .drain_ms = DRAIN_MS});
     int waiting = connect_to(listener), slow = connect_to(listener);
@@ -197,7 +197,7 @@ TEST(listener_age_is_that_of_the_hanging_worker)
                                                                       .threads = 2,
                                                                       .max_connections = 100,
                                                                       .header_timeout_ms = 600000,
-                                                                      .answer_timeout_ms = 600000,
+                                                                      .response_timeout_ms = 600000,
                                                                       .idle_timeout_ms = 600000,
                                                                       .drain_ms = 600000,
                                                                       .idle_ms = OLD_MS / 20});

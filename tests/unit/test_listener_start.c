@@ -45,7 +45,7 @@ static enum err try_start(const char *const *addresses, size_t n, struct errmsg 
                                              .threads = 2,
                                              .max_connections = 10,
                                              .header_timeout_ms = 60000,
-                                             .answer_timeout_ms = 60000,
+                                             .response_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;
@@ -137,7 +137,7 @@ TEST(listener_serves_several_addresses)
                                        .threads = 3,
                                        .max_connections = 100,
                                        .header_timeout_ms = 60000,
-                                       .answer_timeout_ms = 60000,
+                                       .response_timeout_ms = 60000,
                                        .idle_timeout_ms = 60000,
                                        .drain_ms = 0};
     struct listener *listener = NULL;

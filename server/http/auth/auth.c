@@ -2,8 +2,6 @@
 /* auth.c - see auth.h. */
 #include "http/auth/auth.h"
 
-#include "base/mem.h"
-
 #include <string.h>
 #include <strings.h>
 
@@ -60,8 +58,8 @@ static const struct client *anonymous(bool admin)
     return &all[admin];
 }
 
-enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
-                    const struct credentials *credentials, const struct client **ret_client)
+enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
+                       const struct credentials *credentials, const struct client **ret_client)
 {
     struct slice none = {"", 0};
 
@@ -76,7 +74,7 @@ enum err auth_judge(const struct clients *clients, const struct auth_policy *pol
     return ERR_OK;
 }
 
-enum err auth_pace(const struct client *client, int64_t now_ms)
+enum err auth_check_rate(const struct client *client, int64_t now_ms)
 {
     int wait_s;
 

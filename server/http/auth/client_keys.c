@@ -318,7 +318,7 @@ void clients_unref(struct clients *clients)
     free(clients);
 }
 
-void clients_follow(struct clients *clients, const struct clients *before)
+void clients_adopt_rate_limits(struct clients *clients, const struct clients *before)
 {
     for (size_t i = 0; i < clients->n; i++) {
         const struct client *same = find_name(before, clients->all[i].name);

@@ -53,7 +53,7 @@ void clients_unref(struct clients *clients); /* NULL is a no-op */
 
 /* Makes clients present in both snapshots keep their rate-limit state, even if keys or rights
  * changed. Call before other threads see `clients`. */
-void clients_follow(struct clients *clients, const struct clients *before);
+void clients_adopt_rate_limits(struct clients *clients, const struct clients *before);
 
 size_t clients_count(const struct clients *clients);
 

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/core/ratelimit_fields.h"
 #include "lookup/engine.h"
 
 #include <stdio.h>
@@ -66,7 +65,7 @@ static void deliver(struct message *message)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
-    ratelimit_fields_write_day(&reply, &usage->statement.account.allowance);
+    reply_quota(&reply, &usage->statement.account.allowance);
     reply_body_take(&reply, &out);
     request_reply(usage->request, &reply);
 }

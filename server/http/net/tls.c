@@ -34,7 +34,7 @@ static _Thread_local const struct tls *served;
 
 /* ---- reading ---- */
 
-static enum err refuse(struct errmsg *why, const char *path, const char *words)
+static enum err reject(struct errmsg *why, const char *path, const char *words)
 {
     errmsg_set(why, "%.180s: %s", path, words);
     return ERR_SYNTAX;
@@ -62,13 +62,6 @@ static char *read_text(const char *path, size_t *ret_len, struct errmsg *why)
     return TAKE(text);
 }
 
-static enum err read_times(const gnutls_x509_crt_t first, struct tls *tls)
-{
-    tls->from = gnutls_x509_crt_get_activation_time(first);
-    tls->until = gnutls_x509_crt_get_expiration_time(first);
-    return tls->from == (time_t)-1 || tls->until == (time_t)-1 ? ERR_SYNTAX : ERR_OK;
-}
-
 /* GnuTLS does not sort the chain, and clients may reject an unsorted one. It is rejected here,
  * where the operator sees the reason. */
 static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls,
@@ -82,17 +75,19 @@ static enum err read_chain(const char *path, const gnutls_datum_t *text, struct 
     enum err err = ERR_OK;
 
     if (rc <= 0)
-        return refuse(why, path, rc < 0 ? gnutls_strerror(rc) : "contains no certificate");
+        return reject(why, path, rc < 0 ? gnutls_strerror(rc) : "contains no certificate");
     for (unsigned i = 0; i < n; i++)
         if (!err && gnutls_pcert_import_x509(&tls->chain[tls->n_chain], certs[i], 0) == 0)
             tls->n_chain++;
         else
             err = ERR_SYNTAX;
-    if (!err)
-        err = read_times(certs[0], tls);
+    tls->from = gnutls_x509_crt_get_activation_time(certs[0]);
+    tls->until = gnutls_x509_crt_get_expiration_time(certs[0]);
+    if (tls->from == (time_t)-1 || tls->until == (time_t)-1)
+        err = ERR_SYNTAX;
     for (unsigned i = 0; i < n; i++)
         gnutls_x509_crt_deinit(certs[i]);
-    return err ? refuse(why, path, "contains an unusable certificate") : ERR_OK;
+    return err ? reject(why, path, "contains an unusable certificate") : ERR_OK;
 }
 
 static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls,
@@ -102,7 +97,7 @@ static enum err read_key(const char *path, const gnutls_datum_t *text, struct tl
 
     if (rc == 0)
         rc = gnutls_privkey_import_x509_raw(tls->key, text, GNUTLS_X509_FMT_PEM, NULL, 0);
-    return rc ? refuse(why, path, gnutls_strerror(rc)) : ERR_OK;
+    return rc ? reject(why, path, gnutls_strerror(rc)) : ERR_OK;
 }
 
 /* Returns whether the key matches the certificate. */
@@ -140,7 +135,7 @@ static enum err parse(const char *cert_path, const gnutls_datum_t *cert, const c
     if (!err)
         err = read_key(key_path, key, tls, why);
     if (!err && !belong_together(tls))
-        err = refuse(why, key_path, "does not match the certificate");
+        err = reject(why, key_path, "does not match the certificate");
     hash_files(cert, key, tls->hash);
     return err;
 }

@@ -3,7 +3,6 @@
  * skipped, because they do not matter for any format offered. */
 #include "http/protocol/negotiate.h"
 
-#include "base/mem.h"
 #include "base/slice.h"
 #include "http/protocol/field_value.h"
 
@@ -61,7 +60,7 @@ static int weight(const char *s)
 /* Returns the q of the media range at `s`, in thousandths; 1000 without a q. */
 static int quality(const char *s)
 {
-    for (s = fields_find(s, ';'); *s == ';'; s = fields_find(s, ';')) {
+    for (s = field_value_find(s, ';'); *s == ';'; s = field_value_find(s, ';')) {
         s = skip_blanks(s + 1);
         if (strncasecmp(s, "q=", 2) == 0)
             return weight(s + 2);
@@ -81,7 +80,7 @@ static int wanted(const char *accept, enum result_format format)
             best = close;
             q = quality(s);
         }
-        s = fields_find(s, ',');
+        s = field_value_find(s, ',');
     }
     return q;
 }
