@@ -74,7 +74,7 @@ struct daemon {
     struct access_policy policy;
     struct health health;
     struct service service;
-    struct watch watch;
+    struct lifecycle lifecycle;
     struct sockets sockets;
     struct sandbox_state sandbox;
 };
@@ -206,7 +206,7 @@ static int start_engine(struct daemon *d)
         .credits_per_day = c->credits_per_day,
         .keep_expired_ms = c->stale_if_error_ms,
         .balance_every_ms = c->balance_every_ms,
-        .idle_ms = notify_turn_ms(&d->watch.watchdog),
+        .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct recovery found;
 
@@ -224,7 +224,7 @@ static int start_engine(struct daemon *d)
         engine_free(TAKE(d->engine));
         return code;
     }
-    d->watch.engine = d->engine;
+    d->lifecycle.engine = d->engine;
     return EXIT_CLEAN;
 }
 
@@ -243,7 +243,7 @@ static int start_listener(struct daemon *d)
         .response_timeout_ms = RESPONSE_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
-        .idle_ms = notify_turn_ms(&d->watch.watchdog),
+        .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct errmsg why;
 
@@ -254,7 +254,7 @@ static int start_listener(struct daemon *d)
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,
                                   .auth = d->policy.policy};
-    enum err err = listener_start(&options, &d->service, &d->watch.listener, &why);
+    enum err err = listener_start(&options, &d->service, &d->lifecycle.listener, &why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
                     d->sockets.n ? "LISTEN_FDS" : "--listen", why.text);
@@ -265,7 +265,7 @@ static int start(struct daemon *d)
 {
     int code = load_key(d);
 
-    d->watch.watchdog = notify_watchdog();
+    d->lifecycle.watchdog = notify_watchdog();
     if (!code)
         code = check_upstream(&d->config);
     if (!code)
@@ -296,7 +296,7 @@ static void reload(struct daemon *d)
 {
     notify_reloading();
     bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->policy,
-                                             d->watch.listener, d->engine});
+                                             d->lifecycle.listener, d->engine});
     notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
 }
 
@@ -308,13 +308,14 @@ static void run(struct daemon *d, const sigset_t *signals)
     atomic_store(&d->health.stage, HEALTH_RUNNING);
     access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.n_listen; i++) {
-        printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
-        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->watch.listener, i)),
+        printf("emailsd ready on %s\n", listener_url(d->lifecycle.listener, i));
+        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->lifecycle.listener, i)),
                   LOG_STR("version", EMAILSD_VERSION));
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while ((number = lifecycle_next_signal(&d->watch, signals)) != SIGTERM && number != SIGINT) {
+    while ((number = lifecycle_next_signal(&d->lifecycle, signals)) != SIGTERM &&
+           number != SIGINT) {
         if (number == SIGHUP)
             reload(d);
         else
@@ -328,7 +329,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 /* Also works after a partial start. */
 static void stop(struct daemon *d)
 {
-    lifecycle_shut_down(&d->watch, d->config.drain_timeout_ms);
+    lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms);
     engine_free(d->engine);
     notify_forget();
     openmart_free(d->openmart);
@@ -350,7 +351,7 @@ static int serve(struct daemon *d)
         run(d, &signals);
     lifecycle_unblock_termination();
     if (!code) /* load balancers need time to notice that /readyz fails */
-        lifecycle_wait(&d->watch, d->config.drain_delay_ms);
+        lifecycle_wait(&d->lifecycle, d->config.drain_delay_ms);
     stop(d);
     if (!code)
         log_event(LOG_INFO, "stopped");

@@ -71,18 +71,18 @@ static int new_key(struct store *store, const struct config *config)
 {
     const char *name = config->words[2];
     unsigned char hash[HASH_SIZE];
-    char key[KEY_TEXT], hex[2 * HASH_SIZE + 1];
+    char key[CLIENT_KEY_TEXT], hex[2 * HASH_SIZE + 1];
 
     (void)store;
-    if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > KEY_NAME_MAX ||
-        strspn(name, KEY_NAME_CHARS) != strlen(name))
+    if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > CLIENT_NAME_MAX ||
+        strspn(name, CLIENT_NAME_CHARS) != strlen(name))
         return fail(EXIT_USAGE,
                     "usage: emailsd key new NAME; NAME must be 1 to 32 letters, digits, "
                     "dots, hyphens or underscores");
-    key_new(key);
+    client_key_new(key);
     hash_sha256(key, strlen(key), hash);
     hash_hex(hash, HASH_SIZE, hex);
-    printf("key   %s\nline  %s " KEY_HASH_PREFIX "%s\n", key, name, hex);
+    printf("key   %s\nline  %s " CLIENT_KEY_HASH_PREFIX "%s\n", key, name, hex);
     explicit_bzero(key, sizeof key);
     return EXIT_CLEAN;
 }

@@ -13,7 +13,7 @@
 
 #define MESSAGE_MAX   512
 #define FOR_EVER_MS   INT64_C(3600000)
-#define BEATS         2  /* pings per limit of the manager */
+#define PINGS         2  /* pings per limit of the manager */
 #define TURNS         8  /* iterations of an idle loop per limit */
 #define LOOKS         16 /* checks per limit while a ping is withheld */
 #define USEC_PER_MSEC 1000
@@ -98,16 +98,16 @@ static void note_silence(struct watchdog *watchdog, bool is_silent, int64_t age_
     watchdog->is_silent = is_silent;
 }
 
-int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
+int64_t notify_ping(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
 {
     if (!watchdog->limit_ms)
         return FOR_EVER_MS;
     if (now_ms >= watchdog->due_ms) {
-        bool is_silent = age_ms >= part(watchdog, BEATS);
+        bool is_silent = age_ms >= part(watchdog, PINGS);
         note_silence(watchdog, is_silent, age_ms);
         if (!is_silent)
             notify("WATCHDOG=1");
-        watchdog->due_ms = now_ms + part(watchdog, is_silent ? LOOKS : BEATS);
+        watchdog->due_ms = now_ms + part(watchdog, is_silent ? LOOKS : PINGS);
     }
     return watchdog->due_ms - now_ms;
 }
