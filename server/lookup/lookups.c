@@ -354,11 +354,7 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 {
     if (find(all, stored->key))
         return NULL;
-    struct lookup *lookup =
-        new_lookup(all, question_restore(stored->key, stored->domain,
-                                         (const char *[QUESTION_PARTS]){NULL, stored->company_name,
-                                                                        stored->city, stored->state,
-                                                                        stored->country}));
+    struct lookup *lookup = new_lookup(all, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
@@ -412,7 +408,7 @@ static const struct result *find_ended(struct lookups *all, const char *id)
 {
     const struct result *result = history_find(all->history, id);
 
-    if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
+    if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
         history_add(all->history, id, result);
         result_unref(result); /* the history holds a reference */
     }
@@ -428,7 +424,7 @@ enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *r
         HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
     if (lookup) {
         state.phase = batch_task_phase(&lookup->task);
-        memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
+        snprintf(state.domain, sizeof state.domain, "%s", lookup->question->parts.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
         state.retry_after_s = retry_after_s(lookup);
     } else {

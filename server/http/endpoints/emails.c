@@ -350,7 +350,7 @@ static void wait_for_engine(struct request *request, struct emails_query *wish,
     waiting->forward = "uri-miss";
     if (cached)
         note_refused(waiting, cached, waiting->asked_wall_ms);
-    memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
+    snprintf(waiting->domain, sizeof waiting->domain, "%s", question->parts.domain);
     waiting->ask = (struct lookup_request){.question = question,
                                            .wait_ms = wish->wait_ms,
                                            .payer = payer_of(request),
