@@ -78,8 +78,8 @@ struct engine_tools {
 };
 
 /* Creates the engine and restores in-flight batches from the journal; *ret_recovery says what was
- * found. `clock` becomes the engine's. Returns ERR_SYSTEM, or the error of recover() or of loading
- * the budget. */
+ * found. `clock` becomes the engine's. Returns ERR_SYSTEM with errno set if there can be no inbox,
+ * else the error of recover() or of loading the budget. */
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery);
 
@@ -105,8 +105,8 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine);
 void engine_lookup(struct engine *engine, struct lookup_request *ask);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
- * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request may
- * end, and its memory be reused, before the engine handles the message. */
+ * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request
+ * may end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t number);
 
 /* ---- lookup status ---- */

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OVERLOADED_S   5     /* Retry-After if there are too many waiters or cooldowns */
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
@@ -48,7 +47,7 @@ struct lookups {
     struct store *store;
     struct results results;
     struct cooldowns *cooldowns;
-    struct history *history;
+    struct finished *finished;
     struct lookup *table, *by_id;
     size_t n_waiters;
     uint64_t n_gone;
@@ -61,7 +60,7 @@ static void conflict(void *arg, const unsigned char key[HASH_SIZE])
     struct lookups *all = arg;
 
     results_invalidate(&all->results, key, "the upstream sent two results for this lookup");
-    history_forget_key(all->history, key);
+    finished_forget_key(all->finished, key);
 }
 
 struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools)
@@ -80,7 +79,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
                                     .store = tools->store,
                                     .journal = tools->journal,
                                     .cooldowns = all->cooldowns};
-    all->history = history_new(options->max_history, options->max_history_bytes);
+    all->finished = finished_new(options->max_history, options->max_history_bytes);
     all->expected_ms = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, all);
     return all;
@@ -104,7 +103,7 @@ void lookups_free(struct lookups *all)
     HASH_ITER (hh, all->table, lookup, next)
         forget(lookup);
     cooldowns_free(all->cooldowns);
-    history_free(all->history);
+    finished_free(all->finished);
     free(all);
 }
 
@@ -126,10 +125,11 @@ static void detach(struct waiter *waiter)
     waiter->lookup = NULL;
 }
 
+/* Returns the time until the estimated end. */
 static int retry_after_s(const struct lookup *lookup)
 {
     int64_t left_ms = lookup->all->expected_ms - (lookup->all->clock->now_ms - lookup->started_ms);
-    int64_t left_s = (left_ms + 999) / 1000;
+    int64_t left_s = clock_ceil_s(left_ms);
 
     return left_s < 1 ? 1 : left_s > 60 ? 60 : (int)left_s;
 }
@@ -216,7 +216,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     outcome.stored = results_put(&all->results, task, end, result, lookup->wanted);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    history_add(all->history, lookup->id, result);
+    finished_add(all->finished, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
     ending_tell(task, end, result, all->clock->now_ms - lookup->started_ms, lookup->n_waiters);
@@ -245,12 +245,12 @@ static enum err check_hold(const struct lookups *all, const struct question *que
     enum err err = cooldown_check(all->cooldowns, question->key, &detail, &until_ms);
 
     if (err) {
-        *ret_refusal = refusal(err, (int)((until_ms - all->clock->now_ms + 999) / 1000));
+        *ret_refusal = refusal(err, (int)clock_ceil_s(until_ms - all->clock->now_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
-    } else if (cooldowns_count(all->cooldowns) >= HOLDS_MAX) {
+    } else if (cooldowns_count(all->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_S);
+        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }
     return err;
 }
@@ -321,7 +321,7 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
 
     if (all->n_waiters >= all->options.max_waiters) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_S);
+        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     } else if (!lookup) {
         err = start(all, question, &waiter->payer, &lookup, ret_refusal);
     }
@@ -354,11 +354,7 @@ struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, 
 {
     if (find(all, stored->key))
         return NULL;
-    struct lookup *lookup =
-        new_lookup(all, question_restore(stored->key, stored->domain,
-                                         (const char *[QUESTION_PARTS]){NULL, stored->company_name,
-                                                                        stored->city, stored->state,
-                                                                        stored->country}));
+    struct lookup *lookup = new_lookup(all, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
@@ -387,7 +383,7 @@ enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
 void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE])
 {
     cache_remove(all->results.cache, key);
-    history_forget_key(all->history, key);
+    finished_forget_key(all->finished, key);
 }
 
 static void forgotten(void *arg, const unsigned char key[HASH_SIZE])
@@ -403,18 +399,18 @@ enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *r
     if (err)
         return err;
     *ret_n = on_disk + cache_remove_domain(all->results.cache, domain);
-    history_forget_domain(all->history, domain);
+    finished_forget_domain(all->finished, domain);
     return ERR_OK;
 }
 
 /* Returns the result of a lookup that is not in flight, from memory or from the store; borrowed. */
 static const struct result *find_ended(struct lookups *all, const char *id)
 {
-    const struct result *result = history_find(all->history, id);
+    const struct result *result = finished_find(all->finished, id);
 
-    if (!result && store_find_lookup(all->store, id, &result) == ERR_OK) {
-        history_add(all->history, id, result);
-        result_unref(result); /* the history holds a reference */
+    if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
+        finished_add(all->finished, id, result);
+        result_unref(result); /* `finished` holds a reference */
     }
     return result;
 }
@@ -428,8 +424,9 @@ enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *r
         HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
     if (lookup) {
         state.phase = batch_task_phase(&lookup->task);
-        memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
+        snprintf(state.domain, sizeof state.domain, "%s", lookup->question->parts.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
+        state.retry_after_s = retry_after_s(lookup);
     } else {
         state.result = find_ended(all, id);
         if (!state.result)

@@ -100,8 +100,7 @@ static void trim(struct timer *timer)
 void housekeeping_start(struct housekeeping *keeping)
 {
     housekeeping_look_for_pause(keeping);
-    if (store_is_shared(keeping->store))
-        timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
+    timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
     trim_in(keeping, TRIM_MS);
 }
 

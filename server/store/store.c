@@ -18,22 +18,14 @@ const char *const store_task_words[STORE_TASK_STATES] = {
     [STORE_UNKNOWN] = "unknown",
 };
 
-static enum err memory_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
-{
-    (void)rest;
-    (void)ret_store;
-    errmsg_set(why, "memory: is not accessible to other processes");
-    return ERR_NO_ENTRY;
-}
-
 static const struct scheme {
     const char *prefix;
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
-    enum err (*open_beside)(const char *rest, struct store **ret_store, struct errmsg *why);
+    enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
 } schemes[] = {
-    {"sqlite:", store_sqlite_open, store_sqlite_open_beside},
-    {"memory:", store_memory_open, memory_open_beside},
+    {"sqlite:", store_sqlite_open, store_sqlite_open_shared},
+    {"memory:", store_sqlite_open_memory, NULL},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -63,7 +55,13 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
     const char *rest;
     const struct scheme *scheme = find(url, &rest, why);
 
-    return scheme ? scheme->open_beside(rest, ret_store, why) : ERR_STORE_REFUSED;
+    if (!scheme)
+        return ERR_STORE_REFUSED;
+    if (!scheme->open_shared) {
+        errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
+        return ERR_NO_ENTRY;
+    }
+    return scheme->open_shared(rest, ret_store, why);
 }
 
 void store_close(struct store *store)
@@ -77,7 +75,7 @@ void store_close(struct store *store)
 enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                            int64_t wall_ms, int64_t *ret_batch)
 {
-    return store->driver->intend(store, tasks, n, wall_ms, ret_batch);
+    return store->driver->begin_batch(store, tasks, n, wall_ms, ret_batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day)
@@ -87,12 +85,12 @@ enum err store_sending(struct store *store, int64_t batch, int64_t day)
 
 enum err store_mark_not_sent(struct store *store, int64_t batch)
 {
-    return store->driver->resting(store, batch);
+    return store->driver->mark_not_sent(store, batch);
 }
 
 enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
-    return store->driver->risk(store, batch, day);
+    return store->driver->mark_resubmitted(store, batch, day);
 }
 
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
@@ -119,7 +117,7 @@ enum err store_end_batch(struct store *store, int64_t batch, const struct store_
 
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
-    return store->driver->each_open(store, each, arg);
+    return store->driver->for_each_open_batch(store, each, arg);
 }
 
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
@@ -152,7 +150,7 @@ enum err store_set_paused(struct store *store, bool paused)
 
 enum err store_try(struct store *store, int64_t wall_ms)
 {
-    return store->driver->try_disk ? store->driver->try_disk(store, wall_ms) : ERR_OK;
+    return store->driver->try(store, wall_ms);
 }
 
 /* ---- results ---- */
@@ -185,19 +183,14 @@ enum err store_forget_address(struct store *store, const char *address, size_t *
     return store->driver->forget_address(store, address, ret_n);
 }
 
-bool store_is_shared(const struct store *store)
-{
-    return store->driver->news != NULL;
-}
-
 enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
-    return store->driver->news(store, each, arg);
+    return store->driver->poll_changes(store, each, arg);
 }
 
-bool store_news_pending(struct store *store)
+bool store_changes_pending(struct store *store)
 {
-    return store->driver->news_pending(store);
+    return store->driver->changes_pending(store);
 }
 
 enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)

@@ -30,11 +30,7 @@ static int64_t intend(const char *domain, const char *id)
     const struct store_task task = {.tracking_id = id,
                                     .lookup_id = id,
                                     .key = question->key,
-                                    .domain = question->domain.name,
-                                    .company_name = question->company_name,
-                                    .city = "",
-                                    .state = "",
-                                    .country = "",
+                                    .parts = question->parts,
                                     .client = "client"};
     int64_t batch = 0;
 
@@ -88,11 +84,11 @@ static void leave_unknown(size_t n)
         tasks[at] = (struct store_task){.tracking_id = ids[at],
                                         .lookup_id = ids[at],
                                         .key = keys[at],
-                                        .domain = "a.com",
-                                        .company_name = "A",
-                                        .city = "",
-                                        .state = "",
-                                        .country = "",
+                                        .parts = {.domain = "a.com",
+                                                  .company_name = "A",
+                                                  .city = "",
+                                                  .state = "",
+                                                  .country = ""},
                                         .client = "client"};
         if (at < 99)
             continue;
@@ -104,9 +100,9 @@ static void leave_unknown(size_t n)
 
 TEST(cooldowns_full_reject_new_paid_lookups)
 {
-    leave_unknown(HOLDS_MAX);
+    leave_unknown(COOLDOWNS_MAX);
     flow_restart();
-    ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
+    ck_assert_uint_eq(flow.recovery.held, COOLDOWNS_MAX);
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_OVERLOADED);

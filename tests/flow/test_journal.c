@@ -289,6 +289,29 @@ TEST(journal_D3_unwritten_result_is_served_and_reread_after_kill)
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
 }
 
+/* The result was stored, or is to be stored, when a second one for the same lookup arrives. */
+RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
+{
+    static const enum weak_call failing[] = {WEAK_FORGET, WEAK_END_TASK};
+
+    flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
+    weak_store_fail(flow.store, failing[_i], true);
+    flow_advance(40000);
+    struct caller *meanwhile = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(meanwhile->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    weak_store_fail(flow.store, failing[_i], false);
+    flow_advance(11 * MINUTE_MS); /* longer than the cooldown */
+    struct caller *later = flow_request("two.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert(!later->from_cache);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+}
+
 TEST(journal_unreadable_store_prevents_paying_again)
 {
     weak_store_fail(flow.store, WEAK_FIND, true);

@@ -50,7 +50,6 @@ DEPENDENCIES = {
                              "base/"],
     "server/cache/": ["server/model/", "base/"],
     "server/store/": ["server/model/", "base/"],
-    "server/store/memory/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
     "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
     "server/model/": ["base/"],
     "tests/simulator/": ["base/"],
@@ -76,9 +75,6 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # The parsers fill the result types, which openmart.h exposes to its callers.
-    frozenset(f"client/openmart/{module}" for module in (
-        "openmart", "openmart_parse", "openmart_verdict")),
     # A private header each: the members of a request and of a worker, the table of the options, and the
     # interface of a driver.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
@@ -217,7 +213,6 @@ def self_test():
         "server/lookup/money/up.c": "lookup/batching/batch.h",
         "server/cache/up.c": "lookup/engine.h",
         "server/store/up.c": "lookup/engine.h",
-        "server/store/memory/up.c": "store/sqlite/sqlite.h",
         "server/store/sqlite/up.c": "lookup/engine.h",
         "server/model/up.c": "lookup/engine.h",
         "server/http/core/nowhere.c": "http/core/missing.h",

@@ -55,7 +55,8 @@ enum err behaviour_set_flag(struct behaviour *behaviour, const char *name, const
 bool behaviour_is_switch(const char *name);
 
 /* Applies all members of the JSON object `text`. On failure applies none of them and sets
- * *ret_why (static). ERR_NO_ENTRY: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind. */
+ * *ret_why (static). ERR_NO_ENTRY: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind.
+ */
 enum err behaviour_set_json(struct behaviour *behaviour, const char *text, size_t len,
                             const char **ret_why);
 

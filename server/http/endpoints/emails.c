@@ -53,12 +53,6 @@ static void note(struct request *request, enum metrics_outcome outcome, const ch
 
 /* ---- hits ---- */
 
-/* Rounds down to whole seconds, also for negative values. */
-static long long whole_seconds(int64_t ms)
-{
-    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
-}
-
 /* `refreshes`: the result has expired and this request starts its refresh. */
 static void reply_stored(struct request *request, const struct result *result,
                          const struct emails_query *wish, bool refreshes)
@@ -68,7 +62,8 @@ static void reply_stored(struct request *request, const struct result *result,
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = wish->applied};
 
-    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", whole_seconds(left_ms));
+    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
+             (long long)clock_floor_s(left_ms));
     if (left_ms > 0)
         note(request, CACHE_HIT, "hit", NULL, CHARGED_NO);
     else
@@ -202,7 +197,7 @@ static void reply_stale(const struct parked_lookup *waiting)
                                        .preference_applied = waiting->wish.applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
-             err_row(waiting->outcome.err)->status, whole_seconds(left_ms));
+             err_row(waiting->outcome.err)->status, (long long)clock_floor_s(left_ms));
     note(waiting->request, CACHE_STALE, "stale", waiting->outcome.lookup_id,
          waiting->outcome.charged);
     answer_result(waiting->request, waiting->stale, waiting->wish.format, &notes);
@@ -355,7 +350,7 @@ static void wait_for_engine(struct request *request, struct emails_query *wish,
     waiting->forward = "uri-miss";
     if (cached)
         note_refused(waiting, cached, waiting->asked_wall_ms);
-    memcpy(waiting->domain, question->domain.name, sizeof waiting->domain);
+    snprintf(waiting->domain, sizeof waiting->domain, "%s", question->parts.domain);
     waiting->ask = (struct lookup_request){.question = question,
                                            .wait_ms = wish->wait_ms,
                                            .payer = payer_of(request),

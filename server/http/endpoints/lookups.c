@@ -23,13 +23,6 @@ struct watching {
     struct lookup_state state; /* with its own reference to the result */
 };
 
-static int retry_after_s(const struct lookup_state *state)
-{
-    int64_t left_s = (state->expected_ms - state->elapsed_ms + 999) / 1000;
-
-    return left_s < 1 ? 1 : left_s > 60 ? 60 : (int)left_s;
-}
-
 /* Worker thread. */
 static void deliver(struct message *message)
 {
@@ -44,7 +37,7 @@ static void deliver(struct message *message)
     } else {
         const struct progress progress = {watching->inquiry.id, state->domain, state->phase,
                                           state->elapsed_ms, state->expected_ms};
-        answer_progress(watching->request, &progress, retry_after_s(state), &notes);
+        answer_progress(watching->request, &progress, state->retry_after_s, &notes);
     }
     result_unref(state->result);
     free(watching);

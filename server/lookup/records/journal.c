@@ -12,7 +12,13 @@
 #include <string.h>
 #include <utlist.h>
 
-enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED };
+enum kind { ENTRY_NOT_SENT, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
+
+/* What the log calls them. */
+static const char *const kind_words[] = {
+    [ENTRY_NOT_SENT] = "result",   [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
+    [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
+};
 
 /* A completion entry. Owns its strings and a reference to its result. */
 struct entry {
@@ -20,6 +26,7 @@ struct entry {
     int64_t batch;
     int64_t wall_ms;
     char *id; /* the batch id, or the tracking id */
+    unsigned char key[HASH_SIZE];
     char *task_id, *detail;
     struct store_end end;
     const struct result *keep;
@@ -89,7 +96,7 @@ static enum err refusal_of(struct journal *journal, enum err err)
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
-enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
 {
     struct store_task rows[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -98,16 +105,11 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
     DL_FOREACH (tasks, task) {
-        const struct question *q = task->question;
         assert(n < OPENMART_BATCH_MAX);
         rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
                                         .lookup_id = task->lookup_id,
-                                        .key = q->key,
-                                        .domain = q->domain.name,
-                                        .company_name = q->company_name,
-                                        .city = q->city,
-                                        .state = q->state,
-                                        .country = q->country,
+                                        .key = task->question->key,
+                                        .parts = task->question->parts,
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
@@ -122,7 +124,7 @@ enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
     return refusal_of(journal, store_sending(journal->store, batch, day));
 }
 
-enum err journal_risk(struct journal *journal, int64_t batch, int64_t day)
+enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
@@ -160,7 +162,7 @@ static void free_entry(struct entry *entry)
 static enum err write_entry(struct journal *journal, const struct entry *entry)
 {
     switch (entry->kind) {
-    case ENTRY_RESTING:
+    case ENTRY_NOT_SENT:
         return store_mark_not_sent(journal->store, entry->batch);
     case ENTRY_SUBMITTED:
         return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
@@ -168,12 +170,14 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
         return store_end_batch(journal->store, entry->batch, &entry->end);
     case ENTRY_TASK_ENDED:
         return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
+    case ENTRY_FORGOTTEN:
+        return store_forget_key(journal->store, entry->key);
     }
     return ERR_INTERNAL;
 }
 
 /* Returns true if the entry is finished: written, or rejected for a permanent reason. */
-static bool settle(struct journal *journal, struct entry *entry)
+static bool finish(struct journal *journal, struct entry *entry)
 {
     enum err err = write_entry(journal, entry);
 
@@ -195,7 +199,7 @@ static bool write_waiting(struct journal *journal)
     while (journal->waiting) {
         struct entry *first = journal->waiting;
         DL_DELETE(journal->waiting, first);
-        if (!settle(journal, first)) {
+        if (!finish(journal, first)) {
             DL_PREPEND(journal->waiting, first);
             return false;
         }
@@ -218,21 +222,14 @@ static void retry(struct timer *timer)
         retry_later(journal);
 }
 
-/* Logged as an error: if the process dies before the disk recovers, this line is all that is left
- * of a paid batch. */
-static void note_waiting(const struct entry *entry)
-{
-    log_event(LOG_ERROR, "journal_entry_deferred",
-              LOG_STR("entry", entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result"),
-              LOG_STR("id", entry->id ? entry->id : ""));
-}
-
-/* Takes ownership of the entry. */
+/* Takes ownership of the entry. A deferred entry is logged as an error: if the process dies before
+ * the disk recovers, this line is all that is left of a paid batch. */
 static void record(struct journal *journal, struct entry *entry)
 {
-    if (!journal->waiting && settle(journal, entry))
+    if (!journal->waiting && finish(journal, entry))
         return;
-    note_waiting(entry);
+    log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", kind_words[entry->kind]),
+              LOG_STR("id", entry->id ? entry->id : ""));
     if (!journal->waiting)
         retry_later(journal);
     DL_APPEND(journal->waiting, entry);
@@ -271,9 +268,9 @@ static void set_end(struct entry *entry, const struct task_end *end)
                                     .wall_ms = entry->wall_ms};
 }
 
-void journal_resting(struct journal *journal, int64_t batch)
+void journal_mark_not_sent(struct journal *journal, int64_t batch)
 {
-    record(journal, new_entry(journal, ENTRY_RESTING, batch, NULL));
+    record(journal, new_entry(journal, ENTRY_NOT_SENT, batch, NULL));
 }
 
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)
@@ -299,6 +296,25 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
     record(journal, entry);
 }
 
+bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE])
+{
+    const struct entry *entry;
+
+    DL_FOREACH (journal->waiting, entry)
+        if (entry->kind == ENTRY_FORGOTTEN && memcmp(entry->key, key, HASH_SIZE) == 0)
+            return true;
+    return false;
+}
+
+void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
+{
+    if (journal_is_forgetting(journal, key))
+        return;
+    struct entry *entry = new_entry(journal, ENTRY_FORGOTTEN, 0, NULL);
+    memcpy(entry->key, key, HASH_SIZE);
+    record(journal, entry);
+}
+
 void journal_free(struct journal *journal)
 {
     struct entry *entry, *next;
@@ -307,7 +323,7 @@ void journal_free(struct journal *journal)
         return;
     DL_FOREACH_SAFE (journal->waiting, entry, next) {
         DL_DELETE(journal->waiting, entry);
-        if (!settle(journal, entry))
+        if (!finish(journal, entry))
             free_entry(entry);
     }
     timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */

@@ -5,7 +5,7 @@
  * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
  * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
  * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
- * one entry for every task in flight. Engine thread only. */
+ * one end for every task in flight and one deletion for every question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -48,14 +48,14 @@ void journal_suspect(struct journal *journal);
 /* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
 /* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
-enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
 
 /* Records that the batch is sent again, charged to the UTC day `day` (days since 1970). */
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
 
 /* Records that the batch will be sent again although its last submit may have been accepted; see
  * store_mark_resubmitted(). */
-enum err journal_risk(struct journal *journal, int64_t batch, int64_t day);
+enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day);
 
 /* Moves `tasks` of a batch that is not in flight to a new batch. */
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
@@ -64,7 +64,7 @@ enum err journal_split(struct journal *journal, int64_t batch, const struct task
 /* ---- completion entries: written now or later ---- */
 
 /* Records that the last submit created nothing. */
-void journal_resting(struct journal *journal, int64_t batch);
+void journal_mark_not_sent(struct journal *journal, int64_t batch);
 
 /* Records that the upstream accepted the batch under this id. */
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id);
@@ -78,5 +78,12 @@ enum store_task_state journal_state_of(const struct task_end *end);
 /* Records the end of one task, and stores `keep` with it (NULL = nothing). */
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep);
+
+/* Deletes the stored result of a question, after the queued entries, one of which may store it. A
+ * queued deletion is lost if the process is killed. */
+void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE]);
+
+/* Returns whether that deletion is queued, so the store may still have the result. */
+bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
 
 #endif

@@ -21,8 +21,8 @@ static const struct result *answer_of(const struct results *results,
     autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
     struct result_facts facts = {
         .key = question->key,
-        .domain = question->domain.name,
-        .company_name = question->company_name,
+        .domain = question->parts.domain,
+        .company_name = question->parts.company_name,
         .emails = emails,
         .n_emails = answer->n_emails,
         .fetched_ms = results->clock->wall_ms,
@@ -57,36 +57,29 @@ static bool has_answer(const struct results *results, const unsigned char *key)
     return is_answer;
 }
 
-static void hold(const struct results *results, const struct result *result, int64_t ms)
+static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
 {
     cooldown_set(results->cooldowns, result->key, result->err, result->detail,
                  results->clock->now_ms + ms);
 }
 
-/* Returns whether the result may be stored. If not, and if a retry might pay again, starts a
- * cooldown: a task may exist and have been billed without a known result. */
-static bool is_keepable(const struct results *results, const struct result *result)
+bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
+                 const struct result *result, bool wanted)
 {
     bool unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool keepable = !result->err || (failed && !has_answer(results, result->key));
+    bool replaces = !result->err || (failed && !has_answer(results, result->key));
+    bool stored = replaces && wanted;
 
+    /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
-        hold(results, result, results->options.unknown_hold_ms);
-    else if (failed && !keepable)
-        hold(results, result, result->expires_ms - result->fetched_ms);
-    return keepable;
-}
-
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result, bool wanted)
-{
-    bool keepable = is_keepable(results, result) && wanted;
-
+        start_cooldown(results, result, results->options.unknown_hold_ms);
+    else if (failed && !replaces)
+        start_cooldown(results, result, result->expires_ms - result->fetched_ms);
     if (end->task_id)
-        journal_end_task(results->journal, task, end, keepable ? result : NULL);
-    return keepable && cache_put(results->cache, result);
+        journal_end_task(results->journal, task, end, stored ? result : NULL);
+    return stored && cache_put(results->cache, result);
 }
 
 /* ---- finding ---- */
@@ -97,6 +90,8 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
     const struct result *result = cache_find(results->cache, key);
 
     if (!result) {
+        if (journal_is_forgetting(results->journal, key))
+            return ERR_NO_ENTRY;
         enum err err = store_find(results->store, key, &result);
         if (err == ERR_STORAGE_UNAVAILABLE)
             journal_suspect(results->journal);
@@ -108,13 +103,27 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
     return ERR_OK;
 }
 
+enum err results_find_lookup(const struct results *results, const char *lookup_id,
+                             const struct result **ret_result)
+{
+    const struct result *result;
+    enum err err = store_find_lookup(results->store, lookup_id, &result);
+
+    if (err)
+        return err;
+    if (journal_is_forgetting(results->journal, result->key)) {
+        result_unref(result);
+        return ERR_NO_ENTRY;
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
     cache_remove(results->cache, key);
-    /* Best effort: if the store fails now, results_find() may still find the result there. The
-     * cooldown only prevents another paid lookup. */
-    store_forget_key(results->store, key);
+    journal_forget(results->journal, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);
 }

@@ -112,10 +112,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_STATS_ANSWERS] =
         "SELECT CASE WHEN body IS NULL THEN 'failed' WHEN charged = 'no' THEN 'empty'"
         " ELSE 'found' END AS kind, count(*) FROM answers GROUP BY kind",
-    [SQL_ADD_NEWS] = "INSERT INTO forgotten(key) VALUES(?)",
-    [SQL_READ_NEWS] = "SELECT key FROM forgotten ORDER BY seq",
-    [SQL_DROP_NEWS] = "DELETE FROM forgotten",
-    [SQL_COUNT_NEWS] = "SELECT count(*) FROM forgotten",
+    [SQL_ADD_CHANGE] = "INSERT INTO forgotten(key) VALUES(?)",
+    [SQL_READ_CHANGES] = "SELECT key FROM forgotten ORDER BY seq",
+    [SQL_DROP_CHANGES] = "DELETE FROM forgotten",
+    [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };
 
 /* ---- statements ---- */
@@ -238,7 +238,7 @@ enum err sql_ready(struct sqlite_store *s)
     struct sqlite_store old = *s;
     struct errmsg why;
 
-    if (!s->is_suspect)
+    if (!s->is_suspect || s->is_in_memory)
         return ERR_OK;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
@@ -282,39 +282,45 @@ static void sqlite_close(struct store *store)
 
 static const struct store_driver driver = {
     .close = sqlite_close,
-    .intend = sqlite_intend,
+    .begin_batch = sqlite_begin_batch,
     .sending = sqlite_sending,
-    .resting = sqlite_resting,
-    .risk = sqlite_risk,
+    .mark_not_sent = sqlite_mark_not_sent,
+    .mark_resubmitted = sqlite_mark_resubmitted,
     .submitted = sqlite_submitted,
     .split = sqlite_split,
     .end_task = sqlite_end_task,
     .end_batch = sqlite_end_batch,
-    .each_open = sqlite_each_open,
+    .for_each_open_batch = sqlite_for_each_open_batch,
     .each_unknown = sqlite_each_unknown,
     .accounts = sqlite_accounts,
     .last_day = sqlite_last_day,
     .paused = sqlite_paused,
     .set_paused = sqlite_set_paused,
-    .try_disk = sqlite_try,
+    .try = sqlite_try,
     .find = sqlite_find,
     .find_lookup = sqlite_find_lookup,
     .forget_key = sqlite_forget_key,
     .forget_domain = sqlite_forget_domain,
     .forget_address = sqlite_forget_address,
-    .news = sqlite_news,
-    .news_pending = sqlite_news_pending,
+    .poll_changes = sqlite_poll_changes,
+    .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
 };
 
-static struct sqlite_store *new_store(const char *path)
+/* `options` NULL = not the owner. */
+static struct sqlite_store *new_store(const char *path, const struct store_options *options)
 {
     struct sqlite_store *s = xcalloc(1, sizeof *s);
 
     s->store.driver = &driver;
     s->path = xstrdup(path);
     s->lock_fd = -1;
+    if (options) {
+        s->is_owner = true;
+        s->max_answers = options->max_answers;
+        s->max_ended = options->max_ended;
+    }
     return s;
 }
 
@@ -325,7 +331,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err) {
-        err = sql_exec(s, NULL, SQL_DROP_NEWS, "");
+        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
         if (!err)
             err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
         if (!err)
@@ -338,21 +344,9 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     return err ? sqlite_judge(s, s->failed_rc, why) : ERR_OK;
 }
 
-enum err store_sqlite_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, struct errmsg *why)
+/* Hands the store to the caller if it is open, and frees it otherwise. */
+static enum err hand_over(struct sqlite_store *s, enum err err, struct store **ret_store)
 {
-    struct sqlite_store *s = new_store(rest);
-    enum err err = store_file_prepare(rest, true, why);
-
-    s->is_owner = true;
-    s->max_answers = options->max_answers;
-    s->max_ended = options->max_ended;
-    if (!err)
-        err = store_file_own(rest, &s->lock_fd, why);
-    if (!err)
-        err = sqlite_connect(s, why);
-    if (!err)
-        err = take_stock(s, why);
     if (err)
         sqlite_close(&s->store);
     else
@@ -360,16 +354,42 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
     return err;
 }
 
-enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
+enum err store_sqlite_open(const char *rest, const struct store_options *options,
+                           struct store **ret_store, struct errmsg *why)
 {
-    struct sqlite_store *s = new_store(rest);
+    struct sqlite_store *s = new_store(rest, options);
+    enum err err = store_file_prepare(rest, true, why);
+
+    if (!err)
+        err = store_file_own(rest, &s->lock_fd, why);
+    if (!err)
+        err = sqlite_connect(s, why);
+    if (!err)
+        err = take_stock(s, why);
+    return hand_over(s, err, ret_store);
+}
+
+enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why)
+{
+    if (*rest) {
+        errmsg_set(why, "memory: accepts no path");
+        return ERR_STORE_REFUSED;
+    }
+    struct sqlite_store *s = new_store(STORE_FILE_NONE, options);
+    s->is_in_memory = true;
+    enum err err = sqlite_connect(s, why);
+    if (!err)
+        err = take_stock(s, why);
+    return hand_over(s, err, ret_store);
+}
+
+enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why)
+{
+    struct sqlite_store *s = new_store(rest, NULL);
     enum err err = store_file_prepare(rest, false, why);
 
     if (!err)
         err = sqlite_connect(s, why);
-    if (err)
-        sqlite_close(&s->store);
-    else
-        *ret_store = &s->store;
-    return err;
+    return hand_over(s, err, ret_store);
 }

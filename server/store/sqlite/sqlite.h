@@ -5,7 +5,8 @@
  * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
  * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
  * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
- * write-ahead log when it opens it. The store's thread only. */
+ * write-ahead log when it opens it. A database in memory has only this one connection and does no
+ * I/O; it is never reopened. The store's thread only. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -67,18 +68,19 @@ enum sql {
     SQL_KEYS_WITH_ADDRESS,
     SQL_SET_BODY,
     SQL_STATS_ANSWERS,
-    SQL_ADD_NEWS,
-    SQL_READ_NEWS,
-    SQL_DROP_NEWS,
-    SQL_COUNT_NEWS,
+    SQL_ADD_CHANGE,
+    SQL_READ_CHANGES,
+    SQL_DROP_CHANGES,
+    SQL_COUNT_CHANGES,
     SQL_STATEMENTS
 };
 
 struct sqlite_store {
     struct store store; /* must be first */
-    char *path;
-    int lock_fd; /* of the owner; -1 = not the owner */
+    char *path;         /* STORE_FILE_NONE if it is in memory */
+    bool is_in_memory;
     bool is_owner;
+    int lock_fd; /* of the owner of a file; else -1 */
     size_t max_answers, max_ended;
     sqlite3 *db;
     bool is_suspect; /* after an I/O error: reopen before the next call */
@@ -137,10 +139,10 @@ void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
 /* journal.c */
-enum err sqlite_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
+enum err sqlite_begin_batch(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
 enum err sqlite_sending(struct store *, int64_t, int64_t);
-enum err sqlite_resting(struct store *, int64_t);
-enum err sqlite_risk(struct store *, int64_t, int64_t);
+enum err sqlite_mark_not_sent(struct store *, int64_t);
+enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
@@ -148,7 +150,7 @@ enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
 /* records.c */
-enum err sqlite_each_open(struct store *, store_batch_fn *, void *);
+enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
 enum err sqlite_stats(struct store *, struct store_stats *);
@@ -169,7 +171,7 @@ enum err sqlite_trim(struct store *, int64_t, bool *);
 enum err sqlite_forget_key(struct store *, const unsigned char *);
 enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
 enum err sqlite_forget_address(struct store *, const char *, size_t *);
-enum err sqlite_news(struct store *, store_key_fn *, void *);
-bool sqlite_news_pending(struct store *);
+enum err sqlite_poll_changes(struct store *, store_key_fn *, void *);
+bool sqlite_changes_pending(struct store *);
 
 #endif
