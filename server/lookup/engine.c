@@ -33,7 +33,7 @@ struct engine {
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct housekeeping housekeeping;
-    struct balance balance;
+    struct upstream_balance balance;
     struct journal *journal;
     struct budget *budget;
     struct batcher *batcher;
@@ -126,9 +126,9 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                  .batcher = engine->batcher,
                                                  .keep_expired_ms = options->keep_expired_ms};
     housekeeping_start(&engine->housekeeping);
-    engine->balance = (struct balance){
+    engine->balance = (struct upstream_balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
-    balance_start(&engine->balance);
+    upstream_balance_start(&engine->balance);
     status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
                    engine->budget);
     *ret_engine = engine;
@@ -141,7 +141,7 @@ void engine_free(struct engine *engine)
         return;
     assert(!engine->asks);
     housekeeping_stop(&engine->housekeeping);
-    balance_stop(&engine->balance);
+    upstream_balance_stop(&engine->balance);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
     journal_free(engine->journal);

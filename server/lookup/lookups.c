@@ -47,7 +47,7 @@ struct lookups {
     struct store *store;
     struct results results;
     struct cooldowns *cooldowns;
-    struct history *history;
+    struct finished *finished;
     struct lookup *table, *by_id;
     size_t n_waiters;
     uint64_t n_gone;
@@ -60,7 +60,7 @@ static void conflict(void *arg, const unsigned char key[HASH_SIZE])
     struct lookups *all = arg;
 
     results_invalidate(&all->results, key, "the upstream sent two results for this lookup");
-    history_forget_key(all->history, key);
+    finished_forget_key(all->finished, key);
 }
 
 struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools)
@@ -79,7 +79,7 @@ struct lookups *lookups_new(const struct lookup_options *options, const struct l
                                     .store = tools->store,
                                     .journal = tools->journal,
                                     .cooldowns = all->cooldowns};
-    all->history = history_new(options->max_history, options->max_history_bytes);
+    all->finished = finished_new(options->max_history, options->max_history_bytes);
     all->expected_ms = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, all);
     return all;
@@ -103,7 +103,7 @@ void lookups_free(struct lookups *all)
     HASH_ITER (hh, all->table, lookup, next)
         forget(lookup);
     cooldowns_free(all->cooldowns);
-    history_free(all->history);
+    finished_free(all->finished);
     free(all);
 }
 
@@ -216,7 +216,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     outcome.stored = results_put(&all->results, task, end, result, lookup->wanted);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    history_add(all->history, lookup->id, result);
+    finished_add(all->finished, lookup->id, result);
     if (!end->err)
         all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
     ending_tell(task, end, result, all->clock->now_ms - lookup->started_ms, lookup->n_waiters);
@@ -248,7 +248,7 @@ static enum err check_hold(const struct lookups *all, const struct question *que
         *ret_refusal = refusal(err, (int)clock_ceil_s(until_ms - all->clock->now_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
-    } else if (cooldowns_count(all->cooldowns) >= HOLDS_MAX) {
+    } else if (cooldowns_count(all->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }
@@ -383,7 +383,7 @@ enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
 void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE])
 {
     cache_remove(all->results.cache, key);
-    history_forget_key(all->history, key);
+    finished_forget_key(all->finished, key);
 }
 
 static void forgotten(void *arg, const unsigned char key[HASH_SIZE])
@@ -399,18 +399,18 @@ enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *r
     if (err)
         return err;
     *ret_n = on_disk + cache_remove_domain(all->results.cache, domain);
-    history_forget_domain(all->history, domain);
+    finished_forget_domain(all->finished, domain);
     return ERR_OK;
 }
 
 /* Returns the result of a lookup that is not in flight, from memory or from the store; borrowed. */
 static const struct result *find_ended(struct lookups *all, const char *id)
 {
-    const struct result *result = history_find(all->history, id);
+    const struct result *result = finished_find(all->finished, id);
 
     if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
-        history_add(all->history, id, result);
-        result_unref(result); /* the history holds a reference */
+        finished_add(all->finished, id, result);
+        result_unref(result); /* `finished` holds a reference */
     }
     return result;
 }

@@ -135,7 +135,7 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
     /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
     if (!err)
         err = store_each_unknown(tools->store, tools->clock->wall_ms - tools->unknown_hold_ms,
-                                 HOLDS_MAX, unknown_task, &reading);
+                                 COOLDOWNS_MAX, unknown_task, &reading);
     free(reading.closing);
     if (!err)
         *ret_recovery = reading.found;

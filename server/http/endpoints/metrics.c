@@ -25,7 +25,7 @@ static void write_metric(const struct metric *metric, const struct figures *figu
 void metrics_get(struct request *request)
 {
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
-    struct figures figures = {.process = process_read(),
+    struct figures figures = {.process = process_stats_read(),
                               .cache = cache_stats(request_service(request)->cache),
                               .now_ms = request_clock(request)->now_ms};
     struct reply reply;

@@ -12,7 +12,7 @@
 /* All values that are exported, read at one instant. */
 struct figures {
     struct metrics counted;
-    struct process_figures process;
+    struct process_stats process;
     struct cache_stats cache;
     int64_t now_ms; /* monotonic */
 };

@@ -57,36 +57,29 @@ static bool has_answer(const struct results *results, const unsigned char *key)
     return is_answer;
 }
 
-static void hold(const struct results *results, const struct result *result, int64_t ms)
+static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
 {
     cooldown_set(results->cooldowns, result->key, result->err, result->detail,
                  results->clock->now_ms + ms);
 }
 
-/* Returns whether the result may be stored. If not, and if a retry might pay again, starts a
- * cooldown: a task may exist and have been billed without a known result. */
-static bool is_keepable(const struct results *results, const struct result *result)
+bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
+                 const struct result *result, bool wanted)
 {
     bool unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool keepable = !result->err || (failed && !has_answer(results, result->key));
+    bool replaces = !result->err || (failed && !has_answer(results, result->key));
+    bool stored = replaces && wanted;
 
+    /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
-        hold(results, result, results->options.unknown_hold_ms);
-    else if (failed && !keepable)
-        hold(results, result, result->expires_ms - result->fetched_ms);
-    return keepable;
-}
-
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result, bool wanted)
-{
-    bool keepable = is_keepable(results, result) && wanted;
-
+        start_cooldown(results, result, results->options.unknown_hold_ms);
+    else if (failed && !replaces)
+        start_cooldown(results, result, result->expires_ms - result->fetched_ms);
     if (end->task_id)
-        journal_end_task(results->journal, task, end, keepable ? result : NULL);
-    return keepable && cache_put(results->cache, result);
+        journal_end_task(results->journal, task, end, stored ? result : NULL);
+    return stored && cache_put(results->cache, result);
 }
 
 /* ---- finding ---- */
