@@ -9,23 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATIENCE_MS 3000
-#define ANSWER_MAX  4096
-#define URL_MAX     256
+#define TIMEOUT_MS   3000
+#define RESPONSE_MAX 4096
+#define URL_MAX      256
 
-struct asked {
-    bool is_over;
+struct probe {
+    bool is_done;
     int status;
     char error[256];
 };
 
-static void answered(void *arg, const struct transport_answer *answer)
+static void probe_done(void *arg, const struct transport_answer *answer)
 {
-    struct asked *asked = arg;
+    struct probe *probe = arg;
 
-    asked->is_over = true;
-    asked->status = answer->end == TRANSPORT_ANSWERED ? answer->status : 0;
-    snprintf(asked->error, sizeof asked->error, "%s", answer->error);
+    probe->is_done = true;
+    probe->status = answer->end == TRANSPORT_ANSWERED ? answer->status : 0;
+    snprintf(probe->error, sizeof probe->error, "%s", answer->error);
 }
 
 /* Converts wildcard addresses: "0.0.0.0:80" -> "127.0.0.1:80", "[::]:80" -> "[::1]:80". */
@@ -41,29 +41,29 @@ static void add_reachable(struct buf *url, const char *address)
         buf_add_str(url, address);
 }
 
-static void ask(struct transport *transport, const char *url, struct asked *asked)
+static void run_probe(struct transport *transport, const char *url, struct probe *probe)
 {
     const struct transport_request request = {
-        .url = url, .timeout_ms = PATIENCE_MS, .max_bytes = ANSWER_MAX, .only_once = true};
+        .url = url, .timeout_ms = TIMEOUT_MS, .max_bytes = RESPONSE_MAX, .only_once = true};
 
-    transport_start(transport, &request, answered, asked);
-    while (!asked->is_over) {
+    transport_start(transport, &request, probe_done, probe);
+    while (!probe->is_done) {
         transport_run(transport);
-        // cppcheck-suppress knownConditionTrueFalse ; the run may have called answered()
-        if (!asked->is_over)
-            transport_wait(transport, -1, PATIENCE_MS);
+        // cppcheck-suppress knownConditionTrueFalse ; the run may have called probe_done()
+        if (!probe->is_done)
+            transport_wait(transport, -1, TIMEOUT_MS);
     }
 }
 
 enum err healthcheck(const char *address, bool secured, struct errmsg *why)
 {
-    const struct transport_options options = {.connect_timeout_ms = PATIENCE_MS,
+    const struct transport_options options = {.connect_timeout_ms = TIMEOUT_MS,
                                               .user_agent = "emailsd-healthcheck",
                                               .max_connections = 1,
                                               .any_certificate = true};
     struct buf autobuf url = BUF_INIT(URL_MAX);
     struct transport *transport;
-    struct asked asked = {.is_over = false};
+    struct probe probe = {.is_done = false};
 
     buf_add_str(&url, secured ? "https://" : "http://");
     add_reachable(&url, address);
@@ -72,13 +72,13 @@ enum err healthcheck(const char *address, bool secured, struct errmsg *why)
         errmsg_set(why, "cannot check %.100s", address);
         return ERR_SYSTEM;
     }
-    ask(transport, buf_str(&url), &asked);
+    run_probe(transport, buf_str(&url), &probe);
     transport_free(transport);
-    if (asked.status == 200)
+    if (probe.status == 200)
         return ERR_OK;
-    if (*asked.error)
-        errmsg_set(why, "%.100s: %.150s", buf_str(&url), asked.error);
+    if (*probe.error)
+        errmsg_set(why, "%.100s: %.150s", buf_str(&url), probe.error);
     else
-        errmsg_set(why, "%.100s: status %d", buf_str(&url), asked.status);
+        errmsg_set(why, "%.100s: status %d", buf_str(&url), probe.status);
     return ERR_NO_ENTRY;
 }

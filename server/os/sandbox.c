@@ -19,13 +19,13 @@
 #define IS_SANITIZED false
 #endif
 
-static bool is_wanted(unsigned parts, enum sandbox_part part)
+static bool is_requested(unsigned parts, enum sandbox_part part)
 {
     return !IS_SANITIZED && (parts & (unsigned)part) != 0;
 }
 
 /* An unprivileged process must set this before it may use either layer. */
-static void gain_nothing(void)
+static void set_no_new_privileges(void)
 {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -37,8 +37,8 @@ void sandbox_restrict_files(const struct sandbox_options *options, struct sandbo
 
     if (IS_SANITIZED && options->parts)
         errmsg_set(&state.why, "disabled in sanitizer builds");
-    if (is_wanted(options->parts, SANDBOX_LANDLOCK)) {
-        gain_nothing();
+    if (is_requested(options->parts, SANDBOX_LANDLOCK)) {
+        set_no_new_privileges();
         state.is_short = sandbox_landlock(options, &abi, &state.why) != 0;
         if (state.is_short)
             snprintf(state.landlock, sizeof state.landlock, "unsupported");
@@ -52,9 +52,9 @@ void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state)
 {
     struct errmsg why = {""};
 
-    if (!is_wanted(parts, SANDBOX_SECCOMP))
+    if (!is_requested(parts, SANDBOX_SECCOMP))
         return;
-    gain_nothing();
+    set_no_new_privileges();
     if (sandbox_seccomp(&why) == 0) {
         snprintf(state->seccomp, sizeof state->seccomp, "on");
         return;

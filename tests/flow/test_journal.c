@@ -296,8 +296,8 @@ RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
 
     flow_ask("one.com", WAIT_MS);
     flow_ask("two.com", WAIT_MS);
-    vendor_rule(flow.vendor,
-                (struct vendor_rule){.domain = "one.com", .tracking_id_of = "two.com"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
     weak_store_fail(flow.store, failing[_i], true);
     flow_advance(40000);
     struct caller *meanwhile = flow_ask("two.com", WAIT_MS);
@@ -309,7 +309,7 @@ RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert(!later->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
 }
 
 TEST(journal_unreadable_store_prevents_paying_again)
