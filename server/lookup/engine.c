@@ -38,34 +38,16 @@ struct engine {
     struct budget *budget;
     struct batcher *batcher;
     struct lookups *lookups;
-    struct lookup_request *asks; /* not ended, by number */
-    atomic_uint_fast64_t next_number;
+    struct lookup_request *asks; /* not ended, by ticket */
+    atomic_uint_fast64_t next_ticket;
     enum engine_stage stage;
-    int64_t patience_ms, drain_until_ms;
+    int64_t drain_until_ms;
     struct timer patience;
     bool stopping;
-    struct message drain_message, stop_message;
     int64_t idle_ms;
     struct status_board board;
     pthread_t thread;
 };
-
-/* A message to the engine, with a number or settings. On the heap, because the request it refers to
- * may end, or another message be sent, before it is handled. */
-struct order {
-    struct message message;
-    struct engine *engine;
-    int64_t number;
-    struct engine_settings rules; /* of a reload */
-};
-
-static void give(struct order order, message_run_fn *open)
-{
-    struct order *given = xcalloc(1, sizeof *given);
-
-    *given = order;
-    inbox_post(order.engine->inbox, &given->message, open);
-}
 
 /* ---- start and stop ---- */
 
@@ -106,7 +88,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->transport = tools->transport;
     engine->key = options->batch.key;
     engine->idle_ms = options->idle_ms ? options->idle_ms : IDLE_MS;
-    atomic_init(&engine->next_number, 1);
+    atomic_init(&engine->next_ticket, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
     const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
@@ -218,7 +200,7 @@ static void open_ask(struct message *message)
     struct lookup_request *ask = container_of(message, struct lookup_request, message);
     struct engine *engine = ask->engine;
 
-    HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
+    HASH_ADD(hh, engine->asks, ticket, sizeof ask->ticket, ask);
     enum err err = settle_with_kept(ask);
     if (err == ERR_NO_ENTRY && ask->only_kept)
         settle_with(ask, ERR_NOT_CACHED);
@@ -233,109 +215,123 @@ static void open_ask(struct message *message)
 void engine_lookup(struct engine *engine, struct lookup_request *ask)
 {
     ask->engine = engine;
-    ask->number = atomic_fetch_add_explicit(&engine->next_number, 1, memory_order_relaxed);
+    ask->ticket = atomic_fetch_add_explicit(&engine->next_ticket, 1, memory_order_relaxed);
     inbox_post(engine->inbox, &ask->message, open_ask);
 }
 
-static void open_leave(struct message *message)
+/* ---- calls ---- */
+
+static void return_call(struct message *message)
 {
-    autofree struct order *leave = container_of(message, struct order, message);
-    uint64_t number = (uint64_t)leave->number;
+    struct engine_call *call = container_of(message, struct engine_call, message);
+
+    call->done(call);
+}
+
+static void run_call(struct message *message)
+{
+    struct engine_call *call = container_of(message, struct engine_call, message);
+
+    call->run(call->engine, call);
+    if (call->reply_to)
+        inbox_post(call->reply_to, &call->message, return_call);
+    else
+        free(call); /* a struct command */
+}
+
+void engine_post(struct engine *engine, struct engine_call *call)
+{
+    call->engine = engine;
+    inbox_post(engine->inbox, &call->message, run_call);
+}
+
+void engine_find_lookup(struct engine *engine, struct engine_call *call)
+{
+    struct find_lookup_call *find = container_of(call, struct find_lookup_call, call);
+
+    find->err = lookup_find(engine->lookups, find->id, &find->state);
+    if (!find->err && find->state.result)
+        result_ref(find->state.result);
+}
+
+void engine_forget_domain(struct engine *engine, struct engine_call *call)
+{
+    struct forget_domain_call *forget = container_of(call, struct forget_domain_call, call);
+
+    forget->err = lookup_forget_domain(engine->lookups, forget->domain, &forget->n);
+}
+
+void engine_read_account(struct engine *engine, struct engine_call *call)
+{
+    struct account_call *read = container_of(call, struct account_call, call);
+
+    read->account =
+        budget_account(engine->budget, &(struct account_ref){read->name, read->quota, 1});
+}
+
+/* ---- commands ---- */
+
+/* A call without a reply, on the heap. Each command uses one of the values. */
+struct command {
+    struct engine_call call;
+    uint64_t ticket;
+    bool paused;
+    int64_t patience_ms;
+    struct engine_settings settings;
+};
+
+static void post_command(struct engine *engine, engine_call_fn *run, struct command values)
+{
+    struct command *command = xcalloc(1, sizeof *command);
+
+    *command = values;
+    command->call.run = run;
+    engine_post(engine, &command->call);
+}
+
+static void abandon(struct engine *engine, struct engine_call *call)
+{
+    const struct command *command = container_of(call, struct command, call);
     struct lookup_request *ask;
 
-    HASH_FIND(hh, leave->engine->asks, &number, sizeof number, ask);
+    HASH_FIND(hh, engine->asks, &command->ticket, sizeof command->ticket, ask);
     if (!ask)
         return; /* it has ended already */
     lookup_leave(&ask->waiter);
     settle_with(ask, ERR_CANCELLED);
 }
 
-void engine_abandon(struct engine *engine, uint64_t number)
+void engine_abandon(struct engine *engine, uint64_t ticket)
 {
-    give((struct order){.engine = engine, .number = (int64_t)number}, open_leave);
+    post_command(engine, abandon, (struct command){.ticket = ticket});
 }
 
-/* ---- lookup status ---- */
-
-static void open_inquiry(struct message *message)
+static void reload(struct engine *engine, struct engine_call *call)
 {
-    struct inquiry *inquiry = container_of(message, struct inquiry, message);
-    struct lookup_state state;
-    enum err err = lookup_find(inquiry->engine->lookups, inquiry->id, &state);
-
-    inquiry->done(inquiry, err ? NULL : &state);
-}
-
-void engine_inquire(struct engine *engine, struct inquiry *inquiry)
-{
-    inquiry->engine = engine;
-    inbox_post(engine->inbox, &inquiry->message, open_inquiry);
-}
-
-/* ---- deleting results ---- */
-
-static void open_forgetting(struct message *message)
-{
-    struct forgetting *forgetting = container_of(message, struct forgetting, message);
-    size_t n = 0;
-    enum err err = lookup_forget_domain(forgetting->engine->lookups, forgetting->domain, &n);
-
-    forgetting->done(forgetting, err, n);
-}
-
-void engine_forget(struct engine *engine, struct forgetting *forgetting)
-{
-    forgetting->engine = engine;
-    inbox_post(engine->inbox, &forgetting->message, open_forgetting);
-}
-
-/* ---- accounts ---- */
-
-static void open_statement(struct message *message)
-{
-    struct statement *statement = container_of(message, struct statement, message);
-    const struct account_ref payer = {statement->name, statement->quota, 1};
-
-    statement->account = budget_account(statement->engine->budget, &payer);
-    statement->done(statement);
-}
-
-void engine_state_account(struct engine *engine, struct statement *statement)
-{
-    statement->engine = engine;
-    inbox_post(engine->inbox, &statement->message, open_statement);
-}
-
-/* ---- operator ---- */
-
-static void open_reload(struct message *message)
-{
-    autofree struct order *order = container_of(message, struct order, message);
-    struct engine *engine = order->engine;
+    const struct command *command = container_of(call, struct command, call);
 
     if (engine->key)
         secret_refresh(engine->key);
-    budget_set_limit(engine->budget, order->rules.credits_per_day);
-    engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
+    budget_set_limit(engine->budget, command->settings.credits_per_day);
+    engine->housekeeping.keep_expired_ms = command->settings.keep_expired_ms;
     batcher_reset_circuit(engine->batcher);
     housekeeping_look_for_pause(&engine->housekeeping);
 }
 
-void engine_reload(struct engine *engine, const struct engine_settings *rules)
+void engine_reload(struct engine *engine, const struct engine_settings *settings)
 {
-    give((struct order){.engine = engine, .rules = *rules}, open_reload);
+    post_command(engine, reload, (struct command){.settings = *settings});
 }
 
-static void open_pause(struct message *message)
+static void set_paused(struct engine *engine, struct engine_call *call)
 {
-    autofree struct order *order = container_of(message, struct order, message);
-
-    housekeeping_set_paused(&order->engine->housekeeping, order->number != 0);
+    housekeeping_set_paused(&engine->housekeeping,
+                            container_of(call, struct command, call)->paused);
 }
 
 void engine_set_paused(struct engine *engine, bool paused)
 {
-    give((struct order){.engine = engine, .number = paused}, open_pause);
+    post_command(engine, set_paused, (struct command){.paused = paused});
 }
 
 static void patience_is_over(struct timer *timer)
@@ -346,12 +342,11 @@ static void patience_is_over(struct timer *timer)
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
-static void open_drain(struct message *message)
+static void drain(struct engine *engine, struct engine_call *call)
 {
-    struct engine *engine = container_of(message, struct engine, drain_message);
-
     engine->stage = ENGINE_DRAINING;
-    engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
+    engine->drain_until_ms =
+        engine->clock.now_ms + container_of(call, struct command, call)->patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
     log_drain_started(engine->lookups);
     batcher_drain(engine->batcher);
@@ -359,18 +354,18 @@ static void open_drain(struct message *message)
 
 void engine_drain(struct engine *engine, int64_t patience_ms)
 {
-    engine->patience_ms = patience_ms;
-    inbox_post(engine->inbox, &engine->drain_message, open_drain);
+    post_command(engine, drain, (struct command){.patience_ms = patience_ms});
 }
 
-static void open_stop(struct message *message)
+static void stop(struct engine *engine, struct engine_call *call)
 {
-    container_of(message, struct engine, stop_message)->stopping = true;
+    (void)call;
+    engine->stopping = true;
 }
 
 void engine_stop(struct engine *engine)
 {
-    inbox_post(engine->inbox, &engine->stop_message, open_stop);
+    post_command(engine, stop, (struct command){0});
 }
 
 bool engine_join(struct engine *engine, int64_t within_ms)

@@ -52,7 +52,7 @@ struct lookup_request {
     bool no_store;  /* see struct waiter */
     lookup_takes_fn *takes;
     lookup_done_fn *done;
-    uint64_t number; /* set by engine_lookup(), never reused; for engine_abandon() */
+    uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
     /* Private to the engine: */
     struct engine *engine;
     struct waiter waiter;
@@ -105,69 +105,60 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine);
 void engine_lookup(struct engine *engine, struct lookup_request *ask);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
- * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request may
+ * ERR_CANCELLED; otherwise nothing happens. Takes the ticket and not a pointer, because the request may
  * end, and its memory be reused, before the engine handles the message. */
-void engine_abandon(struct engine *engine, uint64_t number);
+void engine_abandon(struct engine *engine, uint64_t ticket);
 
-/* ---- lookup status ---- */
+/* ---- calls ---- */
 
-struct inquiry;
+struct engine_call;
+typedef void engine_call_fn(struct engine *engine, struct engine_call *call);
+typedef void engine_call_done_fn(struct engine_call *call);
 
-/* Engine thread; exactly once. The caller owns the inquiry again. `state` is borrowed; NULL =
- * unknown or expired id. */
-typedef void inquiry_done_fn(struct inquiry *inquiry, const struct lookup_state *state);
+/* A short call, which the engine completes within one loop iteration. First member of one of the
+ * structs below. Owned by the engine from engine_post() until `done` runs. */
+struct engine_call {
+    engine_call_fn *run;       /* engine thread: the function declared with the struct */
+    struct inbox *reply_to;    /* of the caller's thread */
+    engine_call_done_fn *done; /* runs there, exactly once; the caller owns the call again */
+    void *arg;                 /* for `done` */
+    /* Private to the engine: */
+    struct engine *engine;
+    struct message message;
+};
 
-/* Embedded in the caller's struct. Owned by the engine from engine_inquire() until `done` runs. */
-struct inquiry {
+/* Any thread. Sends the call to the engine. */
+void engine_post(struct engine *engine, struct engine_call *call);
+
+/* Finds a lookup by its id; see lookup_find(). */
+struct find_lookup_call {
+    struct engine_call call;
     char id[ID_TEXT];
-    inquiry_done_fn *done;
-    struct engine *engine; /* private to the engine, like `message` */
-    struct message message;
+    /* Results: */
+    enum err err;
+    struct lookup_state state; /* if ERR_OK; the caller releases its result */
 };
+engine_call_fn engine_find_lookup;
 
-/* Any thread. */
-void engine_inquire(struct engine *engine, struct inquiry *inquiry);
-
-/* ---- deleting results ---- */
-
-struct forgetting;
-
-/* Engine thread; exactly once. The caller owns `forgetting` again. `n` results were deleted; 0 on
- * error. */
-typedef void forgotten_fn(struct forgetting *forgetting, enum err err, size_t n);
-
-/* Deletes all results of a domain, in memory and in the store. Embedded in the caller's struct;
- * owned by the engine from engine_forget() until `done` runs. */
-struct forgetting {
+/* Deletes all results of a domain, in memory and in the store; see lookup_forget_domain(). */
+struct forget_domain_call {
+    struct engine_call call;
     char domain[DOMAIN_MAX + 1];
-    forgotten_fn *done;
-    struct engine *engine; /* private to the engine, like `message` */
-    struct message message;
+    /* Results: */
+    enum err err;
+    size_t n; /* results deleted */
 };
+engine_call_fn engine_forget_domain;
 
-/* Any thread. */
-void engine_forget(struct engine *engine, struct forgetting *forgetting);
-
-/* ---- accounts ---- */
-
-struct statement;
-
-/* Engine thread; exactly once. The caller owns the statement again. */
-typedef void statement_fn(struct statement *statement);
-
-/* What one client has spent today, and what remains. Embedded in the caller's struct; owned by the
- * engine from engine_state_account() until `done` runs. */
-struct statement {
+/* Returns what an account has spent today, and what remains. */
+struct account_call {
+    struct engine_call call;
     char name[ACCOUNT_NAME_MAX + 1];
     int64_t quota; /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
-    statement_fn *done;
-    struct budget_account account; /* filled by the engine */
-    struct engine *engine;         /* private to the engine, like `message` */
-    struct message message;
+    /* Result: */
+    struct budget_account account;
 };
-
-/* Any thread. */
-void engine_state_account(struct engine *engine, struct statement *statement);
+engine_call_fn engine_read_account;
 
 /* ---- operator ---- */
 
@@ -177,7 +168,7 @@ struct engine_settings {
 };
 
 /* Any thread. Re-reads the key file and the pause, closes the circuit, and applies the settings. */
-void engine_reload(struct engine *engine, const struct engine_settings *rules);
+void engine_reload(struct engine *engine, const struct engine_settings *settings);
 
 /* Any thread. Pauses or resumes paid lookups, also over restarts. */
 void engine_set_paused(struct engine *engine, bool paused);

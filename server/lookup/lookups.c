@@ -430,6 +430,7 @@ enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *r
         state.phase = batch_task_phase(&lookup->task);
         memcpy(state.domain, lookup->question->domain.name, sizeof state.domain);
         state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
+        state.retry_after_s = retry_after_s(lookup);
     } else {
         state.result = find_ended(all, id);
         if (!state.result)

@@ -137,6 +137,7 @@ struct lookup_state {
     char domain[DOMAIN_MAX + 1]; /* "" once ended */
     int64_t elapsed_ms;
     int64_t expected_ms;         /* estimated total, from recent lookups */
+    int retry_after_s;           /* when to ask again, in seconds; 0 once ended */
     const struct result *result; /* until the next iteration; NULL while it runs */
 };
 

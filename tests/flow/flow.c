@@ -72,6 +72,7 @@ void flow_start(struct engine_options options)
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, why), ERR_OK);
     openmart.key = flow.key;
+    ck_assert_int_eq(inbox_new(&flow.inbox), ERR_OK);
     ck_assert_int_eq(transport_new(&no_options, &flow.transport), ERR_OK);
     flow.openmart = openmart_new(&openmart, flow.transport);
     flow.options = options;
@@ -86,7 +87,7 @@ void flow_restart(void)
 
     for (size_t i = 0; i < flow.n_callers; i++)
         if (flow.callers[i]->answers == 0)
-            engine_abandon(flow.engine, flow.callers[i]->ask.number);
+            engine_abandon(flow.engine, flow.callers[i]->ask.ticket);
     engine_turn(flow.engine);
     engine_free(flow.engine);
     cache_free(flow.cache);
@@ -107,6 +108,7 @@ void flow_end(void)
     transport_free(flow.transport);
     cache_free(flow.cache);
     store_close(flow.store);
+    inbox_free(flow.inbox);
     secret_free(flow.key);
     domain_stop();
     for (size_t i = 0; i < flow.n_callers; i++) {
@@ -195,6 +197,24 @@ struct caller *flow_ask_as(const char *client, const char *domain, int64_t wait_
 struct caller *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
+}
+
+static void count_return(struct engine_call *call)
+{
+    (*(int *)call->arg)++;
+}
+
+void flow_call(struct engine_call *call)
+{
+    int returns = 0;
+
+    call->reply_to = flow.inbox;
+    call->done = count_return;
+    call->arg = &returns;
+    engine_post(flow.engine, call);
+    flow_settle();
+    inbox_run_all(flow.inbox);
+    ck_assert_int_eq(returns, 1);
 }
 
 void flow_settle(void)

@@ -40,6 +40,7 @@ struct caller {
 
 struct flow {
     struct engine *engine;
+    struct inbox *inbox; /* of the test: where calls return */
     struct engine_options options;
     struct recovery recovery; /* what the last start recovered */
     struct store *store;
@@ -81,6 +82,9 @@ struct caller *flow_ask_as(const char *client, const char *domain, int64_t wait_
 /* Starts a request of a client with that daily quota. */
 struct caller *flow_ask_paid(const char *client, int64_t quota, const char *domain,
                              int64_t wait_ms);
+
+/* Posts a call to the engine and runs until it has returned, exactly once. */
+void flow_call(struct engine_call *call);
 
 /* Runs until nothing more happens at this instant. */
 void flow_settle(void);

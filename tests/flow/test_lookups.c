@@ -109,8 +109,8 @@ TEST(lookup_queued_without_waiters_is_dropped_unsent)
     struct caller *b = flow_ask("milvali.com", WAIT_MS);
 
     flow_settle();
-    engine_abandon(flow.engine, a->ask.number);
-    engine_abandon(flow.engine, b->ask.number);
+    engine_abandon(flow.engine, a->ask.ticket);
+    engine_abandon(flow.engine, b->ask.ticket);
     flow_advance(60000);
     ck_assert_int_eq(a->err, ERR_CANCELLED);
     ck_assert_int_eq(b->err, ERR_CANCELLED);
@@ -123,7 +123,7 @@ TEST(lookup_queued_and_promised_is_sent_without_waiters)
     struct caller *leaver = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(20); /* the linger is not over yet */
-    engine_abandon(flow.engine, leaver->ask.number);
+    engine_abandon(flow.engine, leaver->ask.ticket);
     flow_advance(30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
@@ -135,7 +135,7 @@ TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
     struct caller *gone = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(1000);
-    engine_abandon(flow.engine, gone->ask.number);
+    engine_abandon(flow.engine, gone->ask.ticket);
     flow_advance(30000);
     struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
@@ -149,7 +149,7 @@ TEST(lookup_cancel_after_the_result_is_a_no_op)
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     flow_advance(30000);
-    engine_abandon(flow.engine, caller->ask.number);
+    engine_abandon(flow.engine, caller->ask.ticket);
     flow_settle();
     ck_assert_int_eq(caller->answers, 1);
     ck_assert_int_eq(caller->err, ERR_OK);

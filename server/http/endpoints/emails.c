@@ -294,7 +294,7 @@ static void client_left(struct request *request)
 {
     const struct parked_lookup *waiting = request_state(request);
 
-    engine_abandon(request_service(request)->engine, waiting->ask.number);
+    engine_abandon(request_service(request)->engine, waiting->ask.ticket);
 }
 
 static const char *forward_word(const struct result *kept, const struct emails_query *wish,

@@ -16,7 +16,7 @@ void emails_head(struct request *request);
 
 /* DELETE /emails?domain=: deletes all results of a domain, in memory and on disk. Lookups in flight
  * continue. */
-void forget_domain(struct request *request);
+void emails_delete(struct request *request);
 
 /* ---- lookups and usage ---- */
 

@@ -7,7 +7,7 @@
 const struct route routes[] = {
     {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},
     {HTTP_GET, "/emails", emails_get, FOR_CLIENTS},
-    {HTTP_DELETE, "/emails", forget_domain, FOR_ADMINS},
+    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS},
     {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS},
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
     {HTTP_GET, "/livez", health_live, FOR_ALL},
