@@ -38,7 +38,7 @@ struct engine {
     struct budget *budget;
     struct batcher *batcher;
     struct lookups *lookups;
-    struct lookup_request *asks; /* not ended, by ticket */
+    struct lookup_request *requests; /* not ended, by ticket */
     atomic_uint_fast64_t next_ticket;
     enum engine_stage stage;
     int64_t drain_until_ms;
@@ -121,7 +121,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
-    assert(!engine->asks);
+    assert(!engine->requests);
     housekeeping_stop(&engine->housekeeping);
     balance_stop(&engine->balance);
     lookups_free(engine->lookups);
@@ -135,88 +135,87 @@ void engine_free(struct engine *engine)
 
 /* ---- requests ---- */
 
-static void settle(struct lookup_request *ask, const struct outcome *outcome)
+static void end_request(struct lookup_request *request, struct outcome outcome)
 {
-    struct outcome told = *outcome;
+    const struct result *fallback = request->fallback;
+    bool has_failed = outcome.err && outcome.err != ERR_STILL_PROCESSING;
 
-    HASH_DEL(ask->engine->asks, ask);
-    told.allowance = budget_allowance(ask->engine->budget, &ask->payer);
-    ask->done(ask, &told);
-}
-
-static void settle_with(struct lookup_request *ask, enum err err)
-{
-    const struct outcome outcome = outcome_of(err);
-
-    question_free(TAKE(ask->question));
-    settle(ask, &outcome);
+    HASH_DEL(request->engine->requests, request);
+    outcome.miss = request->miss;
+    outcome.fallback = has_failed ? fallback : NULL;
+    outcome.allowance = budget_allowance(request->engine->budget, &request->account);
+    request->done(request, &outcome);
+    result_unref(fallback);
 }
 
 static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
 {
-    settle(container_of(waiter, struct lookup_request, waiter), outcome);
+    end_request(container_of(waiter, struct lookup_request, waiter), *outcome);
 }
 
 /* Ends the request with a stored result. Returns ERR_OK if it did, ERR_NO_ENTRY if no stored result
  * satisfies the request, ERR_STORAGE_UNAVAILABLE if the store cannot be read: then nothing may be
  * paid for either. */
-static enum err settle_with_kept(struct lookup_request *ask)
+static enum err serve_stored(struct lookup_request *request)
 {
-    struct engine *engine = ask->engine;
-    const struct result *kept;
-    enum err err = lookup_recall(engine->lookups, ask->question->key, &kept);
+    struct engine *engine = request->engine;
+    const struct result *stored;
+    enum err err = lookup_recall(engine->lookups, request->question->key, &stored);
 
     if (err)
         return err;
-    if (ask->takes(ask, kept, engine->clock.wall_ms)) {
-        const struct outcome outcome = {.err = kept->err,
-                                        .result = kept,
-                                        .detail = kept->detail,
-                                        .charged = kept->charged,
-                                        .from_cache = true};
-        settle(ask, &outcome);
-    } else {
+    struct freshness verdict = freshness_judge(stored, &request->directives, &request->limits,
+                                               request->asked_wall_ms, engine->clock.wall_ms);
+    request->miss = verdict.reason;
+    if (verdict.is_fallback)
+        request->fallback = result_ref(stored);
+    if (verdict.disposition == DISPOSITION_MISS)
         err = ERR_NO_ENTRY;
-    }
-    result_unref(kept);
+    else
+        end_request(request, (struct outcome){.err = stored->err,
+                                              .result = stored,
+                                              .detail = stored->detail,
+                                              .charged = stored->charged,
+                                              .disposition = verdict.disposition});
+    result_unref(stored);
     return err;
 }
 
-static void join(struct lookup_request *ask)
+static void join(struct lookup_request *request)
 {
-    struct engine *engine = ask->engine;
+    struct engine *engine = request->engine;
     struct outcome refusal;
 
-    ask->waiter = (struct waiter){.done = waiter_done,
-                                  .deadline_ms = engine->clock.now_ms + ask->wait_ms,
-                                  .payer = ask->payer,
-                                  .no_store = ask->no_store};
-    if (lookup_join(engine->lookups, TAKE(ask->question), &ask->waiter, &refusal))
-        settle(ask, &refusal);
+    request->waiter = (struct waiter){.done = waiter_done,
+                                      .deadline_ms = engine->clock.now_ms + request->wait_ms,
+                                      .account = request->account,
+                                      .no_store = request->directives.no_store};
+    if (lookup_join(engine->lookups, request->question, &request->waiter, &refusal))
+        end_request(request, refusal);
 }
 
-static void open_ask(struct message *message)
+static void run_request(struct message *message)
 {
-    struct lookup_request *ask = container_of(message, struct lookup_request, message);
-    struct engine *engine = ask->engine;
+    struct lookup_request *request = container_of(message, struct lookup_request, message);
+    struct engine *engine = request->engine;
 
-    HASH_ADD(hh, engine->asks, ticket, sizeof ask->ticket, ask);
-    enum err err = settle_with_kept(ask);
-    if (err == ERR_NO_ENTRY && ask->only_kept)
-        settle_with(ask, ERR_NOT_CACHED);
+    HASH_ADD(hh, engine->requests, ticket, sizeof request->ticket, request);
+    enum err err = serve_stored(request);
+    if (err == ERR_NO_ENTRY && request->directives.only_cached)
+        end_request(request, outcome_of(ERR_NOT_CACHED));
     else if (err == ERR_NO_ENTRY && engine->stage == ENGINE_DRAINED)
-        settle_with(ask, ERR_DRAINING);
+        end_request(request, outcome_of(ERR_DRAINING));
     else if (err == ERR_NO_ENTRY)
-        join(ask);
+        join(request);
     else if (err)
-        settle_with(ask, err);
+        end_request(request, outcome_of(err));
 }
 
-void engine_lookup(struct engine *engine, struct lookup_request *ask)
+void engine_lookup(struct engine *engine, struct lookup_request *request)
 {
-    ask->engine = engine;
-    ask->ticket = atomic_fetch_add_explicit(&engine->next_ticket, 1, memory_order_relaxed);
-    inbox_post(engine->inbox, &ask->message, open_ask);
+    request->engine = engine;
+    request->ticket = atomic_fetch_add_explicit(&engine->next_ticket, 1, memory_order_relaxed);
+    inbox_post(engine->inbox, &request->message, run_request);
 }
 
 /* ---- calls ---- */
@@ -292,13 +291,13 @@ static void post_command(struct engine *engine, engine_call_fn *run, struct comm
 static void abandon(struct engine *engine, struct engine_call *call)
 {
     const struct command *command = container_of(call, struct command, call);
-    struct lookup_request *ask;
+    struct lookup_request *request;
 
-    HASH_FIND(hh, engine->asks, &command->ticket, sizeof command->ticket, ask);
-    if (!ask)
+    HASH_FIND(hh, engine->requests, &command->ticket, sizeof command->ticket, request);
+    if (!request)
         return; /* it has ended already */
-    lookup_leave(&ask->waiter);
-    settle_with(ask, ERR_CANCELLED);
+    lookup_leave(&request->waiter);
+    end_request(request, outcome_of(ERR_CANCELLED));
 }
 
 void engine_abandon(struct engine *engine, uint64_t ticket)

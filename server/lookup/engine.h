@@ -22,6 +22,7 @@
 #include "lookup/lookups.h"
 #include "lookup/recovery.h"
 #include "lookup/status.h"
+#include "model/freshness.h"
 #include "model/question.h"
 #include "model/result.h"
 #include "store/store.h"
@@ -32,30 +33,28 @@
 struct engine;
 struct lookup_request;
 
-/* Engine thread; exactly once per engine_lookup(). The caller owns `ask` again and may free it
- * inside. `outcome` is borrowed for the call (result_ref() keeps its result). */
-typedef void lookup_done_fn(struct lookup_request *ask, const struct outcome *outcome);
-
-/* Returns whether the stored result `kept` satisfies the request. Engine thread; at most once per
- * request, before its `done`. `wall_ms` is the engine's wall time. */
-typedef bool lookup_takes_fn(struct lookup_request *ask, const struct result *kept,
-                             int64_t wall_ms);
+/* Engine thread; exactly once per engine_lookup(). The caller owns `request` again and may free it
+ * inside. `outcome` is borrowed for the call (result_ref() keeps its results). */
+typedef void lookup_done_fn(struct lookup_request *request, const struct outcome *outcome);
 
 /* A request for one question, embedded in the caller's struct. Owned by the engine from
- * engine_lookup() until `done` runs. */
+ * engine_lookup() until `done` runs; so are the pointers. */
 struct lookup_request {
-    /* Owned by the engine; passed back if the outcome is `from_cache`, else NULL then. */
-    struct question *question;
-    int64_t wait_ms;          /* maximum wait, from when the engine handles the request */
-    struct account_ref payer; /* the account that pays; its name is borrowed until `done` */
-    bool only_kept; /* never pay: ERR_NOT_CACHED if no stored result satisfies the request */
-    bool no_store;  /* see struct waiter */
-    lookup_takes_fn *takes;
+    const struct question *question;
+    struct account_ref account; /* pays */
+    int64_t wait_ms;            /* maximum wait, from when the engine handles the request */
+    /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
+     * is ERR_NOT_CACHED rather than a lookup. no_store: see struct waiter. */
+    struct cache_directives directives;
+    struct freshness_limits limits;
+    int64_t asked_wall_ms;
     lookup_done_fn *done;
     uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
     /* Private to the engine: */
     struct engine *engine;
     struct waiter waiter;
+    enum miss_reason miss;
+    const struct result *fallback; /* owned reference, or NULL */
     struct message message;
     UT_hash_handle hh;
 };
@@ -102,7 +101,7 @@ struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
 /* Any thread. Sends the request to the engine. */
-void engine_lookup(struct engine *engine, struct lookup_request *ask);
+void engine_lookup(struct engine *engine, struct lookup_request *request);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
  * ERR_CANCELLED; otherwise nothing happens. Takes the ticket and not a pointer, because the request may

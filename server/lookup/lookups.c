@@ -278,9 +278,8 @@ static void put_in_table(struct lookup *lookup)
     HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
 }
 
-/* Starts a lookup. Takes ownership of the question only on success. */
-static enum err start(struct lookups *all, struct question *question,
-                      const struct account_ref *payer, struct lookup **ret_lookup,
+static enum err start(struct lookups *all, const struct question *question,
+                      const struct account_ref *account, struct lookup **ret_lookup,
                       struct outcome *ret_refusal)
 {
     enum err err = check_hold(all, question, ret_refusal);
@@ -288,14 +287,15 @@ static enum err start(struct lookups *all, struct question *question,
 
     if (err)
         return err;
-    struct lookup *lookup = new_lookup(all, question);
+    struct lookup *lookup = new_lookup(all, question_copy(question));
     id_new(lookup->id);
-    snprintf(lookup->client, sizeof lookup->client, "%s", payer->name);
-    lookup->task.payer.quota = payer->quota;
-    lookup->task.payer.weight = payer->weight;
+    snprintf(lookup->client, sizeof lookup->client, "%s", account->name);
+    lookup->task.payer.quota = account->quota;
+    lookup->task.payer.weight = account->weight;
     err = batcher_add(all->batcher, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
+        question_free(lookup->question);
         free(lookup);
         return err;
     }
@@ -312,7 +312,7 @@ static struct lookup *find(const struct lookups *all, const unsigned char *key)
     return lookup;
 }
 
-enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
+enum err lookup_join(struct lookups *all, const struct question *question, struct waiter *waiter,
                      struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(all, question->key);
@@ -323,10 +323,8 @@ enum err lookup_join(struct lookups *all, struct question *question, struct wait
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_S);
     } else if (!lookup) {
-        err = start(all, question, &waiter->payer, &lookup, ret_refusal);
+        err = start(all, question, &waiter->account, &lookup, ret_refusal);
     }
-    if (err || collapsed)
-        question_free(question);
     if (!err)
         attach(lookup, waiter, collapsed);
     if (!err && collapsed)

@@ -19,6 +19,7 @@
 #include "lookup/records/journal.h"
 #include "lookup/records/results.h"
 #include "model/account.h"
+#include "model/freshness.h"
 #include "model/question.h"
 #include "model/result.h"
 #include "store/store.h"
@@ -37,12 +38,16 @@ struct outcome {
     const struct result *result; /* how the lookup ended, if it did; else NULL */
     const char *detail;          /* message for the client; NULL = none */
     enum charged charged;
-    int retry_after_s;             /* seconds; 0 = no advice */
-    char lookup_id[ID_TEXT];       /* "" = no lookup was involved */
-    bool collapsed;                /* joined a lookup that another request had started */
-    bool stored;                   /* `result` is in the cache now */
-    bool from_cache;               /* served from stored results, without a lookup */
-    struct quota_status allowance; /* of the payer, afterwards; filled by the engine */
+    int retry_after_s;       /* seconds; 0 = no advice */
+    char lookup_id[ID_TEXT]; /* "" = no lookup was involved */
+    bool collapsed;          /* joined a lookup that another request had started */
+    bool stored;             /* `result` is in the cache now */
+
+    /* Filled by the engine: */
+    enum disposition disposition;  /* unless a miss, `result` is a stored one, without a lookup */
+    enum miss_reason miss;         /* why no stored result was served */
+    const struct result *fallback; /* may be served because the lookup failed; NULL = none */
+    struct quota_status allowance; /* of the account, afterwards */
 
     /* Progress; only with ERR_STILL_PROCESSING: */
     enum task_phase phase;
@@ -61,8 +66,8 @@ struct waiter {
     /* Set by the caller: */
     waiter_done_fn *done;
     int64_t deadline_ms;
-    struct account_ref payer; /* the account that pays; its name is borrowed for the join */
-    bool no_store;            /* does not allow storing the result */
+    struct account_ref account; /* pays; its name is borrowed for the join */
+    bool no_store;              /* does not allow storing the result */
     /* Private to the lookups: */
     struct waiter *prev, *next;
     struct lookup *lookup;
@@ -90,14 +95,14 @@ struct lookup_tools {
 struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools);
 void lookups_free(struct lookups *all); /* no waiter may be left; lookups may be. NULL is a no-op */
 
-/* Joins the lookup for `question`, or starts one. Takes ownership of `question` in any case. On
- * failure nothing is started, and *ret_refusal holds the outcome to send. Errors:
+/* Joins the lookup for `question`, or starts one with a copy of it. On failure nothing is started,
+ * and *ret_refusal holds the outcome to send. Errors:
  * - ERR_OVERLOADED: the waiter table, the table of cooldowns or the queue is full
  * - the error of the question's cooldown
  * - other errors of batcher_add()
  * The result goes to cache and store unless every waiter set no_store; it does in any case once a
  * waiter got ERR_STILL_PROCESSING. */
-enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
+enum err lookup_join(struct lookups *all, const struct question *question, struct waiter *waiter,
                      struct outcome *ret_refusal);
 
 /* Removes a waiter whose client has gone: `done` will not run. */

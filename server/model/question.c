@@ -173,6 +173,14 @@ struct question *question_restore(const unsigned char key[HASH_SIZE], const char
     return question;
 }
 
+struct question *question_copy(const struct question *question)
+{
+    return question_restore(question->key, question->domain.name,
+                            (const char *[QUESTION_PARTS]){NULL, question->company_name,
+                                                           question->city, question->state,
+                                                           question->country});
+}
+
 void question_free(struct question *question)
 {
     free(question);

@@ -50,6 +50,9 @@ enum err question_new(const struct slice fields[QUESTION_PARTS], struct question
 struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
                                   const char *const parts[QUESTION_PARTS]);
 
+/* Returns a copy, owned by the caller. */
+struct question *question_copy(const struct question *question);
+
 /* NULL is a no-op. */
 void question_free(struct question *question);
 

@@ -87,7 +87,7 @@ void flow_restart(void)
 
     for (size_t i = 0; i < flow.n_callers; i++)
         if (flow.callers[i]->answers == 0)
-            engine_abandon(flow.engine, flow.callers[i]->ask.ticket);
+            engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
     engine_free(flow.engine);
     cache_free(flow.cache);
@@ -112,25 +112,25 @@ void flow_end(void)
     secret_free(flow.key);
     domain_stop();
     for (size_t i = 0; i < flow.n_callers; i++) {
-        question_free(flow.callers[i]->ask.question);
+        question_free(flow.callers[i]->question);
         free(flow.callers[i]->body);
         free(flow.callers[i]->detail);
         free(flow.callers[i]);
     }
 }
 
-static void told(struct lookup_request *ask, const struct outcome *outcome)
+static void note_outcome(struct lookup_request *request, const struct outcome *outcome)
 {
-    struct caller *caller = container_of(ask, struct caller, ask);
+    struct caller *caller = container_of(request, struct caller, request);
 
     caller->answers++;
     caller->err = outcome->err;
     caller->collapsed = outcome->collapsed;
-    caller->from_cache = outcome->from_cache;
+    caller->from_cache = outcome->disposition != DISPOSITION_MISS;
     caller->charged = outcome->charged;
     caller->retry_after_s = outcome->retry_after_s;
     memcpy(caller->lookup_id, outcome->lookup_id, sizeof caller->lookup_id);
-    caller->answered_ms = engine_clock(ask->engine)->now_ms;
+    caller->answered_ms = engine_clock(request->engine)->now_ms;
     if (outcome->detail)
         caller->detail = xstrdup(outcome->detail);
     if (!outcome->err)
@@ -138,13 +138,7 @@ static void told(struct lookup_request *ask, const struct outcome *outcome)
                                 outcome->result->bodies[RESULT_JSON].len);
 }
 
-static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
-{
-    return wall_ms < kept->expires_ms &&
-           kept->fetched_ms >= container_of(ask, struct caller, ask)->not_before_ms;
-}
-
-static struct caller *ask(struct account_ref payer, const char *domain, const char *company_name,
+static struct caller *ask(struct account_ref account, const char *domain, const char *company_name,
                           int64_t wait_ms)
 {
     struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
@@ -154,14 +148,16 @@ static struct caller *ask(struct account_ref payer, const char *domain, const ch
     if (company_name)
         fields[QUESTION_COMPANY_NAME] = (struct slice){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
-    ck_assert_int_eq(question_new(fields, &caller->ask.question, why), ERR_OK);
-    caller->ask.wait_ms = wait_ms;
-    caller->not_before_ms = INT64_MIN;
-    caller->ask.payer = payer;
-    caller->ask.takes = takes;
-    caller->ask.done = told;
+    ck_assert_int_eq(question_new(fields, &caller->question, why), ERR_OK);
+    caller->request = (struct lookup_request){.question = caller->question,
+                                              .account = account,
+                                              .wait_ms = wait_ms,
+                                              .directives = CACHE_DIRECTIVES_NONE,
+                                              .limits = FLOW_NEVER_STALE,
+                                              .asked_wall_ms = engine_clock(flow.engine)->wall_ms,
+                                              .done = note_outcome};
     flow.callers[flow.n_callers++] = caller;
-    engine_lookup(flow.engine, &caller->ask);
+    engine_lookup(flow.engine, &caller->request);
     return caller;
 }
 

@@ -24,11 +24,14 @@
 #define DAY_MS    (INT64_C(24) * HOUR_MS)
 #define WAIT_MS   (5 * MINUTE_MS) /* of a caller that waits until the lookup ends */
 
+/* Serves no expired result, not even in the millisecond in which it expires. */
+#define FLOW_NEVER_STALE ((struct freshness_limits){-1, -1})
+
 /* One caller, and the result that it received. */
 struct caller {
-    struct lookup_request ask;
-    int64_t not_before_ms; /* wall time: a result that was fetched earlier is not accepted */
-    int answers;           /* number of results received: must be 1 */
+    struct lookup_request request;
+    struct question *question;
+    int answers; /* number of results received: must be 1 */
     enum err err;
     bool collapsed, from_cache;
     enum charged charged;

@@ -52,6 +52,6 @@ struct emails_query {
 
 /* Parses and checks the request. Returns false if it is invalid and has been answered with a
  * problem. On success the caller must free the question. */
-bool emails_query_parse(struct request *request, struct emails_query *ret_wish);
+bool emails_query_parse(struct request *request, struct emails_query *ret_query);
 
 #endif

@@ -29,7 +29,7 @@ static int64_t read_seconds(const char *s)
     return digits ? seconds : -1;
 }
 
-static void read_directive(struct cache_directives *wish, const char *s, size_t len)
+static void read_directive(struct cache_directives *directives, const char *s, size_t len)
 {
     static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
                                         "min-fresh", "max-stale",      "no-store"};
@@ -39,25 +39,25 @@ static void read_directive(struct cache_directives *wish, const char *s, size_t 
         if (strlen(names[i]) != len || strncasecmp(names[i], s, len) != 0)
             continue;
         if (i == 0)
-            wish->no_cache = true;
+            directives->no_cache = true;
         else if (i == 1)
-            wish->only_cached = true;
+            directives->only_cached = true;
         else if (i == 2 && seconds >= 0)
-            wish->max_age_s = seconds;
+            directives->max_age_s = seconds;
         else if (i == 3 && seconds >= 0)
-            wish->min_fresh_s = seconds;
+            directives->min_fresh_s = seconds;
         else if (i == 4)
-            wish->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
+            directives->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
         else if (i == 5)
-            wish->no_store = true;
+            directives->no_store = true;
     }
 }
 
-void cache_control_read(struct cache_directives *wish, const char *header)
+void cache_control_read(struct cache_directives *directives, const char *header)
 {
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");
-        read_directive(wish, s, strcspn(s, " \t,="));
+        read_directive(directives, s, strcspn(s, " \t,="));
         s = fields_find(s, ',');
     }
 }

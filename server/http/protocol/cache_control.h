@@ -8,6 +8,6 @@
 
 /* Adds the directives of a Cache-Control header; `header` may be NULL. Unknown directives and
  * invalid numbers of seconds are skipped, as the RFC requires. */
-void cache_control_read(struct cache_directives *wish, const char *header);
+void cache_control_read(struct cache_directives *directives, const char *header);
 
 #endif
