@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, every event wakes the engine */
@@ -216,6 +217,40 @@ void engine_lookup(struct engine *engine, struct lookup_request *request)
     request->engine = engine;
     request->ticket = atomic_fetch_add_explicit(&engine->next_ticket, 1, memory_order_relaxed);
     inbox_post(engine->inbox, &request->message, run_request);
+}
+
+struct prefetch {
+    struct lookup_request request;
+    struct question *question;
+    char account[ACCOUNT_NAME_MAX + 1];
+};
+
+static void prefetch_started(struct lookup_request *request, const struct outcome *outcome)
+{
+    struct prefetch *prefetch = container_of(request, struct prefetch, request);
+
+    (void)outcome;
+    question_free(prefetch->question);
+    free(prefetch);
+}
+
+void engine_prefetch(struct engine *engine, struct question *question,
+                     const struct account_ref *account, int64_t asked_wall_ms)
+{
+    struct prefetch *prefetch = xcalloc(1, sizeof *prefetch);
+
+    prefetch->question = question;
+    snprintf(prefetch->account, sizeof prefetch->account, "%s", account->name);
+    /* The wait ends immediately. The lookup continues, because such a client may ask again. */
+    prefetch->request = (struct lookup_request){
+        .question = question,
+        .account = {prefetch->account, account->quota, account->weight},
+        .wait_ms = 0,
+        .directives = {.no_cache = true, .max_age_s = -1, .max_stale_s = -1},
+        .asked_wall_ms = asked_wall_ms,
+        .done = prefetch_started,
+    };
+    engine_lookup(engine, &prefetch->request);
 }
 
 /* ---- calls ---- */

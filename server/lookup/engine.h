@@ -108,6 +108,12 @@ void engine_lookup(struct engine *engine, struct lookup_request *request);
  * end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t ticket);
 
+/* Any thread. Starts or joins a lookup in the background, unless a result was fetched since
+ * `asked_wall_ms`. No client waits for it, and it is not dropped. Takes ownership of `question`;
+ * copies the account's name. Errors are logged with the lookup, or ignored if none started. */
+void engine_prefetch(struct engine *engine, struct question *question,
+                     const struct account_ref *account, int64_t asked_wall_ms);
+
 /* ---- calls ---- */
 
 struct engine_call;

@@ -126,7 +126,9 @@ static void note_outcome(struct lookup_request *request, const struct outcome *o
     caller->answers++;
     caller->err = outcome->err;
     caller->collapsed = outcome->collapsed;
+    caller->disposition = outcome->disposition;
     caller->from_cache = outcome->disposition != DISPOSITION_MISS;
+    caller->has_fallback = outcome->fallback != NULL;
     caller->charged = outcome->charged;
     caller->retry_after_s = outcome->retry_after_s;
     memcpy(caller->lookup_id, outcome->lookup_id, sizeof caller->lookup_id);

@@ -33,7 +33,8 @@ struct caller {
     struct question *question;
     int answers; /* number of results received: must be 1 */
     enum err err;
-    bool collapsed, from_cache;
+    bool collapsed, from_cache, has_fallback;
+    enum disposition disposition;
     enum charged charged;
     int retry_after_s;
     char lookup_id[ID_TEXT];

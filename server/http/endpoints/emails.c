@@ -105,46 +105,9 @@ static struct account_ref account_of(struct request *request)
     return (struct account_ref){request_account(request), client->quota, client->weight};
 }
 
-/* A background lookup without a waiting request. Owned by the engine until refreshed(). */
-struct refresh {
-    struct lookup_request lookup;
-    struct question *question;
-    char *account;
-};
-
-/* Engine thread. */
-static void refreshed(struct lookup_request *lookup, const struct outcome *outcome)
-{
-    struct refresh *refresh = container_of(lookup, struct refresh, lookup);
-
-    (void)outcome;
-    question_free(refresh->question);
-    free(refresh->account);
-    free(refresh);
-}
-
-/* Starts a background refresh. No client waits for it, and the lookup is never dropped. It counts
- * against the account of the client that is served the expired result. If that account has no quota
- * left, the next client starts a refresh a minute later. */
-static void refresh_behind(struct request *request, struct question *question,
-                           const struct account_ref *account)
-{
-    struct refresh *refresh = xcalloc(1, sizeof *refresh);
-
-    refresh->question = question;
-    refresh->account = xstrdup(account->name);
-    refresh->lookup.question = question;
-    refresh->lookup.account =
-        (struct account_ref){refresh->account, account->quota, account->weight};
-    refresh->lookup.directives = CACHE_DIRECTIVES_NONE;
-    refresh->lookup.directives.no_cache = true;
-    refresh->lookup.asked_wall_ms = request_clock(request)->wall_ms;
-    refresh->lookup.done = refreshed;
-    engine_lookup(request_service(request)->engine, &refresh->lookup);
-}
-
-/* Of all clients served the same expired result, one starts its refresh. Takes ownership of
- * `question`. */
+/* Of all clients served the same expired result, one starts its refresh. It counts against that
+ * client's account. If the account has no quota left, the next client starts a refresh a minute
+ * later. Takes ownership of `question`. */
 static void reply_expired(struct request *request, const struct result *result,
                           const struct emails_query *query, struct question *question,
                           const struct account_ref *account)
@@ -153,7 +116,8 @@ static void reply_expired(struct request *request, const struct result *result,
         account->quota != 0 && result_claim_refresh(result, request_clock(request)->now_ms);
 
     if (refreshes)
-        refresh_behind(request, question, account);
+        engine_prefetch(request_service(request)->engine, question, account,
+                        request_clock(request)->wall_ms);
     else
         question_free(question);
     reply_stored(request, result, query, refreshes);
