@@ -75,6 +75,12 @@ const struct client *request_client(const struct request *request)
     return &request->client;
 }
 
+const char *request_account(struct request *request)
+{
+    (void)request;
+    return "fuzz";
+}
+
 const char *request_id(const struct request *request)
 {
     (void)request;

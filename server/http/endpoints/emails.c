@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* emails.c - GET and HEAD /emails: serves from the cache, else asks the engine and waits.
  *
- * There are three hit paths, tried in this order: the response cache (http/core/request.c), the key
- * known for the request's text (reply_known()), and the cache after parsing the query (serve()).
+ * core/request.c has already tried the response cache. Three paths are left, and all of them end
+ * hits in serve_stored(): the key known for the request's text (serve_known()), the cache after
+ * parsing the query (serve()), and a result that the engine found (deliver()).
  *
  * A request that must wait is parked with a struct parked_lookup. The engine judges a stored result
  * as serve() judges a cached one; finish() copies its outcome and posts a message. The request's
- * worker then replies and frees. An expired result that may still be served is served immediately
- * and refreshed in the background. An older one is a fallback for an upstream failure. */
+ * worker then replies and frees. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/auth/client_keys.h"
 #include "http/core/app.h"
 #include "http/endpoints/emails_query.h"
 #include "http/endpoints/result_reply.h"
@@ -20,7 +19,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define NOTE_TEXT 64
 
@@ -35,16 +33,14 @@ struct parked_lookup {
     char *detail;              /* owned copy; the outcome's own is borrowed */
 };
 
-/* ---- log and metrics ---- */
+/* ---- hits ---- */
 
-static void note(struct request *request, enum metrics_outcome outcome, const char *word,
-                 const char *lookup_id, enum charged charged)
+static void note_outcome(struct request *request, enum metrics_outcome outcome, const char *word,
+                         const char *lookup_id, enum charged charged)
 {
     metrics_add(&metrics_mine()->cache_outcomes[outcome], 1);
     request_set_outcome(request, word, lookup_id, charged);
 }
-
-/* ---- hits ---- */
 
 /* Rounds down to whole seconds, also for negative values. */
 static long long whole_seconds(int64_t ms)
@@ -52,75 +48,75 @@ static long long whole_seconds(int64_t ms)
     return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
 }
 
-/* `refreshes`: the result has expired and this request starts its refresh. */
-static void reply_stored(struct request *request, const struct result *result,
-                         const struct emails_query *query, bool refreshes)
+/* Starts the refresh of an expired result in the background. Of all clients that are served the
+ * result, one starts it, on its own account. If that account has no quota left, the next client
+ * starts a refresh a minute later. Returns whether this client did. */
+static bool start_refresh(struct request *request, struct emails_query *query,
+                          const struct result *result)
+{
+    const struct clock *clock = request_clock(request);
+
+    if (query->account.quota == 0 || !result_claim_refresh(result, clock->now_ms))
+        return false;
+    engine_prefetch(request_service(request)->engine, TAKE(query->question), &query->account,
+                    clock->wall_ms);
+    return true;
+}
+
+/* Returns whether every fresh result satisfies this query, so that the response cache may serve the
+ * next request with the same text. */
+static bool is_plain(const struct emails_query *query)
+{
+    return !query->cache.no_cache && query->cache.max_age_s < 0 && !*query->applied;
+}
+
+/* Serves a stored result that is not a DISPOSITION_MISS. */
+static void serve_stored(struct request *request, struct emails_query *query,
+                         const struct result *result, enum disposition disposition)
 {
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
+    bool is_fresh = disposition == DISPOSITION_FRESH;
+    bool refreshes =
+        disposition == DISPOSITION_STALE_REFRESHING && start_refresh(request, query, result);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = query->applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", whole_seconds(left_ms));
-    if (left_ms > 0)
-        note(request, CACHE_HIT, "hit", NULL, CHARGED_NO);
-    else
-        note(request, refreshes ? CACHE_REFRESHING : CACHE_STALE, "stale", NULL, CHARGED_NO);
+    note_outcome(request,
+                 is_fresh    ? CACHE_HIT
+                 : refreshes ? CACHE_REFRESHING
+                             : CACHE_STALE,
+                 is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
     answer_result(request, result, query->format, &notes);
+    if (is_fresh && !result->err && is_plain(query))
+        request_cache_response(request, result, query->format);
 }
 
-static void reply_hit(struct request *request, const struct result *result,
-                      const struct emails_query *query)
+static struct freshness judge(const struct request *request, const struct emails_query *query,
+                              const struct result *cached)
 {
-    reply_stored(request, result, query, false);
+    int64_t wall_ms = request_clock(request)->wall_ms;
+
+    return freshness_judge(cached, &query->cache, &request_limits(request)->freshness, wall_ms,
+                           wall_ms);
 }
 
-/* Second of three hit paths, after the response cache (http/core/request.c): if this worker knows
- * the question key of the request's text and the cache holds a fresh result, replies without
- * parsing the query. Returns whether it replied. */
-static bool reply_known(struct request *request)
+/* If this worker knows the question of the request's text and the cache holds a fresh result,
+ * serves it without parsing the query. Returns whether it did. */
+static bool serve_known(struct request *request)
 {
-    struct emails_query plain = {0};
+    struct emails_query query = {.cache = CACHE_DIRECTIVES_NONE};
     const unsigned char *key;
 
-    if (!request_cached_key(request, &key, &plain.format))
+    if (!request_cached_key(request, &key, &query.format))
         return false;
     const struct result *cached = cache_find(request_service(request)->cache, key);
-    bool fresh =
-        cached && !cached->err && freshness_left_ms(cached, request_clock(request)->wall_ms) > 0;
-    if (fresh) {
-        reply_hit(request, cached, &plain);
-        request_cache_response(request, cached, plain.format);
-    }
+    bool is_fresh = judge(request, &query, cached).disposition == DISPOSITION_FRESH;
+    if (is_fresh)
+        serve_stored(request, &query, cached, DISPOSITION_FRESH);
     result_unref(cached);
-    return fresh;
-}
-
-/* Returns the account that pays. Its name is borrowed from the request. Not for a request that was
- * parked: a reload may have freed its client. */
-static struct account_ref account_of(struct request *request)
-{
-    const struct client *client = request_client(request);
-
-    return (struct account_ref){request_account(request), client->quota, client->weight};
-}
-
-/* Of all clients served the same expired result, one starts its refresh. It counts against that
- * client's account. If the account has no quota left, the next client starts a refresh a minute
- * later. Takes ownership of `question`. */
-static void reply_expired(struct request *request, const struct result *result,
-                          const struct emails_query *query, struct question *question,
-                          const struct account_ref *account)
-{
-    bool refreshes =
-        account->quota != 0 && result_claim_refresh(result, request_clock(request)->now_ms);
-
-    if (refreshes)
-        engine_prefetch(request_service(request)->engine, question, account,
-                        request_clock(request)->wall_ms);
-    else
-        question_free(question);
-    reply_stored(request, result, query, refreshes);
+    return is_fresh;
 }
 
 /* ---- end of a wait ---- */
@@ -158,7 +154,7 @@ static void reply_fallback(const struct parked_lookup *parked)
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
              err_row(outcome->err)->status, whole_seconds(left_ms));
-    note(parked->request, CACHE_STALE, "stale", outcome->lookup_id, outcome->charged);
+    note_outcome(parked->request, CACHE_STALE, "stale", outcome->lookup_id, outcome->charged);
     answer_result(parked->request, outcome->fallback, parked->query.format, &notes);
 }
 
@@ -189,11 +185,11 @@ static void reply_looked_up(const struct parked_lookup *parked)
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", forward_word(outcome->miss),
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
-    note(parked->request, CACHE_MISS, outcome->collapsed ? "joined" : "looked-up",
-         outcome->lookup_id,
-         outcome->err         ? outcome->charged
-         : outcome->collapsed ? CHARGED_NO
-                              : CHARGED_YES);
+    note_outcome(parked->request, CACHE_MISS, outcome->collapsed ? "joined" : "looked-up",
+                 outcome->lookup_id,
+                 outcome->err         ? outcome->charged
+                 : outcome->collapsed ? CHARGED_NO
+                                      : CHARGED_YES);
     if (!outcome->err)
         answer_result(parked->request, outcome->result, parked->query.format, &notes);
     else if (running && parked->query.async)
@@ -207,7 +203,7 @@ static void reply_not_cached(struct request *request)
     const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
 
-    note(request, CACHE_REFUSED, "not-cached", NULL, CHARGED_NO);
+    note_outcome(request, CACHE_REFUSED, "not-cached", NULL, CHARGED_NO);
     answer_problem(request, &problem, &notes);
 }
 
@@ -217,11 +213,8 @@ static void deliver(struct message *message)
     struct parked_lookup *parked = container_of(message, struct parked_lookup, message);
     const struct outcome *outcome = &parked->outcome;
 
-    if (outcome->disposition == DISPOSITION_STALE_REFRESHING)
-        reply_expired(parked->request, outcome->result, &parked->query,
-                      TAKE(parked->query.question), &parked->lookup.account);
-    else if (outcome->disposition != DISPOSITION_MISS)
-        reply_hit(parked->request, outcome->result, &parked->query);
+    if (outcome->disposition != DISPOSITION_MISS)
+        serve_stored(parked->request, &parked->query, outcome->result, outcome->disposition);
     else if (outcome->err == ERR_NOT_CACHED)
         reply_not_cached(parked->request);
     else if (outcome->fallback)
@@ -268,7 +261,7 @@ static void wait_for_engine(struct request *request, struct emails_query *query)
     parked->query = *query;
     query->question = NULL;
     parked->lookup = (struct lookup_request){.question = parked->query.question,
-                                             .account = account_of(request),
+                                             .account = query->account,
                                              .wait_ms = query->wait_ms,
                                              .directives = query->cache,
                                              .limits = request_limits(request)->freshness,
@@ -281,41 +274,16 @@ static void wait_for_engine(struct request *request, struct emails_query *query)
 
 /* ---- the endpoints ---- */
 
-/* Returns whether a fresh result is sufficient for this request, without other conditions. */
-static bool is_plain(const struct emails_query *query)
-{
-    return !query->cache.no_cache && query->cache.max_age_s < 0 && !*query->applied;
-}
-
-/* Third of three hit paths, after parsing: judges the cached result (NULL = none) by the request's
- * directives. If it is fresh and the request is plain, the response cache serves the next one. */
 static void serve(struct request *request, struct emails_query *query, const struct result *cached)
 {
-    int64_t wall_ms = request_clock(request)->wall_ms;
-    struct freshness verdict = freshness_judge(
-        cached, &query->cache, &request_limits(request)->freshness, wall_ms, wall_ms);
-    struct account_ref account;
+    struct freshness verdict = judge(request, query, cached);
 
-    switch (verdict.disposition) {
-    case DISPOSITION_FRESH:
-        reply_hit(request, cached, query);
-        if (is_plain(query) && !cached->err)
-            request_cache_response(request, cached, query->format);
-        break;
-    case DISPOSITION_STALE:
-        reply_hit(request, cached, query);
-        break;
-    case DISPOSITION_STALE_REFRESHING:
-        account = account_of(request);
-        reply_expired(request, cached, query, TAKE(query->question), &account);
-        break;
-    case DISPOSITION_MISS:
-        if (cached && query->cache.only_cached)
-            reply_not_cached(request); /* the store has no newer result */
-        else
-            wait_for_engine(request, query);
-        break;
-    }
+    if (verdict.disposition != DISPOSITION_MISS)
+        serve_stored(request, query, cached, verdict.disposition);
+    else if (cached && query->cache.only_cached)
+        reply_not_cached(request); /* the store has no newer result */
+    else
+        wait_for_engine(request, query);
 }
 
 static void get(struct request *request, bool only_cached)
@@ -333,7 +301,7 @@ static void get(struct request *request, bool only_cached)
 
 void emails_get(struct request *request)
 {
-    if (!reply_known(request))
+    if (!serve_known(request))
         get(request, false);
 }
 

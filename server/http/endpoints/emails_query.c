@@ -267,6 +267,7 @@ static bool wants_refresh(const struct cache_directives *cache)
 
 bool emails_query_parse(struct request *request, struct emails_query *ret_query)
 {
+    const struct client *client = request_client(request);
     struct parameters parameters;
     struct emails_query query = {0};
     char why[PARAMETERS_WHY] = "";
@@ -281,9 +282,10 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
         problem_send(request, err, *why ? why : NULL);
         return false;
     }
+    query.account = (struct account_ref){request_account(request), client->quota, client->weight};
     set_wait(request, &parameters, &query);
     set_cache(request, &parameters, &query);
-    if (wants_refresh(&query.cache) && !request_client(request)->allow_refresh) {
+    if (wants_refresh(&query.cache) && !client->allow_refresh) {
         question_free(query.question);
         problem_send(request, ERR_FORBIDDEN, "refresh requires the 'allow_refresh' right");
         return false;

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "http/core/request.h"
+#include "model/account.h"
 #include "model/freshness.h"
 #include "model/question.h"
 #include "model/result.h"
@@ -42,7 +43,8 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 #define EMAILS_QUERY_APPLIED 64
 
 struct emails_query {
-    struct question *question; /* owned */
+    struct question *question;  /* owned */
+    struct account_ref account; /* pays; its name is borrowed from the request */
     enum result_format format;
     struct cache_directives cache;
     int64_t wait_ms;
