@@ -26,6 +26,7 @@
 #include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
+#include "lookup/recovery.h"
 #include "model/domain.h"
 #include "os/cores.h"
 #include "os/harden.h"
@@ -191,14 +192,14 @@ static int start_engine(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct engine_options options = {
-        .lookup = {.max_waiters = (size_t)c->max_waiters,
-                   .results = {.ttl_found_ms = c->ttl_found_ms,
-                               .ttl_empty_ms = c->ttl_empty_ms,
-                               .ttl_failed_ms = c->ttl_failed_ms,
-                               .ttl_jitter_percent = JITTER_PERCENT,
-                               .unknown_hold_ms = c->unknown_hold_ms},
-                   .max_history = MAX_HISTORY,
-                   .max_history_bytes = MAX_HISTORY_BYTES},
+        .max_waiters = (size_t)c->max_waiters,
+        .results = {.ttl_found_ms = c->ttl_found_ms,
+                    .ttl_empty_ms = c->ttl_empty_ms,
+                    .ttl_failed_ms = c->ttl_failed_ms,
+                    .ttl_jitter_percent = JITTER_PERCENT,
+                    .unknown_hold_ms = c->unknown_hold_ms,
+                    .max_history = MAX_HISTORY,
+                    .max_history_bytes = MAX_HISTORY_BYTES},
         .batch = {.size = (size_t)c->batch_size,
                   .linger_ms = c->batch_linger_ms,
                   .slots = (int)c->submit_slots,

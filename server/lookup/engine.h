@@ -11,56 +11,30 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/heartbeat.h"
 #include "base/id.h"
 #include "base/inbox.h"
-#include "cache/cache.h"
-#include "client/openmart/openmart.h"
-#include "client/transport.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/batching/fair_queue.h"
-#include "lookup/lookups.h"
-#include "lookup/recovery.h"
+#include "lookup/lookup_request.h"
+#include "lookup/money/budget.h"
+#include "lookup/records/results.h"
 #include "lookup/status.h"
-#include "model/freshness.h"
-#include "model/question.h"
-#include "model/result.h"
-#include "store/store.h"
+#include "model/domain.h"
 
-#include "base/hashtable.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct cache;
 struct engine;
-struct lookup_request;
-
-/* Engine thread; exactly once per engine_lookup(). The caller owns `request` again and may free it
- * inside. `outcome` is borrowed for the call (result_ref() keeps its results). */
-typedef void lookup_done_fn(struct lookup_request *request, const struct outcome *outcome);
-
-/* A request for one question, embedded in the caller's struct. Owned by the engine from
- * engine_lookup() until `done` runs; so are the pointers. */
-struct lookup_request {
-    const struct question *question;
-    struct account_ref account; /* pays */
-    int64_t wait_ms;            /* maximum wait, from when the engine handles the request */
-    /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
-     * is ERR_NOT_CACHED rather than a lookup. no_store: see struct waiter. */
-    struct cache_directives directives;
-    struct freshness_limits limits;
-    int64_t asked_wall_ms;
-    lookup_done_fn *done;
-    uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
-    /* Private to the engine: */
-    struct engine *engine;
-    struct waiter waiter;
-    enum miss_reason miss;
-    const struct result *fallback; /* owned reference, or NULL */
-    struct message message;
-    UT_hash_handle hh;
-};
+struct heartbeat;
+struct openmart;
+struct recovery;
+struct store;
+struct transport;
 
 struct engine_options {
-    struct lookup_options lookup;
+    size_t max_waiters; /* requests that wait, over all lookups */
+    struct results_options results;
     struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */
     int64_t keep_expired_ms;  /* how long an expired result stays in the store */
@@ -100,12 +74,12 @@ bool engine_join(struct engine *engine, int64_t within_ms);
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
-/* Any thread. Sends the request to the engine. */
+/* Any thread. Sends the request to the engine; its `done` runs exactly once. */
 void engine_lookup(struct engine *engine, struct lookup_request *request);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
- * ERR_CANCELLED; otherwise nothing happens. Takes the ticket and not a pointer, because the request may
- * end, and its memory be reused, before the engine handles the message. */
+ * ERR_CANCELLED; otherwise nothing happens. Takes the ticket and not a pointer, because the request
+ * may end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t ticket);
 
 /* Any thread. Starts or joins a lookup in the background, unless a result was fetched since
@@ -135,17 +109,19 @@ struct engine_call {
 /* Any thread. Sends the call to the engine. */
 void engine_post(struct engine *engine, struct engine_call *call);
 
-/* Finds a lookup by its id; see lookup_find(). */
+/* Finds a lookup by its id, in flight or finished. */
 struct find_lookup_call {
     struct engine_call call;
     char id[ID_TEXT];
     /* Results: */
-    enum err err;
-    struct lookup_state state; /* if ERR_OK; the caller releases its result */
+    enum err err;                /* ERR_NOT_FOUND: unknown or expired */
+    const struct result *result; /* of a finished lookup; the caller releases it. Else NULL, and: */
+    char domain[DOMAIN_MAX + 1];
+    struct lookup_progress progress;
 };
 engine_call_fn engine_find_lookup;
 
-/* Deletes all results of a domain, in memory and in the store; see lookup_forget_domain(). */
+/* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). */
 struct forget_domain_call {
     struct engine_call call;
     char domain[DOMAIN_MAX + 1];

@@ -53,15 +53,15 @@ void status_publish_metrics(const struct lookups *lookups, const struct batcher 
     metrics_set(&metrics->journal_backlog, books.backlog);
 }
 
-void log_drain_started(const struct lookups *all)
+void log_drain_started(const struct lookups *all, size_t cooldowns)
 {
     struct lookup_stats stats = lookups_stats(all);
     char waiters[24], lookups[24], held[24], gone[24];
 
     snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
     snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
-    snprintf(held, sizeof held, "%zu", stats.held);
-    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.gone);
+    snprintf(held, sizeof held, "%zu", cooldowns);
+    snprintf(gone, sizeof gone, "%llu", (unsigned long long)stats.abandoned);
     log_event(LOG_INFO, "engine_drain_started", "waiters", waiters, "lookups", lookups, "cooldowns",
               held, "waiters_abandoned", gone, NULL);
 }

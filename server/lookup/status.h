@@ -51,7 +51,7 @@ void status_publish_metrics(const struct lookups *lookups, const struct batcher 
                             const struct journal *journal, struct budget *budget);
 
 /* Engine thread. Logs the start of the drain. */
-void log_drain_started(const struct lookups *lookups);
+void log_drain_started(const struct lookups *lookups, size_t cooldowns);
 
 /* Any thread. Reads the status. */
 struct status status_read(const struct status_board *board);

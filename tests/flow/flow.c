@@ -32,13 +32,13 @@ FIXTURE(setup, teardown);
 struct engine_options flow_options(void)
 {
     return (struct engine_options){
-        .lookup = {.max_waiters = 10000,
-                   .results = {.ttl_found_ms = INT64_C(30) * 86400000,
-                               .ttl_empty_ms = 86400000,
-                               .ttl_failed_ms = 60000,
-                               .unknown_hold_ms = 600000},
-                   .max_history = 1000,
-                   .max_history_bytes = 16 << 20},
+        .max_waiters = 10000,
+        .results = {.ttl_found_ms = INT64_C(30) * 86400000,
+                    .ttl_empty_ms = 86400000,
+                    .ttl_failed_ms = 60000,
+                    .unknown_hold_ms = 600000,
+                    .max_history = 1000,
+                    .max_history_bytes = 16 << 20},
         .batch = {.size = 100,
                   .linger_ms = 100,
                   .slots = 4,

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "cache/cache.h"
 #include "lookup/engine.h"
+#include "lookup/recovery.h"
 #include "vendor.h"
 
 #include <stdbool.h>

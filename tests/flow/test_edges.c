@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "flow.h"
 #include "lookup/batching/batcher.h"
+#include "lookup/lookups.h"
 #include "lookup/records/cooldown.h"
 #include "weak_store.h"
 

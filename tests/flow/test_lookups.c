@@ -316,7 +316,7 @@ TEST(lookup_over_the_waiter_limit_is_rejected_immediately)
 {
     struct engine_options options = flow_options();
 
-    options.lookup.max_waiters = 2;
+    options.max_waiters = 2;
     flow_start(options);
     flow_ask("milvali.com", WAIT_MS);
     flow_ask("milvali.com", WAIT_MS);

@@ -83,8 +83,9 @@ CYCLES = [
     # The parsers fill the result types, which openmart.h exposes to its callers.
     frozenset(f"client/openmart/{module}" for module in (
         "openmart", "openmart_parse", "openmart_verdict")),
-    # A private header each: the table of the options, and the interface of a driver.
+    # A private header each: the table of the options, the interface of a driver, the engine's state.
     frozenset({"server/config/config", "server/config/config_table"}),
+    frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/store/store", "server/store/driver"}),
 ]
 

@@ -125,7 +125,8 @@ static void reply_progress(const struct parked_lookup *parked, const struct answ
 {
     const struct outcome *outcome = &parked->outcome;
     const struct progress progress = {outcome->lookup_id, parked->query.question->domain.name,
-                                      outcome->phase, outcome->elapsed_ms, outcome->expected_ms};
+                                      outcome->progress.phase, outcome->progress.elapsed_ms,
+                                      outcome->progress.expected_ms};
     struct answer_notes async_notes = *notes;
 
     if (!*async_notes.preference_applied)

@@ -18,18 +18,18 @@ static void reply_lookup(struct request *request, struct engine_call *call)
 {
     const struct progress_call *progress_call = container_of(call, struct progress_call, find.call);
     const struct find_lookup_call *find = &progress_call->find;
-    const struct lookup_state *state = &find->state;
+    const struct lookup_progress *progress = &find->progress;
     const struct answer_notes notes = {0};
 
     if (find->err) {
         problem_send(request, find->err, "unknown or expired lookup id");
-    } else if (state->result) {
-        answer_result(request, state->result, progress_call->format, &notes);
-        result_unref(state->result);
+    } else if (find->result) {
+        answer_result(request, find->result, progress_call->format, &notes);
+        result_unref(find->result);
     } else {
-        const struct progress progress = {find->id, state->domain, state->phase, state->elapsed_ms,
-                                          state->expected_ms};
-        answer_progress(request, &progress, state->retry_after_s, &notes);
+        const struct progress shown = {find->id, find->domain, progress->phase,
+                                       progress->elapsed_ms, progress->expected_ms};
+        answer_progress(request, &shown, progress->retry_after_s, &notes);
     }
 }
 

@@ -7,6 +7,19 @@
 
 #include <stdlib.h>
 
+void results_init(struct results *results, struct timers *timers)
+{
+    results->cooldowns = cooldowns_new(timers);
+    results->history =
+        history_new(results->options.max_history, results->options.max_history_bytes);
+}
+
+void results_done(struct results *results)
+{
+    cooldowns_free(results->cooldowns);
+    history_free(results->history);
+}
+
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
 {
     int64_t span = ttl_ms / 100 * results->options.ttl_jitter_percent;
@@ -117,4 +130,41 @@ void results_invalidate(const struct results *results, const unsigned char key[H
     store_forget_key(results->store, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);
+    history_forget_key(results->history, key);
+}
+
+const struct result *results_find_lookup(const struct results *results, const char *lookup_id)
+{
+    const struct result *result = history_find(results->history, lookup_id);
+
+    if (!result && store_find_lookup(results->store, lookup_id, &result) == ERR_OK) {
+        history_add(results->history, lookup_id, result);
+        result_unref(result); /* the history holds a reference */
+    }
+    return result;
+}
+
+/* ---- deleting ---- */
+
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    cache_remove(results->cache, key);
+    history_forget_key(results->history, key);
+}
+
+static void key_deleted(void *arg, const unsigned char key[HASH_SIZE])
+{
+    results_forget_key(arg, key);
+}
+
+enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n)
+{
+    size_t on_disk;
+    enum err err = store_forget_domain(results->store, domain, key_deleted, results, &on_disk);
+
+    if (err)
+        return err;
+    *ret_n = on_disk + cache_remove_domain(results->cache, domain);
+    history_forget_domain(results->history, domain);
+    return ERR_OK;
 }
