@@ -39,9 +39,27 @@ static void make_core(struct engine *engine, const struct engine_options *option
 
 static void publish(struct engine *engine)
 {
-    status_publish_metrics(engine->lookups, engine->batcher, engine->journal, engine->budget);
-    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
-                   engine->budget);
+    struct journal_state journal = journal_state(engine->journal);
+    struct budget_state budget = budget_state(engine->budget);
+    struct batcher_stats batcher = batcher_stats(engine->batcher);
+    struct lookup_stats lookups = lookups_stats(engine->lookups);
+    const struct status status = {
+        .store_usable = journal.is_usable,
+        .journal_backlog = (int64_t)journal.backlog,
+        .circuit = batcher.circuit,
+        .paused = batcher.paused,
+        .blocked_by = batcher.stopped_by,
+        .credits_spent = budget.spent,
+        .credits_limit = budget.limit,
+        .waiters = (int64_t)lookups.waiters,
+        .lookups = (int64_t)lookups.lookups,
+        .queue_tasks = (int64_t)batcher.queued,
+        .queue_oldest_ms = batcher.oldest_queued_ms,
+        .batches = (int64_t)batcher.batches,
+        .submits = (int64_t)batcher.submitting,
+    };
+
+    status_publish(&engine->board, &status);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -80,8 +98,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->balance = (struct balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     balance_start(&engine->balance);
-    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
-                   engine->budget);
+    publish(engine);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -111,7 +128,7 @@ struct status engine_status(const struct engine *engine)
 
 const struct heartbeat *engine_heartbeat(const struct engine *engine)
 {
-    return &engine->board.heartbeat;
+    return &engine->heartbeat;
 }
 
 /* ---- the loop ---- */
@@ -119,7 +136,7 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
-    heartbeat_busy(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_busy(&engine->heartbeat, engine->clock.now_ms);
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
@@ -141,7 +158,7 @@ static int64_t sleep_ms(struct engine *engine)
     int64_t next = timers_next_ms(&engine->timers);
 
     clock_turn(&engine->clock);
-    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
     int64_t left_ms = next - engine->clock.now_ms;
     return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
@@ -157,18 +174,17 @@ static void *run(void *arg)
     struct engine *engine = arg;
 
     pthread_setname_np(pthread_self(), "engine");
-    publish(engine); /* on this thread, which owns these metrics */
     while (!is_finished(engine)) {
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    heartbeat_stop(&engine->board.heartbeat);
+    heartbeat_stop(&engine->heartbeat);
     return NULL;
 }
 
 enum err engine_start(struct engine *engine)
 {
-    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
     errno = pthread_create(&engine->thread, NULL, run, engine);
     return errno ? ERR_SYSTEM : ERR_OK;
 }

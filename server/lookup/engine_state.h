@@ -7,6 +7,7 @@
 #ifndef LOOKUP_ENGINE_STATE_H
 #define LOOKUP_ENGINE_STATE_H
 
+#include "base/heartbeat.h"
 #include "base/timer.h"
 #include "lookup/engine.h"
 #include "lookup/maintenance.h"
@@ -37,6 +38,7 @@ struct engine {
     struct timer patience;
     bool stopping;
     int64_t idle_ms;
+    struct heartbeat heartbeat; /* of the loop, written by the loop */
     struct status_board board;
     pthread_t thread;
 };

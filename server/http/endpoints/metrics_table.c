@@ -175,7 +175,7 @@ static void write_lookups_ended(struct buf *out, const char *name, const struct 
 
 static void write_queue_age(struct buf *out, const char *name, const struct figures *figures)
 {
-    uint64_t since_ms = figures->counted.queue_oldest_ms, now_ms = (uint64_t)figures->now_ms;
+    int64_t since_ms = figures->engine.queue_oldest_ms, now_ms = figures->now_ms;
 
     add_real(out, name, since_ms && since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0);
 }
@@ -234,16 +234,16 @@ static void write_upstream_durations(struct buf *out, const char *name,
 
 static void write_credits_limit(struct buf *out, const char *name, const struct figures *figures)
 {
-    if (figures->counted.credits_limit)
-        add_value(out, name, figures->counted.credits_limit);
+    if (figures->engine.credits_limit)
+        add_value(out, name, (uint64_t)figures->engine.credits_limit);
 }
 
 static void write_credits_left(struct buf *out, const char *name, const struct figures *figures)
 {
-    uint64_t limit = figures->counted.credits_limit, spent = figures->counted.credits_spent;
+    int64_t left = figures->engine.credits_limit - figures->engine.credits_spent;
 
-    if (limit)
-        add_value(out, name, spent < limit ? limit - spent : 0);
+    if (figures->engine.credits_limit)
+        add_value(out, name, left > 0 ? (uint64_t)left : 0);
 }
 
 static void write_saved(struct buf *out, const char *name, const struct figures *figures)
@@ -269,12 +269,7 @@ static void write_stopped(struct buf *out, const char *name, const struct figure
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         buf_addf(out, "%s{reason=\"%s\"} %d\n", name, err_row(reasons[i])->code,
-                 figures->counted.stopped_by == (uint64_t)reasons[i]);
-}
-
-static void write_store_usable(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, !figures->counted.store_unusable);
+                 figures->engine.blocked_by == reasons[i]);
 }
 
 static void write_dropped_lines(struct buf *out, const char *name, const struct figures *figures)
@@ -293,15 +288,22 @@ static void write_dropped_lines(struct buf *out, const char *name, const struct 
 COUNTED(http_connections)
 COUNTED(http_connections_max)
 COUNTED(lookups_coalesced)
-COUNTED(lookups)
-COUNTED(waiters)
 COUNTED(waiters_max)
 COUNTED(waiters_gone)
-COUNTED(queue_tasks)
-COUNTED(batches)
 COUNTED(unknown_outcomes)
-COUNTED(credits_spent)
-COUNTED(journal_backlog)
+
+#define ENGINE(field)                                                                              \
+    static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \
+    {                                                                                              \
+        add_value(out, name, (uint64_t)figures->engine.field);                                     \
+    }
+ENGINE(lookups)
+ENGINE(waiters)
+ENGINE(queue_tasks)
+ENGINE(batches)
+ENGINE(credits_spent)
+ENGINE(store_usable)
+ENGINE(journal_backlog)
 
 #define PROCESS(field, add)                                                                        \
     static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \

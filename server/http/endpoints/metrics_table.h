@@ -8,10 +8,12 @@
 #include "base/metrics.h"
 #include "base/process_stats.h"
 #include "cache/cache.h"
+#include "lookup/status.h"
 
 /* All values that are exported, read at one instant. */
 struct figures {
     struct metrics counted;
+    struct status engine;
     struct process_figures process;
     struct cache_stats cache;
     int64_t now_ms; /* monotonic */
