@@ -72,7 +72,7 @@ struct metrics {
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];
     uint64_t lookups_coalesced;
-    uint64_t waiters_gone;
+    uint64_t waiters_abandoned;
     uint64_t batches_flushed[FLUSHES];
     struct size_histogram batch_tasks;
     uint64_t unknown_outcomes;

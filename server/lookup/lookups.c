@@ -178,7 +178,7 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
         return;
     struct lookup *lookup = request->lookup;
     lookups->n_abandoned++;
-    metrics_add(&metrics_mine()->waiters_gone, 1);
+    metrics_add(&metrics_mine()->waiters_abandoned, 1);
     detach(request);
     if (!lookup->requests && !lookup->promised && batcher_remove(lookups->batcher, &lookup->task))
         remove_and_free(lookup);

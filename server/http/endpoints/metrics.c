@@ -18,7 +18,7 @@ static void write_metric(const struct metric *metric, const struct figures *figu
     buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
              metric->type);
     size_t begun = out->len;
-    metric->write(out, metric->name, figures);
+    metric->write(out, metric, figures);
     if (out->len == begun)
         out->len = before;
 }
