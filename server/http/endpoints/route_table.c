@@ -12,9 +12,9 @@ const struct route routes[] = {
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
     {HTTP_GET, "/livez", health_live, FOR_ALL},
     {HTTP_GET, "/readyz", health_ready, FOR_ALL},
-    {HTTP_GET, "/version", about_version, FOR_ALL},
+    {HTTP_GET, "/version", version_get, FOR_ALL},
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL},
-    {HTTP_GET, "/openapi.yaml", contract_get, FOR_ALL},
+    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL},
     {HTTP_GET, "/problems/{}", problem_page, FOR_ALL},
 };
 const size_t n_routes = ARRAY_LEN(routes);
