@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* log.c - see log.h. In logfmt, a value of plain characters is written bare; any other is quoted,
- * with bytes outside printable ASCII as \xNN. A pair that does not fit is left out as a whole,
+ * with bytes outside printable ASCII as \xNN. A field that does not fit is left out as a whole,
  * because a truncated value could be mistaken for another one. */
 #include "base/log.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +47,7 @@ static int is_plain(const char *value)
     return *value != '\0';
 }
 
-static void add_value(struct buf *line, const char *value)
+static void add_str(struct buf *line, const char *value)
 {
     if (is_plain(value)) {
         buf_add_str(line, value);
@@ -66,7 +66,7 @@ static void add_value(struct buf *line, const char *value)
 }
 
 /* Escapes bytes outside ASCII one by one: input from outside need not be UTF-8. */
-static void add_json_value(struct buf *line, const char *value)
+static void add_json_str(struct buf *line, const char *value)
 {
     buf_add_str(line, "\"");
     for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
@@ -80,16 +80,21 @@ static void add_json_value(struct buf *line, const char *value)
     buf_add_str(line, "\"");
 }
 
-static void add_pair(struct buf *line, bool as_json, const char *key, const char *value)
+static void add_field(struct buf *line, bool as_json, const struct log_field *field)
 {
     size_t before = line->len;
 
-    if (as_json) {
-        buf_addf(line, ",\"%s\":", key);
-        add_json_value(line, value);
-    } else {
-        buf_addf(line, " %s=", key);
-        add_value(line, value);
+    buf_addf(line, as_json ? ",\"%s\":" : " %s=", field->key);
+    switch (field->type) {
+    case LOG_FIELD_STR:
+        (as_json ? add_json_str : add_str)(line, field->str);
+        break;
+    case LOG_FIELD_INT:
+        buf_addf(line, "%" PRId64, field->integer);
+        break;
+    case LOG_FIELD_BOOL:
+        buf_add_str(line, field->boolean ? "true" : "false");
+        break;
     }
     if (buf_check(line)) {
         line->len = before;
@@ -108,7 +113,7 @@ static void put_line(const struct buf *line)
         atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
 }
 
-void log_event(enum log_level level, const char *event, ...)
+void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     bool as_json = atomic_load_explicit(&json, memory_order_relaxed);
@@ -116,7 +121,6 @@ void log_event(enum log_level level, const char *event, ...)
     struct buf autobuf line = BUF_INIT(LINE_MAX_BYTES - strlen(end));
     struct clock now;
     char ts[CLOCK_TEXT];
-    va_list args;
 
     if (!log_enabled(level))
         return;
@@ -126,13 +130,9 @@ void log_event(enum log_level level, const char *event, ...)
              as_json ? "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\""
                      : "ts=%s level=%s event=%s",
              ts, levels[level], event);
-    va_start(args, event);
-    for (const char *key; (key = va_arg(args, const char *));) {
-        const char *value = va_arg(args, const char *);
-        if (value)
-            add_pair(&line, as_json, key, value);
-    }
-    va_end(args);
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].type != LOG_FIELD_STR || fields[i].str)
+            add_field(&line, as_json, &fields[i]);
     line.max = LINE_MAX_BYTES; /* the end always fits */
     buf_add_str(&line, end);
     put_line(&line);

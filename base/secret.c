@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,24 +23,25 @@ struct secret {
 
 /* Strips and checks the bytes that came from `name`, and copies them to `text` (KEY_MAX + 1
  * bytes). */
-static enum err take_bytes(const char *name, const char *bytes, size_t len, char *text, char *why)
+static enum err take_bytes(const char *name, const char *bytes, size_t len, char *text,
+                           struct errmsg *why)
 {
     if (len && bytes[len - 1] == '\n')
         len--;
     if (len && bytes[len - 1] == '\r')
         len--;
     if (len == 0) {
-        snprintf(why, SECRET_WHY, "%.180s is empty", name);
+        errmsg_set(why, "%.180s is empty", name);
         return ERR_SYNTAX;
     }
     if (len > KEY_MAX) {
-        snprintf(why, SECRET_WHY, "%.180s is longer than %d bytes", name, KEY_MAX);
+        errmsg_set(why, "%.180s is longer than %d bytes", name, KEY_MAX);
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < len; i++)
         if (bytes[i] < 0x21 || bytes[i] > 0x7e) {
-            snprintf(why, SECRET_WHY, "%.180s contains a byte outside 0x21-0x7e at position %zu",
-                     name, i + 1);
+            errmsg_set(why, "%.180s contains a byte outside 0x21-0x7e at position %zu", name,
+                       i + 1);
             return ERR_SYNTAX;
         }
     explicit_bzero(text, KEY_MAX + 1);
@@ -49,7 +49,8 @@ static enum err take_bytes(const char *name, const char *bytes, size_t len, char
     return ERR_OK;
 }
 
-enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret, char *why)
+enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret,
+                          struct errmsg *why)
 {
     struct secret *secret = xcalloc(1, sizeof *secret);
     enum err err = take_bytes(name, text, strlen(text), secret->text, why);
@@ -75,14 +76,14 @@ static bool is_platform_secret(const char *path)
     return is_below(path, getenv("CREDENTIALS_DIRECTORY")) || is_below(path, "/run/secrets");
 }
 
-static enum err check_file(int fd, const char *path, struct stat *st, char *why)
+static enum err check_file(int fd, const char *path, struct stat *st, struct errmsg *why)
 {
     if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
-        snprintf(why, SECRET_WHY, "%.180s is not a regular file", path);
+        errmsg_set(why, "%.180s is not a regular file", path);
         return ERR_SYNTAX;
     }
     if ((st->st_mode & 077) && !is_platform_secret(path)) {
-        snprintf(why, SECRET_WHY, "%.180s is readable by others; run chmod 600", path);
+        errmsg_set(why, "%.180s is readable by others; run chmod 600", path);
         return ERR_SYNTAX;
     }
     return ERR_OK;
@@ -106,14 +107,14 @@ static ssize_t read_all(int fd, char *bytes, size_t room)
     return (ssize_t)len;
 }
 
-static enum err read_key(int fd, const char *path, char *text, char *why)
+static enum err read_key(int fd, const char *path, char *text, struct errmsg *why)
 {
     char bytes[KEY_MAX + 3]; /* the longest key, CRLF, and one byte to detect a longer file */
     ssize_t len = read_all(fd, bytes, sizeof bytes);
     enum err err = ERR_SYSTEM;
 
     if (len < 0)
-        snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
+        errmsg_set(why, "%.180s: %s", path, strerror(errno));
     else
         err = take_bytes(path, bytes, (size_t)len, text, why);
     explicit_bzero(bytes, sizeof bytes);
@@ -121,12 +122,12 @@ static enum err read_key(int fd, const char *path, char *text, char *why)
 }
 
 /* Opens and checks the file. Returns the descriptor, or -1 with *ret_err set. */
-static int open_file(const char *path, struct stat *st, enum err *ret_err, char *why)
+static int open_file(const char *path, struct stat *st, enum err *ret_err, struct errmsg *why)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0) {
-        snprintf(why, SECRET_WHY, "%.180s: %s", path, strerror(errno));
+        errmsg_set(why, "%.180s: %s", path, strerror(errno));
         *ret_err = ERR_SYSTEM;
         return -1;
     }
@@ -138,7 +139,7 @@ static int open_file(const char *path, struct stat *st, enum err *ret_err, char 
 }
 
 /* Fills `secret` from its path. On failure, only its `st` may have changed. */
-static enum err load(struct secret *secret, char *why)
+static enum err load(struct secret *secret, struct errmsg *why)
 {
     enum err err;
     int fd = open_file(secret->path, &secret->st, &err, why);
@@ -150,7 +151,7 @@ static enum err load(struct secret *secret, char *why)
     return err;
 }
 
-enum err secret_check_file(const char *path, char *why)
+enum err secret_check_file(const char *path, struct errmsg *why)
 {
     struct stat st;
     enum err err;
@@ -161,7 +162,7 @@ enum err secret_check_file(const char *path, char *why)
     return err;
 }
 
-enum err secret_from_file(const char *path, struct secret **ret_secret, char *why)
+enum err secret_from_file(const char *path, struct secret **ret_secret, struct errmsg *why)
 {
     struct secret *secret = xcalloc(1, sizeof *secret);
 
@@ -184,13 +185,14 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 
 bool secret_refresh(struct secret *secret)
 {
-    char before[KEY_MAX + 1], why[SECRET_WHY];
+    char before[KEY_MAX + 1];
+    struct errmsg why;
     struct stat st;
 
     if (!secret->path || stat(secret->path, &st) != 0 || is_same_file(&st, &secret->st))
         return false;
     memcpy(before, secret->text, sizeof before);
-    bool changed = !load(secret, why) && strcmp(before, secret->text) != 0;
+    bool changed = !load(secret, &why) && strcmp(before, secret->text) != 0;
     explicit_bzero(before, sizeof before);
     return changed;
 }

@@ -10,29 +10,28 @@
 #define BASE_SECRET_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 
 struct secret;
 
-#define SECRET_WHY 256
-
 /* Reads a key from a regular file. Rejects a file that is empty, too long or contains bytes outside
  * the range. Also rejects one that is readable by group or others, unless it is below
  * $CREDENTIALS_DIRECTORY or /run/secrets, where the platform sets the modes.
  *
- * Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` (SECRET_WHY bytes) is then a message for the
- * operator that names the file but never its content. The caller frees *ret_secret. */
-enum err secret_from_file(const char *path, struct secret **ret_secret, char *why);
+ * Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` is then a message for the operator that names
+ * the file but never its content. The caller frees *ret_secret. */
+enum err secret_from_file(const char *path, struct secret **ret_secret, struct errmsg *why);
 
 /* Checks a file by the rules above without reading it. Returns ERR_OK, or the error that
  * secret_from_file() would return before it reads. */
-enum err secret_check_file(const char *path, char *why);
+enum err secret_check_file(const char *path, struct errmsg *why);
 
 /* Reads a key from a string, such as the value of the environment variable `name`, under the same
  * rules. The caller wipes its own copy. */
 enum err secret_from_text(const char *name, const char *text, struct secret **ret_secret,
-                          char *why);
+                          struct errmsg *why);
 
 /* Reads the file again if inode, size, mode or modification time changed. Returns true if the key
  * is a new one. If the file is invalid, the old key stays in use; a key that did not come from a

@@ -4,12 +4,27 @@
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 /* `data` NULL = absent. */
 struct slice {
     const char *data;
     size_t len;
 };
+
+/* Inline, so that the length of a literal is known at compile time: every header of every request
+ * is compared with several names. */
+static inline bool slice_equals(struct slice slice, const char *text)
+{
+    return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;
+}
+
+static inline bool slice_equals_nocase(struct slice slice, const char *text)
+{
+    return slice.len == strlen(text) && strncasecmp(slice.data, text, slice.len) == 0;
+}
 
 #endif

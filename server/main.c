@@ -43,21 +43,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT_MS INT64_C(10000)
-#define READ_TIMEOUT_MS    INT64_C(15000)
-#define HEADER_TIMEOUT_MS  INT64_C(8000)
-#define ANSWER_TIMEOUT_MS  INT64_C(30000)
-#define IDLE_TIMEOUT_MS    INT64_C(60000)
-#define DRAIN_MS           INT64_C(5000)
-#define END_MS             (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
-#define READY_STATUS       "serving"
-#define REFUSED_STATUS     "serving with the previous configuration; reload rejected, see the log"
-#define SPARE_CONNECTIONS  1024 /* in addition to waiting requests: cache hits and probes */
-#define MAX_QUEUED         10000
-#define MAX_HISTORY        10000 /* finished lookups that /lookups/{id} serves from memory, */
-#define MAX_HISTORY_BYTES  ((size_t)16 << 20) /* and the size of their results */
-#define MAX_ENDED          100000             /* completed tasks retained in the journal */
-#define JITTER_PERCENT     10
+#define CONNECT_TIMEOUT_MS  INT64_C(10000)
+#define READ_TIMEOUT_MS     INT64_C(15000)
+#define HEADER_TIMEOUT_MS   INT64_C(8000)
+#define RESPONSE_TIMEOUT_MS INT64_C(30000)
+#define IDLE_TIMEOUT_MS     INT64_C(60000)
+#define DRAIN_MS            INT64_C(5000)
+#define END_MS              (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
+#define READY_STATUS        "serving"
+#define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
+#define SPARE_CONNECTIONS   1024 /* in addition to waiting requests: cache hits and probes */
+#define MAX_QUEUED          10000
+#define MAX_HISTORY         10000 /* finished lookups that /lookups/{id} serves from memory, */
+#define MAX_HISTORY_BYTES   ((size_t)16 << 20) /* and the size of their results */
+#define MAX_ENDED           100000             /* completed tasks retained in the journal */
+#define JITTER_PERCENT      10
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
 
@@ -90,20 +90,21 @@ static int fail(int code, const char *what, const char *why)
 
 static int load_key(struct daemon *d)
 {
-    char why[UPSTREAM_WHY];
+    struct errmsg why;
 
-    return upstream_load_key(&d->config, &d->key, why) ? fail(EXIT_OPERATOR, "", why) : EXIT_CLEAN;
+    return upstream_load_key(&d->config, &d->key, &why) ? fail(EXIT_OPERATOR, "", why.text)
+                                                        : EXIT_CLEAN;
 }
 
 static int check_upstream(struct config *config)
 {
-    char why[UPSTREAM_WHY];
+    struct errmsg why;
     bool clear;
 
-    if (upstream_check(config, &clear, why))
-        return fail(EXIT_OPERATOR, "", why);
+    if (upstream_check(config, &clear, &why))
+        return fail(EXIT_OPERATOR, "", why.text);
     if (clear)
-        log_event(LOG_WARN, "upstream_plaintext", "url", config->upstream_url, NULL);
+        log_event(LOG_WARN, "upstream_plaintext", LOG_STR("url", config->upstream_url));
     return EXIT_CLEAN;
 }
 
@@ -111,20 +112,21 @@ static int check_upstream(struct config *config)
 
 static int take_sockets(struct daemon *d)
 {
-    char why[SOCKETS_WHY];
+    struct errmsg why;
 
-    if (sockets_take(&d->sockets, why))
-        return fail(EXIT_OPERATOR, "LISTEN_FDS", why);
+    if (sockets_take(&d->sockets, &why))
+        return fail(EXIT_OPERATOR, "LISTEN_FDS", why.text);
     sockets_name(&d->sockets, &d->config);
     return EXIT_CLEAN;
 }
 
 static int load_clients(struct daemon *d)
 {
-    char why[ADMISSION_WHY];
+    struct errmsg why;
 
-    return access_policy_load(&d->config, NULL, &d->policy, why) ? fail(EXIT_OPERATOR, "", why)
-                                                                 : EXIT_CLEAN;
+    return access_policy_load(&d->config, NULL, &d->policy, &why)
+               ? fail(EXIT_OPERATOR, "", why.text)
+               : EXIT_CLEAN;
 }
 
 /* ---- modules, bottom-up ---- */
@@ -159,33 +161,27 @@ static int start_store(struct daemon *d)
                                           .max_answers =
                                               in_memory ? 0 : (size_t)d->config.store_rows,
                                           .max_ended = MAX_ENDED};
-    char why[STORE_WHY];
-    enum err err = store_open(&options, &d->store, why);
+    struct errmsg why;
+    enum err err = store_open(&options, &d->store, &why);
 
     if (in_memory)
-        log_event(LOG_WARN, "store_not_persistent", "store", url, NULL);
+        log_event(LOG_WARN, "store_not_persistent", LOG_STR("store", url));
     if (!err)
         return EXIT_CLEAN;
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
                 : err == ERR_STORAGE_UNAVAILABLE ? EXIT_SYSTEM
                                                  : EXIT_OPERATOR,
-                "--store", why);
+                "--store", why.text);
 }
 
 static void log_recovery(const struct recovery *found)
 {
-    char batches[24], tasks[24], unknown[24], unknown_tasks[24], held[24];
-
     if (!found->resumed_batches && !found->unknown_batches && !found->held)
         return;
-    snprintf(batches, sizeof batches, "%zu", found->resumed_batches);
-    snprintf(tasks, sizeof tasks, "%zu", found->resumed_tasks);
-    snprintf(unknown, sizeof unknown, "%zu", found->unknown_batches);
-    snprintf(unknown_tasks, sizeof unknown_tasks, "%zu", found->unknown_tasks);
-    snprintf(held, sizeof held, "%zu", found->held);
-    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished", "batches", batches,
-              "tasks", tasks, "unknown_batches", unknown, "unknown_tasks", unknown_tasks,
-              "cooldowns", held, NULL);
+    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished",
+              LOG_INT("batches", found->resumed_batches), LOG_INT("tasks", found->resumed_tasks),
+              LOG_INT("unknown_batches", found->unknown_batches),
+              LOG_INT("unknown_tasks", found->unknown_tasks), LOG_INT("cooldowns", found->held));
 }
 
 static int start_engine(struct daemon *d)
@@ -245,12 +241,12 @@ static int start_listener(struct daemon *d)
         .max_per_address = (int)c->max_per_address,
         .other_files = (int)c->submit_slots,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
-        .answer_timeout_ms = ANSWER_TIMEOUT_MS,
+        .response_timeout_ms = RESPONSE_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
         .idle_ms = notify_turn_ms(&d->watch.watchdog),
     };
-    char why[LISTENER_WHY];
+    struct errmsg why;
 
     d->service = (struct service){.engine = d->engine,
                                   .cache = d->cache,
@@ -259,10 +255,10 @@ static int start_listener(struct daemon *d)
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,
                                   .auth = d->policy.policy};
-    enum err err = listener_start(&options, &d->service, &d->watch.listener, why);
+    enum err err = listener_start(&options, &d->service, &d->watch.listener, &why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
-                    d->sockets.n ? "LISTEN_FDS" : "--listen", why);
+                    d->sockets.n ? "LISTEN_FDS" : "--listen", why.text);
     return EXIT_CLEAN;
 }
 
@@ -324,8 +320,8 @@ static void run(struct daemon *d, const sigset_t *signals)
     access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.n_listen; i++) {
         printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
-        log_event(LOG_INFO, "ready", "url", listener_url(d->watch.listener, i), "version",
-                  EMAILSD_VERSION, NULL);
+        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->watch.listener, i)),
+                  LOG_STR("version", EMAILSD_VERSION));
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
@@ -336,7 +332,7 @@ static void run(struct daemon *d, const sigset_t *signals)
             engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
-    log_event(LOG_INFO, "draining", "signal", signal_name(number), NULL);
+    log_event(LOG_INFO, "draining", LOG_STR("signal", signal_name(number)));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
@@ -368,14 +364,14 @@ static int serve(struct daemon *d)
         lifecycle_wait(&d->watch, d->config.drain_delay_ms);
     stop(d);
     if (!code)
-        log_event(LOG_INFO, "stopped", NULL);
+        log_event(LOG_INFO, "stopped");
     return code;
 }
 
 /* --check-config: checks everything that needs neither the store nor a port. */
 static int check(struct daemon *d)
 {
-    char why[LISTENER_WHY];
+    struct errmsg why;
     int code = load_key(d);
 
     if (!code)
@@ -383,8 +379,8 @@ static int check(struct daemon *d)
     if (!code)
         code = load_clients(d);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
-        if (listener_check(d->config.listen[i], why))
-            code = fail(EXIT_OPERATOR, "--listen", why);
+        if (listener_check(d->config.listen[i], &why))
+            code = fail(EXIT_OPERATOR, "--listen", why.text);
     if (!code)
         puts("configuration OK");
     access_policy_done(&d->policy);
@@ -405,12 +401,12 @@ static int print(struct config *config)
 int main(int argc, char **argv)
 {
     struct daemon d = {.argc = argc, .argv = argv};
-    char why[CONFIG_WHY];
+    struct errmsg why;
     int code = EXIT_CLEAN;
 
     harden();
-    if (config_read(argc, argv, &d.config, why))
-        return fail(EXIT_OPERATOR, "", why);
+    if (config_read(argc, argv, &d.config, &why))
+        return fail(EXIT_OPERATOR, "", why.text);
     log_set_level((enum log_level)d.config.log_level);
     log_set_json(d.config.log_json);
     if (d.config.help) {

@@ -118,11 +118,12 @@ static int resume_buying(struct store *store, const struct config *config)
 
 static int check_health(struct store *store, const struct config *config)
 {
-    char why[HEALTHCHECK_WHY];
+    struct errmsg why;
 
     (void)store;
-    return healthcheck(config->listen[0], config->tls_cert != NULL, why) ? fail(EXIT_REFUSED, why)
-                                                                         : EXIT_CLEAN;
+    return healthcheck(config->listen[0], config->tls_cert != NULL, &why)
+               ? fail(EXIT_REFUSED, why.text)
+               : EXIT_CLEAN;
 }
 
 static const struct command commands[] = {
@@ -171,7 +172,7 @@ static size_t count_words(const struct command *command)
 int command_run(const struct config *config)
 {
     const struct command *command = find(config);
-    char why[STORE_WHY];
+    struct errmsg why;
     struct store *store = NULL;
 
     if (!command) {
@@ -185,8 +186,8 @@ int command_run(const struct config *config)
     }
     if (!command->storeless && !config->store)
         return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
-    if (!command->storeless && store_open_shared(config->store, &store, why))
-        return fail(EXIT_REFUSED, why);
+    if (!command->storeless && store_open_shared(config->store, &store, &why))
+        return fail(EXIT_REFUSED, why.text);
     int code = command->run(store, config);
     store_close(store);
     return code;

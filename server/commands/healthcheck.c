@@ -16,7 +16,7 @@
 struct asked {
     bool is_over;
     int status;
-    char error[HEALTHCHECK_WHY];
+    char error[256];
 };
 
 static void answered(void *arg, const struct transport_answer *answer)
@@ -55,7 +55,7 @@ static void ask(struct transport *transport, const char *url, struct asked *aske
     }
 }
 
-enum err healthcheck(const char *address, bool secured, char *why)
+enum err healthcheck(const char *address, bool secured, struct errmsg *why)
 {
     const struct transport_options options = {.connect_timeout_ms = PATIENCE_MS,
                                               .user_agent = "emailsd-healthcheck",
@@ -69,7 +69,7 @@ enum err healthcheck(const char *address, bool secured, char *why)
     add_reachable(&url, address);
     buf_add_str(&url, "/livez");
     if (buf_check(&url) || transport_new(&options, &transport)) {
-        snprintf(why, HEALTHCHECK_WHY, "cannot check %.100s", address);
+        errmsg_set(why, "cannot check %.100s", address);
         return ERR_SYSTEM;
     }
     ask(transport, buf_str(&url), &asked);
@@ -77,8 +77,8 @@ enum err healthcheck(const char *address, bool secured, char *why)
     if (asked.status == 200)
         return ERR_OK;
     if (*asked.error)
-        snprintf(why, HEALTHCHECK_WHY, "%.100s: %.150s", buf_str(&url), asked.error);
+        errmsg_set(why, "%.100s: %.150s", buf_str(&url), asked.error);
     else
-        snprintf(why, HEALTHCHECK_WHY, "%.100s: status %d", buf_str(&url), asked.status);
+        errmsg_set(why, "%.100s: status %d", buf_str(&url), asked.status);
     return ERR_NO_ENTRY;
 }

@@ -5,14 +5,13 @@
 #define COMMANDS_HEALTHCHECK_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 
-#define HEALTHCHECK_WHY 256
-
 /* Checks GET /livez. `address` is one of the addresses that the daemon listens on, such as
  * "0.0.0.0:8080"; for a wildcard address, the loopback address is used. Returns ERR_OK for status
- * 200 within three seconds; else `why` (HEALTHCHECK_WHY bytes) says what happened. */
-enum err healthcheck(const char *address, bool secured, char *why);
+ * 200 within three seconds; else `why` says what happened. */
+enum err healthcheck(const char *address, bool secured, struct errmsg *why);
 
 #endif

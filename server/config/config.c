@@ -20,7 +20,7 @@ static size_t row(const struct option *option)
 /* Sets an option from a source, unless a stronger source has set it; `name` is the option in
  * messages. */
 static enum err take(struct config *config, const struct option *option, const char *value,
-                     struct origin origin, const char *name, char *why)
+                     struct origin origin, const char *name, struct errmsg *why)
 {
     struct origin *known = &config->origins[row(option)];
     bool is_more = option->kind == LIST && known->from == origin.from;
@@ -30,8 +30,7 @@ static enum err take(struct config *config, const struct option *option, const c
         return ERR_OK; /* set by a stronger source */
     err = option_set(config, option, value);
     if (err) {
-        snprintf(why, CONFIG_WHY, "%s: invalid value '%.60s': must be %s", name, value,
-                 option_form(option));
+        errmsg_set(why, "%s: invalid value '%.60s': must be %s", name, value, option_form(option));
         return ERR_SYNTAX;
     }
     *known = origin;
@@ -42,7 +41,7 @@ static enum err take(struct config *config, const struct option *option, const c
 
 /* If a flag is given twice, the last one counts. */
 static enum err take_flag(struct config *config, const struct option *option, const char *value,
-                          char *why)
+                          struct errmsg *why)
 {
     if (option->kind != LIST)
         config->origins[row(option)].from = FROM_NOWHERE;
@@ -54,7 +53,7 @@ static bool is_flag(const struct option *option)
     return option->kind == FLAG || option->kind == SWITCH;
 }
 
-static enum err read_flags(int argc, char *const *argv, struct config *config, char *why)
+static enum err read_flags(int argc, char *const *argv, struct config *config, struct errmsg *why)
 {
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i], *equals = strchr(arg, '=');
@@ -65,12 +64,12 @@ static enum err read_flags(int argc, char *const *argv, struct config *config, c
         const struct option *option =
             strncmp(arg, "--", 2) == 0 ? option_find(arg + 2, strcspn(arg + 2, "=")) : NULL;
         if (!option) {
-            snprintf(why, CONFIG_WHY, "unknown option '%.60s'; see --help", arg);
+            errmsg_set(why, "unknown option '%.60s'; see --help", arg);
             return ERR_SYNTAX;
         }
         const char *value = equals ? equals + 1 : is_flag(option) ? "1" : argv[i + 1];
         if (!value) {
-            snprintf(why, CONFIG_WHY, "%s requires a value", option->flag);
+            errmsg_set(why, "%s requires a value", option->flag);
             return ERR_SYNTAX;
         }
         i += !equals && !is_flag(option);
@@ -110,7 +109,7 @@ static bool is_address_of_service(const char *name, const char *value)
 }
 
 /* Rejects unknown names: a typing error could leave a spending limit unset, for example. */
-static enum err refuse_unknown(char *why)
+static enum err refuse_unknown(struct errmsg *why)
 {
     for (char *const *variable = environ; *variable; variable++) {
         size_t len = strcspn(*variable, "=");
@@ -119,13 +118,13 @@ static enum err refuse_unknown(char *why)
         autofree char *name = xstrndup(*variable, len);
         if (is_option(name) || is_address_of_service(name, *variable + len))
             continue;
-        snprintf(why, CONFIG_WHY, "unknown option '%.60s' in the environment; see --help", name);
+        errmsg_set(why, "unknown option '%.60s' in the environment; see --help", name);
         return ERR_SYNTAX;
     }
     return ERR_OK;
 }
 
-static enum err read_environment(struct config *config, char *why)
+static enum err read_environment(struct config *config, struct errmsg *why)
 {
     enum err err = refuse_unknown(why);
 
@@ -143,14 +142,14 @@ static enum err read_environment(struct config *config, char *why)
 
 struct file_reading {
     struct config *config;
-    char *why;
+    struct errmsg *why;
 };
 
 static enum err refuse_line(const struct file_reading *reading, int line, const char *key,
                             const char *words)
 {
-    snprintf(reading->why, CONFIG_WHY, "%.120s:%d: '%.40s' %s", reading->config->config_file, line,
-             key, words);
+    errmsg_set(reading->why, "%.120s:%d: '%.40s' %s", reading->config->config_file, line, key,
+               words);
     return ERR_SYNTAX;
 }
 
@@ -159,7 +158,7 @@ static enum err take_line(void *arg, const char *key, const char *value, int lin
     struct file_reading *reading = arg;
     struct config *config = reading->config;
     const struct option *option = option_find(key, strlen(key));
-    char name[CONFIG_WHY / 2];
+    char name[128];
 
     if (!option)
         return refuse_line(reading, line, key, "is not a known option; see --help");
@@ -171,18 +170,18 @@ static enum err take_line(void *arg, const char *key, const char *value, int lin
     return take(config, option, value, (struct origin){FROM_FILE, line}, name, reading->why);
 }
 
-static enum err read_file(struct config *config, char *why)
+static enum err read_file(struct config *config, struct errmsg *why)
 {
     struct file_reading reading = {config, why};
 
     if (!config->config_file)
         return ERR_OK;
-    return config_file_read(config->config_file, take_line, &reading, why, CONFIG_WHY);
+    return config_file_read(config->config_file, take_line, &reading, why);
 }
 
 /* ---- all sources ---- */
 
-static enum err read_defaults(struct config *config, char *why)
+static enum err read_defaults(struct config *config, struct errmsg *why)
 {
     enum err err = ERR_OK;
 
@@ -193,7 +192,7 @@ static enum err read_defaults(struct config *config, char *why)
     return err;
 }
 
-enum err config_read(int argc, char *const *argv, struct config *ret_config, char *why)
+enum err config_read(int argc, char *const *argv, struct config *ret_config, struct errmsg *why)
 {
     struct config config = {.origins = xcalloc(n_options, sizeof(struct origin))};
     enum err err = read_flags(argc, argv, &config, why);

@@ -12,6 +12,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/log.h"
 
 #include <stdbool.h>
@@ -21,7 +22,6 @@
 
 #define CONFIG_LISTENS 8
 #define CONFIG_WORDS   3
-#define CONFIG_WHY     256
 
 enum origin_kind { FROM_NOWHERE, FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG };
 
@@ -68,10 +68,10 @@ struct config {
     bool help, version;
 };
 
-/* Reads argv, environment and file. Returns ERR_SYNTAX on failure; `why` (CONFIG_WHY bytes) then
- * says what is wrong, with the option's name and never a secret. On success, the caller frees
- * *ret_config with config_done(). */
-enum err config_read(int argc, char *const *argv, struct config *ret_config, char *why);
+/* Reads argv, environment and file. Returns ERR_SYNTAX on failure; `why` then says what is wrong,
+ * with the option's name and never a secret. On success, the caller frees *ret_config with
+ * config_done(). */
+enum err config_read(int argc, char *const *argv, struct config *ret_config, struct errmsg *why);
 void config_done(struct config *config);
 
 /* Runs for each option whose values differ. `reloads`: a running daemon can apply the change. `key`

@@ -59,7 +59,7 @@ static bool has_section(const char *text)
 }
 
 enum err config_file_parse(const char *name, const char *text, config_file_fn *each, void *arg,
-                           char *why, size_t room)
+                           struct errmsg *why)
 {
     struct reading reading = {.rest = text, .each = each, .arg = arg};
 
@@ -77,11 +77,11 @@ enum err config_file_parse(const char *name, const char *text, config_file_fn *e
         reading.fault = "sections are not allowed";
     if (!reading.fault)
         return ERR_OK;
-    snprintf(why, room, "%.120s:%d: %s", name, reading.line, reading.fault);
+    errmsg_set(why, "%.120s:%d: %s", name, reading.line, reading.fault);
     return ERR_SYNTAX;
 }
 
-enum err config_file_read(const char *path, config_file_fn *each, void *arg, char *why, size_t room)
+enum err config_file_read(const char *path, config_file_fn *each, void *arg, struct errmsg *why)
 {
     autofree char *text = xcalloc(1, CONFIG_FILE_BYTES + 1);
     FILE *file = fopen(path, "re");
@@ -91,13 +91,13 @@ enum err config_file_read(const char *path, config_file_fn *each, void *arg, cha
     if (file)
         fclose(file);
     if (error) {
-        snprintf(why, room, "%.120s: %s", path, strerror(error));
+        errmsg_set(why, "%.120s: %s", path, strerror(error));
         return ERR_SYSTEM;
     }
     if (len > CONFIG_FILE_BYTES || strlen(text) != len) {
-        snprintf(why, room, "%.120s: %s", path,
-                 len > CONFIG_FILE_BYTES ? "file too long" : "contains a NUL byte");
+        errmsg_set(why, "%.120s: %s", path,
+                   len > CONFIG_FILE_BYTES ? "file too long" : "contains a NUL byte");
         return ERR_SYNTAX;
     }
-    return config_file_parse(path, text, each, arg, why, room);
+    return config_file_parse(path, text, each, arg, why);
 }

@@ -8,6 +8,7 @@
 #define CONFIG_CONFIG_FILE_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stddef.h>
 
@@ -19,13 +20,11 @@
 typedef enum err config_file_fn(void *arg, const char *key, const char *value, int line);
 
 /* Reads a file of at most CONFIG_FILE_BYTES. Returns ERR_OK, ERR_SYSTEM, ERR_SYNTAX, or the error
- * that `each` returned. For the first two errors, `why` (of `room` bytes) says what is wrong, with
- * file and line. */
-enum err config_file_read(const char *path, config_file_fn *each, void *arg, char *why,
-                          size_t room);
+ * that `each` returned. For the first two errors, `why` says what is wrong, with file and line. */
+enum err config_file_read(const char *path, config_file_fn *each, void *arg, struct errmsg *why);
 
 /* The same for text in memory; `name` stands for the file name in `why`. */
 enum err config_file_parse(const char *name, const char *text, config_file_fn *each, void *arg,
-                           char *why, size_t room);
+                           struct errmsg *why);
 
 #endif

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "http/listener.h"
 
-#include <stdio.h>
-
 /* Returns the first address that other machines can reach, or NULL. */
 static const char *find_open(const struct config *config)
 {
@@ -17,59 +15,54 @@ static const char *find_open(const struct config *config)
     return NULL;
 }
 
-static enum err check(const struct config *config, const char *open, char *why)
+static enum err check(const struct config *config, const char *open, struct errmsg *why)
 {
     const char *path = config->client_keys_file;
 
     if (path && config->allow_anonymous) {
-        snprintf(why, ADMISSION_WHY,
-                 "--client-keys-file is not allowed with --allow-anonymous; choose one");
+        errmsg_set(why, "--client-keys-file is not allowed with --allow-anonymous; choose one");
         return ERR_SYNTAX;
     }
     if (!path && !config->allow_anonymous && open) {
-        snprintf(why, ADMISSION_WHY,
-                 "%.120s: reachable from other machines; set --client-keys-file, or "
-                 "--allow-anonymous to let all of them spend credits",
-                 open);
+        errmsg_set(why,
+                   "%.120s: reachable from other machines; set --client-keys-file, or "
+                   "--allow-anonymous to let all of them spend credits",
+                   open);
         return ERR_SYNTAX;
     }
     return ERR_OK;
 }
 
 static enum err read_keys(const struct config *config, const struct access_policy *before,
-                          struct access_policy *policy, char *why)
+                          struct access_policy *policy, struct errmsg *why)
 {
-    char fault[CLIENTS_WHY];
-
     if (!config->client_keys_file)
         return ERR_OK;
-    if (clients_read(config->client_keys_file, &policy->clients, fault)) {
-        snprintf(why, ADMISSION_WHY, "--client-keys-file: %s", fault);
+    if (clients_read(config->client_keys_file, &policy->clients, why)) {
+        errmsg_prefix(why, "--client-keys-file");
         return ERR_SYNTAX;
     }
     if (before && before->clients)
-        clients_follow(policy->clients, before->clients);
+        clients_adopt_rate_limits(policy->clients, before->clients);
     return ERR_OK;
 }
 
 static enum err read_tls(const struct config *config, const struct access_policy *before,
-                         struct access_policy *policy, char *why)
+                         struct access_policy *policy, struct errmsg *why)
 {
-    char fault[TLS_WHY];
-
     if (!config->tls_cert != !config->tls_key) {
-        snprintf(why, ADMISSION_WHY, "--tls-cert and --tls-key must be set together");
+        errmsg_set(why, "--tls-cert and --tls-key must be set together");
         return ERR_SYNTAX;
     }
     if (!config->tls_cert || !tls_read(config->tls_cert, config->tls_key,
-                                       before ? before->tls : NULL, &policy->tls, fault))
+                                       before ? before->tls : NULL, &policy->tls, why))
         return ERR_OK;
-    snprintf(why, ADMISSION_WHY, "TLS: %s", fault);
+    errmsg_prefix(why, "TLS");
     return ERR_SYNTAX;
 }
 
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
-                            struct access_policy *ret_policy, char *why)
+                            struct access_policy *ret_policy, struct errmsg *why)
 {
     const char *open = find_open(config);
     struct access_policy policy = {
@@ -106,14 +99,12 @@ void access_policy_replace(struct access_policy *policy, struct access_policy *r
 void access_policy_log(const struct access_policy *policy)
 {
     const char *remark = policy->tls ? tls_remark(policy->tls) : NULL;
-    char clients[24];
 
     if (remark)
-        log_event(LOG_WARN, "tls_certificate_warning", "reason", remark, NULL);
+        log_event(LOG_WARN, "tls_certificate_warning", LOG_STR("reason", remark));
     if (policy->open_address)
-        log_event(LOG_WARN, "anonymous_access_enabled", "address", policy->open_address, NULL);
-    if (!policy->clients)
-        return;
-    snprintf(clients, sizeof clients, "%zu", clients_count(policy->clients));
-    log_event(LOG_INFO, "client_keys_loaded", "clients", clients, NULL);
+        log_event(LOG_WARN, "anonymous_access_enabled", LOG_STR("address", policy->open_address));
+    if (policy->clients)
+        log_event(LOG_INFO, "client_keys_loaded",
+                  LOG_INT("clients", clients_count(policy->clients)));
 }

@@ -6,12 +6,11 @@
 #define DAEMON_ACCESS_POLICY_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "config/config.h"
 #include "http/auth/auth.h"
 #include "http/auth/client_keys.h"
 #include "http/net/tls.h"
-
-#define ADMISSION_WHY 512
 
 struct access_policy {
     struct clients *clients;   /* NULL = no keys are required */
@@ -22,10 +21,10 @@ struct access_policy {
 
 /* Reads the files of keys and certificates, if any. `before` (may be NULL) is the previous policy,
  * from which rate limits and an unchanged certificate are taken over. On success, the caller calls
- * access_policy_done(). Returns ERR_SYNTAX if the configuration is not allowed; `why`
- * (ADMISSION_WHY bytes) then says what to change. */
+ * access_policy_done(). Returns ERR_SYNTAX if the configuration is not allowed; `why` then says
+ * what to change. */
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
-                            struct access_policy *ret_policy, char *why);
+                            struct access_policy *ret_policy, struct errmsg *why);
 /* Releases keys and certificate. */
 void access_policy_done(struct access_policy *policy);
 

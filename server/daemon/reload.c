@@ -7,12 +7,6 @@
 #include "daemon/upstream_setup.h"
 #include "os/state_dir.h"
 
-#include <stdio.h>
-
-#define WHY 512
-_Static_assert(WHY >= CONFIG_WHY && WHY >= ADMISSION_WHY && WHY >= UPSTREAM_WHY,
-               "WHY must hold every message");
-
 /* The new settings, not yet in effect. */
 struct prepared {
     struct config config;
@@ -42,7 +36,7 @@ static void complete(const struct reload *reload, struct config *config)
         config->store = state_dir_store_url();
 }
 
-static enum err prepare(const struct reload *reload, struct prepared *prepared, char *why)
+static enum err prepare(const struct reload *reload, struct prepared *prepared, struct errmsg *why)
 {
     enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
     bool never_mind;
@@ -56,7 +50,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     if (!err)
         err = access_policy_load(&prepared->config, reload->policy, &prepared->policy, why);
     if (!err && !is_alike(&prepared->policy, reload->policy)) {
-        snprintf(why, ADMISSION_WHY, "enabling or disabling client keys or TLS requires a restart");
+        errmsg_set(why, "enabling or disabling client keys or TLS requires a restart");
         access_policy_done(&prepared->policy);
         err = ERR_SYNTAX;
     }
@@ -69,7 +63,7 @@ static void tell_restart(void *arg, const char *key, bool reloads)
 {
     (void)arg;
     if (!reloads)
-        log_event(LOG_WARN, "restart_required", "option", key, NULL);
+        log_event(LOG_WARN, "restart_required", LOG_STR("option", key));
 }
 
 /* Options that require a restart keep their values in `reload->config`, which describes the running
@@ -93,15 +87,15 @@ static void commit(const struct reload *reload, struct prepared *prepared)
 
 bool reload_now(const struct reload *reload)
 {
-    char why[WHY] = "";
+    struct errmsg why = {""};
     struct prepared prepared;
 
-    if (prepare(reload, &prepared, why)) {
-        log_event(LOG_ERROR, "reload_rejected", "reason", why, NULL);
+    if (prepare(reload, &prepared, &why)) {
+        log_event(LOG_ERROR, "reload_rejected", LOG_STR("reason", why.text));
         return false;
     }
     commit(reload, &prepared);
     access_policy_log(reload->policy);
-    log_event(LOG_INFO, "reloaded", NULL);
+    log_event(LOG_INFO, "reloaded");
     return true;
 }

@@ -37,6 +37,7 @@ void confine_files(const struct config *config, struct sandbox_state *ret_state)
 void confine_calls(const struct config *config, struct sandbox_state *state)
 {
     sandbox_restrict_syscalls((unsigned)config->sandbox, state);
-    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied", "seccomp", state->seccomp,
-              "landlock", state->landlock, "reason", *state->why ? state->why : NULL, NULL);
+    log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied",
+              LOG_STR("seccomp", state->seccomp), LOG_STR("landlock", state->landlock),
+              LOG_STR("reason", *state->why.text ? state->why.text : NULL));
 }

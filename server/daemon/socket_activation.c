@@ -5,21 +5,20 @@
 #include "base/mem.h"
 #include "os/notify.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-enum err sockets_take(struct sockets *ret_sockets, char *why)
+enum err sockets_take(struct sockets *ret_sockets, struct errmsg *why)
 {
-    char fault[INHERITED_WHY];
     struct sockets sockets;
+    struct errmsg fault;
 
     if (notify_sockets(sockets.fds, CONFIG_LISTENS, &sockets.n)) {
-        snprintf(why, SOCKETS_WHY, "invalid LISTEN_FDS or too many sockets (maximum 8)");
+        errmsg_set(why, "invalid LISTEN_FDS or too many sockets (maximum 8)");
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < sockets.n; i++)
-        if (inherited_name(sockets.fds[i], sockets.names[i], fault)) {
-            snprintf(why, SOCKETS_WHY, "descriptor %d is %s", sockets.fds[i], fault);
+        if (inherited_name(sockets.fds[i], sockets.names[i], &fault)) {
+            errmsg_set(why, "descriptor %d is %s", sockets.fds[i], fault.text);
             return ERR_SYNTAX;
         }
     *ret_sockets = sockets;

@@ -8,12 +8,11 @@
 #define DAEMON_SOCKET_ACTIVATION_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "config/config.h"
 #include "os/inherited_socket.h"
 
 #include <stddef.h>
-
-#define SOCKETS_WHY 256
 
 struct sockets {
     int fds[CONFIG_LISTENS];
@@ -22,8 +21,8 @@ struct sockets {
 };
 
 /* Takes the sockets that the manager opened, often none. Returns ERR_SYNTAX if one of them is
- * unusable; `why` (SOCKETS_WHY bytes) then says which one, and why. */
-enum err sockets_take(struct sockets *ret_sockets, char *why);
+ * unusable; `why` then says which one, and why. */
+enum err sockets_take(struct sockets *ret_sockets, struct errmsg *why);
 
 /* Replaces the addresses in `config` by those of the sockets, at startup and after each reload.
  * Without sockets, `config` is unchanged. */

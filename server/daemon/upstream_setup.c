@@ -4,52 +4,56 @@
 
 #include "base/url.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY_VARIABLE "OPENMART_API_KEY" /* the name in Openmart's documents */
 
-static enum err refuse(char *why, const char *what, const char *words)
+static enum err refuse(struct errmsg *why, const char *what, const char *words)
 {
-    snprintf(why, UPSTREAM_WHY, "%s: %s", what, words);
+    errmsg_set(why, "%s: %s", what, words);
     return ERR_SYNTAX;
 }
 
-enum err upstream_load_key(const struct config *config, struct secret **ret_key, char *why)
+/* Names the key in front of the message of secret.h. */
+static enum err blame_key(struct errmsg *why)
 {
-    char fault[SECRET_WHY];
+    errmsg_prefix(why, "API key");
+    return ERR_SYNTAX;
+}
+
+enum err upstream_load_key(const struct config *config, struct secret **ret_key, struct errmsg *why)
+{
     char *variable = getenv(KEY_VARIABLE);
     enum err err;
 
     if (variable && config->api_key_file)
         return refuse(why, KEY_VARIABLE, "not allowed with --api-key-file; choose one");
     if (config->api_key_file) {
-        err = secret_from_file(config->api_key_file, ret_key, fault);
+        err = secret_from_file(config->api_key_file, ret_key, why);
     } else if (variable) {
-        err = secret_from_text(KEY_VARIABLE, variable, ret_key, fault);
+        err = secret_from_text(KEY_VARIABLE, variable, ret_key, why);
         explicit_bzero(variable, strlen(variable)); /* visible in /proc/PID/environ */
         unsetenv(KEY_VARIABLE);
     } else {
         return refuse(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
     }
-    return err ? refuse(why, "API key", fault) : ERR_OK;
+    return err ? blame_key(why) : ERR_OK;
 }
 
-enum err upstream_check_key(const struct config *config, char *why)
+enum err upstream_check_key(const struct config *config, struct errmsg *why)
 {
-    char fault[SECRET_WHY];
     struct secret *key;
 
     if (!config->api_key_file)
         return ERR_OK;
-    if (secret_from_file(config->api_key_file, &key, fault))
-        return refuse(why, "API key", fault);
+    if (secret_from_file(config->api_key_file, &key, why))
+        return blame_key(why);
     secret_free(key);
     return ERR_OK;
 }
 
-enum err upstream_check(struct config *config, bool *ret_clear, char *why)
+enum err upstream_check(struct config *config, bool *ret_clear, struct errmsg *why)
 {
     static const char flag[] = "--upstream-url";
     struct url url;

@@ -5,23 +5,22 @@
 #define DAEMON_UPSTREAM_SETUP_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/secret.h"
 #include "config/config.h"
 
-#define UPSTREAM_WHY 512
-
 /* Reads the key from --api-key-file or from the environment, whose copy is wiped. The caller frees
- * *ret_key. On failure, `why` (UPSTREAM_WHY bytes) says what the operator must change; returns
- * ERR_SYNTAX. */
-enum err upstream_load_key(const struct config *config, struct secret **ret_key, char *why);
+ * *ret_key. On failure, `why` says what the operator must change; returns ERR_SYNTAX. */
+enum err upstream_load_key(const struct config *config, struct secret **ret_key,
+                           struct errmsg *why);
 
 /* Checks whether the key file can be read again. Returns ERR_OK if the key came from the
  * environment; ERR_SYNTAX as above. */
-enum err upstream_check_key(const struct config *config, char *why);
+enum err upstream_check_key(const struct config *config, struct errmsg *why);
 
 /* Checks the URL and strips its trailing slashes. The key is sent in a header, so plain http is
  * allowed only to this machine or with --upstream-insecure; *ret_clear is true in the latter case.
  * Returns ERR_SYNTAX as above. */
-enum err upstream_check(struct config *config, bool *ret_clear, char *why);
+enum err upstream_check(struct config *config, bool *ret_clear, struct errmsg *why);
 
 #endif

@@ -38,7 +38,7 @@ struct listener {
     size_t n_joined; /* workers joined so far, from the first */
     struct worker **workers;
     char (*urls)[URL_TEXT];
-    struct connection_limit *seats;
+    struct connection_limit *connection_limit;
     bool draining;
 };
 
@@ -49,9 +49,9 @@ struct address {
     socklen_t len;
 };
 
-static enum err refuse(char *why, const char *text, const char *reason)
+static enum err reject(struct errmsg *why, const char *text, const char *reason)
 {
-    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, reason);
+    errmsg_set(why, "%.120s: %.100s", text, reason);
     return ERR_SYNTAX;
 }
 
@@ -64,7 +64,7 @@ static bool is_port(const char *text)
 }
 
 /* Parses "127.0.0.1:8080" or "[::1]:8080"; numeric only, names are not resolved. */
-static enum err parse_address(const char *text, struct address *ret_address, char *why)
+static enum err parse_address(const char *text, struct address *ret_address, struct errmsg *why)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
@@ -72,14 +72,14 @@ static enum err parse_address(const char *text, struct address *ret_address, cha
     struct addrinfo *found;
 
     if (!colon || colon == text || !colon[1])
-        return refuse(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
+        return reject(why, text, "must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080");
     bool brackets = text[0] == '[' && colon[-1] == ']';
     autofree char *host = brackets ? xstrndup(text + 1, (size_t)(colon - text) - 2)
                                    : xstrndup(text, (size_t)(colon - text));
     if (!brackets && strchr(host, ':'))
-        return refuse(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
+        return reject(why, text, "an IPv6 address requires brackets, such as [::1]:8080");
     if (!is_port(colon + 1) || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return refuse(why, text, "address and port must be numeric");
+        return reject(why, text, "address and port must be numeric");
     memcpy(&ret_address->socket, found->ai_addr, found->ai_addrlen);
     ret_address->len = found->ai_addrlen;
     freeaddrinfo(found);
@@ -97,7 +97,7 @@ static void write_url(const struct address *address, bool secured, char *url)
              v6 ? "]" : "", port);
 }
 
-enum err listener_check(const char *text, char *why)
+enum err listener_check(const char *text, struct errmsg *why)
 {
     struct address address;
 
@@ -106,10 +106,10 @@ enum err listener_check(const char *text, char *why)
 
 bool listener_is_local(const char *text)
 {
-    char why[LISTENER_WHY];
+    struct errmsg why;
     struct address address;
 
-    if (parse_address(text, &address, why))
+    if (parse_address(text, &address, &why))
         return false;
     if (address.socket.ss_family == AF_INET6)
         return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address.socket)->sin6_addr);
@@ -154,7 +154,7 @@ static bool is_free(const struct address *address)
 
 /* Binds one socket per worker: sockets[0], sockets[step], sockets[2 * step]... */
 static enum err bind_all(const char *text, struct address *address, int *sockets, size_t n,
-                         size_t step, char *why)
+                         size_t step, struct errmsg *why)
 {
     bool ok = is_free(address);
 
@@ -166,17 +166,17 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
     }
     if (ok)
         return ERR_OK;
-    snprintf(why, LISTENER_WHY, "%.120s: %.100s", text, strerror(errno));
+    errmsg_set(why, "%.120s: %.100s", text, strerror(errno));
     return ERR_SYSTEM;
 }
 
 /* Duplicates an existing socket once per worker, in the layout of bind_all(), and closes `fd`. */
-static enum err share_all(int fd, int *sockets, size_t n, size_t step, char *why)
+static enum err share_all(int fd, int *sockets, size_t n, size_t step, struct errmsg *why)
 {
     for (size_t i = 0; i < n; i++) {
         sockets[i * step] = inherited_share(fd);
         if (sockets[i * step] < 0) {
-            snprintf(why, LISTENER_WHY, "inherited descriptor %d: %.100s", fd, strerror(errno));
+            errmsg_set(why, "inherited descriptor %d: %.100s", fd, strerror(errno));
             return ERR_SYSTEM;
         }
     }
@@ -199,30 +199,28 @@ static rlim_t raise_file_limit(void)
 }
 
 /* Sets the connection limit: as configured, or as many as the file descriptors allow. */
-static enum err set_seats(const struct listener_options *options, struct listener *listener,
-                          char *why)
+static enum err set_connection_limit(const struct listener_options *options,
+                                     struct listener *listener, struct errmsg *why)
 {
     size_t taken = RESERVED_FILES + (size_t)options->other_files +
                    listener->n_workers * (WORKER_FILES + WORKER_FILES_PER * listener->n_addresses);
     rlim_t limit = raise_file_limit();
     int max = options->max_connections;
-    char wanted[16], possible[16];
 
     if (limit <= taken) {
-        snprintf(why, LISTENER_WHY,
-                 "the limit of %ju file descriptors (RLIMIT_NOFILE) is too low; "
-                 "must be %zu plus one for each connection",
-                 (uintmax_t)limit, taken);
+        errmsg_set(why,
+                   "the limit of %ju file descriptors (RLIMIT_NOFILE) is too low; "
+                   "must be %zu plus one for each connection",
+                   (uintmax_t)limit, taken);
         return ERR_SYSTEM;
     }
     if (limit != RLIM_INFINITY && limit < taken + (rlim_t)max) {
         max = (int)(limit - taken);
-        snprintf(wanted, sizeof wanted, "%d", options->max_connections);
-        snprintf(possible, sizeof possible, "%d", max);
-        log_event(LOG_WARN, "connection_limit_reduced", "requested", wanted, "limit", possible,
-                  "reason", "RLIMIT_NOFILE", NULL);
+        log_event(LOG_WARN, "connection_limit_reduced",
+                  LOG_INT("requested", options->max_connections), LOG_INT("limit", max),
+                  LOG_STR("reason", "RLIMIT_NOFILE"));
     }
-    listener->seats = connection_limit_new(max, options->max_per_address);
+    listener->connection_limit = connection_limit_new(max, options->max_per_address);
     metrics_set(&metrics_mine()->http_connections_max, (uint64_t)max);
     return ERR_OK;
 }
@@ -230,7 +228,7 @@ static enum err set_seats(const struct listener_options *options, struct listene
 /* ---- start and stop ---- */
 
 static enum err bind_addresses(const struct listener_options *options, bool secured,
-                               struct listener *listener, int *sockets, char *why)
+                               struct listener *listener, int *sockets, struct errmsg *why)
 {
     size_t n = listener->n_workers, step = options->n_addresses;
 
@@ -256,13 +254,13 @@ static void close_from(int *sockets, size_t from, size_t n)
 }
 
 static enum err start_workers(const struct listener_options *options, struct service *service,
-                              struct listener *listener, int *sockets, char *why)
+                              struct listener *listener, int *sockets, struct errmsg *why)
 {
     size_t n = listener->n_workers, per_worker = listener->n_addresses;
     struct worker_options worker = {
-        .seats = listener->seats,
+        .connection_limit = listener->connection_limit,
         .header_timeout_ms = options->header_timeout_ms,
-        .answer_timeout_ms = options->answer_timeout_ms,
+        .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
         .idle_ms = options->idle_ms,
@@ -276,7 +274,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
                                     &listener->workers[i]);
         if (err) {
             close_from(sockets, (i + 1) * per_worker, n * per_worker);
-            snprintf(why, LISTENER_WHY, "cannot start worker %zu: %s", i, strerror(errno));
+            errmsg_set(why, "cannot start worker %zu: %s", i, strerror(errno));
             return err;
         }
     }
@@ -284,7 +282,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 }
 
 enum err listener_start(const struct listener_options *options, struct service *service,
-                        struct listener **ret_listener, char *why)
+                        struct listener **ret_listener, struct errmsg *why)
 {
     size_t n_sockets = (size_t)options->threads * options->n_addresses;
     autofree int *sockets = xcalloc(n_sockets, sizeof *sockets);
@@ -296,7 +294,7 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
-    enum err err = set_seats(options, listener, why);
+    enum err err = set_connection_limit(options, listener, why);
     if (!err)
         err = bind_addresses(options, service->tls != NULL, listener, sockets, why);
     if (err) {
@@ -331,10 +329,10 @@ const char *listener_url(const struct listener *listener, size_t i)
     return listener->urls[i];
 }
 
-void listener_apply_settings(struct listener *listener, const struct settings *rules)
+void listener_apply_settings(struct listener *listener, const struct settings *settings)
 {
     for (size_t i = 0; i < listener->n_workers; i++)
-        worker_apply_settings(listener->workers[i], rules);
+        worker_apply_settings(listener->workers[i], settings);
 }
 
 void listener_drain(struct listener *listener)
@@ -364,7 +362,7 @@ void listener_stop(struct listener *listener)
 {
     while (!listener_join(listener, JOIN_MS))
         ;
-    connection_limit_free(listener->seats);
+    connection_limit_free(listener->connection_limit);
     free(listener->workers);
     free(listener->urls);
     free(listener);

@@ -8,6 +8,7 @@
 #define HTTP_LISTENER_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,23 +23,21 @@ struct listener_options {
     size_t n_addresses;
     const int *inherited; /* one listening socket per address, ownership passes; NULL = bind */
     int threads;
-    int max_connections;       /* over all workers; more are closed on accept */
-    int max_per_address;       /* of these, per client address; 0 = no limit */
-    int other_files;           /* descriptors that other modules may need, beyond a few dozen */
-    int64_t header_timeout_ms; /* from a connection's start to the end of its headers */
-    int64_t answer_timeout_ms; /* for a client to read its response */
-    int64_t idle_timeout_ms;   /* of a connection without a request */
-    int64_t drain_ms;          /* maximum time to send responses at shutdown */
-    int64_t idle_ms;           /* longest sleep of each worker; 0 = only the built-in bound */
+    int max_connections;         /* over all workers; more are closed on accept */
+    int max_per_address;         /* of these, per client address; 0 = no limit */
+    int other_files;             /* descriptors that other modules may need, beyond a few dozen */
+    int64_t header_timeout_ms;   /* from a connection's start to the end of its headers */
+    int64_t response_timeout_ms; /* for a client to read its response */
+    int64_t idle_timeout_ms;     /* of a connection without a request */
+    int64_t drain_ms;            /* maximum time to send responses at shutdown */
+    int64_t idle_ms;             /* longest sleep of each worker; 0 = only the built-in bound */
 };
 
-#define LISTENER_WHY 256
-
 /* Binds all addresses, then starts the workers; requests arrive from here on. Copies strings;
- * borrows `service`. Returns ERR_SYNTAX for an invalid address, else ERR_SYSTEM; `why`
- * (LISTENER_WHY bytes) then says what failed, for the operator. */
+ * borrows `service`. Returns ERR_SYNTAX for an invalid address, else ERR_SYSTEM; `why` then says
+ * what failed, for the operator. */
 enum err listener_start(const struct listener_options *options, struct service *service,
-                        struct listener **ret_listener, char *why);
+                        struct listener **ret_listener, struct errmsg *why);
 
 /* Returns whether only this machine can connect to the address; false if it is invalid. Any
  * thread. */
@@ -52,10 +51,10 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms);
 
 /* Sends new settings to the workers; each applies them in its next loop iteration. Call before
  * listener_drain(). */
-void listener_apply_settings(struct listener *listener, const struct settings *rules);
+void listener_apply_settings(struct listener *listener, const struct settings *settings);
 
 /* Returns ERR_SYNTAX if the address is invalid; `why` then says so. Any thread. */
-enum err listener_check(const char *address, char *why);
+enum err listener_check(const char *address, struct errmsg *why);
 
 /* Stops accepting; responses in progress are still sent. Idempotent. */
 void listener_drain(struct listener *listener);

@@ -165,7 +165,7 @@ static int64_t sleep_ms(struct engine *engine)
 
 static bool is_finished(const struct engine *engine)
 {
-    return engine->stopping && (batcher_submitting(engine->batcher) == 0 ||
+    return engine->stopping && (batcher_slots_used(engine->batcher) == 0 ||
                                 engine->clock.now_ms >= engine->drain_until_ms);
 }
 

@@ -241,27 +241,18 @@ static void patience_is_over(struct timer *timer)
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
-static void log_drain(const struct engine *engine)
-{
-    struct lookup_stats stats = lookups_stats(engine->lookups);
-    char waiters[24], lookups[24], cooldowns[24], abandoned[24];
-
-    snprintf(waiters, sizeof waiters, "%zu", stats.waiters);
-    snprintf(lookups, sizeof lookups, "%zu", stats.lookups);
-    snprintf(cooldowns, sizeof cooldowns, "%zu", cooldowns_count(engine->results.cooldowns));
-    snprintf(abandoned, sizeof abandoned, "%llu", (unsigned long long)stats.abandoned);
-    log_event(LOG_INFO, "engine_drain_started", "waiters", waiters, "lookups", lookups, "cooldowns",
-              cooldowns, "waiters_abandoned", abandoned, NULL);
-}
-
 static void drain(struct engine *engine, struct engine_call *call)
 {
     int64_t patience_ms = container_of(call, struct command, call)->patience_ms;
+    struct lookup_stats stats = lookups_stats(engine->lookups);
 
     engine->stage = ENGINE_DRAINING;
     engine->drain_until_ms = engine->clock.now_ms + patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
-    log_drain(engine);
+    log_event(LOG_INFO, "engine_drain_started", LOG_INT("waiters", stats.waiters),
+              LOG_INT("lookups", stats.lookups),
+              LOG_INT("cooldowns", cooldowns_count(engine->results.cooldowns)),
+              LOG_INT("waiters_abandoned", stats.abandoned));
     batcher_drain(engine->batcher);
 }
 

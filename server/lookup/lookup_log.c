@@ -5,8 +5,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-#include <stdio.h>
-
 static void count(const struct task_end *end, const struct result *result)
 {
     struct metrics *metrics = metrics_mine();
@@ -24,12 +22,11 @@ void lookup_log_finished(const struct task *task, const struct task_end *end,
 {
     const char *outcome = end->err ? err_row(end->err)->code : result->n_emails ? "found" : "empty";
     enum charged charged = end->err ? end->charged : CHARGED_YES;
-    char ms[24], n[24];
 
     count(end, result);
-    snprintf(ms, sizeof ms, "%lld", (long long)took_ms);
-    snprintf(n, sizeof n, "%zu", waiters);
-    log_event(LOG_INFO, "lookup_finished", "lookup", task->lookup_id, "batch", end->batch_id,
-              "domain", task->question->domain.name, "client", task->payer.name, "outcome", outcome,
-              "charged", charged_word(charged), "ms", ms, "waiters", n, NULL);
+    log_event(LOG_INFO, "lookup_finished", LOG_STR("lookup", task->lookup_id),
+              LOG_STR("batch", end->batch_id), LOG_STR("domain", task->question->domain.name),
+              LOG_STR("client", task->payer.name), LOG_STR("outcome", outcome),
+              LOG_STR("charged", charged_word(charged)), LOG_INT("ms", took_ms),
+              LOG_INT("waiters", waiters));
 }

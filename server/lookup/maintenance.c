@@ -34,8 +34,8 @@ static bool set_paused(struct maintenance *maintenance, bool paused)
 
 static void log_pause(const struct maintenance *maintenance)
 {
-    log_event(LOG_WARN, maintenance->paused ? "paused" : "resumed", "persisted",
-              maintenance->is_unwritten ? "false" : NULL, NULL);
+    log_event(LOG_WARN, maintenance->paused ? "paused" : "resumed",
+              LOG_BOOL("persisted", !maintenance->is_unwritten));
 }
 
 void maintenance_read_pause(struct maintenance *maintenance)

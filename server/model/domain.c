@@ -355,7 +355,8 @@ static enum reason parse(const char *text, size_t len, struct domain *domain)
 
 /* Repeats the input only if it consists of characters of names: a mistyped URL may contain a
  * password. */
-static void explain(enum reason reason, const char *text, size_t len, const char *label, char *why)
+static void explain(enum reason reason, const char *text, size_t len, const char *label,
+                    struct errmsg *why)
 {
     bool quote = len && len <= QUOTE_MAX && text_is_name(text, len);
     char subject[QUOTE_MAX + 3] = "the domain";
@@ -365,10 +366,10 @@ static void explain(enum reason reason, const char *text, size_t len, const char
         snprintf(subject, sizeof subject, "'%.*s'", (int)len, text);
     if (quote && reason == REASON_SINGLE)
         snprintf(hint, sizeof hint, "; did you mean %.*s.com?", LABEL_MAX, label);
-    snprintf(why, DOMAIN_WHY, "%s %s%s", subject, reasons[reason].words, hint);
+    errmsg_set(why, "%s %s%s", subject, reasons[reason].words, hint);
 }
 
-enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, char *why)
+enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, struct errmsg *why)
 {
     struct domain domain = {0};
     enum reason reason = parse(text, len, &domain);

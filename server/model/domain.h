@@ -13,6 +13,7 @@
 #define MODEL_DOMAIN_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stddef.h>
 
@@ -22,8 +23,6 @@
 struct domain {
     char name[DOMAIN_MAX + 1];
 };
-
-#define DOMAIN_WHY 200
 
 /* Loads the Public Suffix List: the newer of the system's file and the built-in one. Returns
  * ERR_NO_ENTRY if there is neither. Call once, before other threads start. */
@@ -36,10 +35,10 @@ void domain_stop(void);
 const char *domain_list_source(void);
 
 /* Returns ERR_MISSING_DOMAIN (empty), ERR_INVALID_DOMAIN, ERR_PUBLIC_SUFFIX, ERR_IP_ADDRESS or
- * ERR_SPECIAL_USE_DOMAIN on failure. `why` (DOMAIN_WHY bytes) then holds a human-readable sentence
- * in valid UTF-8 without control characters. It repeats the input only if that is safe, never if it
- * might contain a password. `text` need not be NUL-terminated and may hold any byte. */
-enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, char *why);
+ * ERR_SPECIAL_USE_DOMAIN on failure. `why` then holds a human-readable sentence in valid UTF-8
+ * without control characters. It repeats the input only if that is safe, never if it might contain
+ * a password. `text` need not be NUL-terminated and may hold any byte. */
+enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, struct errmsg *why);
 
 /* Returns a display name derived from a domain: its first label, hyphens as spaces, each word
  * capitalized, A-labels decoded: blue-bottle.com -> "Blue Bottle". Heap, owned by the caller. */

@@ -51,14 +51,14 @@ static const char *fault_of(const struct slice *field)
     return NULL;
 }
 
-static enum err refuse(enum question_part part, const char *fault, char *why)
+static enum err refuse(enum question_part part, const char *fault, struct errmsg *why)
 {
-    snprintf(why, QUESTION_WHY, "%s %s", part_names[part], fault);
+    errmsg_set(why, "%s %s", part_names[part], fault);
     return ERR_INVALID_PARAMETER;
 }
 
 static enum err read_field(const struct slice *fields, enum question_part part, struct draft *draft,
-                           char *why)
+                           struct errmsg *why)
 {
     static const struct slice not_given = {.data = "", .len = 0};
     const struct slice *field = fields[part].data ? &fields[part] : &not_given;
@@ -82,7 +82,7 @@ static bool equals_folded(const char *made, const char *folded)
 
 /* The upstream requires a name. If none is given, or the one that would be derived, it is derived,
  * and the key says that none was given. So all spellings of the derived name get the same body. */
-static enum err settle_company_name(bool given, struct draft *draft, char *why)
+static enum err settle_company_name(bool given, struct draft *draft, struct errmsg *why)
 {
     char **tidy = &draft->tidy[QUESTION_COMPANY_NAME];
     char *folded = draft->folded[QUESTION_COMPANY_NAME];
@@ -140,7 +140,7 @@ static struct question *assemble(const char *domain, const char *const parts[QUE
 }
 
 enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
-                      char *why)
+                      struct errmsg *why)
 {
     autodraft struct draft draft = {0};
     const struct slice *domain = &fields[QUESTION_DOMAIN];

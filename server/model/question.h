@@ -11,6 +11,7 @@
 #define MODEL_QUESTION_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/slice.h"
 #include "model/domain.h"
@@ -18,7 +19,6 @@
 #include <stddef.h>
 
 #define QUESTION_FIELD_MAX 200 /* bytes of one field, as given; the upstream states no limit */
-#define QUESTION_WHY       DOMAIN_WHY
 
 enum question_part {
     QUESTION_DOMAIN,
@@ -41,9 +41,9 @@ struct question {
  * call; one with `data` NULL is not given. The caller frees *ret_question.
  * Returns ERR_INVALID_PARAMETER if a field other than the domain is too long, not UTF-8, blank
  * (company_name only; a blank place counts as not given) or contains control characters; otherwise
- * the errors of domain_parse(). `why` (QUESTION_WHY bytes) is written on failure. */
+ * the errors of domain_parse(). `why` is written on failure. */
 enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
-                      char *why);
+                      struct errmsg *why);
 
 /* Restores a checked question from the journal, owned by the caller. All values are used unchanged;
  * parts[QUESTION_DOMAIN] is ignored. */

@@ -35,7 +35,7 @@ static const char *fault_of(int fd)
     return NULL;
 }
 
-enum err inherited_name(int fd, char *ret_name, char *why)
+enum err inherited_name(int fd, char *ret_name, struct errmsg *why)
 {
     const char *fault = fault_of(fd);
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[sizeof "65535"];
@@ -47,7 +47,7 @@ enum err inherited_name(int fd, char *ret_name, char *why)
                                sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0))
         fault = "a socket without an address";
     if (fault) {
-        snprintf(why, INHERITED_WHY, "%s", fault);
+        errmsg_set(why, "%s", fault);
         return ERR_SYNTAX;
     }
     snprintf(ret_name, INHERITED_NAME, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,

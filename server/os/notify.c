@@ -25,7 +25,7 @@ static void tell(const char *message)
     int told = sd_notify(0, message);
 
     if (told < 0)
-        log_event(LOG_WARN, "service_manager_notify_failed", "error", strerror(-told), NULL);
+        log_event(LOG_WARN, "service_manager_notify_failed", LOG_STR("error", strerror(-told)));
 }
 
 void notify_ready(const char *status)
@@ -71,7 +71,7 @@ struct watchdog notify_watchdog(void)
     int enabled = sd_watchdog_enabled(0, &usec);
 
     if (enabled < 0)
-        log_event(LOG_WARN, "watchdog_invalid", "error", strerror(-enabled), NULL);
+        log_event(LOG_WARN, "watchdog_invalid", LOG_STR("error", strerror(-enabled)));
     if (enabled > 0)
         watchdog.limit_ms = usec < USEC_PER_MSEC               ? 1
                             : usec / USEC_PER_MSEC < INT32_MAX ? (int64_t)(usec / USEC_PER_MSEC)
@@ -91,13 +91,10 @@ int64_t notify_turn_ms(const struct watchdog *watchdog)
 
 static void note_silence(struct watchdog *watchdog, bool is_silent, int64_t age_ms)
 {
-    char age[24];
-
-    snprintf(age, sizeof age, "%" PRId64, age_ms);
     if (is_silent && !watchdog->is_silent)
-        log_event(LOG_ERROR, "watchdog_ping_withheld", "age_ms", age, NULL);
+        log_event(LOG_ERROR, "watchdog_ping_withheld", LOG_INT("age_ms", age_ms));
     else if (!is_silent && watchdog->is_silent)
-        log_event(LOG_WARN, "watchdog_ping_resumed", NULL);
+        log_event(LOG_WARN, "watchdog_ping_resumed");
     watchdog->is_silent = is_silent;
 }
 
@@ -120,15 +117,14 @@ int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
 enum err notify_sockets(int *sockets, size_t max, size_t *ret_n)
 {
     int n = sd_listen_fds(1);
-    char number[24];
 
     if (n < 0 || (size_t)n > max)
         return ERR_SYNTAX;
     for (int i = 0; i < n; i++)
         sockets[i] = SD_LISTEN_FDS_START + i;
-    snprintf(number, sizeof number, "%d", n);
     if (n)
-        log_event(LOG_INFO, "sockets_inherited", "sockets", number, "instead_of", "--listen", NULL);
+        log_event(LOG_INFO, "sockets_inherited", LOG_INT("sockets", n),
+                  LOG_STR("instead_of", "--listen"));
     *ret_n = (size_t)n;
     return ERR_OK;
 }

@@ -36,10 +36,10 @@ void sandbox_restrict_files(const struct sandbox_options *options, struct sandbo
     int abi;
 
     if (IS_SANITIZED && options->parts)
-        snprintf(state.why, sizeof state.why, "disabled in sanitizer builds");
+        errmsg_set(&state.why, "disabled in sanitizer builds");
     if (is_wanted(options->parts, SANDBOX_LANDLOCK)) {
         gain_nothing();
-        state.is_short = sandbox_landlock(options, &abi, state.why) != 0;
+        state.is_short = sandbox_landlock(options, &abi, &state.why) != 0;
         if (state.is_short)
             snprintf(state.landlock, sizeof state.landlock, "unsupported");
         else
@@ -50,17 +50,18 @@ void sandbox_restrict_files(const struct sandbox_options *options, struct sandbo
 
 void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state)
 {
-    char why[SANDBOX_WHY] = "";
+    struct errmsg why = {""};
 
     if (!is_wanted(parts, SANDBOX_SECCOMP))
         return;
     gain_nothing();
-    if (sandbox_seccomp(why) == 0) {
+    if (sandbox_seccomp(&why) == 0) {
         snprintf(state->seccomp, sizeof state->seccomp, "on");
         return;
     }
     state->is_short = true;
     snprintf(state->seccomp, sizeof state->seccomp, "unsupported");
-    size_t len = strlen(state->why);
-    snprintf(state->why + len, sizeof state->why - len, "%s%s", len ? "; " : "", why);
+    if (*state->why.text)
+        errmsg_prefix(&why, state->why.text);
+    state->why = why;
 }

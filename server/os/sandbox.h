@@ -13,12 +13,12 @@
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H
 
+#include "base/errmsg.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 enum sandbox_part { SANDBOX_SECCOMP = 1, SANDBOX_LANDLOCK = 2 };
-
-#define SANDBOX_WHY 160
 
 struct sandbox_options {
     unsigned parts; /* enum sandbox_part, or-ed: the layers to apply */
@@ -33,10 +33,10 @@ struct sandbox_options {
 
 /* The layers in effect, as text for the log. */
 struct sandbox_state {
-    bool is_short;         /* a requested layer is missing */
-    char seccomp[16];      /* on, off, unsupported */
-    char landlock[16];     /* such as abi4, off, unsupported */
-    char why[SANDBOX_WHY]; /* why a layer is missing; "" if there is nothing to report */
+    bool is_short;     /* a requested layer is missing */
+    char seccomp[16];  /* on, off, unsupported */
+    char landlock[16]; /* such as abi4, off, unsupported */
+    struct errmsg why; /* why a layer is missing; "" if there is nothing to report */
 };
 
 /* Restricts file access of this thread and of threads that it starts later: must run before other
@@ -51,9 +51,8 @@ void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state);
 
 /* ---- the two layers; used by sandbox.c only ---- */
 
-/* Return 0, or a negative errno with `why` (SANDBOX_WHY bytes) set. *ret_abi is the ABI of the
- * kernel. */
-int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, char *why);
-int sandbox_seccomp(char *why);
+/* Return 0, or a negative errno with `why` set. *ret_abi is the ABI of the kernel. */
+int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, struct errmsg *why);
+int sandbox_seccomp(struct errmsg *why);
 
 #endif

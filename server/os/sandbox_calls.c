@@ -267,11 +267,11 @@ static int add_rules(scmp_filter_ctx filter)
     return rc;
 }
 
-int sandbox_seccomp(char *why)
+int sandbox_seccomp(struct errmsg *why)
 {
     /* 32-bit machines use other calls for times and sizes, which are untested here. */
     if (sizeof(void *) != 8) {
-        snprintf(why, SANDBOX_WHY, "seccomp: only supported on 64-bit machines");
+        errmsg_set(why, "seccomp: only supported on 64-bit machines");
         return -ENOSYS;
     }
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -286,7 +286,7 @@ int sandbox_seccomp(char *why)
     if (filter)
         seccomp_release(filter);
     if (rc)
-        snprintf(why, SANDBOX_WHY, "seccomp: %s",
-                 rc == -ECANCELED ? "the kernel rejected the filter" : strerror(-rc));
+        errmsg_set(why, "seccomp: %s",
+                   rc == -ECANCELED ? "the kernel rejected the filter" : strerror(-rc));
     return rc;
 }

@@ -18,7 +18,6 @@
 #include <limits.h>
 #include <linux/landlock.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -148,15 +147,15 @@ static void allow_all(struct ruleset *ruleset, const struct sandbox_options *opt
             allow_around(ruleset, options->written[i], KEEP);
 }
 
-static int refused(int error, char *why)
+static int refused(int error, struct errmsg *why)
 {
-    snprintf(why, SANDBOX_WHY, "landlock: %s",
-             error == ENOSYS || error == EOPNOTSUPP ? "not supported by this kernel"
-                                                    : strerror(error));
+    errmsg_set(why, "landlock: %s",
+               error == ENOSYS || error == EOPNOTSUPP ? "not supported by this kernel"
+                                                      : strerror(error));
     return -error;
 }
 
-int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, char *why)
+int sandbox_landlock(const struct sandbox_options *options, int *ret_abi, struct errmsg *why)
 {
     int abi = create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 

@@ -4,6 +4,7 @@
 #ifndef STORE_DRIVER_H
 #define STORE_DRIVER_H
 
+#include "base/errmsg.h"
 #include "store/store.h"
 
 struct store_driver;
@@ -44,9 +45,9 @@ struct store_driver {
 
 /* Open a store; `rest` is the URL without its scheme. */
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, char *why);
-enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, char *why);
+                           struct store **ret_store, struct errmsg *why);
+enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, struct errmsg *why);
 enum err store_memory_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, char *why);
+                           struct store **ret_store, struct errmsg *why);
 
 #endif

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "store/driver.h"
 
-#include <stdio.h>
 #include <string.h>
 
 const char *const store_batch_words[STORE_DONE + 1] = {
@@ -19,25 +18,25 @@ const char *const store_task_words[STORE_TASK_STATES] = {
     [STORE_UNKNOWN] = "unknown",
 };
 
-static enum err memory_open_beside(const char *rest, struct store **ret_store, char *why)
+static enum err memory_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
 {
     (void)rest;
     (void)ret_store;
-    snprintf(why, STORE_WHY, "memory: is not accessible to other processes");
+    errmsg_set(why, "memory: is not accessible to other processes");
     return ERR_NO_ENTRY;
 }
 
 static const struct scheme {
     const char *prefix;
     enum err (*open)(const char *rest, const struct store_options *options,
-                     struct store **ret_store, char *why);
-    enum err (*open_beside)(const char *rest, struct store **ret_store, char *why);
+                     struct store **ret_store, struct errmsg *why);
+    enum err (*open_beside)(const char *rest, struct store **ret_store, struct errmsg *why);
 } schemes[] = {
     {"sqlite:", store_sqlite_open, store_sqlite_open_beside},
     {"memory:", store_memory_open, memory_open_beside},
 };
 
-static const struct scheme *find(const char *url, const char **ret_rest, char *why)
+static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
 {
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].prefix);
@@ -46,11 +45,12 @@ static const struct scheme *find(const char *url, const char **ret_rest, char *w
             return &schemes[i];
         }
     }
-    snprintf(why, STORE_WHY, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
+    errmsg_set(why, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
     return NULL;
 }
 
-enum err store_open(const struct store_options *options, struct store **ret_store, char *why)
+enum err store_open(const struct store_options *options, struct store **ret_store,
+                    struct errmsg *why)
 {
     const char *rest;
     const struct scheme *scheme = find(options->url, &rest, why);
@@ -58,7 +58,7 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
-enum err store_open_shared(const char *url, struct store **ret_store, char *why)
+enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why)
 {
     const char *rest;
     const struct scheme *scheme = find(url, &rest, why);

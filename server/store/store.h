@@ -16,6 +16,7 @@
 #define STORE_STORE_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "model/result.h"
@@ -26,7 +27,6 @@
 
 struct store;
 
-#define STORE_WHY         512
 #define STORE_TASK_ID_MAX 64 /* of Openmart's ids, for batches and tasks */
 
 struct store_options {
@@ -36,16 +36,16 @@ struct store_options {
 };
 
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
- * caller calls store_close(). On failure, `why` (STORE_WHY bytes) says what to do: ERR_STORE_BUSY
- * if another process owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file,
- * a newer version's, corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by
- * another user, accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system
- * fails. */
-enum err store_open(const struct store_options *options, struct store **ret_store, char *why);
+ * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
+ * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,
+ * corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by another user,
+ * accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system fails. */
+enum err store_open(const struct store_options *options, struct store **ret_store,
+                    struct errmsg *why);
 
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
-enum err store_open_shared(const char *url, struct store **ret_store, char *why);
+enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
 
@@ -90,8 +90,8 @@ enum err store_begin_batch(struct store *store, const struct store_task *tasks, 
                            int64_t wall_ms, int64_t *ret_batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
- * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_NO_ENTRY if the
- * batch was already submitted or is not known; so do the two functions below. */
+ * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_NO_ENTRY if
+ * the batch was already submitted or is not known; so do the two functions below. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
@@ -176,8 +176,8 @@ enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result);
 
 /* Finds the outcome of a lookup by its id: its result as stored now, or its failure; the reference
- * is the caller's. Returns ERR_NO_ENTRY if the lookup is unknown or still open, or if its result was
- * deleted. */
+ * is the caller's. Returns ERR_NO_ENTRY if the lookup is unknown or still open, or if its result
+ * was deleted. */
 enum err store_find_lookup(struct store *store, const char *lookup_id,
                            const struct result **ret_result);
 

@@ -168,7 +168,8 @@ static double ends_of(struct store *store, double *took, const struct task *task
 
 int main(int argc, char **argv)
 {
-    char url[4096], why[STORE_WHY];
+    char url[4096];
+    struct errmsg why;
     struct store *store = NULL;
     static struct task tasks[BATCH];
     size_t rounds = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
@@ -180,8 +181,8 @@ int main(int argc, char **argv)
     autofree double *took = xcalloc(rounds > BATCH ? rounds : BATCH, sizeof *took);
     snprintf(url, sizeof url, "sqlite:%s/store.db", argv[1]);
     const struct store_options options = {.url = url, .max_answers = 1000000, .max_ended = 1000000};
-    if (store_open(&options, &store, why) != ERR_OK) {
-        fprintf(stderr, "store_open: %s\n", why);
+    if (store_open(&options, &store, &why) != ERR_OK) {
+        fprintf(stderr, "store_open: %s\n", why.text);
         return 1;
     }
     double floor_ms = floor_of(argv[1], took, rounds);

@@ -64,13 +64,13 @@ void flow_start(struct engine_options options)
     const struct transport_options no_options = {0};
     struct openmart_options openmart = {
         .base_url = "http://vendor", .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
-    char why[SECRET_WHY];
+    struct errmsg why;
 
     if (flow.engine)
         flow_end();
     memset(&flow, 0, sizeof flow);
     ck_assert_int_eq(domain_start(), ERR_OK);
-    ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, why), ERR_OK);
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, &why), ERR_OK);
     openmart.key = flow.key;
     ck_assert_int_eq(inbox_new(&flow.inbox), ERR_OK);
     ck_assert_int_eq(transport_new(&no_options, &flow.transport), ERR_OK);
@@ -145,12 +145,12 @@ static struct caller *ask(struct account_ref account, const char *domain, const 
 {
     struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct caller *caller = xcalloc(1, sizeof *caller);
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
     if (company_name)
         fields[QUESTION_COMPANY_NAME] = (struct slice){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
-    ck_assert_int_eq(question_new(fields, &caller->question, why), ERR_OK);
+    ck_assert_int_eq(question_new(fields, &caller->question, &why), ERR_OK);
     caller->request = (struct lookup_request){.question = caller->question,
                                               .account = account,
                                               .wait_ms = wait_ms,

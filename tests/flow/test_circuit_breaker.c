@@ -107,7 +107,8 @@ TEST(breaker_on_reload_closes_immediately)
 
 TEST(breaker_on_changed_key_file_closes_automatically)
 {
-    char folder[] = "/tmp/emailsd-test-XXXXXX", path[64], newer[64], why[SECRET_WHY];
+    char folder[] = "/tmp/emailsd-test-XXXXXX", path[64], newer[64];
+    struct errmsg why;
     struct engine_options options = flow_options();
     struct secret *key;
 
@@ -120,7 +121,7 @@ TEST(breaker_on_changed_key_file_closes_automatically)
         fclose(file);
         ck_assert_int_eq(chmod(i ? newer : path, 0600), 0);
     }
-    ck_assert_int_eq(secret_from_file(path, &key, why), ERR_OK);
+    ck_assert_int_eq(secret_from_file(path, &key, &why), ERR_OK);
     options.batch.key = key;
     flow_start(options);
 

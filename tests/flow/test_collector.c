@@ -135,6 +135,22 @@ LOOP_TEST(collector_failed_read_is_retried, passing)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
 }
 
+TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
+{
+    flow_ask("earlier.com", WAIT_MS); /* task-1, of another batch */
+    flow_advance(MINUTE_MS);
+    struct caller *listed = flow_ask("listed.com", WAIT_MS);
+    struct caller *missing = flow_ask("missing.com", WAIT_MS);
+
+    vendor_fault(
+        flow.vendor,
+        (struct vendor_fault){.on = VENDOR_IDS, .status = 200, .body = "[\"task-2\",\"task-1\"]"});
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(listed->err, ERR_OK);
+    ck_assert_int_eq(missing->err, ERR_OK);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+}
+
 TEST(collector_unfinished_task_in_ready_batch_fails)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);

@@ -238,6 +238,33 @@ TEST(budget_records_both_credits_of_resubmit_over_a_kill)
     ck_assert_uint_le(vendor_ledger(flow.vendor), 3);
 }
 
+TEST(budget_resubmit_blocked_by_a_pause_takes_no_second_credit)
+{
+    start_with_risk(3);
+    vendor_fault(flow.vendor, lost);
+    struct caller *unlucky = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(26200); /* lost; the batch backs off */
+    ck_assert_int_eq(unlucky->answers, 0);
+    engine_set_paused(flow.engine, true);
+    flow_settle();
+    ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(unlucky->charged, CHARGED_MAYBE);
+    engine_set_paused(flow.engine, false);
+    flow_settle();
+
+    struct caller *second = flow_ask("second.com", WAIT_MS);
+    flow_advance(60000);
+    flow_restart();
+    struct caller *third = flow_ask("third.com", WAIT_MS);
+    flow_advance(60000);
+    struct caller *fourth = flow_ask("fourth.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(second->err, ERR_OK);
+    ck_assert_int_eq(third->err, ERR_OK);
+    ck_assert_int_eq(fourth->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+}
+
 TEST(budget_resubmit_not_journalled_is_not_sent)
 {
     start_with_risk(2);

@@ -200,3 +200,15 @@ TEST(status_counts_journal_backlog_until_it_is_written)
     ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
     ck_assert(engine_status(flow.engine).store_usable);
 }
+
+TEST(drain_is_not_ended_by_a_reload)
+{
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_settle();
+    engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
+    flow_settle();
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_DRAINING);
+    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+}

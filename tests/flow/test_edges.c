@@ -18,9 +18,9 @@ static struct question *question_about(const char *domain)
 {
     const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct question *question = NULL;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(question_new(fields, &question, why), ERR_OK);
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
     return question;
 }
 

@@ -74,9 +74,9 @@ static void prefetch(int64_t asked_wall_ms)
     const struct slice fields[QUESTION_PARTS] = {{"milvali.com", strlen("milvali.com")}};
     const struct account_ref account = {"client", ACCOUNT_NO_QUOTA, 1};
     struct question *question = NULL;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(question_new(fields, &question, why), ERR_OK);
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
     engine_prefetch(flow.engine, question, &account, asked_wall_ms);
 }
 

@@ -230,6 +230,29 @@ TEST(lookup_duplicate_tracking_id_is_not_cached)
     ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
 }
 
+TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
+{
+    flow_ask_companies(0, 100);
+    vendor_rule(flow.vendor,
+                (struct vendor_rule){.domain = "company99.com", .tracking_id_of = "company0.com"});
+    vendor_rule(flow.vendor,
+                (struct vendor_rule){.domain = "company50.com", .without_tracking_id = true});
+    flow_advance(MINUTE_MS);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(flow.callers[i]->err,
+                         i == 50 || i == 99 ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
+
+    flow_ask_companies(0, 100);
+    flow_advance(MINUTE_MS);
+    for (size_t i = 0; i < 100; i++) {
+        const struct caller *again = flow.callers[100 + i];
+        bool is_lost = i == 0 || i == 50 || i == 99;
+        ck_assert_int_eq(again->err, is_lost ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
+        ck_assert_int_eq(again->from_cache, !is_lost);
+    }
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 100);
+}
+
 TEST(lookup_single_task_without_tracking_id_is_not_matched)
 {
     struct caller *caller = flow_ask("a.com", WAIT_MS);

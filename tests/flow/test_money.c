@@ -76,6 +76,27 @@ TEST(money_option_permits_one_automatic_resubmit)
     ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
 }
 
+TEST(money_resubmit_waits_for_no_long_retry_after)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    options.batch.slots = 1;
+    flow_start(options);
+    vendor_fault(flow.vendor, (struct vendor_fault){.on = VENDOR_SUBMIT,
+                                                    .status = 502,
+                                                    .body = "",
+                                                    .retry_after_s = 3600,
+                                                    .creates = true});
+    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    struct caller *next = flow_ask("example.org", WAIT_MS); /* the slot is free */
+    flow_advance(30000);
+    ck_assert_int_eq(next->err, ERR_OK);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+}
+
 TEST(money_rejected_resubmit_keeps_the_unknown_result)
 {
     struct engine_options options = flow_options();

@@ -189,10 +189,10 @@ static const struct store_driver driver = {
 struct store *weak_store_new(const struct store_options *options)
 {
     struct weak_store *me = xcalloc(1, sizeof *me);
-    char why[STORE_WHY];
+    struct errmsg why;
 
     me->store.driver = &driver;
-    ck_assert_int_eq(store_open(options, &me->inner, why), ERR_OK);
+    ck_assert_int_eq(store_open(options, &me->inner, &why), ERR_OK);
     return &me->store;
 }
 

@@ -289,12 +289,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct store_options options = {.url = "memory:", .max_ended = 1000};
     struct input input = input_of(data, size);
     struct world world = {.clock = clock_fake(INT64_C(1795432804000)), .limit = 20};
-    char why[STORE_WHY];
+    struct errmsg why;
 
     log_set_level(LOG_ERROR); /* warnings report spent credits */
     world.day = INT64_MIN;
     world.budget = budget_new(world.limit, &world.clock);
-    FUZZ_WANT(!store_open(&options, &world.store, why));
+    FUZZ_WANT(!store_open(&options, &world.store, &why));
     while (input.left) {
         unsigned what = input_byte(&input);
         step(&world, what, input_byte(&input));

@@ -8,7 +8,6 @@
 #include "http/auth/client_keys.h"
 #include "tests/fuzz/fuzz.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,14 +18,14 @@ static const struct slice key = {KEY, sizeof KEY - 1};
 static struct clients *parse(const char *text, size_t len)
 {
     struct clients *clients = NULL;
-    char why[CLIENTS_WHY] = "";
-    enum err err = clients_parse("keys", text, len, &clients, why);
+    struct errmsg why = {""};
+    enum err err = clients_parse("keys", text, len, &clients, &why);
 
     FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
-    FUZZ_WANT((clients != NULL) == (err == ERR_OK) && (*why == '\0') == (err == ERR_OK));
-    FUZZ_WANT(!err || strncmp(why, "keys", 4) == 0);
+    FUZZ_WANT((clients != NULL) == (err == ERR_OK) && (*why.text == '\0') == (err == ERR_OK));
+    FUZZ_WANT(!err || strncmp(why.text, "keys", 4) == 0);
     /* The error has fixed texts only: a line may contain a key that was put there by mistake. */
-    FUZZ_WANT(input_is_printable(why, strlen(why)) && strlen(why) < 100);
+    FUZZ_WANT(input_is_printable(why.text, strlen(why.text)) && strlen(why.text) < 100);
     if (clients)
         FUZZ_WANT(clients_count(clients) >= 1 && clients_count(clients) <= CLIENTS_MAX);
     return clients;

@@ -46,14 +46,14 @@ static int64_t read_slowly(const char *text, const struct unit *units)
 
 static enum err read_one(const char *flag, const char *value, struct config *ret_config)
 {
-    char why[CONFIG_WHY] = "";
+    struct errmsg why = {""};
     char *const argv[] = {(char *)(uintptr_t) "emailsd", (char *)(uintptr_t)flag,
                           (char *)(uintptr_t)value, NULL};
-    enum err err = config_read(3, argv, ret_config, why);
+    enum err err = config_read(3, argv, ret_config, &why);
 
-    FUZZ_WANT(strnlen(why, CONFIG_WHY) < CONFIG_WHY);
-    FUZZ_WANT((err == ERR_OK) == (*why == '\0'));
-    FUZZ_WANT(!err || strstr(why, flag));
+    FUZZ_WANT(strnlen(why.text, ERRMSG_MAX) < ERRMSG_MAX);
+    FUZZ_WANT((err == ERR_OK) == (*why.text == '\0'));
+    FUZZ_WANT(!err || strstr(why.text, flag));
     return err;
 }
 
@@ -140,7 +140,8 @@ static void note_change(void *arg, const char *key, bool reloads)
 static void check_printing(const struct config *config)
 {
     static int fd = -1;
-    char argument[64], why[CONFIG_WHY] = "";
+    char argument[64];
+    struct errmsg why = {""};
     char *argv[] = {(char *)(uintptr_t) "emailsd", argument, NULL};
     struct config again = {0};
 
@@ -151,8 +152,8 @@ static void check_printing(const struct config *config)
     config_print(config, file);
     fclose(file);
     snprintf(argument, sizeof argument, "--config=/proc/self/fd/%d", fd);
-    if (config_read(2, argv, &again, why))
-        fuzz_fail(__FILE__, __LINE__, why);
+    if (config_read(2, argv, &again, &why))
+        fuzz_fail(__FILE__, __LINE__, why.text);
     config_each_change(config, &again, note_change, NULL);
     config_done(&again);
 }
@@ -160,11 +161,11 @@ static void check_printing(const struct config *config)
 static void check_command_line(int argc, char **argv)
 {
     struct config config = {.threads = -7};
-    char why[CONFIG_WHY] = "";
-    enum err err = config_read(argc, argv, &config, why);
+    struct errmsg why = {""};
+    enum err err = config_read(argc, argv, &config, &why);
 
-    FUZZ_WANT(strnlen(why, CONFIG_WHY) < CONFIG_WHY);
-    FUZZ_WANT((err == ERR_OK) == (*why == '\0'));
+    FUZZ_WANT(strnlen(why.text, ERRMSG_MAX) < ERRMSG_MAX);
+    FUZZ_WANT((err == ERR_OK) == (*why.text == '\0'));
     if (err) {
         FUZZ_WANT(config.threads == -7); /* unchanged */
         return;

@@ -5,11 +5,8 @@
 #include "config/config_file.h"
 #include "tests/fuzz/fuzz.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WHY 256
 
 struct pairs {
     const char *text;
@@ -39,12 +36,12 @@ static enum err note_pair(void *arg, const char *key, const char *value, int lin
     return ++pairs->n == pairs->stop_at ? ERR_TOO_BIG : ERR_OK;
 }
 
-static enum err parse(struct pairs *pairs, char *why)
+static enum err parse(struct pairs *pairs, struct errmsg *why)
 {
-    enum err err = config_file_parse("settings", pairs->text, note_pair, pairs, why, WHY);
+    enum err err = config_file_parse("settings", pairs->text, note_pair, pairs, why);
 
-    FUZZ_WANT(strnlen(why, WHY) < WHY);
-    FUZZ_WANT((*why != '\0') == (err == ERR_SYNTAX));
+    FUZZ_WANT(strnlen(why->text, ERRMSG_MAX) < ERRMSG_MAX);
+    FUZZ_WANT((*why->text != '\0') == (err == ERR_SYNTAX));
     return err;
 }
 
@@ -52,13 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     autofree char *text = input_text(data, size);
     struct pairs pairs = {.text = text}, stopped = {.text = text, .stop_at = 2};
-    char why[WHY] = "", again[WHY] = "";
-    enum err err = parse(&pairs, why);
+    struct errmsg why = {""}, again = {""};
+    enum err err = parse(&pairs, &why);
 
     FUZZ_WANT(err == ERR_OK || err == ERR_SYNTAX);
     if (err) /* the error names the line and repeats no part of it */
-        FUZZ_WANT(strncmp(why, "settings:", 9) == 0 && input_is_printable(why, strlen(why)));
-    err = parse(&stopped, again);
+        FUZZ_WANT(strncmp(why.text, "settings:", 9) == 0 &&
+                  input_is_printable(why.text, strlen(why.text)));
+    err = parse(&stopped, &again);
     FUZZ_WANT((err == ERR_TOO_BIG) == (pairs.n >= 2));
     FUZZ_WANT(stopped.n == (pairs.n < 2 ? pairs.n : 2));
     return 0;

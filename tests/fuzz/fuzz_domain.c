@@ -32,9 +32,9 @@ static void check_form(const char *name)
 
 static void check_why(const char *why, const uint8_t *data, size_t size)
 {
-    size_t len = strnlen(why, DOMAIN_WHY);
+    size_t len = strnlen(why, ERRMSG_MAX);
 
-    FUZZ_WANT(len > 0 && len < DOMAIN_WHY);
+    FUZZ_WANT(len > 0 && len < ERRMSG_MAX);
     FUZZ_WANT(text_is_utf8(why, len) && !text_has_control(why, len));
     if (size >= 16 && memmem(why, len, data, size)) /* shorter ones occur in the text by chance */
         FUZZ_WANT(text_is_name((const char *)data, size));
@@ -43,11 +43,12 @@ static void check_why(const char *why, const uint8_t *data, size_t size)
 /* Returns another spelling of the same name. */
 static void check_same(const char *before, const char *name, const char *behind, bool may_be_suffix)
 {
-    char text[4 * DOMAIN_MAX], why[DOMAIN_WHY];
+    char text[4 * DOMAIN_MAX];
+    struct errmsg why;
     struct domain again;
 
     snprintf(text, sizeof text, "%s%s%s", before, name, behind);
-    enum err err = domain_parse(text, strlen(text), &again, why);
+    enum err err = domain_parse(text, strlen(text), &again, &why);
     if (err == ERR_PUBLIC_SUFFIX && may_be_suffix)
         return;
     FUZZ_WANT(err == ERR_OK);
@@ -68,8 +69,8 @@ static void check_name(const struct domain *domain)
     if (strlen(domain->name) + 4 <= DOMAIN_MAX) /* below it may be a suffix, as in *.compute... */
         check_same("www.", domain->name, "", true);
     struct domain again;
-    char why[DOMAIN_WHY];
-    FUZZ_WANT(!domain_parse(upper, strlen(upper), &again, why));
+    struct errmsg why;
+    FUZZ_WANT(!domain_parse(upper, strlen(upper), &again, &why));
     FUZZ_WANT(strcmp(again.name, domain->name) == 0);
     FUZZ_WANT(*title && text_is_utf8(title, strlen(title)));
 }
@@ -78,25 +79,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool started;
     struct domain domain = {.name = "untouched"};
-    char why[DOMAIN_WHY] = "";
+    struct errmsg why = {""};
 
     if (!started)
         FUZZ_WANT(domain_start() == ERR_OK);
     started = true;
-    switch (domain_parse((const char *)data, size, &domain, why)) {
+    switch (domain_parse((const char *)data, size, &domain, &why)) {
     case ERR_OK:
         check_name(&domain);
         break;
     case ERR_MISSING_DOMAIN:
         FUZZ_WANT(size == 0);
-        check_why(why, data, size);
+        check_why(why.text, data, size);
         break;
     case ERR_INVALID_DOMAIN:
     case ERR_PUBLIC_SUFFIX:
     case ERR_IP_ADDRESS:
     case ERR_SPECIAL_USE_DOMAIN:
         FUZZ_WANT(strcmp(domain.name, "untouched") == 0);
-        check_why(why, data, size);
+        check_why(why.text, data, size);
         break;
     default:
         fuzz_fail(__FILE__, __LINE__, "only the errors that domain.h names");

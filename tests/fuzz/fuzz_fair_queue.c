@@ -80,7 +80,7 @@ static int model_next_client(const struct model *model)
     return next;
 }
 
-/* No client waits while another has more than two turns: one that had begun, and one more. */
+/* No client waits while another has more than two rotation: one that had begun, and one more. */
 static void note_served(struct model *model, int served)
 {
     struct client_model *client = &model->clients[served];
@@ -116,26 +116,26 @@ static void check_patience(struct model *model, int taken)
     }
 }
 
-static void take(struct queue *queue, struct model *model)
+static void take(struct fair_queue *queue, struct model *model)
 {
     int expected = model_take(model);
-    const struct task *task = queue_take(queue);
+    const struct task *task = fair_queue_take(queue);
 
     FUZZ_WANT((task != NULL) == (expected >= 0));
     if (!task)
         return;
     FUZZ_WANT(task == &tasks[expected]);
-    FUZZ_WANT(!task->line);
+    FUZZ_WANT(!task->fifo);
     queued[expected] = false;
     check_patience(model, expected);
 }
 
-static void check_all(const struct queue *queue, const struct model *model)
+static void check_all(const struct fair_queue *queue, const struct model *model)
 {
     const struct task *task = queue->oldest;
 
     FUZZ_WANT(queue->n == model->n);
-    for (size_t i = 0; i < model->n; i++, task = task->behind)
+    for (size_t i = 0; i < model->n; i++, task = task->newer)
         FUZZ_WANT(task == &tasks[model->order[i]]);
     FUZZ_WANT(!task);
 }
@@ -143,7 +143,7 @@ static void check_all(const struct queue *queue, const struct model *model)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = input_of(data, size);
-    struct queue queue = {0};
+    struct fair_queue queue = {0};
     struct model model = {0};
 
     memset(tasks, 0, sizeof tasks);
@@ -159,11 +159,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             take(&queue, &model);
         } else if (!queued[task]) {
             tasks[task].payer.weight = weight;
-            queue_add(&queue, &tasks[task], names[client_of(task)]);
+            fair_queue_add(&queue, &tasks[task], names[client_of(task)]);
             model_add(&model, task, weight);
             queued[task] = true;
         } else if (what % 3 == 2) {
-            queue_remove(&queue, &tasks[task]);
+            fair_queue_remove(&queue, &tasks[task]);
             model_remove(&model, task);
             queued[task] = false;
         }
@@ -171,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while (queue.n)
         take(&queue, &model);
-    FUZZ_WANT(!queue_take(&queue) && !queue.turns && !queue.by_name);
-    queue_done(&queue);
+    FUZZ_WANT(!fair_queue_take(&queue) && !queue.rotation && !queue.by_client);
+    fair_queue_done(&queue);
     return 0;
 }

@@ -32,7 +32,7 @@ static void check_finding(const char *value)
     static const char stops[] = ",;= ";
 
     for (size_t i = 0; i < sizeof stops - 1; i++) {
-        const char *found = fields_find(value, stops[i]);
+        const char *found = field_value_find(value, stops[i]);
         FUZZ_WANT(found == find_slowly(value, stops[i]));
         FUZZ_WANT(!*found || *found == ',' || *found == stops[i]);
     }
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = input_of(data, size);
     struct field_lines lines = {.name = "Prefer"};
     struct buf expected autobuf = BUF_INIT(2 * size + 64);
-    struct joined *keep = NULL;
+    struct joined_lines *keep = NULL;
     char *line, *kept[256];
     size_t n = 0, matching = 0, len;
 
@@ -52,15 +52,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         len = strlen(line);
         size_t name_len = strcspn(line, ":");
         const char *value = line + name_len + (line[name_len] == ':');
-        fields_note(&lines, (struct slice){line, name_len}, (struct slice){value, strlen(value)});
+        field_lines_add(&lines, (struct slice){line, name_len},
+                        (struct slice){value, strlen(value)});
         if (name_len == 6 && strncasecmp(line, "Prefer", 6) == 0)
             buf_addf(&expected, "%s%s", matching++ ? ", " : "", value);
         check_finding(value);
     }
-    const char *joined = fields_join(&lines, &keep);
+    const char *joined = field_lines_join(&lines, &keep);
     FUZZ_WANT((joined != NULL) == (matching > 0));
     FUZZ_WANT(!joined || strcmp(joined, buf_str(&expected)) == 0);
-    fields_free(keep);
+    joined_lines_free(keep);
     while (n)
         free(kept[--n]);
     return 0;

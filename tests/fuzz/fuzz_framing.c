@@ -70,13 +70,13 @@ static void check_passed(const char *version, const struct line *lines, size_t n
 static enum err judge(const char *version, const struct line *lines, size_t n, bool backwards,
                       const char **ret_detail)
 {
-    struct guard guard = {0};
+    struct framing framing = {0};
 
     for (size_t i = 0; i < n; i++) {
         const struct line *line = &lines[backwards ? n - 1 - i : i];
-        guard_header(&guard, line->name, line->value);
+        framing_header(&framing, line->name, line->value);
     }
-    return guard_verdict(&guard, version, ret_detail);
+    return framing_verdict(&framing, version, ret_detail);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,7 +4,8 @@
  *
  * Each line of the input is a header line: NAME:VALUE. */
 #include "base/mem.h"
-#include "http/core/header_scan.h"
+#include "http/auth/auth.h"
+#include "http/protocol/header_scan.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static bool is_borrowed(struct slice slice, char *const lines[], const size_t le
 
 static void check_id(struct slice id)
 {
-    FUZZ_WANT(id.len <= HEADERS_ID_MAX);
+    FUZZ_WANT(id.len <= HEADER_SCAN_ID_MAX);
     FUZZ_WANT(input_is_printable(id.data, id.len) && !memchr(id.data ? id.data : "", ' ', id.len));
     for (size_t i = 0; i < id.len; i++) /* it is copied unchanged into a header and into the log */
         FUZZ_WANT(!strchr("\"\\=;,", id.data[i]));
@@ -56,7 +57,8 @@ static void check_credentials(const struct credentials *credentials, bool any)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = input_of(data, size);
-    struct headers headers = {0};
+    struct header_scan scan = {0};
+    struct credentials credentials = {0};
     char *lines[LINES_MAX];
     size_t lens[LINES_MAX], n = 0;
 
@@ -65,17 +67,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t name_len = colon ? (size_t)(colon - lines[n]) : lens[n];
         size_t value_at = name_len + (colon != NULL);
         value_at += strspn(lines[n] + value_at, " \t"); /* as libmicrohttpd passes it */
-        headers_note(&headers, (struct slice){lines[n], name_len},
-                     (struct slice){lines[n] + value_at, lens[n] - value_at});
+        const struct slice name = {lines[n], name_len},
+                           value = {lines[n] + value_at, lens[n] - value_at};
+        header_scan_add(&scan, name, value);
+        auth_header(&credentials, name, value);
         n++;
     }
-    FUZZ_WANT(is_borrowed(headers.id, lines, lens, n));
-    FUZZ_WANT(is_borrowed(headers.trace, lines, lens, n));
-    FUZZ_WANT(is_borrowed(headers.accept, lines, lens, n));
-    FUZZ_WANT(is_borrowed(headers.credentials.key, lines, lens, n));
-    check_id(headers.id);
-    check_trace(headers.trace);
-    check_credentials(&headers.credentials, n > 0);
+    FUZZ_WANT(is_borrowed(scan.id, lines, lens, n));
+    FUZZ_WANT(is_borrowed(scan.trace, lines, lens, n));
+    FUZZ_WANT(is_borrowed(scan.accept, lines, lens, n));
+    FUZZ_WANT(is_borrowed(credentials.key, lines, lens, n));
+    check_id(scan.id);
+    check_trace(scan.trace);
+    check_credentials(&credentials, n > 0);
     while (n)
         free(lines[--n]);
     return 0;

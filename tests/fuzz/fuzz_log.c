@@ -36,8 +36,8 @@ static size_t write_line(char *const values[VALUES], bool as_json, char *line)
     FUZZ_WANT(ftruncate(memory, 0) == 0 && lseek(memory, 0, SEEK_SET) == 0);
     log_set_json(as_json);
     FUZZ_WANT(dup2(memory, STDERR_FILENO) == STDERR_FILENO);
-    log_event(LOG_INFO, "fuzzed", "first", values[0], "second", values[1], "third", values[2],
-              NULL);
+    log_event(LOG_INFO, "fuzzed", LOG_STR("first", values[0]), LOG_STR("second", values[1]),
+              LOG_STR("third", values[2]));
     dup2(kept, STDERR_FILENO);
     ssize_t len = pread(memory, line, LINE_MAX_BYTES + 1, 0);
     FUZZ_WANT(len > 0 && len <= LINE_MAX_BYTES);

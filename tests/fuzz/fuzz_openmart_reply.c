@@ -188,7 +188,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct secret *key;
     struct input input = input_of(data, size);
-    char why[SECRET_WHY], *rest;
+    char *rest;
+    struct errmsg why;
     size_t len;
     autofree char *how = input_line(&input, &len);
     autofree char *words = input_line(&input, &len);
@@ -196,7 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!words)
         return 0;
     if (!key)
-        FUZZ_WANT(!secret_from_text("KEY", KEY, &key, why));
+        FUZZ_WANT(!secret_from_text("KEY", KEY, &key, &why));
     autofree char *body = xstrndup(input.at, input.left);
     struct told told = {.call = how[0] ? how[0] : 'b'};
     long end = strtol(how[0] ? how + 1 : how, &rest, 10);

@@ -31,7 +31,7 @@ struct request {
     size_t n_headers;
     bool backwards; /* passes its arguments in reverse order */
     struct client client;
-    struct joined *joined;
+    struct joined_lines *joined;
     int replies, status;
 };
 
@@ -59,9 +59,10 @@ const char *request_header(const struct request *request, const char *name)
         size_t name_len = strcspn(line, ":");
         const char *value = line + name_len + (line[name_len] == ':');
         value += strspn(value, " ");
-        fields_note(&lines, (struct slice){line, name_len}, (struct slice){value, strlen(value)});
+        field_lines_add(&lines, (struct slice){line, name_len},
+                        (struct slice){value, strlen(value)});
     }
-    return fields_join(&lines, &((struct request *)(uintptr_t)request)->joined);
+    return field_lines_join(&lines, &((struct request *)(uintptr_t)request)->joined);
 }
 
 const struct limits *request_limits(const struct request *request)
@@ -196,7 +197,7 @@ static void check_question(const struct question *question)
     };
     struct slice fields[QUESTION_PARTS];
     struct question *again;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
     for (int i = 0; i < QUESTION_PARTS; i++) {
         size_t len = strlen(parts[i]);
@@ -206,7 +207,7 @@ static void check_question(const struct question *question)
         fields[i] = (struct slice){parts[i], len};
     }
     FUZZ_WANT(*question->company_name);
-    FUZZ_WANT(question_new(fields, &again, why) == ERR_OK);
+    FUZZ_WANT(question_new(fields, &again, &why) == ERR_OK);
     FUZZ_WANT(memcmp(again->key, question->key, HASH_SIZE) == 0);
     FUZZ_WANT(strcmp(again->domain.name, question->domain.name) == 0);
     question_free(again);
@@ -224,7 +225,7 @@ static bool read_as(struct request *request, bool allow_refresh, bool cached_onl
                                       .cached_only = cached_only};
     request->replies = 0;
     bool ok = emails_query_parse(request, &query);
-    fields_free(request->joined);
+    joined_lines_free(request->joined);
     request->joined = NULL;
     FUZZ_WANT(request->replies == !ok);
     if (!ok)

@@ -41,8 +41,8 @@ static void check(enum err err, const struct secret *secret, const char *why, co
         return;
     }
     FUZZ_WANT(err == ERR_SYNTAX && !secret);
-    size_t n = strnlen(why, SECRET_WHY);
-    FUZZ_WANT(n > 0 && n < SECRET_WHY && input_is_printable(why, n));
+    size_t n = strnlen(why, ERRMSG_MAX);
+    FUZZ_WANT(n > 0 && n < ERRMSG_MAX && input_is_printable(why, n));
     FUZZ_WANT(len < 12 || !memmem(why, n, bytes, len));
 }
 
@@ -69,10 +69,10 @@ static int file(char *path, size_t room)
 static void check_refresh(int fd, const char *path, const char *bytes, size_t len)
 {
     struct secret *secret = NULL;
-    char why[SECRET_WHY];
+    struct errmsg why;
 
     write_file(fd, "old", 3);
-    FUZZ_WANT(!secret_from_file(path, &secret, why));
+    FUZZ_WANT(!secret_from_file(path, &secret, &why));
     write_file(fd, bytes, len);
     bool changed = secret_refresh(secret);
     size_t n = stripped(bytes, len);
@@ -89,16 +89,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *bytes = (const char *)data;
     autofree char *text = input_text(data, size);
     struct secret *secret = NULL;
-    char why[SECRET_WHY] = "", path[64];
+    char path[64];
+    struct errmsg why = {""};
 
-    enum err err = secret_from_text("KEY", text, &secret, why);
-    check(err, secret, why, text, strlen(text));
+    enum err err = secret_from_text("KEY", text, &secret, &why);
+    check(err, secret, why.text, text, strlen(text));
     secret_free(TAKE(secret));
 
     int fd = file(path, sizeof path);
     write_file(fd, bytes, size);
-    err = secret_from_file(path, &secret, why);
-    check(err, secret, why, bytes, size);
+    err = secret_from_file(path, &secret, &why);
+    check(err, secret, why.text, bytes, size);
     secret_free(TAKE(secret));
     check_refresh(fd, path, bytes, size);
     return 0;

@@ -76,14 +76,13 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # The server core: a request refers to its worker, which runs the request handler. The router responds
-    # through the functions of a request, and the handler passes requests to the router.
-    frozenset(f"server/http/core/{module}" for module in (
-        "problem", "request", "request_state", "router", "worker", "worker_state")),
     # The parsers fill the result types, which openmart.h exposes to its callers.
     frozenset(f"client/openmart/{module}" for module in (
         "openmart", "openmart_parse", "openmart_verdict")),
-    # A private header each: the table of the options, the interface of a driver, the engine's state.
+    # A private header each: the members of a request, of a worker and of the engine, the table of the
+    # options, and the interface of a driver.
+    frozenset({"server/http/core/request", "server/http/core/request_state"}),
+    frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/store/store", "server/store/driver"}),

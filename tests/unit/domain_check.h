@@ -25,12 +25,12 @@
 #define UNTOUCHED "untouched"
 
 /* Parses a copy of the exact size, so that a sanitizer detects every read beyond it. */
-static enum err parse(const char *text, size_t len, struct domain *domain, char *why)
+static enum err parse(const char *text, size_t len, struct domain *domain, struct errmsg *why)
 {
     autofree char *copy = xcalloc(len, 1);
 
     memcpy(copy, text, len);
-    memset(why, 'x', DOMAIN_WHY);
+    memset(why->text, 'x', ERRMSG_MAX);
     memcpy(domain->name, UNTOUCHED, sizeof UNTOUCHED);
     return domain_parse(copy, len, domain, why);
 }
@@ -50,7 +50,7 @@ static void check_answer(const char *id, enum err err, const struct domain *doma
                 err == ERR_IP_ADDRESS || err == ERR_SPECIAL_USE_DOMAIN,
             "%s: %s", id, err_words(err));
     REQUIRE(strcmp(domain->name, UNTOUCHED) == 0, "%s: result touched on failure", id);
-    const char *end = memchr(why, '\0', DOMAIN_WHY);
+    const char *end = memchr(why, '\0', ERRMSG_MAX);
     REQUIRE(end && end > why, "%s: no sentence", id);
     size_t why_len = (size_t)(end - why);
     REQUIRE(text_is_utf8(why, why_len) && !text_has_control(why, why_len), "%s: why", id);

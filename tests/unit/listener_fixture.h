@@ -223,12 +223,12 @@ static void let_all_go(void)
 static inline struct listener *start_with(const struct listener_options *options)
 {
     struct listener *listener = NULL;
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
     sem_init(&house.held, 0, 0);
     sem_init(&house.let_go, 0, 0);
-    enum err err = listener_start(options, &house.service, &listener, why);
-    ck_assert_msg(err == ERR_OK, "%s", why);
+    enum err err = listener_start(options, &house.service, &listener, &why);
+    ck_assert_msg(err == ERR_OK, "%s", why.text);
     return listener;
 }
 
@@ -240,7 +240,7 @@ static inline struct listener *start_on(const char *address, int threads, int ma
                                                  .threads = threads,
                                                  .max_connections = max_connections,
                                                  .header_timeout_ms = 600000,
-                                                 .answer_timeout_ms = 600000,
+                                                 .response_timeout_ms = 600000,
                                                  .idle_timeout_ms = 600000,
                                                  .drain_ms = 600000});
 }

@@ -15,10 +15,10 @@ const struct openmart_form asker_form = {.domain = "milvali.com", .company_name 
 
 void asker_setup(void)
 {
-    char why[SECRET_WHY];
+    struct errmsg why;
 
     fixture_setup();
-    ck_assert_int_eq(secret_from_text("KEY", ASKER_KEY, &key, why), ERR_OK);
+    ck_assert_int_eq(secret_from_text("KEY", ASKER_KEY, &key, &why), ERR_OK);
 }
 
 void asker_teardown(void)

@@ -80,11 +80,11 @@ struct store *store_open_limited(const char *which, size_t max_answers, size_t m
 {
     const struct store_options options = {
         .url = which, .max_answers = max_answers, .max_ended = max_ended};
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
     struct store *opened = NULL;
-    enum err err = store_open(&options, &opened, why);
+    enum err err = store_open(&options, &opened, &why);
 
-    ck_assert_msg(!err, "%s: %s", err_words(err), why);
+    ck_assert_msg(!err, "%s: %s", err_words(err), why.text);
     return opened;
 }
 
@@ -95,11 +95,11 @@ struct store *store_open_roomy(const char *which)
 
 struct store *store_open_second(const char *which)
 {
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
     struct store *opened = NULL;
-    enum err err = store_open_shared(which, &opened, why);
+    enum err err = store_open_shared(which, &opened, &why);
 
-    ck_assert_msg(!err, "%s: %s", err_words(err), why);
+    ck_assert_msg(!err, "%s: %s", err_words(err), why.text);
     return opened;
 }
 

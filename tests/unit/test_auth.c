@@ -28,14 +28,15 @@ static struct credentials read(const char *const *headers)
 
 static struct clients *known(void)
 {
-    char text[256], hex[2 * HASH_SIZE + 1], why[CLIENTS_WHY];
+    char text[256], hex[2 * HASH_SIZE + 1];
+    struct errmsg why;
     unsigned char hash[HASH_SIZE];
     struct clients *clients;
 
     hash_sha256("right", 5, hash);
     hash_hex(hash, HASH_SIZE, hex);
     snprintf(text, sizeof text, "one sha256:%s rate=2\n", hex);
-    ck_assert_int_eq(clients_parse("keys", text, strlen(text), &clients, why), ERR_OK);
+    ck_assert_int_eq(clients_parse("keys", text, strlen(text), &clients, &why), ERR_OK);
     return clients;
 }
 
@@ -74,7 +75,7 @@ LOOP_TEST(auth_accepts_exactly_one_correct_key, keys)
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(clients, &policy, &credentials, &client), ERR_OK);
     ck_assert_int_eq(client != NULL, keys[_i].is_let_in);
     if (client)
         ck_assert_str_eq(client->name, "one");
@@ -88,12 +89,12 @@ TEST(auth_over_the_rate_limit_is_rejected)
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(clients, &policy, &credentials, &client), ERR_OK);
-    ck_assert_int_eq(auth_pace(client, 1000), ERR_OK);
-    ck_assert_int_eq(auth_pace(client, 1000), ERR_OK);
-    ck_assert_int_eq(auth_pace(client, 1000), ERR_QUOTA_EXCEEDED);
-    ck_assert_int_eq(auth_pace(client, 1500), ERR_OK);
-    ck_assert_int_eq(auth_pace(NULL, 1000),
+    ck_assert_int_eq(auth_identify(clients, &policy, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
+    ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
+    ck_assert_int_eq(auth_check_rate(client, 1000), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(auth_check_rate(client, 1500), ERR_OK);
+    ck_assert_int_eq(auth_check_rate(NULL, 1000),
                      ERR_OK); /* a client without a valid key is rejected elsewhere */
     clients_unref(clients);
 }
@@ -132,10 +133,10 @@ LOOP_TEST(auth_on_loopback_requires_a_local_host, hosts)
     struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(NULL, &here, &credentials, &client),
+    ck_assert_int_eq(auth_identify(NULL, &here, &credentials, &client),
                      hosts[_i].is_local ? ERR_OK : ERR_FORBIDDEN);
     ck_assert_int_eq(client != NULL, hosts[_i].is_local);
-    ck_assert_int_eq(auth_judge(NULL, &anywhere, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(NULL, &anywhere, &credentials, &client), ERR_OK);
     ck_assert_ptr_nonnull(client);
 }
 
@@ -154,7 +155,7 @@ LOOP_TEST(auth_rejects_cross_site_requests, sites)
 
     for (int local = 0; local <= 1; local++) {
         const struct auth_policy policy = {.local_only = local};
-        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, &client),
+        ck_assert_int_eq(auth_identify(NULL, &policy, &credentials, &client),
                          sites[_i].is_let_in ? ERR_OK : ERR_FORBIDDEN);
     }
 }
@@ -197,10 +198,10 @@ LOOP_TEST(auth_without_fetch_metadata_checks_origin_and_referer, pages)
     for (int i = 0; i < 2; i++) {
         const char *name = i ? "Referer" : "origin";
         struct credentials told = read(HEADERS(name, pages[_i].page, "Host", pages[_i].host));
-        ck_assert_msg(!auth_judge(NULL, &here, &told, &client) == pages[_i].here, "%s: %s", name,
+        ck_assert_msg(!auth_identify(NULL, &here, &told, &client) == pages[_i].here, "%s: %s", name,
                       pages[_i].page);
-        ck_assert_msg(!auth_judge(NULL, &there, &told, &client) == pages[_i].there, "%s: %s", name,
-                      pages[_i].page);
+        ck_assert_msg(!auth_identify(NULL, &there, &told, &client) == pages[_i].there, "%s: %s",
+                      name, pages[_i].page);
     }
 }
 
@@ -212,10 +213,10 @@ TEST(auth_same_site_page_must_match_in_every_header)
                      "http://localhost", "Referer", "http://evil.example/"));
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_judge(NULL, &here, &told, &client), ERR_FORBIDDEN);
+    ck_assert_int_eq(auth_identify(NULL, &here, &told, &client), ERR_FORBIDDEN);
     told = read(HEADERS("Origin", "http://localhost")); /* HTTP/1.0 */
-    ck_assert_int_eq(auth_judge(NULL, &here, &told, &client), ERR_OK);
-    ck_assert_int_eq(auth_judge(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
+    ck_assert_int_eq(auth_identify(NULL, &here, &told, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
 }
 
 TEST(auth_without_a_key_grants_the_rights_of_the_policy)
@@ -225,7 +226,7 @@ TEST(auth_without_a_key_grants_the_rights_of_the_policy)
 
     for (int admin = 0; admin <= 1; admin++) {
         const struct auth_policy policy = {.admin = admin};
-        ck_assert_int_eq(auth_judge(NULL, &policy, &credentials, &client), ERR_OK);
+        ck_assert_int_eq(auth_identify(NULL, &policy, &credentials, &client), ERR_OK);
         ck_assert_int_eq(client->admin, admin);
         ck_assert(client->allow_refresh && !client->cached_only);
         ck_assert_int_eq(client->quota, ACCOUNT_NO_QUOTA);

@@ -34,10 +34,10 @@ static char *line_of(const char *name, const char *key, const char *options)
 static struct clients *parse(const char *text)
 {
     struct clients *clients;
-    char why[CLIENTS_WHY] = "";
-    enum err err = clients_parse("keys", text, strlen(text), &clients, why);
+    struct errmsg why = {""};
+    enum err err = clients_parse("keys", text, strlen(text), &clients, &why);
 
-    ck_assert_msg(!err, "%s", why);
+    ck_assert_msg(!err, "%s", why.text);
     return clients;
 }
 
@@ -128,20 +128,20 @@ static const struct {
 LOOP_TEST(client_keys_error_names_the_line, bad)
 {
     struct clients *clients = NULL;
-    char why[CLIENTS_WHY] = "";
-    enum err err = clients_parse("keys", bad[_i].text, strlen(bad[_i].text), &clients, why);
+    struct errmsg why = {""};
+    enum err err = clients_parse("keys", bad[_i].text, strlen(bad[_i].text), &clients, &why);
 
     ck_assert_int_eq(err, ERR_SYNTAX);
     ck_assert_ptr_null(clients);
-    ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
-    ck_assert_ptr_null(strstr(why, "0123456789abcdef")); /* even a hash is not repeated */
+    ck_assert_msg(strstr(why.text, bad[_i].why), "%s", why.text);
+    ck_assert_ptr_null(strstr(why.text, "0123456789abcdef")); /* even a hash is not repeated */
 }
 
 TEST(client_keys_accept_the_maximum_of_clients_only)
 {
     struct buf autobuf text = BUF_INIT(1 << 20);
     struct clients *clients;
-    char why[CLIENTS_WHY];
+    struct errmsg why;
 
     for (int i = 0; i <= CLIENTS_MAX; i++) {
         char name[16], key[16];
@@ -155,8 +155,8 @@ TEST(client_keys_accept_the_maximum_of_clients_only)
         }
         buf_add_str(&text, line);
     }
-    ck_assert_int_eq(clients_parse("keys", text.data, text.len, &clients, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "too many clients"));
+    ck_assert_int_eq(clients_parse("keys", text.data, text.len, &clients, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "too many clients"));
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)
@@ -171,23 +171,24 @@ static void write_file(const char *path, const char *text, mode_t mode)
 
 TEST(client_keys_file_writable_by_others_is_rejected)
 {
-    char path[] = "/tmp/test-clients-XXXXXX", why[CLIENTS_WHY];
+    char path[] = "/tmp/test-clients-XXXXXX";
+    struct errmsg why;
     struct clients *clients;
     int fd = mkstemp(path);
 
     ck_assert_int_ge(fd, 0);
     close(fd);
     write_file(path, "a " GOOD "\n", 0644);
-    ck_assert_int_eq(clients_read(path, &clients, why), ERR_OK);
+    ck_assert_int_eq(clients_read(path, &clients, &why), ERR_OK);
     clients_unref(clients);
     write_file(path, "a " GOOD "\n", 0620);
-    ck_assert_int_eq(clients_read(path, &clients, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "writable by others"));
+    ck_assert_int_eq(clients_read(path, &clients, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "writable by others"));
     unlink(path);
-    ck_assert_int_eq(clients_read(path, &clients, why), ERR_SYSTEM);
-    ck_assert_int_eq(clients_read("/tmp", &clients, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "regular file"));
-    ck_assert_int_eq(clients_read("/dev/zero", &clients, why), ERR_SYNTAX);
+    ck_assert_int_eq(clients_read(path, &clients, &why), ERR_SYSTEM);
+    ck_assert_int_eq(clients_read("/tmp", &clients, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "regular file"));
+    ck_assert_int_eq(clients_read("/dev/zero", &clients, &why), ERR_SYNTAX);
 }
 
 /* ---- finding ---- */
@@ -279,7 +280,7 @@ TEST(rate_limit_state_survives_a_changed_key_and_rate)
     ck_assert_uint_eq(count_admitted(clients_find(before, slice("key-a")), 1000, 20), 5);
     buf_addf(&text, "%s%s", b, new_a);
     now = parse(buf_str(&text));
-    clients_follow(now, before);
+    clients_adopt_rate_limits(now, before);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-new")), 1000, 20), 0);
     ck_assert_uint_eq(count_admitted(clients_find(now, slice("key-b")), 1000, 20), 5);
     /* Some workers still use the older snapshot for a while. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum err read(const char *const *args, struct config *ret_config, char *why)
+static enum err read(const char *const *args, struct config *ret_config, struct errmsg *why)
 {
     const char *argv[8] = {"emailsd"};
     int argc = 1;
@@ -23,9 +23,9 @@ static enum err read(const char *const *args, struct config *ret_config, char *w
 TEST(config_defaults_are_the_documented_ones)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(read(NULL, &config, why), ERR_OK);
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_OK);
     ck_assert_uint_eq(config.n_listen, 1);
     ck_assert_str_eq(config.listen[0], "127.0.0.1:8080");
     ck_assert_str_eq(config.upstream_url, "https://api.openmart.ai");
@@ -53,13 +53,14 @@ TEST(config_defaults_are_the_documented_ones)
 TEST(config_flags_override_environment_and_defaults)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
     setenv("EMAILSD_WAIT", "10s", 1);
     setenv("EMAILSD_BATCH_SIZE", "7", 1);
     setenv("EMAILSD_LISTEN", "127.0.0.1:1", 1);
     ck_assert_int_eq(
-        read((const char *[]){"--wait=5s", "--listen", "127.0.0.1:2", NULL}, &config, why), ERR_OK);
+        read((const char *[]){"--wait=5s", "--listen", "127.0.0.1:2", NULL}, &config, &why),
+        ERR_OK);
     ck_assert_int_eq(config.wait_ms, 5000);
     ck_assert_int_eq(config.batch_size, 7);
     ck_assert_uint_eq(config.n_listen, 1);
@@ -70,10 +71,10 @@ TEST(config_flags_override_environment_and_defaults)
 TEST(config_accepts_several_addresses)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
     ck_assert_int_eq(
-        read((const char *[]){"--listen", "127.0.0.1:1", "--listen=[::1]:2", NULL}, &config, why),
+        read((const char *[]){"--listen", "127.0.0.1:1", "--listen=[::1]:2", NULL}, &config, &why),
         ERR_OK);
     ck_assert_uint_eq(config.n_listen, 2);
     ck_assert_str_eq(config.listen[1], "[::1]:2");
@@ -98,9 +99,9 @@ static const struct {
 LOOP_TEST(config_times_and_sizes_accept_units, units)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(read((const char *[]){units[_i].flag, NULL}, &config, why), ERR_OK);
+    ck_assert_int_eq(read((const char *[]){units[_i].flag, NULL}, &config, &why), ERR_OK);
     int64_t got = strstr(units[_i].flag, "wait")  ? config.wait_ms
                   : strstr(units[_i].flag, "ttl") ? config.ttl_found_ms
                                                   : config.cache_bytes;
@@ -134,49 +135,49 @@ static const struct {
 LOOP_TEST(config_invalid_value_is_rejected_and_named, refused)
 {
     struct config config;
-    char why[CONFIG_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(read(refused[_i].args, &config, why), ERR_SYNTAX);
-    ck_assert_msg(strstr(why, refused[_i].why), "%s: %s", refused[_i].args[0], why);
+    ck_assert_int_eq(read(refused[_i].args, &config, &why), ERR_SYNTAX);
+    ck_assert_msg(strstr(why.text, refused[_i].why), "%s: %s", refused[_i].args[0], why.text);
 }
 
 TEST(config_keeps_up_to_three_words_in_order)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
     ck_assert_int_eq(
-        read((const char *[]){"forget", "--wait=5s", "info@example.org", NULL}, &config, why),
+        read((const char *[]){"forget", "--wait=5s", "info@example.org", NULL}, &config, &why),
         ERR_OK);
     ck_assert_uint_eq(config.n_words, 2);
     ck_assert_str_eq(config.words[0], "forget");
     ck_assert_str_eq(config.words[1], "info@example.org");
     config_done(&config);
-    ck_assert_int_eq(read((const char *[]){"one", "two", "three", "four", NULL}, &config, why),
+    ck_assert_int_eq(read((const char *[]){"one", "two", "three", "four", NULL}, &config, &why),
                      ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "four"));
+    ck_assert_ptr_nonnull(strstr(why.text, "four"));
 }
 
 TEST(config_invalid_environment_value_names_its_variable)
 {
     struct config config;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
     setenv("EMAILSD_MAX_WAIT", "long", 1);
-    ck_assert_int_eq(read(NULL, &config, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "EMAILSD_MAX_WAIT"));
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "EMAILSD_MAX_WAIT"));
 }
 
 TEST(config_reload_adopts_changeable_options_only)
 {
     struct config running, told;
-    char why[CONFIG_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(read((const char *[]){"--wait=5s", "--store=memory:", NULL}, &running, why),
+    ck_assert_int_eq(read((const char *[]){"--wait=5s", "--store=memory:", NULL}, &running, &why),
                      ERR_OK);
     ck_assert_int_eq(read((const char *[]){"--wait=7s", "--tls-key=k", "--drain-timeout=1s",
                                            "--store=sqlite:x", "--cache-size=1MiB", NULL},
-                          &told, why),
+                          &told, &why),
                      ERR_OK);
     config_adopt(&running, &told);
     config_done(&told);
@@ -215,14 +216,14 @@ static const struct {
 LOOP_TEST(config_unknown_variable_is_rejected, variables)
 {
     struct config config;
-    char why[CONFIG_WHY] = "";
+    struct errmsg why = {""};
 
     setenv(variables[_i].name, variables[_i].value, 1);
-    enum err err = read(NULL, &config, why);
+    enum err err = read(NULL, &config, &why);
     ck_assert_msg(err == (variables[_i].is_fine ? ERR_OK : ERR_SYNTAX), "%s: %s",
-                  variables[_i].name, why);
+                  variables[_i].name, why.text);
     if (err)
-        ck_assert_msg(strstr(why, variables[_i].name), "%s", why);
+        ck_assert_msg(strstr(why.text, variables[_i].name), "%s", why.text);
     else
         config_done(&config);
 }

@@ -5,7 +5,6 @@
 #include "config/config_file.h"
 
 #include "tests/support/suite.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,10 +16,10 @@ static enum err note(void *arg, const char *key, const char *value, int line)
     return strcmp(key, "stop") == 0 ? ERR_TOO_BIG : ERR_OK;
 }
 
-static enum err parse(const char *text, struct buf *pairs, char *why)
+static enum err parse(const char *text, struct buf *pairs, struct errmsg *why)
 {
-    why[0] = '\0';
-    return config_file_parse("f", text, note, pairs, why, 256);
+    why->text[0] = '\0';
+    return config_file_parse("f", text, note, pairs, why);
 }
 
 static const struct {
@@ -43,9 +42,9 @@ static const struct {
 LOOP_TEST(config_file_pairs_have_line_numbers, good)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
-    char why[256];
+    struct errmsg why;
 
-    ck_assert_msg(!parse(good[_i].text, &pairs, why), "%s", why);
+    ck_assert_msg(!parse(good[_i].text, &pairs, &why), "%s", why.text);
     ck_assert_str_eq(buf_str(&pairs), good[_i].pairs);
 }
 
@@ -61,54 +60,55 @@ static const struct {
 LOOP_TEST(config_file_error_names_the_line, bad)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
-    char why[256];
+    struct errmsg why;
 
-    ck_assert_int_eq(parse(bad[_i].text, &pairs, why), ERR_SYNTAX);
-    ck_assert_msg(strstr(why, bad[_i].why), "%s", why);
+    ck_assert_int_eq(parse(bad[_i].text, &pairs, &why), ERR_SYNTAX);
+    ck_assert_msg(strstr(why.text, bad[_i].why), "%s", why.text);
 }
 
 TEST(config_file_too_long_line_is_an_error)
 {
     struct buf autobuf text = BUF_INIT(8192), pairs = BUF_INIT(8192);
-    char why[256];
+    struct errmsg why;
 
     buf_add_str(&text, "a = ");
     for (int i = 0; i < CONFIG_LINE - 4; i++)
         buf_add_str(&text, "x");
     buf_add_str(&text, "\n");
-    ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_OK);
+    ck_assert_int_eq(parse(buf_str(&text), &pairs, &why), ERR_OK);
     text.len--;
     buf_add_str(&text, "x\nb = c\n");
-    ck_assert_int_eq(parse(buf_str(&text), &pairs, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "f:1: line too long"));
+    ck_assert_int_eq(parse(buf_str(&text), &pairs, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "f:1: line too long"));
 }
 
 TEST(config_file_stops_if_the_callback_fails)
 {
     struct buf autobuf pairs = BUF_INIT(4096);
-    char why[256];
+    struct errmsg why;
 
-    ck_assert_int_eq(parse("a = 1\nstop = 2\nb = 3\n", &pairs, why), ERR_TOO_BIG);
+    ck_assert_int_eq(parse("a = 1\nstop = 2\nb = 3\n", &pairs, &why), ERR_TOO_BIG);
     ck_assert_str_eq(buf_str(&pairs), "1:a=1;2:stop=2;");
-    ck_assert_str_eq(why, "");
+    ck_assert_str_eq(why.text, "");
 }
 
 TEST(config_file_unreadable_is_reported)
 {
-    char path[] = "/tmp/test-config-file-XXXXXX", why[256];
+    char path[] = "/tmp/test-config-file-XXXXXX";
+    struct errmsg why;
     struct buf autobuf pairs = BUF_INIT(4096);
     int fd = mkstemp(path);
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, "a = b\n\0c = d\n", 13), 13);
     close(fd);
-    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "NUL"));
+    ck_assert_int_eq(config_file_read(path, note, &pairs, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "NUL"));
     ck_assert_int_eq(truncate(path, 6), 0);
-    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_OK);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, &why), ERR_OK);
     ck_assert_int_eq(truncate(path, (off_t)CONFIG_FILE_BYTES + 1), 0);
-    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYNTAX);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, &why), ERR_SYNTAX);
     unlink(path);
-    ck_assert_int_eq(config_file_read(path, note, &pairs, why, sizeof why), ERR_SYSTEM);
-    ck_assert_int_eq(config_file_read("/tmp", note, &pairs, why, sizeof why), ERR_SYSTEM);
+    ck_assert_int_eq(config_file_read(path, note, &pairs, &why), ERR_SYSTEM);
+    ck_assert_int_eq(config_file_read("/tmp", note, &pairs, &why), ERR_SYSTEM);
 }

@@ -4,16 +4,18 @@
 #include "http/net/connection_timeout.h"
 
 #include "tests/support/suite.h"
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
-static struct deadlines all;
-static struct deadline one, other;
+static struct connection_timeouts all;
+static struct connection_timeout one, other;
 
 static void setup(void)
 {
-    all = (struct deadlines){
-        .after_ms = {[DEADLINE_HEADER] = 8, [DEADLINE_ANSWER] = 30, [DEADLINE_IDLE] = 60}};
-    one = other = (struct deadline){0};
+    all = (struct connection_timeouts){
+        .after_ms = {[PHASE_HEADER] = 8, [PHASE_SENDING] = 30, [PHASE_IDLE] = 60}};
+    one = other = (struct connection_timeout){0};
 }
 
 FIXTURE(setup, NULL);
@@ -26,7 +28,7 @@ TEST(timeout_unset_is_never_due)
 
 TEST(timeout_expires_exactly_once_at_its_time)
 {
-    deadline_set(&all, &one, DEADLINE_HEADER, 100);
+    connection_enter_phase(&all, &one, PHASE_HEADER, 100);
     ck_assert_int_eq(connection_timeouts_next_ms(&all), 108);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 107));
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 108), &one);
@@ -36,30 +38,78 @@ TEST(timeout_expires_exactly_once_at_its_time)
 
 TEST(timeout_set_again_counts_from_then)
 {
-    deadline_set(&all, &one, DEADLINE_HEADER, 0);
-    deadline_set(&all, &one, DEADLINE_ANSWER, 5);
+    connection_enter_phase(&all, &one, PHASE_HEADER, 0);
+    connection_enter_phase(&all, &one, PHASE_SENDING, 5);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 34));
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 35), &one);
 }
 
 TEST(timeout_removed_never_expires)
 {
-    deadline_set(&all, &one, DEADLINE_IDLE, 0);
-    deadline_set(&all, &one, DEADLINE_NONE, 0);
-    deadline_set(&all, &one, DEADLINE_NONE, 0);
+    connection_enter_phase(&all, &one, PHASE_IDLE, 0);
+    connection_enter_phase(&all, &one, PHASE_NONE, 0);
+    connection_enter_phase(&all, &one, PHASE_NONE, 0);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 1000));
 }
 
 TEST(timeout_earliest_of_all_kinds_is_next)
 {
-    struct deadline third = {0};
+    struct connection_timeout third = {0};
 
-    deadline_set(&all, &third, DEADLINE_IDLE, 0);   /* 60 */
-    deadline_set(&all, &one, DEADLINE_HEADER, 0);   /* 8 */
-    deadline_set(&all, &other, DEADLINE_HEADER, 1); /* 9 */
+    connection_enter_phase(&all, &third, PHASE_IDLE, 0);   /* 60 */
+    connection_enter_phase(&all, &one, PHASE_HEADER, 0);   /* 8 */
+    connection_enter_phase(&all, &other, PHASE_HEADER, 1); /* 9 */
     ck_assert_int_eq(connection_timeouts_next_ms(&all), 8);
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &one);
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 9), &other);
     ck_assert_ptr_null(connection_timeouts_pop_expired(&all, 59));
     ck_assert_ptr_eq(connection_timeouts_pop_expired(&all, 60), &third);
+}
+
+/* ---- what an expired timeout does ---- */
+
+static int sockets[2];
+
+static bool is_shut_down(void)
+{
+    char byte;
+
+    return recv(sockets[1], &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+TEST(timeout_expired_shuts_the_socket_down)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    one.fd = sockets[0];
+    connection_enter_phase(&all, &one, PHASE_SENDING, 0);
+    ck_assert(!is_shut_down());
+    connection_on_timeout(&all, connection_timeouts_pop_expired(&all, 30), 30);
+    ck_assert(is_shut_down());
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
+}
+
+TEST(timeout_of_an_idle_connection_is_checked_until_its_end)
+{
+    connection_timeouts_init(&all, 8, 30, 10);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    one.fd = sockets[0];
+    connection_enter_phase(&all, &one, PHASE_IDLE, 100);
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 103);
+    for (int64_t now_ms = 103; now_ms < 110; now_ms += 3)
+        connection_on_timeout(&all, connection_timeouts_pop_expired(&all, now_ms), now_ms);
+    ck_assert(!is_shut_down());
+    connection_on_timeout(&all, connection_timeouts_pop_expired(&all, 112), 112);
+    ck_assert(is_shut_down());
+}
+
+TEST(timeout_of_a_header_starts_with_the_line_of_an_idle_connection)
+{
+    connection_on_request_line(&all, &one, 0); /* of no phase: no timeout */
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), INT64_MAX);
+    connection_enter_phase(&all, &one, PHASE_HEADER, 0);
+    connection_on_request_line(&all, &one, 5); /* does not extend the header timeout */
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 8);
+    connection_enter_phase(&all, &one, PHASE_IDLE, 5);
+    connection_on_request_line(&all, &one, 50);
+    ck_assert_int_eq(connection_timeouts_next_ms(&all), 58);
 }

@@ -222,17 +222,17 @@ LOOP_TEST(domain_catalogue_row_gives_its_result, rows)
 {
     const struct row *row = &rows[_i];
     struct domain domain, again;
-    char why[DOMAIN_WHY];
-    enum err err = parse(row->text, row->len, &domain, why);
+    struct errmsg why;
+    enum err err = parse(row->text, row->len, &domain, &why);
 
     ck_assert_msg(err == row->err, "%s: got %s (%s), want %s", row->id, err_words(err),
-                  err ? why : domain.name, err_words(row->err));
-    check_answer(row->id, err, &domain, why);
+                  err ? why.text : domain.name, err_words(row->err));
+    check_answer(row->id, err, &domain, why.text);
     if (err)
         return;
     ck_assert_msg(strcmp(domain.name, row->key) == 0, "%s: got %s, want %s", row->id, domain.name,
                   row->key);
-    ck_assert_int_eq(parse(domain.name, strlen(domain.name), &again, why), ERR_OK);
+    ck_assert_int_eq(parse(domain.name, strlen(domain.name), &again, &why), ERR_OK);
     ck_assert_str_eq(again.name, domain.name);
 }
 
@@ -247,10 +247,10 @@ static void make_name(char *out, size_t total)
 static enum err parse_text(const char *text)
 {
     struct domain domain;
-    char why[DOMAIN_WHY];
-    enum err err = parse(text, strlen(text), &domain, why);
+    struct errmsg why;
+    enum err err = parse(text, strlen(text), &domain, &why);
 
-    check_answer(text, err, &domain, why);
+    check_answer(text, err, &domain, why.text);
     return err;
 }
 
@@ -318,10 +318,10 @@ TEST(domain_input_is_limited_to_2048_bytes)
 static void check_why(const char *text, const char *want)
 {
     struct domain domain;
-    char why[DOMAIN_WHY];
+    struct errmsg why;
 
-    ck_assert_int_ne(parse(text, strlen(text), &domain, why), ERR_OK);
-    ck_assert_str_eq(why, want);
+    ck_assert_int_ne(parse(text, strlen(text), &domain, &why), ERR_OK);
+    ck_assert_str_eq(why.text, want);
 }
 
 TEST(domain_reason_names_the_problem)
@@ -339,12 +339,13 @@ TEST(domain_reason_names_the_problem)
 
 TEST(domain_longest_reason_fits)
 {
-    char why[DOMAIN_WHY];
+    struct errmsg why;
     struct domain domain;
     static const char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.";
 
-    ck_assert_int_eq(parse(text, sizeof text - 1, &domain, why), ERR_INVALID_DOMAIN);
-    ck_assert_msg(strstr(why, "did you mean aaa") && strstr(why, "aaa.com?"), "%s", why);
+    ck_assert_int_eq(parse(text, sizeof text - 1, &domain, &why), ERR_INVALID_DOMAIN);
+    ck_assert_msg(strstr(why.text, "did you mean aaa") && strstr(why.text, "aaa.com?"), "%s",
+                  why.text);
 }
 
 TEST(domain_reason_never_repeats_secrets)
@@ -362,20 +363,20 @@ TEST(domain_reason_never_repeats_secrets)
         "hunter2-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
     struct domain domain;
-    char why[DOMAIN_WHY];
+    struct errmsg why;
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        ck_assert_int_ne(parse(texts[i], strlen(texts[i]), &domain, why), ERR_OK);
-        ck_assert_msg(!strstr(why, "hunter2"), "%s", why);
+        ck_assert_int_ne(parse(texts[i], strlen(texts[i]), &domain, &why), ERR_OK);
+        ck_assert_msg(!strstr(why.text, "hunter2"), "%s", why.text);
     }
 }
 
 static void check_display(const char *text, const char *want)
 {
     struct domain domain;
-    char why[DOMAIN_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(parse(text, strlen(text), &domain, why), ERR_OK);
+    ck_assert_int_eq(parse(text, strlen(text), &domain, &why), ERR_OK);
     autofree char *name = domain_display_name(&domain);
     ck_assert_str_eq(name, want);
 }

@@ -77,12 +77,12 @@ TEST(suffix_list_without_com_is_invalid)
 TEST(suffix_list_built_in_is_reported_as_such)
 {
     struct domain domain;
-    char why[DOMAIN_WHY];
+    struct errmsg why;
 
     list = BUILT_IN;
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_ptr_nonnull(strstr(domain_list_source(), "built into libpsl, 20"));
-    ck_assert_int_eq(domain_parse("www.a.co.uk", 11, &domain, why), ERR_OK);
+    ck_assert_int_eq(domain_parse("www.a.co.uk", 11, &domain, &why), ERR_OK);
     ck_assert_str_eq(domain.name, "a.co.uk");
 }
 

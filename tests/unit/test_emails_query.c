@@ -113,18 +113,18 @@ LOOP_TEST(query_is_parsed_or_rejected_with_a_reason, rows)
 {
     struct request request = {.n = 0};
     struct parameters parameters;
-    char why[PARAMETERS_WHY] = "";
+    struct errmsg why = {""};
 
     for (size_t i = 0; i < 3 && rows[_i].names[i]; i++) {
         request.arguments[i].name = slice(rows[_i].names[i]);
         request.arguments[i].value = slice(rows[_i].values[i]);
         request.n++;
     }
-    ck_assert_int_eq(parameters_read(&request, &parameters, why), rows[_i].err);
+    ck_assert_int_eq(parameters_read(&request, &parameters, &why), rows[_i].err);
     if (rows[_i].why)
-        ck_assert_msg(strstr(why, rows[_i].why), "row %d: %s", _i, why);
+        ck_assert_msg(strstr(why.text, rows[_i].why), "row %d: %s", _i, why.text);
     else
-        ck_assert_str_eq(why, "");
+        ck_assert_str_eq(why.text, "");
 }
 
 TEST(query_values_reach_their_fields)
@@ -134,9 +134,9 @@ TEST(query_values_reach_their_fields)
                                             {slice("wait"), slice("30")}},
                               .n = 3};
     struct parameters parameters;
-    char why[PARAMETERS_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_OK);
+    ck_assert_int_eq(parameters_read(&request, &parameters, &why), ERR_OK);
     ck_assert_mem_eq(parameters.fields[QUESTION_CITY].data, "Bern", 4);
     ck_assert_uint_eq(parameters.fields[QUESTION_DOMAIN].len, 5);
     ck_assert_ptr_null(parameters.fields[QUESTION_STATE].data);
@@ -148,7 +148,7 @@ TEST(query_name_with_a_nul_is_not_truncated)
 {
     struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n = 1};
     struct parameters parameters;
-    char why[PARAMETERS_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(parameters_read(&request, &parameters, why), ERR_UNKNOWN_PARAMETER);
+    ck_assert_int_eq(parameters_read(&request, &parameters, &why), ERR_UNKNOWN_PARAMETER);
 }

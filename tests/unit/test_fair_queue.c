@@ -8,89 +8,89 @@
 #include "tests/support/suite.h"
 
 static struct task tasks[8];
-static struct queue queue;
+static struct fair_queue queue;
 
 static void setup(void)
 {
-    queue = (struct queue){0};
+    queue = (struct fair_queue){0};
     for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
         tasks[i] = (struct task){0};
 }
 
 static void teardown(void)
 {
-    queue_done(&queue);
+    fair_queue_done(&queue);
 }
 
 FIXTURE(setup, teardown);
 
 TEST(queue_serves_clients_in_turn)
 {
-    queue_add(&queue, &tasks[0], "flood");
-    queue_add(&queue, &tasks[1], "flood");
-    queue_add(&queue, &tasks[2], "flood");
-    queue_add(&queue, &tasks[3], "small");
-    queue_add(&queue, &tasks[4], "other");
-    queue_add(&queue, &tasks[5], "other");
+    fair_queue_add(&queue, &tasks[0], "flood");
+    fair_queue_add(&queue, &tasks[1], "flood");
+    fair_queue_add(&queue, &tasks[2], "flood");
+    fair_queue_add(&queue, &tasks[3], "small");
+    fair_queue_add(&queue, &tasks[4], "other");
+    fair_queue_add(&queue, &tasks[5], "other");
     static const size_t order[] = {0, 3, 4, 1, 5, 2};
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
-        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
-    ck_assert_ptr_null(queue_take(&queue));
+        ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[order[i]]);
+    ck_assert_ptr_null(fair_queue_take(&queue));
     ck_assert_uint_eq(queue.n, 0);
 }
 
 TEST(queue_returning_client_goes_to_the_end)
 {
-    queue_add(&queue, &tasks[0], "a");
-    queue_add(&queue, &tasks[1], "b");
-    queue_add(&queue, &tasks[2], "b");
-    ck_assert_ptr_eq(queue_take(&queue), &tasks[0]);
-    queue_add(&queue, &tasks[3], "a");
-    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
-    ck_assert_ptr_eq(queue_take(&queue), &tasks[3]);
-    ck_assert_ptr_eq(queue_take(&queue), &tasks[2]);
+    fair_queue_add(&queue, &tasks[0], "a");
+    fair_queue_add(&queue, &tasks[1], "b");
+    fair_queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[0]);
+    fair_queue_add(&queue, &tasks[3], "a");
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[3]);
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[2]);
 }
 
 TEST(queue_weight_is_the_number_of_tasks_per_turn)
 {
     for (size_t i = 0; i < 5; i++) {
         tasks[i].payer.weight = 2;
-        queue_add(&queue, &tasks[i], "heavy");
+        fair_queue_add(&queue, &tasks[i], "heavy");
     }
-    queue_add(&queue, &tasks[5], "light");
-    queue_add(&queue, &tasks[6], "light");
-    queue_add(&queue, &tasks[7], "light");
+    fair_queue_add(&queue, &tasks[5], "light");
+    fair_queue_add(&queue, &tasks[6], "light");
+    fair_queue_add(&queue, &tasks[7], "light");
     static const size_t order[] = {0, 1, 5, 2, 3, 6, 4, 7};
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
-        ck_assert_ptr_eq(queue_take(&queue), &tasks[order[i]]);
+        ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[order[i]]);
 }
 
 TEST(queue_reports_the_oldest_task)
 {
     ck_assert_ptr_null(queue.oldest);
-    queue_add(&queue, &tasks[0], "a");
-    queue_add(&queue, &tasks[1], "a");
-    queue_add(&queue, &tasks[2], "b");
+    fair_queue_add(&queue, &tasks[0], "a");
+    fair_queue_add(&queue, &tasks[1], "a");
+    fair_queue_add(&queue, &tasks[2], "b");
     ck_assert_ptr_eq(queue.oldest, &tasks[0]);
-    queue_remove(&queue, &tasks[0]);
+    fair_queue_remove(&queue, &tasks[0]);
     ck_assert_ptr_eq(queue.oldest, &tasks[1]);
-    queue_take(&queue);
+    fair_queue_take(&queue);
     ck_assert_ptr_eq(queue.oldest, &tasks[2]);
-    queue_take(&queue);
+    fair_queue_take(&queue);
     ck_assert_ptr_null(queue.oldest);
 }
 
 TEST(queue_removes_a_task_at_any_position)
 {
-    queue_add(&queue, &tasks[0], "a");
-    queue_add(&queue, &tasks[1], "a");
-    queue_add(&queue, &tasks[2], "b");
-    queue_remove(&queue, &tasks[0]);
-    queue_remove(&queue, &tasks[2]);
+    fair_queue_add(&queue, &tasks[0], "a");
+    fair_queue_add(&queue, &tasks[1], "a");
+    fair_queue_add(&queue, &tasks[2], "b");
+    fair_queue_remove(&queue, &tasks[0]);
+    fair_queue_remove(&queue, &tasks[2]);
     ck_assert_uint_eq(queue.n, 1);
-    ck_assert_ptr_null(tasks[2].line);
-    ck_assert_ptr_eq(queue_take(&queue), &tasks[1]);
-    ck_assert_ptr_null(queue_take(&queue));
+    ck_assert_ptr_null(tasks[2].fifo);
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_null(fair_queue_take(&queue));
 }
 
 /* At most four tasks in total: the number that each of three clients has; may the last client
@@ -115,18 +115,18 @@ LOOP_TEST(queue_full_accepts_clients_below_their_share, rooms)
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         for (size_t n = 0; n < rooms[_i].held[i]; n++)
-            queue_add(&queue, &tasks[next++], names[i]);
-    ck_assert_int_eq(queue_has_room(&queue, "small", 4), rooms[_i].has_room);
+            fair_queue_add(&queue, &tasks[next++], names[i]);
+    ck_assert_int_eq(fair_queue_has_room(&queue, "small", 4), rooms[_i].has_room);
 }
 
-TEST(queue_long_names_with_equal_start_share_a_line)
+TEST(queue_long_names_with_equal_start_share_a_fifo)
 {
     char a[200], b[200];
 
     for (size_t i = 0; i < sizeof a; i++)
         a[i] = b[i] = i < sizeof a - 1 ? 'x' : '\0';
     b[150] = 'y';
-    queue_add(&queue, &tasks[0], a);
-    queue_add(&queue, &tasks[1], b);
-    ck_assert_ptr_eq(tasks[0].line, tasks[1].line);
+    fair_queue_add(&queue, &tasks[0], a);
+    fair_queue_add(&queue, &tasks[1], b);
+    ck_assert_ptr_eq(tasks[0].fifo, tasks[1].fifo);
 }

@@ -10,47 +10,48 @@
 
 static void note(struct field_lines *lines, const char *name, const char *value)
 {
-    fields_note(lines, (struct slice){name, strlen(name)}, (struct slice){value, strlen(value)});
+    field_lines_add(lines, (struct slice){name, strlen(name)},
+                    (struct slice){value, strlen(value)});
 }
 
 TEST(field_missing_is_null)
 {
     struct field_lines lines = {.name = "Prefer"};
-    struct joined *keep = NULL;
+    struct joined_lines *keep = NULL;
 
     note(&lines, "Prefe", "x");
     note(&lines, "Preferred", "x");
-    ck_assert_ptr_null(fields_join(&lines, &keep));
+    ck_assert_ptr_null(field_lines_join(&lines, &keep));
     ck_assert_ptr_null(keep);
 }
 
 TEST(field_single_line_is_not_copied)
 {
     struct field_lines lines = {.name = "Prefer"};
-    struct joined *keep = NULL;
+    struct joined_lines *keep = NULL;
     const char *value = "wait=1";
 
     note(&lines, "Accept", "x");
     note(&lines, "prefer", value);
-    ck_assert_ptr_eq(fields_join(&lines, &keep), value);
+    ck_assert_ptr_eq(field_lines_join(&lines, &keep), value);
     ck_assert_ptr_null(keep);
 }
 
 TEST(field_joined_value_lives_until_all_is_freed)
 {
     struct field_lines one = {.name = "A"}, other = {.name = "B"};
-    struct joined *keep = NULL;
+    struct joined_lines *keep = NULL;
 
     note(&one, "A", "1");
     note(&one, "a", "");
     note(&one, "A", "3");
     note(&other, "B", "x");
     note(&other, "B", "y");
-    const char *first = fields_join(&one, &keep), *second = fields_join(&other, &keep);
+    const char *first = field_lines_join(&one, &keep), *second = field_lines_join(&other, &keep);
     ck_assert_str_eq(first, "1, , 3");
     ck_assert_str_eq(second, "x, y");
-    fields_free(keep);
-    fields_free(NULL);
+    joined_lines_free(keep);
+    joined_lines_free(NULL);
 }
 
 static const struct {
@@ -65,7 +66,7 @@ static const struct {
 
 LOOP_TEST(field_list_is_split_outside_quoted_strings, rows)
 {
-    const char *end = fields_find(rows[_i].text, rows[_i].stop);
+    const char *end = field_value_find(rows[_i].text, rows[_i].stop);
 
     ck_assert_msg((size_t)(end - rows[_i].text) == rows[_i].at, "%s: %zu", rows[_i].text,
                   (size_t)(end - rows[_i].text));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_finished.c - tests that results are found by id, that the oldest is evicted, and that
- * matched tracking ids are stored for their batch. */
-#include "lookup/batching/batch.h"
+/* test_finished.c - tests that results are found by id, and that the oldest is evicted. */
+#include "base/id.h"
 #include "lookup/records/finished.h"
 
 #include "tests/support/suite.h"
@@ -95,20 +94,4 @@ TEST(finished_forget_removes_matching_results_only)
     ck_assert_ptr_null(history_find(history, "three"));
     ck_assert_ptr_nonnull(history_find(history, "one"));
     history_free(history);
-}
-
-TEST(finished_matched_tracking_id_names_its_question)
-{
-    static struct claims claims;
-
-    for (unsigned i = 0; i < OPENMART_BATCH_MAX; i++) {
-        unsigned char of[HASH_SIZE] = {(unsigned char)i};
-        char id[ID_TEXT];
-        snprintf(id, sizeof id, "tracking %u", i);
-        claims_add(&claims, id, of);
-    }
-    ck_assert_int_eq(claims_find(&claims, "tracking 99")[0], 99);
-    ck_assert_int_eq(claims_find(&claims, "tracking 0")[0], 0);
-    ck_assert_ptr_null(claims_find(&claims, "tracking 100"));
-    ck_assert_ptr_null(claims_find(&claims, ""));
 }

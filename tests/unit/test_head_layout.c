@@ -13,7 +13,7 @@
 /* In `bytes`, each part is where it is found first; a header's value follows its name. */
 static bool is_whole(const char *bytes, size_t size, const char *const *parts)
 {
-    struct layout layout;
+    struct head_layout layout;
     const char *at[3 + 2 * HEADERS_MAX], *from = bytes;
 
     for (size_t i = 0; parts[i]; i++) {
@@ -22,11 +22,11 @@ static bool is_whole(const char *bytes, size_t size, const char *const *parts)
         bool has_colon = i >= 3 && i % 2 == 1;
         from = at[i] + strlen(parts[i]) + has_colon;
     }
-    layout_begin(&layout, at[0], at[1], at[1] + strlen(at[1]), at[2]);
+    head_layout_begin(&layout, at[0], at[1], at[1] + strlen(at[1]), at[2]);
     for (size_t i = 3; parts[i]; i += 2)
-        layout_header(&layout, (struct slice){at[i], strlen(parts[i])},
-                      (struct slice){at[i + 1], strlen(parts[i + 1])});
-    return layout_is_whole(&layout, bytes, size);
+        head_layout_header(&layout, (struct slice){at[i], strlen(parts[i])},
+                           (struct slice){at[i + 1], strlen(parts[i + 1])});
+    return head_layout_is_whole(&layout, bytes, size);
 }
 #define IS_WHOLE(bytes, ...)                                                                       \
     is_whole(bytes, sizeof(bytes) - 1, (const char *const[]){__VA_ARGS__, NULL})
@@ -72,31 +72,31 @@ TEST(layout_folded_line_is_a_gap)
 {
     static const char head[] = LINE "\0\0\0 x\0\0 y\0\0\0\0Ay";
     static const char in_place[] = LINE "Ay\0    x\0\0 y\0\0\0\0";
-    struct layout layout;
+    struct head_layout layout;
     const char *version = head + 7, *name = head + sizeof head - 3;
 
-    layout_begin(&layout, head, head + 4, head + 6, version);
-    layout_header(&layout, (struct slice){name, 2}, (struct slice){version + 14, 1});
-    ck_assert(!layout_is_whole(&layout, head, sizeof head - 3));
+    head_layout_begin(&layout, head, head + 4, head + 6, version);
+    head_layout_header(&layout, (struct slice){name, 2}, (struct slice){version + 14, 1});
+    ck_assert(!head_layout_is_whole(&layout, head, sizeof head - 3));
     ck_assert(!IS_WHOLE(in_place, LINE_PARTS, "Ay", "x"));
 
-    layout_begin(&layout, in_place, in_place + 4, in_place + 6, in_place + 7);
-    layout_header(&layout, (struct slice){in_place + 17, 6}, (struct slice){in_place + 20, 3});
+    head_layout_begin(&layout, in_place, in_place + 4, in_place + 6, in_place + 7);
+    head_layout_header(&layout, (struct slice){in_place + 17, 6}, (struct slice){in_place + 20, 3});
     ck_assert_msg(layout.has_gaps, "a name that reaches into its value");
 }
 
 TEST(layout_target_without_an_end_is_a_gap)
 {
     static const char head[] = LINE "\0\0";
-    struct layout layout;
+    struct head_layout layout;
 
-    layout_begin(&layout, head, head + 4, NULL, head + 7);
-    ck_assert(!layout_is_whole(&layout, head, sizeof head - 1));
+    head_layout_begin(&layout, head, head + 4, NULL, head + 7);
+    ck_assert(!head_layout_is_whole(&layout, head, sizeof head - 1));
 }
 
 TEST(layout_of_other_library_versions_is_unknown)
 {
-    ck_assert(layout_is_known("0.9.75"));
-    ck_assert(!layout_is_known("0.9.7") && !layout_is_known("0.9.76"));
-    ck_assert(!layout_is_known("1.0.1") && !layout_is_known(""));
+    ck_assert(head_layout_is_known("0.9.75"));
+    ck_assert(!head_layout_is_known("0.9.7") && !head_layout_is_known("0.9.76"));
+    ck_assert(!head_layout_is_known("1.0.1") && !head_layout_is_known(""));
 }

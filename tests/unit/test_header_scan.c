@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_header_scan.c - tests that one pass finds the id, the trace, the accepted type, and
  * whether other headers matter. */
-#include "http/core/header_scan.h"
+#include "http/protocol/header_scan.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
@@ -23,37 +23,37 @@ static const struct {
 
 LOOP_TEST(scan_flags_headers_that_change_the_response, rows)
 {
-    struct headers headers = {0};
+    struct header_scan scan = {0};
 
-    headers_note(&headers, slice(rows[_i].name), slice(rows[_i].value));
-    ck_assert_int_eq(headers.special, rows[_i].special);
+    header_scan_add(&scan, slice(rows[_i].name), slice(rows[_i].value));
+    ck_assert_int_eq(scan.special, rows[_i].special);
 }
 
 TEST(scan_keeps_one_accept_and_flags_a_second)
 {
-    struct headers headers = {0};
+    struct header_scan scan = {0};
 
-    headers_note(&headers, slice("ACCEPT"), slice("text/csv"));
-    ck_assert(!headers.special);
-    ck_assert_uint_eq(headers.accept.len, 8);
-    headers_note(&headers, slice("Accept"), slice("text/plain"));
-    ck_assert(headers.special);
+    header_scan_add(&scan, slice("ACCEPT"), slice("text/csv"));
+    ck_assert(!scan.special);
+    ck_assert_uint_eq(scan.accept.len, 8);
+    header_scan_add(&scan, slice("Accept"), slice("text/plain"));
+    ck_assert(scan.special);
 }
 
 TEST(scan_uses_the_first_well_formed_id)
 {
-    struct headers headers = {0};
-    char long_id[HEADERS_ID_MAX + 2];
+    struct header_scan scan = {0};
+    char long_id[HEADER_SCAN_ID_MAX + 2];
 
     memset(long_id, 'a', sizeof long_id - 1);
     long_id[sizeof long_id - 1] = '\0';
-    headers_note(&headers, slice("X-Request-Id"), slice(long_id));
-    headers_note(&headers, slice("X-Request-Id"), slice("has space"));
-    headers_note(&headers, slice("X-Request-Id"), slice(""));
-    ck_assert_ptr_null(headers.id.data);
-    headers_note(&headers, slice("x-request-id"), slice("mine-1"));
-    headers_note(&headers, slice("X-Request-Id"), slice("other"));
-    ck_assert_str_eq(headers.id.data, "mine-1");
+    header_scan_add(&scan, slice("X-Request-Id"), slice(long_id));
+    header_scan_add(&scan, slice("X-Request-Id"), slice("has space"));
+    header_scan_add(&scan, slice("X-Request-Id"), slice(""));
+    ck_assert_ptr_null(scan.id.data);
+    header_scan_add(&scan, slice("x-request-id"), slice("mine-1"));
+    header_scan_add(&scan, slice("X-Request-Id"), slice("other"));
+    ck_assert_str_eq(scan.id.data, "mine-1");
 }
 
 #define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
@@ -91,8 +91,8 @@ static const struct {
 
 LOOP_TEST(scan_accepts_the_common_form_of_traceparent, traces)
 {
-    struct headers headers = {0};
+    struct header_scan scan = {0};
 
-    headers_note(&headers, slice("traceparent"), slice(traces[_i].value));
-    ck_assert_msg((headers.trace.data != NULL) == traces[_i].is_trace, "%s", traces[_i].value);
+    header_scan_add(&scan, slice("traceparent"), slice(traces[_i].value));
+    ck_assert_msg((scan.trace.data != NULL) == traces[_i].is_trace, "%s", traces[_i].value);
 }

@@ -39,11 +39,11 @@ static void start_engine(void)
     const struct engine_options options = {.batch = {.size = 100, .slots = 1, .max_queued = 1}};
     struct openmart_options openmart = {.base_url = "http://127.0.0.1:1"};
     struct recovery found;
-    char why[STORE_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(secret_from_text("KEY", "test-key", &house.key, why), ERR_OK);
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &house.key, &why), ERR_OK);
     openmart.key = house.key;
-    ck_assert_int_eq(store_open(&store, &house.store, why), ERR_OK);
+    ck_assert_int_eq(store_open(&store, &house.store, &why), ERR_OK);
     ck_assert_int_eq(transport_new(&transport, &house.transport), ERR_OK);
     house.openmart = openmart_new(&openmart, house.transport);
     house.cache = cache_new(1 << 20);
@@ -59,15 +59,15 @@ static void set_up(void)
                                              .threads = 1,
                                              .max_connections = 10,
                                              .header_timeout_ms = 60000,
-                                             .answer_timeout_ms = 60000,
+                                             .response_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 60000};
-    char why[LISTENER_WHY];
+    struct errmsg why;
 
     start_engine();
     house.service =
         (struct service){.engine = house.engine, .cache = house.cache, .health = &house.health};
-    ck_assert_int_eq(listener_start(&options, &house.service, &house.listener, why), ERR_OK);
+    ck_assert_int_eq(listener_start(&options, &house.service, &house.listener, &why), ERR_OK);
 }
 
 static void tear_down(void)

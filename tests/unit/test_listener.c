@@ -360,14 +360,14 @@ TEST(drain_is_not_delayed_by_a_client_that_does_not_read)
                                              .threads = 1,
                                              .max_connections = 4,
                                              .header_timeout_ms = 600000,
-                                             .answer_timeout_ms = 600000,
+                                             .response_timeout_ms = 600000,
                                              .idle_timeout_ms = 600000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;
     struct raw_answer answer;
-    char why[LISTENER_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(listener_start(&options, &house.service, &listener, why), ERR_OK);
+    ck_assert_int_eq(listener_start(&options, &house.service, &listener, &why), ERR_OK);
     int fd = connect_to(listener);
     raw_get(fd, "/big");
     ck_assert(raw_read_no_body(fd, &answer));

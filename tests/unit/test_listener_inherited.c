@@ -30,17 +30,17 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
 {
     static char names[4][INHERITED_NAME];
     static const char *const addresses[] = {names[0], names[1], names[2], names[3]};
-    char why[INHERITED_WHY];
+    struct errmsg why;
 
     for (size_t i = 0; i < n; i++)
-        ck_assert_int_eq(inherited_name(sockets[i], names[i], why), ERR_OK);
+        ck_assert_int_eq(inherited_name(sockets[i], names[i], &why), ERR_OK);
     return start_with(&(struct listener_options){.addresses = addresses,
                                                  .n_addresses = n,
                                                  .inherited = sockets,
                                                  .threads = threads,
                                                  .max_connections = 100,
                                                  .header_timeout_ms = 600000,
-                                                 .answer_timeout_ms = 600000,
+                                                 .response_timeout_ms = 600000,
                                                  .idle_timeout_ms = 600000,
                                                  .drain_ms = 600000});
 }
@@ -82,10 +82,10 @@ TEST(listener_closes_the_descriptors_it_was_given)
     const int fd = open_socket(SOCK_STREAM, true);
     struct listener *listener = start_inherited(&fd, 1, 2);
     char name[INHERITED_NAME];
-    char why[INHERITED_WHY];
+    struct errmsg why;
 
     /* Another file may have the number by now. */
-    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
+    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
     stop(listener);
 }
 
@@ -112,7 +112,8 @@ static const struct {
 LOOP_TEST(inherited_socket_name_is_a_listen_address, names)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-    char name[INHERITED_NAME], why[INHERITED_WHY];
+    char name[INHERITED_NAME];
+    struct errmsg why;
     struct addrinfo *found;
 
     ck_assert_int_eq(getaddrinfo(names[_i].address, "0", &hints, &found), 0);
@@ -120,7 +121,7 @@ LOOP_TEST(inherited_socket_name_is_a_listen_address, names)
     ck_assert_int_eq(bind(fd, found->ai_addr, found->ai_addrlen), 0);
     freeaddrinfo(found);
     ck_assert_int_eq(listen(fd, 1), 0);
-    ck_assert_int_eq(inherited_name(fd, name, why), ERR_OK);
+    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_OK);
     ck_assert_int_eq(strncmp(name, names[_i].name, strlen(names[_i].name)), 0);
     ck_assert_int_gt(strtol(name + strlen(names[_i].name), NULL, 10), 0);
     ck_assert_int_eq(listener_is_local(name), _i % 2 == 0);
@@ -129,13 +130,14 @@ LOOP_TEST(inherited_socket_name_is_a_listen_address, names)
 
 TEST(inherited_socket_unsuitable_has_no_name)
 {
-    char name[INHERITED_NAME] = "untouched", why[INHERITED_WHY];
+    char name[INHERITED_NAME] = "untouched";
+    struct errmsg why;
     int fd = open_socket(SOCK_DGRAM, false);
 
-    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
-    ck_assert_ptr_nonnull(strstr(why, "not a TCP socket"));
+    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "not a TCP socket"));
     close(fd);
-    ck_assert_int_eq(inherited_name(fd, name, why), ERR_SYNTAX);
+    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
     ck_assert_str_eq(name, "untouched");
 }
 
@@ -152,7 +154,7 @@ TEST(drain_time_to_send_starts_after_the_last_wait)
                                                                       .threads = 1,
                                                                       .max_connections = 100,
                                                                       .header_timeout_ms = 600000,
-                                                                      .answer_timeout_ms = 600000,
+                                                                      .response_timeout_ms = 600000,
                                                                       .idle_timeout_ms = 600000,
                                                                       .drain_ms = DRAIN_MS});
     int waiting = connect_to(listener), slow = connect_to(listener);
@@ -195,7 +197,7 @@ TEST(listener_age_is_that_of_the_hanging_worker)
                                                                       .threads = 2,
                                                                       .max_connections = 100,
                                                                       .header_timeout_ms = 600000,
-                                                                      .answer_timeout_ms = 600000,
+                                                                      .response_timeout_ms = 600000,
                                                                       .idle_timeout_ms = 600000,
                                                                       .drain_ms = 600000,
                                                                       .idle_ms = OLD_MS / 20});

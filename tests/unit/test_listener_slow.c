@@ -25,7 +25,7 @@ static void start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
                                                      .threads = 1,
                                                      .max_connections = 8,
                                                      .header_timeout_ms = header_ms,
-                                                     .answer_timeout_ms = answer_ms,
+                                                     .response_timeout_ms = answer_ms,
                                                      .idle_timeout_ms = idle_ms,
                                                      .drain_ms = 0});
 }

@@ -13,9 +13,11 @@
 
 static char logged[256];
 
-void log_event(enum log_level level, const char *event, ...)
+void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
     (void)level;
+    (void)fields;
+    (void)n;
     snprintf(logged, sizeof logged, "%s", event);
 }
 
@@ -36,14 +38,14 @@ uint64_t log_dropped(void)
 
 /* ---- addresses ---- */
 
-static enum err try_start(const char *const *addresses, size_t n, char *why)
+static enum err try_start(const char *const *addresses, size_t n, struct errmsg *why)
 {
     const struct listener_options options = {.addresses = addresses,
                                              .n_addresses = n,
                                              .threads = 2,
                                              .max_connections = 10,
                                              .header_timeout_ms = 60000,
-                                             .answer_timeout_ms = 60000,
+                                             .response_timeout_ms = 60000,
                                              .idle_timeout_ms = 60000,
                                              .drain_ms = 0};
     struct listener *listener = NULL;
@@ -77,10 +79,11 @@ static const char *const no_addresses[] = {
 
 LOOP_TEST(listener_invalid_address_is_named, no_addresses)
 {
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_msg(try_start(&no_addresses[_i], 1, why) == ERR_SYNTAX, "%s", no_addresses[_i]);
-    ck_assert_msg(strncmp(why, no_addresses[_i], strlen(no_addresses[_i])) == 0, "%s", why);
+    ck_assert_msg(try_start(&no_addresses[_i], 1, &why) == ERR_SYNTAX, "%s", no_addresses[_i]);
+    ck_assert_msg(strncmp(why.text, no_addresses[_i], strlen(no_addresses[_i])) == 0, "%s",
+                  why.text);
 }
 
 TEST(listener_port_in_use_is_named)
@@ -88,12 +91,12 @@ TEST(listener_port_in_use_is_named)
     struct listener *first = start(2);
     const char *taken = listener_url(first, 0) + strlen("http://");
     const char *both[] = {"127.0.0.1:0", taken};
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(try_start(&taken, 1, why), ERR_SYSTEM);
-    ck_assert_ptr_nonnull(strstr(why, taken));
-    ck_assert_ptr_nonnull(strstr(why, "in use"));
-    ck_assert_int_eq(try_start(both, 2, why), ERR_SYSTEM);
+    ck_assert_int_eq(try_start(&taken, 1, &why), ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(why.text, taken));
+    ck_assert_ptr_nonnull(strstr(why.text, "in use"));
+    ck_assert_int_eq(try_start(both, 2, &why), ERR_SYSTEM);
     int fd = connect_to(first);
     get_and_expect_now(fd); /* the first listener is not affected */
     stop(first);
@@ -104,14 +107,14 @@ TEST(listener_port_is_free_after_the_stop)
     struct listener *listener = start(2);
     char address[64];
     const char *addresses[] = {address};
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
     int fd = connect_to(listener);
 
     snprintf(address, sizeof address, "%s", listener_url(listener, 0) + strlen("http://"));
     get_and_expect_now(fd);
     stop(listener); /* closes first, so the port is left in TIME_WAIT */
     ck_assert(raw_is_closed(fd));
-    ck_assert_msg(try_start(addresses, 1, why) == ERR_OK, "%s", why);
+    ck_assert_msg(try_start(addresses, 1, &why) == ERR_OK, "%s", why.text);
 }
 
 static bool has_ipv6(void)
@@ -134,14 +137,14 @@ TEST(listener_serves_several_addresses)
                                        .threads = 3,
                                        .max_connections = 100,
                                        .header_timeout_ms = 60000,
-                                       .answer_timeout_ms = 60000,
+                                       .response_timeout_ms = 60000,
                                        .idle_timeout_ms = 60000,
                                        .drain_ms = 0};
     struct listener *listener = NULL;
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
-    enum err err = listener_start(&options, &house.service, &listener, why);
-    ck_assert_msg(err == ERR_OK, "%s", why);
+    enum err err = listener_start(&options, &house.service, &listener, &why);
+    ck_assert_msg(err == ERR_OK, "%s", why.text);
     for (size_t i = 0; i < options.n_addresses; i++) {
         int fd = raw_connect(listener_url(listener, i));
         ck_assert_int_ge(fd, 0);
@@ -177,9 +180,9 @@ TEST(listener_too_few_descriptors_are_named)
 {
     const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
     const char *address = "127.0.0.1:0";
-    char why[LISTENER_WHY] = "";
+    struct errmsg why = {""};
 
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-    ck_assert_int_eq(try_start(&address, 1, why), ERR_SYSTEM);
-    ck_assert_ptr_nonnull(strstr(why, "file descriptors"));
+    ck_assert_int_eq(try_start(&address, 1, &why), ERR_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(why.text, "file descriptors"));
 }

@@ -57,7 +57,7 @@ TEST(log_event_is_one_line_of_logfmt)
 {
     regex_t form;
 
-    log_event(LOG_INFO, "ready", "addr", "127.0.0.1:8080", "workers", "4", NULL);
+    log_event(LOG_INFO, "ready", LOG_STR("addr", "127.0.0.1:8080"), LOG_INT("workers", 4));
     ck_assert_int_eq(regcomp(&form,
                              "^ts=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z "
                              "level=info event=ready addr=127\\.0\\.0\\.1:8080 workers=4\n$",
@@ -67,16 +67,38 @@ TEST(log_event_is_one_line_of_logfmt)
     regfree(&form);
 }
 
-TEST(log_event_needs_no_pairs)
+TEST(log_event_needs_no_fields)
 {
-    log_event(LOG_ERROR, "stopped", NULL);
+    log_event(LOG_ERROR, "stopped");
     ck_assert_str_eq(after(logged(), "Z "), "level=error event=stopped\n");
 }
 
 TEST(log_missing_value_omits_its_key)
 {
-    log_event(LOG_INFO, "x", "a", "1", "b", NULL, "c", "3", NULL);
+    log_event(LOG_INFO, "x", LOG_STR("a", "1"), LOG_STR("b", NULL), LOG_STR("c", "3"));
     ck_assert_str_eq(after(logged(), "event="), "x a=1 c=3\n");
+}
+
+static void log_one_of_each_type(void)
+{
+    log_event(LOG_INFO, "x", LOG_STR("digits", "4"), LOG_INT("size", sizeof(char)),
+              LOG_INT("least", INT64_MIN), LOG_BOOL("yes", 1 < 2), LOG_BOOL("no", 1 > 2));
+}
+
+TEST(log_numbers_and_booleans_are_bare_in_logfmt)
+{
+    log_one_of_each_type();
+    ck_assert_str_eq(after(logged(), "event="),
+                     "x digits=4 size=1 least=-9223372036854775808 yes=true no=false\n");
+}
+
+TEST(log_numbers_and_booleans_keep_their_type_in_json)
+{
+    log_set_json(true);
+    log_one_of_each_type();
+    ck_assert_str_eq(after(logged(), "\"event\":"),
+                     "\"x\",\"digits\":\"4\",\"size\":1,\"least\":-9223372036854775808,"
+                     "\"yes\":true,\"no\":false}\n");
 }
 
 static const struct {
@@ -102,7 +124,7 @@ LOOP_TEST(log_value_cannot_forge_a_line, values)
 {
     char expected[200];
 
-    log_event(LOG_INFO, "x", "key", values[_i].value, "end", "1", NULL);
+    log_event(LOG_INFO, "x", LOG_STR("key", values[_i].value), LOG_STR("end", "1"));
     snprintf(expected, sizeof expected, "x key=%s end=1\n", values[_i].written);
     ck_assert_str_eq(after(logged(), "event="), expected);
 }
@@ -114,7 +136,7 @@ TEST(log_writes_from_the_lowest_level_up)
     for (int lowest = LOG_DEBUG; lowest <= LOG_ERROR; lowest++) {
         log_set_level((enum log_level)lowest);
         for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
-            log_event((enum log_level)level, "x", NULL);
+            log_event((enum log_level)level, "x");
             if (level < lowest)
                 ck_assert_str_eq(logged(), "");
             else
@@ -126,9 +148,9 @@ TEST(log_writes_from_the_lowest_level_up)
 
 TEST(log_omits_debug_by_default)
 {
-    log_event(LOG_DEBUG, "x", NULL);
+    log_event(LOG_DEBUG, "x");
     ck_assert_str_eq(logged(), "");
-    log_event(LOG_INFO, "x", NULL);
+    log_event(LOG_INFO, "x");
     ck_assert_str_ne(logged(), "");
 }
 
@@ -145,7 +167,7 @@ static char *letters(size_t n)
 /* Returns the longest value that fits after " key=" in a line of event "x". */
 static size_t room_of_value(void)
 {
-    log_event(LOG_INFO, "x", "key", "v", NULL);
+    log_event(LOG_INFO, "x", LOG_STR("key", "v"));
     return LINE_MAX_BYTES - strlen(logged()) + 1;
 }
 
@@ -154,20 +176,20 @@ TEST(log_line_of_4_kib_is_written_completely)
     size_t room = room_of_value();
     autofree char *longest = letters(room);
 
-    log_event(LOG_INFO, "x", "key", longest, NULL);
+    log_event(LOG_INFO, "x", LOG_STR("key", longest));
     ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
     ck_assert_uint_eq(strspn(after(line, "key="), "v"), room);
     ck_assert_int_eq(line[LINE_MAX_BYTES - 1], '\n');
 }
 
-TEST(log_pair_that_does_not_fit_is_omitted)
+TEST(log_field_that_does_not_fit_is_omitted)
 {
     autofree char *too_long = letters(room_of_value() + 1);
 
-    log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
+    log_event(LOG_INFO, "x", LOG_STR("a", "1"), LOG_STR("key", too_long), LOG_STR("b", "2"));
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
     too_long[0] = '"'; /* quoted; every byte is escaped */
-    log_event(LOG_INFO, "x", "a", "1", "key", too_long, "b", "2", NULL);
+    log_event(LOG_INFO, "x", LOG_STR("a", "1"), LOG_STR("key", too_long), LOG_STR("b", "2"));
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
 }
 
@@ -176,10 +198,10 @@ TEST(log_value_without_space_for_its_quote_is_omitted)
     autofree char *quoted = letters(room_of_value() - 1);
 
     quoted[0] = ' ';
-    log_event(LOG_INFO, "x", "key", quoted, NULL);
+    log_event(LOG_INFO, "x", LOG_STR("key", quoted));
     ck_assert_str_eq(after(logged(), "event="), "x\n");
     quoted[strlen(quoted) - 1] = '\0';
-    log_event(LOG_INFO, "x", "key", quoted, NULL);
+    log_event(LOG_INFO, "x", LOG_STR("key", quoted));
     ck_assert_uint_eq(strlen(logged()), LINE_MAX_BYTES);
 }
 
@@ -200,12 +222,12 @@ TEST(log_full_pipe_drops_the_line_without_waiting)
 {
     fill_the_pipe();
     ck_assert_uint_eq(log_dropped(), 0);
-    log_event(LOG_INFO, "lost", NULL); /* would block indefinitely if it waited */
-    log_event(LOG_INFO, "lost", NULL);
+    log_event(LOG_INFO, "lost"); /* would block indefinitely if it waited */
+    log_event(LOG_INFO, "lost");
     ck_assert_uint_eq(log_dropped(), 2);
     while (read(reader, line, sizeof line) > 0)
         ;
-    log_event(LOG_INFO, "heard", NULL);
+    log_event(LOG_INFO, "heard");
     ck_assert_uint_eq(log_dropped(), 2);
     ck_assert_str_eq(after(logged(), "event="), "heard\n");
 }
@@ -213,14 +235,14 @@ TEST(log_full_pipe_drops_the_line_without_waiting)
 TEST(log_closed_pipe_drops_the_line_only)
 {
     close(reader);
-    log_event(LOG_INFO, "lost", NULL);
+    log_event(LOG_INFO, "lost");
     ck_assert_uint_eq(log_dropped(), 1);
 }
 
 TEST(log_closed_stderr_drops_the_line_only)
 {
     close(STDERR_FILENO);
-    log_event(LOG_INFO, "lost", NULL);
+    log_event(LOG_INFO, "lost");
     ck_assert_uint_eq(log_dropped(), 1);
 }
 
@@ -230,8 +252,8 @@ TEST(log_D18_full_disk_drops_the_line_only)
 
     ck_assert_int_ge(full, 0);
     ck_assert_int_ge(dup2(full, STDERR_FILENO), 0);
-    log_event(LOG_INFO, "lost", NULL);
-    log_event(LOG_INFO, "lost", NULL);
+    log_event(LOG_INFO, "lost");
+    log_event(LOG_INFO, "lost");
     ck_assert_uint_eq(log_dropped(), 2);
     close(full);
 }
@@ -239,6 +261,6 @@ TEST(log_D18_full_disk_drops_the_line_only)
 TEST(log_line_below_the_level_is_not_counted_as_dropped)
 {
     close(reader);
-    log_event(LOG_DEBUG, "not wanted", NULL);
+    log_event(LOG_DEBUG, "not wanted");
     ck_assert_uint_eq(log_dropped(), 0);
 }

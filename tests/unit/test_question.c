@@ -39,10 +39,11 @@ static struct question *ask(struct asked asked)
 {
     struct slice fields[QUESTION_PARTS];
     struct question *question = NULL;
-    char why[QUESTION_WHY] = "";
+    struct errmsg why = {""};
 
     fill(&asked, fields);
-    ck_assert_msg(question_new(fields, &question, why) == ERR_OK, "%s: %s", asked.domain, why);
+    ck_assert_msg(question_new(fields, &question, &why) == ERR_OK, "%s: %s", asked.domain,
+                  why.text);
     return question;
 }
 
@@ -60,12 +61,12 @@ static void check_refused(struct asked asked, enum err want, const char *want_wh
 {
     struct slice fields[QUESTION_PARTS];
     struct question *question = NULL;
-    char why[QUESTION_WHY] = "";
+    struct errmsg why = {""};
 
     fill(&asked, fields);
-    ck_assert_int_eq(question_new(fields, &question, why), want);
+    ck_assert_int_eq(question_new(fields, &question, &why), want);
     ck_assert_ptr_null(question);
-    ck_assert_str_eq(why, want_why);
+    ck_assert_str_eq(why.text, want_why);
 }
 
 TEST(question_parts_are_normalized)
@@ -236,9 +237,9 @@ TEST(question_field_with_a_nul_is_not_truncated)
         [QUESTION_CITY] = {"Paris\0, Texas", 13},
     };
     struct question *question = NULL;
-    char why[QUESTION_WHY];
+    struct errmsg why;
 
-    ck_assert_int_eq(question_new(fields, &question, why), ERR_INVALID_PARAMETER);
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_INVALID_PARAMETER);
     ck_assert_ptr_null(question);
 }
 

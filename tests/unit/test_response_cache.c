@@ -9,31 +9,31 @@
 
 #define NOW_MS INT64_C(1795432804000)
 
-static struct cache *cache;
-static struct hits *hits;
+static struct cache *results;
+static struct response_cache *cache;
 static struct clock now;
 
 static void setup(void)
 {
-    cache = cache_new(1 << 20);
-    hits = hits_new(cache);
+    results = cache_new(1 << 20);
+    cache = response_cache_new(results);
     now = clock_fake(NOW_MS);
 }
 
 static void teardown(void)
 {
-    hits_free(hits);
-    cache_free(cache);
+    response_cache_free(cache);
+    cache_free(results);
 }
 
 FIXTURE(setup, teardown);
 
-static struct hits_text text_of(const char *words)
+static struct response_cache_key key_of(const char *words)
 {
-    struct hits_text text = {.len = strlen(words)};
+    struct response_cache_key key = {.len = strlen(words)};
 
-    memcpy(text.bytes, words, text.len);
-    return text;
+    memcpy(key.bytes, words, key.len);
+    return key;
 }
 
 /* Puts a result into the cache that lives for ten minutes. */
@@ -47,11 +47,11 @@ static const struct result *answer(unsigned char first)
                                                  .fetched_ms = NOW_MS,
                                                  .ttl_found_ms = 600000,
                                                  .ttl_empty_ms = 600000});
-    cache_put(cache, result);
+    cache_put(results, result);
     return result;
 }
 
-static struct ready *say(const struct result *result)
+static struct response *say(const struct result *result)
 {
     char date[CLOCK_TEXT];
     struct reply reply;
@@ -60,57 +60,58 @@ static struct ready *say(const struct result *result)
     reply_init(&reply, 200);
     reply_text(&reply, "ETag", result->bodies[RESULT_JSON].etag);
     reply_body_of(&reply, result, RESULT_JSON);
-    return ready_new(&reply, date, "0123456789abcdef0123456789abcdef", false);
+    return response_new(&reply, date, "0123456789abcdef0123456789abcdef", false);
 }
 
 /* Stores the response for the text, and releases all references. */
 static void remember(const char *words, const struct result *result)
 {
-    const struct hits_text text = text_of(words);
-    struct ready *ready = say(result);
+    const struct response_cache_key key = key_of(words);
+    struct response *response = say(result);
 
-    hits_remember(hits, &text, result, RESULT_JSON, ready);
-    ready_unref(ready);
+    response_cache_put(cache, &key, result, RESULT_JSON, response);
+    response_unref(response);
     result_unref(result);
 }
 
-static bool is_ready(const char *words)
+static bool is_cached(const char *words)
 {
-    const struct hits_text text = text_of(words);
+    const struct response_cache_key key = key_of(words);
 
-    return hits_find(hits, &text, &now) != NULL;
+    return response_cache_find(cache, &key, &now) != NULL;
 }
 
 static bool is_known(const char *words, unsigned char first)
 {
-    const struct hits_text text = text_of(words);
-    const unsigned char *key;
+    const struct response_cache_key key = key_of(words);
+    const unsigned char *question_key;
     enum result_format format;
 
-    return hits_question(hits, &text, &key, &format) && key[0] == first && format == RESULT_JSON;
+    return response_cache_find_question(cache, &key, &question_key, &format) &&
+           question_key[0] == first && format == RESULT_JSON;
 }
 
 TEST(response_is_repeated_for_the_same_text_only)
 {
     remember("/emails?domain=a.org\n", answer(1));
-    ck_assert(is_ready("/emails?domain=a.org\n"));
-    ck_assert(is_ready("/emails?domain=a.org\n"));
-    ck_assert(!is_ready("/emails?domain=a.org\ntext/csv"));
-    ck_assert(!is_ready("/emails?domain=a.or\n"));
-    ck_assert(!is_ready("/emails?domain=b.org\n"));
+    ck_assert(is_cached("/emails?domain=a.org\n"));
+    ck_assert(is_cached("/emails?domain=a.org\n"));
+    ck_assert(!is_cached("/emails?domain=a.org\ntext/csv"));
+    ck_assert(!is_cached("/emails?domain=a.or\n"));
+    ck_assert(!is_cached("/emails?domain=b.org\n"));
 }
 
 TEST(response_for_an_empty_text_is_never_cached)
 {
-    ck_assert(!is_ready(""));
+    ck_assert(!is_cached(""));
     ck_assert(!is_known("", 0));
 }
 
 TEST(response_expires_after_a_second_but_its_key_stays)
 {
     remember("a", answer(1));
-    hits_new_second(hits);
-    ck_assert(!is_ready("a"));
+    response_cache_new_second(cache);
+    ck_assert(!is_cached("a"));
     ck_assert(is_known("a", 1));
 }
 
@@ -118,9 +119,9 @@ TEST(response_of_an_expired_result_is_not_repeated)
 {
     remember("a", answer(1));
     clock_advance(&now, 599999);
-    ck_assert(is_ready("a"));
+    ck_assert(is_cached("a"));
     clock_advance(&now, 1);
-    ck_assert(!is_ready("a"));
+    ck_assert(!is_cached("a"));
 }
 
 TEST(response_of_a_removed_result_is_not_repeated)
@@ -129,33 +130,33 @@ TEST(response_of_a_removed_result_is_not_repeated)
 
     remember("a", answer(1));
     remember("b", answer(2));
-    cache_remove(cache, key);
-    ck_assert(!is_ready("a"));
-    ck_assert(is_ready("b")); /* another change is harmless */
+    cache_remove(results, key);
+    ck_assert(!is_cached("a"));
+    ck_assert(is_cached("b")); /* another change is harmless */
 }
 
 TEST(response_of_a_replaced_result_is_not_repeated)
 {
     remember("a", answer(1));
     result_unref(answer(1));
-    ck_assert(!is_ready("a"));
+    ck_assert(!is_cached("a"));
 }
 
 TEST(response_cache_full_uses_the_slow_path)
 {
     char words[32];
-    int ready = 0;
+    int n = 0;
 
     for (int i = 0; i < 10000; i++) {
         snprintf(words, sizeof words, "/emails?domain=a%d.org", i);
         remember(words, answer((unsigned char)i));
-        ck_assert(is_ready(words));
+        ck_assert(is_cached(words));
     }
     for (int i = 0; i < 10000; i++) {
         snprintf(words, sizeof words, "/emails?domain=a%d.org", i);
-        ready += is_ready(words);
+        n += is_cached(words);
     }
-    ck_assert_int_lt(ready, 10000);
+    ck_assert_int_lt(n, 10000);
 }
 
 /* ---- stored responses ---- */
@@ -164,7 +165,7 @@ TEST(response_matches_only_if_all_of_it_matches)
 {
     const struct result *one = answer(1), *other = answer(2);
     char date[CLOCK_TEXT], later[CLOCK_TEXT];
-    struct ready *ready = say(one);
+    struct response *response = say(one);
     static const char *const id = "ffffffffffffffffffffffffffffffff";
 
     clock_http_date(NOW_MS, date);
@@ -177,16 +178,16 @@ TEST(response_matches_only_if_all_of_it_matches)
     reply_body_of(&another_header, one, RESULT_JSON);
     reply_body_of(&another_body, other, RESULT_JSON);
     reply_text(&another_header, "Age", "1");
-    ck_assert(ready_is(ready, &same, date, id, false));
-    ck_assert(!ready_is(ready, &same, later, id, false));
-    ck_assert(!ready_is(ready, &same, date, "short", false));
-    ck_assert(!ready_is(ready, &same, date, id, true));
-    ck_assert(!ready_is(ready, &another_body, date, id, false));
-    ck_assert(!ready_is(ready, &another_header, date, id, false));
+    ck_assert(response_matches(response, &same, date, id, false));
+    ck_assert(!response_matches(response, &same, later, id, false));
+    ck_assert(!response_matches(response, &same, date, "short", false));
+    ck_assert(!response_matches(response, &same, date, id, true));
+    ck_assert(!response_matches(response, &another_body, date, id, false));
+    ck_assert(!response_matches(response, &another_header, date, id, false));
     result_unref(same.keeper);
     result_unref(another_header.keeper);
     result_unref(another_body.keeper);
-    ready_unref(ready);
+    response_unref(response);
     result_unref(one);
     result_unref(other);
 }

@@ -146,8 +146,8 @@ LOOP_TEST(router_request_finds_its_endpoint, hits)
 {
     struct request request = {.method = hits[_i].method, .path = hits[_i].path, .tail = ""};
 
-    routes_place(&request);
-    routes_dispatch(&request);
+    router_match(&request);
+    router_dispatch(&request);
     ck_assert_ptr_nonnull(request.ran);
     ck_assert_str_eq(request.ran, hits[_i].ran);
     ck_assert_str_eq(request.tail, hits[_i].tail);
@@ -204,8 +204,8 @@ LOOP_TEST(router_request_without_a_row_is_rejected, misses)
 {
     struct request request = {.method = misses[_i].method, .path = misses[_i].path, .tail = ""};
 
-    routes_place(&request);
-    routes_dispatch(&request);
+    router_match(&request);
+    router_dispatch(&request);
     ck_assert_msg(request.status == misses[_i].status, "%s: %d", misses[_i].path, request.status);
     ck_assert_msg(is_same_list(misses[_i].allow, request.allow), "%s: Allow: %s", misses[_i].path,
                   request.allow);
@@ -237,8 +237,8 @@ LOOP_TEST(router_row_decides_which_clients_are_admitted, doors)
     struct request request = {
         .method = doors[_i].method, .path = doors[_i].path, .tail = "", .client = doors[_i].client};
 
-    routes_place(&request);
-    routes_dispatch(&request);
+    router_match(&request);
+    router_dispatch(&request);
     ck_assert_int_eq(request.status, doors[_i].status);
     ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
     ck_assert_str_eq(request.challenge, doors[_i].status == 401 ? "Bearer" : "");

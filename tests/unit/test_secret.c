@@ -16,7 +16,8 @@
 
 #define KEY_MAX 512
 
-static char folder[64], path[100], why[SECRET_WHY];
+static char folder[64], path[100];
+static struct errmsg why;
 static struct secret *secret;
 
 static void setup(void)
@@ -26,7 +27,7 @@ static void setup(void)
     snprintf(path, sizeof path, "%s/key", folder);
     unsetenv("CREDENTIALS_DIRECTORY");
     secret = NULL;
-    why[0] = '\0';
+    why.text[0] = '\0';
 }
 
 static void teardown(void)
@@ -54,14 +55,14 @@ static void write_key(const char *content)
 
 static enum err take_file(void)
 {
-    return secret_from_file(path, &secret, why);
+    return secret_from_file(path, &secret, &why);
 }
 
 static void expect_refusal(enum err got, enum err wanted, const char *words)
 {
     ck_assert_int_eq((int)got, (int)wanted);
     ck_assert_ptr_null(secret);
-    ck_assert_msg(strstr(why, words) != NULL, "no \"%s\" in: %s", words, why);
+    ck_assert_msg(strstr(why.text, words) != NULL, "no \"%s\" in: %s", words, why.text);
 }
 
 static char *letters(size_t n)
@@ -87,7 +88,7 @@ LOOP_TEST(secret_key_is_read_without_its_line_end, taken)
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
     ck_assert_str_eq(secret_text(secret), taken[_i].key);
     secret_free(TAKE(secret));
-    ck_assert_int_eq((int)secret_from_text("KEY", taken[_i].given, &secret, why), (int)ERR_OK);
+    ck_assert_int_eq((int)secret_from_text("KEY", taken[_i].given, &secret, &why), (int)ERR_OK);
     ck_assert_str_eq(secret_text(secret), taken[_i].key);
 }
 
@@ -111,12 +112,12 @@ LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, refused)
 {
     write_key(refused[_i].given);
     expect_refusal(take_file(), ERR_SYNTAX, refused[_i].words);
-    ck_assert_ptr_nonnull(strstr(why, path));
-    ck_assert_ptr_null(strstr(why, "hush"));
-    expect_refusal(secret_from_text("THE_KEY", refused[_i].given, &secret, why), ERR_SYNTAX,
+    ck_assert_ptr_nonnull(strstr(why.text, path));
+    ck_assert_ptr_null(strstr(why.text, "hush"));
+    expect_refusal(secret_from_text("THE_KEY", refused[_i].given, &secret, &why), ERR_SYNTAX,
                    refused[_i].words);
-    ck_assert_ptr_nonnull(strstr(why, "THE_KEY"));
-    ck_assert_ptr_null(strstr(why, "hush"));
+    ck_assert_ptr_nonnull(strstr(why.text, "THE_KEY"));
+    ck_assert_ptr_null(strstr(why.text, "hush"));
 }
 
 TEST(secret_with_a_nul_is_rejected)
@@ -136,7 +137,7 @@ LOOP_TEST(secret_key_is_limited_to_512_bytes, line_ends)
     memcpy(too_long + KEY_MAX + 1, line_ends[_i], strlen(line_ends[_i]));
     write_key(too_long);
     expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
-    expect_refusal(secret_from_text("KEY", too_long, &secret, why), ERR_SYNTAX, "is longer than");
+    expect_refusal(secret_from_text("KEY", too_long, &secret, &why), ERR_SYNTAX, "is longer than");
     write_key(longest);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
     ck_assert_uint_eq(strlen(secret_text(secret)), KEY_MAX);
@@ -163,12 +164,12 @@ TEST(secret_huge_file_is_not_read_completely)
 TEST(secret_missing_file_is_named)
 {
     expect_refusal(take_file(), ERR_SYSTEM, path);
-    ck_assert_ptr_nonnull(strstr(why, "No such file"));
+    ck_assert_ptr_nonnull(strstr(why.text, "No such file"));
 }
 
 TEST(secret_folder_is_rejected)
 {
-    expect_refusal(secret_from_file(folder, &secret, why), ERR_SYNTAX, "not a regular file");
+    expect_refusal(secret_from_file(folder, &secret, &why), ERR_SYNTAX, "not a regular file");
 }
 
 TEST(secret_pipe_is_rejected_immediately)
@@ -184,7 +185,7 @@ LOOP_TEST(secret_file_open_to_others_is_rejected, loose_modes)
     write_key("hush\n");
     ck_assert_int_eq(chmod(path, loose_modes[_i]), 0);
     expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
-    ck_assert_ptr_null(strstr(why, "hush"));
+    ck_assert_ptr_null(strstr(why.text, "hush"));
 }
 
 TEST(secret_read_only_file_is_accepted)
@@ -218,7 +219,7 @@ TEST(secret_mode_of_a_similar_path_is_checked)
     setenv("CREDENTIALS_DIRECTORY", beside, 1);
     ck_assert_int_eq(mkdir(beside, 0700), 0);
     snprintf(upwards, sizeof upwards, "%s/../key", beside);
-    expect_refusal(secret_from_file(upwards, &secret, why), ERR_SYNTAX, "chmod 600");
+    expect_refusal(secret_from_file(upwards, &secret, &why), ERR_SYNTAX, "chmod 600");
     rmdir(beside);
 }
 
@@ -227,8 +228,8 @@ TEST(secret_long_path_is_cut_in_the_error)
     autofree char *long_path = letters(2000);
 
     long_path[0] = '/';
-    expect_refusal(secret_from_file(long_path, &secret, why), ERR_SYSTEM, "File name too long");
-    ck_assert_uint_lt(strlen(why), SECRET_WHY);
+    expect_refusal(secret_from_file(long_path, &secret, &why), ERR_SYSTEM, "File name too long");
+    ck_assert_uint_lt(strlen(why.text), ERRMSG_MAX);
 }
 
 /* ---- replaced keys ---- */
@@ -314,7 +315,7 @@ TEST(secret_file_counts_once_its_mode_is_fixed)
 
 TEST(secret_from_the_environment_is_not_reloaded)
 {
-    ck_assert_int_eq((int)secret_from_text("KEY", "abc", &secret, why), (int)ERR_OK);
+    ck_assert_int_eq((int)secret_from_text("KEY", "abc", &secret, &why), (int)ERR_OK);
     ck_assert(!secret_refresh(secret));
     ck_assert_str_eq(secret_text(secret), "abc");
 }

@@ -154,12 +154,12 @@ TEST(sqlite_torn_log_ends_at_its_last_transaction)
 TEST(sqlite_second_owner_is_rejected_with_the_path)
 {
     const struct store_options options = {.url = store_url()};
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
 
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_open(&options, &beside, why), ERR_STORE_BUSY);
+    ck_assert_int_eq(store_open(&options, &beside, &why), ERR_STORE_BUSY);
     ck_assert_ptr_null(beside);
-    ck_assert_ptr_nonnull(strstr(why, store_path()));
+    ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     store_close(TAKE(store));
     store = store_open_roomy(store_url());
 }
@@ -182,11 +182,11 @@ TEST(sqlite_reader_sees_the_owner_and_does_not_block_it)
 
 TEST(sqlite_reader_without_a_store_creates_no_file)
 {
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared(store_url(), &beside, why), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_open_shared(store_url(), &beside, &why), ERR_NO_ENTRY);
     ck_assert_ptr_null(beside);
-    ck_assert_ptr_nonnull(strstr(why, store_path()));
+    ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     DIR *dir = opendir(store_folder());
     int n = 0;
     while (readdir(dir))

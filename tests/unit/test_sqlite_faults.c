@@ -182,13 +182,14 @@ RANGE_TEST(sqlite_failed_open_leaves_a_store_that_opens, 0, 2)
 
     for (int k = 1; fired; k++) {
         const struct store_options options = {.url = store_url(), .max_answers = 9};
-        char why[STORE_WHY] = "";
+        struct errmsg why = {""};
         fault_vfs_arm(FAULT_ALL, k, _i, false);
-        enum err err = store_open(&options, &store, why);
+        enum err err = store_open(&options, &store, &why);
         fired = fault_vfs_heal();
         if (err) {
-            ck_assert_msg(err == ERR_STORAGE_UNAVAILABLE, "k = %d: %s: %s", k, err_words(err), why);
-            ck_assert_str_ne(why, "");
+            ck_assert_msg(err == ERR_STORAGE_UNAVAILABLE, "k = %d: %s: %s", k, err_words(err),
+                          why.text);
+            ck_assert_str_ne(why.text, "");
             store = store_open_roomy(store_url());
         }
         ck_assert_int_eq(intend(0), ERR_OK);

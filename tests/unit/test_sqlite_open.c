@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char why[STORE_WHY];
+static struct errmsg why;
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
 
@@ -67,8 +67,8 @@ static enum err try_to_open(void)
     const struct store_options options = {
         .url = store_url(), .max_answers = 1000, .max_ended = 1000};
 
-    memset(why, 0, sizeof why);
-    return store_open(&options, &store, why);
+    memset(why.text, 0, sizeof why);
+    return store_open(&options, &store, &why);
 }
 
 /* Asserts that the file is rejected with a reason, for an owner and a second process, and stays
@@ -79,9 +79,9 @@ static void assert_refused(enum err wanted, const char *words)
 
     ck_assert_int_eq(try_to_open(), wanted);
     ck_assert_ptr_null(store);
-    ck_assert_msg(strstr(why, store_path()) != NULL, "%s", why);
-    ck_assert_msg(strstr(why, words) != NULL, "%s", why);
-    ck_assert_int_eq(store_open_shared(store_url(), &store, why), wanted);
+    ck_assert_msg(strstr(why.text, store_path()) != NULL, "%s", why.text);
+    ck_assert_msg(strstr(why.text, words) != NULL, "%s", why.text);
+    ck_assert_int_eq(store_open_shared(store_url(), &store, &why), wanted);
     ck_assert_ptr_null(store);
     struct content after = content_of(""), log_after = content_of("-wal");
     ck_assert_uint_eq(after.len, before.len);
@@ -144,7 +144,7 @@ TEST(sqlite_overwritten_page_is_rejected)
         enum err err = try_to_open();
         if (err) {
             ck_assert_int_eq(err, ERR_STORE_DAMAGED);
-            ck_assert_ptr_nonnull(strstr(why, "nothing was changed"));
+            ck_assert_ptr_nonnull(strstr(why.text, "nothing was changed"));
             refused++;
         } else {
             opened++;
@@ -233,7 +233,7 @@ TEST(sqlite_older_store_is_migrated_completely)
     make_a_store();
     run_sql("DROP TABLE accounts; DROP TABLE settings; ALTER TABLE tasks DROP COLUMN client;"
             "ALTER TABLE tasks DROP COLUMN day; PRAGMA user_version = 1");
-    ck_assert_msg(try_to_open() == ERR_OK, "%s", why);
+    ck_assert_msg(try_to_open() == ERR_OK, "%s", why.text);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_int_eq(stats.schema, 2);
     ck_assert_uint_gt(stats.tasks[STORE_OPEN] + stats.tasks[STORE_ANSWERED], 0);
@@ -340,6 +340,6 @@ TEST(sqlite_folder_creation_failure_is_reported)
 
     overwrite(0, "", 0);
     snprintf(url, sizeof url, "sqlite:%s/emailsd.db", store_path());
-    ck_assert_int_eq(store_open(&options, &store, why), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_ptr_nonnull(strstr(why, strerror(ENOTDIR)));
+    ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(why.text, strerror(ENOTDIR)));
 }

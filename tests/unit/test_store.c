@@ -60,7 +60,8 @@ RANGE_TEST(store_duplicate_tracking_id_rejects_the_whole_batch, 0, STORES)
     ck_assert_int_ne(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
     ck_assert_int_eq(batch, -7);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL),
+                     ERR_NO_ENTRY);
 }
 
 RANGE_TEST(store_batch_backs_off_and_records_its_resubmit, 0, STORES)
@@ -285,17 +286,17 @@ TEST(store_invalid_url_is_rejected_with_a_reason)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct store_options options = {.url = bad[i]};
-        char why[STORE_WHY] = "";
-        ck_assert_int_eq(store_open(&options, &store, why), ERR_STORE_REFUSED);
+        struct errmsg why = {""};
+        ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORE_REFUSED);
         ck_assert_ptr_null(store);
-        ck_assert_str_ne(why, "");
+        ck_assert_str_ne(why.text, "");
     }
 }
 
 TEST(store_in_memory_cannot_be_opened_shared)
 {
-    char why[STORE_WHY] = "";
+    struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared("memory:", &store, why), ERR_NO_ENTRY);
-    ck_assert_str_ne(why, "");
+    ck_assert_int_eq(store_open_shared("memory:", &store, &why), ERR_NO_ENTRY);
+    ck_assert_str_ne(why.text, "");
 }

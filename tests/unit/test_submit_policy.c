@@ -53,6 +53,10 @@ static const struct {
      {.verdict = VERDICT_UNKNOWN, .retry_after_s = -1},
      {1, 1, true},
      SUBMIT_RISK},
+    {"unknown, with leave to risk it, but a long Retry-After",
+     {.verdict = VERDICT_UNKNOWN, .retry_after_s = SUBMIT_RETRY_AFTER_S + 1},
+     {1, 1, true},
+     SUBMIT_END},
 };
 
 LOOP_TEST(policy_decision_follows_the_result_of_the_submit, rows)

@@ -2,18 +2,10 @@
 /* auth.c - see auth.h. */
 #include "http/auth/auth.h"
 
-#include "base/mem.h"
-
 #include <string.h>
 #include <strings.h>
 
 /* ---- headers ---- */
-
-static bool is_text(struct slice slice, const char *text, size_t len)
-{
-    return slice.len == len && strncasecmp(slice.data, text, len) == 0;
-}
-#define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
 
 /* Removes the scheme "Bearer". Returns false for any other scheme: its value is not a client key
  * but, for example, a user and password that a proxy passes on. */
@@ -40,10 +32,10 @@ static void note_key(struct credentials *credentials, struct slice key)
 
 void auth_header(struct credentials *credentials, struct slice name, struct slice value)
 {
-    if (IS_TEXT(name, "Authorization")) {
+    if (slice_equals_nocase(name, "Authorization")) {
         if (take_bearer(&value))
             note_key(credentials, value);
-    } else if (IS_TEXT(name, "X-API-Key")) {
+    } else if (slice_equals_nocase(name, "X-API-Key")) {
         note_key(credentials, value);
     } else {
         same_site_header(&credentials->site, name, value);
@@ -66,8 +58,8 @@ static const struct client *anonymous(bool admin)
     return &all[admin];
 }
 
-enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
-                    const struct credentials *credentials, const struct client **ret_client)
+enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
+                       const struct credentials *credentials, const struct client **ret_client)
 {
     struct slice none = {"", 0};
 
@@ -82,7 +74,7 @@ enum err auth_judge(const struct clients *clients, const struct auth_policy *pol
     return ERR_OK;
 }
 
-enum err auth_pace(const struct client *client, int64_t now_ms)
+enum err auth_check_rate(const struct client *client, int64_t now_ms)
 {
     int wait_s;
 

@@ -35,11 +35,11 @@ struct auth_policy {
  * name, or ERR_FORBIDDEN for a cross-site browser request. Otherwise returns ERR_OK, with
  * *ret_client NULL if the key is missing or unknown; routes open to all are still served then.
  * *ret_client is borrowed from `clients` or static. */
-enum err auth_judge(const struct clients *clients, const struct auth_policy *policy,
-                    const struct credentials *credentials, const struct client **ret_client);
+enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
+                       const struct credentials *credentials, const struct client **ret_client);
 
 /* Counts one request of that client, who may be NULL. Returns ERR_QUOTA_EXCEEDED if its rate limit
  * is exceeded. */
-enum err auth_pace(const struct client *client, int64_t now_ms);
+enum err auth_check_rate(const struct client *client, int64_t now_ms);
 
 #endif

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,11 +102,6 @@ static const struct {
     {"admin", take_admin},
 };
 
-static bool is_text(struct slice slice, const char *text)
-{
-    return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;
-}
-
 static const char *take_option(struct client *client, struct slice word, unsigned *seen)
 {
     const char *equals = memchr(word.data, '=', word.len);
@@ -117,7 +111,7 @@ static const char *take_option(struct client *client, struct slice word, unsigne
     if (equals)
         value = (struct slice){equals + 1, word.len - name.len - 1};
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        if (!is_text(name, options[i].name))
+        if (!slice_equals(name, options[i].name))
             continue;
         if (*seen & 1U << i)
             return "duplicate option";
@@ -246,7 +240,7 @@ static const char *read_lines(struct clients *clients, const char *text, size_t 
 }
 
 enum err clients_parse(const char *name, const char *text, size_t len, struct clients **ret_clients,
-                       char *why)
+                       struct errmsg *why)
 {
     struct clients *clients = xcalloc(1, sizeof *clients);
     size_t line = 0;
@@ -254,9 +248,9 @@ enum err clients_parse(const char *name, const char *text, size_t len, struct cl
 
     atomic_init(&clients->refs, 1);
     if (fault)
-        snprintf(why, CLIENTS_WHY, "%.150s: line %zu: %s", name, line, fault);
+        errmsg_set(why, "%.150s: line %zu: %s", name, line, fault);
     else if (clients->n == 0)
-        snprintf(why, CLIENTS_WHY, "%.150s contains no clients", name);
+        errmsg_set(why, "%.150s contains no clients", name);
     if (fault || clients->n == 0) {
         clients_unref(clients);
         return ERR_SYNTAX;
@@ -266,20 +260,20 @@ enum err clients_parse(const char *name, const char *text, size_t len, struct cl
 }
 
 /* A user who can write the file can grant access. */
-static bool is_safe(int fd, const char *path, char *why)
+static bool is_safe(int fd, const char *path, struct errmsg *why)
 {
     struct stat st;
 
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        snprintf(why, CLIENTS_WHY, "%.150s is not a regular file", path);
+        errmsg_set(why, "%.150s is not a regular file", path);
     else if (st.st_mode & 022)
-        snprintf(why, CLIENTS_WHY, "%.150s is writable by others; run chmod go-w", path);
+        errmsg_set(why, "%.150s is writable by others; run chmod go-w", path);
     else
         return true;
     return false;
 }
 
-enum err clients_read(const char *path, struct clients **ret_clients, char *why)
+enum err clients_read(const char *path, struct clients **ret_clients, struct errmsg *why)
 {
     autofree char *text = xcalloc(1, FILE_MAX + 1);
     enum err err = ERR_SYSTEM;
@@ -288,7 +282,7 @@ enum err clients_read(const char *path, struct clients **ret_clients, char *why)
     ssize_t n = 0;
 
     if (fd < 0) {
-        snprintf(why, CLIENTS_WHY, "%.150s: %s", path, strerror(errno));
+        errmsg_set(why, "%.150s: %s", path, strerror(errno));
         return ERR_SYSTEM;
     }
     if (!is_safe(fd, path, why)) {
@@ -298,9 +292,9 @@ enum err clients_read(const char *path, struct clients **ret_clients, char *why)
     while (len <= FILE_MAX && (n = read(fd, text + len, FILE_MAX + 1 - len)) > 0)
         len += (size_t)n;
     if (n < 0)
-        snprintf(why, CLIENTS_WHY, "%.150s: %s", path, strerror(errno));
+        errmsg_set(why, "%.150s: %s", path, strerror(errno));
     else if (len > FILE_MAX)
-        snprintf(why, CLIENTS_WHY, "%.150s is longer than %zu bytes", path, FILE_MAX);
+        errmsg_set(why, "%.150s is longer than %zu bytes", path, FILE_MAX);
     else
         err = clients_parse(path, text, len, ret_clients, why);
     close(fd);
@@ -324,7 +318,7 @@ void clients_unref(struct clients *clients)
     free(clients);
 }
 
-void clients_follow(struct clients *clients, const struct clients *before)
+void clients_adopt_rate_limits(struct clients *clients, const struct clients *before)
 {
     for (size_t i = 0; i < clients->n; i++) {
         const struct client *same = find_name(before, clients->all[i].name);

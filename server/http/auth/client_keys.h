@@ -14,6 +14,7 @@
 
 #include "base/client_key.h"
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/slice.h"
 #include "model/account.h"
@@ -23,7 +24,6 @@
 #include <stdint.h>
 
 #define CLIENTS_MAX 256 /* each request's key is compared with all of them */
-#define CLIENTS_WHY 256
 
 struct client {
     char name[KEY_NAME_MAX + 1]; /* "" for clients without a key */
@@ -40,20 +40,20 @@ struct client {
 
 struct clients;
 
-/* Reads the file. Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` (CLIENTS_WHY bytes) then says
- * what is wrong, with the line number but without the line's content. */
-enum err clients_read(const char *path, struct clients **ret_clients, char *why);
+/* Reads the file. Returns ERR_SYSTEM or ERR_SYNTAX on failure; `why` then says what is wrong, with
+ * the line number but without the line's content. */
+enum err clients_read(const char *path, struct clients **ret_clients, struct errmsg *why);
 
 /* Parses `text` instead of a file; `why` calls it `name`. */
 enum err clients_parse(const char *name, const char *text, size_t len, struct clients **ret_clients,
-                       char *why);
+                       struct errmsg *why);
 
 struct clients *clients_ref(struct clients *clients);
 void clients_unref(struct clients *clients); /* NULL is a no-op */
 
 /* Makes clients present in both snapshots keep their rate-limit state, even if keys or rights
  * changed. Call before other threads see `clients`. */
-void clients_follow(struct clients *clients, const struct clients *before);
+void clients_adopt_rate_limits(struct clients *clients, const struct clients *before);
 
 size_t clients_count(const struct clients *clients);
 

@@ -5,12 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_text(struct slice slice, const char *text, size_t len)
-{
-    return slice.len == len && strncasecmp(slice.data, text, len) == 0;
-}
-#define IS_TEXT(slice, literal) is_text(slice, literal, sizeof(literal) - 1)
-
 static bool ends_with(struct slice slice, const char *tail, size_t len)
 {
     return slice.len >= len && strncasecmp(slice.data + slice.len - len, tail, len) == 0;
@@ -67,20 +61,21 @@ static bool is_local(struct slice host)
 {
     if (host.len && host.data[host.len - 1] == '.')
         host.len--;
-    return is_loopback_v4(host) || IS_TEXT(host, "localhost") || IS_TEXT(host, "[::1]") ||
+    return is_loopback_v4(host) || slice_equals_nocase(host, "localhost") ||
+           slice_equals_nocase(host, "[::1]") ||
            ends_with(host, ".localhost", sizeof ".localhost" - 1);
 }
 
 void same_site_header(struct same_site *site, struct slice name, struct slice value)
 {
-    if (IS_TEXT(name, "Host")) {
+    if (slice_equals_nocase(name, "Host")) {
         site->host = host_of(value);
-    } else if (IS_TEXT(name, "Origin")) {
+    } else if (slice_equals_nocase(name, "Origin")) {
         site->origin = page_host(value);
-    } else if (IS_TEXT(name, "Referer")) {
+    } else if (slice_equals_nocase(name, "Referer")) {
         site->referer = page_host(value);
-    } else if (IS_TEXT(name, "Sec-Fetch-Site")) {
-        if (!IS_TEXT(value, "same-origin") && !IS_TEXT(value, "none"))
+    } else if (slice_equals_nocase(name, "Sec-Fetch-Site")) {
+        if (!slice_equals_nocase(value, "same-origin") && !slice_equals_nocase(value, "none"))
             site->foreign_page = true;
     }
 }
@@ -90,7 +85,9 @@ static bool is_ours(struct slice page, bool local_only, struct slice host)
 {
     if (!page.data)
         return true;
-    return local_only ? is_local(page) : host.len && is_text(page, host.data, host.len);
+    return local_only ? is_local(page)
+                      : page.len && page.len == host.len &&
+                            strncasecmp(page.data, host.data, page.len) == 0;
 }
 
 bool same_site_is_foreign(const struct same_site *site, bool local_only)

@@ -1,47 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* access_log.c - see access_log.h. */
-#include "http/core/access_log.h"
-
+/* access_log.c - writes the access log line of a response and counts it in the metrics.
+ *
+ * Requests answered without waiting and with a status below 400 (hits, probes) are logged at debug,
+ * all others at info. The duration runs from the end of the headers until the response is handed to
+ * libmicrohttpd, on the worker's clock. That clock advances once per loop iteration, so a request
+ * answered in the iteration in which it arrived takes 0 ms. Only validated input is logged. Worker
+ * thread of the request. */
 #include "base/log.h"
 #include "base/metrics.h"
+#include "http/core/request_state.h"
+#include "http/core/router.h"
 #include "http/protocol/traceparent.h"
-
-#include <stdio.h>
-
-bool access_log_is_verbose(void)
-{
-    return log_enabled(LOG_DEBUG);
-}
 
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;
 }
 
-void access_log(const struct access *access)
-{
-    bool is_quiet = !access->was_parked && access->status < 400;
-    enum log_level level = is_quiet ? LOG_DEBUG : LOG_INFO;
-    const struct access_notes *notes = access->notes;
-    char status[16], ms[24];
-    struct trace_words trace;
-
-    if (!log_enabled(level))
-        return;
-    snprintf(status, sizeof status, "%d", access->status);
-    snprintf(ms, sizeof ms, "%lld", (long long)access->ms);
-    traceparent_read(access->trace, &trace);
-    log_event(level, "request", "id", access->id, "client", or_null(access->who), "peer",
-              access->peer, "method", access->method, "route", access->path, "status", status, "ms",
-              ms, "outcome", notes->outcome, "lookup", or_null(notes->lookup_id), "charged",
-              notes->outcome ? charged_word(notes->charged) : NULL, "trace", or_null(trace.trace),
-              "span", or_null(trace.span), NULL);
-}
-
-void access_count(size_t route, int status, int64_t ms)
+void access_log_response(struct request *request)
 {
     struct metrics *metrics = metrics_mine();
+    size_t route = route_metrics_index(request->route);
+    int status = response_status(request->response);
+    int64_t ms = request->worker->clock.now_ms - request->begun_ms;
+    bool was_parked = request->abandoned != NULL;
+    enum log_level level = !was_parked && status < 400 ? LOG_DEBUG : LOG_INFO;
+    struct trace_words trace;
 
     metrics_add(&metrics->http_requests[route][metrics_code_index(status)], 1);
     metrics_duration(&metrics->http_durations[route], ms);
+    if (!log_enabled(level))
+        return;
+    traceparent_read(request->trace, &trace);
+    log_event(level, "request", LOG_STR("id", request->id),
+              LOG_STR("client", or_null(request->client_name)),
+              LOG_STR("peer", request_peer(request)),
+              LOG_STR("method", route_method_name(request->method)),
+              LOG_STR("route", request->route ? request->route->path : NULL),
+              LOG_INT("status", status), LOG_INT("ms", ms), LOG_STR("outcome", request->outcome),
+              LOG_STR("lookup", or_null(request->lookup_id)),
+              LOG_STR("charged", request->outcome ? charged_word(request->charged) : NULL),
+              LOG_STR("trace", or_null(trace.trace)), LOG_STR("span", or_null(trace.span)));
 }

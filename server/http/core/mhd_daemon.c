@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* mhd_daemon.c - starts one libmicrohttpd daemon of a worker and tracks its connections. */
+/* mhd_daemon.c - starts one libmicrohttpd daemon of a worker and creates and frees the context of
+ * each connection. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "http/core/worker_state.h"
+#include "http/core/request_state.h"
 #include "http/net/connection_limit.h"
 #include "http/net/tls.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 
 /* Memory per connection for the request's line and headers and the response's headers.
@@ -17,20 +20,21 @@
  * 8000 bytes. */
 #define CONNECTION_BYTES ((size_t)16 << 10)
 
-__attribute__((format(printf, 2, 0))) static void be_quiet(void *arg, const char *format,
-                                                           va_list args)
+__attribute__((format(printf, 2, 0))) static void log_message(void *arg, const char *format,
+                                                              va_list args)
 {
     char text[200];
 
     (void)arg;
     vsnprintf(text, sizeof text, format, args);
-    log_event(LOG_DEBUG, "mhd_message", "text", text, NULL);
+    log_event(LOG_DEBUG, "mhd_message", LOG_STR("text", text));
 }
 
 static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, socklen_t from_len)
 {
     struct worker *worker = arg;
-    enum connection_limit_verdict verdict = connection_limit_check(worker->options.seats, from);
+    enum connection_limit_verdict verdict =
+        connection_limit_check(worker->options.connection_limit, from);
 
     (void)from_len;
     if (verdict == LIMIT_NOT_REACHED)
@@ -40,23 +44,49 @@ static enum MHD_Result is_within_limits(void *arg, const struct sockaddr *from, 
     return MHD_NO;
 }
 
-/* libmicrohttpd accepts one callback for this, so it also creates and frees the connection
- * state. */
-static void note_connection(void *arg, struct MHD_Connection *connection, void **slot,
+static struct connection *open_connection(struct worker *worker, struct MHD_Connection *handle)
+{
+    struct connection *connection = xcalloc(1, sizeof *connection);
+
+    connection->timeout.fd =
+        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_HEADER,
+                           worker->clock.now_ms);
+    return connection;
+}
+
+/* `slot` holds our context of the connection. */
+static void note_connection(void *arg, struct MHD_Connection *handle, void **slot,
                             enum MHD_ConnectionNotificationCode what)
 {
     struct worker *worker = arg;
-    bool comes = what == MHD_CONNECTION_NOTIFY_STARTED;
-    int step = comes ? 1 : -1;
+    struct connection *connection = *slot;
     const struct sockaddr *from =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
-    if (comes)
-        connection_limit_acquire(worker->options.seats, from);
-    else
-        connection_limit_release(worker->options.seats, from);
-    metrics_add(&metrics_mine()->http_connections, (uint64_t)step); /* -1 wraps to a decrement */
-    request_connection(worker, connection, slot, what);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection_limit_acquire(worker->options.connection_limit, from);
+        metrics_add(&metrics_mine()->http_connections, 1);
+        *slot = open_connection(worker, handle);
+    } else {
+        connection_limit_release(worker->options.connection_limit, from);
+        metrics_add(&metrics_mine()->http_connections, UINT64_MAX); /* wraps to a decrement */
+        connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_NONE, 0);
+        free(connection);
+        *slot = NULL;
+    }
+}
+
+/* libmicrohttpd passes the raw target before it decodes it. */
+static void *note_target(void *arg, const char *target, struct MHD_Connection *handle)
+{
+    struct worker *worker = arg;
+    struct connection *connection =
+        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+    request_target_read(&connection->target, target);
+    connection_on_request_line(&worker->timeouts, &connection->timeout, worker->clock.now_ms);
+    return NULL;
 }
 
 /* libmicrohttpd's own limit is one above ours, so that is_within_limits() rejects the excess
@@ -74,12 +104,13 @@ enum err mhd_daemon_start(struct worker *worker)
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG,
-        0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, be_quiet,
-        NULL, MHD_OPTION_URI_LOG_CALLBACK, request_line, worker, MHD_OPTION_NOTIFY_CONNECTION,
-        note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)connection_limit_max(options->seats) + 1,
+        0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER,
+        log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker,
+        MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)connection_limit_max(options->connection_limit) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-        worker->knows_layout ? 0 : 1, MHD_OPTION_ARRAY,
+        worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 
     if (!daemon)

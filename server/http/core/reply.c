@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DAY_S 86400
+
 void reply_init(struct reply *reply, int status)
 {
     reply->status = status;
@@ -48,6 +50,21 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
     va_end(args);
     assert(len >= 0);
     take_value(reply, name, (size_t)len, room);
+}
+
+void reply_quota(struct reply *reply, const struct quota_status *quota)
+{
+    if (!quota->limited)
+        return;
+    reply_header(reply, "RateLimit-Policy", "\"day\";q=%lld;w=%d", (long long)quota->quota, DAY_S);
+    reply_header(reply, "RateLimit", "\"day\";r=%lld;t=%d", (long long)quota->left,
+                 quota->resets_s);
+}
+
+void reply_rate_exceeded(struct reply *reply, int64_t rate)
+{
+    reply_header(reply, "RateLimit-Policy", "\"second\";q=%lld;w=1", (long long)rate);
+    reply_text(reply, "RateLimit", "\"second\";r=0;t=1");
 }
 
 const char *reply_value(const struct reply *reply, size_t i)

@@ -6,9 +6,11 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "model/account.h"
 #include "model/result.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define REPLY_HEADERS      12
 #define REPLY_HEADER_BYTES 768
@@ -36,6 +38,20 @@ void reply_header(struct reply *reply, const char *name, const char *format, ...
 
 /* Adds a header without formatting; much faster. Copies `value`. */
 void reply_text(struct reply *reply, const char *name, const char *value);
+
+/* Adds RateLimit and RateLimit-Policy as structured fields (draft-ietf-httpapi-ratelimit-headers,
+ * version 11): the quoted name of a policy, then q = quota, w = window in seconds, r = remaining, t
+ * = seconds until more is available. Policy "day" counts paid lookups per UTC day; policy "second"
+ * counts requests that require a key. Both use the default unit, requests: the draft (3.1.2) lets
+ * the server decide which requests count, and no other unit fits. A hit spends no quota and carries
+ * neither field, because its response is shared by all clients. */
+
+/* Policy "day"; no-op if there is no limit. */
+void reply_quota(struct reply *reply, const struct quota_status *quota);
+
+/* Policy "second": `rate` requests per second are allowed and none is left. Only sent then, since
+ * any other value is outdated when it is read. */
+void reply_rate_exceeded(struct reply *reply, int64_t rate);
 
 /* Returns the value of the i-th header, borrowed from the reply. */
 const char *reply_value(const struct reply *reply, size_t i);

@@ -1,156 +1,159 @@
 /* SPDX-License-Identifier: MIT */
-/* request.c - takes one request from libmicrohttpd's callbacks to its endpoint and back.
- *
- *   request_line()       stores the raw target with the connection
- *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
- *                        connection after a response queued here, as invalid framing requires
- *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
- *   request_reply()      prepares the response; resumes a parked connection, which leads to
- *   request_handle() 3   queues the response of a parked request
- *   request_completed()  the response was sent, or the connection broke: the request ends
- *
- * A request begins when its headers are complete, because libmicrohttpd does not report the end of
- * requests that it rejects itself. Only set_state() changes the state of a request. */
-#include "base/metrics.h"
-#include "http/core/app.h"
-#include "http/core/problem.h"
-#include "http/core/request_state.h"
-#include "http/core/router.h"
+/* request.c - the endpoint's view of a request: its input, the reply, waiting. request_handler.c
+ * takes it from libmicrohttpd's callbacks to the endpoint and back. */
+#include "http/core/request.h"
 
+#include "http/core/request_state.h"
+
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* ---- begin and end ---- */
+/* ---- input ---- */
 
-static bool is_suspended(const struct request *request)
+enum http_method request_method(const struct request *request)
 {
-    return request->state == REQUEST_PARKED || request->state == REQUEST_ABANDONED;
+    return request->method;
 }
 
-static struct connection *connection_of(const struct request *request)
+const char *request_path(const struct request *request)
 {
-    return &container_of(request, struct place, request)->connection;
+    return connection_of(request)->target.path;
 }
 
-static struct place *place_of(struct MHD_Connection *handle)
+struct service *request_service(const struct request *request)
 {
-    return MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    return request->worker->service;
 }
 
-static struct place *open_place(struct worker *worker, struct MHD_Connection *handle)
+const struct limits *request_limits(const struct request *request)
 {
-    int fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    struct place *place = xcalloc(1, sizeof *place);
-
-    connection_init(&place->connection, fd, &worker->deadlines, worker->clock.now_ms);
-    return place;
+    return &request->worker->limits;
 }
 
-void request_connection(void *arg, struct MHD_Connection *handle, void **slot,
-                        enum MHD_ConnectionNotificationCode what)
+const char *request_id(const struct request *request)
 {
-    struct worker *worker = arg;
-    struct place *place = *slot;
-
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *slot = open_place(worker, handle);
-        return;
-    }
-    connection_done(&place->connection, &worker->deadlines);
-    free(place);
-    *slot = NULL;
+    return request->id;
 }
 
-void *request_line(void *arg, const char *uri, struct MHD_Connection *handle)
+const struct clock *request_clock(const struct request *request)
 {
-    struct worker *worker = arg;
-
-    connection_line(&place_of(handle)->connection, uri, &worker->deadlines, worker->clock.now_ms);
-    return NULL;
+    return &request->worker->clock;
 }
 
-static struct request *begin(struct worker *worker, struct MHD_Connection *connection)
+static enum MHD_Result note_line(void *lines, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
 {
-    struct request *request = &place_of(connection)->request;
-
-    memset(request, 0, offsetof(struct request, id));
-    request->id[0] = request->who[0] = request->peer[0] = '\0';
-    request->text.len = 0;
-    request->worker = worker;
-    request->connection = connection;
-    worker->n_requests++;
-    request->begun_ms = worker->begun_ms = worker->clock.now_ms;
-    return request;
+    (void)kind;
+    field_lines_add(lines, (struct slice){name, name_len}, (struct slice){value, value_len});
+    return MHD_YES;
 }
 
-void request_completed(void *arg, struct MHD_Connection *connection, void **slot,
-                       enum MHD_RequestTerminationCode how)
+const char *request_header(const struct request *request, const char *name)
 {
-    struct worker *worker = arg;
-    struct request *request = *slot;
+    struct field_lines lines = {.name = name};
 
-    (void)how;
-    if (!request)
-        return;
-    assert(!is_suspended(request));
-    ready_unref(request->ready);
-    fields_free(TAKE(place_of(connection)->joined));
-    worker->n_requests--;
-    connection_enter_idle(connection_of(request), &worker->deadlines, worker->clock.now_ms);
-    *slot = NULL;
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_line, &lines);
+    return field_lines_join(&lines, &connection_of(request)->joined);
 }
 
-static void set_state(struct request *request, enum request_state state)
+static void write_peer(const struct sockaddr *address, char *peer)
 {
-    bool was_suspended = is_suspended(request);
+    const void *bytes = address->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+
+    inet_ntop(address->sa_family, bytes, peer, INET6_ADDRSTRLEN);
+}
+
+const char *request_peer(struct request *request)
+{
+    if (!*request->peer)
+        write_peer(MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                       ->client_addr,
+                   request->peer);
+    return request->peer;
+}
+
+void request_set_route(struct request *request, const struct route *route, const char *tail)
+{
+    request->route = route;
+    request->tail = tail;
+}
+
+const struct route *request_route(const struct request *request)
+{
+    return request->route;
+}
+
+const struct client *request_client(const struct request *request)
+{
+    return request->client;
+}
+
+const char *request_account(struct request *request)
+{
+    return *request->client_name ? request->client_name : request_peer(request);
+}
+
+const char *request_path_tail(const struct request *request)
+{
+    return request->tail ? request->tail : "";
+}
+
+struct argument_walk {
+    request_argument_fn *each;
+    void *arg;
+    enum err err;
+};
+
+static enum MHD_Result walk_argument(void *cls, enum MHD_ValueKind kind, const char *key,
+                                     size_t key_len, const char *value, size_t value_len)
+{
+    struct argument_walk *walk = cls;
+
+    (void)kind;
+    if (key_len == 0 && !value)
+        return MHD_YES; /* "&&" */
+    walk->err = walk->each(walk->arg, (struct slice){key, key_len},
+                           (struct slice){value, value ? value_len : 0});
+    return walk->err ? MHD_NO : MHD_YES;
+}
+
+enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg)
+{
+    struct argument_walk walk = {.each = each, .arg = arg};
+
+    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, walk_argument, &walk);
+    return walk.err;
+}
+
+/* ---- state ---- */
+
+static bool is_suspended(enum request_state state)
+{
+    return state == REQUEST_PARKED || state == REQUEST_ABANDONED;
+}
+
+void request_set_state(struct request *request, enum request_state state)
+{
+    struct worker *worker = request->worker;
+    struct connection_timeout *timeout = &connection_of(request)->timeout;
+    bool was_suspended = is_suspended(request->state);
 
     request->state = state;
     if (state == REQUEST_PARKED) {
-        request->worker->n_parked++;
-        connection_enter_waiting(connection_of(request), &request->worker->deadlines);
+        worker->n_parked++;
+        connection_enter_phase(&worker->timeouts, timeout, PHASE_NONE, 0);
         MHD_suspend_connection(request->connection);
-        worker_watch(request->worker, connection_of(request)->fd, request);
-    } else if (was_suspended && !is_suspended(request)) {
-        request->worker->n_parked--;
+        worker_watch(worker, timeout->fd, request);
+    } else if (was_suspended && !is_suspended(state)) {
+        worker->n_parked--;
         MHD_resume_connection(request->connection);
     }
 }
 
 /* ---- the response ---- */
-
-/* Counts and logs the response; runs once per response. */
-static void tell(struct request *request, bool was_parked)
-{
-    int status = ready_status(request->ready);
-    int64_t ms = request->worker->clock.now_ms - request->begun_ms;
-
-    access_count(route_metrics_index(request->route), status, ms);
-    if (!was_parked && status < 400 && !access_log_is_verbose())
-        return;
-    const struct access access = {.id = request->id,
-                                  .who = request->who,
-                                  .peer = request_peer(request),
-                                  .trace = request->trace,
-                                  .method = route_method_name(request->method),
-                                  .path = request->route ? request->route->path : NULL,
-                                  .status = status,
-                                  .ms = ms,
-                                  .was_parked = was_parked,
-                                  .notes = &request->notes};
-
-    access_log(&access);
-}
-
-static enum MHD_Result hand_over(struct request *request)
-{
-    tell(request, request->gone != NULL);
-    set_state(request, REQUEST_QUEUED);
-    connection_enter_sending(connection_of(request), &request->worker->deadlines,
-                             request->worker->clock.now_ms);
-    return ready_queue(request->ready, request->connection, request->id);
-}
 
 /* The waiters of one lookup get equal replies in succession, so the last response is kept for
  * reuse. */
@@ -159,47 +162,50 @@ void request_reply(struct request *request, struct reply *reply)
     struct worker *worker = request->worker;
     bool closing = worker->stage != WORKER_RUNNING;
 
-    assert(!request->ready);
-    if (worker->last && ready_is(worker->last, reply, worker->date, request->id, closing)) {
+    assert(!request->response);
+    if (worker->last_response &&
+        response_matches(worker->last_response, reply, worker->date, request->id, closing)) {
         result_unref(TAKE(reply->keeper));
     } else {
-        ready_unref(worker->last);
-        worker->last = ready_new(reply, worker->date, request->id, closing);
+        response_unref(worker->last_response);
+        worker->last_response = response_new(reply, worker->date, request->id, closing);
     }
-    request->ready = ready_ref(worker->last);
-    set_state(request, REQUEST_ANSWERED);
+    request->response = response_ref(worker->last_response);
+    request_set_state(request, REQUEST_ANSWERED);
 }
 
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
                          enum charged charged)
 {
-    request->notes.outcome = outcome;
-    request->notes.charged = charged;
+    request->outcome = outcome;
+    request->charged = charged;
     if (lookup_id && *lookup_id)
-        snprintf(request->notes.lookup_id, sizeof request->notes.lookup_id, "%s", lookup_id);
+        snprintf(request->lookup_id, sizeof request->lookup_id, "%s", lookup_id);
 }
 
 bool request_cached_key(const struct request *request, const unsigned char **ret_key,
                         enum result_format *ret_format)
 {
-    return hits_question(request->worker->hits, &request->text, ret_key, ret_format);
+    return response_cache_find_question(request->worker->responses, &request->cache_key, ret_key,
+                                        ret_format);
 }
 
 void request_cache_response(struct request *request, const struct result *result,
                             enum result_format format)
 {
-    if (request->text.len)
-        hits_remember(request->worker->hits, &request->text, result, format, request->ready);
+    if (request->cache_key.len)
+        response_cache_put(request->worker->responses, &request->cache_key, result, format,
+                           request->response);
 }
 
 /* ---- waiting ---- */
 
-void request_park(struct request *request, request_abandoned_fn *gone, void *state)
+void request_park(struct request *request, request_abandoned_fn *abandoned, void *state)
 {
     assert(request->state == REQUEST_RUNNING);
-    request->gone = gone;
+    request->abandoned = abandoned;
     request->endpoint_state = state;
-    set_state(request, REQUEST_PARKED);
+    request_set_state(request, REQUEST_PARKED);
 }
 
 void *request_state(const struct request *request)
@@ -210,173 +216,4 @@ void *request_state(const struct request *request)
 struct inbox *request_inbox(const struct request *request)
 {
     return request->worker->inbox;
-}
-
-void request_client_left(struct request *request)
-{
-    if (request->state != REQUEST_PARKED)
-        return; /* the response is ready; libmicrohttpd will notice the departure */
-    set_state(request, REQUEST_ABANDONED);
-    request->gone(request);
-}
-
-/* ---- the handler ---- */
-
-static enum MHD_Result show_header(void *headers, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_len, const char *value, size_t value_len)
-{
-    (void)kind;
-    headers_note(headers, (struct slice){name, name_len}, (struct slice){value, value_len});
-    return MHD_YES;
-}
-
-static void set_id(struct request *request, struct slice given)
-{
-    if (given.data)
-        *(char *)mempcpy(request->id, given.data, given.len) = '\0';
-    else
-        id_new(request->id);
-}
-
-/* Sets the key of the response cache: target, line end, Accept. It stays empty if the response
- * depends on more, or if the worker drains. */
-static void set_text(struct request *request, const struct headers *headers)
-{
-    const struct connection *context = connection_of(request);
-    struct hits_text *text = &request->text;
-    size_t len = context->target_len + 1 + headers->accept.len;
-
-    if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
-        request->worker->stage != WORKER_RUNNING || !context->target_len || len > HITS_TEXT)
-        return;
-    char *end = mempcpy(text->bytes, context->target, context->target_len);
-    *end++ = '\n';
-    if (headers->accept.len)
-        memcpy(end, headers->accept.data, headers->accept.len);
-    text->len = len;
-}
-
-/* Returns true if the framing is invalid and the request has been answered. A body for an unknown
- * path or method gets 404 or 405, which say more than 413. */
-static bool refuse_unfit(struct request *request, const struct guard *guard, const char *version)
-{
-    const char *detail;
-    enum err err = guard_verdict(guard, version, &detail);
-
-    if (!err)
-        return false;
-    if (err == ERR_BODY_TOO_LARGE && !request->route)
-        routes_dispatch(request);
-    else
-        problem_send(request, err, detail);
-    return true;
-}
-
-/* Returns whether the head has bytes that libmicrohttpd does not expose. */
-static bool has_gaps(const struct request *request, const struct layout *layout, const char *method)
-{
-    return request->worker->knows_layout &&
-           !layout_is_whole(
-               layout, method,
-               MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
-                   ->header_size);
-}
-
-static enum MHD_Result guard_request(struct request *request, const char *url, const char *method,
-                                     const char *version)
-{
-    struct headers headers = {0};
-
-    layout_begin(&headers.layout, method, url, connection_of(request)->target_end, version);
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, show_header, &headers);
-    guard_method(&headers.guard, (struct slice){method, strlen(method)});
-    headers.guard.has_gaps = has_gaps(request, &headers.layout, method);
-    request->method = route_method(method);
-    routes_place(request);
-    set_id(request, headers.id);
-    request->credentials = headers.credentials;
-    request->trace = headers.trace;
-    set_text(request, &headers);
-    set_state(request, REQUEST_VALIDATED);
-    return refuse_unfit(request, &headers.guard, version) ? hand_over(request) : MHD_YES;
-}
-
-/* Returns true if the client is rejected and the request has been answered. Routes open to all are
- * exempt from the rate limit, so a probe that sends a key is never limited. */
-static bool refuse_sender(struct request *request)
-{
-    const struct worker *worker = request->worker;
-    bool is_open = request->route && request->route->access == FOR_ALL;
-    enum err err = auth_judge(worker->clients, &worker->service->auth, &request->credentials,
-                              &request->client);
-
-    if (request->client)
-        memcpy(request->who, request->client->name, sizeof request->who);
-    if (!err && !is_open)
-        err = auth_pace(request->client, worker->clock.now_ms);
-    if (err)
-        route_refuse(request, err, request->client);
-    return err != ERR_OK;
-}
-
-/* First of three hit paths: the response cache. Returns the complete response that this worker sent
- * for the same request text within this second, or NULL. endpoints/emails.c then tries the second
- * path (the question key known for this text), and last the third (after parsing the query). */
-static struct ready *find_hit(struct request *request)
-{
-    struct worker *worker = request->worker;
-
-    return request->client ? hits_find(worker->hits, &request->text, &worker->clock) : NULL;
-}
-
-static enum MHD_Result serve_hit(struct request *request, struct ready *ready)
-{
-    request->ready = ready_ref(ready);
-    request->notes.outcome = "hit";
-    metrics_add(&metrics_mine()->cache_outcomes[CACHE_HIT], 1);
-    return hand_over(request);
-}
-
-static enum MHD_Result run(struct request *request)
-{
-    struct ready *ready;
-
-    set_state(request, REQUEST_RUNNING);
-    if (refuse_sender(request))
-        return hand_over(request);
-    ready = find_hit(request);
-    if (ready)
-        return serve_hit(request, ready);
-    routes_dispatch(request);
-    request->client = NULL;
-    if (request->state == REQUEST_ANSWERED)
-        return hand_over(request);
-    assert(request->state == REQUEST_PARKED); /* an endpoint replies or parks */
-    return MHD_YES;
-}
-
-enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
-                               const char *method, const char *version, const char *upload_data,
-                               size_t *upload_data_size, void **slot)
-{
-    if (!*slot)
-        *slot = begin(worker, connection);
-    struct request *request = *slot;
-
-    (void)upload_data;
-    (void)upload_data_size;
-    switch (request->state) {
-    case REQUEST_BEGUN:
-        return guard_request(request, url, method, version);
-    case REQUEST_VALIDATED:
-        return run(request);
-    case REQUEST_ANSWERED:
-        return hand_over(request);
-    case REQUEST_RUNNING:
-    case REQUEST_PARKED:
-    case REQUEST_ABANDONED:
-    case REQUEST_QUEUED:
-        break;
-    }
-    return MHD_NO;
 }

@@ -91,11 +91,11 @@ void request_cache_response(struct request *request, const struct result *result
 /* ---- waiting ---- */
 
 /* Suspends the request until request_reply(). Park before sharing the request with another thread.
- * `gone` runs at most once, later, on the worker, if the client leaves meanwhile; never after
+ * `abandoned` runs at most once, later, on the worker, if the client leaves meanwhile; never after
  * request_reply(). The endpoint must still reply, then or later, although no client will read it. A
- * client that closes only its sending half counts as gone. */
+ * client that closes only its sending half counts as having left. */
 typedef void request_abandoned_fn(struct request *request);
-void request_park(struct request *request, request_abandoned_fn *gone, void *state);
+void request_park(struct request *request, request_abandoned_fn *abandoned, void *state);
 void *request_state(const struct request *request); /* as passed to request_park() */
 
 /* Returns where messages about the worker's requests go. Valid as long as one of them is

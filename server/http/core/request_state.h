@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* request_state.h - memory layout of a connection and its current request; shared by request.c and
- * request_input.c, included by no endpoint.
+/* request_state.h - memory layout of a connection and its current request; private to the files
+ * that handle them: request.c, request_handler.c, access_log.c and mhd_daemon.c.
  *
  * One allocation per connection holds both, so that a hit allocates no memory of ours. Only the
  * thread of `worker` touches the members, also while the request is parked; other threads post to
- * its inbox. request.c writes them. request_input.c sets `route` and `tail` during validation, and
- * fills `peer` and `joined` when they are first read. */
+ * its inbox. request_handler.c begins and validates a request; request.c fills `peer` and `joined`
+ * when they are first read. */
 #ifndef HTTP_CORE_REQUEST_STATE_H
 #define HTTP_CORE_REQUEST_STATE_H
 
 #include "base/id.h"
 #include "base/mem.h"
 #include "http/auth/auth.h"
-#include "http/core/access_log.h"
-#include "http/core/connection.h"
-#include "http/core/header_scan.h"
 #include "http/core/request.h"
+#include "http/core/response_cache.h"
 #include "http/core/worker_state.h"
+#include "http/net/connection_timeout.h"
 #include "http/protocol/field_value.h"
+#include "http/protocol/header_scan.h"
+#include "http/protocol/request_target.h"
 
 #include <netinet/in.h>
 
@@ -43,21 +44,37 @@ struct request {
     struct credentials credentials; /* slices borrowed from libmicrohttpd for the request's life */
     struct slice trace;             /* also borrowed: a well-formed traceparent, or empty */
     int64_t begun_ms;
-    request_abandoned_fn *gone;
+    request_abandoned_fn *abandoned; /* NULL = was never parked */
     void *endpoint_state;
-    struct ready *ready;
-    struct access_notes notes;
+    struct response *response;
+    const char *outcome; /* static, for the access log; NULL = not set */
+    enum charged charged;
+    char lookup_id[ID_TEXT];
     /* Of these, only the first byte or the length is zeroed for each request: */
-    char id[HEADERS_ID_MAX + 1];
-    char who[KEY_NAME_MAX + 1];  /* the client's name, for log and account */
-    char peer[INET6_ADDRSTRLEN]; /* "" until first read */
-    struct hits_text text; /* key of the response cache; empty if the response depends on more */
+    char id[HEADER_SCAN_ID_MAX + 1];
+    char client_name[KEY_NAME_MAX + 1];  /* for log and account */
+    char peer[INET6_ADDRSTRLEN];         /* "" until first read */
+    struct response_cache_key cache_key; /* empty if the response depends on more */
 };
 
-struct place {
-    struct connection connection;
+/* The context of a libmicrohttpd connection; mhd_daemon.c creates and frees it. */
+struct connection {
+    struct request_target target; /* of the last request */
+    struct connection_timeout timeout;
     struct request request;
-    struct joined *joined; /* header lines joined for this request; freed at its end */
+    struct joined_lines *joined; /* header lines joined for this request; freed at its end */
 };
+
+static inline struct connection *connection_of(const struct request *request)
+{
+    return container_of(request, struct connection, request);
+}
+
+/* Changes the state; suspends or resumes the connection if that requires it. The only function that
+ * changes the state of a request. */
+void request_set_state(struct request *request, enum request_state state);
+
+/* Counts the response in the metrics and logs it. Call once, when the response is ready. */
+void access_log_response(struct request *request);
 
 #endif

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ready {
+struct response {
     unsigned refs;
-    struct MHD_Response *response;
-    char *id; /* X-Request-Id's value inside `response`, overwritten for each use */
+    struct MHD_Response *mhd;
+    char *id; /* X-Request-Id's value inside `mhd`, overwritten for each use */
     size_t id_len;
     bool closing, comparable;
     char date[CLOCK_TEXT];
-    struct reply reply; /* what it was made from; `response` owns the body */
+    struct reply reply; /* what it was made from; `mhd` owns the body */
 };
 
 static void unref_result(void *result)
@@ -25,7 +25,7 @@ static void unref_result(void *result)
 }
 
 /* Moves the body, and the reference that keeps it alive, to the response. */
-static struct MHD_Response *response_of(struct reply *reply)
+static struct MHD_Response *mhd_response_of(struct reply *reply)
 {
     void *data = (void *)(uintptr_t)reply->body.data;
     size_t len = reply->body.len;
@@ -46,46 +46,47 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 {
     if (MHD_add_response_header(response, name, value) == MHD_YES)
         return;
-    log_event(LOG_ERROR, "invalid_response_header", "name", name, "file", __FILE__, NULL);
+    log_event(LOG_ERROR, "invalid_response_header", LOG_STR("name", name),
+              LOG_STR("file", __FILE__));
     abort();
 }
 
-struct ready *ready_new(struct reply *reply, const char *date, const char *id, bool closing)
+struct response *response_new(struct reply *reply, const char *date, const char *id, bool closing)
 {
-    struct ready *ready = xcalloc(1, sizeof *ready);
+    struct response *response = xcalloc(1, sizeof *response);
 
-    ready->refs = 1;
-    ready->comparable = !reply->owned_body;
-    ready->response = response_of(reply);
-    if (!ready->response)
+    response->refs = 1;
+    response->comparable = !reply->owned_body;
+    response->mhd = mhd_response_of(reply);
+    if (!response->mhd)
         abort(); /* out of memory */
-    ready->reply = *reply;
-    ready->closing = closing;
-    memcpy(ready->date, date, sizeof ready->date);
+    response->reply = *reply;
+    response->closing = closing;
+    memcpy(response->date, date, sizeof response->date);
     for (size_t i = 0; i < reply->n_headers; i++)
-        add_header(ready->response, reply->headers[i].name, reply_value(reply, i));
-    add_header(ready->response, "Date", date);
-    add_header(ready->response, "X-Request-Id", id);
-    add_header(ready->response, "X-Content-Type-Options", "nosniff");
+        add_header(response->mhd, reply->headers[i].name, reply_value(reply, i));
+    add_header(response->mhd, "Date", date);
+    add_header(response->mhd, "X-Request-Id", id);
+    add_header(response->mhd, "X-Content-Type-Options", "nosniff");
     if (closing)
-        add_header(ready->response, "Connection", "close");
-    ready->id = (char *)(uintptr_t)MHD_get_response_header(ready->response, "X-Request-Id");
-    ready->id_len = strlen(id);
-    return ready;
+        add_header(response->mhd, "Connection", "close");
+    response->id = (char *)(uintptr_t)MHD_get_response_header(response->mhd, "X-Request-Id");
+    response->id_len = strlen(id);
+    return response;
 }
 
-struct ready *ready_ref(struct ready *ready)
+struct response *response_ref(struct response *response)
 {
-    ready->refs++;
-    return ready;
+    response->refs++;
+    return response;
 }
 
-void ready_unref(struct ready *ready)
+void response_unref(struct response *response)
 {
-    if (!ready || --ready->refs > 0)
+    if (!response || --response->refs > 0)
         return;
-    MHD_destroy_response(ready->response);
-    free(ready);
+    MHD_destroy_response(response->mhd);
+    free(response);
 }
 
 static bool has_headers_of(const struct reply *a, const struct reply *b)
@@ -99,24 +100,25 @@ static bool has_headers_of(const struct reply *a, const struct reply *b)
     return memcmp(a->bytes, b->bytes, a->n_bytes) == 0;
 }
 
-bool ready_is(const struct ready *ready, const struct reply *reply, const char *date,
-              const char *id, bool closing)
+bool response_matches(const struct response *response, const struct reply *reply, const char *date,
+                      const char *id, bool closing)
 {
-    const struct reply *made_of = &ready->reply;
+    const struct reply *made_of = &response->reply;
 
-    return ready->comparable && !reply->owned_body && made_of->body.data == reply->body.data &&
+    return response->comparable && !reply->owned_body && made_of->body.data == reply->body.data &&
            made_of->body.len == reply->body.len && made_of->status == reply->status &&
-           ready->closing == closing && strlen(id) == ready->id_len &&
-           strcmp(ready->date, date) == 0 && has_headers_of(made_of, reply);
+           response->closing == closing && strlen(id) == response->id_len &&
+           strcmp(response->date, date) == 0 && has_headers_of(made_of, reply);
 }
 
-int ready_status(const struct ready *ready)
+int response_status(const struct response *response)
 {
-    return ready->reply.status;
+    return response->reply.status;
 }
 
-enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id)
+enum MHD_Result response_send(struct response *response, struct MHD_Connection *connection,
+                              const char *id)
 {
-    memcpy(ready->id, id, ready->id_len);
-    return MHD_queue_response(connection, (unsigned)ready->reply.status, ready->response);
+    memcpy(response->id, id, response->id_len);
+    return MHD_queue_response(connection, (unsigned)response->reply.status, response->mhd);
 }

@@ -13,24 +13,25 @@
 
 #include <microhttpd.h>
 
-struct ready;
+struct response;
 
 /* Prepares a response; consumes `reply`. `date` and `id` are those of the first request; `closing`
  * adds Connection: close. */
-struct ready *ready_new(struct reply *reply, const char *date, const char *id, bool closing);
+struct response *response_new(struct reply *reply, const char *date, const char *id, bool closing);
 
-struct ready *ready_ref(struct ready *ready);
-void ready_unref(struct ready *ready); /* NULL is a no-op */
+struct response *response_ref(struct response *response);
+void response_unref(struct response *response); /* NULL is a no-op */
 
 /* Returns whether this response can be reused for `reply` (request id aside). A reply that owns its
  * body never matches. */
-bool ready_is(const struct ready *ready, const struct reply *reply, const char *date,
-              const char *id, bool closing);
+bool response_matches(const struct response *response, const struct reply *reply, const char *date,
+                      const char *id, bool closing);
 
-int ready_status(const struct ready *ready);
+int response_status(const struct response *response);
 
 /* Queues the response on this connection. `id` must have the length of the one given to
- * ready_new(). */
-enum MHD_Result ready_queue(struct ready *ready, struct MHD_Connection *connection, const char *id);
+ * response_new(). */
+enum MHD_Result response_send(struct response *response, struct MHD_Connection *connection,
+                              const char *id);
 
 #endif

@@ -7,131 +7,135 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HITS_SLOTS 2048 /* a power of two */
+#define SLOTS 2048 /* a power of two */
 
-struct hit {
-    struct hits_text text;
-    unsigned char key[HASH_SIZE];
+struct entry {
+    struct response_cache_key key;
+    unsigned char question_key[HASH_SIZE];
     enum result_format format;
     /* For the current second: */
-    struct ready *ready; /* NULL = no response */
+    struct response *response; /* NULL = no response */
     const struct result *result;
     int64_t expires_ms;
     uint64_t changes; /* of the cache, when it was last seen to hold `result` */
 };
 
-struct hits {
-    struct cache *cache;
-    struct hit *slots[HITS_SLOTS]; /* allocated on first use */
+struct response_cache {
+    struct cache *results;
+    struct entry *slots[SLOTS]; /* allocated on first use */
 };
 
-struct hits *hits_new(struct cache *cache)
+struct response_cache *response_cache_new(struct cache *results)
 {
-    struct hits *hits = xcalloc(1, sizeof *hits);
+    struct response_cache *cache = xcalloc(1, sizeof *cache);
 
-    hits->cache = cache;
-    return hits;
+    cache->results = results;
+    return cache;
 }
 
-static void forget_answer(struct hit *hit)
+static void drop_response(struct entry *entry)
 {
-    ready_unref(hit->ready);
-    result_unref(hit->result);
-    hit->ready = NULL;
-    hit->result = NULL;
+    response_unref(entry->response);
+    result_unref(entry->result);
+    entry->response = NULL;
+    entry->result = NULL;
 }
 
-void hits_free(struct hits *hits)
+void response_cache_free(struct response_cache *cache)
 {
-    if (!hits)
+    if (!cache)
         return;
-    for (size_t i = 0; i < HITS_SLOTS; i++)
-        if (hits->slots[i]) {
-            forget_answer(hits->slots[i]);
-            free(hits->slots[i]);
+    for (size_t i = 0; i < SLOTS; i++)
+        if (cache->slots[i]) {
+            drop_response(cache->slots[i]);
+            free(cache->slots[i]);
         }
-    free(hits);
+    free(cache);
 }
 
-void hits_new_second(struct hits *hits)
+void response_cache_new_second(struct response_cache *cache)
 {
-    for (size_t i = 0; i < HITS_SLOTS; i++)
-        if (hits->slots[i] && hits->slots[i]->ready)
-            forget_answer(hits->slots[i]);
+    for (size_t i = 0; i < SLOTS; i++)
+        if (cache->slots[i] && cache->slots[i]->response)
+            drop_response(cache->slots[i]);
 }
 
 /* FNV-1a. A collision only costs the slow path. */
-static size_t slot_of(const struct hits_text *text)
+static size_t slot_of(const struct response_cache_key *key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
 
-    for (size_t i = 0; i < text->len; i++)
-        hash = (hash ^ (unsigned char)text->bytes[i]) * UINT64_C(1099511628211);
-    return (hash ^ hash >> 32) % HITS_SLOTS;
+    for (size_t i = 0; i < key->len; i++)
+        hash = (hash ^ (unsigned char)key->bytes[i]) * UINT64_C(1099511628211);
+    return (hash ^ hash >> 32) % SLOTS;
 }
 
-static struct hit *find(const struct hits *hits, const struct hits_text *text)
+static struct entry *find(const struct response_cache *cache, const struct response_cache_key *key)
 {
-    struct hit *hit = text->len ? hits->slots[slot_of(text)] : NULL;
+    struct entry *entry = key->len ? cache->slots[slot_of(key)] : NULL;
 
-    if (!hit || hit->text.len != text->len || memcmp(hit->text.bytes, text->bytes, text->len) != 0)
+    if (!entry || entry->key.len != key->len || memcmp(entry->key.bytes, key->bytes, key->len) != 0)
         return NULL;
-    return hit;
+    return entry;
 }
 
-/* Returns whether the cache still holds `hit->result`. */
-static bool is_current(const struct hits *hits, struct hit *hit)
+/* Returns whether the cache still holds `entry->result`. */
+static bool is_current(const struct response_cache *cache, struct entry *entry)
 {
-    uint64_t changes = cache_changes(hits->cache);
+    uint64_t changes = cache_changes(cache->results);
 
-    if (hit->changes == changes)
+    if (entry->changes == changes)
         return true;
-    const struct result *now = cache_find(hits->cache, hit->key);
-    bool same = now == hit->result;
+    const struct result *now = cache_find(cache->results, entry->question_key);
+    bool same = now == entry->result;
     result_unref(now);
-    hit->changes = changes;
+    entry->changes = changes;
     return same;
 }
 
-struct ready *hits_find(struct hits *hits, const struct hits_text *text, const struct clock *clock)
+struct response *response_cache_find(struct response_cache *cache,
+                                     const struct response_cache_key *key,
+                                     const struct clock *clock)
 {
-    struct hit *hit = find(hits, text);
+    struct entry *entry = find(cache, key);
 
-    if (!hit || !hit->ready)
+    if (!entry || !entry->response)
         return NULL;
-    if (clock->wall_ms < hit->expires_ms && is_current(hits, hit))
-        return hit->ready;
-    forget_answer(hit);
+    if (clock->wall_ms < entry->expires_ms && is_current(cache, entry))
+        return entry->response;
+    drop_response(entry);
     return NULL;
 }
 
-bool hits_question(const struct hits *hits, const struct hits_text *text,
-                   const unsigned char **ret_key, enum result_format *ret_format)
+bool response_cache_find_question(const struct response_cache *cache,
+                                  const struct response_cache_key *key,
+                                  const unsigned char **ret_key, enum result_format *ret_format)
 {
-    const struct hit *hit = find(hits, text);
+    const struct entry *entry = find(cache, key);
 
-    if (!hit)
+    if (!entry)
         return false;
-    *ret_key = hit->key;
-    *ret_format = hit->format;
+    *ret_key = entry->question_key;
+    *ret_format = entry->format;
     return true;
 }
 
-void hits_remember(struct hits *hits, const struct hits_text *text, const struct result *result,
-                   enum result_format format, struct ready *ready)
+void response_cache_put(struct response_cache *cache, const struct response_cache_key *key,
+                        const struct result *result, enum result_format format,
+                        struct response *response)
 {
-    struct hit **slot = &hits->slots[slot_of(text)];
+    struct entry **slot = &cache->slots[slot_of(key)];
 
     if (!*slot)
         *slot = xcalloc(1, sizeof **slot);
-    forget_answer(*slot);
-    /* The cache may have changed since `result` was found. UINT64_MAX makes the next hits_find()
-     * check it. */
-    **slot = (struct hit){.text = *text,
-                          .format = format,
-                          .ready = ready_ref(ready),
-                          .result = result_ref(result),
-                          .expires_ms = result->expires_ms,
-                          .changes = UINT64_MAX};
-    memcpy((*slot)->key, result->key, HASH_SIZE);
+    drop_response(*slot);
+    /* The cache may have changed since `result` was found. UINT64_MAX makes the next
+     * response_cache_find() check it. */
+    **slot = (struct entry){.key = *key,
+                            .format = format,
+                            .response = response_ref(response),
+                            .result = result_ref(result),
+                            .expires_ms = result->expires_ms,
+                            .changes = UINT64_MAX};
+    memcpy((*slot)->question_key, result->key, HASH_SIZE);
 }

@@ -20,33 +20,37 @@
 
 #include <stddef.h>
 
-struct hits;
+struct response_cache;
 
-#define HITS_TEXT 192 /* bytes; a longer request is not cached */
+#define RESPONSE_CACHE_KEY_MAX 192 /* bytes; a longer request is not cached */
 
-/* What makes two plain requests equal. */
-struct hits_text {
-    char bytes[HITS_TEXT];
+/* The text of a plain request. Requests with equal texts get equal responses. */
+struct response_cache_key {
+    char bytes[RESPONSE_CACHE_KEY_MAX];
     size_t len; /* 0 = not cacheable */
 };
 
-struct hits *hits_new(struct cache *cache);
-void hits_free(struct hits *hits);
+struct response_cache *response_cache_new(struct cache *results);
+void response_cache_free(struct response_cache *cache);
 
 /* Drops all responses, because a new second has begun. */
-void hits_new_second(struct hits *hits);
+void response_cache_new_second(struct response_cache *cache);
 
 /* Returns the response to send, borrowed until the next call, or NULL. */
-struct ready *hits_find(struct hits *hits, const struct hits_text *text, const struct clock *clock);
+struct response *response_cache_find(struct response_cache *cache,
+                                     const struct response_cache_key *key,
+                                     const struct clock *clock);
 
 /* Finds the key and format of the question known for this text; false if unknown. *ret_key is
- * borrowed until hits_remember(). */
-bool hits_question(const struct hits *hits, const struct hits_text *text,
-                   const unsigned char **ret_key, enum result_format *ret_format);
+ * borrowed until response_cache_put(). */
+bool response_cache_find_question(const struct response_cache *cache,
+                                  const struct response_cache_key *key,
+                                  const unsigned char **ret_key, enum result_format *ret_format);
 
 /* Stores the question of this text and the response made from the fresh `result` in this second.
  * Takes its own references. */
-void hits_remember(struct hits *hits, const struct hits_text *text, const struct result *result,
-                   enum result_format format, struct ready *ready);
+void response_cache_put(struct response_cache *cache, const struct response_cache_key *key,
+                        const struct result *result, enum result_format format,
+                        struct response *response);
 
 #endif

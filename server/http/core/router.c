@@ -6,7 +6,6 @@
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
 #include "http/core/problem.h"
-#include "http/core/ratelimit_fields.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -88,7 +87,8 @@ static void list_methods(const char *path, char *allow)
                                   methods[i].name);
 }
 
-static void refuse(struct request *request)
+/* Replies with 404 or 405. */
+static void reject_unrouted(struct request *request)
 {
     char allow[ALLOW_BYTES];
     struct reply reply;
@@ -101,31 +101,31 @@ static void refuse(struct request *request)
     request_reply(request, &reply);
 }
 
-void route_refuse(struct request *request, enum err err, const struct client *client)
+void router_reject(struct request *request, enum err err)
 {
+    const struct client *client = request_client(request);
     struct problem problem = problem_of(err, NULL);
     char rate[64];
     struct reply reply;
 
-    if (err == ERR_QUOTA_EXCEEDED)
+    if (err == ERR_UNAUTHORIZED) {
+        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
+    } else if (err == ERR_QUOTA_EXCEEDED) {
         snprintf(rate, sizeof rate, "rate limit of %" PRId64 " requests per second exceeded",
                  client->rate);
-    if (err == ERR_UNAUTHORIZED)
-        problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
-    else if (err == ERR_QUOTA_EXCEEDED)
         problem.detail = rate;
-    else if (!client)
+        problem.retry_after_s = 1;
+    } else if (!client) {
         problem.detail = "cross-site browser request rejected; set a local Host and omit Origin, "
                          "Referer and Sec-Fetch-Site";
-    else
+    } else {
         problem.detail = "this endpoint requires the 'admin' right";
-    if (err == ERR_QUOTA_EXCEEDED)
-        problem.retry_after_s = 1;
+    }
     problem_reply(request, &problem, &reply);
     if (err == ERR_UNAUTHORIZED)
         reply_text(&reply, "WWW-Authenticate", "Bearer");
-    if (err == ERR_QUOTA_EXCEEDED)
-        ratelimit_fields_write_rate(&reply, client->rate);
+    else if (err == ERR_QUOTA_EXCEEDED)
+        reply_rate_exceeded(&reply, client->rate);
     request_reply(request, &reply);
 }
 
@@ -138,7 +138,7 @@ static enum err check_access(const struct route *row, const struct client *clien
     return row->access == FOR_ADMINS && !client->admin ? ERR_FORBIDDEN : ERR_OK;
 }
 
-void routes_place(struct request *request)
+void router_match(struct request *request)
 {
     const char *tail;
     const struct route *row = find_route(request_method(request), request_path(request), &tail);
@@ -147,17 +147,17 @@ void routes_place(struct request *request)
         request_set_route(request, row, tail);
 }
 
-void routes_dispatch(struct request *request)
+void router_dispatch(struct request *request)
 {
     const struct route *row = request_route(request);
 
     if (!row) {
-        refuse(request);
+        reject_unrouted(request);
         return;
     }
     enum err err = check_access(row, request_client(request));
     if (err)
-        route_refuse(request, err, request_client(request));
+        router_reject(request, err);
     else
         row->endpoint(request);
 }

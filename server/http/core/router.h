@@ -34,14 +34,14 @@ extern const size_t n_routes;
 
 /* Sets the request's route, if one matches. Runs before authentication, so that a rejected request
  * is counted for its route. */
-void routes_place(struct request *request);
+void router_match(struct request *request);
 
 /* Runs the endpoint of that route, or replies with 401, 403, 404 or 405. */
-void routes_dispatch(struct request *request);
+void router_dispatch(struct request *request);
 
-/* Replies with an error of auth_judge(), auth_pace() or the access check, and its headers. `client`
- * NULL = not authenticated. */
-void route_refuse(struct request *request, enum err err, const struct client *client);
+/* Replies with an error of auth_identify(), auth_check_rate() or the access check, and its
+ * headers. */
+void router_reject(struct request *request, enum err err);
 
 /* Returns the route's index in the metrics, less than METRICS_ROUTES. `route` NULL = no route
  * matches. */

@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/core/connection.h"
+#include "http/core/response.h"
+#include "http/core/response_cache.h"
 #include "http/core/worker_state.h"
 #include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
@@ -25,13 +27,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS         256
-#define LETTERS_BESIDE 64    /* messages per iteration while requests arrive */
-#define ALONE_MS       100   /* no limit on messages after this time without a request */
-#define IDLE_MS        60000 /* longest sleep; only a bound */
-#define DRAIN_STEP_MS  100   /* while draining, a sent response causes no event */
-#define CALLERS        10    /* accepted per socket and iteration; open connections come first */
-#define QUEUE_TURNS    1024  /* iterations spent on queued connections before the sockets close */
+#define EVENTS           256
+#define MESSAGES_AT_LOAD 64    /* messages per iteration while requests arrive */
+#define QUIET_MS         100   /* no limit on messages after this time without a request */
+#define IDLE_MS          60000 /* longest sleep; only a bound */
+#define DRAIN_STEP_MS    100   /* while draining, a sent response causes no event */
+#define ACCEPTS          10    /* per socket and iteration; open connections come first */
+#define QUEUE_TURNS      1024  /* iterations spent on queued connections before the sockets close */
 
 /* ---- epoll ---- */
 
@@ -50,7 +52,7 @@ void worker_watch(struct worker *worker, int fd, struct request *request)
 
     if (!worker_add(worker, fd, event.events, request) &&
         (errno != EEXIST || epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0))
-        log_event(LOG_ERROR, "epoll_failed", "error", strerror(errno), NULL);
+        log_event(LOG_ERROR, "epoll_failed", LOG_STR("error", strerror(errno)));
 }
 
 /* ---- parts of an iteration ---- */
@@ -62,8 +64,8 @@ static void turn_clock(struct worker *worker)
         return;
     worker->date_second = worker->clock.wall_ms / 1000;
     clock_http_date(worker->clock.wall_ms, worker->date);
-    hits_new_second(worker->hits);
-    ready_unref(TAKE(worker->last));
+    response_cache_new_second(worker->responses);
+    response_unref(TAKE(worker->last_response));
 }
 
 /* Returns how long the loop may sleep, in milliseconds. */
@@ -71,12 +73,12 @@ static int sleep_ms(const struct worker *worker)
 {
     MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_RUNNING ? IDLE_MS : DRAIN_STEP_MS;
 
-    if (worker->has_mail)
+    if (worker->has_messages)
         return 0;
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
-    int64_t next_ms = connection_timeouts_next_ms(&worker->deadlines);
+    int64_t next_ms = connection_timeouts_next_ms(&worker->timeouts);
     next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
@@ -86,45 +88,31 @@ static int sleep_ms(const struct worker *worker)
     return (int)least;
 }
 
-static void take_event(struct worker *worker, const struct epoll_event *event)
-{
-    if (event->data.ptr == &worker->acceptor)
-        worker->has_callers = true;
-    else if (event->data.ptr && event->data.ptr != worker) /* inbox: run below */
-        request_client_left(event->data.ptr);
-}
-
-/* Handles at most LETTERS_BESIDE messages per iteration while requests arrive, so that a mass
+/* Handles at most MESSAGES_AT_LOAD messages per iteration while requests arrive, so that a mass
  * completion does not delay cache hits. Without new requests it handles all: otherwise clients that
  * got their response would close their connections in between, and the last one would wait twice as
  * long. Runs in every iteration, whatever woke the loop, so a lost wake-up delays a message only
  * until then. */
-static void open_mail(struct worker *worker)
+static void run_messages(struct worker *worker)
 {
-    bool alone = worker->clock.now_ms - worker->begun_ms >= ALONE_MS;
-    size_t some = alone ? SIZE_MAX : LETTERS_BESIDE;
+    bool is_quiet = worker->clock.now_ms - worker->last_request_ms >= QUIET_MS;
 
-    worker->has_mail = inbox_run_some(worker->inbox, some);
+    worker->has_messages = inbox_run_some(worker->inbox, is_quiet ? SIZE_MAX : MESSAGES_AT_LOAD);
 }
 
-static void take_caller(struct worker *worker, size_t i, const struct accepted *caller)
-{
-    /* Closes the connection if a limit is reached; see mhd_daemon.c. */
-    MHD_add_connection(worker->daemons[i], caller->fd, (const struct sockaddr *)&caller->from,
-                       caller->from_len);
-}
-
-/* Returns false if no connection waits or none can be accepted. */
-static bool take_callers(struct worker *worker)
+/* Returns false if no connection waits or none can be accepted. MHD_add_connection() closes a
+ * connection if a limit is reached; see mhd_daemon.c. */
+static bool accept_connections(struct worker *worker)
 {
     bool any = false;
-    struct accepted caller;
+    struct accepted accepted;
 
     for (size_t i = 0; i < worker->acceptor.n; i++)
         for (int n = 0;
-             n < CALLERS && acceptor_accept(&worker->acceptor, i, worker->clock.now_ms, &caller);
+             n < ACCEPTS && acceptor_accept(&worker->acceptor, i, worker->clock.now_ms, &accepted);
              n++) {
-            take_caller(worker, i, &caller);
+            MHD_add_connection(worker->daemons[i], accepted.fd,
+                               (const struct sockaddr *)&accepted.from, accepted.from_len);
             any = true;
         }
     return any;
@@ -151,42 +139,39 @@ static void stop_accepting(struct worker *worker)
     worker->stage = WORKER_DRAINING;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
-    for (; turns > 0 && take_callers(worker); turns--)
+    for (; turns > 0 && accept_connections(worker); turns--)
         run_daemons(worker);
     acceptor_close(&worker->acceptor);
 }
 
 /* ---- the loop ---- */
 
-static void end_the_slow(struct worker *worker)
-{
-    struct deadlines *all = &worker->deadlines;
-    int64_t now_ms = worker->clock.now_ms;
-    struct deadline *slow;
-
-    while ((slow = connection_timeouts_pop_expired(all, now_ms)))
-        connection_on_timeout(slow, all, worker->options.idle_timeout_ms, now_ms);
-}
-
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
+    struct connection_timeout *expired;
+    bool must_accept = false;
+
     heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
-
     turn_clock(worker);
     heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
     if (worker->n_parked) /* their responses come later and need time to be sent */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
-    for (int i = 0; i < n; i++)
-        take_event(worker, &events[i]);
-    open_mail(worker);
-    end_the_slow(worker);
+    for (int i = 0; i < n; i++) {
+        void *mark = events[i].data.ptr;
+        if (mark == &worker->acceptor)
+            must_accept = true;
+        else if (mark && mark != worker)
+            request_client_left(mark);
+    }
+    run_messages(worker);
+    while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
+        connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
     /* Requests are freed from here on, no earlier: see the file comment. */
-    if (worker->has_callers)
-        take_callers(worker);
-    worker->has_callers = false;
+    if (must_accept)
+        accept_connections(worker);
     run_daemons(worker);
     if (worker->stage == WORKER_DRAIN_REQUESTED)
         stop_accepting(worker);
@@ -240,35 +225,35 @@ static void apply_settings(struct message *message)
     tls_serve(worker->tls);
 }
 
-void worker_apply_settings(struct worker *worker, const struct settings *rules)
+void worker_apply_settings(struct worker *worker, const struct settings *settings)
 {
     struct settings_message *sent = xcalloc(1, sizeof *sent);
 
     sent->worker = worker;
-    sent->clients = rules->clients ? clients_ref(rules->clients) : NULL;
-    sent->limits = *rules->limits;
-    sent->tls = rules->tls ? tls_ref(rules->tls) : NULL;
+    sent->clients = settings->clients ? clients_ref(settings->clients) : NULL;
+    sent->limits = *settings->limits;
+    sent->tls = settings->tls ? tls_ref(settings->tls) : NULL;
     inbox_post(worker->inbox, &sent->message, apply_settings);
 }
 
 /* ---- shutdown ---- */
 
-static void open_drain(struct message *message)
+static void begin_drain(struct message *message)
 {
     container_of(message, struct worker, drain_message)->stage = WORKER_DRAIN_REQUESTED;
 }
 
 void worker_drain(struct worker *worker)
 {
-    inbox_post(worker->inbox, &worker->drain_message, open_drain);
+    inbox_post(worker->inbox, &worker->drain_message, begin_drain);
 }
 
 static void free_worker(struct worker *worker)
 {
     stop_daemons(worker);
     acceptor_close(&worker->acceptor);
-    hits_free(worker->hits);
-    ready_unref(worker->last);
+    response_cache_free(worker->responses);
+    response_unref(worker->last_response);
     clients_unref(worker->clients);
     tls_unref(worker->tls);
     close(worker->epoll_fd);
@@ -291,14 +276,6 @@ const struct heartbeat *worker_heartbeat(const struct worker *worker)
 
 /* ---- start ---- */
 
-static enum err start_loop(struct worker *worker)
-{
-    if (!worker_add(worker, inbox_fd(worker->inbox), EPOLLIN, worker) ||
-        pthread_create(&worker->thread, NULL, run, worker) != 0)
-        return ERR_SYSTEM;
-    return ERR_OK;
-}
-
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker)
 {
@@ -312,10 +289,10 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
-    worker->knows_layout = layout_is_known(MHD_get_version());
-    worker->hits = hits_new(service->cache);
-    connection_times(&worker->deadlines, options->header_timeout_ms, options->answer_timeout_ms,
-                     options->idle_timeout_ms);
+    worker->knows_head_layout = head_layout_is_known(MHD_get_version());
+    worker->responses = response_cache_new(service->cache);
+    connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
+                             options->response_timeout_ms, options->idle_timeout_ms);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();
@@ -327,8 +304,9 @@ enum err worker_start(const struct worker_options *options, struct service *serv
             err = ERR_SYSTEM;
     for (size_t i = 0; !err && i < n; i++)
         err = mhd_daemon_start(worker);
-    if (!err)
-        err = start_loop(worker);
+    if (!err && (!worker_add(worker, inbox_fd(inbox), EPOLLIN, worker) ||
+                 pthread_create(&worker->thread, NULL, run, worker) != 0))
+        err = ERR_SYSTEM;
     if (err) {
         free_worker(worker);
         return err;

@@ -29,13 +29,13 @@ struct service;
 #define WORKER_FILES_PER 3
 
 struct worker_options {
-    int number;                     /* for the thread's name */
-    struct connection_limit *seats; /* borrowed; excess connections are closed immediately */
-    int64_t header_timeout_ms;      /* from a connection's start to the end of its headers */
-    int64_t answer_timeout_ms;      /* for a client to read its response */
-    int64_t idle_timeout_ms;        /* of a connection without a request */
-    int64_t drain_ms;               /* maximum time to send responses at shutdown */
-    int64_t idle_ms;                /* longest sleep of the loop; 0 = only the built-in bound */
+    int number;                                /* for the thread's name */
+    struct connection_limit *connection_limit; /* borrowed; shared by all workers */
+    int64_t header_timeout_ms;   /* from a connection's start to the end of its headers */
+    int64_t response_timeout_ms; /* for a client to read its response */
+    int64_t idle_timeout_ms;     /* of a connection without a request */
+    int64_t drain_ms;            /* maximum time to send responses at shutdown */
+    int64_t idle_ms;             /* longest sleep of the loop; 0 = only the built-in bound */
     bool leaves_queue; /* at shutdown, leave queued connections to the process that keeps the
                           sockets */
 };
@@ -47,7 +47,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
 
 /* Any thread, from worker_start() to worker_drain(): the worker applies the settings in its next
  * loop iteration. Takes its own references. */
-void worker_apply_settings(struct worker *worker, const struct settings *rules);
+void worker_apply_settings(struct worker *worker, const struct settings *settings);
 
 /* Any thread, once: stops accepting. The thread ends when no request is left, or when none is
  * parked and drain_ms have passed since then. It waits for parked requests without a limit, because

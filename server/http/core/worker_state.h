@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_state.h - private state of a worker, shared by worker.c, mhd_daemon.c, request.c and
- * request_input.c.
+/* worker_state.h - private state of a worker, shared by worker.c, mhd_daemon.c and the files of its
+ * requests.
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
- * request.c holds libmicrohttpd's access handler and notification callbacks. worker_start() fills
- * the members before the thread runs. Then only that thread touches them, with three exceptions:
- * any thread may post to `inbox` (also `drain_message`, once) and read `heartbeat`; the main thread
- * uses `thread` to join. After the join the main thread frees everything. */
+ * worker_start() fills the members before the thread runs. Then only that thread touches them, with
+ * three exceptions: any thread may post to `inbox` (also `drain_message`, once) and read
+ * `heartbeat`; the main thread uses `thread` to join. After the join the main thread frees
+ * everything. */
 #ifndef HTTP_CORE_WORKER_STATE_H
 #define HTTP_CORE_WORKER_STATE_H
 
 #include "base/clock.h"
 #include "base/inbox.h"
-#include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/core/request.h"
-#include "http/core/response.h"
-#include "http/core/response_cache.h"
 #include "http/core/worker.h"
 #include "http/net/acceptor.h"
 #include "http/net/connection_timeout.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
+
+struct request;
+struct response;
+struct response_cache;
 
 enum worker_stage {
     WORKER_RUNNING,
@@ -35,19 +36,18 @@ struct worker {
     struct clock clock;
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
-    struct deadlines deadlines;
+    struct connection_timeouts timeouts;
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
-    struct tls *tls;   /* NULL = plain HTTP */
-    bool knows_layout; /* libmicrohttpd's memory layout is known, see head_layout.h */
-    struct hits *hits;
-    struct ready *last; /* last response, reused for an equal reply; NULL = none */
+    struct tls *tls;        /* NULL = plain HTTP */
+    bool knows_head_layout; /* libmicrohttpd's memory layout is known, see head_layout.h */
+    struct response_cache *responses;
+    struct response *last_response; /* reused for an equal reply; NULL = none */
     struct inbox *inbox;
-    bool has_mail;    /* messages were left for the next iteration */
-    int64_t begun_ms; /* when the last request began */
+    bool has_messages;       /* messages were left for the next iteration */
+    int64_t last_request_ms; /* when it began */
     int epoll_fd;
     struct acceptor acceptor; /* its i-th socket belongs to the i-th daemon */
-    bool has_callers;         /* connections wait on a listening socket */
     size_t n_daemons;
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
@@ -63,14 +63,11 @@ struct worker {
  * start or cannot be watched. */
 enum err mhd_daemon_start(struct worker *worker);
 
-/* Callbacks for MHD_start_daemon(), with the worker as their argument. */
-enum MHD_Result request_handle(void *worker, struct MHD_Connection *connection, const char *url,
+/* Callbacks for MHD_start_daemon(), with the worker as their argument; in request_handler.c. */
+enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, const char *target,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **request);
-void request_connection(void *worker, struct MHD_Connection *connection, void **slot,
-                        enum MHD_ConnectionNotificationCode what);
-void *request_line(void *worker, const char *uri, struct MHD_Connection *connection);
-void request_completed(void *worker, struct MHD_Connection *connection, void **request,
+void request_completed(void *worker, struct MHD_Connection *handle, void **request,
                        enum MHD_RequestTerminationCode how);
 
 /* Marks a parked request as abandoned, because its client left. */

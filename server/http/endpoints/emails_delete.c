@@ -8,7 +8,6 @@
 #include "http/endpoints/engine_call.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 static void reply_deleted(struct request *request, struct engine_call *call)
@@ -36,7 +35,8 @@ static bool is_bare(const struct parameters *parameters)
            !parameters->cached && !parameters->has_max_age;
 }
 
-static enum err read_domain(const struct request *request, struct domain *ret_domain, char *why)
+static enum err read_domain(const struct request *request, struct domain *ret_domain,
+                            struct errmsg *why)
 {
     struct parameters parameters;
     enum err err = parameters_read(request, &parameters, why);
@@ -44,7 +44,7 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
     if (err)
         return err;
     if (!is_bare(&parameters)) {
-        snprintf(why, PARAMETERS_WHY, "DELETE accepts only 'domain' and removes all its results");
+        errmsg_set(why, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
     const struct slice *domain = &parameters.fields[QUESTION_DOMAIN];
@@ -54,11 +54,11 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
 void emails_delete(struct request *request)
 {
     struct domain domain;
-    char why[PARAMETERS_WHY] = "";
-    enum err err = read_domain(request, &domain, why);
+    struct errmsg why = {""};
+    enum err err = read_domain(request, &domain, &why);
 
     if (err) {
-        problem_send(request, err, *why ? why : NULL);
+        problem_send(request, err, *why.text ? why.text : NULL);
         return;
     }
     struct forget_domain_call *forget = xcalloc(1, sizeof *forget);

@@ -20,7 +20,7 @@
 struct reading {
     struct parameters parameters;
     unsigned seen; /* one bit per row of the table */
-    char *why;
+    struct errmsg *why;
 };
 
 typedef enum err take_fn(struct reading *reading, int part, struct slice value);
@@ -33,7 +33,7 @@ static enum err take_field(struct reading *reading, int part, struct slice value
 
 static enum err refuse_value(const struct reading *reading, const char *words)
 {
-    snprintf(reading->why, PARAMETERS_WHY, "%s", words);
+    errmsg_set(reading->why, "%s", words);
     return ERR_INVALID_PARAMETER;
 }
 
@@ -168,13 +168,12 @@ static enum err refuse_unknown(const struct reading *reading, struct slice name)
     const char *hint = is_plain(name) ? nearest(name) : NULL;
 
     if (!is_plain(name))
-        snprintf(reading->why, PARAMETERS_WHY, "the query contains an invalid parameter name");
+        errmsg_set(reading->why, "the query contains an invalid parameter name");
     else if (hint)
-        snprintf(reading->why, PARAMETERS_WHY, "unknown parameter '%.*s'; did you mean '%s'?",
-                 (int)name.len, name.data, hint);
+        errmsg_set(reading->why, "unknown parameter '%.*s'; did you mean '%s'?", (int)name.len,
+                   name.data, hint);
     else
-        snprintf(reading->why, PARAMETERS_WHY, "unknown parameter '%.*s'", (int)name.len,
-                 name.data);
+        errmsg_set(reading->why, "unknown parameter '%.*s'", (int)name.len, name.data);
     return ERR_UNKNOWN_PARAMETER;
 }
 
@@ -188,7 +187,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
         if (strlen(table[i].name) != name.len || memcmp(table[i].name, name.data, name.len) != 0)
             continue;
         if (reading->seen & 1u << i) {
-            snprintf(reading->why, PARAMETERS_WHY, "duplicate parameter '%s'", table[i].name);
+            errmsg_set(reading->why, "duplicate parameter '%s'", table[i].name);
             return ERR_DUPLICATE_PARAMETER;
         }
         reading->seen |= 1u << i;
@@ -200,7 +199,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
 }
 
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
-                         char *why)
+                         struct errmsg *why)
 {
     struct reading reading = {.why = why};
     enum err err = request_each_argument(request, take_argument, &reading);
@@ -270,16 +269,15 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
     const struct client *client = request_client(request);
     struct parameters parameters;
     struct emails_query query = {0};
-    char why[PARAMETERS_WHY] = "";
-    _Static_assert(PARAMETERS_WHY >= QUESTION_WHY, "one buffer serves both");
+    struct errmsg why = {""};
 
-    enum err err = parameters_read(request, &parameters, why);
+    enum err err = parameters_read(request, &parameters, &why);
     if (!err)
         err = negotiate_format(request_header(request, "Accept"), &query.format);
     if (!err)
-        err = question_new(parameters.fields, &query.question, why);
+        err = question_new(parameters.fields, &query.question, &why);
     if (err) {
-        problem_send(request, err, *why ? why : NULL);
+        problem_send(request, err, *why.text ? why.text : NULL);
         return false;
     }
     query.account = (struct account_ref){request_account(request), client->quota, client->weight};

@@ -9,6 +9,7 @@
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "http/core/request.h"
 #include "model/account.h"
 #include "model/freshness.h"
@@ -19,8 +20,6 @@
 #include <stdint.h>
 
 /* ---- the query ---- */
-
-#define PARAMETERS_WHY 256
 
 struct parameters {
     struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
@@ -33,10 +32,10 @@ struct parameters {
     int64_t max_age_s; /* as Cache-Control: max-age; only with has_max_age */
 };
 
-/* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` (PARAMETERS_WHY
- * bytes) then holds a human-readable sentence. */
+/* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` then holds a
+ * human-readable sentence. */
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
-                         char *why);
+                         struct errmsg *why);
 
 /* ---- the query and the headers ---- */
 

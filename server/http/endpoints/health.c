@@ -10,11 +10,9 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DOCUMENT_MAX 1024
-#define WHY          128
 
 void health_live(struct request *request)
 {
@@ -31,12 +29,12 @@ void health_live(struct request *request)
 
 struct reading {
     bool was_given, verbose;
-    char why[WHY];
+    struct errmsg why;
 };
 
 static enum err refuse(struct reading *reading, enum err err, const char *words)
 {
-    snprintf(reading->why, sizeof reading->why, "%s", words);
+    errmsg_set(&reading->why, "%s", words);
     return err;
 }
 
@@ -118,7 +116,7 @@ void health_ready(struct request *request)
 
     enum err fault = request_each_argument(request, take_argument, &reading);
     if (fault) {
-        problem_send(request, fault, reading.why);
+        problem_send(request, fault, reading.why.text);
         return;
     }
     if (err && !reading.verbose) {

@@ -19,7 +19,7 @@ static void add_notes(struct reply *reply, const struct answer_notes *notes)
     if (notes->preference_applied && *notes->preference_applied)
         reply_text(reply, "Preference-Applied", notes->preference_applied);
     if (notes->allowance)
-        ratelimit_fields_write_day(reply, notes->allowance);
+        reply_quota(reply, notes->allowance);
 }
 
 static void answer_success(struct request *request, const struct result *result,

@@ -6,7 +6,7 @@
 #define HTTP_ENDPOINTS_RESULT_REPLY_H
 
 #include "http/core/problem.h"
-#include "http/core/ratelimit_fields.h"
+#include "http/core/reply.h"
 #include "http/core/request.h"
 #include "model/result.h"
 #include "model/task_phase.h"

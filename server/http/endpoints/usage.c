@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
-#include "http/core/ratelimit_fields.h"
 #include "http/endpoints/engine_call.h"
 
 #include <stdio.h>
@@ -55,7 +54,7 @@ static void reply_usage(struct request *request, struct engine_call *call)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
-    ratelimit_fields_write_day(&reply, &usage->account.account.allowance);
+    reply_quota(&reply, &usage->account.account.allowance);
     reply_body_take(&reply, &out);
     request_reply(request, &reply);
 }

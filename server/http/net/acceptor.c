@@ -34,7 +34,7 @@ void acceptor_close(struct acceptor *acceptor)
         watch(acceptor, socket, EPOLL_CTL_DEL, 0);
         close(socket);
     }
-    acceptor->again_ms = 0;
+    acceptor->resume_ms = 0;
 }
 
 bool acceptor_add(struct acceptor *acceptor, int socket)
@@ -48,7 +48,7 @@ bool acceptor_add(struct acceptor *acceptor, int socket)
 
 /* Changing the watched events needs no memory, so it works when resources are exhausted. EPOLLET
  * alone silences the socket: epoll reports errors in any case, but then only once. */
-static void look(struct acceptor *acceptor, uint32_t events)
+static void watch_all(struct acceptor *acceptor, uint32_t events)
 {
     for (size_t i = 0; i < acceptor->n; i++)
         watch(acceptor, acceptor->sockets[i], EPOLL_CTL_MOD, events);
@@ -56,46 +56,46 @@ static void look(struct acceptor *acceptor, uint32_t events)
 
 static void pause_for(struct acceptor *acceptor, int error, int64_t now_ms)
 {
-    look(acceptor, EPOLLET);
-    acceptor->again_ms = now_ms + PAUSE_MS;
+    watch_all(acceptor, EPOLLET);
+    acceptor->resume_ms = now_ms + PAUSE_MS;
     if (now_ms >= acceptor->log_suppressed_until_ms)
-        log_event(LOG_WARN, "accept_paused", "error", strerror(error), NULL);
+        log_event(LOG_WARN, "accept_paused", LOG_STR("error", strerror(error)));
     acceptor->log_suppressed_until_ms = now_ms + QUIET_MS;
 }
 
 void acceptor_turn(struct acceptor *acceptor, int64_t now_ms)
 {
-    if (!acceptor->again_ms || now_ms < acceptor->again_ms)
+    if (!acceptor->resume_ms || now_ms < acceptor->resume_ms)
         return;
-    acceptor->again_ms = 0;
-    look(acceptor, EPOLLIN);
+    acceptor->resume_ms = 0;
+    watch_all(acceptor, EPOLLIN);
 }
 
 int64_t acceptor_next_ms(const struct acceptor *acceptor)
 {
-    return acceptor->again_ms ? acceptor->again_ms : INT64_MAX;
+    return acceptor->resume_ms ? acceptor->resume_ms : INT64_MAX;
 }
 
 /* ---- accepting ---- */
 
 /* Returns whether no connection waits, or the connection broke already. Other errors may
  * persist. */
-static bool is_passing(int error)
+static bool is_transient(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == ECONNABORTED;
 }
 
 bool acceptor_accept(struct acceptor *acceptor, size_t i, int64_t now_ms,
-                     struct accepted *ret_caller)
+                     struct accepted *ret_accepted)
 {
-    if (acceptor->again_ms)
+    if (acceptor->resume_ms)
         return false;
-    ret_caller->from_len = sizeof ret_caller->from;
-    ret_caller->fd = accept4(acceptor->sockets[i], (struct sockaddr *)&ret_caller->from,
-                             &ret_caller->from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (ret_caller->fd >= 0)
+    ret_accepted->from_len = sizeof ret_accepted->from;
+    ret_accepted->fd = accept4(acceptor->sockets[i], (struct sockaddr *)&ret_accepted->from,
+                               &ret_accepted->from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (ret_accepted->fd >= 0)
         return true;
-    if (!is_passing(errno))
+    if (!is_transient(errno))
         pause_for(acceptor, errno, now_ms);
     return false;
 }

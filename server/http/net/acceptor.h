@@ -25,7 +25,7 @@ struct acceptor {
     int epoll_fd; /* borrowed */
     size_t n;
     int sockets[ACCEPTOR_SOCKETS];
-    int64_t again_ms;                /* end of the pause; 0 = no pause */
+    int64_t resume_ms;               /* end of the pause; 0 = no pause */
     int64_t log_suppressed_until_ms; /* later pauses are logged again */
 };
 
@@ -48,7 +48,7 @@ bool acceptor_add(struct acceptor *acceptor, int socket);
 /* Accepts the next connection from the i-th socket. Returns false if there is none, or during a
  * pause. */
 bool acceptor_accept(struct acceptor *acceptor, size_t i, int64_t now_ms,
-                     struct accepted *ret_caller);
+                     struct accepted *ret_accepted);
 
 /* Ends a pause that is over. Call once per loop iteration. */
 void acceptor_turn(struct acceptor *acceptor, int64_t now_ms);

@@ -16,53 +16,53 @@
 #define NETWORK_BYTES 8 /* a /64 */
 
 /* Connections of one address; an address without connections has no row. */
-struct share {
+struct address_count {
     struct in6_addr address; /* IPv4 mapped into IPv6 */
-    int taken;
+    int n;
     UT_hash_handle hh;
 };
 
 struct connection_limit {
-    atomic_int taken;
+    atomic_int n;
     int max, max_per_address;
-    pthread_mutex_t lock; /* protects `shares` */
-    struct share *shares;
+    pthread_mutex_t lock; /* protects `addresses` */
+    struct address_count *addresses;
 };
 
 struct connection_limit *connection_limit_new(int max, int max_per_address)
 {
-    struct connection_limit *seats = xcalloc(1, sizeof *seats);
+    struct connection_limit *limit = xcalloc(1, sizeof *limit);
 
-    seats->max = max;
-    seats->max_per_address = max_per_address;
-    pthread_mutex_init(&seats->lock, NULL);
-    return seats;
+    limit->max = max;
+    limit->max_per_address = max_per_address;
+    pthread_mutex_init(&limit->lock, NULL);
+    return limit;
 }
 
-void connection_limit_free(struct connection_limit *seats)
+void connection_limit_free(struct connection_limit *limit)
 {
-    struct share *share, *next;
+    struct address_count *found, *next;
 
-    if (!seats)
+    if (!limit)
         return;
-    HASH_ITER (hh, seats->shares, share, next) {
-        HASH_DEL(seats->shares, share);
-        free(share);
+    HASH_ITER (hh, limit->addresses, found, next) {
+        HASH_DEL(limit->addresses, found);
+        free(found);
     }
-    pthread_mutex_destroy(&seats->lock);
-    free(seats);
+    pthread_mutex_destroy(&limit->lock);
+    free(limit);
 }
 
-int connection_limit_max(const struct connection_limit *seats)
+int connection_limit_max(const struct connection_limit *limit)
 {
-    return seats->max;
+    return limit->max;
 }
 
 /* Returns the address that a connection counts for; false if no per-address limit applies. */
-static bool whose(const struct connection_limit *seats, const struct sockaddr *from,
-                  struct in6_addr *ret_address)
+static bool counted_address(const struct connection_limit *limit, const struct sockaddr *from,
+                            struct in6_addr *ret_address)
 {
-    if (!seats->max_per_address || !from)
+    if (!limit->max_per_address || !from)
         return false;
     *ret_address = (struct in6_addr){0};
     if (from->sa_family == AF_INET) {
@@ -80,60 +80,61 @@ static bool whose(const struct connection_limit *seats, const struct sockaddr *f
 }
 
 /* Requires the lock. */
-static struct share *find(const struct connection_limit *seats, const struct in6_addr *address)
+static struct address_count *find(const struct connection_limit *limit,
+                                  const struct in6_addr *address)
 {
-    struct share *share;
+    struct address_count *found;
 
-    HASH_FIND(hh, seats->shares, address, sizeof *address, share);
-    return share;
+    HASH_FIND(hh, limit->addresses, address, sizeof *address, found);
+    return found;
 }
 
-enum connection_limit_verdict connection_limit_check(struct connection_limit *seats,
+enum connection_limit_verdict connection_limit_check(struct connection_limit *limit,
                                                      const struct sockaddr *from)
 {
     struct in6_addr address;
 
-    if (atomic_load_explicit(&seats->taken, memory_order_relaxed) >= seats->max)
+    if (atomic_load_explicit(&limit->n, memory_order_relaxed) >= limit->max)
         return LIMIT_TOTAL;
-    if (!whose(seats, from, &address))
+    if (!counted_address(limit, from, &address))
         return LIMIT_NOT_REACHED;
-    pthread_mutex_lock(&seats->lock);
-    const struct share *share = find(seats, &address);
-    bool has_its_share = share && share->taken >= seats->max_per_address;
-    pthread_mutex_unlock(&seats->lock);
-    return has_its_share ? LIMIT_PER_ADDRESS : LIMIT_NOT_REACHED;
+    pthread_mutex_lock(&limit->lock);
+    const struct address_count *found = find(limit, &address);
+    bool is_reached = found && found->n >= limit->max_per_address;
+    pthread_mutex_unlock(&limit->lock);
+    return is_reached ? LIMIT_PER_ADDRESS : LIMIT_NOT_REACHED;
 }
 
-void connection_limit_acquire(struct connection_limit *seats, const struct sockaddr *from)
+void connection_limit_acquire(struct connection_limit *limit, const struct sockaddr *from)
 {
     struct in6_addr address;
 
-    atomic_fetch_add_explicit(&seats->taken, 1, memory_order_relaxed);
-    if (!whose(seats, from, &address))
+    atomic_fetch_add_explicit(&limit->n, 1, memory_order_relaxed);
+    if (!counted_address(limit, from, &address))
         return;
-    pthread_mutex_lock(&seats->lock);
-    struct share *share = find(seats, &address);
-    if (!share) {
-        share = xcalloc(1, sizeof *share);
-        share->address = address;
-        HASH_ADD(hh, seats->shares, address, sizeof share->address, share);
+    pthread_mutex_lock(&limit->lock);
+    struct address_count *found = find(limit, &address);
+    if (!found) {
+        found = xcalloc(1, sizeof *found);
+        found->address = address;
+        HASH_ADD(hh, limit->addresses, address, sizeof found->address, found);
     }
-    share->taken++;
-    pthread_mutex_unlock(&seats->lock);
+    found->n++;
+    pthread_mutex_unlock(&limit->lock);
 }
 
-void connection_limit_release(struct connection_limit *seats, const struct sockaddr *from)
+void connection_limit_release(struct connection_limit *limit, const struct sockaddr *from)
 {
     struct in6_addr address;
 
-    atomic_fetch_sub_explicit(&seats->taken, 1, memory_order_relaxed);
-    if (!whose(seats, from, &address))
+    atomic_fetch_sub_explicit(&limit->n, 1, memory_order_relaxed);
+    if (!counted_address(limit, from, &address))
         return;
-    pthread_mutex_lock(&seats->lock);
-    struct share *share = find(seats, &address);
-    if (share && --share->taken == 0) {
-        HASH_DEL(seats->shares, share);
-        free(share);
+    pthread_mutex_lock(&limit->lock);
+    struct address_count *found = find(limit, &address);
+    if (found && --found->n == 0) {
+        HASH_DEL(limit->addresses, found);
+        free(found);
     }
-    pthread_mutex_unlock(&seats->lock);
+    pthread_mutex_unlock(&limit->lock);
 }

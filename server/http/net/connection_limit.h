@@ -19,16 +19,16 @@ enum connection_limit_verdict { LIMIT_NOT_REACHED, LIMIT_TOTAL, LIMIT_PER_ADDRES
 
 /* `max_per_address` 0 = only the total limit applies. */
 struct connection_limit *connection_limit_new(int max, int max_per_address);
-void connection_limit_free(struct connection_limit *seats);
+void connection_limit_free(struct connection_limit *limit);
 
-int connection_limit_max(const struct connection_limit *seats);
+int connection_limit_max(const struct connection_limit *limit);
 
 /* Returns which limit one more connection from that address would exceed. */
-enum connection_limit_verdict connection_limit_check(struct connection_limit *seats,
+enum connection_limit_verdict connection_limit_check(struct connection_limit *limit,
                                                      const struct sockaddr *from);
 
 /* Count an opened or a closed connection; pass the same address to both. */
-void connection_limit_acquire(struct connection_limit *seats, const struct sockaddr *from);
-void connection_limit_release(struct connection_limit *seats, const struct sockaddr *from);
+void connection_limit_acquire(struct connection_limit *limit, const struct sockaddr *from);
+void connection_limit_release(struct connection_limit *limit, const struct sockaddr *from);
 
 #endif

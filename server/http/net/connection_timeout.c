@@ -1,41 +1,103 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_timeout.c - see connection_timeout.h. */
+/* connection_timeout.c - see connection_timeout.h. Calling shutdown() on the socket is safe until
+ * libmicrohttpd reports that the connection ended, because it reports that before it closes the
+ * socket. */
 #include "http/net/connection_timeout.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
-void deadline_set(struct deadlines *all, struct deadline *one, enum deadline_kind kind,
-                  int64_t now_ms)
+#define CHECKS 4 /* of an idle connection, per header timeout */
+
+/* Bytes that arrive this soon after the end of a request may belong to that request: its end is
+ * only known as the start of the loop iteration that handled it. */
+#define SLACK_MS 100
+
+void connection_timeouts_init(struct connection_timeouts *all, int64_t header_ms,
+                              int64_t response_ms, int64_t idle_ms)
 {
-    if (one->armed)
-        DL_DELETE(all->lists[one->kind], one);
-    one->armed = kind != DEADLINE_NONE;
-    if (!one->armed)
-        return;
-    one->kind = kind;
-    one->at_ms = now_ms + all->after_ms[kind];
-    DL_APPEND(all->lists[kind], one);
+    int64_t check_ms = header_ms / CHECKS + 1;
+
+    all->after_ms[PHASE_HEADER] = header_ms;
+    all->after_ms[PHASE_SENDING] = response_ms;
+    all->after_ms[PHASE_IDLE] = check_ms < idle_ms ? check_ms : idle_ms;
+    all->idle_ms = idle_ms;
 }
 
-struct deadline *connection_timeouts_pop_expired(struct deadlines *all, int64_t now_ms)
+static void set_timeout(struct connection_timeouts *all, struct connection_timeout *one,
+                        enum connection_phase phase, int64_t now_ms)
 {
-    for (int kind = 0; kind < DEADLINE_KINDS; kind++) {
-        struct deadline *first = all->lists[kind];
+    if (one->armed)
+        DL_DELETE(all->lists[one->phase], one);
+    one->armed = phase != PHASE_NONE;
+    if (!one->armed)
+        return;
+    one->phase = phase;
+    one->at_ms = now_ms + all->after_ms[phase];
+    DL_APPEND(all->lists[phase], one);
+}
+
+void connection_enter_phase(struct connection_timeouts *all, struct connection_timeout *one,
+                            enum connection_phase phase, int64_t now_ms)
+{
+    if (phase == PHASE_IDLE)
+        one->idle_since_ms = now_ms;
+    set_timeout(all, one, phase, now_ms);
+}
+
+void connection_on_request_line(struct connection_timeouts *all, struct connection_timeout *one,
+                                int64_t now_ms)
+{
+    if (one->armed && one->phase == PHASE_IDLE)
+        set_timeout(all, one, PHASE_HEADER, now_ms);
+}
+
+struct connection_timeout *connection_timeouts_pop_expired(struct connection_timeouts *all,
+                                                           int64_t now_ms)
+{
+    for (int phase = 0; phase < PHASES; phase++) {
+        struct connection_timeout *first = all->lists[phase];
         if (!first || first->at_ms > now_ms)
             continue;
-        deadline_set(all, first, DEADLINE_NONE, now_ms);
+        set_timeout(all, first, PHASE_NONE, now_ms);
         return first;
     }
     return NULL;
 }
 
-int64_t connection_timeouts_next_ms(const struct deadlines *all)
+/* Returns whether bytes arrived after the last request ended, `idle_ms` ago. libmicrohttpd has read
+ * them already, but the kernel reports when the last data arrived. */
+static bool has_begun(int fd, int64_t idle_ms)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_last_data_recv + SLACK_MS < idle_ms;
+}
+
+void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
+                           int64_t now_ms)
+{
+    int64_t idle_ms = now_ms - expired->idle_since_ms;
+
+    if (expired->phase != PHASE_IDLE || idle_ms >= all->idle_ms)
+        shutdown(expired->fd, SHUT_RDWR);
+    else if (has_begun(expired->fd, idle_ms))
+        set_timeout(all, expired, PHASE_HEADER, now_ms);
+    else
+        set_timeout(all, expired, PHASE_IDLE, now_ms);
+}
+
+int64_t connection_timeouts_next_ms(const struct connection_timeouts *all)
 {
     int64_t next = INT64_MAX;
 
-    for (int kind = 0; kind < DEADLINE_KINDS; kind++)
-        if (all->lists[kind] && all->lists[kind]->at_ms < next)
-            next = all->lists[kind]->at_ms;
+    for (int phase = 0; phase < PHASES; phase++)
+        if (all->lists[phase] && all->lists[phase]->at_ms < next)
+            next = all->lists[phase]->at_ms;
     return next;
 }

@@ -6,43 +6,64 @@
  * the response, from when it is ready; and for a next request, from the last. A connection that
  * waits for a lookup has none; its request has a deadline of its own.
  *
+ * libmicrohttpd reports a new request only when its request line is complete, so an idle connection
+ * is checked periodically. The check that finds new bytes starts the header timeout.
+ *
  * All connections in a phase have the same timeout. So the list of each phase is sorted by expiry,
- * and a change costs a few pointers. Pure; one thread. */
+ * and a change costs a few pointers. One thread. */
 #ifndef HTTP_NET_CONNECTION_TIMEOUT_H
 #define HTTP_NET_CONNECTION_TIMEOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum deadline_kind {
-    DEADLINE_HEADER, /* a new connection, or the first bytes of a next request */
-    DEADLINE_ANSWER, /* the client reads the response */
-    DEADLINE_IDLE,   /* between two requests: until the next check, see connection.h */
-    DEADLINE_KINDS,
-    DEADLINE_NONE
+enum connection_phase {
+    PHASE_HEADER,  /* a new connection, or the first bytes of a next request */
+    PHASE_SENDING, /* the client reads the response */
+    PHASE_IDLE,    /* between two requests: until the next check */
+    PHASES,
+    PHASE_NONE /* no timeout: the request waits for a lookup, or the connection has ended */
 };
 
-/* Embedded in what has timeouts. Zeroed it has none. */
-struct deadline {
-    struct deadline *prev, *next;
+/* Embedded in a connection. Zeroed it has no timeout. */
+struct connection_timeout {
+    struct connection_timeout *prev, *next;
     int64_t at_ms;
-    enum deadline_kind kind; /* valid only while armed */
+    enum connection_phase phase; /* valid only while armed */
     bool armed;
+    int fd; /* the connection's socket, borrowed */
+    int64_t idle_since_ms;
 };
 
-struct deadlines {
-    int64_t after_ms[DEADLINE_KINDS];
-    struct deadline *lists[DEADLINE_KINDS];
+struct connection_timeouts {
+    int64_t after_ms[PHASES];
+    int64_t idle_ms; /* of a connection without a request */
+    struct connection_timeout *lists[PHASES];
 };
 
-/* Sets or replaces the timeout; DEADLINE_NONE clears it. */
-void deadline_set(struct deadlines *all, struct deadline *one, enum deadline_kind kind,
-                  int64_t now_ms);
+/* Initializes a zeroed struct. Idle connections are checked every quarter of `header_ms`, so the
+ * header timeout of a next request ends at most a quarter late. */
+void connection_timeouts_init(struct connection_timeouts *all, int64_t header_ms,
+                              int64_t response_ms, int64_t idle_ms);
+
+/* Enters a phase at `now_ms` and sets its timeout, which replaces the one before. */
+void connection_enter_phase(struct connection_timeouts *all, struct connection_timeout *one,
+                            enum connection_phase phase, int64_t now_ms);
+
+/* The connection received a request line: starts the header timeout if it was idle. */
+void connection_on_request_line(struct connection_timeouts *all, struct connection_timeout *one,
+                                int64_t now_ms);
 
 /* Returns the next expired timeout and removes it, or NULL. */
-struct deadline *connection_timeouts_pop_expired(struct deadlines *all, int64_t now_ms);
+struct connection_timeout *connection_timeouts_pop_expired(struct connection_timeouts *all,
+                                                           int64_t now_ms);
+
+/* Handles an expired timeout: shuts down the socket, so that libmicrohttpd closes it, or plans the
+ * next check of an idle connection. */
+void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
+                           int64_t now_ms);
 
 /* Returns when the next timeout expires; INT64_MAX = never. */
-int64_t connection_timeouts_next_ms(const struct deadlines *all);
+int64_t connection_timeouts_next_ms(const struct connection_timeouts *all);
 
 #endif

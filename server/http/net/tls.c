@@ -34,14 +34,14 @@ static _Thread_local const struct tls *served;
 
 /* ---- reading ---- */
 
-static enum err refuse(char *why, const char *path, const char *words)
+static enum err reject(struct errmsg *why, const char *path, const char *words)
 {
-    snprintf(why, TLS_WHY, "%.180s: %s", path, words);
+    errmsg_set(why, "%.180s: %s", path, words);
     return ERR_SYNTAX;
 }
 
 /* Returns NUL-terminated text on the heap, owned by the caller; NULL if the file cannot be read. */
-static char *read_text(const char *path, size_t *ret_len, char *why)
+static char *read_text(const char *path, size_t *ret_len, struct errmsg *why)
 {
     autofree char *text = xcalloc(1, FILE_BYTES + 1);
     FILE *file = fopen(path, "re");
@@ -51,9 +51,9 @@ static char *read_text(const char *path, size_t *ret_len, char *why)
     if (file)
         fclose(file);
     if (error)
-        snprintf(why, TLS_WHY, "%.180s: %s", path, strerror(error));
+        errmsg_set(why, "%.180s: %s", path, strerror(error));
     else if (len > FILE_BYTES)
-        snprintf(why, TLS_WHY, "%.180s: file too long", path);
+        errmsg_set(why, "%.180s: file too long", path);
     if (error || len > FILE_BYTES) {
         explicit_bzero(text, FILE_BYTES + 1);
         return NULL;
@@ -62,16 +62,10 @@ static char *read_text(const char *path, size_t *ret_len, char *why)
     return TAKE(text);
 }
 
-static enum err read_times(const gnutls_x509_crt_t first, struct tls *tls)
-{
-    tls->from = gnutls_x509_crt_get_activation_time(first);
-    tls->until = gnutls_x509_crt_get_expiration_time(first);
-    return tls->from == (time_t)-1 || tls->until == (time_t)-1 ? ERR_SYNTAX : ERR_OK;
-}
-
 /* GnuTLS does not sort the chain, and clients may reject an unsorted one. It is rejected here,
  * where the operator sees the reason. */
-static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
+static enum err read_chain(const char *path, const gnutls_datum_t *text, struct tls *tls,
+                           struct errmsg *why)
 {
     gnutls_x509_crt_t certs[CHAIN_MAX];
     unsigned n = CHAIN_MAX;
@@ -81,26 +75,29 @@ static enum err read_chain(const char *path, const gnutls_datum_t *text, struct 
     enum err err = ERR_OK;
 
     if (rc <= 0)
-        return refuse(why, path, rc < 0 ? gnutls_strerror(rc) : "contains no certificate");
+        return reject(why, path, rc < 0 ? gnutls_strerror(rc) : "contains no certificate");
     for (unsigned i = 0; i < n; i++)
         if (!err && gnutls_pcert_import_x509(&tls->chain[tls->n_chain], certs[i], 0) == 0)
             tls->n_chain++;
         else
             err = ERR_SYNTAX;
-    if (!err)
-        err = read_times(certs[0], tls);
+    tls->from = gnutls_x509_crt_get_activation_time(certs[0]);
+    tls->until = gnutls_x509_crt_get_expiration_time(certs[0]);
+    if (tls->from == (time_t)-1 || tls->until == (time_t)-1)
+        err = ERR_SYNTAX;
     for (unsigned i = 0; i < n; i++)
         gnutls_x509_crt_deinit(certs[i]);
-    return err ? refuse(why, path, "contains an unusable certificate") : ERR_OK;
+    return err ? reject(why, path, "contains an unusable certificate") : ERR_OK;
 }
 
-static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls, char *why)
+static enum err read_key(const char *path, const gnutls_datum_t *text, struct tls *tls,
+                         struct errmsg *why)
 {
     int rc = gnutls_privkey_init(&tls->key);
 
     if (rc == 0)
         rc = gnutls_privkey_import_x509_raw(tls->key, text, GNUTLS_X509_FMT_PEM, NULL, 0);
-    return rc ? refuse(why, path, gnutls_strerror(rc)) : ERR_OK;
+    return rc ? reject(why, path, gnutls_strerror(rc)) : ERR_OK;
 }
 
 /* Returns whether the key matches the certificate. */
@@ -131,28 +128,25 @@ static void hash_files(const gnutls_datum_t *cert, const gnutls_datum_t *key,
 }
 
 static enum err parse(const char *cert_path, const gnutls_datum_t *cert, const char *key_path,
-                      const gnutls_datum_t *key, struct tls *tls, char *why)
+                      const gnutls_datum_t *key, struct tls *tls, struct errmsg *why)
 {
     enum err err = read_chain(cert_path, cert, tls, why);
 
     if (!err)
         err = read_key(key_path, key, tls, why);
     if (!err && !belong_together(tls))
-        err = refuse(why, key_path, "does not match the certificate");
+        err = reject(why, key_path, "does not match the certificate");
     hash_files(cert, key, tls->hash);
     return err;
 }
 
 enum err tls_read(const char *cert_path, const char *key_path, struct tls *before,
-                  struct tls **ret_tls, char *why)
+                  struct tls **ret_tls, struct errmsg *why)
 {
     size_t cert_len, key_len;
-    char fault[SECRET_WHY];
 
-    if (secret_check_file(key_path, fault)) {
-        snprintf(why, TLS_WHY, "%s", fault);
+    if (secret_check_file(key_path, why))
         return ERR_SYNTAX;
-    }
     autofree char *cert_text = read_text(cert_path, &cert_len, why);
     autofree char *key_text = cert_text ? read_text(key_path, &key_len, why) : NULL;
     if (!key_text)

@@ -10,21 +10,20 @@
 #define HTTP_NET_TLS_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 
 struct tls;
 
-#define TLS_WHY      384
 #define TLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* Reads both files as PEM: the chain from the server's certificate upwards, the key without a
  * password. The key file must be readable by its owner only (base/secret.h). If the files have the
  * same content as `before` (may be NULL), *ret_tls is another reference to it. Returns ERR_SYSTEM
- * or ERR_SYNTAX on failure; `why` (TLS_WHY bytes) then names the file and the problem. Main
- * thread. */
+ * or ERR_SYNTAX on failure; `why` then names the file and the problem. Main thread. */
 enum err tls_read(const char *cert_path, const char *key_path, struct tls *before,
-                  struct tls **ret_tls, char *why);
+                  struct tls **ret_tls, struct errmsg *why);
 
 /* Returns a static warning if the certificate has expired or is not valid yet; NULL = no warning.
  * Such a certificate can still be served. */

@@ -2,12 +2,11 @@
 /* cache_control.c - see cache_control.h. */
 #include "http/protocol/cache_control.h"
 
-#include "base/mem.h"
+#include "base/slice.h"
 #include "http/protocol/field_value.h"
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: larger values count as this */
 
@@ -29,35 +28,29 @@ static int64_t read_seconds(const char *s)
     return digits ? seconds : -1;
 }
 
-static void read_directive(struct cache_directives *directives, const char *s, size_t len)
+static void read_directive(struct cache_directives *directives, struct slice name)
 {
-    static const char *const names[] = {"no-cache",  "only-if-cached", "max-age",
-                                        "min-fresh", "max-stale",      "no-store"};
-    int64_t seconds = read_seconds(s + len);
+    int64_t seconds = read_seconds(name.data + name.len);
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strlen(names[i]) != len || strncasecmp(names[i], s, len) != 0)
-            continue;
-        if (i == 0)
-            directives->no_cache = true;
-        else if (i == 1)
-            directives->only_cached = true;
-        else if (i == 2 && seconds >= 0)
-            directives->max_age_s = seconds;
-        else if (i == 3 && seconds >= 0)
-            directives->min_fresh_s = seconds;
-        else if (i == 4)
-            directives->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
-        else if (i == 5)
-            directives->no_store = true;
-    }
+    if (slice_equals_nocase(name, "no-cache"))
+        directives->no_cache = true;
+    else if (slice_equals_nocase(name, "only-if-cached"))
+        directives->only_cached = true;
+    else if (slice_equals_nocase(name, "max-age") && seconds >= 0)
+        directives->max_age_s = seconds;
+    else if (slice_equals_nocase(name, "min-fresh") && seconds >= 0)
+        directives->min_fresh_s = seconds;
+    else if (slice_equals_nocase(name, "max-stale"))
+        directives->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
+    else if (slice_equals_nocase(name, "no-store"))
+        directives->no_store = true;
 }
 
 void cache_control_read(struct cache_directives *directives, const char *header)
 {
     for (const char *s = header ? header : ""; *s;) {
         s += strspn(s, " \t,");
-        read_directive(directives, s, strcspn(s, " \t,="));
-        s = fields_find(s, ',');
+        read_directive(directives, (struct slice){s, strcspn(s, " \t,=")});
+        s = field_value_find(s, ',');
     }
 }

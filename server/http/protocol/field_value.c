@@ -7,18 +7,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define JOINED_MAX 65536 /* more than a connection's memory can hold */
 
-struct joined {
-    struct joined *next;
+struct joined_lines {
+    struct joined_lines *next;
     char text[];
 };
 
-void fields_note(struct field_lines *lines, struct slice name, struct slice value)
+void field_lines_add(struct field_lines *lines, struct slice name, struct slice value)
 {
-    if (strlen(lines->name) != name.len || strncasecmp(lines->name, name.data, name.len) != 0)
+    if (!slice_equals_nocase(name, lines->name))
         return;
     if (lines->n++ == 0) {
         lines->first = value.data;
@@ -32,14 +31,14 @@ void fields_note(struct field_lines *lines, struct slice name, struct slice valu
     buf_add(&lines->joined, value.data, value.len);
 }
 
-const char *fields_join(struct field_lines *lines, struct joined **keep)
+const char *field_lines_join(struct field_lines *lines, struct joined_lines **keep)
 {
     const struct buf *text = &lines->joined;
 
     if (lines->n < 2)
         return lines->first;
     assert(!buf_check(text));
-    struct joined *joined = xcalloc(1, sizeof *joined + text->len + 1);
+    struct joined_lines *joined = xcalloc(1, sizeof *joined + text->len + 1);
     memcpy(joined->text, text->data, text->len);
     buf_done(&lines->joined);
     joined->next = *keep;
@@ -47,10 +46,10 @@ const char *fields_join(struct field_lines *lines, struct joined **keep)
     return joined->text;
 }
 
-void fields_free(struct joined *keep)
+void joined_lines_free(struct joined_lines *keep)
 {
     while (keep) {
-        struct joined *next = keep->next;
+        struct joined_lines *next = keep->next;
         free(keep);
         keep = next;
     }
@@ -65,7 +64,7 @@ static const char *closing_quote(const char *s)
     return s;
 }
 
-const char *fields_find(const char *s, char stop)
+const char *field_value_find(const char *s, char stop)
 {
     for (; *s && *s != ',' && *s != stop; s++) {
         if (*s == '"')

@@ -18,21 +18,21 @@ struct field_lines {
     struct buf joined; /* all lines, if there are several */
 };
 
-/* Records one header of the request; call for all of them in order, then fields_join(). `value`
- * must be NUL-terminated. */
-void fields_note(struct field_lines *lines, struct slice name, struct slice value);
+/* Records one header of the request; call for all of them in order, then field_lines_join().
+ * `value` must be NUL-terminated. */
+void field_lines_add(struct field_lines *lines, struct slice name, struct slice value);
 
 /* A list that owns joined values. */
-struct joined;
+struct joined_lines;
 
 /* Returns the value, or NULL if there was no line. It is borrowed: from the request, or, if there
  * were several lines, from `keep`, to which the joined value is added. */
-const char *fields_join(struct field_lines *lines, struct joined **keep);
+const char *field_lines_join(struct field_lines *lines, struct joined_lines **keep);
 /* Frees the list. NULL is a no-op. */
-void fields_free(struct joined *keep);
+void joined_lines_free(struct joined_lines *keep);
 
 /* Returns the first `stop` or comma outside quoted strings, or the end of `s`. An unclosed quoted
  * string extends to the end. */
-const char *fields_find(const char *s, char stop);
+const char *field_value_find(const char *s, char stop);
 
 #endif

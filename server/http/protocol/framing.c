@@ -5,7 +5,6 @@
 #include "base/mem.h"
 
 #include <string.h>
-#include <strings.h>
 
 enum { IN_TOKEN = 1, IN_HOST = 2, CONTROL = 4 };
 
@@ -56,36 +55,32 @@ static bool has_control(struct slice text)
     return false;
 }
 
-static bool is_named(struct slice name, const char *wanted)
-{
-    return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
-}
-
-void guard_method(struct guard *guard, struct slice method)
+void framing_method(struct framing *framing, struct slice method)
 {
     if (!is_made_of(method, IN_TOKEN))
-        guard->is_malformed = true;
+        framing->is_malformed = true;
 }
 
-void guard_header(struct guard *guard, struct slice name, struct slice value)
+void framing_header(struct framing *framing, struct slice name, struct slice value)
 {
     if (!is_made_of(name, IN_TOKEN) || has_control(value))
-        guard->is_malformed = true;
-    if (is_named(name, "Host")) {
-        guard->hosts++;
+        framing->is_malformed = true;
+    if (slice_equals_nocase(name, "Host")) {
+        framing->hosts++;
         if (!is_made_of(value, IN_HOST))
-            guard->is_malformed = true;
-    } else if (is_named(name, "Content-Length")) {
-        guard->lengths++;
+            framing->is_malformed = true;
+    } else if (slice_equals_nocase(name, "Content-Length")) {
+        framing->lengths++;
         for (size_t i = 0; i < value.len; i++)
             if (value.data[i] != '0')
-                guard->has_length = true;
-    } else if (is_named(name, "Transfer-Encoding")) {
-        guard->encodings++;
+                framing->has_length = true;
+    } else if (slice_equals_nocase(name, "Transfer-Encoding")) {
+        framing->encodings++;
     }
 }
 
-enum err guard_verdict(const struct guard *guard, const char *version, const char **ret_detail)
+enum err framing_verdict(const struct framing *framing, const char *version,
+                         const char **ret_detail)
 {
     bool is_1_1 = strcmp(version, "HTTP/1.1") == 0;
     const struct {
@@ -95,15 +90,15 @@ enum err guard_verdict(const struct guard *guard, const char *version, const cha
     } rules[] = {
         {!is_1_1 && strcmp(version, "HTTP/1.0") != 0, ERR_INVALID_REQUEST,
          "only HTTP/1.0 and HTTP/1.1 are supported"},
-        {guard->is_malformed, ERR_INVALID_REQUEST,
+        {framing->is_malformed, ERR_INVALID_REQUEST,
          "invalid method, header name or host, or a control character in a header value"},
-        {guard->has_gaps, ERR_INVALID_REQUEST,
+        {framing->has_gaps, ERR_INVALID_REQUEST,
          "header lines must end in CR LF and must not be folded or contain NUL"},
-        {guard->hosts > 1 || (is_1_1 && guard->hosts == 0), ERR_INVALID_REQUEST,
+        {framing->hosts > 1 || (is_1_1 && framing->hosts == 0), ERR_INVALID_REQUEST,
          "exactly one Host header is required"},
-        {guard->lengths > 1 || guard->encodings > 0, ERR_INVALID_REQUEST,
+        {framing->lengths > 1 || framing->encodings > 0, ERR_INVALID_REQUEST,
          "at most one Content-Length and no Transfer-Encoding is allowed"},
-        {guard->has_length, ERR_BODY_TOO_LARGE, "this request must not have a body"},
+        {framing->has_length, ERR_BODY_TOO_LARGE, "this request must not have a body"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

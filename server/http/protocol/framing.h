@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 /* Zero it first. */
-struct guard {
+struct framing {
     unsigned hosts, lengths, encodings;
     bool has_length;   /* a Content-Length that is not 0 */
     bool is_malformed; /* violates the grammar of RFC 9110, 5.5, 5.6.2 or 9.1 */
@@ -23,13 +23,14 @@ struct guard {
 };
 
 /* Checks the method of the request. */
-void guard_method(struct guard *guard, struct slice method);
+void framing_method(struct framing *framing, struct slice method);
 
 /* Checks one header field; call for all of them. */
-void guard_header(struct guard *guard, struct slice name, struct slice value);
+void framing_header(struct framing *framing, struct slice name, struct slice value);
 
 /* Returns ERR_OK, ERR_INVALID_REQUEST, or ERR_BODY_TOO_LARGE if a body is the only fault. On
  * failure *ret_detail is a static, human-readable reason. */
-enum err guard_verdict(const struct guard *guard, const char *version, const char **ret_detail);
+enum err framing_verdict(const struct framing *framing, const char *version,
+                         const char **ret_detail);
 
 #endif

@@ -8,13 +8,13 @@
 #define LINE_END  2 /* CR LF, overwritten with NULs */
 
 /* Debian's patches do not touch its parser. */
-bool layout_is_known(const char *version)
+bool head_layout_is_known(const char *version)
 {
     return strcmp(version, "0.9.75") == 0;
 }
 
-void layout_begin(struct layout *layout, const char *method, const char *target,
-                  const char *target_end, const char *version)
+void head_layout_begin(struct head_layout *layout, const char *method, const char *target,
+                       const char *target_end, const char *version)
 {
     layout->has_gaps = target != method + strlen(method) + SEPARATOR || !target_end ||
                        version != target_end + SEPARATOR;
@@ -35,7 +35,7 @@ static bool are_neighbours(struct slice name, struct slice value)
     return true;
 }
 
-void layout_header(struct layout *layout, struct slice name, struct slice value)
+void head_layout_header(struct head_layout *layout, struct slice name, struct slice value)
 {
     if (name.data != layout->next || !are_neighbours(name, value))
         layout->has_gaps = true;
@@ -44,7 +44,7 @@ void layout_header(struct layout *layout, struct slice name, struct slice value)
 
 /* Comparing positions is not enough: after a value that was cut at a NUL, an odd byte and two LFs
  * are as long as two line ends. */
-bool layout_is_whole(const struct layout *layout, const char *method, size_t size)
+bool head_layout_is_whole(const struct head_layout *layout, const char *method, size_t size)
 {
     static const char ends[2 * LINE_END];
 

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct layout {
+struct head_layout {
     const char *next; /* where the next line must begin */
     bool has_gaps;
 };
@@ -28,22 +28,22 @@ struct layout {
 /* Returns whether the library of this version (MHD_get_version()) has this layout. Its interface
  * does not promise it; the source of these versions was read and tested. Later versions run in
  * strict mode instead (mhd_daemon.c), which these do not implement. */
-bool layout_is_known(const char *version);
+bool head_layout_is_known(const char *version);
 
 /* Begins with the request line. `target_end` is where the raw target ended before it was decoded in
  * place; NULL counts as a gap. */
-void layout_begin(struct layout *layout, const char *method, const char *target,
-                  const char *target_end, const char *version);
+void head_layout_begin(struct head_layout *layout, const char *method, const char *target,
+                       const char *target_end, const char *version);
 
 /* Adds a header, in the order received. Reads the bytes between the name and its value, which are
  * in the same block of the connection. */
-void layout_header(struct layout *layout, struct slice name, struct slice value);
+void head_layout_header(struct head_layout *layout, struct slice name, struct slice value);
 
 /* Returns whether that is all of the `size` bytes that the head has from the method on. Reads the
  * bytes at the end of the head. Some inputs become the same NULs and are not detected: NUL LF
  * instead of CR LF; at the end of the head, any four bytes out of NULs, LFs and a colon at the
  * start of the last line; and lines before the method that begin with NUL, which are skipped like
  * empty ones. */
-bool layout_is_whole(const struct layout *layout, const char *method, size_t size);
+bool head_layout_is_whole(const struct head_layout *layout, const char *method, size_t size);
 
 #endif

@@ -3,7 +3,7 @@
  * skipped, because they do not matter for any format offered. */
 #include "http/protocol/negotiate.h"
 
-#include "base/mem.h"
+#include "base/slice.h"
 #include "http/protocol/field_value.h"
 
 #include <string.h>
@@ -29,20 +29,15 @@ static const char *skip_blanks(const char *s)
     return s + strspn(s, " \t");
 }
 
-static bool is_word(const char *s, size_t len, const char *word)
-{
-    return strlen(word) == len && strncasecmp(s, word, len) == 0;
-}
-
 /* Returns how closely a media range matches a format: 3 = exactly, 2 = its type, 1 = any type, 0 =
  * not. */
-static int closeness(const char *s, size_t len, enum result_format format)
+static int closeness(struct slice range, enum result_format format)
 {
-    if (is_word(s, len, forms[format].type))
+    if (slice_equals_nocase(range, forms[format].type))
         return 3;
-    if (is_word(s, len, forms[format].range))
+    if (slice_equals_nocase(range, forms[format].range))
         return 2;
-    return is_word(s, len, "*/*") ? 1 : 0;
+    return slice_equals_nocase(range, "*/*") ? 1 : 0;
 }
 
 /* Parses a weight (RFC 9110, 12.4.2: 0, 0.5, 1.000) into thousandths; an invalid one counts as
@@ -65,7 +60,7 @@ static int weight(const char *s)
 /* Returns the q of the media range at `s`, in thousandths; 1000 without a q. */
 static int quality(const char *s)
 {
-    for (s = fields_find(s, ';'); *s == ';'; s = fields_find(s, ';')) {
+    for (s = field_value_find(s, ';'); *s == ';'; s = field_value_find(s, ';')) {
         s = skip_blanks(s + 1);
         if (strncasecmp(s, "q=", 2) == 0)
             return weight(s + 2);
@@ -80,12 +75,12 @@ static int wanted(const char *accept, enum result_format format)
 
     for (const char *s = accept; *s;) {
         s += strspn(s, " \t,");
-        int close = closeness(s, strcspn(s, " \t,;"), format);
+        int close = closeness((struct slice){s, strcspn(s, " \t,;")}, format);
         if (close > best) {
             best = close;
             q = quality(s);
         }
-        s = fields_find(s, ',');
+        s = field_value_find(s, ',');
     }
     return q;
 }

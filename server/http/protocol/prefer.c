@@ -55,7 +55,7 @@ struct prefer prefer_read(const char *header)
             prefer.respond_async = true;
         else if (!prefer.has_wait && is_token(s, "wait", &rest))
             prefer.has_wait = read_seconds(rest, &prefer.wait_s);
-        s = fields_find(s, ',');
+        s = field_value_find(s, ',');
     }
     return prefer;
 }

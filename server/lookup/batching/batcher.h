@@ -29,7 +29,7 @@ struct batcher_options {
     size_t size;          /* 1..OPENMART_BATCH_MAX */
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
     int slots;            /* concurrent submits */
-    size_t max_queued;    /* tasks that wait for a slot; see queue_has_room() */
+    size_t max_queued;    /* tasks that wait for a slot; see fair_queue_has_room() */
     int64_t lifetime_ms;  /* how long a batch is polled, from the submit's response */
     int reads_per_second; /* all reads together; 0 = no limit */
     bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
@@ -51,10 +51,10 @@ struct batcher *batcher_new(const struct batcher_options *options,
 /* Runs when a second result arrives with the tracking id of one that was already delivered for
  * `key`. Set it before the first batch is formed. */
 typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
-void batcher_on_conflict(struct batcher *all, batcher_conflict_fn *conflict, void *arg);
+void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
 /* Cancels calls in flight. Does not end the tasks. NULL is a no-op. */
-void batcher_free(struct batcher *all);
+void batcher_free(struct batcher *batcher);
 
 /* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. Reserves
  * a credit, which is refunded if the task is not created. On failure the task is not queued, and
@@ -65,19 +65,19 @@ void batcher_free(struct batcher *all);
  * - ERR_STORAGE_UNAVAILABLE: the journal has a backlog
  * - what blocks submits, from circuit_check(): ERR_UPSTREAM_AUTH, ERR_UPSTREAM_BANNED,
  *   ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
-enum err batcher_add(struct batcher *all, struct task *task, int *ret_retry_after_s);
+enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s);
 
 /* Resumes a submitted batch from the journal, with its `n` open tasks (question, lookup_id,
  * tracking_id and done set). */
-void batcher_resume(struct batcher *all, const struct store_batch *stored, struct task *const *open,
-                    size_t n);
+void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
+                    struct task *const *open, size_t n);
 
 /* Removes a queued task and refunds its credit. Returns false, without effect, if it is not
  * queued. */
-bool batcher_remove(struct batcher *all, struct task *task);
+bool batcher_remove(struct batcher *batcher, struct task *task);
 
-/* Returns the number of submits in flight. */
-int batcher_submitting(const struct batcher *all);
+/* Returns the number of slots in use: by submits in flight, and by batches that back off. */
+int batcher_slots_used(const struct batcher *batcher);
 
 /* Status of queue, batches and circuit. */
 struct batcher_stats {
@@ -87,17 +87,17 @@ struct batcher_stats {
     enum err circuit;         /* the same without a pause; see circuit_state() */
     bool paused;
 };
-struct batcher_stats batcher_stats(const struct batcher *all);
+struct batcher_stats batcher_stats(const struct batcher *batcher);
 
 /* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with
  * ERR_DRAINING. */
-void batcher_drain(struct batcher *all);
+void batcher_drain(struct batcher *batcher);
 
 /* Blocks submits while paused: tasks that are not submitted end with ERR_PAUSED, new ones are
  * rejected. */
-void batcher_pause(struct batcher *all, bool paused);
+void batcher_pause(struct batcher *batcher, bool paused);
 
 /* Closes the circuit, because the key changed or the operator asked for it. */
-void batcher_reset_circuit(struct batcher *all);
+void batcher_reset_circuit(struct batcher *batcher);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* circuit_breaker.c - see circuit_breaker.h. `err` is the whole state: ERR_OK = closed,
- * ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked permanently, any other = latched. It changes
- * in set(), and in circuit_block_for_drain(), which is final. The operator's pause is separate and
- * hides `err` while it lasts. */
+/* circuit_breaker.c - see circuit_breaker.h. `reason` is the whole state and changes in set_state()
+ * only. The operator's pause is separate and hides it while it lasts. */
 #include "lookup/batching/circuit_breaker.h"
 
 #include "base/mem.h"
@@ -18,12 +16,13 @@ struct circuit_breaker {
     struct secret *key;
     circuit_tripped_fn *tripped;
     void *arg;
-    enum err err;
+    enum err reason; /* ERR_OK = closed, ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked
+                        permanently, any other = latched */
     bool paused;
-    int failures, submit_failures; /* in a row: of reads, of submits */
-    int64_t latch_probe_ms, trip_probe_ms;
+    int read_failures, submit_failures;    /* in a row */
+    int64_t latch_probe_ms, trip_probe_ms; /* intervals between probes */
     int64_t probe_at_ms;
-    struct timer look; /* armed while open */
+    struct timer check; /* armed while the circuit is open, unless drained */
     struct openmart_call *probe;
 };
 
@@ -44,45 +43,55 @@ struct circuit_breaker *circuit_breaker_new(const struct clock *clock, struct ti
     return breaker;
 }
 
+static void stop_probing(struct circuit_breaker *breaker)
+{
+    if (breaker->probe)
+        openmart_cancel(TAKE(breaker->probe));
+    timer_disarm(breaker->timers, &breaker->check);
+}
+
 void circuit_breaker_free(struct circuit_breaker *breaker)
 {
     if (!breaker)
         return;
-    if (breaker->probe)
-        openmart_cancel(breaker->probe);
-    timer_disarm(breaker->timers, &breaker->look);
+    stop_probing(breaker);
     free(breaker);
 }
 
-static void look(struct timer *timer);
+static void check_is_due(struct timer *timer);
 
-static void look_later(struct circuit_breaker *breaker)
+static void check_later(struct circuit_breaker *breaker)
 {
-    timer_arm(breaker->timers, &breaker->look, breaker->clock->now_ms + CIRCUIT_LOOK_MS, look);
+    timer_arm(breaker->timers, &breaker->check, breaker->clock->now_ms + CIRCUIT_CHECK_MS,
+              check_is_due);
 }
 
 static void plan_probe(struct circuit_breaker *breaker)
 {
     int64_t pause_ms =
-        breaker->err == ERR_CIRCUIT_OPEN ? breaker->trip_probe_ms : breaker->latch_probe_ms;
+        breaker->reason == ERR_CIRCUIT_OPEN ? breaker->trip_probe_ms : breaker->latch_probe_ms;
 
     breaker->probe_at_ms = breaker->clock->now_ms + pause_ms;
 }
 
-static void set(struct circuit_breaker *breaker, enum err err)
+/* Opens the circuit for this reason, or closes it if the reason is ERR_OK. A drain is final. */
+static void set_state(struct circuit_breaker *breaker, enum err reason)
 {
-    bool was_closed = !breaker->err;
+    bool was_closed = !breaker->reason;
 
-    breaker->err = err;
-    if (err) {
-        plan_probe(breaker);
-        look_later(breaker);
-        if (was_closed)
-            breaker->tripped(breaker->arg);
+    if (breaker->reason == ERR_DRAINING)
+        return;
+    breaker->reason = reason;
+    if (reason == ERR_OK)
+        breaker->read_failures = breaker->submit_failures = 0;
+    if (reason == ERR_OK || reason == ERR_DRAINING) {
+        stop_probing(breaker);
     } else {
-        breaker->failures = breaker->submit_failures = 0;
-        timer_disarm(breaker->timers, &breaker->look);
+        plan_probe(breaker);
+        check_later(breaker);
     }
+    if (reason == ERR_DRAINING || (reason && was_closed))
+        breaker->tripped(breaker->arg);
 }
 
 static bool latches(enum err err)
@@ -92,31 +101,18 @@ static bool latches(enum err err)
 
 /* ---- the probe ---- */
 
-/* Returns whether the probe's response removes the reason why the circuit is open. */
-static bool lifts(const struct circuit_breaker *breaker, const struct openmart_reply *reply,
-                  int64_t balance)
-{
-    if (reply->verdict != VERDICT_DONE)
-        return false;
-    return breaker->err != ERR_CREDITS_EXHAUSTED || balance > 0;
-}
-
 static void probed(void *arg, const struct openmart_reply *reply, int64_t balance)
 {
     struct circuit_breaker *breaker = arg;
+    bool can_pay = breaker->reason != ERR_CREDITS_EXHAUSTED || balance > 0;
 
     breaker->probe = NULL;
-    if (breaker->err == ERR_DRAINING)
-        return;
-    if (lifts(breaker, reply, balance)) {
-        set(breaker, ERR_OK);
-        return;
-    }
-    if (breaker->err == ERR_CIRCUIT_OPEN && latches(reply->err)) {
-        set(breaker, reply->err); /* the upstream responds again, with this error */
-        return;
-    }
-    plan_probe(breaker);
+    if (reply->verdict == VERDICT_DONE && can_pay)
+        set_state(breaker, ERR_OK);
+    else if (breaker->reason == ERR_CIRCUIT_OPEN && latches(reply->err))
+        set_state(breaker, reply->err); /* the upstream responds again, with this error */
+    else
+        plan_probe(breaker);
 }
 
 static void send_probe(struct circuit_breaker *breaker)
@@ -124,7 +120,7 @@ static void send_probe(struct circuit_breaker *breaker)
     /* The balance may be positive and the next submit still be rejected (an unlimited key shows
      * a constant balance). So a latched circuit is probed less and less often until a submit
      * succeeds. */
-    if (breaker->err != ERR_CIRCUIT_OPEN) {
+    if (breaker->reason != ERR_CIRCUIT_OPEN) {
         breaker->latch_probe_ms *= 2;
         if (breaker->latch_probe_ms > CIRCUIT_LATCH_LONGEST_MS)
             breaker->latch_probe_ms = CIRCUIT_LATCH_LONGEST_MS;
@@ -132,11 +128,11 @@ static void send_probe(struct circuit_breaker *breaker)
     breaker->probe = openmart_credit_balance(breaker->openmart, probed, breaker);
 }
 
-static void look(struct timer *timer)
+static void check_is_due(struct timer *timer)
 {
-    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, look);
+    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, check);
 
-    look_later(breaker);
+    check_later(breaker);
     if (breaker->key && secret_refresh(breaker->key))
         circuit_reset(breaker);
     else if (!breaker->probe && breaker->clock->now_ms >= breaker->probe_at_ms)
@@ -147,20 +143,20 @@ static void look(struct timer *timer)
 
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
-    int64_t left_ms = breaker->probe_at_ms - breaker->clock->now_ms;
+    int64_t left_s = (breaker->probe_at_ms - breaker->clock->now_ms + 999) / 1000;
+    bool hides_state = breaker->paused && breaker->reason != ERR_DRAINING;
+    enum err err = hides_state ? ERR_PAUSED : breaker->reason;
 
-    if (breaker->paused && breaker->err != ERR_DRAINING) {
+    if (err == ERR_PAUSED && ret_retry_after_s)
         *ret_retry_after_s = PAUSED_S;
-        return ERR_PAUSED;
-    }
-    if (breaker->err)
-        *ret_retry_after_s = left_ms > 1000 ? (int)((left_ms + 999) / 1000) : 1;
-    return breaker->err;
+    else if (err && ret_retry_after_s)
+        *ret_retry_after_s = left_s > 1 ? (int)left_s : 1;
+    return err;
 }
 
 enum err circuit_state(const struct circuit_breaker *breaker)
 {
-    return breaker->err;
+    return breaker->reason;
 }
 
 bool circuit_is_paused(const struct circuit_breaker *breaker)
@@ -168,42 +164,42 @@ bool circuit_is_paused(const struct circuit_breaker *breaker)
     return breaker->paused;
 }
 
-/* Counts a failure and opens the circuit after too many in a row. `failures` is the counter of
- * reads or of submits. */
-static void count(struct circuit_breaker *breaker, const struct openmart_reply *reply,
-                  int *failures)
+/* Counts a failure, or resets `failures`, the counter of reads or of submits. Opens the circuit
+ * after too many failures in a row. */
+static void count_result(struct circuit_breaker *breaker, const struct openmart_reply *reply,
+                         int *failures)
 {
     if (reply->verdict == VERDICT_DONE || reply->verdict == VERDICT_REFUSED)
         *failures = 0; /* the upstream responds */
-    else if (reply->status != 429 && ++*failures >= CIRCUIT_TRIP_AFTER && !breaker->err)
-        set(breaker, ERR_CIRCUIT_OPEN);
+    else if (reply->status != 429 && ++*failures >= CIRCUIT_TRIP_AFTER && !breaker->reason)
+        set_state(breaker, ERR_CIRCUIT_OPEN);
 }
 
 void circuit_record_read(struct circuit_breaker *breaker, const struct openmart_reply *reply)
 {
-    if (latches(reply->err) && !breaker->err)
-        set(breaker, reply->err);
+    if (latches(reply->err) && !breaker->reason)
+        set_state(breaker, reply->err);
     /* A successful read counts as a probe, unless submits tripped the circuit: reads may succeed
      * all the time while the responses to submits are lost. */
-    if (reply->verdict == VERDICT_DONE && breaker->err == ERR_CIRCUIT_OPEN &&
+    if (reply->verdict == VERDICT_DONE && breaker->reason == ERR_CIRCUIT_OPEN &&
         !breaker->submit_failures)
-        set(breaker, ERR_OK);
-    count(breaker, reply, &breaker->failures);
+        set_state(breaker, ERR_OK);
+    count_result(breaker, reply, &breaker->read_failures);
 }
 
 void circuit_record_submit(struct circuit_breaker *breaker, const struct openmart_reply *reply)
 {
-    if (latches(reply->err) && !breaker->err)
-        set(breaker, reply->err);
+    if (latches(reply->err) && !breaker->reason)
+        set_state(breaker, reply->err);
     if (reply->verdict == VERDICT_DONE) {
         breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
         breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
     }
-    bool was_closed = !breaker->err;
-    count(breaker, reply, &breaker->submit_failures);
+    bool was_closed = !breaker->reason;
+    count_result(breaker, reply, &breaker->submit_failures);
     /* The balance does not test the path of submits: if they fail again after a probe, the next
      * interval is twice as long. */
-    if (was_closed && breaker->err)
+    if (was_closed && breaker->reason)
         breaker->trip_probe_ms = 2 * breaker->trip_probe_ms < CIRCUIT_LATCH_LONGEST_MS
                                      ? 2 * breaker->trip_probe_ms
                                      : CIRCUIT_LATCH_LONGEST_MS;
@@ -211,7 +207,7 @@ void circuit_record_submit(struct circuit_breaker *breaker, const struct openmar
 
 void circuit_pause(struct circuit_breaker *breaker, bool paused)
 {
-    bool trips = paused && !breaker->paused && !breaker->err;
+    bool trips = paused && !breaker->paused && !breaker->reason;
 
     breaker->paused = paused;
     if (trips)
@@ -220,18 +216,12 @@ void circuit_pause(struct circuit_breaker *breaker, bool paused)
 
 void circuit_block_for_drain(struct circuit_breaker *breaker)
 {
-    breaker->err = ERR_DRAINING;
-    timer_disarm(breaker->timers, &breaker->look);
-    breaker->tripped(breaker->arg);
+    set_state(breaker, ERR_DRAINING);
 }
 
 void circuit_reset(struct circuit_breaker *breaker)
 {
-    if (breaker->probe) {
-        openmart_cancel(breaker->probe);
-        breaker->probe = NULL;
-    }
     breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
     breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
-    set(breaker, ERR_OK);
+    set_state(breaker, ERR_OK);
 }

@@ -26,7 +26,7 @@
 struct circuit_breaker;
 
 #define CIRCUIT_TRIP_AFTER       5              /* failures in a row */
-#define CIRCUIT_LOOK_MS          INT64_C(5000)  /* between checks of the key file while open */
+#define CIRCUIT_CHECK_MS         INT64_C(5000)  /* between checks of the key file while open */
 #define CIRCUIT_TRIP_PROBE_MS    INT64_C(15000) /* between probes while tripped */
 #define CIRCUIT_LATCH_PROBE_MS   INT64_C(60000) /* the first while latched; then doubled */
 #define CIRCUIT_LATCH_LONGEST_MS INT64_C(600000)
@@ -39,11 +39,13 @@ typedef void circuit_tripped_fn(void *arg);
 struct circuit_breaker *circuit_breaker_new(const struct clock *clock, struct timers *timers,
                                             struct openmart *openmart, struct secret *key,
                                             circuit_tripped_fn *tripped, void *arg);
+
+/* Cancels a probe in flight. NULL is a no-op. */
 void circuit_breaker_free(struct circuit_breaker *breaker);
 
 /* Returns ERR_OK if closed, else the reason: ERR_UPSTREAM_AUTH, ERR_CREDITS_EXHAUSTED,
  * ERR_UPSTREAM_BANNED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING. *ret_retry_after_s is then the
- * number of seconds until the next probe, at least 1. */
+ * number of seconds until the next probe, at least 1; it may be NULL. */
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s);
 
 /* Return the state without a pause, and the pause alone. */
@@ -62,7 +64,7 @@ void circuit_pause(struct circuit_breaker *breaker, bool paused);
 void circuit_block_for_drain(struct circuit_breaker *breaker);
 
 /* Closes the circuit and resets the probe intervals, because the key changed or the operator asked
- * for it. */
+ * for it. No-op after circuit_block_for_drain(). */
 void circuit_reset(struct circuit_breaker *breaker);
 
 #endif

@@ -2,8 +2,8 @@
 /* collector.c - one batch after its submit: status, then ids, then tasks, until no more can come.
  *
  * One call for the batch itself (status or a list) is in flight at a time; reads of tasks run
- * concurrently (task_reader.c). Every event ends in settle(), which plans the next step or ends the
- * collection.
+ * concurrently (task_reader.c). Every event ends in plan_next_step(), which also ends the
+ * collector.
  *
  * Of the lists of ids, COMPLETED is documented, and requested whenever more tasks are completed
  * than were listed. ERRORED is requested when `errored` grows early, so that a failed task need not
@@ -23,131 +23,118 @@
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
-struct collection {
+struct collector {
     const struct poll_tools *tools;
-    struct collect_owner owner;
+    struct collector_owner owner;
     char batch_id[OPENMART_ID_MAX + 1];
-    size_t n_tasks, n_claimed, n_unclaimed, n_errored;
-    int64_t rank, started_ms, ready_ms, lost_since_ms;
-    bool ready, errored_filter_useless, all_listed;
+    size_t n_tasks;
+    size_t n_matched, n_unmatched; /* tasks that ended, by what the owner made of them */
+    size_t n_errored;              /* of both, those that failed */
+    int64_t rank, started_ms;
+    int64_t ready_ms;      /* when the batch was first reported as ready; -1 = not yet */
+    int64_t lost_since_ms; /* since when calls for it return 404; -1 = they do not */
+    bool errored_filter_useless, all_listed;
     struct openmart_counts counts;            /* from the last status */
     int64_t listed_completed, listed_errored; /* counts covered by the last lists */
-    int failures;
-    enum list want, asking; /* next list, and the one in flight; NONE = the status */
+    int failures;                             /* of calls for the batch, in a row */
+    enum list next, requested; /* next list, and the one in flight; NONE = the status */
     struct read_slot slot;
     struct openmart_call *call;
-    struct timer timer;
-    struct reads *reads;
+    struct timer next_call;
+    struct task_reader *reader;
 };
 
-static void settle(struct collection *c);
+static void plan_next_step(struct collector *c);
 
 /* ---- end ---- */
 
-static void free_all(struct collection *c)
+void collector_cancel(struct collector *c)
 {
-    reads_free(c->reads);
+    if (!c)
+        return;
+    task_reader_free(c->reader);
     if (c->call)
         openmart_cancel(c->call);
     read_limiter_release(c->tools->limiter, &c->slot);
-    timer_disarm(c->tools->timers, &c->timer);
+    timer_disarm(c->tools->timers, &c->next_call);
     free(c);
 }
 
-bool collect_is_fetching(const struct collection *collection)
+static void finish(struct collector *c, enum err err, const char *detail)
 {
-    return collection->ready;
-}
+    struct collector_owner owner = c->owner;
 
-void collect_cancel(struct collection *collection)
-{
-    if (collection)
-        free_all(collection);
-}
-
-static void close_with(struct collection *c, enum err err, const char *detail)
-{
-    struct collect_owner owner = c->owner;
-
-    free_all(c);
-    owner.over(owner.arg, err, detail);
-}
-
-/* ---- waiting times ---- */
-
-static int64_t age_ms(const struct collection *c)
-{
-    return c->tools->clock->now_ms - c->started_ms;
+    collector_cancel(c);
+    owner.collector_ended(owner.arg, err, detail);
 }
 
 /* ---- reading tasks ---- */
 
 static void read_event(void *arg, const char *task_id, const struct openmart_task *task)
 {
-    struct collection *c = arg;
+    struct collector *c = arg;
 
     if (task_id) {
         c->n_errored += task && task->state == OPENMART_ERRORED;
         if (task && c->owner.task_ended(c->owner.arg, task_id, task))
-            c->n_claimed++;
+            c->n_matched++;
         else
-            c->n_unclaimed++;
+            c->n_unmatched++;
     }
-    settle(c);
+    plan_next_step(c);
 }
 
-void collect_skip(struct collection *c, const char *task_id)
+void collector_skip(struct collector *c, const char *task_id)
 {
-    reads_skip(c->reads, task_id);
+    task_reader_skip(c->reader, task_id);
     c->n_tasks++;
-    c->n_claimed++;
+    c->n_matched++;
 }
 
 /* ---- the batch's own calls ---- */
 
-static void ask_batch(struct read_slot *slot);
-
-static void next_call_at(struct timer *timer)
+bool collector_batch_is_ready(const struct collector *c)
 {
-    struct collection *c = container_of(timer, struct collection, timer);
-
-    read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, ask_batch);
+    return c->ready_ms >= 0;
 }
 
-static void call_in(struct collection *c, int64_t ms)
+static void send_call(struct read_slot *slot);
+
+static void next_call_is_due(struct timer *timer)
 {
-    timer_arm(c->tools->timers, &c->timer, c->tools->clock->now_ms + ms, next_call_at);
+    struct collector *c = container_of(timer, struct collector, next_call);
+
+    read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, send_call);
 }
 
-static bool call_is_planned(const struct collection *c)
+static void call_in(struct collector *c, int64_t ms)
 {
-    return c->call || c->slot.waiting || c->slot.in_flight || timer_armed(&c->timer);
+    timer_arm(c->tools->timers, &c->next_call, c->tools->clock->now_ms + ms, next_call_is_due);
 }
 
-/* Retries a failed call for the batch later, starting with the status. Returns false if the
- * collection ended. */
-static bool call_failed(struct collection *c, const struct openmart_reply *reply)
+/* Retries a failed call for the batch later, starting with the status. */
+static void call_failed(struct collector *c, const struct openmart_reply *reply)
 {
-    int64_t now = c->tools->clock->now_ms;
+    int64_t now_ms = c->tools->clock->now_ms;
 
-    c->want = LIST_NONE;
+    c->next = LIST_NONE;
     if (reply->status != 404)
         c->lost_since_ms = -1;
     else if (c->lost_since_ms < 0)
-        c->lost_since_ms = now;
-    if (c->lost_since_ms >= 0 && now - c->lost_since_ms >= LOST_MS) {
-        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer has the batch");
-        return false;
+        c->lost_since_ms = now_ms;
+    if (c->lost_since_ms >= 0 && now_ms - c->lost_since_ms >= LOST_MS) {
+        finish(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer has the batch");
+        return;
     }
     call_in(c, poll_back_off_ms(++c->failures, reply));
-    return true;
+    plan_next_step(c);
 }
 
-static enum list list_worth_asking(const struct collection *c)
+static enum list list_after_status(const struct collector *c)
 {
-    if (c->ready && c->all_listed)
+    if (collector_batch_is_ready(c) && c->all_listed)
         return LIST_ALL; /* late ids */
-    if (c->ready || c->counts.completed > c->listed_completed)
+    if (collector_batch_is_ready(c) || c->counts.completed > c->listed_completed)
         return LIST_COMPLETED;
     if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
         return LIST_ERRORED;
@@ -157,41 +144,39 @@ static enum list list_worth_asking(const struct collection *c)
 static void got_counts(void *arg, const struct openmart_reply *reply,
                        const struct openmart_counts *counts)
 {
-    struct collection *c = arg;
+    struct collector *c = arg;
 
     c->call = NULL;
     read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
     if (reply->verdict != VERDICT_DONE) {
-        if (call_failed(c, reply))
-            settle(c);
+        call_failed(c, reply);
         return;
     }
     c->lost_since_ms = -1;
     c->counts = *counts;
-    if (counts->ready && !c->ready) {
-        c->ready = true; /* final, whatever later polls report */
-        c->ready_ms = c->tools->clock->now_ms;
-        reads_batch_is_ready(c->reads);
+    if (counts->ready && !collector_batch_is_ready(c)) {
+        c->ready_ms = c->tools->clock->now_ms; /* final, whatever later polls report */
+        task_reader_set_batch_ready(c->reader);
     }
-    c->want = list_worth_asking(c);
-    if (c->want == LIST_NONE) /* otherwise the list failed, and may fail again */
+    c->next = list_after_status(c);
+    if (c->next == LIST_NONE) /* otherwise the list failed, and may fail again */
         c->failures = 0;
-    settle(c);
+    plan_next_step(c);
 }
 
 /* Returns how many ids are or may be those of our tasks. An id that cannot be read may belong to
  * another batch, and must not prevent listing the ids that are still missing. */
-static size_t accounted(const struct collection *c)
+static size_t accounted(const struct collector *c)
 {
-    return c->n_claimed + reads_hopeful(c->reads);
+    return c->n_matched + task_reader_n_readable(c->reader);
 }
 
-static enum list list_after(const struct collection *c, enum list asked)
+static enum list list_after(const struct collector *c, enum list listed)
 {
-    if (asked == LIST_COMPLETED && c->ready)
+    if (listed == LIST_COMPLETED && collector_batch_is_ready(c))
         return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
-    if (asked == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
+    if (listed == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
         !c->errored_filter_useless)
         return LIST_ERRORED;
     return LIST_NONE;
@@ -200,7 +185,7 @@ static enum list list_after(const struct collection *c, enum list asked)
 /* More ids than failures (the counts are slightly older than the list), and more than can have
  * failed: the filter was ignored. Reading a hundred unfinished tasks to find the failed one is not
  * worth it; the list of all ids will show it at the end. */
-static bool is_unfiltered(const struct collection *c, size_t n)
+static bool is_unfiltered(const struct collector *c, size_t n)
 {
     return (int64_t)n > c->counts.errored &&
            (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
@@ -211,108 +196,109 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void note_ids(struct collection *c, enum list asked, const char *const *ids, size_t n)
+static void add_ids(struct collector *c, enum list listed, const char *const *ids, size_t n)
 {
-    if (asked == LIST_ERRORED && is_unfiltered(c, n)) {
+    if (listed == LIST_ERRORED && is_unfiltered(c, n)) {
         c->errored_filter_useless = true;
         return;
     }
     for (size_t i = 0; i < n; i++)
-        reads_note(c->reads, ids[i]);
+        task_reader_add(c->reader, ids[i]);
     /* A list may lag behind the counts; then it is requested again. */
-    if (asked == LIST_COMPLETED)
+    if (listed == LIST_COMPLETED)
         c->listed_completed = least((int64_t)n, c->counts.completed);
     else
         c->listed_errored = least((int64_t)n, c->counts.errored);
-    if (asked == LIST_ALL)
+    if (listed == LIST_ALL)
         c->all_listed = true;
 }
 
 static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
 {
-    struct collection *c = arg;
-    enum list asked = c->asking;
+    struct collector *c = arg;
+    enum list listed = c->requested;
 
     c->call = NULL;
     read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
-    if (asked != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
+    if (listed != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
         /* Only the COMPLETED filter is documented; the upstream rejects this one. */
         c->errored_filter_useless = true;
-        c->all_listed = c->all_listed || asked == LIST_ALL;
+        c->all_listed = c->all_listed || listed == LIST_ALL;
     } else if (reply->verdict != VERDICT_DONE) {
-        if (!call_failed(c, reply))
-            return;
+        call_failed(c, reply);
+        return;
     } else {
         c->failures = 0;
-        note_ids(c, asked, ids, n);
-        c->want = list_after(c, asked);
+        add_ids(c, listed, ids, n);
+        c->next = list_after(c, listed);
     }
-    settle(c);
+    plan_next_step(c);
 }
 
-static void ask_batch(struct read_slot *slot)
+static void send_call(struct read_slot *slot)
 {
     static const char *const filters[] = {NULL, "COMPLETED", "ERRORED", NULL};
-    struct collection *c = container_of(slot, struct collection, slot);
+    struct collector *c = container_of(slot, struct collector, slot);
     struct openmart *openmart = c->tools->openmart;
 
-    c->asking = c->want;
-    c->want = LIST_NONE;
-    if (c->asking == LIST_NONE)
+    c->requested = c->next;
+    c->next = LIST_NONE;
+    if (c->requested == LIST_NONE)
         c->call = openmart_batch_status(openmart, c->batch_id, got_counts, c);
     else
-        c->call = openmart_task_ids(openmart, c->batch_id, filters[c->asking], got_ids, c);
+        c->call = openmart_task_ids(openmart, c->batch_id, filters[c->requested], got_ids, c);
 }
 
 /* ---- next step ---- */
 
-/* The batch is ready, all its ids were listed and read, and some tasks are missing. According to
- * the upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree,
- * it is. Otherwise late ids get some time. Returns true if the collection ended. */
-static bool close_if_nothing_comes(struct collection *c)
+/* The batch is ready, all its ids were listed and read, and some tasks are missing. Not before all
+ * ids were listed: the list of COMPLETED may lag, and hold ids that are not ours. According to the
+ * upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree, it
+ * is. Otherwise late ids get some time. Returns true if the collector ended. */
+static bool finish_if_nothing_comes(struct collector *c)
 {
-    size_t seen = c->n_claimed + c->n_unclaimed;
+    size_t seen = c->n_matched + c->n_unmatched;
 
-    if (!c->ready || reads_open(c->reads))
+    if (!collector_batch_is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
         return false;
     if (seen >= c->n_tasks)
-        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
-                   "upstream results carry no matching tracking id");
-    else if (c->all_listed && c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
-        close_with(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
-    else if (c->all_listed && c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
-        close_with(c, ERR_UPSTREAM_INVALID_RESPONSE,
-                   "the upstream finished the batch without a result for this lookup");
+        finish(c, ERR_UPSTREAM_INVALID_RESPONSE, "upstream results carry no matching tracking id");
+    else if (c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
+        finish(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
+    else if (c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
+        finish(c, ERR_UPSTREAM_INVALID_RESPONSE,
+               "the upstream finished the batch without a result for this lookup");
     else
         return false;
     return true;
 }
 
-static void settle(struct collection *c)
+static void plan_next_step(struct collector *c)
 {
-    if (c->n_claimed == c->n_tasks) {
-        close_with(c, ERR_OK, NULL);
+    int64_t age_ms = c->tools->clock->now_ms - c->started_ms;
+
+    if (c->n_matched == c->n_tasks) {
+        finish(c, ERR_OK, NULL);
         return;
     }
-    if (c->want == LIST_NONE && close_if_nothing_comes(c))
+    if (c->next == LIST_NONE && finish_if_nothing_comes(c))
         return;
-    if (age_ms(c) >= c->tools->lifetime_ms) {
-        close_with(c, ERR_UPSTREAM_OUTCOME_UNKNOWN,
-                   "the upstream did not finish the batch in time");
+    if (age_ms >= c->tools->lifetime_ms) {
+        finish(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish the batch in time");
         return;
     }
-    bool only_reads_are_left =
-        c->ready && c->want == LIST_NONE && reads_hopeful(c->reads) && accounted(c) >= c->n_tasks;
-    if (call_is_planned(c) || only_reads_are_left)
-        return;
-    call_in(c, c->want != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
+    bool call_is_planned = timer_armed(&c->next_call) || c->slot.state != READ_SLOT_IDLE;
+    bool only_reads_are_left = collector_batch_is_ready(c) && c->next == LIST_NONE &&
+                               task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
+    if (!call_is_planned && !only_reads_are_left)
+        call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms));
 }
 
-struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
-                                 size_t n_tasks, int64_t rank, const struct collect_owner *owner)
+struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
+                                  size_t n_tasks, int64_t rank, const struct collector_owner *owner)
 {
-    struct collection *c = xcalloc(1, sizeof *c);
+    struct collector *c = xcalloc(1, sizeof *c);
 
     c->tools = tools;
     c->owner = *owner;
@@ -320,9 +306,9 @@ struct collection *collect_start(const struct poll_tools *tools, const char *bat
     c->n_tasks = n_tasks;
     c->rank = rank;
     c->started_ms = tools->clock->now_ms;
-    c->lost_since_ms = -1;
+    c->ready_ms = c->lost_since_ms = -1;
     /* More ids than twice the batch's size cannot be valid. */
-    c->reads = reads_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
+    c->reader = task_reader_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
     call_in(c, 0);
     return c;
 }

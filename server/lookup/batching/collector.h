@@ -18,30 +18,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct collection;
+struct collector;
 
-struct collect_owner {
+struct collector_owner {
     /* A task ended; `task_id` is Openmart's. Returns true if the owner still waits for it. */
     bool (*task_ended)(void *arg, const char *task_id, const struct openmart_task *task);
 
     /* Called once, last: no more results will come. ERR_OK if every task was matched, else the
-     * error with which the others end. The collection is freed by then. */
-    void (*over)(void *arg, enum err err, const char *detail);
+     * error with which the others end. The collector is freed by then. */
+    void (*collector_ended)(void *arg, enum err err, const char *detail);
     void *arg;
 };
 
-/* Starts a collection. `rank` orders its reads (read_limiter.h); `n_tasks` is the size of the
+/* Starts collecting. `rank` orders its reads (read_limiter.h); `n_tasks` is the size of the
  * batch. No callback runs inside this call. `tools` is borrowed. */
-struct collection *collect_start(const struct poll_tools *tools, const char *batch_id,
-                                 size_t n_tasks, int64_t rank, const struct collect_owner *owner);
+struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
+                                  size_t n_tasks, int64_t rank,
+                                  const struct collector_owner *owner);
 
-/* Adds a task of the batch that ended before this collection began. */
-void collect_skip(struct collection *collection, const char *task_id);
+/* Adds a task of the batch that ended before this collector started. */
+void collector_skip(struct collector *collector, const char *task_id);
 
 /* Returns whether the upstream reports the batch as ready, so that only reads are left. */
-bool collect_is_fetching(const struct collection *collection);
+bool collector_batch_is_ready(const struct collector *collector);
 
-/* Frees the collection without a callback. NULL is a no-op. */
-void collect_cancel(struct collection *collection);
+/* Frees the collector without a callback. NULL is a no-op. */
+void collector_cancel(struct collector *collector);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_queue.c - lines of tasks by client, served in rotation; see fair_queue.h. */
+/* fair_queue.c - one FIFO of tasks per client, served in rotation; see fair_queue.h. */
 #include "lookup/batching/fair_queue.h"
 
 #include "base/hashtable.h"
@@ -10,98 +10,98 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-struct line {
+struct client_fifo {
     char client[ACCOUNT_NAME_MAX + 1];
     struct task *tasks;
     size_t n;
     int weight, left; /* tasks per round; left in this round */
-    struct line *prev, *next;
+    struct client_fifo *prev, *next;
     UT_hash_handle hh;
 };
 
-static struct line *find_line(const struct queue *queue, const char *client)
+static struct client_fifo *find_fifo(const struct fair_queue *queue, const char *client)
 {
     char name[ACCOUNT_NAME_MAX + 1];
-    struct line *line;
+    struct client_fifo *fifo;
 
     snprintf(name, sizeof name, "%s", client);
-    HASH_FIND_STR(queue->by_name, name, line);
-    return line;
+    HASH_FIND_STR(queue->by_client, name, fifo);
+    return fifo;
 }
 
-static struct line *line_of(struct queue *queue, const char *client)
+static struct client_fifo *find_or_add_fifo(struct fair_queue *queue, const char *client)
 {
-    struct line *line = find_line(queue, client);
+    struct client_fifo *fifo = find_fifo(queue, client);
 
-    if (line)
-        return line;
-    line = xcalloc(1, sizeof *line);
-    snprintf(line->client, sizeof line->client, "%s", client);
-    HASH_ADD_STR(queue->by_name, client, line);
-    DL_APPEND(queue->turns, line);
-    return line;
+    if (fifo)
+        return fifo;
+    fifo = xcalloc(1, sizeof *fifo);
+    snprintf(fifo->client, sizeof fifo->client, "%s", client);
+    HASH_ADD_STR(queue->by_client, client, fifo);
+    DL_APPEND(queue->rotation, fifo);
+    return fifo;
 }
 
-static void free_line(struct queue *queue, struct line *line)
+static void free_fifo(struct fair_queue *queue, struct client_fifo *fifo)
 {
-    HASH_DEL(queue->by_name, line);
-    DL_DELETE(queue->turns, line);
-    free(line);
+    HASH_DEL(queue->by_client, fifo);
+    DL_DELETE(queue->rotation, fifo);
+    free(fifo);
 }
 
-void queue_done(struct queue *queue)
+void fair_queue_done(struct fair_queue *queue)
 {
-    while (queue->turns)
-        free_line(queue, queue->turns);
+    while (queue->rotation)
+        free_fifo(queue, queue->rotation);
     queue->n = 0;
     queue->oldest = NULL;
 }
 
-bool queue_has_room(const struct queue *queue, const char *client, size_t max)
+bool fair_queue_has_room(const struct fair_queue *queue, const char *client, size_t max)
 {
     if (queue->n < max)
         return true;
-    const struct line *line = find_line(queue, client);
-    size_t held = line ? line->n : 0, lines = HASH_COUNT(queue->by_name) + !line;
-    return queue->n < 2 * max && (held + 1) * lines <= max;
+    const struct client_fifo *fifo = find_fifo(queue, client);
+    size_t held = fifo ? fifo->n : 0, fifos = HASH_COUNT(queue->by_client) + !fifo;
+    return queue->n < 2 * max && (held + 1) * fifos <= max;
 }
 
-void queue_add(struct queue *queue, struct task *task, const char *client)
+void fair_queue_add(struct fair_queue *queue, struct task *task, const char *client)
 {
-    task->line = line_of(queue, client);
-    task->line->weight = task->payer.weight;
-    DL_APPEND(task->line->tasks, task);
-    DL_APPEND2(queue->oldest, task, before, behind);
-    task->line->n++;
+    task->fifo = find_or_add_fifo(queue, client);
+    task->fifo->weight = task->payer.weight;
+    DL_APPEND(task->fifo->tasks, task);
+    DL_APPEND2(queue->oldest, task, older, newer);
+    task->fifo->n++;
     queue->n++;
 }
 
-void queue_remove(struct queue *queue, struct task *task)
+void fair_queue_remove(struct fair_queue *queue, struct task *task)
 {
-    struct line *line = task->line;
+    struct client_fifo *fifo = task->fifo;
 
-    DL_DELETE(line->tasks, task);
-    DL_DELETE2(queue->oldest, task, before, behind);
-    task->line = NULL;
-    line->n--;
+    DL_DELETE(fifo->tasks, task);
+    DL_DELETE2(queue->oldest, task, older, newer);
+    task->fifo = NULL;
+    fifo->n--;
     queue->n--;
-    if (!line->tasks)
-        free_line(queue, line);
+    if (!fifo->tasks)
+        free_fifo(queue, fifo);
 }
 
-struct task *queue_take(struct queue *queue)
+struct task *fair_queue_take(struct fair_queue *queue)
 {
-    struct line *line = queue->turns;
+    struct client_fifo *fifo = queue->rotation;
 
-    if (!line)
+    if (!fifo)
         return NULL;
-    struct task *task = line->tasks;
-    if (line->left <= 0)
-        line->left = line->weight;
-    if (--line->left <= 0) {
-        DL_DELETE(queue->turns, line);
-        DL_APPEND(queue->turns, line);
+    struct task *task = fifo->tasks;
+    if (fifo->left <= 0)
+        fifo->left = fifo->weight;
+    if (--fifo->left <= 0) {
+        DL_DELETE(queue->rotation, fifo);
+        DL_APPEND(queue->rotation, fifo);
     }
-    queue_remove(queue, task);
+    fair_queue_remove(queue, task);
     return task;
 }

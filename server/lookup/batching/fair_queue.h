@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_queue.h - queue of tasks that wait for a batch, fair to clients.
+/* fair_queue.h - queues tasks that wait for a batch, fairly by client (weighted round robin).
  *
- * Each client has its own line, first in, first out. A batch takes one task from each line in
- * rotation, or as many as the client's weight. So a client with a thousand lookups does not keep a
- * client with one out of the next batch. A line exists while it holds tasks. Engine thread only. */
+ * Each client has its own FIFO. A batch takes one task from each FIFO in rotation, or as many as
+ * the client's weight. So a client with a thousand lookups does not keep a client with one out of
+ * the next batch. A FIFO exists while it holds tasks. Engine thread only. */
 #ifndef LOOKUP_BATCHING_FAIR_QUEUE_H
 #define LOOKUP_BATCHING_FAIR_QUEUE_H
 
@@ -12,29 +12,31 @@
 #include <stdint.h>
 
 struct task;
-struct line;
+struct client_fifo;
 
-struct queue {
-    struct line *by_name; /* hash table by client */
-    struct line *turns;   /* list in order of rotation */
-    struct task *oldest;  /* list of all tasks, oldest first */
+struct fair_queue {
+    struct client_fifo *by_client; /* hash table by client */
+    struct client_fifo *rotation;  /* list in order of rotation */
+    struct task *oldest;           /* list of all tasks, oldest first */
     size_t n;
 };
 
-/* Empties the queue without touching the tasks. A zeroed queue is empty. */
-void queue_done(struct queue *queue);
+/* Frees the FIFOs without touching the tasks. A zeroed queue is empty. */
+void fair_queue_done(struct fair_queue *queue);
 
 /* Returns whether the client may queue one more task. Up to `max` tasks in total, any client may.
  * Beyond that, a client may only if it holds less than an equal share of `max`, so that no client
  * can exclude others by filling the queue. At twice `max`, no client may. */
-bool queue_has_room(const struct queue *queue, const char *client, size_t max);
+bool fair_queue_has_room(const struct fair_queue *queue, const char *client, size_t max);
 
-/* Appends the task to the client's line, which gets the weight of the task's payer. The task must
+/* Appends the task to the client's FIFO, which gets the weight of the task's payer. The task must
  * not be queued; it is borrowed until it leaves the queue. */
-void queue_add(struct queue *queue, struct task *task, const char *client);
-void queue_remove(struct queue *queue, struct task *task);
+void fair_queue_add(struct fair_queue *queue, struct task *task, const char *client);
+
+/* Removes a queued task. */
+void fair_queue_remove(struct fair_queue *queue, struct task *task);
 
 /* Removes and returns the next task in rotation, or NULL if the queue is empty. */
-struct task *queue_take(struct queue *queue);
+struct task *fair_queue_take(struct fair_queue *queue);
 
 #endif

@@ -19,77 +19,68 @@ void read_limiter_init(struct read_limiter *limiter, const struct clock *clock,
     if (per_second <= 0)
         return;
     limiter->per_second = (size_t)per_second;
-    limiter->sent_ms = xcalloc(limiter->per_second, sizeof *limiter->sent_ms);
+    limiter->started_ms = xcalloc(limiter->per_second, sizeof *limiter->started_ms);
     for (size_t i = 0; i < limiter->per_second; i++)
-        limiter->sent_ms[i] = clock->now_ms - WINDOW_MS;
+        limiter->started_ms[i] = clock->now_ms - WINDOW_MS;
 }
 
 void read_limiter_done(struct read_limiter *limiter)
 {
     assert(!limiter->queue);
-    timer_disarm(limiter->timers, &limiter->timer);
-    free(limiter->sent_ms);
+    timer_disarm(limiter->timers, &limiter->next_start);
+    free(limiter->started_ms);
 }
 
-/* Returns when the next read may start. */
-static int64_t leave_ms(const struct read_limiter *limiter)
-{
-    return limiter->sent_ms ? limiter->sent_ms[limiter->next_slot] + WINDOW_MS
-                            : limiter->clock->now_ms;
-}
+static void start_first(struct timer *timer);
 
-static void release(struct timer *timer);
-
-static void plan(struct read_limiter *limiter)
+static void arm(struct read_limiter *limiter)
 {
+    int64_t at_ms = limiter->clock->now_ms;
+
+    if (limiter->started_ms)
+        at_ms = limiter->started_ms[limiter->oldest] + WINDOW_MS;
     if (limiter->queue && limiter->in_flight < READ_LIMITER_IN_FLIGHT)
-        timer_arm(limiter->timers, &limiter->timer, leave_ms(limiter), release);
+        timer_arm(limiter->timers, &limiter->next_start, at_ms, start_first);
     else
-        timer_disarm(limiter->timers, &limiter->timer);
+        timer_disarm(limiter->timers, &limiter->next_start);
 }
 
-static void release(struct timer *timer)
+static void start_first(struct timer *timer)
 {
-    struct read_limiter *limiter = container_of(timer, struct read_limiter, timer);
+    struct read_limiter *limiter = container_of(timer, struct read_limiter, next_start);
     struct read_slot *first = limiter->queue;
 
     DL_DELETE(limiter->queue, first);
-    first->waiting = false;
-    first->in_flight = true;
+    first->state = READ_SLOT_IN_FLIGHT;
     limiter->in_flight++;
-    if (limiter->sent_ms) {
-        limiter->sent_ms[limiter->next_slot] = limiter->clock->now_ms;
-        limiter->next_slot = (limiter->next_slot + 1) % limiter->per_second;
+    if (limiter->started_ms) {
+        limiter->started_ms[limiter->oldest] = limiter->clock->now_ms;
+        limiter->oldest = (limiter->oldest + 1) % limiter->per_second;
     }
-    plan(limiter);
-    first->go(first);
-}
-
-static int by_rank(const struct read_slot *a, const struct read_slot *b)
-{
-    return (a->rank > b->rank) - (a->rank < b->rank);
+    arm(limiter);
+    first->start(first);
 }
 
 void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot, int64_t rank,
-                          read_slot_fn *go)
+                          read_slot_fn *start)
 {
-    assert(!slot->waiting && !slot->in_flight);
-    *slot = (struct read_slot){.rank = rank, .go = go, .waiting = true};
+    assert(slot->state == READ_SLOT_IDLE);
+    *slot = (struct read_slot){.state = READ_SLOT_WAITING, .rank = rank, .start = start};
     /* The newest batch usually comes last, so the search starts at the end; utlist's own sorted
      * insert starts at the head. */
     struct read_slot *before = limiter->queue ? limiter->queue->prev : NULL;
-    while (before && by_rank(before, slot) > 0)
+    while (before && before->rank > rank)
         before = before == limiter->queue ? NULL : before->prev;
     DL_APPEND_ELEM(limiter->queue, before, slot);
-    plan(limiter);
+    arm(limiter);
 }
 
 void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot)
 {
-    if (slot->waiting)
+    if (slot->state == READ_SLOT_WAITING)
         DL_DELETE(limiter->queue, slot);
-    if (slot->in_flight)
+    if (slot->state == READ_SLOT_IN_FLIGHT)
         limiter->in_flight--;
-    slot->waiting = slot->in_flight = false;
-    plan(limiter);
+    slot->state = READ_SLOT_IDLE;
+    arm(limiter);
 }

@@ -21,32 +21,36 @@
 struct read_slot;
 typedef void read_slot_fn(struct read_slot *slot);
 
+enum read_slot_state { READ_SLOT_IDLE, READ_SLOT_WAITING, READ_SLOT_IN_FLIGHT };
+
 /* Embedded in the reader. Zeroed is idle. */
 struct read_slot {
-    struct read_slot *prev, *next;
+    enum read_slot_state state; /* read by the owner */
+    /* Private to the limiter: */
     int64_t rank;
-    read_slot_fn *go;
-    bool waiting, in_flight;
+    read_slot_fn *start;
+    struct read_slot *prev, *next;
 };
 
 struct read_limiter {
     const struct clock *clock;
     struct timers *timers;
-    struct timer timer;
+    struct timer next_start;
     struct read_slot *queue; /* sorted by rank */
-    int64_t *sent_ms;        /* ring buffer of the last `per_second` start times */
-    size_t per_second, next_slot, in_flight;
+    int64_t *started_ms;     /* ring buffer of the last `per_second` start times */
+    size_t per_second, oldest, in_flight;
 };
 
-/* `per_second` 0 = only READ_LIMITER_IN_FLIGHT applies. */
+/* `per_second` 0 = only READ_LIMITER_IN_FLIGHT applies. `clock` and `timers` are borrowed. */
 void read_limiter_init(struct read_limiter *limiter, const struct clock *clock,
                        struct timers *timers, int per_second);
 void read_limiter_done(struct read_limiter *limiter); /* no slot may be waiting */
 
-/* Requests a slot; `go` runs later, never inside this call. The slot is borrowed until it is
+/* Requests a slot for an idle reader; `start` runs later, never inside this call. A lower rank
+ * starts first; equal ranks start in order of arrival. The slot is borrowed until it is
  * released. */
 void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot, int64_t rank,
-                          read_slot_fn *go);
+                          read_slot_fn *start);
 
 /* Ends a read, or withdraws a request that still waits. No-op if idle. */
 void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot);

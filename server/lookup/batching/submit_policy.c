@@ -8,17 +8,17 @@
 
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past)
 {
+    bool waits_long = reply->retry_after_s > SUBMIT_RETRY_AFTER_S;
+
     switch (reply->verdict) {
     case VERDICT_DONE:
         return SUBMIT_COLLECT;
     case VERDICT_REFUSED:
         return reply->err == ERR_UPSTREAM_REJECTED && past->n_tasks > 1 ? SUBMIT_SPLIT : SUBMIT_END;
     case VERDICT_RETRYABLE:
-        return past->tries < SUBMIT_TRIES && reply->retry_after_s <= SUBMIT_RETRY_AFTER_S
-                   ? SUBMIT_RETRY
-                   : SUBMIT_END;
+        return past->tries < SUBMIT_TRIES && !waits_long ? SUBMIT_RETRY : SUBMIT_END;
     case VERDICT_UNKNOWN:
-        return past->may_risk ? SUBMIT_RISK : SUBMIT_END;
+        return past->may_risk && !waits_long ? SUBMIT_RISK : SUBMIT_END;
     }
     return SUBMIT_END;
 }

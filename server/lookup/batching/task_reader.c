@@ -13,61 +13,62 @@
 #define REPEATS_IN_FLIGHT 2 /* concurrent repeated reads of one batch */
 
 enum read_state {
-    READ_DUE,     /* to be requested */
-    READ_ASKED,   /* waits for the limiter, or is in flight */
-    READ_RESTING, /* was not finished, or failed for now; due again later */
-    READ_OVER,
+    READ_DUE,         /* to be requested */
+    READ_REQUESTED,   /* waits for the limiter, or is in flight */
+    READ_BACKING_OFF, /* was not finished, or failed for now; due again later */
+    READ_ENDED,
 };
 
-struct read {
-    struct reads *all;
+struct task_read {
+    struct task_reader *reader;
     char id[OPENMART_ID_MAX + 1];
     enum read_state state;
     int failures;   /* in a row */
-    int unfinished; /* reads that found it unfinished although the batch was ready */
+    int unfinished; /* reads that found the task unfinished although the batch was ready */
     struct read_slot slot;
     struct openmart_call *call;
-    struct timer rest;
+    struct timer retry;
     UT_hash_handle hh;
 };
 
-struct reads {
+struct task_reader {
     const struct poll_tools *tools;
-    reads_event_fn *event;
+    task_reader_event_fn *event;
     void *arg;
     int64_t rank, started_ms, ready_ms; /* ready_ms: -1 = not ready */
-    size_t max_ids, n_over, n_repeats_asked;
-    struct read *table;
+    size_t max_ids, n_ended;
+    size_t n_repeats; /* repeated reads that are REQUESTED */
+    struct task_read *table;
 };
 
-struct reads *reads_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
-                        reads_event_fn *event, void *arg)
+struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
+                                    task_reader_event_fn *event, void *arg)
 {
-    struct reads *reads = xcalloc(1, sizeof *reads);
+    struct task_reader *reader = xcalloc(1, sizeof *reader);
 
-    reads->tools = tools;
-    reads->event = event;
-    reads->arg = arg;
-    reads->rank = rank;
-    reads->started_ms = tools->clock->now_ms;
-    reads->ready_ms = -1;
-    reads->max_ids = max_ids;
-    return reads;
+    reader->tools = tools;
+    reader->event = event;
+    reader->arg = arg;
+    reader->rank = rank;
+    reader->started_ms = tools->clock->now_ms;
+    reader->ready_ms = -1;
+    reader->max_ids = max_ids;
+    return reader;
 }
 
-void reads_free(struct reads *reads)
+void task_reader_free(struct task_reader *reader)
 {
-    struct read *read, *next;
+    struct task_read *read, *next;
 
-    HASH_ITER (hh, reads->table, read, next) {
-        HASH_DEL(reads->table, read);
+    HASH_ITER (hh, reader->table, read, next) {
+        HASH_DEL(reader->table, read);
         if (read->call)
             openmart_cancel(read->call);
-        read_limiter_release(reads->tools->limiter, &read->slot);
-        timer_disarm(reads->tools->timers, &read->rest);
+        read_limiter_release(reader->tools->limiter, &read->slot);
+        timer_disarm(reader->tools->timers, &read->retry);
         free(read);
     }
-    free(reads);
+    free(reader);
 }
 
 /* ---- one read ---- */
@@ -77,172 +78,164 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 
 static void read_now(struct read_slot *slot)
 {
-    struct read *read = container_of(slot, struct read, slot);
+    struct task_read *read = container_of(slot, struct task_read, slot);
 
-    read->call = openmart_read_task(read->all->tools->openmart, read->id, got_task, read);
+    read->call = openmart_read_task(read->reader->tools->openmart, read->id, got_task, read);
 }
 
-static bool is_repeat(const struct read *read)
+static bool is_repeat(const struct task_read *read)
 {
     return read->failures || read->unfinished;
 }
 
-static void ask(struct read *read)
+/* Requests a read, unless too many repeated reads are requested: then it stays DUE. */
+static void request(struct task_read *read)
 {
-    struct reads *all = read->all;
-    int64_t rank = is_repeat(read) ? all->tools->clock->now_ms : all->rank;
+    struct task_reader *reader = read->reader;
+    int64_t rank = is_repeat(read) ? reader->tools->clock->now_ms : reader->rank;
 
-    if (is_repeat(read) && all->n_repeats_asked >= REPEATS_IN_FLIGHT)
+    if (is_repeat(read) && reader->n_repeats >= REPEATS_IN_FLIGHT)
         return;
-    all->n_repeats_asked += is_repeat(read);
-    read->state = READ_ASKED;
-    read_limiter_acquire(all->tools->limiter, &read->slot, rank, read_now);
+    reader->n_repeats += is_repeat(read);
+    read->state = READ_REQUESTED;
+    read_limiter_acquire(reader->tools->limiter, &read->slot, rank, read_now);
 }
 
-static void ask_due(struct reads *all)
+static void request_due(struct task_reader *reader)
 {
-    struct read *read, *next;
+    struct task_read *read, *next;
 
-    HASH_ITER (hh, all->table, read, next)
+    HASH_ITER (hh, reader->table, read, next)
         if (read->state == READ_DUE)
-            ask(read);
+            request(read);
 }
 
-static void rest_is_over(struct timer *timer)
+static void retry_is_due(struct timer *timer)
 {
-    struct read *read = container_of(timer, struct read, rest);
-    struct reads *all = read->all;
+    struct task_read *read = container_of(timer, struct task_read, retry);
+    struct task_reader *reader = read->reader;
 
     read->state = READ_DUE;
-    ask_due(all);
-    all->event(all->arg, NULL, NULL);
+    request_due(reader);
+    reader->event(reader->arg, NULL, NULL);
 }
 
-static void back_off(struct read *read, int64_t ms)
+static void back_off(struct task_read *read, int64_t ms)
 {
-    const struct poll_tools *tools = read->all->tools;
+    const struct poll_tools *tools = read->reader->tools;
 
-    read->state = READ_RESTING;
-    timer_arm(tools->timers, &read->rest, tools->clock->now_ms + ms, rest_is_over);
+    read->state = READ_BACKING_OFF;
+    timer_arm(tools->timers, &read->retry, tools->clock->now_ms + ms, retry_is_due);
 }
 
-static void end(struct read *read)
-{
-    read->state = READ_OVER;
-    read->all->n_over++;
-}
-
-/* Counts an unfinished read and returns whether to give up the task. A batch may be reported as
- * ready before all its tasks are finished. So a task is given up only after several unfinished
- * reads, and not before late ids are given up too. */
-static bool is_hopeless(struct read *read)
-{
-    const struct reads *all = read->all;
-
-    return all->ready_ms >= 0 && ++read->unfinished >= UNFINISHED_MAX &&
-           all->tools->clock->now_ms - all->ready_ms >= POLL_STRAGGLERS_MS;
-}
-
-/* Handles a task that was read. Returns true if it is over. */
-static bool take(struct read *read, const struct openmart_task *task)
-{
-    read->failures = 0;
-    switch (task->state) {
-    case OPENMART_PROCESSING:
-    case OPENMART_STATE_OTHER:
-        if (!is_hopeless(read)) {
-            back_off(read, poll_pause_ms(read->all->tools->clock->now_ms - read->all->started_ms));
-            return false;
-        }
-        break;
-    case OPENMART_COMPLETED:
-    case OPENMART_ERRORED:
-    case OPENMART_CANCELLED:
-        break;
-    }
-    end(read);
-    return true;
-}
-
-static bool is_end(const struct openmart_task *task)
+static bool has_ended(const struct openmart_task *task)
 {
     return task->state == OPENMART_COMPLETED || task->state == OPENMART_ERRORED ||
            task->state == OPENMART_CANCELLED;
 }
 
+/* Returns whether to give up an unfinished task. A batch may be reported as ready before all its
+ * tasks are finished. So a task is given up only after several unfinished reads, and not before
+ * late ids are given up too. */
+static bool is_given_up(const struct task_read *read)
+{
+    const struct task_reader *reader = read->reader;
+
+    return read->unfinished >= UNFINISHED_MAX &&
+           reader->tools->clock->now_ms - reader->ready_ms >= POLL_STRAGGLERS_MS;
+}
+
+static void end(struct task_read *read)
+{
+    read->state = READ_ENDED;
+    read->reader->n_ended++;
+}
+
+static void task_received(struct task_read *read, const struct openmart_task *task)
+{
+    const struct task_reader *reader = read->reader;
+
+    read->failures = 0;
+    if (!has_ended(task) && reader->ready_ms >= 0)
+        read->unfinished++;
+    if (has_ended(task) || is_given_up(read))
+        end(read);
+    else
+        back_off(read, poll_pause_ms(reader->tools->clock->now_ms - reader->started_ms));
+}
+
 static void got_task(void *arg, const struct openmart_reply *reply,
                      const struct openmart_task *task)
 {
-    struct read *read = arg;
-    struct reads *all = read->all;
-    bool over = false;
+    struct task_read *read = arg;
+    struct task_reader *reader = read->reader;
 
     read->call = NULL;
-    all->n_repeats_asked -= is_repeat(read);
-    read_limiter_release(all->tools->limiter, &read->slot);
+    reader->n_repeats -= is_repeat(read);
+    read_limiter_release(reader->tools->limiter, &read->slot);
     /* Of single tasks, the circuit breaker records only successful reads: a task that the upstream
      * cannot return must not block all other lookups. */
     if (reply->verdict == VERDICT_DONE) {
-        circuit_record_read(all->tools->breaker, reply);
-        over = take(read, task);
+        circuit_record_read(reader->tools->breaker, reply);
+        task_received(read, task);
     } else {
         back_off(read, poll_back_off_ms(++read->failures, reply));
     }
-    ask_due(all);
-    if (over)
-        all->event(all->arg, read->id, is_end(task) ? task : NULL);
+    request_due(reader);
+    if (read->state == READ_ENDED)
+        reader->event(reader->arg, read->id, has_ended(task) ? task : NULL);
     else
-        all->event(all->arg, NULL, NULL);
+        reader->event(reader->arg, NULL, NULL);
 }
 
 /* ---- the ids ---- */
 
-static struct read *add(struct reads *reads, const char *task_id)
+static struct task_read *add(struct task_reader *reader, const char *task_id)
 {
-    struct read *read;
+    struct task_read *read;
 
-    HASH_FIND_STR(reads->table, task_id, read);
-    if (read || HASH_COUNT(reads->table) >= reads->max_ids)
+    HASH_FIND_STR(reader->table, task_id, read);
+    if (read || HASH_COUNT(reader->table) >= reader->max_ids)
         return NULL;
     read = xcalloc(1, sizeof *read);
-    read->all = reads;
+    read->reader = reader;
     snprintf(read->id, sizeof read->id, "%s", task_id);
-    HASH_ADD_STR(reads->table, id, read);
+    HASH_ADD_STR(reader->table, id, read);
     return read;
 }
 
-void reads_note(struct reads *reads, const char *task_id)
+void task_reader_add(struct task_reader *reader, const char *task_id)
 {
-    struct read *read = add(reads, task_id);
+    struct task_read *read = add(reader, task_id);
 
     if (read)
-        ask(read);
+        request(read);
 }
 
-void reads_skip(struct reads *reads, const char *task_id)
+void task_reader_skip(struct task_reader *reader, const char *task_id)
 {
-    struct read *read = add(reads, task_id);
+    struct task_read *read = add(reader, task_id);
 
     if (read)
         end(read);
 }
 
-void reads_batch_is_ready(struct reads *reads)
+void task_reader_set_batch_ready(struct task_reader *reader)
 {
-    if (reads->ready_ms < 0)
-        reads->ready_ms = reads->tools->clock->now_ms;
+    if (reader->ready_ms < 0)
+        reader->ready_ms = reader->tools->clock->now_ms;
 }
 
-size_t reads_open(const struct reads *reads)
+size_t task_reader_n_open(const struct task_reader *reader)
 {
-    return HASH_COUNT(reads->table) - reads->n_over;
+    return HASH_COUNT(reader->table) - reader->n_ended;
 }
 
-size_t reads_hopeful(const struct reads *reads)
+size_t task_reader_n_readable(const struct task_reader *reader)
 {
     size_t n = 0;
 
-    for (const struct read *read = reads->table; read; read = read->hh.next)
-        n += read->state != READ_OVER && read->failures < POLL_RETRIES;
+    for (const struct task_read *read = reader->table; read; read = read->hh.next)
+        n += read->state != READ_ENDED && read->failures < POLL_RETRIES;
     return n;
 }

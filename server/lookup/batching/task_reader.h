@@ -15,29 +15,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct reads;
+struct task_reader;
 
 /* Reports an event. `task_id` NULL: no task ended. Otherwise that task is over: `task` is its
- * result, or NULL if it was given up. Both are borrowed. The callback may free the reads. */
-typedef void reads_event_fn(void *arg, const char *task_id, const struct openmart_task *task);
+ * result, or NULL if it was given up. Both are borrowed. The callback may free the reader. */
+typedef void task_reader_event_fn(void *arg, const char *task_id, const struct openmart_task *task);
 
 /* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is
  * borrowed. */
-struct reads *reads_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
-                        reads_event_fn *event, void *arg);
-void reads_free(struct reads *reads);
+struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
+                                    task_reader_event_fn *event, void *arg);
+void task_reader_free(struct task_reader *reader);
 
 /* Adds an id of the batch and reads it, unless it is known. */
-void reads_note(struct reads *reads, const char *task_id);
+void task_reader_add(struct task_reader *reader, const char *task_id);
 
 /* Adds an id of the batch that need not be read. */
-void reads_skip(struct reads *reads, const char *task_id);
+void task_reader_skip(struct task_reader *reader, const char *task_id);
 
 /* Notes that the upstream reports the batch as ready: a task that stays unfinished is then given up
  * after a while. */
-void reads_batch_is_ready(struct reads *reads);
+void task_reader_set_batch_ready(struct task_reader *reader);
 
-size_t reads_open(const struct reads *reads);    /* ids not over */
-size_t reads_hopeful(const struct reads *reads); /* of these, ids that were readable so far */
+/* Returns the number of ids whose tasks have not ended. */
+size_t task_reader_n_open(const struct task_reader *reader);
+
+/* Returns how many of these could be read so far: their last reads did not fail repeatedly. */
+size_t task_reader_n_readable(const struct task_reader *reader);
 
 #endif

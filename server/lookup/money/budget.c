@@ -152,7 +152,7 @@ static void note_future(const struct budget *budget)
     char until[CLOCK_TEXT];
 
     clock_rfc3339(day_ends_ms(budget), until);
-    log_event(LOG_WARN, "budget_day_in_future", "until", until, NULL);
+    log_event(LOG_WARN, "budget_day_in_future", LOG_STR("until", until));
 }
 
 enum err budget_load(struct budget *budget, struct store *store)
@@ -176,7 +176,6 @@ enum err budget_load(struct budget *budget, struct store *store)
 static void warn(const char *client, int64_t spent, int64_t limit, struct warned *warned)
 {
     static const int steps[] = {95, 80, 50};
-    char spent_text[24], limit_text[24], percent[16];
 
     if (warned->limit != limit)
         *warned = (struct warned){.limit = limit};
@@ -184,11 +183,8 @@ static void warn(const char *client, int64_t spent, int64_t limit, struct warned
         if (spent * 100 < limit * steps[i])
             continue;
         warned->percent = steps[i];
-        snprintf(spent_text, sizeof spent_text, "%lld", (long long)spent);
-        snprintf(limit_text, sizeof limit_text, "%lld", (long long)limit);
-        snprintf(percent, sizeof percent, "%d", steps[i]);
-        log_event(LOG_WARN, "credits_threshold_reached", "client", client, "percent", percent,
-                  "spent", spent_text, "limit", limit_text, NULL);
+        log_event(LOG_WARN, "credits_threshold_reached", LOG_STR("client", client),
+                  LOG_INT("percent", steps[i]), LOG_INT("spent", spent), LOG_INT("limit", limit));
         return;
     }
 }

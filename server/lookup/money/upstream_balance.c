@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 
-#include <stdio.h>
-
 #define FIRST_MS INT64_C(5000) /* not during startup */
 
 static void read_balance(struct timer *timer);
@@ -22,14 +20,12 @@ static void was_read(void *arg, const struct openmart_reply *reply, int64_t cred
 {
     struct balance *balance = arg;
     struct metrics *metrics = metrics_mine();
-    char text[24];
 
     balance->call = NULL;
     read_in(balance, balance->every_ms);
     if (reply->verdict != VERDICT_DONE)
         return;
-    snprintf(text, sizeof text, "%lld", (long long)credits);
-    log_event(LOG_INFO, "upstream_balance", "credits", text, NULL);
+    log_event(LOG_INFO, "upstream_balance", LOG_INT("credits", credits));
     metrics_set(&metrics->balance_known, 1);
     metrics_set(&metrics->balance, credits > 0 ? (uint64_t)credits : 0);
 }

@@ -85,7 +85,7 @@ static enum err refusal_of(struct journal *journal, enum err err)
 {
     note_write(journal, err);
     if (err && err != ERR_STORAGE_UNAVAILABLE)
-        log_event(LOG_ERROR, "journal_write_failed", "error", err_words(err), NULL);
+        log_event(LOG_ERROR, "journal_write_failed", LOG_STR("error", err_words(err)));
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
@@ -181,8 +181,8 @@ static bool settle(struct journal *journal, struct entry *entry)
     if (err == ERR_STORAGE_UNAVAILABLE)
         return false;
     if (err)
-        log_event(LOG_ERROR, "journal_entry_rejected", "error", err_words(err), "id",
-                  entry->id ? entry->id : "", NULL);
+        log_event(LOG_ERROR, "journal_entry_rejected", LOG_STR("error", err_words(err)),
+                  LOG_STR("id", entry->id ? entry->id : ""));
     free_entry(entry);
     return true;
 }
@@ -202,7 +202,7 @@ static bool write_waiting(struct journal *journal)
         journal->n_waiting--;
     }
     if (had_some)
-        log_event(LOG_INFO, "journal_backlog_written", NULL);
+        log_event(LOG_INFO, "journal_backlog_written");
     return true;
 }
 
@@ -222,9 +222,9 @@ static void retry(struct timer *timer)
  * of a paid batch. */
 static void note_waiting(const struct entry *entry)
 {
-    log_event(LOG_ERROR, "journal_entry_deferred", "entry",
-              entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result", "id",
-              entry->id ? entry->id : "", NULL);
+    log_event(LOG_ERROR, "journal_entry_deferred",
+              LOG_STR("entry", entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result"),
+              LOG_STR("id", entry->id ? entry->id : ""));
 }
 
 /* Takes ownership of the entry. */

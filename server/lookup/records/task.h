@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 struct batch;
-struct line;
+struct client_fifo;
 struct task;
 
 /* How a task ended. Borrowed for the call. */
@@ -44,10 +44,10 @@ struct task {
     enum task_phase phase;
     char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
-    struct line *line;   /* while queued */
-    struct batch *batch; /* once it left the queue */
+    struct client_fifo *fifo; /* while queued */
+    struct batch *batch;      /* once it left the queue */
     struct task *prev, *next;
-    struct task *before, *behind; /* while queued: in order of arrival */
+    struct task *older, *newer; /* while queued: in order of arrival */
 };
 
 #endif

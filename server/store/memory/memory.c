@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,10 +194,10 @@ static const struct store_driver driver = {
 };
 
 enum err store_memory_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, char *why)
+                           struct store **ret_store, struct errmsg *why)
 {
     if (*rest) {
-        snprintf(why, STORE_WHY, "memory: accepts no path");
+        errmsg_set(why, "memory: accepts no path");
         return ERR_STORE_REFUSED;
     }
     struct memory_store *m = xcalloc(1, sizeof *m);

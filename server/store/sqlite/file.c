@@ -11,15 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum err system_says(const char *path, char *why)
+static enum err system_says(const char *path, struct errmsg *why)
 {
-    snprintf(why, STORE_WHY, "%s: %s", path, strerror(errno));
+    errmsg_set(why, "%s: %s", path, strerror(errno));
     return ERR_STORAGE_UNAVAILABLE;
 }
 
@@ -45,7 +44,7 @@ static void sync_folder(const char *path)
     }
 }
 
-static enum err make_folders(const char *path, char *why)
+static enum err make_folders(const char *path, struct errmsg *why)
 {
     autofree char *folder = folder_of(path);
 
@@ -62,13 +61,13 @@ static enum err make_folders(const char *path, char *why)
     }
 }
 
-static enum err refuse(const char *path, const char *words, char *why)
+static enum err refuse(const char *path, const char *words, struct errmsg *why)
 {
-    snprintf(why, STORE_WHY, "%s: %s", path, words);
+    errmsg_set(why, "%s: %s", path, words);
     return ERR_STORE_REFUSED;
 }
 
-static enum err check(const char *path, int fd, char *why)
+static enum err check(const char *path, int fd, struct errmsg *why)
 {
     struct stat status;
 
@@ -85,10 +84,10 @@ static enum err check(const char *path, int fd, char *why)
     return ERR_OK;
 }
 
-static enum err open_refused(const char *path, char *why)
+static enum err open_refused(const char *path, struct errmsg *why)
 {
     if (errno == ENOENT) {
-        snprintf(why, STORE_WHY, "%s: store not found", path);
+        errmsg_set(why, "%s: store not found", path);
         return ERR_NO_ENTRY;
     }
     if (errno == ELOOP)
@@ -113,7 +112,7 @@ static int open_file(const char *path, int how, bool create)
     return fd;
 }
 
-enum err store_file_prepare(const char *path, bool create, char *why)
+enum err store_file_prepare(const char *path, bool create, struct errmsg *why)
 {
     enum err err = ERR_OK;
 
@@ -146,17 +145,17 @@ static char *lock_path(const char *path)
     return lock;
 }
 
-static enum err lock(const char *path, const char *name, int fd, char *why)
+static enum err lock(const char *path, const char *name, int fd, struct errmsg *why)
 {
     if (fcntl(fd, F_OFD_SETLK, &(struct flock)WHOLE) == 0)
         return ERR_OK;
     if (errno != EAGAIN && errno != EACCES)
         return system_says(name, why);
-    snprintf(why, STORE_WHY, "%s is in use by another emailsd; set a different --store", path);
+    errmsg_set(why, "%s is in use by another emailsd; set a different --store", path);
     return ERR_STORE_BUSY;
 }
 
-enum err store_file_own(const char *path, int *ret_fd, char *why)
+enum err store_file_own(const char *path, int *ret_fd, struct errmsg *why)
 {
     autofree char *name = lock_path(path);
     int fd = open_file(name, O_RDWR, true);

@@ -7,18 +7,19 @@
 #define STORE_SQLITE_FILE_H
 
 #include "base/err.h"
+#include "base/errmsg.h"
 
 #include <stdbool.h>
 
 /* If `create`, creates what is missing (folders 0700, the file 0600, durably). Then checks that it
  * is a regular file of this user that no other user may open. Returns ERR_STORE_REFUSED if it is
  * not, ERR_NO_ENTRY if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system
- * fails; `why` (STORE_WHY bytes) then has the message. */
-enum err store_file_prepare(const char *path, bool create, char *why);
+ * fails; `why` then has the message. */
+enum err store_file_prepare(const char *path, bool create, struct errmsg *why);
 
 /* Takes the owner's lock, which lasts until *ret_fd is closed or the process ends in any way.
  * Returns ERR_STORE_BUSY if another process has it, or an error as above. */
-enum err store_file_own(const char *path, int *ret_fd, char *why);
+enum err store_file_own(const char *path, int *ret_fd, struct errmsg *why);
 
 /* Returns whether a process owns the store. */
 bool store_file_is_owned(const char *path);

@@ -74,32 +74,32 @@ static const char *words_of(const struct sqlite_store *s, int rc)
     return is_last ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
 }
 
-static enum err unavailable(const struct sqlite_store *s, int rc, char *why)
+static enum err unavailable(const struct sqlite_store *s, int rc, struct errmsg *why)
 {
-    snprintf(why, STORE_WHY, "%s: %s", s->path, words_of(s, rc));
+    errmsg_set(why, "%s: %s", s->path, words_of(s, rc));
     return ERR_STORAGE_UNAVAILABLE;
 }
 
 /* The message must be one line, so line breaks of SQLite are replaced. */
-static enum err damaged(const struct sqlite_store *s, const char *words, char *why)
+static enum err damaged(const struct sqlite_store *s, const char *words, struct errmsg *why)
 {
-    snprintf(why, STORE_WHY,
-             "%.150s is damaged (%.100s); nothing was changed. Restore a backup, or run `sqlite3 "
-             "FILE .recover`, or move the file and its -wal and -shm away to start with an empty "
-             "store; that loses the paid lookups in flight",
-             s->path, words);
-    for (char *end = why; (end = strchr(end, '\n'));)
+    errmsg_set(why,
+               "%.150s is damaged (%.100s); nothing was changed. Restore a backup, or run `sqlite3 "
+               "FILE .recover`, or move the file and its -wal and -shm away to start with an empty "
+               "store; that loses the paid lookups in flight",
+               s->path, words);
+    for (char *end = why->text; (end = strchr(end, '\n'));)
         *end = ' ';
     return ERR_STORE_DAMAGED;
 }
 
-static enum err foreign(const struct sqlite_store *s, const char *words, char *why)
+static enum err foreign(const struct sqlite_store *s, const char *words, struct errmsg *why)
 {
-    snprintf(why, STORE_WHY, "%.200s %s; nothing was changed", s->path, words);
+    errmsg_set(why, "%.200s %s; nothing was changed", s->path, words);
     return ERR_STORE_DAMAGED;
 }
 
-enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why)
+enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -116,13 +116,13 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why)
 
 /* ---- plain SQL, before statements are prepared ---- */
 
-static enum err run(const struct sqlite_store *s, const char *sql, char *why)
+static enum err run(const struct sqlite_store *s, const char *sql, struct errmsg *why)
 {
     return sqlite_judge(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL), why);
 }
 
 static enum err read_int(const struct sqlite_store *s, const char *sql, int64_t *ret_value,
-                         char *why)
+                         struct errmsg *why)
 {
     sqlite3_stmt *statement;
     int rc = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL);
@@ -154,7 +154,7 @@ static int is_too_long(void *arg)
 }
 
 /* Checks one table. SQLITE_INTERRUPT is not an error: the time limit was reached. */
-static enum err quick_check(const struct sqlite_store *s, const char *table, char *why)
+static enum err quick_check(const struct sqlite_store *s, const char *table, struct errmsg *why)
 {
     char sql[64];
     sqlite3_stmt *statement;
@@ -176,7 +176,7 @@ static enum err quick_check(const struct sqlite_store *s, const char *table, cha
 }
 
 /* `version` is the current schema; newer tables do not exist yet. */
-static enum err check(const struct sqlite_store *s, int64_t version, char *why)
+static enum err check(const struct sqlite_store *s, int64_t version, struct errmsg *why)
 {
     static const struct {
         const char *table;
@@ -199,7 +199,7 @@ static enum err check(const struct sqlite_store *s, int64_t version, char *why)
 
 /* ---- versions ---- */
 
-static enum err migrate(const struct sqlite_store *s, int64_t version, char *why)
+static enum err migrate(const struct sqlite_store *s, int64_t version, struct errmsg *why)
 {
     char sql[64];
     enum err err = run(s, "BEGIN IMMEDIATE", why);
@@ -218,7 +218,8 @@ static enum err migrate(const struct sqlite_store *s, int64_t version, char *why
     return err;
 }
 
-static enum err check_version(const struct sqlite_store *s, int64_t *ret_version, char *why)
+static enum err check_version(const struct sqlite_store *s, int64_t *ret_version,
+                              struct errmsg *why)
 {
     int64_t id = 0, version = 0, objects = 0;
     enum err err = read_int(s, "PRAGMA application_id", &id, why);
@@ -246,7 +247,7 @@ int sqlite_schema_version(void)
 
 /* ---- opening ---- */
 
-static enum err configure(const struct sqlite_store *s, char *why)
+static enum err configure(const struct sqlite_store *s, struct errmsg *why)
 {
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
@@ -263,7 +264,7 @@ static enum err configure(const struct sqlite_store *s, char *why)
                why);
 }
 
-static enum err prepare(const struct sqlite_store *s, char *why)
+static enum err prepare(const struct sqlite_store *s, struct errmsg *why)
 {
     int64_t version = 0;
     enum err err = configure(s, why);
@@ -281,7 +282,7 @@ static enum err prepare(const struct sqlite_store *s, char *why)
     return err;
 }
 
-enum err sqlite_connect(struct sqlite_store *s, char *why)
+enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);

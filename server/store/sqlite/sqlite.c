@@ -7,7 +7,6 @@
 #include "store/sqlite/file.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,13 +236,13 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 enum err sql_ready(struct sqlite_store *s)
 {
     struct sqlite_store old = *s;
-    char why[STORE_WHY];
+    struct errmsg why;
 
     if (!s->is_suspect)
         return ERR_OK;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
-    if (sqlite_connect(s, why)) {
+    if (sqlite_connect(s, &why)) {
         *s = old;
         return ERR_STORAGE_UNAVAILABLE;
     }
@@ -321,7 +320,7 @@ static struct sqlite_store *new_store(const char *path)
 
 /* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
  * gone. */
-static enum err take_stock(struct sqlite_store *s, char *why)
+static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
 {
     enum err err = sql_begin(s, SQL_BEGIN);
 
@@ -340,7 +339,7 @@ static enum err take_stock(struct sqlite_store *s, char *why)
 }
 
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, char *why)
+                           struct store **ret_store, struct errmsg *why)
 {
     struct sqlite_store *s = new_store(rest);
     enum err err = store_file_prepare(rest, true, why);
@@ -361,7 +360,7 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
     return err;
 }
 
-enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, char *why)
+enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
 {
     struct sqlite_store *s = new_store(rest);
     enum err err = store_file_prepare(rest, false, why);

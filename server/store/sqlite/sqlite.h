@@ -9,6 +9,7 @@
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
+#include "base/errmsg.h"
 #include "store/driver.h"
 
 #include <sqlite3.h>
@@ -130,8 +131,8 @@ enum err sql_each(struct sqlite_store *s, sqlite3_stmt *statement, sql_row_fn *e
 
 /* open.c: `why` as in store.h. sqlite_judge() converts a result code of SQLite to an error while a
  * store is being opened. */
-enum err sqlite_judge(const struct sqlite_store *s, int rc, char *why);
-enum err sqlite_connect(struct sqlite_store *s, char *why);
+enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why);
+enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
