@@ -84,7 +84,9 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 SUITE    := tests/support/suite.c
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
-FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SUITE)
+# The model of the simulator, without its HTTP server, is the upstream of the flow tests.
+SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c settings.c upstream.c)
+FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.

@@ -43,9 +43,19 @@ void clock_advance(struct clock *clock, int64_t by_ms)
     clock->wall_ms += by_ms;
 }
 
+int64_t clock_floor_s(int64_t ms)
+{
+    return ms / 1000 - (ms % 1000 < 0);
+}
+
+int64_t clock_ceil_s(int64_t ms)
+{
+    return ms / 1000 + (ms % 1000 > 0);
+}
+
 static struct tm utc(int64_t wall_ms)
 {
-    time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0 ? 1 : 0));
+    time_t seconds = (time_t)clock_floor_s(wall_ms);
     struct tm tm = {0};
 
     gmtime_r(&seconds, &tm);

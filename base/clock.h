@@ -28,6 +28,10 @@ struct clock clock_fake(int64_t wall_ms);
 void clock_turn(struct clock *clock);
 void clock_advance(struct clock *clock, int64_t by_ms); /* fake clocks only */
 
+/* Converts to whole seconds, rounded down or up, also below 0. */
+int64_t clock_floor_s(int64_t ms);
+int64_t clock_ceil_s(int64_t ms);
+
 /* Size of the text of clock_rfc3339() and clock_http_date(), NUL included. */
 #define CLOCK_TEXT 32
 

@@ -40,7 +40,7 @@ static void add_text_row(struct buf *out, const struct store_task *task, const c
     char since[CLOCK_TEXT];
 
     clock_rfc3339(since_ms, since);
-    buf_addf(out, "%-10s  %s  %-32s  %s  %s\n", state, since, task->domain, task->tracking_id,
+    buf_addf(out, "%-10s  %s  %-32s  %s  %s\n", state, since, task->parts.domain, task->tracking_id,
              or_dash(batch_id));
 }
 
@@ -114,7 +114,7 @@ static void add_field(struct buf *out, const char *name, const char *value)
 static void add_task(struct buf *out, const struct store_task *task, const char *since)
 {
     buf_add_str(out, "{\"domain\":");
-    json_add_text(out, task->domain);
+    json_add_text(out, task->parts.domain);
     add_field(out, "state", store_task_words[task->task_state]);
     add_field(out, "tracking_id", task->tracking_id);
     add_field(out, "lookup_id", task->lookup_id);

@@ -25,7 +25,7 @@ void lookup_log_finished(const struct task *task, const struct task_end *end,
 
     count(end, result);
     log_event(LOG_INFO, "lookup_finished", LOG_STR("lookup", task->lookup_id),
-              LOG_STR("batch", end->batch_id), LOG_STR("domain", task->question->domain.name),
+              LOG_STR("batch", end->batch_id), LOG_STR("domain", task->question->parts.domain),
               LOG_STR("client", task->payer.name), LOG_STR("outcome", outcome),
               LOG_STR("charged", charged_word(charged)), LOG_INT("ms", took_ms),
               LOG_INT("waiters", waiters));

@@ -7,6 +7,7 @@
  * may start a lookup for the same question. */
 #include "lookup/lookups.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
@@ -21,7 +22,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OVERLOADED_S   5     /* Retry-After if too many requests wait, or too many cooldowns run */
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
@@ -107,7 +107,7 @@ void lookups_free(struct lookups *lookups)
 
 static int seconds_until(const struct lookups *lookups, int64_t until_ms)
 {
-    return (int)((until_ms - lookups->clock->now_ms + 999) / 1000);
+    return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
 }
 
 static struct lookup_progress progress_of(const struct lookup *lookup)
@@ -286,7 +286,7 @@ static enum err check_cooldown(const struct lookups *lookups, const struct quest
         ret_refusal->charged = CHARGED_MAYBE;
     } else if (cooldowns_count(lookups->results->cooldowns) >= HOLDS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_S);
+        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }
     return err;
 }
@@ -299,7 +299,8 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
 
     if (err)
         return err;
-    struct lookup *lookup = lookup_new(lookups, question_copy(request->question));
+    struct lookup *lookup =
+        lookup_new(lookups, question_restore(request->question->key, &request->question->parts));
     id_new(lookup->id);
     snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
     lookup->task.payer.quota = request->account.quota;
@@ -331,7 +332,7 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
     enum err err;
 
     if (HASH_COUNT(lookups->waiting) >= lookups->max_waiters) {
-        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_S);
+        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_RETRY_S);
         return ERR_OVERLOADED;
     }
     if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
@@ -348,11 +349,7 @@ struct task *lookups_adopt(struct lookups *lookups, const struct store_task *sto
 {
     if (find(lookups, stored->key))
         return NULL;
-    struct lookup *lookup = lookup_new(
-        lookups,
-        question_restore(stored->key, stored->domain,
-                         (const char *[QUESTION_PARTS]){NULL, stored->company_name, stored->city,
-                                                        stored->state, stored->country}));
+    struct lookup *lookup = lookup_new(lookups, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
@@ -373,7 +370,7 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
     if (!lookup)
         return NULL;
     *ret_progress = progress_of(lookup);
-    return lookup->question->domain.name;
+    return lookup->question->parts.domain;
 }
 
 struct lookup_stats lookups_stats(const struct lookups *lookups)

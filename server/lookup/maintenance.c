@@ -106,9 +106,8 @@ static void trim(struct timer *timer)
 void maintenance_start(struct maintenance *maintenance)
 {
     maintenance_read_pause(maintenance);
-    if (store_is_shared(maintenance->store))
-        timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
-                  poll_changes);
+    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
+              poll_changes);
     trim_in(maintenance, TRIM_MS);
 }
 

@@ -3,11 +3,13 @@
 #ifndef MODEL_ACCOUNT_H
 #define MODEL_ACCOUNT_H
 
+#include "base/client_key.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ACCOUNT_NO_QUOTA INT64_C(-1)
-#define ACCOUNT_NAME_MAX 63 /* bytes; longer names are truncated where they are stored */
+#define ACCOUNT_NAME_MAX KEY_NAME_MAX /* bytes; an account has the name of its client */
 
 struct account_ref {
     const char *name; /* borrowed: for the life of the request, then for the call */

@@ -11,7 +11,6 @@
 #include "base/text.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +22,6 @@ static const char *const part_names[QUESTION_PARTS] = {
 
 /* The parts while they are checked; heap strings, "" if not given. */
 struct draft {
-    struct domain domain;
     char *tidy[QUESTION_PARTS];
     char *folded[QUESTION_PARTS];
 };
@@ -37,148 +35,115 @@ static void draft_done(struct draft *draft)
 }
 #define autodraft __attribute__((cleanup(draft_done)))
 
-_Static_assert(QUESTION_FIELD_MAX == 200, "fault_of() names the limit");
-
-/* Returns what is wrong with a raw field, or NULL. */
-static const char *fault_of(const struct slice *field)
-{
-    if (field->len > QUESTION_FIELD_MAX)
-        return "is longer than 200 bytes";
-    if (!text_is_utf8(field->data, field->len))
-        return "is not valid UTF-8";
-    if (text_has_control(field->data, field->len))
-        return "contains a control character";
-    return NULL;
-}
-
 static enum err refuse(enum question_part part, const char *fault, struct errmsg *why)
 {
     errmsg_set(why, "%s %s", part_names[part], fault);
     return ERR_INVALID_PARAMETER;
 }
 
-static enum err read_field(const struct slice *fields, enum question_part part, struct draft *draft,
+_Static_assert(QUESTION_FIELD_MAX == 200, "read_field() names the limit");
+
+static enum err read_field(struct slice field, enum question_part part, struct draft *draft,
                            struct errmsg *why)
 {
-    static const struct slice not_given = {.data = "", .len = 0};
-    const struct slice *field = fields[part].data ? &fields[part] : &not_given;
-    const char *fault = fault_of(field);
-
-    if (fault)
-        return refuse(part, fault, why);
-    enum err err = text_tidy(field->data, field->len, &draft->tidy[part]);
-    if (err)
-        return err;
-    return text_fold(field->data, field->len, &draft->folded[part]);
-}
-
-static bool equals_folded(const char *made, const char *folded)
-{
-    autofree char *made_folded = NULL;
-
-    return text_fold(made, strlen(made), &made_folded) == ERR_OK &&
-           strcmp(made_folded, folded) == 0;
+    if (!field.data)
+        field = (struct slice){.data = "", .len = 0};
+    if (field.len > QUESTION_FIELD_MAX)
+        return refuse(part, "is longer than 200 bytes", why);
+    if (!text_is_utf8(field.data, field.len))
+        return refuse(part, "is not valid UTF-8", why);
+    if (text_has_control(field.data, field.len))
+        return refuse(part, "contains a control character", why);
+    enum err err = text_tidy(field.data, field.len, &draft->tidy[part]);
+    return err ? err : text_fold(field.data, field.len, &draft->folded[part]);
 }
 
 /* The upstream requires a name. If none is given, or the one that would be derived, it is derived,
  * and the key says that none was given. So all spellings of the derived name get the same body. */
-static enum err settle_company_name(bool given, struct draft *draft, struct errmsg *why)
+static enum err settle_company_name(bool given, const struct domain *domain, struct draft *draft,
+                                    struct errmsg *why)
 {
     char **tidy = &draft->tidy[QUESTION_COMPANY_NAME];
     char *folded = draft->folded[QUESTION_COMPANY_NAME];
-    autofree char *made = domain_display_name(&draft->domain);
+    autofree char *derived = domain_display_name(domain), *derived_folded = NULL;
 
     if (given && !**tidy)
         return refuse(QUESTION_COMPANY_NAME, "is blank", why);
-    if (given && !equals_folded(made, folded))
+    if (given && (text_fold(derived, strlen(derived), &derived_folded) ||
+                  strcmp(derived_folded, folded) != 0))
         return ERR_OK;
     free(*tidy);
-    *tidy = TAKE(made);
+    *tidy = TAKE(derived);
     *folded = '\0';
     return ERR_OK;
 }
 
-/* Returns the size of all parts except the domain, with their NULs. */
-static size_t size_of(const char *const parts[QUESTION_PARTS])
+static void make_key(char *const folded[QUESTION_PARTS], unsigned char *ret_key)
 {
     size_t size = 0;
 
-    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++)
-        size += strlen(parts[i]) + 1;
-    return size;
-}
-
-static void make_key(const struct draft *draft, unsigned char *ret_key)
-{
-    const char *const *folded = (const char *const *)draft->folded;
-    autofree char *bytes = xcalloc(strlen(folded[QUESTION_DOMAIN]) + 1 + size_of(folded), 1);
+    for (int i = 0; i < QUESTION_PARTS; i++)
+        size += strlen(folded[i]) + 1;
+    autofree char *bytes = xcalloc(size, 1);
     char *end = bytes;
-
     for (int i = 0; i < QUESTION_PARTS; i++)
         end = stpcpy(end, folded[i]) + 1;
-    hash_sha256(bytes, (size_t)(end - bytes), ret_key);
-}
-
-/* Builds a question; the caller sets its key. */
-static struct question *assemble(const char *domain, const char *const parts[QUESTION_PARTS])
-{
-    struct question *question = xcalloc(1, sizeof *question + size_of(parts));
-    const char **const places[QUESTION_PARTS] = {
-        [QUESTION_COMPANY_NAME] = &question->company_name,
-        [QUESTION_CITY] = &question->city,
-        [QUESTION_STATE] = &question->state,
-        [QUESTION_COUNTRY] = &question->country,
-    };
-    char *end = (char *)(question + 1);
-
-    snprintf(question->domain.name, sizeof question->domain.name, "%s", domain);
-    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++) {
-        *places[i] = end;
-        end = stpcpy(end, parts[i]) + 1;
-    }
-    return question;
+    hash_sha256(bytes, size, ret_key);
 }
 
 enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
                       struct errmsg *why)
 {
     autodraft struct draft draft = {0};
-    const struct slice *domain = &fields[QUESTION_DOMAIN];
-    enum err err = domain_parse(domain->data, domain->len, &draft.domain, why);
+    struct domain domain;
+    unsigned char key[HASH_SIZE];
+    enum err err =
+        domain_parse(fields[QUESTION_DOMAIN].data, fields[QUESTION_DOMAIN].len, &domain, why);
 
     if (err)
         return err;
-    draft.tidy[QUESTION_DOMAIN] = xstrdup(draft.domain.name);
-    draft.folded[QUESTION_DOMAIN] = xstrdup(draft.domain.name);
-    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS; i++) {
-        err = read_field(fields, (enum question_part)i, &draft, why);
-        if (err)
-            return err;
-    }
-    err = settle_company_name(fields[QUESTION_COMPANY_NAME].data != NULL, &draft, why);
+    draft.tidy[QUESTION_DOMAIN] = xstrdup(domain.name);
+    draft.folded[QUESTION_DOMAIN] = xstrdup(domain.name);
+    for (int i = QUESTION_COMPANY_NAME; i < QUESTION_PARTS && !err; i++)
+        err = read_field(fields[i], (enum question_part)i, &draft, why);
+    if (!err)
+        err = settle_company_name(fields[QUESTION_COMPANY_NAME].data != NULL, &domain, &draft, why);
     if (err)
         return err;
-    struct question *question = assemble(draft.domain.name, (const char *const *)draft.tidy);
-    make_key(&draft, question->key);
-    *ret_question = question;
+    make_key(draft.folded, key);
+    *ret_question = question_restore(
+        key, &(struct question_parts){.domain = draft.tidy[QUESTION_DOMAIN],
+                                      .company_name = draft.tidy[QUESTION_COMPANY_NAME],
+                                      .city = draft.tidy[QUESTION_CITY],
+                                      .state = draft.tidy[QUESTION_STATE],
+                                      .country = draft.tidy[QUESTION_COUNTRY]});
     return ERR_OK;
 }
 
-struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
-                                  const char *const parts[QUESTION_PARTS])
+/* Copies `text` to *end, advances *end past its NUL, and returns the copy. */
+static const char *place(char **end, const char *text)
 {
-    struct question *question = assemble(domain, parts);
+    char *copy = *end;
 
-    memcpy(question->key, key, HASH_SIZE);
-    return question;
+    *end = stpcpy(copy, text) + 1;
+    return copy;
 }
 
-struct question *question_copy(const struct question *question)
+struct question *question_restore(const unsigned char key[HASH_SIZE],
+                                  const struct question_parts *parts)
 {
-    return question_restore(question->key, question->domain.name,
-                            (const char *[QUESTION_PARTS]){NULL, question->company_name,
-                                                           question->city, question->state,
-                                                           question->country});
+    size_t size = strlen(parts->domain) + strlen(parts->company_name) + strlen(parts->city) +
+                  strlen(parts->state) + strlen(parts->country) + QUESTION_PARTS;
+    struct question *question = xcalloc(1, sizeof *question + size);
+    char *end = (char *)(question + 1);
+
+    memcpy(question->key, key, HASH_SIZE);
+    question->parts = (struct question_parts){.domain = place(&end, parts->domain),
+                                              .company_name = place(&end, parts->company_name),
+                                              .city = place(&end, parts->city),
+                                              .state = place(&end, parts->state),
+                                              .country = place(&end, parts->country)};
+    return question;
 }
 
 void question_free(struct question *question)

@@ -29,12 +29,15 @@ enum question_part {
     QUESTION_PARTS
 };
 
+/* The checked parts: a registrable domain, and trimmed NFC. The domain and the company name are
+ * never empty; the others are "" if not given. None is NULL. */
+struct question_parts {
+    const char *domain, *company_name, *city, *state, *country;
+};
+
 struct question {
     unsigned char key[HASH_SIZE];
-    struct domain domain;
-    /* Trimmed NFC. company_name is never empty, the others are "" if not given. Allocated together
-     * with the struct. */
-    const char *company_name, *city, *state, *country;
+    struct question_parts parts; /* allocated together with the struct */
 };
 
 /* Checks the raw fields, which are indexed by enum question_part, untrusted and borrowed for the
@@ -45,13 +48,10 @@ struct question {
 enum err question_new(const struct slice fields[QUESTION_PARTS], struct question **ret_question,
                       struct errmsg *why);
 
-/* Restores a checked question from the journal, owned by the caller. All values are used unchanged;
- * parts[QUESTION_DOMAIN] is ignored. */
-struct question *question_restore(const unsigned char key[HASH_SIZE], const char *domain,
-                                  const char *const parts[QUESTION_PARTS]);
-
-/* Returns a copy, owned by the caller. */
-struct question *question_copy(const struct question *question);
+/* Builds a question from its key and its checked parts, such as the journal has them. They are
+ * copied unchanged. The caller frees the question. */
+struct question *question_restore(const unsigned char key[HASH_SIZE],
+                                  const struct question_parts *parts);
 
 /* NULL is a no-op. */
 void question_free(struct question *question);

@@ -61,7 +61,6 @@ void sandbox_restrict_syscalls(unsigned parts, struct sandbox_state *state)
     }
     state->is_short = true;
     snprintf(state->seccomp, sizeof state->seccomp, "unsupported");
-    if (*state->why.text)
-        errmsg_prefix(&why, state->why.text);
-    state->why = why;
+    struct errmsg files = state->why;
+    errmsg_set(&state->why, "%.250s%s%.250s", files.text, *files.text ? "; " : "", why.text);
 }

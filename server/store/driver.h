@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* driver.h - the functions of a store driver. Included by store.c and the drivers only. The
- * functions have the contracts of store.h; a NULL function is not supported by the driver. */
+ * functions have the contracts of store.h. */
 #ifndef STORE_DRIVER_H
 #define STORE_DRIVER_H
 
@@ -31,7 +31,7 @@ struct store_driver {
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
     enum err (*set_paused)(struct store *, bool);
-    enum err (*try_disk)(struct store *, int64_t); /* NULL = there is no disk */
+    enum err (*try_disk)(struct store *, int64_t);
     enum err (*find)(struct store *, const unsigned char *, const struct result **);
     enum err (*find_lookup)(struct store *, const char *, const struct result **);
     enum err (*forget_key)(struct store *, const unsigned char *);
@@ -46,8 +46,8 @@ struct store_driver {
 /* Open a store; `rest` is the URL without its scheme. */
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
                            struct store **ret_store, struct errmsg *why);
-enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, struct errmsg *why);
-enum err store_memory_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, struct errmsg *why);
+enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why);
+enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why);
 
 #endif

@@ -18,22 +18,14 @@ const char *const store_task_words[STORE_TASK_STATES] = {
     [STORE_UNKNOWN] = "unknown",
 };
 
-static enum err memory_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
-{
-    (void)rest;
-    (void)ret_store;
-    errmsg_set(why, "memory: is not accessible to other processes");
-    return ERR_NO_ENTRY;
-}
-
 static const struct scheme {
     const char *prefix;
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
-    enum err (*open_beside)(const char *rest, struct store **ret_store, struct errmsg *why);
+    enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
 } schemes[] = {
-    {"sqlite:", store_sqlite_open, store_sqlite_open_beside},
-    {"memory:", store_memory_open, memory_open_beside},
+    {"sqlite:", store_sqlite_open, store_sqlite_open_shared},
+    {"memory:", store_sqlite_open_memory, NULL},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -63,7 +55,13 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
     const char *rest;
     const struct scheme *scheme = find(url, &rest, why);
 
-    return scheme ? scheme->open_beside(rest, ret_store, why) : ERR_STORE_REFUSED;
+    if (!scheme)
+        return ERR_STORE_REFUSED;
+    if (!scheme->open_shared) {
+        errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
+        return ERR_NO_ENTRY;
+    }
+    return scheme->open_shared(rest, ret_store, why);
 }
 
 void store_close(struct store *store)
@@ -152,7 +150,7 @@ enum err store_set_paused(struct store *store, bool paused)
 
 enum err store_try(struct store *store, int64_t wall_ms)
 {
-    return store->driver->try_disk ? store->driver->try_disk(store, wall_ms) : ERR_OK;
+    return store->driver->try_disk(store, wall_ms);
 }
 
 /* ---- results ---- */
@@ -183,11 +181,6 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n)
 {
     return store->driver->forget_address(store, address, ret_n);
-}
-
-bool store_is_shared(const struct store *store)
-{
-    return store->driver->news != NULL;
 }
 
 enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)

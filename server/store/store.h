@@ -5,13 +5,14 @@
  * task's end is written in one transaction with its result. So the states below are reliable after
  * a kill at any instant. A failure never replaces a result.
  *
- * When a call returns ERR_OK, its change is durable (sqlite/): it survives a power failure. Any
- * call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O error): nothing
- * was changed, and a retry may succeed. Exception: if the process is killed during a disk failure,
- * the last failed change may exist at the next start; a failed intent is then an unknown outcome.
+ * When a call returns ERR_OK, its change is durable: it survives a power failure, unless the store
+ * is in memory. Any call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O
+ * error): nothing was changed, and a retry may succeed. Exception: if the process is killed during
+ * a disk failure, the last failed change may exist at the next start; a failed intent is then an
+ * unknown outcome.
  *
  * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
- * same file and delete results; see store_poll_changes(). */
+ * same store and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -19,6 +20,7 @@
 #include "base/errmsg.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "model/question.h"
 #include "model/result.h"
 
 #include <stdbool.h>
@@ -27,10 +29,8 @@
 
 struct store;
 
-#define STORE_TASK_ID_MAX 64 /* of Openmart's ids, for batches and tasks */
-
 struct store_options {
-    const char *url;    /* "sqlite:PATH" or "memory:"; not retained */
+    const char *url;    /* "sqlite:PATH", or "memory:", which ends with store_close() */
     size_t max_answers; /* rows; 0 = results are not stored */
     size_t max_ended;   /* completed tasks to retain */
 };
@@ -73,7 +73,7 @@ extern const char *const store_task_words[STORE_TASK_STATES];
 struct store_task {
     const char *tracking_id, *lookup_id;
     const unsigned char *key; /* HASH_SIZE bytes */
-    const char *domain, *company_name, *city, *state, *country;
+    struct question_parts parts;
     const char *client; /* the account that pays for it, */
     int64_t day;        /* and the day it is charged to; days since 1970 */
     /* Set when read, ignored when written: */
@@ -192,15 +192,12 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
                              size_t *ret_n);
 
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
- * stays. No trace of it remains in the files. After store_open_shared(), the owner learns of it by
+ * stays. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
  * store_poll_changes(). */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
-/* Returns whether other processes can open this store and change it. */
-bool store_is_shared(const struct store *store);
-
-/* Owner of a shared store only: runs `each` for results that other processes deleted or changed
- * since the last call. Cheap if there are none. */
+/* Owner only: runs `each` for results that other processes deleted or changed since the last call.
+ * Cheap if there are none. */
 enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
 
 /* Not for the owner: returns whether a running owner has yet to process the deletions of this
@@ -218,7 +215,7 @@ struct store_stats {
     size_t tasks[STORE_TASK_STATES]; /* by state */
     size_t found, empty, failed;     /* results with mailboxes, without, stored failures */
     int64_t bytes;                   /* on disk */
-    int schema;                      /* version; 0 = none */
+    int schema;                      /* version */
     bool owned;                      /* a process has it open as its owner; owner included */
 };
 /* Counts rows and sizes. Works for the owner and for others. */

@@ -77,11 +77,11 @@ static void make_tasks(struct task *tasks, struct store_task *shown, size_t n)
         shown[i] = (struct store_task){.tracking_id = task->tracking_id,
                                        .lookup_id = task->lookup_id,
                                        .key = task->key,
-                                       .domain = task->domain,
-                                       .company_name = "Company",
-                                       .city = "",
-                                       .state = "",
-                                       .country = "",
+                                       .parts = {.domain = task->domain,
+                                                 .company_name = "Company",
+                                                 .city = "",
+                                                 .state = "",
+                                                 .country = ""},
                                        .client = "client"};
     }
 }

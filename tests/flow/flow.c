@@ -63,7 +63,7 @@ void flow_start(struct engine_options options)
         .url = "memory:", .max_answers = 100000, .max_ended = 100000};
     const struct transport_options no_options = {0};
     struct openmart_options openmart = {
-        .base_url = "http://vendor", .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
+        .base_url = FAKE_UPSTREAM_URL, .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
     struct errmsg why;
 
     if (flow.engine)
@@ -78,7 +78,7 @@ void flow_start(struct engine_options options)
     flow.options = options;
     flow.store = weak_store_new(&store);
     start_engine(clock_fake(FLOW_WALL_MS));
-    flow.vendor = vendor_new(flow.transport, engine_clock(flow.engine));
+    flow.upstream = fake_upstream_new(flow.transport, engine_clock(flow.engine));
 }
 
 void flow_restart(void)
@@ -92,7 +92,7 @@ void flow_restart(void)
     engine_free(flow.engine);
     cache_free(flow.cache);
     start_engine(clock);
-    vendor_set_clock(flow.vendor, engine_clock(flow.engine));
+    fake_upstream_set_clock(flow.upstream, engine_clock(flow.engine));
 }
 
 void flow_end(void)
@@ -103,7 +103,7 @@ void flow_end(void)
         ck_assert_msg(flow.callers[i]->answers == 1, "caller %zu got %d results", i,
                       flow.callers[i]->answers);
     engine_free(flow.engine);
-    vendor_free(flow.vendor);
+    fake_upstream_free(flow.upstream);
     openmart_free(flow.openmart);
     transport_free(flow.transport);
     cache_free(flow.cache);
@@ -220,7 +220,7 @@ void flow_settle(void)
     for (int quiet = 0; quiet < SETTLED_AFTER; quiet++) {
         unsigned before = fake_activity(flow.transport);
         engine_turn(flow.engine);
-        vendor_turn(flow.vendor);
+        fake_upstream_turn(flow.upstream);
         if (fake_activity(flow.transport) != before || engine_next_ms(flow.engine) <= flow_now_ms())
             quiet = -1;
     }
@@ -233,8 +233,8 @@ void flow_advance(int64_t ms)
     flow_settle();
     for (;;) {
         int64_t next = engine_next_ms(flow.engine);
-        if (vendor_next_ms(flow.vendor) < next)
-            next = vendor_next_ms(flow.vendor);
+        if (fake_upstream_next_ms(flow.upstream) < next)
+            next = fake_upstream_next_ms(flow.upstream);
         if (next > end)
             break;
         clock_advance(engine_clock(flow.engine), next - flow_now_ms());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* flow.h - the fixture of the flow tests: a real engine, cache and openmart client on a fake
- * clock, with a fake transport and the upstream in memory.
+ * clock, with a fake transport and the simulator's model of the upstream.
  *
  * Time moves only by flow_advance(), from event to event. An hour of the engine's life takes
  * microseconds, and every run is the same. Each test begins with a started `flow` with the
@@ -10,9 +10,9 @@
 
 #include "base/err.h"
 #include "cache/cache.h"
+#include "fake_upstream.h"
 #include "lookup/engine.h"
 #include "lookup/recovery.h"
-#include "vendor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ struct flow {
     struct transport *transport;
     struct openmart *openmart;
     struct secret *key;
-    struct vendor *vendor;
+    struct fake_upstream *upstream;
     struct caller *callers[3000];
     size_t n_callers;
 };

@@ -11,9 +11,9 @@ TEST(batch_of_250_questions_takes_three_submits)
 {
     flow_ask_companies(0, 250);
     flow_advance(120000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
-    ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 100);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 250);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 3);
+    ck_assert_uint_eq(fake_upstream_largest_batch(flow.upstream), 100);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 250);
     for (size_t i = 0; i < flow.n_callers; i++) {
         char own[48];
         snprintf(own, sizeof own, "info@company%zu.com", i);
@@ -26,7 +26,7 @@ TEST(batch_full_is_submitted_without_lingering)
 {
     flow_ask_companies(0, 100);
     flow_settle();
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
 TEST(batch_takes_all_questions_within_the_linger)
@@ -35,11 +35,11 @@ TEST(batch_takes_all_questions_within_the_linger)
     flow_advance(99);
     flow_ask_companies(1, 1);
     flow_settle();
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
     flow_advance(1);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
     flow_advance(60000);
-    ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_largest_batch(flow.upstream), 2);
 }
 
 TEST(batch_without_a_free_slot_keeps_filling)
@@ -52,30 +52,30 @@ TEST(batch_without_a_free_slot_keeps_filling)
         flow_ask_companies(i, 1);
         flow_advance(1000);
     }
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 4);
     flow_advance(60000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 5);
-    ck_assert_uint_eq(vendor_largest_batch(flow.vendor), 6);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 5);
+    ck_assert_uint_eq(fake_upstream_largest_batch(flow.upstream), 6);
 }
 
 TEST(submit_uses_a_connection_of_its_own)
 {
     flow_ask_companies(0, 201);
     flow_advance(60000);
-    ck_assert(vendor_submits_were_only_once(flow.vendor));
+    ck_assert(fake_upstream_submits_were_only_once(flow.upstream));
 }
 
 TEST(submit_not_sent_is_retried)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
-    const struct vendor_fault refused = {.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT};
+    const struct fake_fault refused = {.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT};
 
-    vendor_fault(flow.vendor, refused);
-    vendor_fault(flow.vendor, refused);
+    fake_upstream_fault(flow.upstream, refused);
+    fake_upstream_fault(flow.upstream, refused);
     flow_advance(60000);
     ck_assert_int_eq(caller->err, ERR_OK);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 3);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(submit_to_unreachable_upstream_fails_after_three_tries)
@@ -83,19 +83,19 @@ TEST(submit_to_unreachable_upstream_fails_after_three_tries)
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 3; i++)
-        vendor_fault(flow.vendor,
-                     (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
     flow_advance(10000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_ERROR);
     ck_assert_int_eq(caller->charged, CHARGED_NO);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
 /* The result of a submit, as its caller receives it, and the number of submits within two
  * minutes. */
 static const struct end_row {
     const char *what;
-    struct vendor_fault fault;
+    struct fake_fault fault;
     enum err err;
     enum charged charged;
     size_t submits;
@@ -183,12 +183,12 @@ LOOP_TEST(submit_result_decides_error_charge_and_retry, ends)
     const struct end_row *row = &ends[_i];
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
-    vendor_fault(flow.vendor, row->fault);
+    fake_upstream_fault(flow.upstream, row->fault);
     flow_advance(120000);
     ck_assert_msg(caller->err == row->err, "%s: %s", row->what, err_words(caller->err));
     if (row->err)
         ck_assert_msg(caller->charged == row->charged, "%s: charged", row->what);
-    ck_assert_msg(vendor_calls(flow.vendor, VENDOR_SUBMIT) == row->submits, "%s: %zu submits",
-                  row->what, vendor_calls(flow.vendor, VENDOR_SUBMIT));
-    ck_assert_msg(vendor_ledger(flow.vendor) <= 1, "%s: paid twice", row->what);
+    ck_assert_msg(fake_upstream_calls(flow.upstream, FAKE_SUBMIT) == row->submits,
+                  "%s: %zu submits", row->what, fake_upstream_calls(flow.upstream, FAKE_SUBMIT));
+    ck_assert_msg(fake_upstream_ledger(flow.upstream) <= 1, "%s: paid twice", row->what);
 }

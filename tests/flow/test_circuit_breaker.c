@@ -20,8 +20,8 @@ static const struct {
 static void refuse_submits(int status, int times)
 {
     while (times--)
-        vendor_fault(flow.vendor,
-                     (struct vendor_fault){.on = VENDOR_SUBMIT, .status = status, .body = "{}"});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_SUBMIT, .status = status, .body = "{}"});
 }
 
 RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)
@@ -36,7 +36,7 @@ RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)
     ck_assert_int_eq(second->err, latches[_i].err);
     ck_assert_int_eq(second->charged, CHARGED_NO);
     ck_assert_int_gt(second->retry_after_s, 0);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
 TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
@@ -46,7 +46,7 @@ TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
     options.batch.slots = 2;
     flow_start(options);
     struct caller *sent = flow_ask("sent.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "sent.com", .task_ms = 60000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "sent.com", .task_ms = 60000});
     flow_advance(30000);
     refuse_submits(402, 1);
     flow_ask("rejected.com", WAIT_MS);
@@ -67,7 +67,7 @@ RANGE_TEST(breaker_with_positive_balance_closes, 0, 3)
     refuse_submits(latches[_i].status, 1);
     flow_ask("a.com", WAIT_MS);
     flow_advance(27000 + 66000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 1);
     struct caller *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
@@ -75,18 +75,18 @@ RANGE_TEST(breaker_with_positive_balance_closes, 0, 3)
 
 TEST(breaker_without_credits_stays_open_and_probes_less_often)
 {
-    vendor_set_balance(flow.vendor, 0);
+    fake_upstream_set_balance(flow.upstream, 0);
     refuse_submits(402, 1);
     flow_ask("a.com", WAIT_MS);
     flow_advance(3600000);
-    size_t looks = vendor_calls(flow.vendor, VENDOR_BALANCE);
+    size_t looks = fake_upstream_calls(flow.upstream, FAKE_BALANCE);
     ck_assert_uint_ge(looks, 6);
     ck_assert_uint_le(looks, 9); /* after 1, 2, 4 and 8 min, then every 10 min */
     struct caller *still = flow_ask("b.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_CREDITS_EXHAUSTED);
 
-    vendor_set_balance(flow.vendor, 5);
+    fake_upstream_set_balance(flow.upstream, 5);
     flow_advance(11 * 60000);
     struct caller *then = flow_ask("c.com", WAIT_MS);
     flow_advance(30000);
@@ -134,27 +134,28 @@ TEST(breaker_on_changed_key_file_closes_automatically)
     struct caller *after = flow_ask("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_BALANCE), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 0);
     unlink(path);
     rmdir(folder);
     secret_free(TAKE(options.batch.key));
 }
 
-static void fail_everything(enum vendor_call on, int times)
+static void fail_everything(enum fake_call on, int times)
 {
     while (times--)
-        vendor_fault(flow.vendor, (struct vendor_fault){.on = on, .end = TRANSPORT_NOT_SENT});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = on, .end = TRANSPORT_NOT_SENT});
 }
 
 TEST(breaker_after_five_failures_opens)
 {
-    fail_everything(VENDOR_SUBMIT, 60);
-    fail_everything(VENDOR_BALANCE, 3);
+    fail_everything(FAKE_SUBMIT, 60);
+    fail_everything(FAKE_BALANCE, 3);
     flow_ask("a.com", WAIT_MS);
     flow_advance(10000); /* three tries */
     flow_ask("b.com", WAIT_MS);
     flow_advance(10000); /* two tries; the third finds the breaker open */
-    size_t submits = vendor_calls(flow.vendor, VENDOR_SUBMIT);
+    size_t submits = fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
     ck_assert_uint_eq(submits, 5);
     struct caller *told = flow_ask("c.com", WAIT_MS);
     flow_settle();
@@ -162,19 +163,20 @@ TEST(breaker_after_five_failures_opens)
     ck_assert_int_eq(told->charged, CHARGED_NO);
     ck_assert_int_gt(told->retry_after_s, 0);
     flow_advance(40000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), submits); /* probes are free */
-    ck_assert_uint_ge(vendor_calls(flow.vendor, VENDOR_BALANCE), 2);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT),
+                      submits); /* probes are free */
+    ck_assert_uint_ge(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 2);
 }
 
 TEST(breaker_closes_within_35_s_of_upstream_recovery)
 {
-    fail_everything(VENDOR_SUBMIT, 5);
-    fail_everything(VENDOR_BALANCE, 2);
+    fail_everything(FAKE_SUBMIT, 5);
+    fail_everything(FAKE_BALANCE, 2);
     flow_ask("a.com", WAIT_MS);
     flow_advance(10000);
     flow_ask("b.com", WAIT_MS);
     flow_advance(50000);
-    vendor_clear_faults(flow.vendor); /* the upstream works again */
+    fake_upstream_clear_faults(flow.upstream); /* the upstream works again */
     flow_advance(35000);
     struct caller *after = flow_ask("c.com", WAIT_MS);
     flow_advance(30000);
@@ -183,23 +185,23 @@ TEST(breaker_closes_within_35_s_of_upstream_recovery)
 
 TEST(breaker_counts_lost_submits_despite_successful_reads)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 800000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 800000});
     flow_ask("slow.com", WAIT_MS);
     flow_advance(30000);
     for (int i = 0; i < 60; i++)
-        vendor_fault(
-            flow.vendor,
-            (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 500, .body = "", .creates = true});
+        fake_upstream_fault(
+            flow.upstream,
+            (struct fake_fault){.on = FAKE_SUBMIT, .status = 500, .body = "", .creates = true});
     for (int i = 0; i < 100; i++) {
         flow_ask(flow_company(i), WAIT_MS);
         flow_advance(5000);
     }
-    ck_assert_uint_le(vendor_ledger(flow.vendor), 50); /* most were rejected, unpaid */
+    ck_assert_uint_le(fake_upstream_ledger(flow.upstream), 50); /* most were rejected, unpaid */
 }
 
 TEST(breaker_ignores_one_unreadable_task)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "odd.com", .data = "7"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "odd.com", .data = "7"});
     flow_ask("odd.com", WAIT_MS);
     for (int i = 0; i < 10; i++) {
         flow_advance(40000);
@@ -225,8 +227,8 @@ TEST(breaker_open_still_serves_cached_results)
 TEST(breaker_ignores_429)
 {
     for (int i = 0; i < 10; i++)
-        vendor_fault(flow.vendor,
-                     (struct vendor_fault){.on = VENDOR_STATUS, .status = 429, .body = ""});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_STATUS, .status = 429, .body = ""});
     struct caller *first = flow_ask("a.com", WAIT_MS);
     flow_advance(60000);
     struct caller *second = flow_ask("b.com", WAIT_MS);

@@ -7,18 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct vendor_rule slow = {.domain = "company7.com", .task_ms = 62000};
+static const struct fake_rule slow = {.domain = "company7.com", .task_ms = 62000};
 
 TEST(collector_does_not_delay_results_for_the_slowest_task)
 {
     flow_ask_companies(0, 100);
-    vendor_rule(flow.vendor, slow);
+    fake_upstream_rule(flow.upstream, slow);
     flow_advance(120000);
     for (size_t i = 0; i < 100; i++) {
         struct caller *caller = flow.callers[i];
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
-        int64_t lost_ms = caller->answered_ms - vendor_done_ms(flow.vendor, domain);
+        int64_t lost_ms = caller->answered_ms - fake_upstream_done_ms(flow.upstream, domain);
         ck_assert_int_eq(caller->err, ERR_OK);
         /* One poll interval of at most a tenth of the time, plus a hundred reads at 18/s. */
         int64_t allowed_ms = i == 7 ? 5000 + 1000 : 250 + 6000;
@@ -29,20 +29,21 @@ TEST(collector_does_not_delay_results_for_the_slowest_task)
 TEST(collector_reads_each_of_100_tasks_once)
 {
     flow_ask_companies(0, 100);
-    vendor_rule(flow.vendor, slow);
+    fake_upstream_rule(flow.upstream, slow);
     flow_advance(120000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), 100);
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_IDS), 4);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 100);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_TASK_IDS), 4);
 }
 
 TEST(collector_polls_a_logarithmic_number_of_times)
 {
     flow_ask("company7.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = 50000});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company7.com", .task_ms = 50000});
     flow_advance(120000);
     ck_assert_int_eq(flow.callers[0]->err, ERR_OK);
     /* 250 ms steps to 2.5 s, then intervals that grow by a tenth: 10 + ln(20) / ln(1.1). */
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS), 10 + 32 + 2);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_STATUS), 10 + 32 + 2);
 }
 
 RANGE_TEST(collector_polling_adds_at_most_a_tenth_of_the_wait, 0, 7)
@@ -51,9 +52,11 @@ RANGE_TEST(collector_polling_adds_at_most_a_tenth_of_the_wait, 0, 7)
     int64_t own_ms = times_ms[_i];
 
     flow_ask("company7.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company7.com", .task_ms = own_ms});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company7.com", .task_ms = own_ms});
     flow_advance(120000);
-    int64_t lost_ms = flow.callers[0]->answered_ms - vendor_done_ms(flow.vendor, "company7.com");
+    int64_t lost_ms =
+        flow.callers[0]->answered_ms - fake_upstream_done_ms(flow.upstream, "company7.com");
     int64_t allowed_ms = own_ms / 10 > 250 ? own_ms / 10 : 250;
     ck_assert_msg(lost_ms <= allowed_ms, "lost %lld of %lld ms", (long long)lost_ms,
                   (long long)own_ms);
@@ -63,13 +66,13 @@ TEST(collector_reads_stay_within_the_rate_limit)
 {
     flow_ask_companies(0, 100);
     flow_advance(26000 + 2000); /* all hundred tasks are ready at this instant */
-    size_t before = vendor_calls(flow.vendor, VENDOR_TASK);
+    size_t before = fake_upstream_calls(flow.upstream, FAKE_TASK);
     for (int second = 0; second < 4; second++) {
         flow_advance(999);
-        size_t now = vendor_calls(flow.vendor, VENDOR_TASK);
+        size_t now = fake_upstream_calls(flow.upstream, FAKE_TASK);
         ck_assert_uint_le(now - before, 18);
         flow_advance(1);
-        before = vendor_calls(flow.vendor, VENDOR_TASK);
+        before = fake_upstream_calls(flow.upstream, FAKE_TASK);
     }
     ck_assert_uint_ge(before, 4 * 16); /* and the rate is used */
     flow_advance(20000);
@@ -80,8 +83,9 @@ TEST(collector_failed_task_is_returned_while_others_run)
     struct caller *failed = flow_ask("errored.com", WAIT_MS);
     struct caller *late = flow_ask("company7.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "errored.com", .state = "ERRORED"});
-    vendor_rule(flow.vendor, slow);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "errored.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream, slow);
     flow_advance(30000);
     ck_assert_int_eq(failed->err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(late->answers, 0);
@@ -94,8 +98,8 @@ TEST(collector_with_listing_only_at_the_end_reads_at_the_end)
     struct caller *early = flow_ask("early.com", WAIT_MS);
     struct caller *late = flow_ask("company7.com", WAIT_MS);
 
-    vendor_list_only_at_end(flow.vendor, true);
-    vendor_rule(flow.vendor, slow);
+    fake_upstream_list_only_at_end(flow.upstream);
+    fake_upstream_rule(flow.upstream, slow);
     flow_advance(60000);
     ck_assert_int_eq(early->answers, 0);
     flow_advance(40000);
@@ -105,50 +109,54 @@ TEST(collector_with_listing_only_at_the_end_reads_at_the_end)
 
 /* If reads fail in any of these ways for a while, the result still arrives and nothing is
  * submitted again. */
-static const struct vendor_fault passing[] = {
-    {.on = VENDOR_STATUS, .status = 404, .body = "{\"detail\":\"not found\"}"}, /* S1 */
-    {.on = VENDOR_STATUS, .status = 500, .body = ""},
-    {.on = VENDOR_STATUS, .status = 200, .body = "[]"},
-    {.on = VENDOR_STATUS, .status = 200, .body = "{\"batch_ready\":\"true\"}"}, /* S3 */
-    {.on = VENDOR_STATUS, .end = TRANSPORT_BROKEN},                             /* S17 */
-    {.on = VENDOR_IDS, .status = 503, .body = "", .retry_after_s = 5},          /* S16 */
-    {.on = VENDOR_IDS, .status = 200, .body = "[]"},                            /* S6 */
-    {.on = VENDOR_IDS, .status = 200, .body = "null"},
-    {.on = VENDOR_IDS, .end = TRANSPORT_TIMEOUT},
-    {.on = VENDOR_TASK, .status = 429, .body = "", .retry_after_s = 3},
-    {.on = VENDOR_TASK, .status = 404, .body = "{}"},
-    {.on = VENDOR_TASK, .status = 200, .body = "{\"status\":\"PROCESSING\"}"}, /* S10 */
-    {.on = VENDOR_TASK, .status = 200, .body = "{\"status\":\"COMPLETED\",\"data\":7}"},
-    {.on = VENDOR_TASK, .end = TRANSPORT_BROKEN},
-    {.on = VENDOR_TASK, .status = 401, .body = "{}"},
+static const struct fake_fault passing[] = {
+    {.on = FAKE_STATUS, .status = 404, .body = "{\"detail\":\"not found\"}"}, /* S1 */
+    {.on = FAKE_STATUS, .status = 500, .body = ""},
+    {.on = FAKE_STATUS, .status = 200, .body = "[]"},
+    {.on = FAKE_STATUS, .status = 200, .body = "{\"batch_ready\":\"true\"}"}, /* S3 */
+    {.on = FAKE_STATUS, .end = TRANSPORT_BROKEN},                             /* S17 */
+    {.on = FAKE_TASK_IDS, .status = 503, .body = "", .retry_after_s = 5},     /* S16 */
+    {.on = FAKE_TASK_IDS, .status = 200, .body = "[]"},                       /* S6 */
+    {.on = FAKE_TASK_IDS, .status = 200, .body = "null"},
+    {.on = FAKE_TASK_IDS, .end = TRANSPORT_TIMEOUT},
+    {.on = FAKE_TASK, .status = 429, .body = "", .retry_after_s = 3},
+    {.on = FAKE_TASK, .status = 404, .body = "{}"},
+    {.on = FAKE_TASK, .status = 200, .body = "{\"status\":\"PROCESSING\"}"}, /* S10 */
+    {.on = FAKE_TASK, .status = 200, .body = "{\"status\":\"COMPLETED\",\"data\":7}"},
+    {.on = FAKE_TASK, .end = TRANSPORT_BROKEN},
+    {.on = FAKE_TASK, .status = 401, .body = "{}"},
 };
 
 LOOP_TEST(collector_failed_read_is_retried, passing)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
-    vendor_fault(flow.vendor, passing[_i]);
-    vendor_fault(flow.vendor, passing[_i]);
+    fake_upstream_fault(flow.upstream, passing[_i]);
+    fake_upstream_fault(flow.upstream, passing[_i]);
     flow_advance(100000);
     ck_assert_msg(caller->err == ERR_OK && caller->answers == 1, "row %d: %s", _i,
                   err_words(caller->err));
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
 {
-    flow_ask("earlier.com", WAIT_MS); /* task-1, of another batch */
+    char list[100];
+
+    flow_ask("earlier.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     struct caller *listed = flow_ask("listed.com", WAIT_MS);
     struct caller *missing = flow_ask("missing.com", WAIT_MS);
-
-    vendor_fault(
-        flow.vendor,
-        (struct vendor_fault){.on = VENDOR_IDS, .status = 200, .body = "[\"task-2\",\"task-1\"]"});
+    flow_advance(27000); /* the batch exists; no task has ended */
+    snprintf(list, sizeof list, "[\"%s\",\"%s\"]",
+             fake_upstream_task_id(flow.upstream, "listed.com"),
+             fake_upstream_task_id(flow.upstream, "earlier.com"));
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_TASK_IDS, .status = 200, .body = list});
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(listed->err, ERR_OK);
     ck_assert_int_eq(missing->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
 }
 
 TEST(collector_unfinished_task_in_ready_batch_fails)
@@ -156,9 +164,10 @@ TEST(collector_unfinished_task_in_ready_batch_fails)
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 60; i++)
-        vendor_fault(flow.vendor, (struct vendor_fault){.on = VENDOR_TASK,
-                                                        .status = 200,
-                                                        .body = "{\"status\":\"PROCESSING\"}"});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_TASK,
+                                                .status = 200,
+                                                .body = "{\"status\":\"PROCESSING\"}"});
     flow_advance(80000);
     ck_assert_int_eq(caller->answers, 0); /* such a task gets a minute */
     flow_advance(20000);
@@ -170,22 +179,24 @@ TEST(collector_batch_never_ready_ends_as_unknown_by_lifetime)
 {
     struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "PROCESSING"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .state = "PROCESSING"});
     flow_advance(15 * 60000);
     ck_assert_int_eq(caller->answers, 0);
     flow_advance(60000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(collector_lost_batch_ends_as_unknown_after_five_minutes)
 {
     struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .task_ms = 700000});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .task_ms = 700000});
     for (int i = 0; i < 63; i++)
-        vendor_fault(flow.vendor,
-                     (struct vendor_fault){.on = VENDOR_STATUS, .status = 404, .body = "{}"});
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_STATUS, .status = 404, .body = "{}"});
     flow_advance(400000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_str_eq(caller->detail, "the upstream no longer has the batch");
@@ -193,19 +204,19 @@ TEST(collector_lost_batch_ends_as_unknown_after_five_minutes)
 
 /* S19: the upstream reported that the batch is finished; from then on the batch is unknown to
  * it. */
-static const struct vendor_fault forgotten[] = {
-    {.on = VENDOR_IDS, .status = 404, .body = "{}", .for_ever = true},
-    {.on = VENDOR_TASK, .status = 404, .body = "{}", .for_ever = true},
+static const struct fake_fault forgotten[] = {
+    {.on = FAKE_TASK_IDS, .status = 404, .body = "{}", .is_permanent = true},
+    {.on = FAKE_TASK, .status = 404, .body = "{}", .is_permanent = true},
 };
 
 LOOP_TEST(collector_S19_lost_finished_batch_is_not_paid_again, forgotten)
 {
     struct caller *caller = flow_ask("milvali.com", 20 * 60000);
 
-    vendor_fault(flow.vendor, forgotten[_i]);
+    fake_upstream_fault(flow.upstream, forgotten[_i]);
     flow_advance(14 * 60000);
     ck_assert_int_eq(caller->answers, 0);
-    size_t asked = vendor_calls(flow.vendor, forgotten[_i].on);
+    size_t asked = fake_upstream_calls(flow.upstream, forgotten[_i].on);
     ck_assert_uint_ge(asked, 30); /* the batch may reappear */
     ck_assert_uint_le(asked, 14 * 60 / 4);
     flow_advance(3 * 60000);
@@ -214,13 +225,13 @@ LOOP_TEST(collector_S19_lost_finished_batch_is_not_paid_again, forgotten)
     struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 RANGE_TEST(collector_with_random_faults_answers_each_caller_once, 0, 10)
 {
-    vendor_fail_randomly(flow.vendor, 30, (unsigned)_i + 1);
+    fake_upstream_fail_randomly(flow.upstream, 30, (unsigned)_i + 1);
     for (int i = 0; i < 300; i++) {
         flow_ask(flow_company(i), 20 * 60000);
         if (i % 10 == 0)
@@ -231,6 +242,6 @@ RANGE_TEST(collector_with_random_faults_answers_each_caller_once, 0, 10)
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
         ck_assert_int_eq(flow.callers[i]->answers, 1);
-        ck_assert_uint_le(vendor_ledger_of(flow.vendor, domain), 1);
+        ck_assert_uint_le(fake_upstream_ledger_of(flow.upstream, domain), 1);
     }
 }

@@ -8,8 +8,7 @@
 
 #define MIDNIGHT_MS ((FLOW_WALL_MS / DAY_MS + 1) * DAY_MS)
 
-static const struct vendor_fault lost = {
-    .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
+static const struct fake_fault lost = {.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
 
 /* ---- a day ---- */
 
@@ -35,7 +34,7 @@ TEST(budget_limits_paid_lookups_per_day)
     start_with_credits(50);
     flow_ask_companies(0, 120);
     flow_advance(60000);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 50);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 50);
     ck_assert_uint_eq(ended_with(ERR_OK), 50);
     ck_assert_uint_eq(ended_with(ERR_CREDITS_EXHAUSTED), 70);
     ck_assert_int_gt(flow.callers[119]->retry_after_s, 3600);
@@ -56,7 +55,7 @@ TEST(budget_after_restart_keeps_its_account)
     flow_restart();
     flow_ask_companies(200, 30);
     flow_advance(60000);
-    ck_assert_uint_le(vendor_ledger(flow.vendor), 50);
+    ck_assert_uint_le(fake_upstream_ledger(flow.upstream), 50);
     struct caller *late = flow_ask("late.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
@@ -95,7 +94,7 @@ TEST(budget_with_clock_set_back_uses_that_days_account)
 TEST(budget_refunds_tasks_never_created_also_after_restart)
 {
     start_with_credits(1);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     struct caller *bad = flow_ask("bad.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
@@ -152,7 +151,7 @@ TEST(budget_charges_lookup_queued_at_midnight_to_new_day)
     ck_assert_int_eq(early->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(third->err, ERR_OK);
     ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3); /* one yesterday, two today */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3); /* one yesterday, two today */
 }
 
 TEST(quota_charges_lookup_queued_at_midnight_to_new_day)
@@ -170,11 +169,11 @@ TEST(quota_charges_lookup_queued_at_midnight_to_new_day)
 TEST(budget_charges_retry_after_midnight_to_new_day)
 {
     start_before_midnight(1);
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "{}"});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
     flow_ask("first.com", WAIT_MS);
     flow_advance(26200 + 5000); /* rejected on the new day, and sent again */
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 2);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
     flow_restart();
     struct caller *second = flow_ask("second.com", WAIT_MS);
     flow_advance(60000);
@@ -200,22 +199,22 @@ static void start_with_risk(int64_t credits)
 TEST(budget_resubmit_takes_second_credit_or_is_skipped)
 {
     start_with_risk(1);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(budget_resubmit_pays_for_the_whole_batch_or_not_at_all)
 {
     start_with_risk(3);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     flow_ask_companies(0, 2); /* two more would be four */
     flow_advance(120000);
     ck_assert_uint_eq(ended_with(ERR_UPSTREAM_OUTCOME_UNKNOWN), 2);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
     struct caller *third =
         flow_ask("third.com", WAIT_MS); /* the credit of the skipped resubmit was refunded */
     flow_advance(60000);
@@ -225,7 +224,7 @@ TEST(budget_resubmit_pays_for_the_whole_batch_or_not_at_all)
 TEST(budget_records_both_credits_of_resubmit_over_a_kill)
 {
     start_with_risk(3);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *lucky = flow_ask("milvali.com", WAIT_MS);
     flow_advance(26200 + 2000); /* lost, and sent again */
     flow_restart();
@@ -235,13 +234,13 @@ TEST(budget_records_both_credits_of_resubmit_over_a_kill)
     ck_assert_int_eq(lucky->answers, 1);
     ck_assert_int_eq(third->err, ERR_OK);
     ck_assert_int_eq(fourth->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_uint_le(vendor_ledger(flow.vendor), 3);
+    ck_assert_uint_le(fake_upstream_ledger(flow.upstream), 3);
 }
 
 TEST(budget_resubmit_blocked_by_a_pause_takes_no_second_credit)
 {
     start_with_risk(3);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *unlucky = flow_ask("milvali.com", WAIT_MS);
     flow_advance(26200); /* lost; the batch backs off */
     ck_assert_int_eq(unlucky->answers, 0);
@@ -262,19 +261,19 @@ TEST(budget_resubmit_blocked_by_a_pause_takes_no_second_credit)
     ck_assert_int_eq(second->err, ERR_OK);
     ck_assert_int_eq(third->err, ERR_OK);
     ck_assert_int_eq(fourth->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
 }
 
 TEST(budget_resubmit_not_journalled_is_not_sent)
 {
     start_with_risk(2);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     weak_store_fail(flow.store, WEAK_RISK, true);
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(60000);
     weak_store_fail(flow.store, WEAK_RISK, false);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
     struct caller *second = flow_ask("second.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(second->err, ERR_OK);

@@ -35,7 +35,7 @@ TEST(drain_serves_caller_if_the_lookup_ends_in_time)
 
 TEST(drain_returns_lookup_id_if_the_timeout_expires)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 600000});
     struct caller *waiting = submitting("slow.com");
 
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
@@ -49,7 +49,7 @@ TEST(drain_returns_lookup_id_if_the_timeout_expires)
 
 TEST(drain_keeps_a_shorter_wait_of_the_caller)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 600000});
     struct caller *waiting = flow_ask("slow.com", 20000);
 
     flow_advance(10000);
@@ -69,7 +69,7 @@ TEST(drain_fails_unsent_lookup_immediately_without_an_id)
     ck_assert_int_eq(queued->err, ERR_DRAINING);
     ck_assert_int_eq(queued->charged, CHARGED_NO);
     ck_assert_str_eq(queued->lookup_id, "");
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
 }
 
 TEST(drain_allows_joins_and_cache_hits_but_no_paid_lookup)
@@ -95,12 +95,12 @@ TEST(drain_allows_joins_and_cache_hits_but_no_paid_lookup)
     ck_assert_int_eq(waiting->err, ERR_OK);
     ck_assert_int_eq(joined->err, ERR_OK);
     ck_assert(joined->collapsed);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(drain_after_its_timeout_rejects_joins)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 600000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 600000});
     submitting("slow.com");
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_advance(DRAIN_TIMEOUT_MS);
@@ -111,9 +111,9 @@ TEST(drain_after_its_timeout_rejects_joins)
 
 TEST(drain_rejected_submit_is_not_retried)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){
-                     .on = VENDOR_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 1});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 1});
     struct caller *waiting = submitting("milvali.com");
 
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
@@ -121,12 +121,12 @@ TEST(drain_rejected_submit_is_not_retried)
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
     ck_assert_int_eq(waiting->charged, CHARGED_NO);
     ck_assert_str_eq(waiting->lookup_id, "");
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
 TEST(drain_then_restart_resumes_lookup_and_pays_once)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 60000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 60000});
     struct caller *waiting = submitting("slow.com");
 
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
@@ -137,7 +137,7 @@ TEST(drain_then_restart_resumes_lookup_and_pays_once)
     struct caller *again = flow_ask("slow.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(again->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 /* ---- status snapshot ---- */
@@ -161,8 +161,8 @@ TEST(status_counts_waiters_lookups_queue_and_submits)
 
 TEST(status_shows_why_the_circuit_is_open)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 401, .body = "{}"});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{}"});
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_AUTH);
@@ -210,5 +210,5 @@ TEST(drain_is_not_ended_by_a_reload)
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(caller->err, ERR_DRAINING);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
 }

@@ -31,11 +31,7 @@ static int64_t intend(const char *domain, const char *id)
     const struct store_task task = {.tracking_id = id,
                                     .lookup_id = id,
                                     .key = question->key,
-                                    .domain = question->domain.name,
-                                    .company_name = question->company_name,
-                                    .city = "",
-                                    .state = "",
-                                    .country = "",
+                                    .parts = question->parts,
                                     .client = "client"};
     int64_t batch = 0;
 
@@ -71,7 +67,7 @@ TEST(cooldown_of_unknown_result_without_detail_gets_one)
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(caller->detail, "stopped while submitting the lookup"));
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
 }
 
 /* Without `question` structs: a cooldown knows only keys. */
@@ -89,11 +85,11 @@ static void leave_unknown(size_t n)
         tasks[at] = (struct store_task){.tracking_id = ids[at],
                                         .lookup_id = ids[at],
                                         .key = keys[at],
-                                        .domain = "a.com",
-                                        .company_name = "A",
-                                        .city = "",
-                                        .state = "",
-                                        .country = "",
+                                        .parts = {.domain = "a.com",
+                                                  .company_name = "A",
+                                                  .city = "",
+                                                  .state = "",
+                                                  .country = ""},
                                         .client = "client"};
         if (at < 99)
             continue;
@@ -112,7 +108,7 @@ TEST(cooldowns_full_reject_new_paid_lookups)
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_OVERLOADED);
     ck_assert_int_gt(caller->retry_after_s, 0);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
 }
 
 /* ---- time ---- */
@@ -121,7 +117,7 @@ TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
 {
     char domain[32];
 
-    vendor_set_task_ms(flow.vendor, 10 * MINUTE_MS);
+    fake_upstream_set_task_ms(flow.upstream, 10 * MINUTE_MS);
     for (int i = 0; i < 8; i++) { /* until the engine expects such a time */
         snprintf(domain, sizeof domain, "slow%d.com", i);
         flow_ask(domain, 15 * MINUTE_MS);

@@ -37,13 +37,14 @@ TEST(lookup_expired_result_is_served_while_it_may_be)
     ck_assert_int_eq(stale->disposition, DISPOSITION_STALE_REFRESHING);
     ck_assert_int_eq(cached->disposition, DISPOSITION_STALE);
     ck_assert_str_eq(stale->body, first->body);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_failed_has_the_expired_result_as_fallback)
 {
     ask_until_expired(2 * DAY_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct caller *lenient_caller = ask_leniently();
     struct caller *hasty = ask_leniently();
     struct caller *strict = flow_ask("milvali.com", WAIT_MS);
@@ -64,7 +65,7 @@ TEST(lookup_only_cached_is_never_paid)
     caller->request.directives.only_cached = true;
     flow_advance(30000);
     ck_assert_int_eq(caller->err, ERR_NOT_CACHED);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
 /* ---- prefetch ---- */
@@ -90,7 +91,7 @@ TEST(prefetch_replaces_the_result_without_a_waiter)
     flow_settle();
     ck_assert_int_eq(later->disposition, DISPOSITION_FRESH);
     ck_assert_str_ne(later->body, first->body);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(prefetch_is_free_if_a_result_was_fetched_meanwhile)
@@ -101,5 +102,5 @@ TEST(prefetch_is_free_if_a_result_was_fetched_meanwhile)
     flow_advance(30000);
     prefetch(before_ms);
     flow_advance(30000);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }

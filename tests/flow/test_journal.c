@@ -8,7 +8,7 @@
 
 static size_t submits(void)
 {
-    return vendor_calls(flow.vendor, VENDOR_SUBMIT);
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
 }
 
 static struct store_stats books(void)
@@ -24,7 +24,7 @@ static struct store_stats books(void)
 TEST(journal_known_batch_is_polled_after_kill_without_callers)
 {
     flow_ask("milvali.com", WAIT_MS);
-    vendor_set_task_ms(flow.vendor, 20000);
+    fake_upstream_set_task_ms(flow.upstream, 20000);
     flow_advance(30000); /* submitted, not finished */
     flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_batches, 1);
@@ -43,24 +43,24 @@ TEST(journal_known_batch_is_polled_after_kill_without_callers)
 TEST(journal_request_after_kill_joins_the_resumed_lookup)
 {
     flow_ask("milvali.com", WAIT_MS);
-    vendor_set_task_ms(flow.vendor, 20000);
+    fake_upstream_set_task_ms(flow.upstream, 20000);
     flow_advance(30000);
     flow_restart();
     struct caller *joins = flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(joins->err, ERR_OK);
     ck_assert(joins->collapsed);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(journal_finished_task_is_not_read_again_after_kill)
 {
     struct caller *fast = flow_ask("fast.com", WAIT_MS);
     flow_ask("slow.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 40000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 40000});
     flow_advance(40000);
     ck_assert_int_eq(fast->err, ERR_OK);
-    size_t reads = vendor_calls(flow.vendor, VENDOR_TASK);
+    size_t reads = fake_upstream_calls(flow.upstream, FAKE_TASK);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
     struct caller *slow = flow_ask("slow.com", WAIT_MS);
@@ -68,8 +68,8 @@ TEST(journal_finished_task_is_not_read_again_after_kill)
     flow_advance(2 * MINUTE_MS);
     ck_assert_int_eq(slow->err, ERR_OK);
     ck_assert_str_eq(again->body, fast->body);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), reads + 1);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), reads + 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(journal_batch_in_flight_at_kill_is_unknown_and_not_resent)
@@ -111,9 +111,9 @@ TEST(journal_cooldown_lasts_its_full_time_over_kills)
 
 TEST(journal_task_not_created_at_kill_has_no_cooldown)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){
-                     .on = VENDOR_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000); /* rejected, and backing off */
     flow_restart();
@@ -122,7 +122,7 @@ TEST(journal_task_not_created_at_kill_has_no_cooldown)
     struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(journal_kill_after_rejected_resubmit_leaves_it_unknown)
@@ -131,11 +131,12 @@ TEST(journal_kill_after_rejected_resubmit_leaves_it_unknown)
 
     options.batch.retry_unknown = true;
     flow_start(options);
-    vendor_fault(flow.vendor, (struct vendor_fault){
-                                  .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){
-                     .on = VENDOR_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS); /* lost, sent again, rejected, backing off */
     ck_assert_uint_eq(submits(), 2);
@@ -148,7 +149,7 @@ TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
 {
     flow_ask("good.com", WAIT_MS);
     flow_ask("bad.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     flow_advance(3 * MINUTE_MS);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 1);
@@ -160,7 +161,7 @@ TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
  * ledger. */
 RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
 {
-    vendor_set_task_ms(flow.vendor, 20000);
+    fake_upstream_set_task_ms(flow.upstream, 20000);
     flow_ask("one.com", WAIT_MS);
     flow_ask("two.com", WAIT_MS);
     flow_advance(_i * 600);
@@ -169,12 +170,12 @@ RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
     struct store_stats stats = books();
     size_t known = stats.tasks[STORE_ANSWERED] + stats.tasks[STORE_UNKNOWN];
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 0);
-    ck_assert_uint_le(vendor_ledger(flow.vendor), known);
+    ck_assert_uint_le(fake_upstream_ledger(flow.upstream), known);
     ck_assert_uint_le(submits(), 1);
 
     struct caller *again = flow_ask("one.com", WAIT_MS);
     flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_le(vendor_ledger_of(flow.vendor, "one.com"), 1);
+    ck_assert_uint_le(fake_upstream_ledger_of(flow.upstream, "one.com"), 1);
     ck_assert(again->err == ERR_OK || again->err == ERR_UPSTREAM_OUTCOME_UNKNOWN);
 }
 
@@ -192,7 +193,8 @@ TEST(journal_results_survive_restart_byte_for_byte)
 
 TEST(journal_cached_failure_survives_restart_and_expires)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(35000);
     flow_restart();
@@ -217,8 +219,8 @@ TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
     ck_assert_uint_eq(books().found, 1);
     flow_ask("shy.com", WAIT_MS);
     flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "shy.com"), 2);
-    ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "both.com"), 1);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "shy.com"), 2);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "both.com"), 1);
 }
 
 /* ---- a failing disk ---- */
@@ -253,7 +255,7 @@ TEST(journal_D2_unwritten_batch_id_is_used_and_written_later)
 {
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);
     struct caller *first = flow_ask("milvali.com", WAIT_MS);
-    vendor_set_task_ms(flow.vendor, 5000);
+    fake_upstream_set_task_ms(flow.upstream, 5000);
     flow_advance(28000); /* submitted; the id is in memory only */
     struct caller *other = flow_ask("other.com", WAIT_MS);
     flow_advance(20000);
@@ -287,6 +289,29 @@ TEST(journal_D3_unwritten_result_is_served_and_reread_after_kill)
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
 }
 
+/* The result was stored, or is to be stored, when a second one for the same lookup arrives. */
+RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
+{
+    static const enum weak_call failing[] = {WEAK_FORGET, WEAK_END_TASK};
+
+    flow_ask("one.com", WAIT_MS);
+    flow_ask("two.com", WAIT_MS);
+    vendor_rule(flow.vendor,
+                (struct vendor_rule){.domain = "one.com", .tracking_id_of = "two.com"});
+    weak_store_fail(flow.store, failing[_i], true);
+    flow_advance(40000);
+    struct caller *meanwhile = flow_ask("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(meanwhile->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    weak_store_fail(flow.store, failing[_i], false);
+    flow_advance(11 * MINUTE_MS); /* longer than the cooldown */
+    struct caller *later = flow_ask("two.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert(!later->from_cache);
+    ck_assert_uint_eq(vendor_ledger(flow.vendor), 3);
+}
+
 TEST(journal_unreadable_store_prevents_paying_again)
 {
     weak_store_fail(flow.store, WEAK_FIND, true);
@@ -300,7 +325,7 @@ TEST(journal_unwritten_halves_are_not_submitted)
 {
     flow_ask("good.com", WAIT_MS);
     flow_ask("bad.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     weak_store_fail(flow.store, WEAK_SPLIT, true);
     flow_advance(3 * MINUTE_MS);
     ck_assert_int_eq(flow.callers[0]->err, ERR_STORAGE_UNAVAILABLE);
@@ -311,8 +336,8 @@ TEST(journal_unwritten_halves_are_not_submitted)
 
 TEST(journal_unwritten_retry_is_not_sent)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "{}"});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(26200); /* rejected, and backing off for a second */
     weak_store_fail(flow.store, WEAK_SENDING, true);
@@ -328,7 +353,7 @@ TEST(journal_writes_each_step_before_it_is_sent)
     flow_advance(200);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_INTEND), 1);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 100);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0); /* the submit is still in flight */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0); /* the submit is still in flight */
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SUBMITTED), 1);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_END_TASK), 100);

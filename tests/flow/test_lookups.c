@@ -10,11 +10,11 @@ TEST(lookup_returns_its_mailboxes)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
-    vendor_rule(
-        flow.vendor,
-        (struct vendor_rule){.domain = "milvali.com",
-                             .data = "[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
-                                     "{\"email\":\"support@milvali.com\",\"status\":\"VALID\"}]"});
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "milvali.com",
+                           .data = "[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"},"
+                                   "{\"email\":\"support@milvali.com\",\"status\":\"VALID\"}]"});
     flow_advance(30000);
     ck_assert_int_eq(caller->err, ERR_OK);
     ck_assert(!caller->collapsed);
@@ -30,14 +30,14 @@ TEST(lookup_second_caller_is_served_from_the_cache)
 {
     struct caller *first = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
-    size_t reads = vendor_calls(flow.vendor, VENDOR_TASK);
+    size_t reads = fake_upstream_calls(flow.upstream, FAKE_TASK);
     struct caller *second = flow_ask("milvali.com", WAIT_MS);
 
     flow_settle();
     ck_assert(second->from_cache);
     ck_assert_str_eq(second->body, first->body);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), reads);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), reads);
 }
 
 TEST(lookup_1000_callers_share_one_task_and_the_same_bytes)
@@ -50,7 +50,7 @@ TEST(lookup_1000_callers_share_one_task_and_the_same_bytes)
         flow_ask("milvali.com", WAIT_MS);
     }
     flow_advance(30000);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
     ck_assert(!first->collapsed);
     for (size_t i = 1; i < flow.n_callers; i++) {
         ck_assert(flow.callers[i]->collapsed);
@@ -66,7 +66,7 @@ TEST(lookup_spellings_of_one_domain_are_one_question)
 
     flow_advance(30000);
     ck_assert(url->collapsed && name->collapsed);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_other_company_name_is_another_question)
@@ -74,8 +74,8 @@ TEST(lookup_other_company_name_is_another_question)
     flow_ask("milvali.com", WAIT_MS);
     flow_ask_about("milvali.com", "Milvali Holding", WAIT_MS);
     flow_advance(30000);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
 TEST(lookup_wait_expired_returns_and_the_lookup_continues)
@@ -90,7 +90,7 @@ TEST(lookup_wait_expired_returns_and_the_lookup_continues)
     ck_assert_int_eq(patient->answers, 0);
     flow_advance(25000);
     ck_assert_int_eq(patient->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_without_waiters_fills_the_cache)
@@ -100,7 +100,7 @@ TEST(lookup_without_waiters_fills_the_cache)
     struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(later->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_queued_without_waiters_is_dropped_unsent)
@@ -114,7 +114,7 @@ TEST(lookup_queued_without_waiters_is_dropped_unsent)
     flow_advance(60000);
     ck_assert_int_eq(a->err, ERR_CANCELLED);
     ck_assert_int_eq(b->err, ERR_CANCELLED);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
 }
 
 TEST(lookup_queued_and_promised_is_sent_without_waiters)
@@ -127,7 +127,7 @@ TEST(lookup_queued_and_promised_is_sent_without_waiters)
     flow_advance(30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
@@ -141,7 +141,7 @@ TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
     flow_settle();
     ck_assert_int_eq(gone->err, ERR_CANCELLED);
     ck_assert(later->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_cancel_after_the_result_is_a_no_op)
@@ -167,7 +167,8 @@ TEST(lookup_failed_task_is_cached_for_a_minute)
 {
     struct caller *first = flow_ask("errored.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "errored.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "errored.com", .state = "ERRORED"});
     flow_advance(40000);
     ck_assert_int_eq(first->err, ERR_LOOKUP_FAILED);
     struct caller *second = flow_ask("errored.com", WAIT_MS);
@@ -177,14 +178,15 @@ TEST(lookup_failed_task_is_cached_for_a_minute)
     flow_advance(61000);
     flow_ask("errored.com", WAIT_MS);
     flow_advance(40000);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_cancelled_task_fails)
 {
     struct caller *caller = flow_ask("cancelled.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "cancelled.com", .state = "CANCELLED"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "cancelled.com", .state = "CANCELLED"});
     flow_advance(40000);
     ck_assert_int_eq(caller->err, ERR_LOOKUP_FAILED);
 }
@@ -193,7 +195,7 @@ TEST(lookup_without_mailboxes_is_a_result)
 {
     struct caller *caller = flow_ask("empty.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "empty.com", .data = "[]"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "empty.com", .data = "[]"});
     flow_advance(40000);
     ck_assert_int_eq(caller->err, ERR_OK);
     ck_assert_ptr_nonnull(strstr(caller->body, "\"emails\":[],\"count\":0,"));
@@ -205,8 +207,8 @@ TEST(lookup_without_tracking_id_never_gets_another_result)
     struct caller *b = flow_ask("b.com", WAIT_MS);
     struct caller *c = flow_ask("c.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "b.com", .without_tracking_id = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "b.com", .tracking_id = "null"});
     flow_advance(40000);
     ck_assert_int_eq(a->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(b->err, ERR_UPSTREAM_INVALID_RESPONSE);
@@ -218,8 +220,8 @@ TEST(lookup_duplicate_tracking_id_is_not_cached)
 {
     struct caller *one = flow_ask("one.com", WAIT_MS);
     flow_ask("two.com", WAIT_MS);
-    vendor_rule(flow.vendor,
-                (struct vendor_rule){.domain = "one.com", .tracking_id_of = "two.com"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
     flow_advance(40000);
     ck_assert_int_eq(one->err, ERR_UPSTREAM_INVALID_RESPONSE);
 
@@ -227,16 +229,16 @@ TEST(lookup_duplicate_tracking_id_is_not_cached)
     flow_advance(40000);
     ck_assert_int_eq(later->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert(!later->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
 {
     flow_ask_companies(0, 100);
-    vendor_rule(flow.vendor,
-                (struct vendor_rule){.domain = "company99.com", .tracking_id_of = "company0.com"});
-    vendor_rule(flow.vendor,
-                (struct vendor_rule){.domain = "company50.com", .without_tracking_id = true});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company99.com", .tracking_id = "swap"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company50.com", .tracking_id = "null"});
     flow_advance(MINUTE_MS);
     for (size_t i = 0; i < 100; i++)
         ck_assert_int_eq(flow.callers[i]->err,
@@ -250,14 +252,14 @@ TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
         ck_assert_int_eq(again->err, is_lost ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
         ck_assert_int_eq(again->from_cache, !is_lost);
     }
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 100);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
 }
 
 TEST(lookup_single_task_without_tracking_id_is_not_matched)
 {
     struct caller *caller = flow_ask("a.com", WAIT_MS);
 
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
     flow_advance(40000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
 }
@@ -273,7 +275,7 @@ TEST(lookup_expired_result_is_requested_again)
     flow_advance(30000);
     ck_assert(fresh->from_cache);
     ck_assert(!anew->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_refresh_pays_again_and_replaces_the_result)
@@ -286,7 +288,7 @@ TEST(lookup_refresh_pays_again_and_replaces_the_result)
     flow_advance(30000);
     ck_assert(!anew->from_cache);
     ck_assert(joins->from_cache); /* the old result is fresh, and this caller accepts it */
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
     struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_str_eq(later->body, anew->body);
@@ -297,7 +299,8 @@ TEST(lookup_failure_does_not_evict_an_older_result)
 {
     struct caller *first = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "milvali.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct caller *anew = flow_ask("milvali.com", WAIT_MS);
     anew->request.directives.no_cache = true;
     flow_advance(40000);
@@ -310,13 +313,13 @@ TEST(lookup_failure_does_not_evict_an_older_result)
     ck_assert_str_eq(content->body, first->body);
     ck_assert_int_eq(again->err,
                      ERR_LOOKUP_FAILED); /* immediately: it is in cooldown for a minute */
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_drain_answers_all_callers_and_rejects_new_ones)
 {
     struct caller *fetching = flow_ask("slow.com", WAIT_MS);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "slow.com", .task_ms = 60000});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 60000});
     flow_advance(30000);
     struct caller *submitting = flow_ask("submitting.com", WAIT_MS);
     flow_advance(1000);
@@ -331,7 +334,7 @@ TEST(lookup_drain_answers_all_callers_and_rejects_new_ones)
     ck_assert_int_eq(submitting->err, ERR_DRAINING);
     ck_assert_int_eq(queued->err, ERR_DRAINING);
     ck_assert_int_eq(late->err, ERR_DRAINING);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 2);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
     /* flow_end() drains again and must find no caller. */
 }
 

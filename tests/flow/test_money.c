@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct vendor_fault lost = {
-    .on = VENDOR_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
+static const struct fake_fault lost = {.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true};
 
 /* ---- unknown outcomes ---- */
 
 TEST(money_unknown_result_starts_a_cooldown)
 {
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *first = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
@@ -26,18 +25,18 @@ TEST(money_unknown_result_starts_a_cooldown)
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
     ck_assert_int_gt(early->retry_after_s, 50);
     ck_assert_int_le(early->retry_after_s, 60);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 
     flow_advance(61000);
     struct caller *later = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(later->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(money_cooldown_does_not_affect_another_question)
 {
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     struct caller *other = flow_ask("example.org", WAIT_MS);
@@ -47,13 +46,13 @@ TEST(money_cooldown_does_not_affect_another_question)
 
 TEST(money_unmatched_result_starts_a_cooldown)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "a.com", .without_tracking_id = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
     flow_ask("a.com", WAIT_MS);
     flow_advance(40000);
     struct caller *again = flow_ask("a.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(money_option_permits_one_automatic_resubmit)
@@ -62,18 +61,18 @@ TEST(money_option_permits_one_automatic_resubmit)
 
     options.batch.retry_unknown = true;
     flow_start(options);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *lucky = flow_ask("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(lucky->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 
-    vendor_fault(flow.vendor, lost);
-    vendor_fault(flow.vendor, lost);
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(flow.upstream, lost);
     struct caller *unlucky = flow_ask("example.org", WAIT_MS);
     flow_advance(90000);
     ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_uint_eq(vendor_ledger_of(flow.vendor, "example.org"), 2);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "example.org"), 2);
 }
 
 TEST(money_resubmit_waits_for_no_long_retry_after)
@@ -83,18 +82,17 @@ TEST(money_resubmit_waits_for_no_long_retry_after)
     options.batch.retry_unknown = true;
     options.batch.slots = 1;
     flow_start(options);
-    vendor_fault(flow.vendor, (struct vendor_fault){.on = VENDOR_SUBMIT,
-                                                    .status = 502,
-                                                    .body = "",
-                                                    .retry_after_s = 3600,
-                                                    .creates = true});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){
+            .on = FAKE_SUBMIT, .status = 502, .body = "", .retry_after_s = 3600, .creates = true});
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     struct caller *next = flow_ask("example.org", WAIT_MS); /* the slot is free */
     flow_advance(30000);
     ck_assert_int_eq(next->err, ERR_OK);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(money_rejected_resubmit_keeps_the_unknown_result)
@@ -103,9 +101,9 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
 
     options.batch.retry_unknown = true;
     flow_start(options);
-    vendor_fault(flow.vendor, lost);
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
@@ -116,7 +114,8 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
 
 TEST(money_rejected_batch_is_split_down_to_the_invalid_task)
 {
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "company42.com", .disliked = true});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company42.com", .is_rejected = true});
     for (int i = 0; i < 100; i++)
         flow_ask(flow_company(i), 20 * 60000);
     flow_advance(10 * 60000);
@@ -125,20 +124,20 @@ TEST(money_rejected_batch_is_split_down_to_the_invalid_task)
         ck_assert_int_eq(caller->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
         if (i == 42) {
             ck_assert_int_eq(caller->charged, CHARGED_NO);
-            ck_assert_str_eq(caller->detail, "I do not like it");
+            ck_assert_str_eq(caller->detail, "this domain is rejected");
         }
     }
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 99);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 99);
     /* Each halving of a hundred submits two batches: 1 + 2 * 7. */
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), 15);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 15);
 }
 
 TEST(money_split_with_open_circuit_answers_all_callers)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 400, .body = "{}"});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{}"});
     flow_ask("first.com", WAIT_MS);
     flow_advance(1000);
     struct caller *a = flow_ask("a.com", WAIT_MS);
@@ -150,11 +149,11 @@ TEST(money_split_with_open_circuit_answers_all_callers)
 
 TEST(money_batch_backing_off_fails_when_the_circuit_opens)
 {
-    vendor_fault(
-        flow.vendor,
-        (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
     struct caller *resting = flow_ask("a.com", WAIT_MS);
     flow_advance(1000);
     flow_ask("b.com", WAIT_MS);
@@ -168,7 +167,7 @@ TEST(money_halves_and_the_queue_alternate_for_a_slot)
 
     options.batch.slots = 1;
     flow_start(options);
-    vendor_rule(flow.vendor, (struct vendor_rule){.domain = "bad.com", .disliked = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     struct caller *bad = flow_ask("bad.com", WAIT_MS);
     struct caller *good = flow_ask("good.com", WAIT_MS);
     flow_advance(1000);
@@ -183,15 +182,15 @@ TEST(money_halves_and_the_queue_alternate_for_a_slot)
 
 TEST(money_drain_stops_all_submits)
 {
-    vendor_fault(flow.vendor,
-                 (struct vendor_fault){.on = VENDOR_SUBMIT, .end = TRANSPORT_NOT_SENT});
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
     struct caller *resting = flow_ask("a.com", WAIT_MS);
     flow_advance(200);
     engine_drain(flow.engine, 0);
     flow_advance(60000);
     ck_assert_int_eq(resting->err, ERR_DRAINING);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
 /* ---- fairness ---- */
@@ -249,11 +248,11 @@ RANGE_TEST(calls_per_lookup_stay_within_their_bound, 0, 6)
     }
     flow_advance(10 * 60000);
     size_t batches = (n + 99) / 100;
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_SUBMIT), batches + 1);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_TASK), n);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), batches + 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), n);
     /* A task takes 2 s: ten polls of 250 ms, a few more while reads obey the limit, and lists. */
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) +
-                          vendor_calls(flow.vendor, VENDOR_IDS),
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_STATUS) +
+                          fake_upstream_calls(flow.upstream, FAKE_TASK_IDS),
                       (batches + 1) * 40);
     for (size_t i = 0; i < n; i++)
         ck_assert_int_eq(flow.callers[i]->err, ERR_OK);

@@ -22,7 +22,7 @@ TEST(pause_fails_queued_lookups_and_stops_paid_lookups)
     ck_assert_int_eq(late->err, ERR_PAUSED);
     ck_assert_int_eq(late->charged, CHARGED_NO);
     ck_assert_str_eq(hit->body, known->body);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 
     flow_restart(); /* and stays paused */
     struct caller *still = flow_ask("late.com", WAIT_MS);
@@ -47,7 +47,7 @@ TEST(pause_by_call_applies_immediately_and_over_restarts)
     struct caller *still = flow_ask("waits.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 0);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
     engine_set_paused(flow.engine, false);
     struct caller *again = flow_ask("waits.com", WAIT_MS);
     flow_advance(60000);

@@ -31,7 +31,7 @@ RANGE_TEST(clock_T1_T2_jump_changes_neither_result_nor_cost, 0, 4)
     struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(clock_T1_ten_days_forward_keeps_results_of_thirty_days)
@@ -96,8 +96,8 @@ TEST(clock_T3_fast_wall_clock_shortens_no_wait)
     ck_assert_int_eq(hasty->answered_ms - begun_ms, 5000);
     ck_assert_int_eq(patient->err, ERR_OK);
     ck_assert_int_le(patient->answered_ms - begun_ms, 30000);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 /* The machine sleeps: an hour passes in one step, and everything that fell due meanwhile is due
@@ -112,8 +112,9 @@ TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
 {
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
 
-    vendor_fault(flow.vendor, (struct vendor_fault){
-                                  .on = VENDOR_SUBMIT, .end = TRANSPORT_TIMEOUT, .creates = true});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_TIMEOUT, .creates = true});
     flow_advance(10000);
     sleep_an_hour();
     ck_assert_int_eq(caller->answers, 1);
@@ -121,9 +122,9 @@ TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
     struct caller *again = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 1);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_STATUS), 0);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_STATUS), 0);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(clock_T4_sleep_causes_no_burst_of_polls)
@@ -132,15 +133,15 @@ TEST(clock_T4_sleep_causes_no_burst_of_polls)
         flow_ask(flow_company(i), WAIT_MS);
         flow_advance(200);
     }
-    vendor_set_task_ms(flow.vendor, 120000);
+    fake_upstream_set_task_ms(flow.upstream, 120000);
     flow_advance(MINUTE_MS);
-    size_t before = vendor_calls(flow.vendor, VENDOR_STATUS);
+    size_t before = fake_upstream_calls(flow.upstream, FAKE_STATUS);
     ck_assert_uint_gt(before, 4);
     sleep_an_hour();
-    ck_assert_uint_le(vendor_calls(flow.vendor, VENDOR_STATUS) - before, 4);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_STATUS) - before, 4);
     flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(vendor_calls(flow.vendor, VENDOR_SUBMIT), 4);
-    ck_assert_uint_eq(vendor_ledger(flow.vendor), 4);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 4);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 4);
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(flow.callers[i]->answers, 1);
 }

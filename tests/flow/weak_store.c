@@ -132,7 +132,7 @@ static enum err find_lookup(struct store *store, const char *id, const struct re
 
 static enum err forget_key(struct store *store, const unsigned char *key)
 {
-    return store_forget_key(weak(store)->inner, key);
+    PASS(WEAK_FORGET, store_forget_key(inner, key));
 }
 
 static enum err forget_domain(struct store *store, const char *domain, store_key_fn *each,
@@ -151,17 +151,12 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-/* No other process changes this store; the check runs every second, as with a file. */
 static enum err news(struct store *store, store_key_fn *each, void *arg)
 {
-    (void)store;
-    (void)each;
-    (void)arg;
-    return ERR_OK;
+    return store_poll_changes(weak(store)->inner, each, arg);
 }
 
 static const struct store_driver driver = {
-    .news = news,
     .close = close_it,
     .intend = intend,
     .sending = sending,
@@ -182,6 +177,7 @@ static const struct store_driver driver = {
     .find_lookup = find_lookup,
     .forget_key = forget_key,
     .forget_domain = forget_domain,
+    .news = news,
     .trim = trim,
     .stats = stats,
 };

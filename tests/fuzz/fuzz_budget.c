@@ -166,16 +166,13 @@ static void intend(struct world *world, unsigned which)
         return;
     leave(world, model);
     snprintf(tracking_id, sizeof tracking_id, "t%ld", ++last_tracking_id);
-    struct store_task task = {.tracking_id = tracking_id,
-                              .lookup_id = tracking_id,
-                              .key = key,
-                              .domain = "a.com",
-                              .company_name = "A",
-                              .city = "",
-                              .state = "",
-                              .country = "",
-                              .client = names[model->client],
-                              .day = model->credit.day};
+    struct store_task task = {
+        .tracking_id = tracking_id,
+        .lookup_id = tracking_id,
+        .key = key,
+        .parts = {.domain = "a.com", .company_name = "A", .city = "", .state = "", .country = ""},
+        .client = names[model->client],
+        .day = model->credit.day};
     FUZZ_WANT(!store_begin_batch(world->store, &task, 1, world->clock.wall_ms, &model->batch));
 }
 

@@ -191,9 +191,11 @@ static void check_reading(const struct emails_query *query, const struct client 
 static void check_question(const struct question *question)
 {
     const char *parts[QUESTION_PARTS] = {
-        [QUESTION_DOMAIN] = question->domain.name, [QUESTION_COMPANY_NAME] = question->company_name,
-        [QUESTION_CITY] = question->city,          [QUESTION_STATE] = question->state,
-        [QUESTION_COUNTRY] = question->country,
+        [QUESTION_DOMAIN] = question->parts.domain,
+        [QUESTION_COMPANY_NAME] = question->parts.company_name,
+        [QUESTION_CITY] = question->parts.city,
+        [QUESTION_STATE] = question->parts.state,
+        [QUESTION_COUNTRY] = question->parts.country,
     };
     struct slice fields[QUESTION_PARTS];
     struct question *again;
@@ -206,10 +208,10 @@ static void check_question(const struct question *question)
             return; /* the normal form of some texts is longer than the text */
         fields[i] = (struct slice){parts[i], len};
     }
-    FUZZ_WANT(*question->company_name);
+    FUZZ_WANT(*question->parts.company_name);
     FUZZ_WANT(question_new(fields, &again, &why) == ERR_OK);
     FUZZ_WANT(memcmp(again->key, question->key, HASH_SIZE) == 0);
-    FUZZ_WANT(strcmp(again->domain.name, question->domain.name) == 0);
+    FUZZ_WANT(strcmp(again->parts.domain, question->parts.domain) == 0);
     question_free(again);
 }
 

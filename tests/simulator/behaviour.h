@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* behaviour.h - the settings of the simulated upstream, in one table.
+/* behaviour.h - how the simulated upstream behaves: settings for all calls, and rules for the tasks
+ * of single domains.
  *
- * Each row is a flag of the command line, a key of `PUT /sim/behaviour` and a line of the help,
- * so that the three always agree. rules.h has the settings of single domains, faults.h the
- * faults. Plain data: no thread, no clock. */
+ * The settings are one table. Each row is a flag of the command line, a key of `PUT
+ * /sim/behaviour` and a line of the help, so that the three always agree.
+ *
+ * A domain without a rule follows its name: "empty..." finds no address, "errored..." and
+ * "cancelled..." end in that state, "slow60..." takes a minute longer, all others find info@ and
+ * support@. `PUT /sim/domains/{domain}` overrides that field by field. Rules are looked up when
+ * a task is read, not when it is created, so a test may change existing tasks.
+ *
+ * Plain data: no thread, no clock. faults.h has the faults. */
 #ifndef SIMULATOR_BEHAVIOUR_H
 #define SIMULATOR_BEHAVIOUR_H
 
-#include "base/buf.h"
-#include "base/err.h"
+#include "tests/simulator/settings.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
+
+/* ---- settings ---- */
 
 /* How GET .../task_ids treats ?status=, in the order of the words in the table. */
 enum status_filter { FILTER_HONOUR, FILTER_IGNORE, FILTER_REJECT };
 
 /* When credits are checked: for the whole batch at its submit, or as each task ends. */
 enum credits_checked { CREDITS_AT_SUBMIT, CREDITS_AT_TASK };
-
-#define SUBMIT_FOR_ROOM 64
 
 struct behaviour {
     int64_t submit_delay_ms;     /* delay before the submit's handler */
@@ -32,13 +36,13 @@ struct behaviour {
     int64_t price_per_email;
     int64_t price_per_empty_task;
     int64_t extra_foreign_task_ids; /* foreign ids in each list of task ids */
-    int64_t status_filter;          /* enum status_filter */
-    int64_t credits_checked;        /* enum credits_checked */
+    unsigned status_filter;         /* enum status_filter */
+    unsigned credits_checked;       /* enum credits_checked */
     bool auth_delay;                /* whether the delay also precedes a 401 */
     bool shuffle_task_ids;
     bool duplicate_task_ids;
     bool list_only_at_end; /* lists no task ids before the batch is ready */
-    char submit_for[SUBMIT_FOR_ROOM];
+    char submit_for[SETTING_TEXT_ROOM];
 };
 
 struct behaviour behaviour_default(void);
@@ -51,7 +55,8 @@ enum err behaviour_set_flag(struct behaviour *behaviour, const char *name, const
 bool behaviour_is_switch(const char *name);
 
 /* Applies all members of the JSON object `text`. On failure applies none of them and sets
- * *ret_why (static). ERR_NO_ENTRY: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind. */
+ * *ret_why (static). ERR_NO_ENTRY: unknown key; ERR_SYNTAX: not JSON or a value of the wrong kind.
+ */
 enum err behaviour_set_json(struct behaviour *behaviour, const char *text, size_t len,
                             const char **ret_why);
 
@@ -60,5 +65,49 @@ void behaviour_write(const struct behaviour *behaviour, struct buf *out);
 
 /* Prints one line per flag. */
 void behaviour_help(FILE *out);
+
+/* ---- rules ---- */
+
+/* What a task read returns as tracking_id. SWAP returns that of the next task of the batch. */
+enum tracking {
+    TRACKING_KEEP,
+    TRACKING_MISSING,
+    TRACKING_NULL,
+    TRACKING_SWAP,
+    TRACKING_EMPTY,
+    TRACKING_NUMBER
+};
+
+/* A rule with its defaults filled in. Strings are borrowed until the next change of the rules. */
+struct rule {
+    int64_t time_ms;      /* -1: the general task time applies */
+    int64_t slower_ms;    /* added to either */
+    const char *state;    /* returned when the task is done; never "PROCESSING" */
+    const char *data;     /* JSON, sent verbatim; NULL: generated from the domain */
+    size_t emails;        /* number of mailboxes in the data, for the price */
+    unsigned tracking;    /* enum tracking */
+    const char *raw_body; /* replaces the whole reply; may contain NULs */
+    size_t raw_len;
+};
+
+struct rules;
+
+struct rules *rules_new(void);
+void rules_free(struct rules *rules);
+void rules_clear(struct rules *rules);
+
+/* Returns the rule for `domain`. */
+struct rule rules_find(const struct rules *rules, const char *domain);
+
+/* Replaces the settings of `domain` by the JSON object `text`. On failure changes nothing and
+ * sets *ret_why (static). */
+enum err rules_put(struct rules *rules, const char *domain, const char *text, size_t len,
+                   const char **ret_why);
+
+/* Restores the meaning of the name. ERR_NO_ENTRY: nothing was set. */
+enum err rules_drop(struct rules *rules, const char *domain);
+
+/* Appends what a COMPLETED task of `domain` returns as data by default. */
+void rules_default_data(const char *domain, struct buf *out);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* calls.c - a call to the upstream: its record, its delay, and its lifecycle; see calls.h and
- * sim.h.
+/* calls.c - a call to the upstream: its record, its delay, and its lifecycle; see sim.h.
  *
  * The records are a ring buffer: number n is at (n - 1) % RECORDS. A call begins to sleep within
  * libmicrohttpd's handler, which suspends the connection when it sees the state. From then on
@@ -19,11 +18,6 @@
 
 /* ---- records ---- */
 
-const char *const call_names[CALL_KINDS] = {
-    [CALL_SUBMIT] = "submit", [CALL_STATUS] = "status",   [CALL_TASK_IDS] = "task_ids",
-    [CALL_TASK] = "task",     [CALL_BALANCE] = "balance", [CALL_OTHER] = "other",
-};
-
 static void record_done(struct record *record)
 {
     free(record->method);
@@ -39,7 +33,8 @@ static void record_done(struct record *record)
     *record = (struct record){0};
 }
 
-struct record *calls_record(struct calls *calls)
+/* Returns an empty record with its number set; overwrites the oldest. */
+static struct record *add_record(struct calls *calls)
 {
     struct record *record = &calls->records[calls->n_records % RECORDS];
 
@@ -48,7 +43,8 @@ struct record *calls_record(struct calls *calls)
     return record;
 }
 
-struct record *calls_find(struct calls *calls, uint64_t n)
+/* Returns the record with this number, NULL if it was overwritten. */
+static struct record *find_record(struct calls *calls, uint64_t n)
 {
     struct record *record = &calls->records[(n - 1) % RECORDS];
 
@@ -212,19 +208,19 @@ static void authorize(struct call *call)
 
     if (key == KEYS_MAX)
         key = find_key(call->sim, bearer_key(call));
-    call->authorized = key < KEYS_MAX;
-    call->key = key;
+    call->api.authorized = key < KEYS_MAX;
+    call->api.key = key;
 }
 
 void call_headers(struct call *call, const char *version, uint64_t connection)
 {
-    struct record *record = calls_record(call->sim->calls);
+    struct record *record = add_record(call->sim->calls);
 
-    answers_route(call);
+    api_route(&call->api, call->method, call->path);
     authorize(call);
     call->record = record->n;
     record->wall_ms = call->sim->loop.clock.wall_ms;
-    record->kind = call->kind;
+    record->kind = call->api.kind;
     record->connection = connection;
     record->method = xstrdup(call->method);
     record->path = xstrdup(call->uri);
@@ -238,7 +234,7 @@ void call_headers(struct call *call, const char *version, uint64_t connection)
     record->expect = header_copy(call, "Expect");
     record->x_api_key = call_header(call, "X-API-Key") != NULL;
     record->bearer = bearer_key(call) != NULL;
-    record->authorized = call->authorized;
+    record->authorized = call->api.authorized;
 }
 
 static void finish(struct call *call)
@@ -252,10 +248,10 @@ static void act(struct call *call)
 {
     const struct fault *fault = call->fault;
 
-    if (fault && call->kind == CALL_SUBMIT && !fault->after_creating)
+    if (fault && call->api.kind == CALL_SUBMIT && !fault->after_creating)
         reply_detail(&call->reply, 500, "internal failure");
     else
-        answers_write(call);
+        api_handle(&call->sim->upstream, &call->api, &call->reply);
     if (fault && fault->kind == FAULT_DELAY)
         call_sleep(call, call->sim->loop.clock.now_ms + fault->ms, finish);
     else
@@ -266,9 +262,9 @@ static int64_t due_ms(const struct call *call)
 {
     const struct behaviour *behaviour = &call->sim->behaviour;
 
-    if (call->kind != CALL_SUBMIT || (call->fault && !call->fault->after_delay))
+    if (call->api.kind != CALL_SUBMIT || (call->fault && !call->fault->after_delay))
         return call->arrived_ms;
-    if (!call->authorized && !behaviour->auth_delay)
+    if (!call->api.authorized && !behaviour->auth_delay)
         return call->arrived_ms;
     return call->arrived_ms + behaviour->submit_delay_ms;
 }
@@ -276,16 +272,19 @@ static int64_t due_ms(const struct call *call)
 void call_serve(struct call *call)
 {
     struct calls *calls = call->sim->calls;
-    struct record *record = calls_find(calls, call->record);
+    struct record *record = find_record(calls, call->record);
 
     if (record) {
         record->complete = true;
         record->body_length = call->body.len;
     }
-    calls->by_kind[call->kind]++;
-    calls->unauthorized += !call->authorized;
+    calls->by_kind[call->api.kind]++;
+    calls->unauthorized += !call->api.authorized;
     call->arrived_ms = call->sim->loop.clock.now_ms;
-    call->fault = faults_meet(&call->sim->faults, call->kind);
+    call->api.status = call_query(call, "status");
+    call->api.body = buf_str(&call->body);
+    call->api.body_len = call->body.len;
+    call->fault = faults_meet(&call->sim->faults, call->api.kind);
     call_sleep(call, due_ms(call), act);
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/parse.h"
 
 #include <string.h>
 

@@ -4,8 +4,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/answers.h"
-#include "tests/simulator/parse.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -136,7 +134,7 @@ static void raw_bytes(const struct fault *fault, struct reply *reply, struct scr
     buf_add(&script->tail, buf_str(&fault->body), fault->body.len);
     script->step = 1;
     script->step_ms = fault->byte_ms > 0 ? fault->byte_ms : 0;
-    script->ending = fault->ending;
+    script->ending = (enum ending)fault->end;
 }
 
 typedef void script_fn(const struct fault *fault, struct reply *reply, struct script *script);
@@ -185,7 +183,7 @@ static void replace_body(struct reply *reply, const void *body, size_t len, cons
 static void bend(const struct fault *fault, struct reply *reply)
 {
     static const char page[] = "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>\n";
-    const char *type = fault->content_type ? fault->content_type : "application/json";
+    const char *type = fault->content_type[0] ? fault->content_type : "application/json";
 
     if (fault->kind == FAULT_STATUS && !fault->has_body)
         reply_detail(reply, (int)fault->status, "simulated failure");
@@ -193,7 +191,7 @@ static void bend(const struct fault *fault, struct reply *reply)
         replace_body(reply, page, sizeof(page) - 1, "text/html; charset=utf-8");
     if (fault->has_body)
         replace_body(reply, buf_str(&fault->body), fault->body.len, type);
-    if (fault->content_type)
+    if (fault->content_type[0])
         reply_header(reply, "Content-Type", fault->content_type, strlen(fault->content_type));
     if (fault->status)
         reply->status = (int)fault->status;

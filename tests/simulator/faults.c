@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,202 +11,106 @@
 
 /* ---- reading ---- */
 
-/* A string value that needs more than being stored. */
-typedef enum err take_fn(struct fault *fault, const char *value);
-
-enum type { TYPE_INT, TYPE_SWITCH, TYPE_STRING, TYPE_OBJECT };
-
-struct field {
-    const char *key;
-    enum type type;
-    size_t offset;    /* of TYPE_INT and TYPE_SWITCH */
-    int64_t min, max; /* of TYPE_INT; `times` does not accept 0 */
-    take_fn *take;    /* of TYPE_STRING */
+static const char *const kind_words[FAULT_KINDS + 1] = {
+    [FAULT_STATUS] = "status",
+    [FAULT_BODY] = "body",
+    [FAULT_NOT_JSON] = "not_json",
+    [FAULT_DELAY] = "delay",
+    [FAULT_CLOSE] = "close",
+    [FAULT_RESET] = "reset",
+    [FAULT_HANG] = "hang",
+    [FAULT_TRUNCATE] = "truncate",
+    [FAULT_CUT_NO_LENGTH] = "cut_no_length",
+    [FAULT_CHUNK_CUT] = "chunk_cut",
+    [FAULT_DRIBBLE] = "dribble",
+    [FAULT_GARBAGE] = "garbage",
+    [FAULT_HUGE_HEADERS] = "huge_headers",
+    [FAULT_HUGE_BODY] = "huge_body",
+    [FAULT_RAW] = "raw",
+    [FAULT_ACCEPT_CLOSE] = "accept_close",
 };
 
-static enum err take_on(struct fault *fault, const char *value)
+static const char *const end_words[] = {
+    [ENDING_FIN] = "fin", [ENDING_RST] = "rst", [ENDING_HANG] = "hang", NULL};
+
+/* Reads body and body_hex. */
+static enum err read_body(void *target, const struct setting_value *value, const char **ret_why)
 {
-    for (unsigned i = 0; i <= CALL_KINDS; i++) {
-        if (strcmp(i == FAULT_ON_ANY ? "any" : call_names[i], value) != 0)
-            continue;
-        fault->on = i;
-        return ERR_OK;
-    }
-    return ERR_SYNTAX;
-}
+    struct fault *fault = target;
+    const char *text = json_get_string(value->object, value->key);
 
-static enum err take_kind(struct fault *fault, const char *value)
-{
-    static const struct {
-        const char *word;
-        enum fault_kind kind;
-    } words[] = {
-        {"status", FAULT_STATUS},
-        {"body", FAULT_BODY},
-        {"not_json", FAULT_NOT_JSON},
-        {"delay", FAULT_DELAY},
-        {"close", FAULT_CLOSE},
-        {"reset", FAULT_RESET},
-        {"hang", FAULT_HANG},
-        {"truncate", FAULT_TRUNCATE},
-        {"cut_no_length", FAULT_CUT_NO_LENGTH},
-        {"chunk_cut", FAULT_CHUNK_CUT},
-        {"dribble", FAULT_DRIBBLE},
-        {"garbage", FAULT_GARBAGE},
-        {"huge_headers", FAULT_HUGE_HEADERS},
-        {"huge_body", FAULT_HUGE_BODY},
-        {"raw", FAULT_RAW},
-        {"accept_close", FAULT_ACCEPT_CLOSE},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(words[i].word, value) != 0)
-            continue;
-        fault->kind = words[i].kind;
-        return ERR_OK;
-    }
-    return ERR_SYNTAX;
-}
-
-static enum err take_end(struct fault *fault, const char *value)
-{
-    static const char *const words[] = {
-        [ENDING_FIN] = "fin", [ENDING_RST] = "rst", [ENDING_HANG] = "hang"};
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(words[i], value) != 0)
-            continue;
-        fault->ending = (enum ending)i;
-        return ERR_OK;
-    }
-    return ERR_SYNTAX;
-}
-
-static enum err take_body(struct fault *fault, const char *value)
-{
+    (void)ret_why;
+    if (!text)
+        return ERR_SYNTAX;
     buf_clear(&fault->body);
     fault->has_body = true;
-    return buf_add_str(&fault->body, value);
+    bool hex = strcmp(value->key, "body_hex") == 0;
+    return hex ? parse_hex(text, &fault->body) : buf_add_str(&fault->body, text);
 }
 
-static enum err take_body_hex(struct fault *fault, const char *value)
+static enum err read_headers(void *target, const struct setting_value *value, const char **ret_why)
 {
-    buf_clear(&fault->body);
-    fault->has_body = true;
-    return parse_hex(value, &fault->body);
-}
+    struct fault *fault = target;
+    const struct json *headers = json_get(value->object, value->key);
+    struct json_span name, text;
 
-static enum err take_content_type(struct fault *fault, const char *value)
-{
-    free(fault->content_type);
-    fault->content_type = xstrdup(value);
-    return ERR_OK;
-}
-
-#define AT(member) offsetof(struct fault, member)
-#define MS_MAX     ((int64_t)1 << 40)
-#define BYTES_MAX  ((int64_t)1 << 40)
-
-static const struct field outer_fields[] = {
-    {"on", TYPE_STRING, 0, 0, 0, take_on},
-    {"times", TYPE_INT, AT(times), -1, INT32_MAX, NULL},
-    {"percent", TYPE_INT, AT(percent), 1, 100, NULL},
-    {"seed", TYPE_INT, AT(seed), 0, INT32_MAX, NULL},
-    {"after_creating", TYPE_SWITCH, AT(after_creating), 0, 0, NULL},
-    {"after_delay", TYPE_SWITCH, AT(after_delay), 0, 0, NULL},
-    {"fault", TYPE_OBJECT, 0, 0, 0, NULL},
-    {NULL, TYPE_INT, 0, 0, 0, NULL},
-};
-
-static const struct field inner_fields[] = {
-    {"kind", TYPE_STRING, 0, 0, 0, take_kind},
-    {"status", TYPE_INT, AT(status), 200, 599, NULL},
-    {"headers", TYPE_OBJECT, 0, 0, 0, NULL},
-    {"content_type", TYPE_STRING, 0, 0, 0, take_content_type},
-    {"body", TYPE_STRING, 0, 0, 0, take_body},
-    {"body_hex", TYPE_STRING, 0, 0, 0, take_body_hex},
-    {"ms", TYPE_INT, AT(ms), 0, MS_MAX, NULL},
-    {"byte_ms", TYPE_INT, AT(byte_ms), 0, MS_MAX, NULL},
-    {"bytes", TYPE_INT, AT(bytes), 0, BYTES_MAX, NULL},
-    {"end", TYPE_STRING, 0, 0, 0, take_end},
-    {NULL, TYPE_INT, 0, 0, 0, NULL},
-};
-
-static enum err read_int(const struct field *field, const struct json *doc, int64_t *slot)
-{
-    int64_t value = json_get_int(doc, field->key, INT64_MIN);
-
-    if (value < field->min || value > field->max)
+    (void)ret_why;
+    if (!json_is_object(headers))
         return ERR_SYNTAX;
-    *slot = value;
-    return ERR_OK;
-}
-
-static enum err read_switch(const struct field *field, const struct json *doc, bool *slot)
-{
-    bool value = json_get_bool(doc, field->key, false);
-
-    if (value != json_get_bool(doc, field->key, true))
-        return ERR_SYNTAX;
-    *slot = value;
-    return ERR_OK;
-}
-
-static enum err read_field(struct fault *fault, const struct field *field, const struct json *doc)
-{
-    const char *text = json_get_string(doc, field->key);
-    void *slot = (char *)fault + field->offset;
-
-    switch (field->type) {
-    case TYPE_INT:
-        return read_int(field, doc, slot);
-    case TYPE_SWITCH:
-        return read_switch(field, doc, slot);
-    case TYPE_STRING:
-        return text ? field->take(fault, text) : ERR_SYNTAX;
-    case TYPE_OBJECT:
-        return json_is_object(json_get(doc, field->key)) ? ERR_OK : ERR_SYNTAX;
-    }
-    return ERR_SYNTAX;
-}
-
-/* Reads every member of the object `text`, which `doc` has parsed. */
-static enum err read_object(struct fault *fault, const struct field *fields, struct json_span text,
-                            const struct json *doc, const char **ret_why)
-{
-    struct json_span key, value;
-
-    for (size_t pos = 0; json_span_member(text, &pos, &key, &value);) {
-        const struct field *field = fields;
-        while (field->key && !json_span_is(key, field->key))
-            field++;
-        if (field->key && read_field(fault, field, doc) == ERR_OK)
-            continue;
-        *ret_why = field->key ? field->key : "unknown key";
-        return ERR_SYNTAX;
-    }
-    return ERR_OK;
-}
-
-static enum err read_headers(struct fault *fault, struct json_span inner, const struct json *doc)
-{
-    struct json_span headers, name, value;
-
-    if (!json_span_get(inner, "headers", &headers))
-        return ERR_OK;
-    for (size_t pos = 0; json_span_member(headers, &pos, &name, &value);) {
+    for (size_t pos = 0; json_span_member(value->text, &pos, &name, &text);) {
         autofree char *key = xstrndup(name.at, name.len);
-        if (!json_get_string(json_get(doc, "headers"), key))
+        if (!json_get_string(headers, key))
             return ERR_SYNTAX;
     }
-    fault->headers = xstrndup(headers.at, headers.len);
+    free(fault->headers);
+    fault->headers = xstrndup(value->text.at, value->text.len);
     return ERR_OK;
 }
 
-/* Sets the defaults. A fault with a percentage has no limit unless one is given. */
-static void fill_gaps(struct fault *fault, bool times_given)
+#define MEMBER(name) #name, offsetof(struct fault, name)
+#define LARGE        ((int64_t)1 << 40)
+
+static const struct setting inner_settings[] = {
+    {MEMBER(kind), .kind = SETTING_WORD, .words = kind_words},
+    {MEMBER(status), .kind = SETTING_NUMBER, .min = 200, .max = 599},
+    {.key = "headers", .kind = SETTING_OTHER, .read = read_headers},
+    {MEMBER(content_type), .kind = SETTING_TEXT},
+    {.key = "body", .kind = SETTING_OTHER, .read = read_body},
+    {.key = "body_hex", .kind = SETTING_OTHER, .read = read_body},
+    {MEMBER(ms), .kind = SETTING_TIME, .max = LARGE},
+    {MEMBER(byte_ms), .kind = SETTING_TIME, .max = LARGE},
+    {MEMBER(bytes), .kind = SETTING_NUMBER, .max = LARGE},
+    {MEMBER(end), .kind = SETTING_WORD, .words = end_words},
+};
+
+static enum err read_inner(void *target, const struct setting_value *value, const char **ret_why)
 {
-    if (!times_given)
+    struct fault *fault = target;
+    const struct json *inner = json_get(value->object, value->key);
+
+    if (!json_get_string(inner, "kind"))
+        return ERR_SYNTAX;
+    fault->text = xstrndup(value->text.at, value->text.len);
+    return settings_read(inner_settings, ARRAY_LEN(inner_settings), fault, inner, value->text,
+                         ret_why);
+}
+
+static const struct setting outer_settings[] = {
+    {MEMBER(on), .kind = SETTING_WORD, .words = call_names},
+    {MEMBER(times), .kind = SETTING_NUMBER, .min = -1, .max = INT32_MAX},
+    {MEMBER(percent), .kind = SETTING_NUMBER, .min = 1, .max = 100},
+    {MEMBER(seed), .kind = SETTING_NUMBER, .max = INT32_MAX},
+    {MEMBER(after_creating), .kind = SETTING_SWITCH},
+    {MEMBER(after_delay), .kind = SETTING_SWITCH},
+    {.key = "fault", .kind = SETTING_OTHER, .read = read_inner},
+};
+
+#define TIMES_NOT_GIVEN INT64_MIN
+
+/* Sets the defaults. A fault with a percentage has no limit unless one is given. */
+static void fill_gaps(struct fault *fault)
+{
+    if (fault->times == TIMES_NOT_GIVEN)
         fault->times = fault->percent < 100 ? -1 : 1;
     fault->random = (struct random){(uint64_t)fault->seed};
     if (fault->kind == FAULT_STATUS && fault->status == 0)
@@ -220,61 +123,18 @@ static void fill_gaps(struct fault *fault, bool times_given)
         fault->bytes = (int64_t)100 << 20;
 }
 
-static enum err read_whole(struct fault *fault, struct json_span text, const struct json *doc,
-                           const char **ret_why)
+static enum err fault_read(const char *text, size_t len, struct fault *fault, const char **ret_why)
 {
-    struct json_span inner, times;
-    enum err err = read_object(fault, outer_fields, text, doc, ret_why);
+    enum err err = settings_parse(outer_settings, ARRAY_LEN(outer_settings), fault,
+                                  (struct json_span){text, len}, ret_why);
 
     if (err)
         return err;
-    *ret_why = "fault";
-    if (!json_span_get(text, "fault", &inner) || !json_get_string(json_get(doc, "fault"), "kind"))
+    *ret_why = fault->text ? "times" : "fault";
+    if (!fault->text || fault->times == 0)
         return ERR_SYNTAX;
-    err = read_object(fault, inner_fields, inner, json_get(doc, "fault"), ret_why);
-    if (err)
-        return err;
-    *ret_why = "headers";
-    err = read_headers(fault, inner, json_get(doc, "fault"));
-    *ret_why = "times";
-    fill_gaps(fault, json_span_get(text, "times", &times));
-    fault->text = xstrndup(inner.at, inner.len);
-    return err ? err : fault->times == 0 ? ERR_SYNTAX : ERR_OK;
-}
-
-static struct fault *fault_new(void)
-{
-    struct fault *fault = xcalloc(1, sizeof(*fault));
-
-    *fault = (struct fault){.refs = 1,
-                            .on = FAULT_ON_ANY,
-                            .times = 1,
-                            .percent = 100,
-                            .bytes = -1,
-                            .byte_ms = -1,
-                            .after_creating = true,
-                            .after_delay = true,
-                            .body = BUF_INIT(FAULT_MAX_BODY)};
-    return fault;
-}
-
-enum err fault_read(const char *text, size_t len, struct fault **ret_fault, const char **ret_why)
-{
-    struct json *doc = NULL;
-
-    if (json_parse(text, len, &doc) != ERR_OK || !json_is_object(doc)) {
-        *ret_why = "not a JSON object";
-        json_free(doc);
-        return ERR_SYNTAX;
-    }
-    struct fault *fault = fault_new();
-    enum err err = read_whole(fault, (struct json_span){text, len}, doc, ret_why);
-    json_free(doc);
-    if (err)
-        fault_unref(fault);
-    else
-        *ret_fault = fault;
-    return err;
+    fill_gaps(fault);
+    return ERR_OK;
 }
 
 /* ---- the queue ---- */
@@ -285,7 +145,6 @@ void fault_unref(struct fault *fault)
         return;
     free(fault->text);
     free(fault->headers);
-    free(fault->content_type);
     buf_done(&fault->body);
     free(fault);
 }
@@ -293,11 +152,22 @@ void fault_unref(struct fault *fault)
 enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_t *ret_n,
                     const char **ret_why)
 {
-    struct fault *fault = NULL;
-    enum err err = fault_read(text, len, &fault, ret_why);
+    struct fault *fault = xcalloc(1, sizeof(*fault));
 
-    if (err)
+    *fault = (struct fault){.refs = 1,
+                            .on = CALL_ANY,
+                            .times = TIMES_NOT_GIVEN,
+                            .percent = 100,
+                            .bytes = -1,
+                            .byte_ms = -1,
+                            .after_creating = true,
+                            .after_delay = true,
+                            .body = BUF_INIT(FAULT_MAX_BODY)};
+    enum err err = fault_read(text, len, fault, ret_why);
+    if (err) {
+        fault_unref(fault);
         return err;
+    }
     fault->n = ++faults->n;
     DL_APPEND(faults->queue, fault);
     *ret_n = fault->n;
@@ -326,7 +196,7 @@ struct fault *faults_meet(struct faults *faults, enum call_kind kind)
     struct fault *fault = NULL;
 
     DL_FOREACH (faults->queue, fault) {
-        bool matches = fault->on == FAULT_ON_ANY || fault->on == (unsigned)kind;
+        bool matches = fault->on == CALL_ANY || fault->on == (unsigned)kind;
         if (matches && fault->kind != FAULT_ACCEPT_CLOSE && lands(fault))
             return use(faults, fault);
     }
@@ -363,10 +233,9 @@ void faults_write(const struct faults *faults, struct buf *out)
 
     buf_add_str(out, "[");
     DL_FOREACH (faults->queue, fault) {
-        const char *on = fault->on == FAULT_ON_ANY ? "any" : call_names[fault->on];
         buf_addf(out, "%s{\"n\":%llu,\"on\":\"%s\",\"times_left\":%lld,\"used\":%llu,",
-                 fault == faults->queue ? "" : ",\n", (unsigned long long)fault->n, on,
-                 (long long)fault->times, (unsigned long long)fault->used);
+                 fault == faults->queue ? "" : ",\n", (unsigned long long)fault->n,
+                 call_names[fault->on], (long long)fault->times, (unsigned long long)fault->used);
         buf_addf(out, "\"percent\":%lld,\"fault\":", (long long)fault->percent);
         buf_add_str(out, fault->text);
         buf_add_str(out, "}");

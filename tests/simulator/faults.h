@@ -10,11 +10,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "tests/simulator/calls.h"
-#include "tests/simulator/random.h"
+#include "tests/simulator/api.h"
 #include "tests/simulator/scripted_socket.h"
-
-struct reply;
 
 enum fault_kind {
     FAULT_STATUS,
@@ -32,17 +29,16 @@ enum fault_kind {
     FAULT_HUGE_HEADERS,
     FAULT_HUGE_BODY,
     FAULT_RAW,
-    FAULT_ACCEPT_CLOSE
+    FAULT_ACCEPT_CLOSE,
+    FAULT_KINDS
 };
-
-#define FAULT_ON_ANY CALL_KINDS /* as `on` */
 
 #define FAULT_MAX_BODY ((size_t)1 << 20)
 
 struct fault {
     unsigned refs;
     uint64_t n;      /* from 1 */
-    unsigned on;     /* enum call_kind or FAULT_ON_ANY */
+    unsigned on;     /* enum call_kind */
     int64_t times;   /* times left; -1 = no limit */
     int64_t percent; /* 1..100 */
     int64_t seed;
@@ -50,17 +46,17 @@ struct fault {
     uint64_t used;
     bool after_creating, after_delay;
 
-    enum fault_kind kind;
-    char *text;         /* the member "fault" as given */
-    int64_t status;     /* 0: not given */
-    int64_t bytes;      /* length of the filler, or position of the cut; -1: not given */
-    int64_t ms;         /* length of the delay */
-    int64_t byte_ms;    /* between the bytes of dribble and raw */
-    enum ending ending; /* of raw */
+    unsigned kind;   /* enum fault_kind */
+    char *text;      /* the member "fault" as given */
+    int64_t status;  /* 0: not given */
+    int64_t bytes;   /* length of the filler, or position of the cut; -1: not given */
+    int64_t ms;      /* length of the delay */
+    int64_t byte_ms; /* between the bytes of dribble and raw */
+    unsigned end;    /* enum ending, of raw */
     bool has_body;
     struct buf body;
-    char *content_type; /* NULL: not given; the same for headers, a JSON object of strings */
-    char *headers;
+    char content_type[SETTING_TEXT_ROOM]; /* "": not given */
+    char *headers;                        /* a JSON object of strings; NULL: not given */
     struct fault *prev, *next;
 };
 
@@ -69,12 +65,10 @@ struct faults {
     uint64_t n; /* number of faults queued since the last clear */
 };
 
-/* Reads one fault; does not set its n and its position in a queue. ERR_SYNTAX: *ret_why (static)
- * names the problem. The caller unrefs it. */
-enum err fault_read(const char *text, size_t len, struct fault **ret_fault, const char **ret_why);
 void fault_unref(struct fault *fault); /* NULL is a no-op */
 
-/* Queues the fault that the JSON object describes; errors as above. */
+/* Queues the fault that the JSON object describes. On failure *ret_why (static) names the problem.
+ */
 enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_t *ret_n,
                     const char **ret_why);
 

@@ -4,6 +4,7 @@
 #include "tests/simulator/scripted_socket.h"
 
 #include "base/mem.h"
+#include "tests/simulator/sim.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,6 @@
 #define SIMULATOR_SCRIPTED_SOCKET_H
 
 #include "base/buf.h"
-#include "tests/simulator/loop.h"
 #include "tests/simulator/upstream.h"
 
 enum ending {
@@ -29,6 +28,8 @@ struct script {
     enum ending ending;
     char batch_id[UUID_TEXT]; /* delivered once the peer has all bytes; "" = no id */
 };
+
+struct loop;
 
 void script_done(struct script *script);
 

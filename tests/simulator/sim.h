@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sim.h - the simulator as one struct, and one call to it.
+/* sim.h - the HTTP side of the simulator: its loop, the calls, their records, the control
+ * interface.
  *
  * A call lives from its request line until its reply is sent. In between it may sleep: its
  * connection is then suspended and it is in the list `asleep` until its time. The caller of
@@ -7,17 +8,81 @@
 #ifndef SIMULATOR_SIM_H
 #define SIMULATOR_SIM_H
 
-#include "tests/simulator/answers.h"
+#include "base/clock.h"
+#include "base/timer.h"
+#include "tests/simulator/api.h"
 #include "tests/simulator/behaviour.h"
-#include "tests/simulator/calls.h"
 #include "tests/simulator/faults.h"
-#include "tests/simulator/loop.h"
-#include "tests/simulator/rules.h"
 #include "tests/simulator/scripted_socket.h"
 #include "tests/simulator/upstream.h"
 
 struct MHD_Daemon;
 struct MHD_Connection;
+
+/* ---- the loop: descriptors, timers, and the time of the iteration (server.c) ----
+ *
+ * libmicrohttpd's own epoll loops stall if exactly 128 or 256 connections are ready, so its
+ * epoll descriptor is only one of those that this loop waits for. All are level-triggered. */
+
+struct watch;
+typedef void watch_fn(struct watch *watch, uint32_t events);
+
+/* Embedded in what waits for a descriptor. Must outlive the iteration in which it is removed,
+ * because its event may already be fetched. */
+struct watch {
+    watch_fn *ready;
+};
+
+struct loop {
+    int epoll;
+    struct clock clock;
+    struct timers timers;
+};
+
+enum err loop_init(struct loop *loop); /* ERR_SYSTEM */
+void loop_done(struct loop *loop);
+
+enum err loop_add(struct loop *loop, int fd, uint32_t events, struct watch *watch);
+void loop_change(struct loop *loop, int fd, uint32_t events, struct watch *watch);
+void loop_remove(struct loop *loop, int fd);
+
+/* ---- what clients sent (calls.c) ----
+ *
+ * A call is counted when it has been read completely. Its record exists from its headers on, so
+ * that a truncated request is recorded, too. Only calls to the upstream are counted, not those
+ * below /sim/. Of a key, only the name of its header is stored. */
+
+#define RECORDS 1000
+
+/* The record owns the strings; NULL = the request had no such header. */
+struct record {
+    uint64_t n; /* from 1 */
+    int64_t wall_ms;
+    enum call_kind kind;
+    uint64_t connection; /* the number of its connection */
+    char *method, *path, *version;
+    char *host, *user_agent, *connection_header, *content_type, *accept, *accept_encoding, *expect;
+    bool x_api_key, bearer, authorized;
+    bool complete; /* read completely */
+    size_t body_length;
+};
+
+struct calls {
+    uint64_t by_kind[CALL_KINDS];
+    uint64_t unauthorized;
+    uint64_t connections;   /* connections with at least one call to the upstream */
+    uint64_t accept_closed; /* closed right after accept(), by a fault */
+    uint64_t n_records;     /* total */
+    struct record records[RECORDS];
+};
+
+/* Resets everything, as after calloc(). */
+void calls_clear(struct calls *calls);
+
+/* Appends a JSON array, oldest first. */
+void calls_write_requests(const struct calls *calls, struct buf *out);
+
+/* ---- the simulator, and one call to it ---- */
 
 #define KEYS_MAX      16
 #define CALL_MAX_BODY ((size_t)4 << 20)
@@ -65,10 +130,8 @@ struct call {
     char *method, *path;
     struct buf body;
 
-    enum call_kind kind; /* set for calls to the upstream only, as is the rest of this group */
-    char *id;            /* id of the batch or task, from the path; NULL: none */
-    bool for_upstream, authorized;
-    size_t key; /* index of the API key, when authorized */
+    bool for_upstream;   /* and not below /sim/; the rest of this group is for such calls only */
+    struct api_call api; /* its strings are set when the whole request is read */
     uint64_t record;
     int64_t arrived_ms;
     struct fault *fault;
@@ -99,7 +162,7 @@ void call_drop(struct call *call);
 const char *call_header(const struct call *call, const char *name);
 const char *call_query(const struct call *call, const char *name);
 
-/* ---- server.c: HTTP, with libmicrohttpd driven by the simulator's loop ---- */
+/* ---- HTTP, with libmicrohttpd driven by the loop (server.c) ---- */
 
 /* Listens on "address:port" (IPv4, or "[IPv6]:port"; port 0 = any) and sets sim->port. The loop
  * and the rest of `sim` must exist. ERR_SYNTAX: not such an address; ERR_SYSTEM: see errno. */
@@ -111,7 +174,7 @@ void server_run(struct sim *sim);
 /* Closes the remaining connections. No-op if nothing was started. */
 void server_stop(struct sim *sim);
 
-/* ---- calls.c: the lifecycle of one call to the upstream ----
+/* ---- the lifecycle of one call to the upstream (calls.c) ----
  *
  * A call is recorded, delayed, handled, and changed by a fault. The upstream does not notice
  * that a client has left during the delay before a submit: the batch is still created, and the
@@ -127,7 +190,7 @@ void call_serve(struct call *call);
  * arrival. */
 void calls_retime(struct sim *sim);
 
-/* ---- control.c: the control interface for tests, below /sim/ ----
+/* ---- the control interface for tests, below /sim/ (control.c) ----
  *
  * No key is required. README.md describes the interface. */
 

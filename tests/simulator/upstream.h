@@ -1,23 +1,82 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.h - the state of the upstream: batches, their tasks, the credits.
+/* upstream.h - the model of the upstream: what it accepts as a submit, batches, tasks, credits.
  *
  * Creating a batch writes its tasks here immediately, whether or not a client gets their ids.
  * This array is the ledger from which tests read what was paid, so a task never leaves it before
  * a reset. Each task ends at its own time. Credits are reserved when a batch is created and
  * committed when its last task ends.
  *
- * Knows neither HTTP (answers.c renders it) nor access rights; it only records which key created
- * a batch. One thread. Batches and tasks are borrowed until upstream_clear(). */
+ * Knows neither HTTP (api.c renders it) nor access rights; it only records which key created a
+ * batch. The owner supplies the clock and runs the timers, so that the flow tests use it on their
+ * fake clock. One thread. Batches and tasks are borrowed until upstream_clear(). */
 #ifndef SIMULATOR_UPSTREAM_H
 #define SIMULATOR_UPSTREAM_H
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/hashtable.h"
+#include "base/json.h"
 #include "base/timer.h"
 #include "tests/simulator/behaviour.h"
-#include "tests/simulator/random.h"
-#include "tests/simulator/rules.h"
-#include "tests/simulator/validate.h"
+
+/* ---- random numbers that can be repeated ----
+ *
+ * For jitter, shuffling and faults by percentage: the same seed gives the same numbers on every
+ * machine. The algorithm is splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+ * Generators, 2014). Not for ids, which base/id makes. */
+
+struct random {
+    uint64_t state; /* initially the seed */
+};
+
+static inline uint64_t random_next(struct random *random)
+{
+    uint64_t z = (random->state += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Returns a number in [0, below), uniform enough for tests; 0 if `below` is 0. */
+static inline uint64_t random_below(struct random *random, uint64_t below)
+{
+    return below ? random_next(random) % below : 0;
+}
+
+/* ---- submits ----
+ *
+ * The order is the upstream's: the JSON must bind, then the size of the batch is checked, then
+ * each task, field by field. The first fault is returned, and one invalid task rejects the whole
+ * batch. The messages on size, Domain and CompanyName are the upstream's. Those on binding and
+ * NotifyURL imitate its style, since only their shape is known. */
+
+#define SUBMISSION_MAX 100
+
+#define DETAIL_JSON  "invalid character in request body"
+#define DETAIL_ARRAY "json: cannot unmarshal request body into a list of tasks"
+#define DETAIL_TYPE  "json: cannot unmarshal field of task into Go value of type string"
+#define DETAIL_SIZE  "the number of tasks in each batch should be between 1 and 100"
+#define DETAIL_URL   "NotifyURL must be a valid URL"
+
+/* One task of a submit. Strings are borrowed from the document; NULL = not given. */
+struct task_form {
+    const char *domain, *company_name, *city, *state, *country, *tracking_id, *notify_url;
+};
+
+struct submission {
+    struct json *doc;
+    struct task_form tasks[SUBMISSION_MAX];
+    size_t n;
+};
+
+/* ERR_SYNTAX: rejected, and *ret_detail (static) has the reason. The caller frees the result
+ * with submission_done(). */
+enum err submission_read(const char *body, size_t len, struct submission *ret_submission,
+                         const char **ret_detail);
+void submission_done(struct submission *submission);
+
+/* ---- batches and tasks ---- */
 
 #define UUID_TEXT 37
 
@@ -53,7 +112,7 @@ struct batch {
 };
 
 struct upstream {
-    struct clock *clock; /* borrowed, as are the next three */
+    const struct clock *clock; /* borrowed, as are the next three */
     struct timers *timers;
     const struct behaviour *behaviour;
     const struct rules *rules;

@@ -42,7 +42,7 @@ def ask_all(addresses, target):
 # ---- served ----
 
 
-def test_given_sockets_stand_in_for_listen_and_the_log_says_so(stage, sim, given):
+def test_inherited_sockets_replace_listen_and_are_logged(stage, sim, given):
     with listen("::1") as other:
         daemon = Activated(stage, sim, [given, other], *NO_LISTEN)
         assert daemon.urls == ["http://127.0.0.1:%d" % given.getsockname()[1],
@@ -55,7 +55,7 @@ def test_given_sockets_stand_in_for_listen_and_the_log_says_so(stage, sim, given
     assert len(sim.ledger()) == 1
 
 
-def test_four_workers_on_one_socket_serve_every_connection(stage, sim, given):
+def test_shared_socket_with_four_workers_serves_every_connection(stage, sim, given):
     daemon = Activated(stage, sim, [given], "--threads", "4")
     assert daemon.ask("milvali.com").status == 200
     for _ in range(10):
@@ -64,7 +64,7 @@ def test_four_workers_on_one_socket_serve_every_connection(stage, sim, given):
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
-def test_each_of_the_workers_takes_its_part(stage, sim, given, tmp_path):
+def test_shared_socket_connections_are_spread_over_workers(stage, sim, given, tmp_path):
     daemon = Activated(stage, sim, [given], "--threads", "4")
     traces = [tmp_path / f"http-{i}" for i in range(4)]
 
@@ -83,7 +83,7 @@ def test_each_of_the_workers_takes_its_part(stage, sim, given, tmp_path):
             tracing.detach()
 
 
-def test_a_blocking_socket_blocks_nobody(stage, sim, given):
+def test_blocking_inherited_socket_does_not_block_the_daemon(stage, sim, given):
     given.setblocking(True)
     daemon = Activated(stage, sim, [given], "--threads", "2")
     kept = daemon.connect()
@@ -92,7 +92,7 @@ def test_a_blocking_socket_blocks_nobody(stage, sim, given):
         assert ask_all([daemon.address] * 3, "/livez") == [200] * 3
 
 
-def test_who_connects_between_two_daemons_is_served_by_the_next(stage, sim, given):
+def test_connection_between_two_daemons_is_served_by_the_next(stage, sim, given):
     first = Activated(stage, sim, [given], "--threads", "4")
     assert first.ask("milvali.com").status == 200
     first.stop()
@@ -105,7 +105,7 @@ def test_who_connects_between_two_daemons_is_served_by_the_next(stage, sim, give
         connection.socket.close()
 
 
-def test_who_waits_is_served_in_the_drain_and_who_comes_by_the_next(stage, sim, given):
+def test_drain_serves_waiting_clients_and_the_next_daemon_new_ones(stage, sim, given):
     first = Activated(stage, sim, [given], "--threads", "1", "--drain-timeout", "600s")
     sim.hold_submits()
     waiting = first.park("milvali.com")
@@ -123,7 +123,7 @@ def test_who_waits_is_served_in_the_drain_and_who_comes_by_the_next(stage, sim, 
     late.socket.close()
 
 
-def test_sockets_of_another_process_are_left_alone(stage, sim, given):
+def test_inherited_sockets_of_another_process_are_ignored(stage, sim, given):
     env = {KEY_VARIABLE: KEY, "LISTEN_PID": "1"}
     daemon = Activated(stage, sim, [given], env=env, n_addresses=1)
     assert daemon.address != given.getsockname()
@@ -164,7 +164,7 @@ def plain_file():
     (unbound, "not a listening socket"), (connected, "not a listening socket"),
     (udp, "not a TCP socket"), (local, "not a TCP socket over IPv4 or IPv6"), (plain_file, "not a socket"),
 ])
-def test_what_is_no_listening_tcp_socket_is_refused_in_words(stage, sim, given, make, words):
+def test_inherited_descriptor_that_is_not_a_tcp_listener_is_rejected(stage, sim, given, make, words):
     with make() as wrong, pytest.raises(AssertionError) as refused:
         Activated(stage, sim, [given, wrong])
     assert re.search(f"emailsd: LISTEN_FDS: descriptor 4 is [^\n]*{words}",
@@ -172,13 +172,13 @@ def test_what_is_no_listening_tcp_socket_is_refused_in_words(stage, sim, given, 
 
 
 @pytest.mark.parametrize("number", ["9", "many", "-1"])
-def test_a_number_that_cannot_be_is_refused_in_words(stage, sim, given, number):
+def test_invalid_number_of_inherited_sockets_is_rejected(stage, sim, given, number):
     env = {KEY_VARIABLE: KEY, "LISTEN_FDS": number}
     with pytest.raises(AssertionError, match="emailsd: LISTEN_FDS: "):
         Activated(stage, sim, [given], env=env)
 
 
-def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
+def test_inherited_public_socket_requires_client_keys(stage, sim):
     with listen("0.0.0.0") as everywhere:
         with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: reachable from other machines"):
             Activated(stage, sim, [everywhere])
@@ -189,7 +189,7 @@ def test_one_that_others_can_reach_wants_client_keys_like_any_other(stage, sim):
 
 
 @pytest.mark.parametrize("configured", ["0.0.0.0:1", "127.0.0.1:1"])
-def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, given, configured):
+def test_reload_checks_inherited_sockets_instead_of_listen(stage, sim, given, configured):
     daemon = Activated(stage, sim, [given], "--listen", configured)
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload" in daemon.stderr())
@@ -202,7 +202,7 @@ def test_a_reload_goes_by_the_sockets_and_not_by_the_configuration(stage, sim, g
 
 @pytest.mark.skipif(not shutil.which("systemd-socket-activate"),
                     reason="no systemd-socket-activate on this machine")
-def test_systemd_starts_it_with_the_first_connection(sim, tmp_path):
+def test_systemd_starts_the_daemon_at_the_first_connection(sim, tmp_path):
     with listen("127.0.0.24") as free:
         address = free.getsockname()
     argv = ["systemd-socket-activate", "-l", "%s:%d" % address, "-E", KEY_VARIABLE, "-E",

@@ -12,7 +12,7 @@ from waiting import eventually
 CREDITS, KILLS, PER_LIFE = 50, 50, 5
 
 
-def test_kills_never_spend_more_than_the_day_allows(stage):
+def test_budget_is_kept_across_kills(stage):
     """Five new questions for each daemon, which is killed at a random moment."""
     sim = stage.simulator("--submit-delay", "5ms", "--task-time", "5ms")
     store = f"sqlite:{stage.directory}/budget.db"
@@ -36,7 +36,7 @@ def test_kills_never_spend_more_than_the_day_allows(stage):
     assert problem["charged"] == "no" and int(spent.header("Retry-After")) > 0
 
 
-def test_when_the_credits_are_spent_known_answers_are_served(stage, sim):
+def test_budget_spent_still_serves_cached_results(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "1")
     first = daemon.ask("milvali.com")
     daemon.ask("other.com").problem(402, "credits-exhausted")
@@ -48,14 +48,14 @@ def warned(daemon):
     return re.findall(r"event=credits_threshold_reached percent=(\d+) spent=(\d+) limit=(\d+)", daemon.stderr())
 
 
-def test_fifty_eighty_and_ninety_five_percent_are_warned_of_once_each(stage, sim):
+def test_budget_thresholds_are_logged_once_each(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "20")
     for n in range(20):
         daemon.ask(f"company{n}.com")
     assert warned(daemon) == [("50", "10", "20"), ("80", "16", "20"), ("95", "19", "20")]
 
 
-def test_another_limit_is_warned_of_anew(stage, sim, tmp_path):
+def test_budget_thresholds_are_logged_again_for_a_new_limit(stage, sim, tmp_path):
     conf = tmp_path / "emailsd.conf"
     conf.write_text("credits-per-day = 2\n")
     daemon = stage.daemon(sim, "--config", str(conf))
@@ -71,7 +71,7 @@ def test_another_limit_is_warned_of_anew(stage, sim, tmp_path):
     assert warned(daemon)[3:] == [("95", "4", "4")]
 
 
-def test_what_was_joined_or_cached_costs_nothing(stage, sim):
+def test_joined_and_cached_lookups_cost_no_credit(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "1", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park("milvali.com") for _ in range(5)]
@@ -81,7 +81,7 @@ def test_what_was_joined_or_cached_costs_nothing(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_pause_and_resume_beside_a_running_daemon(stage, sim):
+def test_pause_and_resume_commands_reach_a_running_daemon(stage, sim):
     store = f"sqlite:{stage.directory}/paused.db"
     daemon = stage.daemon(sim, "--store", store)
     first = daemon.ask("milvali.com")
@@ -105,7 +105,7 @@ def tells(daemon, event, times=1):
 
 
 @pytest.mark.parametrize("store", ["memory:", "sqlite:{}/paused.db"])
-def test_two_signals_pause_and_resume_the_daemon_at_once(stage, sim, store):
+def test_pause_and_resume_signals_take_effect_immediately(stage, sim, store):
     daemon = stage.daemon(sim, "--store", store.format(stage.directory))
     first = daemon.ask("milvali.com")
     daemon.deliver(signal.SIGUSR1)
@@ -119,7 +119,7 @@ def test_two_signals_pause_and_resume_the_daemon_at_once(stage, sim, store):
     assert daemon.stderr().count("event=paused") == 1 and len(sim.ledger()) == 2
 
 
-def test_a_pause_by_signal_outlives_a_kill_and_a_command_ends_it(stage, sim):
+def test_pause_by_signal_outlives_a_kill_until_the_command_resumes(stage, sim):
     store = f"sqlite:{stage.directory}/paused.db"
     daemon = stage.daemon(sim, "--store", store)
     daemon.deliver(signal.SIGUSR1)
@@ -132,7 +132,7 @@ def test_a_pause_by_signal_outlives_a_kill_and_a_command_ends_it(stage, sim):
     assert daemon.ask("milvali.com").status == 200 and len(sim.ledger()) == 1
 
 
-def test_what_was_submitted_before_the_pause_is_fetched(stage, sim):
+def test_pause_does_not_stop_reading_submitted_tasks(stage, sim):
     daemon = stage.daemon(sim, "--store", "memory:")
     sim.hold_submits()
     waits = daemon.park("milvali.com")

@@ -20,7 +20,7 @@ NEVER_SERVED_STALE = ("--stale-while-revalidate", "0")
     pytest.param({"refresh": 1}, id="refresh=1"),
     pytest.param({"headers": {"Cache-Control": "no-cache"}}, id="Cache-Control: no-cache"),
 ])
-def test_who_wants_it_anew_buys_it_anew(daemon, sim, how):
+def test_cache_refresh_request_pays_again(daemon, sim, how):
     daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", **how)
     assert answer.status == 200
@@ -37,7 +37,7 @@ def test_who_wants_it_anew_buys_it_anew(daemon, sim, how):
     pytest.param({"headers": {"Cache-Control": "nonsense=, ,,"}}, id="nonsense"),
     pytest.param({"refresh": 0}, id="refresh=0"),
 ])
-def test_who_is_content_with_what_there_is_gets_it_free(daemon, sim, how):
+def test_cache_only_request_is_free(daemon, sim, how):
     first = daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", **how)
     assert answer.header("Cache-Status").startswith("emailsd; hit; ttl=")
@@ -45,7 +45,7 @@ def test_who_is_content_with_what_there_is_gets_it_free(daemon, sim, how):
     assert len(sim.ledger()) == 1
 
 
-def test_who_wants_none_older_than_a_second_gets_none_however_often_he_asks(daemon, sim):
+def test_cache_max_age_of_a_second_is_kept_by_repeated_requests(daemon, sim):
     daemon.ask("milvali.com")
     assert daemon.ask("milvali.com", max_age=3600).header("Cache-Status").startswith("emailsd; hit")
     eventually(lambda: daemon.ask("milvali.com", max_age=1).header("Cache-Status")
@@ -53,7 +53,7 @@ def test_who_wants_none_older_than_a_second_gets_none_however_often_he_asks(daem
     assert len(sim.ledger()) == 2
 
 
-def test_hits_in_a_row_have_request_ids_of_their_own(daemon):
+def test_cache_hits_have_different_request_ids(daemon):
     connection = daemon.connect()
     daemon.ask("milvali.com")
     answers = [connection.get(daemon.question("milvali.com")) for _ in range(20)]
@@ -64,7 +64,7 @@ def test_hits_in_a_row_have_request_ids_of_their_own(daemon):
     assert len(connection.get(daemon.question("milvali.com")).header("X-Request-Id")) == 32
 
 
-def test_what_is_forgotten_is_not_said_again_even_within_the_same_second(daemon, sim):
+def test_cache_deleted_result_is_not_served_within_the_same_second(daemon, sim):
     connection = daemon.connect()
     for _ in range(20):
         assert connection.get(daemon.question("milvali.com")).status == 200
@@ -75,7 +75,7 @@ def test_what_is_forgotten_is_not_said_again_even_within_the_same_second(daemon,
     assert len(sim.ledger()) == 2
 
 
-def test_min_fresh_beyond_its_life_asks_anew(daemon, sim):
+def test_cache_min_fresh_beyond_the_ttl_refreshes(daemon, sim):
     daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
     assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
@@ -87,7 +87,7 @@ def test_min_fresh_beyond_its_life_asks_anew(daemon, sim):
     pytest.param({"headers": {"Cache-Control": "only-if-cached"}}, id="only-if-cached"),
     pytest.param({"cached": 1, "refresh": 1}, id="cached=1 and refresh=1"),
 ])
-def test_who_may_not_spend_is_told_that_nothing_is_there(daemon, sim, how):
+def test_cache_only_request_without_a_result_is_not_cached(daemon, sim, how):
     answer = daemon.ask("milvali.com", **how)
     assert answer.status == 504
     assert answer.json()["code"] == "not-cached"
@@ -96,7 +96,7 @@ def test_who_may_not_spend_is_told_that_nothing_is_there(daemon, sim, how):
 
 # ---- stale ----
 
-def test_an_expired_answer_is_served_at_once_and_bought_once_behind(stage, sim):
+def test_cache_stale_result_is_served_and_refreshed_once(stage, sim):
     daemon = stage.daemon(sim, *SHORT)
     daemon.ask("milvali.com")
     daemon.await_expiry("milvali.com")
@@ -113,7 +113,7 @@ def test_an_expired_answer_is_served_at_once_and_bought_once_behind(stage, sim):
     assert len(sim.ledger()) == 2
 
 
-def test_looking_without_spending_refreshes_nothing(stage, sim):
+def test_cache_only_request_does_not_refresh_a_stale_result(stage, sim):
     daemon = stage.daemon(sim, *SHORT)
     daemon.ask("milvali.com")
     daemon.await_expiry("milvali.com")
@@ -123,7 +123,7 @@ def test_looking_without_spending_refreshes_nothing(stage, sim):
     assert [row["domain"] for row in sim.ledger()] == ["milvali.com", "other.com"]
 
 
-def test_past_its_stale_time_an_answer_is_waited_for(stage, sim):
+def test_cache_result_past_its_stale_time_is_refreshed_first(stage, sim):
     daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
     daemon.ask("milvali.com")
     eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
@@ -133,7 +133,7 @@ def test_past_its_stale_time_an_answer_is_waited_for(stage, sim):
 
 
 @pytest.mark.parametrize("status, code", [(402, 402), (403, 502), (500, 502)])
-def test_an_old_answer_stands_in_when_the_vendor_fails(stage, sim, status, code):
+def test_cache_stale_result_is_the_fallback_if_the_upstream_fails(stage, sim, status, code):
     daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
     first = daemon.ask("milvali.com")
     eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
@@ -147,7 +147,7 @@ def test_an_old_answer_stands_in_when_the_vendor_fails(stage, sim, status, code)
     assert sim.calls()["submit"] == 2
 
 
-def test_who_wants_it_anew_is_told_of_the_failure(stage, sim):
+def test_cache_refresh_request_gets_the_upstream_error(stage, sim):
     daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
     daemon.ask("milvali.com")
     sim.fault("submit", "status", status=402)
@@ -156,7 +156,7 @@ def test_who_wants_it_anew_is_told_of_the_failure(stage, sim):
     assert answer.json()["code"] == "credits-exhausted"
 
 
-def test_without_stale_if_error_the_failure_is_told(stage, sim):
+def test_cache_without_stale_if_error_returns_the_upstream_error(stage, sim):
     daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE, "--stale-if-error", "0")
     daemon.ask("milvali.com")
     eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
@@ -164,7 +164,7 @@ def test_without_stale_if_error_the_failure_is_told(stage, sim):
     assert daemon.ask("milvali.com").status == 402
 
 
-def test_a_failed_refresh_leaves_the_old_answer_in_its_place(stage, sim):
+def test_cache_failed_refresh_keeps_the_stale_result(stage, sim):
     daemon = stage.daemon(sim, *SHORT)
     first = daemon.ask("milvali.com")
     daemon.await_expiry("milvali.com")

@@ -57,7 +57,7 @@ CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
 OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
 
 
-def test_c12_a_right_key_is_let_in_and_a_wrong_a_near_and_a_missing_one_are_not(stage, sim, keys):
+def test_c12_only_a_correct_key_is_accepted(stage, sim, keys):
     right = keys.add("reports")
     keys.add("other")
     daemon = start(stage, sim, keys)
@@ -82,7 +82,7 @@ def test_c12_a_right_key_is_let_in_and_a_wrong_a_near_and_a_missing_one_are_not(
         assert daemon.get(path).status == 200
 
 
-def test_rights_are_kept(stage, sim, keys):
+def test_client_rights_are_enforced(stage, sim, keys):
     keys.add("plain")
     keys.add("reader", "cached_only")
     keys.add("fresh", "allow_refresh")
@@ -103,7 +103,7 @@ def test_rights_are_kept(stage, sim, keys):
     assert daemon.ask(domain, keys.bearer("boss"), method="DELETE").status == 204
 
 
-def test_a_client_is_held_no_longer_than_it_may(stage, sim, keys):
+def test_client_wait_is_limited_by_its_max_wait(stage, sim, keys):
     keys.add("hasty", "max_wait=0")
     daemon = start(stage, sim, keys)
     sim.hold_submits()
@@ -114,7 +114,7 @@ def test_a_client_is_held_no_longer_than_it_may(stage, sim, keys):
 
 # ---- quotas and rates
 
-def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
+def test_quota_exceeded_is_429_and_cached_results_are_served(stage, sim, keys):
     keys.add("small", "quota=2")
     keys.add("big")
     daemon = start(stage, sim, keys)
@@ -134,7 +134,7 @@ def test_a_quota_ends_in_429_while_known_answers_go_on(stage, sim, keys):
     assert "event=credits_threshold_reached client=small percent=95 spent=2 limit=2" in daemon.stderr()
 
 
-def test_an_expired_answer_is_free_and_its_refresh_is_bought_by_who_is_served_it(stage, sim, keys):
+def test_quota_pays_the_refresh_and_not_the_stale_result(stage, sim, keys):
     keys.add("poor", "quota=0")
     keys.add("rich", "quota=9")
     daemon = start(stage, sim, keys, "--ttl-found", "1ms")
@@ -162,7 +162,7 @@ def test_an_expired_answer_is_free_and_its_refresh_is_bought_by_who_is_served_it
     assert (refreshes(), saved()) == (1, before + 3)
 
 
-def test_a_quota_outlives_a_kill(stage, sim, keys):
+def test_quota_outlives_a_kill(stage, sim, keys):
     keys.add("small", "quota=3")
     store = f"sqlite:{stage.directory}/quota.db"
     for life in range(6):
@@ -172,7 +172,7 @@ def test_a_quota_outlives_a_kill(stage, sim, keys):
     assert len(sim.ledger()) == 3
 
 
-def test_joining_somebody_elses_lookup_costs_nothing(stage, sim, keys):
+def test_quota_is_not_charged_for_a_joined_lookup(stage, sim, keys):
     keys.add("payer", "quota=5")
     keys.add("guest", "quota=0")
     daemon = start(stage, sim, keys, "--threads", "1")
@@ -189,7 +189,7 @@ def test_joining_somebody_elses_lookup_costs_nothing(stage, sim, keys):
     assert len(sim.ledger()) == 1
 
 
-def test_usage_tells_the_caller_his_own_numbers(stage, sim, keys):
+def test_usage_returns_the_numbers_of_the_client(stage, sim, keys):
     keys.add("small", "quota=5 rate=1000")
     keys.add("other")
     daemon = start(stage, sim, keys, "--credits-per-day", "3")
@@ -215,7 +215,7 @@ def test_usage_without_keys_is_by_address(daemon):
     assert (document["quota"], document["remaining"]) == (None, None)
 
 
-def test_who_asks_too_fast_gets_429_also_for_hits(stage, sim, keys):
+def test_rate_limit_exceeded_is_429_also_for_hits(stage, sim, keys):
     keys.add("fast", "rate=3")
     keys.add("other")
     daemon = start(stage, sim, keys)
@@ -240,7 +240,7 @@ def count(daemon, route, code):
     return daemon.metric(f'emailsd_http_requests_total{{route="{route}",code="{code}"}}')
 
 
-def test_a_refusal_is_told_with_what_was_asked_for(stage, sim, keys):
+def test_access_log_names_client_and_route_of_a_rejected_request(stage, sim, keys):
     keys.add("fast", "rate=1")
     daemon = start(stage, sim, keys)
     statuses = []
@@ -253,7 +253,7 @@ def test_a_refusal_is_told_with_what_was_asked_for(stage, sim, keys):
     assert count(open_to_all, "/emails", 403) == 1
 
 
-def test_what_is_open_to_all_counts_for_nobodys_rate(stage, sim, keys):
+def test_rate_limit_does_not_count_public_endpoints(stage, sim, keys):
     keys.add("fast", "rate=1")
     daemon = start(stage, sim, keys)
     fast = keys.bearer("fast")
@@ -262,7 +262,7 @@ def test_what_is_open_to_all_counts_for_nobodys_rate(stage, sim, keys):
     eventually(lambda: daemon.get("/usage", fast).status == 200)
 
 
-def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, sim, keys):
+def test_fair_queue_puts_a_small_client_into_the_next_batch(stage, sim, keys):
     """A thousand questions of one client wait; the other client's single question is in the next submit."""
     keys.add("flood")
     keys.add("single")
@@ -284,7 +284,7 @@ def test_one_who_asks_for_one_rides_the_next_batch_beside_one_who_floods(stage, 
 
 # ---- the file
 
-def test_sighup_takes_the_whole_file_or_nothing(stage, sim, keys):
+def test_client_keys_reload_is_atomic(stage, sim, keys):
     first = keys.add("first")
     daemon = start(stage, sim, keys)
     second = keys.add("second")
@@ -303,7 +303,7 @@ def test_sighup_takes_the_whole_file_or_nothing(stage, sim, keys):
     assert daemon.get("/usage", {"X-API-Key": second}).status == 200
 
 
-def test_a_reload_gives_nobody_a_second_second(stage, sim, keys):
+def test_rate_limit_state_outlives_a_reload(stage, sim, keys):
     keys.add("fast", "rate=1")
     daemon = start(stage, sim, keys)
     began = time.monotonic()
@@ -315,7 +315,7 @@ def test_a_reload_gives_nobody_a_second_second(stage, sim, keys):
     assert 1 <= admitted <= 2 + time.monotonic() - began
 
 
-def test_reloads_do_not_disturb_those_who_ask(stage, sim, keys):
+def test_client_keys_reloads_do_not_disturb_requests(stage, sim, keys):
     key = keys.add("reports")
     daemon = start(stage, sim, keys)
     daemon.ask("milvali.com", {"X-API-Key": key})
@@ -333,12 +333,12 @@ def test_reloads_do_not_disturb_those_who_ask(stage, sim, keys):
     (["--client-keys-file", "/nonexistent"], "No such file"),
     (["--client-keys-file", "/nonexistent", "--allow-anonymous"], "choose one"),
 ])
-def test_it_does_not_start_for_everybody_by_mistake(flags, words):
+def test_start_without_keys_on_a_public_address_is_rejected(flags, words):
     ended = run_to_end(*flags, *UPSTREAM, env={KEY_VARIABLE: "k"})
     assert ended.returncode == 2 and words in ended.stderr, ended
 
 
-def test_it_starts_for_everybody_when_told_so_and_says_it(stage, sim):
+def test_start_with_allow_anonymous_is_logged(stage, sim):
     daemon = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
     assert "event=anonymous_access_enabled address=0.0.0.0:0" in daemon.stderr()
     port = daemon.address[1]
@@ -347,7 +347,7 @@ def test_it_starts_for_everybody_when_told_so_and_says_it(stage, sim):
     daemon.ask("milvali.com", method="DELETE").problem(403, "forbidden")
 
 
-def test_it_starts_with_keys_on_every_address(stage, sim, keys):
+def test_start_with_keys_accepts_a_public_address(stage, sim, keys):
     key = keys.add("reports")
     daemon = start(stage, sim, keys, "--listen", "0.0.0.0:0")
     daemon.address = ("127.0.0.1", daemon.address[1])
@@ -357,7 +357,7 @@ def test_it_starts_with_keys_on_every_address(stage, sim, keys):
 @pytest.mark.parametrize("words", [["key"], ["key", "new"], ["key", "old", "a"],
                                    ["key", "new", "a/b"], ["key", "new", "a" * 33],
                                    ["key", "new", ""]])
-def test_a_key_wants_a_name(words):
+def test_key_command_requires_a_name(words):
     ended = run_to_end(*words)
     assert ended.returncode == 2 and "usage: emailsd key new NAME" in ended.stderr
 
@@ -369,7 +369,7 @@ def test_a_key_wants_a_name(words):
                                      {"Sec-Fetch-Site": "same-site"},
                                      {"Origin": "http://evil.example"}, {"Origin": "null"},
                                      {"Referer": "http://evil.example/page"}])
-def test_pages_of_other_sites_are_kept_out(daemon, sim, headers):
+def test_browser_cross_site_requests_are_rejected(daemon, sim, headers):
     refused = daemon.ask("milvali.com", headers)
     assert refused.problem(403, "forbidden")["charged"] == "no"
     assert sim.ledger() == []
@@ -377,7 +377,7 @@ def test_pages_of_other_sites_are_kept_out(daemon, sim, headers):
     daemon.ask("milvali.com", headers).problem(403, "forbidden")  # cached results are not served either
 
 
-def test_pages_of_this_server_may_ask(stage, sim, daemon):
+def test_browser_same_site_requests_are_accepted(stage, sim, daemon):
     url = daemon.urls[0]
     ours = {"Sec-Fetch-Site": "same-origin", "Origin": url, "Referer": f"{url}/problems/forbidden"}
     assert daemon.ask("milvali.com", ours).status == 200
@@ -435,7 +435,7 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
     assert keys_file and client_key.encode() not in keys_file
 
 
-def test_a_key_that_is_put_into_a_question_is_in_no_log(stage, sim, keys):
+def test_key_sent_as_a_parameter_is_not_logged(stage, sim, keys):
     """The question may go to the upstream and the store, the result to its caller, and neither to any other
     place."""
     key = keys.add("reports")

@@ -44,7 +44,7 @@ def start(stage, sim, wall, *flags):
 
 
 @pytest.mark.parametrize("jump", ["-10d", "+10d", "-1", "+1"])
-def test_t1_t2_a_jump_during_a_wait_changes_no_answer_and_buys_nothing(stage, sim, wall, jump):
+def test_t1_t2_clock_jump_during_a_wait_changes_nothing(stage, sim, wall, jump):
     daemon = start(stage, sim, wall)
     sim.hold_submits()
     waiting = daemon.park("milvali.com")
@@ -60,7 +60,7 @@ def date_of(answer):
     return parsedate_to_datetime(answer.header("Date"))
 
 
-def test_t1_an_answer_does_not_expire_early_by_a_clock_set_back(stage, sim, wall):
+def test_t1_clock_set_back_does_not_expire_a_result(stage, sim, wall):
     daemon = start(stage, sim, wall)
     first = daemon.ask("milvali.com")
     wall.off("-10d")
@@ -71,7 +71,7 @@ def test_t1_an_answer_does_not_expire_early_by_a_clock_set_back(stage, sim, wall
     assert len(sim.ledger()) == 1
 
 
-def test_t2_ten_days_on_it_is_still_fresh_and_forty_days_on_it_is_refreshed(stage, sim, wall):
+def test_t2_result_is_fresh_after_10_days_and_refreshed_after_40(stage, sim, wall):
     daemon = start(stage, sim, wall)
     body = daemon.ask("milvali.com").body
     wall.off("+10d")
@@ -83,7 +83,7 @@ def test_t2_ten_days_on_it_is_still_fresh_and_forty_days_on_it_is_refreshed(stag
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_a_day_that_comes_back_has_no_second_budget(stage, sim, wall):
+def test_budget_day_that_repeats_has_no_second_budget(stage, sim, wall):
     store = f"sqlite:{stage.directory}/days.db"
     daemon = start(stage, sim, wall, "--credits-per-day", "1", "--store", store)
     assert daemon.ask("one.com").status == 200

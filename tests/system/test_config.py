@@ -37,7 +37,7 @@ def config(path, **values):
 
 # ---- precedence
 
-def test_a_flag_beats_the_environment_that_beats_the_file_that_beats_the_default(tmp_path):
+def test_config_precedence_is_flag_environment_file_default(tmp_path):
     path = config(tmp_path / "c", wait="3s", max_wait="4s", batch_size="5", threads="6")
     values, origins = printed("--config", path, "--wait", "1s",
                               env={"EMAILSD_WAIT": "2s", "EMAILSD_MAX_WAIT": "7s"})
@@ -48,19 +48,19 @@ def test_a_flag_beats_the_environment_that_beats_the_file_that_beats_the_default
     assert origins["store-rows"] == "default"
 
 
-def test_the_file_may_be_named_by_the_environment(tmp_path):
+def test_config_file_is_named_by_the_environment(tmp_path):
     path = config(tmp_path / "c", wait="3s")
     assert printed(env={"EMAILSD_CONFIG": path})[0]["wait"] == ["3s"]
 
 
-def test_listens_of_one_place_add_up_and_replace_those_of_a_weaker_one(tmp_path):
+def test_config_listen_adds_up_and_replaces_a_weaker_source(tmp_path):
     path = config(tmp_path / "c", listen=["127.0.0.1:1", "127.0.0.1:2"])
     assert printed("--config", path)[0]["listen"] == ["127.0.0.1:1", "127.0.0.1:2"]
     flags = ["--listen", "127.0.0.1:3", "--listen", "127.0.0.1:4"]
     assert printed("--config", path, *flags)[0]["listen"] == ["127.0.0.1:3", "127.0.0.1:4"]
 
 
-def test_what_is_printed_is_a_file_that_says_the_same(tmp_path):
+def test_print_config_prints_an_equivalent_file(tmp_path):
     first = printed("--wait", "90500ms", "--cache-size", "1536KiB", "--ttl-empty", "36h",
                     "--listen", "[::1]:80", "--listen", "127.0.0.1:81", "--upstream-insecure",
                     "--api-key-file", "/a b #c;d", "--log-level", "warn", "--log-format", "json",
@@ -74,7 +74,7 @@ def test_what_is_printed_is_a_file_that_says_the_same(tmp_path):
     assert printed("--config", str(again))[0] == first[0]
 
 
-def test_a_password_in_a_url_is_not_printed():
+def test_print_config_omits_a_password_in_a_url():
     ended = run_to_end("--print-config", "--upstream-url", "https://user:secret@example.org")
     assert ended.returncode == 2 and "secret" not in ended.stdout + ended.stderr
 
@@ -93,20 +93,20 @@ def test_a_password_in_a_url_is_not_printed():
     ("upstream-insecure = yes", "c:1: upstream-insecure: invalid value 'yes': must be 0 or 1"),
     ("threads = 999", "c:1: threads: invalid value '999'"),
 ])
-def test_what_is_wrong_with_a_file_is_told_by_its_line(tmp_path, text, words):
+def test_config_file_error_names_the_line(tmp_path, text, words):
     path = tmp_path / "c"
     path.write_text(text + "\n")
     ended = run_to_end("--check-config", "--config", str(path), env=ENV)
     assert ended.returncode == 2 and words in ended.stderr, ended
 
 
-def test_a_variable_that_is_nearly_an_option_is_refused():
+def test_config_unknown_variable_is_rejected():
     for flags in ([], ["--check-config"], ["--print-config"], ["healthcheck"]):
         ended = run_to_end(*flags, env={**ENV, "EMAILSD_CREDITS_PERDAY": "50"})
         assert ended.returncode == 2 and "'EMAILSD_CREDITS_PERDAY'" in ended.stderr, ended
 
 
-def test_check_config_says_what_a_start_would_say(tmp_path):
+def test_check_config_reports_what_a_start_would(tmp_path):
     good = run_to_end("--check-config", env=ENV)
     assert (good.returncode, good.stdout) == (0, "configuration OK\n")
     open_key = tmp_path / "key"
@@ -146,7 +146,7 @@ def start(stage, sim, path):
     return stage.daemon(sim, "--config", path)
 
 
-def test_sighup_takes_over_limits_and_the_level(tmp_path, stage, sim):
+def test_reload_applies_limits_and_the_log_level(tmp_path, stage, sim):
     path = config(tmp_path / "c", credits_per_day="1", max_wait="300s")
     daemon = start(stage, sim, path)
     daemon.ask("one.com")
@@ -159,7 +159,7 @@ def test_sighup_takes_over_limits_and_the_level(tmp_path, stage, sim):
     assert daemon.stderr().splitlines()[-1].startswith('{"ts":')
 
 
-def test_a_file_that_is_half_wrong_changes_nothing(tmp_path, stage, sim):
+def test_reload_of_an_invalid_file_changes_nothing(tmp_path, stage, sim):
     path = config(tmp_path / "c", credits_per_day="1")
     daemon = start(stage, sim, path)
     daemon.ask("one.com")
@@ -176,7 +176,7 @@ def restarts_needed(daemon):
     return re.findall(r"event=restart_required option=(\S+)", daemon.stderr())
 
 
-def test_what_takes_a_restart_is_named_until_there_is_one(tmp_path, stage, sim):
+def test_reload_names_options_that_require_a_restart(tmp_path, stage, sim):
     path = config(tmp_path / "c", cache_size="64MiB")
     daemon = start(stage, sim, path)
     config(tmp_path / "c", cache_size="32MiB", store_rows="5")
@@ -190,7 +190,7 @@ def test_what_takes_a_restart_is_named_until_there_is_one(tmp_path, stage, sim):
     assert len(restarts_needed(daemon)) == 3, "it is again what it was at the start"
 
 
-def test_the_key_in_use_is_checked_and_not_the_one_after_a_restart(tmp_path, stage, sim):
+def test_reload_checks_the_key_file_in_use(tmp_path, stage, sim):
     key = tmp_path / "key"
     key.write_text(KEY)
     key.chmod(0o600)
@@ -206,7 +206,7 @@ def test_the_key_in_use_is_checked_and_not_the_one_after_a_restart(tmp_path, sta
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_how_long_the_end_takes_may_be_changed(tmp_path, stage, sim):
+def test_reload_changes_the_drain_timeout(tmp_path, stage, sim):
     path = config(tmp_path / "c", drain_timeout="10min")
     daemon = start(stage, sim, path)
     sim.hold_submits()
@@ -220,7 +220,7 @@ def test_how_long_the_end_takes_may_be_changed(tmp_path, stage, sim):
     assert daemon.wait() == 0
 
 
-def test_a_reload_of_what_has_not_changed_names_nothing(tmp_path, stage, sim):
+def test_reload_without_changes_names_no_option(tmp_path, stage, sim):
     path = config(tmp_path / "c", wait="90s")
     daemon = stage.daemon(sim.urls[0] + "//", "--config", path)
     reload(daemon, "event=reloaded")
@@ -228,7 +228,7 @@ def test_a_reload_of_what_has_not_changed_names_nothing(tmp_path, stage, sim):
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_to_begin_with_keys_takes_a_restart(tmp_path, stage, sim):
+def test_reload_cannot_enable_client_keys(tmp_path, stage, sim):
     path = config(tmp_path / "c")
     daemon = start(stage, sim, path)
     config(tmp_path / "c", client_keys_file=tmp_path / "keys")

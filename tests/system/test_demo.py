@@ -10,7 +10,7 @@ from programs import EMAILSD, SIMULATOR
 SCRIPT = pathlib.Path(__file__).parents[1] / "scripts/demo.sh"
 
 
-def test_the_demo_buys_one_answer_then_has_it_cached_and_leaves_nothing_behind(tmp_path):
+def test_demo_pays_once_serves_from_cache_and_cleans_up(tmp_path):
     shown = subprocess.run([SCRIPT], capture_output=True, text=True, check=False,
                            env={**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path),
                                 "TMPDIR": str(tmp_path), "DAEMON_BIN": str(EMAILSD), "SIM_BIN": str(SIMULATOR)})

@@ -87,7 +87,7 @@ def balanced(sim, store):
 # ---- full ----
 
 
-def test_d1_with_a_full_disk_nothing_is_bought_and_hits_go_on(disk, start, sim, store):
+def test_d1_full_disk_stops_paid_lookups_and_serves_hits(disk, start, sim, store):
     daemon = start()
     known = daemon.ask("known.com")
     disk.fill()
@@ -113,7 +113,7 @@ def answered_with_a_full_disk(disk, daemon, sim):
     return answer
 
 
-def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, sim, store):
+def test_d2_unwritten_batch_id_is_kept_until_the_disk_works(disk, start, sim, store):
     daemon = start()
     answer = answered_with_a_full_disk(disk, daemon, sim)
     batch_id = sim.ledger()[0]["batch_id"]
@@ -128,7 +128,7 @@ def test_d2_a_batch_id_that_cannot_be_written_is_kept_until_it_can(disk, start, 
     assert len(sim.ledger()) == 2
 
 
-def test_d2_what_still_waits_is_written_at_a_stop(disk, start, sim, store):
+def test_d2_stop_writes_the_journal_backlog(disk, start, sim, store):
     daemon = start()
     answer = answered_with_a_full_disk(disk, daemon, sim)
     disk.free()
@@ -137,7 +137,7 @@ def test_d2_what_still_waits_is_written_at_a_stop(disk, start, sim, store):
     assert start().ask("milvali.com").body == answer.body
 
 
-def test_d2_a_kill_while_a_batch_id_waits_leaves_it_unknown(disk, start, sim, store):
+def test_d2_kill_with_an_unwritten_batch_id_leaves_it_unknown(disk, start, sim, store):
     daemon = start()
     answered_with_a_full_disk(disk, daemon, sim)
     daemon.kill()
@@ -149,7 +149,7 @@ def test_d2_a_kill_while_a_batch_id_waits_leaves_it_unknown(disk, start, sim, st
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_d3_an_answer_that_cannot_be_written_is_given_and_fetched_anew(disk, start, sim, store,
+def test_d3_unwritten_result_is_served_and_fetched_again(disk, start, sim, store,
                                                                       killed):
     daemon = start()
     sim.rule("milvali.com", time_ms=HOUR_MS)
@@ -174,7 +174,7 @@ def test_d3_an_answer_that_cannot_be_written_is_given_and_fetched_anew(disk, sta
     balanced(sim, store)
 
 
-def test_d1_a_start_on_a_full_disk_says_so_or_serves(disk, start, sim, store):
+def test_d1_start_on_a_full_disk_fails_with_a_reason_or_serves(disk, start, sim, store):
     daemon = start()
     known = daemon.ask("known.com")
     daemon.kill()
@@ -190,7 +190,7 @@ def test_d1_a_start_on_a_full_disk_says_so_or_serves(disk, start, sim, store):
     disk.free()
 
 
-def test_d10_a_start_on_a_read_only_disk_is_refused_in_words(disk, start):
+def test_d10_start_on_a_read_only_disk_fails_with_a_reason(disk, start):
     start().stop()
     disk.read_only()
     with pytest.raises(AssertionError, match="emailsd: --store: .*Read-only"):
@@ -226,7 +226,7 @@ def with_faults(daemon, *injections):
     pytest.param(["pwrite64:error=EROFS"], id="D10 EROFS"),
     pytest.param(["pwrite64:error=EDQUOT"], id="D10 EDQUOT"),
 ])
-def test_a_disk_that_fails_buys_nothing_and_is_used_again_when_well(plain, sim, faults):
+def test_disk_failure_stops_paid_lookups_until_the_disk_works(plain, sim, faults):
     known = plain.ask("known.com")
     with with_faults(plain, *faults):
         refuses_to_buy(plain, "milvali.com")
@@ -244,14 +244,14 @@ def test_a_disk_that_fails_buys_nothing_and_is_used_again_when_well(plain, sim, 
     pytest.param(["pwrite64:error=EINTR:when=1+2"], id="D6 writes are interrupted"),
     pytest.param(["pread64:error=EINTR:when=1+2"], id="D6 reads are interrupted"),
 ])
-def test_interrupted_calls_are_made_again(plain, sim, faults):
+def test_interrupted_system_calls_are_repeated(plain, sim, faults):
     with with_faults(plain, *faults):
         assert plain.ask("milvali.com").status == 200
     plain.kill()
     balanced(sim, plain.log.with_suffix(".db"))
 
 
-def test_d6_a_write_that_is_cut_short_is_one_that_failed(plain, sim):
+def test_d6_short_write_is_a_failed_write(plain, sim):
     """The file size limit is in the middle of a page; the kernel writes up to it."""
     store = plain.log.with_suffix(".db")
     known = plain.ask("known.com")
@@ -268,7 +268,7 @@ def test_d6_a_write_that_is_cut_short_is_one_that_failed(plain, sim):
     balanced(sim, store)
 
 
-def test_while_another_program_keeps_the_file_locked_nothing_is_bought(plain, sim):
+def test_store_locked_by_another_program_stops_paid_lookups(plain, sim):
     known = plain.ask("known.com")
     other = sqlite3.connect(plain.log.with_suffix(".db"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

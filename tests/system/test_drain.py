@@ -49,7 +49,7 @@ def is_draining(daemon):
 # ---- waiting requests ----
 
 
-def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
+def test_drain_serves_waiting_clients_if_the_submit_ends_in_time(stage, sim):
     daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
     sim.hold_submits()
     waiting = park_many(daemon)
@@ -69,7 +69,7 @@ def test_all_who_wait_are_served_when_the_submit_ends_in_time(stage, sim):
 
 
 @pytest.mark.parametrize("late", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
-def test_the_other_signals_disturb_no_end(stage, sim, late):
+def test_drain_is_not_disturbed_by_other_signals(stage, sim, late):
     daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
     sim.hold_submits()
     client = daemon.park("milvali.com")
@@ -83,7 +83,7 @@ def test_the_other_signals_disturb_no_end(stage, sim, late):
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])
-def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, sim, threads):
+def test_drain_returns_lookup_urls_for_unfinished_lookups(stage, sim, threads):
     """The submit gets its response before the drain timeout, its task is not done."""
     daemon = stage.daemon(sim, *store_of(stage), "--threads", threads, "--drain-timeout", "500ms")
     sim.behave(task_time_ms=3600 * 1000)
@@ -105,7 +105,7 @@ def test_all_who_wait_are_told_where_it_goes_on_when_the_lookup_does_not(stage, 
     assert len(sim.ledger()) == 1
 
 
-def test_a_submit_that_takes_longer_than_the_patience_is_unknown_and_not_sent_again(stage, sim):
+def test_drain_timeout_leaves_a_submit_unknown_and_not_repeated(stage, sim):
     daemon = stage.daemon(sim, *store_of(stage), "--threads", "1", "--drain-timeout", "300ms")
     sim.hold_submits()
     waiting = park_many(daemon)
@@ -121,7 +121,7 @@ def test_a_submit_that_takes_longer_than_the_patience_is_unknown_and_not_sent_ag
     assert sim.calls()["submit"] == 1
 
 
-def test_with_nobody_waiting_a_submit_under_way_still_comes_to_its_batch_id(stage, sim):
+def test_drain_without_waiting_clients_still_reads_the_batch_id(stage, sim):
     daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
     sim.hold_submits()
     assert daemon.ask("milvali.com", wait=0).status == 504
@@ -136,7 +136,7 @@ def test_with_nobody_waiting_a_submit_under_way_still_comes_to_its_batch_id(stag
     assert len(sim.ledger()) == 1
 
 
-def test_a_wait_that_ends_while_draining_ends_as_ever(stage, sim):
+def test_drain_does_not_change_the_end_of_a_wait(stage, sim):
     daemon = stage.daemon(sim, *PATIENT)
     sim.hold_submits()
     short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
@@ -151,7 +151,7 @@ def test_a_wait_that_ends_while_draining_ends_as_ever(stage, sim):
     assert daemon.wait() == 0
 
 
-def test_a_client_that_leaves_holds_nothing_up(stage, sim):
+def test_drain_does_not_wait_for_a_client_that_left(stage, sim):
     daemon = stage.daemon(sim, *PATIENT)
     sim.behave(task_time_ms=3600 * 1000)
     client = daemon.park("milvali.com")
@@ -187,7 +187,7 @@ def drained(stage, sim):
     assert daemon.wait() == 0
 
 
-def test_while_draining_what_is_known_is_served_and_nothing_new_is_bought(drained, sim):
+def test_drain_serves_cached_results_and_rejects_new_lookups(drained, sim):
     daemon, kept = drained
     hit = next(kept).get(daemon.question("known.com"))
     assert (hit.status, hit.header("Connection")) == (200, "close")
@@ -200,7 +200,7 @@ def test_while_draining_what_is_known_is_served_and_nothing_new_is_bought(draine
     assert sim.calls()["submit"] == 2
 
 
-def test_while_draining_a_lookup_under_way_may_be_joined(drained, sim):
+def test_drain_lets_requests_join_a_lookup_in_flight(drained, sim):
     daemon, kept = drained
     joining = next(kept)
     joining.send_get(daemon.question("milvali.com"))
@@ -211,7 +211,7 @@ def test_while_draining_a_lookup_under_way_may_be_joined(drained, sim):
     assert len(sim.ledger("milvali.com")) == 1
 
 
-def test_while_draining_the_probes_tell(drained):
+def test_drain_is_reported_by_the_probes(drained):
     _, kept = drained
     assert next(kept).get("/livez").status == 200
     next(kept).get("/readyz").problem(503, "draining")
@@ -225,7 +225,7 @@ def test_while_draining_the_probes_tell(drained):
 # ---- the drain delay, and immediate termination ----
 
 
-def test_during_the_delay_only_readyz_says_no(stage, sim):
+def test_drain_delay_fails_readyz_only(stage, sim):
     daemon = stage.daemon(sim, "--drain-delay", "600s")
     assert daemon.get("/readyz").status == 200
     daemon.deliver(signal.SIGTERM)
@@ -239,7 +239,7 @@ def test_during_the_delay_only_readyz_says_no(stage, sim):
     assert daemon.wait() == -signal.SIGTERM
 
 
-def test_after_the_delay_it_ends(stage, sim):
+def test_drain_delay_is_followed_by_the_end(stage, sim):
     daemon = stage.daemon(sim, "--drain-delay", "200ms")
     daemon.deliver(signal.SIGTERM)
     assert daemon.wait() == 0
@@ -247,7 +247,7 @@ def test_after_the_delay_it_ends(stage, sim):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_a_drain_at_once(stage, sim, number):
+def test_drain_ends_immediately_at_a_second_signal(stage, sim, number):
     daemon = stage.daemon(sim, *PATIENT)
     sim.hold_submits()
     client = daemon.park("milvali.com")

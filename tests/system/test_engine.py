@@ -24,7 +24,7 @@ def ask_all_at_once(daemon, domains, **parameters):
 
 # ---- coalescing ----
 
-def test_a_thousand_callers_of_one_question_share_one_purchase(stage, sim):
+def test_coalescing_a_thousand_callers_share_one_paid_lookup(stage, sim):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     spellings = ["milvali.com", "MILVALI.com.", "https://www.milvali.com/x", "info@milvali.com"]
@@ -44,7 +44,7 @@ def test_a_thousand_callers_of_one_question_share_one_purchase(stage, sim):
 
 # ---- batching ----
 
-def test_250_questions_at_once_take_five_submits(stage, sim):
+def test_batching_250_concurrent_questions_take_five_submits(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "50", "--batch-linger", "60s")
     answers = ask_all_at_once(daemon, QUESTIONS)
     for domain, answer in zip(QUESTIONS, answers):
@@ -57,7 +57,7 @@ def test_250_questions_at_once_take_five_submits(stage, sim):
     assert sorted(row["domain"] for row in sim.ledger()) == sorted(QUESTIONS)
 
 
-def test_ninety_nine_are_answered_while_the_hundredth_still_runs(stage, sim):
+def test_early_results_are_returned_while_the_last_task_runs(stage, sim):
     daemon = stage.daemon(sim, "--batch-linger", "60s")
     sim.rule("company7.com", time_ms=HOUR_MS)
     connections = {domain: daemon.park(domain) for domain in QUESTIONS[:100]}
@@ -69,7 +69,7 @@ def test_ninety_nine_are_answered_while_the_hundredth_still_runs(stage, sim):
     assert connections["company7.com"].read().json()["domain"] == "company7.com"
 
 
-def test_with_a_third_of_all_calls_failing_everybody_is_answered_once_and_nothing_bought_twice(
+def test_random_failures_lose_no_response_and_pay_nothing_twice(
         stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "10", "--submit-timeout", "2s",
                           "--submit-slots", "16", "--batch-lifetime", "20s")
@@ -100,7 +100,7 @@ def test_with_a_third_of_all_calls_failing_everybody_is_answered_once_and_nothin
     pytest.param({"headers": {"Prefer": "respond-async"}}, id="Prefer: respond-async"),
     pytest.param({"headers": {"Prefer": "respond-async, wait=0"}}, id="Prefer: both"),
 ])
-def test_who_does_not_want_to_wait_gets_an_address_to_look_at(stage, sim, how):
+def test_async_request_gets_the_url_of_its_lookup(stage, sim, how):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     answer = daemon.ask("milvali.com", **how)
@@ -113,7 +113,7 @@ def test_who_does_not_want_to_wait_gets_an_address_to_look_at(stage, sim, how):
     assert document["domain"] == "milvali.com"
 
 
-def test_a_lookup_can_be_watched_to_its_end(stage, sim):
+def test_lookup_url_shows_the_lookup_until_its_end(stage, sim):
     daemon = stage.daemon(sim, "--batch-linger", "60s", "--batch-size", "2")
     sim.hold_submits()
     sim.behave(task_time_ms=HOUR_MS)
@@ -130,7 +130,7 @@ def test_a_lookup_can_be_watched_to_its_end(stage, sim):
     assert daemon.get(where).body == daemon.ask("milvali.com").body
 
 
-def test_a_lookup_that_failed_is_shown_as_it_failed(stage, sim):
+def test_lookup_url_shows_the_failure(stage, sim):
     daemon = stage.daemon(sim)
     sim.rule("milvali.com", state="ERRORED", data=None)
     where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
@@ -139,11 +139,11 @@ def test_a_lookup_that_failed_is_shown_as_it_failed(stage, sim):
 
 
 @pytest.mark.parametrize("path", ["/lookups/" + 32 * "0", "/lookups/x", "/lookups/"])
-def test_what_is_no_lookup_is_not_found(daemon, path):
+def test_lookup_url_of_an_unknown_id_is_not_found(daemon, path):
     daemon.get(path).problem(404, "not-found")
 
 
-def test_a_504_names_the_lookup_and_asking_again_joins_it_free_of_charge(stage, sim):
+def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(stage, sim):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     answer = daemon.ask("milvali.com", wait=0)
@@ -162,7 +162,7 @@ def test_a_504_names_the_lookup_and_asking_again_joins_it_free_of_charge(stage, 
 
 @pytest.mark.parametrize("prefer, applied", [("wait=0", "wait=0"), ("wait=999", "wait=300"),
                                              ("wait=soon", None), ("handling=strict", None)])
-def test_a_preference_that_was_heeded_is_told(daemon, prefer, applied):
+def test_preference_applied_is_returned(daemon, prefer, applied):
     daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", headers={"Prefer": prefer})
     assert answer.header("Preference-Applied") == applied
@@ -170,7 +170,7 @@ def test_a_preference_that_was_heeded_is_told(daemon, prefer, applied):
 
 # ---- many callers ----
 
-def test_many_threads_of_callers_get_their_own_answers(stage, sim):
+def test_concurrent_callers_get_their_own_results(stage, sim):
     daemon = stage.daemon(sim, "--threads", "4", *DEFAULT_BATCHES)
     wrong = []
     lock = threading.Lock()

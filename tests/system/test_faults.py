@@ -17,7 +17,7 @@ def say(sim, on, document, times=1):
 
 # ---- the upstream ----
 
-def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, sim):
+def test_u17_repeated_batch_id_mixes_up_no_results(stage, sim):
     daemon = stage.daemon(sim)
     assert daemon.ask("first.com").status == 200
     first = sim.ledger()[0]
@@ -28,7 +28,7 @@ def test_u17_a_batch_id_that_comes_twice_gives_nobody_anothers_mailboxes(stage, 
     assert len(sim.ledger("second.com")) == 1
 
 
-def test_s2_a_batch_once_ready_stays_ready_whatever_is_said_later(stage, sim):
+def test_s2_batch_once_ready_stays_ready(stage, sim):
     daemon = stage.daemon(sim)
     sim.behave(task_time_ms=0)
     say(sim, "task_ids", [], times=2)  # an empty list at first, so that the status is requested again
@@ -47,7 +47,7 @@ def test_s2_a_batch_once_ready_stays_ready_whatever_is_said_later(stage, sim):
     pytest.param(lambda task: {"data": [task]}, id="S8 data"),
     pytest.param(lambda task: {"tasks": [{"task_id": task}]}, id="S8 tasks"),
 ])
-def test_the_list_of_tasks_may_be_wrapped(stage, sim, wrap):
+def test_task_list_may_be_wrapped_in_an_object(stage, sim, wrap):
     daemon = stage.daemon(sim)
     sim.behave(task_time_ms=3600000)
     asker = daemon.park("milvali.com")
@@ -58,7 +58,7 @@ def test_the_list_of_tasks_may_be_wrapped(stage, sim, wrap):
     assert asker.read().status == 200
 
 
-def test_s18_old_news_of_a_batch_only_cost_time(daemon, sim):
+def test_s18_outdated_status_only_delays(daemon, sim):
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                         "batch_ready": False}, times=3)
     assert daemon.ask("milvali.com").status == 200
@@ -69,7 +69,7 @@ def test_s18_old_news_of_a_batch_only_cost_time(daemon, sim):
 
 # ---- clients ----
 
-def test_c9_more_questions_than_may_wait_are_told_so_at_once(stage, sim):
+def test_c9_waiters_over_the_limit_are_rejected_immediately(stage, sim):
     daemon = stage.daemon(sim, "--max-waiters", "50", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in QUESTIONS[:50]]
@@ -84,7 +84,7 @@ def test_c9_more_questions_than_may_wait_are_told_so_at_once(stage, sim):
     assert len(sim.ledger()) == 50
 
 
-def test_c10_asking_again_and_again_buys_nothing_more(stage, sim):
+def test_c10_repeated_requests_pay_nothing_more(stage, sim):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     for _ in range(50):
@@ -100,7 +100,7 @@ def test_c10_asking_again_and_again_buys_nothing_more(stage, sim):
     pytest.param('"', id="C13 half a tag"),
     pytest.param("Mon, 99 Nov 2026", id="C13 a date"),
 ])
-def test_nonsense_about_what_the_caller_has_is_ignored(daemon, tag):
+def test_conditional_headers_that_are_invalid_are_ignored(daemon, tag):
     daemon.ask("milvali.com")
     answer = daemon.ask("milvali.com", headers={"If-None-Match": tag,
                                                 "If-Modified-Since": "yesterday"})

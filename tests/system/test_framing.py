@@ -77,7 +77,7 @@ FOLD = len(SMUGGLED)
                  id="a tab before the colon of chunks"),
 ])
 @pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez", "/nowhere"])
-def test_odd_framing_is_refused_once_and_the_connection_ends(odd, head, target):
+def test_framing_ambiguity_is_rejected_once_and_closes_the_connection(odd, head, target):
     connection = odd.connect()
     connection.send(head.format(target).encode("latin-1") + b"\r\n" + SMUGGLED)
     connection.read().problem(400, "invalid-request")
@@ -85,7 +85,7 @@ def test_odd_framing_is_refused_once_and_the_connection_ends(odd, head, target):
 
 
 @pytest.mark.parametrize("line", ["garbage", "X\0: y", "Content-Length\0: 5"])
-def test_a_line_without_a_colon_is_the_librarys_to_refuse(odd, line):
+def test_framing_line_without_colon_is_rejected_by_libmicrohttpd(odd, line):
     connection = odd.connect()
     connection.send(f"GET /livez HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode() + SMUGGLED)
     assert connection.read().status == 400
@@ -107,7 +107,7 @@ def odd(module_stage):
     *(pytest.param([f"X: {'x' * n}"], id=f"{n} bytes") for n in range(4000, 13000, 1111)),
 ])
 @pytest.mark.parametrize("piece", [None, 1500])
-def test_plain_framing_is_none_the_worse_for_its_size_and_pieces(odd, lines, piece):
+def test_framing_valid_request_may_come_in_pieces_of_any_size(odd, lines, piece):
     connection = odd.connect()
     head = "\r\n".join(["GET /livez?a&b=c HTTP/1.1", "Host: localhost", *lines, "", ""]).encode()
     data = head * 3
@@ -242,7 +242,7 @@ def target(module_stage):
     assert sim.requests() == []
 
 
-def test_the_strict_reader_is_strict():
+def test_strict_reader_rejects_ambiguous_framing():
     plain = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     assert STRICT.answers(plain * 3) == STRICT.answers(b"\r\n" + plain * 2 + b"\r\n" + LAST + plain) == 3
     for line in (b"X: y\r\n z", b": y", b":", b"\0", b"X: a\0b", b"X : y", b"Host: a", b"Content-Length: 1",
@@ -254,7 +254,7 @@ def test_the_strict_reader_is_strict():
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_no_bytes_get_more_answers_than_a_strict_reader_gives(target, seed):
+def test_framing_gets_no_more_responses_than_a_strict_reader_gives(target, seed):
     rng = random.Random(seed)
     seen = set()
     for i in range(CASES):

@@ -40,21 +40,21 @@ def told(daemon, **expected):
 
 
 @pytest.mark.parametrize("target", ["/readyz", "/readyz?verbose=0"])
-def test_ready_is_a_word(daemon, target):
+def test_readyz_returns_one_word(daemon, target):
     answer = daemon.get(target)
     assert (answer.status, answer.body) == (200, b'{"status":"ready"}\n')
     assert answer.header("Content-Type") == "application/json"
     assert answer.header("Cache-Control") == "no-store"
 
 
-def test_head_has_the_same_headers_and_no_body(daemon):
+def test_readyz_head_has_the_same_headers_and_no_body(daemon):
     answer = daemon.request("HEAD", "/readyz")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Content-Length") == "19"
 
 
 @pytest.mark.parametrize("target", ["/readyz?verbose", "/readyz?verbose=", "/readyz?verbose=1"])
-def test_verbose_tells_every_check(daemon, target):
+def test_readyz_verbose_lists_every_check(daemon, target):
     answer = daemon.get(target)
     assert answer.status == 200
     assert answer.json() == {"status": "ready", "checks": {**QUIET, "engine_lag_ms":
@@ -67,17 +67,17 @@ def test_verbose_tells_every_check(daemon, target):
     ("verbose&verbose", "duplicate-parameter"), ("verbose=2", "invalid-parameter"),
     ("verbose=true", "invalid-parameter"),
 ])
-def test_nothing_else_may_stand_in_the_query(daemon, query, code):
+def test_readyz_rejects_other_parameters(daemon, query, code):
     daemon.get(f"/readyz?{query}").problem(400, code)
 
 
-def test_other_methods_are_refused(daemon):
+def test_readyz_rejects_other_methods(daemon):
     answer = daemon.request("DELETE", "/readyz")
     answer.problem(405, "method-not-allowed")
     assert answer.header("Allow") == "GET, HEAD"
 
 
-def test_who_waits_and_what_is_under_way_is_counted(stage, sim):
+def test_readyz_verbose_counts_waiters_and_lookups_in_flight(stage, sim):
     daemon = stage.daemon(sim, "--submit-slots", "1", "--credits-per-day", "10")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in ("a.com", "a.com")]
@@ -96,7 +96,7 @@ def test_who_waits_and_what_is_under_way_is_counted(stage, sim):
     (401, "upstream-auth", 1), (402, "credits-exhausted", 1), (403, "upstream-banned", 1),
     (500, "circuit-open", 5),
 ])
-def test_trouble_with_the_upstream_is_told_and_no_reason(daemon, sim, status, code, times):
+def test_readyz_reports_upstream_failures_and_stays_ready(daemon, sim, status, code, times):
     sim.fault("submit", "status", times=times, status=status, after_creating=False)
     for i in range(times):
         assert daemon.ask(f"company{i}.com").status in (402, 502)
@@ -104,7 +104,7 @@ def test_trouble_with_the_upstream_is_told_and_no_reason(daemon, sim, status, co
     assert is_ready(daemon)
 
 
-def test_a_pause_is_told_and_no_reason(daemon):
+def test_readyz_reports_a_pause_and_stays_ready(daemon):
     store = f"sqlite:{daemon.log.with_suffix('.db')}"
     assert run_to_end("pause", "--store", store).returncode == 0
     told(daemon, paused=True, upstream="ok")
@@ -113,7 +113,7 @@ def test_a_pause_is_told_and_no_reason(daemon):
     told(daemon, paused=False)
 
 
-def test_a_spent_budget_is_told_and_no_reason(stage, sim):
+def test_readyz_reports_a_spent_budget_and_stays_ready(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "1")
     assert daemon.ask("milvali.com").status == 200
     told(daemon, budget="credits-exhausted", upstream="ok")
@@ -130,7 +130,7 @@ def disk(tmp_path):
     own.leave()
 
 
-def test_a_full_disk_is_a_reason_until_it_is_well_again_though_nobody_asks(stage, sim, disk):
+def test_readyz_fails_on_a_full_disk_until_the_disk_works(stage, sim, disk):
     daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
     assert daemon.ask("known.com").status == 200
     disk.fill()
@@ -145,7 +145,7 @@ def test_a_full_disk_is_a_reason_until_it_is_well_again_though_nobody_asks(stage
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_a_backlog_of_the_journal_is_counted_and_written_in_the_end(stage, sim, disk):
+def test_readyz_counts_the_journal_backlog_until_it_is_written(stage, sim, disk):
     daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
     sim.hold_submits()
     client = daemon.park("milvali.com")
@@ -162,7 +162,7 @@ def test_a_backlog_of_the_journal_is_counted_and_written_in_the_end(stage, sim, 
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
-def test_d5_hits_and_probes_are_answered_while_the_engine_hangs_in_a_disk_sync(daemon, sim):
+def test_d5_hits_and_probes_are_served_while_a_disk_sync_hangs(daemon, sim):
     known = daemon.ask("known.com")
     with hanging(daemon, "engine", "fdatasync"):
         waiting = daemon.park("milvali.com")

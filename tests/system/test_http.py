@@ -20,7 +20,7 @@ PLAIN_ROUTES = ["/livez", "/version", "/openapi.yaml", "/problems/not-found"]
 # ---- connections ----
 
 
-def test_one_connection_carries_one_hit_after_the_other(daemon):
+def test_connection_serves_successive_hits(daemon):
     daemon.ask("milvali.com")
     connection = daemon.connect()
     for _ in range(3):
@@ -29,7 +29,7 @@ def test_one_connection_carries_one_hit_after_the_other(daemon):
         assert answer.header("Cache-Status").startswith("emailsd; hit; ")
 
 
-def test_one_connection_carries_requests_that_wait(daemon):
+def test_connection_serves_successive_requests_that_wait(daemon):
     connection = daemon.connect()
     for domain in ("one.com", "two.com"):
         answer = connection.get(f"/emails?domain={domain}")
@@ -38,7 +38,7 @@ def test_one_connection_carries_requests_that_wait(daemon):
     assert connection.get("/livez").body == b"ok\n"
 
 
-def test_one_connection_survives_problems(daemon):
+def test_connection_survives_problem_responses(daemon):
     connection = daemon.connect()
     connection.get("/emails?domain=com").problem(422, "public-suffix")
     connection.get("/nowhere").problem(404, "not-found")
@@ -60,7 +60,7 @@ def test_pipelined_requests_are_answered_in_order(daemon):
     assert answers[5].body == answers[0].body
 
 
-def test_a_hundred_pipelined_hits_are_a_hundred_answers(daemon):
+def test_pipelined_hundred_hits_get_a_hundred_responses(daemon):
     daemon.ask("milvali.com")
     connection = daemon.connect()
     request = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -68,7 +68,7 @@ def test_a_hundred_pipelined_hits_are_a_hundred_answers(daemon):
     assert {connection.read().status for _ in range(100)} == {200}
 
 
-def test_a_request_that_comes_byte_by_byte_is_a_request(daemon):
+def test_request_sent_byte_by_byte_is_served(daemon):
     connection = daemon.connect()
     for byte in b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n":
         connection.send(bytes([byte]))
@@ -81,7 +81,7 @@ def test_connection_close_is_honoured(daemon):
     assert connection.is_closed()
 
 
-def test_http_1_0_is_answered_and_closed(daemon):
+def test_http_1_0_request_is_served_and_closed(daemon):
     for domain in ("milvali.com", "milvali.com"):
         connection = daemon.connect()
         connection.send(f"GET /emails?domain={domain} HTTP/1.0\r\n\r\n".encode())
@@ -90,7 +90,7 @@ def test_http_1_0_is_answered_and_closed(daemon):
 
 
 @pytest.mark.parametrize("n", [1, 127, 128, 129, 255, 256, 257])
-def test_that_many_connections_that_are_ready_at_once_are_all_answered(stage, sim, n):
+def test_connections_ready_concurrently_are_all_served(stage, sim, n):
     daemon = stage.daemon(sim, "--threads", "1")
     daemon.ask("milvali.com")
     connections = [daemon.connect() for _ in range(n)]
@@ -104,7 +104,7 @@ def test_that_many_connections_that_are_ready_at_once_are_all_answered(stage, si
 
 
 @pytest.mark.parametrize("n", [128, 256])
-def test_that_many_connections_that_begin_at_once_are_all_answered(stage, sim, n):
+def test_connections_opened_concurrently_are_all_served(stage, sim, n):
     daemon = stage.daemon(sim, "--threads", "1")
     daemon.deliver(signal.SIGSTOP)
     connections = [daemon.park("milvali.com") for _ in range(n)]
@@ -130,7 +130,7 @@ def shared(module_stage):
     "/problems/no-such-code", "/problems/not-found/", "/problems/NOT-FOUND", "/livez/",
     "/openapi.yml", "/" + "x" * 4000, "/livez%00", "/problems/" + "x" * 4000,
 ])
-def test_what_is_no_path_is_not_found(shared, target):
+def test_path_unknown_or_invalid_is_not_found(shared, target):
     answer = shared.connect().get(target)
     assert answer.problem(404, "not-found")["charged"] == "no"
 
@@ -139,7 +139,7 @@ OTHER_METHODS = ["POST", "PUT", "PATCH", "OPTIONS", "TRACE", "get", "FROB"]
 
 
 @pytest.mark.parametrize("method", OTHER_METHODS)
-def test_other_methods_of_emails_are_refused_with_what_is_allowed(shared, method):
+def test_emails_rejects_other_methods_with_allow(shared, method):
     connection = shared.connect()
     connection.send_get("/emails?domain=milvali.com", method=method)
     answer = connection.read()
@@ -149,7 +149,7 @@ def test_other_methods_of_emails_are_refused_with_what_is_allowed(shared, method
 
 @pytest.mark.parametrize("path", PLAIN_ROUTES)
 @pytest.mark.parametrize("method", [*OTHER_METHODS, "DELETE"])
-def test_other_methods_are_refused_with_what_is_allowed(shared, method, path):
+def test_endpoints_reject_other_methods_with_allow(shared, method, path):
     connection = shared.connect()
     connection.send_get(path, method=method)
     answer = connection.read()
@@ -157,7 +157,7 @@ def test_other_methods_are_refused_with_what_is_allowed(shared, method, path):
     assert set(answer.header("Allow").split(", ")) == {"GET", "HEAD"}
 
 
-def test_an_unknown_path_is_not_found_whatever_the_method(daemon):
+def test_path_unknown_is_not_found_for_any_method(daemon):
     daemon.request("POST", "/nowhere").problem(404, "not-found")
 
 
@@ -173,36 +173,36 @@ def test_head_is_get_without_the_body(shared, path):
     assert connection.get("/livez").body == b"ok\n", "no body came after the head"
 
 
-def test_livez_says_ok(daemon):
+def test_livez_returns_ok(daemon):
     answer = daemon.get("/livez")
     assert (answer.status, answer.body) == (200, b"ok\n")
     assert answer.header("Content-Type").startswith("text/plain")
 
 
-def test_version_names_what_is_running(daemon):
+def test_version_names_the_running_build(daemon):
     document = daemon.get("/version").json()
     assert re.fullmatch(r"\d+\.\d+\.\d+", document["version"])
     assert document["revision"] and document["public_suffix_list"]
 
 
-def test_openapi_yaml_is_the_file(daemon):
+def test_openapi_yaml_is_served_verbatim(daemon):
     answer = daemon.get("/openapi.yaml")
     assert (answer.status, answer.body) == (200, CONTRACT)
     assert answer.header("Content-Type") == "application/yaml"
 
 
-def test_the_contract_names_the_codes_of_this_file(daemon):
+def test_openapi_yaml_lists_the_codes_of_this_file(daemon):
     assert len(CODES) > 20 and "still-processing" in CODES
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_has_its_page(shared, code):
+def test_problem_code_has_a_page(shared, code):
     answer = shared.get(f"/problems/{code}")
     assert answer.status == 200
     assert code in answer.body.decode()
 
 
-def test_probes_cost_nothing(daemon, sim):
+def test_probes_cost_no_credit(daemon, sim):
     for path in PLAIN_ROUTES:
         daemon.get(path)
     assert sim.calls()["requests"] == 0
@@ -213,7 +213,7 @@ def test_probes_cost_nothing(daemon, sim):
 
 @pytest.mark.parametrize("host", ["emailsd", "elsewhere.example:8080", "[::1]:80"])
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "https"])
-def test_a_whole_url_is_as_good_as_its_path(daemon, scheme, host):
+def test_absolute_form_target_is_served_as_its_path(daemon, scheme, host):
     connection = daemon.connect()
     answer = connection.get(f"{scheme}://{host}/emails?domain=milvali.com")
     assert answer.json()["domain"] == "milvali.com"
@@ -224,11 +224,11 @@ def test_a_whole_url_is_as_good_as_its_path(daemon, scheme, host):
 
 @pytest.mark.parametrize("target", ["http://", "http:///livez", "http://user@emailsd/livez",
                                     "ftp://emailsd/livez", "//emailsd/livez", "emailsd/livez"])
-def test_what_is_no_whole_url_is_not_found(daemon, target):
+def test_absolute_form_that_is_invalid_is_not_found(daemon, target):
     daemon.connect().get(target).problem(404, "not-found")
 
 
-def test_preferences_in_several_lines_are_one_list(daemon, sim):
+def test_prefer_in_several_lines_is_one_list(daemon, sim):
     sim.hold_submits()
     answer = daemon.connect().get("/emails?domain=milvali.com", "Prefer: handling=lenient",
                                   "Prefer: respond-async", "Prefer: wait=0")
@@ -236,20 +236,20 @@ def test_preferences_in_several_lines_are_one_list(daemon, sim):
     assert answer.header("Preference-Applied") == "respond-async, wait=0"
 
 
-def test_directives_in_several_lines_are_one_list(daemon, sim):
+def test_cache_control_in_several_lines_is_one_list(daemon, sim):
     lines = ("Cache-Control: max-age=600", "Cache-Control: only-if-cached")
     daemon.connect().get("/emails?domain=milvali.com", *lines).problem(504, "not-cached")
     assert sim.calls()["requests"] == 0
 
 
-def test_media_ranges_in_several_lines_are_one_list(daemon):
+def test_accept_in_several_lines_is_one_list(daemon):
     for lines in (("Accept: application/json;q=0.5", "Accept: text/csv"),
                   ("Accept: text/csv", "Accept: application/json;q=0.5")):
         answer = daemon.connect().get("/emails?domain=milvali.com", *lines)
         assert answer.header("Content-Type").startswith("text/csv")
 
 
-def test_entity_tags_in_several_lines_are_one_list(daemon):
+def test_if_none_match_in_several_lines_is_one_list(daemon):
     connection = daemon.connect()
     tag = connection.get("/emails?domain=milvali.com").header("ETag")
     answer = connection.get("/emails?domain=milvali.com", 'If-None-Match: "other"',
@@ -274,7 +274,7 @@ SMUGGLED = b"GET /emails?domain=smuggled.com HTTP/1.1\r\nHost: localhost\r\n\r\n
                  b"hello" + SMUGGLED, id="two lengths"),
 ])
 @pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez"])
-def test_a_get_with_a_body_is_refused_once_and_the_connection_ends(daemon, sim, target, framing,
+def test_get_with_a_body_is_rejected_once_and_closes_the_connection(daemon, sim, target, framing,
                                                                     body):
     connection = daemon.connect()
     connection.send_get(target, *framing)
@@ -286,7 +286,7 @@ def test_a_get_with_a_body_is_refused_once_and_the_connection_ends(daemon, sim, 
     assert sim.calls()["requests"] == 0
 
 
-def test_a_post_with_a_body_is_refused_once_and_the_connection_ends(daemon):
+def test_post_with_a_body_is_rejected_once_and_closes_the_connection(daemon):
     connection = daemon.connect()
     connection.send_get("/emails", f"Content-Length: {len(SMUGGLED)}", method="POST")
     connection.send(SMUGGLED)
@@ -294,7 +294,7 @@ def test_a_post_with_a_body_is_refused_once_and_the_connection_ends(daemon):
     assert connection.is_closed(), "a second answer"
 
 
-def test_a_length_of_zero_is_no_body(daemon):
+def test_content_length_of_zero_is_accepted(daemon):
     connection = daemon.connect()
     assert connection.get("/livez", "Content-Length: 0").status == 200
     assert connection.get("/livez").status == 200
@@ -306,7 +306,7 @@ def test_a_length_of_zero_is_no_body(daemon):
 @pytest.mark.parametrize("leave", [pytest.param(Connection.close, id="closes"),
                                    pytest.param(Connection.end_writing, id="C2 closes one half"),
                                    pytest.param(Connection.reset, id="C3 resets")])
-def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage, sim, leave):
+def test_client_that_leaves_frees_its_slot_and_not_its_lookup(stage, sim, leave):
     daemon = stage.daemon(sim, "--max-waiters", "1")
     sim.hold_submits()
     first = daemon.park("first.com")
@@ -323,7 +323,7 @@ def test_a_client_that_leaves_frees_its_place_and_its_paid_lookup_goes_on(stage,
     assert "waiters_abandoned=1" in daemon.stderr()
 
 
-def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):
+def test_queued_lookup_without_waiters_is_not_paid(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--submit-slots", "1")
     sim.hold_submits()
     daemon.ask("busy.com", wait=0)
@@ -339,7 +339,7 @@ def test_a_question_nobody_waits_for_any_more_is_not_bought(stage, sim):
     assert [task["domain"] for task in sim.ledger()] == ["busy.com", "after.com"]
 
 
-def test_a_question_that_somebody_was_told_to_ask_again_is_bought_though_nobody_waits(stage, sim):
+def test_queued_async_lookup_is_paid_without_waiters(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--batch-size", "3",
                           "--batch-linger", "60s")
     daemon.ask("promised.com", wait=0).problem(504, "still-processing")
@@ -352,7 +352,7 @@ def test_a_question_that_somebody_was_told_to_ask_again_is_bought_though_nobody_
     assert {task["domain"] for task in sim.ledger()} == {"promised.com", "second.com", "third.com"}
 
 
-def test_a_hundred_clients_that_vanish_harm_nobody(stage, sim):
+def test_clients_that_vanish_do_not_affect_others(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "101")
     sim.hold_submits()
     stays = daemon.park("milvali.com", wait=300)

@@ -237,20 +237,20 @@ def send(daemon, text) -> Response:
 
 
 @pytest.mark.parametrize("text, domain", GOOD)
-def test_a_good_row_is_answered_for_its_domain(generous, text, domain):
+def test_input_valid_row_is_served_for_its_domain(generous, text, domain):
     answer = send(generous, text)
     assert answer.status == 200, answer
     assert answer.json()["domain"] == domain
 
 
 @pytest.mark.parametrize("text, error", BAD)
-def test_a_bad_row_is_refused_and_costs_nothing(frugal, text, error):
+def test_input_invalid_row_is_rejected_at_no_cost(frugal, text, error):
     problem = send(frugal, text).problem(*error)
     assert (problem["retryable"], problem["charged"]) == (False, "no")
 
 
 @pytest.mark.parametrize("n", [300, 1000])
-def test_q14_hundreds_of_parameters_get_no_answer_and_harm_nobody(daemon, sim, n):
+def test_q14_hundreds_of_parameters_do_not_affect_others(daemon, sim, n):
     """The library has no memory left even for an error response; the test checks that nothing else is
     affected. The daemon is not shared, so that a trace of this at its end does not fail other tests."""
     connection = daemon.connect()
@@ -267,11 +267,11 @@ def test_q14_hundreds_of_parameters_get_no_answer_and_harm_nobody(daemon, sim, n
     pytest.param("domain=" + 16384 // 3 * "%41", id="V92"),
     pytest.param("domain=" + 65536 * "a", id="Q16"),
 ])
-def test_a_query_that_does_not_fit_is_the_librarys_to_refuse(frugal, text):
+def test_query_over_the_memory_limit_is_rejected_by_libmicrohttpd(frugal, text):
     assert send(frugal, text).status == 414
 
 
-def test_v93_every_spelling_of_a_name_is_one_question(stage, sim):
+def test_v93_spellings_of_a_name_are_one_question(stage, sim):
     daemon = stage.daemon(sim)
     for mask in range(32):
         letters = [c.upper() if mask >> i & 1 else c for i, c in enumerate("milva")]
@@ -280,7 +280,7 @@ def test_v93_every_spelling_of_a_name_is_one_question(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_lookalikes_are_different_questions(stage, sim):
+def test_lookalike_domains_are_different_questions(stage, sim):
     daemon = stage.daemon(sim)
     pairs = ["\u0430\u0440\u0440\u04cf\u0435.com", "apple.com", "fa\u00df.de", "fass.de"]
     assert len({daemon.ask(name).json()["domain"] for name in pairs}) == 4
@@ -292,7 +292,7 @@ def test_lookalikes_are_different_questions(stage, sim):
     query("a mistyped name", "domain=a.com&contry=US", "did you mean 'country'?"),
     query("a mistyped domain", "domian=a.com", "did you mean 'domain'?"),
 ])
-def test_the_detail_helps(frugal, text, words):
+def test_problem_detail_names_the_fault(frugal, text, words):
     assert words in send(frugal, text).json()["detail"]
 
 
@@ -302,12 +302,12 @@ def test_the_detail_helps(frugal, text, words):
     "hunter2=https://user:hunter2@milvali.com/&domain=a.com&" + "hunter2" * 10,
     "domain=%1b[31mhunter2",
 ])
-def test_what_may_be_secret_is_not_repeated_in_the_log(frugal, text):
+def test_log_omits_input_that_may_be_secret(frugal, text):
     send(frugal, text)
     assert "hunter2" not in frugal.stderr()
 
 
-def test_what_is_injected_stays_inert(frugal):
+def test_injected_header_is_not_in_the_response(frugal):
     answer = send(frugal, "domain=milvali.com%0d%0aX-Injected:%201")
     assert answer.header("X-Injected") is None
     assert answer.body.count(b"\n") == 1

@@ -31,7 +31,7 @@ def files_of(root):
     return {str(p.relative_to(root)): oct(p.stat().st_mode & 0o777) for p in root.rglob("*") if p.is_file()}
 
 
-def test_everything_has_its_place_and_mode(installed):
+def test_install_sets_paths_and_modes(installed):
     assert files_of(installed) == {
         "opt/e/bin/emailsd": "0o755",
         "opt/e/share/man/man8/emailsd.8": "0o644",
@@ -43,14 +43,14 @@ def test_everything_has_its_place_and_mode(installed):
     }
 
 
-def test_the_installed_program_takes_the_installed_configuration(installed):
+def test_installed_program_accepts_the_installed_configuration(installed):
     done = subprocess.run([installed / "opt/e/bin/emailsd", "--check-config", "--config",
                            installed / "etc/emailsd/emailsd.conf"], env=environment({KEY_VARIABLE: "k"}),
                           capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, "configuration OK\n"), done
 
 
-def test_every_example_in_the_configuration_is_taken(installed, tmp_path):
+def test_installed_configuration_examples_are_valid(installed, tmp_path):
     text = (installed / "etc/emailsd/emailsd.conf").read_text()
     lines = re.sub(r"(?m)^#([a-z-]+ = )", r"\1", text)
     assert lines.count("\n#") < text.count("\n#")
@@ -60,12 +60,12 @@ def test_every_example_in_the_configuration_is_taken(installed, tmp_path):
     assert done.returncode == 0, done
 
 
-def test_the_unit_starts_the_installed_program(installed):
+def test_installed_unit_starts_the_installed_program(installed):
     unit = (installed / "opt/e/lib/systemd/system/emailsd.service").read_text()
     assert "\nExecStart=/opt/e/bin/emailsd " in unit and "/usr/bin/emailsd" not in unit
 
 
-def test_what_names_the_configuration_and_the_key_names_them_below_sysconfdir(tmp_path):
+def test_installed_files_refer_to_sysconfdir(tmp_path):
     make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/e", "SYSCONFDIR=/opt/etc")
     named = {}
     for path in files_of(tmp_path).keys() - {"opt/e/bin/emailsd"}:
@@ -77,7 +77,7 @@ def test_what_names_the_configuration_and_the_key_names_them_below_sysconfdir(tm
     assert (tmp_path / "opt/etc/emailsd/emailsd.conf").exists()
 
 
-def test_a_configuration_that_is_there_is_kept_and_the_rest_can_go(installed):
+def test_uninstall_keeps_the_configuration_only(installed):
     config = installed / "etc/emailsd/emailsd.conf"
     config.write_text("wait = 1s\n")
     make("install", f"DESTDIR={installed}", "PREFIX=/opt/e")
@@ -101,7 +101,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["--max-w"], {"--max-wait", "--max-waiters"}), (["ins"], {"inspect"}), (["key", ""], {"new"}),
     (["--log-level", ""], {"debug", "info", "warn", "error"}), (["--max-wait", ""], set()),
     (["--print"], {"--print-config"})])
-def test_bash_completes_what_help_tells(words, wanted):
+def test_bash_completion_covers_the_help(words, wanted):
     program = os.environ.get("DAEMON_BIN", str(ROOT / "build/release/emailsd"))
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", ROOT / "packaging/emailsd.bash-completion",
                            program, *words], capture_output=True, text=True, timeout=30, check=False)

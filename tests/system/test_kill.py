@@ -22,7 +22,7 @@ needs_strace = pytest.mark.skipif(not can_trace(),
 
 
 @pytest.mark.parametrize("seed, rough", [(1, False), (2, False), (3, True), (4, False)])
-def test_kills_at_random_lose_nothing_and_buy_nothing_twice(tmp_path, seed, rough):
+def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rough):
     tally = Stage(tmp_path, seed, 15, rough).run()
     assert not tally.breaches
     assert tally.kills == 15
@@ -34,14 +34,14 @@ def test_kills_at_random_lose_nothing_and_buy_nothing_twice(tmp_path, seed, roug
     ("life", "engine", "recvfrom"), ("life", "http-0", "sendmsg"), ("start", "main", "fdatasync"),
     ("recovery", "any", "fdatasync"), ("recovery", "any", "sendto"),
 ], ids=" ".join)
-def test_a_kill_before_every_call_loses_nothing_and_buys_nothing_twice(tmp_path, which):
+def test_kill_before_every_system_call_loses_nothing_and_pays_once(tmp_path, which):
     tally = Sweep(tmp_path, which).run()
     assert not tally.breaches
     assert tally.kills > 0
 
 
 @needs_strace
-def test_a_kill_before_every_fourth_write_loses_nothing_and_buys_nothing_twice(tmp_path):
+def test_kill_before_every_fourth_write_loses_nothing_and_pays_once(tmp_path):
     tally = Sweep(tmp_path, ("life", "engine", "pwrite64"), step=4).run()
     assert not tally.breaches
     assert tally.kills > 5
@@ -97,7 +97,7 @@ class Order:
 
 
 @needs_strace
-def test_p3_intents_and_batch_ids_are_on_disk_before_they_are_used(stage, sim, tmp_path):
+def test_p3_journal_syncs_intents_and_batch_ids_before_their_use(stage, sim, tmp_path):
     daemon = stage.daemon(sim, "--threads", "1", "--batch-size", "3")
     trace = tmp_path / "trace"
     calls = "trace=pwrite64,fdatasync,fsync,connect,sendto"

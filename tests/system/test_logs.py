@@ -30,7 +30,7 @@ def events(daemon, name, as_json=False):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_lookup_is_told_from_the_request_to_the_batch(stage, sim, as_json):
+def test_log_links_a_request_to_its_lookup_and_batch(stage, sim, as_json):
     daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
     daemon.ask("milvali.com", {"X-Request-Id": "mine-1", "traceparent": TRACE})
     [request] = events(daemon, "request", as_json)
@@ -48,7 +48,7 @@ def test_a_lookup_is_told_from_the_request_to_the_batch(stage, sim, as_json):
     assert (ended["waiters"], submitted["tasks"]) == (typed(1), typed(1))
 
 
-def test_hits_and_probes_are_told_at_level_debug_only(stage, sim):
+def test_log_has_hits_and_probes_at_level_debug_only(stage, sim):
     loud, quiet = stage.daemon(sim), stage.daemon(sim, "--log-level", "info")
     for daemon in (loud, quiet):
         daemon.ask("milvali.com")
@@ -61,7 +61,7 @@ def test_hits_and_probes_are_told_at_level_debug_only(stage, sim):
     assert [e["status"] for e in events(quiet, "request")] == ["200", "400"]
 
 
-def test_who_joined_and_who_left_early_are_told(stage, sim):
+def test_log_names_joined_and_abandoned_waits(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1")
     sim.hold_submits()
     first, second = daemon.park("milvali.com"), daemon.park("milvali.com")
@@ -75,21 +75,21 @@ def test_who_joined_and_who_left_early_are_told(stage, sim):
 @pytest.mark.parametrize("trace", ["", "00-short", TRACE.upper(), TRACE + "-x", "ff" + TRACE[2:],
                                    TRACE.replace("-", "_"), "00-" + "\x1b" * 52,
                                    f"00-{'0' * 32}-{'b' * 16}-01", f"00-{'a' * 32}-{'0' * 16}-01"])
-def test_a_traceparent_that_is_none_is_left_out(daemon, trace):
+def test_log_omits_an_invalid_traceparent(daemon, trace):
     connection = daemon.connect()
     connection.send_get("/emails?domain=milvali", f"traceparent: {trace}")
     assert connection.read().status == 400
     assert all("trace" not in e for e in events(daemon, "request"))
 
 
-def test_a_traceparent_of_a_later_version_is_told_as_far_as_it_is_known(daemon):
+def test_log_has_the_known_part_of_a_later_traceparent(daemon):
     daemon.get("/emails?domain=milvali", {"traceparent": "01" + TRACE[2:] + "-later"})
     [request] = events(daemon, "request")
     assert (request["trace"], request["span"]) == (TRACE.split("-")[1], TRACE.split("-")[2])
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_nothing_raw_from_outside_and_no_address_is_told(stage, sim, as_json):
+def test_log_has_no_raw_input_and_no_email_address(stage, sim, as_json):
     daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
     connection = daemon.connect()
     for target in (b"/emails?domain=\x1b[31m", b"/emails?domain=a%0Ab%0D%1b[2J", "/\u00fc\u202e".encode(),
@@ -116,7 +116,7 @@ def flags(sim, store="memory:"):
             "0", "--log-level", "debug"]
 
 
-def test_a_log_that_nobody_reads_does_no_harm(sim):
+def test_log_without_a_reader_does_not_block_lookups(sim):
     """Lookups continue, and lost lines are counted."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -151,7 +151,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 @pytest.mark.parametrize("closed", ["2", "02", "012"])
-def test_what_is_meant_for_a_stream_that_is_closed_goes_nowhere_else(sim, tmp_path, closed):
+def test_log_to_a_closed_stream_goes_into_no_other_file(sim, tmp_path, closed):
     """The line must not go, for instance, into the store's lock, which would be the next file to be opened."""
     store = tmp_path / "store" / "emailsd.db"
     store.parent.mkdir(0o700)
@@ -174,7 +174,7 @@ def test_what_is_meant_for_a_stream_that_is_closed_goes_nowhere_else(sim, tmp_pa
             assert daemon.wait(PATIENCE_S) == 0
 
 
-def test_the_level_and_the_form_are_words(stage):
+def test_log_level_and_format_must_be_known_words(stage):
     for flag in ("--log-level", "--log-format"):
         ended = run_to_end(flag, "loud")
         assert ended.returncode == 2 and flag in ended.stderr

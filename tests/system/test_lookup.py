@@ -40,7 +40,7 @@ def time_of(text):
 # ---- the response ----
 
 
-def test_the_answer_is_the_documented_json(daemon):
+def test_lookup_result_is_the_documented_json(daemon):
     answer = daemon.ask("milvali.com")
     document = answer.json()
     assert answer.status == 200
@@ -56,7 +56,7 @@ def test_the_answer_is_the_documented_json(daemon):
     assert is_jittered(fresh_for.total_seconds(), FOUND_TTL_S)
 
 
-def test_the_second_answer_is_the_first_byte_for_byte_and_free(sim, daemon):
+def test_lookup_repeated_is_byte_for_byte_equal_and_free(sim, daemon):
     first, second = daemon.ask("milvali.com"), daemon.ask("milvali.com")
     assert first.header("Cache-Status") == MISS
     assert is_jittered(ttl_of_hit(second), FOUND_TTL_S)
@@ -65,7 +65,7 @@ def test_the_second_answer_is_the_first_byte_for_byte_and_free(sim, daemon):
     assert len(sim.ledger()) == 1
 
 
-def test_headers_say_how_long_the_answer_holds(daemon):
+def test_lookup_headers_have_age_and_freshness(daemon):
     daemon.ask("milvali.com")
     hit = daemon.ask("milvali.com")
     assert hit.header("Cache-Control") == f"private, max-age={ttl_of_hit(hit)}"
@@ -75,7 +75,7 @@ def test_headers_say_how_long_the_answer_holds(daemon):
     assert re.fullmatch(r'"[^"]+"', hit.header("ETag"))
 
 
-def test_the_vendor_is_asked_for_the_domain_and_a_name_made_from_it(sim, daemon):
+def test_submit_has_the_domain_and_a_name_made_from_it(sim, daemon):
     daemon.ask("https://www.blue-bottle.com/contact")
     [task] = sim.ledger()
     assert (task["domain"], task["company_name"]) == ("blue-bottle.com", "Blue Bottle")
@@ -83,7 +83,7 @@ def test_the_vendor_is_asked_for_the_domain_and_a_name_made_from_it(sim, daemon)
     assert task["tracking_id"] and task["answered"]
 
 
-def test_what_the_vendor_found_is_tidied_but_not_changed(sim, daemon):
+def test_mailboxes_are_normalized_and_not_changed(sim, daemon):
     sim.rule("milvali.com", data=[
         {"email": "Sales@milvali.com", "status": "CATCH_ALL", "score": 7},
         {"email": "sales@Milvali.com", "status": "VALID"},
@@ -97,7 +97,7 @@ def test_what_the_vendor_found_is_tidied_but_not_changed(sim, daemon):
     assert document["count"] == 2
 
 
-def test_nothing_found_is_an_answer_for_a_day(sim, daemon):
+def test_lookup_without_mailboxes_is_cached_for_a_day(sim, daemon):
     document = daemon.ask("empty-milvali.com").json()
     assert (document["emails"], document["count"]) == ([], 0)
     assert is_jittered(ttl_of_hit(daemon.ask("empty-milvali.com")), EMPTY_TTL_S)
@@ -123,7 +123,7 @@ def test_nothing_found_is_an_answer_for_a_day(sim, daemon):
                  b"email,status\r\ninfo@milvali.com,VALID\r\nsupport@milvali.com,VALID\r\n",
                  id="csv rather than nothing"),
 ])
-def test_the_caller_chooses_the_form(daemon, accept, content_type, body):
+def test_accept_selects_the_format(daemon, accept, content_type, body):
     headers = {"Accept": accept} if accept else {}
     for answer in (daemon.ask("milvali.com", headers), daemon.ask("milvali.com", headers)):
         assert answer.status == 200
@@ -134,14 +134,14 @@ def test_the_caller_chooses_the_form(daemon, accept, content_type, body):
             assert answer.body == body
 
 
-def test_every_form_has_an_etag_of_its_own_and_none_is_paid_twice(sim, daemon):
+def test_formats_have_different_etags_and_are_paid_once(sim, daemon):
     forms = ["application/json", "text/plain", "text/csv"]
     tags = {daemon.ask("milvali.com", {"Accept": form}).header("ETag") for form in forms}
     assert len(tags) == 3
     assert len(sim.ledger()) == 1
 
 
-def test_a_form_that_is_not_on_offer_is_refused_before_it_costs(sim, daemon):
+def test_accept_without_an_available_format_is_rejected_at_no_cost(sim, daemon):
     refused = daemon.ask("milvali.com", {"Accept": "application/xml, image/*"})
     assert refused.problem(406, "not-acceptable")["charged"] == "no"
     assert sim.calls()["requests"] == 0
@@ -150,7 +150,7 @@ def test_a_form_that_is_not_on_offer_is_refused_before_it_costs(sim, daemon):
 # ---- conditional requests ----
 
 
-def test_a_caller_who_has_the_bytes_gets_304_without_them(daemon):
+def test_etag_that_matches_gets_304_without_a_body(daemon):
     tag = daemon.ask("milvali.com").header("ETag")
     answer = daemon.ask("milvali.com", {"If-None-Match": tag})
     assert (answer.status, answer.body) == (304, b"")
@@ -174,12 +174,12 @@ def test_if_none_match_follows_rfc_9110(daemon, form, status):
     assert daemon.ask("milvali.com", {"If-None-Match": form.format(tag=tag)}).status == status
 
 
-def test_if_none_match_of_another_form_does_not_match(daemon):
+def test_if_none_match_of_another_format_does_not_match(daemon):
     tag = daemon.ask("milvali.com", {"Accept": "text/csv"}).header("ETag")
     assert daemon.ask("milvali.com", {"If-None-Match": tag}).status == 200
 
 
-def test_head_of_a_cached_answer_has_the_headers_of_get(daemon):
+def test_head_of_a_cached_result_has_the_headers_of_get(daemon):
     got = daemon.ask("milvali.com")
     connection = daemon.connect()
     connection.send_get("/emails?domain=milvali.com", method="HEAD")
@@ -191,12 +191,12 @@ def test_head_of_a_cached_answer_has_the_headers_of_get(daemon):
     assert connection.get("/livez").body == b"ok\n", "no body came after the head"
 
 
-def test_head_of_a_cached_answer_honours_if_none_match(daemon):
+def test_head_of_a_cached_result_honours_if_none_match(daemon):
     tag = daemon.ask("milvali.com").header("ETag")
     assert daemon.ask("milvali.com", {"If-None-Match": tag}, method="HEAD").status == 304
 
 
-def test_head_of_what_is_not_cached_spends_nothing(sim, daemon):
+def test_head_without_a_cached_result_spends_nothing(sim, daemon):
     head = daemon.ask("milvali.com", method="HEAD")
     assert (head.status, head.body) == (504, b"")
     assert head.header("Content-Type") == "application/problem+json"
@@ -206,7 +206,7 @@ def test_head_of_what_is_not_cached_spends_nothing(sim, daemon):
 
 @pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/emails?domain=com", "/readyz",
                                     "/metrics", "/openapi.yaml", "/problems/not-found", "/nowhere"])
-def test_no_browser_may_take_a_body_for_another_kind(daemon, target):
+def test_responses_forbid_content_sniffing(daemon, target):
     assert daemon.get(target).header("X-Content-Type-Options") == "nosniff"
 
 
@@ -214,23 +214,23 @@ def test_no_browser_may_take_a_body_for_another_kind(daemon, target):
 
 
 @pytest.mark.parametrize("given", ["a", "0", "A-b_c.9", "x" * 64])
-def test_a_well_formed_request_id_is_echoed(daemon, given):
+def test_request_id_that_is_valid_is_echoed(daemon, given):
     assert daemon.get("/livez", {"X-Request-Id": given}).header("X-Request-Id") == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a/b", "a\u00fc", "<b>"])
-def test_another_request_id_is_replaced(daemon, given):
+def test_request_id_that_is_invalid_is_replaced(daemon, given):
     made = daemon.get("/livez", {"X-Request-Id": given}).header("X-Request-Id")
     assert made != given
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", made)
 
 
-def test_requests_without_an_id_get_different_ones(daemon):
+def test_request_id_is_generated_if_absent(daemon):
     ids = {daemon.ask("milvali.com").header("X-Request-Id") for _ in range(10)}
     assert len(ids) == 10
 
 
-def test_a_problem_carries_the_id_of_its_request(daemon):
+def test_problem_has_the_id_of_its_request(daemon):
     answer = daemon.ask("com", {"X-Request-Id": "mine-1"})
     assert answer.problem(422, "public-suffix")["request_id"] == "mine-1"
 
@@ -247,7 +247,7 @@ def test_a_problem_carries_the_id_of_its_request(daemon):
     pytest.param({"country": "US"}, {"country": "us"}, id="a country, folded"),
     pytest.param({}, {"city": ""}, id="an empty city"),
 ])
-def test_the_same_question_in_other_words_is_a_hit(sim, daemon, first, second):
+def test_question_in_another_spelling_is_a_hit(sim, daemon, first, second):
     one, two = daemon.ask("blue-bottle.com", **first), daemon.ask("blue-bottle.com", **second)
     assert ttl_of_hit(two)
     assert two.body == one.body
@@ -260,7 +260,7 @@ def test_the_same_question_in_other_words_is_a_hit(sim, daemon, first, second):
     pytest.param({"state": "CA"}, id="a state"),
     pytest.param({"country": "US"}, id="a country"),
 ])
-def test_a_name_or_a_place_makes_another_question(sim, daemon, parameters):
+def test_question_with_a_name_or_a_place_is_another_question(sim, daemon, parameters):
     daemon.ask("blue-bottle.com")
     assert daemon.ask("blue-bottle.com", **parameters).header("Cache-Status") == MISS
     plain, narrowed = sim.ledger()
@@ -268,7 +268,7 @@ def test_a_name_or_a_place_makes_another_question(sim, daemon, parameters):
     assert narrowed[field] == value and plain[field] != value
 
 
-def test_the_place_is_passed_on_tidied(sim, daemon):
+def test_submit_has_the_place_normalized(sim, daemon):
     daemon.ask("milvali.com", company_name=" Milvali GmbH ", city=" Zu\u0308rich", state="ZH",
                country="CH")
     [task] = sim.ledger()
@@ -279,7 +279,7 @@ def test_the_place_is_passed_on_tidied(sim, daemon):
 # ---- concurrent requests ----
 
 
-def test_clients_who_ask_one_question_at_once_share_one_task(stage, sim):
+def test_concurrent_equal_questions_share_one_task(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "200")
     sim.hold_submits()
     clients = [daemon.park("milvali.com") for _ in range(200)]
@@ -293,7 +293,7 @@ def test_clients_who_ask_one_question_at_once_share_one_task(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_different_questions_at_once_ride_in_one_batch(stage, sim):
+def test_concurrent_different_questions_share_one_batch(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "20", "--batch-linger", "60s")
     clients = {f"company{i}.com": daemon.park(f"company{i}.com") for i in range(20)}
     for domain, client in clients.items():
@@ -302,7 +302,7 @@ def test_different_questions_at_once_ride_in_one_batch(stage, sim):
     assert len({task["tracking_id"] for task in sim.ledger()}) == 20
 
 
-def test_a_fast_task_is_answered_before_a_slow_one_of_its_batch(stage, sim):
+def test_fast_task_is_returned_before_a_slow_one_of_its_batch(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("slow.com", time_ms=3600 * 1000)
     slow, fast = daemon.park("slow.com"), daemon.park("fast.com")
@@ -316,7 +316,7 @@ def test_a_fast_task_is_answered_before_a_slow_one_of_its_batch(stage, sim):
 
 
 @pytest.mark.parametrize("domain", ["errored-milvali.com", "cancelled-milvali.com"])
-def test_a_failed_task_is_told_and_remembered_for_a_minute(sim, daemon, domain):
+def test_failed_task_is_returned_and_cached_for_a_minute(sim, daemon, domain):
     first, second = daemon.ask(domain), daemon.ask(domain)
     for answer in (first, second):
         assert answer.problem(502, "lookup-failed")["retryable"] is True
@@ -326,7 +326,7 @@ def test_a_failed_task_is_told_and_remembered_for_a_minute(sim, daemon, domain):
     assert len(sim.ledger()) == 1
 
 
-def test_a_failed_task_fails_alone(stage, sim):
+def test_failed_task_does_not_fail_the_others(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     bad, good = daemon.park("errored-milvali.com"), daemon.park("milvali.com")
     assert good.read().status == 200
@@ -338,7 +338,7 @@ def test_a_failed_task_fails_alone(stage, sim):
 
 
 @pytest.mark.parametrize("tracking", ["missing", "null", "empty", "number"])
-def test_a_result_that_names_no_question_is_shown_to_nobody(stage, sim, tracking):
+def test_result_without_a_tracking_id_is_returned_to_no_client(stage, sim, tracking):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("stray.com", tracking_id=tracking)
     stray, bound = daemon.park("stray.com"), daemon.park("bound.com")
@@ -350,7 +350,7 @@ def test_a_result_that_names_no_question_is_shown_to_nobody(stage, sim, tracking
     assert len(sim.ledger()) == 2
 
 
-def test_results_that_name_no_question_at_all_reach_nobody(stage, sim):
+def test_results_without_any_tracking_id_are_returned_to_no_client(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     for domain in ("one.com", "two.com"):
         sim.rule(domain, tracking_id="missing")
@@ -358,7 +358,7 @@ def test_results_that_name_no_question_at_all_reach_nobody(stage, sim):
         client.read().problem(502, "upstream-invalid-response")
 
 
-def test_the_tracking_id_decides_and_not_the_place_in_the_list(stage, sim):
+def test_results_are_matched_by_tracking_id_and_not_by_position(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     for domain in ("one.com", "two.com"):
         sim.rule(domain, tracking_id="swap", data=[{"email": f"x@{domain}", "status": "VALID"}])
@@ -370,7 +370,7 @@ def test_the_tracking_id_decides_and_not_the_place_in_the_list(stage, sim):
 # ---- waiting ----
 
 
-def test_no_wait_means_come_again_and_coming_again_is_free(sim, daemon):
+def test_wait_of_zero_is_202_and_a_repeat_is_free(sim, daemon):
     sim.hold_submits()
     early = daemon.ask("milvali.com", wait=0)
     assert early.problem(504, "still-processing")["retryable"] is True
@@ -383,7 +383,7 @@ def test_no_wait_means_come_again_and_coming_again_is_free(sim, daemon):
     assert len(sim.ledger()) == 1
 
 
-def test_a_wait_that_ends_first_ends_with_504_and_the_work_goes_on(sim, daemon):
+def test_wait_that_expires_is_504_and_the_lookup_continues(sim, daemon):
     sim.rule("milvali.com", time_ms=3600 * 1000)
     daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
     sim.rule("milvali.com", time_ms=0)
@@ -392,7 +392,7 @@ def test_a_wait_that_ends_first_ends_with_504_and_the_work_goes_on(sim, daemon):
     assert len(sim.ledger()) == 1
 
 
-def test_the_default_wait_is_the_operators(stage, sim):
+def test_wait_defaults_to_the_option(stage, sim):
     daemon = stage.daemon(sim, "--wait", "0")
     sim.hold_submits()
     daemon.ask("milvali.com").problem(504, "still-processing")
@@ -400,14 +400,14 @@ def test_the_default_wait_is_the_operators(stage, sim):
 
 @pytest.mark.parametrize("wait, applied", [("300", None), ("301", "wait=300"),
                                            ("999999", "wait=300")])
-def test_a_wait_over_the_maximum_is_clamped_and_told(daemon, wait, applied):
+def test_wait_over_the_maximum_is_clamped_and_returned(daemon, wait, applied):
     for _ in ("miss", "hit"):
         answer = daemon.ask("milvali.com", wait=wait)
         assert answer.status == 200
         assert answer.header("Preference-Applied") == applied
 
 
-def test_a_clamped_wait_is_really_shorter(stage, sim):
+def test_wait_that_is_clamped_expires_earlier(stage, sim):
     daemon = stage.daemon(sim, "--max-wait", "1s")
     sim.hold_submits()
     answer = daemon.ask("milvali.com", wait=3600)
@@ -415,7 +415,7 @@ def test_a_clamped_wait_is_really_shorter(stage, sim):
     assert answer.header("Preference-Applied") == "wait=1"
 
 
-def test_waiters_of_one_lookup_have_each_their_own_patience(sim, daemon):
+def test_waiters_of_one_lookup_have_separate_deadlines(sim, daemon):
     sim.hold_submits()
     patient = daemon.park("milvali.com", wait=300)
     sim.reach(submit=1)
@@ -425,7 +425,7 @@ def test_waiters_of_one_lookup_have_each_their_own_patience(sim, daemon):
     assert (answer.status, answer.header("Cache-Status")) == (200, MISS)
 
 
-def test_the_body_says_the_same_to_programs_in_any_language(sim, daemon):
+def test_lookup_body_is_utf_8_json(sim, daemon):
     sim.rule("milvali.com", data=[{"email": "caf\u00e9@milvali.com", "status": "VALID"}])
     body = daemon.ask("milvali.com").body
     assert json.loads(body.decode("utf-8"))["emails"][0]["email"] == "caf\u00e9@milvali.com"

@@ -25,7 +25,7 @@ def read(daemon):
     return samples
 
 
-def test_promtool_finds_nothing_to_say(daemon):
+def test_metrics_pass_promtool(daemon):
     daemon.ask("milvali.com")
     daemon.ask("milvali.com")
     daemon.ask("milvali")
@@ -34,7 +34,7 @@ def test_promtool_finds_nothing_to_say(daemon):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done
 
 
-def test_questions_are_counted_by_what_became_of_them(stage, sim):
+def test_metrics_count_requests_by_outcome(stage, sim):
     daemon = stage.daemon(sim, "--credits-per-day", "10", "--threads", "4")
     sim.rule("empty.com", data=[])
     daemon.ask("milvali.com")
@@ -70,7 +70,7 @@ def test_questions_are_counted_by_what_became_of_them(stage, sim):
     assert told["emailsd_waiters_max"] == 10000
 
 
-def test_those_who_wait_and_join_are_seen_while_they_do(stage, sim):
+def test_metrics_show_waiting_and_joined_requests(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park("milvali.com") for _ in range(3)]
@@ -85,7 +85,7 @@ def test_those_who_wait_and_join_are_seen_while_they_do(stage, sim):
     eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 0 and now["emailsd_lookups"] == 0)
 
 
-def test_a_queue_that_waits_for_a_slot_is_seen(stage, sim):
+def test_metrics_show_a_queue_that_waits_for_a_slot(stage, sim):
     daemon = stage.daemon(sim, "--submit-slots", "1", "--batch-size", "2")
     sim.hold_submits()
     daemon.ask("first.com", wait=0)
@@ -107,7 +107,7 @@ def test_a_queue_that_waits_for_a_slot_is_seen(stage, sim):
 
 @pytest.mark.parametrize("status, reason", [(401, "upstream-auth"), (402, "credits-exhausted"),
                                             (403, "upstream-banned")])
-def test_what_stops_the_buying_is_seen(stage, sim, status, reason):
+def test_metrics_show_what_blocks_submits(stage, sim, status, reason):
     daemon = stage.daemon(sim)
     sim.fault("submit", "status", status=status)
     daemon.ask("milvali.com")
@@ -115,7 +115,7 @@ def test_what_stops_the_buying_is_seen(stage, sim, status, reason):
     assert sum(v for k, v in told.items() if k.startswith("emailsd_submits_blocked")) == 1
 
 
-def test_the_vendors_balance_is_read_now_and_then_and_shown(stage):
+def test_metrics_show_the_upstream_balance(stage):
     sim = stage.simulator("--credits", "4321")
     daemon = stage.daemon(sim, "--balance-every", "20ms")
     told = eventually(lambda: (now := read(daemon)).get("emailsd_upstream_balance_credits") and now)
@@ -125,7 +125,7 @@ def test_the_vendors_balance_is_read_now_and_then_and_shown(stage):
     assert "emailsd_credits_limit" not in told and "emailsd_credits_left" not in told
 
 
-def test_a_balance_that_cannot_be_read_does_no_harm(stage, sim):
+def test_metrics_without_a_readable_balance_have_the_rest(stage, sim):
     sim.fault("balance", "status", times=-1, status=500)
     daemon = stage.daemon(sim, "--balance-every", "5ms")
     eventually(lambda: read(daemon).get('emailsd_upstream_requests_total{operation="balance",code="500"}', 0) > 3)
@@ -133,7 +133,7 @@ def test_a_balance_that_cannot_be_read_does_no_harm(stage, sim):
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_figures_of_the_process_are_the_kernels(daemon):
+def test_metrics_of_the_process_are_those_of_the_kernel(daemon):
     told = read(daemon)
     pid = daemon.process.pid
     assert told["process_threads"] == len(os.listdir(f"/proc/{pid}/task"))
@@ -144,7 +144,7 @@ def test_figures_of_the_process_are_the_kernels(daemon):
     assert abs(told["process_start_time_seconds"] - started) < 60
 
 
-def test_no_domain_client_or_address_is_a_label(stage, sim):
+def test_metrics_have_no_domain_client_or_address_as_label(stage, sim):
     daemon = stage.daemon(sim)
     daemon.ask("milvali.com", {"X-Request-Id": "milvali-request"})
     daemon.get("/milvali")

@@ -18,7 +18,7 @@ REFUSALS = [
 # ---- the circuit breaker ----
 
 @pytest.mark.parametrize("status, answered, code", REFUSALS)
-def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon, sim, status,
+def test_circuit_open_after_a_rejection_serves_cached_results_only(daemon, sim, status,
                                                                           answered, code):
     known = daemon.ask("known.com")
     sim.fault("submit", "status", after_creating=False, times=-1, status=status)
@@ -32,7 +32,7 @@ def test_after_a_refusal_nothing_is_submitted_and_what_is_known_is_served(daemon
     assert len(sim.ledger()) == 1
 
 
-def test_sighup_opens_the_gate_at_once(daemon, sim):
+def test_circuit_is_closed_immediately_by_sighup(daemon, sim):
     sim.fault("submit", "status", after_creating=False, status=403)
     daemon.ask("first.com").problem(502, "upstream-banned")
     daemon.deliver(signal.SIGHUP)
@@ -54,7 +54,7 @@ def key_file(tmp_path):
     return path
 
 
-def test_a_key_file_that_is_replaced_opens_the_gate_without_a_signal(stage, sim, key_file):
+def test_circuit_is_closed_by_a_new_key_file_without_a_signal(stage, sim, key_file):
     daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
     daemon.ask("first.com").problem(502, "upstream-auth")
     write_key(key_file, "test-key")
@@ -62,7 +62,7 @@ def test_a_key_file_that_is_replaced_opens_the_gate_without_a_signal(stage, sim,
     assert len(sim.ledger()) == 1
 
 
-def test_a_bad_key_file_refuses_a_reload_and_the_old_key_is_kept(stage, sim, key_file):
+def test_reload_of_an_invalid_key_file_keeps_the_old_key(stage, sim, key_file):
     write_key(key_file, "test-key")
     daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
     assert daemon.ask("first.com").status == 200
@@ -77,7 +77,7 @@ def test_a_bad_key_file_refuses_a_reload_and_the_old_key_is_kept(stage, sim, key
     eventually(lambda: "event=reloaded" in daemon.stderr())
 
 
-def test_a_key_file_that_is_gone_refuses_a_reload_as_a_whole(stage, sim, key_file, tmp_path):
+def test_reload_without_the_key_file_is_rejected_as_a_whole(stage, sim, key_file, tmp_path):
     write_key(key_file, "test-key")
     (tmp_path / "c").write_text("credits-per-day = 1\n")
     daemon = stage.daemon(sim, "--api-key-file", str(key_file), "--config", str(tmp_path / "c"),
@@ -93,7 +93,7 @@ def test_a_key_file_that_is_gone_refuses_a_reload_as_a_whole(stage, sim, key_fil
     eventually(lambda: daemon.ask("second.com").status == 200)
 
 
-def test_a_vendor_that_is_gone_trips_the_breaker_and_is_noticed_when_it_is_back(stage, sim):
+def test_circuit_opens_without_the_upstream_and_closes_with_it(stage, sim):
     daemon = stage.daemon(sim, "--batch-linger", "1ms", "--submit-slots", "8")
     sim.fault("submit", "status", times=-1, after_creating=False, status=500)
     sim.fault("balance", "status", times=-1, status=500)
@@ -109,7 +109,7 @@ def test_a_vendor_that_is_gone_trips_the_breaker_and_is_noticed_when_it_is_back(
 
 # ---- cooldown ----
 
-def test_a_question_whose_outcome_is_unknown_is_not_bought_again_at_once(daemon, sim):
+def test_cooldown_after_an_unknown_outcome_blocks_a_second_payment(daemon, sim):
     sim.fault("submit", "close")
     daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
     answer = daemon.ask("milvali.com")
@@ -119,7 +119,7 @@ def test_a_question_whose_outcome_is_unknown_is_not_bought_again_at_once(daemon,
     assert daemon.ask("example.org").status == 200
 
 
-def test_after_the_hold_it_may_be_bought(stage, sim):
+def test_cooldown_that_expired_allows_a_paid_lookup(stage, sim):
     daemon = stage.daemon(sim, "--unknown-hold", "10ms")
     sim.fault("submit", "close")
     daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
@@ -127,14 +127,14 @@ def test_after_the_hold_it_may_be_bought(stage, sim):
     assert len(sim.ledger()) == 2
 
 
-def test_an_operator_may_choose_one_automatic_resubmit(stage, sim):
+def test_submit_retry_unknown_resubmits_once(stage, sim):
     daemon = stage.daemon(sim, "--submit-retry-unknown")
     sim.fault("submit", "reset")
     assert daemon.ask("milvali.com").status == 200
     assert [row["answered"] for row in sim.ledger()] == [False, True]
 
 
-def test_the_resubmit_is_bought_on_a_credit_of_its_own_or_left_out(stage, sim):
+def test_resubmit_takes_its_own_credit_or_is_omitted(stage, sim):
     daemon = stage.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "1")
     sim.fault("submit", "reset")
     daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
@@ -146,7 +146,7 @@ def test_the_resubmit_is_bought_on_a_credit_of_its_own_or_left_out(stage, sim):
     assert len(sim.ledger()) == 3
 
 
-def test_a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache(stage, sim):
+def test_duplicate_tracking_id_is_not_cached(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("one.com", tracking_id="swap")
     one, two = daemon.park("one.com"), daemon.park("two.com")
@@ -158,7 +158,7 @@ def test_a_tracking_id_that_comes_back_twice_leaves_nothing_in_the_cache(stage, 
 
 # ---- a rejected batch ----
 
-def test_a_batch_that_is_refused_is_split_and_nobody_pays_for_the_stranger(stage, sim):
+def test_rejected_batch_is_split_and_fails_one_lookup_only(stage, sim):
     """Three rejections: the four, the half, and the single one."""
     daemon = stage.daemon(sim, "--batch-size", "4", "--batch-linger", "60s",
                           "--submit-slots", "1")
@@ -172,7 +172,7 @@ def test_a_batch_that_is_refused_is_split_and_nobody_pays_for_the_stranger(stage
     assert sim.calls()["submit"] == 5  # 4 rejected, 2 rejected, then 2, 1 and 1
 
 
-def test_the_one_that_is_not_liked_is_told_why(daemon, sim):
+def test_rejected_lookup_gets_the_reason(daemon, sim):
     sim.fault("submit", "status", after_creating=False, status=400,
               body='{"detail":"Domain is required"}', content_type="application/json")
     document = daemon.ask("milvali.com").problem(502, "upstream-rejected")

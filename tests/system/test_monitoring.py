@@ -34,14 +34,14 @@ def told(module_stage):
     return eventually(metrics_once_stopped)  # the engine publishes it after the response was sent
 
 
-def test_types_are_those_of_the_table(told):
+def test_metrics_table_has_the_types_of_the_daemon(told):
     rows = dict(re.findall(r"^\| `((?:emailsd|process)_[a-z_]+)` \| (\w+) \|", PAGE, re.M))
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", told, re.M))
     assert types
     assert {name: rows.get(name) for name in types} == types
 
 
-def test_labels_and_values_are_those_of_the_table(told):
+def test_metrics_table_has_the_labels_of_the_daemon(told):
     metrics, seen = metrics_of(PAGE), 0
     for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", told, re.M):
         found = {label: value for label, _, value in re.findall(MATCHER, labels)}
@@ -53,7 +53,7 @@ def test_labels_and_values_are_those_of_the_table(told):
     assert seen > 50
 
 
-def test_every_reason_for_buying_nothing_is_told_and_this_one_is_true(told):
+def test_submits_blocked_has_every_reason_and_only_one_is_true(told):
     reasons = dict(re.findall(r'^emailsd_submits_blocked\{reason="(\S+)"\} (\d)$', told, re.M))
     assert set(reasons) == metrics_of(PAGE)["emailsd_submits_blocked"]["reason"]
     assert [reason for reason, value in reasons.items() if value == "1"] == ["upstream-auth"]

@@ -53,7 +53,7 @@ def port(sim):
 
 
 @pytest.mark.parametrize("how", [["drop"], ["reject", "with", "tcp", "reset"]], ids=["U7 dropped", "U6 reset"])
-def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
+def test_upstream_that_is_unreachable_costs_nothing(apart, stage, how):
     sim = stage.simulator()
     daemon = stage.daemon(sim)
     sim.calls()  # the control connection exists before the rule
@@ -72,7 +72,7 @@ def test_a_vendor_that_cannot_be_reached_has_sold_nothing(apart, stage, how):
     assert len(sim.ledger()) == (answer.status == 200)
 
 
-def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apart, stage):
+def test_s20_connections_reset_during_polling_only_delay(apart, stage):
     """All connections break while the batch is polled, and work again later: nothing is paid twice."""
     sim = stage.simulator()
     sim.behave(task_time_ms=HOUR_MS)
@@ -88,7 +88,7 @@ def test_s20_all_connections_reset_while_a_batch_is_polled_only_take_longer(apar
     assert len(sim.ledger()) == 1
 
 
-def test_r17_a_fifth_of_all_packets_lost_only_takes_longer(apart, stage):
+def test_r17_packet_loss_of_a_fifth_only_delays(apart, stage):
     sim = stage.simulator()
     daemon = stage.daemon(sim)
     rule("numgen", "random", "mod", "100", "<", "20", "tcp", "dport", port(sim), "drop")
@@ -101,7 +101,7 @@ def test_r17_a_fifth_of_all_packets_lost_only_takes_longer(apart, stage):
     assert len(set(domains)) == len(domains)
 
 
-def test_r17_a_thin_line_only_takes_longer(apart, stage):
+def test_r17_low_bandwidth_only_delays(apart, stage):
     sim = stage.simulator()
     daemon = stage.daemon(sim)
     run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "256kbit", "burst", "4kb", "latency", "2s")
@@ -125,7 +125,7 @@ exec unshare -m sh -c 'mount --bind {conf} /etc/resolv.conf && exec {programs.EM
 
 
 @pytest.mark.parametrize("dead_resolver", [SILENT], indirect=True)
-def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_resolver, stage):
+def test_u10_silent_resolver_delays_nothing_else(apart, dead_resolver, stage):
     rule("udp", "dport", "53", "drop")
     daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
     waiting = daemon.park("milvali.com", wait=100)
@@ -140,7 +140,7 @@ def test_u10_a_resolver_that_never_answers_holds_up_nothing_else(apart, dead_res
 
 @pytest.mark.parametrize("dead_resolver", [pytest.param("", id="R12 empty"),
                                            pytest.param("nonsense\n", id="R12 nonsense")], indirect=True)
-def test_a_machine_without_a_resolver_buys_nothing_and_says_why(apart, dead_resolver, stage):
+def test_machine_without_a_resolver_pays_nothing_and_logs_why(apart, dead_resolver, stage):
     daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
     waiting = daemon.park("milvali.com", wait=100)
     answer = waiting.read()

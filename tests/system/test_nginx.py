@@ -143,7 +143,7 @@ def text_of(answer):
     "/emails", "/emails?domain=milvali.com&cached=1&max_age=0", "/livez", "/version", "/openapi.yaml",
     "/problems/invalid-domain", "/nothing//here", "/lookups/../emails",
 ])
-def test_an_answer_is_the_same_with_and_without_nginx(daemon, proxy, target):
+def test_nginx_does_not_change_a_response(daemon, proxy, target):
     nginx = proxy(daemon.address)
     daemon.ask("milvali.com")
     for method in ("GET", "HEAD", "PUT"):
@@ -152,7 +152,7 @@ def test_an_answer_is_the_same_with_and_without_nginx(daemon, proxy, target):
         assert text_of(nginx.get(target, method=method)) == text_of(direct.read(method))
 
 
-def test_conditions_and_wishes_pass(daemon, proxy):
+def test_nginx_passes_conditional_accept_and_cache_headers(daemon, proxy):
     nginx = proxy(daemon.address)
     tag = daemon.ask("milvali.com").header("ETag")
     assert ask(nginx, "milvali.com", f"If-None-Match: {tag}").status == 304
@@ -161,7 +161,7 @@ def test_conditions_and_wishes_pass(daemon, proxy):
     answer.problem(504, "not-cached")
 
 
-def test_a_well_formed_request_id_passes_and_is_in_the_log(daemon, proxy):
+def test_nginx_passes_a_request_id_that_is_logged(daemon, proxy):
     nginx = proxy(daemon.address)
     assert ask(nginx, "milvali.com", f"X-Request-Id: {ID}").header("X-Request-Id") == ID
     eventually(lambda: f"id={ID}" in nginx.said("stdout"))
@@ -169,21 +169,21 @@ def test_a_well_formed_request_id_passes_and_is_in_the_log(daemon, proxy):
 
 
 @pytest.mark.parametrize("lines", [[], ["X-Request-Id: a\"b"], ["X-Request-Id: " + 65 * "a"]])
-def test_without_one_nginx_makes_one_and_emailsd_uses_it(daemon, proxy, lines):
+def test_nginx_generates_a_request_id_for_emailsd(daemon, proxy, lines):
     nginx = proxy(daemon.address)
     made = ask(nginx, "milvali.com", *lines).header("X-Request-Id")
     assert re.fullmatch("[0-9a-f]{32}", made)
     eventually(lambda: f"id={made}" in nginx.said("stdout"))
 
 
-def test_metrics_stay_inside(daemon, proxy):
+def test_nginx_does_not_expose_metrics(daemon, proxy):
     answer = proxy(daemon.address).get("/metrics")
     assert (answer.status, answer.header("Content-Type")) == (404, "text/html")  # nginx's own
 
 
 # ---- long responses ----
 
-def test_a_caller_may_wait_as_long_as_the_vendor_takes(stage, sim, proxy):
+def test_nginx_lets_a_client_wait_for_the_upstream(stage, sim, proxy):
     daemon = stage.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
@@ -197,7 +197,7 @@ def test_a_caller_may_wait_as_long_as_the_vendor_takes(stage, sim, proxy):
     assert len(sim.ledger()) == 1
 
 
-def test_the_times_fit_those_of_emailsd():
+def test_nginx_timeouts_fit_those_of_emailsd():
     said = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
     longest = int(re.search(r"--max-wait .*?(\d+)s", said, re.S).group(1))
     source = (ROOT / "server/main.c").read_text("utf-8")
@@ -207,7 +207,7 @@ def test_the_times_fit_those_of_emailsd():
     assert int(re.search(r"keepalive_timeout (\d+)s;", conf).group(1)) < idle
 
 
-def test_a_504_of_emailsd_passes_as_it_is(stage, sim, proxy):
+def test_nginx_passes_a_504_unchanged(stage, sim, proxy):
     daemon = stage.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
@@ -216,7 +216,7 @@ def test_a_504_of_emailsd_passes_as_it_is(stage, sim, proxy):
     assert answer.header("Link").startswith("</lookups/")
 
 
-def test_a_caller_who_leaves_gives_the_place_free(stage, sim, proxy):
+def test_nginx_client_that_leaves_frees_its_slot(stage, sim, proxy):
     daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
     nginx = proxy(daemon.address)
     sim.hold_submits()
@@ -238,7 +238,7 @@ def is_nobody(answer, request_id):
                              "request_id": request_id}
 
 
-def test_502_while_emailsd_is_down_and_no_longer(stage, sim, proxy):
+def test_nginx_returns_502_only_while_emailsd_is_down(stage, sim, proxy):
     daemon = stage.daemon(sim, "--listen", "127.0.0.23:0")  # no other test takes a port there
     nginx = proxy(daemon.address)
     assert ask(nginx, "milvali.com").status == 200
@@ -248,7 +248,7 @@ def test_502_while_emailsd_is_down_and_no_longer(stage, sim, proxy):
     assert ask(nginx, "milvali.com").status == 200
 
 
-def test_502_when_emailsd_is_killed_while_a_caller_waits(stage, sim, proxy):
+def test_nginx_returns_502_if_emailsd_is_killed_during_a_wait(stage, sim, proxy):
     daemon = stage.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
@@ -259,7 +259,7 @@ def test_502_when_emailsd_is_killed_while_a_caller_waits(stage, sim, proxy):
     is_nobody(caller.read(), ID)
 
 
-def test_no_question_is_sent_twice(proxy):
+def test_nginx_sends_no_request_twice(proxy):
     with Breaker() as upstream:
         nginx = proxy(upstream.address)
         caller = nginx.connect()

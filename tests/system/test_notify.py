@@ -82,7 +82,7 @@ def watched(stage, sim, tmp_path):
 # ---- states ----
 
 
-def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
+def test_notify_reports_states_from_ready_to_stopping(stage, sim, manager):
     daemon = stage.daemon(sim, "--drain-delay", "1s", "--drain-timeout", "20s",
                           env=manager.environment())
     assert manager.hear() == {"READY": "1", "STATUS": "serving"}
@@ -101,7 +101,7 @@ def test_it_tells_where_it_is_from_ready_to_stopping(stage, sim, manager):
     assert not manager.hear_all(), "no ping was requested"
 
 
-def test_a_reload_that_is_refused_is_told(stage, sim, tmp_path, manager):
+def test_notify_reports_a_rejected_reload(stage, sim, tmp_path, manager):
     config = tmp_path / "emailsd.conf"
     config.write_text("wait = 9s\n", "ascii")
     daemon = stage.daemon(sim, "--config", str(config), env=manager.environment())
@@ -117,26 +117,26 @@ def test_a_reload_that_is_refused_is_told(stage, sim, tmp_path, manager):
     assert manager.hear() == {"READY": "1", "STATUS": "serving"}
 
 
-def test_ready_is_said_when_requests_are_served(stage, sim, manager):
+def test_notify_ready_follows_the_first_possible_request(stage, sim, manager):
     daemon = stage.daemon(sim, env=manager.environment())
     assert manager.hear()["READY"] == "1"
     assert daemon.get("/readyz").status == 200
 
 
-def test_a_start_that_fails_is_not_ready(stage, manager):
+def test_notify_sends_no_ready_for_a_failed_start(stage, manager):
     with pytest.raises(AssertionError, match="emailsd: .*127.0.0.1:99999"):
         stage.daemon("http://127.0.0.1:1", "--listen", "127.0.0.1:99999", env=manager.environment())
     assert not manager.hear_all()
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "relative", "@no-listener-here"])
-def test_a_manager_that_is_not_there_costs_a_line(stage, sim, name):
+def test_notify_without_a_receiver_logs_one_line(stage, sim, name):
     daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
     assert daemon.ask("milvali.com").status == 200
     eventually(lambda: "level=warn event=service_manager_notify_failed" in daemon.stderr())
 
 
-def test_without_a_manager_nothing_is_said(daemon):
+def test_notify_is_silent_without_a_manager(daemon):
     assert daemon.get("/readyz").status == 200
     assert "notify" not in daemon.stderr()
 
@@ -144,7 +144,7 @@ def test_without_a_manager_nothing_is_said(daemon):
 # ---- the watchdog ----
 
 
-def test_an_idle_daemon_beats_at_half_of_the_limit(watched):
+def test_watchdog_is_pinged_at_half_of_the_interval(watched):
     manager, _ = watched
     beats = [manager.hear_when() for _ in range(5)]
     assert all(message == BEAT for message, _ in beats)
@@ -153,7 +153,7 @@ def test_an_idle_daemon_beats_at_half_of_the_limit(watched):
         assert when - first >= (n - 1) * LIMIT_S / 2 * 0.9, "more often than every half second"
 
 
-def test_a_drain_that_takes_long_goes_on_beating(watched, sim):
+def test_watchdog_is_pinged_during_a_long_drain(watched, sim):
     manager, daemon = watched
     sim.hold_submits()
     client = daemon.park("milvali.com")
@@ -169,7 +169,7 @@ def test_a_drain_that_takes_long_goes_on_beating(watched, sim):
     assert daemon.wait() == 0
 
 
-def test_another_process_is_watched_and_not_we(stage, sim, manager):
+def test_watchdog_of_another_process_is_ignored(stage, sim, manager):
     daemon = stage.daemon(sim, env=manager.environment(WATCHDOG_USEC="100000", WATCHDOG_PID="1"))
     assert "READY" in manager.hear()
     daemon.stop()
@@ -183,7 +183,7 @@ def test_another_process_is_watched_and_not_we(stage, sim, manager):
     pytest.param("http-0", "epoll_wait", id="the first worker"),
     pytest.param("http-1", "epoll_wait", id="the second worker"),
 ])
-def test_it_stops_while_a_thread_hangs_and_no_longer(watched, thread, call):
+def test_watchdog_pings_stop_while_a_thread_hangs(watched, thread, call):
     manager, daemon = watched
     assert manager.hear() == BEAT
     with hanging(daemon, thread, call):

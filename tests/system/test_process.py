@@ -32,14 +32,14 @@ def limited(monkeypatch, tmp_path, words):
 
 
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH])
-def test_r3_a_signal_without_meaning_changes_nothing(daemon, number):
+def test_r3_unused_signals_change_nothing(daemon, number):
     daemon.ask("milvali.com")
     for _ in range(20):
         daemon.deliver(number)
         assert daemon.ask("milvali.com").status == 200
 
 
-def test_r3_stopped_for_a_while_it_goes_on_where_it_was(stage, sim):
+def test_r3_sigstop_and_sigcont_only_delay(stage, sim):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com", wait=60)
@@ -53,7 +53,7 @@ def test_r3_stopped_for_a_while_it_goes_on_where_it_was(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_r4_without_descriptors_for_more_callers_those_inside_are_served(stage, sim, monkeypatch, tmp_path):
+def test_r4_descriptor_limit_keeps_accepted_connections_served(stage, sim, monkeypatch, tmp_path):
     """The limit permits some connections; descriptors for the daemon itself are reserved."""
     with limited(monkeypatch, tmp_path, "ulimit -n 120"):
         daemon = stage.daemon(sim, "--threads", "1")
@@ -122,7 +122,7 @@ def one_that_waits(daemon, sim):
 
 
 @pytest.mark.parametrize("inside", [nobody, an_idle_one, one_that_waits])
-def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(stage, sim, inside):
+def test_r4_accept_pauses_without_descriptors_and_resumes(stage, sim, inside):
     daemon = stage.daemon(sim, "--threads", "1")
     guest = inside(daemon, sim)
     with out_of_descriptors(daemon):
@@ -139,7 +139,7 @@ def test_r4_when_descriptors_run_out_it_rests_and_when_they_are_back_it_serves(s
 
 @pytest.mark.skipif(not can_trace(), reason="strace cannot be attached")
 @pytest.mark.parametrize("error", ["ENFILE", "ENOBUFS", "ENOMEM"])
-def test_r4_when_the_system_has_none_left_it_rests_and_tries_again(stage, sim, tmp_path, error):
+def test_r4_accept_pauses_at_enfile_and_resumes(stage, sim, tmp_path, error):
     """The real ENFILE affects the whole machine, so strace makes the call fail."""
     daemon = stage.daemon(sim, "--threads", "1")
     with Tracing(thread_of(daemon, "http-0"), tmp_path / "calls", "trace=accept4",
@@ -149,7 +149,7 @@ def test_r4_when_the_system_has_none_left_it_rests_and_tries_again(stage, sim, t
     assert daemon.stderr().count("event=accept_paused") == 1
 
 
-def test_r4_each_submit_under_way_has_its_descriptor_kept(stage, sim, monkeypatch, tmp_path):
+def test_r4_submits_in_flight_have_reserved_descriptors(stage, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -n 200"):
         few, many = (stage.daemon(sim, "--threads", "1", "--submit-slots", n) for n in ("4", "16"))
     possible = [int(re.search(r"event=connection_limit_reduced .*limit=(\d+)", daemon.stderr())[1])
@@ -157,14 +157,14 @@ def test_r4_each_submit_under_way_has_its_descriptor_kept(stage, sim, monkeypatc
     assert possible[0] - possible[1] == 12
 
 
-def test_r4_too_few_descriptors_are_told_at_the_start(monkeypatch, tmp_path):
+def test_r4_start_with_too_few_descriptors_is_logged(monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -n 24"):
         ended = programs.run_to_end("--upstream-url", "http://127.0.0.1:1", "--listen", "127.0.0.1:0",
                                     "--store", "memory:", env={KEY_VARIABLE: KEY})
     assert ended.returncode == 1 and "RLIMIT_NOFILE" in ended.stderr, ended
 
 
-def test_r8_a_starved_processor_only_takes_longer(stage, sim):
+def test_r8_starved_processor_only_delays(stage, sim):
     daemon = stage.daemon(sim)
     hogs = [subprocess.Popen(programs.tied(["sh", "-c", "while :; do :; done"])) for _ in range(2 * os.cpu_count())]
     try:
@@ -178,7 +178,7 @@ def test_r8_a_starved_processor_only_takes_longer(stage, sim):
 
 
 @pytest.mark.skipif("san" in pathlib.Path(programs.EMAILSD).parent.name, reason="sanitizers want more of it")
-def test_r9_a_small_stack_is_enough(stage, sim, monkeypatch, tmp_path):
+def test_r9_small_stack_is_enough(stage, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -s 256"):
         daemon = stage.daemon(sim)
     sim.rule("deep.com", raw_task_body="[" * 100000)

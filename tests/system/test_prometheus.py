@@ -98,7 +98,7 @@ def prometheus(tmp_path, daemon):
     running.stop()
 
 
-def test_it_scrapes_evaluates_shows_and_alerts_with_what_is_shipped(prometheus, daemon):
+def test_prometheus_scrapes_and_alerts_with_the_delivered_files(prometheus, daemon):
     """In one run of Prometheus, which takes seconds to start."""
     reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus)
     evaluates_every_rule(prometheus)

@@ -12,7 +12,7 @@ SUBMITTED = 200  # batches that were submitted
 BATCHES, TASKS = 1000, 100  # written into the store, for each batch
 
 
-def test_d13_hundreds_of_open_batches_are_resumed_by_the_next_start(stage, sim, tmp_path):
+def test_d13_start_resumes_hundreds_of_open_batches(stage, sim, tmp_path):
     """Each batch was submitted by a daemon that was killed; the next daemon reads its results."""
     store = tmp_path / "emailsd.db"
     flags = ["--store", f"sqlite:{store}", "--batch-size", "1"]
@@ -53,7 +53,7 @@ def multiply(store):
     database.close()
 
 
-def test_d13_a_hundred_thousand_open_tasks_are_read_by_the_next_start(stage, sim, tmp_path):
+def test_d13_start_reads_a_hundred_thousand_open_tasks(stage, sim, tmp_path):
     store = tmp_path / "emailsd.db"
     flags = ["--store", f"sqlite:{store}"]
     sim.behave(task_time_ms=HOUR_MS)

@@ -23,7 +23,7 @@ class Hasty(Connection):
 
 
 @pytest.mark.parametrize("n", [pytest.param(1, id="C3 one answer"), pytest.param(MANY, id="C3 a hundred in a row")])
-def test_a_reset_in_the_middle_of_an_answer_costs_that_connection_only(stage, sim, n):
+def test_reset_during_a_response_ends_that_connection_only(stage, sim, n):
     sim.rule("milvali.com", data=MAILBOXES)
     daemon = stage.daemon(sim, "--threads", "1")
     whole = daemon.ask("milvali.com").body

@@ -50,7 +50,7 @@ def landlock_abi():
 
 
 @plain_build_only
-def test_every_thread_is_behind_both_walls_before_the_first_request(daemon):
+def test_sandbox_covers_every_thread_before_the_first_request(daemon):
     assert set(of_each_thread(daemon, "NoNewPrivs")) == {"1"}
     assert set(of_each_thread(daemon, "Seccomp")) == {"2"}
     abi = landlock_abi()
@@ -68,7 +68,7 @@ def can_mount():
 
 
 @pytest.mark.skipif(not can_mount(), reason="wants to be root, and mount namespaces")
-def test_names_are_resolved_behind_the_walls(stage, sim, tmp_path):
+def test_sandbox_allows_name_resolution(stage, sim, tmp_path):
     """Resolves through a thread of libcurl and glibc's resolver: threads that start later, the files of
     /etc, netlink. Addresses and localhost would need none of these."""
     hosts = tmp_path / "hosts"
@@ -83,7 +83,7 @@ def test_names_are_resolved_behind_the_walls(stage, sim, tmp_path):
 @plain_build_only
 @pytest.mark.parametrize("which, seccomp, landlock", [
     ("on", "on", "abi"), ("seccomp", "on", "off"), ("landlock", "off", "abi"), ("off", "off", "off")])
-def test_each_wall_can_be_taken_away(stage, sim, which, seccomp, landlock):
+def test_sandbox_layers_can_be_disabled_separately(stage, sim, which, seccomp, landlock):
     if landlock == "abi" and landlock_abi() < 1:
         pytest.skip("this kernel has no Landlock")
     daemon = stage.daemon(sim, "--sandbox", which)
@@ -95,7 +95,7 @@ def test_each_wall_can_be_taken_away(stage, sim, which, seccomp, landlock):
     assert daemon.ask("milvali.com").status == 200
 
 
-def test_a_sanitizer_has_no_walls_and_says_so(daemon):
+def test_sandbox_is_off_under_a_sanitizer_and_logged(daemon):
     if not is_sanitized():
         assert "reason" not in told(daemon)
     else:
@@ -104,14 +104,14 @@ def test_a_sanitizer_has_no_walls_and_says_so(daemon):
 
 
 @pytest.mark.parametrize("value", ["", "1", "yes", "ON", "on,off"])
-def test_another_word_for_it_is_refused(value):
+def test_sandbox_option_must_be_a_known_word(value):
     ended = run_to_end("--sandbox", value, env={KEY_VARIABLE: KEY})
     assert ended.returncode == 2 and "--sandbox" in ended.stderr
 
 
 @plain_build_only
 @pytest.mark.skipif(not can_trace(), reason="wants strace, and to be root")
-def test_a_kernel_that_lacks_both_is_told_and_served_on(stage, sim):
+def test_sandbox_without_kernel_support_is_logged_and_serves(stage, sim):
     calls = "landlock_create_ruleset,seccomp"
     daemon = stage.start(Victim, sim.urls[0], command=tracer(
         os.devnull, f"trace={calls}", f"inject={calls}:error=ENOSYS"))
@@ -124,7 +124,7 @@ def test_a_kernel_that_lacks_both_is_told_and_served_on(stage, sim):
 # ---- files that change while it runs ----
 
 
-def test_a_key_that_is_swapped_by_a_link_is_read_again(stage, sim, tmp_path):
+def test_sandbox_allows_a_key_replaced_through_a_link(stage, sim, tmp_path):
     """As Kubernetes renews a secret: a link to a folder is replaced, folders appear and disappear."""
     def key_in(name, key):
         (tmp_path / name).mkdir(0o700)
@@ -145,7 +145,7 @@ def test_a_key_that_is_swapped_by_a_link_is_read_again(stage, sim, tmp_path):
 @plain_build_only
 @pytest.mark.skipif(landlock_abi() < 1, reason="this kernel has no Landlock")
 @pytest.mark.parametrize("sandbox", ["on", "off"])
-def test_no_key_is_read_from_where_nobody_said(stage, sim, tmp_path, sandbox):
+def test_sandbox_hides_keys_outside_of_the_configuration(stage, sim, tmp_path, sandbox):
     for name, key in [("keys", "a-key-that-is-wrong"), ("elsewhere", KEY)]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "real").write_text(key)
@@ -171,7 +171,7 @@ def test_no_key_is_read_from_where_nobody_said(stage, sim, tmp_path, sandbox):
 # ---- what a hostile environment or a crash could expose ----
 
 
-def test_no_session_keys_are_written(stage, sim, tmp_path):
+def test_sandbox_no_tls_session_keys_are_written(stage, sim, tmp_path):
     """libcurl would open the file as soon as it starts."""
     log = tmp_path / "keylog"
     daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "SSLKEYLOGFILE": str(log)})
@@ -201,7 +201,7 @@ activate = 1
 """
 
 
-def test_no_library_comes_in_through_openssl_conf(stage, sim, tmp_path):
+def test_sandbox_no_library_is_loaded_by_openssl_conf(stage, sim, tmp_path):
     """OpenSSL reads that file when it is first used, and loads what the file names."""
     here, module, conf = tmp_path / "here", tmp_path / "evil.so", tmp_path / "openssl.cnf"
     (tmp_path / "evil.c").write_text(EVIL)
@@ -232,7 +232,7 @@ def leaves_cores(directory):
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
 @pytest.mark.parametrize("sandbox", ["on", "off"])
-def test_a_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
+def test_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
     folder = tmp_path / "cores"
     folder.mkdir()
     if is_sanitized() or not leaves_cores(folder):
@@ -261,7 +261,7 @@ def owner_of_files(pid):
     return os.stat(f"/proc/{pid}/environ").st_uid
 
 
-def test_it_is_not_dumpable_by_itself_without_regard_to_the_limit_on_cores(stage, sim, tmp_path, monkeypatch):
+def test_process_is_not_dumpable_whatever_the_core_limit(stage, sim, tmp_path, monkeypatch):
     """So no other program of the same user can read its memory, or its environment with the key."""
     command, user = [], os.geteuid()
     if user == 0:

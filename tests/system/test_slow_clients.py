@@ -71,7 +71,7 @@ def assert_is_served(daemon):
     assert daemon.get("/livez").status == 200
 
 
-def test_c5_who_trickles_a_header_is_closed_and_who_waits_for_a_lookup_is_not(stage, sim):
+def test_c5_slow_header_is_closed_and_a_waiting_request_is_not(stage, sim):
     daemon = stage.daemon(sim)
     sim.hold_submits()
     waits = daemon.park("milvali.com")
@@ -85,7 +85,7 @@ def test_c5_who_trickles_a_header_is_closed_and_who_waits_for_a_lookup_is_not(st
     assert waits.get("/livez").status == 200
 
 
-def test_c7_those_who_say_nothing_take_all_places_and_give_them_back(stage, sim):
+def test_c7_silent_connections_release_their_slots(stage, sim):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < 2 * SPARE:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * SPARE, hard), hard))
@@ -103,7 +103,7 @@ def test_c7_those_who_say_nothing_take_all_places_and_give_them_back(stage, sim)
     assert_is_served(daemon)
 
 
-def test_c7_one_address_may_take_its_share_and_no_more(stage, sim):
+def test_c7_connection_limit_per_address_is_enforced(stage, sim):
     daemon = stage.daemon(sim, "--max-connections-per-address", "40")
     hoard = [daemon.connect("127.0.0.2") for _ in range(40)]
     assert all(client.get("/livez").status == 200 for client in hoard), "so they have been accepted"

@@ -42,7 +42,7 @@ def refused(status, *flags, env=None):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_idle_daemon_stops_at_once(stage, sim, number):
+def test_stop_of_an_idle_daemon_is_immediate(stage, sim, number):
     daemon = stage.daemon(sim)
     daemon.ask("milvali.com")
     daemon.stop(number)
@@ -50,7 +50,7 @@ def test_an_idle_daemon_stops_at_once(stage, sim, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_all_who_wait_are_told_that_the_server_stops(stage, sim, number):
+def test_stop_rejects_all_waiting_clients_as_draining(stage, sim, number):
     daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "50")
     sim.hold_submits()
     clients = [daemon.connect() for _ in range(50)]
@@ -69,7 +69,7 @@ def test_all_who_wait_are_told_that_the_server_stops(stage, sim, number):
     daemon.stop()
 
 
-def test_what_waits_in_the_queue_at_the_stop_is_not_bought(stage, sim):
+def test_stop_does_not_pay_for_queued_lookups(stage, sim):
     daemon = stage.daemon(sim, "--batch-linger", "60s")
     client = daemon.park("milvali.com")
     assert daemon.ask("milvali.com", wait=0).status == 504
@@ -79,14 +79,14 @@ def test_what_waits_in_the_queue_at_the_stop_is_not_bought(stage, sim):
     assert sim.calls()["requests"] == 0
 
 
-def test_a_stopped_daemon_has_left_its_port(stage, sim):
+def test_stop_closes_the_port(stage, sim):
     daemon = stage.daemon(sim, "--listen", "127.0.0.21:0")  # no other test takes a port there
     daemon.stop()
     with pytest.raises(ConnectionRefusedError):
         Connection(daemon.address)
 
 
-def test_idle_connections_are_closed_at_the_stop(stage, sim):
+def test_stop_closes_idle_connections(stage, sim):
     daemon = stage.daemon(sim)
     connections = [Connection(daemon.address) for _ in range(10)]
     for connection in connections[:5]:
@@ -97,7 +97,7 @@ def test_idle_connections_are_closed_at_the_stop(stage, sim):
         connection.close()
 
 
-def test_a_daemon_that_starts_where_another_stopped_gets_the_port(stage, sim):
+def test_start_after_a_stop_gets_the_same_port(stage, sim):
     first = stage.daemon(sim, "--listen", "127.0.0.22:0")  # no other test takes a port there
     kept = first.connect()
     assert kept.get("/livez").status == 200
@@ -110,14 +110,14 @@ def test_a_daemon_that_starts_where_another_stopped_gets_the_port(stage, sim):
 # ---- the start ----
 
 
-def test_nothing_but_the_ready_line_is_on_stdout(stage, sim):
+def test_stdout_has_only_the_ready_line(stage, sim):
     daemon = stage.daemon(sim)
     daemon.ask("milvali.com")
     daemon.stop()
     assert re.fullmatch(rb"emailsd ready on http://127\.0\.0\.1:\d+\n", daemon.stdout)
 
 
-def test_several_addresses_each_have_their_line_and_answer(stage, sim):
+def test_listen_on_several_addresses_prints_and_serves_each(stage, sim):
     flags = [*ANY_PORT, "--listen", "127.0.0.2:0", "--listen", "[::1]:0"]
     daemon = stage.daemon(sim, *flags, n_addresses=3)
     hosts = []
@@ -131,32 +131,32 @@ def test_several_addresses_each_have_their_line_and_answer(stage, sim):
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_any_number_of_workers_serves(stage, sim, threads):
+def test_threads_any_number_of_workers_serves(stage, sim, threads):
     daemon = stage.daemon(sim, "--threads", threads)
     for _ in range(20):
         assert daemon.ask("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
 
-def test_a_port_in_use_is_told_with_1(tmp_path):
+def test_start_on_a_port_in_use_exits_with_1(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         words = refused(1, "--listen", address, *UPSTREAM)
     assert address in words and "in use" in words
 
 
-def test_a_second_daemon_does_not_share_the_port_of_the_first(daemon):
+def test_start_of_a_second_daemon_does_not_share_the_port(daemon):
     address = "%s:%d" % daemon.address
     assert address in refused(1, "--listen", address, *UPSTREAM)
 
 
-def test_one_port_of_several_in_use_stops_the_start(stage, sim):
+def test_start_with_one_of_several_ports_in_use_fails(stage, sim):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         assert address in refused(1, *ANY_PORT, "--listen", address, *UPSTREAM)
 
 
-def test_an_address_that_is_not_ours_is_told_with_1():
+def test_start_on_a_foreign_address_exits_with_1():
     assert "192.0.2.1:0" in refused(1, "--listen", "192.0.2.1:0", "--allow-anonymous", *UPSTREAM)
 
 
@@ -179,18 +179,18 @@ def test_an_address_that_is_not_ours_is_told_with_1():
     pytest.param(["--upstream-url", "ftp://127.0.0.1/"], "--upstream-url", id="neither http"),
     pytest.param(["--upstream-url", "api.openmart.ai"], "--upstream-url", id="no scheme"),
 ])
-def test_a_bad_option_is_named_with_2(flags, words):
+def test_option_that_is_invalid_is_named_and_exits_with_2(flags, words):
     base = [] if "--listen" in flags else ANY_PORT
     base += [] if "--upstream-url" in flags else UPSTREAM
     assert words in refused(2, *base, *flags)
 
 
-def test_a_bad_option_in_the_environment_is_named_with_2():
+def test_variable_that_is_invalid_is_named_and_exits_with_2():
     env = {KEY_VARIABLE: KEY, "EMAILSD_MAX_WAIT": "soon"}
     assert "EMAILSD_MAX_WAIT" in refused(2, *ANY_PORT, *UPSTREAM, env=env)
 
 
-def test_a_flag_wins_over_the_environment(stage, sim):
+def test_flag_overrides_the_environment(stage, sim):
     env = {KEY_VARIABLE: KEY, "EMAILSD_WAIT": "300s", "EMAILSD_MAX_WAIT": "7s"}
     daemon = stage.daemon(sim, "--wait", "0", env=env)
     sim.hold_submits()
@@ -223,12 +223,12 @@ def test_help_and_version_are_printed_without_a_key():
     "http://api.openmart.ai", "http://10.0.0.1:8080", "http://127.0.0.1.example.com",
     "http://localhost.example.com", "http://0.0.0.0",
 ])
-def test_the_key_does_not_travel_in_clear(url):
+def test_upstream_url_without_tls_is_rejected(url):
     words = refused(2, *ANY_PORT, "--upstream-url", url)
     assert "--upstream-url" in words and "plaintext" in words
 
 
-def test_the_operator_may_insist_and_is_warned(stage):
+def test_upstream_insecure_is_accepted_and_logged(stage):
     daemon = stage.daemon("http://10.0.0.1:8080", "--upstream-insecure")
     assert daemon.get("/livez").status == 200
     assert "level=warn event=upstream_plaintext" in daemon.stderr()
@@ -236,14 +236,14 @@ def test_the_operator_may_insist_and_is_warned(stage):
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1",
                                  "https://api.openmart.ai", "https://api.openmart.ai/"])
-def test_https_and_loopback_are_fine(stage, url):
+def test_upstream_url_with_https_or_loopback_is_accepted(stage, url):
     assert stage.daemon(url).get("/livez").status == 200
 
 
 @pytest.mark.parametrize("url", ["https://user:hunter2@api.openmart.ai",
                                  "https://api.openmart.ai/?key=hunter2",
                                  "https://api.openmart.ai/#hunter2"])
-def test_an_upstream_url_is_no_place_for_secrets(url):
+def test_upstream_url_with_a_secret_is_rejected(url):
     words = refused(2, *ANY_PORT, "--upstream-url", url)
     assert "--upstream-url" in words and "hunter2" not in words
 
@@ -252,7 +252,7 @@ def test_an_upstream_url_is_no_place_for_secrets(url):
 
 
 @pytest.mark.parametrize("content", [KEY, KEY + "\n", KEY + "\r\n"])
-def test_a_key_file_may_end_with_its_line(stage, sim, tmp_path, content):
+def test_key_file_may_end_with_a_newline(stage, sim, tmp_path, content):
     path = key_file(tmp_path, content)
     daemon = stage.daemon(sim, "--api-key-file", path, env={})
     assert daemon.ask("milvali.com").status == 200
@@ -272,7 +272,7 @@ def test_a_key_file_may_end_with_its_line(stage, sim, tmp_path, content):
     pytest.param(CANARY + "\x7f", id="DEL"),
     pytest.param(CANARY * 100, id="2 KB"),
 ])
-def test_a_file_that_holds_no_key_is_refused(tmp_path, content):
+def test_key_file_without_a_key_is_rejected(tmp_path, content):
     path = key_file(tmp_path, content)
     words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={})
     assert path in words
@@ -280,21 +280,21 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", ["", "\n", CANARY + " x", CANARY + "\u00e9"])
-def test_a_variable_that_holds_no_key_is_refused(content):
+def test_key_variable_without_a_key_is_rejected(content):
     words = refused(2, *ANY_PORT, *UPSTREAM, env={KEY_VARIABLE: content})
     assert KEY_VARIABLE in words
     assert CANARY not in words
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
-def test_a_key_file_that_others_may_use_is_refused(tmp_path, mode):
+def test_key_file_accessible_by_others_is_rejected(tmp_path, mode):
     path = key_file(tmp_path, CANARY, mode)
     words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={})
     assert path in words and CANARY not in words
     assert stat.S_IMODE(os.stat(path).st_mode) == mode
 
 
-def test_a_key_file_that_is_not_there_or_is_no_file_is_refused(tmp_path):
+def test_key_file_that_is_missing_or_not_a_file_is_rejected(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo, 0o600)
     for path in (tmp_path / "absent", tmp_path, fifo):
@@ -302,12 +302,12 @@ def test_a_key_file_that_is_not_there_or_is_no_file_is_refused(tmp_path):
         assert str(path) in words
 
 
-def test_no_key_at_all_is_refused_with_what_to_do():
+def test_start_without_a_key_is_rejected_with_a_remedy():
     words = refused(2, *ANY_PORT, *UPSTREAM, env={})
     assert "--api-key-file" in words and KEY_VARIABLE in words
 
 
-def test_two_keys_are_refused(tmp_path):
+def test_start_with_two_keys_is_rejected(tmp_path):
     path = key_file(tmp_path, CANARY)
     words = refused(2, *ANY_PORT, *UPSTREAM, "--api-key-file", path, env={KEY_VARIABLE: CANARY})
     assert KEY_VARIABLE in words and "--api-key-file" in words
@@ -324,7 +324,7 @@ def shown_by_proc(daemon, name):
 
 
 @pytest.mark.parametrize("source", ["variable", "file"])
-def test_the_key_is_shown_nowhere(stage, tmp_path, source):
+def test_key_is_shown_nowhere(stage, tmp_path, source):
     sim = stage.simulator("--api-key", CANARY)
     flags = ["--api-key-file", key_file(tmp_path, CANARY)] if source == "file" else []
     daemon = stage.daemon(sim, "--submit-timeout", "5s", *flags,
@@ -348,14 +348,14 @@ def test_the_key_is_shown_nowhere(stage, tmp_path, source):
     assert not [text for text in shown if CANARY.encode() in text]
 
 
-def test_a_crash_would_leave_no_core(daemon):
+def test_process_has_a_core_limit_of_zero(daemon):
     limits = shown_by_proc(daemon, "limits").decode()
     assert not limits or re.search(r"Max core file size +0 +0 ", limits)
 
 
 # ---- healthcheck ----
 
-def test_healthcheck_tells_a_living_daemon_from_none(stage, sim):
+def test_healthcheck_detects_whether_a_daemon_runs(stage, sim):
     daemon = stage.daemon(sim)
     address = "{}:{}".format(*daemon.address)
     alive = run_to_end("healthcheck", "--listen", address)
@@ -368,7 +368,7 @@ def test_healthcheck_tells_a_living_daemon_from_none(stage, sim):
     assert gone.stderr.count("\n") == 1 and address in gone.stderr
 
 
-def test_only_what_needs_a_store_wants_to_know_where_it_is(daemon):
+def test_store_location_is_required_only_by_commands_that_use_it(daemon):
     def run(*words):
         return subprocess.run([EMAILSD, *words], env={}, capture_output=True, text=True, check=False,
                               timeout=PATIENCE_S)
@@ -379,6 +379,6 @@ def test_only_what_needs_a_store_wants_to_know_where_it_is(daemon):
     assert refused.returncode == 2 and "emailsd: --store: " in refused.stderr
 
 
-def test_healthcheck_is_not_fooled_by_another_server(sim):
+def test_healthcheck_rejects_another_server(sim):
     other = run_to_end("healthcheck", "--listen", "{}:{}".format(*sim.address))
     assert other.returncode == 1 and "status 404" in other.stderr

@@ -43,7 +43,7 @@ ENDS = pytest.mark.parametrize("how", ["stop", "kill"])
 
 
 @ENDS
-def test_answers_are_served_after_a_restart_as_before(start, sim, how):
+def test_restart_serves_stored_results_unchanged(start, sim, how):
     daemon = start()
     before = {domain: daemon.ask(domain) for domain in ("milvali.com", "empty.com", "example.org")}
     assert before["empty.com"].json()["count"] == 0
@@ -58,7 +58,7 @@ def test_answers_are_served_after_a_restart_as_before(start, sim, how):
 
 
 @ENDS
-def test_a_failed_lookup_is_remembered_over_a_restart(start, sim, how):
+def test_restart_keeps_a_cached_failure(start, sim, how):
     daemon = start("--ttl-failed", "1h")
     before = daemon.ask("errored.com").problem(502, "lookup-failed")
     end(daemon, how)
@@ -74,7 +74,7 @@ def test_a_failed_lookup_is_remembered_over_a_restart(start, sim, how):
     pytest.param(("--stale-while-revalidate", "0"), r"emailsd; fwd=stale; fwd-status=\d+; ttl=-\d+",
                  id="stale-if-error"),
 ])
-def test_an_expired_answer_still_stands_in_after_a_restart(start, how, flags, status):
+def test_restart_keeps_a_stale_result_as_fallback(start, how, flags, status):
     daemon = start("--ttl-found", "1ms")
     before = daemon.ask("milvali.com")
     end(daemon, how)
@@ -83,7 +83,7 @@ def test_an_expired_answer_still_stands_in_after_a_restart(start, how, flags, st
     assert re.fullmatch(status, again.header("Cache-Status"))
 
 
-def test_an_expired_answer_is_bought_once_behind_after_a_restart(start, sim):
+def test_restart_refreshes_a_stale_result_once(start, sim):
     daemon = start("--ttl-found", "1ms")
     before = daemon.ask("milvali.com")
     daemon.kill()
@@ -95,7 +95,7 @@ def test_an_expired_answer_is_bought_once_behind_after_a_restart(start, sim):
 
 
 @ENDS
-def test_an_id_given_out_before_a_restart_works_after_it(start, how):
+def test_restart_keeps_lookup_ids_valid(start, how):
     daemon = start()
     where = {domain: daemon.ask(domain, **{"async": 1}).header("Location")
              for domain in ("milvali.com", "errored.com")}
@@ -111,7 +111,7 @@ def test_an_id_given_out_before_a_restart_works_after_it(start, how):
 
 
 @ENDS
-def test_r1_what_was_taken_is_collected_after_a_restart(start, sim, store, how):
+def test_r1_restart_reads_the_tasks_of_accepted_batches(start, sim, store, how):
     sim.rule("milvali.com", time_ms=HOUR_MS)
     daemon = start()
     where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
@@ -127,7 +127,7 @@ def test_r1_what_was_taken_is_collected_after_a_restart(start, sim, store, how):
     assert not breaches(sim.ledger(), read_journal(store))
 
 
-def test_r1_what_was_being_sent_is_unknown_and_listed_after_a_kill(start, sim, store):
+def test_r1_kill_during_a_submit_leaves_it_unknown_and_listed(start, sim, store):
     sim.hold_submits()
     daemon = start()
     daemon.park("milvali.com")
@@ -144,7 +144,7 @@ def test_r1_what_was_being_sent_is_unknown_and_listed_after_a_kill(start, sim, s
     assert not breaches(sim.ledger(), read_journal(store))
 
 
-def test_r1_an_unknown_outcome_is_held_for_its_time_also_over_restarts(start, sim):
+def test_r1_cooldown_of_an_unknown_outcome_outlives_restarts(start, sim):
     sim.hold_submits()
     daemon = start()
     daemon.park("milvali.com")
@@ -180,7 +180,7 @@ def contents(store):
     return b"".join(path.read_bytes() for path in files_of(store))
 
 
-def test_d9_folders_and_files_that_are_missing_are_made_for_the_owner_only(tmp_path, stage, sim):
+def test_d9_missing_folders_and_files_are_created_for_the_owner_only(tmp_path, stage, sim):
     store = tmp_path / "a" / "b" / "emailsd.db"
     daemon = stage.daemon(sim, "--store", f"sqlite:{store}")
     assert daemon.ask("milvali.com").status == 200
@@ -211,13 +211,13 @@ def make_foreign(path):
     pytest.param(make_foreign, "is owned by another user", id="D11 another owner", marks=[
         pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")]),
 ])
-def test_a_file_that_is_not_safe_is_refused(tmp_path, make, words):
+def test_store_file_that_is_unsafe_is_rejected(tmp_path, make, words):
     path = tmp_path / "emailsd.db"
     make(path)
     refused(2, path, words)
 
 
-def test_d12_a_second_daemon_on_the_same_store_is_refused(start, store):
+def test_d12_second_daemon_on_the_same_store_is_rejected(start, store):
     first = start()
     refused(3, store, "in use by another emailsd")
     assert first.ask("milvali.com").status == 200
@@ -229,7 +229,7 @@ def test_d12_a_second_daemon_on_the_same_store_is_refused(start, store):
     pytest.param("PRAGMA user_version = 99", "newer emailsd", id="D15 a newer version"),
     pytest.param("PRAGMA application_id = 99", "another program's", id="D15 another program's"),
 ])
-def test_a_store_that_is_not_ours_is_refused_and_not_written(start, store, sql, words):
+def test_store_of_another_program_is_rejected_and_not_written(start, store, sql, words):
     daemon = start()
     daemon.ask("milvali.com")
     daemon.stop()
@@ -244,7 +244,7 @@ def test_a_store_that_is_not_ours_is_refused_and_not_written(start, store, sql, 
 # ---- damage ----
 
 
-def test_d7_a_torn_end_of_the_log_costs_nothing_that_was_told(start, store):
+def test_d7_torn_write_ahead_log_loses_nothing_that_was_returned(start, store):
     daemon = start()
     before = {f"company{i}.com": daemon.ask(f"company{i}.com").body for i in range(5)}
     daemon.kill()
@@ -255,7 +255,7 @@ def test_d7_a_torn_end_of_the_log_costs_nothing_that_was_told(start, store):
     assert {domain: daemon.ask(domain).body for domain in before} == before
 
 
-def test_d7_a_log_that_lost_its_end_is_good_up_to_there(start, sim, store):
+def test_d7_truncated_write_ahead_log_is_valid_up_to_its_end(start, sim, store):
     daemon = start()
     before = daemon.ask("milvali.com").body
     kept = os.path.getsize(files_of(store)[1])
@@ -276,7 +276,7 @@ def pages_of(store):
     return pages
 
 
-def test_d8_a_store_with_overwritten_bytes_is_refused_and_left_alone(start, store):
+def test_d8_corrupt_store_is_rejected_and_not_written(start, store):
     daemon = start()
     for i in range(20):
         daemon.ask(f"company{i}.com")
@@ -309,7 +309,7 @@ def leave_one_open_and_one_unknown(start, sim):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_inspect_tells_programs_what_the_store_holds(start, sim, store, beside):
+def test_inspect_prints_the_store_as_json(start, sim, store, beside):
     daemon = leave_one_open_and_one_unknown(start, sim)
     if not beside:
         daemon.kill()
@@ -326,7 +326,7 @@ def test_inspect_tells_programs_what_the_store_holds(start, sim, store, beside):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_inspect_tells_people_what_the_store_holds(start, sim, store, beside):
+def test_inspect_prints_the_store_as_text(start, sim, store, beside):
     daemon = leave_one_open_and_one_unknown(start, sim)
     if not beside:
         daemon.kill()
@@ -338,7 +338,7 @@ def test_inspect_tells_people_what_the_store_holds(start, sim, store, beside):
 
 
 @pytest.mark.parametrize("command", [("inspect",), ("forget", "info@milvali.com")])
-def test_commands_make_no_store_where_there_is_none(tmp_path, command):
+def test_commands_create_no_store(tmp_path, command):
     said = run_to_end(*command, "--store", f"sqlite:{tmp_path}/none/emailsd.db")
     assert (said.returncode, said.stdout) == (1, ""), said
     assert "store not found" in said.stderr
@@ -359,7 +359,7 @@ def has_bytes(store, text):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_forget_takes_an_address_out_of_answers_memory_and_files(start, sim, store, beside):
+def test_forget_removes_an_address_from_results_memory_and_files(start, sim, store, beside):
     daemon = start()
     daemon.ask("milvali.com")
     assert has_bytes(store, b"info@milvali.com")
@@ -378,7 +378,7 @@ def test_forget_takes_an_address_out_of_answers_memory_and_files(start, sim, sto
     assert len(sim.ledger()) == 1
 
 
-def test_forget_wants_an_address(start, store):
+def test_forget_requires_an_address(start, store):
     start()
     said = run_to_end("forget", "milvali.com", "--store", f"sqlite:{store}")
     assert said.returncode == 2
@@ -386,7 +386,7 @@ def test_forget_wants_an_address(start, store):
 
 
 @ENDS
-def test_delete_forgets_all_about_a_domain_for_good(start, store, how):
+def test_delete_removes_all_results_of_a_domain(start, store, how):
     daemon = start()
     daemon.ask("milvali.com")
     daemon.ask("milvali.com", city="Graz")
@@ -400,7 +400,7 @@ def test_delete_forgets_all_about_a_domain_for_good(start, store, how):
     assert inspect(store)["answers"]["found"] == 1
 
 
-def test_delete_of_what_is_not_there_or_is_too_narrow_is_refused(daemon):
+def test_delete_without_results_or_with_other_parameters_is_rejected(daemon):
     daemon.ask("milvali.com", method="DELETE").problem(404, "not-found")
     daemon.ask("milvali.com")
     daemon.ask("milvali.com", method="DELETE", city="Graz").problem(400, "invalid-parameter")

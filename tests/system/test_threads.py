@@ -28,7 +28,7 @@ def start_without(k, tmp_path):
     pytest.param(2, "cannot start worker 0: Resource temporarily unavailable", id="R6 the first worker"),
     pytest.param(3, "cannot start worker 1: Resource temporarily unavailable", id="R6 the second worker"),
 ])
-def test_a_start_without_a_thread_says_so_and_ends(tmp_path, k, words):
+def test_start_without_threads_fails_with_a_reason(tmp_path, k, words):
     ended = start_without(k, tmp_path)
     assert "EAGAIN" in (tmp_path / "calls").read_text(), "no such thread was asked for"
     said = [line for line in ended.stderr.splitlines() if line.startswith("emailsd: ")]

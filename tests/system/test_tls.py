@@ -61,7 +61,7 @@ def answer(connection):
 # ---- the listener
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_lookup_over_tls_and_its_hits(stage, sim, authority, certificate, version):
+def test_tls_serves_a_lookup_and_its_hits(stage, sim, authority, certificate, version):
     daemon = start(stage, sim, certificate)
     assert daemon.urls[0].startswith("https://127.0.0.1:")
     connection = dial(daemon, authority.context(), version)
@@ -77,7 +77,7 @@ def test_a_lookup_over_tls_and_its_hits(stage, sim, authority, certificate, vers
     connection.close()
 
 
-def test_a_request_in_many_small_records_is_one(stage, sim, authority, certificate):
+def test_tls_request_in_many_small_records_is_served(stage, sim, authority, certificate):
     daemon = start(stage, sim, certificate)
     connection = dial(daemon, authority.context())
     for byte in b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n":
@@ -86,7 +86,7 @@ def test_a_request_in_many_small_records_is_one(stage, sim, authority, certifica
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
-def test_old_versions_are_refused(stage, sim, certificate, version):
+def test_tls_old_versions_are_rejected(stage, sim, certificate, version):
     daemon = start(stage, sim, certificate)
     host, port = daemon.address
     done = subprocess.run(["openssl", "s_client", version, "-cipher", "ALL:@SECLEVEL=0", "-connect",
@@ -95,7 +95,7 @@ def test_old_versions_are_refused(stage, sim, certificate, version):
     assert re.search(rb"Cipher is \(NONE\)", done.stdout), done.stdout
 
 
-def test_plain_http_and_noise_on_the_port_do_no_harm(stage, sim, authority, certificate):
+def test_tls_port_survives_plain_http_and_noise(stage, sim, authority, certificate):
     daemon = start(stage, sim, certificate)
     for noise in (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 500,
                   b"\x00" * 1000, b"\x16"):
@@ -110,7 +110,7 @@ def test_plain_http_and_noise_on_the_port_do_no_harm(stage, sim, authority, cert
     assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
 
 
-def test_a_handshake_that_stands_still_is_ended_by_the_deadline_of_headers(stage, sim, authority, certificate):
+def test_tls_stalled_handshake_is_closed_at_the_header_deadline(stage, sim, authority, certificate):
     daemon = start(stage, sim, certificate)
     begun = time.monotonic()
     silent = socket.create_connection(daemon.address, timeout=PATIENCE_S)
@@ -120,7 +120,7 @@ def test_a_handshake_that_stands_still_is_ended_by_the_deadline_of_headers(stage
     assert time.monotonic() - begun > 4, "closed before its deadline"
 
 
-def test_those_who_wait_and_those_who_leave(stage, sim, authority, certificate):
+def test_tls_clients_wait_and_leave_as_over_http(stage, sim, authority, certificate):
     daemon = start(stage, sim, certificate)
     sim.hold_submits()
     waiting = [dial(daemon, authority.context()) for _ in range(50)]
@@ -140,7 +140,7 @@ def test_those_who_wait_and_those_who_leave(stage, sim, authority, certificate):
     assert len(sim.ledger()) == 1
 
 
-def test_sighup_goes_over_to_a_new_certificate_while_others_wait(stage, sim, authority, tmp_path):
+def test_tls_reload_uses_a_new_certificate_while_clients_wait(stage, sim, authority, tmp_path):
     cert, key = authority.sign("before")
     daemon = start(stage, sim, (cert, key))
     sim.hold_submits()
@@ -164,7 +164,7 @@ def test_sighup_goes_over_to_a_new_certificate_while_others_wait(stage, sim, aut
     assert {answer(connection)[0] for connection in waiting} == {200}
 
 
-def test_many_reloads_while_handshakes_come_in(stage, sim, authority, tmp_path):
+def test_tls_reloads_do_not_disturb_handshakes(stage, sim, authority, tmp_path):
     cert, key = authority.sign("first")
     other = [p.read_bytes() for p in authority.sign("second")]
     mine = [cert.read_bytes(), key.read_bytes()]
@@ -178,7 +178,7 @@ def test_many_reloads_while_handshakes_come_in(stage, sim, authority, tmp_path):
             assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
 
 
-def test_healthcheck_looks_through_tls(stage, sim, certificate):
+def test_healthcheck_works_over_tls(stage, sim, certificate):
     daemon = start(stage, sim, certificate)
     host, port = daemon.address
     flags = ["--listen", f"{host}:{port}", "--tls-cert", str(certificate[0])]
@@ -188,7 +188,7 @@ def test_healthcheck_looks_through_tls(stage, sim, certificate):
     assert run_to_end("healthcheck", *flags).returncode == 1
 
 
-def test_what_cannot_be_served_is_refused_with_2(authority, certificate, tmp_path):
+def test_tls_files_that_are_invalid_exit_with_2(authority, certificate, tmp_path):
     cert, key = certificate
     other_key = authority.sign("other")[1]
     loose = tmp_path / "loose.key"
@@ -214,7 +214,7 @@ def test_what_cannot_be_served_is_refused_with_2(authority, certificate, tmp_pat
             assert ended.returncode == 2 and words in ended.stderr, ended
 
 
-def test_an_expired_certificate_is_served_and_told(stage, sim, authority):
+def test_tls_expired_certificate_is_served_and_logged(stage, sim, authority):
     daemon = start(stage, sim, authority.sign("late", days=-1))
     assert "the certificate has expired" in daemon.stderr()
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -227,7 +227,7 @@ def upstream(stage, relay, authority, *flags, env=None):
     return stage.daemon(relay.url, "--upstream-ca", str(authority.path), *flags, env=env)
 
 
-def test_a_lookup_over_tls_to_an_upstream_that_is_known(stage, sim, authority, certificate, tmp_path):
+def test_tls_upstream_with_a_trusted_certificate_is_used(stage, sim, authority, certificate, tmp_path):
     keylog = tmp_path / "keys.log"
     relay = Relay(sim.address, *certificate)
     daemon = upstream(stage, relay, authority, env={
@@ -238,7 +238,7 @@ def test_a_lookup_over_tls_to_an_upstream_that_is_known(stage, sim, authority, c
     assert not keylog.exists()
 
 
-def test_u36_http_2_is_on_offer_and_not_taken(stage, sim, authority, certificate):
+def test_u36_http_2_offered_by_the_upstream_is_not_used(stage, sim, authority, certificate):
     relay = Relay(sim.address, *certificate)
     relay.context.set_alpn_protocols(["h2", "http/1.1"])
     daemon = upstream(stage, relay, authority)
@@ -284,7 +284,7 @@ def relay_of(kind, sim, authority, directory):
 
 @pytest.mark.parametrize("kind", ["self-signed", "expired", "wrong name", "TLS 1.1", "reset", "plain",
                                   "hang"])
-def test_p18_an_upstream_that_is_not_proved_gets_nothing(stage, sim, authority, tmp_path, kind):
+def test_p18_upstream_without_a_valid_certificate_gets_no_byte(stage, sim, authority, tmp_path, kind):
     """No byte of the request is sent, so nothing was paid and it may be retried."""
     relay = relay_of(kind, sim, authority, tmp_path)
     daemon = upstream(stage, relay, authority)

@@ -17,19 +17,19 @@ def analyze(*words):
                           check=False)
 
 
-def test_the_unit_exposes_little():
+def test_service_unit_exposes_little():
     said = analyze("security", "--offline=yes", "--threshold=15", str(UNIT))
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_the_unit_is_one(tmp_path):
+def test_service_unit_is_valid(tmp_path):
     unit = tmp_path / "emailsd.service"
     unit.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
     said = analyze("verify", str(unit))
     assert (said.returncode, said.stderr) == (0, "")
 
 
-def test_the_socket_unit_is_one_and_starts_the_service(tmp_path):
+def test_socket_unit_is_valid_and_starts_the_service(tmp_path):
     service, listening = tmp_path / UNIT.name, tmp_path / SOCKET.name
     service.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
     listening.write_text(SOCKET.read_text())

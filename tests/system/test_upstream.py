@@ -67,7 +67,7 @@ LOST_ANSWERS = [
 
 
 @pytest.mark.parametrize("fault", LOST_ANSWERS)
-def test_a_lost_answer_is_unknown_and_not_sent_again(stage, sim, fault):
+def test_submit_with_a_lost_response_is_unknown_and_not_repeated(stage, sim, fault):
     silent = fault["kind"] in ("hang", "dribble")
     daemon = stage.daemon(sim, "--submit-timeout", "2s" if silent else "60s")
     sim.fault("submit", **fault)
@@ -77,7 +77,7 @@ def test_a_lost_answer_is_unknown_and_not_sent_again(stage, sim, fault):
     assert len(sim.ledger()) == 1
 
 
-def test_u5_a_connection_closed_before_the_request_buys_nothing_twice(daemon, sim):
+def test_u5_connection_closed_before_the_request_pays_nothing_twice(daemon, sim):
     sim.fault("any", "accept_close")
     answer = daemon.ask("milvali.com")
     calls = sim.calls()
@@ -89,7 +89,7 @@ def test_u5_a_connection_closed_before_the_request_buys_nothing_twice(daemon, si
         assert calls["submit"] == 0
 
 
-def test_a_lost_answer_is_told_to_all_who_wait_for_it(stage, sim):
+def test_submit_with_a_lost_response_is_reported_to_all_waiters(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "3", "--batch-linger", "60s")
     sim.fault("submit", "reset")
     for client in [daemon.park(f"company{i}.com") for i in range(3)]:
@@ -117,14 +117,14 @@ def test_a_lost_answer_is_told_to_all_who_wait_for_it(stage, sim):
     pytest.param({"status": 307, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 307"),
     pytest.param({"status": 308, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 308"),
 ])
-def test_a_refused_submit_has_its_code_and_is_not_repeated(daemon, sim, how, status, code):
+def test_submit_that_is_rejected_has_its_code_and_is_not_repeated(daemon, sim, how, status, code):
     sim.fault("submit", "status", after_creating=False, **how)
     assert daemon.ask("milvali.com").problem(status, code)["charged"] == "no"
     calls = sim.calls()
     assert (calls["submit"], calls["requests"], calls["tasks"]) == (1, 1, 0)
 
 
-def test_the_vendors_words_are_passed_on_and_its_markup_is_not_obeyed(daemon, sim):
+def test_upstream_message_is_passed_on_without_its_markup(daemon, sim):
     sim.fault("submit", "status", status=400, after_creating=False,
               body='{"detail":"CompanyName is required\\r\\nX-Injected: 1"}')
     answer = daemon.ask("milvali.com")
@@ -132,13 +132,13 @@ def test_the_vendors_words_are_passed_on_and_its_markup_is_not_obeyed(daemon, si
     assert answer.header("X-Injected") is None
 
 
-def test_a_wrong_key_is_our_fault_and_not_the_callers(stage, sim):
+def test_upstream_key_rejected_is_502(stage, sim):
     daemon = stage.daemon(sim, env={KEY_VARIABLE: "another-key"})
     daemon.ask("milvali.com").problem(502, "upstream-auth")
     assert sim.calls()["unauthorized"] == 1
 
 
-def test_no_credits_are_told_as_402_and_cached_answers_still_served(daemon, sim):
+def test_upstream_without_credits_is_402_and_hits_are_served(daemon, sim):
     daemon.ask("milvali.com")
     sim.behave(credits=0)
     assert daemon.ask("other.com").problem(402, "credits-exhausted")["charged"] == "no"
@@ -149,7 +149,7 @@ def test_no_credits_are_told_as_402_and_cached_answers_still_served(daemon, sim)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_u25_come_back_later_is_obeyed(daemon, sim, status):
+def test_u25_retry_after_is_obeyed(daemon, sim, status):
     sim.fault("submit", "status", status=status, headers={"Retry-After": "1"},
               after_creating=False)
     answer = daemon.ask("milvali.com")
@@ -159,13 +159,13 @@ def test_u25_come_back_later_is_obeyed(daemon, sim, status):
     assert len(sim.ledger()) == 1
 
 
-def test_u25_429_without_a_time_is_tried_again(daemon, sim):
+def test_u25_429_without_retry_after_is_retried(daemon, sim):
     sim.fault("submit", "status", status=429, after_creating=False)
     assert daemon.ask("milvali.com").status == 200
     assert sim.calls()["submit"] == 2
 
 
-def test_u25_come_back_in_an_hour_is_left_to_the_caller(daemon, sim):
+def test_u25_retry_after_of_an_hour_is_returned_to_the_caller(daemon, sim):
     sim.fault("submit", "status", status=429, headers={"Retry-After": "3600"},
               after_creating=False)
     answer = daemon.ask("milvali.com")
@@ -174,13 +174,13 @@ def test_u25_come_back_in_an_hour_is_left_to_the_caller(daemon, sim):
     assert sim.calls()["submit"] == 1
 
 
-def test_u25_a_vendor_that_never_has_time_is_given_up(daemon, sim):
+def test_u25_endless_429_fails_the_lookup(daemon, sim):
     sim.fault("submit", "status", times=-1, status=429, after_creating=False)
     daemon.ask("milvali.com").problem(502, "upstream-error")
     assert sim.calls()["submit"] == 3
 
 
-def test_u6_a_vendor_that_is_not_there_is_an_error_and_no_endless_wait(stage):
+def test_u6_connection_refused_fails_the_lookup(stage):
     with socket.socket() as taken:  # bound and not listening: refuses connections, and no other process gets the port
         taken.bind(("127.0.0.1", 0))
         daemon = stage.daemon(f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -196,13 +196,13 @@ def test_u6_a_vendor_that_is_not_there_is_an_error_and_no_endless_wait(stage):
     pytest.param({"kind": "body", "status": 201}, id="U19 201"),
     pytest.param({"kind": "body", "headers": {"X-Twice": "1", "x-twice": "2"}}, id="U34 headers"),
 ])
-def test_a_submits_answer_may_look_odd(daemon, sim, fault):
+def test_submit_response_may_have_an_unusual_form(daemon, sim, fault):
     sim.fault("submit", **fault)
     assert daemon.ask("milvali.com").json()["emails"] == INFO
     assert len(sim.ledger()) == 1
 
 
-def test_u18_the_label_of_another_service_does_not_matter(daemon, sim):
+def test_u18_submit_for_another_service_is_ignored(daemon, sim):
     sim.behave(submit_for="lookup_people")
     assert daemon.ask("milvali.com").status == 200
 
@@ -243,7 +243,7 @@ def test_reads_that_fail_for_a_while_recover(daemon, sim, on, fault):
     assert sim.calls()["submit"] == 1
 
 
-def test_every_kind_of_read_may_fail_in_one_batch(stage, sim):
+def test_reads_of_every_kind_may_fail_in_one_batch(stage, sim):
     daemon = stage.daemon(sim, "--batch-size", "10", "--batch-linger", "60s")
     sim.fault("status", "status", status=502)
     sim.fault("task_ids", "reset")
@@ -264,7 +264,7 @@ def test_every_kind_of_read_may_fail_in_one_batch(stage, sim):
     pytest.param({"shuffle_task_ids": True, "duplicate_task_ids": True,
                   "extra_foreign_task_ids": 3}, id="all of it"),
 ])
-def test_lists_of_tasks_may_be_in_disorder(stage, sim, behaviour):
+def test_task_list_may_be_unordered_or_have_foreign_ids(stage, sim, behaviour):
     daemon = stage.daemon(sim, "--batch-size", "8", "--batch-linger", "60s")
     sim.behave(**behaviour)
     for round_number in range(2):  # the second finds foreign ids of the first
@@ -275,17 +275,17 @@ def test_lists_of_tasks_may_be_in_disorder(stage, sim, behaviour):
     assert len(sim.ledger()) == 16
 
 
-def test_s5_a_batch_of_failures_ends_at_once(daemon, sim):
+def test_s5_batch_of_failed_tasks_ends_immediately(daemon, sim):
     sim.behave(status_filter="ignore")
     daemon.ask("errored.com").problem(502, "lookup-failed")
 
 
-def test_a_wrong_key_in_mid_flight_does_not_lose_what_was_bought(daemon, sim):
+def test_upstream_key_rejected_in_flight_loses_no_paid_result(daemon, sim):
     sim.fault("status", "status", status=401)
     assert daemon.ask("milvali.com").json()["emails"] == INFO
 
 
-def test_a_batch_that_never_ends_ends_with_its_lifetime(stage, sim):
+def test_batch_that_never_finishes_ends_with_its_lifetime(stage, sim):
     daemon = stage.daemon(sim, "--batch-lifetime", "1s")
     sim.rule("milvali.com", state="PROCESSING", time_ms=3600 * 1000)
     problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
@@ -313,7 +313,7 @@ def test_a_batch_that_never_ends_ends_with_its_lifetime(stage, sim):
     pytest.param('"data":[{"email":"q\\"uote@c.com","status":"VALID"}]',
                  [{"email": 'q"uote@c.com', "status": "VALID"}], id="a quote"),
 ])
-def test_what_stands_in_a_task_is_taken_with_care(daemon, sim, body, emails):
+def test_task_content_of_any_shape_is_handled(daemon, sim, body, emails):
     sim.rule("milvali.com", raw_task_body='{"task_id":"{{task_id}}","status":"COMPLETED",'
                                           '"tracking_id":"{{tracking_id}}",' + body + "}")
     answer = daemon.ask("milvali.com")
@@ -321,7 +321,7 @@ def test_what_stands_in_a_task_is_taken_with_care(daemon, sim, body, emails):
     assert answer.json()["emails"] == emails
 
 
-def test_s13_bytes_that_are_no_utf_8_do_not_come_through(daemon, sim):
+def test_s13_mailbox_that_is_not_utf_8_is_dropped(daemon, sim):
     task = (b'{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
             b'"data":[{"email":"caf\xe9@c.com"},{"email":"ok@c.com","status":"VALID"}]}')
     sim.rule("milvali.com", raw_task_body_hex=task.hex())
@@ -330,7 +330,7 @@ def test_s13_bytes_that_are_no_utf_8_do_not_come_through(daemon, sim):
     answer.body.decode("utf-8")
 
 
-def test_s12_thousands_of_mailboxes_are_cut_and_told(daemon, sim):
+def test_s12_thousands_of_mailboxes_are_truncated_and_marked(daemon, sim):
     sim.rule("milvali.com", data=[{"email": f"box{i}@milvali.com", "status": "VALID"}
                                   for i in range(5000)])
     document = daemon.ask("milvali.com").json()
@@ -339,7 +339,7 @@ def test_s12_thousands_of_mailboxes_are_cut_and_told(daemon, sim):
     assert document["emails"][999]["email"] == "box999@milvali.com"
 
 
-def test_s12_an_answer_of_many_megabytes_does_not_bring_the_daemon_down(daemon, sim):
+def test_s12_oversized_task_is_read_again_and_delays_no_other(daemon, sim):
     sim.behave(credits=10**9)
     sim.rule("milvali.com", data=[{"email": "x@milvali.com", "status": "VALID"}],
              data_copies=200000)
@@ -353,7 +353,7 @@ def test_s12_an_answer_of_many_megabytes_does_not_bring_the_daemon_down(daemon, 
 # ---- the requests to the upstream ----
 
 
-def test_a_submit_travels_alone_on_its_own_connection(daemon, sim):
+def test_submit_has_its_own_connection(daemon, sim):
     for domain in ("one.com", "two.com", "three.com"):
         assert daemon.ask(domain).status == 200
     requests = sim.requests()
@@ -364,7 +364,7 @@ def test_a_submit_travels_alone_on_its_own_connection(daemon, sim):
     assert len(set(others)) < len(others), "reads share connections"
 
 
-def test_requests_say_who_asks_and_nothing_that_bears_surprises(daemon, sim):
+def test_upstream_requests_have_exactly_the_expected_headers(daemon, sim):
     daemon.ask("milvali.com")
     requests = sim.requests()
     assert {r["call"] for r in requests} == {"submit", "status", "task_ids", "task"}
@@ -384,7 +384,7 @@ def test_requests_say_who_asks_and_nothing_that_bears_surprises(daemon, sim):
     pytest.param("/proxied", "/proxied", id="a path"),
     pytest.param("/proxied/", "/proxied", id="a path and a slash"),
 ])
-def test_the_upstream_url_may_have_a_path(stage, sim, path, seen):
+def test_upstream_url_may_have_a_path(stage, sim, path, seen):
     daemon = stage.daemon(sim.urls[0] + path)
     daemon.ask("milvali.com", wait=0)
     sim.reach(requests=1)
@@ -393,7 +393,7 @@ def test_the_upstream_url_may_have_a_path(stage, sim, path, seen):
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy",
                                   "ALL_PROXY"])
-def test_a_proxy_in_the_environment_is_ignored(stage, sim, name):
+def test_proxy_in_the_environment_is_ignored(stage, sim, name):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         url = "http://127.0.0.1:%d" % proxy.getsockname()[1]
         daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, name: url})
@@ -403,7 +403,7 @@ def test_a_proxy_in_the_environment_is_ignored(stage, sim, name):
             proxy.accept()
 
 
-def test_reads_keep_to_their_pace(stage, sim):
+def test_reads_stay_within_the_rate_limit(stage, sim):
     daemon = stage.daemon(sim, "--reads-per-second", "5", "--batch-size", "10",
                           "--batch-linger", "60s")
     clients = [daemon.park(f"company{i}.com") for i in range(10)]
@@ -413,7 +413,7 @@ def test_reads_keep_to_their_pace(stage, sim):
     assert times[-1] - times[0] >= 1000, "the last two are due after two seconds"
 
 
-def test_submits_keep_to_their_slots(stage, sim):
+def test_submits_stay_within_their_slots(stage, sim):
     daemon = stage.daemon(sim, "--threads", "1", "--submit-slots", "2", "--batch-size", "1")
     sim.hold_submits()
     clients = [daemon.park(f"company{i}.com") for i in range(5)]

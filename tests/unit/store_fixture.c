@@ -71,7 +71,7 @@ const char *store_url(void)
 
 const char *store_url_of(int which)
 {
-    return which == SQLITE ? url : "memory:";
+    return which == IN_FILE ? url : "memory:";
 }
 
 /* ---- opening ---- */
@@ -136,11 +136,11 @@ struct store_task store_task_of(size_t i)
     return (struct store_task){.tracking_id = store_tracking_id(i),
                                .lookup_id = store_lookup_id(i),
                                .key = store_key_of(i),
-                               .domain = "milvali.com",
-                               .company_name = "Milvali 'M' \"\xc3\xbc\"",
-                               .city = "Z\xc3\xbcrich",
-                               .state = "",
-                               .country = "CH",
+                               .parts = {.domain = "milvali.com",
+                                         .company_name = "Milvali 'M' \"\xc3\xbc\"",
+                                         .city = "Z\xc3\xbcrich",
+                                         .state = "",
+                                         .country = "CH"},
                                .client = "client"};
 }
 

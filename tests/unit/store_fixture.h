@@ -5,6 +5,7 @@
 #ifndef UNIT_STORE_FIXTURE_H
 #define UNIT_STORE_FIXTURE_H
 
+#include "client/openmart/openmart.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -19,8 +20,8 @@ extern struct store *store;
 void store_fixture_setup(void);
 void store_fixture_teardown(void);
 
-/* The implementations, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
-enum { SQLITE, MEMORY, STORES };
+/* Where a store may be, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
+enum { IN_FILE, IN_MEMORY, STORES };
 const char *store_url_of(int which);
 
 const char *store_folder(void);
@@ -56,7 +57,7 @@ void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep);
 /* What store_for_each_open_batch() reports about one batch; `n` is 0 if the batch is not open. */
 struct store_seen {
     enum store_batch_state state;
-    char batch_id[STORE_TASK_ID_MAX + 1];
+    char batch_id[OPENMART_ID_MAX + 1];
     bool risked;
     size_t n, n_open, n_batches; /* tasks, open tasks; open batches in total */
 };

@@ -105,6 +105,22 @@ TEST(clock_turn_moves_a_real_clock_to_now)
     ck_assert_int_gt(clock.wall_ms, 0);
 }
 
+static const struct {
+    int64_t ms, floor_s, ceil_s;
+} spans[] = {
+    {0, 0, 0},       {1, 0, 1},
+    {999, 0, 1},     {1000, 1, 1},
+    {1001, 1, 2},    {-1, -1, 0},
+    {-999, -1, 0},   {-1000, -1, -1},
+    {-1001, -2, -1}, {INT64_MAX, 9223372036854775, 9223372036854776},
+};
+
+LOOP_TEST(clock_seconds_are_rounded_down_or_up, spans)
+{
+    ck_assert_int_eq(clock_floor_s(spans[_i].ms), spans[_i].floor_s);
+    ck_assert_int_eq(clock_ceil_s(spans[_i].ms), spans[_i].ceil_s);
+}
+
 TEST(clock_fake_moves_only_when_it_is_moved)
 {
     struct clock clock = clock_fake(1795432804000);

@@ -62,8 +62,8 @@ RANGE_TEST(err_caused_by_the_caller_is_not_charged, ERR_OK + 1, ERR_PUBLIC_END)
 
 TEST(err_without_a_row_is_exposed_as_internal)
 {
-    static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM, ERR_TOO_BIG,
-                                       ERR_SYNTAX, ERR_NO_ENTRY,     ERR_CANCELLED};
+    static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM,   ERR_TOO_BIG,
+                                       ERR_SYNTAX, ERR_NO_ENTRY,   ERR_CANCELLED};
 
     for (size_t i = 0; i < ARRAY_LEN(rowless); i++)
         ck_assert_int_eq((int)err_row(rowless[i])->err, (int)ERR_INTERNAL);

@@ -77,11 +77,11 @@ TEST(question_parts_are_normalized)
                            "CA\u3000",
                            "USA"});
 
-    ck_assert_str_eq(q->domain.name, "milvali.com");
-    ck_assert_str_eq(q->company_name, "Café Milvali");
-    ck_assert_str_eq(q->city, "San Francisco");
-    ck_assert_str_eq(q->state, "CA");
-    ck_assert_str_eq(q->country, "USA");
+    ck_assert_str_eq(q->parts.domain, "milvali.com");
+    ck_assert_str_eq(q->parts.company_name, "Café Milvali");
+    ck_assert_str_eq(q->parts.city, "San Francisco");
+    ck_assert_str_eq(q->parts.state, "CA");
+    ck_assert_str_eq(q->parts.country, "USA");
     question_free(q);
 }
 
@@ -89,10 +89,10 @@ TEST(question_missing_parts_are_generated_or_empty)
 {
     struct question *q = ask((struct asked){.domain = "blue-bottle.com"});
 
-    ck_assert_str_eq(q->company_name, "Blue Bottle");
-    ck_assert_str_eq(q->city, "");
-    ck_assert_str_eq(q->state, "");
-    ck_assert_str_eq(q->country, "");
+    ck_assert_str_eq(q->parts.company_name, "Blue Bottle");
+    ck_assert_str_eq(q->parts.city, "");
+    ck_assert_str_eq(q->parts.state, "");
+    ck_assert_str_eq(q->parts.country, "");
     question_free(q);
 }
 
@@ -104,7 +104,7 @@ RANGE_TEST(question_generated_company_name_equals_a_missing_one, 0, 4)
     struct asked named = {.domain = "blue-bottle.com", .company_name = spellings[_i]};
     struct question *q = ask(named);
 
-    ck_assert_str_eq(q->company_name, "Blue Bottle");
+    ck_assert_str_eq(q->parts.company_name, "Blue Bottle");
     ck_assert(same_key(plain, named));
     question_free(q);
 }
@@ -176,9 +176,11 @@ static struct asked combination(size_t i)
 
 static bool is_same_question(const struct question *a, const struct question *b)
 {
-    return strcmp(a->domain.name, b->domain.name) == 0 &&
-           strcasecmp(a->company_name, b->company_name) == 0 && strcmp(a->city, b->city) == 0 &&
-           strcmp(a->state, b->state) == 0 && strcmp(a->country, b->country) == 0;
+    return strcmp(a->parts.domain, b->parts.domain) == 0 &&
+           strcasecmp(a->parts.company_name, b->parts.company_name) == 0 &&
+           strcmp(a->parts.city, b->parts.city) == 0 &&
+           strcmp(a->parts.state, b->parts.state) == 0 &&
+           strcmp(a->parts.country, b->parts.country) == 0;
 }
 
 TEST(question_keys_are_equal_exactly_if_questions_are)

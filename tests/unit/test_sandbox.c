@@ -34,7 +34,7 @@ static int report(unsigned parts)
 
     return strcmp(state.seccomp, seccomp) == 0 &&
                    strncmp(state.landlock, landlock, strlen(landlock)) == 0 &&
-                   state.is_short == is_short && (*state.why != '\0') == has_words
+                   state.is_short == is_short && (*state.why.text != '\0') == has_words
                ? 0
                : EINVAL;
 }
@@ -77,7 +77,7 @@ static int close_twice(void)
 
     return strcmp(state.seccomp, "unsupported") == 0 &&
                    strcmp(state.landlock, "unsupported") == 0 && state.is_short &&
-                   strncmp(state.why, told, strlen(told)) == 0
+                   strncmp(state.why.text, told, strlen(told)) == 0
                ? 0
                : EINVAL;
 }

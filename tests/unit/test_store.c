@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store.c - tests what every store promises of its journal; each test runs with every
- * implementation. */
+/* test_store.c - tests what every store promises of its journal; each test runs with a store in a
+ * file and in memory. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -28,11 +28,11 @@ static void compare_with_samples(void *arg, const struct store_batch *batch)
         ck_assert_str_eq(task->tracking_id, wanted.tracking_id);
         ck_assert_str_eq(task->lookup_id, wanted.lookup_id);
         ck_assert_mem_eq(task->key, wanted.key, HASH_SIZE);
-        ck_assert_str_eq(task->domain, wanted.domain);
-        ck_assert_str_eq(task->company_name, wanted.company_name);
-        ck_assert_str_eq(task->city, wanted.city);
-        ck_assert_str_eq(task->state, wanted.state);
-        ck_assert_str_eq(task->country, wanted.country);
+        ck_assert_str_eq(task->parts.domain, wanted.parts.domain);
+        ck_assert_str_eq(task->parts.company_name, wanted.parts.company_name);
+        ck_assert_str_eq(task->parts.city, wanted.parts.city);
+        ck_assert_str_eq(task->parts.state, wanted.parts.state);
+        ck_assert_str_eq(task->parts.country, wanted.parts.country);
         ck_assert_int_eq(task->task_state, STORE_OPEN);
         ck_assert_str_eq(task->task_id, "");
         ck_assert_str_eq(task->detail, "");
@@ -219,7 +219,7 @@ RANGE_TEST(store_records_keep_latest_results_and_all_open_tasks, 0, STORES)
 
 struct told {
     size_t n;
-    char ids[8][ID_TEXT], batch_id[STORE_TASK_ID_MAX + 1];
+    char ids[8][ID_TEXT], batch_id[OPENMART_ID_MAX + 1];
     enum err err;
 };
 
@@ -282,7 +282,9 @@ RANGE_TEST(store_newest_unknown_is_by_end_time, 0, STORES)
 
 TEST(store_invalid_url_is_rejected_with_a_reason)
 {
-    static const char *const bad[] = {"", "memory:x", "sqlite", "sqlite:", "postgres:x", "/a.db"};
+    static const char *const bad[] = {
+        "",           "memory:x", "sqlite",          "sqlite:",
+        "postgres:x", "/a.db",    "sqlite::memory:", "sqlite:file:a.db"};
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         const struct store_options options = {.url = bad[i]};
@@ -299,4 +301,19 @@ TEST(store_in_memory_cannot_be_opened_shared)
 
     ck_assert_int_eq(store_open_shared("memory:", &store, &why), ERR_NO_ENTRY);
     ck_assert_str_ne(why.text, "");
+}
+
+TEST(store_in_memory_belongs_to_one_opener)
+{
+    struct store_stats stats;
+
+    store = store_open_roomy("memory:");
+    struct store *other = store_open_roomy("memory:");
+    int64_t batch = store_add_batch(store, 0, 2);
+    ck_assert_uint_eq(store_look(other, batch).n_batches, 0);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert(stats.owned);
+    ck_assert_int_eq(stats.bytes, 0);
+    store_close(other);
+    ck_assert_uint_eq(store_look(store, batch).n, 2);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_answers.c - tests what every store promises of results; each test runs with every
- * implementation. */
+/* test_store_answers.c - tests what every store promises of results; each test runs with a store in
+ * a file and in memory. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -322,8 +322,7 @@ RANGE_TEST(store_owner_gets_no_changes_of_its_own, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
-    if (store_is_shared(store))
-        ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
     ck_assert_uint_eq(keys.n, 0);
 }
 

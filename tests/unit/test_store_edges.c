@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_edges.c - tests rare and invalid calls; each test runs with every implementation,
- * and all must behave alike. */
+/* test_store_edges.c - tests rare and invalid calls; each test runs with a store in a file and in
+ * memory. */
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 

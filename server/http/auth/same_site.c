@@ -85,9 +85,9 @@ static bool is_ours(struct slice page, bool local_only, struct slice host)
 {
     if (!page.data)
         return true;
-    return local_only ? is_local(page)
-                      : page.len && page.len == host.len &&
-                            strncasecmp(page.data, host.data, page.len) == 0;
+    if (local_only)
+        return is_local(page);
+    return host.len && page.len == host.len && strncasecmp(page.data, host.data, host.len) == 0;
 }
 
 bool same_site_is_foreign(const struct same_site *site, bool local_only)

@@ -42,12 +42,6 @@ static void note_outcome(struct request *request, enum metrics_outcome outcome, 
     request_set_outcome(request, word, lookup_id, charged);
 }
 
-/* Rounds down to whole seconds, also for negative values. */
-static long long whole_seconds(int64_t ms)
-{
-    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
-}
-
 /* Starts the refresh of an expired result in the background. Of all clients that are served the
  * result, one starts it, on its own account. If that account has no quota left, the next client
  * starts a refresh a minute later. Returns whether this client did. */
@@ -82,7 +76,8 @@ static void serve_stored(struct request *request, struct emails_query *query,
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = query->applied};
 
-    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld", whole_seconds(left_ms));
+    snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
+             (long long)clock_floor_s(left_ms));
     note_outcome(request,
                  is_fresh    ? CACHE_HIT
                  : refreshes ? CACHE_REFRESHING
@@ -124,7 +119,7 @@ static bool serve_known(struct request *request)
 static void reply_progress(const struct parked_lookup *parked, const struct answer_notes *notes)
 {
     const struct outcome *outcome = &parked->outcome;
-    const struct progress progress = {outcome->lookup_id, parked->query.question->domain.name,
+    const struct progress progress = {outcome->lookup_id, parked->query.question->parts.domain,
                                       outcome->progress.phase, outcome->progress.elapsed_ms,
                                       outcome->progress.expected_ms};
     struct answer_notes async_notes = *notes;
@@ -154,7 +149,7 @@ static void reply_fallback(const struct parked_lookup *parked)
                                        .preference_applied = parked->query.applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
-             err_row(outcome->err)->status, whole_seconds(left_ms));
+             err_row(outcome->err)->status, (long long)clock_floor_s(left_ms));
     note_outcome(parked->request, CACHE_STALE, "stale", outcome->lookup_id, outcome->charged);
     answer_result(parked->request, outcome->fallback, parked->query.format, &notes);
 }

@@ -40,17 +40,7 @@ static enum err refuse_value(const struct reading *reading, const char *words)
 /* Reads a whole number of seconds; returns false for anything else. */
 static bool read_seconds(struct slice value, int64_t *ret_seconds)
 {
-    int64_t seconds = 0;
-
-    if (value.len < 1 || value.len > SECONDS_DIGITS)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return false;
-        seconds = seconds * 10 + (value.data[i] - '0');
-    }
-    *ret_seconds = seconds;
-    return true;
+    return value.len <= SECONDS_DIGITS && slice_parse_seconds(value, ret_seconds);
 }
 
 static enum err take_wait(struct reading *reading, int part, struct slice value)
@@ -184,7 +174,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
     struct reading *reading = arg;
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        if (strlen(table[i].name) != name.len || memcmp(table[i].name, name.data, name.len) != 0)
+        if (!slice_equals(name, table[i].name))
             continue;
         if (reading->seen & 1u << i) {
             errmsg_set(reading->why, "duplicate parameter '%s'", table[i].name);

@@ -42,7 +42,7 @@ static enum err take_argument(void *arg, struct slice name, struct slice value)
 {
     struct reading *reading = arg;
 
-    if (name.len != strlen("verbose") || memcmp(name.data, "verbose", name.len) != 0)
+    if (!slice_equals(name, "verbose"))
         return refuse(reading, ERR_UNKNOWN_PARAMETER,
                       "unknown parameter; only 'verbose' is accepted");
     if (reading->was_given)

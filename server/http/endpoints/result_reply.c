@@ -9,7 +9,7 @@
 
 static int64_t seconds(int64_t ms)
 {
-    return ms > 0 ? ms / 1000 : 0;
+    return ms > 0 ? clock_floor_s(ms) : 0;
 }
 
 static void add_notes(struct reply *reply, const struct answer_notes *notes)
@@ -95,7 +95,7 @@ void progress_write(const struct progress *progress, struct buf *out)
     buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld}\n",
              phase_word(progress->phase), (long long)(progress->elapsed_ms / 1000),
              (long long)(progress->elapsed_ms % 1000 / 100),
-             (long long)((progress->expected_ms + 999) / 1000));
+             (long long)clock_ceil_s(progress->expected_ms));
 }
 
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,

@@ -5,27 +5,19 @@
 #include "base/slice.h"
 #include "http/protocol/field_value.h"
 
-#include <stddef.h>
 #include <string.h>
-
-#define SECONDS_MAX 2147483648 /* RFC 9111, 1.2.2: larger values count as this */
 
 /* Reads "=10" or "=\"10\"" at `s`; returns -1 for anything else. */
 static int64_t read_seconds(const char *s)
 {
-    int64_t seconds = 0;
+    int64_t seconds = -1;
 
     s += strspn(s, " \t");
     if (*s++ != '=')
         return -1;
     s += strspn(s, " \t\"");
-    size_t digits = strspn(s, "0123456789");
-    for (size_t i = 0; i < digits; i++) {
-        seconds = seconds * 10 + (s[i] - '0');
-        if (seconds > SECONDS_MAX)
-            seconds = SECONDS_MAX;
-    }
-    return digits ? seconds : -1;
+    slice_parse_seconds((struct slice){s, strspn(s, "0123456789")}, &seconds);
+    return seconds;
 }
 
 static void read_directive(struct cache_directives *directives, struct slice name)

@@ -2,6 +2,7 @@
 /* prefer.c - parses one preference after the other; invalid ones are ignored. */
 #include "http/protocol/prefer.h"
 
+#include "base/slice.h"
 #include "http/protocol/field_value.h"
 
 #include <stddef.h>
@@ -24,19 +25,18 @@ static bool is_token(const char *s, const char *name, const char **ret_rest)
 /* Reads "= 10" or "= \"10\"" up to the end of the preference; returns false for anything else. */
 static bool read_seconds(const char *s, int64_t *ret_seconds)
 {
-    int64_t seconds = 0;
+    int64_t seconds;
 
     if (*s++ != '=')
         return false;
     s += strspn(s, " \t");
     bool quoted = *s == '"';
     s += quoted;
-    size_t digits = strspn(s, "0123456789");
-    if (digits < 1 || digits > WAIT_DIGITS || (quoted && s[digits] != '"'))
+    const struct slice digits = {s, strspn(s, "0123456789")};
+    if (digits.len > WAIT_DIGITS || !slice_parse_seconds(digits, &seconds) ||
+        (quoted && s[digits.len] != '"'))
         return false;
-    for (size_t i = 0; i < digits; i++)
-        seconds = seconds * 10 + (s[i] - '0');
-    s += digits + quoted;
+    s += digits.len + quoted;
     s += strspn(s, " \t");
     if (*s && !strchr(",;", *s))
         return false;

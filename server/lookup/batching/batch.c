@@ -280,9 +280,9 @@ void batch_submit(struct batch *batch)
         return;
     }
     DL_FOREACH (batch->tasks, task) {
-        const struct question *q = task->question;
-        forms[n++] = (struct openmart_form){q->domain.name, q->company_name, q->city,
-                                            q->state,       q->country,      task->tracking_id};
+        const struct question_parts *parts = &task->question->parts;
+        forms[n++] = (struct openmart_form){parts->domain, parts->company_name, parts->city,
+                                            parts->state,  parts->country,      task->tracking_id};
     }
     batch->tries++;
     batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define OVERLOADED_S 5 /* Retry-After if the queue is full */
-
 struct batcher {
     struct batcher_options options;
     const struct clock *clock;
@@ -232,7 +230,7 @@ static enum err check_queue(struct batcher *batcher, const struct task *task,
         return ERR_STORAGE_UNAVAILABLE;
     }
     if (!fair_queue_has_room(&batcher->queue, task->payer.name, batcher->options.max_queued)) {
-        *ret_retry_after_s = OVERLOADED_S;
+        *ret_retry_after_s = OVERLOADED_RETRY_S;
         return ERR_OVERLOADED;
     }
     return ERR_OK;

@@ -2,10 +2,18 @@
 /* batcher.h - collects tasks into batches and assigns them to submit slots.
  *
  * A submit takes the upstream about 26 s, whatever it carries. So tasks wait a short linger and up
- * to a hundred are submitted together. At most `slots` submits run concurrently; while all slots
- * are busy, the next batch keeps filling. While the circuit is open (circuit_breaker.h) or the
- * journal cannot be written, no task is accepted. batch.h handles one batch. Engine thread only.
- * Knows neither waiters nor the cache. */
+ * to a hundred are submitted together. While all slots are busy, the next batch keeps filling. The
+ * life of a batch, in the order of the files:
+ *
+ *     batcher_add()          reserves a credit and queues the task (fair_queue.h)
+ *     fill_slots()           forms a batch if one is due and a slot is free
+ *     batch_submit()         journals the batch, then submits it (batch.h)
+ *     submitted()            retries, splits or fails it, or collects it (submit_policy.h)
+ *     collector_start()      polls the accepted batch and lists its tasks (collector.h)
+ *     task_reader_add()      reads each task until it has ended (task_reader.h)
+ *     task->done()           ends each task; the batch ends with its last task
+ *
+ * Engine thread only. Knows neither waiters nor the cache. */
 #ifndef LOOKUP_BATCHING_BATCHER_H
 #define LOOKUP_BATCHING_BATCHER_H
 
@@ -23,6 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define OVERLOADED_RETRY_S 5 /* Retry-After if the queue, or a table of lookups, is full */
+
 struct batcher;
 
 struct batcher_options {
@@ -30,7 +40,7 @@ struct batcher_options {
     int64_t linger_ms;    /* how long the first task of a batch waits for others */
     int slots;            /* concurrent submits */
     size_t max_queued;    /* tasks that wait for a slot; see fair_queue_has_room() */
-    int64_t lifetime_ms;  /* how long a batch is polled, from the submit's response */
+    int64_t lifetime_ms;  /* how long a batch is polled after its submit, or after a restart */
     int reads_per_second; /* all reads together; 0 = no limit */
     bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
     struct secret *key;   /* borrowed; re-read while the circuit is open; NULL = never */
@@ -45,20 +55,22 @@ struct batcher_tools {
     struct budget *budget;
 };
 
+/* Never NULL; the caller frees it. The options are copied. */
 struct batcher *batcher_new(const struct batcher_options *options,
                             const struct batcher_tools *tools);
-
-/* Runs when a second result arrives with the tracking id of one that was already delivered for
- * `key`. Set it before the first batch is formed. */
-typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
-void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
 /* Cancels calls in flight. Does not end the tasks. NULL is a no-op. */
 void batcher_free(struct batcher *batcher);
 
-/* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. Reserves
- * a credit, which is refunded if the task is not created. On failure the task is not queued, and
- * *ret_retry_after_s is the number of seconds after which to retry. Errors:
+/* Runs when a second result arrives with the tracking id of one that was already delivered for
+ * `key`: it is unknown which one is right. Must be set before the first batch is formed. */
+typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
+void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
+
+/* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. It is
+ * borrowed until `done` runs, later than this call, or batcher_remove(). Reserves a credit, which
+ * is refunded if the task is not created. On failure the task is not queued, and *ret_retry_after_s
+ * is the number of seconds after which to retry. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client
@@ -68,7 +80,8 @@ void batcher_free(struct batcher *batcher);
 enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s);
 
 /* Resumes a submitted batch from the journal, with its `n` open tasks (question, lookup_id,
- * tracking_id and done set). */
+ * tracking_id, queued_ms and done set). The tasks are borrowed until `done` runs; `stored` and
+ * `open` for the call. */
 void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
                     struct task *const *open, size_t n);
 
@@ -81,7 +94,9 @@ int batcher_slots_used(const struct batcher *batcher);
 
 /* Status of queue, batches and circuit. */
 struct batcher_stats {
-    size_t queued, batches, submitting;
+    size_t queued;            /* tasks that wait for a batch */
+    size_t batches;           /* that have not ended */
+    size_t submitting;        /* slots in use */
     int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
     enum err circuit;         /* the same without a pause; see circuit_state() */
@@ -90,14 +105,15 @@ struct batcher_stats {
 struct batcher_stats batcher_stats(const struct batcher *batcher);
 
 /* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with
- * ERR_DRAINING. */
+ * ERR_DRAINING; batches in flight continue. */
 void batcher_drain(struct batcher *batcher);
 
 /* Blocks submits while paused: tasks that are not submitted end with ERR_PAUSED, new ones are
  * rejected. */
 void batcher_pause(struct batcher *batcher, bool paused);
 
-/* Closes the circuit, because the key changed or the operator asked for it. */
+/* Closes the circuit, because the key changed or the operator asked for it. No-op after
+ * batcher_drain(). */
 void batcher_reset_circuit(struct batcher *batcher);
 
 #endif

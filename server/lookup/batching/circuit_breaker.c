@@ -3,6 +3,7 @@
  * only. The operator's pause is separate and hides it while it lasts. */
 #include "lookup/batching/circuit_breaker.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -120,11 +121,9 @@ static void send_probe(struct circuit_breaker *breaker)
     /* The balance may be positive and the next submit still be rejected (an unlimited key shows
      * a constant balance). So a latched circuit is probed less and less often until a submit
      * succeeds. */
-    if (breaker->reason != ERR_CIRCUIT_OPEN) {
-        breaker->latch_probe_ms *= 2;
-        if (breaker->latch_probe_ms > CIRCUIT_LATCH_LONGEST_MS)
-            breaker->latch_probe_ms = CIRCUIT_LATCH_LONGEST_MS;
-    }
+    if (breaker->reason != ERR_CIRCUIT_OPEN)
+        breaker->latch_probe_ms =
+            backoff_double_ms(breaker->latch_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
     breaker->probe = openmart_credit_balance(breaker->openmart, probed, breaker);
 }
 
@@ -143,7 +142,7 @@ static void check_is_due(struct timer *timer)
 
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
-    int64_t left_s = (breaker->probe_at_ms - breaker->clock->now_ms + 999) / 1000;
+    int64_t left_s = clock_ceil_s(breaker->probe_at_ms - breaker->clock->now_ms);
     bool hides_state = breaker->paused && breaker->reason != ERR_DRAINING;
     enum err err = hides_state ? ERR_PAUSED : breaker->reason;
 
@@ -200,9 +199,8 @@ void circuit_record_submit(struct circuit_breaker *breaker, const struct openmar
     /* The balance does not test the path of submits: if they fail again after a probe, the next
      * interval is twice as long. */
     if (was_closed && breaker->reason)
-        breaker->trip_probe_ms = 2 * breaker->trip_probe_ms < CIRCUIT_LATCH_LONGEST_MS
-                                     ? 2 * breaker->trip_probe_ms
-                                     : CIRCUIT_LATCH_LONGEST_MS;
+        breaker->trip_probe_ms =
+            backoff_double_ms(breaker->trip_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
 }
 
 void circuit_pause(struct circuit_breaker *breaker, bool paused)

@@ -21,28 +21,31 @@
 struct collector;
 
 struct collector_owner {
-    /* A task ended; `task_id` is Openmart's. Returns true if the owner still waits for it. */
+    /* A task ended; `task_id` is Openmart's. Returns true if the owner still waits for it. The
+     * arguments are borrowed for the call. */
     bool (*task_ended)(void *arg, const char *task_id, const struct openmart_task *task);
 
-    /* Called once, last: no more results will come. ERR_OK if every task was matched, else the
-     * error with which the others end. The collector is freed by then. */
+    /* Runs once, last: no more results will come. ERR_OK if every task was matched, else the error
+     * and the message (static) with which the others end. The collector is freed by then. */
     void (*collector_ended)(void *arg, enum err err, const char *detail);
     void *arg;
 };
 
-/* Starts collecting. `rank` orders its reads (read_limiter.h); `n_tasks` is the size of the
- * batch. No callback runs inside this call. `tools` is borrowed. */
+/* Starts to collect the results of a batch with `n_tasks` tasks. `rank` orders its reads
+ * (read_limiter.h). `tools` is borrowed until the end, `batch_id` and `owner` are copied. No
+ * callback runs inside this call. The collector frees itself when it ends. */
 struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
                                   size_t n_tasks, int64_t rank,
                                   const struct collector_owner *owner);
 
-/* Adds a task of the batch that ended before this collector started. */
+/* Adds a task of the batch that ended before this collector started: it is not read, and not part
+ * of `n_tasks`. Call it right after collector_start(). */
 void collector_skip(struct collector *collector, const char *task_id);
 
 /* Returns whether the upstream reports the batch as ready, so that only reads are left. */
 bool collector_batch_is_ready(const struct collector *collector);
 
-/* Frees the collector without a callback. NULL is a no-op. */
+/* Frees the collector and cancels its reads, without a callback. NULL is a no-op. */
 void collector_cancel(struct collector *collector);
 
 #endif

@@ -2,11 +2,10 @@
 /* poll_timing.c - see poll_timing.h. */
 #include "lookup/batching/poll_timing.h"
 
-#include "base/id.h"
+#include "base/backoff.h"
 
 #define POLL_MIN_MS    250
 #define POLL_MAX_MS    5000
-#define SLOW_MS        5000
 #define RETRY_AFTER_MS 30000 /* a longer Retry-After is limited to this */
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -21,10 +20,7 @@ int64_t poll_pause_ms(int64_t since_ms)
 
 int64_t poll_back_off_ms(int failures, const struct openmart_reply *reply)
 {
-    int64_t wait = failures <= POLL_RETRIES ? (int64_t)1000 << (failures - 1) : SLOW_MS;
-    int64_t told = reply->retry_after_s > 0 ? reply->retry_after_s * 1000 : 0;
+    static const struct backoff backoff = {.first_ms = 1000, .max_ms = POLL_MAX_MS};
 
-    wait += (int64_t)(id_random() % (uint32_t)(wait / 4 + 1));
-    told = clamp(told, 0, RETRY_AFTER_MS);
-    return wait > told ? wait : told;
+    return backoff_ms(&backoff, failures, clamp(reply->retry_after_s * 1000, 0, RETRY_AFTER_MS));
 }

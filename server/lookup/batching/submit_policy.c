@@ -3,8 +3,8 @@
  * client/openmart/openmart_verdict.c. */
 #include "lookup/batching/submit_policy.h"
 
+#include "base/backoff.h"
 #include "base/err.h"
-#include "base/id.h"
 
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past)
 {
@@ -36,8 +36,7 @@ struct task_end submit_end(const struct openmart_reply *reply)
 
 int64_t submit_wait_ms(const struct openmart_reply *reply, int tries)
 {
-    int64_t wait_ms = (int64_t)1000 << (tries - 1);
+    static const struct backoff backoff = {.first_ms = 1000, .max_ms = 4000};
 
-    wait_ms += (int64_t)(id_random() % (uint32_t)(wait_ms / 4));
-    return reply->retry_after_s * 1000 > wait_ms ? reply->retry_after_s * 1000 : wait_ms;
+    return backoff_ms(&backoff, tries, reply->retry_after_s * 1000);
 }

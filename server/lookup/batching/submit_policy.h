@@ -24,12 +24,14 @@ enum submit_next {
     SUBMIT_END,     /* fail all tasks of the batch */
 };
 
+/* What was submitted, and how often before. */
 struct submit_past {
     size_t n_tasks;
     int tries;     /* including this one */
     bool may_risk; /* one more submit is allowed after an unknown outcome */
 };
 
+/* Returns what to do after a submit with this reply. */
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past);
 
 /* Returns how SUBMIT_END ends the tasks. Its detail is borrowed from the reply. */

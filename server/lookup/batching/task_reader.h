@@ -21,10 +21,12 @@ struct task_reader;
  * result, or NULL if it was given up. Both are borrowed. The callback may free the reader. */
 typedef void task_reader_event_fn(void *arg, const char *task_id, const struct openmart_task *task);
 
-/* `rank` orders the first reads (read_limiter.h); at most `max_ids` are read. `tools` is
- * borrowed. */
+/* `rank` orders the first reads (read_limiter.h). At most `max_ids` ids are read; more are ignored.
+ * `tools` is borrowed. No callback runs inside any function of this file. */
 struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank, size_t max_ids,
                                     task_reader_event_fn *event, void *arg);
+
+/* Cancels all reads, without a callback. Must not be NULL. */
 void task_reader_free(struct task_reader *reader);
 
 /* Adds an id of the batch and reads it, unless it is known. */

@@ -68,10 +68,15 @@ void budget_free(struct budget *budget)
 
 /* ---- days ---- */
 
-static void carry_over(struct budget *budget)
+/* If a new day has begun, starts it with the pending credits. */
+static void turn_day(struct budget *budget)
 {
+    int64_t today = budget->clock->wall_ms / DAY_MS;
     struct account *account, *next;
 
+    if (today <= budget->day)
+        return;
+    budget->day = today;
     budget->spent = 0;
     budget->warned = (struct warned){0};
     HASH_ITER (hh, budget->accounts, account, next) {
@@ -83,16 +88,6 @@ static void carry_over(struct budget *budget)
     }
 }
 
-static void turn_day(struct budget *budget)
-{
-    int64_t today = budget->clock->wall_ms / DAY_MS;
-
-    if (today <= budget->day)
-        return;
-    carry_over(budget);
-    budget->day = today;
-}
-
 /* Returns when the current day ends, even if the wall clock has not reached that day. */
 static int64_t day_ends_ms(const struct budget *budget)
 {
@@ -102,7 +97,7 @@ static int64_t day_ends_ms(const struct budget *budget)
 /* Returns seconds, at least 1: the day has not ended. */
 static int retry_after_s(const struct budget *budget)
 {
-    int64_t left_s = (day_ends_ms(budget) - budget->clock->wall_ms + 999) / 1000;
+    int64_t left_s = clock_ceil_s(day_ends_ms(budget) - budget->clock->wall_ms);
 
     return left_s > DAY_MS / 1000 ? (int)(DAY_MS / 1000) : (int)left_s;
 }
@@ -146,15 +141,6 @@ static void load_account(void *arg, const char *client, int64_t credits)
     add(arg, find_or_open(arg, client), credits);
 }
 
-/* The clock was ahead when credits were spent. That day's account stays open until the day ends. */
-static void note_future(const struct budget *budget)
-{
-    char until[CLOCK_TEXT];
-
-    clock_rfc3339(day_ends_ms(budget), until);
-    log_event(LOG_WARN, "budget_day_in_future", LOG_STR("until", until));
-}
-
 enum err budget_load(struct budget *budget, struct store *store)
 {
     int64_t last_day;
@@ -165,8 +151,12 @@ enum err budget_load(struct budget *budget, struct store *store)
     close_accounts(budget);
     budget->day = last_day;
     turn_day(budget);
-    if (budget->clock->wall_ms < budget->day * DAY_MS)
-        note_future(budget);
+    /* If the clock was ahead when credits were spent, that day continues until it ends. */
+    if (budget->clock->wall_ms < budget->day * DAY_MS) {
+        char until[CLOCK_TEXT];
+        clock_rfc3339(day_ends_ms(budget), until);
+        log_event(LOG_WARN, "budget_day_in_future", LOG_STR("until", until));
+    }
     return store_accounts(store, budget->day, load_account, budget);
 }
 
@@ -202,22 +192,16 @@ void budget_set_limit(struct budget *budget, int64_t credits_per_day)
     warn_all(budget);
 }
 
-/* Returns ERR_OK if one more credit may be reserved. */
-static enum err check(struct budget *budget, const struct account_ref *payer)
-{
-    turn_day(budget);
-    if (budget->limit && budget->spent >= budget->limit)
-        return ERR_CREDITS_EXHAUSTED;
-    if (payer->quota >= 0 && budget_spent_by(budget, payer->name) >= payer->quota)
-        return ERR_QUOTA_EXCEEDED;
-    return ERR_OK;
-}
-
 enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
                         struct credit *ret_credit, int *ret_retry_after_s)
 {
-    enum err err = check(budget, payer);
+    enum err err = ERR_OK;
 
+    turn_day(budget);
+    if (budget->limit && budget->spent >= budget->limit)
+        err = ERR_CREDITS_EXHAUSTED;
+    else if (payer->quota >= 0 && budget_spent_by(budget, payer->name) >= payer->quota)
+        err = ERR_QUOTA_EXCEEDED;
     if (err) {
         *ret_retry_after_s = retry_after_s(budget);
         return err;

@@ -12,7 +12,13 @@
 #include <string.h>
 #include <utlist.h>
 
-enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED };
+enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
+
+/* What the log calls them. */
+static const char *const kind_words[] = {
+    [ENTRY_RESTING] = "result",    [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
+    [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
+};
 
 /* A completion entry. Owns its strings and a reference to its result. */
 struct entry {
@@ -20,6 +26,7 @@ struct entry {
     int64_t batch;
     int64_t wall_ms;
     char *id; /* the batch id, or the tracking id */
+    unsigned char key[HASH_SIZE];
     char *task_id, *detail;
     struct store_end end;
     const struct result *keep;
@@ -98,16 +105,11 @@ enum err journal_intend(struct journal *journal, const struct task *tasks, int64
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
     DL_FOREACH (tasks, task) {
-        const struct question *q = task->question;
         assert(n < OPENMART_BATCH_MAX);
         rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
                                         .lookup_id = task->lookup_id,
-                                        .key = q->key,
-                                        .domain = q->domain.name,
-                                        .company_name = q->company_name,
-                                        .city = q->city,
-                                        .state = q->state,
-                                        .country = q->country,
+                                        .key = task->question->key,
+                                        .parts = task->question->parts,
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
@@ -168,6 +170,8 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
         return store_end_batch(journal->store, entry->batch, &entry->end);
     case ENTRY_TASK_ENDED:
         return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
+    case ENTRY_FORGOTTEN:
+        return store_forget_key(journal->store, entry->key);
     }
     return ERR_INTERNAL;
 }
@@ -218,21 +222,14 @@ static void retry(struct timer *timer)
         retry_later(journal);
 }
 
-/* Logged as an error: if the process dies before the disk recovers, this line is all that is left
- * of a paid batch. */
-static void note_waiting(const struct entry *entry)
-{
-    log_event(LOG_ERROR, "journal_entry_deferred",
-              LOG_STR("entry", entry->kind == ENTRY_SUBMITTED ? "batch-id" : "result"),
-              LOG_STR("id", entry->id ? entry->id : ""));
-}
-
-/* Takes ownership of the entry. */
+/* Takes ownership of the entry. A deferred entry is logged as an error: if the process dies before
+ * the disk recovers, this line is all that is left of a paid batch. */
 static void record(struct journal *journal, struct entry *entry)
 {
     if (!journal->waiting && settle(journal, entry))
         return;
-    note_waiting(entry);
+    log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", kind_words[entry->kind]),
+              LOG_STR("id", entry->id ? entry->id : ""));
     if (!journal->waiting)
         retry_later(journal);
     DL_APPEND(journal->waiting, entry);
@@ -296,6 +293,25 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
 
     set_end(entry, end);
     entry->keep = keep ? result_ref(keep) : NULL;
+    record(journal, entry);
+}
+
+bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE])
+{
+    const struct entry *entry;
+
+    DL_FOREACH (journal->waiting, entry)
+        if (entry->kind == ENTRY_FORGOTTEN && memcmp(entry->key, key, HASH_SIZE) == 0)
+            return true;
+    return false;
+}
+
+void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
+{
+    if (journal_is_forgetting(journal, key))
+        return;
+    struct entry *entry = new_entry(journal, ENTRY_FORGOTTEN, 0, NULL);
+    memcpy(entry->key, key, HASH_SIZE);
     record(journal, entry);
 }
 

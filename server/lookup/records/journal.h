@@ -5,7 +5,7 @@
  * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
  * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
  * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
- * one entry for every task in flight. Engine thread only. */
+ * one end for every task in flight and one deletion for every question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -78,5 +78,12 @@ enum store_task_state journal_state_of(const struct task_end *end);
 /* Records the end of one task, and stores `keep` with it (NULL = nothing). */
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep);
+
+/* Deletes the stored result of a question, after the queued entries, one of which may store it. A
+ * queued deletion is lost if the process is killed. */
+void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE]);
+
+/* Returns whether that deletion is queued, so the store may still have the result. */
+bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
 
 #endif

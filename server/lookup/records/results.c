@@ -34,8 +34,8 @@ static const struct result *answer_of(const struct results *results,
     autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
     struct result_facts facts = {
         .key = question->key,
-        .domain = question->domain.name,
-        .company_name = question->company_name,
+        .domain = question->parts.domain,
+        .company_name = question->parts.company_name,
         .emails = emails,
         .n_emails = answer->n_emails,
         .fetched_ms = results->clock->wall_ms,
@@ -110,6 +110,8 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
     const struct result *result = cache_find(results->cache, key);
 
     if (!result) {
+        if (journal_is_forgetting(results->journal, key))
+            return ERR_NO_ENTRY;
         enum err err = store_find(results->store, key, &result);
         if (err == ERR_STORAGE_UNAVAILABLE)
             journal_suspect(results->journal);
@@ -121,13 +123,27 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
     return ERR_OK;
 }
 
+static enum err find_stored_lookup(const struct results *results, const char *lookup_id,
+                                   const struct result **ret_result)
+{
+    const struct result *result;
+    enum err err = store_find_lookup(results->store, lookup_id, &result);
+
+    if (err)
+        return err;
+    if (journal_is_forgetting(results->journal, result->key)) {
+        result_unref(result);
+        return ERR_NO_ENTRY;
+    }
+    *ret_result = result;
+    return ERR_OK;
+}
+
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
     cache_remove(results->cache, key);
-    /* Best effort: if the store fails now, results_find() may still find the result there. The
-     * cooldown only prevents another paid lookup. */
-    store_forget_key(results->store, key);
+    journal_forget(results->journal, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);
     history_forget_key(results->history, key);
@@ -137,7 +153,7 @@ const struct result *results_find_lookup(const struct results *results, const ch
 {
     const struct result *result = history_find(results->history, lookup_id);
 
-    if (!result && store_find_lookup(results->store, lookup_id, &result) == ERR_OK) {
+    if (!result && find_stored_lookup(results, lookup_id, &result) == ERR_OK) {
         history_add(results->history, lookup_id, result);
         result_unref(result); /* the history holds a reference */
     }

@@ -59,6 +59,7 @@ bool results_put(const struct results *results, const struct task *task, const s
                  const struct result *result, bool wanted);
 
 /* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
+ * A cooldown does not matter: it prevents a paid lookup, not the use of an earlier result.
  * Returns ERR_NO_ENTRY if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
  * The caller owns the reference. */
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
@@ -69,7 +70,7 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
 const struct result *results_find_lookup(const struct results *results, const char *lookup_id);
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
- * paid. */
+ * paid. From now on it is not found, even if the store fails and is written later. */
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why);
 

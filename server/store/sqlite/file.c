@@ -112,11 +112,18 @@ static int open_file(const char *path, int how, bool create)
     return fd;
 }
 
+/* SQLite opens a database in memory for the first name, and reads the second as a URI, so the file
+ * that it opens would not be the one that is checked here. */
+static bool is_special_to_sqlite(const char *path)
+{
+    return strcmp(path, STORE_FILE_NONE) == 0 || strncmp(path, "file:", strlen("file:")) == 0;
+}
+
 enum err store_file_prepare(const char *path, bool create, struct errmsg *why)
 {
     enum err err = ERR_OK;
 
-    if (!*path || path[strlen(path) - 1] == '/')
+    if (!*path || path[strlen(path) - 1] == '/' || is_special_to_sqlite(path))
         return refuse(path, "is not a file path", why);
     if (create)
         err = make_folders(path, why);

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#define STORE_FILE_NONE ":memory:" /* SQLite's name of a database in memory; never a path here */
+
 /* If `create`, creates what is missing (folders 0700, the file 0600, durably). Then checks that it
  * is a regular file of this user that no other user may open. Returns ERR_STORE_REFUSED if it is
  * not, ERR_NO_ENTRY if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system

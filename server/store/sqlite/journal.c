@@ -14,8 +14,9 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
     for (size_t i = 0; i < n && !err; i++) {
         const struct store_task *task = &tasks[i];
         err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
-                       task->lookup_id, task->key, task->domain, task->company_name, task->city,
-                       task->state, task->country, task->client, task->day);
+                       task->lookup_id, task->key, task->parts.domain, task->parts.company_name,
+                       task->parts.city, task->parts.state, task->parts.country, task->client,
+                       task->day);
     }
     return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
 }

@@ -54,11 +54,11 @@ static struct store_task task_of(sqlite3_stmt *row)
         .tracking_id = sql_text(row, TRACKING_ID),
         .lookup_id = sql_text(row, LOOKUP_ID),
         .key = sql_key(row, KEY),
-        .domain = sql_text(row, DOMAIN),
-        .company_name = sql_text(row, COMPANY),
-        .city = sql_text(row, CITY),
-        .state = sql_text(row, STATE),
-        .country = sql_text(row, COUNTRY),
+        .parts = {.domain = sql_text(row, DOMAIN),
+                  .company_name = sql_text(row, COMPANY),
+                  .city = sql_text(row, CITY),
+                  .state = sql_text(row, STATE),
+                  .country = sql_text(row, COUNTRY)},
         .task_state = (enum store_task_state)place_of(*outcome ? outcome : "open", store_task_words,
                                                       STORE_TASK_STATES),
         .task_id = sql_text(row, TASK_ID),
@@ -80,11 +80,11 @@ static void strings_of(struct store_task *task, const char **fields[static 9])
 {
     fields[0] = &task->tracking_id;
     fields[1] = &task->lookup_id;
-    fields[2] = &task->domain;
-    fields[3] = &task->company_name;
-    fields[4] = &task->city;
-    fields[5] = &task->state;
-    fields[6] = &task->country;
+    fields[2] = &task->parts.domain;
+    fields[3] = &task->parts.company_name;
+    fields[4] = &task->parts.city;
+    fields[5] = &task->parts.state;
+    fields[6] = &task->parts.country;
     fields[7] = &task->task_id;
     fields[8] = &task->detail;
 }
@@ -299,14 +299,15 @@ static int64_t size_of(const char *path, const char *suffix)
 enum err sqlite_stats(struct store *store, struct store_stats *ret_stats)
 {
     struct sqlite_store *s = sqlite_of(store);
-    struct store_stats stats = {.schema = sqlite_schema_version(),
-                                .bytes = size_of(s->path, "") + size_of(s->path, "-wal")};
+    struct store_stats stats = {.schema = sqlite_schema_version()};
     enum err err = sql_begin(s, SQL_BEGIN_READ);
 
     if (!err)
         err = sql_end(s, count(s, &stats));
     if (err)
         return err;
+    if (!s->is_in_memory)
+        stats.bytes = size_of(s->path, "") + size_of(s->path, "-wal");
     stats.owned = s->is_owner || store_file_is_owned(s->path);
     *ret_stats = stats;
     return ERR_OK;

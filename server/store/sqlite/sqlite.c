@@ -238,7 +238,7 @@ enum err sql_ready(struct sqlite_store *s)
     struct sqlite_store old = *s;
     struct errmsg why;
 
-    if (!s->is_suspect)
+    if (!s->is_suspect || s->is_in_memory)
         return ERR_OK;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
@@ -308,13 +308,19 @@ static const struct store_driver driver = {
     .stats = sqlite_stats,
 };
 
-static struct sqlite_store *new_store(const char *path)
+/* `options` NULL = not the owner. */
+static struct sqlite_store *new_store(const char *path, const struct store_options *options)
 {
     struct sqlite_store *s = xcalloc(1, sizeof *s);
 
     s->store.driver = &driver;
     s->path = xstrdup(path);
     s->lock_fd = -1;
+    if (options) {
+        s->is_owner = true;
+        s->max_answers = options->max_answers;
+        s->max_ended = options->max_ended;
+    }
     return s;
 }
 
@@ -338,21 +344,9 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     return err ? sqlite_judge(s, s->failed_rc, why) : ERR_OK;
 }
 
-enum err store_sqlite_open(const char *rest, const struct store_options *options,
-                           struct store **ret_store, struct errmsg *why)
+/* Hands the store to the caller if it is open, and frees it otherwise. */
+static enum err hand_over(struct sqlite_store *s, enum err err, struct store **ret_store)
 {
-    struct sqlite_store *s = new_store(rest);
-    enum err err = store_file_prepare(rest, true, why);
-
-    s->is_owner = true;
-    s->max_answers = options->max_answers;
-    s->max_ended = options->max_ended;
-    if (!err)
-        err = store_file_own(rest, &s->lock_fd, why);
-    if (!err)
-        err = sqlite_connect(s, why);
-    if (!err)
-        err = take_stock(s, why);
     if (err)
         sqlite_close(&s->store);
     else
@@ -360,16 +354,42 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
     return err;
 }
 
-enum err store_sqlite_open_beside(const char *rest, struct store **ret_store, struct errmsg *why)
+enum err store_sqlite_open(const char *rest, const struct store_options *options,
+                           struct store **ret_store, struct errmsg *why)
 {
-    struct sqlite_store *s = new_store(rest);
+    struct sqlite_store *s = new_store(rest, options);
+    enum err err = store_file_prepare(rest, true, why);
+
+    if (!err)
+        err = store_file_own(rest, &s->lock_fd, why);
+    if (!err)
+        err = sqlite_connect(s, why);
+    if (!err)
+        err = take_stock(s, why);
+    return hand_over(s, err, ret_store);
+}
+
+enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why)
+{
+    if (*rest) {
+        errmsg_set(why, "memory: accepts no path");
+        return ERR_STORE_REFUSED;
+    }
+    struct sqlite_store *s = new_store(STORE_FILE_NONE, options);
+    s->is_in_memory = true;
+    enum err err = sqlite_connect(s, why);
+    if (!err)
+        err = take_stock(s, why);
+    return hand_over(s, err, ret_store);
+}
+
+enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why)
+{
+    struct sqlite_store *s = new_store(rest, NULL);
     enum err err = store_file_prepare(rest, false, why);
 
     if (!err)
         err = sqlite_connect(s, why);
-    if (err)
-        sqlite_close(&s->store);
-    else
-        *ret_store = &s->store;
-    return err;
+    return hand_over(s, err, ret_store);
 }

@@ -5,7 +5,8 @@
  * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
  * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
  * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
- * write-ahead log when it opens it. The store's thread only. */
+ * write-ahead log when it opens it. A database in memory has only this one connection and does no
+ * I/O; it is never reopened. The store's thread only. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -76,9 +77,10 @@ enum sql {
 
 struct sqlite_store {
     struct store store; /* must be first */
-    char *path;
-    int lock_fd; /* of the owner; -1 = not the owner */
+    char *path;         /* STORE_FILE_NONE if it is in memory */
+    bool is_in_memory;
     bool is_owner;
+    int lock_fd; /* of the owner of a file; else -1 */
     size_t max_answers, max_ended;
     sqlite3 *db;
     bool is_suspect; /* after an I/O error: reopen before the next call */

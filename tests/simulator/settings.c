@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* parse.c - see parse.h. */
-#include "tests/simulator/parse.h"
+/* settings.c - see settings.h. */
+#include "tests/simulator/settings.h"
 
 #include "base/mem.h"
 
@@ -80,7 +80,32 @@ enum err parse_thousandths(const char *text, int64_t *ret_thousandths)
     return ERR_OK;
 }
 
-/* ---- JSON ---- */
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+enum err parse_hex(const char *hex, struct buf *out)
+{
+    for (; *hex; hex += 2) {
+        int high = digit(hex[0]), low = high < 0 ? -1 : digit(hex[1]);
+        if (low < 0)
+            return ERR_SYNTAX;
+        char byte = (char)(unsigned char)(high * 16 + low);
+        enum err err = buf_add(out, &byte, 1);
+        if (err)
+            return err;
+    }
+    return ERR_OK;
+}
+
+/* ---- parts of a JSON text ---- */
 
 static size_t skip_space(struct json_span text, size_t pos)
 {
@@ -172,27 +197,124 @@ bool json_span_is(struct json_span span, const char *s)
     return span.len == strlen(s) && memcmp(span.at, s, span.len) == 0;
 }
 
-static int digit(char c)
+/* ---- tables of keys ---- */
+
+static enum err read_number(const struct setting *setting, const struct json *object, int64_t *slot)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    int64_t value = json_get_int(object, setting->key, INT64_MIN);
+
+    if (value < setting->min || (setting->max && value > setting->max))
+        return ERR_SYNTAX;
+    *slot = value;
+    return ERR_OK;
 }
 
-enum err parse_hex(const char *hex, struct buf *out)
+static enum err read_price(const struct json *object, const char *key, int64_t *slot)
 {
-    for (; *hex; hex += 2) {
-        int high = digit(hex[0]), low = high < 0 ? -1 : digit(hex[1]);
-        if (low < 0)
-            return ERR_SYNTAX;
-        char byte = (char)(unsigned char)(high * 16 + low);
-        enum err err = buf_add(out, &byte, 1);
-        if (err)
-            return err;
+    const char *text = json_get_string(object, key);
+    int64_t whole = json_get_int(object, key, -1);
+
+    if (text)
+        return parse_thousandths(text, slot);
+    if (whole < 0)
+        return ERR_SYNTAX;
+    *slot = whole * 1000;
+    return ERR_OK;
+}
+
+static enum err read_switch(const struct json *object, const char *key, bool *slot)
+{
+    bool value = json_get_bool(object, key, false);
+
+    if (value != json_get_bool(object, key, true))
+        return ERR_SYNTAX;
+    *slot = value;
+    return ERR_OK;
+}
+
+enum err setting_word(const struct setting *setting, const char *text, unsigned *ret_index)
+{
+    for (unsigned i = 0; text && setting->words[i]; i++) {
+        if (strcmp(setting->words[i], text) != 0)
+            continue;
+        *ret_index = i;
+        return ERR_OK;
+    }
+    return ERR_SYNTAX;
+}
+
+enum err setting_text(const char *text, char *ret_text)
+{
+    if (!text || strlen(text) >= SETTING_TEXT_ROOM)
+        return ERR_SYNTAX;
+    memcpy(ret_text, text, strlen(text) + 1);
+    return ERR_OK;
+}
+
+static enum err read_value(const struct setting *setting, void *target,
+                           const struct setting_value *value, const char **ret_why)
+{
+    const char *string = json_get_string(value->object, value->key);
+    void *slot = (char *)target + setting->offset;
+
+    switch (setting->kind) {
+    case SETTING_NUMBER:
+    case SETTING_TIME:
+        return read_number(setting, value->object, slot);
+    case SETTING_PRICE:
+        return read_price(value->object, value->key, slot);
+    case SETTING_SWITCH:
+        return read_switch(value->object, value->key, slot);
+    case SETTING_WORD:
+        return setting_word(setting, string, slot);
+    case SETTING_TEXT:
+        return setting_text(string, slot);
+    case SETTING_OTHER:
+        return setting->read(target, value, ret_why);
+    }
+    return ERR_SYNTAX;
+}
+
+static bool is_known(const struct setting *settings, size_t n, struct json_span key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (json_span_is(key, settings[i].key))
+            return true;
+    return false;
+}
+
+enum err settings_read(const struct setting *settings, size_t n, void *target,
+                       const struct json *object, struct json_span text, const char **ret_why)
+{
+    struct json_span key, ignored;
+
+    for (size_t pos = 0; json_span_member(text, &pos, &key, &ignored);) {
+        if (is_known(settings, n, key))
+            continue;
+        *ret_why = "unknown key";
+        return ERR_NO_ENTRY;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct setting_value value = {.object = object, .key = settings[i].key};
+        const char *why = value.key;
+        if (!json_span_get(text, value.key, &value.text) ||
+            read_value(&settings[i], target, &value, &why) == ERR_OK)
+            continue;
+        *ret_why = why;
+        return ERR_SYNTAX;
     }
     return ERR_OK;
+}
+
+enum err settings_parse(const struct setting *settings, size_t n, void *target,
+                        struct json_span text, const char **ret_why)
+{
+    struct json *object = NULL;
+    enum err err = ERR_SYNTAX;
+
+    *ret_why = "not a JSON object";
+    if (json_parse(text.at, text.len, &object) == ERR_OK && json_is_object(object))
+        err = settings_read(settings, n, target, object, text, ret_why);
+    json_free(object);
+    return err;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sim_validate.c - tests that the simulator rejects what Openmart rejects, with the same
+/* test_sim_submission.c - tests that the simulator rejects what Openmart rejects, with the same
  * message. */
 #include "base/mem.h"
-#include "tests/simulator/validate.h"
+#include "tests/simulator/upstream.h"
 
 #include "base/buf.h"
 
 #include "tests/support/suite.h"
 
-static void expect_refused(const char *body, const char *detail)
+static void expect_rejected(const char *body, const char *detail)
 {
     struct submission submission = {.n = 77};
     const char *why = "";
@@ -29,7 +29,7 @@ static void fill(struct buf *body, const char *task, size_t n)
 
 #define GOOD "{\"domain\":\"milvali.com\",\"company_name\":\"Milvali\"}"
 
-TEST(validate_accepts_1_to_100_tasks)
+TEST(submission_accepts_1_to_100_tasks)
 {
     static const size_t sizes[] = {1, 2, 99, 100};
 
@@ -46,40 +46,40 @@ TEST(validate_accepts_1_to_100_tasks)
     }
 }
 
-TEST(validate_checks_the_number_of_tasks_before_fields)
+TEST(submission_checks_the_number_of_tasks_before_fields)
 {
     autobuf struct buf body = BUF_INIT(JSON_MAX_BYTES);
 
-    expect_refused("[]", DETAIL_SIZE);
+    expect_rejected("[]", DETAIL_SIZE);
     fill(&body, "{}", 101);
-    expect_refused(body.data, DETAIL_SIZE);
+    expect_rejected(body.data, DETAIL_SIZE);
 }
 
-TEST(validate_missing_field_has_its_go_name)
+TEST(submission_missing_field_has_its_go_name)
 {
-    expect_refused("[{}]", "Domain is required");
-    expect_refused("[null]", "Domain is required");
-    expect_refused("[{\"domain\":\"\",\"company_name\":\"x\"}]", "Domain is required");
-    expect_refused("[{\"domain\":null,\"company_name\":\"x\"}]", "Domain is required");
-    expect_refused("[{\"domain\":\"a.com\"}]", "CompanyName is required");
-    expect_refused("[{\"domain\":\"a.com\",\"company_name\":\"\"}]", "CompanyName is required");
+    expect_rejected("[{}]", "Domain is required");
+    expect_rejected("[null]", "Domain is required");
+    expect_rejected("[{\"domain\":\"\",\"company_name\":\"x\"}]", "Domain is required");
+    expect_rejected("[{\"domain\":null,\"company_name\":\"x\"}]", "Domain is required");
+    expect_rejected("[{\"domain\":\"a.com\"}]", "CompanyName is required");
+    expect_rejected("[{\"domain\":\"a.com\",\"company_name\":\"\"}]", "CompanyName is required");
 }
 
-TEST(validate_one_invalid_task_rejects_all)
+TEST(submission_one_invalid_task_rejects_all)
 {
-    expect_refused("[" GOOD ",{\"domain\":\"a.com\"}," GOOD "]", "CompanyName is required");
+    expect_rejected("[" GOOD ",{\"domain\":\"a.com\"}," GOOD "]", "CompanyName is required");
 }
 
-TEST(validate_wrong_type_precedes_missing_field)
+TEST(submission_wrong_type_precedes_missing_field)
 {
-    expect_refused("[{},{\"domain\":1}]", DETAIL_TYPE);
-    expect_refused("[7]", DETAIL_TYPE);
-    expect_refused("{\"tasks\":[]}", DETAIL_ARRAY);
-    expect_refused("[" GOOD, DETAIL_JSON);
-    expect_refused("", DETAIL_JSON);
+    expect_rejected("[{},{\"domain\":1}]", DETAIL_TYPE);
+    expect_rejected("[7]", DETAIL_TYPE);
+    expect_rejected("{\"tasks\":[]}", DETAIL_ARRAY);
+    expect_rejected("[" GOOD, DETAIL_JSON);
+    expect_rejected("", DETAIL_JSON);
 }
 
-TEST(validate_notify_url_is_a_url_or_empty)
+TEST(submission_notify_url_is_a_url_or_empty)
 {
 #define WITH_URL(url) "[{\"domain\":\"a\",\"company_name\":\"b\",\"notify_url\":\"" url "\"}]"
     static const char *const good[] = {WITH_URL(""), WITH_URL("https://a.com/x?y=1")};
@@ -90,8 +90,8 @@ TEST(validate_notify_url_is_a_url_or_empty)
         ck_assert_int_eq(submission_read(good[i], strlen(good[i]), &submission, &why), ERR_OK);
         submission_done(&submission);
     }
-    expect_refused(WITH_URL("a.com"), DETAIL_URL);
-    expect_refused(WITH_URL("://a.com"), DETAIL_URL);
-    expect_refused(WITH_URL("https://"), DETAIL_URL);
-    expect_refused(WITH_URL("https://a b"), DETAIL_URL);
+    expect_rejected(WITH_URL("a.com"), DETAIL_URL);
+    expect_rejected(WITH_URL("://a.com"), DETAIL_URL);
+    expect_rejected(WITH_URL("https://"), DETAIL_URL);
+    expect_rejected(WITH_URL("https://a b"), DETAIL_URL);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* answers.c - see answers.h. */
-#include "tests/simulator/answers.h"
+/* api.c - see api.h. */
+#include "tests/simulator/api.h"
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/simulator/sim.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +54,12 @@ void reply_detail(struct reply *reply, int status, const char *detail)
 
 /* ---- endpoints ---- */
 
+const char *const call_names[CALL_ANY + 2] = {
+    [CALL_SUBMIT] = "submit", [CALL_STATUS] = "status",   [CALL_TASK_IDS] = "task_ids",
+    [CALL_TASK] = "task",     [CALL_BALANCE] = "balance", [CALL_OTHER] = "other",
+    [CALL_ANY] = "any",
+};
+
 static const struct route {
     const char *method, *prefix, *suffix; /* suffix NULL: the prefix is the whole path */
     enum call_kind kind;
@@ -67,7 +72,7 @@ static const struct route {
 };
 
 /* Returns whether `path` is prefix, one segment, suffix; the segment is the id. */
-static bool matches(const struct route *route, const char *path, struct call *call)
+static bool matches(const struct route *route, const char *path, struct api_call *call)
 {
     size_t prefix = strlen(route->prefix);
 
@@ -82,16 +87,19 @@ static bool matches(const struct route *route, const char *path, struct call *ca
     return true;
 }
 
-void answers_route(struct call *call)
+void api_route(struct api_call *call, const char *method, const char *path)
 {
     call->kind = CALL_OTHER;
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (strcmp(routes[i].method, call->method) != 0 || !matches(&routes[i], call->path, call))
+        if (strcmp(routes[i].method, method) != 0 || !matches(&routes[i], path, call))
             continue;
         call->kind = routes[i].kind;
         return;
     }
 }
+
+typedef void endpoint_fn(struct upstream *upstream, const struct api_call *call,
+                         struct reply *reply);
 
 static void write_counts(const struct batch *batch, struct buf *out)
 {
@@ -102,52 +110,48 @@ static void write_counts(const struct batch *batch, struct buf *out)
     buf_addf(out, "\"batch_ready\":%s}", counts.processing == 0 ? "true" : "false");
 }
 
-static void write_batch(struct call *call, const struct batch *batch)
-{
-    struct buf *out = &call->reply.body;
-
-    memcpy(call->reply.batch_id, batch->id, sizeof(call->reply.batch_id));
-    buf_addf(out, "{\"batch_id\":\"%s\",\"submit_for\":", batch->id);
-    json_add_text(out, call->sim->behaviour.submit_for);
-    buf_add_str(out, ",\"status\":");
-    write_counts(batch, out);
-    buf_add_str(out, "}");
-}
-
-static void submit(struct call *call)
+static void submit(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
     struct submission submission;
     const struct batch *batch = NULL;
     const char *detail = NULL;
 
-    if (submission_read(buf_str(&call->body), call->body.len, &submission, &detail) != ERR_OK) {
-        reply_detail(&call->reply, 400, detail);
+    if (submission_read(call->body, call->body_len, &submission, &detail) != ERR_OK) {
+        reply_detail(reply, 400, detail);
         return;
     }
-    if (upstream_create(&call->sim->upstream, &submission, call->key, &batch) == ERR_OK)
-        write_batch(call, batch);
-    else
-        reply_detail(&call->reply, 402, "credit limit reached");
+    enum err err = upstream_create(upstream, &submission, call->key, &batch);
     submission_done(&submission);
+    if (err) {
+        reply_detail(reply, 402, "credit limit reached");
+        return;
+    }
+    memcpy(reply->batch_id, batch->id, sizeof(reply->batch_id));
+    buf_addf(&reply->body, "{\"batch_id\":\"%s\",\"submit_for\":", batch->id);
+    json_add_text(&reply->body, upstream->behaviour->submit_for);
+    buf_add_str(&reply->body, ",\"status\":");
+    write_counts(batch, &reply->body);
+    buf_add_str(&reply->body, "}");
 }
 
 /* Batches and tasks of another key are treated as unknown. */
-static const struct batch *find_batch(struct call *call)
+static const struct batch *find_batch(const struct upstream *upstream, const struct api_call *call,
+                                      struct reply *reply)
 {
-    const struct batch *batch = upstream_batch(&call->sim->upstream, call->id);
+    const struct batch *batch = upstream_batch(upstream, call->id);
 
     if (batch && batch->key == call->key)
         return batch;
-    reply_detail(&call->reply, 404, "Batch not found");
+    reply_detail(reply, 404, "Batch not found");
     return NULL;
 }
 
-static void status(struct call *call)
+static void status(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
-    const struct batch *batch = find_batch(call);
+    const struct batch *batch = find_batch(upstream, call, reply);
 
     if (batch)
-        write_counts(batch, &call->reply.body);
+        write_counts(batch, &reply->body);
 }
 
 static void add_id(struct buf *out, const char *id, bool twice)
@@ -158,21 +162,20 @@ static void add_id(struct buf *out, const char *id, bool twice)
 }
 
 /* Writes ids of tasks of other batches; invented ones if there are not enough. */
-static void add_foreign(struct call *call, const struct batch *batch)
+static void add_foreign(const struct upstream *upstream, const struct batch *batch, struct buf *out)
 {
-    const struct upstream *upstream = &call->sim->upstream;
-    int64_t wanted = call->sim->behaviour.extra_foreign_task_ids;
+    int64_t wanted = upstream->behaviour->extra_foreign_task_ids;
     char made_up[UUID_TEXT];
 
     for (size_t i = 0; i < upstream->n_tasks && wanted > 0; i++) {
         if (upstream->tasks[i]->batch == batch)
             continue;
-        add_id(&call->reply.body, upstream->tasks[i]->id, false);
+        add_id(out, upstream->tasks[i]->id, false);
         wanted--;
     }
     for (; wanted > 0; wanted--) {
         uuid_new(made_up);
-        add_id(&call->reply.body, made_up, false);
+        add_id(out, made_up, false);
     }
 }
 
@@ -188,11 +191,11 @@ static void shuffle(const struct batch *batch, const struct task **tasks)
     }
 }
 
-static void write_ids(struct call *call, const struct batch *batch, const char *filter)
+static void write_ids(const struct upstream *upstream, const struct batch *batch,
+                      const char *filter, struct buf *out)
 {
-    const struct behaviour *behaviour = &call->sim->behaviour;
+    const struct behaviour *behaviour = upstream->behaviour;
     const struct task *tasks[SUBMISSION_MAX];
-    struct buf *out = &call->reply.body;
 
     for (size_t i = 0; i < batch->n_tasks; i++)
         tasks[i] = batch->tasks[i];
@@ -203,24 +206,21 @@ static void write_ids(struct call *call, const struct batch *batch, const char *
     for (size_t i = 0; listed && i < batch->n_tasks; i++)
         if (!filter || strcmp(filter, task_state(tasks[i])) == 0)
             add_id(out, tasks[i]->id, behaviour->duplicate_task_ids);
-    add_foreign(call, batch);
+    add_foreign(upstream, batch, out);
     buf_add_str(out, "]");
 }
 
-static void task_ids(struct call *call)
+static void task_ids(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
-    const struct batch *batch = find_batch(call);
-    const char *filter = call_query(call, "status");
+    const struct batch *batch = find_batch(upstream, call, reply);
+    unsigned filter = upstream->behaviour->status_filter;
 
     if (!batch)
         return;
-    if (filter && call->sim->behaviour.status_filter == FILTER_REJECT) {
-        reply_detail(&call->reply, 400, "invalid status filter");
-        return;
-    }
-    if (call->sim->behaviour.status_filter == FILTER_IGNORE)
-        filter = NULL;
-    write_ids(call, batch, filter);
+    if (call->status && filter == FILTER_REJECT)
+        reply_detail(reply, 400, "invalid status filter");
+    else
+        write_ids(upstream, batch, filter == FILTER_IGNORE ? NULL : call->status, &reply->body);
 }
 
 static void write_tracking(const struct task *task, enum tracking tracking, struct buf *out)
@@ -284,16 +284,16 @@ static void write_raw(const struct task *task, const struct rule *rule, struct b
     }
 }
 
-static void task_read(struct call *call)
+static void task_read(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
-    const struct task *task = upstream_task(&call->sim->upstream, call->id);
-    struct buf *out = &call->reply.body;
+    const struct task *task = upstream_task(upstream, call->id);
+    struct buf *out = &reply->body;
 
     if (!task || task->batch->key != call->key) {
-        reply_detail(&call->reply, 404, "Task not found");
+        reply_detail(reply, 404, "Task not found");
         return;
     }
-    struct rule rule = rules_find(call->sim->rules, task->domain);
+    struct rule rule = rules_find(upstream->rules, task->domain);
     if (rule.raw_body) {
         write_raw(task, &rule, out);
         return;
@@ -307,28 +307,32 @@ static void task_read(struct call *call)
     buf_add_str(out, "}");
 }
 
-static void balance(struct call *call)
+static void balance(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
-    buf_addf(&call->reply.body,
+    (void)call;
+    buf_addf(&reply->body,
              "{\"period_start\":\"2026-01-01T00:00:00Z\",\"period_end\":\"2027-01-01T00:00:00Z\","
              "\"balance\":%lld}",
-             (long long)call->sim->upstream.balance);
+             (long long)upstream->balance);
 }
 
-static void no_such_route(struct call *call)
+static void no_such_route(struct upstream *upstream, const struct api_call *call,
+                          struct reply *reply)
 {
-    reply_detail(&call->reply, 404, "Not Found");
+    (void)upstream;
+    (void)call;
+    reply_detail(reply, 404, "Not Found");
 }
 
-void answers_write(struct call *call)
+void api_handle(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
-    static call_next_fn *const endpoints[CALL_KINDS] = {
+    static endpoint_fn *const endpoints[CALL_KINDS] = {
         [CALL_SUBMIT] = submit,  [CALL_STATUS] = status,   [CALL_TASK_IDS] = task_ids,
         [CALL_TASK] = task_read, [CALL_BALANCE] = balance, [CALL_OTHER] = no_such_route,
     };
 
     if (call->authorized || call->kind == CALL_OTHER)
-        endpoints[call->kind](call);
+        endpoints[call->kind](upstream, call, reply);
     else
-        reply_detail(&call->reply, 401, "Invalid API Key");
+        reply_detail(reply, 401, "Invalid API Key");
 }
