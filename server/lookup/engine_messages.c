@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_messages.c - what other threads ask of the engine: each function posts a message, and the
- * engine's thread handles it here.
+/* engine_messages.c - the messages to the engine: any thread posts one by a function of engine.h,
+ * and the engine's thread handles it here.
  *
  * The life of a request: engine_lookup() posts it. The engine first looks for a stored result, in
  * the cache (another lookup may have ended since the worker looked) and in the store. If none
@@ -109,7 +109,7 @@ void engine_prefetch(struct engine *engine, struct question *question,
 
     prefetch->question = question;
     snprintf(prefetch->account, sizeof prefetch->account, "%s", account->name);
-    /* The wait ends immediately. The lookup continues, because such a client may ask again. */
+    /* The wait ends immediately; the lookup continues, as for every client whose wait is over. */
     prefetch->request = (struct lookup_request){
         .question = question,
         .account = {prefetch->account, account->quota, account->weight},

@@ -142,6 +142,31 @@ LOOP_TEST(lookup_find_with_unknown_id_finds_nothing, ids)
     ck_assert_int_eq(find.err, ERR_NOT_FOUND);
 }
 
+TEST(lookup_find_returns_the_progress_and_then_the_result)
+{
+    struct caller *hasty = flow_ask("milvali.com", 1000);
+    struct find_lookup_call early = {.call.run = engine_find_lookup};
+    struct find_lookup_call late = {.call.run = engine_find_lookup};
+
+    flow_advance(1000);
+    snprintf(early.id, sizeof early.id, "%s", hasty->lookup_id);
+    flow_call(&early.call);
+    ck_assert_int_eq(early.err, ERR_OK);
+    ck_assert_ptr_null(early.result);
+    ck_assert_str_eq(early.domain, "milvali.com");
+    ck_assert_int_eq(early.progress.phase, TASK_SUBMITTING);
+    ck_assert_int_eq(early.progress.elapsed_ms, 1000);
+    ck_assert_int_eq(early.progress.retry_after_s, hasty->retry_after_s);
+
+    flow_advance(30000);
+    snprintf(late.id, sizeof late.id, "%s", hasty->lookup_id);
+    flow_call(&late.call);
+    ck_assert_int_eq(late.err, ERR_OK);
+    ck_assert_ptr_nonnull(late.result);
+    ck_assert_uint_gt(late.result->n_emails, 0);
+    result_unref(late.result);
+}
+
 TEST(forget_failed_on_disk_returns_an_error)
 {
     struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
