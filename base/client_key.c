@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-void key_new(char *text)
+void client_key_new(char *text)
 {
-    char *end = mempcpy(text, KEY_PREFIX, sizeof KEY_PREFIX - 1);
+    char *end = mempcpy(text, CLIENT_KEY_PREFIX, sizeof CLIENT_KEY_PREFIX - 1);
 
     id_new(end);
     id_new(end + ID_LEN);

@@ -8,16 +8,16 @@
 
 #include "base/id.h"
 
-#define KEY_PREFIX "esd_" /* identifies a key to operators and to leak scanners */
-#define KEY_TEXT   (sizeof(KEY_PREFIX) + 2 * ID_LEN)
+#define CLIENT_KEY_PREFIX "esd_" /* identifies a key to operators and to leak scanners */
+#define CLIENT_KEY_TEXT   (sizeof(CLIENT_KEY_PREFIX) + 2 * ID_LEN)
 
-#define KEY_HASH_PREFIX "sha256:" /* precedes the hash in the file; lower-case hex follows */
+#define CLIENT_KEY_HASH_PREFIX "sha256:" /* precedes the hash in the file, in lower-case hex */
 
-/* A client's name: only these characters, at most KEY_NAME_MAX bytes. */
-#define KEY_NAME_MAX   32
-#define KEY_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+/* A client's name: only these characters, at most CLIENT_NAME_MAX bytes. */
+#define CLIENT_NAME_MAX   32
+#define CLIENT_NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
-/* Writes a new key to `text`, which holds KEY_TEXT bytes. The caller wipes it after use. */
-void key_new(char *text);
+/* Writes a new key to `text`, which holds CLIENT_KEY_TEXT bytes. The caller wipes it after use. */
+void client_key_new(char *text);
 
 #endif

@@ -60,16 +60,16 @@ void inbox_post(struct inbox *box, struct message *message, message_run_fn *run)
 }
 
 /* Takes all posted messages, oldest first. */
-static struct message *take(struct inbox *box)
+static struct message *take_all(struct inbox *box)
 {
-    eventfd_t rings;
+    eventfd_t wakeups;
 
     pthread_mutex_lock(&box->lock);
     struct message *messages = box->first;
     box->first = NULL;
     box->end = &box->first;
     if (messages)
-        eventfd_read(box->fd, &rings);
+        eventfd_read(box->fd, &wakeups);
     pthread_mutex_unlock(&box->lock);
     return messages;
 }
@@ -77,7 +77,7 @@ static struct message *take(struct inbox *box)
 bool inbox_run_some(struct inbox *box, size_t max)
 {
     if (!box->taken)
-        box->taken = take(box);
+        box->taken = take_all(box);
     for (; box->taken && max > 0; max--) {
         struct message *message = box->taken;
         box->taken = message->next;

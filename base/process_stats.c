@@ -48,7 +48,7 @@ static double wall_seconds(clockid_t clock)
 /* Reads fields 20 (threads), 22 (start, in ticks since boot), 23 (bytes) and 24 (pages) of
  * proc(5)'s stat. Fields are counted from the closing bracket of the name, which may contain any
  * character. */
-static void read_stat(struct process_figures *figures)
+static void read_stat(struct process_stats *figures)
 {
     char text[1024];
     FILE *file = fopen("/proc/self/stat", "re");
@@ -71,9 +71,9 @@ static void read_stat(struct process_figures *figures)
                          (double)fields[22] / (double)sysconf(_SC_CLK_TCK);
 }
 
-struct process_figures process_read(void)
+struct process_stats process_stats_read(void)
 {
-    struct process_figures figures = {.cpu_s = cpu_seconds(), .open_fds = count_fds()};
+    struct process_stats figures = {.cpu_s = cpu_seconds(), .open_fds = count_fds()};
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Values that cannot be read are 0. */
-struct process_figures {
+struct process_stats {
     double cpu_s;
     uint64_t resident_bytes, virtual_bytes;
     uint64_t open_fds, max_fds;
@@ -15,6 +15,6 @@ struct process_figures {
 };
 
 /* Reads the current figures; takes a few system calls. */
-struct process_figures process_read(void);
+struct process_stats process_stats_read(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slice.h - a borrowed range of bytes with a length. A plain value; the owner keeps the bytes
- * alive. Any thread. */
+ * alive. */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 
@@ -16,8 +16,8 @@ struct slice {
     size_t len;
 };
 
-/* Inline, so that the length of a literal is a constant: each header of each request is compared
- * with several names. */
+/* Inline, so that the length of a literal is known at compile time: every header of every request
+ * is compared with several names. */
 static inline bool slice_equals(struct slice slice, const char *text)
 {
     return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;

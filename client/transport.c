@@ -2,10 +2,10 @@
 /* transport.c - see transport.h.
  *
  * Each transfer is in the list of its state: MOVING (libcurl has it), FAILED (not started, not
- * reported yet), DUE (ended; `done` runs in this iteration). Only put() moves it. transport_run()
- * first collects all that ended and then calls back, so a callback may start and cancel transfers.
- * A cancelled one leaves its list; one that fails to start inside a callback waits for the next
- * iteration.
+ * reported yet), DUE (ended; `done` runs in this iteration). Only set_state() moves it.
+ * transport_run() first collects all that ended and then calls back, so a callback may start and
+ * cancel transfers. A cancelled one leaves its list; one that fails to start inside a callback
+ * waits for the next iteration.
  *
  * Ends are classified by measurements of libcurl 7.88.1. CURLINFO_REQUEST_SIZE counts the bytes
  * that the socket or the TLS layer took; while it is 0, the peer cannot have read a request. (A TLS
@@ -36,7 +36,7 @@ struct transfer {
     struct buf body;
     bool headers_whole; /* of the response: the empty line was seen */
     CURLcode result;    /* once it is no longer MOVING */
-    char words[CURL_ERROR_SIZE];
+    char error[CURL_ERROR_SIZE];
     transport_done_fn *done;
     void *arg;
 };
@@ -109,7 +109,7 @@ static struct transfer *first(const struct transport *transport, enum state stat
     return t;
 }
 
-static void put(struct transfer *t, enum state state)
+static void set_state(struct transfer *t, enum state state)
 {
     struct transfer **lists = t->transport->lists;
 
@@ -132,7 +132,7 @@ static void free_transfer(struct transfer *t)
 
 static void drop(struct transfer *t)
 {
-    put(t, IN_CALLBACK);
+    set_state(t, IN_CALLBACK);
     free_transfer(t);
 }
 
@@ -217,7 +217,7 @@ static bool add_headers(struct transfer *t, const struct transport_request *requ
         struct buf line autobuf = BUF_INIT(64 << 10);
 
         if (!header_is_clean(header)) {
-            snprintf(t->words, sizeof t->words,
+            snprintf(t->error, sizeof t->error,
                      "a header contains a byte that HTTP does not allow");
             return false;
         }
@@ -238,7 +238,7 @@ static bool set_common(struct transfer *t)
         bad |= curl_easy_setopt(t->easy, strings[i].option, strings[i].value);
     bad |= curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, transport->connect_timeout_ms);
     bad |= curl_easy_setopt(t->easy, CURLOPT_USERAGENT, transport->user_agent);
-    bad |= curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->words);
+    bad |= curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     bad |= curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
     bad |= curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     bad |= curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -272,13 +272,6 @@ static bool set_own(struct transfer *t, const struct transport_request *request)
     return !bad;
 }
 
-static bool launch(struct transfer *t, const struct transport_request *request)
-{
-    t->easy = curl_easy_init();
-    return t->easy && set_common(t) && set_own(t, request) && add_headers(t, request) &&
-           !curl_multi_add_handle(t->transport->multi, t->easy);
-}
-
 struct transfer *transport_start(struct transport *transport,
                                  const struct transport_request *request, transport_done_fn *done,
                                  void *arg)
@@ -290,7 +283,10 @@ struct transfer *transport_start(struct transport *transport,
     t->done = done;
     t->arg = arg;
     t->result = CURLE_FAILED_INIT;
-    t->state = launch(t, request) ? MOVING : FAILED;
+    t->easy = curl_easy_init();
+    bool is_moving = t->easy && set_common(t) && set_own(t, request) && add_headers(t, request) &&
+                     !curl_multi_add_handle(transport->multi, t->easy);
+    t->state = is_moving ? MOVING : FAILED;
     DL_APPEND(transport->lists[t->state], t);
     return t;
 }
@@ -310,14 +306,14 @@ static enum transport_end end_of(const struct transfer *t)
     return t->result == CURLE_OPERATION_TIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_BROKEN;
 }
 
-static const char *words_of(const struct transfer *t)
+static const char *error_text(const struct transfer *t)
 {
     if (t->result == CURLE_OK)
         return t->headers_whole ? "" : "the response headers are truncated";
-    return t->words[0] ? t->words : curl_easy_strerror(t->result);
+    return t->error[0] ? t->error : curl_easy_strerror(t->result);
 }
 
-static void tell(struct transfer *t)
+static void report(struct transfer *t)
 {
     long status = 0;
     curl_off_t retry_after = 0, took_us = 0;
@@ -336,7 +332,7 @@ static void tell(struct transfer *t)
         .body_len = t->body.len,
         .retry_after_s = retry_after > 0 ? retry_after : -1,
         .took_ms = took_us / 1000,
-        .error = words_of(t),
+        .error = error_text(t),
     };
     t->done(t->arg, &answer);
 }
@@ -359,13 +355,13 @@ static void gather(struct transport *transport)
     int left;
 
     while ((t = first(transport, FAILED)))
-        put(t, DUE);
+        set_state(t, DUE);
     while ((message = curl_multi_info_read(transport->multi, &left))) {
         char *private;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         t = (struct transfer *)(void *)private;
         t->result = message->data.result; /* the next line invalidates the message */
-        put(t, DUE);
+        set_state(t, DUE);
     }
 }
 
@@ -377,8 +373,8 @@ void transport_run(struct transport *transport)
     curl_multi_perform(transport->multi, &running);
     gather(transport);
     while ((t = first(transport, DUE))) {
-        put(t, IN_CALLBACK);
-        tell(t);
+        set_state(t, IN_CALLBACK);
+        report(t);
         free_transfer(t);
     }
 }

@@ -54,8 +54,8 @@
 #define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
 #define SPARE_CONNECTIONS   1024 /* in addition to waiting requests: cache hits and probes */
 #define MAX_QUEUED          10000
-#define MAX_HISTORY         10000 /* finished lookups that /lookups/{id} serves from memory, */
-#define MAX_HISTORY_BYTES   ((size_t)16 << 20) /* and the size of their results */
+#define MAX_FINISHED        10000 /* finished lookups that /lookups/{id} serves from memory, */
+#define MAX_FINISHED_BYTES  ((size_t)16 << 20) /* and the size of their results */
 #define MAX_ENDED           100000             /* completed tasks retained in the journal */
 #define JITTER_PERCENT      10
 
@@ -75,7 +75,7 @@ struct daemon {
     struct access_policy policy;
     struct health health;
     struct service service;
-    struct watch watch;
+    struct lifecycle lifecycle;
     struct sockets sockets;
     struct sandbox_state sandbox;
 };
@@ -99,11 +99,11 @@ static int load_key(struct daemon *d)
 static int check_upstream(struct config *config)
 {
     struct errmsg why;
-    bool clear;
+    bool plaintext;
 
-    if (upstream_check(config, &clear, &why))
+    if (upstream_check(config, &plaintext, &why))
         return fail(EXIT_OPERATOR, "", why.text);
-    if (clear)
+    if (plaintext)
         log_event(LOG_WARN, "upstream_plaintext", LOG_STR("url", config->upstream_url));
     return EXIT_CLEAN;
 }
@@ -120,7 +120,7 @@ static int take_sockets(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-static int load_clients(struct daemon *d)
+static int load_access_policy(struct daemon *d)
 {
     struct errmsg why;
 
@@ -131,7 +131,7 @@ static int load_clients(struct daemon *d)
 
 /* ---- modules, bottom-up ---- */
 
-static int start_client(struct daemon *d)
+static int start_upstream(struct daemon *d)
 {
     const struct transport_options transport = {
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
@@ -194,8 +194,8 @@ static int start_engine(struct daemon *d)
                     .ttl_failed_ms = c->ttl_failed_ms,
                     .ttl_jitter_percent = JITTER_PERCENT,
                     .unknown_hold_ms = c->unknown_hold_ms,
-                    .max_history = MAX_HISTORY,
-                    .max_history_bytes = MAX_HISTORY_BYTES},
+                    .max_finished = MAX_FINISHED,
+                    .max_finished_bytes = MAX_FINISHED_BYTES},
         .batch = {.size = (size_t)c->batch_size,
                   .linger_ms = c->batch_linger_ms,
                   .slots = (int)c->submit_slots,
@@ -207,7 +207,7 @@ static int start_engine(struct daemon *d)
         .credits_per_day = c->credits_per_day,
         .keep_expired_ms = c->stale_if_error_ms,
         .balance_every_ms = c->balance_every_ms,
-        .idle_ms = notify_turn_ms(&d->watch.watchdog),
+        .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct recovery found;
 
@@ -216,16 +216,16 @@ static int start_engine(struct daemon *d)
     const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
     enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
     if (err)
-        return err == ERR_STORAGE_UNAVAILABLE
-                   ? fail(EXIT_SYSTEM, "engine", "cannot read or write the journal")
-                   : fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno));
+        return err == ERR_SYSTEM
+                   ? fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno))
+                   : fail(EXIT_SYSTEM, "engine", "cannot read or write the journal");
     log_recovery(&found);
     if (engine_start(d->engine)) {
         int code = fail(EXIT_SYSTEM, "engine: cannot create thread", strerror(errno));
         engine_free(TAKE(d->engine));
         return code;
     }
-    d->watch.engine = d->engine;
+    d->lifecycle.engine = d->engine;
     return EXIT_CLEAN;
 }
 
@@ -244,7 +244,7 @@ static int start_listener(struct daemon *d)
         .response_timeout_ms = RESPONSE_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .drain_ms = DRAIN_MS,
-        .idle_ms = notify_turn_ms(&d->watch.watchdog),
+        .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct errmsg why;
 
@@ -255,7 +255,7 @@ static int start_listener(struct daemon *d)
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,
                                   .auth = d->policy.policy};
-    enum err err = listener_start(&options, &d->service, &d->watch.listener, &why);
+    enum err err = listener_start(&options, &d->service, &d->lifecycle.listener, &why);
     if (err)
         return fail(err == ERR_SYNTAX ? EXIT_OPERATOR : EXIT_SYSTEM,
                     d->sockets.n ? "LISTEN_FDS" : "--listen", why.text);
@@ -266,48 +266,38 @@ static int start(struct daemon *d)
 {
     int code = load_key(d);
 
-    d->watch.watchdog = notify_watchdog();
+    d->lifecycle.watchdog = notify_watchdog();
     if (!code)
         code = check_upstream(&d->config);
     if (!code)
         code = take_sockets(d);
     if (!code)
-        code = load_clients(d);
+        code = load_access_policy(d);
     if (!code && domain_start())
         code = fail(EXIT_SYSTEM, "Public Suffix List",
                     "not found; install the package `publicsuffix`");
     if (!code)
         code = start_store(d);
     if (!code)
-        code = start_client(d);
+        code = start_upstream(d);
     if (!code) {
-        confine_files(&d->config, &d->sandbox);
+        sandbox_setup_files(&d->config, &d->sandbox);
         code = start_engine(d);
     }
     if (!code)
         code = start_listener(d);
     if (!code)
-        confine_calls(&d->config, &d->sandbox);
+        sandbox_setup_calls(&d->config, &d->sandbox);
     return code;
 }
 
 /* ---- run and tear down ---- */
 
-static const char *signal_name(int number)
-{
-    return number == SIGINT ? "SIGINT" : "SIGTERM";
-}
-
-static bool ends(int number)
-{
-    return number == SIGTERM || number == SIGINT;
-}
-
 static void reload(struct daemon *d)
 {
     notify_reloading();
     bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->policy,
-                                             d->watch.listener, d->engine});
+                                             d->lifecycle.listener, d->engine});
     notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
 }
 
@@ -319,27 +309,28 @@ static void run(struct daemon *d, const sigset_t *signals)
     atomic_store(&d->health.stage, HEALTH_RUNNING);
     access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.n_listen; i++) {
-        printf("emailsd ready on %s\n", listener_url(d->watch.listener, i));
-        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->watch.listener, i)),
+        printf("emailsd ready on %s\n", listener_url(d->lifecycle.listener, i));
+        log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->lifecycle.listener, i)),
                   LOG_STR("version", EMAILSD_VERSION));
     }
     fflush(stdout);
     notify_ready(READY_STATUS);
-    while (!ends(number = lifecycle_next_signal(&d->watch, signals))) {
+    while ((number = lifecycle_next_signal(&d->lifecycle, signals)) != SIGTERM &&
+           number != SIGINT) {
         if (number == SIGHUP)
             reload(d);
         else
             engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
-    log_event(LOG_INFO, "draining", LOG_STR("signal", signal_name(number)));
+    log_event(LOG_INFO, "draining", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }
 
 /* Also works after a partial start. */
 static void stop(struct daemon *d)
 {
-    lifecycle_shut_down(&d->watch, d->config.drain_timeout_ms);
+    lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms);
     engine_free(d->engine);
     notify_forget();
     openmart_free(d->openmart);
@@ -361,7 +352,7 @@ static int serve(struct daemon *d)
         run(d, &signals);
     lifecycle_unblock_termination();
     if (!code) /* load balancers need time to notice that /readyz fails */
-        lifecycle_wait(&d->watch, d->config.drain_delay_ms);
+        lifecycle_wait(&d->lifecycle, d->config.drain_delay_ms);
     stop(d);
     if (!code)
         log_event(LOG_INFO, "stopped");
@@ -369,7 +360,7 @@ static int serve(struct daemon *d)
 }
 
 /* --check-config: checks everything that needs neither the store nor a port. */
-static int check(struct daemon *d)
+static int check_config(struct daemon *d)
 {
     struct errmsg why;
     int code = load_key(d);
@@ -377,7 +368,7 @@ static int check(struct daemon *d)
     if (!code)
         code = check_upstream(&d->config);
     if (!code)
-        code = load_clients(d);
+        code = load_access_policy(d);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
         if (listener_check(d->config.listen[i], &why))
             code = fail(EXIT_OPERATOR, "--listen", why.text);
@@ -389,7 +380,7 @@ static int check(struct daemon *d)
 }
 
 /* --print-config: prints only after the URL is known to contain no user and password. */
-static int print(struct config *config)
+static int print_config(struct config *config)
 {
     int code = check_upstream(config);
 
@@ -415,9 +406,9 @@ int main(int argc, char **argv)
     } else if (d.config.version) {
         printf("emailsd %s (%s)\n", EMAILSD_VERSION, EMAILSD_REVISION);
     } else if (d.config.print) {
-        code = print(&d.config);
+        code = print_config(&d.config);
     } else if (d.config.check) {
-        code = check(&d);
+        code = check_config(&d);
     } else {
         if (!d.config.store)
             d.config.store = state_dir_store_url();

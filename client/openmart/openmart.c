@@ -138,7 +138,7 @@ static struct openmart_reply judge(const struct openmart_call *call,
         .end = answer->end,
         .status = call->unsendable ? OPENMART_UNSENDABLE : answer->status,
         .readable = readable,
-        .told_when = answer->retry_after_s > 0,
+        .has_retry_after = answer->retry_after_s > 0,
     };
     struct openmart_meaning meaning = openmart_verdict(&seen);
     int64_t retry_after_s = answer->retry_after_s > 0 ? answer->retry_after_s : -1;
@@ -311,11 +311,11 @@ struct openmart_call *openmart_batch_status(struct openmart *openmart, const cha
     return start(call, path_to(path, "batch/", batch_id, "/status"), NULL);
 }
 
-static bool is_state_word(const char *word)
+static bool is_state(const char *text)
 {
-    size_t len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+    size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
 
-    return len > 0 && len <= STATE_MAX && !word[len];
+    return len > 0 && len <= STATE_MAX && !text[len];
 }
 
 struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *batch_id,
@@ -323,7 +323,7 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_IDS, deliver_ids, arg);
     char path[PATH_ROOM], behind[PATH_ROOM / 2] = "/task_ids";
-    bool fits = !state || is_state_word(state);
+    bool fits = !state || is_state(state);
 
     call->done.ids = done;
     if (state && fits)

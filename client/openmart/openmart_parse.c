@@ -29,15 +29,15 @@ bool openmart_id_ok(const char *id)
 
 static enum err parse(const char *body, size_t len, struct json **ret_doc)
 {
-    struct buf mended autobuf = BUF_INIT(JSON_MAX_BYTES);
+    struct buf repaired autobuf = BUF_INIT(JSON_MAX_BYTES);
     enum err err = json_parse(body, len, ret_doc);
 
     if (err != ERR_SYNTAX)
         return err;
-    err = openmart_mend(body, len, &mended);
+    err = openmart_repair(body, len, &repaired);
     if (err)
         return err;
-    return json_parse(buf_str(&mended), mended.len, ret_doc);
+    return json_parse(buf_str(&repaired), repaired.len, ret_doc);
 }
 
 enum err openmart_parse_submit(const char *body, size_t len, char *ret_id)

@@ -12,8 +12,8 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "client/openmart/openmart.h"
 #include "client/openmart/openmart_sanitize.h"
+#include "client/openmart/openmart_types.h"
 
 #include <stdbool.h>
 #include <stddef.h>

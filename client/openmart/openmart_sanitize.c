@@ -44,7 +44,7 @@ static bool read_unit(const char *s, size_t len, uint32_t *ret_value)
 
 /* Handles an escape; `s` is at a backslash inside a string. Returns the number of bytes
  * consumed. */
-static size_t mend_escape(const char *s, size_t len, struct buf *out)
+static size_t repair_escape(const char *s, size_t len, struct buf *out)
 {
     uint32_t unit, second;
     size_t n = UNIT;
@@ -62,12 +62,12 @@ static size_t mend_escape(const char *s, size_t len, struct buf *out)
     return n;
 }
 
-static size_t mend_char(const char *s, size_t len, bool in_string, struct buf *out)
+static size_t repair_char(const char *s, size_t len, bool in_string, struct buf *out)
 {
     size_t n = char_len(s, len);
 
     if (in_string && *s == '\\')
-        return mend_escape(s, len, out);
+        return repair_escape(s, len, out);
     if (n == 0 || (in_string && (unsigned char)*s < 0x20)) {
         buf_add_str(out, REPLACEMENT);
         return 1;
@@ -76,14 +76,14 @@ static size_t mend_char(const char *s, size_t len, bool in_string, struct buf *o
     return n;
 }
 
-enum err openmart_mend(const char *text, size_t len, struct buf *out)
+enum err openmart_repair(const char *text, size_t len, struct buf *out)
 {
     bool in_string = false;
 
     for (size_t i = 0; i < len && !out->overflowed;) {
         if (text[i] == '"')
             in_string = !in_string;
-        i += mend_char(text + i, len - i, in_string, out);
+        i += repair_char(text + i, len - i, in_string, out);
     }
     return buf_check(out);
 }

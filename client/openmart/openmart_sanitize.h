@@ -12,7 +12,7 @@
 /* Appends JSON text with each damaged part replaced by U+FFFD, one for one: bytes that are not
  * UTF-8, and inside strings raw control bytes, \u0000 and unpaired surrogates. The grammar is not
  * changed. Returns ERR_TOO_BIG if `out` is too small. */
-enum err openmart_mend(const char *text, size_t len, struct buf *out);
+enum err openmart_repair(const char *text, size_t len, struct buf *out);
 
 #define OPENMART_DETAIL_MAX  200 /* bytes */
 #define OPENMART_DETAIL_TEXT (OPENMART_DETAIL_MAX + 1)

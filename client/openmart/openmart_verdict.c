@@ -19,7 +19,7 @@ struct row {
     enum asked asked;
     enum transport_end end;
     int from, to; /* status, both included */
-    enum need readable, told_when;
+    enum need readable, has_retry_after;
     enum verdict verdict;
     enum err err;
 };
@@ -80,7 +80,8 @@ static bool fits(const struct row *row, const struct openmart_seen *seen)
 {
     return (row->asked == SUBMIT) == seen->is_submit && row->end == seen->end &&
            seen->status >= row->from && seen->status <= row->to &&
-           meets(row->readable, seen->readable) && meets(row->told_when, seen->told_when);
+           meets(row->readable, seen->readable) &&
+           meets(row->has_retry_after, seen->has_retry_after);
 }
 
 struct openmart_meaning openmart_verdict(const struct openmart_seen *seen)

@@ -9,7 +9,7 @@
 #define CLIENT_OPENMART_OPENMART_VERDICT_H
 
 #include "base/err.h"
-#include "client/openmart/openmart.h"
+#include "client/openmart/openmart_types.h"
 #include "client/transport.h"
 
 #include <stdbool.h>
@@ -17,13 +17,14 @@
 /* The status of a request that was not tried, because it could only be rejected. */
 #define OPENMART_UNSENDABLE (-1)
 
-/* What was observed of one request. `readable` and `told_when` count only if a response arrived. */
+/* What was observed of one request. `readable` and `has_retry_after` count only if a response
+ * arrived. */
 struct openmart_seen {
     bool is_submit;
     enum transport_end end;
     int status;
-    bool readable;  /* the body contains what was requested */
-    bool told_when; /* the response had a valid Retry-After */
+    bool readable;        /* the body contains what was requested */
+    bool has_retry_after; /* the response had a valid Retry-After */
 };
 
 struct openmart_meaning {

@@ -41,7 +41,7 @@ static bool wait_for_daemon(struct store *store)
     const struct timespec pause = {0, NEWS_WAIT_NS};
 
     for (int i = 0; i < NEWS_LOOKS; i++) {
-        if (!store_news_pending(store))
+        if (!store_changes_pending(store))
             return true;
         nanosleep(&pause, NULL);
     }
@@ -71,18 +71,18 @@ static int new_key(struct store *store, const struct config *config)
 {
     const char *name = config->words[2];
     unsigned char hash[HASH_SIZE];
-    char key[KEY_TEXT], hex[2 * HASH_SIZE + 1];
+    char key[CLIENT_KEY_TEXT], hex[2 * HASH_SIZE + 1];
 
     (void)store;
-    if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > KEY_NAME_MAX ||
-        strspn(name, KEY_NAME_CHARS) != strlen(name))
+    if (strcmp(config->words[1], "new") != 0 || !*name || strlen(name) > CLIENT_NAME_MAX ||
+        strspn(name, CLIENT_NAME_CHARS) != strlen(name))
         return fail(EXIT_USAGE,
                     "usage: emailsd key new NAME; NAME must be 1 to 32 letters, digits, "
                     "dots, hyphens or underscores");
-    key_new(key);
+    client_key_new(key);
     hash_sha256(key, strlen(key), hash);
     hash_hex(hash, HASH_SIZE, hex);
-    printf("key   %s\nline  %s " KEY_HASH_PREFIX "%s\n", key, name, hex);
+    printf("key   %s\nline  %s " CLIENT_KEY_HASH_PREFIX "%s\n", key, name, hex);
     explicit_bzero(key, sizeof key);
     return EXIT_CLEAN;
 }
@@ -104,13 +104,13 @@ static int set_paused(struct store *store, bool paused)
     return EXIT_CLEAN;
 }
 
-static int pause_buying(struct store *store, const struct config *config)
+static int pause_lookups(struct store *store, const struct config *config)
 {
     (void)config;
     return set_paused(store, true);
 }
 
-static int resume_buying(struct store *store, const struct config *config)
+static int resume_lookups(struct store *store, const struct config *config)
 {
     (void)config;
     return set_paused(store, false);
@@ -128,8 +128,8 @@ static int check_health(struct store *store, const struct config *config)
 
 static const struct command commands[] = {
     {"inspect", NULL, "show open and unknown batches, counts and sizes", false, inspect},
-    {"pause", NULL, "stop paid lookups until `resume`", false, pause_buying},
-    {"resume", NULL, "resume paid lookups", false, resume_buying},
+    {"pause", NULL, "stop paid lookups until `resume`", false, pause_lookups},
+    {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},

@@ -18,11 +18,6 @@ struct printing {
     size_t n; /* rows printed so far */
 };
 
-static const char *or_dash(const char *text)
-{
-    return *text ? text : "-";
-}
-
 /* ---- text ---- */
 
 static void add_counts(struct buf *out, const char *what, const char *const *names,
@@ -41,7 +36,7 @@ static void add_text_row(struct buf *out, const struct store_task *task, const c
 
     clock_rfc3339(since_ms, since);
     buf_addf(out, "%-10s  %s  %-32s  %s  %s\n", state, since, task->parts.domain, task->tracking_id,
-             or_dash(batch_id));
+             *batch_id ? batch_id : "-");
 }
 
 static void text_batch(void *arg, const struct store_batch *batch)

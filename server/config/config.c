@@ -39,15 +39,6 @@ static enum err take(struct config *config, const struct option *option, const c
 
 /* ---- the command line ---- */
 
-/* If a flag is given twice, the last one counts. */
-static enum err take_flag(struct config *config, const struct option *option, const char *value,
-                          struct errmsg *why)
-{
-    if (option->kind != LIST)
-        config->origins[row(option)].from = FROM_NOWHERE;
-    return take(config, option, value, (struct origin){FROM_FLAG, 0}, option->flag, why);
-}
-
 static bool is_flag(const struct option *option)
 {
     return option->kind == FLAG || option->kind == SWITCH;
@@ -73,7 +64,10 @@ static enum err read_flags(int argc, char *const *argv, struct config *config, s
             return ERR_SYNTAX;
         }
         i += !equals && !is_flag(option);
-        enum err err = take_flag(config, option, value, why);
+        if (option->kind != LIST) /* of a flag given twice, the last one counts */
+            config->origins[row(option)].from = FROM_NOWHERE;
+        enum err err =
+            take(config, option, value, (struct origin){FROM_FLAG, 0}, option->flag, why);
         if (err)
             return err;
     }
@@ -109,7 +103,7 @@ static bool is_address_of_service(const char *name, const char *value)
 }
 
 /* Rejects unknown names: a typing error could leave a spending limit unset, for example. */
-static enum err refuse_unknown(struct errmsg *why)
+static enum err reject_unknown(struct errmsg *why)
 {
     for (char *const *variable = environ; *variable; variable++) {
         size_t len = strcspn(*variable, "=");
@@ -126,7 +120,7 @@ static enum err refuse_unknown(struct errmsg *why)
 
 static enum err read_environment(struct config *config, struct errmsg *why)
 {
-    enum err err = refuse_unknown(why);
+    enum err err = reject_unknown(why);
 
     for (size_t i = 0; !err && i < n_options; i++) {
         char name[OPTION_NAME];
@@ -145,7 +139,7 @@ struct file_reading {
     struct errmsg *why;
 };
 
-static enum err refuse_line(const struct file_reading *reading, int line, const char *key,
+static enum err reject_line(const struct file_reading *reading, int line, const char *key,
                             const char *words)
 {
     errmsg_set(reading->why, "%.120s:%d: '%.40s' %s", reading->config->config_file, line, key,
@@ -161,22 +155,13 @@ static enum err take_line(void *arg, const char *key, const char *value, int lin
     char name[128];
 
     if (!option)
-        return refuse_line(reading, line, key, "is not a known option; see --help");
+        return reject_line(reading, line, key, "is not a known option; see --help");
     if (!option_is_lasting(option) || option->field == offsetof(struct config, config_file))
-        return refuse_line(reading, line, key, "is not allowed in a configuration file");
+        return reject_line(reading, line, key, "is not allowed in a configuration file");
     if (option->kind != LIST && config->origins[row(option)].from == FROM_FILE)
-        return refuse_line(reading, line, key, "is given twice");
+        return reject_line(reading, line, key, "is given twice");
     snprintf(name, sizeof name, "%.80s:%d: %s", config->config_file, line, key);
     return take(config, option, value, (struct origin){FROM_FILE, line}, name, reading->why);
-}
-
-static enum err read_file(struct config *config, struct errmsg *why)
-{
-    struct file_reading reading = {config, why};
-
-    if (!config->config_file)
-        return ERR_OK;
-    return config_file_read(config->config_file, take_line, &reading, why);
 }
 
 /* ---- all sources ---- */
@@ -195,12 +180,13 @@ static enum err read_defaults(struct config *config, struct errmsg *why)
 enum err config_read(int argc, char *const *argv, struct config *ret_config, struct errmsg *why)
 {
     struct config config = {.origins = xcalloc(n_options, sizeof(struct origin))};
+    struct file_reading reading = {&config, why};
     enum err err = read_flags(argc, argv, &config, why);
 
     if (!err)
         err = read_environment(&config, why);
-    if (!err)
-        err = read_file(&config, why);
+    if (!err && config.config_file)
+        err = config_file_read(config.config_file, take_line, &reading, why);
     if (!err)
         err = read_defaults(&config, why);
     if (err) {

@@ -102,7 +102,7 @@ const struct option options[] = {
      "debug, info, warn or error", true, OTHER},
     {"--log-format", FORMAT, FIELD(log_json), "logfmt", 0, 0, "FORMAT",
      "logfmt or json, to stderr", true, OTHER},
-    {"--sandbox", WALLS, FIELD(sandbox), "on", 0, 0, "WHICH",
+    {"--sandbox", LAYERS, FIELD(sandbox), "on", 0, 0, "WHICH",
      "on, seccomp, landlock or off", false, OTHER},
     {"--config", TEXT, FIELD(config_file), NULL, 0, 0, "FILE",
      "configuration file of `key = value` lines", false, OTHER},
@@ -161,7 +161,7 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 /* Two bits: the index is the value of enum sandbox_part, or-ed. */
-static const char *const walls[] = {"off", "seccomp", "landlock", "on", NULL};
+static const char *const layers[] = {"off", "seccomp", "landlock", "on", NULL};
 
 static enum err set_word(int64_t *field, const char *const *words, const char *text)
 {
@@ -226,8 +226,8 @@ enum err option_set(struct config *config, const struct option *option, const ch
         return set_word(field, levels, text);
     case FORMAT:
         return set_word(field, formats, text);
-    case WALLS:
-        return set_word(field, walls, text);
+    case LAYERS:
+        return set_word(field, layers, text);
     case COUNT:
     case SIZE:
     case TIME:
@@ -249,7 +249,7 @@ static size_t field_size(enum kind kind)
     case TIME:
     case LEVEL:
     case FORMAT:
-    case WALLS:
+    case LAYERS:
         return sizeof(int64_t);
     case LIST:
         break;
@@ -260,13 +260,13 @@ static size_t field_size(enum kind kind)
 void option_swap(struct config *a, struct config *b, const struct option *option)
 {
     char *one = (char *)a + option->field, *other = (char *)b + option->field;
-    char kept[sizeof(int64_t)];
+    char swapped[sizeof(int64_t)];
     size_t size = field_size(option->kind);
 
     assert(size > 0);
-    memcpy(kept, one, size);
+    memcpy(swapped, one, size);
     memcpy(one, other, size);
-    memcpy(other, kept, size);
+    memcpy(other, swapped, size);
 }
 
 /* ---- values as text ---- */
@@ -306,8 +306,8 @@ char *option_text(const struct config *config, const struct option *option, size
     case FORMAT:
         text = formats[*(const int64_t *)field];
         break;
-    case WALLS:
-        text = walls[*(const int64_t *)field];
+    case LAYERS:
+        text = layers[*(const int64_t *)field];
         break;
     case LIST:
         break;
@@ -339,7 +339,7 @@ const char *option_form(const struct option *option)
         return "debug, info, warn or error";
     case FORMAT:
         return "logfmt or json";
-    case WALLS:
+    case LAYERS:
         return "on, seccomp, landlock or off";
     case TEXT:
         return "not empty";

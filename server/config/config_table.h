@@ -20,7 +20,7 @@ enum kind {
     TIME,
     LEVEL,
     FORMAT,
-    WALLS,
+    LAYERS,
     SWITCH, /* a FLAG that is allowed only on the command line */
 };
 

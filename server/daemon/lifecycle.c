@@ -14,17 +14,17 @@
 
 /* Pings the manager if all threads make progress. Returns after how many milliseconds to call
  * again. */
-static int64_t beat(struct watch *watch)
+static int64_t ping_watchdog(struct lifecycle *lifecycle)
 {
     int64_t now_ms = clock_real().now_ms, age_ms = 0;
 
-    if (watch->engine)
-        age_ms = heartbeat_age_ms(engine_heartbeat(watch->engine), now_ms);
-    if (watch->listener) {
-        int64_t workers_ms = listener_age_ms(watch->listener, now_ms);
+    if (lifecycle->engine)
+        age_ms = heartbeat_age_ms(engine_heartbeat(lifecycle->engine), now_ms);
+    if (lifecycle->listener) {
+        int64_t workers_ms = listener_age_ms(lifecycle->listener, now_ms);
         age_ms = workers_ms > age_ms ? workers_ms : age_ms;
     }
-    return notify_beat(&watch->watchdog, now_ms, age_ms);
+    return notify_ping(&lifecycle->watchdog, now_ms, age_ms);
 }
 
 sigset_t lifecycle_block_signals(void)
@@ -41,12 +41,12 @@ sigset_t lifecycle_block_signals(void)
     return set;
 }
 
-int lifecycle_next_signal(struct watch *watch, const sigset_t *signals)
+int lifecycle_next_signal(struct lifecycle *lifecycle, const sigset_t *signals)
 {
     int number;
 
     do {
-        int64_t ms = beat(watch);
+        int64_t ms = ping_watchdog(lifecycle);
         const struct timespec wait = {.tv_sec = (time_t)(ms / 1000),
                                       .tv_nsec = (long)(ms % 1000) * 1000000};
         number = sigtimedwait(signals, NULL, &wait);
@@ -56,38 +56,38 @@ int lifecycle_next_signal(struct watch *watch, const sigset_t *signals)
 
 void lifecycle_unblock_termination(void)
 {
-    sigset_t impatient;
+    sigset_t termination;
 
-    (void)sigemptyset(&impatient);
-    sigaddset(&impatient, SIGTERM);
-    sigaddset(&impatient, SIGINT);
-    pthread_sigmask(SIG_UNBLOCK, &impatient, NULL);
+    (void)sigemptyset(&termination);
+    sigaddset(&termination, SIGTERM);
+    sigaddset(&termination, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &termination, NULL);
 }
 
-void lifecycle_wait(struct watch *watch, int64_t for_ms)
+void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms)
 {
     int64_t until_ms = clock_real().now_ms + for_ms;
     int64_t left_ms;
 
     while ((left_ms = until_ms - clock_real().now_ms) > 0) {
-        int64_t ms = beat(watch);
+        int64_t ms = ping_watchdog(lifecycle);
         poll(NULL, 0, (int)(ms < left_ms ? ms : left_ms));
     }
 }
 
-void lifecycle_shut_down(struct watch *watch, int64_t patience_ms)
+void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms)
 {
-    if (watch->listener) {
-        listener_drain(watch->listener);
-        engine_drain(watch->engine, patience_ms);
-        while (!listener_join(watch->listener, beat(watch)))
+    if (lifecycle->listener) {
+        listener_drain(lifecycle->listener);
+        engine_drain(lifecycle->engine, patience_ms);
+        while (!listener_join(lifecycle->listener, ping_watchdog(lifecycle)))
             ;
-        listener_stop(TAKE(watch->listener));
+        listener_stop(TAKE(lifecycle->listener));
     }
-    if (watch->engine) {
-        engine_stop(watch->engine);
-        while (!engine_join(watch->engine, beat(watch)))
+    if (lifecycle->engine) {
+        engine_stop(lifecycle->engine);
+        while (!engine_join(lifecycle->engine, ping_watchdog(lifecycle)))
             ;
-        watch->engine = NULL;
+        lifecycle->engine = NULL;
     }
 }

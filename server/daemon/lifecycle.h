@@ -15,7 +15,7 @@ struct engine;
 struct listener;
 
 /* Embedded in main's struct. Zeroed: nothing is watched. */
-struct watch {
+struct lifecycle {
     struct watchdog watchdog;
     struct engine *engine;     /* borrowed; NULL before it is started and after it has ended */
     struct listener *listener; /* owned; NULL as above */
@@ -30,15 +30,15 @@ sigset_t lifecycle_block_signals(void);
 void lifecycle_unblock_termination(void);
 
 /* Waits for the next signal of the set and returns it. */
-int lifecycle_next_signal(struct watch *watch, const sigset_t *signals);
+int lifecycle_next_signal(struct lifecycle *lifecycle, const sigset_t *signals);
 
 /* Waits for that time while the threads keep working. */
-void lifecycle_wait(struct watch *watch, int64_t for_ms);
+void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms);
 
 /* Shuts down, up to and including engine_join(). New connections and new paid lookups end first.
  * Waiting requests get their result within `patience_ms`, or are answered that the lookup
  * continues. Then the workers end and are freed, then the engine ends; main frees it. Also works
  * after a partial start. */
-void lifecycle_shut_down(struct watch *watch, int64_t patience_ms);
+void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms);
 
 #endif

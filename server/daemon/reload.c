@@ -22,34 +22,24 @@ struct limits reload_limits_of(const struct config *config)
                       .stale_if_error_ms = config->stale_if_error_ms}};
 }
 
-/* A reload can neither enable nor disable client keys or TLS. */
-static bool is_alike(const struct access_policy *a, const struct access_policy *b)
-{
-    return !a->clients == !b->clients && !a->tls == !b->tls;
-}
-
-/* Completes the settings as at startup, so that only real changes differ. */
-static void complete(const struct reload *reload, struct config *config)
-{
-    sockets_name(reload->sockets, config);
-    if (!config->store)
-        config->store = state_dir_store_url();
-}
-
 static enum err prepare(const struct reload *reload, struct prepared *prepared, struct errmsg *why)
 {
+    const struct access_policy *before = reload->policy, *now = &prepared->policy;
     enum err err = config_read(reload->argc, reload->argv, &prepared->config, why);
-    bool never_mind;
+    bool is_plaintext; /* was logged at startup */
 
     if (err)
         return err;
-    complete(reload, &prepared->config);
-    err = upstream_check(&prepared->config, &never_mind, why);
+    /* Completed as at startup, so that only real changes differ. */
+    sockets_name(reload->sockets, &prepared->config);
+    if (!prepared->config.store)
+        prepared->config.store = state_dir_store_url();
+    err = upstream_check(&prepared->config, &is_plaintext, why);
     if (!err) /* the file in use; a different one requires a restart */
         err = upstream_check_key(reload->config, why);
     if (!err)
-        err = access_policy_load(&prepared->config, reload->policy, &prepared->policy, why);
-    if (!err && !is_alike(&prepared->policy, reload->policy)) {
+        err = access_policy_load(&prepared->config, before, &prepared->policy, why);
+    if (!err && (!before->clients != !now->clients || !before->tls != !now->tls)) {
         errmsg_set(why, "enabling or disabling client keys or TLS requires a restart");
         access_policy_done(&prepared->policy);
         err = ERR_SYNTAX;
@@ -59,7 +49,7 @@ static enum err prepare(const struct reload *reload, struct prepared *prepared, 
     return err;
 }
 
-static void tell_restart(void *arg, const char *key, bool reloads)
+static void log_restart_required(void *arg, const char *key, bool reloads)
 {
     (void)arg;
     if (!reloads)
@@ -72,7 +62,7 @@ static void commit(const struct reload *reload, struct prepared *prepared)
 {
     struct config *config = reload->config;
 
-    config_each_change(config, &prepared->config, tell_restart, NULL);
+    config_each_change(config, &prepared->config, log_restart_required, NULL);
     config_adopt(config, &prepared->config);
     config_done(&prepared->config);
     access_policy_replace(reload->policy, &prepared->policy);

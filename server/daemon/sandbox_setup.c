@@ -19,7 +19,7 @@ static const char *store_file(const char *url)
     return strncmp(url, scheme, strlen(scheme)) == 0 ? url + strlen(scheme) : NULL;
 }
 
-void confine_files(const struct config *config, struct sandbox_state *ret_state)
+void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state)
 {
     const char *const reread[] = {config->api_key_file, config->client_keys_file,
                                   config->config_file,  config->tls_cert,
@@ -34,7 +34,7 @@ void confine_files(const struct config *config, struct sandbox_state *ret_state)
     sandbox_restrict_files(&options, ret_state);
 }
 
-void confine_calls(const struct config *config, struct sandbox_state *state)
+void sandbox_setup_calls(const struct config *config, struct sandbox_state *state)
 {
     sandbox_restrict_syscalls((unsigned)config->sandbox, state);
     log_event(state->is_short ? LOG_WARN : LOG_INFO, "sandbox_applied",

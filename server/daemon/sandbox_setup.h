@@ -8,11 +8,11 @@
 #include "os/sandbox.h"
 
 /* Restricts file access. Must run after the store was opened and before there is a second thread.
- * Missing kernel support is not an error; confine_calls() logs it. */
-void confine_files(const struct config *config, struct sandbox_state *ret_state);
+ * Missing kernel support is not an error; sandbox_setup_calls() logs it. */
+void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state);
 
 /* Restricts system calls and logs the layers in effect. Must run after the last listening socket
  * was opened. */
-void confine_calls(const struct config *config, struct sandbox_state *state);
+void sandbox_setup_calls(const struct config *config, struct sandbox_state *state);
 
 #endif

@@ -17,7 +17,7 @@ enum err sockets_take(struct sockets *ret_sockets, struct errmsg *why)
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < sockets.n; i++)
-        if (inherited_name(sockets.fds[i], sockets.names[i], &fault)) {
+        if (inherited_socket_name(sockets.fds[i], sockets.names[i], &fault)) {
             errmsg_set(why, "descriptor %d is %s", sockets.fds[i], fault.text);
             return ERR_SYNTAX;
         }

@@ -9,14 +9,14 @@
 
 #define KEY_VARIABLE "OPENMART_API_KEY" /* the name in Openmart's documents */
 
-static enum err refuse(struct errmsg *why, const char *what, const char *words)
+static enum err reject(struct errmsg *why, const char *what, const char *words)
 {
     errmsg_set(why, "%s: %s", what, words);
     return ERR_SYNTAX;
 }
 
 /* Names the key in front of the message of secret.h. */
-static enum err blame_key(struct errmsg *why)
+static enum err reject_key(struct errmsg *why)
 {
     errmsg_prefix(why, "API key");
     return ERR_SYNTAX;
@@ -28,7 +28,7 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
     enum err err;
 
     if (variable && config->api_key_file)
-        return refuse(why, KEY_VARIABLE, "not allowed with --api-key-file; choose one");
+        return reject(why, KEY_VARIABLE, "not allowed with --api-key-file; choose one");
     if (config->api_key_file) {
         err = secret_from_file(config->api_key_file, ret_key, why);
     } else if (variable) {
@@ -36,9 +36,9 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
         explicit_bzero(variable, strlen(variable)); /* visible in /proc/PID/environ */
         unsetenv(KEY_VARIABLE);
     } else {
-        return refuse(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
+        return reject(why, "missing API key", "set --api-key-file or " KEY_VARIABLE);
     }
-    return err ? blame_key(why) : ERR_OK;
+    return err ? reject_key(why) : ERR_OK;
 }
 
 enum err upstream_check_key(const struct config *config, struct errmsg *why)
@@ -48,28 +48,28 @@ enum err upstream_check_key(const struct config *config, struct errmsg *why)
     if (!config->api_key_file)
         return ERR_OK;
     if (secret_from_file(config->api_key_file, &key, why))
-        return blame_key(why);
+        return reject_key(why);
     secret_free(key);
     return ERR_OK;
 }
 
-enum err upstream_check(struct config *config, bool *ret_clear, struct errmsg *why)
+enum err upstream_check(struct config *config, bool *ret_plaintext, struct errmsg *why)
 {
     static const char flag[] = "--upstream-url";
     struct url url;
 
     if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
-        return refuse(why, flag, "must be an http or https URL");
-    bool clear = strcmp(url.scheme, "http") == 0 && !url_is_loopback(&url);
+        return reject(why, flag, "must be an http or https URL");
+    bool plaintext = strcmp(url.scheme, "http") == 0 && !url_is_loopback(&url);
     bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
     url_done(&url);
     if (!bare)
-        return refuse(why, flag, "must contain only scheme, host, port and path");
-    if (clear && !config->upstream_insecure)
-        return refuse(why, flag,
+        return reject(why, flag, "must contain only scheme, host, port and path");
+    if (plaintext && !config->upstream_insecure)
+        return reject(why, flag,
                       "http sends the API key in plaintext; use https or --upstream-insecure");
     for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
         config->upstream_url[--len] = '\0'; /* paths are appended */
-    *ret_clear = clear;
+    *ret_plaintext = plaintext;
     return ERR_OK;
 }

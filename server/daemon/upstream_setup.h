@@ -19,8 +19,8 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
 enum err upstream_check_key(const struct config *config, struct errmsg *why);
 
 /* Checks the URL and strips its trailing slashes. The key is sent in a header, so plain http is
- * allowed only to this machine or with --upstream-insecure; *ret_clear is true in the latter case.
- * Returns ERR_SYNTAX as above. */
-enum err upstream_check(struct config *config, bool *ret_clear, struct errmsg *why);
+ * allowed only to this machine or with --upstream-insecure; *ret_plaintext is true in the latter
+ * case. Returns ERR_SYNTAX as above. */
+enum err upstream_check(struct config *config, bool *ret_plaintext, struct errmsg *why);
 
 #endif

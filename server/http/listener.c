@@ -174,7 +174,7 @@ static enum err bind_all(const char *text, struct address *address, int *sockets
 static enum err share_all(int fd, int *sockets, size_t n, size_t step, struct errmsg *why)
 {
     for (size_t i = 0; i < n; i++) {
-        sockets[i * step] = inherited_share(fd);
+        sockets[i * step] = inherited_socket_share(fd);
         if (sockets[i * step] < 0) {
             errmsg_set(why, "inherited descriptor %d: %.100s", fd, strerror(errno));
             return ERR_SYSTEM;

@@ -95,9 +95,9 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                .batcher = engine->batcher,
                                                .keep_expired_ms = options->keep_expired_ms};
     maintenance_start(&engine->maintenance);
-    engine->balance = (struct balance){
+    engine->balance = (struct upstream_balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
-    balance_start(&engine->balance);
+    upstream_balance_start(&engine->balance);
     publish(engine);
     *ret_engine = engine;
     return ERR_OK;
@@ -108,7 +108,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     maintenance_stop(&engine->maintenance);
-    balance_stop(&engine->balance);
+    upstream_balance_stop(&engine->balance);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
     results_done(&engine->results);

@@ -51,8 +51,8 @@ struct engine_tools {
 };
 
 /* Creates the engine and restores in-flight batches from the journal; *ret_recovery says what was
- * found. `clock` becomes the engine's. Returns ERR_SYSTEM, or the error of recover() or of loading
- * the budget. */
+ * found. `clock` becomes the engine's. Returns ERR_SYSTEM with errno set if there can be no inbox,
+ * else the error of recover() or of loading the budget. */
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery);
 

@@ -26,7 +26,7 @@ struct engine {
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct maintenance maintenance;
-    struct balance balance;
+    struct upstream_balance balance;
     struct journal *journal;
     struct results results;
     struct budget *budget;

@@ -239,7 +239,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     outcome.stored = results_put(lookups->results, task, end, result, lookup->wanted);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    history_add(lookups->results->history, lookup->id, result);
+    finished_add(lookups->results->finished, lookup->id, result);
     if (!end->err)
         lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
     lookup_log_finished(task, end, result, took_ms, lookup->n_requests);
@@ -284,7 +284,7 @@ static enum err check_cooldown(const struct lookups *lookups, const struct quest
         *ret_refusal = refusal(err, seconds_until(lookups, until_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
-    } else if (cooldowns_count(lookups->results->cooldowns) >= HOLDS_MAX) {
+    } else if (cooldowns_count(lookups->results->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }

@@ -140,7 +140,7 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
     if (!err)
         err = store_each_unknown(tools->store,
                                  tools->clock->wall_ms - tools->results->options.unknown_hold_ms,
-                                 HOLDS_MAX, unknown_task, &reading);
+                                 COOLDOWNS_MAX, unknown_task, &reading);
     free(reading.closing);
     if (!err)
         *ret_recovery = reading.found;

@@ -128,50 +128,40 @@ const char *domain_list_source(void)
 
 /* ------------------------------------------------------------------ host name -> A-labels */
 
-static bool is_ascii(const char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s >= 0x80)
-            return false;
-    return true;
-}
-
 /* Most names are plain ASCII and need only lower-casing. Those with "--" may be A-labels, or
  * invalid. */
 static bool is_plain(const char *host)
 {
-    return is_ascii(host) && !strstr(host, "--");
-}
-
-static void lower_ascii(char *s)
-{
-    for (; *s; s++)
-        if (*s >= 'A' && *s <= 'Z')
-            *s = (char)(*s - 'A' + 'a');
+    for (const char *s = host; *s; s++)
+        if ((unsigned char)*s >= 0x80)
+            return false;
+    return !strstr(host, "--");
 }
 
 static enum reason reason_of_idn(int rc)
 {
-    static const struct {
-        int rc;
-        enum reason reason;
-    } known[] = {
-        {IDN2_TOO_BIG_LABEL, REASON_LONG_LABEL}, {IDN2_PUNYCODE_BIG_OUTPUT, REASON_LONG_LABEL},
-        {IDN2_TOO_BIG_DOMAIN, REASON_LONG},      {IDN2_HYPHEN_STARTEND, REASON_HYPHEN},
-        {IDN2_2HYPHEN, REASON_HYPHENS},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (known[i].rc == rc)
-            return known[i].reason;
-    return REASON_IDN;
+    switch (rc) {
+    case IDN2_TOO_BIG_LABEL:
+    case IDN2_PUNYCODE_BIG_OUTPUT:
+        return REASON_LONG_LABEL;
+    case IDN2_TOO_BIG_DOMAIN:
+        return REASON_LONG;
+    case IDN2_HYPHEN_STARTEND:
+        return REASON_HYPHEN;
+    case IDN2_2HYPHEN:
+        return REASON_HYPHENS;
+    default:
+        return REASON_IDN;
+    }
 }
 
 static enum reason map_host(const char *host, char **ret_mapped)
 {
     if (is_plain(host)) {
         *ret_mapped = xstrdup(host);
-        lower_ascii(*ret_mapped);
+        for (char *s = *ret_mapped; *s; s++)
+            if (*s >= 'A' && *s <= 'Z')
+                *s = (char)(*s - 'A' + 'a');
         return REASON_NONE;
     }
     unsigned char *out = NULL;
@@ -183,28 +173,20 @@ static enum reason map_host(const char *host, char **ret_mapped)
     return REASON_NONE;
 }
 
-static enum reason check_label(const char *label, size_t len)
+static enum reason check_labels(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
-    if (strspn(label, allowed) < len)
-        return REASON_CHARACTER;
-    if (!len)
-        return REASON_EMPTY_LABEL;
-    if (len > LABEL_MAX)
-        return REASON_LONG_LABEL;
-    if (label[0] == '-' || label[len - 1] == '-')
-        return REASON_HYPHEN;
-    return REASON_NONE;
-}
-
-static enum reason check_labels(const char *name)
-{
     for (const char *label = name;; label++) {
         size_t len = strcspn(label, ".");
-        enum reason reason = check_label(label, len);
-        if (reason)
-            return reason;
+        if (strspn(label, allowed) < len)
+            return REASON_CHARACTER;
+        if (!len)
+            return REASON_EMPTY_LABEL;
+        if (len > LABEL_MAX)
+            return REASON_LONG_LABEL;
+        if (label[0] == '-' || label[len - 1] == '-')
+            return REASON_HYPHEN;
         label += len;
         if (!*label)
             return REASON_NONE;
@@ -317,12 +299,7 @@ static enum reason parse_url(const char *text, struct domain *domain)
     return reason;
 }
 
-static bool is_url(const char *text)
-{
-    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
-}
-
-static enum reason check_bytes(const char *text, size_t len)
+static enum reason parse(const char *text, size_t len, struct domain *domain)
 {
     if (!len)
         return REASON_EMPTY;
@@ -332,17 +309,8 @@ static enum reason check_bytes(const char *text, size_t len)
         return REASON_UTF8;
     if (memchr(text, ' ', len) || text_has_control(text, len))
         return REASON_CONTROL;
-    return REASON_NONE;
-}
-
-static enum reason parse(const char *text, size_t len, struct domain *domain)
-{
-    enum reason reason = check_bytes(text, len);
-
-    if (reason)
-        return reason;
     autofree char *copy = xstrndup(text, len); /* contains no NUL: that is a control character */
-    if (is_url(copy))
+    if (strncasecmp(copy, "http://", 7) == 0 || strncasecmp(copy, "https://", 8) == 0)
         return parse_url(copy, domain);
     size_t host_len = strcspn(copy, "/?#");
     if (memchr(copy, '@', host_len))

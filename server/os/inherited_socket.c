@@ -35,7 +35,7 @@ static const char *fault_of(int fd)
     return NULL;
 }
 
-enum err inherited_name(int fd, char *ret_name, struct errmsg *why)
+enum err inherited_socket_name(int fd, char *ret_name, struct errmsg *why)
 {
     const char *fault = fault_of(fd);
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE], port[sizeof "65535"];
@@ -55,7 +55,7 @@ enum err inherited_name(int fd, char *ret_name, struct errmsg *why)
     return ERR_OK;
 }
 
-int inherited_share(int fd)
+int inherited_socket_share(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 

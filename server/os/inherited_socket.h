@@ -19,10 +19,10 @@
 /* Writes the address of the socket ("127.0.0.1:8080", "[::1]:8080") to `ret_name` (INHERITED_NAME
  * bytes). Returns ERR_SYNTAX if it is not a listening TCP socket over IPv4 or IPv6; `why` then says
  * what it is. */
-enum err inherited_name(int fd, char *ret_name, struct errmsg *why);
+enum err inherited_socket_name(int fd, char *ret_name, struct errmsg *why);
 
 /* Returns another descriptor for the same socket, owned by the caller; -1 with errno set on
  * failure. Makes accepting on the socket non-blocking. */
-int inherited_share(int fd);
+int inherited_socket_share(int fd);
 
 #endif

@@ -13,19 +13,19 @@
 
 #define MESSAGE_MAX   512
 #define FOR_EVER_MS   INT64_C(3600000)
-#define BEATS         2  /* pings per limit of the manager */
+#define PINGS         2  /* pings per limit of the manager */
 #define TURNS         8  /* iterations of an idle loop per limit */
 #define LOOKS         16 /* checks per limit while a ping is withheld */
 #define USEC_PER_MSEC 1000
 
 /* ---- state ---- */
 
-static void tell(const char *message)
+static void notify(const char *message)
 {
-    int told = sd_notify(0, message);
+    int rc = sd_notify(0, message);
 
-    if (told < 0)
-        log_event(LOG_WARN, "service_manager_notify_failed", LOG_STR("error", strerror(-told)));
+    if (rc < 0)
+        log_event(LOG_WARN, "service_manager_notify_failed", LOG_STR("error", strerror(-rc)));
 }
 
 void notify_ready(const char *status)
@@ -33,7 +33,7 @@ void notify_ready(const char *status)
     char message[MESSAGE_MAX];
 
     snprintf(message, sizeof message, "READY=1\nSTATUS=%s", status);
-    tell(message);
+    notify(message);
 }
 
 /* The manager compares this time with its own to identify the reload. */
@@ -45,7 +45,7 @@ void notify_reloading(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
              (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    tell(message);
+    notify(message);
 }
 
 void notify_stopping(const char *status, int64_t extend_ms)
@@ -54,7 +54,7 @@ void notify_stopping(const char *status, int64_t extend_ms)
 
     snprintf(message, sizeof message, "STOPPING=1\nSTATUS=%s\nEXTEND_TIMEOUT_USEC=%" PRId64, status,
              extend_ms * USEC_PER_MSEC);
-    tell(message);
+    notify(message);
 }
 
 void notify_forget(void)
@@ -98,16 +98,16 @@ static void note_silence(struct watchdog *watchdog, bool is_silent, int64_t age_
     watchdog->is_silent = is_silent;
 }
 
-int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
+int64_t notify_ping(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms)
 {
     if (!watchdog->limit_ms)
         return FOR_EVER_MS;
     if (now_ms >= watchdog->due_ms) {
-        bool is_silent = age_ms >= part(watchdog, BEATS);
+        bool is_silent = age_ms >= part(watchdog, PINGS);
         note_silence(watchdog, is_silent, age_ms);
         if (!is_silent)
-            tell("WATCHDOG=1");
-        watchdog->due_ms = now_ms + part(watchdog, is_silent ? LOOKS : BEATS);
+            notify("WATCHDOG=1");
+        watchdog->due_ms = now_ms + part(watchdog, is_silent ? LOOKS : PINGS);
     }
     return watchdog->due_ms - now_ms;
 }

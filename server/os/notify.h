@@ -43,7 +43,7 @@ int64_t notify_turn_ms(const struct watchdog *watchdog);
 /* Pings the manager at half of its limit. If the oldest heartbeat (`age_ms`) is older than that,
  * withholds the ping and checks again soon. Returns in how many milliseconds it must be called
  * again, at least 1. */
-int64_t notify_beat(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms);
+int64_t notify_ping(struct watchdog *watchdog, int64_t now_ms, int64_t age_ms);
 
 /* ---- sockets ---- */
 

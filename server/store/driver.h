@@ -16,29 +16,29 @@ struct store {
 
 struct store_driver {
     void (*close)(struct store *store);
-    enum err (*intend)(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
+    enum err (*begin_batch)(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day);
-    enum err (*resting)(struct store *, int64_t batch);
-    enum err (*risk)(struct store *, int64_t batch, int64_t day);
+    enum err (*mark_not_sent)(struct store *, int64_t batch);
+    enum err (*mark_resubmitted)(struct store *, int64_t batch, int64_t day);
     enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
     enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
                          const struct result *);
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
-    enum err (*each_open)(struct store *, store_batch_fn *, void *);
+    enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);
     enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
     enum err (*set_paused)(struct store *, bool);
-    enum err (*try_disk)(struct store *, int64_t);
+    enum err (*try)(struct store *, int64_t);
     enum err (*find)(struct store *, const unsigned char *, const struct result **);
     enum err (*find_lookup)(struct store *, const char *, const struct result **);
     enum err (*forget_key)(struct store *, const unsigned char *);
     enum err (*forget_domain)(struct store *, const char *, store_key_fn *, void *, size_t *);
     enum err (*forget_address)(struct store *, const char *, size_t *);
-    enum err (*news)(struct store *, store_key_fn *, void *);
-    bool (*news_pending)(struct store *);
+    enum err (*poll_changes)(struct store *, store_key_fn *, void *);
+    bool (*changes_pending)(struct store *);
     enum err (*trim)(struct store *, int64_t, bool *);
     enum err (*stats)(struct store *, struct store_stats *);
 };

@@ -75,7 +75,7 @@ void store_close(struct store *store)
 enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                            int64_t wall_ms, int64_t *ret_batch)
 {
-    return store->driver->intend(store, tasks, n, wall_ms, ret_batch);
+    return store->driver->begin_batch(store, tasks, n, wall_ms, ret_batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day)
@@ -85,12 +85,12 @@ enum err store_sending(struct store *store, int64_t batch, int64_t day)
 
 enum err store_mark_not_sent(struct store *store, int64_t batch)
 {
-    return store->driver->resting(store, batch);
+    return store->driver->mark_not_sent(store, batch);
 }
 
 enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
-    return store->driver->risk(store, batch, day);
+    return store->driver->mark_resubmitted(store, batch, day);
 }
 
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
@@ -117,7 +117,7 @@ enum err store_end_batch(struct store *store, int64_t batch, const struct store_
 
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
-    return store->driver->each_open(store, each, arg);
+    return store->driver->for_each_open_batch(store, each, arg);
 }
 
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
@@ -150,7 +150,7 @@ enum err store_set_paused(struct store *store, bool paused)
 
 enum err store_try(struct store *store, int64_t wall_ms)
 {
-    return store->driver->try_disk(store, wall_ms);
+    return store->driver->try(store, wall_ms);
 }
 
 /* ---- results ---- */
@@ -185,12 +185,12 @@ enum err store_forget_address(struct store *store, const char *address, size_t *
 
 enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
-    return store->driver->news(store, each, arg);
+    return store->driver->poll_changes(store, each, arg);
 }
 
-bool store_news_pending(struct store *store)
+bool store_changes_pending(struct store *store)
 {
-    return store->driver->news_pending(store);
+    return store->driver->changes_pending(store);
 }
 
 enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)

@@ -202,7 +202,7 @@ enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
 
 /* Not for the owner: returns whether a running owner has yet to process the deletions of this
  * process. False also if there is no owner. */
-bool store_news_pending(struct store *store);
+bool store_changes_pending(struct store *store);
 
 /* Deletes results that expired before then, a limited number per call. *ret_more: more are left. */
 enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more);

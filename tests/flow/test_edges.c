@@ -101,9 +101,9 @@ static void leave_unknown(size_t n)
 
 TEST(cooldowns_full_reject_new_paid_lookups)
 {
-    leave_unknown(HOLDS_MAX);
+    leave_unknown(COOLDOWNS_MAX);
     flow_restart();
-    ck_assert_uint_eq(flow.recovery.held, HOLDS_MAX);
+    ck_assert_uint_eq(flow.recovery.held, COOLDOWNS_MAX);
     struct caller *caller = flow_ask("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_OVERLOADED);

@@ -41,8 +41,8 @@ static void close_it(struct store *store)
     free(store);
 }
 
-static enum err intend(struct store *store, const struct store_task *tasks, size_t n,
-                       int64_t wall_ms, int64_t *ret_batch)
+static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
+                            int64_t wall_ms, int64_t *ret_batch)
 {
     PASS(WEAK_INTEND, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
 }
@@ -52,12 +52,12 @@ static enum err sending(struct store *store, int64_t batch, int64_t day)
     PASS(WEAK_SENDING, store_sending(inner, batch, day));
 }
 
-static enum err resting(struct store *store, int64_t batch)
+static enum err mark_not_sent(struct store *store, int64_t batch)
 {
     PASS(WEAK_RESTING, store_mark_not_sent(inner, batch));
 }
 
-static enum err risk(struct store *store, int64_t batch, int64_t day)
+static enum err mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
     PASS(WEAK_RISK, store_mark_resubmitted(inner, batch, day));
 }
@@ -84,7 +84,7 @@ static enum err end_batch(struct store *store, int64_t batch, const struct store
     PASS(WEAK_END_BATCH, store_end_batch(inner, batch, end));
 }
 
-static enum err each_open(struct store *store, store_batch_fn *each, void *arg)
+static enum err for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
     return store_for_each_open_batch(weak(store)->inner, each, arg);
 }
@@ -151,33 +151,33 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-static enum err news(struct store *store, store_key_fn *each, void *arg)
+static enum err poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
     return store_poll_changes(weak(store)->inner, each, arg);
 }
 
 static const struct store_driver driver = {
     .close = close_it,
-    .intend = intend,
+    .begin_batch = begin_batch,
     .sending = sending,
-    .resting = resting,
-    .risk = risk,
+    .mark_not_sent = mark_not_sent,
+    .mark_resubmitted = mark_resubmitted,
     .submitted = submitted,
     .split = split,
     .end_task = end_task,
     .end_batch = end_batch,
-    .each_open = each_open,
+    .for_each_open_batch = for_each_open_batch,
     .each_unknown = each_unknown,
     .accounts = accounts,
     .last_day = last_day,
     .paused = paused,
     .set_paused = set_paused,
-    .try_disk = try_disk,
+    .try = try_disk,
     .find = find,
     .find_lookup = find_lookup,
     .forget_key = forget_key,
     .forget_domain = forget_domain,
-    .news = news,
+    .poll_changes = poll_changes,
     .trim = trim,
     .stats = stats,
 };

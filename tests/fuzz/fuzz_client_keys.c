@@ -53,7 +53,7 @@ static void check_rights(const char *rights, size_t len)
 
     hash_sha256(key.data, key.len, hash);
     hash_hex(hash, HASH_SIZE, hex);
-    buf_addf(&text, "fuzz %s%s ", KEY_HASH_PREFIX, hex);
+    buf_addf(&text, "fuzz %s%s ", CLIENT_KEY_HASH_PREFIX, hex);
     buf_add(&text, rights, len);
     struct clients *clients = parse(text.data, text.len);
     if (!clients)

@@ -18,9 +18,9 @@ static void check_mending(const char *body, size_t len)
     struct buf once autobuf = BUF_INIT(8 * len + 64), twice autobuf = BUF_INIT(8 * len + 64);
     struct json *doc = NULL;
 
-    FUZZ_WANT(!openmart_mend(body, len, &once));
+    FUZZ_WANT(!openmart_repair(body, len, &once));
     FUZZ_WANT(text_is_utf8(buf_str(&once), once.len));
-    FUZZ_WANT(!openmart_mend(buf_str(&once), once.len, &twice));
+    FUZZ_WANT(!openmart_repair(buf_str(&once), once.len, &twice));
     FUZZ_WANT(once.len == twice.len && strcmp(buf_str(&once), buf_str(&twice)) == 0);
     if (json_parse(body, len, &doc)) /* valid text needs no repair, */
         return;

@@ -74,7 +74,7 @@ def check_routes(api):
 
 
 def check_parameters(api):
-    rows = set(re.findall(r'\{"([a-z_]+)", take_', read("server/http/endpoints/emails_query.c")))
+    rows = set(re.findall(r'\{"([a-z_]+)", QUERY_', read("server/http/endpoints/emails_query.c")))
     told = set()
     for parameter in api["paths"]["/emails"]["get"]["parameters"]:
         if "$ref" in parameter:
@@ -140,7 +140,7 @@ AGREEING = {
 """,
     "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
 """,
-    "server/http/endpoints/emails_query.c": """{"domain", take_domain}, {"wait", take_wait},
+    "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_SECONDS, 1},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", 0, 0, "ADDR", "where", false},
 {"--insecure", FLAG, FIELD(insecure), NULL, 0, 0, NULL, "how", true},

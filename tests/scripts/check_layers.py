@@ -75,9 +75,6 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # The parsers fill the result types, which openmart.h exposes to its callers.
-    frozenset(f"client/openmart/{module}" for module in (
-        "openmart", "openmart_parse", "openmart_verdict")),
     # A private header each: the members of a request, of a worker and of the engine, the table of the
     # options, and the interface of a driver.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),

@@ -232,12 +232,12 @@ TEST(client_keys_find_client_at_any_position)
 
 TEST(client_key_new_is_long_random_and_prefixed)
 {
-    char one[KEY_TEXT], other[KEY_TEXT];
+    char one[CLIENT_KEY_TEXT], other[CLIENT_KEY_TEXT];
 
-    key_new(one);
-    key_new(other);
+    client_key_new(one);
+    client_key_new(other);
     ck_assert_uint_eq(strlen(one), 4 + 64);
-    ck_assert_int_eq(strncmp(one, KEY_PREFIX, 4), 0);
+    ck_assert_int_eq(strncmp(one, CLIENT_KEY_PREFIX, 4), 0);
     ck_assert_str_ne(one, other);
 }
 

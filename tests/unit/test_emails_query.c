@@ -140,8 +140,9 @@ TEST(query_values_reach_their_fields)
     ck_assert_mem_eq(parameters.fields[QUESTION_CITY].data, "Bern", 4);
     ck_assert_uint_eq(parameters.fields[QUESTION_DOMAIN].len, 5);
     ck_assert_ptr_null(parameters.fields[QUESTION_STATE].data);
-    ck_assert(parameters.has_wait);
-    ck_assert_int_eq(parameters.wait_ms, 30000);
+    ck_assert_int_eq(parameters.wait_s, 30);
+    ck_assert_int_eq(parameters.max_age_s, -1);
+    ck_assert(parameters.has_others);
 }
 
 TEST(query_name_with_a_nul_is_not_truncated)

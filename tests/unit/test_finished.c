@@ -16,33 +16,33 @@ static const struct result *end(void)
 
 TEST(finished_is_found_by_id_after_its_lookup)
 {
-    struct history *history = history_new(10, 1 << 20);
+    struct finished *finished = finished_new(10, 1 << 20);
     const struct result *result = end();
 
-    history_add(history, "an id", result);
+    finished_add(finished, "an id", result);
     result_unref(result);
-    ck_assert_int_eq(history_find(history, "an id")->err, ERR_LOOKUP_FAILED);
-    ck_assert_ptr_null(history_find(history, "another id"));
-    ck_assert_ptr_null(history_find(history, ""));
-    history_free(history);
+    ck_assert_int_eq(finished_find(finished, "an id")->err, ERR_LOOKUP_FAILED);
+    ck_assert_ptr_null(finished_find(finished, "another id"));
+    ck_assert_ptr_null(finished_find(finished, ""));
+    finished_free(finished);
 }
 
 TEST(finished_full_evicts_the_oldest)
 {
-    struct history *history = history_new(3, 1 << 20);
+    struct finished *finished = finished_new(3, 1 << 20);
     const struct result *result = end();
 
     for (int i = 0; i < 5; i++) {
         char id[ID_TEXT];
         snprintf(id, sizeof id, "id %d", i);
-        history_add(history, id, result);
+        finished_add(finished, id, result);
     }
     result_unref(result);
-    ck_assert_ptr_null(history_find(history, "id 0"));
-    ck_assert_ptr_null(history_find(history, "id 1"));
-    ck_assert_ptr_nonnull(history_find(history, "id 2"));
-    ck_assert_ptr_nonnull(history_find(history, "id 4"));
-    history_free(history);
+    ck_assert_ptr_null(finished_find(finished, "id 0"));
+    ck_assert_ptr_null(finished_find(finished, "id 1"));
+    ck_assert_ptr_nonnull(finished_find(finished, "id 2"));
+    ck_assert_ptr_nonnull(finished_find(finished, "id 4"));
+    finished_free(finished);
 }
 
 static const struct result *answer(unsigned char first, const char *domain)
@@ -53,45 +53,45 @@ static const struct result *answer(unsigned char first, const char *domain)
         &(struct result_facts){.key = of, .domain = domain, .company_name = "A Company"});
 }
 
-static void add_answer(struct history *history, const char *id, unsigned char first,
+static void add_answer(struct finished *finished, const char *id, unsigned char first,
                        const char *domain)
 {
     const struct result *result = answer(first, domain);
 
-    history_add(history, id, result);
+    finished_add(finished, id, result);
     result_unref(result);
 }
 
 TEST(finished_over_the_byte_limit_evicts_the_oldest)
 {
     const struct result *one = answer(1, "example.org");
-    struct history *history = history_new(100, 2 * one->bytes);
+    struct finished *finished = finished_new(100, 2 * one->bytes);
 
     result_unref(one);
-    add_answer(history, "first", 1, "example.org");
-    add_answer(history, "second", 2, "example.org");
-    ck_assert_ptr_nonnull(history_find(history, "first"));
-    add_answer(history, "third", 3, "example.org");
-    ck_assert_ptr_null(history_find(history, "first"));
-    ck_assert_ptr_nonnull(history_find(history, "third"));
-    history_free(history);
+    add_answer(finished, "first", 1, "example.org");
+    add_answer(finished, "second", 2, "example.org");
+    ck_assert_ptr_nonnull(finished_find(finished, "first"));
+    add_answer(finished, "third", 3, "example.org");
+    ck_assert_ptr_null(finished_find(finished, "first"));
+    ck_assert_ptr_nonnull(finished_find(finished, "third"));
+    finished_free(finished);
 }
 
 TEST(finished_forget_removes_matching_results_only)
 {
-    struct history *history = history_new(100, 1 << 20);
+    struct finished *finished = finished_new(100, 1 << 20);
     unsigned char of[HASH_SIZE] = {1};
 
-    add_answer(history, "one", 1, "example.org");
-    add_answer(history, "two", 2, "example.net");
-    add_answer(history, "three", 3, "example.net");
-    history_forget_key(history, of);
-    ck_assert_ptr_null(history_find(history, "one"));
-    ck_assert_ptr_nonnull(history_find(history, "two"));
-    add_answer(history, "one", 1, "example.org");
-    history_forget_domain(history, "example.net");
-    ck_assert_ptr_null(history_find(history, "two"));
-    ck_assert_ptr_null(history_find(history, "three"));
-    ck_assert_ptr_nonnull(history_find(history, "one"));
-    history_free(history);
+    add_answer(finished, "one", 1, "example.org");
+    add_answer(finished, "two", 2, "example.net");
+    add_answer(finished, "three", 3, "example.net");
+    finished_forget_key(finished, of);
+    ck_assert_ptr_null(finished_find(finished, "one"));
+    ck_assert_ptr_nonnull(finished_find(finished, "two"));
+    add_answer(finished, "one", 1, "example.org");
+    finished_forget_domain(finished, "example.net");
+    ck_assert_ptr_null(finished_find(finished, "two"));
+    ck_assert_ptr_null(finished_find(finished, "three"));
+    ck_assert_ptr_nonnull(finished_find(finished, "one"));
+    finished_free(finished);
 }

@@ -33,7 +33,7 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
     struct errmsg why;
 
     for (size_t i = 0; i < n; i++)
-        ck_assert_int_eq(inherited_name(sockets[i], names[i], &why), ERR_OK);
+        ck_assert_int_eq(inherited_socket_name(sockets[i], names[i], &why), ERR_OK);
     return start_with(&(struct listener_options){.addresses = addresses,
                                                  .n_addresses = n,
                                                  .inherited = sockets,
@@ -85,14 +85,14 @@ TEST(listener_closes_the_descriptors_it_was_given)
     struct errmsg why;
 
     /* Another file may have the number by now. */
-    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
+    ck_assert_int_eq(inherited_socket_name(fd, name, &why), ERR_SYNTAX);
     stop(listener);
 }
 
 TEST(inherited_socket_is_non_blocking_and_close_on_exec)
 {
     int fd = open_socket(SOCK_STREAM, true);
-    int other = inherited_share(fd);
+    int other = inherited_socket_share(fd);
 
     ck_assert_int_ge(other, 3);
     ck_assert_int_ne(other, fd);
@@ -121,7 +121,7 @@ LOOP_TEST(inherited_socket_name_is_a_listen_address, names)
     ck_assert_int_eq(bind(fd, found->ai_addr, found->ai_addrlen), 0);
     freeaddrinfo(found);
     ck_assert_int_eq(listen(fd, 1), 0);
-    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_OK);
+    ck_assert_int_eq(inherited_socket_name(fd, name, &why), ERR_OK);
     ck_assert_int_eq(strncmp(name, names[_i].name, strlen(names[_i].name)), 0);
     ck_assert_int_gt(strtol(name + strlen(names[_i].name), NULL, 10), 0);
     ck_assert_int_eq(listener_is_local(name), _i % 2 == 0);
@@ -134,10 +134,10 @@ TEST(inherited_socket_unsuitable_has_no_name)
     struct errmsg why;
     int fd = open_socket(SOCK_DGRAM, false);
 
-    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
+    ck_assert_int_eq(inherited_socket_name(fd, name, &why), ERR_SYNTAX);
     ck_assert_ptr_nonnull(strstr(why.text, "not a TCP socket"));
     close(fd);
-    ck_assert_int_eq(inherited_name(fd, name, &why), ERR_SYNTAX);
+    ck_assert_int_eq(inherited_socket_name(fd, name, &why), ERR_SYNTAX);
     ck_assert_str_eq(name, "untouched");
 }
 

@@ -54,11 +54,11 @@ TEST(notify_pings_at_half_the_limit)
 
     ck_assert_int_eq(watchdog.limit_ms, 1600);
     ck_assert_int_eq(notify_turn_ms(&watchdog), 200);
-    ck_assert_int_eq(notify_beat(&watchdog, 10000, 0), 800);
+    ck_assert_int_eq(notify_ping(&watchdog, 10000, 0), 800);
     ck_assert_str_eq(told(), "WATCHDOG=1");
-    ck_assert_int_eq(notify_beat(&watchdog, 10300, 0), 500);
+    ck_assert_int_eq(notify_ping(&watchdog, 10300, 0), 500);
     ck_assert_str_eq(told(), "");
-    ck_assert_int_eq(notify_beat(&watchdog, 10800, 799), 800);
+    ck_assert_int_eq(notify_ping(&watchdog, 10800, 799), 800);
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
 
@@ -66,12 +66,12 @@ TEST(notify_withholds_pings_while_a_loop_hangs)
 {
     struct watchdog watchdog = notify_watchdog();
 
-    notify_beat(&watchdog, 10000, 0);
+    notify_ping(&watchdog, 10000, 0);
     told();
-    ck_assert_int_eq(notify_beat(&watchdog, 10800, 800), 100);
-    ck_assert_int_eq(notify_beat(&watchdog, 10900, 900), 100);
+    ck_assert_int_eq(notify_ping(&watchdog, 10800, 800), 100);
+    ck_assert_int_eq(notify_ping(&watchdog, 10900, 900), 100);
     ck_assert_str_eq(told(), "");
-    ck_assert_int_eq(notify_beat(&watchdog, 11000, 5), 800);
+    ck_assert_int_eq(notify_ping(&watchdog, 11000, 5), 800);
     ck_assert_str_eq(told(), "WATCHDOG=1");
 }
 
@@ -81,7 +81,7 @@ TEST(notify_without_a_limit_sends_no_ping)
     struct watchdog watchdog = notify_watchdog();
 
     ck_assert_int_eq(notify_turn_ms(&watchdog), 0);
-    ck_assert_int_ge(notify_beat(&watchdog, 10000, 99999), 1000);
+    ck_assert_int_ge(notify_ping(&watchdog, 10000, 99999), 1000);
     ck_assert_str_eq(told(), "");
 }
 
@@ -104,7 +104,7 @@ TEST(notify_shortest_limit_gives_a_valid_interval)
 
     ck_assert_int_eq(watchdog.limit_ms, 1);
     ck_assert_int_eq(notify_turn_ms(&watchdog), 1);
-    ck_assert_int_ge(notify_beat(&watchdog, 10000, 0), 1);
+    ck_assert_int_ge(notify_ping(&watchdog, 10000, 0), 1);
 }
 
 TEST(notify_reports_the_state_to_the_manager)

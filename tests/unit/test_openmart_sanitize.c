@@ -122,6 +122,6 @@ LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, mends)
 {
     struct buf out autobuf = BUF_INIT(256);
 
-    ck_assert_int_eq(openmart_mend(mends[_i].in, strlen(mends[_i].in), &out), ERR_OK);
+    ck_assert_int_eq(openmart_repair(mends[_i].in, strlen(mends[_i].in), &out), ERR_OK);
     ck_assert_str_eq(buf_str(&out), mends[_i].out);
 }

@@ -144,7 +144,7 @@ static void check_submit(const struct openmart_seen *seen)
     ck_assert((meaning.verdict == VERDICT_DONE) == (meaning.err == ERR_OK));
     if (meaning.verdict == VERDICT_RETRYABLE && heard)
         ck_assert(seen->end == TRANSPORT_ANSWERED &&
-                  (seen->status == 429 || (seen->status == 503 && seen->told_when)));
+                  (seen->status == 429 || (seen->status == 503 && seen->has_retry_after)));
     if (meaning.verdict == VERDICT_REFUSED && heard)
         ck_assert(seen->end == TRANSPORT_ANSWERED && seen->status >= 300 && seen->status <= 499);
     if (meaning.verdict == VERDICT_DONE)

@@ -246,15 +246,15 @@ TEST(sqlite_owner_gets_each_external_deletion_once)
     own_answers(200);
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 0);
-    ck_assert(!store_news_pending(beside));
+    ck_assert(!store_changes_pending(beside));
     ck_assert_int_eq(store_forget_address(beside, "Info@OTHER.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 67);
-    ck_assert(store_news_pending(beside));
+    ck_assert(store_changes_pending(beside));
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 67);
     for (size_t i = 0; i < 200; i++)
         ck_assert_int_eq(was_heard(&news, i), i % 3 == 0);
-    ck_assert(!store_news_pending(beside));
+    ck_assert(!store_changes_pending(beside));
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 67);
 }
@@ -285,11 +285,11 @@ TEST(sqlite_changes_are_not_stored_without_an_owner)
     store_close(TAKE(store));
     ck_assert_int_eq(store_forget_address(beside, "info@milvali.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert(!store_news_pending(beside));
+    ck_assert(!store_changes_pending(beside));
     store = store_open_roomy(store_url());
     ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
     ck_assert_uint_eq(news.n, 0); /* its memory never contained them */
-    ck_assert(!store_news_pending(beside));
+    ck_assert(!store_changes_pending(beside));
 }
 
 TEST(sqlite_limit_counts_external_deletions)

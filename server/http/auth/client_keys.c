@@ -123,10 +123,10 @@ static const char *take_option(struct client *client, struct slice word, unsigne
 
 static bool take_name(struct client *client, struct slice word)
 {
-    if (word.len > KEY_NAME_MAX)
+    if (word.len > CLIENT_NAME_MAX)
         return false;
     memcpy(client->name, word.data, word.len);
-    return strspn(client->name, KEY_NAME_CHARS) == word.len;
+    return strspn(client->name, CLIENT_NAME_CHARS) == word.len;
 }
 
 static int hex_value(char c)
@@ -136,9 +136,10 @@ static int hex_value(char c)
 
 static bool take_hash(struct client *client, struct slice word)
 {
-    size_t skip = sizeof KEY_HASH_PREFIX - 1;
+    size_t skip = sizeof CLIENT_KEY_HASH_PREFIX - 1;
 
-    if (word.len != skip + (size_t)2 * HASH_SIZE || memcmp(word.data, KEY_HASH_PREFIX, skip) != 0)
+    if (word.len != skip + (size_t)2 * HASH_SIZE ||
+        memcmp(word.data, CLIENT_KEY_HASH_PREFIX, skip) != 0)
         return false;
     for (size_t i = 0; i < HASH_SIZE; i++) {
         int high = hex_value(word.data[skip + 2 * i]), low = hex_value(word.data[skip + 2 * i + 1]);

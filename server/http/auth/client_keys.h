@@ -26,7 +26,7 @@
 #define CLIENTS_MAX 256 /* each request's key is compared with all of them */
 
 struct client {
-    char name[KEY_NAME_MAX + 1]; /* "" for clients without a key */
+    char name[CLIENT_NAME_MAX + 1]; /* "" for clients without a key */
     unsigned char hash[HASH_SIZE];
     int64_t quota;                 /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
     int64_t rate;                  /* requests per second, also the burst; 0 = no limit */

@@ -52,9 +52,9 @@ struct request {
     char lookup_id[ID_TEXT];
     /* Of these, only the first byte or the length is zeroed for each request: */
     char id[HEADER_SCAN_ID_MAX + 1];
-    char client_name[KEY_NAME_MAX + 1];  /* for log and account */
-    char peer[INET6_ADDRSTRLEN];         /* "" until first read */
-    struct response_cache_key cache_key; /* empty if the response depends on more */
+    char client_name[CLIENT_NAME_MAX + 1]; /* for log and account */
+    char peer[INET6_ADDRSTRLEN];           /* "" until first read */
+    struct response_cache_key cache_key;   /* empty if the response depends on more */
 };
 
 /* The context of a libmicrohttpd connection; mhd_daemon.c creates and frees it. */

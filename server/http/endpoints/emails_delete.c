@@ -26,15 +26,6 @@ static void reply_deleted(struct request *request, struct engine_call *call)
 }
 
 /* DELETE removes all results of a domain, so parameters that seem to narrow it are rejected. */
-static bool is_bare(const struct parameters *parameters)
-{
-    for (int i = QUESTION_DOMAIN + 1; i < QUESTION_PARTS; i++)
-        if (parameters->fields[i].data)
-            return false;
-    return !parameters->has_wait && !parameters->async && !parameters->refresh &&
-           !parameters->cached && !parameters->has_max_age;
-}
-
 static enum err read_domain(const struct request *request, struct domain *ret_domain,
                             struct errmsg *why)
 {
@@ -43,7 +34,7 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
 
     if (err)
         return err;
-    if (!is_bare(&parameters)) {
+    if (parameters.has_others) {
         errmsg_set(why, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }

@@ -23,13 +23,12 @@
 
 struct parameters {
     struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
-    bool has_wait;
-    int64_t wait_ms; /* as requested, 0 or more; only with has_wait */
-    bool async;      /* as Prefer: respond-async */
-    bool refresh;    /* as Cache-Control: no-cache */
-    bool cached;     /* as Cache-Control: only-if-cached */
-    bool has_max_age;
-    int64_t max_age_s; /* as Cache-Control: max-age; only with has_max_age */
+    int64_t wait_s;                      /* as requested; -1 = absent */
+    int64_t max_age_s;                   /* as Cache-Control: max-age; -1 = absent */
+    bool async;                          /* as Prefer: respond-async */
+    bool refresh;                        /* as Cache-Control: no-cache */
+    bool cached;                         /* as Cache-Control: only-if-cached */
+    bool has_others;                     /* a parameter besides `domain` is given */
 };
 
 /* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` then holds a

@@ -6,6 +6,7 @@
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
+#include "http/protocol/query.h"
 #include "lookup/engine.h"
 
 #include <inttypes.h>
@@ -23,35 +24,6 @@ void health_live(struct request *request)
     reply_text(&reply, "Cache-Control", "no-store");
     reply_body_static(&reply, "ok\n", 3);
     request_reply(request, &reply);
-}
-
-/* ---- the query ---- */
-
-struct reading {
-    bool was_given, verbose;
-    struct errmsg why;
-};
-
-static enum err refuse(struct reading *reading, enum err err, const char *words)
-{
-    errmsg_set(&reading->why, "%s", words);
-    return err;
-}
-
-static enum err take_argument(void *arg, struct slice name, struct slice value)
-{
-    struct reading *reading = arg;
-
-    if (!slice_equals(name, "verbose"))
-        return refuse(reading, ERR_UNKNOWN_PARAMETER,
-                      "unknown parameter; only 'verbose' is accepted");
-    if (reading->was_given)
-        return refuse(reading, ERR_DUPLICATE_PARAMETER, "duplicate parameter 'verbose'");
-    reading->was_given = true;
-    if (value.len > 1 || (value.len == 1 && *value.data != '0' && *value.data != '1'))
-        return refuse(reading, ERR_INVALID_PARAMETER, "'verbose' must be 0 or 1, or have no value");
-    reading->verbose = value.len == 0 || *value.data == '1';
-    return ERR_OK;
 }
 
 /* ---- the response ---- */
@@ -105,6 +77,10 @@ static void reply_document(struct request *request, enum err err, struct buf *ou
     request_reply(request, &reply);
 }
 
+static const struct query_parameter ready_parameters[] = {
+    {"verbose", QUERY_SWITCH, 0, "'verbose' must be 0 or 1, or have no value"},
+};
+
 void health_ready(struct request *request)
 {
     const struct service *service = request_service(request);
@@ -112,19 +88,24 @@ void health_ready(struct request *request)
     struct status status = engine_status(service->engine);
     enum err err = judge(stage, &status);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
-    struct reading reading = {0};
+    bool verbose = false;
+    struct errmsg why;
+    struct query query = {.table = ready_parameters,
+                          .n_parameters = ARRAY_LEN(ready_parameters),
+                          .values = &verbose,
+                          .errmsg = &why};
 
-    enum err fault = request_each_argument(request, take_argument, &reading);
+    enum err fault = request_each_argument(request, query_take, &query);
     if (fault) {
-        problem_send(request, fault, reading.why.text);
+        problem_send(request, fault, why.text);
         return;
     }
-    if (err && !reading.verbose) {
+    if (err && !verbose) {
         problem_send(request, err, NULL);
         return;
     }
     buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");
-    if (reading.verbose) {
+    if (verbose) {
         buf_add_str(&out, ",\"checks\":{");
         write_checks(
             &status, stage,

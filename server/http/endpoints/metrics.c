@@ -28,7 +28,7 @@ void metrics_get(struct request *request)
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     const struct service *service = request_service(request);
     struct figures figures = {.engine = engine_status(service->engine),
-                              .process = process_read(),
+                              .process = process_stats_read(),
                               .cache = cache_stats(service->cache),
                               .now_ms = request_clock(request)->now_ms};
     struct reply reply;

@@ -17,7 +17,7 @@
 struct figures {
     struct metrics counted;
     struct status engine;
-    struct process_figures process;
+    struct process_stats process;
     struct cache_stats cache;
     int64_t now_ms; /* monotonic */
 };

@@ -239,7 +239,7 @@ static enum err record_second_payment(struct batch *batch)
 
     if (err)
         return err;
-    err = journal_risk(tools->journal, batch->number, second[0].day);
+    err = journal_mark_resubmitted(tools->journal, batch->number, second[0].day);
     if (err) {
         refund_all(tools->budget, second, batch->n_tasks);
         return err;
@@ -264,7 +264,7 @@ static enum err record_submit(struct batch *batch)
         budget_stamp(tools->budget, &task->credit);
     if (batch->number)
         return journal_sending(tools->journal, batch->number, batch->tasks->credit.day);
-    return journal_intend(tools->journal, batch->tasks, &batch->number);
+    return journal_begin_batch(tools->journal, batch->tasks, &batch->number);
 }
 
 void batch_submit(struct batch *batch)
@@ -318,7 +318,7 @@ static void split(struct batch *batch)
 
     for (size_t i = 0; i < batch->n_tasks / 2; i++)
         task = task->next;
-    journal_resting(journal, batch->number);
+    journal_mark_not_sent(journal, batch->number);
     if (journal_split(journal, batch->number, task, &half_number)) {
         fail_unrecorded(batch);
         return;
@@ -370,7 +370,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         split(batch);
         break;
     case SUBMIT_RETRY:
-        journal_resting(tools->journal, batch->number);
+        journal_mark_not_sent(tools->journal, batch->number);
         back_off(batch, reply);
         break;
     case SUBMIT_RISK:

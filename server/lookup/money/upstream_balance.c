@@ -11,14 +11,14 @@
 
 static void read_balance(struct timer *timer);
 
-static void read_in(struct balance *balance, int64_t ms)
+static void read_in(struct upstream_balance *balance, int64_t ms)
 {
     timer_arm(balance->timers, &balance->due, balance->clock->now_ms + ms, read_balance);
 }
 
 static void was_read(void *arg, const struct openmart_reply *reply, int64_t credits)
 {
-    struct balance *balance = arg;
+    struct upstream_balance *balance = arg;
     struct metrics *metrics = metrics_mine();
 
     balance->call = NULL;
@@ -32,18 +32,18 @@ static void was_read(void *arg, const struct openmart_reply *reply, int64_t cred
 
 static void read_balance(struct timer *timer)
 {
-    struct balance *balance = container_of(timer, struct balance, due);
+    struct upstream_balance *balance = container_of(timer, struct upstream_balance, due);
 
     balance->call = openmart_credit_balance(balance->openmart, was_read, balance);
 }
 
-void balance_start(struct balance *balance)
+void upstream_balance_start(struct upstream_balance *balance)
 {
     if (balance->every_ms)
         read_in(balance, balance->every_ms < FIRST_MS ? balance->every_ms : FIRST_MS);
 }
 
-void balance_stop(struct balance *balance)
+void upstream_balance_stop(struct upstream_balance *balance)
 {
     if (balance->call)
         openmart_cancel(balance->call);

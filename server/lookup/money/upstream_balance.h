@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Embedded in the engine, which sets the first four members; they are borrowed. */
-struct balance {
+struct upstream_balance {
     const struct clock *clock;
     struct timers *timers;
     struct openmart *openmart;
@@ -25,7 +25,7 @@ struct balance {
     struct openmart_call *call;
 };
 
-void balance_start(struct balance *balance);
-void balance_stop(struct balance *balance); /* no-op if not started */
+void upstream_balance_start(struct upstream_balance *balance);
+void upstream_balance_stop(struct upstream_balance *balance); /* no-op if not started */
 
 #endif

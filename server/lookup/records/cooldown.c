@@ -30,7 +30,7 @@ struct cooldowns *cooldowns_new(struct timers *timers)
     return cooldowns;
 }
 
-static void let_go(struct cooldown *cooldown)
+static void drop(struct cooldown *cooldown)
 {
     HASH_DEL(cooldown->all->table, cooldown);
     timer_disarm(cooldown->all->timers, &cooldown->timer);
@@ -43,13 +43,13 @@ void cooldowns_free(struct cooldowns *cooldowns)
     if (!cooldowns)
         return;
     while (cooldowns->table)
-        let_go(cooldowns->table);
+        drop(cooldowns->table);
     free(cooldowns);
 }
 
-static void hold_is_over(struct timer *timer)
+static void cooldown_is_over(struct timer *timer)
 {
-    let_go(container_of(timer, struct cooldown, timer));
+    drop(container_of(timer, struct cooldown, timer));
 }
 
 static struct cooldown *find(const struct cooldowns *cooldowns, const unsigned char *key)
@@ -74,7 +74,7 @@ void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE
     free(cooldown->detail);
     cooldown->detail = detail ? xstrdup(detail) : NULL;
     cooldown->err = err;
-    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, hold_is_over);
+    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, cooldown_is_over);
 }
 
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],

@@ -5,88 +5,82 @@
 #include "base/hashtable.h"
 #include "base/mem.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct ended {
+struct entry {
     char id[ID_TEXT];
     const struct result *result;
     UT_hash_handle hh;
 };
 
-struct history {
+struct finished {
     size_t max, max_bytes, bytes;
-    struct ended *table;
+    struct entry *table;
 };
 
-struct history *history_new(size_t max, size_t max_bytes)
+struct finished *finished_new(size_t max, size_t max_bytes)
 {
-    struct history *history = xcalloc(1, sizeof *history);
+    struct finished *finished = xcalloc(1, sizeof *finished);
 
-    history->max = max;
-    history->max_bytes = max_bytes;
-    return history;
+    finished->max = max;
+    finished->max_bytes = max_bytes;
+    return finished;
 }
 
-static void forget(struct history *history, struct ended *ended)
+static void drop(struct finished *finished, struct entry *entry)
 {
-    HASH_DEL(history->table, ended);
-    history->bytes -= ended->result->bytes;
-    result_unref(ended->result);
-    free(ended);
+    HASH_DEL(finished->table, entry);
+    finished->bytes -= entry->result->bytes;
+    result_unref(entry->result);
+    free(entry);
 }
 
-void history_free(struct history *history)
+void finished_free(struct finished *finished)
 {
-    if (!history)
+    if (!finished)
         return;
-    while (history->table)
-        forget(history, history->table);
-    free(history);
+    while (finished->table)
+        drop(finished, finished->table);
+    free(finished);
 }
 
-static bool is_full(const struct history *history, size_t more_bytes)
+void finished_add(struct finished *finished, const char *id, const struct result *result)
 {
-    return HASH_COUNT(history->table) >= history->max ||
-           history->bytes + more_bytes > history->max_bytes;
+    struct entry *entry = xcalloc(1, sizeof *entry);
+
+    while (finished->table && (HASH_COUNT(finished->table) >= finished->max ||
+                               finished->bytes + result->bytes > finished->max_bytes))
+        drop(finished, finished->table);
+    snprintf(entry->id, sizeof entry->id, "%s", id);
+    entry->result = result_ref(result);
+    finished->bytes += result->bytes;
+    HASH_ADD_STR(finished->table, id, entry);
 }
 
-void history_add(struct history *history, const char *id, const struct result *result)
+const struct result *finished_find(const struct finished *finished, const char *id)
 {
-    struct ended *ended = xcalloc(1, sizeof *ended);
+    struct entry *entry;
 
-    while (history->table && is_full(history, result->bytes))
-        forget(history, history->table);
-    snprintf(ended->id, sizeof ended->id, "%s", id);
-    ended->result = result_ref(result);
-    history->bytes += result->bytes;
-    HASH_ADD_STR(history->table, id, ended);
+    HASH_FIND_STR(finished->table, id, entry);
+    return entry ? entry->result : NULL;
 }
 
-const struct result *history_find(const struct history *history, const char *id)
+void finished_forget_key(struct finished *finished, const unsigned char key[HASH_SIZE])
 {
-    struct ended *ended;
+    struct entry *entry, *next;
 
-    HASH_FIND_STR(history->table, id, ended);
-    return ended ? ended->result : NULL;
+    HASH_ITER (hh, finished->table, entry, next)
+        if (memcmp(entry->result->key, key, HASH_SIZE) == 0)
+            drop(finished, entry);
 }
 
-void history_forget_key(struct history *history, const unsigned char key[HASH_SIZE])
+void finished_forget_domain(struct finished *finished, const char *domain)
 {
-    struct ended *ended, *next;
+    struct entry *entry, *next;
 
-    HASH_ITER (hh, history->table, ended, next)
-        if (memcmp(ended->result->key, key, HASH_SIZE) == 0)
-            forget(history, ended);
-}
-
-void history_forget_domain(struct history *history, const char *domain)
-{
-    struct ended *ended, *next;
-
-    HASH_ITER (hh, history->table, ended, next)
-        if (ended->result->domain && strcmp(ended->result->domain, domain) == 0)
-            forget(history, ended);
+    HASH_ITER (hh, finished->table, entry, next)
+        if (entry->result->domain && strcmp(entry->result->domain, domain) == 0)
+            drop(finished, entry);
 }

@@ -12,21 +12,21 @@
 
 #include <stddef.h>
 
-struct history;
+struct finished;
 
 /* Holds at most `max` results, of `max_bytes` in total. */
-struct history *history_new(size_t max, size_t max_bytes);
-void history_free(struct history *history);
+struct finished *finished_new(size_t max, size_t max_bytes);
+void finished_free(struct finished *finished);
 
 /* Adds the result of a lookup, successful or failed; takes a reference. */
-void history_add(struct history *history, const char *id, const struct result *result);
+void finished_add(struct finished *finished, const char *id, const struct result *result);
 
-/* Returns the result, borrowed until the next call that changes the history, or NULL if it is
+/* Returns the result, borrowed until the next call that changes the table, or NULL if it is
  * unknown or evicted. */
-const struct result *history_find(const struct history *history, const char *id);
+const struct result *finished_find(const struct finished *finished, const char *id);
 
 /* Delete the results of that question, or about that domain. */
-void history_forget_key(struct history *history, const unsigned char key[HASH_SIZE]);
-void history_forget_domain(struct history *history, const char *domain);
+void finished_forget_key(struct finished *finished, const unsigned char key[HASH_SIZE]);
+void finished_forget_domain(struct finished *finished, const char *domain);
 
 #endif

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <utlist.h>
 
-enum kind { ENTRY_RESTING, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
+enum kind { ENTRY_NOT_SENT, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
 
 /* What the log calls them. */
 static const char *const kind_words[] = {
-    [ENTRY_RESTING] = "result",    [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
+    [ENTRY_NOT_SENT] = "result",   [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
     [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
 };
 
@@ -96,7 +96,7 @@ static enum err refusal_of(struct journal *journal, enum err err)
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
-enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
 {
     struct store_task rows[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -124,7 +124,7 @@ enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
     return refusal_of(journal, store_sending(journal->store, batch, day));
 }
 
-enum err journal_risk(struct journal *journal, int64_t batch, int64_t day)
+enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
@@ -162,7 +162,7 @@ static void free_entry(struct entry *entry)
 static enum err write_entry(struct journal *journal, const struct entry *entry)
 {
     switch (entry->kind) {
-    case ENTRY_RESTING:
+    case ENTRY_NOT_SENT:
         return store_mark_not_sent(journal->store, entry->batch);
     case ENTRY_SUBMITTED:
         return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
@@ -177,7 +177,7 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
 }
 
 /* Returns true if the entry is finished: written, or rejected for a permanent reason. */
-static bool settle(struct journal *journal, struct entry *entry)
+static bool finish(struct journal *journal, struct entry *entry)
 {
     enum err err = write_entry(journal, entry);
 
@@ -199,7 +199,7 @@ static bool write_waiting(struct journal *journal)
     while (journal->waiting) {
         struct entry *first = journal->waiting;
         DL_DELETE(journal->waiting, first);
-        if (!settle(journal, first)) {
+        if (!finish(journal, first)) {
             DL_PREPEND(journal->waiting, first);
             return false;
         }
@@ -226,7 +226,7 @@ static void retry(struct timer *timer)
  * the disk recovers, this line is all that is left of a paid batch. */
 static void record(struct journal *journal, struct entry *entry)
 {
-    if (!journal->waiting && settle(journal, entry))
+    if (!journal->waiting && finish(journal, entry))
         return;
     log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", kind_words[entry->kind]),
               LOG_STR("id", entry->id ? entry->id : ""));
@@ -268,9 +268,9 @@ static void set_end(struct entry *entry, const struct task_end *end)
                                     .wall_ms = entry->wall_ms};
 }
 
-void journal_resting(struct journal *journal, int64_t batch)
+void journal_mark_not_sent(struct journal *journal, int64_t batch)
 {
-    record(journal, new_entry(journal, ENTRY_RESTING, batch, NULL));
+    record(journal, new_entry(journal, ENTRY_NOT_SENT, batch, NULL));
 }
 
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)
@@ -323,7 +323,7 @@ void journal_free(struct journal *journal)
         return;
     DL_FOREACH_SAFE (journal->waiting, entry, next) {
         DL_DELETE(journal->waiting, entry);
-        if (!settle(journal, entry))
+        if (!finish(journal, entry))
             free_entry(entry);
     }
     timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */

@@ -48,14 +48,14 @@ void journal_suspect(struct journal *journal);
 /* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
 /* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
-enum err journal_intend(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
 
 /* Records that the batch is sent again, charged to the UTC day `day` (days since 1970). */
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
 
 /* Records that the batch will be sent again although its last submit may have been accepted; see
  * store_mark_resubmitted(). */
-enum err journal_risk(struct journal *journal, int64_t batch, int64_t day);
+enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day);
 
 /* Moves `tasks` of a batch that is not in flight to a new batch. */
 enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
@@ -64,7 +64,7 @@ enum err journal_split(struct journal *journal, int64_t batch, const struct task
 /* ---- completion entries: written now or later ---- */
 
 /* Records that the last submit created nothing. */
-void journal_resting(struct journal *journal, int64_t batch);
+void journal_mark_not_sent(struct journal *journal, int64_t batch);
 
 /* Records that the upstream accepted the batch under this id. */
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id);

@@ -10,14 +10,14 @@
 void results_init(struct results *results, struct timers *timers)
 {
     results->cooldowns = cooldowns_new(timers);
-    results->history =
-        history_new(results->options.max_history, results->options.max_history_bytes);
+    results->finished =
+        finished_new(results->options.max_finished, results->options.max_finished_bytes);
 }
 
 void results_done(struct results *results)
 {
     cooldowns_free(results->cooldowns);
-    history_free(results->history);
+    finished_free(results->finished);
 }
 
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
@@ -70,36 +70,29 @@ static bool has_answer(const struct results *results, const unsigned char *key)
     return is_answer;
 }
 
-static void hold(const struct results *results, const struct result *result, int64_t ms)
+static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
 {
     cooldown_set(results->cooldowns, result->key, result->err, result->detail,
                  results->clock->now_ms + ms);
 }
 
-/* Returns whether the result may be stored. If not, and if a retry might pay again, starts a
- * cooldown: a task may exist and have been billed without a known result. */
-static bool is_keepable(const struct results *results, const struct result *result)
+bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
+                 const struct result *result, bool wanted)
 {
     bool unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool keepable = !result->err || (failed && !has_answer(results, result->key));
+    bool replaces = !result->err || (failed && !has_answer(results, result->key));
+    bool stored = replaces && wanted;
 
+    /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
-        hold(results, result, results->options.unknown_hold_ms);
-    else if (failed && !keepable)
-        hold(results, result, result->expires_ms - result->fetched_ms);
-    return keepable;
-}
-
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result, bool wanted)
-{
-    bool keepable = is_keepable(results, result) && wanted;
-
+        start_cooldown(results, result, results->options.unknown_hold_ms);
+    else if (failed && !replaces)
+        start_cooldown(results, result, result->expires_ms - result->fetched_ms);
     if (end->task_id)
-        journal_end_task(results->journal, task, end, keepable ? result : NULL);
-    return keepable && cache_put(results->cache, result);
+        journal_end_task(results->journal, task, end, stored ? result : NULL);
+    return stored && cache_put(results->cache, result);
 }
 
 /* ---- finding ---- */
@@ -146,16 +139,16 @@ void results_invalidate(const struct results *results, const unsigned char key[H
     journal_forget(results->journal, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);
-    history_forget_key(results->history, key);
+    finished_forget_key(results->finished, key);
 }
 
 const struct result *results_find_lookup(const struct results *results, const char *lookup_id)
 {
-    const struct result *result = history_find(results->history, lookup_id);
+    const struct result *result = finished_find(results->finished, lookup_id);
 
     if (!result && find_stored_lookup(results, lookup_id, &result) == ERR_OK) {
-        history_add(results->history, lookup_id, result);
-        result_unref(result); /* the history holds a reference */
+        finished_add(results->finished, lookup_id, result);
+        result_unref(result); /* `finished` holds a reference */
     }
     return result;
 }
@@ -165,7 +158,7 @@ const struct result *results_find_lookup(const struct results *results, const ch
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
     cache_remove(results->cache, key);
-    history_forget_key(results->history, key);
+    finished_forget_key(results->finished, key);
 }
 
 static void key_deleted(void *arg, const unsigned char key[HASH_SIZE])
@@ -181,6 +174,6 @@ enum err results_forget_domain(struct results *results, const char *domain, size
     if (err)
         return err;
     *ret_n = on_disk + cache_remove_domain(results->cache, domain);
-    history_forget_domain(results->history, domain);
+    finished_forget_domain(results->finished, domain);
     return ERR_OK;
 }

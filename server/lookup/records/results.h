@@ -25,10 +25,10 @@
 
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
-    int ttl_jitter_percent;   /* each TTL varies by up to this much, both ways */
-    int64_t unknown_hold_ms;  /* cooldown after an unknown outcome */
-    size_t max_history;       /* finished lookups that can be found by id in memory, */
-    size_t max_history_bytes; /* and the memory for their results */
+    int ttl_jitter_percent;    /* each TTL varies by up to this much, both ways */
+    int64_t unknown_hold_ms;   /* cooldown after an unknown outcome */
+    size_t max_finished;       /* finished lookups that can be found by id in memory, */
+    size_t max_finished_bytes; /* and the memory for their results */
 };
 
 /* Pointers are borrowed except where noted. */
@@ -39,7 +39,7 @@ struct results {
     struct store *store;
     struct journal *journal;
     struct cooldowns *cooldowns; /* owned */
-    struct history *history;     /* owned */
+    struct finished *finished;   /* owned */
 };
 
 /* Sets the two owned members; the others must be set. */

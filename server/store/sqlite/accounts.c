@@ -16,20 +16,18 @@ static enum err tell(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     return ERR_OK;
 }
 
-static enum err read_accounts(struct sqlite_store *s, int64_t day, struct telling *telling)
-{
-    enum err err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", day - STORE_ACCOUNT_DAYS);
-
-    return err ? err : sql_each(s, sql_query(s, SQL_ACCOUNTS, "i", day), tell, telling);
-}
-
 enum err sqlite_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct telling telling = {each, arg};
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : sql_end(s, read_accounts(s, day, &telling));
+    if (err)
+        return err;
+    err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", day - STORE_ACCOUNT_DAYS);
+    if (!err)
+        err = sql_each(s, sql_query(s, SQL_ACCOUNTS, "i", day), tell, &telling);
+    return sql_end(s, err);
 }
 
 static enum err note_day(struct sqlite_store *s, sqlite3_stmt *row, void *arg)

@@ -6,7 +6,7 @@
 /* ---- before a submit ---- */
 
 static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks, size_t n,
-                          int64_t wall_ms)
+                          int64_t wall_ms, int64_t *ret_batch)
 {
     enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", wall_ms);
     int64_t batch = sqlite3_last_insert_rowid(s->db);
@@ -18,27 +18,19 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
                        task->parts.city, task->parts.state, task->parts.country, task->client,
                        task->day);
     }
+    *ret_batch = batch;
     return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
 }
 
-static enum err add_and_get_number(struct sqlite_store *s, const struct store_task *tasks, size_t n,
-                                   int64_t wall_ms, int64_t *ret_batch)
-{
-    enum err err = add_batch(s, tasks, n, wall_ms);
-
-    /* The last rowid is that of a task, so the number is read back. */
-    return err ? err : sql_int(s, ret_batch, SQL_BATCH_OF, "t", tasks[0].tracking_id);
-}
-
-enum err sqlite_intend(struct store *store, const struct store_task *tasks, size_t n,
-                       int64_t wall_ms, int64_t *ret_batch)
+enum err sqlite_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
+                            int64_t wall_ms, int64_t *ret_batch)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t batch = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err)
-        err = sql_end(s, add_and_get_number(s, tasks, n, wall_ms, &batch));
+        err = sql_end(s, add_batch(s, tasks, n, wall_ms, &batch));
     if (!err)
         *ret_batch = batch;
     return err;
@@ -73,7 +65,7 @@ enum err sqlite_sending(struct store *store, int64_t batch, int64_t day)
     return change_one(s, err, changes);
 }
 
-enum err sqlite_resting(struct store *store, int64_t batch)
+enum err sqlite_mark_not_sent(struct store *store, int64_t batch)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t changes = 0;
@@ -85,7 +77,7 @@ enum err sqlite_resting(struct store *store, int64_t batch)
     return change_one(s, err, changes);
 }
 
-enum err sqlite_risk(struct store *store, int64_t batch, int64_t day)
+enum err sqlite_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t changes = 0;

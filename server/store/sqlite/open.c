@@ -74,12 +74,6 @@ static const char *words_of(const struct sqlite_store *s, int rc)
     return is_last ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
 }
 
-static enum err unavailable(const struct sqlite_store *s, int rc, struct errmsg *why)
-{
-    errmsg_set(why, "%s: %s", s->path, words_of(s, rc));
-    return ERR_STORAGE_UNAVAILABLE;
-}
-
 /* The message must be one line, so line breaks of SQLite are replaced. */
 static enum err damaged(const struct sqlite_store *s, const char *words, struct errmsg *why)
 {
@@ -110,7 +104,8 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why)
     case SQLITE_NOTADB:
         return damaged(s, words_of(s, rc), why);
     default:
-        return unavailable(s, rc, why);
+        errmsg_set(why, "%s: %s", s->path, words_of(s, rc));
+        return ERR_STORAGE_UNAVAILABLE;
     }
 }
 

@@ -35,8 +35,36 @@ static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     return ERR_OK;
 }
 
+static enum err rewrite(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    const char *address = arg;
+    const unsigned char *key = sql_key(row, 0);
+    const char *body = sql_text(row, 1);
+    const struct result_times times = {sqlite3_column_int64(row, 5), sqlite3_column_int64(row, 6)};
+    const struct result *without =
+        key ? result_from_json(key, body, strlen(body), &times, address) : NULL;
+
+    if (!without)
+        return ERR_STORAGE_UNAVAILABLE;
+    enum err err = sql_exec(s, NULL, SQL_SET_BODY, "ttk", without->bodies[RESULT_JSON].data,
+                            charged_word(without->charged), key);
+    result_unref(without);
+    return err;
+}
+
 /* Deletes one result, or one address from it (`address` not NULL). */
-static enum err change(struct sqlite_store *s, const unsigned char *key, const char *address);
+static enum err change(struct sqlite_store *s, const unsigned char *key, const char *address)
+{
+    int64_t dropped = 0;
+
+    if (!address) {
+        enum err err = sql_exec(s, &dropped, SQL_DROP_KEY, "k", key);
+        s->n_answers -= dropped;
+        return err;
+    }
+    return sql_each(s, sql_query(s, SQL_FIND_ANSWER, "k", key), rewrite,
+                    (void *)(uintptr_t)address);
+}
 
 static enum err change_some(struct sqlite_store *s, const struct keys *keys, size_t from, size_t to,
                             const char *address)
@@ -49,7 +77,7 @@ static enum err change_some(struct sqlite_store *s, const struct keys *keys, siz
     for (size_t i = from; i < to && !err; i++) {
         err = change(s, keys->of[i], address);
         if (!err && !s->is_owner)
-            err = sql_exec(s, NULL, SQL_ADD_NEWS, "k", keys->of[i]);
+            err = sql_exec(s, NULL, SQL_ADD_CHANGE, "k", keys->of[i]);
     }
     err = sql_end(s, err);
     if (err)
@@ -78,36 +106,6 @@ static enum err empty_log(struct sqlite_store *s)
 }
 
 /* ---- an address ---- */
-
-static enum err rewrite(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
-{
-    const char *address = arg;
-    const unsigned char *key = sql_key(row, 0);
-    const char *body = sql_text(row, 1);
-    const struct result_times times = {sqlite3_column_int64(row, 5), sqlite3_column_int64(row, 6)};
-    const struct result *without =
-        key ? result_from_json(key, body, strlen(body), &times, address) : NULL;
-
-    if (!without)
-        return ERR_STORAGE_UNAVAILABLE;
-    enum err err = sql_exec(s, NULL, SQL_SET_BODY, "ttk", without->bodies[RESULT_JSON].data,
-                            charged_word(without->charged), key);
-    result_unref(without);
-    return err;
-}
-
-static enum err change(struct sqlite_store *s, const unsigned char *key, const char *address)
-{
-    int64_t dropped = 0;
-
-    if (!address) {
-        enum err err = sql_exec(s, &dropped, SQL_DROP_KEY, "k", key);
-        s->n_answers -= dropped;
-        return err;
-    }
-    return sql_each(s, sql_query(s, SQL_FIND_ANSWER, "k", key), rewrite,
-                    (void *)(uintptr_t)address);
-}
 
 static enum err find_keys(struct sqlite_store *s, enum sql query, const char *text,
                           struct keys *keys)
@@ -165,17 +163,17 @@ enum err sqlite_forget_key(struct store *store, const unsigned char *key)
 
 /* ---- changes by other processes ---- */
 
-static enum err read_news(struct sqlite_store *s, struct keys *keys)
+static enum err read_changes(struct sqlite_store *s, struct keys *keys)
 {
-    enum err err = sql_each(s, sql_query(s, SQL_READ_NEWS, ""), gather, keys);
+    enum err err = sql_each(s, sql_query(s, SQL_READ_CHANGES, ""), gather, keys);
 
     if (!err && keys->n)
-        err = sql_exec(s, NULL, SQL_DROP_NEWS, "");
+        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
     return err;
 }
 
 /* Reads data_version first, so changes that are committed in between are seen by the next call. */
-enum err sqlite_news(struct store *store, store_key_fn *each, void *arg)
+enum err sqlite_poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct keys keys = {0};
@@ -188,7 +186,7 @@ enum err sqlite_news(struct store *store, store_key_fn *each, void *arg)
         return err;
     err = sql_begin(s, SQL_BEGIN);
     if (!err)
-        err = sql_end(s, read_news(s, &keys));
+        err = sql_end(s, read_changes(s, &keys));
     for (size_t i = 0; i < keys.n && !err; i++)
         each(arg, keys.of[i]);
     if (!err)
@@ -197,11 +195,11 @@ enum err sqlite_news(struct store *store, store_key_fn *each, void *arg)
     return err;
 }
 
-bool sqlite_news_pending(struct store *store)
+bool sqlite_changes_pending(struct store *store)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t n = 0;
 
-    return !sql_ready(s) && !sql_int(s, &n, SQL_COUNT_NEWS, "") && n > 0 &&
+    return !sql_ready(s) && !sql_int(s, &n, SQL_COUNT_CHANGES, "") && n > 0 &&
            store_file_is_owned(s->path);
 }

@@ -147,7 +147,7 @@ static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     return err;
 }
 
-enum err sqlite_each_open(struct store *store, store_batch_fn *each, void *arg)
+enum err sqlite_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct opening opening = {each, arg};

@@ -112,10 +112,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_STATS_ANSWERS] =
         "SELECT CASE WHEN body IS NULL THEN 'failed' WHEN charged = 'no' THEN 'empty'"
         " ELSE 'found' END AS kind, count(*) FROM answers GROUP BY kind",
-    [SQL_ADD_NEWS] = "INSERT INTO forgotten(key) VALUES(?)",
-    [SQL_READ_NEWS] = "SELECT key FROM forgotten ORDER BY seq",
-    [SQL_DROP_NEWS] = "DELETE FROM forgotten",
-    [SQL_COUNT_NEWS] = "SELECT count(*) FROM forgotten",
+    [SQL_ADD_CHANGE] = "INSERT INTO forgotten(key) VALUES(?)",
+    [SQL_READ_CHANGES] = "SELECT key FROM forgotten ORDER BY seq",
+    [SQL_DROP_CHANGES] = "DELETE FROM forgotten",
+    [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };
 
 /* ---- statements ---- */
@@ -282,28 +282,28 @@ static void sqlite_close(struct store *store)
 
 static const struct store_driver driver = {
     .close = sqlite_close,
-    .intend = sqlite_intend,
+    .begin_batch = sqlite_begin_batch,
     .sending = sqlite_sending,
-    .resting = sqlite_resting,
-    .risk = sqlite_risk,
+    .mark_not_sent = sqlite_mark_not_sent,
+    .mark_resubmitted = sqlite_mark_resubmitted,
     .submitted = sqlite_submitted,
     .split = sqlite_split,
     .end_task = sqlite_end_task,
     .end_batch = sqlite_end_batch,
-    .each_open = sqlite_each_open,
+    .for_each_open_batch = sqlite_for_each_open_batch,
     .each_unknown = sqlite_each_unknown,
     .accounts = sqlite_accounts,
     .last_day = sqlite_last_day,
     .paused = sqlite_paused,
     .set_paused = sqlite_set_paused,
-    .try_disk = sqlite_try,
+    .try = sqlite_try,
     .find = sqlite_find,
     .find_lookup = sqlite_find_lookup,
     .forget_key = sqlite_forget_key,
     .forget_domain = sqlite_forget_domain,
     .forget_address = sqlite_forget_address,
-    .news = sqlite_news,
-    .news_pending = sqlite_news_pending,
+    .poll_changes = sqlite_poll_changes,
+    .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
 };
@@ -331,7 +331,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err) {
-        err = sql_exec(s, NULL, SQL_DROP_NEWS, "");
+        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
         if (!err)
             err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
         if (!err)

@@ -68,10 +68,10 @@ enum sql {
     SQL_KEYS_WITH_ADDRESS,
     SQL_SET_BODY,
     SQL_STATS_ANSWERS,
-    SQL_ADD_NEWS,
-    SQL_READ_NEWS,
-    SQL_DROP_NEWS,
-    SQL_COUNT_NEWS,
+    SQL_ADD_CHANGE,
+    SQL_READ_CHANGES,
+    SQL_DROP_CHANGES,
+    SQL_COUNT_CHANGES,
     SQL_STATEMENTS
 };
 
@@ -139,10 +139,10 @@ void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
 /* journal.c */
-enum err sqlite_intend(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
+enum err sqlite_begin_batch(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
 enum err sqlite_sending(struct store *, int64_t, int64_t);
-enum err sqlite_resting(struct store *, int64_t);
-enum err sqlite_risk(struct store *, int64_t, int64_t);
+enum err sqlite_mark_not_sent(struct store *, int64_t);
+enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
@@ -150,7 +150,7 @@ enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
 /* records.c */
-enum err sqlite_each_open(struct store *, store_batch_fn *, void *);
+enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
 enum err sqlite_stats(struct store *, struct store_stats *);
@@ -171,7 +171,7 @@ enum err sqlite_trim(struct store *, int64_t, bool *);
 enum err sqlite_forget_key(struct store *, const unsigned char *);
 enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
 enum err sqlite_forget_address(struct store *, const char *, size_t *);
-enum err sqlite_news(struct store *, store_key_fn *, void *);
-bool sqlite_news_pending(struct store *);
+enum err sqlite_poll_changes(struct store *, store_key_fn *, void *);
+bool sqlite_changes_pending(struct store *);
 
 #endif
