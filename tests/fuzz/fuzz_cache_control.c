@@ -18,12 +18,12 @@
 static const struct freshness_limits limits = {.stale_while_revalidate_ms = 24 * HOUR_MS,
                                                .stale_if_error_ms = 72 * HOUR_MS};
 
-static struct cache_directives read_wish(const char *header)
+static struct cache_directives read_directives(const char *header)
 {
-    struct cache_directives wish = CACHE_DIRECTIVES_NONE;
+    struct cache_directives directives = CACHE_DIRECTIVES_NONE;
 
-    cache_control_read(&wish, header);
-    return wish;
+    cache_control_read(&directives, header);
+    return directives;
 }
 
 static bool is_same(const struct cache_directives *a, const struct cache_directives *b)
@@ -33,44 +33,46 @@ static bool is_same(const struct cache_directives *a, const struct cache_directi
            a->min_fresh_s == b->min_fresh_s && a->max_stale_s == b->max_stale_s;
 }
 
-static void check_reading(const struct cache_directives *wish, const char *header)
+static void check_reading(const struct cache_directives *directives, const char *header)
 {
     autofree char *other_case = input_other_case(header);
     struct buf longer autobuf = BUF_INIT(strlen(header) + 64);
-    struct cache_directives again = read_wish(other_case);
+    struct cache_directives again = read_directives(other_case);
 
-    FUZZ_WANT(wish->max_age_s >= -1 && wish->max_age_s <= SECONDS_MAX);
-    FUZZ_WANT(wish->min_fresh_s >= 0 && wish->min_fresh_s <= SECONDS_MAX);
-    FUZZ_WANT(wish->max_stale_s == INT64_MAX ||
-              (wish->max_stale_s >= -1 && wish->max_stale_s <= SECONDS_MAX));
-    FUZZ_WANT(is_same(wish, &again));
+    FUZZ_WANT(directives->max_age_s >= -1 && directives->max_age_s <= SECONDS_MAX);
+    FUZZ_WANT(directives->min_fresh_s >= 0 && directives->min_fresh_s <= SECONDS_MAX);
+    FUZZ_WANT(directives->max_stale_s == INT64_MAX ||
+              (directives->max_stale_s >= -1 && directives->max_stale_s <= SECONDS_MAX));
+    FUZZ_WANT(is_same(directives, &again));
     cache_control_read(&again, header);
-    FUZZ_WANT(is_same(wish, &again));
+    FUZZ_WANT(is_same(directives, &again));
     buf_addf(&longer, "x-unknown=\"a, no-cache\", %s", header);
-    again = read_wish(buf_str(&longer));
-    FUZZ_WANT(is_same(wish, &again));
+    again = read_directives(buf_str(&longer));
+    FUZZ_WANT(is_same(directives, &again));
 }
 
 /* The promise of each directive, whatever other directives the header has. */
-static void check_serving(const struct cache_directives *wish, const struct result *result,
+static void check_serving(const struct cache_directives *directives, const struct result *result,
                           int64_t wall_ms)
 {
-    enum serve serve = freshness_judge(result, wish, &limits, wall_ms);
-    bool from_cache = serve != SERVE_ASK && serve != SERVE_NOTHING;
+    struct freshness verdict = freshness_judge(result, directives, &limits, wall_ms, wall_ms);
+    enum disposition how = verdict.disposition;
+    bool from_cache = how != DISPOSITION_MISS, is_new = result->fetched_ms >= wall_ms;
+    bool any_age = !from_cache || (directives->no_cache && is_new);
     int64_t age_ms = freshness_age_ms(result, wall_ms),
             left_ms = freshness_left_ms(result, wall_ms);
 
     FUZZ_WANT(age_ms >= 0);
-    FUZZ_WANT(!from_cache || !wish->no_cache);
-    FUZZ_WANT(!from_cache || wish->max_age_s < 0 || age_ms <= wish->max_age_s * 1000);
-    FUZZ_WANT(!from_cache || wish->min_fresh_s == 0 || left_ms >= wish->min_fresh_s * 1000);
-    FUZZ_WANT(!wish->only_cached || (serve != SERVE_ASK && serve != SERVE_REFRESH));
-    FUZZ_WANT(wish->only_cached || serve != SERVE_NOTHING);
-    FUZZ_WANT(serve != SERVE_FRESH || left_ms > 0);
-    FUZZ_WANT((serve != SERVE_STALE && serve != SERVE_REFRESH) || left_ms <= 0);
-    FUZZ_WANT(!freshness_on_error(result, wish, &limits, wall_ms) || !wish->no_cache);
-    serve = freshness_judge(NULL, wish, &limits, wall_ms);
-    FUZZ_WANT(serve == (wish->only_cached ? SERVE_NOTHING : SERVE_ASK));
+    FUZZ_WANT(!from_cache || !directives->no_cache || is_new);
+    FUZZ_WANT(any_age || directives->max_age_s < 0 || age_ms <= directives->max_age_s * 1000);
+    FUZZ_WANT(any_age || directives->min_fresh_s == 0 || left_ms >= directives->min_fresh_s * 1000);
+    FUZZ_WANT(!directives->only_cached || how != DISPOSITION_STALE_REFRESHING);
+    FUZZ_WANT(how != DISPOSITION_FRESH || left_ms > 0);
+    FUZZ_WANT((how != DISPOSITION_STALE && how != DISPOSITION_STALE_REFRESHING) || left_ms <= 0);
+    FUZZ_WANT(from_cache || verdict.reason != MISS_ABSENT);
+    FUZZ_WANT(!verdict.is_fallback || !directives->no_cache || is_new);
+    verdict = freshness_judge(NULL, directives, &limits, wall_ms, wall_ms);
+    FUZZ_WANT(verdict.disposition == DISPOSITION_MISS && verdict.reason == MISS_ABSENT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -89,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                           .company_name = "A",
                                                           .fetched_ms = BORN_MS,
                                                           .ttl_empty_ms = 24 * HOUR_MS});
-    struct cache_directives wish = read_wish(header);
-    check_reading(&wish, header);
-    check_serving(&wish, result, BORN_MS + ((int64_t)input_byte(&input) - 12) * HOUR_MS);
+    struct cache_directives directives = read_directives(header);
+    check_reading(&directives, header);
+    check_serving(&directives, result, BORN_MS + ((int64_t)input_byte(&input) - 12) * HOUR_MS);
     return 0;
 }
