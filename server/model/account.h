@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define ACCOUNT_NO_QUOTA INT64_C(-1)
-#define ACCOUNT_NAME_MAX KEY_NAME_MAX /* bytes; an account has the name of its client */
+#define ACCOUNT_NAME_MAX CLIENT_NAME_MAX /* bytes; an account has the name of its client */
 
 struct account_ref {
     const char *name; /* borrowed: for the life of the request, then for the call */

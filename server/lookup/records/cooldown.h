@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COOLDOWNS_MAX 100000 /* when full, new lookups are rejected rather than risk paying twice  \
-                              */
+#define COOLDOWNS_MAX                                                                              \
+    100000 /* when full, new lookups are rejected rather than risk paying twice                    \
+            */
 
 struct cooldowns;
 
