@@ -72,19 +72,14 @@ struct metrics {
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];
     uint64_t lookups_coalesced;
-    uint64_t waiters_gone;
+    uint64_t waiters_abandoned;
     uint64_t batches_flushed[FLUSHES];
     struct size_histogram batch_tasks;
     uint64_t unknown_outcomes;
     uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];
     struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
     /* Gauges of the engine: */
-    uint64_t lookups, waiters, queue_tasks, batches;
-    uint64_t queue_oldest_ms; /* monotonic time at which the oldest task was queued; 0 = none */
-    uint64_t credits_spent, credits_limit;
-    uint64_t balance_known, balance;
-    uint64_t stopped_by; /* enum err that blocks submits; 0 = none */
-    uint64_t store_unusable, journal_backlog;
+    uint64_t balance_known, balance; /* more are in lookup/status.h */
     /* Set once, by the main thread: */
     uint64_t http_connections_max, waiters_max;
 };

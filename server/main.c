@@ -26,6 +26,7 @@
 #include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
+#include "lookup/recovery.h"
 #include "model/domain.h"
 #include "os/cores.h"
 #include "os/harden.h"
@@ -53,8 +54,8 @@
 #define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
 #define SPARE_CONNECTIONS   1024 /* in addition to waiting requests: cache hits and probes */
 #define MAX_QUEUED          10000
-#define MAX_HISTORY         10000 /* finished lookups that /lookups/{id} serves from memory, */
-#define MAX_HISTORY_BYTES   ((size_t)16 << 20) /* and the size of their results */
+#define MAX_FINISHED        10000 /* finished lookups that /lookups/{id} serves from memory, */
+#define MAX_FINISHED_BYTES  ((size_t)16 << 20) /* and the size of their results */
 #define MAX_ENDED           100000             /* completed tasks retained in the journal */
 #define JITTER_PERCENT      10
 
@@ -187,14 +188,14 @@ static int start_engine(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct engine_options options = {
-        .lookup = {.max_waiters = (size_t)c->max_waiters,
-                   .results = {.ttl_found_ms = c->ttl_found_ms,
-                               .ttl_empty_ms = c->ttl_empty_ms,
-                               .ttl_failed_ms = c->ttl_failed_ms,
-                               .ttl_jitter_percent = JITTER_PERCENT,
-                               .unknown_hold_ms = c->unknown_hold_ms},
-                   .max_history = MAX_HISTORY,
-                   .max_history_bytes = MAX_HISTORY_BYTES},
+        .max_waiters = (size_t)c->max_waiters,
+        .results = {.ttl_found_ms = c->ttl_found_ms,
+                    .ttl_empty_ms = c->ttl_empty_ms,
+                    .ttl_failed_ms = c->ttl_failed_ms,
+                    .ttl_jitter_percent = JITTER_PERCENT,
+                    .unknown_hold_ms = c->unknown_hold_ms,
+                    .max_finished = MAX_FINISHED,
+                    .max_finished_bytes = MAX_FINISHED_BYTES},
         .batch = {.size = (size_t)c->batch_size,
                   .linger_ms = c->batch_linger_ms,
                   .slots = (int)c->submit_slots,

@@ -40,7 +40,7 @@ size_t cache_remove_domain(struct cache *cache, const char *domain);
 uint64_t cache_changes(const struct cache *cache);
 
 struct cache_stats {
-    size_t n, bytes, max_bytes;
+    uint64_t n, bytes, max_bytes;
     uint64_t evicted; /* to make room, since the start */
 };
 /* Returns the current totals; locks one shard at a time. */

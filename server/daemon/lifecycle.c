@@ -3,6 +3,7 @@
 #include "daemon/lifecycle.h"
 
 #include "base/clock.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "http/listener.h"
 #include "lookup/engine.h"

@@ -1,71 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.c - the loop, the inbox and the thread boundary: requests arrive as messages, outcomes
- * leave by callback.
- *
- * The life of a request: engine_lookup() posts it. The engine first looks for a stored result, in
- * the cache (another lookup may have ended since the worker looked) and in the store. If none
- * satisfies the request, it joins the lookup of its question. The end of the lookup, the deadline,
- * the client's departure or the drain, whichever comes first, ends the request, exactly once. */
-#include "lookup/engine.h"
+/* engine.c - the engine's parts, its loop and its thread. */
+#include "lookup/engine_state.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
-#include "lookup/maintenance.h"
-#include "lookup/money/budget.h"
-#include "lookup/money/upstream_balance.h"
+#include "client/transport.h"
+#include "lookup/lookups.h"
+#include "lookup/recovery.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, every event wakes the engine */
-
-/* While draining, nothing is paid for and waiters keep waiting; once drained, no waiter is left. */
-enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
-
-struct engine {
-    struct clock clock;
-    struct timers timers;
-    struct inbox *inbox;
-    struct transport *transport;
-    struct secret *key; /* may be NULL */
-    struct housekeeping housekeeping;
-    struct upstream_balance balance;
-    struct journal *journal;
-    struct budget *budget;
-    struct batcher *batcher;
-    struct lookups *lookups;
-    struct lookup_request *asks; /* not ended, by number */
-    atomic_uint_fast64_t next_number;
-    enum engine_stage stage;
-    int64_t patience_ms, drain_until_ms;
-    struct timer patience;
-    bool stopping;
-    struct message drain_message, stop_message;
-    int64_t idle_ms;
-    struct status_board board;
-    pthread_t thread;
-};
-
-/* A message to the engine, with a number or settings. On the heap, because the request it refers to
- * may end, or another message be sent, before it is handled. */
-struct order {
-    struct message message;
-    struct engine *engine;
-    int64_t number;
-    struct engine_settings rules; /* of a reload */
-};
-
-static void give(struct order order, message_run_fn *open)
-{
-    struct order *given = xcalloc(1, sizeof *given);
-
-    *given = order;
-    inbox_post(order.engine->inbox, &given->message, open);
-}
 
 /* ---- start and stop ---- */
 
@@ -76,20 +22,44 @@ static void make_core(struct engine *engine, const struct engine_options *option
     struct timers *timers = &engine->timers;
 
     engine->journal = journal_new(tools->store, clock, timers);
+    engine->results = (struct results){.options = options->results,
+                                       .clock = clock,
+                                       .cache = tools->cache,
+                                       .store = tools->store,
+                                       .journal = engine->journal};
+    results_init(&engine->results, timers);
     engine->budget = budget_new(options->credits_per_day, clock);
     engine->batcher =
         batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
                                                              engine->journal, engine->budget});
-    const struct lookup_tools lookup = {clock,        timers,          tools->cache,
-                                        tools->store, engine->journal, engine->batcher};
-    engine->lookups = lookups_new(&options->lookup, &lookup);
+    engine->lookups = lookups_new(options->max_waiters,
+                                  &(struct lookup_tools){clock, timers, &engine->results,
+                                                         engine->batcher, engine_end_request});
 }
 
 static void publish(struct engine *engine)
 {
-    status_publish_metrics(engine->lookups, engine->batcher, engine->journal, engine->budget);
-    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
-                   engine->budget);
+    struct journal_state journal = journal_state(engine->journal);
+    struct budget_state budget = budget_state(engine->budget);
+    struct batcher_stats batcher = batcher_stats(engine->batcher);
+    struct lookup_stats lookups = lookups_stats(engine->lookups);
+    const struct status status = {
+        .store_usable = journal.is_usable,
+        .journal_backlog = (int64_t)journal.backlog,
+        .circuit = batcher.circuit,
+        .paused = batcher.paused,
+        .blocked_by = batcher.stopped_by,
+        .credits_spent = budget.spent,
+        .credits_limit = budget.limit,
+        .waiters = (int64_t)lookups.waiters,
+        .lookups = (int64_t)lookups.lookups,
+        .queue_tasks = (int64_t)batcher.queued,
+        .queue_oldest_ms = batcher.oldest_queued_ms,
+        .batches = (int64_t)batcher.batches,
+        .submits = (int64_t)batcher.submitting,
+    };
+
+    status_publish(&engine->board, &status);
 }
 
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
@@ -106,12 +76,11 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->transport = tools->transport;
     engine->key = options->batch.key;
     engine->idle_ms = options->idle_ms ? options->idle_ms : IDLE_MS;
-    atomic_init(&engine->next_number, 1);
+    atomic_init(&engine->next_ticket, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
-    const struct recover_tools recovery = {&engine->clock, tools->store, engine->lookups,
-                                           engine->batcher,
-                                           options->lookup.results.unknown_hold_ms};
+    const struct recover_tools recovery = {&engine->clock, tools->store, &engine->results,
+                                           engine->lookups, engine->batcher};
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -119,18 +88,17 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
         engine_free(engine);
         return err;
     }
-    engine->housekeeping = (struct housekeeping){.clock = &engine->clock,
-                                                 .timers = &engine->timers,
-                                                 .store = tools->store,
-                                                 .lookups = engine->lookups,
-                                                 .batcher = engine->batcher,
-                                                 .keep_expired_ms = options->keep_expired_ms};
-    housekeeping_start(&engine->housekeeping);
+    engine->maintenance = (struct maintenance){.clock = &engine->clock,
+                                               .timers = &engine->timers,
+                                               .store = tools->store,
+                                               .results = &engine->results,
+                                               .batcher = engine->batcher,
+                                               .keep_expired_ms = options->keep_expired_ms};
+    maintenance_start(&engine->maintenance);
     engine->balance = (struct upstream_balance){
         &engine->clock, &engine->timers, tools->openmart, options->balance_every_ms, {0}, NULL};
     upstream_balance_start(&engine->balance);
-    status_publish(&engine->board, engine->lookups, engine->batcher, engine->journal,
-                   engine->budget);
+    publish(engine);
     *ret_engine = engine;
     return ERR_OK;
 }
@@ -139,243 +107,16 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
-    assert(!engine->asks);
-    housekeeping_stop(&engine->housekeeping);
+    maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
+    results_done(&engine->results);
     journal_free(engine->journal);
     budget_free(engine->budget);
     timers_done(&engine->timers);
     inbox_free(engine->inbox);
     free(engine);
-}
-
-/* ---- requests ---- */
-
-static void settle(struct lookup_request *ask, const struct outcome *outcome)
-{
-    struct outcome told = *outcome;
-
-    HASH_DEL(ask->engine->asks, ask);
-    told.allowance = budget_allowance(ask->engine->budget, &ask->payer);
-    ask->done(ask, &told);
-}
-
-static void settle_with(struct lookup_request *ask, enum err err)
-{
-    const struct outcome outcome = outcome_of(err);
-
-    question_free(TAKE(ask->question));
-    settle(ask, &outcome);
-}
-
-static void waiter_done(struct waiter *waiter, const struct outcome *outcome)
-{
-    settle(container_of(waiter, struct lookup_request, waiter), outcome);
-}
-
-/* Ends the request with a stored result. Returns ERR_OK if it did, ERR_NO_ENTRY if no stored result
- * satisfies the request, ERR_STORAGE_UNAVAILABLE if the store cannot be read: then nothing may be
- * paid for either. */
-static enum err settle_with_kept(struct lookup_request *ask)
-{
-    struct engine *engine = ask->engine;
-    const struct result *kept;
-    enum err err = lookup_recall(engine->lookups, ask->question->key, &kept);
-
-    if (err)
-        return err;
-    if (ask->takes(ask, kept, engine->clock.wall_ms)) {
-        const struct outcome outcome = {.err = kept->err,
-                                        .result = kept,
-                                        .detail = kept->detail,
-                                        .charged = kept->charged,
-                                        .from_cache = true};
-        settle(ask, &outcome);
-    } else {
-        err = ERR_NO_ENTRY;
-    }
-    result_unref(kept);
-    return err;
-}
-
-static void join(struct lookup_request *ask)
-{
-    struct engine *engine = ask->engine;
-    struct outcome refusal;
-
-    ask->waiter = (struct waiter){.done = waiter_done,
-                                  .deadline_ms = engine->clock.now_ms + ask->wait_ms,
-                                  .payer = ask->payer,
-                                  .no_store = ask->no_store};
-    if (lookup_join(engine->lookups, TAKE(ask->question), &ask->waiter, &refusal))
-        settle(ask, &refusal);
-}
-
-static void open_ask(struct message *message)
-{
-    struct lookup_request *ask = container_of(message, struct lookup_request, message);
-    struct engine *engine = ask->engine;
-
-    HASH_ADD(hh, engine->asks, number, sizeof ask->number, ask);
-    enum err err = settle_with_kept(ask);
-    if (err == ERR_NO_ENTRY && ask->only_kept)
-        settle_with(ask, ERR_NOT_CACHED);
-    else if (err == ERR_NO_ENTRY && engine->stage == ENGINE_DRAINED)
-        settle_with(ask, ERR_DRAINING);
-    else if (err == ERR_NO_ENTRY)
-        join(ask);
-    else if (err)
-        settle_with(ask, err);
-}
-
-void engine_lookup(struct engine *engine, struct lookup_request *ask)
-{
-    ask->engine = engine;
-    ask->number = atomic_fetch_add_explicit(&engine->next_number, 1, memory_order_relaxed);
-    inbox_post(engine->inbox, &ask->message, open_ask);
-}
-
-static void open_leave(struct message *message)
-{
-    autofree struct order *leave = container_of(message, struct order, message);
-    uint64_t number = (uint64_t)leave->number;
-    struct lookup_request *ask;
-
-    HASH_FIND(hh, leave->engine->asks, &number, sizeof number, ask);
-    if (!ask)
-        return; /* it has ended already */
-    lookup_leave(&ask->waiter);
-    settle_with(ask, ERR_CANCELLED);
-}
-
-void engine_abandon(struct engine *engine, uint64_t number)
-{
-    give((struct order){.engine = engine, .number = (int64_t)number}, open_leave);
-}
-
-/* ---- lookup status ---- */
-
-static void open_inquiry(struct message *message)
-{
-    struct inquiry *inquiry = container_of(message, struct inquiry, message);
-    struct lookup_state state;
-    enum err err = lookup_find(inquiry->engine->lookups, inquiry->id, &state);
-
-    inquiry->done(inquiry, err ? NULL : &state);
-}
-
-void engine_inquire(struct engine *engine, struct inquiry *inquiry)
-{
-    inquiry->engine = engine;
-    inbox_post(engine->inbox, &inquiry->message, open_inquiry);
-}
-
-/* ---- deleting results ---- */
-
-static void open_forgetting(struct message *message)
-{
-    struct forgetting *forgetting = container_of(message, struct forgetting, message);
-    size_t n = 0;
-    enum err err = lookup_forget_domain(forgetting->engine->lookups, forgetting->domain, &n);
-
-    forgetting->done(forgetting, err, n);
-}
-
-void engine_forget(struct engine *engine, struct forgetting *forgetting)
-{
-    forgetting->engine = engine;
-    inbox_post(engine->inbox, &forgetting->message, open_forgetting);
-}
-
-/* ---- accounts ---- */
-
-static void open_statement(struct message *message)
-{
-    struct statement *statement = container_of(message, struct statement, message);
-    const struct account_ref payer = {statement->name, statement->quota, 1};
-
-    statement->account = budget_account(statement->engine->budget, &payer);
-    statement->done(statement);
-}
-
-void engine_state_account(struct engine *engine, struct statement *statement)
-{
-    statement->engine = engine;
-    inbox_post(engine->inbox, &statement->message, open_statement);
-}
-
-/* ---- operator ---- */
-
-static void open_reload(struct message *message)
-{
-    autofree struct order *order = container_of(message, struct order, message);
-    struct engine *engine = order->engine;
-
-    if (engine->key)
-        secret_refresh(engine->key);
-    budget_set_limit(engine->budget, order->rules.credits_per_day);
-    engine->housekeeping.keep_expired_ms = order->rules.keep_expired_ms;
-    batcher_reset_circuit(engine->batcher);
-    housekeeping_look_for_pause(&engine->housekeeping);
-}
-
-void engine_reload(struct engine *engine, const struct engine_settings *rules)
-{
-    give((struct order){.engine = engine, .rules = *rules}, open_reload);
-}
-
-static void open_pause(struct message *message)
-{
-    autofree struct order *order = container_of(message, struct order, message);
-
-    housekeeping_set_paused(&order->engine->housekeeping, order->number != 0);
-}
-
-void engine_set_paused(struct engine *engine, bool paused)
-{
-    give((struct order){.engine = engine, .number = paused}, open_pause);
-}
-
-static void patience_is_over(struct timer *timer)
-{
-    struct engine *engine = container_of(timer, struct engine, patience);
-
-    engine->stage = ENGINE_DRAINED;
-    lookups_drain(engine->lookups, ERR_DRAINING);
-}
-
-static void open_drain(struct message *message)
-{
-    struct engine *engine = container_of(message, struct engine, drain_message);
-
-    engine->stage = ENGINE_DRAINING;
-    engine->drain_until_ms = engine->clock.now_ms + engine->patience_ms;
-    timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
-    log_drain_started(engine->lookups);
-    batcher_drain(engine->batcher);
-}
-
-void engine_drain(struct engine *engine, int64_t patience_ms)
-{
-    engine->patience_ms = patience_ms;
-    inbox_post(engine->inbox, &engine->drain_message, open_drain);
-}
-
-static void open_stop(struct message *message)
-{
-    container_of(message, struct engine, stop_message)->stopping = true;
-}
-
-void engine_stop(struct engine *engine)
-{
-    inbox_post(engine->inbox, &engine->stop_message, open_stop);
-}
-
-bool engine_join(struct engine *engine, int64_t within_ms)
-{
-    return thread_join_within(engine->thread, within_ms);
 }
 
 /* ---- status ---- */
@@ -387,7 +128,7 @@ struct status engine_status(const struct engine *engine)
 
 const struct heartbeat *engine_heartbeat(const struct engine *engine)
 {
-    return &engine->board.heartbeat;
+    return &engine->heartbeat;
 }
 
 /* ---- the loop ---- */
@@ -395,7 +136,7 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     clock_turn(&engine->clock);
-    heartbeat_busy(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_busy(&engine->heartbeat, engine->clock.now_ms);
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
@@ -417,7 +158,7 @@ static int64_t sleep_ms(struct engine *engine)
     int64_t next = timers_next_ms(&engine->timers);
 
     clock_turn(&engine->clock);
-    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
     int64_t left_ms = next - engine->clock.now_ms;
     return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;
 }
@@ -433,18 +174,22 @@ static void *run(void *arg)
     struct engine *engine = arg;
 
     pthread_setname_np(pthread_self(), "engine");
-    publish(engine); /* on this thread, which owns these metrics */
     while (!is_finished(engine)) {
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    heartbeat_stop(&engine->board.heartbeat);
+    heartbeat_stop(&engine->heartbeat);
     return NULL;
 }
 
 enum err engine_start(struct engine *engine)
 {
-    heartbeat_idle(&engine->board.heartbeat, engine->clock.now_ms);
+    heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
     errno = pthread_create(&engine->thread, NULL, run, engine);
     return errno ? ERR_SYSTEM : ERR_OK;
+}
+
+bool engine_join(struct engine *engine, int64_t within_ms)
+{
+    return thread_join_within(engine->thread, within_ms);
 }

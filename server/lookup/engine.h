@@ -11,57 +11,30 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/heartbeat.h"
 #include "base/id.h"
 #include "base/inbox.h"
-#include "cache/cache.h"
-#include "client/openmart/openmart.h"
-#include "client/transport.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/batching/fair_queue.h"
-#include "lookup/lookups.h"
-#include "lookup/recovery.h"
+#include "lookup/lookup_request.h"
+#include "lookup/money/budget.h"
+#include "lookup/records/results.h"
 #include "lookup/status.h"
-#include "model/question.h"
-#include "model/result.h"
-#include "store/store.h"
+#include "model/domain.h"
 
-#include "base/hashtable.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct cache;
 struct engine;
-struct lookup_request;
-
-/* Engine thread; exactly once per engine_lookup(). The caller owns `ask` again and may free it
- * inside. `outcome` is borrowed for the call (result_ref() keeps its result). */
-typedef void lookup_done_fn(struct lookup_request *ask, const struct outcome *outcome);
-
-/* Returns whether the stored result `kept` satisfies the request. Engine thread; at most once per
- * request, before its `done`. `wall_ms` is the engine's wall time. */
-typedef bool lookup_takes_fn(struct lookup_request *ask, const struct result *kept,
-                             int64_t wall_ms);
-
-/* A request for one question, embedded in the caller's struct. Owned by the engine from
- * engine_lookup() until `done` runs. */
-struct lookup_request {
-    /* Owned by the engine; passed back if the outcome is `from_cache`, else NULL then. */
-    struct question *question;
-    int64_t wait_ms;          /* maximum wait, from when the engine handles the request */
-    struct account_ref payer; /* the account that pays; its name is borrowed until `done` */
-    bool only_kept; /* never pay: ERR_NOT_CACHED if no stored result satisfies the request */
-    bool no_store;  /* see struct waiter */
-    lookup_takes_fn *takes;
-    lookup_done_fn *done;
-    uint64_t number; /* set by engine_lookup(), never reused; for engine_abandon() */
-    /* Private to the engine: */
-    struct engine *engine;
-    struct waiter waiter;
-    struct message message;
-    UT_hash_handle hh;
-};
+struct heartbeat;
+struct openmart;
+struct recovery;
+struct store;
+struct transport;
 
 struct engine_options {
-    struct lookup_options lookup;
+    size_t max_waiters; /* requests that wait, over all lookups */
+    struct results_options results;
     struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */
     int64_t keep_expired_ms;  /* how long an expired result stays in the store */
@@ -101,73 +74,72 @@ bool engine_join(struct engine *engine, int64_t within_ms);
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
-/* Any thread. Sends the request to the engine. */
-void engine_lookup(struct engine *engine, struct lookup_request *ask);
+/* Any thread. Sends the request to the engine; its `done` runs exactly once. */
+void engine_lookup(struct engine *engine, struct lookup_request *request);
 
 /* Any thread. The client of that request has gone: if its `done` has not run, it runs soon, with
- * ERR_CANCELLED; otherwise nothing happens. Takes a number and not a pointer, because the request
+ * ERR_CANCELLED; otherwise nothing happens. Takes the ticket and not a pointer, because the request
  * may end, and its memory be reused, before the engine handles the message. */
-void engine_abandon(struct engine *engine, uint64_t number);
+void engine_abandon(struct engine *engine, uint64_t ticket);
 
-/* ---- lookup status ---- */
+/* Any thread. Starts or joins a lookup in the background, unless a result was fetched since
+ * `asked_wall_ms`. No client waits for it, and it is not dropped. Takes ownership of `question`;
+ * copies the account's name. Errors are logged with the lookup, or ignored if none started. */
+void engine_prefetch(struct engine *engine, struct question *question,
+                     const struct account_ref *account, int64_t asked_wall_ms);
 
-struct inquiry;
+/* ---- calls ---- */
 
-/* Engine thread; exactly once. The caller owns the inquiry again. `state` is borrowed; NULL =
- * unknown or expired id. */
-typedef void inquiry_done_fn(struct inquiry *inquiry, const struct lookup_state *state);
+struct engine_call;
+typedef void engine_call_fn(struct engine *engine, struct engine_call *call);
+typedef void engine_call_done_fn(struct engine_call *call);
 
-/* Embedded in the caller's struct. Owned by the engine from engine_inquire() until `done` runs. */
-struct inquiry {
+/* A short call, which the engine completes within one loop iteration. First member of one of the
+ * structs below. Owned by the engine from engine_post() until `done` runs. */
+struct engine_call {
+    engine_call_fn *run;       /* engine thread: the function declared with the struct */
+    struct inbox *reply_to;    /* of the caller's thread */
+    engine_call_done_fn *done; /* runs there, exactly once; the caller owns the call again */
+    void *arg;                 /* for `done` */
+    /* Private to the engine: */
+    struct engine *engine;
+    struct message message;
+};
+
+/* Any thread. Sends the call to the engine. */
+void engine_post(struct engine *engine, struct engine_call *call);
+
+/* Finds a lookup by its id, in flight or finished. */
+struct find_lookup_call {
+    struct engine_call call;
     char id[ID_TEXT];
-    inquiry_done_fn *done;
-    struct engine *engine; /* private to the engine, like `message` */
-    struct message message;
-};
-
-/* Any thread. */
-void engine_inquire(struct engine *engine, struct inquiry *inquiry);
-
-/* ---- deleting results ---- */
-
-struct forgetting;
-
-/* Engine thread; exactly once. The caller owns `forgetting` again. `n` results were deleted; 0 on
- * error. */
-typedef void forgotten_fn(struct forgetting *forgetting, enum err err, size_t n);
-
-/* Deletes all results of a domain, in memory and in the store. Embedded in the caller's struct;
- * owned by the engine from engine_forget() until `done` runs. */
-struct forgetting {
+    /* Results: */
+    enum err err;                /* ERR_NOT_FOUND: unknown or expired */
+    const struct result *result; /* of a finished lookup; the caller releases it. Else NULL, and: */
     char domain[DOMAIN_MAX + 1];
-    forgotten_fn *done;
-    struct engine *engine; /* private to the engine, like `message` */
-    struct message message;
+    struct lookup_progress progress;
 };
+engine_call_fn engine_find_lookup;
 
-/* Any thread. */
-void engine_forget(struct engine *engine, struct forgetting *forgetting);
+/* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). */
+struct forget_domain_call {
+    struct engine_call call;
+    char domain[DOMAIN_MAX + 1];
+    /* Results: */
+    enum err err;
+    size_t n; /* results deleted */
+};
+engine_call_fn engine_forget_domain;
 
-/* ---- accounts ---- */
-
-struct statement;
-
-/* Engine thread; exactly once. The caller owns the statement again. */
-typedef void statement_fn(struct statement *statement);
-
-/* What one client has spent today, and what remains. Embedded in the caller's struct; owned by the
- * engine from engine_state_account() until `done` runs. */
-struct statement {
+/* Returns what an account has spent today, and what remains. */
+struct account_call {
+    struct engine_call call;
     char name[ACCOUNT_NAME_MAX + 1];
     int64_t quota; /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
-    statement_fn *done;
-    struct budget_account account; /* filled by the engine */
-    struct engine *engine;         /* private to the engine, like `message` */
-    struct message message;
+    /* Result: */
+    struct budget_account account;
 };
-
-/* Any thread. */
-void engine_state_account(struct engine *engine, struct statement *statement);
+engine_call_fn engine_read_account;
 
 /* ---- operator ---- */
 
@@ -177,7 +149,7 @@ struct engine_settings {
 };
 
 /* Any thread. Re-reads the key file and the pause, closes the circuit, and applies the settings. */
-void engine_reload(struct engine *engine, const struct engine_settings *rules);
+void engine_reload(struct engine *engine, const struct engine_settings *settings);
 
 /* Any thread. Pauses or resumes paid lookups, also over restarts. */
 void engine_set_paused(struct engine *engine, bool paused);

@@ -17,8 +17,8 @@ static void count(const struct task_end *end, const struct result *result)
         metrics_add(&metrics->unknown_outcomes, 1);
 }
 
-void ending_tell(const struct task *task, const struct task_end *end, const struct result *result,
-                 int64_t took_ms, size_t waiters)
+void lookup_log_finished(const struct task *task, const struct task_end *end,
+                         const struct result *result, int64_t took_ms, size_t waiters)
 {
     const char *outcome = end->err ? err_row(end->err)->code : result->n_emails ? "found" : "empty";
     enum charged charged = end->err ? end->charged : CHARGED_YES;

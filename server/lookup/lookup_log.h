@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void ending_tell(const struct task *task, const struct task_end *end, const struct result *result,
-                 int64_t took_ms, size_t waiters);
+void lookup_log_finished(const struct task *task, const struct task_end *end,
+                         const struct result *result, int64_t took_ms, size_t waiters);
 
 #endif

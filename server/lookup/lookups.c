@@ -2,20 +2,19 @@
 /* lookups.c - the table of lookups in flight, by question.
  *
  * A lookup is in the table from the first join until its task ends or is dropped. Until then,
- * requests for the same question find it there. When it ends, the result is stored, the waiters are
- * moved to a local list, and the lookup is freed. The callbacks of the waiters run last, so that
- * one of them may start a lookup for the same question. */
+ * requests for the same question find it there. When it ends, the result is stored, its requests
+ * are moved to a local list, and the lookup is freed. The requests end last, so that one of them
+ * may start a lookup for the same question. */
 #include "lookup/lookups.h"
 
-#include "base/hashtable.h"
-#include "base/id.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
-#include "lookup/batching/fair_queue.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/lookup_log.h"
-#include "lookup/records/cooldown.h"
-#include "lookup/records/finished.h"
+#include "lookup/records/results.h"
+#include "model/question.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -26,207 +25,244 @@
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
-    struct lookups *all;
+    struct lookups *owner;
     char id[ID_TEXT];
-    char client[ACCOUNT_NAME_MAX + 1]; /* the account that started it, and pays */
-    struct question *question;         /* its key is the key in the table */
+    char account[ACCOUNT_NAME_MAX + 1]; /* of the request that started it; pays */
+    struct question *question;          /* its key is the key in the table */
     struct task task;
-    struct waiter *waiters;
-    size_t n_waiters;
+    struct lookup_request *requests; /* that wait for it */
+    size_t n_requests;
     int64_t started_ms;
     bool promised; /* a client was asked to retry later: never drop it */
-    bool wanted;   /* a waiter allows storing the result */
+    bool wanted;   /* a request allows storing the result */
     UT_hash_handle hh, hh_id;
 };
 
 struct lookups {
-    struct lookup_options options;
     const struct clock *clock;
     struct timers *timers;
+    const struct results *results;
     struct batcher *batcher;
-    struct store *store;
-    struct results results;
-    struct cooldowns *cooldowns;
-    struct finished *finished;
+    lookup_done_fn *end;
+    size_t max_waiters;
     struct lookup *table, *by_id;
-    size_t n_waiters;
-    uint64_t n_gone;
+    struct lookup_request *waiting; /* all waiting requests, by ticket */
+    uint64_t n_abandoned;
     int64_t expected_ms; /* moving average of the time that lookups took */
 };
 
 /* Two results arrived for one tracking id, and the first was already delivered. */
 static void conflict(void *arg, const unsigned char key[HASH_SIZE])
 {
-    struct lookups *all = arg;
+    struct lookups *lookups = arg;
 
-    results_invalidate(&all->results, key, "the upstream sent two results for this lookup");
-    finished_forget_key(all->finished, key);
+    results_invalidate(lookups->results, key, "the upstream sent two results for this lookup");
 }
 
-struct lookups *lookups_new(const struct lookup_options *options, const struct lookup_tools *tools)
+struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools)
 {
-    struct lookups *all = xcalloc(1, sizeof *all);
+    struct lookups *lookups = xcalloc(1, sizeof *lookups);
 
-    all->options = *options;
-    all->clock = tools->clock;
-    all->timers = tools->timers;
-    all->batcher = tools->batcher;
-    all->store = tools->store;
-    all->cooldowns = cooldowns_new(tools->timers);
-    all->results = (struct results){.options = options->results,
-                                    .clock = tools->clock,
-                                    .cache = tools->cache,
-                                    .store = tools->store,
-                                    .journal = tools->journal,
-                                    .cooldowns = all->cooldowns};
-    all->finished = finished_new(options->max_history, options->max_history_bytes);
-    all->expected_ms = FIRST_GUESS_MS;
-    batcher_on_conflict(tools->batcher, conflict, all);
-    return all;
+    lookups->clock = tools->clock;
+    lookups->timers = tools->timers;
+    lookups->results = tools->results;
+    lookups->batcher = tools->batcher;
+    lookups->end = tools->end;
+    lookups->max_waiters = max_waiters;
+    lookups->expected_ms = FIRST_GUESS_MS;
+    batcher_on_conflict(tools->batcher, conflict, lookups);
+    return lookups;
 }
 
-static void forget(struct lookup *lookup)
+static void lookup_free(struct lookup *lookup)
 {
-    HASH_DEL(lookup->all->table, lookup);
-    HASH_DELETE(hh_id, lookup->all->by_id, lookup);
     question_free(lookup->question);
     free(lookup);
 }
 
-void lookups_free(struct lookups *all)
+static void add_to_table(struct lookup *lookup)
+{
+    HASH_ADD_KEYPTR(hh, lookup->owner->table, lookup->question->key, HASH_SIZE, lookup);
+    HASH_ADD_KEYPTR(hh_id, lookup->owner->by_id, lookup->id, ID_LEN, lookup);
+}
+
+static void remove_and_free(struct lookup *lookup)
+{
+    HASH_DEL(lookup->owner->table, lookup);
+    HASH_DELETE(hh_id, lookup->owner->by_id, lookup);
+    lookup_free(lookup);
+}
+
+void lookups_free(struct lookups *lookups)
 {
     struct lookup *lookup, *next;
 
-    if (!all)
+    if (!lookups)
         return;
-    assert(all->n_waiters == 0);
-    HASH_ITER (hh, all->table, lookup, next)
-        forget(lookup);
-    cooldowns_free(all->cooldowns);
-    finished_free(all->finished);
-    free(all);
+    assert(!lookups->waiting);
+    HASH_ITER (hh, lookups->table, lookup, next)
+        remove_and_free(lookup);
+    free(lookups);
 }
 
-struct outcome outcome_of(enum err err)
+static int seconds_until(const struct lookups *lookups, int64_t until_ms)
 {
-    return (struct outcome){.err = err, .charged = err_row(err)->charged};
+    return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
 }
 
-/* ---- waiters ---- */
-
-static void detach(struct waiter *waiter)
+static struct lookup_progress progress_of(const struct lookup *lookup)
 {
-    struct lookup *lookup = waiter->lookup;
+    const struct lookups *lookups = lookup->owner;
+    int left_s = seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
 
-    DL_DELETE(lookup->waiters, waiter);
-    lookup->n_waiters--;
-    lookup->all->n_waiters--;
-    timer_disarm(lookup->all->timers, &waiter->deadline);
-    waiter->lookup = NULL;
+    return (struct lookup_progress){.phase = batch_task_phase(&lookup->task),
+                                    .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
+                                    .expected_ms = lookups->expected_ms,
+                                    .retry_after_s = left_s < 1    ? 1
+                                                     : left_s > 60 ? 60
+                                                                   : left_s};
 }
 
-/* Returns the time until the estimated end. */
-static int retry_after_s(const struct lookup *lookup)
-{
-    int64_t left_ms = lookup->all->expected_ms - (lookup->all->clock->now_ms - lookup->started_ms);
-    int64_t left_s = clock_ceil_s(left_ms);
+/* ---- waiting ---- */
 
-    return left_s < 1 ? 1 : left_s > 60 ? 60 : (int)left_s;
+static void detach(struct lookup_request *request)
+{
+    struct lookup *lookup = request->lookup;
+
+    HASH_DEL(lookup->owner->waiting, request);
+    DL_DELETE(lookup->requests, request);
+    lookup->n_requests--;
+    timer_disarm(lookup->owner->timers, &request->deadline);
+    request->lookup = NULL;
 }
 
 static void deadline_is_over(struct timer *timer)
 {
-    struct waiter *waiter = container_of(timer, struct waiter, deadline);
-    struct lookup *lookup = waiter->lookup;
+    struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
+    struct lookup *lookup = request->lookup;
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
     outcome.detail = "the lookup continues; repeat the request to join it at no cost";
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
-    outcome.retry_after_s = retry_after_s(lookup);
-    outcome.collapsed = waiter->collapsed;
-    outcome.phase = batch_task_phase(&lookup->task);
-    outcome.elapsed_ms = lookup->all->clock->now_ms - lookup->started_ms;
-    outcome.expected_ms = lookup->all->expected_ms;
+    outcome.progress = progress_of(lookup);
+    outcome.retry_after_s = outcome.progress.retry_after_s;
+    outcome.collapsed = request->collapsed;
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     lookup->promised = lookup->wanted = true;
-    detach(waiter);
-    waiter->done(waiter, &outcome);
+    detach(request);
+    lookup->owner->end(request, &outcome);
 }
 
-static void attach(struct lookup *lookup, struct waiter *waiter, bool collapsed)
+static void attach(struct lookup *lookup, struct lookup_request *request, bool collapsed)
 {
-    waiter->lookup = lookup;
-    waiter->deadline = (struct timer){0};
-    waiter->collapsed = collapsed;
-    lookup->wanted = lookup->wanted || !waiter->no_store;
-    DL_APPEND(lookup->waiters, waiter);
-    lookup->n_waiters++;
-    lookup->all->n_waiters++;
-    timer_arm(lookup->all->timers, &waiter->deadline, waiter->deadline_ms, deadline_is_over);
+    struct lookups *lookups = lookup->owner;
+
+    request->lookup = lookup;
+    request->collapsed = collapsed;
+    request->deadline = (struct timer){0};
+    lookup->wanted = lookup->wanted || !request->directives.no_store;
+    DL_APPEND(lookup->requests, request);
+    lookup->n_requests++;
+    HASH_ADD(hh, lookups->waiting, ticket, sizeof request->ticket, request);
+    timer_arm(lookups->timers, &request->deadline, lookups->clock->now_ms + request->wait_ms,
+              deadline_is_over);
 }
 
-void lookup_leave(struct waiter *waiter)
+void lookups_abandon(struct lookups *lookups, uint64_t ticket)
 {
-    struct lookup *lookup = waiter->lookup;
+    const struct outcome outcome = outcome_of(ERR_CANCELLED);
+    struct lookup_request *request;
 
-    lookup->all->n_gone++;
-    metrics_add(&metrics_mine()->waiters_gone, 1);
-    detach(waiter);
-    if (!lookup->waiters && !lookup->promised &&
-        batcher_remove(lookup->all->batcher, &lookup->task))
-        forget(lookup);
+    HASH_FIND(hh, lookups->waiting, &ticket, sizeof ticket, request);
+    if (!request)
+        return;
+    struct lookup *lookup = request->lookup;
+    lookups->n_abandoned++;
+    metrics_add(&metrics_mine()->waiters_abandoned, 1);
+    detach(request);
+    if (!lookup->requests && !lookup->promised && batcher_remove(lookups->batcher, &lookup->task))
+        remove_and_free(lookup);
+    lookups->end(request, &outcome);
 }
 
-/* ---- end of a lookup ---- */
-
-static void tell_all(struct waiter *waiters, struct outcome outcome)
+/* Detaches all requests of a lookup and returns them as a list. */
+static struct lookup_request *detach_all(struct lookup *lookup)
 {
-    struct waiter *waiter, *next;
+    struct lookup_request *list = NULL;
 
-    DL_FOREACH_SAFE (waiters, waiter, next) {
-        outcome.collapsed = waiter->collapsed;
-        waiter->done(waiter, &outcome);
+    while (lookup->requests) {
+        struct lookup_request *request = lookup->requests;
+        detach(request);
+        DL_APPEND(list, request);
+    }
+    return list;
+}
+
+static void end_all(struct lookups *lookups, struct lookup_request *list, struct outcome outcome)
+{
+    struct lookup_request *request, *next;
+
+    DL_FOREACH_SAFE (list, request, next) {
+        outcome.collapsed = request->collapsed;
+        lookups->end(request, &outcome);
     }
 }
 
-/* Detaches all waiters of a lookup and returns them as a list. */
-static struct waiter *gather(struct lookup *lookup)
+void lookups_drain(struct lookups *lookups, enum err err)
 {
-    struct waiter *gathered = NULL;
+    struct outcome outcome = outcome_of(err);
+    struct lookup *lookup, *next;
 
-    while (lookup->waiters) {
-        struct waiter *waiter = lookup->waiters;
-        detach(waiter);
-        DL_APPEND(gathered, waiter);
+    outcome.detail =
+        "the lookup continues after the restart; repeat the request to join it at no cost";
+    outcome.charged = CHARGED_MAYBE;
+    HASH_ITER (hh, lookups->table, lookup, next) {
+        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
+        end_all(lookups, detach_all(lookup), outcome);
     }
-    return gathered;
 }
+
+/* ---- the lookups ---- */
 
 static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
-    struct lookups *all = lookup->all;
-    const struct result *result = result_of_task_end(&all->results, lookup->question, end);
+    struct lookups *lookups = lookup->owner;
+    int64_t took_ms = lookups->clock->now_ms - lookup->started_ms;
+    const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
                               .detail = end->detail,
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
-    outcome.stored = results_put(&all->results, task, end, result, lookup->wanted);
+    outcome.stored = results_put(lookups->results, task, end, result, lookup->wanted);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    finished_add(all->finished, lookup->id, result);
+    finished_add(lookups->results->finished, lookup->id, result);
     if (!end->err)
-        all->expected_ms += (all->clock->now_ms - lookup->started_ms - all->expected_ms) / 8;
-    ending_tell(task, end, result, all->clock->now_ms - lookup->started_ms, lookup->n_waiters);
-    struct waiter *waiters = gather(lookup);
-    forget(lookup);
-    tell_all(waiters, outcome);
+        lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
+    lookup_log_finished(task, end, result, took_ms, lookup->n_requests);
+    struct lookup_request *list = detach_all(lookup);
+    remove_and_free(lookup);
+    end_all(lookups, list, outcome);
     result_unref(result);
 }
 
-/* ---- joining ---- */
+/* Creates a lookup that is not in the table yet. Takes ownership of the question. */
+static struct lookup *lookup_new(struct lookups *lookups, struct question *question)
+{
+    struct lookup *lookup = xcalloc(1, sizeof *lookup);
+
+    lookup->owner = lookups;
+    lookup->question = question;
+    lookup->started_ms = lookups->clock->now_ms;
+    lookup->task = (struct task){.question = question,
+                                 .lookup_id = lookup->id,
+                                 .payer = {lookup->account, ACCOUNT_NO_QUOTA, 1},
+                                 .done = lookup_ended};
+    return lookup;
+}
 
 static struct outcome refusal(enum err err, int retry_after_s)
 {
@@ -237,209 +273,109 @@ static struct outcome refusal(enum err err, int retry_after_s)
 }
 
 /* Returns ERR_OK if this question may be paid for now; else fills *ret_refusal. */
-static enum err check_hold(const struct lookups *all, const struct question *question,
-                           struct outcome *ret_refusal)
+static enum err check_cooldown(const struct lookups *lookups, const struct question *question,
+                               struct outcome *ret_refusal)
 {
     const char *detail;
     int64_t until_ms;
-    enum err err = cooldown_check(all->cooldowns, question->key, &detail, &until_ms);
+    enum err err = cooldown_check(lookups->results->cooldowns, question->key, &detail, &until_ms);
 
     if (err) {
-        *ret_refusal = refusal(err, (int)clock_ceil_s(until_ms - all->clock->now_ms));
+        *ret_refusal = refusal(err, seconds_until(lookups, until_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
-    } else if (cooldowns_count(all->cooldowns) >= COOLDOWNS_MAX) {
+    } else if (cooldowns_count(lookups->results->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
         *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
     }
     return err;
 }
 
-/* Creates a lookup and takes ownership of the question. Does not add it to the table. */
-static struct lookup *new_lookup(struct lookups *all, struct question *question)
+static enum err start(struct lookups *lookups, const struct lookup_request *request,
+                      struct lookup **ret_lookup, struct outcome *ret_refusal)
 {
-    struct lookup *lookup = xcalloc(1, sizeof *lookup);
-
-    lookup->all = all;
-    lookup->question = question;
-    lookup->started_ms = all->clock->now_ms;
-    lookup->task = (struct task){.question = question,
-                                 .lookup_id = lookup->id,
-                                 .payer = {lookup->client, ACCOUNT_NO_QUOTA, 1},
-                                 .done = lookup_ended};
-    return lookup;
-}
-
-static void put_in_table(struct lookup *lookup)
-{
-    struct lookups *all = lookup->all;
-
-    HASH_ADD_KEYPTR(hh, all->table, lookup->question->key, HASH_SIZE, lookup);
-    HASH_ADD_KEYPTR(hh_id, all->by_id, lookup->id, ID_LEN, lookup);
-}
-
-/* Starts a lookup. Takes ownership of the question only on success. */
-static enum err start(struct lookups *all, struct question *question,
-                      const struct account_ref *payer, struct lookup **ret_lookup,
-                      struct outcome *ret_refusal)
-{
-    enum err err = check_hold(all, question, ret_refusal);
+    enum err err = check_cooldown(lookups, request->question, ret_refusal);
     int retry_after_s = 0;
 
     if (err)
         return err;
-    struct lookup *lookup = new_lookup(all, question);
+    struct lookup *lookup =
+        lookup_new(lookups, question_restore(request->question->key, &request->question->parts));
     id_new(lookup->id);
-    snprintf(lookup->client, sizeof lookup->client, "%s", payer->name);
-    lookup->task.payer.quota = payer->quota;
-    lookup->task.payer.weight = payer->weight;
-    err = batcher_add(all->batcher, &lookup->task, &retry_after_s);
+    snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
+    lookup->task.payer.quota = request->account.quota;
+    lookup->task.payer.weight = request->account.weight;
+    err = batcher_add(lookups->batcher, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
-        free(lookup);
+        lookup_free(lookup);
         return err;
     }
-    put_in_table(lookup);
+    add_to_table(lookup);
     *ret_lookup = lookup;
     return ERR_OK;
 }
 
-static struct lookup *find(const struct lookups *all, const unsigned char *key)
+static struct lookup *find(const struct lookups *lookups, const unsigned char *key)
 {
     struct lookup *lookup;
 
-    HASH_FIND(hh, all->table, key, HASH_SIZE, lookup);
+    HASH_FIND(hh, lookups->table, key, HASH_SIZE, lookup);
     return lookup;
 }
 
-enum err lookup_join(struct lookups *all, struct question *question, struct waiter *waiter,
-                     struct outcome *ret_refusal)
+enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
+                      struct outcome *ret_refusal)
 {
-    struct lookup *lookup = find(all, question->key);
+    struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
-    enum err err = ERR_OK;
+    enum err err;
 
-    if (all->n_waiters >= all->options.max_waiters) {
-        err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
-    } else if (!lookup) {
-        err = start(all, question, &waiter->payer, &lookup, ret_refusal);
+    if (HASH_COUNT(lookups->waiting) >= lookups->max_waiters) {
+        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_RETRY_S);
+        return ERR_OVERLOADED;
     }
-    if (err || collapsed)
-        question_free(question);
-    if (!err)
-        attach(lookup, waiter, collapsed);
-    if (!err && collapsed)
+    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
+        return err;
+    attach(lookup, request, collapsed);
+    if (collapsed)
         metrics_add(&metrics_mine()->lookups_coalesced, 1);
-    return err;
-}
-
-void lookups_drain(struct lookups *all, enum err err)
-{
-    struct outcome outcome = outcome_of(err);
-    struct lookup *lookup, *next;
-
-    outcome.detail =
-        "the lookup continues after the restart; repeat the request to join it at no cost";
-    outcome.charged = CHARGED_MAYBE;
-    HASH_ITER (hh, all->table, lookup, next) {
-        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-        tell_all(gather(lookup), outcome);
-    }
+    return ERR_OK;
 }
 
 /* ---- recovery ---- */
 
-struct task *lookup_adopt(struct lookups *all, const struct store_task *stored, int64_t age_ms)
+struct task *lookups_adopt(struct lookups *lookups, const struct store_task *stored, int64_t age_ms)
 {
-    if (find(all, stored->key))
+    if (find(lookups, stored->key))
         return NULL;
-    struct lookup *lookup = new_lookup(all, question_restore(stored->key, &stored->parts));
+    struct lookup *lookup = lookup_new(lookups, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
     lookup->task.queued_ms = lookup->started_ms;
     lookup->promised = lookup->wanted = true;
-    put_in_table(lookup);
+    add_to_table(lookup);
     return &lookup->task;
 }
 
-void lookup_hold(struct lookups *all, const struct store_task *stored, int64_t hold_ms)
+/* ---- status ---- */
+
+const char *lookups_find(const struct lookups *lookups, const char *id,
+                         struct lookup_progress *ret_progress)
 {
-    cooldown_set(
-        all->cooldowns, stored->key, stored->err ? stored->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-        *stored->detail ? stored->detail : "the server stopped while submitting the lookup",
-        all->clock->now_ms + hold_ms);
+    struct lookup *lookup;
+
+    HASH_FIND(hh_id, lookups->by_id, id, strlen(id), lookup);
+    if (!lookup)
+        return NULL;
+    *ret_progress = progress_of(lookup);
+    return lookup->question->parts.domain;
 }
 
-/* ---- stored results and status ---- */
-
-enum err lookup_recall(struct lookups *all, const unsigned char key[HASH_SIZE],
-                       const struct result **ret_result)
+struct lookup_stats lookups_stats(const struct lookups *lookups)
 {
-    return results_find(&all->results, key, ret_result);
-}
-
-void lookup_forget_key(struct lookups *all, const unsigned char key[HASH_SIZE])
-{
-    cache_remove(all->results.cache, key);
-    finished_forget_key(all->finished, key);
-}
-
-static void forgotten(void *arg, const unsigned char key[HASH_SIZE])
-{
-    lookup_forget_key(arg, key);
-}
-
-enum err lookup_forget_domain(struct lookups *all, const char *domain, size_t *ret_n)
-{
-    size_t on_disk;
-    enum err err = store_forget_domain(all->store, domain, forgotten, all, &on_disk);
-
-    if (err)
-        return err;
-    *ret_n = on_disk + cache_remove_domain(all->results.cache, domain);
-    finished_forget_domain(all->finished, domain);
-    return ERR_OK;
-}
-
-/* Returns the result of a lookup that is not in flight, from memory or from the store; borrowed. */
-static const struct result *find_ended(struct lookups *all, const char *id)
-{
-    const struct result *result = finished_find(all->finished, id);
-
-    if (!result && results_find_lookup(&all->results, id, &result) == ERR_OK) {
-        finished_add(all->finished, id, result);
-        result_unref(result); /* `finished` holds a reference */
-    }
-    return result;
-}
-
-enum err lookup_find(struct lookups *all, const char *id, struct lookup_state *ret_state)
-{
-    struct lookup *lookup = NULL;
-    struct lookup_state state = {.phase = TASK_ENDED, .expected_ms = all->expected_ms};
-
-    if (strlen(id) == ID_LEN)
-        HASH_FIND(hh_id, all->by_id, id, ID_LEN, lookup);
-    if (lookup) {
-        state.phase = batch_task_phase(&lookup->task);
-        snprintf(state.domain, sizeof state.domain, "%s", lookup->question->parts.domain);
-        state.elapsed_ms = all->clock->now_ms - lookup->started_ms;
-        state.retry_after_s = retry_after_s(lookup);
-    } else {
-        state.result = find_ended(all, id);
-        if (!state.result)
-            return ERR_NOT_FOUND;
-    }
-    *ret_state = state;
-    return ERR_OK;
-}
-
-struct lookup_stats lookups_stats(const struct lookups *all)
-{
-    return (struct lookup_stats){.lookups = HASH_COUNT(all->table),
-                                 .waiters = all->n_waiters,
-                                 .held = cooldowns_count(all->cooldowns),
-                                 .gone = all->n_gone};
+    return (struct lookup_stats){.lookups = HASH_COUNT(lookups->table),
+                                 .waiters = HASH_COUNT(lookups->waiting),
+                                 .abandoned = lookups->n_abandoned};
 }

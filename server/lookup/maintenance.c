@@ -3,111 +3,116 @@
  * again; nothing here is urgent. */
 #include "lookup/maintenance.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "lookup/batching/batcher.h"
+#include "lookup/records/results.h"
+#include "store/store.h"
 
 #include <stddef.h>
 
-#define NEWS_MS INT64_C(1000)
+#define POLL_MS INT64_C(1000)
 #define TRIM_MS INT64_C(3600000)
 
 /* ---- changes by other processes ---- */
 
-static void forgotten_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
+static void deleted_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
 {
-    lookup_forget_key(arg, key);
+    results_forget_key(arg, key);
 }
 
 /* Returns true if the value changed. */
-static bool set_paused(struct housekeeping *keeping, bool paused)
+static bool set_paused(struct maintenance *maintenance, bool paused)
 {
-    if (paused == keeping->paused)
+    if (paused == maintenance->paused)
         return false;
-    keeping->paused = paused;
-    batcher_pause(keeping->batcher, paused);
+    maintenance->paused = paused;
+    batcher_pause(maintenance->batcher, paused);
     return true;
 }
 
-static void tell_pause(const struct housekeeping *keeping)
+static void log_pause(const struct maintenance *maintenance)
 {
-    log_event(LOG_WARN, keeping->paused ? "paused" : "resumed",
-              LOG_BOOL("persisted", !keeping->is_unwritten));
+    log_event(LOG_WARN, maintenance->paused ? "paused" : "resumed",
+              LOG_BOOL("persisted", !maintenance->is_unwritten));
 }
 
-void housekeeping_look_for_pause(struct housekeeping *keeping)
+void maintenance_read_pause(struct maintenance *maintenance)
 {
     bool paused;
 
-    if (keeping->is_unwritten && !store_set_paused(keeping->store, keeping->paused))
-        keeping->is_unwritten = false;
-    if (!keeping->is_unwritten && !store_paused(keeping->store, &paused) &&
-        set_paused(keeping, paused))
-        tell_pause(keeping);
+    if (maintenance->is_unwritten && !store_set_paused(maintenance->store, maintenance->paused))
+        maintenance->is_unwritten = false;
+    if (!maintenance->is_unwritten && !store_paused(maintenance->store, &paused) &&
+        set_paused(maintenance, paused))
+        log_pause(maintenance);
 }
 
 /* Applies immediately, and is logged after it was persisted: an operator who reads the line can
  * rely on it even if the process is killed, unless the line says otherwise. */
-void housekeeping_set_paused(struct housekeeping *keeping, bool paused)
+void maintenance_set_paused(struct maintenance *maintenance, bool paused)
 {
-    bool is_new = set_paused(keeping, paused);
+    bool is_new = set_paused(maintenance, paused);
 
-    keeping->is_unwritten = true;
-    housekeeping_look_for_pause(keeping);
+    maintenance->is_unwritten = true;
+    maintenance_read_pause(maintenance);
     if (is_new)
-        tell_pause(keeping);
+        log_pause(maintenance);
 }
 
-static void look_for_news(struct timer *timer)
+static void poll_changes(struct timer *timer)
 {
-    struct housekeeping *keeping = container_of(timer, struct housekeeping, news);
+    struct maintenance *maintenance = container_of(timer, struct maintenance, poll);
 
-    store_poll_changes(keeping->store, forgotten_elsewhere, keeping->lookups);
-    housekeeping_look_for_pause(keeping);
-    timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
+    store_poll_changes(maintenance->store, deleted_elsewhere, maintenance->results);
+    maintenance_read_pause(maintenance);
+    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
+              poll_changes);
 }
 
 /* ---- expired results ---- */
 
 static void trim(struct timer *timer);
 
-static void trim_in(struct housekeeping *keeping, int64_t ms)
+static void trim_in(struct maintenance *maintenance, int64_t ms)
 {
-    keeping->planned_ms = keeping->clock->now_ms;
-    keeping->planned_wall_ms = keeping->clock->wall_ms;
-    timer_arm(keeping->timers, &keeping->trim, keeping->clock->now_ms + ms, trim);
+    maintenance->planned_ms = maintenance->clock->now_ms;
+    maintenance->planned_wall_ms = maintenance->clock->wall_ms;
+    timer_arm(maintenance->timers, &maintenance->trim, maintenance->clock->now_ms + ms, trim);
 }
 
-static bool clock_jumped(const struct housekeeping *keeping)
+static bool clock_jumped(const struct maintenance *maintenance)
 {
-    int64_t jump_ms = (keeping->clock->wall_ms - keeping->planned_wall_ms) -
-                      (keeping->clock->now_ms - keeping->planned_ms);
+    int64_t jump_ms = (maintenance->clock->wall_ms - maintenance->planned_wall_ms) -
+                      (maintenance->clock->now_ms - maintenance->planned_ms);
 
     return jump_ms >= TRIM_MS || jump_ms <= -TRIM_MS;
 }
 
 static void trim(struct timer *timer)
 {
-    struct housekeeping *keeping = container_of(timer, struct housekeeping, trim);
+    struct maintenance *maintenance = container_of(timer, struct maintenance, trim);
     bool more = false;
 
-    if (!clock_jumped(keeping))
-        store_trim(keeping->store, keeping->clock->wall_ms - keeping->keep_expired_ms, &more);
-    trim_in(keeping, more ? NEWS_MS : TRIM_MS);
+    if (!clock_jumped(maintenance))
+        store_trim(maintenance->store, maintenance->clock->wall_ms - maintenance->keep_expired_ms,
+                   &more);
+    trim_in(maintenance, more ? POLL_MS : TRIM_MS);
 }
 
 /* ---- start and stop ---- */
 
-void housekeeping_start(struct housekeeping *keeping)
+void maintenance_start(struct maintenance *maintenance)
 {
-    housekeeping_look_for_pause(keeping);
-    timer_arm(keeping->timers, &keeping->news, keeping->clock->now_ms + NEWS_MS, look_for_news);
-    trim_in(keeping, TRIM_MS);
+    maintenance_read_pause(maintenance);
+    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
+              poll_changes);
+    trim_in(maintenance, TRIM_MS);
 }
 
-void housekeeping_stop(struct housekeeping *keeping)
+void maintenance_stop(struct maintenance *maintenance)
 {
-    if (timer_armed(&keeping->news))
-        timer_disarm(keeping->timers, &keeping->news);
-    if (timer_armed(&keeping->trim))
-        timer_disarm(keeping->timers, &keeping->trim);
+    timer_disarm(maintenance->timers, &maintenance->poll);
+    timer_disarm(maintenance->timers, &maintenance->trim);
 }

@@ -8,38 +8,39 @@
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 
-#include "base/clock.h"
 #include "base/timer.h"
-#include "lookup/batching/batcher.h"
-#include "lookup/lookups.h"
-#include "store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct batcher;
+struct clock;
+struct results;
+struct store;
+
 /* Embedded in the engine, which sets the members up to keep_expired_ms; pointers are borrowed. */
-struct housekeeping {
+struct maintenance {
     const struct clock *clock;
     struct timers *timers;
     struct store *store;
-    struct lookups *lookups;
+    struct results *results;
     struct batcher *batcher;
     int64_t keep_expired_ms; /* how long an expired result stays */
     /* Private: */
-    struct timer news, trim;
+    struct timer poll, trim;
     int64_t planned_ms, planned_wall_ms; /* when the next trim was planned, by both clocks */
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
 };
 
-void housekeeping_start(struct housekeeping *keeping);
-void housekeeping_stop(struct housekeeping *keeping); /* no-op if not started */
+void maintenance_start(struct maintenance *maintenance);
+void maintenance_stop(struct maintenance *maintenance); /* no-op if not started */
 
 /* Reads the pause from the store now: at start, and when the operator requests a reload. */
-void housekeeping_look_for_pause(struct housekeeping *keeping);
+void maintenance_read_pause(struct maintenance *maintenance);
 
 /* Applies the operator's pause or its end immediately, and persists it. If the store cannot be
  * written now, it still applies and is persisted as soon as possible. */
-void housekeeping_set_paused(struct housekeeping *keeping, bool paused);
+void maintenance_set_paused(struct maintenance *maintenance, bool paused);
 
 #endif

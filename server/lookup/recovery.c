@@ -3,12 +3,16 @@
  * collected first. */
 #include "lookup/recovery.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
-#include "lookup/records/cooldown.h"
+#include "lookup/batching/batcher.h"
+#include "lookup/lookups.h"
+#include "lookup/records/results.h"
 
 #include <stdlib.h>
 
-#define UNSENT_WORDS "the server stopped while submitting the lookup"
+#define DAY_MS        INT64_C(86400000)
+#define UNSENT_DETAIL "the server stopped while submitting the lookup"
 
 /* A batch to close. */
 struct closing {
@@ -23,15 +27,12 @@ struct reading {
     size_t n_closing;
 };
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 /* Returns the time since then, at most a day, by the wall clock, which may have jumped. */
 static int64_t age_ms(const struct reading *reading, int64_t then_ms)
 {
-    return clamp(reading->tools->clock->wall_ms - then_ms, 0, INT64_C(86400000));
+    int64_t age_ms = reading->tools->clock->wall_ms - then_ms;
+
+    return age_ms < 0 ? 0 : age_ms > DAY_MS ? DAY_MS : age_ms;
 }
 
 /* Returns false if the batch has no open task to collect. */
@@ -43,8 +44,8 @@ static bool resume(struct reading *reading, const struct store_batch *batch)
 
     for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
         struct task *task = batch->tasks[i].task_state == STORE_OPEN
-                                ? lookup_adopt(tools->lookups, &batch->tasks[i],
-                                               age_ms(reading, batch->intended_ms))
+                                ? lookups_adopt(tools->lookups, &batch->tasks[i],
+                                                age_ms(reading, batch->intended_ms))
                                 : NULL;
         if (task)
             open[n++] = task;
@@ -104,7 +105,7 @@ static enum err close_batches(struct reading *reading)
         if (closing->unknown)
             end = (struct store_end){.state = STORE_UNKNOWN,
                                      .err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
-                                     .detail = UNSENT_WORDS,
+                                     .detail = UNSENT_DETAIL,
                                      .wall_ms = wall_ms};
         enum err err = store_end_batch(store, closing->number, &end);
         if (err)
@@ -116,12 +117,15 @@ static enum err close_batches(struct reading *reading)
 static void unknown_task(void *arg, const struct store_task *task, const char *batch_id)
 {
     struct reading *reading = arg;
-    int64_t left_ms = reading->tools->unknown_hold_ms - age_ms(reading, task->ended_ms);
+    const struct results *results = reading->tools->results;
+    int64_t left_ms = results->options.unknown_hold_ms - age_ms(reading, task->ended_ms);
 
     (void)batch_id;
     if (left_ms <= 0)
         return;
-    lookup_hold(reading->tools->lookups, task, left_ms);
+    cooldown_set(results->cooldowns, task->key,
+                 task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                 *task->detail ? task->detail : UNSENT_DETAIL, results->clock->now_ms + left_ms);
     reading->found.held++;
 }
 
@@ -134,7 +138,8 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
         err = close_batches(&reading);
     /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
     if (!err)
-        err = store_each_unknown(tools->store, tools->clock->wall_ms - tools->unknown_hold_ms,
+        err = store_each_unknown(tools->store,
+                                 tools->clock->wall_ms - tools->results->options.unknown_hold_ms,
                                  COOLDOWNS_MAX, unknown_task, &reading);
     free(reading.closing);
     if (!err)

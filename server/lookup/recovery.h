@@ -11,14 +11,15 @@
 #ifndef LOOKUP_RECOVERY_H
 #define LOOKUP_RECOVERY_H
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "lookup/batching/batcher.h"
-#include "lookup/lookups.h"
-#include "store/store.h"
 
 #include <stddef.h>
-#include <stdint.h>
+
+struct batcher;
+struct clock;
+struct lookups;
+struct results;
+struct store;
 
 /* What was found in the journal. */
 struct recovery {
@@ -31,9 +32,9 @@ struct recovery {
 struct recover_tools {
     const struct clock *clock;
     struct store *store;
+    const struct results *results;
     struct lookups *lookups;
     struct batcher *batcher;
-    int64_t unknown_hold_ms;
 };
 
 /* Restores from the journal. Returns ERR_STORAGE_UNAVAILABLE if it cannot be read or written:

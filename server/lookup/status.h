@@ -7,53 +7,34 @@
 #ifndef LOOKUP_STATUS_H
 #define LOOKUP_STATUS_H
 
-#include "base/err.h"
-#include "base/heartbeat.h"
-#include "lookup/batching/batcher.h"
-#include "lookup/lookups.h"
-#include "lookup/money/budget.h"
-#include "lookup/records/journal.h"
-
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-/* One reading of the status. */
+/* Contains only int64_t, so that it can be published word by word. */
 struct status {
-    bool store_usable;      /* the last access to the store worked */
-    size_t journal_backlog; /* entries that wait to be written */
-    enum err circuit;       /* ERR_OK = closed; else why it is open, apart from a pause */
-    bool paused;            /* by the operator */
-    int64_t credits_spent;  /* on this UTC day */
-    int64_t credits_limit;  /* 0 = no limit */
-    size_t waiters, lookups;
-    size_t queue;   /* tasks that wait for a submit */
-    size_t submits; /* in flight */
+    int64_t store_usable;    /* 1: the last access to the store worked */
+    int64_t journal_backlog; /* entries that wait to be written */
+    int64_t circuit;         /* enum err: why it is open, apart from a pause; ERR_OK = closed */
+    int64_t paused;          /* 1: by the operator */
+    int64_t blocked_by;      /* enum err: what blocks submits, a pause included; ERR_OK = nothing */
+    int64_t credits_spent;   /* on this UTC day */
+    int64_t credits_limit;   /* 0 = no limit */
+    int64_t waiters, lookups;
+    int64_t queue_tasks;     /* tasks that wait for a submit */
+    int64_t queue_oldest_ms; /* monotonic time at which the oldest was queued; 0 = none */
+    int64_t batches;
+    int64_t submits; /* in flight */
 };
 
-/* Where the engine publishes; embedded in it. Zeroed = the engine has not begun. */
+/* Where the engine publishes. Zeroed = nothing was published. */
 struct status_board {
-    struct heartbeat heartbeat; /* of the loop, written by the loop */
-    atomic_bool store_usable, paused;
-    atomic_int circuit;
-    atomic_size_t journal_backlog, waiters, lookups, queue, submits;
-    atomic_int_fast64_t credits_spent, credits_limit;
+    atomic_int_fast64_t words[sizeof(struct status) / sizeof(int64_t)];
 };
 
-/* Engine thread, or before it starts. Publishes the status. */
-void status_publish(struct status_board *board, const struct lookups *lookups,
-                    const struct batcher *batcher, const struct journal *journal,
-                    struct budget *budget);
+/* Engine thread, or before it starts. */
+void status_publish(struct status_board *board, const struct status *status);
 
-/* Engine thread, once per iteration. Publishes the same in base/metrics.h. */
-void status_publish_metrics(const struct lookups *lookups, const struct batcher *batcher,
-                            const struct journal *journal, struct budget *budget);
-
-/* Engine thread. Logs the start of the drain. */
-void log_drain_started(const struct lookups *lookups);
-
-/* Any thread. Reads the status. */
+/* Any thread. */
 struct status status_read(const struct status_board *board);
 
 #endif

@@ -9,7 +9,11 @@
 #include <stdint.h>
 
 #define ACCOUNT_NO_QUOTA INT64_C(-1)
-#define ACCOUNT_NAME_MAX CLIENT_NAME_MAX /* bytes; an account has the name of its client */
+
+/* In bytes. An account has the name of its client, or its address if no keys are required: an IPv6
+ * address is longer than any name. A longer name would be truncated where it is stored. */
+#define ACCOUNT_NAME_MAX 63
+_Static_assert(ACCOUNT_NAME_MAX >= CLIENT_NAME_MAX, "an account can have the name of its client");
 
 struct account_ref {
     const char *name; /* borrowed: for the life of the request, then for the call */

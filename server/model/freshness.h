@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freshness.h - decides whether a cached result may be served. Implements RFC 9111 for readers of
+/* freshness.h - decides whether a stored result may be served. Implements RFC 9111 for readers of
  * our cache, with RFC 5861's stale-while-revalidate and stale-if-error. Pure functions; any thread.
  *
  * A result is fresh until it expires. Then, for a while, it is served immediately and refreshed in
@@ -25,25 +25,37 @@ struct cache_directives {
 
 #define CACHE_DIRECTIVES_NONE ((struct cache_directives){.max_age_s = -1, .max_stale_s = -1})
 
-enum serve {
-    SERVE_FRESH,   /* serve the result */
-    SERVE_STALE,   /* serve the result, although expired */
-    SERVE_REFRESH, /* serve the result, and refresh it in the background */
-    SERVE_ASK,     /* start or join a lookup, and wait */
-    SERVE_NOTHING, /* only-if-cached, and no cached result is acceptable */
-};
-
+/* What the operator allows. */
 struct freshness_limits {
     int64_t stale_while_revalidate_ms, stale_if_error_ms;
 };
 
-/* Decides how to serve a request; `result` NULL = not cached. */
-enum serve freshness_judge(const struct result *result, const struct cache_directives *wish,
-                           const struct freshness_limits *limits, int64_t wall_ms);
+/* How a stored result satisfies a request. */
+enum disposition {
+    DISPOSITION_MISS, /* not at all: start or join a lookup, unless the request excludes that */
+    DISPOSITION_FRESH,
+    DISPOSITION_STALE,            /* although expired */
+    DISPOSITION_STALE_REFRESHING, /* although expired; refresh it in the background */
+};
 
-/* Returns whether `result` may be served as a fallback for a failed lookup. */
-bool freshness_on_error(const struct result *result, const struct cache_directives *wish,
-                        const struct freshness_limits *limits, int64_t wall_ms);
+enum miss_reason {
+    MISS_ABSENT,   /* there is no stored result */
+    MISS_EXPIRED,  /* the result has expired */
+    MISS_EXCLUDED, /* the request excludes the result */
+};
+
+struct freshness {
+    enum disposition disposition;
+    enum miss_reason reason; /* of a DISPOSITION_MISS */
+    bool is_fallback;        /* the result may be served if the lookup fails */
+};
+
+/* Judges a stored result (NULL = none) for a request that arrived at `asked_wall_ms`. A result that
+ * was fetched since then satisfies no-cache. Wall times; `wall_ms` is now. */
+struct freshness freshness_judge(const struct result *result,
+                                 const struct cache_directives *directives,
+                                 const struct freshness_limits *limits, int64_t asked_wall_ms,
+                                 int64_t wall_ms);
 
 /* Return the time to expiry, negative if expired, and the time since the upstream was asked. Both
  * are bounded by the lifetime of the result, in case the wall clock jumped. */

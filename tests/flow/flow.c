@@ -32,13 +32,13 @@ FIXTURE(setup, teardown);
 struct engine_options flow_options(void)
 {
     return (struct engine_options){
-        .lookup = {.max_waiters = 10000,
-                   .results = {.ttl_found_ms = INT64_C(30) * 86400000,
-                               .ttl_empty_ms = 86400000,
-                               .ttl_failed_ms = 60000,
-                               .unknown_hold_ms = 600000},
-                   .max_history = 1000,
-                   .max_history_bytes = 16 << 20},
+        .max_waiters = 10000,
+        .results = {.ttl_found_ms = INT64_C(30) * 86400000,
+                    .ttl_empty_ms = 86400000,
+                    .ttl_failed_ms = 60000,
+                    .unknown_hold_ms = 600000,
+                    .max_finished = 1000,
+                    .max_finished_bytes = 16 << 20},
         .batch = {.size = 100,
                   .linger_ms = 100,
                   .slots = 4,
@@ -72,6 +72,7 @@ void flow_start(struct engine_options options)
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, &why), ERR_OK);
     openmart.key = flow.key;
+    ck_assert_int_eq(inbox_new(&flow.inbox), ERR_OK);
     ck_assert_int_eq(transport_new(&no_options, &flow.transport), ERR_OK);
     flow.openmart = openmart_new(&openmart, flow.transport);
     flow.options = options;
@@ -86,7 +87,7 @@ void flow_restart(void)
 
     for (size_t i = 0; i < flow.n_callers; i++)
         if (flow.callers[i]->answers == 0)
-            engine_abandon(flow.engine, flow.callers[i]->ask.number);
+            engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
     engine_free(flow.engine);
     cache_free(flow.cache);
@@ -107,28 +108,31 @@ void flow_end(void)
     transport_free(flow.transport);
     cache_free(flow.cache);
     store_close(flow.store);
+    inbox_free(flow.inbox);
     secret_free(flow.key);
     domain_stop();
     for (size_t i = 0; i < flow.n_callers; i++) {
-        question_free(flow.callers[i]->ask.question);
+        question_free(flow.callers[i]->question);
         free(flow.callers[i]->body);
         free(flow.callers[i]->detail);
         free(flow.callers[i]);
     }
 }
 
-static void record_outcome(struct lookup_request *ask, const struct outcome *outcome)
+static void note_outcome(struct lookup_request *request, const struct outcome *outcome)
 {
-    struct caller *caller = container_of(ask, struct caller, ask);
+    struct caller *caller = container_of(request, struct caller, request);
 
     caller->answers++;
     caller->err = outcome->err;
     caller->collapsed = outcome->collapsed;
-    caller->from_cache = outcome->from_cache;
+    caller->disposition = outcome->disposition;
+    caller->from_cache = outcome->disposition != DISPOSITION_MISS;
+    caller->has_fallback = outcome->fallback != NULL;
     caller->charged = outcome->charged;
     caller->retry_after_s = outcome->retry_after_s;
     memcpy(caller->lookup_id, outcome->lookup_id, sizeof caller->lookup_id);
-    caller->answered_ms = engine_clock(ask->engine)->now_ms;
+    caller->answered_ms = engine_clock(request->engine)->now_ms;
     if (outcome->detail)
         caller->detail = xstrdup(outcome->detail);
     if (!outcome->err)
@@ -136,14 +140,8 @@ static void record_outcome(struct lookup_request *ask, const struct outcome *out
                                 outcome->result->bodies[RESULT_JSON].len);
 }
 
-static bool takes(struct lookup_request *ask, const struct result *kept, int64_t wall_ms)
-{
-    return wall_ms < kept->expires_ms &&
-           kept->fetched_ms >= container_of(ask, struct caller, ask)->not_before_ms;
-}
-
-static struct caller *ask(struct account_ref payer, const char *domain, const char *company_name,
-                          int64_t wait_ms)
+static struct caller *start_request(struct account_ref account, const char *domain,
+                                    const char *company_name, int64_t wait_ms)
 {
     struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct caller *caller = xcalloc(1, sizeof *caller);
@@ -152,25 +150,29 @@ static struct caller *ask(struct account_ref payer, const char *domain, const ch
     if (company_name)
         fields[QUESTION_COMPANY_NAME] = (struct slice){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
-    ck_assert_int_eq(question_new(fields, &caller->ask.question, &why), ERR_OK);
-    caller->ask.wait_ms = wait_ms;
-    caller->not_before_ms = INT64_MIN;
-    caller->ask.payer = payer;
-    caller->ask.takes = takes;
-    caller->ask.done = record_outcome;
+    ck_assert_int_eq(question_new(fields, &caller->question, &why), ERR_OK);
+    caller->request = (struct lookup_request){.question = caller->question,
+                                              .account = account,
+                                              .wait_ms = wait_ms,
+                                              .directives = CACHE_DIRECTIVES_NONE,
+                                              .limits = FLOW_NEVER_STALE,
+                                              .asked_wall_ms = engine_clock(flow.engine)->wall_ms,
+                                              .done = note_outcome};
     flow.callers[flow.n_callers++] = caller;
-    engine_lookup(flow.engine, &caller->ask);
+    engine_lookup(flow.engine, &caller->request);
     return caller;
 }
 
 struct caller *flow_request(const char *domain, int64_t wait_ms)
 {
-    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL,
+                         wait_ms);
 }
 
 struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
-    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
+    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name,
+                         wait_ms);
 }
 
 const char *flow_company(int i)
@@ -189,13 +191,31 @@ void flow_request_companies(int first, int n)
 
 struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms)
 {
-    return ask((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
                                        int64_t wait_ms)
 {
-    return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
+}
+
+static void count_return(struct engine_call *call)
+{
+    (*(int *)call->arg)++;
+}
+
+void flow_call(struct engine_call *call)
+{
+    int returns = 0;
+
+    call->reply_to = flow.inbox;
+    call->done = count_return;
+    call->arg = &returns;
+    engine_post(flow.engine, call);
+    flow_settle();
+    inbox_run_all(flow.inbox);
+    ck_assert_int_eq(returns, 1);
 }
 
 void flow_settle(void)

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "fake_upstream.h"
 #include "lookup/engine.h"
+#include "lookup/recovery.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,13 +25,17 @@
 #define DAY_MS    (INT64_C(24) * HOUR_MS)
 #define WAIT_MS   (5 * MINUTE_MS) /* of a caller that waits until the lookup ends */
 
+/* Serves no expired result, not even in the millisecond in which it expires. */
+#define FLOW_NEVER_STALE ((struct freshness_limits){-1, -1})
+
 /* One caller, and the result that it received. */
 struct caller {
-    struct lookup_request ask;
-    int64_t not_before_ms; /* wall time: a result that was fetched earlier is not accepted */
-    int answers;           /* number of results received: must be 1 */
+    struct lookup_request request;
+    struct question *question;
+    int answers; /* number of results received: must be 1 */
     enum err err;
-    bool collapsed, from_cache;
+    bool collapsed, from_cache, has_fallback;
+    enum disposition disposition;
     enum charged charged;
     int retry_after_s;
     char lookup_id[ID_TEXT];
@@ -40,6 +45,7 @@ struct caller {
 
 struct flow {
     struct engine *engine;
+    struct inbox *inbox; /* of the test: where calls return */
     struct engine_options options;
     struct recovery recovery; /* what the last start recovered */
     struct store *store;
@@ -81,6 +87,9 @@ struct caller *flow_request_as(const char *client, const char *domain, int64_t w
 /* Starts a request of a client with that daily quota. */
 struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
                                        int64_t wait_ms);
+
+/* Posts a call to the engine and runs until it has returned, exactly once. */
+void flow_call(struct engine_call *call);
 
 /* Runs until nothing more happens at this instant. */
 void flow_settle(void);

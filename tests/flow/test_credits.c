@@ -113,7 +113,7 @@ TEST(budget_refunds_caller_that_leaves_before_the_submit)
     flow_start(options);
     struct caller *leaves = flow_request("one.com", WAIT_MS);
     flow_advance(100);
-    engine_abandon(flow.engine, leaves->ask.number);
+    engine_abandon(flow.engine, leaves->request.ticket);
     flow_advance(100);
     struct caller *stays = flow_request("two.com", WAIT_MS);
     flow_advance(60000);

@@ -19,7 +19,7 @@ static struct caller *submitting(const char *domain)
 
     flow_advance(10000);
     ck_assert_int_eq(caller->answers, 0);
-    ck_assert_uint_eq(engine_status(flow.engine).submits, 1);
+    ck_assert_int_eq(engine_status(flow.engine).submits, 1);
     return caller;
 }
 
@@ -63,7 +63,7 @@ TEST(drain_fails_unsent_lookup_immediately_without_an_id)
     struct caller *queued = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
-    ck_assert_uint_eq(engine_status(flow.engine).queue, 1);
+    ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 1);
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_settle();
     ck_assert_int_eq(queued->err, ERR_DRAINING);
@@ -146,16 +146,16 @@ TEST(status_counts_waiters_lookups_queue_and_submits)
 {
     struct status status = engine_status(flow.engine);
     ck_assert(status.store_usable && !status.paused && status.circuit == ERR_OK);
-    ck_assert_uint_eq(status.waiters + status.lookups + status.queue + status.submits, 0);
+    ck_assert_int_eq(status.waiters + status.lookups + status.queue_tasks + status.submits, 0);
     submitting("milvali.com");
     flow_request("milvali.com", WAIT_MS);
     flow_request("blue-bottle.com", WAIT_MS);
     flow_settle();
     status = engine_status(flow.engine);
-    ck_assert_uint_eq(status.waiters, 3);
-    ck_assert_uint_eq(status.lookups, 2);
-    ck_assert_uint_eq(status.queue, 1);
-    ck_assert_uint_eq(status.submits, 1);
+    ck_assert_int_eq(status.waiters, 3);
+    ck_assert_int_eq(status.lookups, 2);
+    ck_assert_int_eq(status.queue_tasks, 1);
+    ck_assert_int_eq(status.submits, 1);
     ck_assert_int_eq(status.credits_spent, 2);
 }
 
@@ -193,11 +193,11 @@ TEST(status_counts_journal_backlog_until_it_is_written)
     submitting("milvali.com");
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);
     flow_advance(17000);
-    ck_assert_uint_ge(engine_status(flow.engine).journal_backlog, 1);
+    ck_assert_int_ge(engine_status(flow.engine).journal_backlog, 1);
     ck_assert(!engine_status(flow.engine).store_usable);
     weak_store_fail(flow.store, WEAK_SUBMITTED, false);
     flow_advance(JOURNAL_RETRY_MS);
-    ck_assert_uint_eq(engine_status(flow.engine).journal_backlog, 0);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
     ck_assert(engine_status(flow.engine).store_usable);
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "flow.h"
 #include "lookup/batching/batcher.h"
+#include "lookup/lookups.h"
 #include "lookup/records/cooldown.h"
 #include "weak_store.h"
 
@@ -130,47 +131,52 @@ TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
 
 /* ---- find and forget ---- */
 
-static int n_results;
-
-static void note_absence(struct inquiry *inquiry, const struct lookup_state *state)
-{
-    (void)inquiry;
-    ck_assert_ptr_null(state);
-    n_results++;
-}
-
 static const char *const ids[] = {"", "short", "0123456789abcdef0123456789abcdef"};
 
 LOOP_TEST(lookup_find_with_unknown_id_finds_nothing, ids)
 {
-    struct inquiry inquiry = {.done = note_absence};
+    struct find_lookup_call find = {.call.run = engine_find_lookup};
 
-    snprintf(inquiry.id, sizeof inquiry.id, "%s", ids[_i]);
-    n_results = 0;
-    engine_inquire(flow.engine, &inquiry);
-    flow_settle();
-    ck_assert_int_eq(n_results, 1);
+    snprintf(find.id, sizeof find.id, "%s", ids[_i]);
+    flow_call(&find.call);
+    ck_assert_int_eq(find.err, ERR_NOT_FOUND);
 }
 
-static void note_failure(struct forgetting *forgetting, enum err err, size_t n)
+TEST(lookup_find_returns_the_progress_and_then_the_result)
 {
-    (void)forgetting;
-    ck_assert_int_eq(err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_uint_eq(n, 0);
-    n_results++;
+    struct caller *hasty = flow_request("milvali.com", 1000);
+    struct find_lookup_call early = {.call.run = engine_find_lookup};
+    struct find_lookup_call late = {.call.run = engine_find_lookup};
+
+    flow_advance(1000);
+    snprintf(early.id, sizeof early.id, "%s", hasty->lookup_id);
+    flow_call(&early.call);
+    ck_assert_int_eq(early.err, ERR_OK);
+    ck_assert_ptr_null(early.result);
+    ck_assert_str_eq(early.domain, "milvali.com");
+    ck_assert_int_eq(early.progress.phase, TASK_SUBMITTING);
+    ck_assert_int_eq(early.progress.elapsed_ms, 1000);
+    ck_assert_int_eq(early.progress.retry_after_s, hasty->retry_after_s);
+
+    flow_advance(30000);
+    snprintf(late.id, sizeof late.id, "%s", hasty->lookup_id);
+    flow_call(&late.call);
+    ck_assert_int_eq(late.err, ERR_OK);
+    ck_assert_ptr_nonnull(late.result);
+    ck_assert_uint_gt(late.result->n_emails, 0);
+    result_unref(late.result);
 }
 
 TEST(forget_failed_on_disk_returns_an_error)
 {
-    struct forgetting forgetting = {.domain = "milvali.com", .done = note_failure};
+    struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
 
     flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     weak_store_fail(flow.store, WEAK_FORGET, true);
-    n_results = 0;
-    engine_forget(flow.engine, &forgetting);
-    flow_settle();
-    ck_assert_int_eq(n_results, 1);
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_uint_eq(forget.n, 0);
     struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);

@@ -212,7 +212,7 @@ TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
 {
     struct caller *shy = flow_request("shy.com", WAIT_MS);
     struct caller *both = flow_request("both.com", WAIT_MS);
-    shy->ask.no_store = both->ask.no_store = true;
+    shy->request.directives.no_store = both->request.directives.no_store = true;
     flow_request("both.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(shy->err, ERR_OK);

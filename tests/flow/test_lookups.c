@@ -109,8 +109,8 @@ TEST(lookup_queued_without_waiters_is_dropped_unsent)
     struct caller *b = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
-    engine_abandon(flow.engine, a->ask.number);
-    engine_abandon(flow.engine, b->ask.number);
+    engine_abandon(flow.engine, a->request.ticket);
+    engine_abandon(flow.engine, b->request.ticket);
     flow_advance(60000);
     ck_assert_int_eq(a->err, ERR_CANCELLED);
     ck_assert_int_eq(b->err, ERR_CANCELLED);
@@ -123,7 +123,7 @@ TEST(lookup_queued_and_promised_is_sent_without_waiters)
     struct caller *leaver = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(20); /* the linger is not over yet */
-    engine_abandon(flow.engine, leaver->ask.number);
+    engine_abandon(flow.engine, leaver->request.ticket);
     flow_advance(30000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(hasty->charged, CHARGED_NO);
@@ -135,7 +135,7 @@ TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
     struct caller *abandoned = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(1000);
-    engine_abandon(flow.engine, abandoned->ask.number);
+    engine_abandon(flow.engine, abandoned->request.ticket);
     flow_advance(30000);
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
@@ -149,7 +149,7 @@ TEST(lookup_cancel_after_the_result_is_a_no_op)
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(30000);
-    engine_abandon(flow.engine, caller->ask.number);
+    engine_abandon(flow.engine, caller->request.ticket);
     flow_settle();
     ck_assert_int_eq(caller->answers, 1);
     ck_assert_int_eq(caller->err, ERR_OK);
@@ -283,7 +283,7 @@ TEST(lookup_refresh_pays_again_and_replaces_the_result)
     flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
-    refreshed->not_before_ms = engine_clock(flow.engine)->wall_ms;
+    refreshed->request.directives.no_cache = true;
     struct caller *joins = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert(!refreshed->from_cache);
@@ -302,13 +302,13 @@ TEST(lookup_failure_does_not_evict_an_older_result)
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
-    refreshed->not_before_ms = engine_clock(flow.engine)->wall_ms;
+    refreshed->request.directives.no_cache = true;
     flow_advance(40000);
     ck_assert_int_eq(refreshed->err, ERR_LOOKUP_FAILED);
 
     struct caller *content = flow_request("milvali.com", WAIT_MS);
     struct caller *again = flow_request("milvali.com", WAIT_MS);
-    again->not_before_ms = engine_clock(flow.engine)->wall_ms;
+    again->request.directives.no_cache = true;
     flow_settle();
     ck_assert_str_eq(content->body, first->body);
     ck_assert_int_eq(again->err,
@@ -342,7 +342,7 @@ TEST(lookup_over_the_waiter_limit_is_rejected_immediately)
 {
     struct engine_options options = flow_options();
 
-    options.lookup.max_waiters = 2;
+    options.max_waiters = 2;
     flow_start(options);
     flow_request("milvali.com", WAIT_MS);
     flow_request("milvali.com", WAIT_MS);

@@ -152,7 +152,7 @@ static void start_with_short_lives(void)
 {
     struct engine_options options = flow_options();
 
-    options.lookup.results.ttl_found_ms = MINUTE_MS;
+    options.results.ttl_found_ms = MINUTE_MS;
     options.keep_expired_ms = HOUR_MS;
     flow_start(options);
     flow_request("milvali.com", WAIT_MS);

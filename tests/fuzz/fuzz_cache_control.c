@@ -55,23 +55,24 @@ static void check_reading(const struct cache_directives *directives, const char 
 static void check_serving(const struct cache_directives *directives, const struct result *result,
                           int64_t wall_ms)
 {
-    enum serve serve = freshness_judge(result, directives, &limits, wall_ms);
-    bool from_cache = serve != SERVE_ASK && serve != SERVE_NOTHING;
+    struct freshness verdict = freshness_judge(result, directives, &limits, wall_ms, wall_ms);
+    enum disposition how = verdict.disposition;
+    bool from_cache = how != DISPOSITION_MISS, is_new = result->fetched_ms >= wall_ms;
+    bool any_age = !from_cache || (directives->no_cache && is_new);
     int64_t age_ms = freshness_age_ms(result, wall_ms),
             left_ms = freshness_left_ms(result, wall_ms);
 
     FUZZ_WANT(age_ms >= 0);
-    FUZZ_WANT(!from_cache || !directives->no_cache);
-    FUZZ_WANT(!from_cache || directives->max_age_s < 0 || age_ms <= directives->max_age_s * 1000);
-    FUZZ_WANT(!from_cache || directives->min_fresh_s == 0 ||
-              left_ms >= directives->min_fresh_s * 1000);
-    FUZZ_WANT(!directives->only_cached || (serve != SERVE_ASK && serve != SERVE_REFRESH));
-    FUZZ_WANT(directives->only_cached || serve != SERVE_NOTHING);
-    FUZZ_WANT(serve != SERVE_FRESH || left_ms > 0);
-    FUZZ_WANT((serve != SERVE_STALE && serve != SERVE_REFRESH) || left_ms <= 0);
-    FUZZ_WANT(!freshness_on_error(result, directives, &limits, wall_ms) || !directives->no_cache);
-    serve = freshness_judge(NULL, directives, &limits, wall_ms);
-    FUZZ_WANT(serve == (directives->only_cached ? SERVE_NOTHING : SERVE_ASK));
+    FUZZ_WANT(!from_cache || !directives->no_cache || is_new);
+    FUZZ_WANT(any_age || directives->max_age_s < 0 || age_ms <= directives->max_age_s * 1000);
+    FUZZ_WANT(any_age || directives->min_fresh_s == 0 || left_ms >= directives->min_fresh_s * 1000);
+    FUZZ_WANT(!directives->only_cached || how != DISPOSITION_STALE_REFRESHING);
+    FUZZ_WANT(how != DISPOSITION_FRESH || left_ms > 0);
+    FUZZ_WANT((how != DISPOSITION_STALE && how != DISPOSITION_STALE_REFRESHING) || left_ms <= 0);
+    FUZZ_WANT(from_cache || verdict.reason != MISS_ABSENT);
+    FUZZ_WANT(!verdict.is_fallback || !directives->no_cache || is_new);
+    verdict = freshness_judge(NULL, directives, &limits, wall_ms, wall_ms);
+    FUZZ_WANT(verdict.disposition == DISPOSITION_MISS && verdict.reason == MISS_ABSENT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

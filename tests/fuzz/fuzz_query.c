@@ -76,6 +76,12 @@ const struct client *request_client(const struct request *request)
     return &request->client;
 }
 
+const char *request_account(struct request *request)
+{
+    (void)request;
+    return "fuzz";
+}
+
 const char *request_id(const struct request *request)
 {
     (void)request;
@@ -169,16 +175,16 @@ static void split(struct request *request, char *query)
 
 /* ---- the promises ---- */
 
-static void check_parsed(const struct emails_query *parsed, const struct client *client)
+static void check_reading(const struct emails_query *query, const struct client *client)
 {
-    FUZZ_WANT(parsed->format < RESULT_FORMATS);
-    FUZZ_WANT(parsed->wait_ms >= 0 && parsed->wait_ms <= MAX_WAIT_MS);
-    FUZZ_WANT(parsed->wait_ms <= client->max_wait_ms);
-    FUZZ_WANT(parsed->cache.max_age_s >= -1 && parsed->cache.max_age_s <= INT64_C(2147483648));
-    FUZZ_WANT(parsed->cache.only_cached || !client->cached_only);
-    FUZZ_WANT(parsed->cache.only_cached || client->allow_refresh || !parsed->cache.no_cache);
-    FUZZ_WANT(strnlen(parsed->applied, EMAILS_QUERY_APPLIED) < EMAILS_QUERY_APPLIED);
-    FUZZ_WANT(input_is_printable(parsed->applied, strlen(parsed->applied)));
+    FUZZ_WANT(query->format < RESULT_FORMATS);
+    FUZZ_WANT(query->wait_ms >= 0 && query->wait_ms <= MAX_WAIT_MS);
+    FUZZ_WANT(query->wait_ms <= client->max_wait_ms);
+    FUZZ_WANT(query->cache.max_age_s >= -1 && query->cache.max_age_s <= INT64_C(2147483648));
+    FUZZ_WANT(query->cache.only_cached || !client->cached_only);
+    FUZZ_WANT(query->cache.only_cached || client->allow_refresh || !query->cache.no_cache);
+    FUZZ_WANT(strnlen(query->applied, EMAILS_QUERY_APPLIED) < EMAILS_QUERY_APPLIED);
+    FUZZ_WANT(input_is_printable(query->applied, strlen(query->applied)));
 }
 
 /* The canonical form of a question is the same question. */
@@ -214,22 +220,22 @@ static void check_question(const struct question *question)
 static bool read_as(struct request *request, bool allow_refresh, bool cached_only,
                     unsigned char *ret_key)
 {
-    struct emails_query parsed;
+    struct emails_query query;
 
     request->client = (struct client){.max_wait_ms = cached_only ? THEIR_WAIT_MS : INT64_MAX,
                                       .allow_refresh = allow_refresh,
                                       .cached_only = cached_only};
     request->replies = 0;
-    bool ok = emails_query_parse(request, &parsed);
+    bool ok = emails_query_parse(request, &query);
     joined_lines_free(request->joined);
     request->joined = NULL;
     FUZZ_WANT(request->replies == !ok);
     if (!ok)
         return false;
-    check_parsed(&parsed, &request->client);
-    check_question(parsed.question);
-    memcpy(ret_key, parsed.question->key, HASH_SIZE);
-    question_free(parsed.question);
+    check_reading(&query, &request->client);
+    check_question(query.question);
+    memcpy(ret_key, query.question->key, HASH_SIZE);
+    question_free(query.question);
     return true;
 }
 

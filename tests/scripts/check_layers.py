@@ -75,11 +75,12 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # A private header each: the members of a request and of a worker, the table of the options, and the
-    # interface of a driver.
+    # A private header each: the members of a request, of a worker and of the engine, the table of the
+    # options, and the interface of a driver.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
+    frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/store/store", "server/store/driver"}),
 ]
 

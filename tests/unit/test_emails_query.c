@@ -43,6 +43,12 @@ const struct client *request_client(const struct request *request)
     return NULL;
 }
 
+const char *request_account(struct request *request)
+{
+    (void)request;
+    return "";
+}
+
 const char *request_id(const struct request *request)
 {
     (void)request;

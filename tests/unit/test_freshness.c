@@ -19,41 +19,50 @@ static struct result answer(void)
     return (struct result){.fetched_ms = FETCHED_MS, .expires_ms = FETCHED_MS + 100000};
 }
 
+/* Judges for a request that has just arrived. */
+static struct freshness judge(const struct result *result,
+                              const struct cache_directives *directives, int64_t wall_ms)
+{
+    return freshness_judge(result, directives, &limits, wall_ms, wall_ms);
+}
+
 static const struct {
     const char *header;
     int64_t age_s;
-    enum serve serve;
-    bool on_error;
+    enum disposition disposition;
+    bool is_fallback;
 } moments[] = {
-    {NULL, 0, SERVE_FRESH, true},
-    {NULL, 99, SERVE_FRESH, true},
-    {NULL, 100, SERVE_REFRESH, true},
-    {NULL, 150, SERVE_REFRESH, true},
-    {NULL, 151, SERVE_ASK, true},
-    {NULL, 600, SERVE_ASK, true},
-    {NULL, 601, SERVE_ASK, false},
-    {"no-cache", 0, SERVE_ASK, false},
-    {"max-age=30", 30, SERVE_FRESH, true},
-    {"max-age=30", 31, SERVE_ASK, false},
-    {"max-age=0", 0, SERVE_FRESH, true},
-    {"max-age=0", 1, SERVE_ASK, false},
-    {"max-age=\"30\"", 31, SERVE_ASK, false},
-    {"MAX-AGE = 30", 31, SERVE_ASK, false},
-    {"max-age=soon", 99, SERVE_FRESH, true},
-    {"max-age", 99, SERVE_FRESH, true},
-    {"max-age=99999999999999999999", 99, SERVE_FRESH, true},
-    {"min-fresh=10", 90, SERVE_FRESH, true},
-    {"min-fresh=10", 91, SERVE_ASK, false},
-    {"max-stale", 10000, SERVE_STALE, false},
-    {"max-stale=100", 200, SERVE_STALE, true},
-    {"max-stale=100", 201, SERVE_ASK, true},
-    {"only-if-cached", 99, SERVE_FRESH, true},
-    {"only-if-cached", 120, SERVE_STALE, true},
-    {"only-if-cached", 151, SERVE_NOTHING, true},
-    {"only-if-cached, max-age=10", 11, SERVE_NOTHING, false},
-    {"no-store, community=\"UCI\"", 99, SERVE_FRESH, true},
-    {",, ,max-age=30,,", 31, SERVE_ASK, false},
-    {"xmax-age=30", 31, SERVE_FRESH, true},
+    {NULL, 0, DISPOSITION_FRESH, true},
+    {NULL, 99, DISPOSITION_FRESH, true},
+    {NULL, 100, DISPOSITION_STALE_REFRESHING, true},
+    {NULL, 150, DISPOSITION_STALE_REFRESHING, true},
+    {NULL, 151, DISPOSITION_MISS, true},
+    {NULL, 600, DISPOSITION_MISS, true},
+    {NULL, 601, DISPOSITION_MISS, false},
+    {"no-cache", 0, DISPOSITION_FRESH, true}, /* fetched when the request arrived */
+    {"no-cache", 1, DISPOSITION_MISS, false},
+    {"no-cache, max-age=0", 0, DISPOSITION_FRESH, true},
+    {"max-age=30", 30, DISPOSITION_FRESH, true},
+    {"max-age=30", 31, DISPOSITION_MISS, false},
+    {"max-age=0", 0, DISPOSITION_FRESH, true},
+    {"max-age=0", 1, DISPOSITION_MISS, false},
+    {"max-age=\"30\"", 31, DISPOSITION_MISS, false},
+    {"MAX-AGE = 30", 31, DISPOSITION_MISS, false},
+    {"max-age=soon", 99, DISPOSITION_FRESH, true},
+    {"max-age", 99, DISPOSITION_FRESH, true},
+    {"max-age=99999999999999999999", 99, DISPOSITION_FRESH, true},
+    {"min-fresh=10", 90, DISPOSITION_FRESH, true},
+    {"min-fresh=10", 91, DISPOSITION_MISS, false},
+    {"max-stale", 10000, DISPOSITION_STALE, false},
+    {"max-stale=100", 200, DISPOSITION_STALE, true},
+    {"max-stale=100", 201, DISPOSITION_MISS, true},
+    {"only-if-cached", 99, DISPOSITION_FRESH, true},
+    {"only-if-cached", 120, DISPOSITION_STALE, true},
+    {"only-if-cached", 151, DISPOSITION_MISS, true},
+    {"only-if-cached, max-age=10", 11, DISPOSITION_MISS, false},
+    {"no-store, community=\"UCI\"", 99, DISPOSITION_FRESH, true},
+    {",, ,max-age=30,,", 31, DISPOSITION_MISS, false},
+    {"xmax-age=30", 31, DISPOSITION_FRESH, true},
 };
 
 LOOP_TEST(freshness_depends_on_the_age_of_the_result, moments)
@@ -63,9 +72,9 @@ LOOP_TEST(freshness_depends_on_the_age_of_the_result, moments)
     int64_t wall_ms = FETCHED_MS + moments[_i].age_s * 1000;
 
     cache_control_read(&directives, moments[_i].header);
-    ck_assert_msg(freshness_judge(&result, &directives, &limits, wall_ms) == moments[_i].serve &&
-                      freshness_on_error(&result, &directives, &limits, wall_ms) ==
-                          moments[_i].on_error,
+    struct freshness verdict = judge(&result, &directives, wall_ms);
+    ck_assert_msg(verdict.disposition == moments[_i].disposition &&
+                      verdict.is_fallback == moments[_i].is_fallback,
                   "%s at %lld s", moments[_i].header ? moments[_i].header : "(no header)",
                   (long long)moments[_i].age_s);
 }
@@ -74,26 +83,67 @@ TEST(freshness_without_a_result_is_a_miss)
 {
     struct cache_directives directives = CACHE_DIRECTIVES_NONE;
 
-    ck_assert_int_eq(freshness_judge(NULL, &directives, &limits, 0), SERVE_ASK);
-    directives.only_cached = true;
-    ck_assert_int_eq(freshness_judge(NULL, &directives, &limits, 0), SERVE_NOTHING);
-    ck_assert(!freshness_on_error(NULL, &directives, &limits, 0));
+    for (int i = 0; i < 2; i++) {
+        struct freshness verdict = judge(NULL, &directives, 0);
+        ck_assert_int_eq(verdict.disposition, DISPOSITION_MISS);
+        ck_assert_int_eq(verdict.reason, MISS_ABSENT);
+        ck_assert(!verdict.is_fallback);
+        directives.only_cached = true;
+    }
+}
+
+static const struct {
+    const char *header;
+    int64_t age_s;
+    enum miss_reason reason;
+} misses[] = {
+    {NULL, 151, MISS_EXPIRED},
+    {"max-stale=10", 151, MISS_EXPIRED},
+    {"only-if-cached", 151, MISS_EXPIRED},
+    {"max-age=30", 151, MISS_EXPIRED},
+    {"max-age=30", 31, MISS_EXCLUDED},
+    {"min-fresh=10", 91, MISS_EXCLUDED},
+    {"no-cache", 10, MISS_EXCLUDED},
+    {"no-cache", 151, MISS_EXCLUDED},
+};
+
+LOOP_TEST(freshness_miss_has_its_reason, misses)
+{
+    struct result result = answer();
+    struct cache_directives directives = CACHE_DIRECTIVES_NONE;
+
+    cache_control_read(&directives, misses[_i].header);
+    struct freshness verdict = judge(&result, &directives, FETCHED_MS + misses[_i].age_s * 1000);
+    ck_assert_int_eq(verdict.disposition, DISPOSITION_MISS);
+    ck_assert_int_eq(verdict.reason, misses[_i].reason);
+}
+
+TEST(freshness_result_fetched_since_the_request_satisfies_no_cache)
+{
+    struct result result = answer();
+    struct cache_directives directives = {.no_cache = true, .max_age_s = 0, .max_stale_s = -1};
+    int64_t wall_ms = FETCHED_MS + 1000;
+
+    ck_assert_int_eq(
+        freshness_judge(&result, &directives, &limits, FETCHED_MS + 1, wall_ms).disposition,
+        DISPOSITION_MISS);
+    ck_assert_int_eq(
+        freshness_judge(&result, &directives, &limits, FETCHED_MS, wall_ms).disposition,
+        DISPOSITION_FRESH);
 }
 
 TEST(freshness_expired_failure_is_a_miss)
 {
     struct result result = answer();
     struct cache_directives directives = CACHE_DIRECTIVES_NONE;
+    int64_t end_ms = FETCHED_MS + 100000;
 
     result.err = ERR_LOOKUP_FAILED;
-    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 99000),
-                     SERVE_FRESH);
-    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 100000),
-                     SERVE_ASK);
-    ck_assert(!freshness_on_error(&result, &directives, &limits, FETCHED_MS + 100000));
+    ck_assert_int_eq(judge(&result, &directives, end_ms - 1000).disposition, DISPOSITION_FRESH);
+    ck_assert_int_eq(judge(&result, &directives, end_ms).disposition, DISPOSITION_MISS);
+    ck_assert(!judge(&result, &directives, end_ms).is_fallback);
     directives.max_stale_s = INT64_MAX;
-    ck_assert_int_eq(freshness_judge(&result, &directives, &limits, FETCHED_MS + 100000),
-                     SERVE_ASK);
+    ck_assert_int_eq(judge(&result, &directives, end_ms).disposition, DISPOSITION_MISS);
 }
 
 TEST(freshness_clock_set_back_changes_no_age)
@@ -107,11 +157,10 @@ TEST(freshness_clock_set_back_changes_no_age)
 
 TEST(freshness_never_improves_with_age)
 {
-    static const int order[] = {[SERVE_FRESH] = 0,
-                                [SERVE_REFRESH] = 1,
-                                [SERVE_STALE] = 1,
-                                [SERVE_ASK] = 2,
-                                [SERVE_NOTHING] = 2};
+    static const int order[] = {[DISPOSITION_FRESH] = 0,
+                                [DISPOSITION_STALE_REFRESHING] = 1,
+                                [DISPOSITION_STALE] = 1,
+                                [DISPOSITION_MISS] = 2};
     struct result result = answer();
 
     for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
@@ -119,7 +168,7 @@ TEST(freshness_never_improves_with_age)
         int before = 0;
         cache_control_read(&directives, moments[i].header);
         for (int64_t ms = 0; ms < 700000; ms += 250) {
-            int now = order[freshness_judge(&result, &directives, &limits, FETCHED_MS + ms)];
+            int now = order[judge(&result, &directives, FETCHED_MS + ms).disposition];
             ck_assert_int_ge(now, before);
             before = now;
         }

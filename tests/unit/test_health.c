@@ -9,6 +9,7 @@
 #include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
+#include "lookup/recovery.h"
 #include "raw_client.h"
 
 #include "tests/support/suite.h"

@@ -13,7 +13,7 @@ static char *written(const char *name, const struct figures *figures)
 
     for (size_t i = 0; i < n_metrics_table; i++)
         if (strcmp(metrics_table[i].name, name) == 0)
-            metrics_table[i].write(&out, name, figures);
+            metrics_table[i].write(&out, &metrics_table[i], figures);
     ck_assert_int_eq(buf_check(&out), ERR_OK);
     return xstrdup(buf_str(&out));
 }
@@ -69,4 +69,38 @@ TEST(metrics_buckets_cover_the_longest_wait_and_more)
     wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"300\"} 2");
     wants_line(calls, CALLS "_bucket{operation=\"submit\",le=\"+Inf\"} 3");
     wants_line(calls, CALLS "_count{operation=\"submit\"} 3");
+}
+
+TEST(metrics_numbers_are_exported_unchanged)
+{
+    struct figures figures = {.counted = {.http_connections = 3},
+                              .engine = {.waiters = 4, .store_usable = 1},
+                              .cache = {.bytes = UINT64_C(5000000000)},
+                              .process = {.cpu_s = 1.5, .open_fds = 6}};
+    autofree char *connections = written("emailsd_http_connections", &figures);
+    autofree char *waiters = written("emailsd_waiters", &figures);
+    autofree char *usable = written("emailsd_store_usable", &figures);
+    autofree char *bytes = written("emailsd_cache_bytes", &figures);
+    autofree char *cpu = written("process_cpu_seconds_total", &figures);
+    autofree char *files = written("process_open_fds", &figures);
+
+    ck_assert_str_eq(connections, "emailsd_http_connections 3\n");
+    ck_assert_str_eq(waiters, "emailsd_waiters 4\n");
+    ck_assert_str_eq(usable, "emailsd_store_usable 1\n");
+    ck_assert_str_eq(bytes, "emailsd_cache_bytes 5000000000\n");
+    ck_assert_str_eq(cpu, "process_cpu_seconds_total 1.500\n");
+    ck_assert_str_eq(files, "process_open_fds 6\n");
+}
+
+TEST(metrics_of_the_credit_limit_are_absent_without_one)
+{
+    struct figures figures = {.engine = {.credits_spent = 7}};
+    autofree char *limit = written("emailsd_credits_limit", &figures);
+    autofree char *left = written("emailsd_credits_left", &figures);
+
+    ck_assert_str_eq(limit, "");
+    ck_assert_str_eq(left, "");
+    figures.engine.credits_limit = 5;
+    autofree char *spent_left = written("emailsd_credits_left", &figures);
+    ck_assert_str_eq(spent_left, "emailsd_credits_left 0\n");
 }

@@ -50,20 +50,20 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- with the headers ---- */
 
-static void note_applied(struct emails_query *wish, bool async, bool wait)
+static void note_applied(struct emails_query *query, bool async, bool wait)
 {
-    snprintf(wish->applied, sizeof wish->applied, "%s%s", async ? "respond-async" : "",
+    snprintf(query->applied, sizeof query->applied, "%s%s", async ? "respond-async" : "",
              async && wait ? ", " : "");
-    size_t len = strlen(wish->applied);
+    size_t len = strlen(query->applied);
     if (wait)
-        snprintf(wish->applied + len, sizeof wish->applied - len, "wait=%lld",
-                 (long long)(wish->wait_ms / 1000));
+        snprintf(query->applied + len, sizeof query->applied - len, "wait=%lld",
+                 (long long)(query->wait_ms / 1000));
 }
 
 /* 'async' without a wait returns immediately. A wait beyond the maximum is reduced, and
  * Preference-Applied reports that. */
 static void set_wait(const struct request *request, const struct parameters *parameters,
-                     struct emails_query *wish)
+                     struct emails_query *query)
 {
     const struct limits *limits = request_limits(request);
     int64_t theirs_ms = request_client(request)->max_wait_ms;
@@ -73,27 +73,27 @@ static void set_wait(const struct request *request, const struct parameters *par
     bool prefers_wait = prefer.has_wait && !has_wait;
     bool prefers_async = prefer.respond_async && !parameters->async;
 
-    wish->async = parameters->async || prefer.respond_async;
-    wish->wait_ms = has_wait          ? parameters->wait_s * 1000
-                    : prefer.has_wait ? prefer.wait_s * 1000
-                    : wish->async     ? 0
-                                      : limits->wait_ms;
-    bool cut = wish->wait_ms > max_wait_ms && (has_wait || prefer.has_wait);
-    if (wish->wait_ms > max_wait_ms)
-        wish->wait_ms = max_wait_ms;
-    note_applied(wish, prefers_async, prefers_wait || cut);
+    query->async = parameters->async || prefer.respond_async;
+    query->wait_ms = has_wait          ? parameters->wait_s * 1000
+                     : prefer.has_wait ? prefer.wait_s * 1000
+                     : query->async    ? 0
+                                       : limits->wait_ms;
+    bool cut = query->wait_ms > max_wait_ms && (has_wait || prefer.has_wait);
+    if (query->wait_ms > max_wait_ms)
+        query->wait_ms = max_wait_ms;
+    note_applied(query, prefers_async, prefers_wait || cut);
 }
 
 static void set_cache(const struct request *request, const struct parameters *parameters,
-                      struct emails_query *wish)
+                      struct emails_query *query)
 {
-    wish->cache = CACHE_DIRECTIVES_NONE;
-    cache_control_read(&wish->cache, request_header(request, "Cache-Control"));
-    wish->cache.no_cache = wish->cache.no_cache || parameters->refresh;
-    wish->cache.only_cached = wish->cache.only_cached || parameters->cached;
+    query->cache = CACHE_DIRECTIVES_NONE;
+    cache_control_read(&query->cache, request_header(request, "Cache-Control"));
+    query->cache.no_cache = query->cache.no_cache || parameters->refresh;
+    query->cache.only_cached = query->cache.only_cached || parameters->cached;
     if (parameters->max_age_s >= 0)
-        wish->cache.max_age_s = parameters->max_age_s;
-    wish->cache.only_cached = wish->cache.only_cached || request_client(request)->cached_only;
+        query->cache.max_age_s = parameters->max_age_s;
+    query->cache.only_cached = query->cache.only_cached || request_client(request)->cached_only;
 }
 
 /* Returns whether the request may pay for a result that is known and fresh. */
@@ -103,28 +103,30 @@ static bool wants_refresh(const struct cache_directives *cache)
            (cache->no_cache || cache->max_age_s >= 0 || cache->min_fresh_s > 0);
 }
 
-bool emails_query_parse(struct request *request, struct emails_query *ret_wish)
+bool emails_query_parse(struct request *request, struct emails_query *ret_query)
 {
+    const struct client *client = request_client(request);
     struct parameters parameters;
-    struct emails_query wish = {0};
+    struct emails_query query = {0};
     struct errmsg why = {""};
 
     enum err err = parameters_read(request, &parameters, &why);
     if (!err)
-        err = negotiate_format(request_header(request, "Accept"), &wish.format);
+        err = negotiate_format(request_header(request, "Accept"), &query.format);
     if (!err)
-        err = question_new(parameters.fields, &wish.question, &why);
+        err = question_new(parameters.fields, &query.question, &why);
     if (err) {
         problem_send(request, err, *why.text ? why.text : NULL);
         return false;
     }
-    set_wait(request, &parameters, &wish);
-    set_cache(request, &parameters, &wish);
-    if (wants_refresh(&wish.cache) && !request_client(request)->allow_refresh) {
-        question_free(wish.question);
+    query.account = (struct account_ref){request_account(request), client->quota, client->weight};
+    set_wait(request, &parameters, &query);
+    set_cache(request, &parameters, &query);
+    if (wants_refresh(&query.cache) && !client->allow_refresh) {
+        question_free(query.question);
         problem_send(request, ERR_FORBIDDEN, "refresh requires the 'allow_refresh' right");
         return false;
     }
-    *ret_wish = wish;
+    *ret_query = query;
     return true;
 }

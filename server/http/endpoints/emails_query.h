@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/errmsg.h"
 #include "http/core/request.h"
+#include "model/account.h"
 #include "model/freshness.h"
 #include "model/question.h"
 #include "model/result.h"
@@ -40,7 +41,8 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 #define EMAILS_QUERY_APPLIED 64
 
 struct emails_query {
-    struct question *question; /* owned */
+    struct question *question;  /* owned */
+    struct account_ref account; /* pays; its name is borrowed from the request */
     enum result_format format;
     struct cache_directives cache;
     int64_t wait_ms;
@@ -50,6 +52,6 @@ struct emails_query {
 
 /* Parses and checks the request. Returns false if it is invalid and has been answered with a
  * problem. On success the caller must free the question. */
-bool emails_query_parse(struct request *request, struct emails_query *ret_wish);
+bool emails_query_parse(struct request *request, struct emails_query *ret_query);
 
 #endif

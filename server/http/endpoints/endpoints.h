@@ -16,7 +16,7 @@ void emails_head(struct request *request);
 
 /* DELETE /emails?domain=: deletes all results of a domain, in memory and on disk. Lookups in flight
  * continue. */
-void forget_domain(struct request *request);
+void emails_delete(struct request *request);
 
 /* ---- lookups and usage ---- */
 
@@ -40,14 +40,14 @@ void health_ready(struct request *request);
 /* ---- documents ---- */
 
 /* GET /version: version of the daemon and of its Public Suffix List. */
-void about_version(struct request *request);
+void version_get(struct request *request);
 
 /* GET /metrics: the metrics in the Prometheus text format (0.0.4). No domain, client or address is
  * ever a label. */
 void metrics_get(struct request *request);
 
 /* GET /openapi.yaml: the API description, embedded at build time. */
-void contract_get(struct request *request);
+void openapi_get(struct request *request);
 
 /* GET /problems/{code}: the page that a problem's `type` refers to. */
 void problem_page(struct request *request);

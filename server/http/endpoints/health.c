@@ -2,6 +2,7 @@
 /* health.c - GET /livez and /readyz; see health.h. */
 #include "http/endpoints/health.h"
 
+#include "base/heartbeat.h"
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
@@ -41,32 +42,25 @@ static enum err judge(enum health_stage stage, const struct status *status)
     return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
-static const char *word(bool yes)
-{
-    return yes ? "true" : "false";
-}
-
-static const char *budget_word(const struct status *status)
-{
-    bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
-
-    return is_spent ? "credits-exhausted" : "ok";
-}
-
 static void write_checks(const struct status *status, enum health_stage stage, int64_t lag_ms,
                          struct buf *out)
 {
-    buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%zu",
+    bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
+
+    buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%" PRId64,
              status->store_usable ? "usable" : "unusable", status->journal_backlog);
     buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"",
-             status->circuit ? err_row(status->circuit)->code : "ok", budget_word(status));
+             status->circuit ? err_row((enum err)status->circuit)->code : "ok",
+             is_spent ? "credits-exhausted" : "ok");
     buf_addf(out, ",\"credits_spent\":%" PRId64, status->credits_spent);
     if (status->credits_limit)
         buf_addf(out, ",\"credits_limit\":%" PRId64, status->credits_limit);
-    buf_addf(out, ",\"paused\":%s,\"draining\":%s", word(status->paused),
-             word(stage == HEALTH_DRAINING));
-    buf_addf(out, ",\"waiters\":%zu,\"lookups\":%zu,\"queue\":%zu,\"submits\":%zu", status->waiters,
-             status->lookups, status->queue, status->submits);
+    buf_addf(out, ",\"paused\":%s,\"draining\":%s", status->paused ? "true" : "false",
+             stage == HEALTH_DRAINING ? "true" : "false");
+    buf_addf(out, ",\"waiters\":%" PRId64 ",\"lookups\":%" PRId64, status->waiters,
+             status->lookups);
+    buf_addf(out, ",\"queue\":%" PRId64 ",\"submits\":%" PRId64, status->queue_tasks,
+             status->submits);
     buf_addf(out, ",\"engine_lag_ms\":%" PRId64, lag_ms);
 }
 

@@ -1,66 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* lookups.c - GET /lookups/{id}. Only the engine knows its lookups, so the request is parked until
- * the engine has replied. */
+/* lookups.c - GET /lookups/{id}. Only the engine knows its lookups. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
-#include "http/core/app.h"
+#include "http/endpoints/engine_call.h"
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/negotiate.h"
-#include "lookup/engine.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* Owned by the engine from engine_inquire() to copy_state(), then by the worker. */
-struct watching {
-    struct inquiry inquiry;
-    struct message message;
-    struct inbox *inbox;
-    struct request *request;
+struct progress_call {
+    struct find_lookup_call find; /* first: it is freed by engine_call.c */
     enum result_format format;
-    bool found;
-    struct lookup_state state; /* with its own reference to the result */
 };
 
-/* Worker thread. */
-static void deliver(struct message *message)
+static void reply_lookup(struct request *request, struct engine_call *call)
 {
-    struct watching *watching = container_of(message, struct watching, message);
-    const struct lookup_state *state = &watching->state;
+    const struct progress_call *progress_call = container_of(call, struct progress_call, find.call);
+    const struct find_lookup_call *find = &progress_call->find;
+    const struct lookup_progress *progress = &find->progress;
     const struct answer_notes notes = {0};
 
-    if (!watching->found) {
-        problem_send(watching->request, ERR_NOT_FOUND, "unknown or expired lookup id");
-    } else if (state->result) {
-        answer_result(watching->request, state->result, watching->format, &notes);
+    if (find->err) {
+        problem_send(request, find->err, "unknown or expired lookup id");
+    } else if (find->result) {
+        answer_result(request, find->result, progress_call->format, &notes);
+        result_unref(find->result);
     } else {
-        const struct progress progress = {watching->inquiry.id, state->domain, state->phase,
-                                          state->elapsed_ms, state->expected_ms};
-        answer_progress(watching->request, &progress, state->retry_after_s, &notes);
+        const struct progress shown = {find->id, find->domain, progress->phase,
+                                       progress->elapsed_ms, progress->expected_ms};
+        answer_progress(request, &shown, progress->retry_after_s, &notes);
     }
-    result_unref(state->result);
-    free(watching);
-}
-
-/* Engine thread. `state` NULL = no such lookup. */
-static void copy_state(struct inquiry *inquiry, const struct lookup_state *state)
-{
-    struct watching *watching = container_of(inquiry, struct watching, inquiry);
-
-    if (state) {
-        watching->found = true;
-        watching->state = *state;
-        if (state->result)
-            result_ref(state->result);
-    }
-    inbox_post(watching->inbox, &watching->message, deliver);
-}
-
-/* The engine replies within one iteration, so there is nothing to cancel. */
-static void client_left(struct request *request)
-{
-    (void)request;
 }
 
 void lookups_get(struct request *request)
@@ -76,12 +46,9 @@ void lookups_get(struct request *request)
         problem_send(request, ERR_NOT_ACCEPTABLE, NULL);
         return;
     }
-    struct watching *watching = xcalloc(1, sizeof *watching);
-    memcpy(watching->inquiry.id, id, ID_TEXT);
-    watching->inquiry.done = copy_state;
-    watching->inbox = request_inbox(request);
-    watching->request = request;
-    watching->format = format;
-    request_park(request, client_left, watching);
-    engine_inquire(request_service(request)->engine, &watching->inquiry);
+    struct progress_call *call = xcalloc(1, sizeof *call);
+    call->format = format;
+    call->find.call.run = engine_find_lookup;
+    memcpy(call->find.id, id, ID_TEXT);
+    engine_call_send(request, &call->find.call, reply_lookup);
 }

@@ -6,6 +6,7 @@
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/endpoints/metrics_table.h"
+#include "lookup/engine.h"
 
 #define DOCUMENT_MAX ((size_t)256 << 10)
 
@@ -17,7 +18,7 @@ static void write_metric(const struct metric *metric, const struct figures *figu
     buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
              metric->type);
     size_t begun = out->len;
-    metric->write(out, metric->name, figures);
+    metric->write(out, metric, figures);
     if (out->len == begun)
         out->len = before;
 }
@@ -25,8 +26,10 @@ static void write_metric(const struct metric *metric, const struct figures *figu
 void metrics_get(struct request *request)
 {
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
-    struct figures figures = {.process = process_stats_read(),
-                              .cache = cache_stats(request_service(request)->cache),
+    const struct service *service = request_service(request);
+    struct figures figures = {.engine = engine_status(service->engine),
+                              .process = process_stats_read(),
+                              .cache = cache_stats(service->cache),
                               .now_ms = request_clock(request)->now_ms};
     struct reply reply;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_table.c - see metrics_table.h. To add a metric: add a number to base/metrics.h, a row
- * here with a function that writes it, and a line to docs/metrics.md. */
+/* metrics_table.c - see metrics_table.h. To add a metric: add a number to base/metrics.h or
+ * lookup/status.h, a row here with its field, or with a function if it has labels, and a line to
+ * docs/metrics.md. */
 #include "http/endpoints/metrics_table.h"
 
 #include "base/log.h"
@@ -21,6 +22,23 @@ static void add_value(struct buf *out, const char *name, uint64_t value)
 static void add_real(struct buf *out, const char *name, double value)
 {
     buf_addf(out, "%s %.3f\n", name, value);
+}
+
+static void write_number(struct buf *out, const struct metric *metric,
+                         const struct figures *figures)
+{
+    uint64_t value;
+
+    memcpy(&value, (const char *)figures + metric->offset, sizeof value);
+    add_value(out, metric->name, value);
+}
+
+static void write_real(struct buf *out, const struct metric *metric, const struct figures *figures)
+{
+    double value;
+
+    memcpy(&value, (const char *)figures + metric->offset, sizeof value);
+    add_real(out, metric->name, value);
 }
 
 /* `label` is the content of the braces except for `le`; "" = no label. The sum is passed as text
@@ -83,27 +101,28 @@ static const char *route_word(size_t i)
     return i < n_routes ? routes[i].path : "other";
 }
 
-static void write_build(struct buf *out, const char *name, const struct figures *figures)
+static void write_build(struct buf *out, const struct metric *metric, const struct figures *figures)
 {
     (void)figures;
-    buf_addf(out, "%s{version=\"%s\",revision=\"%s\"} 1\n", name, EMAILSD_VERSION,
+    buf_addf(out, "%s{version=\"%s\",revision=\"%s\"} 1\n", metric->name, EMAILSD_VERSION,
              EMAILSD_REVISION);
 }
 
-static void write_requests(struct buf *out, const char *name, const struct figures *figures)
+static void write_requests(struct buf *out, const struct metric *metric,
+                           const struct figures *figures)
 {
     for (size_t i = 0; i < METRICS_ROUTES; i++)
         for (size_t j = 0; j < METRICS_CODES; j++) {
             uint64_t n = figures->counted.http_requests[i][j];
             if (!n)
                 continue;
-            buf_addf(out, "%s{route=\"%s\",code=\"", name, route_word(i));
+            buf_addf(out, "%s{route=\"%s\",code=\"", metric->name, route_word(i));
             add_code(out, j);
             buf_addf(out, "\"} %llu\n", (unsigned long long)n);
         }
 }
 
-static void write_request_durations(struct buf *out, const char *name,
+static void write_request_durations(struct buf *out, const struct metric *metric,
                                     const struct figures *figures)
 {
     for (size_t i = 0; i < METRICS_ROUTES; i++) {
@@ -112,23 +131,25 @@ static void write_request_durations(struct buf *out, const char *name,
         if (!is_used(histogram))
             continue;
         buf_addf(&label, "route=\"%s\"", route_word(i));
-        add_durations(out, name, buf_str(&label), histogram);
+        add_durations(out, metric->name, buf_str(&label), histogram);
     }
 }
 
-static void write_connections_refused(struct buf *out, const char *name,
+static void write_connections_refused(struct buf *out, const struct metric *metric,
                                       const struct figures *figures)
 {
     const uint64_t *refused = figures->counted.http_connections_refused;
 
-    buf_addf(out, "%s{limit=\"all\"} %llu\n", name, (unsigned long long)refused[CONNECTION_OF_ALL]);
-    buf_addf(out, "%s{limit=\"address\"} %llu\n", name,
+    buf_addf(out, "%s{limit=\"all\"} %llu\n", metric->name,
+             (unsigned long long)refused[CONNECTION_OF_ALL]);
+    buf_addf(out, "%s{limit=\"address\"} %llu\n", metric->name,
              (unsigned long long)refused[CONNECTION_OF_ADDRESS]);
 }
 
 /* ---- cache and lookups ---- */
 
-static void write_outcomes(struct buf *out, const char *name, const struct figures *figures)
+static void write_outcomes(struct buf *out, const struct metric *metric,
+                           const struct figures *figures)
 {
     static const char *const words[] = {[CACHE_HIT] = "hit",
                                         [CACHE_STALE] = "stale",
@@ -137,66 +158,54 @@ static void write_outcomes(struct buf *out, const char *name, const struct figur
                                         [CACHE_REFUSED] = "refused"};
 
     for (size_t i = 0; i < CACHE_OUTCOMES; i++)
-        buf_addf(out, "%s{outcome=\"%s\"} %llu\n", name, words[i],
+        buf_addf(out, "%s{outcome=\"%s\"} %llu\n", metric->name, words[i],
                  (unsigned long long)figures->counted.cache_outcomes[i]);
 }
 
-static void write_cache_entries(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, figures->cache.n);
-}
-
-static void write_cache_bytes(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, figures->cache.bytes);
-}
-
-static void write_cache_max(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, figures->cache.max_bytes);
-}
-
-static void write_evictions(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, figures->cache.evicted);
-}
-
-static void write_lookups_ended(struct buf *out, const char *name, const struct figures *figures)
+static void write_lookups_ended(struct buf *out, const struct metric *metric,
+                                const struct figures *figures)
 {
     const struct metrics *counted = &figures->counted;
 
-    buf_addf(out, "%s{result=\"found\"} %llu\n", name, (unsigned long long)counted->lookups_found);
-    buf_addf(out, "%s{result=\"empty\"} %llu\n", name, (unsigned long long)counted->lookups_empty);
+    buf_addf(out, "%s{result=\"found\"} %llu\n", metric->name,
+             (unsigned long long)counted->lookups_found);
+    buf_addf(out, "%s{result=\"empty\"} %llu\n", metric->name,
+             (unsigned long long)counted->lookups_empty);
     for (enum err err = ERR_OK + 1; err < ERR_PUBLIC_END; err++)
         if (counted->lookups_failed[err])
-            buf_addf(out, "%s{result=\"%s\"} %llu\n", name, err_row(err)->code,
+            buf_addf(out, "%s{result=\"%s\"} %llu\n", metric->name, err_row(err)->code,
                      (unsigned long long)counted->lookups_failed[err]);
 }
 
-static void write_queue_age(struct buf *out, const char *name, const struct figures *figures)
+static void write_queue_age(struct buf *out, const struct metric *metric,
+                            const struct figures *figures)
 {
-    uint64_t since_ms = figures->counted.queue_oldest_ms, now_ms = (uint64_t)figures->now_ms;
+    int64_t since_ms = figures->engine.queue_oldest_ms, now_ms = figures->now_ms;
 
-    add_real(out, name, since_ms && since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0);
+    add_real(out, metric->name,
+             since_ms && since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0);
 }
 
-static void write_flushes(struct buf *out, const char *name, const struct figures *figures)
+static void write_flushes(struct buf *out, const struct metric *metric,
+                          const struct figures *figures)
 {
     static const char *const words[] = {
         [FLUSH_FULL] = "full", [FLUSH_LINGER] = "linger", [FLUSH_SLOT] = "slot"};
 
     for (size_t i = 0; i < FLUSHES; i++)
-        buf_addf(out, "%s{trigger=\"%s\"} %llu\n", name, words[i],
+        buf_addf(out, "%s{trigger=\"%s\"} %llu\n", metric->name, words[i],
                  (unsigned long long)figures->counted.batches_flushed[i]);
 }
 
-static void write_batch_sizes(struct buf *out, const char *name, const struct figures *figures)
+static void write_batch_sizes(struct buf *out, const struct metric *metric,
+                              const struct figures *figures)
 {
     const struct size_histogram *sizes = &figures->counted.batch_tasks;
     char sum[24];
 
     snprintf(sum, sizeof sum, "%llu", (unsigned long long)sizes->sum);
-    add_histogram(out, name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1, sum);
+    add_histogram(out, metric->name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1,
+                  sum);
 }
 
 /* ---- upstream and money ---- */
@@ -207,20 +216,21 @@ static const char *const operations[] = {[UPSTREAM_SUBMIT] = "submit",
                                          [UPSTREAM_TASK] = "task",
                                          [UPSTREAM_BALANCE] = "balance"};
 
-static void write_upstream(struct buf *out, const char *name, const struct figures *figures)
+static void write_upstream(struct buf *out, const struct metric *metric,
+                           const struct figures *figures)
 {
     for (size_t i = 0; i < UPSTREAM_OPERATIONS; i++)
         for (size_t j = 0; j < METRICS_CODES; j++) {
             uint64_t n = figures->counted.upstream_requests[i][j];
             if (!n)
                 continue;
-            buf_addf(out, "%s{operation=\"%s\",code=\"", name, operations[i]);
+            buf_addf(out, "%s{operation=\"%s\",code=\"", metric->name, operations[i]);
             add_code(out, j);
             buf_addf(out, "\"} %llu\n", (unsigned long long)n);
         }
 }
 
-static void write_upstream_durations(struct buf *out, const char *name,
+static void write_upstream_durations(struct buf *out, const struct metric *metric,
                                      const struct figures *figures)
 {
     for (size_t i = 0; i < UPSTREAM_OPERATIONS; i++) {
@@ -228,158 +238,141 @@ static void write_upstream_durations(struct buf *out, const char *name,
         if (!is_used(&figures->counted.upstream_durations[i]))
             continue;
         buf_addf(&label, "operation=\"%s\"", operations[i]);
-        add_durations(out, name, buf_str(&label), &figures->counted.upstream_durations[i]);
+        add_durations(out, metric->name, buf_str(&label), &figures->counted.upstream_durations[i]);
     }
 }
 
-static void write_credits_limit(struct buf *out, const char *name, const struct figures *figures)
+static void write_credits_limit(struct buf *out, const struct metric *metric,
+                                const struct figures *figures)
 {
-    if (figures->counted.credits_limit)
-        add_value(out, name, figures->counted.credits_limit);
+    if (figures->engine.credits_limit)
+        add_value(out, metric->name, (uint64_t)figures->engine.credits_limit);
 }
 
-static void write_credits_left(struct buf *out, const char *name, const struct figures *figures)
+static void write_credits_left(struct buf *out, const struct metric *metric,
+                               const struct figures *figures)
 {
-    uint64_t limit = figures->counted.credits_limit, spent = figures->counted.credits_spent;
+    int64_t left = figures->engine.credits_limit - figures->engine.credits_spent;
 
-    if (limit)
-        add_value(out, name, spent < limit ? limit - spent : 0);
+    if (figures->engine.credits_limit)
+        add_value(out, metric->name, left > 0 ? (uint64_t)left : 0);
 }
 
-static void write_saved(struct buf *out, const char *name, const struct figures *figures)
+static void write_saved(struct buf *out, const struct metric *metric, const struct figures *figures)
 {
     const struct metrics *counted = &figures->counted;
 
-    add_value(out, name,
+    add_value(out, metric->name,
               counted->cache_outcomes[CACHE_HIT] + counted->cache_outcomes[CACHE_STALE] +
                   counted->lookups_coalesced);
 }
 
-static void write_balance(struct buf *out, const char *name, const struct figures *figures)
+static void write_balance(struct buf *out, const struct metric *metric,
+                          const struct figures *figures)
 {
     if (figures->counted.balance_known)
-        add_value(out, name, figures->counted.balance);
+        add_value(out, metric->name, figures->counted.balance);
 }
 
-static void write_stopped(struct buf *out, const char *name, const struct figures *figures)
+static void write_stopped(struct buf *out, const struct metric *metric,
+                          const struct figures *figures)
 {
     static const enum err reasons[] = {ERR_CIRCUIT_OPEN,      ERR_PAUSED,
                                        ERR_CREDITS_EXHAUSTED, ERR_UPSTREAM_AUTH,
                                        ERR_UPSTREAM_BANNED,   ERR_DRAINING};
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        buf_addf(out, "%s{reason=\"%s\"} %d\n", name, err_row(reasons[i])->code,
-                 figures->counted.stopped_by == (uint64_t)reasons[i]);
+        buf_addf(out, "%s{reason=\"%s\"} %d\n", metric->name, err_row(reasons[i])->code,
+                 figures->engine.blocked_by == reasons[i]);
 }
 
-static void write_store_usable(struct buf *out, const char *name, const struct figures *figures)
-{
-    add_value(out, name, !figures->counted.store_unusable);
-}
-
-static void write_dropped_lines(struct buf *out, const char *name, const struct figures *figures)
+static void write_dropped_lines(struct buf *out, const struct metric *metric,
+                                const struct figures *figures)
 {
     (void)figures;
-    add_value(out, name, log_dropped());
+    add_value(out, metric->name, log_dropped());
 }
 
-/* ---- numbers exported unchanged ---- */
-
-#define COUNTED(field)                                                                             \
-    static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \
-    {                                                                                              \
-        add_value(out, name, figures->counted.field);                                              \
-    }
-COUNTED(http_connections)
-COUNTED(http_connections_max)
-COUNTED(lookups_coalesced)
-COUNTED(lookups)
-COUNTED(waiters)
-COUNTED(waiters_max)
-COUNTED(waiters_gone)
-COUNTED(queue_tasks)
-COUNTED(batches)
-COUNTED(unknown_outcomes)
-COUNTED(credits_spent)
-COUNTED(journal_backlog)
-
-#define PROCESS(field, add)                                                                        \
-    static void write_##field(struct buf *out, const char *name, const struct figures *figures)    \
-    {                                                                                              \
-        add(out, name, figures->process.field);                                                    \
-    }
-PROCESS(cpu_s, add_real)
-PROCESS(resident_bytes, add_value)
-PROCESS(virtual_bytes, add_value)
-PROCESS(open_fds, add_value)
-PROCESS(max_fds, add_value)
-PROCESS(started_s, add_real)
-PROCESS(threads, add_value)
+/* ---- the table ---- */
 
 #define COUNTER   "counter"
 #define GAUGE     "gauge"
 #define HISTOGRAM "histogram"
 
 /* clang-format off */
+/* Exports a number of struct figures unchanged. A field of any other type does not compile. */
+#define FIELD(field)                                                                               \
+    _Generic(((struct figures *)0)->field,                                                         \
+             uint64_t: write_number, int64_t: write_number, double: write_real),                   \
+    offsetof(struct figures, field)
+
 const struct metric metrics_table[] = {
-    {"emailsd_build_info", GAUGE, "Version and revision of the build; always 1.", write_build},
+    {"emailsd_build_info", GAUGE,
+     "Version and revision of the build; always 1.", .write = write_build},
     {"emailsd_http_requests_total", COUNTER,
-     "Responses sent, by route and status.", write_requests},
+     "Responses sent, by route and status.", .write = write_requests},
     {"emailsd_http_request_duration_seconds", HISTOGRAM,
-     "Time from the end of the request headers to the response.", write_request_durations},
-    {"emailsd_http_connections", GAUGE, "Open connections.", write_http_connections},
-    {"emailsd_http_connections_max", GAUGE, "Connection limit.", write_http_connections_max},
+     "Time from the end of the request headers to the response.", .write = write_request_durations},
+    {"emailsd_http_connections", GAUGE, "Open connections.", FIELD(counted.http_connections)},
+    {"emailsd_http_connections_max", GAUGE,
+     "Connection limit.", FIELD(counted.http_connections_max)},
     {"emailsd_http_connections_refused_total", COUNTER,
-     "Connections closed on accept, by the limit reached.", write_connections_refused},
-    {"emailsd_cache_outcomes_total", COUNTER, "Cache lookups, by outcome.", write_outcomes},
-    {"emailsd_cache_entries", GAUGE, "Results in memory.", write_cache_entries},
-    {"emailsd_cache_bytes", GAUGE, "Memory used by cached results.", write_cache_bytes},
-    {"emailsd_cache_max_bytes", GAUGE, "Memory limit for cached results.", write_cache_max},
-    {"emailsd_cache_evictions_total", COUNTER, "Results evicted to make room.", write_evictions},
-    {"emailsd_lookups_total", COUNTER, "Finished lookups, by result.", write_lookups_ended},
+     "Connections closed on accept, by the limit reached.", .write = write_connections_refused},
+    {"emailsd_cache_outcomes_total", COUNTER,
+     "Cache lookups, by outcome.", .write = write_outcomes},
+    {"emailsd_cache_entries", GAUGE, "Results in memory.", FIELD(cache.n)},
+    {"emailsd_cache_bytes", GAUGE, "Memory used by cached results.", FIELD(cache.bytes)},
+    {"emailsd_cache_max_bytes", GAUGE, "Memory limit for cached results.", FIELD(cache.max_bytes)},
+    {"emailsd_cache_evictions_total", COUNTER,
+     "Results evicted to make room.", FIELD(cache.evicted)},
+    {"emailsd_lookups_total", COUNTER,
+     "Finished lookups, by result.", .write = write_lookups_ended},
     {"emailsd_lookups_coalesced_total", COUNTER,
-     "Requests that joined a lookup in flight, at no cost.", write_lookups_coalesced},
-    {"emailsd_lookups", GAUGE, "Lookups in flight.", write_lookups},
-    {"emailsd_waiters", GAUGE, "Requests waiting for a lookup.", write_waiters},
-    {"emailsd_waiters_max", GAUGE, "Limit on waiting requests.", write_waiters_max},
+     "Requests that joined a lookup in flight, at no cost.", FIELD(counted.lookups_coalesced)},
+    {"emailsd_lookups", GAUGE, "Lookups in flight.", FIELD(engine.lookups)},
+    {"emailsd_waiters", GAUGE, "Requests waiting for a lookup.", FIELD(engine.waiters)},
+    {"emailsd_waiters_max", GAUGE, "Limit on waiting requests.", FIELD(counted.waiters_max)},
     {"emailsd_waiters_abandoned_total", COUNTER,
-     "Waiting requests whose client disconnected.", write_waiters_gone},
-    {"emailsd_queue_tasks", GAUGE, "Lookups queued for a submit.", write_queue_tasks},
-    {"emailsd_queue_oldest_seconds", GAUGE, "Age of the oldest queued lookup.", write_queue_age},
+     "Waiting requests whose client disconnected.", FIELD(counted.waiters_abandoned)},
+    {"emailsd_queue_tasks", GAUGE, "Lookups queued for a submit.", FIELD(engine.queue_tasks)},
+    {"emailsd_queue_oldest_seconds", GAUGE,
+     "Age of the oldest queued lookup.", .write = write_queue_age},
     {"emailsd_batches_total", COUNTER,
-     "Batches formed, by what triggered the flush.", write_flushes},
-    {"emailsd_batch_tasks", HISTOGRAM, "Lookups per batch.", write_batch_sizes},
-    {"emailsd_batches", GAUGE, "Batches in flight.", write_batches},
+     "Batches formed, by what triggered the flush.", .write = write_flushes},
+    {"emailsd_batch_tasks", HISTOGRAM, "Lookups per batch.", .write = write_batch_sizes},
+    {"emailsd_batches", GAUGE, "Batches in flight.", FIELD(engine.batches)},
     {"emailsd_unknown_outcomes_total", COUNTER,
-     "Lookups with unknown outcome, possibly paid without a result.", write_unknown_outcomes},
+     "Lookups with unknown outcome, possibly paid without a result.",
+     FIELD(counted.unknown_outcomes)},
     {"emailsd_upstream_requests_total", COUNTER,
-     "Requests to the upstream, by operation and status.", write_upstream},
+     "Requests to the upstream, by operation and status.", .write = write_upstream},
     {"emailsd_upstream_request_duration_seconds", HISTOGRAM,
-     "Duration of requests to the upstream.", write_upstream_durations},
-    {"emailsd_credits_spent", GAUGE, "Credits spent on this UTC day.", write_credits_spent},
+     "Duration of requests to the upstream.", .write = write_upstream_durations},
+    {"emailsd_credits_spent", GAUGE, "Credits spent on this UTC day.", FIELD(engine.credits_spent)},
     {"emailsd_credits_limit", GAUGE,
-     "Credit limit per UTC day; absent without a limit.", write_credits_limit},
+     "Credit limit per UTC day; absent without a limit.", .write = write_credits_limit},
     {"emailsd_credits_left", GAUGE,
-     "Credits left on this UTC day; absent without a limit.", write_credits_left},
+     "Credits left on this UTC day; absent without a limit.", .write = write_credits_left},
     {"emailsd_credits_saved_total", COUNTER,
-     "Requests answered without a paid lookup.", write_saved},
+     "Requests answered without a paid lookup.", .write = write_saved},
     {"emailsd_upstream_balance_credits", GAUGE,
-     "Credit balance at the upstream when last read.", write_balance},
+     "Credit balance at the upstream when last read.", .write = write_balance},
     {"emailsd_submits_blocked", GAUGE,
-     "1 for each reason that blocks paid lookups.", write_stopped},
-    {"emailsd_store_usable", GAUGE, "1 if the store can be written, else 0.", write_store_usable},
+     "1 for each reason that blocks paid lookups.", .write = write_stopped},
+    {"emailsd_store_usable", GAUGE,
+     "1 if the store can be written, else 0.", FIELD(engine.store_usable)},
     {"emailsd_journal_backlog", GAUGE,
-     "Journal entries waiting to be written.", write_journal_backlog},
+     "Journal entries waiting to be written.", FIELD(engine.journal_backlog)},
     {"emailsd_log_lines_dropped_total", COUNTER,
-     "Log lines dropped because stderr did not accept them.", write_dropped_lines},
-    {"process_cpu_seconds_total", COUNTER, "CPU time, user and system.", write_cpu_s},
-    {"process_resident_memory_bytes", GAUGE, "Resident memory.", write_resident_bytes},
-    {"process_virtual_memory_bytes", GAUGE, "Virtual memory.", write_virtual_bytes},
-    {"process_open_fds", GAUGE, "Open file descriptors.", write_open_fds},
-    {"process_max_fds", GAUGE, "Limit on file descriptors.", write_max_fds},
+     "Log lines dropped because stderr did not accept them.", .write = write_dropped_lines},
+    {"process_cpu_seconds_total", COUNTER, "CPU time, user and system.", FIELD(process.cpu_s)},
+    {"process_resident_memory_bytes", GAUGE, "Resident memory.", FIELD(process.resident_bytes)},
+    {"process_virtual_memory_bytes", GAUGE, "Virtual memory.", FIELD(process.virtual_bytes)},
+    {"process_open_fds", GAUGE, "Open file descriptors.", FIELD(process.open_fds)},
+    {"process_max_fds", GAUGE, "Limit on file descriptors.", FIELD(process.max_fds)},
     {"process_start_time_seconds", GAUGE,
-     "Start time of the process, in seconds since 1970.", write_started_s},
-    {"process_threads", GAUGE, "Threads.", write_threads},
+     "Start time of the process, in seconds since 1970.", FIELD(process.started_s)},
+    {"process_threads", GAUGE, "Threads.", FIELD(process.threads)},
 };
 /* clang-format on */
 const size_t n_metrics_table = ARRAY_LEN(metrics_table);

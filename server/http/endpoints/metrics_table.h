@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics_table.h - the table of metrics: name, type, help, and the function that writes the
- * samples. A test compares docs/metrics.md with it. Pure; any thread. */
+/* metrics_table.h - the table of metrics: name, type, help, and what writes the samples. A test
+ * compares docs/metrics.md with it. Pure; any thread. */
 #ifndef HTTP_ENDPOINTS_METRICS_TABLE_H
 #define HTTP_ENDPOINTS_METRICS_TABLE_H
 
@@ -8,10 +8,15 @@
 #include "base/metrics.h"
 #include "base/process_stats.h"
 #include "cache/cache.h"
+#include "lookup/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 /* All values that are exported, read at one instant. */
 struct figures {
     struct metrics counted;
+    struct status engine;
     struct process_stats process;
     struct cache_stats cache;
     int64_t now_ms; /* monotonic */
@@ -19,7 +24,8 @@ struct figures {
 
 struct metric {
     const char *name, *type, *help;
-    void (*write)(struct buf *out, const char *name, const struct figures *figures);
+    void (*write)(struct buf *out, const struct metric *metric, const struct figures *figures);
+    size_t offset; /* of the number in struct figures, if it is exported unchanged */
 };
 
 extern const struct metric metrics_table[];

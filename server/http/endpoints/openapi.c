@@ -14,7 +14,7 @@ __asm__(".section .rodata\n"
 
 extern const char contract_text[], contract_end[];
 
-void contract_get(struct request *request)
+void openapi_get(struct request *request)
 {
     struct reply reply;
 

@@ -7,14 +7,14 @@
 const struct route routes[] = {
     {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},
     {HTTP_GET, "/emails", emails_get, FOR_CLIENTS},
-    {HTTP_DELETE, "/emails", forget_domain, FOR_ADMINS},
+    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS},
     {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS},
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
     {HTTP_GET, "/livez", health_live, FOR_ALL},
     {HTTP_GET, "/readyz", health_ready, FOR_ALL},
-    {HTTP_GET, "/version", about_version, FOR_ALL},
+    {HTTP_GET, "/version", version_get, FOR_ALL},
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL},
-    {HTTP_GET, "/openapi.yaml", contract_get, FOR_ALL},
+    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL},
     {HTTP_GET, "/problems/{}", problem_page, FOR_ALL},
 };
 const size_t n_routes = ARRAY_LEN(routes);

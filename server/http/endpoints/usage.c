@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.c - GET /usage. Only the engine knows the accounts, so the request is parked until the
- * engine has replied. */
+/* usage.c - GET /usage. Only the engine knows the accounts. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
-#include "http/core/app.h"
-#include "lookup/engine.h"
+#include "http/endpoints/engine_call.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define DOCUMENT_MAX 1024
 
-/* A parked request. Owned by the engine from engine_state_account() to stated(), then by the
- * worker. */
-struct usage {
-    struct statement statement;
-    struct message message;
-    struct inbox *inbox;
-    struct request *request;
-    int64_t rate; /* requests per second; 0 = no limit */
+struct usage_call {
+    struct account_call account; /* first: it is freed by engine_call.c */
+    int64_t rate;                /* requests per second; 0 = no limit */
 };
 
 /* Adds `number`, or null if there is no such limit. */
@@ -35,16 +26,15 @@ static void add_number(struct buf *out, const char *name, bool is_there, int64_t
         buf_addf(out, ",\"%s\":null", name);
 }
 
-static void write_document(const struct usage *usage, struct buf *out)
+static void write_document(const struct usage_call *usage, struct buf *out)
 {
-    const struct statement *statement = &usage->statement;
-    const struct budget_account *account = &statement->account;
+    const struct budget_account *account = &usage->account.account;
     const struct quota_status *allowance = &account->allowance;
     char resets_at[CLOCK_TEXT];
 
     clock_rfc3339(account->day_ends_ms, resets_at);
     buf_add_str(out, "{\"client\":");
-    json_add_text(out, statement->name);
+    json_add_text(out, usage->account.name);
     buf_addf(out, ",\"lookups\":%lld,\"credits\":%lld", (long long)account->spent,
              (long long)account->spent);
     add_number(out, "quota", allowance->limited, allowance->quota);
@@ -54,10 +44,9 @@ static void write_document(const struct usage *usage, struct buf *out)
     buf_add_str(out, "}\n");
 }
 
-/* Worker thread. */
-static void deliver(struct message *message)
+static void reply_usage(struct request *request, struct engine_call *call)
 {
-    autofree struct usage *usage = container_of(message, struct usage, message);
+    const struct usage_call *usage = container_of(call, struct usage_call, account.call);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     struct reply reply;
 
@@ -65,36 +54,19 @@ static void deliver(struct message *message)
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
-    reply_quota(&reply, &usage->statement.account.allowance);
+    reply_quota(&reply, &usage->account.account.allowance);
     reply_body_take(&reply, &out);
-    request_reply(usage->request, &reply);
-}
-
-/* Engine thread. */
-static void stated(struct statement *statement)
-{
-    struct usage *usage = container_of(statement, struct usage, statement);
-
-    inbox_post(usage->inbox, &usage->message, deliver);
-}
-
-/* The engine replies within one iteration, so there is nothing to cancel. */
-static void client_left(struct request *request)
-{
-    (void)request;
+    request_reply(request, &reply);
 }
 
 void usage_get(struct request *request)
 {
     const struct client *client = request_client(request);
-    struct usage *usage = xcalloc(1, sizeof *usage);
+    struct usage_call *usage = xcalloc(1, sizeof *usage);
 
-    snprintf(usage->statement.name, sizeof usage->statement.name, "%s", request_account(request));
-    usage->statement.quota = client->quota;
-    usage->statement.done = stated;
-    usage->inbox = request_inbox(request);
-    usage->request = request;
     usage->rate = client->rate;
-    request_park(request, client_left, usage);
-    engine_state_account(request_service(request)->engine, &usage->statement);
+    usage->account.call.run = engine_read_account;
+    usage->account.quota = client->quota;
+    snprintf(usage->account.name, sizeof usage->account.name, "%s", request_account(request));
+    engine_call_send(request, &usage->account.call, reply_usage);
 }

@@ -9,7 +9,7 @@
 
 #define DOCUMENT_MAX 1024
 
-void about_version(struct request *request)
+void version_get(struct request *request)
 {
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     struct reply reply;

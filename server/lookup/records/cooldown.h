@@ -14,8 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COOLDOWNS_MAX 100000 /* when full, new lookups are rejected rather than risk paying twice  \
-                              */
+#define COOLDOWNS_MAX 100000 /* if full, new lookups are rejected: one might be paid twice */
 
 struct cooldowns;
 

@@ -7,6 +7,19 @@
 
 #include <stdlib.h>
 
+void results_init(struct results *results, struct timers *timers)
+{
+    results->cooldowns = cooldowns_new(timers);
+    results->finished =
+        finished_new(results->options.max_finished, results->options.max_finished_bytes);
+}
+
+void results_done(struct results *results)
+{
+    cooldowns_free(results->cooldowns);
+    finished_free(results->finished);
+}
+
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
 {
     int64_t span = ttl_ms / 100 * results->options.ttl_jitter_percent;
@@ -103,8 +116,8 @@ enum err results_find(const struct results *results, const unsigned char key[HAS
     return ERR_OK;
 }
 
-enum err results_find_lookup(const struct results *results, const char *lookup_id,
-                             const struct result **ret_result)
+static enum err find_stored_lookup(const struct results *results, const char *lookup_id,
+                                   const struct result **ret_result)
 {
     const struct result *result;
     enum err err = store_find_lookup(results->store, lookup_id, &result);
@@ -126,4 +139,41 @@ void results_invalidate(const struct results *results, const unsigned char key[H
     journal_forget(results->journal, key);
     cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                  results->clock->now_ms + results->options.unknown_hold_ms);
+    finished_forget_key(results->finished, key);
+}
+
+const struct result *results_find_lookup(const struct results *results, const char *lookup_id)
+{
+    const struct result *result = finished_find(results->finished, lookup_id);
+
+    if (!result && find_stored_lookup(results, lookup_id, &result) == ERR_OK) {
+        finished_add(results->finished, lookup_id, result);
+        result_unref(result); /* `finished` holds a reference */
+    }
+    return result;
+}
+
+/* ---- deleting ---- */
+
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    cache_remove(results->cache, key);
+    finished_forget_key(results->finished, key);
+}
+
+static void key_deleted(void *arg, const unsigned char key[HASH_SIZE])
+{
+    results_forget_key(arg, key);
+}
+
+enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n)
+{
+    size_t on_disk;
+    enum err err = store_forget_domain(results->store, domain, key_deleted, results, &on_disk);
+
+    if (err)
+        return err;
+    *ret_n = on_disk + cache_remove_domain(results->cache, domain);
+    finished_forget_domain(results->finished, domain);
+    return ERR_OK;
 }

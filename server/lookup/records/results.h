@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* results.h - stores a finished lookup: result to cache and store, or a cooldown.
+/* results.h - all that is remembered of finished lookups: results by question, in cache and store;
+ * results by lookup id; cooldowns.
  *
  * Successful results are stored. A lookup that failed upstream is stored for a short time, so that
  * many clients do not pay repeatedly for the same failure. It does not replace an older successful
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 #include "lookup/records/cooldown.h"
+#include "lookup/records/finished.h"
 #include "lookup/records/journal.h"
 #include "lookup/records/task.h"
 #include "model/question.h"
@@ -18,23 +20,31 @@
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
-    int ttl_jitter_percent;  /* each TTL varies by up to this much, both ways */
-    int64_t unknown_hold_ms; /* cooldown after an unknown outcome */
+    int ttl_jitter_percent;    /* each TTL varies by up to this much, both ways */
+    int64_t unknown_hold_ms;   /* cooldown after an unknown outcome */
+    size_t max_finished;       /* finished lookups that can be found by id in memory, */
+    size_t max_finished_bytes; /* and the memory for their results */
 };
 
-/* All pointers are borrowed. */
+/* Pointers are borrowed except where noted. */
 struct results {
     struct results_options options;
     const struct clock *clock;
     struct cache *cache;
     struct store *store;
     struct journal *journal;
-    struct cooldowns *cooldowns;
+    struct cooldowns *cooldowns; /* owned */
+    struct finished *finished;   /* owned */
 };
+
+/* Sets the two owned members; the others must be set. */
+void results_init(struct results *results, struct timers *timers);
+void results_done(struct results *results);
 
 /* Creates the result of an end. The caller owns the reference. */
 const struct result *result_of_task_end(const struct results *results,
@@ -55,13 +65,21 @@ bool results_put(const struct results *results, const struct task *task, const s
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
                       const struct result **ret_result);
 
-/* Finds the outcome of a finished lookup in the store; as store_find_lookup(). */
-enum err results_find_lookup(const struct results *results, const char *lookup_id,
-                             const struct result **ret_result);
+/* Returns the result of a finished lookup, borrowed until the next call that changes the results,
+ * or NULL if it is unknown, evicted or expired. */
+const struct result *results_find_lookup(const struct results *results, const char *lookup_id);
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
  * paid. From now on it is not found, even if the store fails and is written later. */
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why);
+
+/* Removes the question's result from memory, because another process deleted it from the store. */
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE]);
+
+/* Deletes all results about a domain, in memory and in the store; lookups in flight continue.
+ * *ret_n is the number of results deleted. If the store fails, returns its error and deletes
+ * nothing. */
+enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n);
 
 #endif

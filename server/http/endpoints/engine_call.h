@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_call.h - lets an endpoint wait for a short call to the engine. Worker thread of the
+ * request. */
+#ifndef HTTP_ENDPOINTS_ENGINE_CALL_H
+#define HTTP_ENDPOINTS_ENGINE_CALL_H
+
+#include "http/core/request.h"
+#include "lookup/engine.h"
+
+/* Replies to the request from the results of `call`, and releases what they own. */
+typedef void engine_call_reply_fn(struct request *request, struct engine_call *call);
+
+/* Parks the request and posts `call`, whose `run` and parameters are set. When the call returns,
+ * runs `reply` and frees the call: it must be on the heap. A member of a larger object must be its
+ * first. */
+void engine_call_send(struct request *request, struct engine_call *call,
+                      engine_call_reply_fn *reply);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* engine_state.h - private state of the engine, shared by engine.c and engine_messages.c.
+ *
+ * engine_new() fills the members before the thread runs. Then only that thread touches them, with
+ * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, and read `heartbeat`
+ * and `board`; the main thread uses `thread` to join. */
+#ifndef LOOKUP_ENGINE_STATE_H
+#define LOOKUP_ENGINE_STATE_H
+
+#include "base/heartbeat.h"
+#include "base/timer.h"
+#include "lookup/engine.h"
+#include "lookup/maintenance.h"
+#include "lookup/money/upstream_balance.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* While draining, nothing is paid for and waiters keep waiting; once drained, no waiter is left. */
+enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
+
+struct engine {
+    struct clock clock;
+    struct timers timers;
+    struct inbox *inbox;
+    struct transport *transport;
+    struct secret *key; /* may be NULL */
+    struct maintenance maintenance;
+    struct upstream_balance balance;
+    struct journal *journal;
+    struct results results;
+    struct budget *budget;
+    struct batcher *batcher;
+    struct lookups *lookups;
+    atomic_uint_fast64_t next_ticket;
+    enum engine_stage stage;
+    int64_t drain_until_ms;
+    struct timer patience;
+    bool stopping;
+    int64_t idle_ms;
+    struct heartbeat heartbeat; /* of the loop, written by the loop */
+    struct status_board board;
+    pthread_t thread;
+};
+
+/* Ends a request, exactly once: completes the outcome and runs `done`. */
+void engine_end_request(struct lookup_request *request, const struct outcome *outcome);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* lookup_request.h - a request for one question, and its outcome.
+ *
+ * A caller embeds struct lookup_request and passes it to engine_lookup(). The engine owns it until
+ * `done` runs, exactly once. If a stored result satisfies the request, that is the outcome.
+ * Otherwise the request joins a lookup, and its outcome is the first of: the end of the lookup, its
+ * own deadline, the client's departure, the drain. Plain values; the functions that use them state
+ * their threads. */
+#ifndef LOOKUP_LOOKUP_REQUEST_H
+#define LOOKUP_LOOKUP_REQUEST_H
+
+#include "base/err.h"
+#include "base/hashtable.h"
+#include "base/id.h"
+#include "base/inbox.h"
+#include "base/timer.h"
+#include "model/account.h"
+#include "model/freshness.h"
+#include "model/task_phase.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+struct lookup;
+struct lookup_request;
+struct question;
+struct result;
+
+/* How far a lookup in flight is. */
+struct lookup_progress {
+    enum task_phase phase;
+    int64_t elapsed_ms;
+    int64_t expected_ms; /* estimated total, from recent lookups */
+    int retry_after_s;   /* when to ask again */
+};
+
+/* Outcome of a request. Borrowed for the call that delivers it. */
+struct outcome {
+    enum err err;                /* ERR_OK: `result` is successful */
+    const struct result *result; /* how the lookup ended, if it did; else NULL */
+    const char *detail;          /* message for the client; NULL = none */
+    enum charged charged;
+    int retry_after_s;               /* 0 = no advice */
+    char lookup_id[ID_TEXT];         /* "" = no lookup was involved */
+    bool collapsed;                  /* joined a lookup that another request had started */
+    bool stored;                     /* `result` is in the cache now */
+    struct lookup_progress progress; /* only with ERR_STILL_PROCESSING */
+
+    /* Filled by the engine: */
+    enum disposition disposition;  /* unless a miss, `result` is a stored one, without a lookup */
+    enum miss_reason miss;         /* why no stored result was served */
+    const struct result *fallback; /* may be served because the lookup failed; NULL = none */
+    struct quota_status allowance; /* of the account, afterwards */
+};
+
+/* Returns an outcome with that error and its default charge, and nothing else. */
+static inline struct outcome outcome_of(enum err err)
+{
+    return (struct outcome){.err = err, .charged = err_row(err)->charged};
+}
+
+/* Engine thread. The caller owns `request` again and may free it inside. `outcome` is borrowed for
+ * the call (result_ref() keeps its results). */
+typedef void lookup_done_fn(struct lookup_request *request, const struct outcome *outcome);
+
+struct lookup_request {
+    const struct question *question; /* borrowed until `done` */
+    struct account_ref account;      /* pays; its name is borrowed until `done` */
+    int64_t wait_ms;                 /* maximum wait, from when the engine handles the request */
+    /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
+     * is ERR_NOT_CACHED rather than a lookup. With no_store, this request does not cause its result
+     * to be stored; others for the same lookup may. */
+    struct cache_directives directives;
+    struct freshness_limits limits;
+    int64_t asked_wall_ms;
+    lookup_done_fn *done;
+    uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
+    /* Private to engine.c: */
+    struct engine *engine;
+    struct message message;
+    enum miss_reason miss;
+    const struct result *fallback; /* owned reference, or NULL */
+    /* Private to lookups.c, while the request waits: */
+    struct lookup *lookup;
+    struct lookup_request *prev, *next;
+    struct timer deadline;
+    bool collapsed;
+    UT_hash_handle hh; /* by ticket */
+};
+
+#endif

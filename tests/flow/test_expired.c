@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* test_expired.c - tests when an expired result is served, and how it is refreshed. */
+#include "flow.h"
+
+#include "tests/support/suite.h"
+#include <string.h>
+
+static const struct freshness_limits lenient = {.stale_while_revalidate_ms = DAY_MS,
+                                                .stale_if_error_ms = 3 * DAY_MS};
+
+/* Fills the cache and advances to `ms` after the result's expiry. */
+static struct caller *ask_until_expired(int64_t ms)
+{
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
+
+    flow_advance(30000);
+    flow_advance(30 * DAY_MS + ms);
+    return first;
+}
+
+static struct caller *ask_leniently(void)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    caller->request.limits = lenient;
+    return caller;
+}
+
+TEST(lookup_expired_result_is_served_while_it_may_be)
+{
+    struct caller *first = ask_until_expired(HOUR_MS);
+    struct caller *stale = ask_leniently();
+    struct caller *cached = ask_leniently();
+
+    cached->request.directives.only_cached = true;
+    flow_settle();
+    ck_assert_int_eq(stale->disposition, DISPOSITION_STALE_REFRESHING);
+    ck_assert_int_eq(cached->disposition, DISPOSITION_STALE);
+    ck_assert_str_eq(stale->body, first->body);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(lookup_failed_has_the_expired_result_as_fallback)
+{
+    ask_until_expired(2 * DAY_MS);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
+    struct caller *lenient_caller = ask_leniently();
+    struct caller *hasty = ask_leniently();
+    struct caller *strict = flow_request("milvali.com", WAIT_MS);
+
+    hasty->request.wait_ms = 0;
+    flow_advance(40000);
+    ck_assert_int_eq(lenient_caller->err, ERR_LOOKUP_FAILED);
+    ck_assert(lenient_caller->has_fallback);
+    ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
+    ck_assert(!hasty->has_fallback); /* the lookup may still succeed */
+    ck_assert(!strict->has_fallback);
+}
+
+TEST(lookup_only_cached_is_never_paid)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    caller->request.directives.only_cached = true;
+    flow_advance(30000);
+    ck_assert_int_eq(caller->err, ERR_NOT_CACHED);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+}
+
+/* ---- prefetch ---- */
+
+static void prefetch(int64_t asked_wall_ms)
+{
+    const struct slice fields[QUESTION_PARTS] = {{"milvali.com", strlen("milvali.com")}};
+    const struct account_ref account = {"client", ACCOUNT_NO_QUOTA, 1};
+    struct question *question = NULL;
+    struct errmsg why;
+
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
+    engine_prefetch(flow.engine, question, &account, asked_wall_ms);
+}
+
+TEST(prefetch_replaces_the_result_without_a_waiter)
+{
+    struct caller *first = ask_until_expired(HOUR_MS);
+
+    prefetch(engine_clock(flow.engine)->wall_ms);
+    flow_advance(30000);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(later->disposition, DISPOSITION_FRESH);
+    ck_assert_str_ne(later->body, first->body);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+TEST(prefetch_is_free_if_a_result_was_fetched_meanwhile)
+{
+    int64_t before_ms = engine_clock(flow.engine)->wall_ms;
+
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    prefetch(before_ms);
+    flow_advance(30000);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
