@@ -31,7 +31,7 @@ import tempfile
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "system")]
 
-from books import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
+from reconciliation import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
 from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, REPORTS, Daemon, Simulator  # noqa: E402
 from scenarios import SCENARIOS, Files, Life  # noqa: E402
 from wire import Response  # noqa: E402
@@ -55,9 +55,9 @@ ALLOCATORS = WRAPPED | {"strndup", "asprintf", "vasprintf", "reallocarray", "pos
 def unwrapped():
     """Returns the functions through which our objects allocate and which wrap.c does not know."""
     built = pathlib.Path(EMAILSD).parent
-    said = subprocess.run(["nm", "-u", built / "libemailsd.a", built / "server/main.o"], capture_output=True,
+    symbols = subprocess.run(["nm", "-u", built / "libemailsd.a", built / "server/main.o"], capture_output=True,
                           text=True, check=True).stdout
-    used = {line.split()[-1] for line in said.splitlines() if line.startswith(" ")}
+    used = {line.split()[-1] for line in symbols.splitlines() if line.startswith(" ")}
     assert used & WRAPPED, "nm names none of them"
     return used & ALLOCATORS - WRAPPED
 
@@ -210,7 +210,7 @@ def main():
         print(f"{name}: {n} failed allocations: " + ", ".join(f"{ends[end]} {end}" for end in ENDS))
     for words in faults[:20]:
         print("FAULT", words)
-    print("alloc:", f"{len(faults)} faults" if faults else "no crash, no leak, nothing sold twice, the records agree")
+    print("alloc:", f"{len(faults)} faults" if faults else "no crash, no leak, nothing paid twice, the records agree")
     sys.exit(1 if faults else 0)
 
 

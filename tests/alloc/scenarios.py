@@ -54,8 +54,8 @@ class Life:
     def get(self, path, headers=None):
         return self.note(self.daemon.get(path, headers))
 
-    def ask(self, domain, headers=None, method="GET", **parameters):
-        return self.note(self.daemon.ask(self.name_of(domain), headers, method, **parameters))
+    def lookup(self, domain, headers=None, method="GET", **parameters):
+        return self.note(self.daemon.lookup(self.name_of(domain), headers, method, **parameters))
 
     def park(self, domain):
         return self.daemon.park(self.name_of(domain), wait=60)
@@ -71,26 +71,26 @@ class Life:
 
 
 def lookup(life):
-    life.ask("one.com")
+    life.lookup("one.com")
 
 
 def batch(life):
     for i in range(5):
-        life.ask(f"company{i}.com", wait=0)
+        life.lookup(f"company{i}.com", wait=0)
     for i in range(5):
-        life.ask(f"company{i}.com")
+        life.lookup(f"company{i}.com")
 
 
 def hits(life):
-    life.ask("one.com")
+    life.lookup("one.com")
     for accept in ("application/json", "text/csv", "text/plain"):
-        life.ask("one.com", headers={"Accept": accept, "If-None-Match": '"x"', "Prefer": "wait=1"})
+        life.lookup("one.com", headers={"Accept": accept, "If-None-Match": '"x"', "Prefer": "wait=1"})
 
 
 def forget(life):
-    life.ask("one.com")
-    life.ask("one.com", method="DELETE")
-    life.ask("one.com", cached=1)
+    life.lookup("one.com")
+    life.lookup("one.com", method="DELETE")
+    life.lookup("one.com", cached=1)
 
 
 def pages(life):
@@ -100,14 +100,14 @@ def pages(life):
 
 def recovery(life):
     """The store has a batch in flight, of a daemon that was killed: see before()."""
-    life.ask("under-way.com")
+    life.lookup("under-way.com")
 
 
 def before_recovery(life):
     """Reads the log for a batch before it is on disk; the requests follow afterwards."""
     asked = life.sim.calls()["status"]
     life.sim.rule(life.name_of("under-way.com"), time_ms=60000)
-    life.ask("under-way.com", wait=0)
+    life.lookup("under-way.com", wait=0)
     life.until(lambda: life.sim.calls()["status"] > asked)
     life.daemon.kill()
     life.sim.rule(life.name_of("under-way.com"), time_ms=0)
@@ -115,7 +115,7 @@ def before_recovery(life):
 
 def reload(life):
     """SIGHUP, with every file that the daemon reads."""
-    life.ask("one.com", {"X-API-Key": life.files.client_key})
+    life.lookup("one.com", {"X-API-Key": life.files.client_key})
     life.daemon.deliver(signal.SIGHUP)
     life.until(lambda: "event=reload" in life.daemon.stderr())
     life.get("/usage", {"X-API-Key": life.files.client_key})
@@ -124,15 +124,15 @@ def reload(life):
 def quota(life):
     """A client with a quota of one lookup requests two, and uses a wrong key, too."""
     headers = {"Authorization": f"Bearer {life.files.client_key}"}
-    life.ask("one.com", headers)
-    life.ask("two.com", headers)
+    life.lookup("one.com", headers)
+    life.lookup("two.com", headers)
     life.get("/usage", headers)
-    life.ask("one.com", {"X-API-Key": "wrong"})
+    life.lookup("one.com", {"X-API-Key": "wrong"})
 
 
 def tls(life):
-    life.ask("one.com")
-    life.ask("one.com")
+    life.lookup("one.com")
+    life.lookup("one.com")
 
 
 def split(life):
@@ -146,7 +146,7 @@ def split(life):
 def retry(life):
     """The response to a submit is lost; the operator's option resubmits it once."""
     life.sim.fault("submit", "close", after_creating=True)
-    life.ask("one.com")
+    life.lookup("one.com")
 
 
 def drain(life):
@@ -168,8 +168,8 @@ def large(life):
     """More than the initial size of a buffer, in all upstream responses."""
     life.sim.fault("submit", "huge_body", bytes=200000)
     life.sim.rule(life.name_of("one.com"), data=LONG)
-    life.ask("one.com")
-    life.ask("one.com", headers={"Accept": "text/csv"})
+    life.lookup("one.com")
+    life.lookup("one.com", headers={"Accept": "text/csv"})
 
 
 def nothing(_):

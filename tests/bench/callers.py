@@ -4,7 +4,7 @@ import resource
 import subprocess
 
 import machine
-from stage import BIN, programs
+from testbed import BIN, programs
 
 PATIENCE_S = 240
 
@@ -34,7 +34,7 @@ class Crowd:
         return [(row[0], row[2] / 1e6, row[3] / 1e6) for row in rows]
 
     def stop(self):
-        """Called by a Stage that ends before the results because of an error."""
+        """Called by a Testbed that ends before the results because of an error."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()

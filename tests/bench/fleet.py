@@ -13,7 +13,7 @@ import sys
 import machine
 from origin import PATH, QUERY, Origin
 from processes import family
-from stage import fetch, free_port, seed
+from testbed import fetch, free_port, seed
 
 NGINX = """
 {user}
@@ -76,16 +76,16 @@ class Server:
         self.pids = [pid for program in programs for pid in family(program.process.pid)]
 
 
-def _bare_loops(stage, workers, cores, body_file):
+def _bare_loops(testbed, workers, cores, body_file):
     port = free_port()
-    loops = [stage.ours("bare_loop", port, body_file, QUERY, cores=[core])
+    loops = [testbed.ours("bare_loop", port, body_file, QUERY, cores=[core])
              for core in cores[:workers]]
     return Server("bare loop", port, loops)
 
 
-def _nginx(stage, workers, cores, origin):
-    port, path = free_port(), stage.directory / f"nginx-{workers}.conf"
-    directory = stage.directory / f"nginx-{workers}"
+def _nginx(testbed, workers, cores, origin):
+    port, path = free_port(), testbed.directory / f"nginx-{workers}.conf"
+    directory = testbed.directory / f"nginx-{workers}"
     directory.mkdir()
     path.write_text(NGINX.format(workers=workers, port=port, origin=origin.port,
                                  directory=directory,
@@ -94,18 +94,18 @@ def _nginx(stage, workers, cores, origin):
                   "-c", str(path)]
 
 
-def _haproxy(stage, workers, cores, origin):
-    port, path = free_port(), stage.directory / f"haproxy-{workers}.cfg"
+def _haproxy(testbed, workers, cores, origin):
+    port, path = free_port(), testbed.directory / f"haproxy-{workers}.cfg"
     path.write_text(HAPROXY.format(workers=workers, port=port, origin=origin.port))
     return port, ["haproxy", "-db", "-q", "-f", str(path)]
 
 
-def _peer(stage, name, make, workers, cores, origin):
+def _peer(testbed, name, make, workers, cores, origin):
     """A cache in front of the origin; the constructor checks that it serves the response without the
     origin."""
-    port, argv = make(stage, workers, cores, origin)
+    port, argv = make(testbed, workers, cores, origin)
     # haproxy assigns threads to the cores that it finds at its start, so it must start on them.
-    program = stage.foreign(["taskset", "-c", ",".join(map(str, cores)), *argv], port, cores)
+    program = testbed.foreign(["taskset", "-c", ",".join(map(str, cores)), *argv], port, cores)
     fetch(port, PATH)
     asked = origin.asked
     status, headers, _ = fetch(port, PATH)
@@ -114,21 +114,21 @@ def _peer(stage, name, make, workers, cores, origin):
     return Server(name, port, [program])
 
 
-def start(stage, workers):
+def start(testbed, workers):
     """Returns emailsd first, then its floor, then the peers that are installed."""
     cores, load_cores = machine.cores_for(workers)
-    simulator = stage.simulator(cores=load_cores)
-    daemon = stage.emailsd(simulator, "--threads", str(workers), cores=cores)
+    simulator = testbed.simulator(cores=load_cores)
+    daemon = testbed.emailsd(simulator, "--threads", str(workers), cores=cores)
     etag, body = seed(simulator, daemon.address[1])
-    body_file = stage.directory / "body"
+    body_file = testbed.directory / "body"
     body_file.write_bytes(body)
     origin = Origin(body, etag)
     servers = [Server("emailsd", daemon.address[1], [daemon]),
-               _bare_loops(stage, workers, cores, body_file)]
+               _bare_loops(testbed, workers, cores, body_file)]
     for name, program, make in [("HAProxy cache", "haproxy", _haproxy),
                                 ("nginx proxy_cache", "nginx", _nginx)]:
         if shutil.which(program):
-            servers.append(_peer(stage, name, make, workers, cores, origin))
+            servers.append(_peer(testbed, name, make, workers, cores, origin))
         else:
             print(f"bench: {program} is not installed, and left out", file=sys.stderr)
     origin.stop()

@@ -10,7 +10,7 @@ import fleet
 import machine
 import wrk
 from report import Table, number
-from stage import Stage
+from testbed import Testbed
 
 
 def _cases(workers, quick):
@@ -61,8 +61,8 @@ def measure(quick):
             tables.append(Table(f"{workers} workers: skipped, too few cores", []))
             continue
         _, load_cores = machine.cores_for(workers)
-        with Stage() as stage:
-            _, _, servers = fleet.start(stage, workers)
+        with Testbed() as testbed:
+            _, _, servers = fleet.start(testbed, workers)
             cases = _cases(workers, quick)
             medians = _measure(servers, load_cores, cases, rounds, seconds)
         for connections, close in cases:

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from report import Table, number
-from stage import BIN, Stage
+from testbed import BIN, Testbed
 
 ROWS = [("floor_per_s", "floor: 4 KiB written and fdatasync()ed, per second"),
         ("intents_per_s", "batches of 1 task written down, per second"),
@@ -19,13 +19,13 @@ def measure(quick):
     if not program.exists():
         table.note("Skipped: this emailsd has no store.")
         return [table]
-    with Stage() as stage:
-        said = subprocess.run([program, stage.directory, "200" if quick else "2000"],
+    with Testbed() as testbed:
+        result = subprocess.run([program, testbed.directory, "200" if quick else "2000"],
                               capture_output=True, text=True, timeout=120, check=False)
-    if said.returncode != 0:
-        table.note(f"Skipped: {said.stderr.strip()}")
+    if result.returncode != 0:
+        table.note(f"Skipped: {result.stderr.strip()}")
         return [table]
-    figures = json.loads(said.stdout)
+    figures = json.loads(result.stdout)
     for key, words in ROWS:
         table.add(words, number(figures[key], 0 if key.endswith("_per_s") else 2))
     return [table]

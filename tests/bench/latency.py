@@ -16,7 +16,7 @@ from callers import Crowd, affordable
 from origin import PATH
 from processes import settle
 from report import Table, number
-from stage import BIN, Stage, programs
+from testbed import BIN, Testbed, programs
 
 POINTS = ["p50", "p99", "p99.9", "max"]
 SHARE = 0.2
@@ -28,7 +28,7 @@ LEAD_S = 1  # the paced load has its connections and a steady rate by then
 
 
 class Paced:
-    """A running paced_client, with the interface that a Stage expects of a program."""
+    """A running paced_client, with the interface that a Testbed expects of a program."""
 
     def __init__(self, port, rate, seconds, cores):
         self.process = subprocess.Popen(
@@ -38,10 +38,10 @@ class Paced:
         self.seconds = seconds
 
     def result(self):
-        said = json.loads(self.process.communicate(timeout=self.seconds + 20)[0])
-        if said["unanswered"] or said["not_200"]:
-            raise RuntimeError(f"not only hits: {said}")
-        return said
+        result = json.loads(self.process.communicate(timeout=self.seconds + 20)[0])
+        if result["unanswered"] or result["not_200"]:
+            raise RuntimeError(f"not only hits: {result}")
+        return result
 
     def stop(self):
         if self.process.poll() is None:
@@ -49,17 +49,17 @@ class Paced:
             self.process.wait()
 
 
-def _beside_release(stage, simulator, daemon, domain, rate, seconds, cores):
+def _beside_release(testbed, simulator, daemon, domain, rate, seconds, cores):
     """Measures the paced load while the lookup of the waiting callers ends. Returns the result of the load,
     and the time between the first and the last response to these callers in ms."""
     simulator.rule(domain, time_ms=HOUR_MS)
     port = daemon.address[1]
     crowd = Crowd(port, affordable(CROWD), f"/emails?domain={domain}", cores[1:])
-    stage.running.append(crowd)
+    testbed.running.append(crowd)
     crowd.await_parked()
     settle(daemon.process.pid)
     paced = Paced(port, rate, seconds, cores[:1])
-    stage.running.append(paced)
+    testbed.running.append(paced)
     time.sleep(LEAD_S)
     simulator.rule(domain, time_ms=0)
     answered = [at for _, _, at in crowd.outcomes()]
@@ -78,17 +78,17 @@ def measure(quick, rates):
         return [table]
     load_cores = machine.cores_for(1)[1]
     found, spans_ms = {}, []
-    with Stage() as stage:
-        simulator, daemon, servers = fleet.start(stage, 1)
+    with Testbed() as testbed:
+        simulator, daemon, servers = fleet.start(testbed, 1)
         paces = {server.name: SHARE * rates.get(server.name, GUESSED_RATE) for server in servers}
         crowd_row = f"emailsd, {affordable(CROWD):,} callers released"
         paces[crowd_row] = paces["emailsd"]
         for n in range(rounds):
             for server in servers:
                 paced = Paced(server.port, paces[server.name], seconds, load_cores[:1])
-                stage.running.append(paced)
+                testbed.running.append(paced)
                 found.setdefault(server.name, []).append(paced.result())
-            result, span_ms = _beside_release(stage, simulator, daemon, f"held-{n}.com",
+            result, span_ms = _beside_release(testbed, simulator, daemon, f"held-{n}.com",
                                               paces[crowd_row], seconds, load_cores)
             found.setdefault(crowd_row, []).append(result)
             spans_ms.append(span_ms)

@@ -46,7 +46,7 @@ def describe():
 def version_of(*command):
     """Returns the first line of a program's version output; None if the program is missing."""
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except FileNotFoundError:
         return None
-    return (said.stdout + said.stderr).split("\n")[0]
+    return (result.stdout + result.stderr).split("\n")[0]

@@ -12,10 +12,10 @@ import sys
 import time
 
 import machine
-import stage as stages
+import testbed as testbeds
 from callers import Crowd
 from report import Table, number
-from stage import Stage
+from testbed import Testbed
 
 QUESTIONS = 1000
 SLOTS = 10  # all are in flight concurrently, so that the floor is the same for all
@@ -32,32 +32,32 @@ def _task_s(n, scale):
     return (TASK_S + SPREAD_S * (n * 37 % 100) / 100) * scale
 
 
-def _simulator(stage, scale):
-    simulator = stage.simulator("--submit-delay", f"{SUBMIT_S * scale * 1000:.0f}ms",
+def _simulator(testbed, scale):
+    simulator = testbed.simulator("--submit-delay", f"{SUBMIT_S * scale * 1000:.0f}ms",
                                 cores=machine.CORES[-1:])
     for n in range(QUESTIONS):
         simulator.rule(_domain(n), time_ms=round(_task_s(n, scale) * 1000))
     return simulator
 
 
-def _emailsd(stage, simulator):
-    daemon = stage.emailsd(simulator, "--submit-slots", str(SLOTS), "--reads-per-second", "0",
+def _emailsd(testbed, simulator):
+    daemon = testbed.emailsd(simulator, "--submit-slots", str(SLOTS), "--reads-per-second", "0",
                            "--wait", "300s", "--threads", "1", cores=machine.CORES[:1])
     crowd = Crowd(daemon.address[1], QUESTIONS, "/emails?domain=" + _domain("%"), machine.CORES[1:])
-    stage.running.append(crowd)
+    testbed.running.append(crowd)
     crowd.await_parked()
     return {n: answered - sent for n, sent, answered in crowd.outcomes()}
 
 
 def _script(simulator, scale):
-    argv = [sys.executable, str(stages.ROOT / "tests/bench/plain_script.py"), simulator.urls[0],
+    argv = [sys.executable, str(testbeds.ROOT / "tests/bench/plain_script.py"), simulator.urls[0],
             str(POLL_S * scale), str(SLOTS)]
     began = time.time()
-    said = subprocess.run(argv, input="\n".join(map(_domain, range(QUESTIONS))), text=True,
+    output = subprocess.run(argv, input="\n".join(map(_domain, range(QUESTIONS))), text=True,
                           stdout=subprocess.PIPE, timeout=300, check=True).stdout
     numbers = {_domain(n): n for n in range(QUESTIONS)}
     return {numbers[line.split()[0]]: float(line.split()[1]) - began
-            for line in said.splitlines()}
+            for line in output.splitlines()}
 
 
 def _row(name, took, calls, scale):
@@ -76,12 +76,12 @@ def measure(quick):
     table = Table(f"{QUESTIONS:,} distinct questions, concurrently",
                   ["", "submits", "status", "lists", "reads", "last answer, s", "over the floor, s",
                    "over the floor", "p95"])
-    with Stage() as stage:
-        simulator = _simulator(stage, scale)
-        took = _emailsd(stage, simulator)
+    with Testbed() as testbed:
+        simulator = _simulator(testbed, scale)
+        took = _emailsd(testbed, simulator)
         table.add(*_row("emailsd", took, simulator.calls(), scale))
-    with Stage() as stage:
-        simulator = _simulator(stage, scale)
+    with Testbed() as testbed:
+        simulator = _simulator(testbed, scale)
         took = _script(simulator, scale)
         table.add(*_row("plain script", took, simulator.calls(), scale))
     table.add("goal", "10-11", "", "", "", "", "", "< 10%", "")

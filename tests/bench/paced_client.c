@@ -143,7 +143,7 @@ static void run(struct load *load)
     }
 }
 
-static void tell(const struct load *load)
+static void report(const struct load *load)
 {
     static const struct {
         const char *name;
@@ -183,6 +183,6 @@ int main(int argc, char **argv)
     load->n_due = rate * strtoull(argv[4], NULL, 10);
     load->start_ns = now_ns();
     run(load);
-    tell(load);
+    report(load);
     return 0;
 }

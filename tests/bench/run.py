@@ -21,7 +21,7 @@ import latency
 import machine
 import misses
 import plot
-import stage
+import testbed
 import stored
 import waiters
 from processes import machine_times
@@ -78,10 +78,10 @@ class Bench:
 
 def facts_of_run(quick):
     facts = machine.describe()
-    facts["revision"] = stage.programs.run_to_end("--version").stdout.strip()
+    facts["revision"] = testbed.programs.run_to_end("--version").stdout.strip()
     peers = {"nginx": ("nginx", "-v"), "HAProxy": ("haproxy", "-v"), "wrk": ("wrk", "-v")}
     versions = {name: machine.version_of(*command) for name, command in peers.items()}
-    facts["peers"] = "; ".join(said or f"{name}: not installed" for name, said in versions.items())
+    facts["peers"] = "; ".join(version or f"{name}: not installed" for name, version in versions.items())
     facts["command"] = "`make bench" + (" QUICK=1`" if quick else "`")
     return facts
 
@@ -106,7 +106,7 @@ def main():
     facts["taken by the hypervisor"] = (
         f"{(stolen_after - stolen_before) / max(all_after - all_before, 1):.1%} of all CPU time")
     facts["duration"] = f"{time.monotonic() - began:.0f} s"
-    out = options.out or (None if len(names) < len(document.CHAPTERS) else stage.ROOT / "docs")
+    out = options.out or (None if len(names) < len(document.CHAPTERS) else testbed.ROOT / "docs")
     if out and not bench.failed:
         out.mkdir(exist_ok=True)
         for file, _ in bench.figures.values():

@@ -11,10 +11,10 @@ import sqlite3
 import time
 
 import machine
-import stage as stages
+import testbed as testbeds
 from processes import resident_kib
 from report import Table, number
-from stage import Stage, fetch, must_be_hit
+from testbed import Testbed, fetch, must_be_hit
 
 TEMPLATE = "template.com"
 
@@ -56,16 +56,16 @@ def _fill(path, n):
     database.close()
 
 
-def _start(stage, simulator, url):
+def _start(testbed, simulator, url):
     began = time.monotonic()
-    daemon = stage.emailsd(simulator, "--store", url, "--store-rows", "2000000",
+    daemon = testbed.emailsd(simulator, "--store", url, "--store-rows", "2000000",
                             "--threads", "1", cores=machine.CORES[:1])
     return daemon, time.monotonic() - began
 
 
-def _stop(stage, daemon):
+def _stop(testbed, daemon):
     daemon.stop()
-    stage.running.remove(daemon)
+    testbed.running.remove(daemon)
 
 
 def _first_hit(daemon, domain):
@@ -80,24 +80,24 @@ def _first_hit(daemon, domain):
 def measure(quick):
     n = 100000 if quick else 1000000
     table = Table(f"Start with {n:,} stored answers", ["", "empty store", f"{n:,} answers"])
-    if "--store" not in stages.options_of_emailsd():
+    if "--store" not in testbeds.options_of_emailsd():
         table.note("Skipped: this emailsd has no --store.")
         return [table]
-    with Stage() as stage:
-        path = stage.directory / "state" / "emailsd.db"
+    with Testbed() as testbed:
+        path = testbed.directory / "state" / "emailsd.db"
         path.parent.mkdir(mode=0o700)
-        simulator = stage.simulator(cores=machine.CORES[1:])
-        daemon, empty_s = _start(stage, simulator, f"sqlite:{path}")
+        simulator = testbed.simulator(cores=machine.CORES[1:])
+        daemon, empty_s = _start(testbed, simulator, f"sqlite:{path}")
         empty_kib = resident_kib(daemon.process.pid)
         fetch(daemon.address[1], f"/emails?domain={TEMPLATE}")
         template_ms = _first_hit(daemon, TEMPLATE)[0]
-        _stop(stage, daemon)
+        _stop(testbed, daemon)
         _fill(path, n)
-        bought = simulator.calls()["submit"]
-        daemon, full_s = _start(stage, simulator, f"sqlite:{path}")
+        submits = simulator.calls()["submit"]
+        daemon, full_s = _start(testbed, simulator, f"sqlite:{path}")
         full_kib = resident_kib(daemon.process.pid)
         first_ms, other_ms = _first_hit(daemon, f"company-{n // 2:07}.com")
-        if simulator.calls()["submit"] != bought:
+        if simulator.calls()["submit"] != submits:
             raise RuntimeError("the first hit was a paid lookup")
         size_mib = sum(file.stat().st_size for file in path.parent.iterdir()) / 2**20
     table.add("start to 'ready', ms", number(empty_s * 1000, 0), number(full_s * 1000, 0))

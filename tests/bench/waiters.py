@@ -10,19 +10,19 @@ from callers import Crowd, affordable
 from latency import HOUR_MS
 from processes import resident_kib, settle
 from report import Table
-from stage import Stage
+from testbed import Testbed
 
 WANTED = 10000
 PORTION = 2000
 GOAL_KIB, GOAL_MS = 8, 250
 
 
-def _run(stage, wanted):
+def _run(testbed, wanted):
     """Returns [(callers, KiB)], and the times in ms from the arrival of the result to the first and the
     last response."""
     cores, load_cores = machine.cores_for(1)
-    simulator = stage.simulator(cores=load_cores[-1:])
-    daemon = stage.emailsd(simulator, "--threads", "1", "--max-waiters", str(wanted),
+    simulator = testbed.simulator(cores=load_cores[-1:])
+    daemon = testbed.emailsd(simulator, "--threads", "1", "--max-waiters", str(wanted),
                            "--wait", "300s", cores=cores)
     pid, crowds, domain = daemon.process.pid, [], "held.com"
     simulator.rule(domain, time_ms=HOUR_MS)
@@ -30,7 +30,7 @@ def _run(stage, wanted):
     curve = [(0, resident_kib(pid))]
     while len(crowds) * PORTION < wanted:
         crowd = Crowd(daemon.address[1], PORTION, f"/emails?domain={domain}", load_cores[:-1])
-        stage.running.append(crowd)
+        testbed.running.append(crowd)
         crowds.append(crowd)
         crowd.await_parked()
         settle(pid)
@@ -51,8 +51,8 @@ def measure(quick):
         return [table], []
     runs = []
     for _ in range(1 if quick else 3):
-        with Stage() as stage:
-            runs.append(_run(stage, wanted))
+        with Testbed() as testbed:
+            runs.append(_run(testbed, wanted))
     runs.sort(key=lambda run: run[2])
     curve, first_ms, last_ms = runs[len(runs) // 2]
     grown_kib = curve[-1][1] - curve[0][1]

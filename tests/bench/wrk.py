@@ -18,19 +18,19 @@ def run(url, connections, seconds, load_cores, pids, close=False):
                                text=True)
     machine.pin(process.pid, load_cores)
     try:
-        said = process.communicate(timeout=seconds + 20)[0]
+        output = process.communicate(timeout=seconds + 20)[0]
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise
     used = cpu_since(before)
-    counted = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", said)
-    rate = re.search(r"Requests/sec:\s*([\d.]+)", said)
+    counted = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", output)
+    rate = re.search(r"Requests/sec:\s*([\d.]+)", output)
     if not counted or not rate or int(counted[1]) == 0:
-        raise RuntimeError(f"{url}: wrk did not count anything: {said}")
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+        raise RuntimeError(f"{url}: wrk did not count anything: {output}")
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     faults = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
-                       said)
+                       output)
     if errors or (faults and not close and any(int(n) for n in faults.groups())):
-        raise RuntimeError(f"{url}: not only hits: {said}")
+        raise RuntimeError(f"{url}: not only hits: {output}")
     return {"rate": float(rate[1]), "cpu_us": used / int(counted[1]) * 1e6}

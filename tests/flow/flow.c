@@ -119,7 +119,7 @@ void flow_end(void)
     }
 }
 
-static void note_outcome(struct lookup_request *request, const struct outcome *outcome)
+static void record_outcome(struct lookup_request *request, const struct outcome *outcome)
 {
     struct caller *caller = container_of(request, struct caller, request);
 
@@ -157,18 +157,18 @@ static struct caller *ask(struct account_ref account, const char *domain, const 
                                               .directives = CACHE_DIRECTIVES_NONE,
                                               .limits = FLOW_NEVER_STALE,
                                               .asked_wall_ms = engine_clock(flow.engine)->wall_ms,
-                                              .done = note_outcome};
+                                              .done = record_outcome};
     flow.callers[flow.n_callers++] = caller;
     engine_lookup(flow.engine, &caller->request);
     return caller;
 }
 
-struct caller *flow_ask(const char *domain, int64_t wait_ms)
+struct caller *flow_request(const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
-struct caller *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms)
+struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
     return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
 }
@@ -181,18 +181,19 @@ const char *flow_company(int i)
     return domain;
 }
 
-void flow_ask_companies(int first, int n)
+void flow_request_companies(int first, int n)
 {
     for (int i = first; i < first + n; i++)
-        flow_ask(flow_company(i), WAIT_MS);
+        flow_request(flow_company(i), WAIT_MS);
 }
 
-struct caller *flow_ask_as(const char *client, const char *domain, int64_t wait_ms)
+struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms)
 {
     return ask((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
-struct caller *flow_ask_paid(const char *client, int64_t quota, const char *domain, int64_t wait_ms)
+struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
+                                       int64_t wait_ms)
 {
     return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
 }

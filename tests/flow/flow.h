@@ -74,19 +74,19 @@ void flow_restart(void);
 void flow_end(void);
 
 /* Starts a request; a later iteration delivers the result. The caller lives until flow_end(). */
-struct caller *flow_ask(const char *domain, int64_t wait_ms);
-struct caller *flow_ask_about(const char *domain, const char *company_name, int64_t wait_ms);
+struct caller *flow_request(const char *domain, int64_t wait_ms);
+struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms);
 
 /* Starts requests for the companies first..first+n-1, each with WAIT_MS. */
-void flow_ask_companies(int first, int n);
+void flow_request_companies(int first, int n);
 const char *
 flow_company(int i); /* Returns the domain of the i-th company; valid until the next call. */
 
-struct caller *flow_ask_as(const char *client, const char *domain, int64_t wait_ms);
+struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms);
 
 /* Starts a request of a client with that daily quota. */
-struct caller *flow_ask_paid(const char *client, int64_t quota, const char *domain,
-                             int64_t wait_ms);
+struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
+                                       int64_t wait_ms);
 
 /* Posts a call to the engine and runs until it has returned, exactly once. */
 void flow_call(struct engine_call *call);

@@ -9,7 +9,7 @@
 
 TEST(batch_of_250_questions_takes_three_submits)
 {
-    flow_ask_companies(0, 250);
+    flow_request_companies(0, 250);
     flow_advance(120000);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 3);
     ck_assert_uint_eq(fake_upstream_largest_batch(flow.upstream), 100);
@@ -24,16 +24,16 @@ TEST(batch_of_250_questions_takes_three_submits)
 
 TEST(batch_full_is_submitted_without_lingering)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     flow_settle();
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
 TEST(batch_takes_all_questions_within_the_linger)
 {
-    flow_ask_companies(0, 1);
+    flow_request_companies(0, 1);
     flow_advance(99);
-    flow_ask_companies(1, 1);
+    flow_request_companies(1, 1);
     flow_settle();
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);
     flow_advance(1);
@@ -45,11 +45,11 @@ TEST(batch_takes_all_questions_within_the_linger)
 TEST(batch_without_a_free_slot_keeps_filling)
 {
     for (int i = 0; i < 4; i++) {
-        flow_ask_companies(i, 1);
+        flow_request_companies(i, 1);
         flow_advance(200);
     }
     for (int i = 4; i < 10; i++) {
-        flow_ask_companies(i, 1);
+        flow_request_companies(i, 1);
         flow_advance(1000);
     }
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 4);
@@ -60,14 +60,14 @@ TEST(batch_without_a_free_slot_keeps_filling)
 
 TEST(submit_uses_a_connection_of_its_own)
 {
-    flow_ask_companies(0, 201);
+    flow_request_companies(0, 201);
     flow_advance(60000);
     ck_assert(fake_upstream_submits_were_only_once(flow.upstream));
 }
 
 TEST(submit_not_sent_is_retried)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     const struct fake_fault refused = {.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT};
 
     fake_upstream_fault(flow.upstream, refused);
@@ -80,7 +80,7 @@ TEST(submit_not_sent_is_retried)
 
 TEST(submit_to_unreachable_upstream_fails_after_three_tries)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 3; i++)
         fake_upstream_fault(flow.upstream,
@@ -181,7 +181,7 @@ static const struct end_row {
 LOOP_TEST(submit_result_decides_error_charge_and_retry, ends)
 {
     const struct end_row *row = &ends[_i];
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     fake_upstream_fault(flow.upstream, row->fault);
     flow_advance(120000);

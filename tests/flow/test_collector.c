@@ -11,7 +11,7 @@ static const struct fake_rule slow = {.domain = "company7.com", .task_ms = 62000
 
 TEST(collector_does_not_delay_results_for_the_slowest_task)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     fake_upstream_rule(flow.upstream, slow);
     flow_advance(120000);
     for (size_t i = 0; i < 100; i++) {
@@ -28,7 +28,7 @@ TEST(collector_does_not_delay_results_for_the_slowest_task)
 
 TEST(collector_reads_each_of_100_tasks_once)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     fake_upstream_rule(flow.upstream, slow);
     flow_advance(120000);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 100);
@@ -37,7 +37,7 @@ TEST(collector_reads_each_of_100_tasks_once)
 
 TEST(collector_polls_a_logarithmic_number_of_times)
 {
-    flow_ask("company7.com", WAIT_MS);
+    flow_request("company7.com", WAIT_MS);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "company7.com", .task_ms = 50000});
     flow_advance(120000);
@@ -51,7 +51,7 @@ RANGE_TEST(collector_polling_adds_at_most_a_tenth_of_the_wait, 0, 7)
     static const int64_t times_ms[] = {300, 1111, 2777, 7919, 17389, 31337, 47717};
     int64_t own_ms = times_ms[_i];
 
-    flow_ask("company7.com", WAIT_MS);
+    flow_request("company7.com", WAIT_MS);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "company7.com", .task_ms = own_ms});
     flow_advance(120000);
@@ -64,7 +64,7 @@ RANGE_TEST(collector_polling_adds_at_most_a_tenth_of_the_wait, 0, 7)
 
 TEST(collector_reads_stay_within_the_rate_limit)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     flow_advance(26000 + 2000); /* all hundred tasks are ready at this instant */
     size_t before = fake_upstream_calls(flow.upstream, FAKE_TASK);
     for (int second = 0; second < 4; second++) {
@@ -80,8 +80,8 @@ TEST(collector_reads_stay_within_the_rate_limit)
 
 TEST(collector_failed_task_is_returned_while_others_run)
 {
-    struct caller *failed = flow_ask("errored.com", WAIT_MS);
-    struct caller *late = flow_ask("company7.com", WAIT_MS);
+    struct caller *failed = flow_request("errored.com", WAIT_MS);
+    struct caller *late = flow_request("company7.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "errored.com", .state = "ERRORED"});
@@ -95,8 +95,8 @@ TEST(collector_failed_task_is_returned_while_others_run)
 
 TEST(collector_with_listing_only_at_the_end_reads_at_the_end)
 {
-    struct caller *early = flow_ask("early.com", WAIT_MS);
-    struct caller *late = flow_ask("company7.com", WAIT_MS);
+    struct caller *early = flow_request("early.com", WAIT_MS);
+    struct caller *late = flow_request("company7.com", WAIT_MS);
 
     fake_upstream_list_only_at_end(flow.upstream);
     fake_upstream_rule(flow.upstream, slow);
@@ -129,7 +129,7 @@ static const struct fake_fault passing[] = {
 
 LOOP_TEST(collector_failed_read_is_retried, passing)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     fake_upstream_fault(flow.upstream, passing[_i]);
     fake_upstream_fault(flow.upstream, passing[_i]);
@@ -143,10 +143,10 @@ TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
 {
     char list[100];
 
-    flow_ask("earlier.com", WAIT_MS);
+    flow_request("earlier.com", WAIT_MS);
     flow_advance(MINUTE_MS);
-    struct caller *listed = flow_ask("listed.com", WAIT_MS);
-    struct caller *missing = flow_ask("missing.com", WAIT_MS);
+    struct caller *listed = flow_request("listed.com", WAIT_MS);
+    struct caller *missing = flow_request("missing.com", WAIT_MS);
     flow_advance(27000); /* the batch exists; no task has ended */
     snprintf(list, sizeof list, "[\"%s\",\"%s\"]",
              fake_upstream_task_id(flow.upstream, "listed.com"),
@@ -161,7 +161,7 @@ TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
 
 TEST(collector_unfinished_task_in_ready_batch_fails)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     for (int i = 0; i < 60; i++)
         fake_upstream_fault(flow.upstream,
@@ -177,7 +177,7 @@ TEST(collector_unfinished_task_in_ready_batch_fails)
 
 TEST(collector_batch_never_ready_ends_as_unknown_by_lifetime)
 {
-    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_request("milvali.com", 20 * 60000);
 
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .state = "PROCESSING"});
@@ -190,7 +190,7 @@ TEST(collector_batch_never_ready_ends_as_unknown_by_lifetime)
 
 TEST(collector_lost_batch_ends_as_unknown_after_five_minutes)
 {
-    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_request("milvali.com", 20 * 60000);
 
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .task_ms = 700000});
@@ -211,7 +211,7 @@ static const struct fake_fault forgotten[] = {
 
 LOOP_TEST(collector_S19_lost_finished_batch_is_not_paid_again, forgotten)
 {
-    struct caller *caller = flow_ask("milvali.com", 20 * 60000);
+    struct caller *caller = flow_request("milvali.com", 20 * 60000);
 
     fake_upstream_fault(flow.upstream, forgotten[_i]);
     flow_advance(14 * 60000);
@@ -222,7 +222,7 @@ LOOP_TEST(collector_S19_lost_finished_batch_is_not_paid_again, forgotten)
     flow_advance(3 * 60000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
@@ -233,7 +233,7 @@ RANGE_TEST(collector_with_random_faults_answers_each_caller_once, 0, 10)
 {
     fake_upstream_fail_randomly(flow.upstream, 30, (unsigned)_i + 1);
     for (int i = 0; i < 300; i++) {
-        flow_ask(flow_company(i), 20 * 60000);
+        flow_request(flow_company(i), 20 * 60000);
         if (i % 10 == 0)
             flow_advance(400);
     }

@@ -32,14 +32,14 @@ static size_t ended_with(enum err err)
 TEST(budget_limits_paid_lookups_per_day)
 {
     start_with_credits(50);
-    flow_ask_companies(0, 120);
+    flow_request_companies(0, 120);
     flow_advance(60000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 50);
     ck_assert_uint_eq(ended_with(ERR_OK), 50);
     ck_assert_uint_eq(ended_with(ERR_CREDITS_EXHAUSTED), 70);
     ck_assert_int_gt(flow.callers[119]->retry_after_s, 3600);
 
-    struct caller *hit = flow_ask("company0.com", WAIT_MS);
+    struct caller *hit = flow_request("company0.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
 }
@@ -47,16 +47,16 @@ TEST(budget_limits_paid_lookups_per_day)
 TEST(budget_after_restart_keeps_its_account)
 {
     start_with_credits(50);
-    flow_ask_companies(0, 30);
+    flow_request_companies(0, 30);
     flow_advance(60000);
     flow_restart();
-    flow_ask_companies(100, 30);
+    flow_request_companies(100, 30);
     flow_advance(10000); /* in flight: unknown after the next kill, and spent */
     flow_restart();
-    flow_ask_companies(200, 30);
+    flow_request_companies(200, 30);
     flow_advance(60000);
     ck_assert_uint_le(fake_upstream_ledger(flow.upstream), 50);
-    struct caller *late = flow_ask("late.com", WAIT_MS);
+    struct caller *late = flow_request("late.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(late->err, ERR_CREDITS_EXHAUSTED);
 }
@@ -64,15 +64,15 @@ TEST(budget_after_restart_keeps_its_account)
 TEST(budget_on_new_day_is_full_and_clock_set_back_adds_none)
 {
     start_with_credits(1);
-    flow_ask_companies(0, 1);
+    flow_request_companies(0, 1);
     flow_advance(60000);
     engine_clock(flow.engine)->wall_ms -= 86400000;
-    struct caller *yesterday = flow_ask("yesterday.com", WAIT_MS);
+    struct caller *yesterday = flow_request("yesterday.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(yesterday->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_le(yesterday->retry_after_s, 86400);
     engine_clock(flow.engine)->wall_ms += 2 * 86400000;
-    struct caller *tomorrow = flow_ask("tomorrow.com", WAIT_MS);
+    struct caller *tomorrow = flow_request("tomorrow.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(tomorrow->err, ERR_OK);
 }
@@ -80,13 +80,13 @@ TEST(budget_on_new_day_is_full_and_clock_set_back_adds_none)
 TEST(budget_with_clock_set_back_uses_that_days_account)
 {
     start_with_credits(1);
-    flow_ask_companies(0, 1);
+    flow_request_companies(0, 1);
     flow_advance(60000);
     engine_clock(flow.engine)->wall_ms += 86400000;
     flow_restart(); /* no paid lookup on the new day */
     engine_clock(flow.engine)->wall_ms -= 86400000;
     flow_restart();
-    struct caller *again = flow_ask("again.com", WAIT_MS);
+    struct caller *again = flow_request("again.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_CREDITS_EXHAUSTED);
 }
@@ -95,11 +95,11 @@ TEST(budget_refunds_tasks_never_created_also_after_restart)
 {
     start_with_credits(1);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
-    struct caller *bad = flow_ask("bad.com", WAIT_MS);
+    struct caller *bad = flow_request("bad.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
     flow_restart();
-    struct caller *good = flow_ask("good.com", WAIT_MS);
+    struct caller *good = flow_request("good.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(good->err, ERR_OK);
 }
@@ -111,11 +111,11 @@ TEST(budget_refunds_caller_that_leaves_before_the_submit)
     options.credits_per_day = 1;
     options.batch.linger_ms = 10000;
     flow_start(options);
-    struct caller *leaves = flow_ask("one.com", WAIT_MS);
+    struct caller *leaves = flow_request("one.com", WAIT_MS);
     flow_advance(100);
     engine_abandon(flow.engine, leaves->request.ticket);
     flow_advance(100);
-    struct caller *stays = flow_ask("two.com", WAIT_MS);
+    struct caller *stays = flow_request("two.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(stays->err, ERR_OK);
 }
@@ -137,14 +137,14 @@ static void start_before_midnight(int64_t credits)
 TEST(budget_charges_lookup_queued_at_midnight_to_new_day)
 {
     start_before_midnight(2);
-    struct caller *sent = flow_ask("sent.com", WAIT_MS);
-    struct caller *queued = flow_ask("queued.com", WAIT_MS);
+    struct caller *sent = flow_request("sent.com", WAIT_MS);
+    struct caller *queued = flow_request("queued.com", WAIT_MS);
     flow_advance(15000);
     /* The first may have to be sent again; both reserve a credit of the new day. */
-    struct caller *early = flow_ask("early.com", WAIT_MS);
+    struct caller *early = flow_request("early.com", WAIT_MS);
     flow_advance(25000); /* it was created: yesterday's credit */
-    struct caller *third = flow_ask("third.com", WAIT_MS);
-    struct caller *late = flow_ask("late.com", WAIT_MS);
+    struct caller *third = flow_request("third.com", WAIT_MS);
+    struct caller *late = flow_request("late.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(sent->err, ERR_OK);
     ck_assert_int_eq(queued->err, ERR_OK);
@@ -157,10 +157,10 @@ TEST(budget_charges_lookup_queued_at_midnight_to_new_day)
 TEST(quota_charges_lookup_queued_at_midnight_to_new_day)
 {
     start_before_midnight(0);
-    flow_ask("sent.com", WAIT_MS);
-    struct caller *queued = flow_ask_paid("ann", 1, "queued.com", WAIT_MS);
+    flow_request("sent.com", WAIT_MS);
+    struct caller *queued = flow_request_with_quota("ann", 1, "queued.com", WAIT_MS);
     flow_advance(15000);
-    struct caller *other = flow_ask_paid("ann", 1, "other.com", WAIT_MS);
+    struct caller *other = flow_request_with_quota("ann", 1, "other.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(queued->err, ERR_OK);
     ck_assert_int_eq(other->err, ERR_QUOTA_EXCEEDED);
@@ -171,16 +171,16 @@ TEST(budget_charges_retry_after_midnight_to_new_day)
     start_before_midnight(1);
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
-    flow_ask("first.com", WAIT_MS);
+    flow_request("first.com", WAIT_MS);
     flow_advance(26200 + 5000); /* rejected on the new day, and sent again */
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
     flow_restart();
-    struct caller *second = flow_ask("second.com", WAIT_MS);
+    struct caller *second = flow_request("second.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(second->err, ERR_CREDITS_EXHAUSTED);
     /* The credit was refunded to yesterday's account. */
     engine_clock(flow.engine)->wall_ms += DAY_MS;
-    struct caller *third = flow_ask("third.com", WAIT_MS);
+    struct caller *third = flow_request("third.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(third->err, ERR_OK);
 }
@@ -200,7 +200,7 @@ TEST(budget_resubmit_takes_second_credit_or_is_skipped)
 {
     start_with_risk(1);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
@@ -211,12 +211,12 @@ TEST(budget_resubmit_pays_for_the_whole_batch_or_not_at_all)
 {
     start_with_risk(3);
     fake_upstream_fault(flow.upstream, lost);
-    flow_ask_companies(0, 2); /* two more would be four */
+    flow_request_companies(0, 2); /* two more would be four */
     flow_advance(120000);
     ck_assert_uint_eq(ended_with(ERR_UPSTREAM_OUTCOME_UNKNOWN), 2);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
     struct caller *third =
-        flow_ask("third.com", WAIT_MS); /* the credit of the skipped resubmit was refunded */
+        flow_request("third.com", WAIT_MS); /* the credit of the skipped resubmit was refunded */
     flow_advance(60000);
     ck_assert_int_eq(third->err, ERR_OK);
 }
@@ -225,11 +225,11 @@ TEST(budget_records_both_credits_of_resubmit_over_a_kill)
 {
     start_with_risk(3);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *lucky = flow_ask("milvali.com", WAIT_MS);
+    struct caller *lucky = flow_request("milvali.com", WAIT_MS);
     flow_advance(26200 + 2000); /* lost, and sent again */
     flow_restart();
-    struct caller *third = flow_ask("third.com", WAIT_MS);
-    struct caller *fourth = flow_ask("fourth.com", WAIT_MS);
+    struct caller *third = flow_request("third.com", WAIT_MS);
+    struct caller *fourth = flow_request("fourth.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(lucky->answers, 1);
     ck_assert_int_eq(third->err, ERR_OK);
@@ -241,7 +241,7 @@ TEST(budget_resubmit_blocked_by_a_pause_takes_no_second_credit)
 {
     start_with_risk(3);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *unlucky = flow_ask("milvali.com", WAIT_MS);
+    struct caller *unlucky = flow_request("milvali.com", WAIT_MS);
     flow_advance(26200); /* lost; the batch backs off */
     ck_assert_int_eq(unlucky->answers, 0);
     engine_set_paused(flow.engine, true);
@@ -251,12 +251,12 @@ TEST(budget_resubmit_blocked_by_a_pause_takes_no_second_credit)
     engine_set_paused(flow.engine, false);
     flow_settle();
 
-    struct caller *second = flow_ask("second.com", WAIT_MS);
+    struct caller *second = flow_request("second.com", WAIT_MS);
     flow_advance(60000);
     flow_restart();
-    struct caller *third = flow_ask("third.com", WAIT_MS);
+    struct caller *third = flow_request("third.com", WAIT_MS);
     flow_advance(60000);
-    struct caller *fourth = flow_ask("fourth.com", WAIT_MS);
+    struct caller *fourth = flow_request("fourth.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(second->err, ERR_OK);
     ck_assert_int_eq(third->err, ERR_OK);
@@ -269,12 +269,12 @@ TEST(budget_resubmit_not_journalled_is_not_sent)
     start_with_risk(2);
     fake_upstream_fault(flow.upstream, lost);
     weak_store_fail(flow.store, WEAK_RISK, true);
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(60000);
     weak_store_fail(flow.store, WEAK_RISK, false);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
-    struct caller *second = flow_ask("second.com", WAIT_MS);
+    struct caller *second = flow_request("second.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(second->err, ERR_OK);
 }

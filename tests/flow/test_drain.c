@@ -15,7 +15,7 @@
 /* Starts a caller that waits for a lookup whose submit is in flight for ten seconds. */
 static struct caller *submitting(const char *domain)
 {
-    struct caller *caller = flow_ask(domain, WAIT_MS);
+    struct caller *caller = flow_request(domain, WAIT_MS);
 
     flow_advance(10000);
     ck_assert_int_eq(caller->answers, 0);
@@ -50,7 +50,7 @@ TEST(drain_returns_lookup_id_if_the_timeout_expires)
 TEST(drain_keeps_a_shorter_wait_of_the_caller)
 {
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 600000});
-    struct caller *waiting = flow_ask("slow.com", 20000);
+    struct caller *waiting = flow_request("slow.com", 20000);
 
     flow_advance(10000);
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
@@ -60,7 +60,7 @@ TEST(drain_keeps_a_shorter_wait_of_the_caller)
 
 TEST(drain_fails_unsent_lookup_immediately_without_an_id)
 {
-    struct caller *queued = flow_ask("milvali.com", WAIT_MS);
+    struct caller *queued = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
     ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 1);
@@ -74,16 +74,16 @@ TEST(drain_fails_unsent_lookup_immediately_without_an_id)
 
 TEST(drain_allows_joins_and_cache_hits_but_no_paid_lookup)
 {
-    struct caller *known = flow_ask("known.com", WAIT_MS);
+    struct caller *known = flow_request("known.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(known->err, ERR_OK);
     struct caller *waiting = submitting("milvali.com");
 
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_settle();
-    struct caller *joined = flow_ask("milvali.com", WAIT_MS);
-    struct caller *new = flow_ask("new.com", WAIT_MS);
-    struct caller *again = flow_ask("known.com", WAIT_MS);
+    struct caller *joined = flow_request("milvali.com", WAIT_MS);
+    struct caller *new = flow_request("new.com", WAIT_MS);
+    struct caller *again = flow_request("known.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(new->err, ERR_DRAINING);
     ck_assert_int_eq(new->charged, CHARGED_NO);
@@ -104,7 +104,7 @@ TEST(drain_after_its_timeout_rejects_joins)
     submitting("slow.com");
     engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
     flow_advance(DRAIN_TIMEOUT_MS);
-    struct caller *late = flow_ask("slow.com", WAIT_MS);
+    struct caller *late = flow_request("slow.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(late->err, ERR_DRAINING);
 }
@@ -134,7 +134,7 @@ TEST(drain_then_restart_resumes_lookup_and_pays_once)
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
-    struct caller *again = flow_ask("slow.com", WAIT_MS);
+    struct caller *again = flow_request("slow.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -148,8 +148,8 @@ TEST(status_counts_waiters_lookups_queue_and_submits)
     ck_assert(status.store_usable && !status.paused && status.circuit == ERR_OK);
     ck_assert_int_eq(status.waiters + status.lookups + status.queue_tasks + status.submits, 0);
     submitting("milvali.com");
-    flow_ask("milvali.com", WAIT_MS);
-    flow_ask("blue-bottle.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
+    flow_request("blue-bottle.com", WAIT_MS);
     flow_settle();
     status = engine_status(flow.engine);
     ck_assert_int_eq(status.waiters, 3);
@@ -163,7 +163,7 @@ TEST(status_shows_why_the_circuit_is_open)
 {
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{}"});
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_AUTH);
     ck_assert(engine_status(flow.engine).store_usable);
@@ -172,9 +172,9 @@ TEST(status_shows_why_the_circuit_is_open)
 TEST(status_store_failed_is_probed_until_it_works_again)
 {
     weak_store_fail_all(flow.store, true);
-    struct caller *refused = flow_ask("milvali.com", WAIT_MS);
+    struct caller *rejected = flow_request("milvali.com", WAIT_MS);
     flow_advance(1000);
-    ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(rejected->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert(!engine_status(flow.engine).store_usable);
     flow_advance(10 * JOURNAL_RETRY_MS);
     ck_assert(!engine_status(flow.engine).store_usable);
@@ -207,7 +207,7 @@ TEST(drain_is_not_ended_by_a_reload)
     flow_settle();
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(caller->err, ERR_DRAINING);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 0);

@@ -63,7 +63,7 @@ TEST(cooldown_of_unknown_result_without_detail_gets_one)
 
     ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
     flow_restart();
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(caller->detail, "stopped while submitting the lookup"));
@@ -104,7 +104,7 @@ TEST(cooldowns_full_reject_new_paid_lookups)
     leave_unknown(COOLDOWNS_MAX);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.held, COOLDOWNS_MAX);
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(caller->err, ERR_OVERLOADED);
     ck_assert_int_gt(caller->retry_after_s, 0);
@@ -120,10 +120,10 @@ TEST(retry_after_of_slow_lookup_is_at_most_a_minute)
     fake_upstream_set_task_ms(flow.upstream, 10 * MINUTE_MS);
     for (int i = 0; i < 8; i++) { /* until the engine expects such a time */
         snprintf(domain, sizeof domain, "slow%d.com", i);
-        flow_ask(domain, 15 * MINUTE_MS);
+        flow_request(domain, 15 * MINUTE_MS);
     }
     flow_advance(12 * MINUTE_MS);
-    struct caller *caller = flow_ask("milvali.com", 1000);
+    struct caller *caller = flow_request("milvali.com", 1000);
     flow_advance(1000);
     ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
     ck_assert_int_eq(caller->retry_after_s, 60);
@@ -144,7 +144,7 @@ LOOP_TEST(lookup_find_with_unknown_id_finds_nothing, ids)
 
 TEST(lookup_find_returns_the_progress_and_then_the_result)
 {
-    struct caller *hasty = flow_ask("milvali.com", 1000);
+    struct caller *hasty = flow_request("milvali.com", 1000);
     struct find_lookup_call early = {.call.run = engine_find_lookup};
     struct find_lookup_call late = {.call.run = engine_find_lookup};
 
@@ -171,13 +171,13 @@ TEST(forget_failed_on_disk_returns_an_error)
 {
     struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
 
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     weak_store_fail(flow.store, WEAK_FORGET, true);
     flow_call(&forget.call);
     ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(forget.n, 0);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }

@@ -11,7 +11,7 @@ static const struct freshness_limits lenient = {.stale_while_revalidate_ms = DAY
 /* Fills the cache and advances to `ms` after the result's expiry. */
 static struct caller *ask_until_expired(int64_t ms)
 {
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(30000);
     flow_advance(30 * DAY_MS + ms);
@@ -20,7 +20,7 @@ static struct caller *ask_until_expired(int64_t ms)
 
 static struct caller *ask_leniently(void)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     caller->request.limits = lenient;
     return caller;
@@ -47,7 +47,7 @@ TEST(lookup_failed_has_the_expired_result_as_fallback)
                        (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct caller *lenient_caller = ask_leniently();
     struct caller *hasty = ask_leniently();
-    struct caller *strict = flow_ask("milvali.com", WAIT_MS);
+    struct caller *strict = flow_request("milvali.com", WAIT_MS);
 
     hasty->request.wait_ms = 0;
     flow_advance(40000);
@@ -60,7 +60,7 @@ TEST(lookup_failed_has_the_expired_result_as_fallback)
 
 TEST(lookup_only_cached_is_never_paid)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     caller->request.directives.only_cached = true;
     flow_advance(30000);
@@ -87,7 +87,7 @@ TEST(prefetch_replaces_the_result_without_a_waiter)
 
     prefetch(engine_clock(flow.engine)->wall_ms);
     flow_advance(30000);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(later->disposition, DISPOSITION_FRESH);
     ck_assert_str_ne(later->body, first->body);
@@ -98,7 +98,7 @@ TEST(prefetch_is_free_if_a_result_was_fetched_meanwhile)
 {
     int64_t before_ms = engine_clock(flow.engine)->wall_ms;
 
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     prefetch(before_ms);
     flow_advance(30000);

@@ -23,7 +23,7 @@ static struct store_stats books(void)
 
 TEST(journal_known_batch_is_polled_after_kill_without_callers)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     fake_upstream_set_task_ms(flow.upstream, 20000);
     flow_advance(30000); /* submitted, not finished */
     flow_restart();
@@ -33,7 +33,7 @@ TEST(journal_known_batch_is_polled_after_kill_without_callers)
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(books().batches[STORE_DONE], 1);
 
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert(later->from_cache);
@@ -42,11 +42,11 @@ TEST(journal_known_batch_is_polled_after_kill_without_callers)
 
 TEST(journal_request_after_kill_joins_the_resumed_lookup)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     fake_upstream_set_task_ms(flow.upstream, 20000);
     flow_advance(30000);
     flow_restart();
-    struct caller *joins = flow_ask("milvali.com", WAIT_MS);
+    struct caller *joins = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(joins->err, ERR_OK);
     ck_assert(joins->collapsed);
@@ -55,16 +55,16 @@ TEST(journal_request_after_kill_joins_the_resumed_lookup)
 
 TEST(journal_finished_task_is_not_read_again_after_kill)
 {
-    struct caller *fast = flow_ask("fast.com", WAIT_MS);
-    flow_ask("slow.com", WAIT_MS);
+    struct caller *fast = flow_request("fast.com", WAIT_MS);
+    flow_request("slow.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 40000});
     flow_advance(40000);
     ck_assert_int_eq(fast->err, ERR_OK);
     size_t reads = fake_upstream_calls(flow.upstream, FAKE_TASK);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
-    struct caller *slow = flow_ask("slow.com", WAIT_MS);
-    struct caller *again = flow_ask("fast.com", WAIT_MS);
+    struct caller *slow = flow_request("slow.com", WAIT_MS);
+    struct caller *again = flow_request("fast.com", WAIT_MS);
     flow_advance(2 * MINUTE_MS);
     ck_assert_int_eq(slow->err, ERR_OK);
     ck_assert_str_eq(again->body, fast->body);
@@ -74,7 +74,7 @@ TEST(journal_finished_task_is_not_read_again_after_kill)
 
 TEST(journal_batch_in_flight_at_kill_is_unknown_and_not_resent)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(10000); /* the submit takes 26 s */
     flow_restart();
     ck_assert_uint_eq(flow.recovery.unknown_batches, 1);
@@ -83,7 +83,7 @@ TEST(journal_batch_in_flight_at_kill_is_unknown_and_not_resent)
     flow_advance(5 * MINUTE_MS);
     ck_assert_uint_eq(submits(), 1);
 
-    struct caller *early = flow_ask("milvali.com", WAIT_MS);
+    struct caller *early = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
@@ -92,7 +92,7 @@ TEST(journal_batch_in_flight_at_kill_is_unknown_and_not_resent)
 
 TEST(journal_cooldown_lasts_its_full_time_over_kills)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(10000);
     flow_restart();
     for (int minutes = 0; minutes < 9; minutes++) {
@@ -100,10 +100,10 @@ TEST(journal_cooldown_lasts_its_full_time_over_kills)
         flow_restart();
         ck_assert_uint_eq(flow.recovery.held, 1);
     }
-    struct caller *early = flow_ask("milvali.com", WAIT_MS);
+    struct caller *early = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS + 1000);
     ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1); /* and stays in the records */
@@ -114,12 +114,12 @@ TEST(journal_task_not_created_at_kill_has_no_cooldown)
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000); /* rejected, and backing off */
     flow_restart();
     ck_assert_uint_eq(flow.recovery.closed_batches, 1);
     ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 1);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -137,7 +137,7 @@ TEST(journal_kill_after_rejected_resubmit_leaves_it_unknown)
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS); /* lost, sent again, rejected, backing off */
     ck_assert_uint_eq(submits(), 2);
     flow_restart();
@@ -147,8 +147,8 @@ TEST(journal_kill_after_rejected_resubmit_leaves_it_unknown)
 
 TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
 {
-    flow_ask("good.com", WAIT_MS);
-    flow_ask("bad.com", WAIT_MS);
+    flow_request("good.com", WAIT_MS);
+    flow_request("bad.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     flow_advance(3 * MINUTE_MS);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
@@ -162,8 +162,8 @@ TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
 RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
 {
     fake_upstream_set_task_ms(flow.upstream, 20000);
-    flow_ask("one.com", WAIT_MS);
-    flow_ask("two.com", WAIT_MS);
+    flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
     flow_advance(_i * 600);
     flow_restart();
     flow_advance(2 * MINUTE_MS);
@@ -173,7 +173,7 @@ RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
     ck_assert_uint_le(fake_upstream_ledger(flow.upstream), known);
     ck_assert_uint_le(submits(), 1);
 
-    struct caller *again = flow_ask("one.com", WAIT_MS);
+    struct caller *again = flow_request("one.com", WAIT_MS);
     flow_advance(2 * MINUTE_MS);
     ck_assert_uint_le(fake_upstream_ledger_of(flow.upstream, "one.com"), 1);
     ck_assert(again->err == ERR_OK || again->err == ERR_UPSTREAM_OUTCOME_UNKNOWN);
@@ -181,10 +181,10 @@ RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
 
 TEST(journal_results_survive_restart_byte_for_byte)
 {
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     flow_restart();
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
     ck_assert_str_eq(again->body, first->body);
@@ -195,29 +195,29 @@ TEST(journal_cached_failure_survives_restart_and_expires)
 {
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(35000);
     flow_restart();
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_LOOKUP_FAILED);
     ck_assert_uint_eq(submits(), 1);
     flow_advance(MINUTE_MS);
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(submits(), 2);
 }
 
 TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
 {
-    struct caller *shy = flow_ask("shy.com", WAIT_MS);
-    struct caller *both = flow_ask("both.com", WAIT_MS);
+    struct caller *shy = flow_request("shy.com", WAIT_MS);
+    struct caller *both = flow_request("both.com", WAIT_MS);
     shy->request.directives.no_store = both->request.directives.no_store = true;
-    flow_ask("both.com", WAIT_MS);
+    flow_request("both.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(shy->err, ERR_OK);
     ck_assert_uint_eq(books().found, 1);
-    flow_ask("shy.com", WAIT_MS);
+    flow_request("shy.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "shy.com"), 2);
     ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "both.com"), 1);
@@ -228,25 +228,25 @@ TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
 TEST(journal_D1_failed_write_blocks_submits_until_it_works)
 {
     weak_store_fail(flow.store, WEAK_INTEND, true);
-    struct caller *refused = flow_ask("milvali.com", WAIT_MS);
+    struct caller *rejected = flow_request("milvali.com", WAIT_MS);
     flow_advance(1000);
-    ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(refused->charged, CHARGED_NO);
-    ck_assert_int_ge(refused->retry_after_s, 1);
+    ck_assert_int_eq(rejected->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(rejected->charged, CHARGED_NO);
+    ck_assert_int_ge(rejected->retry_after_s, 1);
     ck_assert_uint_eq(submits(), 0);
 
     weak_store_fail(flow.store, WEAK_INTEND, false);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
 }
 
 TEST(journal_D1_full_disk_still_serves_cached_results)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     weak_store_fail_all(flow.store, true);
-    struct caller *hit = flow_ask("milvali.com", WAIT_MS);
+    struct caller *hit = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
 }
@@ -254,10 +254,10 @@ TEST(journal_D1_full_disk_still_serves_cached_results)
 TEST(journal_D2_unwritten_batch_id_is_used_and_written_later)
 {
     weak_store_fail(flow.store, WEAK_SUBMITTED, true);
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     fake_upstream_set_task_ms(flow.upstream, 5000);
     flow_advance(28000); /* submitted; the id is in memory only */
-    struct caller *other = flow_ask("other.com", WAIT_MS);
+    struct caller *other = flow_request("other.com", WAIT_MS);
     flow_advance(20000);
     ck_assert_int_eq(first->err, ERR_OK); /* still returned */
     ck_assert_int_eq(other->err, ERR_STORAGE_UNAVAILABLE);
@@ -266,7 +266,7 @@ TEST(journal_D2_unwritten_batch_id_is_used_and_written_later)
     weak_store_fail(flow.store, WEAK_SUBMITTED, false);
     flow_advance(2000);
     ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
-    struct caller *again = flow_ask("other.com", WAIT_MS);
+    struct caller *again = flow_request("other.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
     flow_restart();
@@ -276,13 +276,13 @@ TEST(journal_D2_unwritten_batch_id_is_used_and_written_later)
 TEST(journal_D3_unwritten_result_is_served_and_reread_after_kill)
 {
     weak_store_fail(flow.store, WEAK_END_TASK, true);
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 1);
     flow_restart();
     weak_store_fail(flow.store, WEAK_END_TASK, false);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(submits(), 1);
@@ -294,18 +294,18 @@ RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
 {
     static const enum weak_call failing[] = {WEAK_FORGET, WEAK_END_TASK};
 
-    flow_ask("one.com", WAIT_MS);
-    flow_ask("two.com", WAIT_MS);
+    flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
     weak_store_fail(flow.store, failing[_i], true);
     flow_advance(40000);
-    struct caller *meanwhile = flow_ask("two.com", WAIT_MS);
+    struct caller *meanwhile = flow_request("two.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(meanwhile->err, ERR_UPSTREAM_INVALID_RESPONSE);
     weak_store_fail(flow.store, failing[_i], false);
     flow_advance(11 * MINUTE_MS); /* longer than the cooldown */
-    struct caller *later = flow_ask("two.com", WAIT_MS);
+    struct caller *later = flow_request("two.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert(!later->from_cache);
@@ -315,16 +315,16 @@ RANGE_TEST(journal_untrusted_result_is_deleted_once_the_disk_works, 0, 2)
 TEST(journal_unreadable_store_prevents_paying_again)
 {
     weak_store_fail(flow.store, WEAK_FIND, true);
-    struct caller *refused = flow_ask("milvali.com", WAIT_MS);
+    struct caller *rejected = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
-    ck_assert_int_eq(refused->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(rejected->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_uint_eq(submits(), 0);
 }
 
 TEST(journal_unwritten_halves_are_not_submitted)
 {
-    flow_ask("good.com", WAIT_MS);
-    flow_ask("bad.com", WAIT_MS);
+    flow_request("good.com", WAIT_MS);
+    flow_request("bad.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     weak_store_fail(flow.store, WEAK_SPLIT, true);
     flow_advance(3 * MINUTE_MS);
@@ -338,7 +338,7 @@ TEST(journal_unwritten_retry_is_not_sent)
 {
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(26200); /* rejected, and backing off for a second */
     weak_store_fail(flow.store, WEAK_SENDING, true);
     flow_advance(10000);
@@ -349,7 +349,7 @@ TEST(journal_unwritten_retry_is_not_sent)
 /* The order of writes and sends, for a full batch. */
 TEST(journal_writes_each_step_before_it_is_sent)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     flow_advance(200);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_INTEND), 1);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 100);

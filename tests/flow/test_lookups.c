@@ -8,7 +8,7 @@
 
 TEST(lookup_returns_its_mailboxes)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     fake_upstream_rule(
         flow.upstream,
@@ -28,10 +28,10 @@ TEST(lookup_returns_its_mailboxes)
 
 TEST(lookup_second_caller_is_served_from_the_cache)
 {
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     size_t reads = fake_upstream_calls(flow.upstream, FAKE_TASK);
-    struct caller *second = flow_ask("milvali.com", WAIT_MS);
+    struct caller *second = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
     ck_assert(second->from_cache);
@@ -42,12 +42,12 @@ TEST(lookup_second_caller_is_served_from_the_cache)
 
 TEST(lookup_1000_callers_share_one_task_and_the_same_bytes)
 {
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
 
     for (int i = 1; i < 1000; i++) {
         if (i == 500)
             flow_advance(10000); /* half of them arrive while the submit is in flight */
-        flow_ask("milvali.com", WAIT_MS);
+        flow_request("milvali.com", WAIT_MS);
     }
     flow_advance(30000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -60,9 +60,9 @@ TEST(lookup_1000_callers_share_one_task_and_the_same_bytes)
 
 TEST(lookup_spellings_of_one_domain_are_one_question)
 {
-    flow_ask("milvali.com", WAIT_MS);
-    struct caller *url = flow_ask("https://WWW.Milvali.com:8443/contact?x", WAIT_MS);
-    struct caller *name = flow_ask_about("info@milvali.com.", "  MILVALI ", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
+    struct caller *url = flow_request("https://WWW.Milvali.com:8443/contact?x", WAIT_MS);
+    struct caller *name = flow_request_about("info@milvali.com.", "  MILVALI ", WAIT_MS);
 
     flow_advance(30000);
     ck_assert(url->collapsed && name->collapsed);
@@ -71,8 +71,8 @@ TEST(lookup_spellings_of_one_domain_are_one_question)
 
 TEST(lookup_other_company_name_is_another_question)
 {
-    flow_ask("milvali.com", WAIT_MS);
-    flow_ask_about("milvali.com", "Milvali Holding", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
+    flow_request_about("milvali.com", "Milvali Holding", WAIT_MS);
     flow_advance(30000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
@@ -80,8 +80,8 @@ TEST(lookup_other_company_name_is_another_question)
 
 TEST(lookup_wait_expired_returns_and_the_lookup_continues)
 {
-    struct caller *hasty = flow_ask("milvali.com", 5000);
-    struct caller *patient = flow_ask("milvali.com", WAIT_MS);
+    struct caller *hasty = flow_request("milvali.com", 5000);
+    struct caller *patient = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(5000);
     ck_assert_int_eq(hasty->err, ERR_STILL_PROCESSING);
@@ -95,9 +95,9 @@ TEST(lookup_wait_expired_returns_and_the_lookup_continues)
 
 TEST(lookup_without_waiters_fills_the_cache)
 {
-    flow_ask("milvali.com", 0);
+    flow_request("milvali.com", 0);
     flow_advance(30000);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(later->from_cache);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -105,8 +105,8 @@ TEST(lookup_without_waiters_fills_the_cache)
 
 TEST(lookup_queued_without_waiters_is_dropped_unsent)
 {
-    struct caller *a = flow_ask("milvali.com", WAIT_MS);
-    struct caller *b = flow_ask("milvali.com", WAIT_MS);
+    struct caller *a = flow_request("milvali.com", WAIT_MS);
+    struct caller *b = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
     engine_abandon(flow.engine, a->request.ticket);
@@ -119,8 +119,8 @@ TEST(lookup_queued_without_waiters_is_dropped_unsent)
 
 TEST(lookup_queued_and_promised_is_sent_without_waiters)
 {
-    struct caller *hasty = flow_ask("milvali.com", 10);
-    struct caller *leaver = flow_ask("milvali.com", WAIT_MS);
+    struct caller *hasty = flow_request("milvali.com", 10);
+    struct caller *leaver = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(20); /* the linger is not over yet */
     engine_abandon(flow.engine, leaver->request.ticket);
@@ -132,21 +132,21 @@ TEST(lookup_queued_and_promised_is_sent_without_waiters)
 
 TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
 {
-    struct caller *gone = flow_ask("milvali.com", WAIT_MS);
+    struct caller *abandoned = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(1000);
-    engine_abandon(flow.engine, gone->request.ticket);
+    engine_abandon(flow.engine, abandoned->request.ticket);
     flow_advance(30000);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
-    ck_assert_int_eq(gone->err, ERR_CANCELLED);
+    ck_assert_int_eq(abandoned->err, ERR_CANCELLED);
     ck_assert(later->from_cache);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 TEST(lookup_cancel_after_the_result_is_a_no_op)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(30000);
     engine_abandon(flow.engine, caller->request.ticket);
@@ -158,32 +158,32 @@ TEST(lookup_cancel_after_the_result_is_a_no_op)
 TEST(lookup_deadline_and_result_together_give_one_response)
 {
     /* The result of a lookup of 28 s arrives at 28.1 s: linger, submit and task. */
-    flow_ask("milvali.com", 28100);
+    flow_request("milvali.com", 28100);
     flow_advance(30000);
     ck_assert_int_eq(flow.callers[0]->answers, 1);
 }
 
 TEST(lookup_failed_task_is_cached_for_a_minute)
 {
-    struct caller *first = flow_ask("errored.com", WAIT_MS);
+    struct caller *first = flow_request("errored.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "errored.com", .state = "ERRORED"});
     flow_advance(40000);
     ck_assert_int_eq(first->err, ERR_LOOKUP_FAILED);
-    struct caller *second = flow_ask("errored.com", WAIT_MS);
+    struct caller *second = flow_request("errored.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(second->err, ERR_LOOKUP_FAILED);
     ck_assert(second->from_cache);
     flow_advance(61000);
-    flow_ask("errored.com", WAIT_MS);
+    flow_request("errored.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_cancelled_task_fails)
 {
-    struct caller *caller = flow_ask("cancelled.com", WAIT_MS);
+    struct caller *caller = flow_request("cancelled.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "cancelled.com", .state = "CANCELLED"});
@@ -193,7 +193,7 @@ TEST(lookup_cancelled_task_fails)
 
 TEST(lookup_without_mailboxes_is_a_result)
 {
-    struct caller *caller = flow_ask("empty.com", WAIT_MS);
+    struct caller *caller = flow_request("empty.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "empty.com", .data = "[]"});
     flow_advance(40000);
@@ -203,9 +203,9 @@ TEST(lookup_without_mailboxes_is_a_result)
 
 TEST(lookup_without_tracking_id_never_gets_another_result)
 {
-    struct caller *a = flow_ask("a.com", WAIT_MS);
-    struct caller *b = flow_ask("b.com", WAIT_MS);
-    struct caller *c = flow_ask("c.com", WAIT_MS);
+    struct caller *a = flow_request("a.com", WAIT_MS);
+    struct caller *b = flow_request("b.com", WAIT_MS);
+    struct caller *c = flow_request("c.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "b.com", .tracking_id = "null"});
@@ -218,14 +218,14 @@ TEST(lookup_without_tracking_id_never_gets_another_result)
 
 TEST(lookup_duplicate_tracking_id_is_not_cached)
 {
-    struct caller *one = flow_ask("one.com", WAIT_MS);
-    flow_ask("two.com", WAIT_MS);
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
     flow_advance(40000);
     ck_assert_int_eq(one->err, ERR_UPSTREAM_INVALID_RESPONSE);
 
-    struct caller *later = flow_ask("two.com", WAIT_MS);
+    struct caller *later = flow_request("two.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_int_eq(later->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert(!later->from_cache);
@@ -234,7 +234,7 @@ TEST(lookup_duplicate_tracking_id_is_not_cached)
 
 TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
 {
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "company99.com", .tracking_id = "swap"});
     fake_upstream_rule(flow.upstream,
@@ -244,7 +244,7 @@ TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
         ck_assert_int_eq(flow.callers[i]->err,
                          i == 50 || i == 99 ? ERR_UPSTREAM_INVALID_RESPONSE : ERR_OK);
 
-    flow_ask_companies(0, 100);
+    flow_request_companies(0, 100);
     flow_advance(MINUTE_MS);
     for (size_t i = 0; i < 100; i++) {
         const struct caller *again = flow.callers[100 + i];
@@ -257,7 +257,7 @@ TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
 
 TEST(lookup_single_task_without_tracking_id_is_not_matched)
 {
-    struct caller *caller = flow_ask("a.com", WAIT_MS);
+    struct caller *caller = flow_request("a.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
     flow_advance(40000);
@@ -266,48 +266,48 @@ TEST(lookup_single_task_without_tracking_id_is_not_matched)
 
 TEST(lookup_expired_result_is_requested_again)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     flow_advance(INT64_C(30) * 86400000 - 10000);
-    struct caller *fresh = flow_ask("milvali.com", WAIT_MS);
+    struct caller *fresh = flow_request("milvali.com", WAIT_MS);
     flow_advance(10000);
-    struct caller *anew = flow_ask("milvali.com", WAIT_MS);
+    struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert(fresh->from_cache);
-    ck_assert(!anew->from_cache);
+    ck_assert(!refreshed->from_cache);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(lookup_refresh_pays_again_and_replaces_the_result)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
-    struct caller *anew = flow_ask("milvali.com", WAIT_MS);
-    anew->request.directives.no_cache = true;
-    struct caller *joins = flow_ask("milvali.com", WAIT_MS);
+    struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
+    refreshed->request.directives.no_cache = true;
+    struct caller *joins = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
-    ck_assert(!anew->from_cache);
+    ck_assert(!refreshed->from_cache);
     ck_assert(joins->from_cache); /* the old result is fresh, and this caller accepts it */
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
-    ck_assert_str_eq(later->body, anew->body);
+    ck_assert_str_eq(later->body, refreshed->body);
     ck_assert_str_ne(later->body, flow.callers[0]->body);
 }
 
 TEST(lookup_failure_does_not_evict_an_older_result)
 {
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
-    struct caller *anew = flow_ask("milvali.com", WAIT_MS);
-    anew->request.directives.no_cache = true;
+    struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
+    refreshed->request.directives.no_cache = true;
     flow_advance(40000);
-    ck_assert_int_eq(anew->err, ERR_LOOKUP_FAILED);
+    ck_assert_int_eq(refreshed->err, ERR_LOOKUP_FAILED);
 
-    struct caller *content = flow_ask("milvali.com", WAIT_MS);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *content = flow_request("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     again->request.directives.no_cache = true;
     flow_settle();
     ck_assert_str_eq(content->body, first->body);
@@ -318,17 +318,17 @@ TEST(lookup_failure_does_not_evict_an_older_result)
 
 TEST(lookup_drain_answers_all_callers_and_rejects_new_ones)
 {
-    struct caller *fetching = flow_ask("slow.com", WAIT_MS);
+    struct caller *fetching = flow_request("slow.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 60000});
     flow_advance(30000);
-    struct caller *submitting = flow_ask("submitting.com", WAIT_MS);
+    struct caller *submitting = flow_request("submitting.com", WAIT_MS);
     flow_advance(1000);
-    struct caller *queued = flow_ask("queued.com", WAIT_MS);
+    struct caller *queued = flow_request("queued.com", WAIT_MS);
     flow_settle();
 
     engine_drain(flow.engine, 0);
     flow_settle();
-    struct caller *late = flow_ask("late.com", WAIT_MS);
+    struct caller *late = flow_request("late.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(fetching->err, ERR_DRAINING);
     ck_assert_int_eq(submitting->err, ERR_DRAINING);
@@ -344,9 +344,9 @@ TEST(lookup_over_the_waiter_limit_is_rejected_immediately)
 
     options.max_waiters = 2;
     flow_start(options);
-    flow_ask("milvali.com", WAIT_MS);
-    flow_ask("milvali.com", WAIT_MS);
-    struct caller *third = flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
+    struct caller *third = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(third->err, ERR_OVERLOADED);
     flow_advance(30000);
@@ -359,9 +359,9 @@ TEST(lookup_with_full_queue_rejects_only_new_questions)
 
     options.batch.max_queued = 1;
     flow_start(options);
-    struct caller *first = flow_ask("a.com", WAIT_MS);
-    struct caller *second = flow_ask("b.com", WAIT_MS);
-    struct caller *joins = flow_ask("a.com", WAIT_MS);
+    struct caller *first = flow_request("a.com", WAIT_MS);
+    struct caller *second = flow_request("b.com", WAIT_MS);
+    struct caller *joins = flow_request("a.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_OK);
     ck_assert_int_eq(second->err, ERR_OVERLOADED);

@@ -14,12 +14,12 @@ static const struct fake_fault lost = {.on = FAKE_SUBMIT, .end = TRANSPORT_BROKE
 TEST(money_unknown_result_starts_a_cooldown)
 {
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *first = flow_ask("milvali.com", WAIT_MS);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
 
     flow_advance(9 * 60000);
-    struct caller *early = flow_ask("milvali.com", WAIT_MS);
+    struct caller *early = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(early->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(early->charged, CHARGED_MAYBE);
@@ -28,7 +28,7 @@ TEST(money_unknown_result_starts_a_cooldown)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 
     flow_advance(61000);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
@@ -37,9 +37,9 @@ TEST(money_unknown_result_starts_a_cooldown)
 TEST(money_cooldown_does_not_affect_another_question)
 {
     fake_upstream_fault(flow.upstream, lost);
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
-    struct caller *other = flow_ask("example.org", WAIT_MS);
+    struct caller *other = flow_request("example.org", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(other->err, ERR_OK);
 }
@@ -47,9 +47,9 @@ TEST(money_cooldown_does_not_affect_another_question)
 TEST(money_unmatched_result_starts_a_cooldown)
 {
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
-    flow_ask("a.com", WAIT_MS);
+    flow_request("a.com", WAIT_MS);
     flow_advance(40000);
-    struct caller *again = flow_ask("a.com", WAIT_MS);
+    struct caller *again = flow_request("a.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -62,14 +62,14 @@ TEST(money_option_permits_one_automatic_resubmit)
     options.batch.retry_unknown = true;
     flow_start(options);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *lucky = flow_ask("milvali.com", WAIT_MS);
+    struct caller *lucky = flow_request("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(lucky->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 
     fake_upstream_fault(flow.upstream, lost);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *unlucky = flow_ask("example.org", WAIT_MS);
+    struct caller *unlucky = flow_request("example.org", WAIT_MS);
     flow_advance(90000);
     ck_assert_int_eq(unlucky->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "example.org"), 2);
@@ -86,10 +86,10 @@ TEST(money_resubmit_waits_for_no_long_retry_after)
         flow.upstream,
         (struct fake_fault){
             .on = FAKE_SUBMIT, .status = 502, .body = "", .retry_after_s = 3600, .creates = true});
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    struct caller *next = flow_ask("example.org", WAIT_MS); /* the slot is free */
+    struct caller *next = flow_request("example.org", WAIT_MS); /* the slot is free */
     flow_advance(30000);
     ck_assert_int_eq(next->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
@@ -104,7 +104,7 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
     fake_upstream_fault(flow.upstream, lost);
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
@@ -117,7 +117,7 @@ TEST(money_rejected_batch_is_split_down_to_the_invalid_task)
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "company42.com", .is_rejected = true});
     for (int i = 0; i < 100; i++)
-        flow_ask(flow_company(i), 20 * 60000);
+        flow_request(flow_company(i), 20 * 60000);
     flow_advance(10 * 60000);
     for (size_t i = 0; i < 100; i++) {
         struct caller *caller = flow.callers[i];
@@ -138,10 +138,10 @@ TEST(money_split_with_open_circuit_answers_all_callers)
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{}"});
-    flow_ask("first.com", WAIT_MS);
+    flow_request("first.com", WAIT_MS);
     flow_advance(1000);
-    struct caller *a = flow_ask("a.com", WAIT_MS);
-    struct caller *b = flow_ask("b.com", WAIT_MS);
+    struct caller *a = flow_request("a.com", WAIT_MS);
+    struct caller *b = flow_request("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(a->err, ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
@@ -154,9 +154,9 @@ TEST(money_batch_backing_off_fails_when_the_circuit_opens)
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
-    struct caller *resting = flow_ask("a.com", WAIT_MS);
+    struct caller *resting = flow_request("a.com", WAIT_MS);
     flow_advance(1000);
-    flow_ask("b.com", WAIT_MS);
+    flow_request("b.com", WAIT_MS);
     flow_advance(27000);
     ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
 }
@@ -168,10 +168,10 @@ TEST(money_halves_and_the_queue_alternate_for_a_slot)
     options.batch.slots = 1;
     flow_start(options);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
-    struct caller *bad = flow_ask("bad.com", WAIT_MS);
-    struct caller *good = flow_ask("good.com", WAIT_MS);
+    struct caller *bad = flow_request("bad.com", WAIT_MS);
+    struct caller *good = flow_request("good.com", WAIT_MS);
     flow_advance(1000);
-    struct caller *next = flow_ask("next.com", WAIT_MS);
+    struct caller *next = flow_request("next.com", WAIT_MS);
     flow_advance(120000);
     ck_assert_int_eq(bad->err, ERR_UPSTREAM_REJECTED);
     ck_assert_int_eq(good->err, ERR_OK);
@@ -184,7 +184,7 @@ TEST(money_drain_stops_all_submits)
 {
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
-    struct caller *resting = flow_ask("a.com", WAIT_MS);
+    struct caller *resting = flow_request("a.com", WAIT_MS);
     flow_advance(200);
     engine_drain(flow.engine, 0);
     flow_advance(60000);
@@ -202,9 +202,9 @@ TEST(fairness_single_lookup_is_in_the_next_batch)
     options.batch.slots = 1;
     flow_start(options);
     for (int i = 0; i < 1000; i++)
-        flow_ask_as("flood", flow_company(i), 20 * 60000);
+        flow_request_as("flood", flow_company(i), 20 * 60000);
     flow_settle(); /* the first batch is in flight, nine wait */
-    struct caller *small = flow_ask_as("small", "milvali.com", 20 * 60000);
+    struct caller *small = flow_request_as("small", "milvali.com", 20 * 60000);
     int64_t asked_ms = flow_now_ms();
     flow_advance(20 * 60000);
     ck_assert_int_eq(small->err, ERR_OK);
@@ -221,10 +221,10 @@ TEST(fairness_client_that_fills_the_queue_blocks_no_other)
     options.batch.max_queued = 10;
     flow_start(options);
     for (int i = 0; i < 13; i++) { /* one is sent immediately */
-        flow_ask_as("flood", flow_company(i), 60 * 60000);
+        flow_request_as("flood", flow_company(i), 60 * 60000);
         flow_advance(200);
     }
-    struct caller *small = flow_ask_as("small", "milvali.com", 60 * 60000);
+    struct caller *small = flow_request_as("small", "milvali.com", 60 * 60000);
     flow_settle();
     ck_assert_int_eq(small->answers, 0); /* it waits */
     ck_assert_int_eq(flow.callers[11]->err, ERR_OVERLOADED);
@@ -244,7 +244,7 @@ RANGE_TEST(calls_per_lookup_stay_within_their_bound, 0, 6)
     for (size_t i = 0; i < n; i++) {
         char domain[32];
         snprintf(domain, sizeof domain, "company%zu.com", i);
-        flow_ask(domain, 20 * 60000);
+        flow_request(domain, 20 * 60000);
     }
     flow_advance(10 * 60000);
     size_t batches = (n + 99) / 100;

@@ -8,15 +8,15 @@
 
 TEST(pause_fails_queued_lookups_and_stops_paid_lookups)
 {
-    struct caller *known = flow_ask("known.com", WAIT_MS);
+    struct caller *known = flow_request("known.com", WAIT_MS);
     flow_advance(60000);
-    struct caller *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_request("waits.com", WAIT_MS);
     flow_settle(); /* lingers */
     ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
-    struct caller *late = flow_ask("late.com", WAIT_MS);
-    struct caller *hit = flow_ask("known.com", WAIT_MS);
+    struct caller *late = flow_request("late.com", WAIT_MS);
+    struct caller *hit = flow_request("known.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     ck_assert_int_eq(late->err, ERR_PAUSED);
@@ -25,31 +25,31 @@ TEST(pause_fails_queued_lookups_and_stops_paid_lookups)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 
     flow_restart(); /* and stays paused */
-    struct caller *still = flow_ask("late.com", WAIT_MS);
+    struct caller *still = flow_request("late.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
-    struct caller *again = flow_ask("late.com", WAIT_MS);
+    struct caller *again = flow_request("late.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
 
 TEST(pause_by_call_applies_immediately_and_over_restarts)
 {
-    struct caller *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_request("waits.com", WAIT_MS);
     flow_settle(); /* lingers */
     engine_set_paused(flow.engine, true);
     flow_settle();
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     flow_advance(60000);
     flow_restart();
-    struct caller *still = flow_ask("waits.com", WAIT_MS);
+    struct caller *still = flow_request("waits.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
     engine_set_paused(flow.engine, false);
-    struct caller *again = flow_ask("waits.com", WAIT_MS);
+    struct caller *again = flow_request("waits.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);
 }
@@ -61,7 +61,7 @@ TEST(pause_not_written_applies_and_is_written_later)
     weak_store_fail(flow.store, WEAK_SET_PAUSED, true);
     engine_set_paused(flow.engine, true);
     flow_advance(10000);
-    struct caller *waits = flow_ask("waits.com", WAIT_MS);
+    struct caller *waits = flow_request("waits.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(waits->err, ERR_PAUSED);
     ck_assert(store_paused(flow.store, &paused) == ERR_OK && !paused);

@@ -23,12 +23,12 @@ RANGE_TEST(clock_T1_T2_jump_changes_neither_result_nor_cost, 0, 4)
 {
     static const int64_t jumps[] = {10 * DAY_MS, -10 * DAY_MS, 1000, -1000};
 
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(10000);
     jump(jumps[_i]);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(caller->err, ERR_OK);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
@@ -36,36 +36,36 @@ RANGE_TEST(clock_T1_T2_jump_changes_neither_result_nor_cost, 0, 4)
 
 TEST(clock_T1_ten_days_forward_keeps_results_of_thirty_days)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     jump(10 * DAY_MS);
     flow_restart();
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }
 
 TEST(clock_T2_ten_days_back_expires_nothing)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     jump(-10 * DAY_MS);
     flow_restart();
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert(again->from_cache);
 }
 
 TEST(clock_T2_cooldown_from_the_future_lasts_no_longer)
 {
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(10000); /* in flight */
     flow_restart();
     jump(-10 * DAY_MS);
     flow_restart();
     ck_assert_uint_eq(flow.recovery.held, 1);
     flow_advance(11 * MINUTE_MS);
-    struct caller *later = flow_ask("milvali.com", WAIT_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
 }
@@ -73,7 +73,7 @@ TEST(clock_T2_cooldown_from_the_future_lasts_no_longer)
 TEST(clock_T3_stopped_wall_clock_keeps_deadlines)
 {
     const int64_t still_ms = engine_clock(flow.engine)->wall_ms;
-    struct caller *caller = flow_ask("milvali.com", 5000);
+    struct caller *caller = flow_request("milvali.com", 5000);
 
     for (int i = 0; i < 6; i++) {
         engine_clock(flow.engine)->wall_ms = still_ms;
@@ -84,8 +84,8 @@ TEST(clock_T3_stopped_wall_clock_keeps_deadlines)
 
 TEST(clock_T3_fast_wall_clock_shortens_no_wait)
 {
-    struct caller *patient = flow_ask("milvali.com", WAIT_MS);
-    struct caller *hasty = flow_ask("milvali.com", 5000);
+    struct caller *patient = flow_request("milvali.com", WAIT_MS);
+    struct caller *hasty = flow_request("milvali.com", 5000);
     int64_t begun_ms = flow_now_ms();
 
     for (int i = 0; i < 60; i++) {
@@ -110,7 +110,7 @@ static void sleep_an_hour(void)
 
 TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
 {
-    struct caller *caller = flow_ask("milvali.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     fake_upstream_fault(
         flow.upstream,
@@ -119,7 +119,7 @@ TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
     sleep_an_hour();
     ck_assert_int_eq(caller->answers, 1);
     flow_advance(5 * MINUTE_MS);
-    struct caller *again = flow_ask("milvali.com", WAIT_MS);
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(again->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
@@ -130,7 +130,7 @@ TEST(clock_T4_sleep_during_submit_leaves_it_unknown)
 TEST(clock_T4_sleep_causes_no_burst_of_polls)
 {
     for (int i = 0; i < 4; i++) { /* four batches, each in its own slot */
-        flow_ask(flow_company(i), WAIT_MS);
+        flow_request(flow_company(i), WAIT_MS);
         flow_advance(200);
     }
     fake_upstream_set_task_ms(flow.upstream, 120000);
@@ -155,7 +155,7 @@ static void start_with_short_lives(void)
     options.results.ttl_found_ms = MINUTE_MS;
     options.keep_expired_ms = HOUR_MS;
     flow_start(options);
-    flow_ask("milvali.com", WAIT_MS);
+    flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(stored(), 1);
 }

@@ -66,90 +66,88 @@ static void deliver(const struct transport_answer *answer)
 
 /* ---- what the callback receives ---- */
 
-struct told {
+struct delivery {
     char call;
     enum transport_end end;
     int times;
 };
 
-static void hear(void *arg, const struct openmart_reply *reply)
+static void note(void *arg, const struct openmart_reply *reply)
 {
-    struct told *told = arg;
+    struct delivery *delivery = arg;
     size_t len = strnlen(reply->detail, OPENMART_DETAIL_TEXT);
 
-    told->times++;
+    delivery->times++;
     FUZZ_WANT(reply->verdict <= VERDICT_UNKNOWN);
     FUZZ_WANT((reply->verdict == VERDICT_DONE) == (reply->err == ERR_OK));
-    FUZZ_WANT(reply->verdict != VERDICT_DONE || told->end == TRANSPORT_ANSWERED);
+    FUZZ_WANT(reply->verdict != VERDICT_DONE || delivery->end == TRANSPORT_ANSWERED);
     FUZZ_WANT(reply->retry_after_s == -1 ||
               (reply->retry_after_s >= 1 && reply->retry_after_s <= 3600));
     FUZZ_WANT(len <= OPENMART_DETAIL_MAX);
     FUZZ_WANT(text_is_utf8(reply->detail, len) && !text_has_control(reply->detail, len));
     FUZZ_WANT(!strstr(reply->detail, KEY));
-    if (told->call != 's')
+    if (delivery->call != 's')
         FUZZ_WANT(reply->verdict != VERDICT_UNKNOWN);
-    else if (told->end != TRANSPORT_ANSWERED && told->end != TRANSPORT_NOT_SENT)
+    else if (delivery->end != TRANSPORT_ANSWERED && delivery->end != TRANSPORT_NOT_SENT)
         FUZZ_WANT(reply->verdict == VERDICT_UNKNOWN); /* or credits would be spent twice */
 }
 
-static void hear_submit(void *arg, const struct openmart_reply *reply, const char *batch_id)
+static void on_submit(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
-    hear(arg, reply);
+    note(arg, reply);
     FUZZ_WANT((batch_id != NULL) == (reply->verdict == VERDICT_DONE));
     FUZZ_WANT(!batch_id || openmart_id_ok(batch_id));
 }
 
-static void hear_counts(void *arg, const struct openmart_reply *reply,
-                        const struct openmart_counts *counts)
+static void on_counts(void *arg, const struct openmart_reply *reply,
+                      const struct openmart_counts *counts)
 {
-    hear(arg, reply);
+    note(arg, reply);
     FUZZ_WANT((counts != NULL) == (reply->verdict == VERDICT_DONE));
 }
 
-static void hear_ids(void *arg, const struct openmart_reply *reply, const char *const *ids,
-                     size_t n)
+static void on_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
 {
-    hear(arg, reply);
+    note(arg, reply);
     FUZZ_WANT(n == 0 || (ids && reply->verdict == VERDICT_DONE));
 }
 
-static void hear_task(void *arg, const struct openmart_reply *reply,
-                      const struct openmart_task *task)
+static void on_task(void *arg, const struct openmart_reply *reply, const struct openmart_task *task)
 {
-    hear(arg, reply);
+    note(arg, reply);
     FUZZ_WANT((task != NULL) == (reply->verdict == VERDICT_DONE));
 }
 
-static void hear_balance(void *arg, const struct openmart_reply *reply, int64_t balance)
+static void on_balance(void *arg, const struct openmart_reply *reply, int64_t balance)
 {
-    hear(arg, reply);
+    note(arg, reply);
     FUZZ_WANT(balance == 0 || reply->verdict == VERDICT_DONE);
 }
 
 /* ---- what is sent ---- */
 
-static void start(struct openmart *openmart, struct told *told, const char *words)
+static void start(struct openmart *openmart, struct delivery *delivery, const char *words)
 {
     const struct openmart_form forms[] = {
         {.domain = "milvali.com", .company_name = words, .tracking_id = "t1"},
         {.domain = "example.com", .city = words, .tracking_id = "t2"},
     };
 
-    switch (told->call) {
+    switch (delivery->call) {
     case 's':
-        openmart_submit(openmart, forms, ARRAY_LEN(forms), hear_submit, told);
+        openmart_submit(openmart, forms, ARRAY_LEN(forms), on_submit, delivery);
         break;
     case 'c':
-        openmart_batch_status(openmart, words, hear_counts, told);
+        openmart_batch_status(openmart, words, on_counts, delivery);
         break;
     case 'i':
-        openmart_task_ids(openmart, "b1", words, hear_ids, told);
+        openmart_task_ids(openmart, "b1", words, on_ids, delivery);
         break;
     case 't':
-        openmart_read_task(openmart, words, hear_task, told);
+        openmart_read_task(openmart, words, on_task, delivery);
         break;
     default:
-        openmart_credit_balance(openmart, hear_balance, told);
+        openmart_credit_balance(openmart, on_balance, delivery);
     }
 }
 
@@ -163,14 +161,14 @@ static void check_form(const struct json *form, const char *key, const char *wor
         FUZZ_WANT(strcmp(sent, words) == 0);
 }
 
-static void check_request(const struct told *told, const char *words)
+static void check_request(const struct delivery *delivery, const char *words)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_-/?=.:";
     const struct transfer *t = on_its_way;
     struct json *body = NULL;
 
-    FUZZ_WANT((t->body != NULL) == (told->call == 's') && t->request.only_once == !!t->body);
+    FUZZ_WANT((t->body != NULL) == (delivery->call == 's') && t->request.only_once == !!t->body);
     FUZZ_WANT(!*t->url || strncmp(t->url, BASE "/api/", strlen(BASE "/api/")) == 0);
     FUZZ_WANT(!t->url[strspn(t->url, plain)] && !strstr(t->url, ".."));
     if (!t->body)
@@ -199,10 +197,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!key)
         FUZZ_WANT(!secret_from_text("KEY", KEY, &key, &why));
     autofree char *body = xstrndup(input.at, input.left);
-    struct told told = {.call = how[0] ? how[0] : 'b'};
+    struct delivery delivery = {.call = how[0] ? how[0] : 'b'};
     long end = strtol(how[0] ? how + 1 : how, &rest, 10);
-    told.end = (enum transport_end)(end < 0 || end > TRANSPORT_TOO_BIG ? 0 : end);
-    struct transport_answer answer = {.end = told.end,
+    delivery.end = (enum transport_end)(end < 0 || end > TRANSPORT_TOO_BIG ? 0 : end);
+    struct transport_answer answer = {.end = delivery.end,
                                       .status = (int)(strtol(rest, &rest, 10) % 1000),
                                       .retry_after_s = strtol(rest, &rest, 10),
                                       .body = body,
@@ -210,15 +208,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .error = words};
     const struct openmart_options options = {.base_url = BASE, .key = key};
     struct openmart *openmart = openmart_new(&options, NULL);
-    start(openmart, &told, words);
-    FUZZ_WANT(told.times == 0);
-    check_request(&told, words);
+    start(openmart, &delivery, words);
+    FUZZ_WANT(delivery.times == 0);
+    check_request(&delivery, words);
     if (!*on_its_way->url && !on_its_way->body) { /* without a URL, nothing is sent */
-        answer.end = told.end = TRANSPORT_NOT_SENT;
+        answer.end = delivery.end = TRANSPORT_NOT_SENT;
         answer.status = 0;
     }
     deliver(&answer);
-    FUZZ_WANT(told.times == 1);
+    FUZZ_WANT(delivery.times == 1);
     openmart_free(openmart);
     return 0;
 }

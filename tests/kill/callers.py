@@ -60,7 +60,7 @@ class Callers:
         self.selector = selectors.DefaultSelector()
         self.answered = {}
 
-    def ask(self, domain):
+    def lookup(self, domain):
         """Returns False if the daemon has already ended."""
         try:
             caller = _Caller(self.address, domain)
@@ -102,13 +102,13 @@ class Callers:
         return self.answered
 
 
-def ask_all(address, domains, concurrently=50):
+def request_all(address, domains, concurrently=50):
     """Sends requests to a daemon that keeps running; returns every response."""
     answered = {}
     domains = list(domains)
     for first in range(0, len(domains), concurrently):
         callers = Callers(address)
         for domain in domains[first:first + concurrently]:
-            callers.ask(domain)
+            callers.lookup(domain)
         answered.update(callers.finish())
     return answered

@@ -5,7 +5,7 @@ A round: start, send some new and some old requests, kill. The upstream takes te
 kills fall into every phase of a lookup, into the start with its recovery, and into the shutdown.
 
 After each kill the journal is read from a copy of the files. It must contain every entry that it once had,
-and every response that a caller received. The upstream must have sold no task that the journal does not
+and every response that a caller received. The upstream must have paid no task that the journal does not
 know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
 same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
 fails at times.
@@ -14,8 +14,8 @@ import pathlib
 import random
 import time
 
-from books import breaches, drain, inspect, read_journal
-from callers import Callers, ask_all
+from reconciliation import breaches, drain, inspect, read_journal
+from callers import Callers, request_all
 from programs import REPORTS, Daemon, Simulator
 from tally import Tally
 from tracing import Victim
@@ -54,8 +54,8 @@ class _Hasty(Victim):
         return ["http://127.0.0.1:0"]
 
 
-class Stage:
-    """One store, one upstream, many daemons one after the other."""
+class Round:
+    """One round of kills: one store, one upstream, many daemons one after the other."""
 
     def __init__(self, directory, seed, kills, rough=False):
         self.directory = pathlib.Path(directory)
@@ -98,11 +98,11 @@ class Stage:
         old = self.dice.sample(self.asked, min(len(self.asked), self.dice.randint(0, 3)))
         return old + [self._new_domain() for _ in range(self.dice.randint(1, 5))]
 
-    def _ask_and_kill(self, how):
+    def _request_and_kill(self, how):
         daemon = self._daemon()
         callers = Callers(daemon.address)
         for domain in self._questions():
-            callers.ask(domain)
+            callers.lookup(domain)
         if how == "stopping":
             callers.listen(self.dice.uniform(0, LOOKUP_S))
             daemon.process.terminate()
@@ -119,7 +119,7 @@ class Stage:
         if how == "starting":
             self._daemon(_Hasty, self.dice.uniform(0, START_S))
         else:
-            self._ask_and_kill(how)
+            self._request_and_kill(how)
         self.tally.kills += 1
         words = self._log().read_text("latin-1")
         if any(report in words for report in REPORTS):
@@ -150,9 +150,9 @@ class Stage:
         for domain, body in self.answered.items():
             if bodies.get(domain, b"").rstrip() != body.rstrip():
                 self.breach(f"{domain}: was returned, but is not in the store")
-        for sold in self.sim.ledger():
-            if sold["tracking_id"] not in journal.tasks:
-                self.breach(f"{sold['domain']}: sold before it was written down")
+        for paid in self.sim.ledger():
+            if paid["tracking_id"] not in journal.tasks:
+                self.breach(f"{paid['domain']}: paid before it was written down")
 
     # ---- the end of a stage ----
 
@@ -167,8 +167,8 @@ class Stage:
                 expected[task["domain"]] = journal.bodies().get(task["domain"], b"")
         return expected
 
-    def _ask_again(self, daemon, expected):
-        answered = ask_all(daemon.address, expected)
+    def _request_again(self, daemon, expected):
+        answered = request_all(daemon.address, expected)
         self._hear(answered)
         for domain, wanted in expected.items():
             answer = answered.get(domain)
@@ -193,11 +193,11 @@ class Stage:
                 self.breach(f"{task['domain']}: unknown, and not listed")
         expected = self._expected(journal)
         daemon = self._daemon()
-        self._ask_again(daemon, expected)
+        self._request_again(daemon, expected)
         daemon.kill()
         self.sim.stop()
         daemon = self._daemon()
-        self._ask_again(daemon, expected)
+        self._request_again(daemon, expected)
         daemon.stop()
 
     def run(self):

@@ -38,7 +38,7 @@ def parse():
 
 
 def random_stage(folder, seed, kills, rough):
-    return random_kills.Stage(folder, seed, kills, rough).run()
+    return random_kills.Round(folder, seed, kills, rough).run()
 
 
 def sweep_stage(folder, which):

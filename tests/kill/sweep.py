@@ -9,7 +9,7 @@ After each kill a daemon starts and drains, the request is sent again, and the r
 import pathlib
 import shutil
 
-from books import breaches, drain, files_of, inspect, read_journal
+from reconciliation import breaches, drain, files_of, inspect, read_journal
 from programs import HOUR_MS, Daemon, Simulator
 from tally import Tally
 from tracing import Tracing, Victim, thread_of, tracer
@@ -66,13 +66,13 @@ class Sweep:
     def _killed_in_life(self, store):
         victim = self._start(Victim, store)
         with Tracing(thread_of(victim, self.thread), "/dev/null", *self._injection()):
-            self._ask(victim)
+            self._lookup(victim)
             return not victim.end()
 
-    def _ask(self, daemon):
+    def _lookup(self, daemon):
         """Sends the request of a run; returns None if the daemon ends."""
         try:
-            return daemon.ask(self.domain)
+            return daemon.lookup(self.domain)
         except OSError:
             return None
         except Exception as fault:  # http.client raises exceptions of its own
@@ -111,20 +111,20 @@ class Sweep:
 
     def _ledger(self):
         if self.situation == "recovery":
-            return [sold for sold in self.sim.ledger() if sold["domain"] in (TAKEN, SENT)]
+            return [paid for paid in self.sim.ledger() if paid["domain"] in (TAKEN, SENT)]
         return self.sim.ledger(self.domain)
 
     def _check(self, store):
         daemon = self._start(Daemon, store)
         drain(store)
-        answer = daemon.ask(self.domain)
-        told_so = answer.status == 200 or answer.json()["code"] == "upstream-outcome-unknown"
-        if not told_so:
+        answer = daemon.lookup(self.domain)
+        was_reported = answer.status == 200 or answer.json()["code"] == "upstream-outcome-unknown"
+        if not was_reported:
             self._breach(f"{answer}")
         if self.situation == "recovery":
             if answer.status != 200:
                 self._breach(f"what was taken is answered {answer}")
-            daemon.ask(SENT).problem(502, "upstream-outcome-unknown")
+            daemon.lookup(SENT).problem(502, "upstream-outcome-unknown")
         daemon.stop()
         journal, ledger = read_journal(store), self._ledger()
         found = breaches(ledger, journal)

@@ -23,7 +23,7 @@ class Tally:
         self.failed += outcomes["failed"]
         self.unknown += outcomes["unknown"]
         self.not_created += outcomes["not-created"]
-        self.twice += sum(": sold " in words and "times" in words for words in found)
+        self.twice += sum(": paid " in words and "times" in words for words in found)
         self.lost += sum("does not know" in words or "batch id was known" in words
                          for words in found)
         self.breaches += found

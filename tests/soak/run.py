@@ -26,7 +26,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "system")]
 
-from books import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
+from reconciliation import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
 from programs import Daemon, Simulator  # noqa: E402
 
 CLIENTS, HOT, LIVES = 50, 300, 6
@@ -177,13 +177,13 @@ class Soak:
             self.fault(f"memory grew from {before / 1e6:.2f} to {last / 1e6:.2f} MB in the last quarters")
         self.daemon.stop()
         journal, ledger = read_journal(self.store), self.sim.ledger()
-        sold_again = {t["domain"] for t in journal.tasks.values() if t["outcome"] in ("failed", "not-created")}
-        for words in breaches(ledger, journal, sold_again):
+        paid_again = {t["domain"] for t in journal.tasks.values() if t["outcome"] in ("failed", "not-created")}
+        for words in breaches(ledger, journal, paid_again):
             self.fault(words)
         outcomes = journal.outcomes()
         print(f"{sum(self.statuses.values())} answers: {dict(sorted(self.statuses.items()))}; the slowest took "
               f"{self.slowest_s:.1f} s")
-        print(f"{len(ledger)} tasks sold, {len(journal.tasks)} in the journal: {json.dumps(outcomes)}")
+        print(f"{len(ledger)} tasks paid, {len(journal.tasks)} in the journal: {json.dumps(outcomes)}")
         print(f"{self.stops} stops, {self.kills} kills; the last life took {len(self.samples)} s")
         print(f"memory {before / 1e6:.2f} -> {last / 1e6:.2f} MB; descriptors {at_rest['fds']} -> {now['fds']}; "
               f"threads {at_rest['threads']} -> {now['threads']}")

@@ -83,7 +83,7 @@ def main():
         sim = Simulator(folder / "sim.stderr")
         daemon = Daemon(folder / "daemon.stderr", sim.urls[0])
         try:
-            daemon.ask("milvali.com")
+            daemon.lookup("milvali.com")
             for way in WAYS:
                 good = attack(daemon.address, way, arguments.connections, arguments.seconds) and good
         finally:

@@ -9,7 +9,7 @@ import socket
 import sys
 
 from programs import Daemon
-from tracing import _Behind
+from tracing import _Wrapped
 
 LAUNCHER = """
 import os, socket, sys
@@ -27,12 +27,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-class Activated(Daemon, _Behind):
+class Activated(Daemon, _Wrapped):
     """A daemon that inherits those files (sockets, or anything with a descriptor)."""
 
-    def __init__(self, stage, upstream, files, *flags, n_addresses=None, **how):
+    def __init__(self, testbed, upstream, files, *flags, n_addresses=None, **how):
         self.files = [file.fileno() for file in files]
-        log = stage._log()
+        log = testbed._log()
         place = log.with_suffix(".meeting")
         place.unlink(missing_ok=True)  # left by a failed start
         self.meeting = socket.socket(socket.AF_UNIX)
@@ -41,7 +41,7 @@ class Activated(Daemon, _Behind):
         self.command = [sys.executable, "-c", LAUNCHER, str(place)]
         n_addresses = len(files) if n_addresses is None else n_addresses
         super().__init__(log, upstream.urls[0], *flags, n_addresses=n_addresses, **how)
-        stage._add(self)
+        testbed._add(self)
 
     def _await_ready(self, n_lines):
         with self.meeting, self.meeting.accept()[0] as launcher:

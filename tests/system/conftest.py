@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""conftest.py - fixtures of the system tests: an upstream, a daemon that uses it, and a stage for further
+"""conftest.py - fixtures of the system tests: an upstream, a daemon that uses it, and a testbed for further
 programs.
 
 Each test gets its own pair, so that ledgers and caches contain what this test did only. Tables of requests
@@ -16,7 +16,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest.register_assert_rewrite("wire", "waiting", "programs")
 
 import report  # noqa: E402 - after the line that makes asserts speak
-from programs import Stage  # noqa: E402
+from programs import Testbed  # noqa: E402
 
 
 def pytest_configure(config):
@@ -24,26 +24,26 @@ def pytest_configure(config):
 
 
 @pytest.fixture
-def stage(tmp_path):
+def testbed(tmp_path):
     """Starts programs that end with the test."""
-    with Stage(tmp_path) as running:
+    with Testbed(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def sim(stage):
+def sim(testbed):
     """An upstream that responds without delay."""
-    return stage.simulator()
+    return testbed.simulator()
 
 
 @pytest.fixture
-def daemon(stage, sim):
+def daemon(testbed, sim):
     """A daemon that uses the upstream of this test."""
-    return stage.daemon(sim)
+    return testbed.daemon(sim)
 
 
 @pytest.fixture(scope="module")
-def module_stage(tmp_path_factory):
+def module_testbed(tmp_path_factory):
     """Starts programs that end with the last test of the module."""
-    with Stage(tmp_path_factory.mktemp("module")) as running:
+    with Testbed(tmp_path_factory.mktemp("module")) as running:
         yield running

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """programs.py - the daemon and the simulator of the upstream as real processes.
 
-A Stage starts programs and ends exactly those, by their process ids, in reverse order. For each it checks
+A Testbed starts programs and ends exactly those, by their process ids, in reverse order. For each it checks
 that the exit status is 0 and that no sanitizer reported a fault. So every test also tests a clean shutdown.
 A program counts as started when its line is on stdout; other output is stored for the tests. DAEMON_BIN and
 SIM_BIN name the programs; the release build is the default.
@@ -224,7 +224,7 @@ class Daemon(Program):
     def get(self, target, headers=None):
         return self.request("GET", target, headers)
 
-    def ask(self, domain, headers=None, method="GET", **parameters):
+    def lookup(self, domain, headers=None, method="GET", **parameters):
         return self.request(method, self.question(domain, **parameters), headers)
 
     @staticmethod
@@ -255,7 +255,7 @@ class Daemon(Program):
     def await_expiry(self, domain, headers=None):
         """Waits until the cached result of the domain has expired, with requests that cost nothing."""
         def has_expired():
-            status = self.ask(domain, headers, cached=1).header("Cache-Status")
+            status = self.lookup(domain, headers, cached=1).header("Cache-Status")
             return re.match(r"emailsd; hit; ttl=-\d", status or "")
         eventually(has_expired)
 
@@ -263,7 +263,7 @@ class Daemon(Program):
         """Returns whether all slots of --max-waiters are in use. Sends a request that another caller waits
         for and does not wait, so that it pays for nothing and uses no slot. Call settle() first, or it
         could delay earlier requests that have not arrived."""
-        return self.ask(domain, wait=0).status == 503
+        return self.lookup(domain, wait=0).status == 503
 
     def stop(self, number=signal.SIGTERM):
         super().stop(number)
@@ -271,7 +271,7 @@ class Daemon(Program):
             connection.close()
 
 
-class Stage:
+class Testbed:
     """Starts programs, and ends them."""
 
     def __init__(self, directory):

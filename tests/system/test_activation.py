@@ -28,7 +28,7 @@ def given():
         yield made
 
 
-def ask_all(addresses, target):
+def request_all(addresses, target):
     """Opens all connections, then sends all requests, then reads all responses; returns their statuses."""
     connections = [Connection(address) for address in addresses]
     for connection in connections:
@@ -42,9 +42,9 @@ def ask_all(addresses, target):
 # ---- served ----
 
 
-def test_inherited_sockets_replace_listen_and_are_logged(stage, sim, given):
+def test_inherited_sockets_replace_listen_and_are_logged(testbed, sim, given):
     with listen("::1") as other:
-        daemon = Activated(stage, sim, [given, other], *NO_LISTEN)
+        daemon = Activated(testbed, sim, [given, other], *NO_LISTEN)
         assert daemon.urls == ["http://127.0.0.1:%d" % given.getsockname()[1],
                                "http://[::1]:%d" % other.getsockname()[1]]
         assert "event=sockets_inherited sockets=2 instead_of=--listen" in daemon.stderr()
@@ -55,17 +55,17 @@ def test_inherited_sockets_replace_listen_and_are_logged(stage, sim, given):
     assert len(sim.ledger()) == 1
 
 
-def test_shared_socket_with_four_workers_serves_every_connection(stage, sim, given):
-    daemon = Activated(stage, sim, [given], "--threads", "4")
-    assert daemon.ask("milvali.com").status == 200
+def test_shared_socket_with_four_workers_serves_every_connection(testbed, sim, given):
+    daemon = Activated(testbed, sim, [given], "--threads", "4")
+    assert daemon.lookup("milvali.com").status == 200
     for _ in range(10):
-        assert ask_all([daemon.address] * 200, "/emails?domain=milvali.com") == [200] * 200
+        assert request_all([daemon.address] * 200, "/emails?domain=milvali.com") == [200] * 200
     assert len(sim.ledger()) == 1
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
-def test_shared_socket_connections_are_spread_over_workers(stage, sim, given, tmp_path):
-    daemon = Activated(stage, sim, [given], "--threads", "4")
+def test_shared_socket_connections_are_spread_over_workers(testbed, sim, given, tmp_path):
+    daemon = Activated(testbed, sim, [given], "--threads", "4")
     traces = [tmp_path / f"http-{i}" for i in range(4)]
 
     def taken():
@@ -75,7 +75,7 @@ def test_shared_socket_connections_are_spread_over_workers(stage, sim, given, tm
     tracings = [Tracing(thread_of(daemon, trace.name), trace, "trace=accept4") for trace in traces]
     try:
         for _ in range(10):
-            assert ask_all([daemon.address] * 100, "/livez") == [200] * 100
+            assert request_all([daemon.address] * 100, "/livez") == [200] * 100
         eventually(lambda: sum(taken()) == 1000)
         assert min(taken()) >= 10, taken()
     finally:
@@ -83,30 +83,30 @@ def test_shared_socket_connections_are_spread_over_workers(stage, sim, given, tm
             tracing.detach()
 
 
-def test_blocking_inherited_socket_does_not_block_the_daemon(stage, sim, given):
+def test_blocking_inherited_socket_does_not_block_the_daemon(testbed, sim, given):
     given.setblocking(True)
-    daemon = Activated(stage, sim, [given], "--threads", "2")
+    daemon = Activated(testbed, sim, [given], "--threads", "2")
     kept = daemon.connect()
     for _ in range(20):
         assert kept.get("/livez").status == 200
-        assert ask_all([daemon.address] * 3, "/livez") == [200] * 3
+        assert request_all([daemon.address] * 3, "/livez") == [200] * 3
 
 
-def test_connection_between_two_daemons_is_served_by_the_next(stage, sim, given):
-    first = Activated(stage, sim, [given], "--threads", "4")
-    assert first.ask("milvali.com").status == 200
+def test_connection_between_two_daemons_is_served_by_the_next(testbed, sim, given):
+    first = Activated(testbed, sim, [given], "--threads", "4")
+    assert first.lookup("milvali.com").status == 200
     first.stop()
     early = [Connection(first.address) for _ in range(20)]
     for connection in early:
         connection.send_get("/livez")
-    Activated(stage, sim, [given], "--threads", "4")
+    Activated(testbed, sim, [given], "--threads", "4")
     assert [connection.read().status for connection in early] == [200] * 20
     for connection in early:
         connection.socket.close()
 
 
-def test_drain_serves_waiting_clients_and_the_next_daemon_new_ones(stage, sim, given):
-    first = Activated(stage, sim, [given], "--threads", "1", "--drain-timeout", "600s")
+def test_drain_serves_waiting_clients_and_the_next_daemon_new_ones(testbed, sim, given):
+    first = Activated(testbed, sim, [given], "--threads", "1", "--drain-timeout", "600s")
     sim.hold_submits()
     waiting = first.park("milvali.com")
     first.settle()
@@ -118,14 +118,14 @@ def test_drain_serves_waiting_clients_and_the_next_daemon_new_ones(stage, sim, g
     assert first.wait() == 0
     late = Connection(first.address)
     late.send_get("/livez")
-    Activated(stage, sim, [given])
+    Activated(testbed, sim, [given])
     assert late.read().status == 200
     late.socket.close()
 
 
-def test_inherited_sockets_of_another_process_are_ignored(stage, sim, given):
+def test_inherited_sockets_of_another_process_are_ignored(testbed, sim, given):
     env = {KEY_VARIABLE: KEY, "LISTEN_PID": "1"}
-    daemon = Activated(stage, sim, [given], env=env, n_addresses=1)
+    daemon = Activated(testbed, sim, [given], env=env, n_addresses=1)
     assert daemon.address != given.getsockname()
     assert "sockets_inherited" not in daemon.stderr()
     assert daemon.get("/livez").status == 200
@@ -164,33 +164,33 @@ def plain_file():
     (unbound, "not a listening socket"), (connected, "not a listening socket"),
     (udp, "not a TCP socket"), (local, "not a TCP socket over IPv4 or IPv6"), (plain_file, "not a socket"),
 ])
-def test_inherited_descriptor_that_is_not_a_tcp_listener_is_rejected(stage, sim, given, make, words):
+def test_inherited_descriptor_that_is_not_a_tcp_listener_is_rejected(testbed, sim, given, make, words):
     with make() as wrong, pytest.raises(AssertionError) as refused:
-        Activated(stage, sim, [given, wrong])
+        Activated(testbed, sim, [given, wrong])
     assert re.search(f"emailsd: LISTEN_FDS: descriptor 4 is [^\n]*{words}",
                      str(refused.value))
 
 
 @pytest.mark.parametrize("number", ["9", "many", "-1"])
-def test_invalid_number_of_inherited_sockets_is_rejected(stage, sim, given, number):
+def test_invalid_number_of_inherited_sockets_is_rejected(testbed, sim, given, number):
     env = {KEY_VARIABLE: KEY, "LISTEN_FDS": number}
     with pytest.raises(AssertionError, match="emailsd: LISTEN_FDS: "):
-        Activated(stage, sim, [given], env=env)
+        Activated(testbed, sim, [given], env=env)
 
 
-def test_inherited_public_socket_requires_client_keys(stage, sim):
+def test_inherited_public_socket_requires_client_keys(testbed, sim):
     with listen("0.0.0.0") as everywhere:
         with pytest.raises(AssertionError, match=r"emailsd: 0\.0\.0\.0:\d+: reachable from other machines"):
-            Activated(stage, sim, [everywhere])
-        daemon = Activated(stage, sim, [everywhere], "--allow-anonymous")
+            Activated(testbed, sim, [everywhere])
+        daemon = Activated(testbed, sim, [everywhere], "--allow-anonymous")
         assert "event=anonymous_access_enabled" in daemon.stderr()
     with listen() as local:
-        assert Activated(stage, sim, [local]).get("/livez").status == 200
+        assert Activated(testbed, sim, [local]).get("/livez").status == 200
 
 
 @pytest.mark.parametrize("configured", ["0.0.0.0:1", "127.0.0.1:1"])
-def test_reload_checks_inherited_sockets_instead_of_listen(stage, sim, given, configured):
-    daemon = Activated(stage, sim, [given], "--listen", configured)
+def test_reload_checks_inherited_sockets_instead_of_listen(testbed, sim, given, configured):
+    daemon = Activated(testbed, sim, [given], "--listen", configured)
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload" in daemon.stderr())
     assert "event=reloaded" in daemon.stderr() and "restart_required" not in daemon.stderr()

@@ -12,35 +12,35 @@ from waiting import eventually
 CREDITS, KILLS, PER_LIFE = 50, 50, 5
 
 
-def test_budget_is_kept_across_kills(stage):
+def test_budget_is_kept_across_kills(testbed):
     """Five new questions for each daemon, which is killed at a random moment."""
-    sim = stage.simulator("--submit-delay", "5ms", "--task-time", "5ms")
-    store = f"sqlite:{stage.directory}/budget.db"
+    sim = testbed.simulator("--submit-delay", "5ms", "--task-time", "5ms")
+    store = f"sqlite:{testbed.directory}/budget.db"
     chance = random.Random(20261123)
     for life in range(KILLS):
-        daemon = stage.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
+        daemon = testbed.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
         for n in range(PER_LIFE):
             daemon.park(f"company{life}-{n}.com")
         for _ in range(chance.randrange(12)):  # a duration, in units of a probe
             daemon.get("/livez")
         daemon.kill()
-    bought = sim.ledger()
-    assert 0 < len(bought) <= CREDITS
-    assert len({row["domain"] for row in bought}) == len(bought)
-    daemon = stage.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
+    paid = sim.ledger()
+    assert 0 < len(paid) <= CREDITS
+    assert len({row["domain"] for row in paid}) == len(paid)
+    daemon = testbed.daemon(sim, "--store", store, "--credits-per-day", str(CREDITS))
     for n in range(CREDITS):
-        daemon.ask(f"late{n}.com")
+        daemon.lookup(f"late{n}.com")
     assert len(sim.ledger()) <= CREDITS
-    spent = daemon.ask("too-late.com")
+    spent = daemon.lookup("too-late.com")
     problem = spent.problem(402, "credits-exhausted")
     assert problem["charged"] == "no" and int(spent.header("Retry-After")) > 0
 
 
-def test_budget_spent_still_serves_cached_results(stage, sim):
-    daemon = stage.daemon(sim, "--credits-per-day", "1")
-    first = daemon.ask("milvali.com")
-    daemon.ask("other.com").problem(402, "credits-exhausted")
-    assert daemon.ask("milvali.com").body == first.body
+def test_budget_spent_still_serves_cached_results(testbed, sim):
+    daemon = testbed.daemon(sim, "--credits-per-day", "1")
+    first = daemon.lookup("milvali.com")
+    daemon.lookup("other.com").problem(402, "credits-exhausted")
+    assert daemon.lookup("milvali.com").body == first.body
     assert "credits_threshold_reached percent=95 spent=1 limit=1" in daemon.stderr()
 
 
@@ -48,31 +48,31 @@ def warned(daemon):
     return re.findall(r"event=credits_threshold_reached percent=(\d+) spent=(\d+) limit=(\d+)", daemon.stderr())
 
 
-def test_budget_thresholds_are_logged_once_each(stage, sim):
-    daemon = stage.daemon(sim, "--credits-per-day", "20")
+def test_budget_thresholds_are_logged_once_each(testbed, sim):
+    daemon = testbed.daemon(sim, "--credits-per-day", "20")
     for n in range(20):
-        daemon.ask(f"company{n}.com")
+        daemon.lookup(f"company{n}.com")
     assert warned(daemon) == [("50", "10", "20"), ("80", "16", "20"), ("95", "19", "20")]
 
 
-def test_budget_thresholds_are_logged_again_for_a_new_limit(stage, sim, tmp_path):
+def test_budget_thresholds_are_logged_again_for_a_new_limit(testbed, sim, tmp_path):
     conf = tmp_path / "emailsd.conf"
     conf.write_text("credits-per-day = 2\n")
-    daemon = stage.daemon(sim, "--config", str(conf))
+    daemon = testbed.daemon(sim, "--config", str(conf))
     for n in range(2):
-        daemon.ask(f"company{n}.com")
-    said = [("50", "1", "2"), ("95", "2", "2")]
-    assert warned(daemon) == said
+        daemon.lookup(f"company{n}.com")
+    expected = [("50", "1", "2"), ("95", "2", "2")]
+    assert warned(daemon) == expected
     conf.write_text("credits-per-day = 4\n")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: warned(daemon) == said + [("50", "2", "4")])
-    daemon.ask("more.com")
-    daemon.ask("most.com")
+    eventually(lambda: warned(daemon) == expected + [("50", "2", "4")])
+    daemon.lookup("more.com")
+    daemon.lookup("most.com")
     assert warned(daemon)[3:] == [("95", "4", "4")]
 
 
-def test_joined_and_cached_lookups_cost_no_credit(stage, sim):
-    daemon = stage.daemon(sim, "--credits-per-day", "1", "--threads", "1")
+def test_joined_and_cached_lookups_cost_no_credit(testbed, sim):
+    daemon = testbed.daemon(sim, "--credits-per-day", "1", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park("milvali.com") for _ in range(5)]
     daemon.settle()
@@ -81,64 +81,64 @@ def test_joined_and_cached_lookups_cost_no_credit(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_pause_and_resume_commands_reach_a_running_daemon(stage, sim):
-    store = f"sqlite:{stage.directory}/paused.db"
-    daemon = stage.daemon(sim, "--store", store)
-    first = daemon.ask("milvali.com")
+def test_pause_and_resume_commands_reach_a_running_daemon(testbed, sim):
+    store = f"sqlite:{testbed.directory}/paused.db"
+    daemon = testbed.daemon(sim, "--store", store)
+    first = daemon.lookup("milvali.com")
     assert run_to_end("pause", "--store", store).returncode == 0
     fresh = itertools.count()
-    eventually(lambda: daemon.ask(f"other{next(fresh)}.com").status == 503)
-    refused = daemon.ask("another.com")
+    eventually(lambda: daemon.lookup(f"other{next(fresh)}.com").status == 503)
+    refused = daemon.lookup("another.com")
     assert refused.problem(503, "paused")["charged"] == "no"
-    assert daemon.ask("milvali.com").body == first.body
+    assert daemon.lookup("milvali.com").body == first.body
     before = len(sim.ledger())
     daemon.stop()
-    daemon = stage.daemon(sim, "--store", store)
-    daemon.ask("another.com").problem(503, "paused")
+    daemon = testbed.daemon(sim, "--store", store)
+    daemon.lookup("another.com").problem(503, "paused")
     assert len(sim.ledger()) == before
     assert run_to_end("resume", "--store", store).returncode == 0
-    eventually(lambda: daemon.ask("another.com").status == 200)
+    eventually(lambda: daemon.lookup("another.com").status == 200)
 
 
-def tells(daemon, event, times=1):
+def await_event(daemon, event, times=1):
     eventually(lambda: daemon.stderr().count(f"event={event}\n") == times)
 
 
 @pytest.mark.parametrize("store", ["memory:", "sqlite:{}/paused.db"])
-def test_pause_and_resume_signals_take_effect_immediately(stage, sim, store):
-    daemon = stage.daemon(sim, "--store", store.format(stage.directory))
-    first = daemon.ask("milvali.com")
+def test_pause_and_resume_signals_take_effect_immediately(testbed, sim, store):
+    daemon = testbed.daemon(sim, "--store", store.format(testbed.directory))
+    first = daemon.lookup("milvali.com")
     daemon.deliver(signal.SIGUSR1)
-    tells(daemon, "paused")
-    assert daemon.ask("another.com").problem(503, "paused")["charged"] == "no"
-    assert daemon.ask("milvali.com").body == first.body
+    await_event(daemon, "paused")
+    assert daemon.lookup("another.com").problem(503, "paused")["charged"] == "no"
+    assert daemon.lookup("milvali.com").body == first.body
     daemon.deliver(signal.SIGUSR1)  # a second call changes nothing
     daemon.deliver(signal.SIGUSR2)
-    tells(daemon, "resumed")
-    assert daemon.ask("another.com").status == 200
+    await_event(daemon, "resumed")
+    assert daemon.lookup("another.com").status == 200
     assert daemon.stderr().count("event=paused") == 1 and len(sim.ledger()) == 2
 
 
-def test_pause_by_signal_outlives_a_kill_until_the_command_resumes(stage, sim):
-    store = f"sqlite:{stage.directory}/paused.db"
-    daemon = stage.daemon(sim, "--store", store)
+def test_pause_by_signal_outlives_a_kill_until_the_command_resumes(testbed, sim):
+    store = f"sqlite:{testbed.directory}/paused.db"
+    daemon = testbed.daemon(sim, "--store", store)
     daemon.deliver(signal.SIGUSR1)
-    tells(daemon, "paused")
+    await_event(daemon, "paused")
     daemon.kill()
-    daemon = stage.daemon(sim, "--store", store)
-    daemon.ask("milvali.com").problem(503, "paused")
+    daemon = testbed.daemon(sim, "--store", store)
+    daemon.lookup("milvali.com").problem(503, "paused")
     assert run_to_end("resume", "--store", store).returncode == 0
-    tells(daemon, "resumed")
-    assert daemon.ask("milvali.com").status == 200 and len(sim.ledger()) == 1
+    await_event(daemon, "resumed")
+    assert daemon.lookup("milvali.com").status == 200 and len(sim.ledger()) == 1
 
 
-def test_pause_does_not_stop_reading_submitted_tasks(stage, sim):
-    daemon = stage.daemon(sim, "--store", "memory:")
+def test_pause_does_not_stop_reading_submitted_tasks(testbed, sim):
+    daemon = testbed.daemon(sim, "--store", "memory:")
     sim.hold_submits()
     waits = daemon.park("milvali.com")
     eventually(lambda: sim.calls()["submit"] == 1)
     daemon.deliver(signal.SIGUSR1)
-    tells(daemon, "paused")
+    await_event(daemon, "paused")
     sim.release_submits()
     assert waits.read().status == 200
-    daemon.ask("another.com").problem(503, "paused")
+    daemon.lookup("another.com").problem(503, "paused")

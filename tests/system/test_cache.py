@@ -21,12 +21,12 @@ NEVER_SERVED_STALE = ("--stale-while-revalidate", "0")
     pytest.param({"headers": {"Cache-Control": "no-cache"}}, id="Cache-Control: no-cache"),
 ])
 def test_cache_refresh_request_pays_again(daemon, sim, how):
-    daemon.ask("milvali.com")
-    answer = daemon.ask("milvali.com", **how)
+    daemon.lookup("milvali.com")
+    answer = daemon.lookup("milvali.com", **how)
     assert answer.status == 200
     assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
     assert len(sim.ledger()) == 2
-    assert daemon.ask("milvali.com").body == answer.body
+    assert daemon.lookup("milvali.com").body == answer.body
     assert len(sim.ledger()) == 2
 
 
@@ -38,24 +38,24 @@ def test_cache_refresh_request_pays_again(daemon, sim, how):
     pytest.param({"refresh": 0}, id="refresh=0"),
 ])
 def test_cache_only_request_is_free(daemon, sim, how):
-    first = daemon.ask("milvali.com")
-    answer = daemon.ask("milvali.com", **how)
+    first = daemon.lookup("milvali.com")
+    answer = daemon.lookup("milvali.com", **how)
     assert answer.header("Cache-Status").startswith("emailsd; hit; ttl=")
     assert answer.body == first.body
     assert len(sim.ledger()) == 1
 
 
 def test_cache_max_age_of_a_second_is_kept_by_repeated_requests(daemon, sim):
-    daemon.ask("milvali.com")
-    assert daemon.ask("milvali.com", max_age=3600).header("Cache-Status").startswith("emailsd; hit")
-    eventually(lambda: daemon.ask("milvali.com", max_age=1).header("Cache-Status")
+    daemon.lookup("milvali.com")
+    assert daemon.lookup("milvali.com", max_age=3600).header("Cache-Status").startswith("emailsd; hit")
+    eventually(lambda: daemon.lookup("milvali.com", max_age=1).header("Cache-Status")
                == "emailsd; fwd=request; stored")
     assert len(sim.ledger()) == 2
 
 
 def test_cache_hits_have_different_request_ids(daemon):
     connection = daemon.connect()
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     answers = [connection.get(daemon.question("milvali.com")) for _ in range(20)]
     assert len({answer.header("X-Request-Id") for answer in answers}) == 20
     assert len({answer.body for answer in answers}) == 1
@@ -68,7 +68,7 @@ def test_cache_deleted_result_is_not_served_within_the_same_second(daemon, sim):
     connection = daemon.connect()
     for _ in range(20):
         assert connection.get(daemon.question("milvali.com")).status == 200
-    assert daemon.ask("milvali.com", method="DELETE").status == 204
+    assert daemon.lookup("milvali.com", method="DELETE").status == 204
     assert connection.get(daemon.question("milvali.com", cached=1)).status == 504
     again = connection.get(daemon.question("milvali.com"))
     assert again.header("Cache-Status") == "emailsd; fwd=uri-miss; stored"
@@ -76,8 +76,8 @@ def test_cache_deleted_result_is_not_served_within_the_same_second(daemon, sim):
 
 
 def test_cache_min_fresh_beyond_the_ttl_refreshes(daemon, sim):
-    daemon.ask("milvali.com")
-    answer = daemon.ask("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
+    daemon.lookup("milvali.com")
+    answer = daemon.lookup("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
     assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
     assert len(sim.ledger()) == 2
 
@@ -88,7 +88,7 @@ def test_cache_min_fresh_beyond_the_ttl_refreshes(daemon, sim):
     pytest.param({"cached": 1, "refresh": 1}, id="cached=1 and refresh=1"),
 ])
 def test_cache_only_request_without_a_result_is_not_cached(daemon, sim, how):
-    answer = daemon.ask("milvali.com", **how)
+    answer = daemon.lookup("milvali.com", **how)
     assert answer.status == 504
     assert answer.json()["code"] == "not-cached"
     assert sim.calls()["submit"] == 0
@@ -96,50 +96,50 @@ def test_cache_only_request_without_a_result_is_not_cached(daemon, sim, how):
 
 # ---- stale ----
 
-def test_cache_stale_result_is_served_and_refreshed_once(stage, sim):
-    daemon = stage.daemon(sim, *SHORT)
-    daemon.ask("milvali.com")
+def test_cache_stale_result_is_served_and_refreshed_once(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT)
+    daemon.lookup("milvali.com")
     daemon.await_expiry("milvali.com")
     sim.hold_submits()
     sim.rule("milvali.com", data=[{"email": "new@milvali.com", "status": "VALID"}])
-    before = daemon.ask("milvali.com")
+    before = daemon.lookup("milvali.com")
     assert re.fullmatch(r"emailsd; hit; ttl=-\d+", before.header("Cache-Status"))
     assert before.header("Cache-Control") == "private, max-age=0"
     for _ in range(20):
-        assert daemon.ask("milvali.com").body == before.body
+        assert daemon.lookup("milvali.com").body == before.body
     sim.reach(submit=2)
     sim.release_submits()
-    eventually(lambda: b"new@milvali.com" in daemon.ask("milvali.com", cached=1).body)
+    eventually(lambda: b"new@milvali.com" in daemon.lookup("milvali.com", cached=1).body)
     assert len(sim.ledger()) == 2
 
 
-def test_cache_only_request_does_not_refresh_a_stale_result(stage, sim):
-    daemon = stage.daemon(sim, *SHORT)
-    daemon.ask("milvali.com")
+def test_cache_only_request_does_not_refresh_a_stale_result(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT)
+    daemon.lookup("milvali.com")
     daemon.await_expiry("milvali.com")
-    assert daemon.ask("milvali.com", method="HEAD").status == 200
-    assert daemon.ask("milvali.com", cached=1).status == 200
-    assert daemon.ask("other.com").status == 200  # a refresh would have been submitted before it
+    assert daemon.lookup("milvali.com", method="HEAD").status == 200
+    assert daemon.lookup("milvali.com", cached=1).status == 200
+    assert daemon.lookup("other.com").status == 200  # a refresh would have been submitted before it
     assert [row["domain"] for row in sim.ledger()] == ["milvali.com", "other.com"]
 
 
-def test_cache_result_past_its_stale_time_is_refreshed_first(stage, sim):
-    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
-    daemon.ask("milvali.com")
-    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
-    answer = daemon.ask("milvali.com")
+def test_cache_result_past_its_stale_time_is_refreshed_first(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    daemon.lookup("milvali.com")
+    eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 504)
+    answer = daemon.lookup("milvali.com")
     assert answer.header("Cache-Status") == "emailsd; fwd=stale; stored"
     assert len(sim.ledger()) == 2
 
 
 @pytest.mark.parametrize("status, code", [(402, 402), (403, 502), (500, 502)])
-def test_cache_stale_result_is_the_fallback_if_the_upstream_fails(stage, sim, status, code):
-    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
-    first = daemon.ask("milvali.com")
-    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
+def test_cache_stale_result_is_the_fallback_if_the_upstream_fails(testbed, sim, status, code):
+    daemon = testbed.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    first = daemon.lookup("milvali.com")
+    eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 504)
     sim.fault("submit", "status", times=-1, status=status)
     for _ in range(2):  # the second finds the circuit open, or the question in cooldown
-        answer = daemon.ask("milvali.com")
+        answer = daemon.lookup("milvali.com")
         assert answer.status == 200
         assert answer.body == first.body
         assert re.fullmatch(rf"emailsd; fwd=stale; fwd-status={code}; ttl=-\d+",
@@ -147,30 +147,30 @@ def test_cache_stale_result_is_the_fallback_if_the_upstream_fails(stage, sim, st
     assert sim.calls()["submit"] == 2
 
 
-def test_cache_refresh_request_gets_the_upstream_error(stage, sim):
-    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
-    daemon.ask("milvali.com")
+def test_cache_refresh_request_gets_the_upstream_error(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT, *NEVER_SERVED_STALE)
+    daemon.lookup("milvali.com")
     sim.fault("submit", "status", status=402)
-    answer = daemon.ask("milvali.com", refresh=1)
+    answer = daemon.lookup("milvali.com", refresh=1)
     assert answer.status == 402
     assert answer.json()["code"] == "credits-exhausted"
 
 
-def test_cache_without_stale_if_error_returns_the_upstream_error(stage, sim):
-    daemon = stage.daemon(sim, *SHORT, *NEVER_SERVED_STALE, "--stale-if-error", "0")
-    daemon.ask("milvali.com")
-    eventually(lambda: daemon.ask("milvali.com", cached=1).status == 504)
+def test_cache_without_stale_if_error_returns_the_upstream_error(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT, *NEVER_SERVED_STALE, "--stale-if-error", "0")
+    daemon.lookup("milvali.com")
+    eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 504)
     sim.fault("submit", "status", status=402)
-    assert daemon.ask("milvali.com").status == 402
+    assert daemon.lookup("milvali.com").status == 402
 
 
-def test_cache_failed_refresh_keeps_the_stale_result(stage, sim):
-    daemon = stage.daemon(sim, *SHORT)
-    first = daemon.ask("milvali.com")
+def test_cache_failed_refresh_keeps_the_stale_result(testbed, sim):
+    daemon = testbed.daemon(sim, *SHORT)
+    first = daemon.lookup("milvali.com")
     daemon.await_expiry("milvali.com")
     sim.rule("milvali.com", state="ERRORED", data=None)
-    assert daemon.ask("milvali.com").body == first.body
+    assert daemon.lookup("milvali.com").body == first.body
     eventually(lambda: daemon.metric('emailsd_lookups_total{result="lookup-failed"}') == 1)
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.status == 200
     assert answer.body == first.body

@@ -47,8 +47,8 @@ def keys(tmp_path):
     return Keys(tmp_path)
 
 
-def start(stage, sim, keys, *flags):
-    return stage.daemon(sim, "--client-keys-file", str(keys.path), *flags)
+def start(testbed, sim, keys, *flags):
+    return testbed.daemon(sim, "--client-keys-file", str(keys.path), *flags)
 
 
 # ---- admission
@@ -57,10 +57,10 @@ CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
 OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
 
 
-def test_c12_only_a_correct_key_is_accepted(stage, sim, keys):
+def test_c12_only_a_correct_key_is_accepted(testbed, sim, keys):
     right = keys.add("reports")
     keys.add("other")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     for path in CLOSED:
         wrong = [{}, {"Authorization": "Bearer " + right[:-1]}, {"X-API-Key": right + "0"},
                  {"X-API-Key": right.upper()}, {"Authorization": "Basic " + right},
@@ -82,62 +82,62 @@ def test_c12_only_a_correct_key_is_accepted(stage, sim, keys):
         assert daemon.get(path).status == 200
 
 
-def test_client_rights_are_enforced(stage, sim, keys):
+def test_client_rights_are_enforced(testbed, sim, keys):
     keys.add("plain")
     keys.add("reader", "cached_only")
     keys.add("fresh", "allow_refresh")
     keys.add("boss", "admin")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     domain = "milvali.com"
-    daemon.ask(domain, keys.bearer("reader")).problem(504, "not-cached")
+    daemon.lookup(domain, keys.bearer("reader")).problem(504, "not-cached")
     assert sim.ledger() == []
-    assert daemon.ask(domain, keys.bearer("plain")).status == 200
-    assert daemon.ask(domain, keys.bearer("reader")).status == 200
+    assert daemon.lookup(domain, keys.bearer("plain")).status == 200
+    assert daemon.lookup(domain, keys.bearer("reader")).status == 200
     for how in ({"refresh": 1}, {"max_age": 0}):
-        daemon.ask(domain, keys.bearer("plain"), **how).problem(403, "forbidden")
-    daemon.ask(domain, {**keys.bearer("plain"), "Cache-Control": "no-cache"}).problem(403, "forbidden")
+        daemon.lookup(domain, keys.bearer("plain"), **how).problem(403, "forbidden")
+    daemon.lookup(domain, {**keys.bearer("plain"), "Cache-Control": "no-cache"}).problem(403, "forbidden")
     assert len(sim.ledger()) == 1
-    assert daemon.ask(domain, keys.bearer("fresh"), refresh=1).status == 200
+    assert daemon.lookup(domain, keys.bearer("fresh"), refresh=1).status == 200
     assert len(sim.ledger()) == 2
-    daemon.ask(domain, keys.bearer("fresh"), method="DELETE").problem(403, "forbidden")
-    assert daemon.ask(domain, keys.bearer("boss"), method="DELETE").status == 204
+    daemon.lookup(domain, keys.bearer("fresh"), method="DELETE").problem(403, "forbidden")
+    assert daemon.lookup(domain, keys.bearer("boss"), method="DELETE").status == 204
 
 
-def test_client_wait_is_limited_by_its_max_wait(stage, sim, keys):
+def test_client_wait_is_limited_by_its_max_wait(testbed, sim, keys):
     keys.add("hasty", "max_wait=0")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     sim.hold_submits()
-    daemon.ask("milvali.com", keys.bearer("hasty")).problem(504, "still-processing")
-    told = daemon.ask("milvali.com", keys.bearer("hasty"), wait=90)
-    assert told.status == 504 and told.header("Preference-Applied") == "wait=0"
+    daemon.lookup("milvali.com", keys.bearer("hasty")).problem(504, "still-processing")
+    response = daemon.lookup("milvali.com", keys.bearer("hasty"), wait=90)
+    assert response.status == 504 and response.header("Preference-Applied") == "wait=0"
 
 
 # ---- quotas and rates
 
-def test_quota_exceeded_is_429_and_cached_results_are_served(stage, sim, keys):
+def test_quota_exceeded_is_429_and_cached_results_are_served(testbed, sim, keys):
     keys.add("small", "quota=2")
     keys.add("big")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     small = keys.bearer("small")
-    first = daemon.ask("one.com", small)
+    first = daemon.lookup("one.com", small)
     assert first.header("RateLimit-Policy") == '"day";q=2;w=86400'
     assert re.fullmatch(r'"day";r=1;t=\d+', first.header("RateLimit"))
-    assert daemon.ask("one.com", small).header("RateLimit") is None, "a hit costs nothing"
-    daemon.ask("two.com", small)
-    spent = daemon.ask("three.com", small)
+    assert daemon.lookup("one.com", small).header("RateLimit") is None, "a hit costs nothing"
+    daemon.lookup("two.com", small)
+    spent = daemon.lookup("three.com", small)
     assert spent.problem(429, "quota-exceeded")["charged"] == "no"
     assert re.fullmatch(r'"day";r=0;t=\d+', spent.header("RateLimit"))
     assert 0 < int(spent.header("Retry-After")) <= 86400
-    assert daemon.ask("one.com", small).status == 200
-    assert daemon.ask("three.com", keys.bearer("big")).header("RateLimit") is None
-    assert daemon.ask("three.com", small).status == 200, "paid results are served to all clients"
+    assert daemon.lookup("one.com", small).status == 200
+    assert daemon.lookup("three.com", keys.bearer("big")).header("RateLimit") is None
+    assert daemon.lookup("three.com", small).status == 200, "paid results are served to all clients"
     assert "event=credits_threshold_reached client=small percent=95 spent=2 limit=2" in daemon.stderr()
 
 
-def test_quota_pays_the_refresh_and_not_the_stale_result(stage, sim, keys):
+def test_quota_pays_the_refresh_and_not_the_stale_result(testbed, sim, keys):
     keys.add("poor", "quota=0")
     keys.add("rich", "quota=9")
-    daemon = start(stage, sim, keys, "--ttl-found", "1ms")
+    daemon = start(testbed, sim, keys, "--ttl-found", "1ms")
 
     def lookups(name):
         return daemon.get("/usage", keys.bearer(name)).json()["lookups"]
@@ -148,34 +148,34 @@ def test_quota_pays_the_refresh_and_not_the_stale_result(stage, sim, keys):
     def saved():
         return daemon.metric("emailsd_credits_saved_total")
 
-    daemon.ask("milvali.com", keys.bearer("rich"))
+    daemon.lookup("milvali.com", keys.bearer("rich"))
     daemon.await_expiry("milvali.com", keys.bearer("poor"))
     before = saved()
     for _ in range(3):
-        stale = daemon.ask("milvali.com", keys.bearer("poor"))
+        stale = daemon.lookup("milvali.com", keys.bearer("poor"))
         assert stale.header("Cache-Status").startswith("emailsd; hit; ttl=-")
     assert len(sim.ledger()) == 1
     assert (refreshes(), saved()) == (0, before + 3)
-    assert daemon.ask("milvali.com", keys.bearer("rich")).status == 200
+    assert daemon.lookup("milvali.com", keys.bearer("rich")).status == 200
     eventually(lambda: len(sim.ledger()) == 2)
     assert (lookups("poor"), lookups("rich")) == (0, 2)
     assert (refreshes(), saved()) == (1, before + 3)
 
 
-def test_quota_outlives_a_kill(stage, sim, keys):
+def test_quota_outlives_a_kill(testbed, sim, keys):
     keys.add("small", "quota=3")
-    store = f"sqlite:{stage.directory}/quota.db"
+    store = f"sqlite:{testbed.directory}/quota.db"
     for life in range(6):
-        daemon = start(stage, sim, keys, "--store", store)
-        daemon.ask(f"company{life}.com", keys.bearer("small"))
+        daemon = start(testbed, sim, keys, "--store", store)
+        daemon.lookup(f"company{life}.com", keys.bearer("small"))
         daemon.kill()
     assert len(sim.ledger()) == 3
 
 
-def test_quota_is_not_charged_for_a_joined_lookup(stage, sim, keys):
+def test_quota_is_not_charged_for_a_joined_lookup(testbed, sim, keys):
     keys.add("payer", "quota=5")
     keys.add("guest", "quota=0")
-    daemon = start(stage, sim, keys, "--threads", "1")
+    daemon = start(testbed, sim, keys, "--threads", "1")
     sim.hold_submits()
     waiting = []
     for name in ("payer", "guest"):
@@ -185,18 +185,18 @@ def test_quota_is_not_charged_for_a_joined_lookup(stage, sim, keys):
         assert daemon.get("/livez").status == 200
     sim.release_submits()
     assert [connection.read().status for connection in waiting] == [200, 200]
-    daemon.ask("other.com", keys.bearer("guest")).problem(429, "quota-exceeded")
+    daemon.lookup("other.com", keys.bearer("guest")).problem(429, "quota-exceeded")
     assert len(sim.ledger()) == 1
 
 
-def test_usage_returns_the_numbers_of_the_client(stage, sim, keys):
+def test_usage_returns_the_numbers_of_the_client(testbed, sim, keys):
     keys.add("small", "quota=5 rate=1000")
     keys.add("other")
-    daemon = start(stage, sim, keys, "--credits-per-day", "3")
+    daemon = start(testbed, sim, keys, "--credits-per-day", "3")
     small = keys.bearer("small")
-    daemon.ask("one.com", small)
-    daemon.ask("one.com", small)
-    daemon.ask("two.com", keys.bearer("other"))
+    daemon.lookup("one.com", small)
+    daemon.lookup("one.com", small)
+    daemon.lookup("two.com", keys.bearer("other"))
     usage = daemon.get("/usage", small)
     document = usage.json()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", document.pop("resets_at"))
@@ -209,20 +209,20 @@ def test_usage_returns_the_numbers_of_the_client(stage, sim, keys):
 
 
 def test_usage_without_keys_is_by_address(daemon):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     document = daemon.get("/usage").json()
     assert (document["client"], document["lookups"]) == ("127.0.0.1", 1)
     assert (document["quota"], document["remaining"]) == (None, None)
 
 
-def test_rate_limit_exceeded_is_429_also_for_hits(stage, sim, keys):
+def test_rate_limit_exceeded_is_429_also_for_hits(testbed, sim, keys):
     keys.add("fast", "rate=3")
     keys.add("other")
-    daemon = start(stage, sim, keys)
-    daemon.ask("milvali.com", keys.bearer("other"))
+    daemon = start(testbed, sim, keys)
+    daemon.lookup("milvali.com", keys.bearer("other"))
     began, answers = time.monotonic(), {200: [], 429: []}
     while len(answers[429]) < 10:
-        answer = daemon.ask("milvali.com", keys.bearer("fast"))
+        answer = daemon.lookup("milvali.com", keys.bearer("fast"))
         answers[answer.status].append(answer)
         assert len(answers[200]) <= 3 * (2 + time.monotonic() - began)
     assert answers[200]
@@ -231,8 +231,8 @@ def test_rate_limit_exceeded_is_429_also_for_hits(stage, sim, keys):
     assert refused[0].header("RateLimit-Policy") == '"second";q=3;w=1'
     assert refused[0].header("RateLimit") == '"second";r=0;t=1'
     assert refused[0].header("Retry-After") == "1"
-    assert daemon.ask("milvali.com", keys.bearer("other")).status == 200
-    eventually(lambda: daemon.ask("milvali.com", keys.bearer("fast")).status == 200)
+    assert daemon.lookup("milvali.com", keys.bearer("other")).status == 200
+    eventually(lambda: daemon.lookup("milvali.com", keys.bearer("fast")).status == 200)
 
 
 def count(daemon, route, code):
@@ -240,33 +240,33 @@ def count(daemon, route, code):
     return daemon.metric(f'emailsd_http_requests_total{{route="{route}",code="{code}"}}')
 
 
-def test_access_log_names_client_and_route_of_a_rejected_request(stage, sim, keys):
+def test_access_log_names_client_and_route_of_a_rejected_request(testbed, sim, keys):
     keys.add("fast", "rate=1")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     statuses = []
     while statuses.count(429) < 10:
         statuses.append(daemon.get("/usage", keys.bearer("fast")).status)
     assert count(daemon, "/usage", 429) == 10
     assert "client=fast peer=127.0.0.1 method=GET route=/usage status=429" in daemon.stderr()
-    open_to_all = stage.daemon(sim)
-    open_to_all.ask("milvali.com", {"Sec-Fetch-Site": "cross-site"}).problem(403, "forbidden")
+    open_to_all = testbed.daemon(sim)
+    open_to_all.lookup("milvali.com", {"Sec-Fetch-Site": "cross-site"}).problem(403, "forbidden")
     assert count(open_to_all, "/emails", 403) == 1
 
 
-def test_rate_limit_does_not_count_public_endpoints(stage, sim, keys):
+def test_rate_limit_does_not_count_public_endpoints(testbed, sim, keys):
     keys.add("fast", "rate=1")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     fast = keys.bearer("fast")
     assert daemon.get("/usage", fast).status == 200
     assert [daemon.get(path, fast).status for path in OPEN for _ in range(3)] == [200] * 15
     eventually(lambda: daemon.get("/usage", fast).status == 200)
 
 
-def test_fair_queue_puts_a_small_client_into_the_next_batch(stage, sim, keys):
+def test_fair_queue_puts_a_small_client_into_the_next_batch(testbed, sim, keys):
     """A thousand questions of one client wait; the other client's single question is in the next submit."""
     keys.add("flood")
     keys.add("single")
-    daemon = start(stage, sim, keys, "--submit-slots", "1", "--threads", "1")
+    daemon = start(testbed, sim, keys, "--submit-slots", "1", "--threads", "1")
     sim.hold_submits()
     for i in range(1000):
         assert daemon.get(f"/emails?domain=flood{i}.com&async=1", keys.bearer("flood")).status == 202
@@ -284,9 +284,9 @@ def test_fair_queue_puts_a_small_client_into_the_next_batch(stage, sim, keys):
 
 # ---- the file
 
-def test_client_keys_reload_is_atomic(stage, sim, keys):
+def test_client_keys_reload_is_atomic(testbed, sim, keys):
     first = keys.add("first")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     second = keys.add("second")
     daemon.get("/usage", {"X-API-Key": second}).problem(401, "unauthorized")
     daemon.deliver(signal.SIGHUP)
@@ -303,9 +303,9 @@ def test_client_keys_reload_is_atomic(stage, sim, keys):
     assert daemon.get("/usage", {"X-API-Key": second}).status == 200
 
 
-def test_rate_limit_state_outlives_a_reload(stage, sim, keys):
+def test_rate_limit_state_outlives_a_reload(testbed, sim, keys):
     keys.add("fast", "rate=1")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     began = time.monotonic()
     admitted = 0
     for life in range(10):
@@ -315,10 +315,10 @@ def test_rate_limit_state_outlives_a_reload(stage, sim, keys):
     assert 1 <= admitted <= 2 + time.monotonic() - began
 
 
-def test_client_keys_reloads_do_not_disturb_requests(stage, sim, keys):
+def test_client_keys_reloads_do_not_disturb_requests(testbed, sim, keys):
     key = keys.add("reports")
-    daemon = start(stage, sim, keys)
-    daemon.ask("milvali.com", {"X-API-Key": key})
+    daemon = start(testbed, sim, keys)
+    daemon.lookup("milvali.com", {"X-API-Key": key})
     connection = daemon.connect()
     for _ in range(50):
         daemon.deliver(signal.SIGHUP)
@@ -338,20 +338,20 @@ def test_start_without_keys_on_a_public_address_is_rejected(flags, words):
     assert ended.returncode == 2 and words in ended.stderr, ended
 
 
-def test_start_with_allow_anonymous_is_logged(stage, sim):
-    daemon = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
+def test_start_with_allow_anonymous_is_logged(testbed, sim):
+    daemon = testbed.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
     assert "event=anonymous_access_enabled address=0.0.0.0:0" in daemon.stderr()
     port = daemon.address[1]
     daemon.address = ("127.0.0.1", port)
-    assert daemon.ask("milvali.com", {"Host": "emailsd:8080"}).status == 200
-    daemon.ask("milvali.com", method="DELETE").problem(403, "forbidden")
+    assert daemon.lookup("milvali.com", {"Host": "emailsd:8080"}).status == 200
+    daemon.lookup("milvali.com", method="DELETE").problem(403, "forbidden")
 
 
-def test_start_with_keys_accepts_a_public_address(stage, sim, keys):
+def test_start_with_keys_accepts_a_public_address(testbed, sim, keys):
     key = keys.add("reports")
-    daemon = start(stage, sim, keys, "--listen", "0.0.0.0:0")
+    daemon = start(testbed, sim, keys, "--listen", "0.0.0.0:0")
     daemon.address = ("127.0.0.1", daemon.address[1])
-    assert daemon.ask("milvali.com", {"Host": "emails.internal", "X-API-Key": key}).status == 200
+    assert daemon.lookup("milvali.com", {"Host": "emails.internal", "X-API-Key": key}).status == 200
 
 
 @pytest.mark.parametrize("words", [["key"], ["key", "new"], ["key", "old", "a"],
@@ -370,23 +370,23 @@ def test_key_command_requires_a_name(words):
                                      {"Origin": "http://evil.example"}, {"Origin": "null"},
                                      {"Referer": "http://evil.example/page"}])
 def test_browser_cross_site_requests_are_rejected(daemon, sim, headers):
-    refused = daemon.ask("milvali.com", headers)
+    refused = daemon.lookup("milvali.com", headers)
     assert refused.problem(403, "forbidden")["charged"] == "no"
     assert sim.ledger() == []
-    daemon.ask("milvali.com")
-    daemon.ask("milvali.com", headers).problem(403, "forbidden")  # cached results are not served either
+    daemon.lookup("milvali.com")
+    daemon.lookup("milvali.com", headers).problem(403, "forbidden")  # cached results are not served either
 
 
-def test_browser_same_site_requests_are_accepted(stage, sim, daemon):
+def test_browser_same_site_requests_are_accepted(testbed, sim, daemon):
     url = daemon.urls[0]
     ours = {"Sec-Fetch-Site": "same-origin", "Origin": url, "Referer": f"{url}/problems/forbidden"}
-    assert daemon.ask("milvali.com", ours).status == 200
-    for_all = stage.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
+    assert daemon.lookup("milvali.com", ours).status == 200
+    for_all = testbed.daemon(sim, "--listen", "0.0.0.0:0", "--allow-anonymous")
     for_all.address = ("127.0.0.1", for_all.address[1])
     page = {"Host": "emails.internal:8080", "Origin": "http://emails.internal:8080"}
-    assert for_all.ask("milvali.com", page).status == 200
+    assert for_all.lookup("milvali.com", page).status == 200
     other = {**page, "Origin": "http://wiki.internal"}
-    for_all.ask("milvali.com", other).problem(403, "forbidden")
+    for_all.lookup("milvali.com", other).problem(403, "forbidden")
 
 
 # ---- the canary
@@ -395,14 +395,14 @@ def everything_below(directory):
     return b"".join(p.read_bytes() for p in directory.rglob("*") if p.is_file())
 
 
-def test_p19_keys_are_found_nowhere(stage, sim, keys):
+def test_p19_keys_are_found_nowhere(testbed, sim, keys):
     """Finds the upstream's key and a client's after normal and failing requests at level debug."""
     canary = "om_canary_" + os.urandom(12).hex()
     client_key = keys.add("reports", "admin allow_refresh quota=3")
     keys_file = keys.path.read_bytes()
-    upstream = stage.simulator("--api-key", canary)
-    daemon = stage.daemon(upstream, "--client-keys-file", str(keys.path), env={KEY_VARIABLE: canary})
-    said = []
+    upstream = testbed.simulator("--api-key", canary)
+    daemon = testbed.daemon(upstream, "--client-keys-file", str(keys.path), env={KEY_VARIABLE: canary})
+    texts = []
     headers = {"X-API-Key": client_key, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     upstream.fault("submit", "status", status=500, after_creating=False,
                    body=f'{{"detail": "bad key {canary}"}}')
@@ -417,31 +417,31 @@ def test_p19_keys_are_found_nowhere(stage, sim, keys):
         body = answer.body
         for secret in (canary, client_key):  # a caller that sends it as a domain gets it in the response
             body = body.replace(f"'{secret}'".encode(), b"")
-        said.append(repr(answer.headers).encode() + body)
+        texts.append(repr(answer.headers).encode() + body)
     for name in ("Prefer", "Cache-Control", "If-None-Match", "X-Request-Id", "traceparent", "Accept"):
         answer = daemon.get("/emails?domain=two.com", {**headers, name: client_key + "!"})
-        said.append(repr(answer.headers).encode() + answer.body)
-    said.append(daemon.get("/usage", {"X-API-Key": client_key[:-1]}).body)
+        texts.append(repr(answer.headers).encode() + answer.body)
+    texts.append(daemon.get("/usage", {"X-API-Key": client_key[:-1]}).body)
     proc = f"/proc/{daemon.process.pid}"
     for name in ("cmdline", "environ", "status"):
         with open(f"{proc}/{name}", "rb") as file:
-            said.append(file.read())
+            texts.append(file.read())
     daemon.deliver(signal.SIGHUP)
     daemon.stop()
     keys.path.unlink()
-    said.append(everything_below(stage.directory))
+    texts.append(everything_below(testbed.directory))
     for secret in (canary.encode(), client_key.encode()):
-        assert not [text for text in said if secret in text], secret
+        assert not [text for text in texts if secret in text], secret
     assert keys_file and client_key.encode() not in keys_file
 
 
-def test_key_sent_as_a_parameter_is_not_logged(stage, sim, keys):
+def test_key_sent_as_a_parameter_is_not_logged(testbed, sim, keys):
     """The question may go to the upstream and the store, the result to its caller, and neither to any other
     place."""
     key = keys.add("reports")
-    daemon = start(stage, sim, keys)
+    daemon = start(testbed, sim, keys)
     for name in ("company_name", "city", "state", "country"):
-        assert daemon.ask("milvali.com", keys.bearer("reports"), **{name: key}).status == 200
+        assert daemon.lookup("milvali.com", keys.bearer("reports"), **{name: key}).status == 200
     assert key.encode() not in daemon.get("/metrics").body
     daemon.stop()
     assert "event=request" in daemon.stderr() and key not in daemon.stderr()

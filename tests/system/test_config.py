@@ -125,8 +125,8 @@ def test_check_config_reports_what_a_start_would(tmp_path):
         assert ended.stdout == ""
 
 
-def test_check_config_touches_neither_store_nor_port(tmp_path, stage, sim):
-    daemon = stage.daemon(sim, "--store", f"sqlite:{tmp_path}/own.db")
+def test_check_config_touches_neither_store_nor_port(tmp_path, testbed, sim):
+    daemon = testbed.daemon(sim, "--store", f"sqlite:{tmp_path}/own.db")
     host, port = daemon.address
     ended = run_to_end("--check-config", "--listen", f"{host}:{port}", "--store",
                        f"sqlite:{tmp_path}/own.db", env=ENV)
@@ -142,43 +142,43 @@ def reload(daemon, word):
     eventually(lambda: daemon.stderr().count(word) > before)
 
 
-def start(stage, sim, path):
-    return stage.daemon(sim, "--config", path)
+def start(testbed, sim, path):
+    return testbed.daemon(sim, "--config", path)
 
 
-def test_reload_applies_limits_and_the_log_level(tmp_path, stage, sim):
+def test_reload_applies_limits_and_the_log_level(tmp_path, testbed, sim):
     path = config(tmp_path / "c", credits_per_day="1", max_wait="300s")
-    daemon = start(stage, sim, path)
-    daemon.ask("one.com")
-    daemon.ask("two.com").problem(402, "credits-exhausted")
+    daemon = start(testbed, sim, path)
+    daemon.lookup("one.com")
+    daemon.lookup("two.com").problem(402, "credits-exhausted")
     config(tmp_path / "c", credits_per_day="2", max_wait="1s", log_format="json")
     reload(daemon, '"event":"reloaded"')
-    told = daemon.ask("two.com", {"Prefer": "wait=200"})
-    assert told.status == 200 and told.header("Preference-Applied") == "wait=1"
-    daemon.ask("three.com").problem(402, "credits-exhausted")
+    response = daemon.lookup("two.com", {"Prefer": "wait=200"})
+    assert response.status == 200 and response.header("Preference-Applied") == "wait=1"
+    daemon.lookup("three.com").problem(402, "credits-exhausted")
     assert daemon.stderr().splitlines()[-1].startswith('{"ts":')
 
 
-def test_reload_of_an_invalid_file_changes_nothing(tmp_path, stage, sim):
+def test_reload_of_an_invalid_file_changes_nothing(tmp_path, testbed, sim):
     path = config(tmp_path / "c", credits_per_day="1")
-    daemon = start(stage, sim, path)
-    daemon.ask("one.com")
+    daemon = start(testbed, sim, path)
+    daemon.lookup("one.com")
     config(tmp_path / "c", credits_per_day="9", wait="soon")
     reload(daemon, "event=reload_rejected")
     assert "c:3: wait: invalid value 'soon'" in daemon.stderr()
-    daemon.ask("two.com").problem(402, "credits-exhausted")
+    daemon.lookup("two.com").problem(402, "credits-exhausted")
     os.unlink(path)
     reload(daemon, "event=reload_rejected")
-    daemon.ask("two.com").problem(402, "credits-exhausted")
+    daemon.lookup("two.com").problem(402, "credits-exhausted")
 
 
 def restarts_needed(daemon):
     return re.findall(r"event=restart_required option=(\S+)", daemon.stderr())
 
 
-def test_reload_names_options_that_require_a_restart(tmp_path, stage, sim):
+def test_reload_names_options_that_require_a_restart(tmp_path, testbed, sim):
     path = config(tmp_path / "c", cache_size="64MiB")
-    daemon = start(stage, sim, path)
+    daemon = start(testbed, sim, path)
     config(tmp_path / "c", cache_size="32MiB", store_rows="5")
     reload(daemon, "event=reloaded")
     assert restarts_needed(daemon) == ["cache-size", "store-rows"]
@@ -190,25 +190,25 @@ def test_reload_names_options_that_require_a_restart(tmp_path, stage, sim):
     assert len(restarts_needed(daemon)) == 3, "it is again what it was at the start"
 
 
-def test_reload_checks_the_key_file_in_use(tmp_path, stage, sim):
+def test_reload_checks_the_key_file_in_use(tmp_path, testbed, sim):
     key = tmp_path / "key"
     key.write_text(KEY)
     key.chmod(0o600)
     path = config(tmp_path / "c", api_key_file=key)
-    daemon = stage.daemon(sim, "--config", path, env={})
-    config(tmp_path / "c", api_key_file=tmp_path / "gone")
+    daemon = testbed.daemon(sim, "--config", path, env={})
+    config(tmp_path / "c", api_key_file=tmp_path / "missing")
     for _ in range(3):
         reload(daemon, "event=reloaded")
     assert restarts_needed(daemon) == ["api-key-file"] * 3
     key.chmod(0o644)
     reload(daemon, "event=reload_rejected")
     assert f"API key: {key} is readable by others" in daemon.stderr()
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
-def test_reload_changes_the_drain_timeout(tmp_path, stage, sim):
+def test_reload_changes_the_drain_timeout(tmp_path, testbed, sim):
     path = config(tmp_path / "c", drain_timeout="10min")
-    daemon = start(stage, sim, path)
+    daemon = start(testbed, sim, path)
     sim.hold_submits()
     waiting = daemon.park("milvali.com")
     sim.reach(submit=1)
@@ -220,20 +220,20 @@ def test_reload_changes_the_drain_timeout(tmp_path, stage, sim):
     assert daemon.wait() == 0
 
 
-def test_reload_without_changes_names_no_option(tmp_path, stage, sim):
+def test_reload_without_changes_names_no_option(tmp_path, testbed, sim):
     path = config(tmp_path / "c", wait="90s")
-    daemon = stage.daemon(sim.urls[0] + "//", "--config", path)
+    daemon = testbed.daemon(sim.urls[0] + "//", "--config", path)
     reload(daemon, "event=reloaded")
     assert "restart_required" not in daemon.stderr()
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
-def test_reload_cannot_enable_client_keys(tmp_path, stage, sim):
+def test_reload_cannot_enable_client_keys(tmp_path, testbed, sim):
     path = config(tmp_path / "c")
-    daemon = start(stage, sim, path)
+    daemon = start(testbed, sim, path)
     config(tmp_path / "c", client_keys_file=tmp_path / "keys")
     line = re.search("line  (.*)", run_to_end("key", "new", "a").stdout)[1]
     (tmp_path / "keys").write_text(line + "\n")
     reload(daemon, "event=reload_rejected")
     assert "requires a restart" in daemon.stderr()
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from books import breaches, drain, read_journal
+from reconciliation import breaches, drain, read_journal
 from programs import HOUR_MS
 from tracing import Tracing, can_trace, thread_of
 from waiting import eventually
@@ -66,21 +66,21 @@ def store(disk):
 
 
 @pytest.fixture
-def start(stage, sim, store):
-    return lambda: stage.daemon(sim, "--store", f"sqlite:{store}")
+def start(testbed, sim, store):
+    return lambda: testbed.daemon(sim, "--store", f"sqlite:{store}")
 
 
-def refuses_to_buy(daemon, domain):
-    answer = daemon.ask(domain)
+def expect_storage_unavailable(daemon, domain):
+    answer = daemon.lookup(domain)
     assert answer.problem(503, "storage-unavailable")["charged"] == "no"
     assert int(answer.header("Retry-After")) >= 1
 
 
-def buys_again(daemon, domain):
-    return eventually(lambda: (answer := daemon.ask(domain)).status == 200 and answer)
+def await_paid_lookup(daemon, domain):
+    return eventually(lambda: (answer := daemon.lookup(domain)).status == 200 and answer)
 
 
-def balanced(sim, store):
+def assert_reconciled(sim, store):
     assert not breaches(sim.ledger(), read_journal(store))
 
 
@@ -89,19 +89,19 @@ def balanced(sim, store):
 
 def test_d1_full_disk_stops_paid_lookups_and_serves_hits(disk, start, sim, store):
     daemon = start()
-    known = daemon.ask("known.com")
+    known = daemon.lookup("known.com")
     disk.fill()
     for domain in ("first.com", "second.com"):
-        refuses_to_buy(daemon, domain)
-        assert daemon.ask("known.com").body == known.body
+        expect_storage_unavailable(daemon, domain)
+        assert daemon.lookup("known.com").body == known.body
     assert sim.calls()["submit"] == 1
     disk.free()
-    buys_again(daemon, "first.com")
+    await_paid_lookup(daemon, "first.com")
     daemon.stop()
-    balanced(sim, store)
+    assert_reconciled(sim, store)
 
 
-def answered_with_a_full_disk(disk, daemon, sim):
+def lookup_with_a_full_disk(disk, daemon, sim):
     """Fills the disk while the submit is in flight; returns the response to the lookup."""
     sim.hold_submits()
     client = daemon.park("milvali.com")
@@ -115,37 +115,37 @@ def answered_with_a_full_disk(disk, daemon, sim):
 
 def test_d2_unwritten_batch_id_is_kept_until_the_disk_works(disk, start, sim, store):
     daemon = start()
-    answer = answered_with_a_full_disk(disk, daemon, sim)
+    answer = lookup_with_a_full_disk(disk, daemon, sim)
     batch_id = sim.ledger()[0]["batch_id"]
     assert f"event=journal_entry_deferred entry=batch-id id={batch_id}" in daemon.stderr()
-    refuses_to_buy(daemon, "example.org")
+    expect_storage_unavailable(daemon, "example.org")
     assert sim.calls()["submit"] == 1
     disk.free()
-    buys_again(daemon, "example.org")
+    await_paid_lookup(daemon, "example.org")
     daemon.kill()
-    balanced(sim, store)
-    assert start().ask("milvali.com").body == answer.body
+    assert_reconciled(sim, store)
+    assert start().lookup("milvali.com").body == answer.body
     assert len(sim.ledger()) == 2
 
 
 def test_d2_stop_writes_the_journal_backlog(disk, start, sim, store):
     daemon = start()
-    answer = answered_with_a_full_disk(disk, daemon, sim)
+    answer = lookup_with_a_full_disk(disk, daemon, sim)
     disk.free()
     daemon.stop()
-    balanced(sim, store)
-    assert start().ask("milvali.com").body == answer.body
+    assert_reconciled(sim, store)
+    assert start().lookup("milvali.com").body == answer.body
 
 
 def test_d2_kill_with_an_unwritten_batch_id_leaves_it_unknown(disk, start, sim, store):
     daemon = start()
-    answered_with_a_full_disk(disk, daemon, sim)
+    lookup_with_a_full_disk(disk, daemon, sim)
     daemon.kill()
     disk.free()
     daemon = start()
-    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     daemon.stop()
-    balanced(sim, store)
+    assert_reconciled(sim, store)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -160,23 +160,23 @@ def test_d3_unwritten_result_is_served_and_fetched_again(disk, start, sim, store
     answer = client.read()
     assert answer.status == 200
     assert "event=journal_entry_deferred entry=result" in daemon.stderr()
-    refuses_to_buy(daemon, "example.org")
+    expect_storage_unavailable(daemon, "example.org")
     if killed:
         daemon.kill()
     disk.free()
     if killed:
         daemon = start()
-    assert buys_again(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
-    buys_again(daemon, "example.org")
+    assert await_paid_lookup(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
+    await_paid_lookup(daemon, "example.org")
     drain(store)
     daemon.stop()
     assert len(sim.ledger()) == 2
-    balanced(sim, store)
+    assert_reconciled(sim, store)
 
 
 def test_d1_start_on_a_full_disk_fails_with_a_reason_or_serves(disk, start, sim, store):
     daemon = start()
-    known = daemon.ask("known.com")
+    known = daemon.lookup("known.com")
     daemon.kill()
     disk.fill()
     try:
@@ -184,8 +184,8 @@ def test_d1_start_on_a_full_disk_fails_with_a_reason_or_serves(disk, start, sim,
     except AssertionError as refused:
         assert "full" in str(refused)
     else:
-        assert daemon.ask("known.com").body == known.body
-        refuses_to_buy(daemon, "first.com")
+        assert daemon.lookup("known.com").body == known.body
+        expect_storage_unavailable(daemon, "first.com")
     assert sim.calls()["submit"] == 1
     disk.free()
 
@@ -204,9 +204,9 @@ needs_strace = pytest.mark.skipif(not can_trace(),
 
 
 @pytest.fixture
-def plain(stage, sim):
+def plain(testbed, sim):
     """A daemon on a normal disk."""
-    return stage.daemon(sim)
+    return testbed.daemon(sim)
 
 
 def with_faults(daemon, *injections):
@@ -227,12 +227,12 @@ def with_faults(daemon, *injections):
     pytest.param(["pwrite64:error=EDQUOT"], id="D10 EDQUOT"),
 ])
 def test_disk_failure_stops_paid_lookups_until_the_disk_works(plain, sim, faults):
-    known = plain.ask("known.com")
+    known = plain.lookup("known.com")
     with with_faults(plain, *faults):
-        refuses_to_buy(plain, "milvali.com")
-        assert plain.ask("known.com").body == known.body
+        expect_storage_unavailable(plain, "milvali.com")
+        assert plain.lookup("known.com").body == known.body
         assert sim.calls()["submit"] == 1
-    answer = buys_again(plain, "milvali.com")
+    answer = await_paid_lookup(plain, "milvali.com")
     plain.kill()
     journal = read_journal(plain.log.with_suffix(".db"))
     assert not breaches(sim.ledger(), journal)
@@ -246,36 +246,36 @@ def test_disk_failure_stops_paid_lookups_until_the_disk_works(plain, sim, faults
 ])
 def test_interrupted_system_calls_are_repeated(plain, sim, faults):
     with with_faults(plain, *faults):
-        assert plain.ask("milvali.com").status == 200
+        assert plain.lookup("milvali.com").status == 200
     plain.kill()
-    balanced(sim, plain.log.with_suffix(".db"))
+    assert_reconciled(sim, plain.log.with_suffix(".db"))
 
 
 def test_d6_short_write_is_a_failed_write(plain, sim):
     """The file size limit is in the middle of a page; the kernel writes up to it."""
     store = plain.log.with_suffix(".db")
-    known = plain.ask("known.com")
+    known = plain.lookup("known.com")
     log = store.with_name(store.name + "-wal")
     limit = log.stat().st_size + 1000
     resource.prlimit(plain.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    refuses_to_buy(plain, "milvali.com")
+    expect_storage_unavailable(plain, "milvali.com")
     assert log.stat().st_size == limit, "half a page was written"
-    assert plain.ask("known.com").body == known.body
+    assert plain.lookup("known.com").body == known.body
     assert sim.calls()["submit"] == 1
     resource.prlimit(plain.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    buys_again(plain, "milvali.com")
+    await_paid_lookup(plain, "milvali.com")
     plain.kill()
-    balanced(sim, store)
+    assert_reconciled(sim, store)
 
 
 def test_store_locked_by_another_program_stops_paid_lookups(plain, sim):
-    known = plain.ask("known.com")
+    known = plain.lookup("known.com")
     other = sqlite3.connect(plain.log.with_suffix(".db"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = plain.park("milvali.com")
     for _ in range(50):
-        assert plain.ask("known.com").body == known.body
+        assert plain.lookup("known.com").body == known.body
     waiting.read().problem(503, "storage-unavailable")
     assert sim.calls()["submit"] == 1
     other.close()
-    buys_again(plain, "milvali.com")
+    await_paid_lookup(plain, "milvali.com")

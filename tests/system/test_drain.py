@@ -16,8 +16,8 @@ PATIENT = ["--threads", "1", "--drain-timeout", "600s"]
 MANY = 200
 
 
-def store_of(stage):
-    return ["--store", f"sqlite:{stage.directory}/end.db"]
+def store_of(testbed):
+    return ["--store", f"sqlite:{testbed.directory}/end.db"]
 
 
 def park_many(daemon, domain="milvali.com"):
@@ -49,8 +49,8 @@ def is_draining(daemon):
 # ---- waiting requests ----
 
 
-def test_drain_serves_waiting_clients_if_the_submit_ends_in_time(stage, sim):
-    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+def test_drain_serves_waiting_clients_if_the_submit_ends_in_time(testbed, sim):
+    daemon = testbed.daemon(sim, *store_of(testbed), *PATIENT)
     sim.hold_submits()
     waiting = park_many(daemon)
     sim.reach(submit=1)
@@ -63,14 +63,14 @@ def test_drain_serves_waiting_clients_if_the_submit_ends_in_time(stage, sim):
         assert answer.json()["count"] == 2
         assert client.is_closed()
     assert daemon.wait() == 0, "long before the drain timeout"
-    again = stage.daemon(sim, *store_of(stage)).ask("milvali.com")
+    again = testbed.daemon(sim, *store_of(testbed)).lookup("milvali.com")
     assert (again.status, again.body) == (200, answer.body)
     assert len(sim.ledger()) == 1
 
 
 @pytest.mark.parametrize("late", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
-def test_drain_is_not_disturbed_by_other_signals(stage, sim, late):
-    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+def test_drain_is_not_disturbed_by_other_signals(testbed, sim, late):
+    daemon = testbed.daemon(sim, *store_of(testbed), *PATIENT)
     sim.hold_submits()
     client = daemon.park("milvali.com")
     sim.reach(submit=1)
@@ -83,9 +83,9 @@ def test_drain_is_not_disturbed_by_other_signals(stage, sim, late):
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])
-def test_drain_returns_lookup_urls_for_unfinished_lookups(stage, sim, threads):
+def test_drain_returns_lookup_urls_for_unfinished_lookups(testbed, sim, threads):
     """The submit gets its response before the drain timeout, its task is not done."""
-    daemon = stage.daemon(sim, *store_of(stage), "--threads", threads, "--drain-timeout", "500ms")
+    daemon = testbed.daemon(sim, *store_of(testbed), "--threads", threads, "--drain-timeout", "500ms")
     sim.behave(task_time_ms=3600 * 1000)
     waiting = [daemon.park("milvali.com") for _ in range(MANY)]
     sim.reach(status=1)
@@ -96,17 +96,17 @@ def test_drain_returns_lookup_urls_for_unfinished_lookups(stage, sim, threads):
     assert all(int(answer.header("Retry-After")) >= 1 for answer in answers)
     [path] = {monitor_of(answer) for answer in answers}
     assert daemon.wait() == 0
-    daemon = stage.daemon(sim, *store_of(stage))
+    daemon = testbed.daemon(sim, *store_of(testbed))
     assert "event=recovery_finished batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
     assert daemon.get(path).status == 202
     sim.behave(task_time_ms=0)
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert daemon.get(path).status == 200
     assert len(sim.ledger()) == 1
 
 
-def test_drain_timeout_leaves_a_submit_unknown_and_not_repeated(stage, sim):
-    daemon = stage.daemon(sim, *store_of(stage), "--threads", "1", "--drain-timeout", "300ms")
+def test_drain_timeout_leaves_a_submit_unknown_and_not_repeated(testbed, sim):
+    daemon = testbed.daemon(sim, *store_of(testbed), "--threads", "1", "--drain-timeout", "300ms")
     sim.hold_submits()
     waiting = park_many(daemon)
     sim.reach(submit=1)
@@ -115,29 +115,29 @@ def test_drain_timeout_leaves_a_submit_unknown_and_not_repeated(stage, sim):
         assert client.read().problem(503, "draining")["charged"] == "maybe"
     assert daemon.wait() == 0
     sim.release_submits()
-    daemon = stage.daemon(sim, *store_of(stage))
+    daemon = testbed.daemon(sim, *store_of(testbed))
     assert "unknown_batches=1 unknown_tasks=1" in daemon.stderr()
-    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert sim.calls()["submit"] == 1
 
 
-def test_drain_without_waiting_clients_still_reads_the_batch_id(stage, sim):
-    daemon = stage.daemon(sim, *store_of(stage), *PATIENT)
+def test_drain_without_waiting_clients_still_reads_the_batch_id(testbed, sim):
+    daemon = testbed.daemon(sim, *store_of(testbed), *PATIENT)
     sim.hold_submits()
-    assert daemon.ask("milvali.com", wait=0).status == 504
+    assert daemon.lookup("milvali.com", wait=0).status == 504
     sim.reach(submit=1)
     daemon.deliver(signal.SIGTERM)
     eventually(lambda: is_draining(daemon))
     sim.release_submits()
     assert daemon.wait() == 0
-    daemon = stage.daemon(sim, *store_of(stage))
+    daemon = testbed.daemon(sim, *store_of(testbed))
     assert "event=recovery_finished batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
 
-def test_drain_does_not_change_the_end_of_a_wait(stage, sim):
-    daemon = stage.daemon(sim, *PATIENT)
+def test_drain_does_not_change_the_end_of_a_wait(testbed, sim):
+    daemon = testbed.daemon(sim, *PATIENT)
     sim.hold_submits()
     short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
     daemon.settle()
@@ -151,8 +151,8 @@ def test_drain_does_not_change_the_end_of_a_wait(stage, sim):
     assert daemon.wait() == 0
 
 
-def test_drain_does_not_wait_for_a_client_that_left(stage, sim):
-    daemon = stage.daemon(sim, *PATIENT)
+def test_drain_does_not_wait_for_a_client_that_left(testbed, sim):
+    daemon = testbed.daemon(sim, *PATIENT)
     sim.behave(task_time_ms=3600 * 1000)
     client = daemon.park("milvali.com")
     sim.reach(status=1)
@@ -167,10 +167,10 @@ def test_drain_does_not_wait_for_a_client_that_left(stage, sim):
 
 
 @pytest.fixture
-def drained(stage, sim):
+def drained(testbed, sim):
     """A draining daemon, kept alive by a waiting request, and a connection that was opened before."""
-    daemon = stage.daemon(sim, *PATIENT)
-    known = daemon.ask("known.com")
+    daemon = testbed.daemon(sim, *PATIENT)
+    known = daemon.lookup("known.com")
     assert known.status == 200
     kept = [daemon.connect() for _ in range(50)]
     for connection in kept:
@@ -215,23 +215,23 @@ def test_drain_is_reported_by_the_probes(drained):
     _, kept = drained
     assert next(kept).get("/livez").status == 200
     next(kept).get("/readyz").problem(503, "draining")
-    told = next(kept).get("/readyz?verbose=1")
-    assert (told.status, told.header("Retry-After")) == (503, "1")
-    assert told.json()["status"] == "draining"
-    assert told.json()["checks"]["draining"] is True
-    assert told.json()["checks"]["submits"] == 1
+    response = next(kept).get("/readyz?verbose=1")
+    assert (response.status, response.header("Retry-After")) == (503, "1")
+    assert response.json()["status"] == "draining"
+    assert response.json()["checks"]["draining"] is True
+    assert response.json()["checks"]["submits"] == 1
 
 
 # ---- the drain delay, and immediate termination ----
 
 
-def test_drain_delay_fails_readyz_only(stage, sim):
-    daemon = stage.daemon(sim, "--drain-delay", "600s")
+def test_drain_delay_fails_readyz_only(testbed, sim):
+    daemon = testbed.daemon(sim, "--drain-delay", "600s")
     assert daemon.get("/readyz").status == 200
     daemon.deliver(signal.SIGTERM)
     eventually(lambda: daemon.get("/readyz").status == 503)
     daemon.get("/readyz").problem(503, "draining")
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert (answer.status, answer.header("Connection")) == (200, None)
     assert "event=engine_drain_started" not in daemon.stderr()
     daemon.deliver(signal.SIGTERM)
@@ -239,16 +239,16 @@ def test_drain_delay_fails_readyz_only(stage, sim):
     assert daemon.wait() == -signal.SIGTERM
 
 
-def test_drain_delay_is_followed_by_the_end(stage, sim):
-    daemon = stage.daemon(sim, "--drain-delay", "200ms")
+def test_drain_delay_is_followed_by_the_end(testbed, sim):
+    daemon = testbed.daemon(sim, "--drain-delay", "200ms")
     daemon.deliver(signal.SIGTERM)
     assert daemon.wait() == 0
     assert "event=stopped" in daemon.stderr()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_drain_ends_immediately_at_a_second_signal(stage, sim, number):
-    daemon = stage.daemon(sim, *PATIENT)
+def test_drain_ends_immediately_at_a_second_signal(testbed, sim, number):
+    daemon = testbed.daemon(sim, *PATIENT)
     sim.hold_submits()
     client = daemon.park("milvali.com")
     sim.reach(submit=1)

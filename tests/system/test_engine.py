@@ -16,7 +16,7 @@ HOUR_MS = 3600 * 1000
 QUESTIONS = [f"company{i}.com" for i in range(250)]
 
 
-def ask_all_at_once(daemon, domains, **parameters):
+def lookup_concurrently(daemon, domains, **parameters):
     """Returns the responses in the order of the domains; all requests are sent before a response is read."""
     connections = [daemon.park(domain, **parameters) for domain in domains]
     return [connection.read() for connection in connections]
@@ -24,8 +24,8 @@ def ask_all_at_once(daemon, domains, **parameters):
 
 # ---- coalescing ----
 
-def test_coalescing_a_thousand_callers_share_one_paid_lookup(stage, sim):
-    daemon = stage.daemon(sim)
+def test_coalescing_a_thousand_callers_share_one_paid_lookup(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
     spellings = ["milvali.com", "MILVALI.com.", "https://www.milvali.com/x", "info@milvali.com"]
     connections = [daemon.park(spellings[i % 4]) for i in range(1000)]
@@ -44,9 +44,9 @@ def test_coalescing_a_thousand_callers_share_one_paid_lookup(stage, sim):
 
 # ---- batching ----
 
-def test_batching_250_concurrent_questions_take_five_submits(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "50", "--batch-linger", "60s")
-    answers = ask_all_at_once(daemon, QUESTIONS)
+def test_batching_250_concurrent_questions_take_five_submits(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "50", "--batch-linger", "60s")
+    answers = lookup_concurrently(daemon, QUESTIONS)
     for domain, answer in zip(QUESTIONS, answers):
         document = answer.json()
         assert document["domain"] == domain
@@ -57,8 +57,8 @@ def test_batching_250_concurrent_questions_take_five_submits(stage, sim):
     assert sorted(row["domain"] for row in sim.ledger()) == sorted(QUESTIONS)
 
 
-def test_early_results_are_returned_while_the_last_task_runs(stage, sim):
-    daemon = stage.daemon(sim, "--batch-linger", "60s")
+def test_early_results_are_returned_while_the_last_task_runs(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-linger", "60s")
     sim.rule("company7.com", time_ms=HOUR_MS)
     connections = {domain: daemon.park(domain) for domain in QUESTIONS[:100]}
     for domain, connection in connections.items():
@@ -70,8 +70,8 @@ def test_early_results_are_returned_while_the_last_task_runs(stage, sim):
 
 
 def test_random_failures_lose_no_response_and_pay_nothing_twice(
-        stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "10", "--submit-timeout", "2s",
+        testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "10", "--submit-timeout", "2s",
                           "--submit-slots", "16", "--batch-lifetime", "20s")
     kinds = [{"kind": "status", "status": 500}, {"kind": "status", "status": 503},
              {"kind": "close"}, {"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"},
@@ -81,7 +81,7 @@ def test_random_failures_lose_no_response_and_pay_nothing_twice(
         sim.say("POST", "/sim/faults", {"on": "any", "percent": 5, "seed": 300 + i,
                                         "after_creating": creates, "fault": kind})
     domains = [domain for domain in QUESTIONS[:150] for _ in range(2)]
-    answers = ask_all_at_once(daemon, domains, wait=60)
+    answers = lookup_concurrently(daemon, domains, wait=60)
     assert len(answers) == 300
     for domain, answer in zip(domains, answers):
         if answer.status == 200:
@@ -89,8 +89,8 @@ def test_random_failures_lose_no_response_and_pay_nothing_twice(
         else:
             assert answer.status in (502, 503), answer
             assert answer.json()["code"]
-    bought = [row["domain"] for row in sim.ledger()]
-    assert len(bought) == len(set(bought))
+    paid = [row["domain"] for row in sim.ledger()]
+    assert len(paid) == len(set(paid))
 
 
 # ---- deadlines ----
@@ -100,10 +100,10 @@ def test_random_failures_lose_no_response_and_pay_nothing_twice(
     pytest.param({"headers": {"Prefer": "respond-async"}}, id="Prefer: respond-async"),
     pytest.param({"headers": {"Prefer": "respond-async, wait=0"}}, id="Prefer: both"),
 ])
-def test_async_request_gets_the_url_of_its_lookup(stage, sim, how):
-    daemon = stage.daemon(sim)
+def test_async_request_gets_the_url_of_its_lookup(testbed, sim, how):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
-    answer = daemon.ask("milvali.com", **how)
+    answer = daemon.lookup("milvali.com", **how)
     assert answer.status == 202
     assert answer.header("Preference-Applied").startswith("respond-async")
     assert int(answer.header("Retry-After")) >= 1
@@ -113,13 +113,13 @@ def test_async_request_gets_the_url_of_its_lookup(stage, sim, how):
     assert document["domain"] == "milvali.com"
 
 
-def test_lookup_url_shows_the_lookup_until_its_end(stage, sim):
-    daemon = stage.daemon(sim, "--batch-linger", "60s", "--batch-size", "2")
+def test_lookup_url_shows_the_lookup_until_its_end(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-linger", "60s", "--batch-size", "2")
     sim.hold_submits()
     sim.behave(task_time_ms=HOUR_MS)
-    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    where = daemon.lookup("milvali.com", **{"async": 1}).header("Location")
     assert daemon.get(where).json()["phase"] == "queued"
-    daemon.ask("example.org", **{"async": 1})  # fills the batch
+    daemon.lookup("example.org", **{"async": 1})  # fills the batch
     sim.reach(submit=1)
     assert daemon.get(where).json()["phase"] == "submitting"
     sim.release_submits()
@@ -127,13 +127,13 @@ def test_lookup_url_shows_the_lookup_until_its_end(stage, sim):
     assert daemon.get(where).status == 202
     sim.behave(task_time_ms=0)
     eventually(lambda: daemon.get(where).status == 200)
-    assert daemon.get(where).body == daemon.ask("milvali.com").body
+    assert daemon.get(where).body == daemon.lookup("milvali.com").body
 
 
-def test_lookup_url_shows_the_failure(stage, sim):
-    daemon = stage.daemon(sim)
+def test_lookup_url_shows_the_failure(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.rule("milvali.com", state="ERRORED", data=None)
-    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    where = daemon.lookup("milvali.com", **{"async": 1}).header("Location")
     eventually(lambda: daemon.get(where).status != 202)
     daemon.get(where).problem(502, "lookup-failed")
 
@@ -143,10 +143,10 @@ def test_lookup_url_of_an_unknown_id_is_not_found(daemon, path):
     daemon.get(path).problem(404, "not-found")
 
 
-def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(stage, sim):
-    daemon = stage.daemon(sim)
+def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
-    answer = daemon.ask("milvali.com", wait=0)
+    answer = daemon.lookup("milvali.com", wait=0)
     document = answer.problem(504, "still-processing")
     assert document["retryable"] is True
     assert int(answer.header("Retry-After")) >= 1
@@ -163,22 +163,22 @@ def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(stage, sim):
 @pytest.mark.parametrize("prefer, applied", [("wait=0", "wait=0"), ("wait=999", "wait=300"),
                                              ("wait=soon", None), ("handling=strict", None)])
 def test_preference_applied_is_returned(daemon, prefer, applied):
-    daemon.ask("milvali.com")
-    answer = daemon.ask("milvali.com", headers={"Prefer": prefer})
+    daemon.lookup("milvali.com")
+    answer = daemon.lookup("milvali.com", headers={"Prefer": prefer})
     assert answer.header("Preference-Applied") == applied
 
 
 # ---- many callers ----
 
-def test_concurrent_callers_get_their_own_results(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "4", *DEFAULT_BATCHES)
+def test_concurrent_callers_get_their_own_results(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "4", *DEFAULT_BATCHES)
     wrong = []
     lock = threading.Lock()
 
     def caller(number):
         for turn in range(20):
             domain = QUESTIONS[(number * 7 + turn) % 100]
-            answer = daemon.ask(domain)
+            answer = daemon.lookup(domain)
             if answer.status != 200 or json.loads(answer.body)["domain"] != domain:
                 with lock:
                     wrong.append((domain, answer))
@@ -186,5 +186,5 @@ def test_concurrent_callers_get_their_own_results(stage, sim):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(caller, range(16)))
     assert not wrong
-    bought = [row["domain"] for row in sim.ledger()]
-    assert len(bought) == len(set(bought))
+    paid = [row["domain"] for row in sim.ledger()]
+    assert len(paid) == len(set(paid))

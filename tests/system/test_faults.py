@@ -17,26 +17,26 @@ def say(sim, on, document, times=1):
 
 # ---- the upstream ----
 
-def test_u17_repeated_batch_id_mixes_up_no_results(stage, sim):
-    daemon = stage.daemon(sim)
-    assert daemon.ask("first.com").status == 200
+def test_u17_repeated_batch_id_mixes_up_no_results(testbed, sim):
+    daemon = testbed.daemon(sim)
+    assert daemon.lookup("first.com").status == 200
     first = sim.ledger()[0]
     sim.fault("submit", "body", after_creating=True,
               body=json.dumps({"batch_id": first["batch_id"]}), content_type="application/json")
-    daemon.ask("second.com").problem(502, "upstream-invalid-response")
-    assert "first.com" in daemon.ask("first.com").body.decode()
+    daemon.lookup("second.com").problem(502, "upstream-invalid-response")
+    assert "first.com" in daemon.lookup("first.com").body.decode()
     assert len(sim.ledger("second.com")) == 1
 
 
-def test_s2_batch_once_ready_stays_ready(stage, sim):
-    daemon = stage.daemon(sim)
+def test_s2_batch_once_ready_stays_ready(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.behave(task_time_ms=0)
     say(sim, "task_ids", [], times=2)  # an empty list at first, so that the status is requested again
     say(sim, "status", {"processing": 0, "completed": 1, "errored": 0, "total": 1,
                         "batch_ready": True})
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                         "batch_ready": False}, times=-1)
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert sim.calls()["status"] >= 2, "the status was not polled again"
     assert sim.calls()["task_ids"] == 3
 
@@ -47,21 +47,21 @@ def test_s2_batch_once_ready_stays_ready(stage, sim):
     pytest.param(lambda task: {"data": [task]}, id="S8 data"),
     pytest.param(lambda task: {"tasks": [{"task_id": task}]}, id="S8 tasks"),
 ])
-def test_task_list_may_be_wrapped_in_an_object(stage, sim, wrap):
-    daemon = stage.daemon(sim)
+def test_task_list_may_be_wrapped_in_an_object(testbed, sim, wrap):
+    daemon = testbed.daemon(sim)
     sim.behave(task_time_ms=3600000)
-    asker = daemon.park("milvali.com")
+    client = daemon.park("milvali.com")
     sim.reach(submit=1)
     eventually(sim.ledger)
     say(sim, "task_ids", wrap(sim.ledger()[0]["task_id"]))
     sim.behave(task_time_ms=0)
-    assert asker.read().status == 200
+    assert client.read().status == 200
 
 
 def test_s18_outdated_status_only_delays(daemon, sim):
     say(sim, "status", {"processing": 1, "completed": 0, "errored": 0, "total": 1,
                         "batch_ready": False}, times=3)
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     calls = sim.calls()
     assert (calls["status"], calls["task_ids"], calls["task"]) == (4, 1, 1), "three times old, then true"
     assert len(sim.ledger()) == 1
@@ -69,14 +69,14 @@ def test_s18_outdated_status_only_delays(daemon, sim):
 
 # ---- clients ----
 
-def test_c9_waiters_over_the_limit_are_rejected_immediately(stage, sim):
-    daemon = stage.daemon(sim, "--max-waiters", "50", "--threads", "1")
+def test_c9_waiters_over_the_limit_are_rejected_immediately(testbed, sim):
+    daemon = testbed.daemon(sim, "--max-waiters", "50", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in QUESTIONS[:50]]
     daemon.settle()
     eventually(lambda: daemon.is_full(QUESTIONS[0]))
     for domain in QUESTIONS[50:100]:
-        answer = daemon.ask(domain)
+        answer = daemon.lookup(domain)
         assert answer.problem(503, "overloaded")["charged"] == "no"
         assert int(answer.header("Retry-After")) >= 1
     sim.release_submits()
@@ -84,13 +84,13 @@ def test_c9_waiters_over_the_limit_are_rejected_immediately(stage, sim):
     assert len(sim.ledger()) == 50
 
 
-def test_c10_repeated_requests_pay_nothing_more(stage, sim):
-    daemon = stage.daemon(sim)
+def test_c10_repeated_requests_pay_nothing_more(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
     for _ in range(50):
-        daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+        daemon.lookup("milvali.com", wait=0).problem(504, "still-processing")
     sim.release_submits()
-    eventually(lambda: daemon.ask("milvali.com", wait=0).status == 200)
+    eventually(lambda: daemon.lookup("milvali.com", wait=0).status == 200)
     assert len(sim.ledger()) == 1
 
 
@@ -101,8 +101,8 @@ def test_c10_repeated_requests_pay_nothing_more(stage, sim):
     pytest.param("Mon, 99 Nov 2026", id="C13 a date"),
 ])
 def test_conditional_headers_that_are_invalid_are_ignored(daemon, tag):
-    daemon.ask("milvali.com")
-    answer = daemon.ask("milvali.com", headers={"If-None-Match": tag,
+    daemon.lookup("milvali.com")
+    answer = daemon.lookup("milvali.com", headers={"If-None-Match": tag,
                                                 "If-Modified-Since": "yesterday"})
     assert answer.status == 200
     assert answer.json()["domain"] == "milvali.com"

@@ -93,10 +93,10 @@ def test_framing_line_without_colon_is_rejected_by_libmicrohttpd(odd, line):
 
 
 @pytest.fixture(scope="module")
-def odd(module_stage):
+def odd(module_testbed):
     """The daemon that gets the invalid requests. Its upstream must receive no call."""
-    sim = module_stage.simulator()
-    yield module_stage.daemon(sim)
+    sim = module_testbed.simulator()
+    yield module_testbed.daemon(sim)
     assert sim.ledger() == [] and sim.requests() == []
 
 
@@ -236,9 +236,9 @@ def given(daemon, data, cut):
 
 
 @pytest.fixture(scope="module")
-def target(module_stage):
-    sim = module_stage.simulator()
-    yield module_stage.daemon(sim, "--threads", "1")
+def target(module_testbed):
+    sim = module_testbed.simulator()
+    yield module_testbed.daemon(sim, "--threads", "1")
     assert sim.requests() == []
 
 

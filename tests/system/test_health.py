@@ -28,7 +28,7 @@ def checks(daemon):
     return answer.json()["checks"]
 
 
-def told(daemon, **expected):
+def expect_checks(daemon, **expected):
     """Waits until all checks have these values."""
     def shown():
         seen = checks(daemon)
@@ -77,16 +77,16 @@ def test_readyz_rejects_other_methods(daemon):
     assert answer.header("Allow") == "GET, HEAD"
 
 
-def test_readyz_verbose_counts_waiters_and_lookups_in_flight(stage, sim):
-    daemon = stage.daemon(sim, "--submit-slots", "1", "--credits-per-day", "10")
+def test_readyz_verbose_counts_waiters_and_lookups_in_flight(testbed, sim):
+    daemon = testbed.daemon(sim, "--submit-slots", "1", "--credits-per-day", "10")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in ("a.com", "a.com")]
     sim.reach(submit=1)
     waiting.append(daemon.park("b.com"))
-    told(daemon, waiters=3, lookups=2, queue=1, submits=1, credits_spent=2, credits_limit=10)
+    expect_checks(daemon, waiters=3, lookups=2, queue=1, submits=1, credits_spent=2, credits_limit=10)
     sim.release_submits()
     assert [client.read().status for client in waiting] == [200, 200, 200]
-    told(daemon, waiters=0, lookups=0, queue=0, submits=0)
+    expect_checks(daemon, waiters=0, lookups=0, queue=0, submits=0)
 
 
 # ---- faults that do not affect readiness ----
@@ -99,24 +99,24 @@ def test_readyz_verbose_counts_waiters_and_lookups_in_flight(stage, sim):
 def test_readyz_reports_upstream_failures_and_stays_ready(daemon, sim, status, code, times):
     sim.fault("submit", "status", times=times, status=status, after_creating=False)
     for i in range(times):
-        assert daemon.ask(f"company{i}.com").status in (402, 502)
-    told(daemon, upstream=code)
+        assert daemon.lookup(f"company{i}.com").status in (402, 502)
+    expect_checks(daemon, upstream=code)
     assert is_ready(daemon)
 
 
 def test_readyz_reports_a_pause_and_stays_ready(daemon):
     store = f"sqlite:{daemon.log.with_suffix('.db')}"
     assert run_to_end("pause", "--store", store).returncode == 0
-    told(daemon, paused=True, upstream="ok")
+    expect_checks(daemon, paused=True, upstream="ok")
     assert is_ready(daemon)
     assert run_to_end("resume", "--store", store).returncode == 0
-    told(daemon, paused=False)
+    expect_checks(daemon, paused=False)
 
 
-def test_readyz_reports_a_spent_budget_and_stays_ready(stage, sim):
-    daemon = stage.daemon(sim, "--credits-per-day", "1")
-    assert daemon.ask("milvali.com").status == 200
-    told(daemon, budget="credits-exhausted", upstream="ok")
+def test_readyz_reports_a_spent_budget_and_stays_ready(testbed, sim):
+    daemon = testbed.daemon(sim, "--credits-per-day", "1")
+    assert daemon.lookup("milvali.com").status == 200
+    expect_checks(daemon, budget="credits-exhausted", upstream="ok")
     assert is_ready(daemon)
 
 
@@ -130,32 +130,32 @@ def disk(tmp_path):
     own.leave()
 
 
-def test_readyz_fails_on_a_full_disk_until_the_disk_works(stage, sim, disk):
-    daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
-    assert daemon.ask("known.com").status == 200
+def test_readyz_fails_on_a_full_disk_until_the_disk_works(testbed, sim, disk):
+    daemon = testbed.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
+    assert daemon.lookup("known.com").status == 200
     disk.fill()
-    daemon.ask("milvali.com").problem(503, "storage-unavailable")
-    told(daemon, store="unusable")
+    daemon.lookup("milvali.com").problem(503, "storage-unavailable")
+    expect_checks(daemon, store="unusable")
     answer = daemon.get("/readyz")
     answer.problem(503, "storage-unavailable")
     assert int(answer.header("Retry-After")) >= 1
-    assert daemon.ask("known.com").status == 200, "who comes all the same is served"
+    assert daemon.lookup("known.com").status == 200, "who comes all the same is served"
     disk.free()
     eventually(lambda: is_ready(daemon))
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
-def test_readyz_counts_the_journal_backlog_until_it_is_written(stage, sim, disk):
-    daemon = stage.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
+def test_readyz_counts_the_journal_backlog_until_it_is_written(testbed, sim, disk):
+    daemon = testbed.daemon(sim, "--store", f"sqlite:{disk.path}/emailsd.db")
     sim.hold_submits()
     client = daemon.park("milvali.com")
     sim.reach(submit=1)
     disk.fill()
     sim.release_submits()
     assert client.read().status == 200
-    assert told(daemon, store="unusable")["journal_backlog"] >= 1
+    assert expect_checks(daemon, store="unusable")["journal_backlog"] >= 1
     disk.free()
-    told(daemon, store="usable", journal_backlog=0)
+    expect_checks(daemon, store="usable", journal_backlog=0)
 
 
 # ---- while the engine hangs ----
@@ -163,14 +163,14 @@ def test_readyz_counts_the_journal_backlog_until_it_is_written(stage, sim, disk)
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
 def test_d5_hits_and_probes_are_served_while_a_disk_sync_hangs(daemon, sim):
-    known = daemon.ask("known.com")
+    known = daemon.lookup("known.com")
     with hanging(daemon, "engine", "fdatasync"):
         waiting = daemon.park("milvali.com")
         eventually(lambda: checks(daemon)["engine_lag_ms"] >= 1000)
         assert is_ready(daemon)
         for _ in range(50):
-            assert daemon.ask("known.com").body == known.body
+            assert daemon.lookup("known.com").body == known.body
         assert sim.calls()["submit"] == 1, "the engine hangs before the submit"
     assert waiting.read().status == 200
     assert len(sim.ledger()) == 2
-    told(daemon, engine_lag_ms=0)
+    expect_checks(daemon, engine_lag_ms=0)

@@ -21,7 +21,7 @@ PLAIN_ROUTES = ["/livez", "/version", "/openapi.yaml", "/problems/not-found"]
 
 
 def test_connection_serves_successive_hits(daemon):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     connection = daemon.connect()
     for _ in range(3):
         answer = connection.get("/emails?domain=milvali.com")
@@ -61,7 +61,7 @@ def test_pipelined_requests_are_answered_in_order(daemon):
 
 
 def test_pipelined_hundred_hits_get_a_hundred_responses(daemon):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     connection = daemon.connect()
     request = b"GET /emails?domain=milvali.com HTTP/1.1\r\nHost: localhost\r\n\r\n"
     connection.send(request * 100)
@@ -90,9 +90,9 @@ def test_http_1_0_request_is_served_and_closed(daemon):
 
 
 @pytest.mark.parametrize("n", [1, 127, 128, 129, 255, 256, 257])
-def test_connections_ready_concurrently_are_all_served(stage, sim, n):
-    daemon = stage.daemon(sim, "--threads", "1")
-    daemon.ask("milvali.com")
+def test_connections_ready_concurrently_are_all_served(testbed, sim, n):
+    daemon = testbed.daemon(sim, "--threads", "1")
+    daemon.lookup("milvali.com")
     connections = [daemon.connect() for _ in range(n)]
     for connection in connections:
         assert connection.get("/livez").status == 200
@@ -104,8 +104,8 @@ def test_connections_ready_concurrently_are_all_served(stage, sim, n):
 
 
 @pytest.mark.parametrize("n", [128, 256])
-def test_connections_opened_concurrently_are_all_served(stage, sim, n):
-    daemon = stage.daemon(sim, "--threads", "1")
+def test_connections_opened_concurrently_are_all_served(testbed, sim, n):
+    daemon = testbed.daemon(sim, "--threads", "1")
     daemon.deliver(signal.SIGSTOP)
     connections = [daemon.park("milvali.com") for _ in range(n)]
     daemon.deliver(signal.SIGCONT)
@@ -117,10 +117,10 @@ def test_connections_opened_concurrently_are_all_served(stage, sim, n):
 
 
 @pytest.fixture(scope="module")
-def shared(module_stage):
+def shared(module_testbed):
     """The daemon for requests that leave no trace: they never reach its upstream."""
-    sim = module_stage.simulator()
-    yield module_stage.daemon(sim)
+    sim = module_testbed.simulator()
+    yield module_testbed.daemon(sim)
     assert sim.calls()["requests"] == 0
 
 
@@ -306,27 +306,27 @@ def test_content_length_of_zero_is_accepted(daemon):
 @pytest.mark.parametrize("leave", [pytest.param(Connection.close, id="closes"),
                                    pytest.param(Connection.end_writing, id="C2 closes one half"),
                                    pytest.param(Connection.reset, id="C3 resets")])
-def test_client_that_leaves_frees_its_slot_and_not_its_lookup(stage, sim, leave):
-    daemon = stage.daemon(sim, "--max-waiters", "1")
+def test_client_that_leaves_frees_its_slot_and_not_its_lookup(testbed, sim, leave):
+    daemon = testbed.daemon(sim, "--max-waiters", "1")
     sim.hold_submits()
     first = daemon.park("first.com")
     sim.reach(submit=1)
-    refused = daemon.ask("second.com", wait=0)
+    refused = daemon.lookup("second.com", wait=0)
     refused.problem(503, "overloaded")
     assert int(refused.header("Retry-After")) >= 1
     leave(first)
-    eventually(lambda: daemon.ask("second.com", wait=0).status == 504)
+    eventually(lambda: daemon.lookup("second.com", wait=0).status == 504)
     sim.release_submits()
-    eventually(lambda: daemon.ask("first.com", method="HEAD").status == 200)
+    eventually(lambda: daemon.lookup("first.com", method="HEAD").status == 200)
     assert len(sim.ledger("first.com")) == 1
     daemon.stop()
     assert "waiters_abandoned=1" in daemon.stderr()
 
 
-def test_queued_lookup_without_waiters_is_not_paid(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--submit-slots", "1")
+def test_queued_lookup_without_waiters_is_not_paid(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "1", "--submit-slots", "1")
     sim.hold_submits()
-    daemon.ask("busy.com", wait=0)
+    daemon.lookup("busy.com", wait=0)
     sim.reach(submit=1)
     queued = daemon.park("queued.com")
     daemon.settle()
@@ -334,26 +334,26 @@ def test_queued_lookup_without_waiters_is_not_paid(stage, sim):
     queued.close()
     eventually(lambda: not daemon.is_full("busy.com"))
     sim.release_submits()
-    assert daemon.ask("busy.com").status == 200
-    assert daemon.ask("after.com").status == 200
+    assert daemon.lookup("busy.com").status == 200
+    assert daemon.lookup("after.com").status == 200
     assert [task["domain"] for task in sim.ledger()] == ["busy.com", "after.com"]
 
 
-def test_queued_async_lookup_is_paid_without_waiters(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "1", "--batch-size", "3",
+def test_queued_async_lookup_is_paid_without_waiters(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "1", "--batch-size", "3",
                           "--batch-linger", "60s")
-    daemon.ask("promised.com", wait=0).problem(504, "still-processing")
+    daemon.lookup("promised.com", wait=0).problem(504, "still-processing")
     leaver = daemon.park("promised.com")
     daemon.settle()
-    daemon.ask("second.com", wait=0).problem(503, "overloaded")
+    daemon.lookup("second.com", wait=0).problem(503, "overloaded")
     leaver.close()
-    eventually(lambda: daemon.ask("second.com", wait=0).status == 504)
-    assert daemon.ask("third.com", wait=50).status == 200, "the batch of three was not full"
+    eventually(lambda: daemon.lookup("second.com", wait=0).status == 504)
+    assert daemon.lookup("third.com", wait=50).status == 200, "the batch of three was not full"
     assert {task["domain"] for task in sim.ledger()} == {"promised.com", "second.com", "third.com"}
 
 
-def test_clients_that_vanish_do_not_affect_others(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "101")
+def test_clients_that_vanish_do_not_affect_others(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "101")
     sim.hold_submits()
     stays = daemon.park("milvali.com", wait=300)
     sim.reach(submit=1)
@@ -367,5 +367,5 @@ def test_clients_that_vanish_do_not_affect_others(stage, sim):
     eventually(lambda: not daemon.is_full("milvali.com"))
     sim.release_submits()
     assert stays.read().status == 200
-    assert json.loads(daemon.ask("milvali.com").body)["count"] == 2
+    assert json.loads(daemon.lookup("milvali.com").body)["count"] == 2
     assert len(sim.ledger()) == 1

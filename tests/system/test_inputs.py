@@ -215,16 +215,16 @@ BAD = [
 
 
 @pytest.fixture(scope="module")
-def generous(module_stage):
+def generous(module_testbed):
     """The daemon for the valid rows."""
-    return module_stage.daemon(module_stage.simulator())
+    return module_testbed.daemon(module_testbed.simulator())
 
 
 @pytest.fixture(scope="module")
-def frugal(module_stage):
+def frugal(module_testbed):
     """The daemon for the invalid rows. Its upstream must receive no call."""
-    sim = module_stage.simulator()
-    yield module_stage.daemon(sim)
+    sim = module_testbed.simulator()
+    yield module_testbed.daemon(sim)
     assert sim.calls()["requests"] == 0, sim.requests()
 
 
@@ -271,19 +271,19 @@ def test_query_over_the_memory_limit_is_rejected_by_libmicrohttpd(frugal, text):
     assert send(frugal, text).status == 414
 
 
-def test_v93_spellings_of_a_name_are_one_question(stage, sim):
-    daemon = stage.daemon(sim)
+def test_v93_spellings_of_a_name_are_one_question(testbed, sim):
+    daemon = testbed.daemon(sim)
     for mask in range(32):
         letters = [c.upper() if mask >> i & 1 else c for i, c in enumerate("milva")]
         for spelling in ("".join(letters) + "li.com", "".join(letters) + "li.com."):
-            assert daemon.ask(spelling).json()["domain"] == "milvali.com"
+            assert daemon.lookup(spelling).json()["domain"] == "milvali.com"
     assert len(sim.ledger()) == 1
 
 
-def test_lookalike_domains_are_different_questions(stage, sim):
-    daemon = stage.daemon(sim)
+def test_lookalike_domains_are_different_questions(testbed, sim):
+    daemon = testbed.daemon(sim)
     pairs = ["\u0430\u0440\u0440\u04cf\u0435.com", "apple.com", "fa\u00df.de", "fass.de"]
-    assert len({daemon.ask(name).json()["domain"] for name in pairs}) == 4
+    assert len({daemon.lookup(name).json()["domain"] for name in pairs}) == 4
     assert len(sim.ledger()) == 4
 
 

@@ -7,14 +7,14 @@ import re
 import sys
 
 import pytest
-from books import read_journal
+from reconciliation import read_journal
 from programs import ROOT
 from tracing import Tracing, can_trace, thread_of
 
 sys.path.append(str(ROOT / "tests/kill"))
 
-from callers import ask_all  # noqa: E402 - after the path
-from random_kills import Stage  # noqa: E402
+from callers import request_all  # noqa: E402 - after the path
+from random_kills import Round  # noqa: E402
 from sweep import Sweep  # noqa: E402
 
 needs_strace = pytest.mark.skipif(not can_trace(),
@@ -23,7 +23,7 @@ needs_strace = pytest.mark.skipif(not can_trace(),
 
 @pytest.mark.parametrize("seed, rough", [(1, False), (2, False), (3, True), (4, False)])
 def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rough):
-    tally = Stage(tmp_path, seed, 15, rough).run()
+    tally = Round(tmp_path, seed, 15, rough).run()
     assert not tally.breaches
     assert tally.kills == 15
 
@@ -97,19 +97,19 @@ class Order:
 
 
 @needs_strace
-def test_p3_journal_syncs_intents_and_batch_ids_before_their_use(stage, sim, tmp_path):
-    daemon = stage.daemon(sim, "--threads", "1", "--batch-size", "3")
+def test_p3_journal_syncs_intents_and_batch_ids_before_their_use(testbed, sim, tmp_path):
+    daemon = testbed.daemon(sim, "--threads", "1", "--batch-size", "3")
     trace = tmp_path / "trace"
     calls = "trace=pwrite64,fdatasync,fsync,connect,sendto"
     with Tracing(thread_of(daemon, "engine"), trace, calls, flags=("-ttt", "-T", "-s", "8192")):
-        told = ask_all(daemon.address, [f"company{i}.com" for i in range(50)])
-    assert [answer.status for answer in told.values()] == [200] * 50
+        responses = request_all(daemon.address, [f"company{i}.com" for i in range(50)])
+    assert [answer.status for answer in responses.values()] == [200] * 50
     order = Order()
     for began, returned, name, *rest in calls_of(trace):
         getattr(order, name)(began, returned, *rest)
     daemon.stop()
     ids = set(read_journal(daemon.log.with_suffix(".db")).tasks)
-    assert set(order.sent) == ids == {sold["tracking_id"] for sold in sim.ledger()}
+    assert set(order.sent) == ids == {paid["tracking_id"] for paid in sim.ledger()}
     assert len(order.used) == sim.calls()["batches"]
     assert not [words for words, at in [*order.sent.items(), *order.used.items()]
                 if order.is_late(words, at)]

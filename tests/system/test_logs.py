@@ -30,9 +30,9 @@ def events(daemon, name, as_json=False):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_log_links_a_request_to_its_lookup_and_batch(stage, sim, as_json):
-    daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
-    daemon.ask("milvali.com", {"X-Request-Id": "mine-1", "traceparent": TRACE})
+def test_log_links_a_request_to_its_lookup_and_batch(testbed, sim, as_json):
+    daemon = testbed.daemon(sim, "--log-format", "json" if as_json else "logfmt")
+    daemon.lookup("milvali.com", {"X-Request-Id": "mine-1", "traceparent": TRACE})
     [request] = events(daemon, "request", as_json)
     [ended] = events(daemon, "lookup_finished", as_json)
     [submitted] = events(daemon, "batch_submitted", as_json)
@@ -48,28 +48,28 @@ def test_log_links_a_request_to_its_lookup_and_batch(stage, sim, as_json):
     assert (ended["waiters"], submitted["tasks"]) == (typed(1), typed(1))
 
 
-def test_log_has_hits_and_probes_at_level_debug_only(stage, sim):
-    loud, quiet = stage.daemon(sim), stage.daemon(sim, "--log-level", "info")
+def test_log_has_hits_and_probes_at_level_debug_only(testbed, sim):
+    loud, quiet = testbed.daemon(sim), testbed.daemon(sim, "--log-level", "info")
     for daemon in (loud, quiet):
-        daemon.ask("milvali.com")
-        daemon.ask("milvali.com")
+        daemon.lookup("milvali.com")
+        daemon.lookup("milvali.com")
         daemon.get("/livez")
-        daemon.ask("milvali")
+        daemon.lookup("milvali")
     outcomes = [(e.get("route"), e["status"], e.get("outcome")) for e in events(loud, "request")]
     assert outcomes == [("/emails", "200", "looked-up"), ("/emails", "200", "hit"),
                         ("/livez", "200", None), ("/emails", "400", "invalid-domain")]
     assert [e["status"] for e in events(quiet, "request")] == ["200", "400"]
 
 
-def test_log_names_joined_and_abandoned_waits(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1")
+def test_log_names_joined_and_abandoned_waits(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1")
     sim.hold_submits()
     first, second = daemon.park("milvali.com"), daemon.park("milvali.com")
-    daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+    daemon.lookup("milvali.com", wait=0).problem(504, "still-processing")
     sim.release_submits()
     assert first.read().status == second.read().status == 200
-    told = {(e["outcome"], e["status"]) for e in events(daemon, "request") if e.get("lookup")}
-    assert told == {("looked-up", "200"), ("joined", "200"), ("still-processing", "504")}
+    outcomes = {(e["outcome"], e["status"]) for e in events(daemon, "request") if e.get("lookup")}
+    assert outcomes == {("looked-up", "200"), ("joined", "200"), ("still-processing", "504")}
 
 
 @pytest.mark.parametrize("trace", ["", "00-short", TRACE.upper(), TRACE + "-x", "ff" + TRACE[2:],
@@ -89,8 +89,8 @@ def test_log_has_the_known_part_of_a_later_traceparent(daemon):
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_log_has_no_raw_input_and_no_email_address(stage, sim, as_json):
-    daemon = stage.daemon(sim, "--log-format", "json" if as_json else "logfmt")
+def test_log_has_no_raw_input_and_no_email_address(testbed, sim, as_json):
+    daemon = testbed.daemon(sim, "--log-format", "json" if as_json else "logfmt")
     connection = daemon.connect()
     for target in (b"/emails?domain=\x1b[31m", b"/emails?domain=a%0Ab%0D%1b[2J", "/\u00fc\u202e".encode(),
                    b"/emails?domain=milvali.com"):
@@ -174,7 +174,7 @@ def test_log_to_a_closed_stream_goes_into_no_other_file(sim, tmp_path, closed):
             assert daemon.wait(PATIENCE_S) == 0
 
 
-def test_log_level_and_format_must_be_known_words(stage):
+def test_log_level_and_format_must_be_known_words(testbed):
     for flag in ("--log-level", "--log-format"):
         ended = run_to_end(flag, "loud")
         assert ended.returncode == 2 and flag in ended.stderr

@@ -41,7 +41,7 @@ def time_of(text):
 
 
 def test_lookup_result_is_the_documented_json(daemon):
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     document = answer.json()
     assert answer.status == 200
     assert answer.header("Content-Type") == "application/json"
@@ -57,7 +57,7 @@ def test_lookup_result_is_the_documented_json(daemon):
 
 
 def test_lookup_repeated_is_byte_for_byte_equal_and_free(sim, daemon):
-    first, second = daemon.ask("milvali.com"), daemon.ask("milvali.com")
+    first, second = daemon.lookup("milvali.com"), daemon.lookup("milvali.com")
     assert first.header("Cache-Status") == MISS
     assert is_jittered(ttl_of_hit(second), FOUND_TTL_S)
     assert second.body == first.body
@@ -66,8 +66,8 @@ def test_lookup_repeated_is_byte_for_byte_equal_and_free(sim, daemon):
 
 
 def test_lookup_headers_have_age_and_freshness(daemon):
-    daemon.ask("milvali.com")
-    hit = daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
+    hit = daemon.lookup("milvali.com")
     assert hit.header("Cache-Control") == f"private, max-age={ttl_of_hit(hit)}"
     assert 0 <= int(hit.header("Age")) <= 60
     assert hit.header("Vary") == "Accept, Prefer"
@@ -76,7 +76,7 @@ def test_lookup_headers_have_age_and_freshness(daemon):
 
 
 def test_submit_has_the_domain_and_a_name_made_from_it(sim, daemon):
-    daemon.ask("https://www.blue-bottle.com/contact")
+    daemon.lookup("https://www.blue-bottle.com/contact")
     [task] = sim.ledger()
     assert (task["domain"], task["company_name"]) == ("blue-bottle.com", "Blue Bottle")
     assert (task["city"], task["state"], task["country"]) == (None, None, None)
@@ -91,16 +91,16 @@ def test_mailboxes_are_normalized_and_not_changed(sim, daemon):
         {"email": None, "status": "VALID"},
         {"email": "jobs@elsewhere.com", "status": "VALID"},
     ])
-    document = daemon.ask("milvali.com").json()
+    document = daemon.lookup("milvali.com").json()
     assert document["emails"] == [{"email": "Sales@milvali.com", "status": "CATCH_ALL"},
                                   {"email": "jobs@elsewhere.com", "status": "VALID"}]
     assert document["count"] == 2
 
 
 def test_lookup_without_mailboxes_is_cached_for_a_day(sim, daemon):
-    document = daemon.ask("empty-milvali.com").json()
+    document = daemon.lookup("empty-milvali.com").json()
     assert (document["emails"], document["count"]) == ([], 0)
-    assert is_jittered(ttl_of_hit(daemon.ask("empty-milvali.com")), EMPTY_TTL_S)
+    assert is_jittered(ttl_of_hit(daemon.lookup("empty-milvali.com")), EMPTY_TTL_S)
     assert len(sim.ledger()) == 1
 
 
@@ -125,7 +125,7 @@ def test_lookup_without_mailboxes_is_cached_for_a_day(sim, daemon):
 ])
 def test_accept_selects_the_format(daemon, accept, content_type, body):
     headers = {"Accept": accept} if accept else {}
-    for answer in (daemon.ask("milvali.com", headers), daemon.ask("milvali.com", headers)):
+    for answer in (daemon.lookup("milvali.com", headers), daemon.lookup("milvali.com", headers)):
         assert answer.status == 200
         assert answer.header("Content-Type") == content_type
         if body is None:
@@ -136,13 +136,13 @@ def test_accept_selects_the_format(daemon, accept, content_type, body):
 
 def test_formats_have_different_etags_and_are_paid_once(sim, daemon):
     forms = ["application/json", "text/plain", "text/csv"]
-    tags = {daemon.ask("milvali.com", {"Accept": form}).header("ETag") for form in forms}
+    tags = {daemon.lookup("milvali.com", {"Accept": form}).header("ETag") for form in forms}
     assert len(tags) == 3
     assert len(sim.ledger()) == 1
 
 
 def test_accept_without_an_available_format_is_rejected_at_no_cost(sim, daemon):
-    refused = daemon.ask("milvali.com", {"Accept": "application/xml, image/*"})
+    refused = daemon.lookup("milvali.com", {"Accept": "application/xml, image/*"})
     assert refused.problem(406, "not-acceptable")["charged"] == "no"
     assert sim.calls()["requests"] == 0
 
@@ -151,8 +151,8 @@ def test_accept_without_an_available_format_is_rejected_at_no_cost(sim, daemon):
 
 
 def test_etag_that_matches_gets_304_without_a_body(daemon):
-    tag = daemon.ask("milvali.com").header("ETag")
-    answer = daemon.ask("milvali.com", {"If-None-Match": tag})
+    tag = daemon.lookup("milvali.com").header("ETag")
+    answer = daemon.lookup("milvali.com", {"If-None-Match": tag})
     assert (answer.status, answer.body) == (304, b"")
     assert answer.header("ETag") == tag
     assert answer.header("Vary") == "Accept, Prefer"
@@ -170,17 +170,17 @@ def test_etag_that_matches_gets_304_without_a_body(daemon):
     pytest.param("x" * 8000, 200, id="8 KB of nonsense"),
 ])
 def test_if_none_match_follows_rfc_9110(daemon, form, status):
-    tag = daemon.ask("milvali.com").header("ETag")
-    assert daemon.ask("milvali.com", {"If-None-Match": form.format(tag=tag)}).status == status
+    tag = daemon.lookup("milvali.com").header("ETag")
+    assert daemon.lookup("milvali.com", {"If-None-Match": form.format(tag=tag)}).status == status
 
 
 def test_if_none_match_of_another_format_does_not_match(daemon):
-    tag = daemon.ask("milvali.com", {"Accept": "text/csv"}).header("ETag")
-    assert daemon.ask("milvali.com", {"If-None-Match": tag}).status == 200
+    tag = daemon.lookup("milvali.com", {"Accept": "text/csv"}).header("ETag")
+    assert daemon.lookup("milvali.com", {"If-None-Match": tag}).status == 200
 
 
 def test_head_of_a_cached_result_has_the_headers_of_get(daemon):
-    got = daemon.ask("milvali.com")
+    got = daemon.lookup("milvali.com")
     connection = daemon.connect()
     connection.send_get("/emails?domain=milvali.com", method="HEAD")
     head = connection.read("HEAD")
@@ -192,12 +192,12 @@ def test_head_of_a_cached_result_has_the_headers_of_get(daemon):
 
 
 def test_head_of_a_cached_result_honours_if_none_match(daemon):
-    tag = daemon.ask("milvali.com").header("ETag")
-    assert daemon.ask("milvali.com", {"If-None-Match": tag}, method="HEAD").status == 304
+    tag = daemon.lookup("milvali.com").header("ETag")
+    assert daemon.lookup("milvali.com", {"If-None-Match": tag}, method="HEAD").status == 304
 
 
 def test_head_without_a_cached_result_spends_nothing(sim, daemon):
-    head = daemon.ask("milvali.com", method="HEAD")
+    head = daemon.lookup("milvali.com", method="HEAD")
     assert (head.status, head.body) == (504, b"")
     assert head.header("Content-Type") == "application/problem+json"
     assert head.header("Cache-Status") == "emailsd; fwd=uri-miss"
@@ -226,12 +226,12 @@ def test_request_id_that_is_invalid_is_replaced(daemon, given):
 
 
 def test_request_id_is_generated_if_absent(daemon):
-    ids = {daemon.ask("milvali.com").header("X-Request-Id") for _ in range(10)}
+    ids = {daemon.lookup("milvali.com").header("X-Request-Id") for _ in range(10)}
     assert len(ids) == 10
 
 
 def test_problem_has_the_id_of_its_request(daemon):
-    answer = daemon.ask("com", {"X-Request-Id": "mine-1"})
+    answer = daemon.lookup("com", {"X-Request-Id": "mine-1"})
     assert answer.problem(422, "public-suffix")["request_id"] == "mine-1"
 
 
@@ -248,7 +248,7 @@ def test_problem_has_the_id_of_its_request(daemon):
     pytest.param({}, {"city": ""}, id="an empty city"),
 ])
 def test_question_in_another_spelling_is_a_hit(sim, daemon, first, second):
-    one, two = daemon.ask("blue-bottle.com", **first), daemon.ask("blue-bottle.com", **second)
+    one, two = daemon.lookup("blue-bottle.com", **first), daemon.lookup("blue-bottle.com", **second)
     assert ttl_of_hit(two)
     assert two.body == one.body
     assert len(sim.ledger()) == 1
@@ -261,15 +261,15 @@ def test_question_in_another_spelling_is_a_hit(sim, daemon, first, second):
     pytest.param({"country": "US"}, id="a country"),
 ])
 def test_question_with_a_name_or_a_place_is_another_question(sim, daemon, parameters):
-    daemon.ask("blue-bottle.com")
-    assert daemon.ask("blue-bottle.com", **parameters).header("Cache-Status") == MISS
+    daemon.lookup("blue-bottle.com")
+    assert daemon.lookup("blue-bottle.com", **parameters).header("Cache-Status") == MISS
     plain, narrowed = sim.ledger()
     [(field, value)] = parameters.items()
     assert narrowed[field] == value and plain[field] != value
 
 
 def test_submit_has_the_place_normalized(sim, daemon):
-    daemon.ask("milvali.com", company_name=" Milvali GmbH ", city=" Zu\u0308rich", state="ZH",
+    daemon.lookup("milvali.com", company_name=" Milvali GmbH ", city=" Zu\u0308rich", state="ZH",
                country="CH")
     [task] = sim.ledger()
     fields = [task[name] for name in ("company_name", "city", "state", "country")]
@@ -279,8 +279,8 @@ def test_submit_has_the_place_normalized(sim, daemon):
 # ---- concurrent requests ----
 
 
-def test_concurrent_equal_questions_share_one_task(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "200")
+def test_concurrent_equal_questions_share_one_task(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "200")
     sim.hold_submits()
     clients = [daemon.park("milvali.com") for _ in range(200)]
     daemon.settle()
@@ -293,8 +293,8 @@ def test_concurrent_equal_questions_share_one_task(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_concurrent_different_questions_share_one_batch(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "20", "--batch-linger", "60s")
+def test_concurrent_different_questions_share_one_batch(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "20", "--batch-linger", "60s")
     clients = {f"company{i}.com": daemon.park(f"company{i}.com") for i in range(20)}
     for domain, client in clients.items():
         assert client.read().json()["emails"][0]["email"] == f"info@{domain}"
@@ -302,8 +302,8 @@ def test_concurrent_different_questions_share_one_batch(stage, sim):
     assert len({task["tracking_id"] for task in sim.ledger()}) == 20
 
 
-def test_fast_task_is_returned_before_a_slow_one_of_its_batch(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_fast_task_is_returned_before_a_slow_one_of_its_batch(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("slow.com", time_ms=3600 * 1000)
     slow, fast = daemon.park("slow.com"), daemon.park("fast.com")
     assert fast.read().json()["domain"] == "fast.com"
@@ -317,7 +317,7 @@ def test_fast_task_is_returned_before_a_slow_one_of_its_batch(stage, sim):
 
 @pytest.mark.parametrize("domain", ["errored-milvali.com", "cancelled-milvali.com"])
 def test_failed_task_is_returned_and_cached_for_a_minute(sim, daemon, domain):
-    first, second = daemon.ask(domain), daemon.ask(domain)
+    first, second = daemon.lookup(domain), daemon.lookup(domain)
     for answer in (first, second):
         assert answer.problem(502, "lookup-failed")["retryable"] is True
     assert first.header("Cache-Status") == MISS
@@ -326,8 +326,8 @@ def test_failed_task_is_returned_and_cached_for_a_minute(sim, daemon, domain):
     assert len(sim.ledger()) == 1
 
 
-def test_failed_task_does_not_fail_the_others(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_failed_task_does_not_fail_the_others(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     bad, good = daemon.park("errored-milvali.com"), daemon.park("milvali.com")
     assert good.read().status == 200
     bad.read().problem(502, "lookup-failed")
@@ -338,8 +338,8 @@ def test_failed_task_does_not_fail_the_others(stage, sim):
 
 
 @pytest.mark.parametrize("tracking", ["missing", "null", "empty", "number"])
-def test_result_without_a_tracking_id_is_returned_to_no_client(stage, sim, tracking):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_result_without_a_tracking_id_is_returned_to_no_client(testbed, sim, tracking):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("stray.com", tracking_id=tracking)
     stray, bound = daemon.park("stray.com"), daemon.park("bound.com")
     assert [e["email"] for e in bound.read().json()["emails"]] == ["info@bound.com",
@@ -350,16 +350,16 @@ def test_result_without_a_tracking_id_is_returned_to_no_client(stage, sim, track
     assert len(sim.ledger()) == 2
 
 
-def test_results_without_any_tracking_id_are_returned_to_no_client(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_results_without_any_tracking_id_are_returned_to_no_client(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     for domain in ("one.com", "two.com"):
         sim.rule(domain, tracking_id="missing")
     for client in [daemon.park("one.com"), daemon.park("two.com")]:
         client.read().problem(502, "upstream-invalid-response")
 
 
-def test_results_are_matched_by_tracking_id_and_not_by_position(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_results_are_matched_by_tracking_id_and_not_by_position(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     for domain in ("one.com", "two.com"):
         sim.rule(domain, tracking_id="swap", data=[{"email": f"x@{domain}", "status": "VALID"}])
     one, two = daemon.park("one.com"), daemon.park("two.com")
@@ -372,45 +372,45 @@ def test_results_are_matched_by_tracking_id_and_not_by_position(stage, sim):
 
 def test_wait_of_zero_is_202_and_a_repeat_is_free(sim, daemon):
     sim.hold_submits()
-    early = daemon.ask("milvali.com", wait=0)
+    early = daemon.lookup("milvali.com", wait=0)
     assert early.problem(504, "still-processing")["retryable"] is True
     assert 1 <= int(early.header("Retry-After")) <= 60
     sim.reach(submit=1)
-    again = daemon.ask("milvali.com", wait=0)
+    again = daemon.lookup("milvali.com", wait=0)
     assert again.problem(504, "still-processing")["charged"] == "maybe"
     sim.release_submits()
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
 
 def test_wait_that_expires_is_504_and_the_lookup_continues(sim, daemon):
     sim.rule("milvali.com", time_ms=3600 * 1000)
-    daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
+    daemon.lookup("milvali.com", wait=1).problem(504, "still-processing")
     sim.rule("milvali.com", time_ms=0)
-    eventually(lambda: daemon.ask("milvali.com", method="HEAD").status == 200)
-    assert ttl_of_hit(daemon.ask("milvali.com"))
+    eventually(lambda: daemon.lookup("milvali.com", method="HEAD").status == 200)
+    assert ttl_of_hit(daemon.lookup("milvali.com"))
     assert len(sim.ledger()) == 1
 
 
-def test_wait_defaults_to_the_option(stage, sim):
-    daemon = stage.daemon(sim, "--wait", "0")
+def test_wait_defaults_to_the_option(testbed, sim):
+    daemon = testbed.daemon(sim, "--wait", "0")
     sim.hold_submits()
-    daemon.ask("milvali.com").problem(504, "still-processing")
+    daemon.lookup("milvali.com").problem(504, "still-processing")
 
 
 @pytest.mark.parametrize("wait, applied", [("300", None), ("301", "wait=300"),
                                            ("999999", "wait=300")])
 def test_wait_over_the_maximum_is_clamped_and_returned(daemon, wait, applied):
     for _ in ("miss", "hit"):
-        answer = daemon.ask("milvali.com", wait=wait)
+        answer = daemon.lookup("milvali.com", wait=wait)
         assert answer.status == 200
         assert answer.header("Preference-Applied") == applied
 
 
-def test_wait_that_is_clamped_expires_earlier(stage, sim):
-    daemon = stage.daemon(sim, "--max-wait", "1s")
+def test_wait_that_is_clamped_expires_earlier(testbed, sim):
+    daemon = testbed.daemon(sim, "--max-wait", "1s")
     sim.hold_submits()
-    answer = daemon.ask("milvali.com", wait=3600)
+    answer = daemon.lookup("milvali.com", wait=3600)
     answer.problem(504, "still-processing")
     assert answer.header("Preference-Applied") == "wait=1"
 
@@ -419,7 +419,7 @@ def test_waiters_of_one_lookup_have_separate_deadlines(sim, daemon):
     sim.hold_submits()
     patient = daemon.park("milvali.com", wait=300)
     sim.reach(submit=1)
-    daemon.ask("milvali.com", wait=0).problem(504, "still-processing")
+    daemon.lookup("milvali.com", wait=0).problem(504, "still-processing")
     sim.release_submits()
     answer = patient.read()
     assert (answer.status, answer.header("Cache-Status")) == (200, MISS)
@@ -427,5 +427,5 @@ def test_waiters_of_one_lookup_have_separate_deadlines(sim, daemon):
 
 def test_lookup_body_is_utf_8_json(sim, daemon):
     sim.rule("milvali.com", data=[{"email": "caf\u00e9@milvali.com", "status": "VALID"}])
-    body = daemon.ask("milvali.com").body
+    body = daemon.lookup("milvali.com").body
     assert json.loads(body.decode("utf-8"))["emails"][0]["email"] == "caf\u00e9@milvali.com"

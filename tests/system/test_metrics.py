@@ -26,58 +26,58 @@ def read(daemon):
 
 
 def test_metrics_pass_promtool(daemon):
-    daemon.ask("milvali.com")
-    daemon.ask("milvali.com")
-    daemon.ask("milvali")
+    daemon.lookup("milvali.com")
+    daemon.lookup("milvali.com")
+    daemon.lookup("milvali")
     text = daemon.get("/metrics").body
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done
 
 
-def test_metrics_count_requests_by_outcome(stage, sim):
-    daemon = stage.daemon(sim, "--credits-per-day", "10", "--threads", "4")
+def test_metrics_count_requests_by_outcome(testbed, sim):
+    daemon = testbed.daemon(sim, "--credits-per-day", "10", "--threads", "4")
     sim.rule("empty.com", data=[])
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     for _ in range(5):
-        daemon.ask("milvali.com")
-    daemon.ask("empty.com")
-    daemon.ask("other.com", cached=1)
-    daemon.ask("milvali")
+        daemon.lookup("milvali.com")
+    daemon.lookup("empty.com")
+    daemon.lookup("other.com", cached=1)
+    daemon.lookup("milvali")
     sim.fault("submit", "close")
-    daemon.ask("lost.com")
-    told = eventually(lambda: (now := read(daemon))["emailsd_cache_entries"] == 2
+    daemon.lookup("lost.com")
+    metrics = eventually(lambda: (now := read(daemon))["emailsd_cache_entries"] == 2
                       and now["emailsd_credits_spent"] == 3 and now)
-    assert told['emailsd_http_requests_total{route="/emails",code="200"}'] == 7
-    assert told['emailsd_http_requests_total{route="/emails",code="504"}'] == 1
-    assert told['emailsd_http_requests_total{route="/emails",code="400"}'] == 1
-    assert told['emailsd_http_requests_total{route="/emails",code="502"}'] == 1
-    assert told['emailsd_http_request_duration_seconds_count{route="/emails"}'] == 10
-    assert told['emailsd_cache_outcomes_total{outcome="hit"}'] == 5
-    assert told['emailsd_cache_outcomes_total{outcome="miss"}'] == 3
-    assert told['emailsd_cache_outcomes_total{outcome="refused"}'] == 1
-    assert told['emailsd_lookups_total{result="found"}'] == 1
-    assert told['emailsd_lookups_total{result="empty"}'] == 1
-    assert told['emailsd_lookups_total{result="upstream-outcome-unknown"}'] == 1
-    assert told["emailsd_unknown_outcomes_total"] == 1
-    assert told['emailsd_upstream_requests_total{operation="submit",code="200"}'] == 2
-    assert told['emailsd_upstream_requests_total{operation="submit",code="none"}'] == 1
-    assert told['emailsd_batches_total{trigger="linger"}'] == 3
-    assert told["emailsd_batch_tasks_count"] == 3
-    assert told["emailsd_credits_limit"] == 10
-    assert told["emailsd_credits_left"] == 7
-    assert told["emailsd_credits_saved_total"] == 5
-    assert told["emailsd_store_usable"] == 1
-    assert told["emailsd_waiters_max"] == 10000
+    assert metrics['emailsd_http_requests_total{route="/emails",code="200"}'] == 7
+    assert metrics['emailsd_http_requests_total{route="/emails",code="504"}'] == 1
+    assert metrics['emailsd_http_requests_total{route="/emails",code="400"}'] == 1
+    assert metrics['emailsd_http_requests_total{route="/emails",code="502"}'] == 1
+    assert metrics['emailsd_http_request_duration_seconds_count{route="/emails"}'] == 10
+    assert metrics['emailsd_cache_outcomes_total{outcome="hit"}'] == 5
+    assert metrics['emailsd_cache_outcomes_total{outcome="miss"}'] == 3
+    assert metrics['emailsd_cache_outcomes_total{outcome="refused"}'] == 1
+    assert metrics['emailsd_lookups_total{result="found"}'] == 1
+    assert metrics['emailsd_lookups_total{result="empty"}'] == 1
+    assert metrics['emailsd_lookups_total{result="upstream-outcome-unknown"}'] == 1
+    assert metrics["emailsd_unknown_outcomes_total"] == 1
+    assert metrics['emailsd_upstream_requests_total{operation="submit",code="200"}'] == 2
+    assert metrics['emailsd_upstream_requests_total{operation="submit",code="none"}'] == 1
+    assert metrics['emailsd_batches_total{trigger="linger"}'] == 3
+    assert metrics["emailsd_batch_tasks_count"] == 3
+    assert metrics["emailsd_credits_limit"] == 10
+    assert metrics["emailsd_credits_left"] == 7
+    assert metrics["emailsd_credits_saved_total"] == 5
+    assert metrics["emailsd_store_usable"] == 1
+    assert metrics["emailsd_waiters_max"] == 10000
 
 
-def test_metrics_show_waiting_and_joined_requests(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1")
+def test_metrics_show_waiting_and_joined_requests(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park("milvali.com") for _ in range(3)]
     daemon.settle()
-    told = eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 3 and now)
-    assert told["emailsd_lookups"] == 1 and told["emailsd_lookups_coalesced_total"] == 2
-    assert told["emailsd_http_connections"] >= 4
+    metrics = eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 3 and now)
+    assert metrics["emailsd_lookups"] == 1 and metrics["emailsd_lookups_coalesced_total"] == 2
+    assert metrics["emailsd_http_connections"] >= 4
     waiting[0].close()
     eventually(lambda: read(daemon)["emailsd_waiters_abandoned_total"] == 1)
     sim.release_submits()
@@ -85,68 +85,68 @@ def test_metrics_show_waiting_and_joined_requests(stage, sim):
     eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 0 and now["emailsd_lookups"] == 0)
 
 
-def test_metrics_show_a_queue_that_waits_for_a_slot(stage, sim):
-    daemon = stage.daemon(sim, "--submit-slots", "1", "--batch-size", "2")
+def test_metrics_show_a_queue_that_waits_for_a_slot(testbed, sim):
+    daemon = testbed.daemon(sim, "--submit-slots", "1", "--batch-size", "2")
     sim.hold_submits()
-    daemon.ask("first.com", wait=0)
+    daemon.lookup("first.com", wait=0)
     sim.reach(submit=1)
     for i in range(3):
-        daemon.ask(f"other{i}.com", wait=0)
+        daemon.lookup(f"other{i}.com", wait=0)
     eventually(lambda: (now := read(daemon))["emailsd_queue_tasks"] == 3
                and now["emailsd_queue_oldest_seconds"] > 0)
     sim.release_submits()
-    told = eventually(lambda: (now := read(daemon))['emailsd_lookups_total{result="found"}'] == 4
+    metrics = eventually(lambda: (now := read(daemon))['emailsd_lookups_total{result="found"}'] == 4
                       and now["emailsd_queue_tasks"] == 0 and now)
-    assert told['emailsd_batches_total{trigger="full"}'] == 1
-    assert told['emailsd_batches_total{trigger="slot"}'] == 1
-    assert told["emailsd_queue_oldest_seconds"] == 0
-    assert told['emailsd_batch_tasks_bucket{le="1"}'] == 2
-    assert told['emailsd_batch_tasks_bucket{le="2"}'] == 3
-    assert told["emailsd_batch_tasks_sum"] == 4
+    assert metrics['emailsd_batches_total{trigger="full"}'] == 1
+    assert metrics['emailsd_batches_total{trigger="slot"}'] == 1
+    assert metrics["emailsd_queue_oldest_seconds"] == 0
+    assert metrics['emailsd_batch_tasks_bucket{le="1"}'] == 2
+    assert metrics['emailsd_batch_tasks_bucket{le="2"}'] == 3
+    assert metrics["emailsd_batch_tasks_sum"] == 4
 
 
 @pytest.mark.parametrize("status, reason", [(401, "upstream-auth"), (402, "credits-exhausted"),
                                             (403, "upstream-banned")])
-def test_metrics_show_what_blocks_submits(stage, sim, status, reason):
-    daemon = stage.daemon(sim)
+def test_metrics_show_what_blocks_submits(testbed, sim, status, reason):
+    daemon = testbed.daemon(sim)
     sim.fault("submit", "status", status=status)
-    daemon.ask("milvali.com")
-    told = eventually(lambda: (now := read(daemon))[f'emailsd_submits_blocked{{reason="{reason}"}}'] and now)
-    assert sum(v for k, v in told.items() if k.startswith("emailsd_submits_blocked")) == 1
+    daemon.lookup("milvali.com")
+    metrics = eventually(lambda: (now := read(daemon))[f'emailsd_submits_blocked{{reason="{reason}"}}'] and now)
+    assert sum(v for k, v in metrics.items() if k.startswith("emailsd_submits_blocked")) == 1
 
 
-def test_metrics_show_the_upstream_balance(stage):
-    sim = stage.simulator("--credits", "4321")
-    daemon = stage.daemon(sim, "--balance-every", "20ms")
-    told = eventually(lambda: (now := read(daemon)).get("emailsd_upstream_balance_credits") and now)
-    assert told["emailsd_upstream_balance_credits"] == 4321
+def test_metrics_show_the_upstream_balance(testbed):
+    sim = testbed.simulator("--credits", "4321")
+    daemon = testbed.daemon(sim, "--balance-every", "20ms")
+    metrics = eventually(lambda: (now := read(daemon)).get("emailsd_upstream_balance_credits") and now)
+    assert metrics["emailsd_upstream_balance_credits"] == 4321
     assert "event=upstream_balance credits=4321" in daemon.stderr()
     eventually(lambda: len(sim.requests("balance")) >= 3)
-    assert "emailsd_credits_limit" not in told and "emailsd_credits_left" not in told
+    assert "emailsd_credits_limit" not in metrics and "emailsd_credits_left" not in metrics
 
 
-def test_metrics_without_a_readable_balance_have_the_rest(stage, sim):
+def test_metrics_without_a_readable_balance_have_the_rest(testbed, sim):
     sim.fault("balance", "status", times=-1, status=500)
-    daemon = stage.daemon(sim, "--balance-every", "5ms")
+    daemon = testbed.daemon(sim, "--balance-every", "5ms")
     eventually(lambda: read(daemon).get('emailsd_upstream_requests_total{operation="balance",code="500"}', 0) > 3)
     assert "emailsd_upstream_balance_credits" not in read(daemon)
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
 def test_metrics_of_the_process_are_those_of_the_kernel(daemon):
-    told = read(daemon)
+    metrics = read(daemon)
     pid = daemon.process.pid
-    assert told["process_threads"] == len(os.listdir(f"/proc/{pid}/task"))
-    assert told["process_resident_memory_bytes"] > 1 << 20
-    assert told["process_virtual_memory_bytes"] > told["process_resident_memory_bytes"]
-    assert 5 < told["process_open_fds"] < told["process_max_fds"]
+    assert metrics["process_threads"] == len(os.listdir(f"/proc/{pid}/task"))
+    assert metrics["process_resident_memory_bytes"] > 1 << 20
+    assert metrics["process_virtual_memory_bytes"] > metrics["process_resident_memory_bytes"]
+    assert 5 < metrics["process_open_fds"] < metrics["process_max_fds"]
     started = os.stat(f"/proc/{pid}").st_ctime
-    assert abs(told["process_start_time_seconds"] - started) < 60
+    assert abs(metrics["process_start_time_seconds"] - started) < 60
 
 
-def test_metrics_have_no_domain_client_or_address_as_label(stage, sim):
-    daemon = stage.daemon(sim)
-    daemon.ask("milvali.com", {"X-Request-Id": "milvali-request"})
+def test_metrics_have_no_domain_client_or_address_as_label(testbed, sim):
+    daemon = testbed.daemon(sim)
+    daemon.lookup("milvali.com", {"X-Request-Id": "milvali-request"})
     daemon.get("/milvali")
     text = daemon.get("/metrics").body.decode()
     assert "milvali" not in text and "127.0.0.1" not in text and "@" not in text

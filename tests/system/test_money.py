@@ -20,23 +20,23 @@ REFUSALS = [
 @pytest.mark.parametrize("status, answered, code", REFUSALS)
 def test_circuit_open_after_a_rejection_serves_cached_results_only(daemon, sim, status,
                                                                           answered, code):
-    known = daemon.ask("known.com")
+    known = daemon.lookup("known.com")
     sim.fault("submit", "status", after_creating=False, times=-1, status=status)
-    daemon.ask("first.com").problem(answered, code)
+    daemon.lookup("first.com").problem(answered, code)
     for domain in ("second.com", "third.com"):
-        answer = daemon.ask(domain)
+        answer = daemon.lookup(domain)
         assert answer.problem(answered, code)["charged"] == "no"
         assert int(answer.header("Retry-After")) >= 1
     assert sim.calls()["submit"] == 2
-    assert daemon.ask("known.com").body == known.body
+    assert daemon.lookup("known.com").body == known.body
     assert len(sim.ledger()) == 1
 
 
 def test_circuit_is_closed_immediately_by_sighup(daemon, sim):
     sim.fault("submit", "status", after_creating=False, status=403)
-    daemon.ask("first.com").problem(502, "upstream-banned")
+    daemon.lookup("first.com").problem(502, "upstream-banned")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: daemon.ask("second.com").status == 200)
+    eventually(lambda: daemon.lookup("second.com").status == 200)
 
 
 def write_key(path, key):
@@ -54,113 +54,113 @@ def key_file(tmp_path):
     return path
 
 
-def test_circuit_is_closed_by_a_new_key_file_without_a_signal(stage, sim, key_file):
-    daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
-    daemon.ask("first.com").problem(502, "upstream-auth")
+def test_circuit_is_closed_by_a_new_key_file_without_a_signal(testbed, sim, key_file):
+    daemon = testbed.daemon(sim, "--api-key-file", str(key_file), env={})
+    daemon.lookup("first.com").problem(502, "upstream-auth")
     write_key(key_file, "test-key")
-    eventually(lambda: daemon.ask("second.com").status == 200)
+    eventually(lambda: daemon.lookup("second.com").status == 200)
     assert len(sim.ledger()) == 1
 
 
-def test_reload_of_an_invalid_key_file_keeps_the_old_key(stage, sim, key_file):
+def test_reload_of_an_invalid_key_file_keeps_the_old_key(testbed, sim, key_file):
     write_key(key_file, "test-key")
-    daemon = stage.daemon(sim, "--api-key-file", str(key_file), env={})
-    assert daemon.ask("first.com").status == 200
+    daemon = testbed.daemon(sim, "--api-key-file", str(key_file), env={})
+    assert daemon.lookup("first.com").status == 200
     write_key(key_file, "not a key")
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload_rejected" in daemon.stderr())
     assert f"API key: {key_file} contains a byte" in daemon.stderr()
     assert "not a key" not in daemon.stderr() and "event=reloaded" not in daemon.stderr()
-    assert daemon.ask("second.com").status == 200
+    assert daemon.lookup("second.com").status == 200
     write_key(key_file, "test-key")
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reloaded" in daemon.stderr())
 
 
-def test_reload_without_the_key_file_is_rejected_as_a_whole(stage, sim, key_file, tmp_path):
+def test_reload_without_the_key_file_is_rejected_as_a_whole(testbed, sim, key_file, tmp_path):
     write_key(key_file, "test-key")
     (tmp_path / "c").write_text("credits-per-day = 1\n")
-    daemon = stage.daemon(sim, "--api-key-file", str(key_file), "--config", str(tmp_path / "c"),
+    daemon = testbed.daemon(sim, "--api-key-file", str(key_file), "--config", str(tmp_path / "c"),
                           env={})
-    assert daemon.ask("first.com").status == 200
+    assert daemon.lookup("first.com").status == 200
     (tmp_path / "c").write_text("credits-per-day = 5\n")
     key_file.unlink()
     daemon.deliver(signal.SIGHUP)
     eventually(lambda: "event=reload_rejected" in daemon.stderr())
-    daemon.ask("second.com").problem(402, "credits-exhausted")
+    daemon.lookup("second.com").problem(402, "credits-exhausted")
     write_key(key_file, "test-key")
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: daemon.ask("second.com").status == 200)
+    eventually(lambda: daemon.lookup("second.com").status == 200)
 
 
-def test_circuit_opens_without_the_upstream_and_closes_with_it(stage, sim):
-    daemon = stage.daemon(sim, "--batch-linger", "1ms", "--submit-slots", "8")
+def test_circuit_opens_without_the_upstream_and_closes_with_it(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-linger", "1ms", "--submit-slots", "8")
     sim.fault("submit", "status", times=-1, after_creating=False, status=500)
     sim.fault("balance", "status", times=-1, status=500)
     for i in range(5):
-        daemon.ask(f"company{i}.com").problem(502, "upstream-outcome-unknown")
-    answer = daemon.ask("another.com")
+        daemon.lookup(f"company{i}.com").problem(502, "upstream-outcome-unknown")
+    answer = daemon.lookup("another.com")
     assert answer.problem(503, "circuit-open")["charged"] == "no"
     assert 1 <= int(answer.header("Retry-After")) <= 15
     assert sim.calls()["submit"] == 5
     sim.say("DELETE", "/sim/faults")
-    eventually(lambda: daemon.ask("another.com").status == 200)
+    eventually(lambda: daemon.lookup("another.com").status == 200)
 
 
 # ---- cooldown ----
 
 def test_cooldown_after_an_unknown_outcome_blocks_a_second_payment(daemon, sim):
     sim.fault("submit", "close")
-    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
-    answer = daemon.ask("milvali.com")
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
+    answer = daemon.lookup("milvali.com")
     assert answer.problem(502, "upstream-outcome-unknown")["charged"] == "maybe"
     assert 590 <= int(answer.header("Retry-After")) <= 600
     assert len(sim.ledger()) == 1
-    assert daemon.ask("example.org").status == 200
+    assert daemon.lookup("example.org").status == 200
 
 
-def test_cooldown_that_expired_allows_a_paid_lookup(stage, sim):
-    daemon = stage.daemon(sim, "--unknown-hold", "10ms")
+def test_cooldown_that_expired_allows_a_paid_lookup(testbed, sim):
+    daemon = testbed.daemon(sim, "--unknown-hold", "10ms")
     sim.fault("submit", "close")
-    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
-    eventually(lambda: daemon.ask("milvali.com").status == 200)
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
+    eventually(lambda: daemon.lookup("milvali.com").status == 200)
     assert len(sim.ledger()) == 2
 
 
-def test_submit_retry_unknown_resubmits_once(stage, sim):
-    daemon = stage.daemon(sim, "--submit-retry-unknown")
+def test_submit_retry_unknown_resubmits_once(testbed, sim):
+    daemon = testbed.daemon(sim, "--submit-retry-unknown")
     sim.fault("submit", "reset")
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert [row["answered"] for row in sim.ledger()] == [False, True]
 
 
-def test_resubmit_takes_its_own_credit_or_is_omitted(stage, sim):
-    daemon = stage.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "1")
+def test_resubmit_takes_its_own_credit_or_is_omitted(testbed, sim):
+    daemon = testbed.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "1")
     sim.fault("submit", "reset")
-    daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert len(sim.ledger()) == 1
-    daemon = stage.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "2")
+    daemon = testbed.daemon(sim, "--submit-retry-unknown", "--credits-per-day", "2")
     sim.fault("submit", "reset")
-    assert daemon.ask("other.com").status == 200
-    daemon.ask("third.com").problem(402, "credits-exhausted")
+    assert daemon.lookup("other.com").status == 200
+    daemon.lookup("third.com").problem(402, "credits-exhausted")
     assert len(sim.ledger()) == 3
 
 
-def test_duplicate_tracking_id_is_not_cached(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
+def test_duplicate_tracking_id_is_not_cached(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "2", "--batch-linger", "60s")
     sim.rule("one.com", tracking_id="swap")
     one, two = daemon.park("one.com"), daemon.park("two.com")
     one.read().problem(502, "upstream-invalid-response")
     two.read()
-    eventually(lambda: daemon.ask("two.com", cached=1).status == 504)
+    eventually(lambda: daemon.lookup("two.com", cached=1).status == 504)
     assert len(sim.ledger()) == 2
 
 
 # ---- a rejected batch ----
 
-def test_rejected_batch_is_split_and_fails_one_lookup_only(stage, sim):
+def test_rejected_batch_is_split_and_fails_one_lookup_only(testbed, sim):
     """Three rejections: the four, the half, and the single one."""
-    daemon = stage.daemon(sim, "--batch-size", "4", "--batch-linger", "60s",
+    daemon = testbed.daemon(sim, "--batch-size", "4", "--batch-linger", "60s",
                           "--submit-slots", "1")
     sim.fault("submit", "status", times=2, after_creating=False, status=400,
               body='{"detail":"one of them is not liked"}', content_type="application/json")
@@ -175,7 +175,7 @@ def test_rejected_batch_is_split_and_fails_one_lookup_only(stage, sim):
 def test_rejected_lookup_gets_the_reason(daemon, sim):
     sim.fault("submit", "status", after_creating=False, status=400,
               body='{"detail":"Domain is required"}', content_type="application/json")
-    document = daemon.ask("milvali.com").problem(502, "upstream-rejected")
+    document = daemon.lookup("milvali.com").problem(502, "upstream-rejected")
     assert document["detail"] == "Domain is required"
     assert document["charged"] == "no"
     assert not sim.ledger()

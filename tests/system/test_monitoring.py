@@ -18,14 +18,14 @@ PAGE = (ROOT / TABLE).read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def told(module_stage):
+def exposition(module_testbed):
     """Returns /metrics after a lookup, a hit, an upstream failure and a rejection."""
-    sim = module_stage.simulator()
-    daemon = module_stage.daemon(sim, "--credits-per-day", "10")
+    sim = module_testbed.simulator()
+    daemon = module_testbed.daemon(sim, "--credits-per-day", "10")
     for domain in ("milvali.com", "milvali.com", "milvali"):
-        daemon.ask(domain)
+        daemon.lookup(domain)
     sim.fault("submit", "status", status=401)
-    daemon.ask("rejected.com")
+    daemon.lookup("rejected.com")
 
     def metrics_once_stopped():
         text = daemon.get("/metrics").body.decode("ascii")
@@ -34,16 +34,16 @@ def told(module_stage):
     return eventually(metrics_once_stopped)  # the engine publishes it after the response was sent
 
 
-def test_metrics_table_has_the_types_of_the_daemon(told):
+def test_metrics_table_has_the_types_of_the_daemon(exposition):
     rows = dict(re.findall(r"^\| `((?:emailsd|process)_[a-z_]+)` \| (\w+) \|", PAGE, re.M))
-    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", told, re.M))
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.M))
     assert types
     assert {name: rows.get(name) for name in types} == types
 
 
-def test_metrics_table_has_the_labels_of_the_daemon(told):
+def test_metrics_table_has_the_labels_of_the_daemon(exposition):
     metrics, seen = metrics_of(PAGE), 0
-    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", told, re.M):
+    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", exposition, re.M):
         found = {label: value for label, _, value in re.findall(MATCHER, labels)}
         assert set(found) == set(metrics[name]), f"{name}{labels}"
         for label, value in found.items():
@@ -53,7 +53,7 @@ def test_metrics_table_has_the_labels_of_the_daemon(told):
     assert seen > 50
 
 
-def test_submits_blocked_has_every_reason_and_only_one_is_true(told):
-    reasons = dict(re.findall(r'^emailsd_submits_blocked\{reason="(\S+)"\} (\d)$', told, re.M))
+def test_submits_blocked_has_every_reason_and_only_one_is_true(exposition):
+    reasons = dict(re.findall(r'^emailsd_submits_blocked\{reason="(\S+)"\} (\d)$', exposition, re.M))
     assert set(reasons) == metrics_of(PAGE)["emailsd_submits_blocked"]["reason"]
     assert [reason for reason, value in reasons.items() if value == "1"] == ["upstream-auth"]

@@ -53,14 +53,14 @@ def port(sim):
 
 
 @pytest.mark.parametrize("how", [["drop"], ["reject", "with", "tcp", "reset"]], ids=["U7 dropped", "U6 reset"])
-def test_upstream_that_is_unreachable_costs_nothing(apart, stage, how):
-    sim = stage.simulator()
-    daemon = stage.daemon(sim)
+def test_upstream_that_is_unreachable_costs_nothing(apart, testbed, how):
+    sim = testbed.simulator()
+    daemon = testbed.daemon(sim)
     sim.calls()  # the control connection exists before the rule
     rule("tcp", "dport", port(sim), "tcp", "flags", "syn", *how)
     waiting = daemon.park("milvali.com", wait=120)
     if how == ["drop"]:
-        daemon.ask("milvali.com", wait=1).problem(504, "still-processing")
+        daemon.lookup("milvali.com", wait=1).problem(504, "still-processing")
     else:
         eventually(lambda: 'operation="submit",code="none"' in daemon.get("/metrics").body.decode())
     assert sim.requests() == [] and sim.ledger() == []
@@ -72,11 +72,11 @@ def test_upstream_that_is_unreachable_costs_nothing(apart, stage, how):
     assert len(sim.ledger()) == (answer.status == 200)
 
 
-def test_s20_connections_reset_during_polling_only_delay(apart, stage):
+def test_s20_connections_reset_during_polling_only_delay(apart, testbed):
     """All connections break while the batch is polled, and work again later: nothing is paid twice."""
-    sim = stage.simulator()
+    sim = testbed.simulator()
     sim.behave(task_time_ms=HOUR_MS)
-    daemon = stage.daemon(sim)
+    daemon = testbed.daemon(sim)
     waiting = daemon.park("milvali.com")
     sim.reach(submit=1, tasks=1)
     eventually(lambda: "batch_submitted" in daemon.stderr())
@@ -88,9 +88,9 @@ def test_s20_connections_reset_during_polling_only_delay(apart, stage):
     assert len(sim.ledger()) == 1
 
 
-def test_r17_packet_loss_of_a_fifth_only_delays(apart, stage):
-    sim = stage.simulator()
-    daemon = stage.daemon(sim)
+def test_r17_packet_loss_of_a_fifth_only_delays(apart, testbed):
+    sim = testbed.simulator()
+    daemon = testbed.daemon(sim)
     rule("numgen", "random", "mod", "100", "<", "20", "tcp", "dport", port(sim), "drop")
     waiting = [daemon.park(f"company{i}.com", wait=100) for i in range(10)]
     statuses = [c.read().status for c in waiting]
@@ -101,11 +101,11 @@ def test_r17_packet_loss_of_a_fifth_only_delays(apart, stage):
     assert len(set(domains)) == len(domains)
 
 
-def test_r17_low_bandwidth_only_delays(apart, stage):
-    sim = stage.simulator()
-    daemon = stage.daemon(sim)
+def test_r17_low_bandwidth_only_delays(apart, testbed):
+    sim = testbed.simulator()
+    daemon = testbed.daemon(sim)
     run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "256kbit", "burst", "4kb", "latency", "2s")
-    assert daemon.ask("milvali.com", wait=60).status == 200
+    assert daemon.lookup("milvali.com", wait=60).status == 200
     assert len(sim.ledger()) == 1
 
 
@@ -125,9 +125,9 @@ exec unshare -m sh -c 'mount --bind {conf} /etc/resolv.conf && exec {programs.EM
 
 
 @pytest.mark.parametrize("dead_resolver", [SILENT], indirect=True)
-def test_u10_silent_resolver_delays_nothing_else(apart, dead_resolver, stage):
+def test_u10_silent_resolver_delays_nothing_else(apart, dead_resolver, testbed):
     rule("udp", "dport", "53", "drop")
-    daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
+    daemon = testbed.daemon("https://upstream.example", env={KEY_VARIABLE: "k"})
     waiting = daemon.park("milvali.com", wait=100)
     for _ in range(20):
         assert daemon.get("/livez").status == 200
@@ -140,8 +140,8 @@ def test_u10_silent_resolver_delays_nothing_else(apart, dead_resolver, stage):
 
 @pytest.mark.parametrize("dead_resolver", [pytest.param("", id="R12 empty"),
                                            pytest.param("nonsense\n", id="R12 nonsense")], indirect=True)
-def test_machine_without_a_resolver_pays_nothing_and_logs_why(apart, dead_resolver, stage):
-    daemon = stage.daemon("https://vendor.example", env={KEY_VARIABLE: "k"})
+def test_machine_without_a_resolver_pays_nothing_and_logs_why(apart, dead_resolver, testbed):
+    daemon = testbed.daemon("https://upstream.example", env={KEY_VARIABLE: "k"})
     waiting = daemon.park("milvali.com", wait=100)
     answer = waiting.read()
     assert answer.problem(502, "upstream-error")["charged"] == "no"

@@ -52,11 +52,11 @@ class Nginx:
         path.write_text(text, "utf-8")
         return path
 
-    def said(self, name):
+    def output(self, name):
         return (self.folder / name).read_text("utf-8")
 
     def connect(self):
-        assert self.process.poll() is None, self.said("stderr")
+        assert self.process.poll() is None, self.output("stderr")
         return Connection(self.address)
 
     def get(self, target, *header_lines, method="GET"):
@@ -66,7 +66,7 @@ class Nginx:
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(PATIENCE_S) == 0, self.said("stderr")
+        assert self.process.wait(PATIENCE_S) == 0, self.output("stderr")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ class Breaker(threading.Thread):
         self.listener.close()
 
 
-def ask(nginx, domain, *header_lines):
+def get_emails(nginx, domain, *header_lines):
     return nginx.get(Daemon.question(domain), *header_lines)
 
 
@@ -145,7 +145,7 @@ def text_of(answer):
 ])
 def test_nginx_does_not_change_a_response(daemon, proxy, target):
     nginx = proxy(daemon.address)
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     for method in ("GET", "HEAD", "PUT"):
         direct = daemon.connect()
         direct.send_get(target, method=method)
@@ -154,26 +154,26 @@ def test_nginx_does_not_change_a_response(daemon, proxy, target):
 
 def test_nginx_passes_conditional_accept_and_cache_headers(daemon, proxy):
     nginx = proxy(daemon.address)
-    tag = daemon.ask("milvali.com").header("ETag")
-    assert ask(nginx, "milvali.com", f"If-None-Match: {tag}").status == 304
-    assert ask(nginx, "milvali.com", "Accept: text/csv").body.startswith(b"email,")
-    answer = ask(nginx, "other.com", "Cache-Control: only-if-cached")
+    tag = daemon.lookup("milvali.com").header("ETag")
+    assert get_emails(nginx, "milvali.com", f"If-None-Match: {tag}").status == 304
+    assert get_emails(nginx, "milvali.com", "Accept: text/csv").body.startswith(b"email,")
+    answer = get_emails(nginx, "other.com", "Cache-Control: only-if-cached")
     answer.problem(504, "not-cached")
 
 
 def test_nginx_passes_a_request_id_that_is_logged(daemon, proxy):
     nginx = proxy(daemon.address)
-    assert ask(nginx, "milvali.com", f"X-Request-Id: {ID}").header("X-Request-Id") == ID
-    eventually(lambda: f"id={ID}" in nginx.said("stdout"))
-    assert "milvali" not in nginx.said("stdout")
+    assert get_emails(nginx, "milvali.com", f"X-Request-Id: {ID}").header("X-Request-Id") == ID
+    eventually(lambda: f"id={ID}" in nginx.output("stdout"))
+    assert "milvali" not in nginx.output("stdout")
 
 
 @pytest.mark.parametrize("lines", [[], ["X-Request-Id: a\"b"], ["X-Request-Id: " + 65 * "a"]])
 def test_nginx_generates_a_request_id_for_emailsd(daemon, proxy, lines):
     nginx = proxy(daemon.address)
-    made = ask(nginx, "milvali.com", *lines).header("X-Request-Id")
+    made = get_emails(nginx, "milvali.com", *lines).header("X-Request-Id")
     assert re.fullmatch("[0-9a-f]{32}", made)
-    eventually(lambda: f"id={made}" in nginx.said("stdout"))
+    eventually(lambda: f"id={made}" in nginx.output("stdout"))
 
 
 def test_nginx_does_not_expose_metrics(daemon, proxy):
@@ -183,8 +183,8 @@ def test_nginx_does_not_expose_metrics(daemon, proxy):
 
 # ---- long responses ----
 
-def test_nginx_lets_a_client_wait_for_the_upstream(stage, sim, proxy):
-    daemon = stage.daemon(sim)
+def test_nginx_lets_a_client_wait_for_the_upstream(testbed, sim, proxy):
+    daemon = testbed.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
     callers = [nginx.connect() for _ in range(20)]
@@ -198,8 +198,8 @@ def test_nginx_lets_a_client_wait_for_the_upstream(stage, sim, proxy):
 
 
 def test_nginx_timeouts_fit_those_of_emailsd():
-    said = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
-    longest = int(re.search(r"--max-wait .*?(\d+)s", said, re.S).group(1))
+    output = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
+    longest = int(re.search(r"--max-wait .*?(\d+)s", output, re.S).group(1))
     source = (ROOT / "server/main.c").read_text("utf-8")
     idle = int(re.search(r"IDLE_TIMEOUT_MS\s+INT64_C\((\d+)\)", source).group(1)) / 1000
     conf = CONF.read_text("utf-8")
@@ -207,8 +207,8 @@ def test_nginx_timeouts_fit_those_of_emailsd():
     assert int(re.search(r"keepalive_timeout (\d+)s;", conf).group(1)) < idle
 
 
-def test_nginx_passes_a_504_unchanged(stage, sim, proxy):
-    daemon = stage.daemon(sim)
+def test_nginx_passes_a_504_unchanged(testbed, sim, proxy):
+    daemon = testbed.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
     answer = nginx.get(daemon.question("milvali.com", wait=0))
@@ -216,8 +216,8 @@ def test_nginx_passes_a_504_unchanged(stage, sim, proxy):
     assert answer.header("Link").startswith("</lookups/")
 
 
-def test_nginx_client_that_leaves_frees_its_slot(stage, sim, proxy):
-    daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
+def test_nginx_client_that_leaves_frees_its_slot(testbed, sim, proxy):
+    daemon = testbed.daemon(sim, "--max-waiters", "1", "--threads", "1")
     nginx = proxy(daemon.address)
     sim.hold_submits()
     caller = nginx.connect()
@@ -225,7 +225,7 @@ def test_nginx_client_that_leaves_frees_its_slot(stage, sim, proxy):
     sim.reach(submit=1)
     eventually(lambda: daemon.is_full("milvali.com"))
     caller.close()
-    eventually(lambda: daemon.ask("example.org", wait=0).status == 504)
+    eventually(lambda: daemon.lookup("example.org", wait=0).status == 504)
 
 
 # ---- without emailsd ----
@@ -238,18 +238,18 @@ def is_nobody(answer, request_id):
                              "request_id": request_id}
 
 
-def test_nginx_returns_502_only_while_emailsd_is_down(stage, sim, proxy):
-    daemon = stage.daemon(sim, "--listen", "127.0.0.23:0")  # no other test takes a port there
+def test_nginx_returns_502_only_while_emailsd_is_down(testbed, sim, proxy):
+    daemon = testbed.daemon(sim, "--listen", "127.0.0.23:0")  # no other test takes a port there
     nginx = proxy(daemon.address)
-    assert ask(nginx, "milvali.com").status == 200
+    assert get_emails(nginx, "milvali.com").status == 200
     daemon.stop()
-    is_nobody(ask(nginx, "milvali.com", f"X-Request-Id: {ID}"), ID)
-    stage.daemon(sim, "--listen", f"{daemon.address[0]}:{daemon.address[1]}")
-    assert ask(nginx, "milvali.com").status == 200
+    is_nobody(get_emails(nginx, "milvali.com", f"X-Request-Id: {ID}"), ID)
+    testbed.daemon(sim, "--listen", f"{daemon.address[0]}:{daemon.address[1]}")
+    assert get_emails(nginx, "milvali.com").status == 200
 
 
-def test_nginx_returns_502_if_emailsd_is_killed_during_a_wait(stage, sim, proxy):
-    daemon = stage.daemon(sim)
+def test_nginx_returns_502_if_emailsd_is_killed_during_a_wait(testbed, sim, proxy):
+    daemon = testbed.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
     caller = nginx.connect()

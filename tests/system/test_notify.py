@@ -20,7 +20,7 @@ from waiting import PATIENCE_S, eventually
 
 LIMIT_S = 1
 SO_TIMESTAMP = 29  # asm-generic/socket.h; Python has no name for it
-BEAT = {"WATCHDOG": "1"}
+PING = {"WATCHDOG": "1"}
 
 
 class Manager:
@@ -36,23 +36,23 @@ class Manager:
     def environment(self, **extra):
         return {KEY_VARIABLE: KEY, "NOTIFY_SOCKET": self.name, **extra}
 
-    def hear(self):
+    def receive(self):
         """Returns the next message as a dictionary."""
-        return self.hear_when()[0]
+        return self.receive_with_time()[0]
 
-    def hear_when(self):
+    def receive_with_time(self):
         """Returns the next message, and when it was sent: seconds of the wall clock, by the kernel."""
         data, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(16))
         seconds, micros = struct.unpack("qq", ancillary[0][2][:16])
         return dict(line.split("=", 1) for line in data.decode().split("\n")), seconds + micros / 1e6
 
-    def hear_all(self):
+    def receive_all(self):
         """Returns the messages that were sent and not yet read."""
         messages = []
         self.socket.setblocking(False)
         try:
             while True:
-                messages.append(self.hear())
+                messages.append(self.receive())
         except BlockingIOError:
             return messages
         finally:
@@ -68,12 +68,12 @@ def manager(request, tmp_path):
 
 
 @pytest.fixture
-def watched(stage, sim, tmp_path):
+def watched(testbed, sim, tmp_path):
     """A manager that requires a ping within a second, and a daemon that has reported that it is ready."""
     made = Manager(str(tmp_path / "notify"))
     env = made.environment(WATCHDOG_USEC=str(LIMIT_S * 1000000))
-    daemon = stage.daemon(sim, "--threads", "2", "--drain-timeout", "600s", env=env)
-    while "READY" not in made.hear():
+    daemon = testbed.daemon(sim, "--threads", "2", "--drain-timeout", "600s", env=env)
+    while "READY" not in made.receive():
         pass
     yield made, daemon
     made.socket.close()
@@ -82,57 +82,57 @@ def watched(stage, sim, tmp_path):
 # ---- states ----
 
 
-def test_notify_reports_states_from_ready_to_stopping(stage, sim, manager):
-    daemon = stage.daemon(sim, "--drain-delay", "1s", "--drain-timeout", "20s",
+def test_notify_reports_states_from_ready_to_stopping(testbed, sim, manager):
+    daemon = testbed.daemon(sim, "--drain-delay", "1s", "--drain-timeout", "20s",
                           env=manager.environment())
-    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+    assert manager.receive() == {"READY": "1", "STATUS": "serving"}
     before_us = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
     daemon.deliver(signal.SIGHUP)
-    reloading = manager.hear()
+    reloading = manager.receive()
     assert reloading["RELOADING"] == "1"
     assert before_us <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime(
         time.CLOCK_MONOTONIC) * 1e6
-    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+    assert manager.receive() == {"READY": "1", "STATUS": "serving"}
     daemon.deliver(signal.SIGTERM)
-    stopping = manager.hear()
+    stopping = manager.receive()
     assert (stopping["STOPPING"], stopping["STATUS"]) == ("1", "draining")
     assert int(stopping["EXTEND_TIMEOUT_USEC"]) >= 21 * 1000000
     assert daemon.wait() == 0
-    assert not manager.hear_all(), "no ping was requested"
+    assert not manager.receive_all(), "no ping was requested"
 
 
-def test_notify_reports_a_rejected_reload(stage, sim, tmp_path, manager):
+def test_notify_reports_a_rejected_reload(testbed, sim, tmp_path, manager):
     config = tmp_path / "emailsd.conf"
     config.write_text("wait = 9s\n", "ascii")
-    daemon = stage.daemon(sim, "--config", str(config), env=manager.environment())
-    assert manager.hear()["STATUS"] == "serving"
+    daemon = testbed.daemon(sim, "--config", str(config), env=manager.environment())
+    assert manager.receive()["STATUS"] == "serving"
     config.write_text("wait = long\n", "ascii")
     daemon.deliver(signal.SIGHUP)
-    assert manager.hear()["RELOADING"] == "1"
-    again = manager.hear()
+    assert manager.receive()["RELOADING"] == "1"
+    again = manager.receive()
     assert again["READY"] == "1" and "rejected" in again["STATUS"]
     config.write_text("wait = 8s\n", "ascii")
     daemon.deliver(signal.SIGHUP)
-    assert manager.hear()["RELOADING"] == "1"
-    assert manager.hear() == {"READY": "1", "STATUS": "serving"}
+    assert manager.receive()["RELOADING"] == "1"
+    assert manager.receive() == {"READY": "1", "STATUS": "serving"}
 
 
-def test_notify_ready_follows_the_first_possible_request(stage, sim, manager):
-    daemon = stage.daemon(sim, env=manager.environment())
-    assert manager.hear()["READY"] == "1"
+def test_notify_ready_follows_the_first_possible_request(testbed, sim, manager):
+    daemon = testbed.daemon(sim, env=manager.environment())
+    assert manager.receive()["READY"] == "1"
     assert daemon.get("/readyz").status == 200
 
 
-def test_notify_sends_no_ready_for_a_failed_start(stage, manager):
+def test_notify_sends_no_ready_for_a_failed_start(testbed, manager):
     with pytest.raises(AssertionError, match="emailsd: .*127.0.0.1:99999"):
-        stage.daemon("http://127.0.0.1:1", "--listen", "127.0.0.1:99999", env=manager.environment())
-    assert not manager.hear_all()
+        testbed.daemon("http://127.0.0.1:1", "--listen", "127.0.0.1:99999", env=manager.environment())
+    assert not manager.receive_all()
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "relative", "@no-listener-here"])
-def test_notify_without_a_receiver_logs_one_line(stage, sim, name):
-    daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
-    assert daemon.ask("milvali.com").status == 200
+def test_notify_without_a_receiver_logs_one_line(testbed, sim, name):
+    daemon = testbed.daemon(sim, env={KEY_VARIABLE: KEY, "NOTIFY_SOCKET": name})
+    assert daemon.lookup("milvali.com").status == 200
     eventually(lambda: "level=warn event=service_manager_notify_failed" in daemon.stderr())
 
 
@@ -146,10 +146,10 @@ def test_notify_is_silent_without_a_manager(daemon):
 
 def test_watchdog_is_pinged_at_half_of_the_interval(watched):
     manager, _ = watched
-    beats = [manager.hear_when() for _ in range(5)]
-    assert all(message == BEAT for message, _ in beats)
-    first = beats[0][1]
-    for n, (_, when) in enumerate(beats):
+    pings = [manager.receive_with_time() for _ in range(5)]
+    assert all(message == PING for message, _ in pings)
+    first = pings[0][1]
+    for n, (_, when) in enumerate(pings):
         assert when - first >= (n - 1) * LIMIT_S / 2 * 0.9, "more often than every half second"
 
 
@@ -159,21 +159,21 @@ def test_watchdog_is_pinged_during_a_long_drain(watched, sim):
     client = daemon.park("milvali.com")
     sim.reach(submit=1)
     daemon.deliver(signal.SIGTERM)
-    while "STOPPING" not in manager.hear():
+    while "STOPPING" not in manager.receive():
         pass
     for _ in range(4):
-        assert manager.hear() == BEAT
+        assert manager.receive() == PING
     assert daemon.is_running()
     sim.release_submits()
     assert client.read().status == 200
     assert daemon.wait() == 0
 
 
-def test_watchdog_of_another_process_is_ignored(stage, sim, manager):
-    daemon = stage.daemon(sim, env=manager.environment(WATCHDOG_USEC="100000", WATCHDOG_PID="1"))
-    assert "READY" in manager.hear()
+def test_watchdog_of_another_process_is_ignored(testbed, sim, manager):
+    daemon = testbed.daemon(sim, env=manager.environment(WATCHDOG_USEC="100000", WATCHDOG_PID="1"))
+    assert "READY" in manager.receive()
     daemon.stop()
-    assert [message for message in manager.hear_all() if "WATCHDOG" in message] == []
+    assert [message for message in manager.receive_all() if "WATCHDOG" in message] == []
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
@@ -185,13 +185,13 @@ def test_watchdog_of_another_process_is_ignored(stage, sim, manager):
 ])
 def test_watchdog_pings_stop_while_a_thread_hangs(watched, thread, call):
     manager, daemon = watched
-    assert manager.hear() == BEAT
+    assert manager.receive() == PING
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
         eventually(lambda: has_been_silent(manager, daemon))
         released = time.time()
-    message, when = manager.hear_when()
-    assert message == BEAT and when > released, "a ping while the thread hung"
+    message, when = manager.receive_with_time()
+    assert message == PING and when > released, "a ping while the thread hung"
     assert last_change(daemon) == "watchdog_ping_resumed"
     if client:
         assert client.read().status == 200
@@ -200,12 +200,12 @@ def test_watchdog_pings_stop_while_a_thread_hangs(watched, thread, call):
 
 def has_been_silent(manager, daemon):
     """Returns whether the main thread checked five times and sent nothing."""
-    manager.hear_all()
+    manager.receive_all()
     if last_change(daemon) != "watchdog_ping_withheld":
         return False
     seen = waits_of_main(daemon)
     eventually(lambda: waits_of_main(daemon) >= seen + 5)
-    return not manager.hear_all()
+    return not manager.receive_all()
 
 
 def waits_of_main(daemon):

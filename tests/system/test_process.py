@@ -33,14 +33,14 @@ def limited(monkeypatch, tmp_path, words):
 
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH])
 def test_r3_unused_signals_change_nothing(daemon, number):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     for _ in range(20):
         daemon.deliver(number)
-        assert daemon.ask("milvali.com").status == 200
+        assert daemon.lookup("milvali.com").status == 200
 
 
-def test_r3_sigstop_and_sigcont_only_delay(stage, sim):
-    daemon = stage.daemon(sim)
+def test_r3_sigstop_and_sigcont_only_delay(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
     short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com", wait=60)
     sim.reach(submit=1)
@@ -53,10 +53,10 @@ def test_r3_sigstop_and_sigcont_only_delay(stage, sim):
     assert len(sim.ledger()) == 1
 
 
-def test_r4_descriptor_limit_keeps_accepted_connections_served(stage, sim, monkeypatch, tmp_path):
+def test_r4_descriptor_limit_keeps_accepted_connections_served(testbed, sim, monkeypatch, tmp_path):
     """The limit permits some connections; descriptors for the daemon itself are reserved."""
     with limited(monkeypatch, tmp_path, "ulimit -n 120"):
-        daemon = stage.daemon(sim, "--threads", "1")
+        daemon = testbed.daemon(sim, "--threads", "1")
     assert "event=connection_limit_reduced" in daemon.stderr()
     inside = daemon.connect()
     crowd = [daemon.connect() for _ in range(300)]
@@ -122,8 +122,8 @@ def one_that_waits(daemon, sim):
 
 
 @pytest.mark.parametrize("inside", [nobody, an_idle_one, one_that_waits])
-def test_r4_accept_pauses_without_descriptors_and_resumes(stage, sim, inside):
-    daemon = stage.daemon(sim, "--threads", "1")
+def test_r4_accept_pauses_without_descriptors_and_resumes(testbed, sim, inside):
+    daemon = testbed.daemon(sim, "--threads", "1")
     guest = inside(daemon, sim)
     with out_of_descriptors(daemon):
         waiting = [daemon.connect() for _ in range(3)]
@@ -139,9 +139,9 @@ def test_r4_accept_pauses_without_descriptors_and_resumes(stage, sim, inside):
 
 @pytest.mark.skipif(not can_trace(), reason="strace cannot be attached")
 @pytest.mark.parametrize("error", ["ENFILE", "ENOBUFS", "ENOMEM"])
-def test_r4_accept_pauses_at_enfile_and_resumes(stage, sim, tmp_path, error):
+def test_r4_accept_pauses_at_enfile_and_resumes(testbed, sim, tmp_path, error):
     """The real ENFILE affects the whole machine, so strace makes the call fail."""
-    daemon = stage.daemon(sim, "--threads", "1")
+    daemon = testbed.daemon(sim, "--threads", "1")
     with Tracing(thread_of(daemon, "http-0"), tmp_path / "calls", "trace=accept4",
                  f"inject=accept4:error={error}:when=1..3"):
         assert daemon.get("/livez").status == 200
@@ -149,9 +149,9 @@ def test_r4_accept_pauses_at_enfile_and_resumes(stage, sim, tmp_path, error):
     assert daemon.stderr().count("event=accept_paused") == 1
 
 
-def test_r4_submits_in_flight_have_reserved_descriptors(stage, sim, monkeypatch, tmp_path):
+def test_r4_submits_in_flight_have_reserved_descriptors(testbed, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -n 200"):
-        few, many = (stage.daemon(sim, "--threads", "1", "--submit-slots", n) for n in ("4", "16"))
+        few, many = (testbed.daemon(sim, "--threads", "1", "--submit-slots", n) for n in ("4", "16"))
     possible = [int(re.search(r"event=connection_limit_reduced .*limit=(\d+)", daemon.stderr())[1])
                 for daemon in (few, many)]
     assert possible[0] - possible[1] == 12
@@ -164,11 +164,11 @@ def test_r4_start_with_too_few_descriptors_is_logged(monkeypatch, tmp_path):
     assert ended.returncode == 1 and "RLIMIT_NOFILE" in ended.stderr, ended
 
 
-def test_r8_starved_processor_only_delays(stage, sim):
-    daemon = stage.daemon(sim)
+def test_r8_starved_processor_only_delays(testbed, sim):
+    daemon = testbed.daemon(sim)
     hogs = [subprocess.Popen(programs.tied(["sh", "-c", "while :; do :; done"])) for _ in range(2 * os.cpu_count())]
     try:
-        answers = [daemon.ask(f"company{i % 10}.com").status for i in range(100)]
+        answers = [daemon.lookup(f"company{i % 10}.com").status for i in range(100)]
     finally:
         for hog in hogs:
             hog.kill()
@@ -178,20 +178,20 @@ def test_r8_starved_processor_only_delays(stage, sim):
 
 
 @pytest.mark.skipif("san" in pathlib.Path(programs.EMAILSD).parent.name, reason="sanitizers want more of it")
-def test_r9_small_stack_is_enough(stage, sim, monkeypatch, tmp_path):
+def test_r9_small_stack_is_enough(testbed, sim, monkeypatch, tmp_path):
     with limited(monkeypatch, tmp_path, "ulimit -s 256"):
-        daemon = stage.daemon(sim)
+        daemon = testbed.daemon(sim)
     sim.rule("deep.com", raw_task_body="[" * 100000)
-    daemon.ask("deep.com", wait=1).problem(504, "still-processing")  # it is not a response, and is read again
-    assert daemon.ask("milvali.com").status == 200
+    daemon.lookup("deep.com", wait=1).problem(504, "still-processing")  # it is not a response, and is read again
+    assert daemon.lookup("milvali.com").status == 200
     assert daemon.get("/metrics").status == 200
     soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
     assert soft != 256 * 1024  # it belongs to the daemon, not to the test
 
 
-def test_r12_without_certificates_nothing_is_sent(stage, sim, tmp_path):
+def test_r12_without_certificates_nothing_is_sent(testbed, sim, tmp_path):
     relay = Relay(sim.address, *Authority(tmp_path).sign("upstream"))
-    daemon = stage.daemon(relay.url, "--upstream-ca", "/nonexistent/ca.pem")
-    daemon.ask("milvali.com", wait=0)
+    daemon = testbed.daemon(relay.url, "--upstream-ca", "/nonexistent/ca.pem")
+    daemon.lookup("milvali.com", wait=0)
     eventually(lambda: "event=submit_failed tasks=1 status=0" in daemon.stderr())
     assert sim.requests() == [] and sim.ledger() == []

@@ -41,7 +41,7 @@ class Prometheus:
                       f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"]),
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         self.address = eventually(self._address)
-        eventually(lambda: "ready to receive web requests" in self.said())
+        eventually(lambda: "ready to receive web requests" in self.output())
 
     @staticmethod
     def _copy(path, replaced):
@@ -51,15 +51,15 @@ class Prometheus:
             assert n, f"{pattern.pattern!r} is not in {path.name}"
         path.write_text(text, "utf-8")
 
-    def said(self):
+    def output(self):
         return self.stderr.read_text("utf-8")
 
     def _address(self):
-        assert self.process.poll() is None, self.said()
-        listening = LISTENING.search(self.said())
+        assert self.process.poll() is None, self.output()
+        listening = LISTENING.search(self.output())
         return listening and listening[1]
 
-    def ask(self, path, **parameters):
+    def query(self, path, **parameters):
         url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             document = json.load(answer)
@@ -69,22 +69,22 @@ class Prometheus:
     def has(self, question):
         for name, value in VARIABLES.items():
             question = question.replace(name, value)
-        return bool(self.ask("query", query=question)["result"])
+        return bool(self.query("query", query=question)["result"])
 
     def stop(self):
         self.process.terminate()
-        assert self.process.wait(PATIENCE_S) == 0, self.said()
+        assert self.process.wait(PATIENCE_S) == 0, self.output()
 
 
 @pytest.fixture
-def daemon(stage, sim):
+def daemon(testbed, sim):
     """A daemon with every event that the dashboard shows."""
-    store = f"sqlite:{stage.directory}/busy.db"
-    daemon = stage.daemon(sim, "--credits-per-day", "100", "--store", store, "--balance-every", "1s")
+    store = f"sqlite:{testbed.directory}/busy.db"
+    daemon = testbed.daemon(sim, "--credits-per-day", "100", "--store", store, "--balance-every", "1s")
     sim.rule("empty.com", data=[])
     sim.fault("submit", "close")
     for domain in ("lost.com", "milvali.com", "milvali.com", "empty.com", "milvali"):
-        daemon.ask(domain)
+        daemon.lookup(domain)
     assert run_to_end("pause", "--store", store).returncode == 0
     return daemon
 
@@ -107,7 +107,7 @@ def test_prometheus_scrapes_and_alerts_with_the_delivered_files(prometheus, daem
 
 
 def reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus):
-    target = eventually(lambda: [target for target in prometheus.ask("targets")["activeTargets"]
+    target = eventually(lambda: [target for target in prometheus.query("targets")["activeTargets"]
                                  if target["health"] == "up"])[0]
     assert target["lastError"] == ""
     assert target["labels"] == {"job": "emailsd", "instance": "emailsd"}
@@ -115,7 +115,7 @@ def reads_the_daemon_under_the_name_that_rules_and_dashboard_use(prometheus):
 
 def evaluates_every_rule(prometheus):
     def evaluated():
-        rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        rules = [rule for group in prometheus.query("rules")["groups"] for rule in group["rules"]]
         return all(rule["health"] != "unknown" for rule in rules) and rules
 
     eventually(lambda: prometheus.has("emailsd_build_info"))
@@ -131,19 +131,19 @@ def finds_something_for_each_question_of_the_dashboard(prometheus):
     assert len(questions) > 30
     unanswered = sorted(questions)
 
-    def ask_again():
+    def query_again():
         unanswered[:] = [question for question in unanswered if not prometheus.has(question)]
         return unanswered
 
     try:
-        eventually(lambda: not ask_again())
+        eventually(lambda: not query_again())
     except AssertionError:
         assert unanswered == []
 
 
 def notices_a_daemon_that_is_paused_and_one_that_is_gone(prometheus, daemon):
     def noticed():
-        return {alert["labels"]["alertname"] for alert in prometheus.ask("alerts")["alerts"]}
+        return {alert["labels"]["alertname"] for alert in prometheus.query("alerts")["alerts"]}
 
     eventually(lambda: noticed() == {"EmailsdPaused"})
     daemon.stop()

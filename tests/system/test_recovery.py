@@ -4,7 +4,7 @@ import re
 import sqlite3
 import time
 
-from books import breaches, drain, read_journal
+from reconciliation import breaches, drain, read_journal
 from programs import HOUR_MS
 from waiting import eventually
 
@@ -12,20 +12,20 @@ SUBMITTED = 200  # batches that were submitted
 BATCHES, TASKS = 1000, 100  # written into the store, for each batch
 
 
-def test_d13_start_resumes_hundreds_of_open_batches(stage, sim, tmp_path):
+def test_d13_start_resumes_hundreds_of_open_batches(testbed, sim, tmp_path):
     """Each batch was submitted by a daemon that was killed; the next daemon reads its results."""
     store = tmp_path / "emailsd.db"
     flags = ["--store", f"sqlite:{store}", "--batch-size", "1"]
     sim.behave(task_time_ms=HOUR_MS, credits=10**6)
-    first = stage.daemon(sim, *flags, "--submit-slots", "64")
+    first = testbed.daemon(sim, *flags, "--submit-slots", "64")
     for i in range(SUBMITTED):
-        first.ask(f"company{i}.com", wait=0)
+        first.lookup(f"company{i}.com", wait=0)
     sim.reach(batches_answered=SUBMITTED)
     eventually(lambda: first.stderr().count("event=batch_submitted") == SUBMITTED)
     first.kill()
     sim.behave(task_time_ms=0)
     begun = time.monotonic()
-    second = stage.daemon(sim, *flags)
+    second = testbed.daemon(sim, *flags)
     ready_s = time.monotonic() - begun
     assert re.search(rf"event=recovery_finished batches=({SUBMITTED}|{SUBMITTED - 1}) ", second.stderr())
     drain(store)
@@ -53,17 +53,17 @@ def multiply(store):
     database.close()
 
 
-def test_d13_start_reads_a_hundred_thousand_open_tasks(stage, sim, tmp_path):
+def test_d13_start_reads_a_hundred_thousand_open_tasks(testbed, sim, tmp_path):
     store = tmp_path / "emailsd.db"
     flags = ["--store", f"sqlite:{store}"]
     sim.behave(task_time_ms=HOUR_MS)
-    first = stage.daemon(sim, *flags)
-    first.ask("milvali.com", wait=0)
+    first = testbed.daemon(sim, *flags)
+    first.lookup("milvali.com", wait=0)
     sim.reach(status=1)
     first.kill()
     multiply(store)
     begun = time.monotonic()
-    second = stage.daemon(sim, *flags)
+    second = testbed.daemon(sim, *flags)
     ready_s = time.monotonic() - begun
     print(f"{BATCHES} batches with {TASKS} tasks each: ready after {ready_s:.2f} s")
     assert re.search(rf"event=recovery_finished batches={BATCHES} tasks={(BATCHES - 1) * TASKS + 1} ", second.stderr())

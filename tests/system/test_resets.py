@@ -23,10 +23,10 @@ class Hasty(Connection):
 
 
 @pytest.mark.parametrize("n", [pytest.param(1, id="C3 one answer"), pytest.param(MANY, id="C3 a hundred in a row")])
-def test_reset_during_a_response_ends_that_connection_only(stage, sim, n):
+def test_reset_during_a_response_ends_that_connection_only(testbed, sim, n):
     sim.rule("milvali.com", data=MAILBOXES)
-    daemon = stage.daemon(sim, "--threads", "1")
-    whole = daemon.ask("milvali.com").body
+    daemon = testbed.daemon(sim, "--threads", "1")
+    whole = daemon.lookup("milvali.com").body
     assert len(whole) > 50000
     for _ in range(20):
         client = Hasty(daemon.address)
@@ -34,6 +34,6 @@ def test_reset_during_a_response_ends_that_connection_only(stage, sim, n):
             client.send_get("/emails?domain=milvali.com")
         assert client.reader.read(12) == b"HTTP/1.1 200", "it is being written"
         client.reset()
-        assert daemon.ask("milvali.com").body == whole
+        assert daemon.lookup("milvali.com").body == whole
     eventually(lambda: daemon.metric("emailsd_http_connections") == 1)
     assert daemon.is_running() and len(sim.ledger()) == 1

@@ -25,7 +25,7 @@ from waiting import eventually
 plain_build_only = pytest.mark.skipif(is_sanitized(), reason="a sanitizer needs what is forbidden")
 
 
-def told(daemon):
+def sandbox_state(daemon):
     """Returns the one line about it, as a dictionary."""
     [line] = re.findall(r"event=sandbox_applied (.*)", daemon.stderr())
     return dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
@@ -54,8 +54,8 @@ def test_sandbox_covers_every_thread_before_the_first_request(daemon):
     assert set(of_each_thread(daemon, "NoNewPrivs")) == {"1"}
     assert set(of_each_thread(daemon, "Seccomp")) == {"2"}
     abi = landlock_abi()
-    assert told(daemon)["seccomp"] == "on"
-    assert told(daemon)["landlock"] == (f"abi{abi}" if abi > 0 else "unsupported")
+    assert sandbox_state(daemon)["seccomp"] == "on"
+    assert sandbox_state(daemon)["landlock"] == (f"abi{abi}" if abi > 0 else "unsupported")
     words = daemon.stderr()
     assert words.index("event=sandbox_applied") < words.index("event=ready")
 
@@ -68,38 +68,38 @@ def can_mount():
 
 
 @pytest.mark.skipif(not can_mount(), reason="wants to be root, and mount namespaces")
-def test_sandbox_allows_name_resolution(stage, sim, tmp_path):
+def test_sandbox_allows_name_resolution(testbed, sim, tmp_path):
     """Resolves through a thread of libcurl and glibc's resolver: threads that start later, the files of
     /etc, netlink. Addresses and localhost would need none of these."""
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 upstream.emailsd.test\n")
-    daemon = stage.start(Victim, sim.urls[0].replace("127.0.0.1", "upstream.emailsd.test"),
+    daemon = testbed.start(Victim, sim.urls[0].replace("127.0.0.1", "upstream.emailsd.test"),
                          "--upstream-insecure",
                          command=["unshare", "-m", "sh", "-c", WITH_HOSTS, str(hosts)])
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert set(of_each_thread(daemon, "Seccomp")) == ({"0"} if is_sanitized() else {"2"})
 
 
 @plain_build_only
 @pytest.mark.parametrize("which, seccomp, landlock", [
     ("on", "on", "abi"), ("seccomp", "on", "off"), ("landlock", "off", "abi"), ("off", "off", "off")])
-def test_sandbox_layers_can_be_disabled_separately(stage, sim, which, seccomp, landlock):
+def test_sandbox_layers_can_be_disabled_separately(testbed, sim, which, seccomp, landlock):
     if landlock == "abi" and landlock_abi() < 1:
         pytest.skip("this kernel has no Landlock")
-    daemon = stage.daemon(sim, "--sandbox", which)
-    said = told(daemon)
-    assert said["seccomp"] == seccomp and said["landlock"].startswith(landlock)
-    assert "reason" not in said
+    daemon = testbed.daemon(sim, "--sandbox", which)
+    state = sandbox_state(daemon)
+    assert state["seccomp"] == seccomp and state["landlock"].startswith(landlock)
+    assert "reason" not in state
     assert set(of_each_thread(daemon, "Seccomp")) == {"2" if seccomp == "on" else "0"}
     assert set(of_each_thread(daemon, "NoNewPrivs")) == {"1"}
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
 def test_sandbox_is_off_under_a_sanitizer_and_logged(daemon):
     if not is_sanitized():
-        assert "reason" not in told(daemon)
+        assert "reason" not in sandbox_state(daemon)
     else:
-        assert told(daemon) == {"seccomp": "off", "landlock": "off",
+        assert sandbox_state(daemon) == {"seccomp": "off", "landlock": "off",
                                 "reason": '"disabled in sanitizer builds"'}
 
 
@@ -111,20 +111,20 @@ def test_sandbox_option_must_be_a_known_word(value):
 
 @plain_build_only
 @pytest.mark.skipif(not can_trace(), reason="wants strace, and to be root")
-def test_sandbox_without_kernel_support_is_logged_and_serves(stage, sim):
+def test_sandbox_without_kernel_support_is_logged_and_serves(testbed, sim):
     calls = "landlock_create_ruleset,seccomp"
-    daemon = stage.start(Victim, sim.urls[0], command=tracer(
+    daemon = testbed.start(Victim, sim.urls[0], command=tracer(
         os.devnull, f"trace={calls}", f"inject={calls}:error=ENOSYS"))
     assert re.search("level=warn event=sandbox_applied seccomp=unsupported landlock=unsupported "
                      'reason="landlock: not supported by this kernel; seccomp: ', daemon.stderr())
     assert set(of_each_thread(daemon, "Seccomp")) == {"0"}
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
 # ---- files that change while it runs ----
 
 
-def test_sandbox_allows_a_key_replaced_through_a_link(stage, sim, tmp_path):
+def test_sandbox_allows_a_key_replaced_through_a_link(testbed, sim, tmp_path):
     """As Kubernetes renews a secret: a link to a folder is replaced, folders appear and disappear."""
     def key_in(name, key):
         (tmp_path / name).mkdir(0o700)
@@ -135,17 +135,17 @@ def test_sandbox_allows_a_key_replaced_through_a_link(stage, sim, tmp_path):
 
     key_in("old", "a-key-that-is-wrong")
     (tmp_path / "key").symlink_to("data/key")
-    daemon = stage.daemon(sim, "--api-key-file", str(tmp_path / "key"), env={})
-    assert daemon.ask("milvali.com").status == 502
+    daemon = testbed.daemon(sim, "--api-key-file", str(tmp_path / "key"), env={})
+    assert daemon.lookup("milvali.com").status == 502
     key_in("new", KEY)
     daemon.deliver(signal.SIGHUP)
-    eventually(lambda: daemon.ask("example.org").status == 200)
+    eventually(lambda: daemon.lookup("example.org").status == 200)
 
 
 @plain_build_only
 @pytest.mark.skipif(landlock_abi() < 1, reason="this kernel has no Landlock")
 @pytest.mark.parametrize("sandbox", ["on", "off"])
-def test_sandbox_hides_keys_outside_of_the_configuration(stage, sim, tmp_path, sandbox):
+def test_sandbox_hides_keys_outside_of_the_configuration(testbed, sim, tmp_path, sandbox):
     for name, key in [("keys", "a-key-that-is-wrong"), ("elsewhere", KEY)]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "real").write_text(key)
@@ -153,28 +153,28 @@ def test_sandbox_hides_keys_outside_of_the_configuration(stage, sim, tmp_path, s
     named = tmp_path / "keys" / "key"
     named.symlink_to("real")
     (tmp_path / "store").mkdir(0o700)
-    daemon = stage.daemon(sim, "--api-key-file", str(named), "--sandbox", sandbox,
+    daemon = testbed.daemon(sim, "--api-key-file", str(named), "--sandbox", sandbox,
                           "--store", f"sqlite:{tmp_path}/store/emailsd.db", env={})
-    daemon.ask("milvali.com").problem(502, "upstream-auth")
+    daemon.lookup("milvali.com").problem(502, "upstream-auth")
     (tmp_path / "keys" / "new").symlink_to("../elsewhere/real")
     (tmp_path / "keys" / "new").rename(named)
     daemon.deliver(signal.SIGHUP)
     if sandbox == "off":
-        eventually(lambda: daemon.ask("milvali.com").status == 200)
+        eventually(lambda: daemon.lookup("milvali.com").status == 200)
     else:
         eventually(lambda: "event=reload_rejected" in daemon.stderr())
         assert f"API key: {named}: Permission denied" in daemon.stderr()
-        daemon.ask("milvali.com").problem(502, "upstream-auth")
+        daemon.lookup("milvali.com").problem(502, "upstream-auth")
         assert not sim.ledger()
 
 
 # ---- what a hostile environment or a crash could expose ----
 
 
-def test_sandbox_no_tls_session_keys_are_written(stage, sim, tmp_path):
+def test_sandbox_no_tls_session_keys_are_written(testbed, sim, tmp_path):
     """libcurl would open the file as soon as it starts."""
     log = tmp_path / "keylog"
-    daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, "SSLKEYLOGFILE": str(log)})
+    daemon = testbed.daemon(sim, env={KEY_VARIABLE: KEY, "SSLKEYLOGFILE": str(log)})
     assert daemon.get("/livez").status == 200
     assert not log.exists()
 
@@ -201,7 +201,7 @@ activate = 1
 """
 
 
-def test_sandbox_no_library_is_loaded_by_openssl_conf(stage, sim, tmp_path):
+def test_sandbox_no_library_is_loaded_by_openssl_conf(testbed, sim, tmp_path):
     """OpenSSL reads that file when it is first used, and loads what the file names."""
     here, module, conf = tmp_path / "here", tmp_path / "evil.so", tmp_path / "openssl.cnf"
     (tmp_path / "evil.c").write_text(EVIL)
@@ -212,9 +212,9 @@ def test_sandbox_no_library_is_loaded_by_openssl_conf(stage, sim, tmp_path):
     assert here.exists(), "the control"
     here.unlink()
     relay = Relay(sim.address, *Authority(tmp_path).sign("upstream"))
-    daemon = stage.daemon(relay.url, "--upstream-ca", str(tmp_path / "authority.pem"), "--sandbox", "off",
+    daemon = testbed.daemon(relay.url, "--upstream-ca", str(tmp_path / "authority.pem"), "--sandbox", "off",
                           env={KEY_VARIABLE: KEY, **env})
-    assert daemon.ask("milvali.com").status == 200, "over OpenSSL"
+    assert daemon.lookup("milvali.com").status == 200, "over OpenSSL"
     assert not here.exists()
 
 
@@ -232,7 +232,7 @@ def leaves_cores(directory):
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
 @pytest.mark.parametrize("sandbox", ["on", "off"])
-def test_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
+def test_crash_leaves_no_core(testbed, sim, tmp_path, number, sandbox):
     folder = tmp_path / "cores"
     folder.mkdir()
     if is_sanitized() or not leaves_cores(folder):
@@ -240,9 +240,9 @@ def test_crash_leaves_no_core(stage, sim, tmp_path, number, sandbox):
 
     keys = Keys(tmp_path)
     key = keys.add("reports")
-    daemon = stage.start(Victim, sim.urls[0], "--sandbox", sandbox, "--client-keys-file",
+    daemon = testbed.start(Victim, sim.urls[0], "--sandbox", sandbox, "--client-keys-file",
                          str(keys.path), command=["sh", "-c", IN_FOLDER, str(folder)])
-    assert daemon.ask("milvali.com", keys.bearer("reports")).status == 200
+    assert daemon.lookup("milvali.com", keys.bearer("reports")).status == 200
     sim.hold_submits()  # and its key is in use, too
     daemon.connect().send_get("/emails?domain=example.org", keys.line("reports"))
     sim.reach(submit=2)
@@ -261,7 +261,7 @@ def owner_of_files(pid):
     return os.stat(f"/proc/{pid}/environ").st_uid
 
 
-def test_process_is_not_dumpable_whatever_the_core_limit(stage, sim, tmp_path, monkeypatch):
+def test_process_is_not_dumpable_whatever_the_core_limit(testbed, sim, tmp_path, monkeypatch):
     """So no other program of the same user can read its memory, or its environment with the key."""
     command, user = [], os.geteuid()
     if user == 0:
@@ -271,7 +271,7 @@ def test_process_is_not_dumpable_whatever_the_core_limit(stage, sim, tmp_path, m
     with tempfile.TemporaryDirectory() as folder:  # that no other user may enter, unlike the test's
         os.chmod(folder, 0o755)
         monkeypatch.setattr(programs, "EMAILSD", shutil.copy(EMAILSD, folder))
-        daemon = stage.start(Victim, sim.urls[0], "--store", "memory:", "--sandbox", "off", command=command)
+        daemon = testbed.start(Victim, sim.urls[0], "--store", "memory:", "--sandbox", "off", command=command)
     with subprocess.Popen([*command, "cat"], stdin=subprocess.PIPE) as control:
         eventually(lambda: os.readlink(f"/proc/{control.pid}/exe").endswith("/cat"))
         assert owner_of_files(control.pid) == user

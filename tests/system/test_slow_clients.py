@@ -71,8 +71,8 @@ def assert_is_served(daemon):
     assert daemon.get("/livez").status == 200
 
 
-def test_c5_slow_header_is_closed_and_a_waiting_request_is_not(stage, sim):
-    daemon = stage.daemon(sim)
+def test_c5_slow_header_is_closed_and_a_waiting_request_is_not(testbed, sim):
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
     waits = daemon.park("milvali.com")
     sim.reach(submit=1)
@@ -85,11 +85,11 @@ def test_c5_slow_header_is_closed_and_a_waiting_request_is_not(stage, sim):
     assert waits.get("/livez").status == 200
 
 
-def test_c7_silent_connections_release_their_slots(stage, sim):
+def test_c7_silent_connections_release_their_slots(testbed, sim):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < 2 * SPARE:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * SPARE, hard), hard))
-    daemon = stage.daemon(sim, "--max-waiters", "1", "--threads", "1")
+    daemon = testbed.daemon(sim, "--max-waiters", "1", "--threads", "1")
     begin = time.monotonic()
     silent = [socket.create_connection(daemon.address, PATIENCE_S) for _ in range(SPARE + 1)]
     extra = daemon.connect()
@@ -103,8 +103,8 @@ def test_c7_silent_connections_release_their_slots(stage, sim):
     assert_is_served(daemon)
 
 
-def test_c7_connection_limit_per_address_is_enforced(stage, sim):
-    daemon = stage.daemon(sim, "--max-connections-per-address", "40")
+def test_c7_connection_limit_per_address_is_enforced(testbed, sim):
+    daemon = testbed.daemon(sim, "--max-connections-per-address", "40")
     hoard = [daemon.connect("127.0.0.2") for _ in range(40)]
     assert all(client.get("/livez").status == 200 for client in hoard), "so they have been accepted"
     assert daemon.connect("127.0.0.2").is_closed()

@@ -42,23 +42,23 @@ def refused(status, *flags, env=None):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stop_of_an_idle_daemon_is_immediate(stage, sim, number):
-    daemon = stage.daemon(sim)
-    daemon.ask("milvali.com")
+def test_stop_of_an_idle_daemon_is_immediate(testbed, sim, number):
+    daemon = testbed.daemon(sim)
+    daemon.lookup("milvali.com")
     daemon.stop(number)
     assert "event=stopped" in daemon.stderr()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stop_rejects_all_waiting_clients_as_draining(stage, sim, number):
-    daemon = stage.daemon(sim, "--threads", "1", "--max-waiters", "50")
+def test_stop_rejects_all_waiting_clients_as_draining(testbed, sim, number):
+    daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "50")
     sim.hold_submits()
     clients = [daemon.connect() for _ in range(50)]
     for i, client in enumerate(clients):
         assert client.get("/livez").status == 200
         client.send_get(f"/emails?domain=company{i % 10}.com&wait=300")
     daemon.settle()
-    assert daemon.ask("company0.com", wait=0).status == 503, "all fifty wait"
+    assert daemon.lookup("company0.com", wait=0).status == 503, "all fifty wait"
     daemon.deliver(number)
     for client in clients:
         answer = client.read()
@@ -69,25 +69,25 @@ def test_stop_rejects_all_waiting_clients_as_draining(stage, sim, number):
     daemon.stop()
 
 
-def test_stop_does_not_pay_for_queued_lookups(stage, sim):
-    daemon = stage.daemon(sim, "--batch-linger", "60s")
+def test_stop_does_not_pay_for_queued_lookups(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-linger", "60s")
     client = daemon.park("milvali.com")
-    assert daemon.ask("milvali.com", wait=0).status == 504
+    assert daemon.lookup("milvali.com", wait=0).status == 504
     daemon.deliver(signal.SIGTERM)
     client.read().problem(503, "draining")
     assert daemon.wait() == 0
     assert sim.calls()["requests"] == 0
 
 
-def test_stop_closes_the_port(stage, sim):
-    daemon = stage.daemon(sim, "--listen", "127.0.0.21:0")  # no other test takes a port there
+def test_stop_closes_the_port(testbed, sim):
+    daemon = testbed.daemon(sim, "--listen", "127.0.0.21:0")  # no other test takes a port there
     daemon.stop()
     with pytest.raises(ConnectionRefusedError):
         Connection(daemon.address)
 
 
-def test_stop_closes_idle_connections(stage, sim):
-    daemon = stage.daemon(sim)
+def test_stop_closes_idle_connections(testbed, sim):
+    daemon = testbed.daemon(sim)
     connections = [Connection(daemon.address) for _ in range(10)]
     for connection in connections[:5]:
         assert connection.get("/livez").status == 200
@@ -97,12 +97,12 @@ def test_stop_closes_idle_connections(stage, sim):
         connection.close()
 
 
-def test_start_after_a_stop_gets_the_same_port(stage, sim):
-    first = stage.daemon(sim, "--listen", "127.0.0.22:0")  # no other test takes a port there
+def test_start_after_a_stop_gets_the_same_port(testbed, sim):
+    first = testbed.daemon(sim, "--listen", "127.0.0.22:0")  # no other test takes a port there
     kept = first.connect()
     assert kept.get("/livez").status == 200
     first.stop()
-    second = stage.daemon(sim, "--listen", "%s:%d" % first.address)
+    second = testbed.daemon(sim, "--listen", "%s:%d" % first.address)
     assert second.address == first.address
     assert second.get("/livez").status == 200
 
@@ -110,16 +110,16 @@ def test_start_after_a_stop_gets_the_same_port(stage, sim):
 # ---- the start ----
 
 
-def test_stdout_has_only_the_ready_line(stage, sim):
-    daemon = stage.daemon(sim)
-    daemon.ask("milvali.com")
+def test_stdout_has_only_the_ready_line(testbed, sim):
+    daemon = testbed.daemon(sim)
+    daemon.lookup("milvali.com")
     daemon.stop()
     assert re.fullmatch(rb"emailsd ready on http://127\.0\.0\.1:\d+\n", daemon.stdout)
 
 
-def test_listen_on_several_addresses_prints_and_serves_each(stage, sim):
+def test_listen_on_several_addresses_prints_and_serves_each(testbed, sim):
     flags = [*ANY_PORT, "--listen", "127.0.0.2:0", "--listen", "[::1]:0"]
-    daemon = stage.daemon(sim, *flags, n_addresses=3)
+    daemon = testbed.daemon(sim, *flags, n_addresses=3)
     hosts = []
     for url in daemon.urls:
         connection = Connection(Program.address_of(url))
@@ -131,10 +131,10 @@ def test_listen_on_several_addresses_prints_and_serves_each(stage, sim):
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_threads_any_number_of_workers_serves(stage, sim, threads):
-    daemon = stage.daemon(sim, "--threads", threads)
+def test_threads_any_number_of_workers_serves(testbed, sim, threads):
+    daemon = testbed.daemon(sim, "--threads", threads)
     for _ in range(20):
-        assert daemon.ask("milvali.com").status == 200
+        assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
 
@@ -150,7 +150,7 @@ def test_start_of_a_second_daemon_does_not_share_the_port(daemon):
     assert address in refused(1, "--listen", address, *UPSTREAM)
 
 
-def test_start_with_one_of_several_ports_in_use_fails(stage, sim):
+def test_start_with_one_of_several_ports_in_use_fails(testbed, sim):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         assert address in refused(1, *ANY_PORT, "--listen", address, *UPSTREAM)
@@ -190,14 +190,14 @@ def test_variable_that_is_invalid_is_named_and_exits_with_2():
     assert "EMAILSD_MAX_WAIT" in refused(2, *ANY_PORT, *UPSTREAM, env=env)
 
 
-def test_flag_overrides_the_environment(stage, sim):
+def test_flag_overrides_the_environment(testbed, sim):
     env = {KEY_VARIABLE: KEY, "EMAILSD_WAIT": "300s", "EMAILSD_MAX_WAIT": "7s"}
-    daemon = stage.daemon(sim, "--wait", "0", env=env)
+    daemon = testbed.daemon(sim, "--wait", "0", env=env)
     sim.hold_submits()
-    daemon.ask("milvali.com").problem(504, "still-processing")
-    answer = daemon.ask("com", wait=8)
+    daemon.lookup("milvali.com").problem(504, "still-processing")
+    answer = daemon.lookup("com", wait=8)
     assert answer.status == 422
-    assert daemon.ask("milvali.com", wait=0).status == 504
+    assert daemon.lookup("milvali.com", wait=0).status == 504
 
 
 def test_help_and_version_are_printed_without_a_key():
@@ -228,16 +228,16 @@ def test_upstream_url_without_tls_is_rejected(url):
     assert "--upstream-url" in words and "plaintext" in words
 
 
-def test_upstream_insecure_is_accepted_and_logged(stage):
-    daemon = stage.daemon("http://10.0.0.1:8080", "--upstream-insecure")
+def test_upstream_insecure_is_accepted_and_logged(testbed):
+    daemon = testbed.daemon("http://10.0.0.1:8080", "--upstream-insecure")
     assert daemon.get("/livez").status == 200
     assert "level=warn event=upstream_plaintext" in daemon.stderr()
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1",
                                  "https://api.openmart.ai", "https://api.openmart.ai/"])
-def test_upstream_url_with_https_or_loopback_is_accepted(stage, url):
-    assert stage.daemon(url).get("/livez").status == 200
+def test_upstream_url_with_https_or_loopback_is_accepted(testbed, url):
+    assert testbed.daemon(url).get("/livez").status == 200
 
 
 @pytest.mark.parametrize("url", ["https://user:hunter2@api.openmart.ai",
@@ -252,10 +252,10 @@ def test_upstream_url_with_a_secret_is_rejected(url):
 
 
 @pytest.mark.parametrize("content", [KEY, KEY + "\n", KEY + "\r\n"])
-def test_key_file_may_end_with_a_newline(stage, sim, tmp_path, content):
+def test_key_file_may_end_with_a_newline(testbed, sim, tmp_path, content):
     path = key_file(tmp_path, content)
-    daemon = stage.daemon(sim, "--api-key-file", path, env={})
-    assert daemon.ask("milvali.com").status == 200
+    daemon = testbed.daemon(sim, "--api-key-file", path, env={})
+    assert daemon.lookup("milvali.com").status == 200
     assert sim.calls()["unauthorized"] == 0
 
 
@@ -324,10 +324,10 @@ def shown_by_proc(daemon, name):
 
 
 @pytest.mark.parametrize("source", ["variable", "file"])
-def test_key_is_shown_nowhere(stage, tmp_path, source):
-    sim = stage.simulator("--api-key", CANARY)
+def test_key_is_shown_nowhere(testbed, tmp_path, source):
+    sim = testbed.simulator("--api-key", CANARY)
     flags = ["--api-key-file", key_file(tmp_path, CANARY)] if source == "file" else []
-    daemon = stage.daemon(sim, "--submit-timeout", "5s", *flags,
+    daemon = testbed.daemon(sim, "--submit-timeout", "5s", *flags,
                           env={} if source == "file" else {KEY_VARIABLE: CANARY})
     shown = [shown_by_proc(daemon, "cmdline"), shown_by_proc(daemon, "environ")]
     echo = '{"detail":"the key %s is bad"}' % CANARY
@@ -339,7 +339,7 @@ def test_key_is_shown_nowhere(stage, tmp_path, source):
     for i, fault in enumerate(faults):
         if fault:
             sim.fault("submit", **fault)
-        answer = daemon.ask(f"company{i}.com")
+        answer = daemon.lookup(f"company{i}.com")
         assert answer.status == (502 if fault else 200)
         shown.append(repr(answer.headers).encode() + answer.body)
     assert sim.calls()["unauthorized"] == 0, "the key was really used"
@@ -355,17 +355,17 @@ def test_process_has_a_core_limit_of_zero(daemon):
 
 # ---- healthcheck ----
 
-def test_healthcheck_detects_whether_a_daemon_runs(stage, sim):
-    daemon = stage.daemon(sim)
+def test_healthcheck_detects_whether_a_daemon_runs(testbed, sim):
+    daemon = testbed.daemon(sim)
     address = "{}:{}".format(*daemon.address)
     alive = run_to_end("healthcheck", "--listen", address)
     assert (alive.returncode, alive.stdout, alive.stderr) == (0, "", "")
     everywhere = run_to_end("healthcheck", env={"EMAILSD_LISTEN": f"0.0.0.0:{daemon.address[1]}"})
     assert everywhere.returncode == 0
     daemon.stop()
-    gone = run_to_end("healthcheck", "--listen", address)
-    assert gone.returncode == 1
-    assert gone.stderr.count("\n") == 1 and address in gone.stderr
+    result = run_to_end("healthcheck", "--listen", address)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and address in result.stderr
 
 
 def test_store_location_is_required_only_by_commands_that_use_it(daemon):

@@ -10,7 +10,7 @@ import sqlite3
 import stat
 
 import pytest
-from books import breaches, drain, files_of, inspect, read_journal
+from reconciliation import breaches, drain, files_of, inspect, read_journal
 from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
 from waiting import eventually
 
@@ -25,10 +25,10 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def start(stage, sim, store):
+def start(testbed, sim, store):
     """Starts a daemon on the store of this test; upstream=NO_UPSTREAM for one that cannot pay for lookups."""
     def start_one(*flags, upstream=sim):
-        return stage.daemon(upstream, "--store", f"sqlite:{store}", *flags)
+        return testbed.daemon(upstream, "--store", f"sqlite:{store}", *flags)
     return start_one
 
 
@@ -45,12 +45,12 @@ ENDS = pytest.mark.parametrize("how", ["stop", "kill"])
 @ENDS
 def test_restart_serves_stored_results_unchanged(start, sim, how):
     daemon = start()
-    before = {domain: daemon.ask(domain) for domain in ("milvali.com", "empty.com", "example.org")}
+    before = {domain: daemon.lookup(domain) for domain in ("milvali.com", "empty.com", "example.org")}
     assert before["empty.com"].json()["count"] == 0
     end(daemon, how)
     daemon = start(upstream=NO_UPSTREAM)
     for domain, answer in before.items():
-        again = daemon.ask(domain)
+        again = daemon.lookup(domain)
         assert again.body == answer.body
         assert again.header("ETag") == answer.header("ETag")
         assert re.fullmatch(HIT, again.header("Cache-Status"))
@@ -60,9 +60,9 @@ def test_restart_serves_stored_results_unchanged(start, sim, how):
 @ENDS
 def test_restart_keeps_a_cached_failure(start, sim, how):
     daemon = start("--ttl-failed", "1h")
-    before = daemon.ask("errored.com").problem(502, "lookup-failed")
+    before = daemon.lookup("errored.com").problem(502, "lookup-failed")
     end(daemon, how)
-    again = start("--ttl-failed", "1h").ask("errored.com").problem(502, "lookup-failed")
+    again = start("--ttl-failed", "1h").lookup("errored.com").problem(502, "lookup-failed")
     del before["request_id"], again["request_id"]
     assert again == before
     assert len(sim.ledger()) == 1
@@ -76,28 +76,28 @@ def test_restart_keeps_a_cached_failure(start, sim, how):
 ])
 def test_restart_keeps_a_stale_result_as_fallback(start, how, flags, status):
     daemon = start("--ttl-found", "1ms")
-    before = daemon.ask("milvali.com")
+    before = daemon.lookup("milvali.com")
     end(daemon, how)
-    again = start(*flags, upstream=NO_UPSTREAM).ask("milvali.com")
+    again = start(*flags, upstream=NO_UPSTREAM).lookup("milvali.com")
     assert again.body == before.body
     assert re.fullmatch(status, again.header("Cache-Status"))
 
 
 def test_restart_refreshes_a_stale_result_once(start, sim):
     daemon = start("--ttl-found", "1ms")
-    before = daemon.ask("milvali.com")
+    before = daemon.lookup("milvali.com")
     daemon.kill()
     daemon = start()
     sim.rule("milvali.com", data=[{"email": "new@milvali.com", "status": "VALID"}])
-    assert daemon.ask("milvali.com").body == before.body
-    eventually(lambda: b"new@milvali.com" in daemon.ask("milvali.com").body)
+    assert daemon.lookup("milvali.com").body == before.body
+    eventually(lambda: b"new@milvali.com" in daemon.lookup("milvali.com").body)
     assert len(sim.ledger()) == 2
 
 
 @ENDS
 def test_restart_keeps_lookup_ids_valid(start, how):
     daemon = start()
-    where = {domain: daemon.ask(domain, **{"async": 1}).header("Location")
+    where = {domain: daemon.lookup(domain, **{"async": 1}).header("Location")
              for domain in ("milvali.com", "errored.com")}
     answer = eventually(lambda: (r := daemon.get(where["milvali.com"])).status == 200 and r)
     eventually(lambda: daemon.get(where["errored.com"]).status == 502)
@@ -114,29 +114,33 @@ def test_restart_keeps_lookup_ids_valid(start, how):
 def test_r1_restart_reads_the_tasks_of_accepted_batches(start, sim, store, how):
     sim.rule("milvali.com", time_ms=HOUR_MS)
     daemon = start()
-    where = daemon.ask("milvali.com", **{"async": 1}).header("Location")
+    where = daemon.lookup("milvali.com", **{"async": 1}).header("Location")
     sim.reach(status=1)
     end(daemon, how)
     daemon = start()
     assert daemon.get(where).status == 202
     sim.rule("milvali.com", time_ms=0)
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.status == 200
     assert daemon.get(where).body == answer.body
     daemon.stop()
     assert not breaches(sim.ledger(), read_journal(store))
 
 
-def test_r1_kill_during_a_submit_leaves_it_unknown_and_listed(start, sim, store):
+def kill_during_a_submit(start, sim):
     sim.hold_submits()
     daemon = start()
     daemon.park("milvali.com")
     sim.reach(submit=1)
     daemon.kill()
     sim.release_submits()
+
+
+def test_r1_kill_during_a_submit_leaves_it_unknown_and_listed(start, sim, store):
+    kill_during_a_submit(start, sim)
     sim.reach(tasks=1)
     daemon = start()
-    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    problem = daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert problem["charged"] == "maybe"
     assert [task["domain"] for task in inspect(store)["unknown"]] == ["milvali.com"]
     assert sim.calls()["submit"] == 1
@@ -145,18 +149,13 @@ def test_r1_kill_during_a_submit_leaves_it_unknown_and_listed(start, sim, store)
 
 
 def test_r1_cooldown_of_an_unknown_outcome_outlives_restarts(start, sim):
-    sim.hold_submits()
-    daemon = start()
-    daemon.park("milvali.com")
-    sim.reach(submit=1)
-    daemon.kill()
-    sim.release_submits()
+    kill_during_a_submit(start, sim)
     for _ in range(2):
         daemon = start()
-        daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+        daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
         daemon.kill()
     daemon = start("--unknown-hold", "1ms")
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 2
 
 
@@ -180,10 +179,10 @@ def contents(store):
     return b"".join(path.read_bytes() for path in files_of(store))
 
 
-def test_d9_missing_folders_and_files_are_created_for_the_owner_only(tmp_path, stage, sim):
+def test_d9_missing_folders_and_files_are_created_for_the_owner_only(tmp_path, testbed, sim):
     store = tmp_path / "a" / "b" / "emailsd.db"
-    daemon = stage.daemon(sim, "--store", f"sqlite:{store}")
-    assert daemon.ask("milvali.com").status == 200
+    daemon = testbed.daemon(sim, "--store", f"sqlite:{store}")
+    assert daemon.lookup("milvali.com").status == 200
     assert [mode(folder) for folder in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700, 0o700]
     files = {path.name: mode(path) for path in store.parent.iterdir()}
     assert set(files.values()) == {0o600}, files
@@ -220,9 +219,9 @@ def test_store_file_that_is_unsafe_is_rejected(tmp_path, make, words):
 def test_d12_second_daemon_on_the_same_store_is_rejected(start, store):
     first = start()
     refused(3, store, "in use by another emailsd")
-    assert first.ask("milvali.com").status == 200
+    assert first.lookup("milvali.com").status == 200
     first.kill()
-    assert start().ask("milvali.com").status == 200
+    assert start().lookup("milvali.com").status == 200
 
 
 @pytest.mark.parametrize("sql, words", [
@@ -231,7 +230,7 @@ def test_d12_second_daemon_on_the_same_store_is_rejected(start, store):
 ])
 def test_store_of_another_program_is_rejected_and_not_written(start, store, sql, words):
     daemon = start()
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     daemon.stop()
     database = sqlite3.connect(store, isolation_level=None)
     database.execute(sql)
@@ -246,24 +245,24 @@ def test_store_of_another_program_is_rejected_and_not_written(start, store, sql,
 
 def test_d7_torn_write_ahead_log_loses_nothing_that_was_returned(start, store):
     daemon = start()
-    before = {f"company{i}.com": daemon.ask(f"company{i}.com").body for i in range(5)}
+    before = {f"company{i}.com": daemon.lookup(f"company{i}.com").body for i in range(5)}
     daemon.kill()
     log = files_of(store)[1]
     with open(log, "ab") as file:  # an unfinished transaction
         file.write(log.read_bytes()[-4120 * 2:-1000])
     daemon = start(upstream=NO_UPSTREAM)
-    assert {domain: daemon.ask(domain).body for domain in before} == before
+    assert {domain: daemon.lookup(domain).body for domain in before} == before
 
 
 def test_d7_truncated_write_ahead_log_is_valid_up_to_its_end(start, sim, store):
     daemon = start()
-    before = daemon.ask("milvali.com").body
+    before = daemon.lookup("milvali.com").body
     kept = os.path.getsize(files_of(store)[1])
-    daemon.ask("example.org")
+    daemon.lookup("example.org")
     daemon.kill()
     os.truncate(files_of(store)[1], kept + 1000)
     daemon = start()
-    assert daemon.ask("milvali.com").body == before
+    assert daemon.lookup("milvali.com").body == before
     drain(store)
     assert sim.calls()["submit"] == 2
 
@@ -279,7 +278,7 @@ def pages_of(store):
 def test_d8_corrupt_store_is_rejected_and_not_written(start, store):
     daemon = start()
     for i in range(20):
-        daemon.ask(f"company{i}.com")
+        daemon.lookup(f"company{i}.com")
     daemon.stop()
     whole = store.read_bytes()
     assert len(files_of(store)) == 1  # no change is left in a log
@@ -290,7 +289,7 @@ def test_d8_corrupt_store_is_rejected_and_not_written(start, store):
         refused(2, store, "is damaged")
         assert store.read_bytes() == damaged
     store.write_bytes(whole)
-    assert start(upstream=NO_UPSTREAM).ask("company1.com").status == 200
+    assert start(upstream=NO_UPSTREAM).lookup("company1.com").status == 200
 
 
 # ---- inspection ----
@@ -299,12 +298,12 @@ def test_d8_corrupt_store_is_rejected_and_not_written(start, store):
 def leave_one_open_and_one_unknown(start, sim):
     """A daemon whose store has one task of each state, and one with a result."""
     daemon = start()
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     sim.rule("open.com", time_ms=HOUR_MS)
     daemon.park("open.com")
     sim.reach(submit=2, status=2)
     sim.fault("submit", "close")
-    daemon.ask("unknown.com").problem(502, "upstream-outcome-unknown")
+    daemon.lookup("unknown.com").problem(502, "upstream-outcome-unknown")
     return daemon
 
 
@@ -313,12 +312,12 @@ def test_inspect_prints_the_store_as_json(start, sim, store, beside):
     daemon = leave_one_open_and_one_unknown(start, sim)
     if not beside:
         daemon.kill()
-    said = inspect(store)
-    assert said["in_use"] is beside
-    assert said["batches"] == {"sending": 0, "resting": 0, "submitted": 1, "over": 2}
-    assert said["tasks"] == {"open": 1, "answered": 1, "failed": 0, "not-created": 0, "unknown": 1}
-    assert said["answers"] == {"found": 1, "empty": 0, "failed": 0}
-    [batch], [unknown] = said["open"], said["unknown"]
+    result = inspect(store)
+    assert result["in_use"] is beside
+    assert result["batches"] == {"sending": 0, "resting": 0, "submitted": 1, "over": 2}
+    assert result["tasks"] == {"open": 1, "answered": 1, "failed": 0, "not-created": 0, "unknown": 1}
+    assert result["answers"] == {"found": 1, "empty": 0, "failed": 0}
+    [batch], [unknown] = result["open"], result["unknown"]
     assert [task["domain"] for task in batch["tasks"]] == ["open.com"]
     assert batch["batch_id"] == sim.ledger("open.com")[0]["batch_id"]
     assert unknown["domain"] == "unknown.com"
@@ -330,18 +329,18 @@ def test_inspect_prints_the_store_as_text(start, sim, store, beside):
     daemon = leave_one_open_and_one_unknown(start, sim)
     if not beside:
         daemon.kill()
-    said = run_to_end("inspect", "--store", f"sqlite:{store}")
-    assert said.returncode == 0, said
-    assert ("in use by a running emailsd" in said.stdout) is beside
+    result = run_to_end("inspect", "--store", f"sqlite:{store}")
+    assert result.returncode == 0, result
+    assert ("in use by a running emailsd" in result.stdout) is beside
     for row in (r"^submitted +\S+ +open\.com ", r"^unknown +\S+ +unknown\.com "):
-        assert re.search(row, said.stdout, re.M), said.stdout
+        assert re.search(row, result.stdout, re.M), result.stdout
 
 
 @pytest.mark.parametrize("command", [("inspect",), ("forget", "info@milvali.com")])
 def test_commands_create_no_store(tmp_path, command):
-    said = run_to_end(*command, "--store", f"sqlite:{tmp_path}/none/emailsd.db")
-    assert (said.returncode, said.stdout) == (1, ""), said
-    assert "store not found" in said.stderr
+    result = run_to_end(*command, "--store", f"sqlite:{tmp_path}/none/emailsd.db")
+    assert (result.returncode, result.stdout) == (1, ""), result
+    assert "store not found" in result.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -349,9 +348,9 @@ def test_commands_create_no_store(tmp_path, command):
 
 
 def forget(store, address):
-    said = run_to_end("forget", address, "--store", f"sqlite:{store}")
-    assert said.returncode == 0, said
-    return said.stdout
+    result = run_to_end("forget", address, "--store", f"sqlite:{store}")
+    assert result.returncode == 0, result
+    return result.stdout
 
 
 def has_bytes(store, text):
@@ -361,7 +360,7 @@ def has_bytes(store, text):
 @pytest.mark.parametrize("beside", [True, False])
 def test_forget_removes_an_address_from_results_memory_and_files(start, sim, store, beside):
     daemon = start()
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     assert has_bytes(store, b"info@milvali.com")
     if not beside:
         daemon.kill()
@@ -369,7 +368,7 @@ def test_forget_removes_an_address_from_results_memory_and_files(start, sim, sto
     assert not has_bytes(store, b"info@milvali.com")
     if not beside:
         daemon = start()
-    left = daemon.ask("milvali.com").json()
+    left = daemon.lookup("milvali.com").json()
     assert [entry["email"] for entry in left["emails"]] == ["support@milvali.com"]
     assert left["count"] == 1
     assert forget(store, "info@milvali.com") == "deleted from 0 stored results\n"
@@ -380,28 +379,28 @@ def test_forget_removes_an_address_from_results_memory_and_files(start, sim, sto
 
 def test_forget_requires_an_address(start, store):
     start()
-    said = run_to_end("forget", "milvali.com", "--store", f"sqlite:{store}")
-    assert said.returncode == 2
-    assert "requires an e-mail address" in said.stderr
+    result = run_to_end("forget", "milvali.com", "--store", f"sqlite:{store}")
+    assert result.returncode == 2
+    assert "requires an e-mail address" in result.stderr
 
 
 @ENDS
 def test_delete_removes_all_results_of_a_domain(start, store, how):
     daemon = start()
-    daemon.ask("milvali.com")
-    daemon.ask("milvali.com", city="Graz")
-    kept = daemon.ask("example.org")
-    assert daemon.ask("milvali.com", method="DELETE").status == 204
+    daemon.lookup("milvali.com")
+    daemon.lookup("milvali.com", city="Graz")
+    kept = daemon.lookup("example.org")
+    assert daemon.lookup("milvali.com", method="DELETE").status == 204
     end(daemon, how)
     daemon = start()
-    daemon.ask("milvali.com", cached=1).problem(504, "not-cached")
-    daemon.ask("milvali.com", cached=1, city="Graz").problem(504, "not-cached")
-    assert daemon.ask("example.org", cached=1).body == kept.body
+    daemon.lookup("milvali.com", cached=1).problem(504, "not-cached")
+    daemon.lookup("milvali.com", cached=1, city="Graz").problem(504, "not-cached")
+    assert daemon.lookup("example.org", cached=1).body == kept.body
     assert inspect(store)["answers"]["found"] == 1
 
 
 def test_delete_without_results_or_with_other_parameters_is_rejected(daemon):
-    daemon.ask("milvali.com", method="DELETE").problem(404, "not-found")
-    daemon.ask("milvali.com")
-    daemon.ask("milvali.com", method="DELETE", city="Graz").problem(400, "invalid-parameter")
-    assert daemon.ask("milvali.com", cached=1).status == 200
+    daemon.lookup("milvali.com", method="DELETE").problem(404, "not-found")
+    daemon.lookup("milvali.com")
+    daemon.lookup("milvali.com", method="DELETE", city="Graz").problem(400, "invalid-parameter")
+    assert daemon.lookup("milvali.com", cached=1).status == 200

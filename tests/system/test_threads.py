@@ -31,6 +31,6 @@ def start_without(k, tmp_path):
 def test_start_without_threads_fails_with_a_reason(tmp_path, k, words):
     ended = start_without(k, tmp_path)
     assert "EAGAIN" in (tmp_path / "calls").read_text(), "no such thread was asked for"
-    said = [line for line in ended.stderr.splitlines() if line.startswith("emailsd: ")]
-    assert ended.returncode == 1 and len(said) == 1 and words in said[0], ended
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("emailsd: ")]
+    assert ended.returncode == 1 and len(lines) == 1 and words in lines[0], ended
     assert ended.stdout == ""

@@ -26,9 +26,9 @@ def certificate(authority):
     return authority.sign("one")
 
 
-def start(stage, sim, certificate, *flags):
+def start(testbed, sim, certificate, *flags):
     cert, key = certificate
-    return stage.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key), *flags)
+    return testbed.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key), *flags)
 
 
 def dial(daemon, context, version=None):
@@ -61,8 +61,8 @@ def answer(connection):
 # ---- the listener
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls_serves_a_lookup_and_its_hits(stage, sim, authority, certificate, version):
-    daemon = start(stage, sim, certificate)
+def test_tls_serves_a_lookup_and_its_hits(testbed, sim, authority, certificate, version):
+    daemon = start(testbed, sim, certificate)
     assert daemon.urls[0].startswith("https://127.0.0.1:")
     connection = dial(daemon, authority.context(), version)
     first = exchange(connection, "/emails?domain=milvali.com")
@@ -77,8 +77,8 @@ def test_tls_serves_a_lookup_and_its_hits(stage, sim, authority, certificate, ve
     connection.close()
 
 
-def test_tls_request_in_many_small_records_is_served(stage, sim, authority, certificate):
-    daemon = start(stage, sim, certificate)
+def test_tls_request_in_many_small_records_is_served(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
     connection = dial(daemon, authority.context())
     for byte in b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n":
         connection.sendall(bytes([byte]))
@@ -86,8 +86,8 @@ def test_tls_request_in_many_small_records_is_served(stage, sim, authority, cert
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
-def test_tls_old_versions_are_rejected(stage, sim, certificate, version):
-    daemon = start(stage, sim, certificate)
+def test_tls_old_versions_are_rejected(testbed, sim, certificate, version):
+    daemon = start(testbed, sim, certificate)
     host, port = daemon.address
     done = subprocess.run(["openssl", "s_client", version, "-cipher", "ALL:@SECLEVEL=0", "-connect",
                            f"{host}:{port}"], input=b"", capture_output=True, timeout=PATIENCE_S, check=False)
@@ -95,8 +95,8 @@ def test_tls_old_versions_are_rejected(stage, sim, certificate, version):
     assert re.search(rb"Cipher is \(NONE\)", done.stdout), done.stdout
 
 
-def test_tls_port_survives_plain_http_and_noise(stage, sim, authority, certificate):
-    daemon = start(stage, sim, certificate)
+def test_tls_port_survives_plain_http_and_noise(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
     for noise in (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 500,
                   b"\x00" * 1000, b"\x16"):
         raw = socket.create_connection(daemon.address, timeout=PATIENCE_S)
@@ -110,8 +110,8 @@ def test_tls_port_survives_plain_http_and_noise(stage, sim, authority, certifica
     assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
 
 
-def test_tls_stalled_handshake_is_closed_at_the_header_deadline(stage, sim, authority, certificate):
-    daemon = start(stage, sim, certificate)
+def test_tls_stalled_handshake_is_closed_at_the_header_deadline(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
     begun = time.monotonic()
     silent = socket.create_connection(daemon.address, timeout=PATIENCE_S)
     silent.sendall(b"\x16\x03\x01")
@@ -120,8 +120,8 @@ def test_tls_stalled_handshake_is_closed_at_the_header_deadline(stage, sim, auth
     assert time.monotonic() - begun > 4, "closed before its deadline"
 
 
-def test_tls_clients_wait_and_leave_as_over_http(stage, sim, authority, certificate):
-    daemon = start(stage, sim, certificate)
+def test_tls_clients_wait_and_leave_as_over_http(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
     sim.hold_submits()
     waiting = [dial(daemon, authority.context()) for _ in range(50)]
     for connection in waiting:
@@ -140,9 +140,9 @@ def test_tls_clients_wait_and_leave_as_over_http(stage, sim, authority, certific
     assert len(sim.ledger()) == 1
 
 
-def test_tls_reload_uses_a_new_certificate_while_clients_wait(stage, sim, authority, tmp_path):
+def test_tls_reload_uses_a_new_certificate_while_clients_wait(testbed, sim, authority, tmp_path):
     cert, key = authority.sign("before")
-    daemon = start(stage, sim, (cert, key))
+    daemon = start(testbed, sim, (cert, key))
     sim.hold_submits()
     waiting = [dial(daemon, authority.context()) for _ in range(50)]
     for connection in waiting:
@@ -164,11 +164,11 @@ def test_tls_reload_uses_a_new_certificate_while_clients_wait(stage, sim, author
     assert {answer(connection)[0] for connection in waiting} == {200}
 
 
-def test_tls_reloads_do_not_disturb_handshakes(stage, sim, authority, tmp_path):
+def test_tls_reloads_do_not_disturb_handshakes(testbed, sim, authority, tmp_path):
     cert, key = authority.sign("first")
     other = [p.read_bytes() for p in authority.sign("second")]
     mine = [cert.read_bytes(), key.read_bytes()]
-    daemon = start(stage, sim, (cert, key))
+    daemon = start(testbed, sim, (cert, key))
     for i in range(20):
         new = other if i % 2 == 0 else mine
         cert.write_bytes(new[0])
@@ -178,8 +178,8 @@ def test_tls_reloads_do_not_disturb_handshakes(stage, sim, authority, tmp_path):
             assert exchange(dial(daemon, authority.context()), "/livez")[0] == 200
 
 
-def test_healthcheck_works_over_tls(stage, sim, certificate):
-    daemon = start(stage, sim, certificate)
+def test_healthcheck_works_over_tls(testbed, sim, certificate):
+    daemon = start(testbed, sim, certificate)
     host, port = daemon.address
     flags = ["--listen", f"{host}:{port}", "--tls-cert", str(certificate[0])]
     assert run_to_end("healthcheck", *flags).returncode == 0
@@ -214,8 +214,8 @@ def test_tls_files_that_are_invalid_exit_with_2(authority, certificate, tmp_path
             assert ended.returncode == 2 and words in ended.stderr, ended
 
 
-def test_tls_expired_certificate_is_served_and_logged(stage, sim, authority):
-    daemon = start(stage, sim, authority.sign("late", days=-1))
+def test_tls_expired_certificate_is_served_and_logged(testbed, sim, authority):
+    daemon = start(testbed, sim, authority.sign("late", days=-1))
     assert "the certificate has expired" in daemon.stderr()
     with pytest.raises(ssl.SSLCertVerificationError):
         dial(daemon, authority.context())
@@ -223,26 +223,26 @@ def test_tls_expired_certificate_is_served_and_logged(stage, sim, authority):
 
 # ---- the upstream
 
-def upstream(stage, relay, authority, *flags, env=None):
-    return stage.daemon(relay.url, "--upstream-ca", str(authority.path), *flags, env=env)
+def upstream(testbed, relay, authority, *flags, env=None):
+    return testbed.daemon(relay.url, "--upstream-ca", str(authority.path), *flags, env=env)
 
 
-def test_tls_upstream_with_a_trusted_certificate_is_used(stage, sim, authority, certificate, tmp_path):
+def test_tls_upstream_with_a_trusted_certificate_is_used(testbed, sim, authority, certificate, tmp_path):
     keylog = tmp_path / "keys.log"
     relay = Relay(sim.address, *certificate)
-    daemon = upstream(stage, relay, authority, env={
+    daemon = upstream(testbed, relay, authority, env={
         KEY_VARIABLE: "test-key", "SSLKEYLOGFILE": str(keylog), "https_proxy": "http://127.0.0.1:9",
         "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"})
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert relay.served >= 1 and relay.failed == 0
     assert not keylog.exists()
 
 
-def test_u36_http_2_offered_by_the_upstream_is_not_used(stage, sim, authority, certificate):
+def test_u36_http_2_offered_by_the_upstream_is_not_used(testbed, sim, authority, certificate):
     relay = Relay(sim.address, *certificate)
     relay.context.set_alpn_protocols(["h2", "http/1.1"])
-    daemon = upstream(stage, relay, authority)
-    assert daemon.ask("milvali.com").status == 200
+    daemon = upstream(testbed, relay, authority)
+    assert daemon.lookup("milvali.com").status == 200
     assert {r["version"] for r in sim.requests()} == {"HTTP/1.1"}
 
 
@@ -284,10 +284,10 @@ def relay_of(kind, sim, authority, directory):
 
 @pytest.mark.parametrize("kind", ["self-signed", "expired", "wrong name", "TLS 1.1", "reset", "plain",
                                   "hang"])
-def test_p18_upstream_without_a_valid_certificate_gets_no_byte(stage, sim, authority, tmp_path, kind):
+def test_p18_upstream_without_a_valid_certificate_gets_no_byte(testbed, sim, authority, tmp_path, kind):
     """No byte of the request is sent, so nothing was paid and it may be retried."""
     relay = relay_of(kind, sim, authority, tmp_path)
-    daemon = upstream(stage, relay, authority)
+    daemon = upstream(testbed, relay, authority)
     sent = daemon.connect()
     sent.send_get("/emails?domain=milvali.com&wait=25")
     eventually(lambda: relay.failed + relay.served >= (1 if kind == "hang" else 2))
@@ -295,6 +295,6 @@ def test_p18_upstream_without_a_valid_certificate_gets_no_byte(stage, sim, autho
     assert 'operation="submit",code="200"' not in metrics
     assert sim.ledger() == [] and sim.requests() == []
     relay.close()
-    document = daemon.ask("milvali.com", wait=0)
+    document = daemon.lookup("milvali.com", wait=0)
     assert document.status in (502, 503, 504), document
     assert document.json()["charged"] in ("no", "maybe")

@@ -67,11 +67,11 @@ LOST_ANSWERS = [
 
 
 @pytest.mark.parametrize("fault", LOST_ANSWERS)
-def test_submit_with_a_lost_response_is_unknown_and_not_repeated(stage, sim, fault):
+def test_submit_with_a_lost_response_is_unknown_and_not_repeated(testbed, sim, fault):
     silent = fault["kind"] in ("hang", "dribble")
-    daemon = stage.daemon(sim, "--submit-timeout", "2s" if silent else "60s")
+    daemon = testbed.daemon(sim, "--submit-timeout", "2s" if silent else "60s")
     sim.fault("submit", **fault)
-    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    problem = daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert (problem["charged"], problem["retryable"]) == ("maybe", True)
     assert sim.calls()["submit"] == 1
     assert len(sim.ledger()) == 1
@@ -79,7 +79,7 @@ def test_submit_with_a_lost_response_is_unknown_and_not_repeated(stage, sim, fau
 
 def test_u5_connection_closed_before_the_request_pays_nothing_twice(daemon, sim):
     sim.fault("any", "accept_close")
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     calls = sim.calls()
     assert calls["accept_closed"] == 1
     if answer.status == 200:  # libcurl saw the end before it had sent a byte: retried
@@ -89,8 +89,8 @@ def test_u5_connection_closed_before_the_request_pays_nothing_twice(daemon, sim)
         assert calls["submit"] == 0
 
 
-def test_submit_with_a_lost_response_is_reported_to_all_waiters(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "3", "--batch-linger", "60s")
+def test_submit_with_a_lost_response_is_reported_to_all_waiters(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "3", "--batch-linger", "60s")
     sim.fault("submit", "reset")
     for client in [daemon.park(f"company{i}.com") for i in range(3)]:
         client.read().problem(502, "upstream-outcome-unknown")
@@ -119,7 +119,7 @@ def test_submit_with_a_lost_response_is_reported_to_all_waiters(stage, sim):
 ])
 def test_submit_that_is_rejected_has_its_code_and_is_not_repeated(daemon, sim, how, status, code):
     sim.fault("submit", "status", after_creating=False, **how)
-    assert daemon.ask("milvali.com").problem(status, code)["charged"] == "no"
+    assert daemon.lookup("milvali.com").problem(status, code)["charged"] == "no"
     calls = sim.calls()
     assert (calls["submit"], calls["requests"], calls["tasks"]) == (1, 1, 0)
 
@@ -127,22 +127,22 @@ def test_submit_that_is_rejected_has_its_code_and_is_not_repeated(daemon, sim, h
 def test_upstream_message_is_passed_on_without_its_markup(daemon, sim):
     sim.fault("submit", "status", status=400, after_creating=False,
               body='{"detail":"CompanyName is required\\r\\nX-Injected: 1"}')
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert "CompanyName is required" in answer.problem(502, "upstream-rejected")["detail"]
     assert answer.header("X-Injected") is None
 
 
-def test_upstream_key_rejected_is_502(stage, sim):
-    daemon = stage.daemon(sim, env={KEY_VARIABLE: "another-key"})
-    daemon.ask("milvali.com").problem(502, "upstream-auth")
+def test_upstream_key_rejected_is_502(testbed, sim):
+    daemon = testbed.daemon(sim, env={KEY_VARIABLE: "another-key"})
+    daemon.lookup("milvali.com").problem(502, "upstream-auth")
     assert sim.calls()["unauthorized"] == 1
 
 
 def test_upstream_without_credits_is_402_and_hits_are_served(daemon, sim):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     sim.behave(credits=0)
-    assert daemon.ask("other.com").problem(402, "credits-exhausted")["charged"] == "no"
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("other.com").problem(402, "credits-exhausted")["charged"] == "no"
+    assert daemon.lookup("milvali.com").status == 200
 
 
 # ---- a submit that was certainly not processed: retried ----
@@ -152,7 +152,7 @@ def test_upstream_without_credits_is_402_and_hits_are_served(daemon, sim):
 def test_u25_retry_after_is_obeyed(daemon, sim, status):
     sim.fault("submit", "status", status=status, headers={"Retry-After": "1"},
               after_creating=False)
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.json()["emails"] == INFO
     first, second = sim.requests("submit")
     assert second["at_ms"] - first["at_ms"] >= 990  # two clocks of whole milliseconds
@@ -161,14 +161,14 @@ def test_u25_retry_after_is_obeyed(daemon, sim, status):
 
 def test_u25_429_without_retry_after_is_retried(daemon, sim):
     sim.fault("submit", "status", status=429, after_creating=False)
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
     assert sim.calls()["submit"] == 2
 
 
 def test_u25_retry_after_of_an_hour_is_returned_to_the_caller(daemon, sim):
     sim.fault("submit", "status", status=429, headers={"Retry-After": "3600"},
               after_creating=False)
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.problem(502, "upstream-error")["charged"] == "no"
     assert answer.header("Retry-After") == "3600"
     assert sim.calls()["submit"] == 1
@@ -176,15 +176,15 @@ def test_u25_retry_after_of_an_hour_is_returned_to_the_caller(daemon, sim):
 
 def test_u25_endless_429_fails_the_lookup(daemon, sim):
     sim.fault("submit", "status", times=-1, status=429, after_creating=False)
-    daemon.ask("milvali.com").problem(502, "upstream-error")
+    daemon.lookup("milvali.com").problem(502, "upstream-error")
     assert sim.calls()["submit"] == 3
 
 
-def test_u6_connection_refused_fails_the_lookup(stage):
+def test_u6_connection_refused_fails_the_lookup(testbed):
     with socket.socket() as taken:  # bound and not listening: refuses connections, and no other process gets the port
         taken.bind(("127.0.0.1", 0))
-        daemon = stage.daemon(f"http://127.0.0.1:{taken.getsockname()[1]}")
-        assert daemon.ask("milvali.com").problem(502, "upstream-error")["charged"] == "no"
+        daemon = testbed.daemon(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert daemon.lookup("milvali.com").problem(502, "upstream-error")["charged"] == "no"
 
 
 # ---- odd but usable responses ----
@@ -198,13 +198,13 @@ def test_u6_connection_refused_fails_the_lookup(stage):
 ])
 def test_submit_response_may_have_an_unusual_form(daemon, sim, fault):
     sim.fault("submit", **fault)
-    assert daemon.ask("milvali.com").json()["emails"] == INFO
+    assert daemon.lookup("milvali.com").json()["emails"] == INFO
     assert len(sim.ledger()) == 1
 
 
 def test_u18_submit_for_another_service_is_ignored(daemon, sim):
     sim.behave(submit_for="lookup_people")
-    assert daemon.ask("milvali.com").status == 200
+    assert daemon.lookup("milvali.com").status == 200
 
 
 # ---- reads: a paid result is read in the end ----
@@ -239,12 +239,12 @@ def test_u18_submit_for_another_service_is_ignored(daemon, sim):
 ])
 def test_reads_that_fail_for_a_while_recover(daemon, sim, on, fault):
     sim.fault(on, **fault)
-    assert daemon.ask("milvali.com").json()["emails"] == INFO
+    assert daemon.lookup("milvali.com").json()["emails"] == INFO
     assert sim.calls()["submit"] == 1
 
 
-def test_reads_of_every_kind_may_fail_in_one_batch(stage, sim):
-    daemon = stage.daemon(sim, "--batch-size", "10", "--batch-linger", "60s")
+def test_reads_of_every_kind_may_fail_in_one_batch(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-size", "10", "--batch-linger", "60s")
     sim.fault("status", "status", status=502)
     sim.fault("task_ids", "reset")
     sim.fault("task", "truncate", times=5)
@@ -264,8 +264,8 @@ def test_reads_of_every_kind_may_fail_in_one_batch(stage, sim):
     pytest.param({"shuffle_task_ids": True, "duplicate_task_ids": True,
                   "extra_foreign_task_ids": 3}, id="all of it"),
 ])
-def test_task_list_may_be_unordered_or_have_foreign_ids(stage, sim, behaviour):
-    daemon = stage.daemon(sim, "--batch-size", "8", "--batch-linger", "60s")
+def test_task_list_may_be_unordered_or_have_foreign_ids(testbed, sim, behaviour):
+    daemon = testbed.daemon(sim, "--batch-size", "8", "--batch-linger", "60s")
     sim.behave(**behaviour)
     for round_number in range(2):  # the second finds foreign ids of the first
         clients = {f"company{i}.com": daemon.park(f"company{i}.com", city=f"{round_number}")
@@ -277,18 +277,18 @@ def test_task_list_may_be_unordered_or_have_foreign_ids(stage, sim, behaviour):
 
 def test_s5_batch_of_failed_tasks_ends_immediately(daemon, sim):
     sim.behave(status_filter="ignore")
-    daemon.ask("errored.com").problem(502, "lookup-failed")
+    daemon.lookup("errored.com").problem(502, "lookup-failed")
 
 
 def test_upstream_key_rejected_in_flight_loses_no_paid_result(daemon, sim):
     sim.fault("status", "status", status=401)
-    assert daemon.ask("milvali.com").json()["emails"] == INFO
+    assert daemon.lookup("milvali.com").json()["emails"] == INFO
 
 
-def test_batch_that_never_finishes_ends_with_its_lifetime(stage, sim):
-    daemon = stage.daemon(sim, "--batch-lifetime", "1s")
+def test_batch_that_never_finishes_ends_with_its_lifetime(testbed, sim):
+    daemon = testbed.daemon(sim, "--batch-lifetime", "1s")
     sim.rule("milvali.com", state="PROCESSING", time_ms=3600 * 1000)
-    problem = daemon.ask("milvali.com").problem(502, "upstream-outcome-unknown")
+    problem = daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert problem["charged"] == "maybe"
     assert len(sim.ledger()) == 1
 
@@ -316,7 +316,7 @@ def test_batch_that_never_finishes_ends_with_its_lifetime(stage, sim):
 def test_task_content_of_any_shape_is_handled(daemon, sim, body, emails):
     sim.rule("milvali.com", raw_task_body='{"task_id":"{{task_id}}","status":"COMPLETED",'
                                           '"tracking_id":"{{tracking_id}}",' + body + "}")
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.status == 200, answer
     assert answer.json()["emails"] == emails
 
@@ -325,7 +325,7 @@ def test_s13_mailbox_that_is_not_utf_8_is_dropped(daemon, sim):
     task = (b'{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
             b'"data":[{"email":"caf\xe9@c.com"},{"email":"ok@c.com","status":"VALID"}]}')
     sim.rule("milvali.com", raw_task_body_hex=task.hex())
-    answer = daemon.ask("milvali.com")
+    answer = daemon.lookup("milvali.com")
     assert answer.json()["emails"] == [{"email": "ok@c.com", "status": "VALID"}]
     answer.body.decode("utf-8")
 
@@ -333,7 +333,7 @@ def test_s13_mailbox_that_is_not_utf_8_is_dropped(daemon, sim):
 def test_s12_thousands_of_mailboxes_are_truncated_and_marked(daemon, sim):
     sim.rule("milvali.com", data=[{"email": f"box{i}@milvali.com", "status": "VALID"}
                                   for i in range(5000)])
-    document = daemon.ask("milvali.com").json()
+    document = daemon.lookup("milvali.com").json()
     assert (document["count"], len(document["emails"])) == (1000, 1000)
     assert document["truncated"] is True
     assert document["emails"][999]["email"] == "box999@milvali.com"
@@ -343,11 +343,11 @@ def test_s12_oversized_task_is_read_again_and_delays_no_other(daemon, sim):
     sim.behave(credits=10**9)
     sim.rule("milvali.com", data=[{"email": "x@milvali.com", "status": "VALID"}],
              data_copies=200000)
-    asker = daemon.park("milvali.com")
+    client = daemon.park("milvali.com")
     sim.reach(task=1)
-    assert daemon.ask("other.com").status == 200
+    assert daemon.lookup("other.com").status == 200
     sim.rule("milvali.com", time_ms=0)
-    assert asker.read().json()["emails"] == INFO
+    assert client.read().json()["emails"] == INFO
 
 
 # ---- the requests to the upstream ----
@@ -355,7 +355,7 @@ def test_s12_oversized_task_is_read_again_and_delays_no_other(daemon, sim):
 
 def test_submit_has_its_own_connection(daemon, sim):
     for domain in ("one.com", "two.com", "three.com"):
-        assert daemon.ask(domain).status == 200
+        assert daemon.lookup(domain).status == 200
     requests = sim.requests()
     submits = [r["connection_number"] for r in requests if r["call"] == "submit"]
     others = [r["connection_number"] for r in requests if r["call"] != "submit"]
@@ -365,7 +365,7 @@ def test_submit_has_its_own_connection(daemon, sim):
 
 
 def test_upstream_requests_have_exactly_the_expected_headers(daemon, sim):
-    daemon.ask("milvali.com")
+    daemon.lookup("milvali.com")
     requests = sim.requests()
     assert {r["call"] for r in requests} == {"submit", "status", "task_ids", "task"}
     for request in requests:
@@ -384,27 +384,27 @@ def test_upstream_requests_have_exactly_the_expected_headers(daemon, sim):
     pytest.param("/proxied", "/proxied", id="a path"),
     pytest.param("/proxied/", "/proxied", id="a path and a slash"),
 ])
-def test_upstream_url_may_have_a_path(stage, sim, path, seen):
-    daemon = stage.daemon(sim.urls[0] + path)
-    daemon.ask("milvali.com", wait=0)
+def test_upstream_url_may_have_a_path(testbed, sim, path, seen):
+    daemon = testbed.daemon(sim.urls[0] + path)
+    daemon.lookup("milvali.com", wait=0)
     sim.reach(requests=1)
     assert sim.requests()[0]["path"] == seen + "/api/v1/task/batch/lookup_business_email"
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy",
                                   "ALL_PROXY"])
-def test_proxy_in_the_environment_is_ignored(stage, sim, name):
+def test_proxy_in_the_environment_is_ignored(testbed, sim, name):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         url = "http://127.0.0.1:%d" % proxy.getsockname()[1]
-        daemon = stage.daemon(sim, env={KEY_VARIABLE: KEY, name: url})
-        assert daemon.ask("milvali.com").status == 200
+        daemon = testbed.daemon(sim, env={KEY_VARIABLE: KEY, name: url})
+        assert daemon.lookup("milvali.com").status == 200
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
 
 
-def test_reads_stay_within_the_rate_limit(stage, sim):
-    daemon = stage.daemon(sim, "--reads-per-second", "5", "--batch-size", "10",
+def test_reads_stay_within_the_rate_limit(testbed, sim):
+    daemon = testbed.daemon(sim, "--reads-per-second", "5", "--batch-size", "10",
                           "--batch-linger", "60s")
     clients = [daemon.park(f"company{i}.com") for i in range(10)]
     assert {client.read().status for client in clients} == {200}
@@ -413,13 +413,13 @@ def test_reads_stay_within_the_rate_limit(stage, sim):
     assert times[-1] - times[0] >= 1000, "the last two are due after two seconds"
 
 
-def test_submits_stay_within_their_slots(stage, sim):
-    daemon = stage.daemon(sim, "--threads", "1", "--submit-slots", "2", "--batch-size", "1")
+def test_submits_stay_within_their_slots(testbed, sim):
+    daemon = testbed.daemon(sim, "--threads", "1", "--submit-slots", "2", "--batch-size", "1")
     sim.hold_submits()
     clients = [daemon.park(f"company{i}.com") for i in range(5)]
     daemon.settle()
     sim.reach(submit=2)
-    daemon.ask("company4.com", wait=1).problem(504, "still-processing")
+    daemon.lookup("company4.com", wait=1).problem(504, "still-processing")
     assert sim.calls()["submit"] == 2
     sim.release_submits()
     assert {client.read().status for client in clients} == {200}

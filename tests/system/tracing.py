@@ -60,10 +60,10 @@ class Tracing:
         argv += [word for expression in expressions for word in ("-e", expression)]
         self.process = subprocess.Popen(tied(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True)
-        said = self.process.stderr.readline()
-        if "attached" not in said:
+        line = self.process.stderr.readline()
+        if "attached" not in line:
             self.detach()
-            raise AssertionError(f"strace does not attach: {said}")
+            raise AssertionError(f"strace does not attach: {line}")
 
     def detach(self):
         """Returns when the process runs without strace. No-op if it has ended."""
@@ -85,7 +85,7 @@ def hanging(daemon, thread, call):
                    f"inject={call}:delay_enter={HANG_S}s:when=1")
 
 
-class _Behind(Program):
+class _Wrapped(Program):
     """A program that another one starts, such as strace."""
 
     command = ()
@@ -94,7 +94,7 @@ class _Behind(Program):
         super().__init__([*self.command, *argv], *rest)
 
 
-class Victim(Daemon, _Behind):
+class Victim(Daemon, _Wrapped):
     """A daemon that may end at any time, also during its start: then it has no address."""
 
     def __init__(self, log, upstream, *flags, command=()):

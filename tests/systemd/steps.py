@@ -23,7 +23,7 @@ DROP_IN = "/run/systemd/system/emailsd.service.d/check.conf"
 SOCKET = "emailsd.socket"
 DYNAMIC_UIDS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
 DRAIN_S = 30
-MOST_EXPOSED = 15  # of 100; tests/system/test_unit.py checks the unit file for the same bound
+MOST_EXPOSED = 15  # of 100; tests/system/test_systemd_units.py checks the unit file for the same bound
 
 
 # ---- installed and started ----

@@ -37,10 +37,10 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct stay *parked[MANY]; /* in the order in which they were parked; not answered yet */
-    size_t n_parked, n_gone;
+    size_t n_parked, n_abandoned;
     sem_t held, let_go;
     struct service service;
-} house = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} fixture = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- endpoints ---- */
 
@@ -56,18 +56,18 @@ static void say(struct request *request, const char *text)
 
 static void get_now(struct request *request)
 {
-    say(request, request_service(request) == &house.service ? "now\n" : "whose service?\n");
+    say(request, request_service(request) == &fixture.service ? "now\n" : "whose service?\n");
 }
 
-static void note_gone(struct request *request)
+static void note_abandoned(struct request *request)
 {
     const struct stay *stay = request_state(request);
 
-    pthread_mutex_lock(&house.lock);
+    pthread_mutex_lock(&fixture.lock);
     ck_assert_ptr_eq(stay->request, request);
-    house.n_gone++;
-    pthread_cond_broadcast(&house.changed);
-    pthread_mutex_unlock(&house.lock);
+    fixture.n_abandoned++;
+    pthread_cond_broadcast(&fixture.changed);
+    pthread_mutex_unlock(&fixture.lock);
 }
 
 static void get_parked(struct request *request)
@@ -76,19 +76,19 @@ static void get_parked(struct request *request)
 
     stay->request = request;
     stay->inbox = request_inbox(request);
-    request_park(request, note_gone, stay);
-    pthread_mutex_lock(&house.lock);
-    ck_assert_uint_lt(house.n_parked, MANY);
-    house.parked[house.n_parked++] = stay;
-    pthread_cond_broadcast(&house.changed);
-    pthread_mutex_unlock(&house.lock);
+    request_park(request, note_abandoned, stay);
+    pthread_mutex_lock(&fixture.lock);
+    ck_assert_uint_lt(fixture.n_parked, MANY);
+    fixture.parked[fixture.n_parked++] = stay;
+    pthread_cond_broadcast(&fixture.changed);
+    pthread_mutex_unlock(&fixture.lock);
 }
 
 /* Keeps its worker busy until the test releases it, so that events accumulate for the worker. */
 static void get_held(struct request *request)
 {
-    sem_post(&house.held);
-    while (sem_wait(&house.let_go) != 0)
+    sem_post(&fixture.held);
+    while (sem_wait(&fixture.let_go) != 0)
         ;
     say(request, "held\n");
 }
@@ -190,10 +190,10 @@ const size_t n_routes = ARRAY_LEN(routes);
 
 static void wait_parked(size_t n)
 {
-    pthread_mutex_lock(&house.lock);
-    while (house.n_parked < n)
-        pthread_cond_wait(&house.changed, &house.lock);
-    pthread_mutex_unlock(&house.lock);
+    pthread_mutex_lock(&fixture.lock);
+    while (fixture.n_parked < n)
+        pthread_cond_wait(&fixture.changed, &fixture.lock);
+    pthread_mutex_unlock(&fixture.lock);
 }
 
 static void deliver(struct message *message)
@@ -209,11 +209,11 @@ static void let_all_go(void)
 {
     struct stay *leaving[MANY];
 
-    pthread_mutex_lock(&house.lock);
-    size_t n = house.n_parked;
-    memcpy(leaving, house.parked, n * sizeof leaving[0]);
-    house.n_parked = 0;
-    pthread_mutex_unlock(&house.lock);
+    pthread_mutex_lock(&fixture.lock);
+    size_t n = fixture.n_parked;
+    memcpy(leaving, fixture.parked, n * sizeof leaving[0]);
+    fixture.n_parked = 0;
+    pthread_mutex_unlock(&fixture.lock);
     for (size_t i = 0; i < n; i++)
         inbox_post(leaving[i]->inbox, &leaving[i]->message, deliver);
 }
@@ -225,24 +225,37 @@ static inline struct listener *start_with(const struct listener_options *options
     struct listener *listener = NULL;
     struct errmsg why = {""};
 
-    sem_init(&house.held, 0, 0);
-    sem_init(&house.let_go, 0, 0);
-    enum err err = listener_start(options, &house.service, &listener, &why);
+    sem_init(&fixture.held, 0, 0);
+    sem_init(&fixture.let_go, 0, 0);
+    enum err err = listener_start(options, &fixture.service, &listener, &why);
     ck_assert_msg(err == ERR_OK, "%s", why.text);
     return listener;
 }
 
-/* A listener whose timeouts are longer than Check lets any test run. */
+/* Returns options with one address, one worker and 100 connections. The timeouts are longer than
+ * Check lets any test run. */
+static inline struct listener_options patient_options(void)
+{
+    static const char *const addresses[] = {"127.0.0.1:0"};
+
+    return (struct listener_options){.addresses = addresses,
+                                     .n_addresses = 1,
+                                     .threads = 1,
+                                     .max_connections = 100,
+                                     .header_timeout_ms = 600000,
+                                     .response_timeout_ms = 600000,
+                                     .idle_timeout_ms = 600000,
+                                     .drain_ms = 600000};
+}
+
 static inline struct listener *start_on(const char *address, int threads, int max_connections)
 {
-    return start_with(&(struct listener_options){.addresses = &address,
-                                                 .n_addresses = 1,
-                                                 .threads = threads,
-                                                 .max_connections = max_connections,
-                                                 .header_timeout_ms = 600000,
-                                                 .response_timeout_ms = 600000,
-                                                 .idle_timeout_ms = 600000,
-                                                 .drain_ms = 600000});
+    struct listener_options options = patient_options();
+
+    options.addresses = &address;
+    options.threads = threads;
+    options.max_connections = max_connections;
+    return start_with(&options);
 }
 
 static inline struct listener *start(int threads)

@@ -9,14 +9,14 @@
 
 #include <stddef.h>
 
-#define ASKER_KEY "om_canary_4711"
+#define FIXTURE_KEY "om_canary_4711"
 
 /* A response that ends with its connection and so needs no length. */
-#define ASKER_TOLD(status, body)                                                                   \
-    RAW_SAYS("HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" body, 0)
+#define FIXTURE_RESPONSE(status, body)                                                             \
+    RAW_SENDS("HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" body, 0)
 
 /* What a callback received. */
-struct heard {
+struct received {
     int times;
     struct openmart_reply reply;
     char detail[256];
@@ -24,25 +24,26 @@ struct heard {
     struct openmart_call *call; /* if set, the callback cancels this call */
 };
 
-extern struct openmart *asker_openmart; /* NULL until asker_serve() or asker_use_base() */
-extern const struct openmart_form asker_form;
+extern struct openmart
+    *fixture_openmart; /* NULL until fixture_serve_openmart() or fixture_use_base() */
+extern const struct openmart_form fixture_form;
 
-void asker_setup(void);
-void asker_teardown(void);
+void openmart_fixture_setup(void);
+void openmart_fixture_teardown(void);
 
-void asker_use_base(const char *base_url);
-void asker_serve(const struct raw_script *scripts, size_t n);
+void fixture_use_base(const char *base_url);
+void fixture_serve_openmart(const struct raw_script *scripts, size_t n);
 
-/* Callbacks; `arg` is a struct heard. */
-openmart_submit_fn asker_hear_submit;
-openmart_counts_fn asker_hear_counts;
-openmart_ids_fn asker_hear_ids;
-openmart_task_fn asker_hear_task;
-openmart_balance_fn asker_hear_balance;
+/* Callbacks; `arg` is a struct received. */
+openmart_submit_fn fixture_on_submit;
+openmart_counts_fn fixture_on_counts;
+openmart_ids_fn fixture_on_ids;
+openmart_task_fn fixture_on_task;
+openmart_balance_fn fixture_on_balance;
 
-void asker_run_until_heard(const struct heard *heard);
+void fixture_run_until_received(const struct received *received);
 
-/* Clears `heard`, submits, and returns after the callback. */
-void asker_submit(const struct openmart_form *forms, size_t n, struct heard *heard);
+/* Clears `received`, submits, and returns after the callback. */
+void fixture_submit(const struct openmart_form *forms, size_t n, struct received *received);
 
 #endif

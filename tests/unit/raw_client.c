@@ -39,9 +39,9 @@ int raw_connect(const char *url)
 
     int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(fd, 0);
-    int refused = is_v6 ? connect(fd, (const struct sockaddr *)&v6, sizeof v6)
-                        : connect(fd, (const struct sockaddr *)&v4, sizeof v4);
-    if (!refused)
+    int failed = is_v6 ? connect(fd, (const struct sockaddr *)&v6, sizeof v6)
+                       : connect(fd, (const struct sockaddr *)&v4, sizeof v4);
+    if (!failed)
         return fd;
     close(fd);
     return -1;

@@ -34,8 +34,8 @@ struct raw_script {
 /* A small complete response, and scripts that read one request and send it. */
 #define RAW_OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 /* clang-format off */
-#define RAW_SAYS(...) {.reads = 1, .answers = {{__VA_ARGS__}}, .end = RAW_CLOSE}
-#define RAW_SAYS_AND_HOLDS(text) {.reads = 1, .answers = {{text, 0}}, .end = RAW_HOLD}
+#define RAW_SENDS(...) {.reads = 1, .answers = {{__VA_ARGS__}}, .end = RAW_CLOSE}
+#define RAW_SENDS_AND_HOLDS(text) {.reads = 1, .answers = {{text, 0}}, .end = RAW_HOLD}
 /* clang-format on */
 
 struct raw_server;

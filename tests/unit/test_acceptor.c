@@ -58,7 +58,7 @@ static int connect_there(void)
     return fd;
 }
 
-static bool somebody_waits(void)
+static bool has_pending_connection(void)
 {
     struct epoll_event event;
     int n = epoll_wait(epoll_fd, &event, 1, 0);
@@ -110,15 +110,15 @@ TEST(acceptor_accepts_all_waiting_with_their_addresses)
     struct sockaddr_in own = {0};
     socklen_t len = sizeof own;
 
-    ck_assert(!somebody_waits() && !take(NOW_MS, &caller));
+    ck_assert(!has_pending_connection() && !take(NOW_MS, &caller));
     int fd = connect_there();
-    ck_assert(somebody_waits() && take(NOW_MS, &caller));
+    ck_assert(has_pending_connection() && take(NOW_MS, &caller));
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&own, &len), 0);
     ck_assert_uint_eq(caller.from_len, sizeof own);
     ck_assert(memcmp(&caller.from, &own, sizeof own) == 0);
     ck_assert(fcntl(caller.fd, F_GETFL) & O_NONBLOCK);
     ck_assert(fcntl(caller.fd, F_GETFD) & FD_CLOEXEC);
-    ck_assert(!somebody_waits() && !take(NOW_MS, &caller));
+    ck_assert(!has_pending_connection() && !take(NOW_MS, &caller));
     ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
     ck_assert_int_eq(n_logged, 0);
 }
@@ -129,15 +129,15 @@ TEST(acceptor_without_descriptors_pauses_and_resumes)
 
     connect_there();
     limit_files(true);
-    ck_assert(somebody_waits() && !take(NOW_MS, &caller));
+    ck_assert(has_pending_connection() && !take(NOW_MS, &caller));
     ck_assert_int_eq(acceptor_next_ms(&acceptor), NOW_MS + PAUSE_MS);
-    ck_assert_msg(!somebody_waits(), "the loop may sleep");
+    ck_assert_msg(!has_pending_connection(), "the loop may sleep");
     limit_files(false);
     acceptor_turn(&acceptor, NOW_MS + PAUSE_MS - 1);
-    ck_assert(!somebody_waits() && !take(NOW_MS + PAUSE_MS - 1, &caller));
+    ck_assert(!has_pending_connection() && !take(NOW_MS + PAUSE_MS - 1, &caller));
     acceptor_turn(&acceptor, NOW_MS + PAUSE_MS);
     ck_assert(acceptor_next_ms(&acceptor) == INT64_MAX);
-    ck_assert(somebody_waits() && take(NOW_MS + PAUSE_MS, &caller));
+    ck_assert(has_pending_connection() && take(NOW_MS + PAUSE_MS, &caller));
 }
 
 TEST(acceptor_shortage_is_logged_once)
@@ -165,8 +165,8 @@ TEST(acceptor_lasting_error_causes_no_busy_loop)
     ck_assert_int_eq(shutdown(listening, SHUT_RDWR), 0);
     ck_assert(!take(NOW_MS, &caller));
     ck_assert_int_eq(acceptor_next_ms(&acceptor), NOW_MS + PAUSE_MS);
-    ck_assert(somebody_waits() && !take(NOW_MS, &caller)); /* reports the error once */
-    ck_assert_msg(!somebody_waits(), "the loop may sleep");
+    ck_assert(has_pending_connection() && !take(NOW_MS, &caller)); /* reports the error once */
+    ck_assert_msg(!has_pending_connection(), "the loop may sleep");
     ck_assert_int_eq(n_logged, 1);
 }
 
@@ -176,7 +176,7 @@ TEST(acceptor_closed_unwatches_a_shared_socket)
 
     acceptor_close(&acceptor);
     connect_there();
-    ck_assert(!somebody_waits());
+    ck_assert(!has_pending_connection());
     close(other);
 }
 

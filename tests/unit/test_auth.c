@@ -197,26 +197,27 @@ LOOP_TEST(auth_without_fetch_metadata_checks_origin_and_referer, pages)
 
     for (int i = 0; i < 2; i++) {
         const char *name = i ? "Referer" : "origin";
-        struct credentials told = read(HEADERS(name, pages[_i].page, "Host", pages[_i].host));
-        ck_assert_msg(!auth_identify(NULL, &here, &told, &client) == pages[_i].here, "%s: %s", name,
-                      pages[_i].page);
-        ck_assert_msg(!auth_identify(NULL, &there, &told, &client) == pages[_i].there, "%s: %s",
+        struct credentials presented = read(HEADERS(name, pages[_i].page, "Host", pages[_i].host));
+        ck_assert_msg(!auth_identify(NULL, &here, &presented, &client) == pages[_i].here, "%s: %s",
                       name, pages[_i].page);
+        ck_assert_msg(!auth_identify(NULL, &there, &presented, &client) == pages[_i].there,
+                      "%s: %s", name, pages[_i].page);
     }
 }
 
 TEST(auth_same_site_page_must_match_in_every_header)
 {
     const struct auth_policy here = {.local_only = true};
-    struct credentials told =
+    struct credentials presented =
         read(HEADERS("Host", "localhost", "Sec-Fetch-Site", "same-origin", "Origin",
                      "http://localhost", "Referer", "http://evil.example/"));
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_identify(NULL, &here, &told, &client), ERR_FORBIDDEN);
-    told = read(HEADERS("Origin", "http://localhost")); /* HTTP/1.0 */
-    ck_assert_int_eq(auth_identify(NULL, &here, &told, &client), ERR_OK);
-    ck_assert_int_eq(auth_identify(NULL, &(struct auth_policy){0}, &told, &client), ERR_FORBIDDEN);
+    ck_assert_int_eq(auth_identify(NULL, &here, &presented, &client), ERR_FORBIDDEN);
+    presented = read(HEADERS("Origin", "http://localhost")); /* HTTP/1.0 */
+    ck_assert_int_eq(auth_identify(NULL, &here, &presented, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(NULL, &(struct auth_policy){0}, &presented, &client),
+                     ERR_FORBIDDEN);
 }
 
 TEST(auth_without_a_key_grants_the_rights_of_the_policy)

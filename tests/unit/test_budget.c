@@ -120,7 +120,7 @@ TEST(budget_unlimited_clients_share_an_account_and_count)
     ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
 }
 
-static enum err refuse(struct store *store, int64_t *ret_day)
+static enum err fail_to_read(struct store *store, int64_t *ret_day)
 {
     (void)store;
     (void)ret_day;
@@ -129,7 +129,7 @@ static enum err refuse(struct store *store, int64_t *ret_day)
 
 TEST(budget_unreadable_account_is_not_treated_as_empty)
 {
-    static const struct store_driver driver = {.last_day = refuse};
+    static const struct store_driver driver = {.last_day = fail_to_read};
     struct store store = {&driver};
 
     reserve(&ann);

@@ -112,7 +112,7 @@ LOOP_TEST(config_times_and_sizes_accept_units, units)
 static const struct {
     const char *args[3];
     const char *why;
-} refused[] = {
+} rejected[] = {
     {{"--wat", NULL}, "--wat"},
     {{"--wait", NULL}, "--wait requires a value"},
     {{"--wait=5", NULL}, "--wait: invalid value '5'"},
@@ -132,13 +132,13 @@ static const struct {
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
 };
 
-LOOP_TEST(config_invalid_value_is_rejected_and_named, refused)
+LOOP_TEST(config_invalid_value_is_rejected_and_named, rejected)
 {
     struct config config;
     struct errmsg why = {""};
 
-    ck_assert_int_eq(read(refused[_i].args, &config, &why), ERR_SYNTAX);
-    ck_assert_msg(strstr(why.text, refused[_i].why), "%s: %s", refused[_i].args[0], why.text);
+    ck_assert_int_eq(read(rejected[_i].args, &config, &why), ERR_SYNTAX);
+    ck_assert_msg(strstr(why.text, rejected[_i].why), "%s: %s", rejected[_i].args[0], why.text);
 }
 
 TEST(config_keeps_up_to_three_words_in_order)
@@ -170,17 +170,17 @@ TEST(config_invalid_environment_value_names_its_variable)
 
 TEST(config_reload_adopts_changeable_options_only)
 {
-    struct config running, told;
+    struct config running, changed;
     struct errmsg why;
 
     ck_assert_int_eq(read((const char *[]){"--wait=5s", "--store=memory:", NULL}, &running, &why),
                      ERR_OK);
     ck_assert_int_eq(read((const char *[]){"--wait=7s", "--tls-key=k", "--drain-timeout=1s",
                                            "--store=sqlite:x", "--cache-size=1MiB", NULL},
-                          &told, &why),
+                          &changed, &why),
                      ERR_OK);
-    config_adopt(&running, &told);
-    config_done(&told);
+    config_adopt(&running, &changed);
+    config_done(&changed);
     ck_assert_int_eq(running.wait_ms, 7000);
     ck_assert_int_eq(running.drain_timeout_ms, 1000);
     ck_assert_str_eq(running.tls_key, "k");

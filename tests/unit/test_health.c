@@ -30,7 +30,7 @@ static struct {
     struct health health;
     struct service service;
     struct listener *listener;
-} house;
+} fixture;
 
 static void start_engine(void)
 {
@@ -41,14 +41,15 @@ static void start_engine(void)
     struct recovery found;
     struct errmsg why;
 
-    ck_assert_int_eq(secret_from_text("KEY", "test-key", &house.key, &why), ERR_OK);
-    openmart.key = house.key;
-    ck_assert_int_eq(store_open(&store, &house.store, &why), ERR_OK);
-    ck_assert_int_eq(transport_new(&transport, &house.transport), ERR_OK);
-    house.openmart = openmart_new(&openmart, house.transport);
-    house.cache = cache_new(1 << 20);
-    const struct engine_tools tools = {house.cache, house.store, house.openmart, house.transport};
-    ck_assert_int_eq(engine_new(&options, &tools, clock_real(), &house.engine, &found), ERR_OK);
+    ck_assert_int_eq(secret_from_text("KEY", "test-key", &fixture.key, &why), ERR_OK);
+    openmart.key = fixture.key;
+    ck_assert_int_eq(store_open(&store, &fixture.store, &why), ERR_OK);
+    ck_assert_int_eq(transport_new(&transport, &fixture.transport), ERR_OK);
+    fixture.openmart = openmart_new(&openmart, fixture.transport);
+    fixture.cache = cache_new(1 << 20);
+    const struct engine_tools tools = {fixture.cache, fixture.store, fixture.openmart,
+                                       fixture.transport};
+    ck_assert_int_eq(engine_new(&options, &tools, clock_real(), &fixture.engine, &found), ERR_OK);
 }
 
 static void set_up(void)
@@ -65,28 +66,28 @@ static void set_up(void)
     struct errmsg why;
 
     start_engine();
-    house.service =
-        (struct service){.engine = house.engine, .cache = house.cache, .health = &house.health};
-    ck_assert_int_eq(listener_start(&options, &house.service, &house.listener, &why), ERR_OK);
+    fixture.service = (struct service){
+        .engine = fixture.engine, .cache = fixture.cache, .health = &fixture.health};
+    ck_assert_int_eq(listener_start(&options, &fixture.service, &fixture.listener, &why), ERR_OK);
 }
 
 static void tear_down(void)
 {
-    listener_drain(house.listener);
-    listener_stop(house.listener);
-    engine_free(house.engine);
-    openmart_free(house.openmart);
-    transport_free(house.transport);
-    cache_free(house.cache);
-    store_close(house.store);
-    secret_free(house.key);
+    listener_drain(fixture.listener);
+    listener_stop(fixture.listener);
+    engine_free(fixture.engine);
+    openmart_free(fixture.openmart);
+    transport_free(fixture.transport);
+    cache_free(fixture.cache);
+    store_close(fixture.store);
+    secret_free(fixture.key);
 }
 
 FIXTURE(set_up, tear_down);
 
-static void ask(const char *path, struct raw_answer *answer)
+static void get_path(const char *path, struct raw_answer *answer)
 {
-    int fd = raw_connect(listener_url(house.listener, 0));
+    int fd = raw_connect(listener_url(fixture.listener, 0));
 
     ck_assert_int_ge(fd, 0);
     raw_get(fd, path);
@@ -98,47 +99,47 @@ static const struct {
     enum health_stage stage;
     int status;
     const char *word, *draining;
-} stages[] = {
+} states[] = {
     {HEALTH_STARTING, 503, "\"starting\"", "\"draining\":false"},
     {HEALTH_RUNNING, 200, "\"ready\"", "\"draining\":false"},
     {HEALTH_DRAINING, 503, "\"draining\"", "\"draining\":true"},
 };
 
-LOOP_TEST(readyz_state_has_its_status, stages)
+LOOP_TEST(readyz_state_has_its_status, states)
 {
     struct raw_answer answer;
 
-    atomic_store(&house.health.stage, stages[_i].stage);
-    ask("/readyz", &answer);
-    ck_assert_int_eq(answer.status, stages[_i].status);
-    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].word));
+    atomic_store(&fixture.health.stage, states[_i].stage);
+    get_path("/readyz", &answer);
+    ck_assert_int_eq(answer.status, states[_i].status);
+    ck_assert_ptr_nonnull(strstr(answer.body, states[_i].word));
     ck_assert_str_eq(raw_header(&answer, "Cache-Control"), "no-store");
     ck_assert_str_eq(raw_header(&answer, "Content-Type"),
-                     stages[_i].status == 200 ? "application/json" : "application/problem+json");
-    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
+                     states[_i].status == 200 ? "application/json" : "application/problem+json");
+    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, states[_i].status == 503);
 }
 
-LOOP_TEST(readyz_verbose_reports_every_state, stages)
+LOOP_TEST(readyz_verbose_reports_every_state, states)
 {
     struct raw_answer answer;
 
-    atomic_store(&house.health.stage, stages[_i].stage);
-    ask("/readyz?verbose", &answer);
-    ck_assert_int_eq(answer.status, stages[_i].status);
+    atomic_store(&fixture.health.stage, states[_i].stage);
+    get_path("/readyz?verbose", &answer);
+    ck_assert_int_eq(answer.status, states[_i].status);
     ck_assert_str_eq(raw_header(&answer, "Content-Type"), "application/json");
     ck_assert_ptr_nonnull(strstr(answer.body, "{\"status\":"));
-    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].word));
-    ck_assert_ptr_nonnull(strstr(answer.body, stages[_i].draining));
+    ck_assert_ptr_nonnull(strstr(answer.body, states[_i].word));
+    ck_assert_ptr_nonnull(strstr(answer.body, states[_i].draining));
     ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0}}\n"));
-    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, stages[_i].status == 503);
+    ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, states[_i].status == 503);
 }
 
-LOOP_TEST(livez_succeeds_in_every_state, stages)
+LOOP_TEST(livez_succeeds_in_every_state, states)
 {
     struct raw_answer answer;
 
-    atomic_store(&house.health.stage, stages[_i].stage);
-    ask("/livez", &answer);
+    atomic_store(&fixture.health.stage, states[_i].stage);
+    get_path("/livez", &answer);
     ck_assert_int_eq(answer.status, 200);
     ck_assert_str_eq(answer.body, "ok\n");
 }

@@ -18,7 +18,7 @@
 static const struct text {
     const char *data;
     size_t len;
-} refused[] = {
+} rejected[] = {
     TEXT(""),
     TEXT(" "),
     TEXT(BOM),
@@ -112,11 +112,11 @@ static struct json *parsed(const char *text)
     return doc;
 }
 
-LOOP_TEST(json_invalid_text_is_rejected, refused)
+LOOP_TEST(json_invalid_text_is_rejected, rejected)
 {
     struct json *doc = NULL;
 
-    ck_assert_msg(parse_exactly(&refused[_i], &doc) == ERR_SYNTAX, "taken: %s", refused[_i].data);
+    ck_assert_msg(parse_exactly(&rejected[_i], &doc) == ERR_SYNTAX, "taken: %s", rejected[_i].data);
     ck_assert_ptr_null(doc);
 }
 

@@ -17,7 +17,7 @@ static int hold_worker(const struct listener *listener)
     int fd = connect_to(listener);
 
     raw_get(fd, "/held");
-    while (sem_wait(&house.held) != 0)
+    while (sem_wait(&fixture.held) != 0)
         ;
     return fd;
 }
@@ -45,7 +45,7 @@ LOOP_TEST(listener_answers_all_of_many_open_connections, crowds)
     expect_from_all(fds, n); /* so that all are accepted and waiting */
     int holder = hold_worker(listener);
     send_to_all(fds, n); /* now exactly n connections are ready in the worker's next iteration */
-    sem_post(&house.let_go);
+    sem_post(&fixture.let_go);
     expect_from_all(fds, n);
     expect(holder, "held\n");
     stop(listener);
@@ -60,7 +60,7 @@ LOOP_TEST(listener_answers_all_of_many_new_connections, crowds)
     for (int i = 0; i < n; i++)
         fds[i] = connect_to(listener);
     send_to_all(fds, n);
-    sem_post(&house.let_go);
+    sem_post(&fixture.let_go);
     expect_from_all(fds, n);
     expect(holder, "held\n");
     stop(listener);
@@ -180,18 +180,18 @@ TEST(connection_parked_request_delays_those_after_it)
     expect(fd, "later\n");
     expect(fd, "now\n");
     expect(fd, "/tail/x|x");
-    ck_assert_uint_eq(house.n_gone, 0);
+    ck_assert_uint_eq(fixture.n_abandoned, 0);
     stop(listener);
 }
 
 /* ---- clients that leave ---- */
 
-static void wait_gone(size_t n)
+static void wait_until_abandoned(size_t n)
 {
-    pthread_mutex_lock(&house.lock);
-    while (house.n_gone < n)
-        pthread_cond_wait(&house.changed, &house.lock);
-    pthread_mutex_unlock(&house.lock);
+    pthread_mutex_lock(&fixture.lock);
+    while (fixture.n_abandoned < n)
+        pthread_cond_wait(&fixture.changed, &fixture.lock);
+    pthread_mutex_unlock(&fixture.lock);
 }
 
 TEST(parked_request_reports_once_that_its_client_left)
@@ -203,13 +203,13 @@ TEST(parked_request_reports_once_that_its_client_left)
     raw_get(stayer, "/parked");
     wait_parked(2);
     close(leaver);
-    wait_gone(1);
+    wait_until_abandoned(1);
     raw_get(stayer, "/now"); /* pipelined: still there */
     let_all_go();
     expect(stayer, "later\n");
     expect(stayer, "now\n");
     stop(listener);
-    ck_assert_uint_eq(house.n_gone, 1);
+    ck_assert_uint_eq(fixture.n_abandoned, 1);
 }
 
 TEST(parked_request_treats_half_close_as_leaving)
@@ -220,10 +220,10 @@ TEST(parked_request_treats_half_close_as_leaving)
     raw_get(fd, "/parked");
     wait_parked(1);
     shutdown(fd, SHUT_WR);
-    wait_gone(1);
+    wait_until_abandoned(1);
     close(fd);
     stop(listener);
-    ck_assert_uint_eq(house.n_gone, 1);
+    ck_assert_uint_eq(fixture.n_abandoned, 1);
 }
 
 TEST(parked_request_treats_reset_as_leaving)
@@ -236,9 +236,9 @@ TEST(parked_request_treats_reset_as_leaving)
     wait_parked(1);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close(fd);
-    wait_gone(1);
+    wait_until_abandoned(1);
     stop(listener);
-    ck_assert_uint_eq(house.n_gone, 1);
+    ck_assert_uint_eq(fixture.n_abandoned, 1);
 }
 
 /* The message is opened in the same loop iteration in which the sockets report that they are
@@ -257,10 +257,10 @@ TEST(parked_request_may_be_answered_while_its_client_leaves)
     for (int i = 0; i < 64; i++)
         close(fds[i]);
     let_all_go();
-    sem_post(&house.let_go);
+    sem_post(&fixture.let_go);
     expect(holder, "held\n");
     stop(listener);
-    ck_assert_uint_le(house.n_gone, 64);
+    ck_assert_uint_le(fixture.n_abandoned, 64);
 }
 
 TEST(listener_frees_the_slot_of_a_client_that_left)
@@ -274,7 +274,7 @@ TEST(listener_frees_the_slot_of_a_client_that_left)
         raw_get(fd, "/parked");
         wait_parked(1);
         close(fd);
-        wait_gone(i);
+        wait_until_abandoned(i);
         let_all_go();
         /* The same thread answers, so the leaving client was handled before. */
         fd = connect_to(listener);
@@ -321,7 +321,7 @@ TEST(drain_answers_connections_made_before_it)
         raw_get(fds[i], "/now");
     }
     listener_drain(listener);
-    sem_post(&house.let_go);
+    sem_post(&fixture.let_go);
     listener_stop(listener);
     expect(holder, "held\n");
     for (int i = 0; i < 40; i++)
@@ -354,20 +354,11 @@ TEST(drain_is_not_delayed_by_half_a_request)
 
 TEST(drain_is_not_delayed_by_a_client_that_does_not_read)
 {
-    const char *address = "127.0.0.1:0";
-    const struct listener_options options = {.addresses = &address,
-                                             .n_addresses = 1,
-                                             .threads = 1,
-                                             .max_connections = 4,
-                                             .header_timeout_ms = 600000,
-                                             .response_timeout_ms = 600000,
-                                             .idle_timeout_ms = 600000,
-                                             .drain_ms = 0};
-    struct listener *listener = NULL;
+    struct listener_options options = patient_options();
     struct raw_answer answer;
-    struct errmsg why;
 
-    ck_assert_int_eq(listener_start(&options, &house.service, &listener, &why), ERR_OK);
+    options.drain_ms = 0;
+    struct listener *listener = start_with(&options);
     int fd = connect_to(listener);
     raw_get(fd, "/big");
     ck_assert(raw_read_no_body(fd, &answer));

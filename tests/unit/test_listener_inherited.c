@@ -30,19 +30,16 @@ static struct listener *start_inherited(const int *sockets, size_t n, int thread
 {
     static char names[4][INHERITED_NAME];
     static const char *const addresses[] = {names[0], names[1], names[2], names[3]};
+    struct listener_options options = patient_options();
     struct errmsg why;
 
     for (size_t i = 0; i < n; i++)
         ck_assert_int_eq(inherited_socket_name(sockets[i], names[i], &why), ERR_OK);
-    return start_with(&(struct listener_options){.addresses = addresses,
-                                                 .n_addresses = n,
-                                                 .inherited = sockets,
-                                                 .threads = threads,
-                                                 .max_connections = 100,
-                                                 .header_timeout_ms = 600000,
-                                                 .response_timeout_ms = 600000,
-                                                 .idle_timeout_ms = 600000,
-                                                 .drain_ms = 600000});
+    options.addresses = addresses;
+    options.n_addresses = n;
+    options.inherited = sockets;
+    options.threads = threads;
+    return start_with(&options);
 }
 
 TEST(inherited_socket_is_served_by_all_workers)
@@ -148,15 +145,9 @@ TEST(inherited_socket_unsuitable_has_no_name)
 TEST(drain_time_to_send_starts_after_the_last_wait)
 {
     enum { DRAIN_MS = 5000 };
-    const char *address = "127.0.0.1:0";
-    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
-                                                                      .n_addresses = 1,
-                                                                      .threads = 1,
-                                                                      .max_connections = 100,
-                                                                      .header_timeout_ms = 600000,
-                                                                      .response_timeout_ms = 600000,
-                                                                      .idle_timeout_ms = 600000,
-                                                                      .drain_ms = DRAIN_MS});
+    struct listener_options options = patient_options();
+    options.drain_ms = DRAIN_MS;
+    struct listener *listener = start_with(&options);
     int waiting = connect_to(listener), slow = connect_to(listener);
     static struct raw_answer part;
     size_t n = 0;
@@ -191,23 +182,17 @@ static void await_age(const struct listener *listener, bool is_old)
 
 TEST(listener_age_is_that_of_the_hanging_worker)
 {
-    const char *address = "127.0.0.1:0";
-    struct listener *listener = start_with(&(struct listener_options){.addresses = &address,
-                                                                      .n_addresses = 1,
-                                                                      .threads = 2,
-                                                                      .max_connections = 100,
-                                                                      .header_timeout_ms = 600000,
-                                                                      .response_timeout_ms = 600000,
-                                                                      .idle_timeout_ms = 600000,
-                                                                      .drain_ms = 600000,
-                                                                      .idle_ms = OLD_MS / 20});
+    struct listener_options options = patient_options();
+    options.threads = 2;
+    options.idle_ms = OLD_MS / 20;
+    struct listener *listener = start_with(&options);
     int fd = raw_connect(listener_url(listener, 0));
 
     raw_get(fd, "/held");
-    while (sem_wait(&house.held) != 0)
+    while (sem_wait(&fixture.held) != 0)
         ;
     await_age(listener, true); /* although the other worker runs */
-    sem_post(&house.let_go);
+    sem_post(&fixture.let_go);
     await_age(listener, false);
     stop(listener);
     close(fd);

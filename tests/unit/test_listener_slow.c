@@ -16,24 +16,21 @@
 static struct listener *listener;
 static int fd = -1;
 
-static void start_hasty(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
+static void start_with_timeouts(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
 {
-    static const char *const address = "127.0.0.1:0";
+    struct listener_options options = patient_options();
 
-    listener = start_with(&(struct listener_options){.addresses = &address,
-                                                     .n_addresses = 1,
-                                                     .threads = 1,
-                                                     .max_connections = 8,
-                                                     .header_timeout_ms = header_ms,
-                                                     .response_timeout_ms = answer_ms,
-                                                     .idle_timeout_ms = idle_ms,
-                                                     .drain_ms = 0});
+    options.header_timeout_ms = header_ms;
+    options.response_timeout_ms = answer_ms;
+    options.idle_timeout_ms = idle_ms;
+    options.drain_ms = 0;
+    listener = start_with(&options);
 }
 
 /* Runs on the connection `fd`. */
-static void start_hasty_and_connect(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
+static void start_and_connect(int64_t header_ms, int64_t answer_ms, int64_t idle_ms)
 {
-    start_hasty(header_ms, answer_ms, idle_ms);
+    start_with_timeouts(header_ms, answer_ms, idle_ms);
     fd = connect_to(listener);
 }
 
@@ -55,7 +52,7 @@ static void trickle(void)
 /* An endless header: one byte whenever the socket permits, until the server closes. */
 TEST(timeout_C5_trickled_header_is_closed_at_its_deadline)
 {
-    start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
     struct clock before = clock_real();
 
     fd = connect_to(listener);
@@ -70,7 +67,7 @@ static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHos
 
 LOOP_TEST(timeout_C5_trickled_later_header_is_closed, beginnings)
 {
-    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    start_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     get_and_expect_now(fd);
     struct clock before = clock_real();
     raw_send(fd, beginnings[_i]);
@@ -83,7 +80,7 @@ LOOP_TEST(timeout_C5_trickled_later_header_is_closed, beginnings)
  * distinguishes it. */
 TEST(timeout_C5_half_header_after_request_is_closed)
 {
-    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    start_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\nGET /now HTTP/1.1\r\nHost: ");
     expect(fd, "now\n");
     ck_assert(raw_is_closed(fd));
@@ -92,7 +89,7 @@ TEST(timeout_C5_half_header_after_request_is_closed)
 /* The worker checks an idle connection many times meanwhile and keeps it. */
 TEST(timeout_idle_is_longer_than_that_of_a_header)
 {
-    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    start_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     get_and_expect_now(fd);
     for (int i = 0; i < 3; i++) {
         int silent = connect_to(listener);
@@ -105,7 +102,7 @@ TEST(timeout_idle_is_longer_than_that_of_a_header)
 /* So many arguments that the library has no memory left for rejecting them. */
 TEST(timeout_Q14_unanswered_request_is_closed)
 {
-    start_hasty_and_connect(SHORT_MS, LONG_MS, LONG_MS);
+    start_and_connect(SHORT_MS, LONG_MS, LONG_MS);
     struct buf autobuf text = BUF_INIT(16384);
 
     buf_add_str(&text, "GET /arguments?");
@@ -120,7 +117,7 @@ TEST(timeout_C7_silent_client_is_closed_and_frees_its_slot)
 {
     int silent[8];
 
-    start_hasty(SHORT_MS, LONG_MS, LONG_MS);
+    start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
     for (size_t i = 0; i < ARRAY_LEN(silent); i++)
         silent[i] = connect_to(listener);
     for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
@@ -133,7 +130,7 @@ TEST(timeout_C7_silent_client_is_closed_and_frees_its_slot)
 
 TEST(timeout_C4_unread_response_is_closed)
 {
-    start_hasty_and_connect(LONG_MS, SHORT_MS, LONG_MS);
+    start_and_connect(LONG_MS, SHORT_MS, LONG_MS);
     char bytes[4096];
     ssize_t n;
     size_t got = 0;
@@ -150,14 +147,14 @@ TEST(timeout_C4_unread_response_is_closed)
 
 TEST(timeout_idle_connection_is_closed)
 {
-    start_hasty_and_connect(LONG_MS, LONG_MS, SHORT_MS);
+    start_and_connect(LONG_MS, LONG_MS, SHORT_MS);
     get_and_expect_now(fd);
     ck_assert(raw_is_closed(fd));
 }
 
 TEST(timeout_does_not_apply_to_a_waiting_request)
 {
-    start_hasty_and_connect(SHORT_MS, SHORT_MS, SHORT_MS);
+    start_and_connect(SHORT_MS, SHORT_MS, SHORT_MS);
     int idles = connect_to(listener);
 
     raw_get(fd, "/parked");

@@ -40,16 +40,12 @@ uint64_t log_dropped(void)
 
 static enum err try_start(const char *const *addresses, size_t n, struct errmsg *why)
 {
-    const struct listener_options options = {.addresses = addresses,
-                                             .n_addresses = n,
-                                             .threads = 2,
-                                             .max_connections = 10,
-                                             .header_timeout_ms = 60000,
-                                             .response_timeout_ms = 60000,
-                                             .idle_timeout_ms = 60000,
-                                             .drain_ms = 0};
+    struct listener_options options = patient_options();
     struct listener *listener = NULL;
-    enum err err = listener_start(&options, &house.service, &listener, why);
+
+    options.addresses = addresses;
+    options.n_addresses = n;
+    enum err err = listener_start(&options, &fixture.service, &listener, why);
 
     if (err)
         ck_assert_ptr_null(listener);
@@ -132,18 +128,14 @@ static bool has_ipv6(void)
 TEST(listener_serves_several_addresses)
 {
     const char *const addresses[] = {"127.0.0.1:0", "127.0.0.2:0", "[::1]:0"};
-    struct listener_options options = {.addresses = addresses,
-                                       .n_addresses = has_ipv6() ? 3 : 2,
-                                       .threads = 3,
-                                       .max_connections = 100,
-                                       .header_timeout_ms = 60000,
-                                       .response_timeout_ms = 60000,
-                                       .idle_timeout_ms = 60000,
-                                       .drain_ms = 0};
+    struct listener_options options = patient_options();
     struct listener *listener = NULL;
     struct errmsg why = {""};
 
-    enum err err = listener_start(&options, &house.service, &listener, &why);
+    options.addresses = addresses;
+    options.n_addresses = has_ipv6() ? 3 : 2;
+    options.threads = 3;
+    enum err err = listener_start(&options, &fixture.service, &listener, &why);
     ck_assert_msg(err == ERR_OK, "%s", why.text);
     for (size_t i = 0; i < options.n_addresses; i++) {
         int fd = raw_connect(listener_url(listener, i));

@@ -85,7 +85,7 @@ static const struct {
     const char *request;
     int status;
     const char *code, *allow;
-} refused[] = {
+} rejected[] = {
     {"GET /nothing HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"GET /now/ HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
     {"GET /%6eow HTTP/1.1\r\nHost: test\r\n\r\n", 404, "not-found", NULL},
@@ -104,11 +104,11 @@ static const struct {
     {"get /parked HTTP/1.1\r\nHost: test\r\n\r\n", 405, "method-not-allowed", "GET, HEAD"},
 };
 
-LOOP_TEST(request_without_route_is_a_problem_and_keeps_open, refused)
+LOOP_TEST(request_without_route_is_a_problem_and_keeps_open, rejected)
 {
-    raw_send(fd, refused[_i].request);
-    expect_problem(refused[_i].status, refused[_i].code);
-    ck_assert_pstr_eq(raw_header(&answer, "Allow"), refused[_i].allow);
+    raw_send(fd, rejected[_i].request);
+    expect_problem(rejected[_i].status, rejected[_i].code);
+    ck_assert_pstr_eq(raw_header(&answer, "Allow"), rejected[_i].allow);
     get_and_expect_now(fd);
 }
 

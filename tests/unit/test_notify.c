@@ -39,7 +39,7 @@ static void tear_down(void)
 FIXTURE(set_up, tear_down);
 
 /* Returns the next message to the manager; "" if there is no message. */
-static const char *told(void)
+static const char *next_message(void)
 {
     static char message[512];
     ssize_t n = recv(manager, message, sizeof message - 1, 0);
@@ -55,11 +55,11 @@ TEST(notify_pings_at_half_the_limit)
     ck_assert_int_eq(watchdog.limit_ms, 1600);
     ck_assert_int_eq(notify_turn_ms(&watchdog), 200);
     ck_assert_int_eq(notify_ping(&watchdog, 10000, 0), 800);
-    ck_assert_str_eq(told(), "WATCHDOG=1");
+    ck_assert_str_eq(next_message(), "WATCHDOG=1");
     ck_assert_int_eq(notify_ping(&watchdog, 10300, 0), 500);
-    ck_assert_str_eq(told(), "");
+    ck_assert_str_eq(next_message(), "");
     ck_assert_int_eq(notify_ping(&watchdog, 10800, 799), 800);
-    ck_assert_str_eq(told(), "WATCHDOG=1");
+    ck_assert_str_eq(next_message(), "WATCHDOG=1");
 }
 
 TEST(notify_withholds_pings_while_a_loop_hangs)
@@ -67,12 +67,12 @@ TEST(notify_withholds_pings_while_a_loop_hangs)
     struct watchdog watchdog = notify_watchdog();
 
     notify_ping(&watchdog, 10000, 0);
-    told();
+    next_message();
     ck_assert_int_eq(notify_ping(&watchdog, 10800, 800), 100);
     ck_assert_int_eq(notify_ping(&watchdog, 10900, 900), 100);
-    ck_assert_str_eq(told(), "");
+    ck_assert_str_eq(next_message(), "");
     ck_assert_int_eq(notify_ping(&watchdog, 11000, 5), 800);
-    ck_assert_str_eq(told(), "WATCHDOG=1");
+    ck_assert_str_eq(next_message(), "WATCHDOG=1");
 }
 
 TEST(notify_without_a_limit_sends_no_ping)
@@ -82,7 +82,7 @@ TEST(notify_without_a_limit_sends_no_ping)
 
     ck_assert_int_eq(notify_turn_ms(&watchdog), 0);
     ck_assert_int_ge(notify_ping(&watchdog, 10000, 99999), 1000);
-    ck_assert_str_eq(told(), "");
+    ck_assert_str_eq(next_message(), "");
 }
 
 TEST(notify_ignores_the_limit_of_another_process)
@@ -110,15 +110,15 @@ TEST(notify_shortest_limit_gives_a_valid_interval)
 TEST(notify_reports_the_state_to_the_manager)
 {
     notify_ready("serving");
-    ck_assert_str_eq(told(), "READY=1\nSTATUS=serving");
+    ck_assert_str_eq(next_message(), "READY=1\nSTATUS=serving");
     notify_reloading();
-    ck_assert_ptr_nonnull(strstr(told(), "RELOADING=1\nMONOTONIC_USEC="));
+    ck_assert_ptr_nonnull(strstr(next_message(), "RELOADING=1\nMONOTONIC_USEC="));
     notify_stopping("draining", 40000);
-    ck_assert_str_eq(told(), "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=40000000");
+    ck_assert_str_eq(next_message(), "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=40000000");
     notify_forget();
     ck_assert_ptr_null(getenv("NOTIFY_SOCKET"));
     notify_ready("serving");
-    ck_assert_str_eq(told(), "");
+    ck_assert_str_eq(next_message(), "");
 }
 
 /* ---- sockets ---- */

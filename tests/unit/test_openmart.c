@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-FIXTURE(asker_setup, asker_teardown);
+FIXTURE(openmart_fixture_setup, openmart_fixture_teardown);
 
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
@@ -22,107 +22,108 @@ FIXTURE(asker_setup, asker_teardown);
 /* The five calls with their documented responses, in the order of enum kind. */
 enum kind { SUBMIT, STATUS, IDS, READ, BALANCE, N_KINDS };
 
-static void ask(enum kind kind, struct heard *heard)
+static void start_call(enum kind kind, struct received *received)
 {
-    *heard = (struct heard){0};
+    *received = (struct received){0};
     switch (kind) {
     case SUBMIT:
-        openmart_submit(asker_openmart, &asker_form, 1, asker_hear_submit, heard);
+        openmart_submit(fixture_openmart, &fixture_form, 1, fixture_on_submit, received);
         break;
     case STATUS:
-        openmart_batch_status(asker_openmart, BATCH, asker_hear_counts, heard);
+        openmart_batch_status(fixture_openmart, BATCH, fixture_on_counts, received);
         break;
     case IDS:
-        openmart_task_ids(asker_openmart, BATCH, "COMPLETED", asker_hear_ids, heard);
+        openmart_task_ids(fixture_openmart, BATCH, "COMPLETED", fixture_on_ids, received);
         break;
     case READ:
-        openmart_read_task(asker_openmart, TASK, asker_hear_task, heard);
+        openmart_read_task(fixture_openmart, TASK, fixture_on_task, received);
         break;
     case BALANCE:
-        openmart_credit_balance(asker_openmart, asker_hear_balance, heard);
+        openmart_credit_balance(fixture_openmart, fixture_on_balance, received);
         break;
     case N_KINDS:
         break;
     }
-    asker_run_until_heard(heard);
+    fixture_run_until_received(received);
 }
 
 static const struct {
     struct raw_script script;
     const char *first_line, *value;
 } calls[] = {
-    [SUBMIT] = {ASKER_TOLD("200 OK", "{\"batch_id\":\"" BATCH "\",\"submit_for\":\"x\"}"),
+    [SUBMIT] = {FIXTURE_RESPONSE("200 OK", "{\"batch_id\":\"" BATCH "\",\"submit_for\":\"x\"}"),
                 "POST /api/v1/task/batch/lookup_business_email HTTP/1.1\r\n", BATCH},
-    [STATUS] = {ASKER_TOLD("200 OK", "{\"processing\":1,\"completed\":2,\"errored\":3,\"total\":6,"
-                                     "\"batch_ready\":true}"),
+    [STATUS] = {FIXTURE_RESPONSE("200 OK",
+                                 "{\"processing\":1,\"completed\":2,\"errored\":3,\"total\":6,"
+                                 "\"batch_ready\":true}"),
                 "GET /api/v1/task/batch/" BATCH "/status HTTP/1.1\r\n", "1 2 3 6 ready"},
-    [IDS] = {ASKER_TOLD("200 OK", "[\"" TASK "\",\"b\"]"),
+    [IDS] = {FIXTURE_RESPONSE("200 OK", "[\"" TASK "\",\"b\"]"),
              "GET /api/v1/task/batch/" BATCH "/task_ids?status=COMPLETED HTTP/1.1\r\n", "2 " TASK},
-    [READ] = {ASKER_TOLD("200 OK",
-                         "{\"status\":\"COMPLETED\",\"tracking_id\":\"m\",\"data\":[{\"email\":"
-                         "\"info@milvali.com\",\"status\":\"VALID\"}]}"),
+    [READ] = {FIXTURE_RESPONSE(
+                  "200 OK", "{\"status\":\"COMPLETED\",\"tracking_id\":\"m\",\"data\":[{\"email\":"
+                            "\"info@milvali.com\",\"status\":\"VALID\"}]}"),
               "GET /api/v1/task/" TASK " HTTP/1.1\r\n", "m 1 info@milvali.com"},
-    [BALANCE] = {ASKER_TOLD("200 OK", "{\"balance\":4711}"),
+    [BALANCE] = {FIXTURE_RESPONSE("200 OK", "{\"balance\":4711}"),
                  "GET /api/v2/credit-balance HTTP/1.1\r\n", "4711"},
 };
 
 RANGE_TEST(openmart_call_and_response_are_as_documented, 0, N_KINDS)
 {
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&calls[_i].script, 1);
-    ask((enum kind)_i, &heard);
+    fixture_serve_openmart(&calls[_i].script, 1);
+    start_call((enum kind)_i, &received);
     const char *request = raw_server_request(fixture_server, 0);
     ck_assert_msg(strncmp(request, calls[_i].first_line, strlen(calls[_i].first_line)) == 0, "%s",
                   request);
-    ck_assert_int_eq(heard.reply.verdict, VERDICT_DONE);
-    ck_assert_int_eq(heard.reply.status, 200);
-    ck_assert_int_eq(heard.reply.retry_after_s, -1);
-    ck_assert_str_eq(heard.detail, "");
-    ck_assert_str_eq(heard.value, calls[_i].value);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_DONE);
+    ck_assert_int_eq(received.reply.status, 200);
+    ck_assert_int_eq(received.reply.retry_after_s, -1);
+    ck_assert_str_eq(received.detail, "");
+    ck_assert_str_eq(received.value, calls[_i].value);
 }
 
 RANGE_TEST(openmart_call_has_the_key_in_its_header_only, 0, N_KINDS)
 {
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&calls[_i].script, 1);
-    ask((enum kind)_i, &heard);
-    const char *found = strstr(raw_server_request(fixture_server, 0), ASKER_KEY);
+    fixture_serve_openmart(&calls[_i].script, 1);
+    start_call((enum kind)_i, &received);
+    const char *found = strstr(raw_server_request(fixture_server, 0), FIXTURE_KEY);
     ck_assert_ptr_nonnull(found);
     ck_assert_int_eq(memcmp(found - strlen("\r\nX-API-Key: "), "\r\nX-API-Key: ", 13), 0);
-    ck_assert_int_eq(memcmp(found + strlen(ASKER_KEY), "\r\n", 2), 0);
-    ck_assert_ptr_null(strstr(found + 1, ASKER_KEY));
+    ck_assert_int_eq(memcmp(found + strlen(FIXTURE_KEY), "\r\n", 2), 0);
+    ck_assert_ptr_null(strstr(found + 1, FIXTURE_KEY));
 }
 
-static const struct raw_script useless = ASKER_TOLD("200 OK", "<html>no</html>");
+static const struct raw_script useless = FIXTURE_RESPONSE("200 OK", "<html>no</html>");
 
 RANGE_TEST(openmart_call_reports_an_unusable_response, 0, N_KINDS)
 {
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&useless, 1);
-    ask((enum kind)_i, &heard);
-    ck_assert_int_eq(heard.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
-    ck_assert_int_eq(heard.reply.err,
+    fixture_serve_openmart(&useless, 1);
+    start_call((enum kind)_i, &received);
+    ck_assert_int_eq(received.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
+    ck_assert_int_eq(received.reply.err,
                      _i == SUBMIT ? ERR_UPSTREAM_OUTCOME_UNKNOWN : ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
-    ck_assert_str_eq(heard.detail, "");
+    ck_assert_str_eq(received.value, _i == BALANCE ? "0" : "none");
+    ck_assert_str_eq(received.detail, "");
 }
 
 RANGE_TEST(openmart_valid_body_with_error_status_is_an_error, 0, N_KINDS)
 {
     autofree char *text = xstrdup(calls[_i].script.answers[0].data);
     struct raw_script script = calls[_i].script;
-    struct heard heard;
+    struct received received;
 
     fixture_overwrite(text, "HTTP/1.1 500 No");
     script.answers[0].data = text;
-    asker_serve(&script, 1);
-    ask((enum kind)_i, &heard);
+    fixture_serve_openmart(&script, 1);
+    start_call((enum kind)_i, &received);
     raw_server_stop(fixture_server);
-    ck_assert_int_eq(heard.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
-    ck_assert_str_eq(heard.value, _i == BALANCE ? "0" : "none");
+    ck_assert_int_eq(received.reply.verdict, _i == SUBMIT ? VERDICT_UNKNOWN : VERDICT_RETRYABLE);
+    ck_assert_str_eq(received.value, _i == BALANCE ? "0" : "none");
 }
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
@@ -141,13 +142,13 @@ TEST(openmart_submit_has_the_documented_bytes)
         "{\"domain\":\"x.org\",\"company_name\":\"X\",\"tracking_id\":\"t2\"},"
         "{\"domain\":\"y.org\",\"company_name\":\"Y\"}]";
     char expected[1024];
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&calls[SUBMIT].script, 1);
-    asker_submit(forms, ARRAY_LEN(forms), &heard);
+    fixture_serve_openmart(&calls[SUBMIT].script, 1);
+    fixture_submit(forms, ARRAY_LEN(forms), &received);
     snprintf(expected, sizeof expected,
              "POST /api/v1/task/batch/lookup_business_email HTTP/1.1\r\n"
-             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " ASKER_KEY "\r\n"
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " FIXTURE_KEY "\r\n"
              "Accept: application/json\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\n\r\n%s",
              raw_server_port(fixture_server), strlen(body), body);
@@ -157,13 +158,13 @@ TEST(openmart_submit_has_the_documented_bytes)
 TEST(openmart_read_has_the_documented_bytes)
 {
     char expected[1024];
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&calls[STATUS].script, 1);
-    ask(STATUS, &heard);
+    fixture_serve_openmart(&calls[STATUS].script, 1);
+    start_call(STATUS, &received);
     snprintf(expected, sizeof expected,
              "GET /api/v1/task/batch/" BATCH "/status HTTP/1.1\r\n"
-             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " ASKER_KEY "\r\n"
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " FIXTURE_KEY "\r\n"
              "Accept: application/json\r\nCache-Control: no-cache\r\n\r\n",
              raw_server_port(fixture_server));
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
@@ -171,11 +172,11 @@ TEST(openmart_read_has_the_documented_bytes)
 
 TEST(openmart_lists_all_task_ids_without_a_state)
 {
-    struct heard heard = {0};
+    struct received received = {0};
 
-    asker_serve(&calls[IDS].script, 1);
-    openmart_task_ids(asker_openmart, BATCH, NULL, asker_hear_ids, &heard);
-    asker_run_until_heard(&heard);
+    fixture_serve_openmart(&calls[IDS].script, 1);
+    openmart_task_ids(fixture_openmart, BATCH, NULL, fixture_on_ids, &received);
+    fixture_run_until_received(&received);
     ck_assert_ptr_nonnull(strstr(raw_server_request(fixture_server, 0), "/task_ids HTTP/1.1\r\n"));
 }
 
@@ -183,12 +184,12 @@ TEST(openmart_full_batch_is_one_request_of_100_tasks)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct json *doc = NULL;
-    struct heard heard;
+    struct received received;
 
     for (size_t i = 0; i < OPENMART_BATCH_MAX; i++)
-        forms[i] = asker_form;
-    asker_serve(&calls[SUBMIT].script, 1);
-    asker_submit(forms, OPENMART_BATCH_MAX, &heard);
+        forms[i] = fixture_form;
+    fixture_serve_openmart(&calls[SUBMIT].script, 1);
+    fixture_submit(forms, OPENMART_BATCH_MAX, &received);
     const char *body = strstr(raw_server_request(fixture_server, 0), "\r\n\r\n") + 4;
     ck_assert_int_eq(json_parse(body, strlen(body), &doc), ERR_OK);
     ck_assert_uint_eq(json_size(doc), OPENMART_BATCH_MAX);
@@ -207,18 +208,18 @@ TEST(openmart_reads_share_a_connection_and_submits_do_not)
         .end = RAW_HOLD,
     };
     const struct raw_script paid =
-        RAW_SAYS_AND_HOLDS("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"batch_id\":\"b\"}");
+        RAW_SENDS_AND_HOLDS("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"batch_id\":\"b\"}");
     const struct raw_script scripts[] = {reading, paid, paid};
-    struct heard heard;
+    struct received received;
 
-    asker_serve(scripts, ARRAY_LEN(scripts));
-    ask(BALANCE, &heard);
-    ask(SUBMIT, &heard);
-    ask(IDS, &heard);
-    ask(SUBMIT, &heard);
-    ck_assert_str_eq(heard.value, "b");
-    ask(STATUS, &heard);
-    ck_assert_int_eq(heard.reply.verdict, VERDICT_DONE);
+    fixture_serve_openmart(scripts, ARRAY_LEN(scripts));
+    start_call(BALANCE, &received);
+    start_call(SUBMIT, &received);
+    start_call(IDS, &received);
+    start_call(SUBMIT, &received);
+    ck_assert_str_eq(received.value, "b");
+    start_call(STATUS, &received);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_DONE);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 3);
 #undef WHOLE
 }

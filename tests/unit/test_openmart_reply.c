@@ -14,20 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-FIXTURE(asker_setup, asker_teardown);
+FIXTURE(openmart_fixture_setup, openmart_fixture_teardown);
 
 #define BATCH "2fc8b627-1111"
 #define TASK  "2fc8b627-aaaa"
 
 /* --- Calls that cannot be sent ---------------------------------------------------------------- */
 
-static void assert_unsendable(const struct heard *heard, enum err err)
+static void assert_unsendable(const struct received *received, enum err err)
 {
-    ck_assert_int_eq(heard->reply.verdict, VERDICT_REFUSED);
-    ck_assert_int_eq(heard->reply.err, err);
-    ck_assert_int_eq(heard->reply.status, 0);
-    ck_assert_str_ne(heard->detail, "");
-    ck_assert_str_eq(heard->value, "none");
+    ck_assert_int_eq(received->reply.verdict, VERDICT_REFUSED);
+    ck_assert_int_eq(received->reply.err, err);
+    ck_assert_int_eq(received->reply.status, 0);
+    ck_assert_str_ne(received->detail, "");
+    ck_assert_str_eq(received->value, "none");
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_connections(fixture_server), 0);
 }
@@ -35,47 +35,47 @@ static void assert_unsendable(const struct heard *heard, enum err err)
 RANGE_TEST(call_with_wrong_batch_size_is_rejected_locally, 0, 2)
 {
     struct openmart_form forms[OPENMART_BATCH_MAX + 1];
-    struct heard heard;
+    struct received received;
 
     for (size_t i = 0; i < ARRAY_LEN(forms); i++)
-        forms[i] = asker_form;
-    asker_serve(NULL, 0);
-    asker_submit(forms, _i ? ARRAY_LEN(forms) : 0, &heard);
-    assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
+        forms[i] = fixture_form;
+    fixture_serve_openmart(NULL, 0);
+    fixture_submit(forms, _i ? ARRAY_LEN(forms) : 0, &received);
+    assert_unsendable(&received, ERR_UPSTREAM_REJECTED);
 }
 
 TEST(call_with_too_many_bytes_is_rejected_locally)
 {
     autofree char *name = fixture_filled(JSON_MAX_BYTES, 'a', "");
     const struct openmart_form form = {.domain = "x.org", .company_name = name};
-    struct heard heard;
+    struct received received;
 
-    asker_serve(NULL, 0);
-    asker_submit(&form, 1, &heard);
-    assert_unsendable(&heard, ERR_UPSTREAM_REJECTED);
+    fixture_serve_openmart(NULL, 0);
+    fixture_submit(&form, 1, &received);
+    assert_unsendable(&received, ERR_UPSTREAM_REJECTED);
 }
 
 static const char *const bad_ids[] = {"", "..", "a/b", "a?b", "a b", "a\r\nX: y", "%2e%2e"};
 
 LOOP_TEST(call_with_unsafe_id_is_rejected_locally, bad_ids)
 {
-    struct heard heard = {0};
+    struct received received = {0};
 
-    asker_serve(NULL, 0);
-    openmart_batch_status(asker_openmart, bad_ids[_i], asker_hear_counts, &heard);
-    ck_assert_int_eq(heard.times, 0);
-    asker_run_until_heard(&heard);
-    assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
+    fixture_serve_openmart(NULL, 0);
+    openmart_batch_status(fixture_openmart, bad_ids[_i], fixture_on_counts, &received);
+    ck_assert_int_eq(received.times, 0);
+    fixture_run_until_received(&received);
+    assert_unsendable(&received, ERR_UPSTREAM_ERROR);
 }
 
 TEST(call_with_invalid_state_is_rejected_locally)
 {
-    struct heard heard = {0};
+    struct received received = {0};
 
-    asker_serve(NULL, 0);
-    openmart_task_ids(asker_openmart, BATCH, "COMPLETED&x=y", asker_hear_ids, &heard);
-    asker_run_until_heard(&heard);
-    assert_unsendable(&heard, ERR_UPSTREAM_ERROR);
+    fixture_serve_openmart(NULL, 0);
+    openmart_task_ids(fixture_openmart, BATCH, "COMPLETED&x=y", fixture_on_ids, &received);
+    fixture_run_until_received(&received);
+    assert_unsendable(&received, ERR_UPSTREAM_ERROR);
 }
 
 /* --- Replies ---------------------------------------------------------------------------------- */
@@ -88,42 +88,43 @@ static const struct {
     int64_t retry_after_s;
     const char *detail; /* NULL: any text */
 } replies[] = {
-    {ASKER_TOLD("400 No", "{\"detail\":\"Domain is required\"}"), VERDICT_REFUSED,
+    {FIXTURE_RESPONSE("400 No", "{\"detail\":\"Domain is required\"}"), VERDICT_REFUSED,
      ERR_UPSTREAM_REJECTED, 400, -1, "Domain is required"},
-    {ASKER_TOLD("401 No", "{\"detail\":\"Invalid API Key: " ASKER_KEY "\"}"), VERDICT_REFUSED,
-     ERR_UPSTREAM_AUTH, 401, -1, "Invalid API Key: ***"},
-    {ASKER_TOLD("402 No", ""), VERDICT_REFUSED, ERR_CREDITS_EXHAUSTED, 402, -1, ""},
-    {ASKER_TOLD("429 No\r\nRetry-After: 120", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 429,
-     120, ""},
-    {ASKER_TOLD("429 No\r\nRetry-After: -1", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 429, -1,
-     ""},
-    {ASKER_TOLD("429 No\r\nRetry-After: 999999999", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
-     429, 3600, ""},
-    {ASKER_TOLD("503 No\r\nRetry-After: Fri, 01 Jan 2100 00:00:00 GMT", "busy"), VERDICT_RETRYABLE,
-     ERR_UPSTREAM_ERROR, 503, 3600, ""},
-    {ASKER_TOLD("503 No", "<html>busy</html>"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 503,
-     -1, ""},
+    {FIXTURE_RESPONSE("401 No", "{\"detail\":\"Invalid API Key: " FIXTURE_KEY "\"}"),
+     VERDICT_REFUSED, ERR_UPSTREAM_AUTH, 401, -1, "Invalid API Key: ***"},
+    {FIXTURE_RESPONSE("402 No", ""), VERDICT_REFUSED, ERR_CREDITS_EXHAUSTED, 402, -1, ""},
+    {FIXTURE_RESPONSE("429 No\r\nRetry-After: 120", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
+     429, 120, ""},
+    {FIXTURE_RESPONSE("429 No\r\nRetry-After: -1", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
+     429, -1, ""},
+    {FIXTURE_RESPONSE("429 No\r\nRetry-After: 999999999", "{}"), VERDICT_RETRYABLE,
+     ERR_UPSTREAM_ERROR, 429, 3600, ""},
+    {FIXTURE_RESPONSE("503 No\r\nRetry-After: Fri, 01 Jan 2100 00:00:00 GMT", "busy"),
+     VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 503, 3600, ""},
+    {FIXTURE_RESPONSE("503 No", "<html>busy</html>"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN,
+     503, -1, ""},
     {{.reads = 1, .end = RAW_CLOSE}, VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 0, -1, NULL},
-    {ASKER_TOLD("200 OK", "{\"batch_"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 200, -1, ""},
-    {ASKER_TOLD("202 OK", "{\"batch_id\":\"b\",\"detail\":\"x\"}"), VERDICT_DONE, ERR_OK, 202, -1,
-     ""},
+    {FIXTURE_RESPONSE("200 OK", "{\"batch_"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 200,
+     -1, ""},
+    {FIXTURE_RESPONSE("202 OK", "{\"batch_id\":\"b\",\"detail\":\"x\"}"), VERDICT_DONE, ERR_OK, 202,
+     -1, ""},
 };
 
 LOOP_TEST(reply_to_a_submit_reports_what_is_known, replies)
 {
-    struct heard heard;
+    struct received received;
 
-    asker_serve(&replies[_i].script, 1);
-    asker_submit(&asker_form, 1, &heard);
-    ck_assert_int_eq(heard.reply.verdict, replies[_i].verdict);
-    ck_assert_int_eq(heard.reply.err, replies[_i].err);
-    ck_assert_int_eq(heard.reply.status, replies[_i].status);
-    ck_assert_int_eq(heard.reply.retry_after_s, replies[_i].retry_after_s);
-    ck_assert_int_ge(heard.reply.took_ms, 0);
+    fixture_serve_openmart(&replies[_i].script, 1);
+    fixture_submit(&fixture_form, 1, &received);
+    ck_assert_int_eq(received.reply.verdict, replies[_i].verdict);
+    ck_assert_int_eq(received.reply.err, replies[_i].err);
+    ck_assert_int_eq(received.reply.status, replies[_i].status);
+    ck_assert_int_eq(received.reply.retry_after_s, replies[_i].retry_after_s);
+    ck_assert_int_ge(received.reply.took_ms, 0);
     if (replies[_i].detail)
-        ck_assert_str_eq(heard.detail, replies[_i].detail);
+        ck_assert_str_eq(received.detail, replies[_i].detail);
     else
-        ck_assert_str_ne(heard.detail, "");
+        ck_assert_str_ne(received.detail, "");
     raw_server_stop(fixture_server);
     ck_assert_uint_eq(raw_server_requests(fixture_server), 1);
 }
@@ -131,75 +132,77 @@ LOOP_TEST(reply_to_a_submit_reports_what_is_known, replies)
 TEST(reply_submit_not_sent_is_retryable)
 {
     char base_url[64];
-    struct heard heard;
+    struct received received;
 
     snprintf(base_url, sizeof base_url, "http://127.0.0.1:%d", raw_server_refusing_port());
-    asker_use_base(base_url);
-    asker_submit(&asker_form, 1, &heard);
-    ck_assert_int_eq(heard.reply.verdict, VERDICT_RETRYABLE);
-    ck_assert_int_eq(heard.reply.err, ERR_UPSTREAM_ERROR);
-    ck_assert_int_eq(heard.reply.status, 0);
-    ck_assert_str_ne(heard.detail, "");
+    fixture_use_base(base_url);
+    fixture_submit(&fixture_form, 1, &received);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_RETRYABLE);
+    ck_assert_int_eq(received.reply.err, ERR_UPSTREAM_ERROR);
+    ck_assert_int_eq(received.reply.status, 0);
+    ck_assert_str_ne(received.detail, "");
 }
 
 TEST(reply_over_the_size_limit_leaves_submit_unknown)
 {
     autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 200 OK\r\n\r\n");
-    const struct raw_script script = RAW_SAYS(text, 0);
-    struct heard heard;
+    const struct raw_script script = RAW_SENDS(text, 0);
+    struct received received;
 
-    asker_serve(&script, 1);
-    asker_submit(&asker_form, 1, &heard);
+    fixture_serve_openmart(&script, 1);
+    fixture_submit(&fixture_form, 1, &received);
     raw_server_stop(fixture_server);
-    ck_assert_int_eq(heard.reply.verdict, VERDICT_UNKNOWN);
-    ck_assert_int_eq(heard.reply.status, 200);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_UNKNOWN);
+    ck_assert_int_eq(received.reply.status, 200);
 }
 
 TEST(reply_missing_task_reports_its_404)
 {
-    const struct raw_script script = ASKER_TOLD("404 Not Found", "{\"detail\":\"no such task\"}");
-    struct heard heard = {0};
+    const struct raw_script script =
+        FIXTURE_RESPONSE("404 Not Found", "{\"detail\":\"no such task\"}");
+    struct received received = {0};
 
-    asker_serve(&script, 1);
-    openmart_read_task(asker_openmart, TASK, asker_hear_task, &heard);
-    asker_run_until_heard(&heard);
-    ck_assert_int_eq(heard.reply.verdict, VERDICT_REFUSED);
-    ck_assert_int_eq(heard.reply.status, 404);
-    ck_assert_str_eq(heard.detail, "no such task");
+    fixture_serve_openmart(&script, 1);
+    openmart_read_task(fixture_openmart, TASK, fixture_on_task, &received);
+    fixture_run_until_received(&received);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_REFUSED);
+    ck_assert_int_eq(received.reply.status, 404);
+    ck_assert_str_eq(received.detail, "no such task");
 }
 
 /* --- Cancelling ------------------------------------------------------------------------------- */
 
-static const struct raw_script balance = ASKER_TOLD("200 OK", "{\"balance\":4711}");
+static const struct raw_script balance = FIXTURE_RESPONSE("200 OK", "{\"balance\":4711}");
 
 TEST(call_cancelled_runs_no_callback)
 {
     const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, balance};
-    struct heard cancelled = {0}, heard = {0};
+    struct received cancelled = {0}, received = {0};
 
-    asker_serve(scripts, 2);
-    openmart_cancel(openmart_submit(asker_openmart, &asker_form, 1, asker_hear_submit, &cancelled));
-    openmart_cancel(openmart_batch_status(asker_openmart, "a/b", asker_hear_counts, &cancelled));
+    fixture_serve_openmart(scripts, 2);
+    openmart_cancel(
+        openmart_submit(fixture_openmart, &fixture_form, 1, fixture_on_submit, &cancelled));
+    openmart_cancel(openmart_batch_status(fixture_openmart, "a/b", fixture_on_counts, &cancelled));
     struct openmart_call *call =
-        openmart_read_task(asker_openmart, TASK, asker_hear_task, &cancelled);
+        openmart_read_task(fixture_openmart, TASK, fixture_on_task, &cancelled);
     transport_run(fixture_transport);
     openmart_cancel(call);
     transport_run(fixture_transport);
     raw_server_stop(fixture_server);
-    openmart_free(asker_openmart);
+    openmart_free(fixture_openmart);
     raw_server_free(fixture_server);
-    asker_serve(&balance, 1);
-    openmart_credit_balance(asker_openmart, asker_hear_balance, &heard);
-    asker_run_until_heard(&heard);
+    fixture_serve_openmart(&balance, 1);
+    openmart_credit_balance(fixture_openmart, fixture_on_balance, &received);
+    fixture_run_until_received(&received);
     ck_assert_int_eq(cancelled.times, 0);
 }
 
 TEST(call_may_be_cancelled_in_its_callback)
 {
-    struct heard heard = {0};
+    struct received received = {0};
 
-    asker_serve(&balance, 1);
-    heard.call = openmart_credit_balance(asker_openmart, asker_hear_balance, &heard);
-    asker_run_until_heard(&heard);
-    ck_assert_str_eq(heard.value, "4711");
+    fixture_serve_openmart(&balance, 1);
+    received.call = openmart_credit_balance(fixture_openmart, fixture_on_balance, &received);
+    fixture_run_until_received(&received);
+    ck_assert_str_eq(received.value, "4711");
 }

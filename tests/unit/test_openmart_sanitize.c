@@ -100,7 +100,7 @@ TEST(sanitize_empty_key_matches_nothing)
 
 static const struct {
     const char *in, *out;
-} mends[] = {
+} damaged[] = {
     {"{\"a\":[1,\"b\\\"\\\\\"]}", "{\"a\":[1,\"b\\\"\\\\\"]}"},
     {"\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\""},
     {"\"\\u0000\"", "\"\\ufffd\""},
@@ -118,10 +118,10 @@ static const struct {
     {"", ""},
 };
 
-LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, mends)
+LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, damaged)
 {
     struct buf out autobuf = BUF_INIT(256);
 
-    ck_assert_int_eq(openmart_repair(mends[_i].in, strlen(mends[_i].in), &out), ERR_OK);
-    ck_assert_str_eq(buf_str(&out), mends[_i].out);
+    ck_assert_int_eq(openmart_repair(damaged[_i].in, strlen(damaged[_i].in), &out), ERR_OK);
+    ck_assert_str_eq(buf_str(&out), damaged[_i].out);
 }

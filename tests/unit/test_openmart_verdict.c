@@ -139,18 +139,18 @@ static void for_all_cases(bool is_submit, void (*check)(const struct openmart_se
 static void check_submit(const struct openmart_seen *seen)
 {
     struct openmart_meaning meaning = openmart_verdict(seen);
-    bool heard = seen->end != TRANSPORT_NOT_SENT;
+    bool received = seen->end != TRANSPORT_NOT_SENT;
 
     ck_assert((meaning.verdict == VERDICT_DONE) == (meaning.err == ERR_OK));
-    if (meaning.verdict == VERDICT_RETRYABLE && heard)
+    if (meaning.verdict == VERDICT_RETRYABLE && received)
         ck_assert(seen->end == TRANSPORT_ANSWERED &&
                   (seen->status == 429 || (seen->status == 503 && seen->has_retry_after)));
-    if (meaning.verdict == VERDICT_REFUSED && heard)
+    if (meaning.verdict == VERDICT_REFUSED && received)
         ck_assert(seen->end == TRANSPORT_ANSWERED && seen->status >= 300 && seen->status <= 499);
     if (meaning.verdict == VERDICT_DONE)
         ck_assert(seen->end == TRANSPORT_ANSWERED && seen->readable);
     if (meaning.verdict == VERDICT_UNKNOWN)
-        ck_assert(heard);
+        ck_assert(received);
 }
 
 TEST(verdict_retries_a_received_submit_only_on_proof)

@@ -46,7 +46,7 @@ static void finish(void)
     timers_done(&timers);
 }
 
-static void ask(size_t i, int64_t rank)
+static void request_read(size_t i, int64_t rank)
 {
     read_limiter_acquire(&limiter, &readers[i].slot, rank, leave);
 }
@@ -69,7 +69,7 @@ TEST(limiter_uses_its_rate_fully_and_never_exceeds_it)
 {
     begin(18);
     for (size_t i = 0; i < READS; i++)
-        ask(i, 0);
+        request_read(i, 0);
     run();
     ck_assert_uint_eq(n_left, READS);
     for (size_t i = 18; i < READS; i++)
@@ -81,7 +81,7 @@ TEST(limiter_uses_its_rate_fully_and_never_exceeds_it)
 TEST(limiter_starts_no_read_inside_acquire)
 {
     begin(0);
-    ask(0, 0);
+    request_read(0, 0);
     ck_assert_uint_eq(n_left, 0);
     run();
     ck_assert_uint_eq(n_left, 1);
@@ -92,10 +92,10 @@ TEST(limiter_starts_no_read_inside_acquire)
 TEST(limiter_starts_the_oldest_question_first)
 {
     begin(0);
-    ask(0, 30);
-    ask(1, 10);
-    ask(2, 20);
-    ask(3, 10);
+    request_read(0, 30);
+    request_read(1, 10);
+    request_read(2, 20);
+    request_read(3, 10);
     run();
     ck_assert_ptr_eq(order[0], &readers[1]);
     ck_assert_ptr_eq(order[1], &readers[3]);
@@ -108,7 +108,7 @@ TEST(limiter_bounds_concurrent_reads)
 {
     begin(0);
     for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT + 2; i++)
-        ask(i, (int64_t)i);
+        request_read(i, (int64_t)i);
     timers_run(&timers, clock_now.now_ms);
     ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT);
     read_limiter_release(&limiter, &readers[0].slot);
@@ -120,9 +120,9 @@ TEST(limiter_bounds_concurrent_reads)
 TEST(limiter_cancelled_read_is_never_started)
 {
     begin(1);
-    ask(0, 0);
-    ask(1, 1);
-    ask(2, 2);
+    request_read(0, 0);
+    request_read(1, 1);
+    request_read(2, 2);
     read_limiter_release(&limiter, &readers[1].slot);
     run();
     ck_assert_uint_eq(n_left, 2);

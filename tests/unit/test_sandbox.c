@@ -70,14 +70,14 @@ TEST(sandbox_layer_works_alone_and_is_reported)
 /* A filter that denies this call simulates a kernel, or a container, without the layers. */
 static int close_twice(void)
 {
-    static const char told[] = "landlock: not supported by this kernel; seccomp: ";
+    static const char prefix[] = "landlock: not supported by this kernel; seccomp: ";
 
     sandbox_close_all(SANDBOX_SECCOMP);
     struct sandbox_state state = sandbox_close_all(WALLS);
 
     return strcmp(state.seccomp, "unsupported") == 0 &&
                    strcmp(state.landlock, "unsupported") == 0 && state.is_short &&
-                   strncmp(state.why.text, told, strlen(told)) == 0
+                   strncmp(state.why.text, prefix, strlen(prefix)) == 0
                ? 0
                : EINVAL;
 }

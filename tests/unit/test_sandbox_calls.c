@@ -213,10 +213,10 @@ LOOP_TEST(sandbox_unneeded_call_is_denied_or_kills, calls)
 
 static void *listen_when_told(void *arg)
 {
-    eventfd_t told;
+    eventfd_t ignored;
     static int error;
 
-    eventfd_read(*(const int *)arg, &told);
+    eventfd_read(*(const int *)arg, &ignored);
     error = open_a_door();
     return &error;
 }

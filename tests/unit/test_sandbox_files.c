@@ -112,17 +112,17 @@ TEST(sandbox_permits_reading_etc)
 
 static int read_the_key_after_a_change(void)
 {
-    int doorbell = eventfd(0, EFD_CLOEXEC);
-    eventfd_t told;
+    int wake_fd = eventfd(0, EFD_CLOEXEC);
+    eventfd_t ignored;
     pid_t pid = fork();
 
     if (pid == 0) {
-        eventfd_read(doorbell, &told);
+        eventfd_read(wake_fd, &ignored);
         sandbox_write(sandbox_in("keys/made"), "new key");
         _exit(rename(sandbox_in("keys/made"), sandbox_key) == 0 ? 0 : 1);
     }
     sandbox_close_all(SANDBOX_LANDLOCK);
-    eventfd_write(doorbell, 1);
+    eventfd_write(wake_fd, 1);
     if (pid < 0 || waitpid(pid, NULL, 0) != pid)
         return ECHILD;
     return opens(sandbox_key, O_RDONLY);

@@ -58,7 +58,7 @@ static enum err take_file(void)
     return secret_from_file(path, &secret, &why);
 }
 
-static void expect_refusal(enum err got, enum err wanted, const char *words)
+static void expect_rejection(enum err got, enum err wanted, const char *words)
 {
     ck_assert_int_eq((int)got, (int)wanted);
     ck_assert_ptr_null(secret);
@@ -94,7 +94,7 @@ LOOP_TEST(secret_key_is_read_without_its_line_end, taken)
 
 static const struct {
     const char *given, *words;
-} refused[] = {
+} rejected[] = {
     {"", "is empty"},
     {"\n", "is empty"},
     {"\r\n", "is empty"},
@@ -108,14 +108,14 @@ static const struct {
     {"\xef\xbb\xbfhush", "at position 1"}, /* a byte order mark */
 };
 
-LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, refused)
+LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, rejected)
 {
-    write_key(refused[_i].given);
-    expect_refusal(take_file(), ERR_SYNTAX, refused[_i].words);
+    write_key(rejected[_i].given);
+    expect_rejection(take_file(), ERR_SYNTAX, rejected[_i].words);
     ck_assert_ptr_nonnull(strstr(why.text, path));
     ck_assert_ptr_null(strstr(why.text, "hush"));
-    expect_refusal(secret_from_text("THE_KEY", refused[_i].given, &secret, &why), ERR_SYNTAX,
-                   refused[_i].words);
+    expect_rejection(secret_from_text("THE_KEY", rejected[_i].given, &secret, &why), ERR_SYNTAX,
+                     rejected[_i].words);
     ck_assert_ptr_nonnull(strstr(why.text, "THE_KEY"));
     ck_assert_ptr_null(strstr(why.text, "hush"));
 }
@@ -123,7 +123,7 @@ LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, refused)
 TEST(secret_with_a_nul_is_rejected)
 {
     write_file(path, "hush\0hush", 9);
-    expect_refusal(take_file(), ERR_SYNTAX, "at position 5");
+    expect_rejection(take_file(), ERR_SYNTAX, "at position 5");
 }
 
 static const char *const line_ends[] = {"", "\n", "\r\n"};
@@ -136,8 +136,9 @@ LOOP_TEST(secret_key_is_limited_to_512_bytes, line_ends)
     memcpy(longest + KEY_MAX, line_ends[_i], strlen(line_ends[_i]));
     memcpy(too_long + KEY_MAX + 1, line_ends[_i], strlen(line_ends[_i]));
     write_key(too_long);
-    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
-    expect_refusal(secret_from_text("KEY", too_long, &secret, &why), ERR_SYNTAX, "is longer than");
+    expect_rejection(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+    expect_rejection(secret_from_text("KEY", too_long, &secret, &why), ERR_SYNTAX,
+                     "is longer than");
     write_key(longest);
     ck_assert_int_eq((int)take_file(), (int)ERR_OK);
     ck_assert_uint_eq(strlen(secret_text(secret)), KEY_MAX);
@@ -149,33 +150,33 @@ TEST(secret_bytes_after_the_longest_key_are_rejected)
 
     memcpy(text + KEY_MAX, "\r\nx", 4);
     write_key(text);
-    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+    expect_rejection(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
 
 TEST(secret_huge_file_is_not_read_completely)
 {
     write_key("hush\n");
     ck_assert_int_eq(truncate(path, (off_t)1 << 40), 0); /* a sparse file */
-    expect_refusal(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
+    expect_rejection(take_file(), ERR_SYNTAX, "is longer than 512 bytes");
 }
 
 /* ---- files ---- */
 
 TEST(secret_missing_file_is_named)
 {
-    expect_refusal(take_file(), ERR_SYSTEM, path);
+    expect_rejection(take_file(), ERR_SYSTEM, path);
     ck_assert_ptr_nonnull(strstr(why.text, "No such file"));
 }
 
 TEST(secret_folder_is_rejected)
 {
-    expect_refusal(secret_from_file(folder, &secret, &why), ERR_SYNTAX, "not a regular file");
+    expect_rejection(secret_from_file(folder, &secret, &why), ERR_SYNTAX, "not a regular file");
 }
 
 TEST(secret_pipe_is_rejected_immediately)
 {
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    expect_refusal(take_file(), ERR_SYNTAX, "not a regular file");
+    expect_rejection(take_file(), ERR_SYNTAX, "not a regular file");
 }
 
 static const mode_t loose_modes[] = {0640, 0620, 0610, 0604, 0602, 0601, 0666};
@@ -184,7 +185,7 @@ LOOP_TEST(secret_file_open_to_others_is_rejected, loose_modes)
 {
     write_key("hush\n");
     ck_assert_int_eq(chmod(path, loose_modes[_i]), 0);
-    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    expect_rejection(take_file(), ERR_SYNTAX, "chmod 600");
     ck_assert_ptr_null(strstr(why.text, "hush"));
 }
 
@@ -211,15 +212,15 @@ TEST(secret_mode_of_a_similar_path_is_checked)
     write_key("abc\n");
     ck_assert_int_eq(chmod(path, 0644), 0);
     setenv("CREDENTIALS_DIRECTORY", "", 1);
-    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    expect_rejection(take_file(), ERR_SYNTAX, "chmod 600");
     snprintf(beside, sizeof beside, "%.*s", (int)strlen(folder) - 1, folder);
     setenv("CREDENTIALS_DIRECTORY", beside, 1);
-    expect_refusal(take_file(), ERR_SYNTAX, "chmod 600");
+    expect_rejection(take_file(), ERR_SYNTAX, "chmod 600");
     snprintf(beside, sizeof beside, "%s/inner", folder);
     setenv("CREDENTIALS_DIRECTORY", beside, 1);
     ck_assert_int_eq(mkdir(beside, 0700), 0);
     snprintf(upwards, sizeof upwards, "%s/../key", beside);
-    expect_refusal(secret_from_file(upwards, &secret, &why), ERR_SYNTAX, "chmod 600");
+    expect_rejection(secret_from_file(upwards, &secret, &why), ERR_SYNTAX, "chmod 600");
     rmdir(beside);
 }
 
@@ -228,7 +229,7 @@ TEST(secret_long_path_is_cut_in_the_error)
     autofree char *long_path = letters(2000);
 
     long_path[0] = '/';
-    expect_refusal(secret_from_file(long_path, &secret, &why), ERR_SYSTEM, "File name too long");
+    expect_rejection(secret_from_file(long_path, &secret, &why), ERR_SYSTEM, "File name too long");
     ck_assert_uint_lt(strlen(why.text), ERRMSG_MAX);
 }
 

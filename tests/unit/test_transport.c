@@ -27,46 +27,46 @@ static const struct end_row {
     const char *body;
     int64_t timeout_ms; /* 0: FIXTURE_PATIENCE_MS */
 } end_rows[] = {
-    {"a whole answer", RAW_SAYS_AND_HOLDS(RAW_OK), TRANSPORT_ANSWERED, 200, "ok", 0},
-    {"HTTP/1.0 and odd case", RAW_SAYS("HTTP/1.0 200 fine\r\ncOnTeNt-lEnGtH: 2\r\n\r\nok", 0),
+    {"a whole answer", RAW_SENDS_AND_HOLDS(RAW_OK), TRANSPORT_ANSWERED, 200, "ok", 0},
+    {"HTTP/1.0 and odd case", RAW_SENDS("HTTP/1.0 200 fine\r\ncOnTeNt-lEnGtH: 2\r\n\r\nok", 0),
      TRANSPORT_ANSWERED, 200, "ok", 0},
-    {"no body", RAW_SAYS_AND_HOLDS("HTTP/1.1 204 No Content\r\n\r\n"), TRANSPORT_ANSWERED, 204, "",
+    {"no body", RAW_SENDS_AND_HOLDS("HTTP/1.1 204 No Content\r\n\r\n"), TRANSPORT_ANSWERED, 204, "",
      0},
     {"chunks",
-     RAW_SAYS_AND_HOLDS(
+     RAW_SENDS_AND_HOLDS(
          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
      TRANSPORT_ANSWERED, 200, "ok", 0},
-    {"an interim answer first", RAW_SAYS_AND_HOLDS("HTTP/1.1 100 Continue\r\n\r\n" RAW_OK),
+    {"an interim answer first", RAW_SENDS_AND_HOLDS("HTTP/1.1 100 Continue\r\n\r\n" RAW_OK),
      TRANSPORT_ANSWERED, 200, "ok", 0},
-    {"a server error", RAW_SAYS_AND_HOLDS("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno"),
+    {"a server error", RAW_SENDS_AND_HOLDS("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno"),
      TRANSPORT_ANSWERED, 500, "no", 0},
     {"accept and close", {.reads = 0, .end = RAW_CLOSE}, TRANSPORT_BROKEN, 0, "", 0},
     {"RST behind the request", {.reads = 1, .end = RAW_RESET}, TRANSPORT_BROKEN, 0, "", 0},
     {"FIN behind the request", {.reads = 1, .end = RAW_CLOSE}, TRANSPORT_BROKEN, 0, "", 0},
-    {"100, then FIN", RAW_SAYS("HTTP/1.1 100 Continue\r\n\r\n", 0), TRANSPORT_BROKEN, 100, "", 0},
+    {"100, then FIN", RAW_SENDS("HTTP/1.1 100 Continue\r\n\r\n", 0), TRANSPORT_BROKEN, 100, "", 0},
     {"silence", {.reads = 1, .end = RAW_HOLD}, TRANSPORT_TIMEOUT, 0, "", FIXTURE_SHORT_MS},
-    {"silence in the middle", RAW_SAYS_AND_HOLDS("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"),
+    {"silence in the middle", RAW_SENDS_AND_HOLDS("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"),
      TRANSPORT_TIMEOUT, 200, "ok", FIXTURE_SHORT_MS},
-    {"fewer bytes than announced", RAW_SAYS("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", 0),
+    {"fewer bytes than announced", RAW_SENDS("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", 0),
      TRANSPORT_BROKEN, 200, "ok", 0},
-    {"a cut chunk", RAW_SAYS("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", 0),
+    {"a cut chunk", RAW_SENDS("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok", 0),
      TRANSPORT_BROKEN, 200, "ok", 0},
     {"no last chunk",
-     RAW_SAYS("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", 0),
+     RAW_SENDS("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", 0),
      TRANSPORT_BROKEN, 200, "ok", 0},
-    {"no length, cut", RAW_SAYS("HTTP/1.1 200 OK\r\n\r\n{\"batch_", 0), TRANSPORT_ANSWERED, 200,
+    {"no length, cut", RAW_SENDS("HTTP/1.1 200 OK\r\n\r\n{\"batch_", 0), TRANSPORT_ANSWERED, 200,
      "{\"batch_", 0},
-    {"another version's status line", RAW_SAYS("HTTP/2 200\r\n\r\n", 0), TRANSPORT_BROKEN, 200, "",
+    {"another version's status line", RAW_SENDS("HTTP/2 200\r\n\r\n", 0), TRANSPORT_BROKEN, 200, "",
      0},
-    {"a status of four digits", RAW_SAYS("HTTP/2 2000\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
-    {"a status below zero", RAW_SAYS("HTTP/2 -5\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
-    {"garbage for a status line", RAW_SAYS("blah blah\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
-    {"a cut status line", RAW_SAYS("HTTP/1.1 200", 0), TRANSPORT_BROKEN, 0, "", 0},
-    {"a cut header", RAW_SAYS("HTTP/1.1 200 OK\r\nContent-Le", 0), TRANSPORT_BROKEN, 200, "", 0},
-    {"no end of the headers", RAW_SAYS("HTTP/1.1 400 No\r\nContent-Length: 0\r\n", 0),
+    {"a status of four digits", RAW_SENDS("HTTP/2 2000\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
+    {"a status below zero", RAW_SENDS("HTTP/2 -5\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
+    {"garbage for a status line", RAW_SENDS("blah blah\r\n\r\n", 0), TRANSPORT_BROKEN, 0, "", 0},
+    {"a cut status line", RAW_SENDS("HTTP/1.1 200", 0), TRANSPORT_BROKEN, 0, "", 0},
+    {"a cut header", RAW_SENDS("HTTP/1.1 200 OK\r\nContent-Le", 0), TRANSPORT_BROKEN, 200, "", 0},
+    {"no end of the headers", RAW_SENDS("HTTP/1.1 400 No\r\nContent-Length: 0\r\n", 0),
      TRANSPORT_BROKEN, 400, "", 0},
     {"a compressed body stays as it is",
-     RAW_SAYS_AND_HOLDS(
+     RAW_SENDS_AND_HOLDS(
          "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08~"),
      TRANSPORT_ANSWERED, 200, "\x1f\x8b\x08~", 0},
 };
@@ -96,7 +96,7 @@ LOOP_TEST(transport_result_of_a_received_request_is_classified, end_rows)
 static void fetch_big(const char *head, char fill, struct seen *seen)
 {
     autofree char *text = fixture_filled(BIG, fill, head);
-    const struct raw_script script = RAW_SAYS(text, BIG);
+    const struct raw_script script = RAW_SENDS(text, BIG);
 
     fixture_serve(&script, 1);
     struct transport_request request = fixture_post(fixture_server_url(), "[]");
@@ -126,7 +126,7 @@ TEST(transport_body_of_exactly_the_limit_is_complete)
 {
     struct seen seen;
     autofree char *text = fixture_filled(FIXTURE_MAX_BYTES + 19, 'a', "HTTP/1.1 200 OK\r\n\r\n");
-    const struct raw_script script = RAW_SAYS(text, 0);
+    const struct raw_script script = RAW_SENDS(text, 0);
 
     fixture_serve(&script, 1);
     struct transport_request request = fixture_get(fixture_server_url());
@@ -152,7 +152,7 @@ TEST(transport_endless_number_of_headers_is_aborted)
     for (size_t at = 0; at + 1024 <= BIG; at += 1024)
         fixture_overwrite(text + at, "\r\nX: ");
     fixture_overwrite(text, "HTTP/1.1 200 OK\r\n");
-    const struct raw_script script = RAW_SAYS(text, BIG);
+    const struct raw_script script = RAW_SENDS(text, BIG);
     fixture_serve(&script, 1);
     struct transport_request request = fixture_post(fixture_server_url(), "[]");
     fixture_fetch(&request, &seen);
@@ -229,7 +229,7 @@ static const struct {
 
 LOOP_TEST(transport_url_other_than_plain_http_is_not_sent, refused_urls)
 {
-    const struct raw_script script = RAW_SAYS(RAW_OK, 0);
+    const struct raw_script script = RAW_SENDS(RAW_OK, 0);
     char url[128];
 
     fixture_serve(&script, 1);

@@ -21,10 +21,10 @@ FIXTURE(fixture_setup, fixture_teardown);
 /* Its start fails; the next loop iteration passes the error to the callback. */
 static struct transport_request unstartable(void)
 {
-    static const struct transport_header refused = {"X-API-Key", "a line\n"};
+    static const struct transport_header invalid = {"X-API-Key", "a line\n"};
     struct transport_request request = fixture_get("http://127.0.0.1/");
 
-    request.headers = &refused;
+    request.headers = &invalid;
     request.n_headers = 1;
     return request;
 }
@@ -46,7 +46,8 @@ TEST(callback_does_not_run_inside_start)
 
 TEST(callback_of_a_cancelled_transfer_does_not_run)
 {
-    const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD}, RAW_SAYS_AND_HOLDS(RAW_OK)};
+    const struct raw_script scripts[] = {{.reads = 1, .end = RAW_HOLD},
+                                         RAW_SENDS_AND_HOLDS(RAW_OK)};
     struct transport_request failing = unstartable();
     struct seen cancelled, failed, last;
 
@@ -120,7 +121,7 @@ TEST(transport_runs_many_transfers_concurrently)
     struct seen seen[N];
 
     for (size_t i = 0; i < N; i++)
-        scripts[i] = (struct raw_script)RAW_SAYS_AND_HOLDS(RAW_OK);
+        scripts[i] = (struct raw_script)RAW_SENDS_AND_HOLDS(RAW_OK);
     fixture_serve(scripts, N);
     struct transport_request request = fixture_get(fixture_server_url());
     for (size_t i = 0; i < N; i++)

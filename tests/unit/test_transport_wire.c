@@ -30,7 +30,7 @@ static size_t count_requests(const char *starting_with)
 
 TEST(request_get_has_the_given_headers_only)
 {
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(RAW_OK);
     const struct transport_header headers[] = {{"X-Key", "a b"}, {"Accept", "x/y"}, {"X-No", ""}};
     char expected[256];
     struct seen seen;
@@ -49,7 +49,7 @@ TEST(request_get_has_the_given_headers_only)
 
 TEST(request_post_may_contain_a_nul)
 {
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(RAW_OK);
     char body[5] = "a\0b\nc";
     struct seen seen;
 
@@ -68,7 +68,7 @@ TEST(request_post_may_contain_a_nul)
 
 TEST(request_large_post_does_not_wait_for_100)
 {
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(RAW_OK);
     autofree char *body = fixture_filled(BIG, 'a', "");
     struct seen seen;
 
@@ -81,7 +81,7 @@ TEST(request_large_post_does_not_wait_for_100)
 
 TEST(request_ignores_a_proxy_of_the_environment)
 {
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(RAW_OK);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(RAW_OK);
     struct raw_server *proxy = raw_server_new(NULL, 0);
     struct seen seen;
 
@@ -109,7 +109,7 @@ LOOP_TEST(request_redirect_is_returned_and_not_followed, redirects)
     snprintf(answer, sizeof answer,
              "HTTP/1.1 %d Away\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:%d/\r\n\r\n",
              redirects[_i], raw_server_port(other));
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(answer);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(answer);
     fixture_serve(&script, 1);
     struct transport_request request = fixture_post(fixture_server_url(), "[]");
     fixture_fetch(&request, &seen);
@@ -253,7 +253,7 @@ LOOP_TEST(retry_after_is_returned_if_it_is_valid, retry_rows)
 
     snprintf(answer, sizeof answer, "HTTP/1.1 503 Busy\r\n%sContent-Length: 0\r\n\r\n",
              row->header);
-    const struct raw_script script = RAW_SAYS_AND_HOLDS(answer);
+    const struct raw_script script = RAW_SENDS_AND_HOLDS(answer);
     fixture_serve(&script, 1);
     struct transport_request request = fixture_get(fixture_server_url());
     fixture_fetch(&request, &seen);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""stage.py - starts the programs to be measured, and ends exactly these, by their process ids.
+"""testbed.py - starts the programs to be measured, and ends exactly these, by their process ids.
 
 The daemon and the simulator are started as the system tests start them. If the benchmark dies, its programs
 end, too. All programs listen on loopback and keep their files in one temporary directory.
@@ -58,9 +58,9 @@ class Foreign:
     """A peer: a program that prints nothing when it is ready, and that ends at SIGTERM."""
 
     def __init__(self, argv, port, log):
-        with open(log, "wb") as said:
-            self.process = subprocess.Popen(programs.tied(argv), stdin=subprocess.DEVNULL, stdout=said,
-                                            stderr=said)
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen(programs.tied(argv), stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=output)
         self.log = log
         deadline = time.monotonic() + 15
         while not self._accepts(port):
@@ -84,7 +84,7 @@ class Foreign:
             self.process.wait()
 
 
-class Stage:
+class Testbed:
     """The programs of one measurement, which end in reverse order. Their files are on the disk of the
     sources: /tmp may be in memory, and a store there would cost nothing."""
 

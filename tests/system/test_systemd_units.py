@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_unit.py - tests systemd's own checks of the unit file."""
+"""test_systemd_units.py - tests systemd's own checks of the unit file."""
 import shutil
 import subprocess
 
@@ -18,20 +18,20 @@ def analyze(*words):
 
 
 def test_service_unit_exposes_little():
-    said = analyze("security", "--offline=yes", "--threshold=15", str(UNIT))
-    assert said.returncode == 0, said.stdout + said.stderr
+    result = analyze("security", "--offline=yes", "--threshold=15", str(UNIT))
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_service_unit_is_valid(tmp_path):
     unit = tmp_path / "emailsd.service"
     unit.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
-    said = analyze("verify", str(unit))
-    assert (said.returncode, said.stderr) == (0, "")
+    result = analyze("verify", str(unit))
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_socket_unit_is_valid_and_starts_the_service(tmp_path):
     service, listening = tmp_path / UNIT.name, tmp_path / SOCKET.name
     service.write_text(UNIT.read_text().replace("/usr/bin/emailsd", EMAILSD))
     listening.write_text(SOCKET.read_text())
-    said = analyze("verify", str(listening), str(service))
-    assert (said.returncode, said.stderr) == (0, "")
+    result = analyze("verify", str(listening), str(service))
+    assert (result.returncode, result.stderr) == (0, "")

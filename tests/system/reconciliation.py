@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""books.py - compares the daemon's journal with the upstream's ledger.
+"""reconciliation.py - compares the daemon's journal with the upstream's ledger.
 
 The journal (SQLite, read without the daemon) is one side, the simulator's ledger the other. A Journal is a
 snapshot. breaches() describes every task that one side has and the other may not have, and everything that
@@ -78,19 +78,19 @@ def inspect(store):
 
 def drain(store):
     """Waits until the daemon on that store has no open batch."""
-    return eventually(lambda: (said := inspect(store))["tasks"]["open"] == 0 and said)
+    return eventually(lambda: (result := inspect(store))["tasks"]["open"] == 0 and result)
 
 
-def _of_the_ledger(sold, journal):
-    task = journal.tasks.get(sold["tracking_id"])
+def _of_the_ledger(paid, journal):
+    task = journal.tasks.get(paid["tracking_id"])
     if not task:
-        return "was sold, and the journal does not know it"
-    if task["domain"] != sold["domain"]:
-        return f"was sold, and the journal says {task['domain']}"
+        return "was paid, and the journal does not know it"
+    if task["domain"] != paid["domain"]:
+        return f"was paid, and the journal says {task['domain']}"
     if task["outcome"] == "not-created":
-        return "was sold, and the journal says that it was not"
+        return "was paid, and the journal says that it was not"
     if task["outcome"] is None:
-        return "was sold, and is still open"
+        return "was paid, and is still open"
     return None
 
 
@@ -100,7 +100,7 @@ def _of_the_journal(task, journal, is_sold):
     if task["outcome"] is None:
         return "is still open"
     if task["outcome"] in ("answered", "failed") and not is_sold:
-        return f"{task['outcome']}, and was never sold"
+        return f"{task['outcome']}, and was never paid"
     if batch["batch_id"] and task["outcome"] != expected:
         return f"{task['outcome']}, although its batch id was known"
     if batch["state"] != "over":
@@ -110,14 +110,14 @@ def _of_the_journal(task, journal, is_sold):
 
 def breaches(ledger, journal, may_buy_again=()):
     """Compares journal and ledger after a drain. Domains of `may_buy_again` may have been paid twice."""
-    sold_ids = {sold["tracking_id"] for sold in ledger}
-    times = collections.Counter(sold["domain"] for sold in ledger)
-    found = [f"{domain}: sold {n} times" for domain, n in times.items()
+    paid_ids = {paid["tracking_id"] for paid in ledger}
+    times = collections.Counter(paid["domain"] for paid in ledger)
+    found = [f"{domain}: paid {n} times" for domain, n in times.items()
              if n > 1 and domain not in may_buy_again]
-    for sold in ledger:
-        fault = _of_the_ledger(sold, journal)
-        found += [f"{sold['domain']}: {fault}"] if fault else []
+    for paid in ledger:
+        fault = _of_the_ledger(paid, journal)
+        found += [f"{paid['domain']}: {fault}"] if fault else []
     for tracking_id, task in journal.tasks.items():
-        fault = _of_the_journal(task, journal, tracking_id in sold_ids)
+        fault = _of_the_journal(task, journal, tracking_id in paid_ids)
         found += [f"{task['domain']}: {fault}"] if fault else []
     return found
