@@ -119,7 +119,7 @@ void flow_end(void)
     }
 }
 
-static void note_outcome(struct lookup_request *request, const struct outcome *outcome)
+static void record_outcome(struct lookup_request *request, const struct outcome *outcome)
 {
     struct caller *caller = container_of(request, struct caller, request);
 
@@ -157,7 +157,7 @@ static struct caller *start_request(struct account_ref account, const char *doma
                                               .directives = CACHE_DIRECTIVES_NONE,
                                               .limits = FLOW_NEVER_STALE,
                                               .asked_wall_ms = engine_clock(flow.engine)->wall_ms,
-                                              .done = note_outcome};
+                                              .done = record_outcome};
     flow.callers[flow.n_callers++] = caller;
     engine_lookup(flow.engine, &caller->request);
     return caller;
