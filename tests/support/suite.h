@@ -25,9 +25,6 @@ void suite_add(struct suite_test *test);
  * iterations of a test share the result. */
 void suite_fixture(SFun setup, SFun teardown, bool shared);
 
-/* Sets the time after which a hanging test is ended, instead of CK_DEFAULT_TIMEOUT. */
-void suite_timeout(double seconds);
-
 /* TEST(name) { ... } runs once. */
 #define TEST(name) SUITE_TEST(name, 0, 1, 0)
 
@@ -43,8 +40,6 @@ void suite_timeout(double seconds);
 /* A file uses at most one of these two: */
 #define FIXTURE(setup, teardown)        SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, false))
 #define SHARED_FIXTURE(setup, teardown) SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, true))
-
-#define TEST_TIMEOUT(seconds) SUITE_BEFORE_MAIN(suite_timeout(seconds))
 
 /* ---- implementation of the macros ---- */
 

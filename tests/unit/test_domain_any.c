@@ -15,7 +15,6 @@ static void start(void)
 }
 
 SHARED_FIXTURE(start, domain_stop);
-TEST_TIMEOUT(300);
 
 static const char *const pairs[][2] = {
     {"аррӏе.com", "apple.com"},

@@ -18,7 +18,6 @@ static void start(void)
 }
 
 SHARED_FIXTURE(start, domain_stop);
-TEST_TIMEOUT(300);
 
 struct asked {
     const char *domain, *company_name, *city, *state, *country;

@@ -30,7 +30,6 @@ static void teardown(void)
 }
 
 FIXTURE(setup, teardown);
-TEST_TIMEOUT(120);
 
 /* ---- one step of the journal, and whether it is there ---- */
 

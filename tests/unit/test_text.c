@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-TEST_TIMEOUT(300);
-
 #define VALID(text)                                                                                \
     {                                                                                              \
         text, sizeof(text) - 1, true                                                               \
