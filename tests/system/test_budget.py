@@ -101,7 +101,7 @@ def test_pause_and_resume_commands_reach_a_running_daemon(testbed, sim):
 
 
 def await_event(daemon, event, times=1):
-    eventually(lambda: daemon.stderr().count(f"event={event}\n") == times)
+    eventually(lambda: daemon.stderr().count(f"event={event} persisted=true\n") == times)
 
 
 @pytest.mark.parametrize("store", ["memory:", "sqlite:{}/paused.db"])
