@@ -5,6 +5,7 @@
 #include "http/endpoints/emails_query.h"
 
 #include "tests/support/suite.h"
+#include <stdbool.h>
 #include <string.h>
 
 struct request {
@@ -143,6 +144,27 @@ TEST(query_values_reach_their_fields)
     ck_assert_int_eq(parameters.wait_s, 30);
     ck_assert_int_eq(parameters.max_age_s, -1);
     ck_assert(parameters.has_others);
+}
+
+static const struct {
+    const char *name, *value; /* beside `domain` */
+    bool has_others;
+} others[] = {
+    {NULL, NULL, false},     {"company_name", "A", true}, {"city", "", true},
+    {"country", NULL, true}, {"wait", "0", true},         {"max_age", "0", true},
+    {"async", "0", true},    {"refresh", "0", true},      {"cached", "0", true},
+};
+
+LOOP_TEST(query_notes_parameters_besides_the_domain, others)
+{
+    struct request request = {.arguments = {{slice("domain"), slice("a.com")},
+                                            {slice(others[_i].name), slice(others[_i].value)}},
+                              .n = others[_i].name ? 2 : 1};
+    struct parameters parameters;
+    struct errmsg why;
+
+    ck_assert_int_eq(parameters_read(&request, &parameters, &why), ERR_OK);
+    ck_assert_int_eq(parameters.has_others, others[_i].has_others);
 }
 
 TEST(query_name_with_a_nul_is_not_truncated)

@@ -102,22 +102,22 @@ TEST(log_numbers_and_booleans_keep_their_type_in_json)
 }
 
 static const struct {
-    const char *value, *written;
+    const char *value, *written, *json;
 } values[] = {
-    {"plain", "plain"},
-    {"/emails?x", "/emails?x"},
-    {"", "\"\""},
-    {"two words", "\"two words\""},
-    {"a=b", "\"a=b\""},
-    {"say \"hi\"", "\"say \\\"hi\\\"\""},
-    {"back\\slash", "\"back\\\\slash\""},
-    {"a\nlevel=error", "\"a\\x0alevel=error\""},
-    {"\r\t\x1b[31m", "\"\\x0d\\x09\\x1b[31m\""},
-    {"\x7f", "\"\\x7f\""},
-    {"\x01", "\"\\x01\""},
-    {"caf\xc3\xa9", "\"caf\\xc3\\xa9\""},
-    {"\xff\x80", "\"\\xff\\x80\""},
-    {"~!", "~!"},
+    {"plain", "plain", "plain"},
+    {"/emails?x", "/emails?x", "/emails?x"},
+    {"", "\"\"", ""},
+    {"two words", "\"two words\"", "two words"},
+    {"a=b", "\"a=b\"", "a=b"},
+    {"say \"hi\"", "\"say \\\"hi\\\"\"", "say \\\"hi\\\""},
+    {"back\\slash", "\"back\\\\slash\"", "back\\\\slash"},
+    {"a\nlevel=error", "\"a\\x0alevel=error\"", "a\\u000alevel=error"},
+    {"\r\t\x1b[31m", "\"\\x0d\\x09\\x1b[31m\"", "\\u000d\\u0009\\u001b[31m"},
+    {"\x7f", "\"\\x7f\"", "\\u007f"},
+    {"\x01", "\"\\x01\"", "\\u0001"},
+    {"caf\xc3\xa9", "\"caf\\xc3\\xa9\"", "caf\\u00c3\\u00a9"},
+    {"\xff\x80", "\"\\xff\\x80\"", "\\u00ff\\u0080"},
+    {"~!", "~!", "~!"},
 };
 
 LOOP_TEST(log_value_cannot_forge_a_line, values)
@@ -127,6 +127,10 @@ LOOP_TEST(log_value_cannot_forge_a_line, values)
     log_event(LOG_INFO, "x", LOG_STR("key", values[_i].value), LOG_STR("end", "1"));
     snprintf(expected, sizeof expected, "x key=%s end=1\n", values[_i].written);
     ck_assert_str_eq(after(logged(), "event="), expected);
+    log_set_json(true);
+    log_event(LOG_INFO, "x", LOG_STR("key", values[_i].value), LOG_STR("end", "1"));
+    snprintf(expected, sizeof expected, "\"x\",\"key\":\"%s\",\"end\":\"1\"}\n", values[_i].json);
+    ck_assert_str_eq(after(logged(), "\"event\":"), expected);
 }
 
 TEST(log_writes_from_the_lowest_level_up)
@@ -191,6 +195,15 @@ TEST(log_field_that_does_not_fit_is_omitted)
     too_long[0] = '"'; /* quoted; every byte is escaped */
     log_event(LOG_INFO, "x", LOG_STR("a", "1"), LOG_STR("key", too_long), LOG_STR("b", "2"));
     ck_assert_str_eq(after(logged(), "event="), "x a=1 b=2\n");
+}
+
+TEST(log_json_line_is_complete_without_the_field_that_does_not_fit)
+{
+    autofree char *too_long = letters(LINE_MAX_BYTES);
+
+    log_set_json(true);
+    log_event(LOG_INFO, "x", LOG_INT("a", 1), LOG_STR("key", too_long), LOG_BOOL("b", true));
+    ck_assert_str_eq(after(logged(), "\"event\":"), "\"x\",\"a\":1,\"b\":true}\n");
 }
 
 TEST(log_value_without_space_for_its_quote_is_omitted)

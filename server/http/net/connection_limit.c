@@ -41,13 +41,13 @@ struct connection_limit *connection_limit_new(int max, int max_per_address)
 
 void connection_limit_free(struct connection_limit *limit)
 {
-    struct address_count *found, *next;
+    struct address_count *count, *next;
 
     if (!limit)
         return;
-    HASH_ITER (hh, limit->addresses, found, next) {
-        HASH_DEL(limit->addresses, found);
-        free(found);
+    HASH_ITER (hh, limit->addresses, count, next) {
+        HASH_DEL(limit->addresses, count);
+        free(count);
     }
     pthread_mutex_destroy(&limit->lock);
     free(limit);
@@ -83,10 +83,10 @@ static bool counted_address(const struct connection_limit *limit, const struct s
 static struct address_count *find(const struct connection_limit *limit,
                                   const struct in6_addr *address)
 {
-    struct address_count *found;
+    struct address_count *count;
 
-    HASH_FIND(hh, limit->addresses, address, sizeof *address, found);
-    return found;
+    HASH_FIND(hh, limit->addresses, address, sizeof *address, count);
+    return count;
 }
 
 enum connection_limit_verdict connection_limit_check(struct connection_limit *limit,
@@ -99,8 +99,8 @@ enum connection_limit_verdict connection_limit_check(struct connection_limit *li
     if (!counted_address(limit, from, &address))
         return LIMIT_NOT_REACHED;
     pthread_mutex_lock(&limit->lock);
-    const struct address_count *found = find(limit, &address);
-    bool is_reached = found && found->n >= limit->max_per_address;
+    const struct address_count *count = find(limit, &address);
+    bool is_reached = count && count->n >= limit->max_per_address;
     pthread_mutex_unlock(&limit->lock);
     return is_reached ? LIMIT_PER_ADDRESS : LIMIT_NOT_REACHED;
 }
@@ -113,13 +113,13 @@ void connection_limit_acquire(struct connection_limit *limit, const struct socka
     if (!counted_address(limit, from, &address))
         return;
     pthread_mutex_lock(&limit->lock);
-    struct address_count *found = find(limit, &address);
-    if (!found) {
-        found = xcalloc(1, sizeof *found);
-        found->address = address;
-        HASH_ADD(hh, limit->addresses, address, sizeof found->address, found);
+    struct address_count *count = find(limit, &address);
+    if (!count) {
+        count = xcalloc(1, sizeof *count);
+        count->address = address;
+        HASH_ADD(hh, limit->addresses, address, sizeof count->address, count);
     }
-    found->n++;
+    count->n++;
     pthread_mutex_unlock(&limit->lock);
 }
 
@@ -131,10 +131,10 @@ void connection_limit_release(struct connection_limit *limit, const struct socka
     if (!counted_address(limit, from, &address))
         return;
     pthread_mutex_lock(&limit->lock);
-    struct address_count *found = find(limit, &address);
-    if (found && --found->n == 0) {
-        HASH_DEL(limit->addresses, found);
-        free(found);
+    struct address_count *count = find(limit, &address);
+    if (count && --count->n == 0) {
+        HASH_DEL(limit->addresses, count);
+        free(count);
     }
     pthread_mutex_unlock(&limit->lock);
 }

@@ -29,9 +29,9 @@ enum connection_phase {
 struct connection_timeout {
     struct connection_timeout *prev, *next;
     int64_t at_ms;
-    enum connection_phase phase; /* valid only while armed */
-    bool armed;
-    int fd; /* the connection's socket, borrowed */
+    enum connection_phase phase; /* also after its timeout has expired */
+    bool armed;                  /* is in the list of `phase` */
+    int fd;                      /* the connection's socket, borrowed */
     int64_t idle_since_ms;
 };
 

@@ -27,7 +27,7 @@ struct query_parameter {
     const char *problem; /* the message for an invalid value; NULL for QUERY_TEXT */
 };
 
-/* Begins with all but `given`, which is zero. */
+/* The caller sets all members; `given` starts at zero. */
 struct query {
     const struct query_parameter *table;
     size_t n_parameters;   /* rows of the table, at most 32 */

@@ -18,6 +18,7 @@ struct request_target {
     const char *end; /* of the target in libmicrohttpd's memory; NULL if it contains a CR */
 };
 
+/* Reads a target as received, NUL-terminated. */
 void request_target_read(struct request_target *ret_target, const char *target);
 
 #endif
