@@ -93,7 +93,7 @@ struct prefetch {
     char account[ACCOUNT_NAME_MAX + 1];
 };
 
-static void prefetch_started(struct lookup_request *request, const struct outcome *outcome)
+static void free_prefetch(struct lookup_request *request, const struct outcome *outcome)
 {
     struct prefetch *prefetch = container_of(request, struct prefetch, request);
 
@@ -116,7 +116,7 @@ void engine_prefetch(struct engine *engine, struct question *question,
         .wait_ms = 0,
         .directives = {.no_cache = true, .max_age_s = -1, .max_stale_s = -1},
         .asked_wall_ms = asked_wall_ms,
-        .done = prefetch_started,
+        .done = free_prefetch,
     };
     engine_lookup(engine, &prefetch->request);
 }

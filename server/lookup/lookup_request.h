@@ -76,12 +76,12 @@ struct lookup_request {
     int64_t asked_wall_ms;
     lookup_done_fn *done;
     uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
-    /* Private to engine.c: */
+    /* Private to the engine: */
     struct engine *engine;
     struct message message;
     enum miss_reason miss;
     const struct result *fallback; /* owned reference, or NULL */
-    /* Private to lookups.c, while the request waits: */
+    /* Private to lookups.c, while the request waits for a lookup: */
     struct lookup *lookup;
     struct lookup_request *prev, *next;
     struct timer deadline;

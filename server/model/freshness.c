@@ -19,8 +19,9 @@ int64_t freshness_age_ms(const struct result *result, int64_t wall_ms)
 static bool is_excluded(const struct result *result, const struct cache_directives *directives,
                         int64_t asked_wall_ms, int64_t wall_ms)
 {
+    /* A result from the future was fetched before the clock was set back. */
     if (directives->no_cache)
-        return result->fetched_ms < asked_wall_ms;
+        return result->fetched_ms < asked_wall_ms || result->fetched_ms > wall_ms;
     if (directives->max_age_s >= 0 &&
         freshness_age_ms(result, wall_ms) > directives->max_age_s * 1000)
         return true;

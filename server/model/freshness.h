@@ -51,7 +51,7 @@ struct freshness {
 };
 
 /* Judges a stored result (NULL = none) for a request that arrived at `asked_wall_ms`. A result that
- * was fetched since then satisfies no-cache. Wall times; `wall_ms` is now. */
+ * was fetched between then and now satisfies no-cache. Wall times; `wall_ms` is now. */
 struct freshness freshness_judge(const struct result *result,
                                  const struct cache_directives *directives,
                                  const struct freshness_limits *limits, int64_t asked_wall_ms,

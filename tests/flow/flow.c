@@ -68,7 +68,6 @@ void flow_start(struct engine_options options)
 
     if (flow.engine)
         flow_end();
-    memset(&flow, 0, sizeof flow);
     ck_assert_int_eq(domain_start(), ERR_OK);
     ck_assert_int_eq(secret_from_text("KEY", "test-key", &flow.key, &why), ERR_OK);
     openmart.key = flow.key;
@@ -117,6 +116,7 @@ void flow_end(void)
         free(flow.callers[i]->detail);
         free(flow.callers[i]);
     }
+    memset(&flow, 0, sizeof flow);
 }
 
 static void record_outcome(struct lookup_request *request, const struct outcome *outcome)

@@ -79,8 +79,9 @@ struct caller *flow_request_about(const char *domain, const char *company_name, 
 
 /* Starts requests for the companies first..first+n-1, each with WAIT_MS. */
 void flow_request_companies(int first, int n);
-const char *
-flow_company(int i); /* Returns the domain of the i-th company; valid until the next call. */
+
+/* Returns the domain of the i-th company; valid until the next call. */
+const char *flow_company(int i);
 
 struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms);
 

@@ -124,6 +124,34 @@ TEST(drain_rejected_submit_is_not_retried)
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
 }
 
+TEST(drain_rejected_submit_fails_without_waiting_for_retry_after)
+{
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
+    struct caller *waiting = submitting("milvali.com");
+
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    flow_advance(16200); /* the submit takes 26 s and began 9.9 s ago */
+    ck_assert_int_eq(waiting->err, ERR_DRAINING);
+    ck_assert_int_eq(waiting->charged, CHARGED_NO);
+    ck_assert_int_eq(engine_status(flow.engine).submits, 0);
+}
+
+TEST(drain_asks_to_retry_soon_although_the_circuit_was_open)
+{
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(27000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CREDITS_EXHAUSTED);
+    engine_drain(flow.engine, DRAIN_TIMEOUT_MS);
+    struct caller *late = flow_request("late.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(late->err, ERR_DRAINING);
+    ck_assert_int_eq(late->retry_after_s, 1); /* the restart does not take until the next probe */
+}
+
 TEST(drain_then_restart_resumes_lookup_and_pays_once)
 {
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 60000});

@@ -25,7 +25,7 @@ static struct question *question_about(const char *domain)
 }
 
 /* Stores a batch with one task; returns its number. */
-static int64_t intend(const char *domain, const char *id)
+static int64_t begin_batch(const char *domain, const char *id)
 {
     struct question *question = question_about(domain);
     const struct store_task task = {.tracking_id = id,
@@ -45,7 +45,7 @@ TEST(recovery_of_two_batches_for_one_question_resumes_the_first)
     struct store_stats stats;
 
     for (int i = 0; i < 2; i++) {
-        int64_t batch = intend("milvali.com", i ? "second" : "first");
+        int64_t batch = begin_batch("milvali.com", i ? "second" : "first");
         ck_assert_int_eq(store_submitted(flow.store, batch, i ? "b2" : "b1", FLOW_WALL_MS), ERR_OK);
     }
     flow_restart();
@@ -61,7 +61,8 @@ TEST(cooldown_of_unknown_result_without_detail_gets_one)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
-    ck_assert_int_eq(store_end_batch(flow.store, intend("milvali.com", "first"), &end), ERR_OK);
+    ck_assert_int_eq(store_end_batch(flow.store, begin_batch("milvali.com", "first"), &end),
+                     ERR_OK);
     flow_restart();
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();

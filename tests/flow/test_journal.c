@@ -227,7 +227,7 @@ TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
 
 TEST(journal_D1_failed_write_blocks_submits_until_it_works)
 {
-    weak_store_fail(flow.store, WEAK_INTEND, true);
+    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, true);
     struct caller *rejected = flow_request("milvali.com", WAIT_MS);
     flow_advance(1000);
     ck_assert_int_eq(rejected->err, ERR_STORAGE_UNAVAILABLE);
@@ -235,7 +235,7 @@ TEST(journal_D1_failed_write_blocks_submits_until_it_works)
     ck_assert_int_ge(rejected->retry_after_s, 1);
     ck_assert_uint_eq(submits(), 0);
 
-    weak_store_fail(flow.store, WEAK_INTEND, false);
+    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, false);
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
@@ -351,7 +351,7 @@ TEST(journal_writes_each_step_before_it_is_sent)
 {
     flow_request_companies(0, 100);
     flow_advance(200);
-    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_INTEND), 1);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_BEGIN_BATCH), 1);
     ck_assert_uint_eq(books().tasks[STORE_OPEN], 100);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0); /* the submit is still in flight */
     flow_advance(MINUTE_MS);

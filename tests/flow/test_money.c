@@ -154,11 +154,11 @@ TEST(money_batch_backing_off_fails_when_the_circuit_opens)
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
-    struct caller *resting = flow_request("a.com", WAIT_MS);
+    struct caller *backing_off = flow_request("a.com", WAIT_MS);
     flow_advance(1000);
     flow_request("b.com", WAIT_MS);
     flow_advance(27000);
-    ck_assert_int_eq(resting->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_eq(backing_off->err, ERR_CREDITS_EXHAUSTED);
 }
 
 TEST(money_halves_and_the_queue_alternate_for_a_slot)
@@ -184,11 +184,11 @@ TEST(money_drain_stops_all_submits)
 {
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
-    struct caller *resting = flow_request("a.com", WAIT_MS);
+    struct caller *backing_off = flow_request("a.com", WAIT_MS);
     flow_advance(200);
     engine_drain(flow.engine, 0);
     flow_advance(60000);
-    ck_assert_int_eq(resting->err, ERR_DRAINING);
+    ck_assert_int_eq(backing_off->err, ERR_DRAINING);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }

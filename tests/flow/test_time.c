@@ -56,6 +56,19 @@ TEST(clock_T2_ten_days_back_expires_nothing)
     ck_assert(again->from_cache);
 }
 
+TEST(clock_T2_set_back_still_permits_a_refresh)
+{
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    jump(-10 * DAY_MS);
+    struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
+    refreshed->request.directives.no_cache = true;
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(refreshed->err, ERR_OK);
+    ck_assert(!refreshed->from_cache);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
 TEST(clock_T2_cooldown_from_the_future_lasts_no_longer)
 {
     flow_request("milvali.com", WAIT_MS);

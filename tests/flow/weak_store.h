@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 enum weak_call {
-    WEAK_INTEND,
+    WEAK_BEGIN_BATCH,
     WEAK_SENDING,
-    WEAK_RESTING,
-    WEAK_RISK,
+    WEAK_MARK_NOT_SENT,
+    WEAK_MARK_RESUBMITTED,
     WEAK_SUBMITTED,
     WEAK_SPLIT,
     WEAK_END_TASK,
@@ -30,7 +30,7 @@ struct store *weak_store_new(const struct store_options *options);
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
-size_t weak_store_calls(const struct store *store,
-                        enum weak_call call); /* number of successful calls */
+/* Returns the number of calls of that kind that were passed on. */
+size_t weak_store_calls(const struct store *store, enum weak_call call);
 
 #endif

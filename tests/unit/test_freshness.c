@@ -118,6 +118,17 @@ LOOP_TEST(freshness_miss_has_its_reason, misses)
     ck_assert_int_eq(verdict.reason, misses[_i].reason);
 }
 
+TEST(freshness_result_from_the_future_does_not_satisfy_no_cache)
+{
+    struct result result = answer();
+    struct cache_directives directives = {.no_cache = true, .max_age_s = -1, .max_stale_s = -1};
+    struct freshness verdict =
+        freshness_judge(&result, &directives, &limits, FETCHED_MS - 2000, FETCHED_MS - 1000);
+
+    ck_assert_int_eq(verdict.disposition, DISPOSITION_MISS);
+    ck_assert_int_eq(verdict.reason, MISS_EXCLUDED);
+}
+
 TEST(freshness_result_fetched_since_the_request_satisfies_no_cache)
 {
     struct result result = answer();

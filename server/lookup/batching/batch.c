@@ -291,15 +291,12 @@ void batch_submit(struct batch *batch)
 static void retry_is_due(struct timer *timer)
 {
     struct batch *batch = container_of(timer, struct batch, retry);
-    struct task_end end = {.charged = CHARGED_NO};
 
-    end.err = circuit_check(batch->tools->breaker, &end.retry_after_s);
-    if (end.err)
-        batch_fail(batch, end);
-    else
-        batch_submit(batch);
+    assert(!circuit_check(batch->tools->breaker, NULL)); /* else the owner has failed the batch */
+    batch_submit(batch);
 }
 
+/* May end the batch: the owner fails it if submits are blocked. */
 static void back_off(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;

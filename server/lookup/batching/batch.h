@@ -46,7 +46,8 @@ enum batch_risk {
 };
 
 struct batch_owner {
-    /* The state changed; not called for DONE. */
+    /* The state changed; not called for DONE. While submits are blocked, the owner must fail a
+     * batch that becomes PENDING or BACKING_OFF; it may free it inside. */
     void (*state_changed)(void *arg, struct batch *batch);
 
     /* The batch is DONE and all its tasks have ended. The owner must free it. */
@@ -107,7 +108,8 @@ void batch_free(struct batch *batch);
 /* Adds a task, at most OPENMART_BATCH_MAX, before batch_submit(). It is borrowed until it ends. */
 void batch_add(struct batch *batch, struct task *task);
 
-/* Submits a PENDING batch, which then occupies a slot. No callback of a task runs inside. */
+/* Submits a PENDING batch, which then occupies a slot. Submits must not be blocked. No callback of
+ * a task runs inside. */
 void batch_submit(struct batch *batch);
 
 /* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `number`

@@ -108,8 +108,9 @@ static void linger_is_over(struct timer *timer)
     fill_slots(batcher, FLUSH_LINGER);
 }
 
-/* Submits are blocked for a while, so tasks that wait for one fail immediately. Batches whose
- * submit is in flight or was accepted continue. */
+/* Submits are blocked for a while, so tasks that wait for one fail immediately, and so do batches
+ * that would wait from now on (batch_state_changed()). Batches whose submit is in flight or was
+ * accepted continue. */
 static void fail_waiting_tasks(void *arg)
 {
     struct batcher *batcher = arg;
@@ -134,9 +135,10 @@ static void batch_state_changed(void *arg, struct batch *batch)
 {
     struct batcher *batcher = arg;
     bool was_split = batch->state == BATCH_PENDING;
+    bool waits = was_split || batch->state == BATCH_BACKING_OFF;
 
-    if (was_split && circuit_check(batcher->breaker, NULL))
-        fail_waiting_tasks(batcher); /* otherwise nothing resumes it when the circuit closes */
+    if (waits && circuit_check(batcher->breaker, NULL))
+        fail_waiting_tasks(batcher);
     else if (was_split || batch->state == BATCH_COLLECTING)
         fill_slots(batcher, FLUSH_SLOT);
 }

@@ -49,6 +49,7 @@ static void stop_probing(struct circuit_breaker *breaker)
     if (breaker->probe)
         openmart_cancel(TAKE(breaker->probe));
     timer_disarm(breaker->timers, &breaker->check);
+    breaker->probe_at_ms = breaker->clock->now_ms; /* none is to be waited for */
 }
 
 void circuit_breaker_free(struct circuit_breaker *breaker)

@@ -45,7 +45,8 @@ void circuit_breaker_free(struct circuit_breaker *breaker);
 
 /* Returns ERR_OK if closed, else the reason: ERR_UPSTREAM_AUTH, ERR_CREDITS_EXHAUSTED,
  * ERR_UPSTREAM_BANNED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING. *ret_retry_after_s is then the
- * number of seconds until the next probe, at least 1; it may be NULL. */
+ * number of seconds until the next probe, at least 1, or a fixed time for ERR_PAUSED; it may be
+ * NULL. */
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s);
 
 /* Return the state without a pause, and the pause alone. */

@@ -24,8 +24,8 @@ struct task;
 struct task_end {
     enum err err;
     const struct openmart_task *answer; /* NULL unless ERR_OK */
-    const char *task_id; /* Openmart's; the owner must journal the end. NULL = journalled already */
-    const char *detail;  /* message for the client; NULL = none */
+    const char *task_id;  /* Openmart's; `done` must journal the end. NULL = nothing to journal */
+    const char *detail;   /* message for the client; NULL = none */
     const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
