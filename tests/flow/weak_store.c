@@ -44,7 +44,7 @@ static void close_it(struct store *store)
 static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                             int64_t wall_ms, int64_t *ret_batch)
 {
-    PASS(WEAK_INTEND, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
+    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
 }
 
 static enum err sending(struct store *store, int64_t batch, int64_t day)
@@ -54,12 +54,12 @@ static enum err sending(struct store *store, int64_t batch, int64_t day)
 
 static enum err mark_not_sent(struct store *store, int64_t batch)
 {
-    PASS(WEAK_RESTING, store_mark_not_sent(inner, batch));
+    PASS(WEAK_MARK_NOT_SENT, store_mark_not_sent(inner, batch));
 }
 
 static enum err mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
-    PASS(WEAK_RISK, store_mark_resubmitted(inner, batch, day));
+    PASS(WEAK_MARK_RESUBMITTED, store_mark_resubmitted(inner, batch, day));
 }
 
 static enum err submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)

@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 enum weak_call {
-    WEAK_INTEND,
+    WEAK_BEGIN_BATCH,
     WEAK_SENDING,
-    WEAK_RESTING,
-    WEAK_RISK,
+    WEAK_MARK_NOT_SENT,
+    WEAK_MARK_RESUBMITTED,
     WEAK_SUBMITTED,
     WEAK_SPLIT,
     WEAK_END_TASK,
