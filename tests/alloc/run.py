@@ -149,7 +149,7 @@ class Run:
         life.daemon.stop()
         journal = read_journal(self.folder / "store.db")
         ledger = [row for row in self.sim.ledger() if row["domain"].startswith(self.name_of(""))]
-        again = {row["domain"] for row in ledger} if self.scenario.may_buy_again else ()
+        again = {row["domain"] for row in ledger} if self.scenario.may_be_paid_again else ()
         self.faults += breaches(ledger, journal, again)
 
     def run(self):

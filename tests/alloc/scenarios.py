@@ -182,7 +182,7 @@ class Scenario:
     flags: typing.Callable = nothing  # called with the Files
     before: typing.Callable = None    # run in an earlier daemon, all of whose allocations succeed
     has_tls: bool = False
-    may_buy_again: bool = False
+    may_be_paid_again: bool = False
 
     @property
     def name(self):
@@ -203,5 +203,5 @@ SCENARIOS = {s.name: s for s in (
     Scenario(recovery, before=before_recovery),
     Scenario(reload, _for_reload), Scenario(quota, _for_quota), Scenario(tls, has_tls=True),
     Scenario(split, lambda _: ["--batch-size", "4", "--batch-linger", "10s"]),
-    Scenario(retry, lambda _: ["--submit-retry-unknown"], may_buy_again=True),
+    Scenario(retry, lambda _: ["--submit-retry-unknown"], may_be_paid_again=True),
     Scenario(drain), Scenario(large))}

@@ -11,7 +11,7 @@ static size_t submits(void)
     return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
 }
 
-static struct store_stats books(void)
+static struct store_stats stored(void)
 {
     struct store_stats stats;
 
@@ -30,8 +30,8 @@ TEST(journal_known_batch_is_polled_after_kill_without_callers)
     ck_assert_uint_eq(flow.recovery.resumed_batches, 1);
     ck_assert_uint_eq(flow.recovery.resumed_tasks, 1);
     flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
-    ck_assert_uint_eq(books().batches[STORE_DONE], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stored().batches[STORE_DONE], 1);
 
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
@@ -79,7 +79,7 @@ TEST(journal_batch_in_flight_at_kill_is_unknown_and_not_resent)
     flow_restart();
     ck_assert_uint_eq(flow.recovery.unknown_batches, 1);
     ck_assert_uint_eq(flow.recovery.unknown_tasks, 1);
-    ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
     flow_advance(5 * MINUTE_MS);
     ck_assert_uint_eq(submits(), 1);
 
@@ -106,7 +106,7 @@ TEST(journal_cooldown_lasts_its_full_time_over_kills)
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
-    ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1); /* and stays in the records */
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1); /* and stays in the records */
 }
 
 TEST(journal_task_not_created_at_kill_has_no_cooldown)
@@ -118,7 +118,7 @@ TEST(journal_task_not_created_at_kill_has_no_cooldown)
     flow_advance(30000); /* rejected, and backing off */
     flow_restart();
     ck_assert_uint_eq(flow.recovery.closed_batches, 1);
-    ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 1);
     struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
@@ -141,8 +141,8 @@ TEST(journal_kill_after_rejected_resubmit_leaves_it_unknown)
     flow_advance(MINUTE_MS); /* lost, sent again, rejected, backing off */
     ck_assert_uint_eq(submits(), 2);
     flow_restart();
-    ck_assert_uint_eq(books().tasks[STORE_UNKNOWN], 1);
-    ck_assert_uint_eq(books().risked, 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_uint_eq(stored().risked, 1);
 }
 
 TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
@@ -151,10 +151,10 @@ TEST(journal_halves_of_rejected_batch_are_batches_of_their_own)
     flow_request("bad.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
     flow_advance(3 * MINUTE_MS);
-    ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
-    ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 1);
-    ck_assert_uint_eq(books().batches[STORE_DONE], 2);
-    ck_assert_uint_eq(books().tasks[STORE_OPEN], 0);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 1);
+    ck_assert_uint_eq(stored().batches[STORE_DONE], 2);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 0);
 }
 
 /* A kill at every hundredth of a lookup's lifetime: the records always agree with the upstream's
@@ -167,7 +167,7 @@ RANGE_TEST(journal_kill_at_any_moment_loses_and_repeats_nothing, 0, 100)
     flow_advance(_i * 600);
     flow_restart();
     flow_advance(2 * MINUTE_MS);
-    struct store_stats stats = books();
+    struct store_stats stats = stored();
     size_t known = stats.tasks[STORE_ANSWERED] + stats.tasks[STORE_UNKNOWN];
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 0);
     ck_assert_uint_le(fake_upstream_ledger(flow.upstream), known);
@@ -216,7 +216,7 @@ TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
     flow_request("both.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(shy->err, ERR_OK);
-    ck_assert_uint_eq(books().found, 1);
+    ck_assert_uint_eq(stored().found, 1);
     flow_request("shy.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "shy.com"), 2);
@@ -265,7 +265,7 @@ TEST(journal_D2_unwritten_batch_id_is_used_and_written_later)
 
     weak_store_fail(flow.store, WEAK_SUBMITTED, false);
     flow_advance(2000);
-    ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
     struct caller *again = flow_request("other.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
@@ -279,14 +279,14 @@ TEST(journal_D3_unwritten_result_is_served_and_reread_after_kill)
     struct caller *first = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(first->err, ERR_OK);
-    ck_assert_uint_eq(books().tasks[STORE_OPEN], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 1);
     flow_restart();
     weak_store_fail(flow.store, WEAK_END_TASK, false);
     struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(again->err, ERR_OK);
     ck_assert_uint_eq(submits(), 1);
-    ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
 }
 
 /* The result was stored, or is to be stored, when a second one for the same lookup arrives. */
@@ -330,7 +330,7 @@ TEST(journal_unwritten_halves_are_not_submitted)
     flow_advance(3 * MINUTE_MS);
     ck_assert_int_eq(flow.callers[0]->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(flow.callers[1]->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_uint_eq(books().tasks[STORE_NOT_CREATED], 2);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 2);
     ck_assert_uint_eq(submits(), 1);
 }
 
@@ -352,10 +352,10 @@ TEST(journal_writes_each_step_before_it_is_sent)
     flow_request_companies(0, 100);
     flow_advance(200);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_BEGIN_BATCH), 1);
-    ck_assert_uint_eq(books().tasks[STORE_OPEN], 100);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 100);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0); /* the submit is still in flight */
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SUBMITTED), 1);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_END_TASK), 100);
-    ck_assert_uint_eq(books().tasks[STORE_ANSWERED], 100);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 100);
 }

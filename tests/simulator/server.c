@@ -399,7 +399,7 @@ enum err server_start(struct sim *sim, const char *listen_on)
 
 /* Without a thread of its own, libmicrohttpd neither signals a resumed connection on its epoll
  * descriptor nor counts it in its timeout, so this flag records it. */
-static int64_t patience_ms(const struct sim *sim)
+static int64_t mhd_timeout_ms(const struct sim *sim)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
 
@@ -414,7 +414,7 @@ static int64_t patience_ms(const struct sim *sim)
  * call waits for. */
 static void turn(struct sim *sim)
 {
-    loop_turn(&sim->loop, patience_ms(sim));
+    loop_turn(&sim->loop, mhd_timeout_ms(sim));
     sim->resumed = false;
     MHD_run(sim->daemon);
     control_recheck(sim);

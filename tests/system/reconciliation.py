@@ -94,12 +94,12 @@ def _of_the_ledger(paid, journal):
     return None
 
 
-def _of_the_journal(task, journal, is_sold):
+def _of_the_journal(task, journal, is_paid):
     batch = journal.batches[task["batch"]]
     expected = "failed" if task["domain"].startswith(("errored", "cancelled")) else "answered"
     if task["outcome"] is None:
         return "is still open"
-    if task["outcome"] in ("answered", "failed") and not is_sold:
+    if task["outcome"] in ("answered", "failed") and not is_paid:
         return f"{task['outcome']}, and was never paid"
     if batch["batch_id"] and task["outcome"] != expected:
         return f"{task['outcome']}, although its batch id was known"
@@ -108,12 +108,12 @@ def _of_the_journal(task, journal, is_sold):
     return None
 
 
-def breaches(ledger, journal, may_buy_again=()):
-    """Compares journal and ledger after a drain. Domains of `may_buy_again` may have been paid twice."""
+def breaches(ledger, journal, may_be_paid_again=()):
+    """Compares journal and ledger after a drain. Domains of `may_be_paid_again` may have been paid twice."""
     paid_ids = {paid["tracking_id"] for paid in ledger}
     times = collections.Counter(paid["domain"] for paid in ledger)
     found = [f"{domain}: paid {n} times" for domain, n in times.items()
-             if n > 1 and domain not in may_buy_again]
+             if n > 1 and domain not in may_be_paid_again]
     for paid in ledger:
         fault = _of_the_ledger(paid, journal)
         found += [f"{paid['domain']}: {fault}"] if fault else []

@@ -139,7 +139,7 @@ def test_readyz_fails_on_a_full_disk_until_the_disk_works(testbed, sim, disk):
     answer = daemon.get("/readyz")
     answer.problem(503, "storage-unavailable")
     assert int(answer.header("Retry-After")) >= 1
-    assert daemon.lookup("known.com").status == 200, "who comes all the same is served"
+    assert daemon.lookup("known.com").status == 200, "cached results are served although it is not ready"
     disk.free()
     eventually(lambda: is_ready(daemon))
     assert daemon.lookup("milvali.com").status == 200

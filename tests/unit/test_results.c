@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_results.c - tests that an untrusted result is not found while the store cannot delete it. */
+/* test_results.c - tests deletions while the store fails: an untrusted result is not found, and no
+ * queued entry brings a deleted result back. */
 #include "lookup/records/results.h"
 
 #include "base/mem.h"
@@ -10,7 +11,8 @@
 static const unsigned char key[HASH_SIZE] = {1}, other_key[HASH_SIZE] = {2};
 
 static bool disk_fails;
-static int n_deletions;
+static int n_deletions, n_ends;
+static bool has_stored; /* the last call to the store stored a result */
 static struct clock clock_;
 static struct timers timers;
 static struct results results;
@@ -38,17 +40,46 @@ static enum err forget_key(struct store *store, const unsigned char *of)
     if (disk_fails)
         return ERR_STORAGE_UNAVAILABLE;
     n_deletions++;
+    has_stored = false;
     return ERR_OK;
 }
 
-static const struct store_driver driver = {
-    .find = find, .find_lookup = find_lookup, .forget_key = forget_key};
+static enum err forget_domain(struct store *store, const char *domain, store_key_fn *each,
+                              void *arg, size_t *ret_n)
+{
+    (void)store;
+    (void)domain;
+    (void)each;
+    (void)arg;
+    *ret_n = 0;
+    return ERR_OK;
+}
+
+static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
+                         const struct result *keep)
+{
+    (void)store;
+    (void)tracking_id;
+    (void)end;
+    if (disk_fails)
+        return ERR_STORAGE_UNAVAILABLE;
+    n_ends++;
+    has_stored = keep != NULL;
+    return ERR_OK;
+}
+
+static const struct store_driver driver = {.find = find,
+                                           .find_lookup = find_lookup,
+                                           .forget_key = forget_key,
+                                           .forget_domain = forget_domain,
+                                           .end_task = end_task};
 static struct store store = {&driver};
 
 static void setup(void)
 {
     disk_fails = true;
-    n_deletions = 0;
+    n_deletions = n_ends = 0;
+    has_stored = false;
     clock_ = clock_fake(INT64_C(1795432804000));
     timers_init(&timers);
     results = (struct results){.options = {.unknown_hold_ms = 600000},
@@ -85,6 +116,25 @@ static bool finds_lookup(void)
     return results_find_lookup(&results, "lookup-1") != NULL;
 }
 
+/* Ends a lookup of `key` whose result is to be stored. */
+static void end_lookup(void)
+{
+    const struct task task = {.tracking_id = "tracking-1"};
+    const struct task_end end = {.task_id = "task-1"};
+    const struct result *result = NULL;
+
+    ck_assert_int_eq(find(&store, key, &result), ERR_OK);
+    ck_assert(results_put(&results, &task, &end, result, true));
+    result_unref(result);
+}
+
+static void repair_disk(void)
+{
+    disk_fails = false;
+    clock_advance(&clock_, JOURNAL_RETRY_MS);
+    timers_run(&timers, clock_.now_ms);
+}
+
 TEST(results_invalidated_are_not_found_before_their_deletion)
 {
     ck_assert_int_eq(look(key), ERR_OK);
@@ -99,10 +149,41 @@ TEST(results_deletion_is_retried_and_queued_once)
     for (int i = 0; i < 3; i++)
         results_invalidate(&results, key, "the upstream sent two results for this lookup");
     ck_assert_uint_eq(journal_state(results.journal).backlog, 1);
-    disk_fails = false;
-    clock_advance(&clock_, JOURNAL_RETRY_MS);
-    timers_run(&timers, clock_.now_ms);
+    repair_disk();
     ck_assert_int_eq(n_deletions, 1);
     ck_assert_uint_eq(journal_state(results.journal).backlog, 0);
     ck_assert(finds_lookup()); /* whatever the store has now is found again */
+}
+
+TEST(results_deletion_includes_a_result_queued_since_the_first)
+{
+    results_invalidate(&results, key, "the upstream sent two results for this lookup");
+    end_lookup();
+    results_invalidate(&results, key, "the upstream sent two results for this lookup");
+    repair_disk();
+    ck_assert_int_eq(n_ends, 1);
+    ck_assert_int_eq(n_deletions, 1);
+    ck_assert(!has_stored);
+}
+
+TEST(results_of_a_deleted_domain_are_not_stored_later)
+{
+    size_t n = 0;
+
+    end_lookup();
+    ck_assert_int_eq(results_forget_domain(&results, "milvali.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 1);
+    repair_disk();
+    ck_assert_int_eq(n_ends, 1);
+    ck_assert(!has_stored);
+}
+
+TEST(results_of_other_domains_stay_queued)
+{
+    size_t n = 0;
+
+    end_lookup();
+    ck_assert_int_eq(results_forget_domain(&results, "other.com", &n), ERR_OK);
+    repair_disk();
+    ck_assert(has_stored);
 }

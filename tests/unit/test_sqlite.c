@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct store *beside;
+static struct store *second;
 
 static void teardown(void)
 {
-    store_close(TAKE(beside));
+    store_close(TAKE(second));
     store_fixture_teardown();
 }
 
@@ -157,8 +157,8 @@ TEST(sqlite_second_owner_is_rejected_with_the_path)
     struct errmsg why = {""};
 
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_open(&options, &beside, &why), ERR_STORE_BUSY);
-    ck_assert_ptr_null(beside);
+    ck_assert_int_eq(store_open(&options, &second, &why), ERR_STORE_BUSY);
+    ck_assert_ptr_null(second);
     ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     store_close(TAKE(store));
     store = store_open_roomy(store_url());
@@ -169,14 +169,14 @@ TEST(sqlite_reader_sees_the_owner_and_does_not_block_it)
     struct store_stats stats;
 
     store = store_open_roomy(store_url());
-    beside = store_open_second(store_url());
-    ck_assert_int_eq(store_stats(beside, &stats), ERR_OK);
+    second = store_open_second(store_url());
+    ck_assert_int_eq(store_stats(second, &stats), ERR_OK);
     ck_assert(stats.owned);
     store_close(TAKE(store));
-    ck_assert_int_eq(store_stats(beside, &stats), ERR_OK);
+    ck_assert_int_eq(store_stats(second, &stats), ERR_OK);
     ck_assert(!stats.owned);
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_stats(beside, &stats), ERR_OK);
+    ck_assert_int_eq(store_stats(second, &stats), ERR_OK);
     ck_assert(stats.owned);
 }
 
@@ -184,8 +184,8 @@ TEST(sqlite_reader_without_a_store_creates_no_file)
 {
     struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared(store_url(), &beside, &why), ERR_NO_ENTRY);
-    ck_assert_ptr_null(beside);
+    ck_assert_int_eq(store_open_shared(store_url(), &second, &why), ERR_NO_ENTRY);
+    ck_assert_ptr_null(second);
     ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     DIR *dir = opendir(store_folder());
     int n = 0;
@@ -199,31 +199,31 @@ TEST(sqlite_reader_sees_the_journal_of_the_owner)
 {
     store = store_open_roomy(store_url());
     int64_t batch = store_add_batch(store, 0, 3);
-    beside = store_open_second(store_url());
-    ck_assert_uint_eq(store_look(beside, batch).n, 3);
+    second = store_open_second(store_url());
+    ck_assert_uint_eq(store_look(second, batch).n, 3);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
-    ck_assert_uint_eq(store_look(beside, batch).n_open, 2);
-    ck_assert_int_eq(store_kept(beside, 0), ERR_OK);
+    ck_assert_uint_eq(store_look(second, batch).n_open, 2);
+    ck_assert_int_eq(store_kept(second, 0), ERR_OK);
 }
 
-/* ---- deleting beside an owner ---- */
+/* ---- deleting while an owner runs ---- */
 
-struct news {
+struct changes {
     size_t n;
     unsigned char keys[300][HASH_SIZE];
 };
 
-static void hear(void *arg, const unsigned char *key)
+static void note_change(void *arg, const unsigned char *key)
 {
-    struct news *news = arg;
+    struct changes *changes = arg;
 
-    memcpy(news->keys[news->n++], key, HASH_SIZE);
+    memcpy(changes->keys[changes->n++], key, HASH_SIZE);
 }
 
-static bool was_heard(const struct news *news, size_t question)
+static bool was_changed(const struct changes *changes, size_t question)
 {
-    for (size_t i = 0; i < news->n; i++)
-        if (memcmp(news->keys[i], store_key_of(question), HASH_SIZE) == 0)
+    for (size_t i = 0; i < changes->n; i++)
+        if (memcmp(changes->keys[i], store_key_of(question), HASH_SIZE) == 0)
             return true;
     return false;
 }
@@ -235,42 +235,42 @@ static void own_answers(size_t n)
         store_add_batch(store, i, 1);
         store_end_answered(store, i, i % 3 ? "milvali.com" : "other.com", STORE_DAY_MS);
     }
-    beside = store_open_second(store_url());
+    second = store_open_second(store_url());
 }
 
 TEST(sqlite_owner_gets_each_external_deletion_once)
 {
-    struct news news = {0};
+    struct changes changes = {0};
     size_t n;
 
     own_answers(200);
-    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert_uint_eq(news.n, 0);
-    ck_assert(!store_changes_pending(beside));
-    ck_assert_int_eq(store_forget_address(beside, "Info@OTHER.com", &n), ERR_OK);
+    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
+    ck_assert_uint_eq(changes.n, 0);
+    ck_assert(!store_changes_pending(second));
+    ck_assert_int_eq(store_forget_address(second, "Info@OTHER.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 67);
-    ck_assert(store_changes_pending(beside));
-    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert_uint_eq(news.n, 67);
+    ck_assert(store_changes_pending(second));
+    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
+    ck_assert_uint_eq(changes.n, 67);
     for (size_t i = 0; i < 200; i++)
-        ck_assert_int_eq(was_heard(&news, i), i % 3 == 0);
-    ck_assert(!store_changes_pending(beside));
-    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert_uint_eq(news.n, 67);
+        ck_assert_int_eq(was_changed(&changes, i), i % 3 == 0);
+    ck_assert(!store_changes_pending(second));
+    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
+    ck_assert_uint_eq(changes.n, 67);
 }
 
 TEST(sqlite_owner_gets_deleted_questions_and_domains)
 {
-    struct news news = {0};
+    struct changes changes = {0};
     size_t n;
 
     own_answers(4);
-    ck_assert_int_eq(store_forget_key(beside, store_key_of(1)), ERR_OK);
-    ck_assert_int_eq(store_forget_domain(beside, "other.com", NULL, NULL, &n), ERR_OK);
+    ck_assert_int_eq(store_forget_key(second, store_key_of(1)), ERR_OK);
+    ck_assert_int_eq(store_forget_domain(second, "other.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert(was_heard(&news, 0) && was_heard(&news, 1) && was_heard(&news, 3));
-    ck_assert(!was_heard(&news, 2));
+    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
+    ck_assert(was_changed(&changes, 0) && was_changed(&changes, 1) && was_changed(&changes, 3));
+    ck_assert(!was_changed(&changes, 2));
     ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
@@ -278,18 +278,18 @@ TEST(sqlite_owner_gets_deleted_questions_and_domains)
 
 TEST(sqlite_changes_are_not_stored_without_an_owner)
 {
-    struct news news = {0};
+    struct changes changes = {0};
     size_t n;
 
     own_answers(3);
     store_close(TAKE(store));
-    ck_assert_int_eq(store_forget_address(beside, "info@milvali.com", &n), ERR_OK);
+    ck_assert_int_eq(store_forget_address(second, "info@milvali.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert(!store_changes_pending(beside));
+    ck_assert(!store_changes_pending(second));
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_poll_changes(store, hear, &news), ERR_OK);
-    ck_assert_uint_eq(news.n, 0); /* its memory never contained them */
-    ck_assert(!store_changes_pending(beside));
+    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
+    ck_assert_uint_eq(changes.n, 0); /* its memory never contained them */
+    ck_assert(!store_changes_pending(second));
 }
 
 TEST(sqlite_limit_counts_external_deletions)
@@ -301,8 +301,8 @@ TEST(sqlite_limit_counts_external_deletions)
     store_add_batch(store, 0, 8);
     for (size_t i = 0; i < 4; i++)
         store_end_answered(store, i, i < 2 ? "a.com" : "b.com", STORE_DAY_MS);
-    beside = store_open_second(store_url());
-    ck_assert_int_eq(store_forget_domain(beside, "a.com", NULL, NULL, &n), ERR_OK);
+    second = store_open_second(store_url());
+    ck_assert_int_eq(store_forget_domain(second, "a.com", NULL, NULL, &n), ERR_OK);
     store_end_answered(store, 4, "c.com", STORE_DAY_MS);
     store_end_answered(store, 5, "c.com", STORE_DAY_MS);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
@@ -332,14 +332,14 @@ static void assert_forgotten_by(struct store *who)
 TEST(sqlite_deleted_address_leaves_no_byte)
 {
     own_answers(300);
-    store_close(TAKE(beside));
+    store_close(TAKE(second));
     assert_forgotten_by(store);
 }
 
 TEST(sqlite_address_deleted_externally_leaves_no_byte)
 {
     own_answers(300);
-    assert_forgotten_by(beside);
+    assert_forgotten_by(second);
 }
 
 /* Results that were replaced, evicted or moved between pages must leave no byte either. */

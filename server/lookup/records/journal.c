@@ -296,23 +296,44 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
     record(journal, entry);
 }
 
-bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE])
+static struct entry *find_deletion(const struct journal *journal, const unsigned char *key)
 {
-    const struct entry *entry;
+    struct entry *entry;
 
     DL_FOREACH (journal->waiting, entry)
         if (entry->kind == ENTRY_FORGOTTEN && memcmp(entry->key, key, HASH_SIZE) == 0)
-            return true;
-    return false;
+            return entry;
+    return NULL;
+}
+
+bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE])
+{
+    return find_deletion(journal, key) != NULL;
 }
 
 void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 {
-    if (journal_is_forgetting(journal, key))
+    struct entry *entry = find_deletion(journal, key);
+
+    if (entry) { /* an entry queued since then may store another result */
+        DL_DELETE(journal->waiting, entry);
+        DL_APPEND(journal->waiting, entry);
         return;
-    struct entry *entry = new_entry(journal, ENTRY_FORGOTTEN, 0, NULL);
+    }
+    entry = new_entry(journal, ENTRY_FORGOTTEN, 0, NULL);
     memcpy(entry->key, key, HASH_SIZE);
     record(journal, entry);
+}
+
+void journal_forget_domain(struct journal *journal, const char *domain)
+{
+    struct entry *entry;
+
+    DL_FOREACH (journal->waiting, entry)
+        if (entry->keep && entry->keep->domain && strcmp(entry->keep->domain, domain) == 0) {
+            result_unref(entry->keep);
+            entry->keep = NULL;
+        }
 }
 
 void journal_free(struct journal *journal)

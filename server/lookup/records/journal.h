@@ -80,10 +80,13 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
                       const struct result *keep);
 
 /* Deletes the stored result of a question, after the queued entries, one of which may store it. A
- * queued deletion is lost if the process is killed. */
+ * queued deletion is lost if the process ends before the store works again. */
 void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE]);
 
 /* Returns whether that deletion is queued, so the store may still have the result. */
 bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
+
+/* Drops the results about a domain from the queued entries; the ends of their tasks stay queued. */
+void journal_forget_domain(struct journal *journal, const char *domain);
 
 #endif

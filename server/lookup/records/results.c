@@ -173,6 +173,7 @@ enum err results_forget_domain(struct results *results, const char *domain, size
 
     if (err)
         return err;
+    journal_forget_domain(results->journal, domain);
     *ret_n = on_disk + cache_remove_domain(results->cache, domain);
     finished_forget_domain(results->finished, domain);
     return ERR_OK;
