@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* emails.c - GET and HEAD /emails: serves from the cache, else asks the engine and waits.
  *
- * core/request.c has already tried the response cache. Three paths are left, and all of them end
- * hits in serve_stored(): the key known for the request's text (serve_known()), the cache after
- * parsing the query (serve()), and a result that the engine found (deliver()).
+ * core/request_handler.c has already tried the response cache. Three paths are left, and all of
+ * them end hits in serve_stored(): the key known for the request's text (serve_known()), the cache
+ * after parsing the query (serve()), and a result that the engine found (deliver()).
  *
  * A request that must wait is parked with a struct parked_lookup. The engine judges a stored result
  * as serve() judges a cached one; finish() copies its outcome and posts a message. The request's
