@@ -140,8 +140,8 @@ static void record_outcome(struct lookup_request *request, const struct outcome 
                                 outcome->result->bodies[RESULT_JSON].len);
 }
 
-static struct caller *ask(struct account_ref account, const char *domain, const char *company_name,
-                          int64_t wait_ms)
+static struct caller *start_request(struct account_ref account, const char *domain,
+                                    const char *company_name, int64_t wait_ms)
 {
     struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct caller *caller = xcalloc(1, sizeof *caller);
@@ -165,12 +165,14 @@ static struct caller *ask(struct account_ref account, const char *domain, const 
 
 struct caller *flow_request(const char *domain, int64_t wait_ms)
 {
-    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL,
+                         wait_ms);
 }
 
 struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
-    return ask((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name, wait_ms);
+    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name,
+                         wait_ms);
 }
 
 const char *flow_company(int i)
@@ -189,13 +191,13 @@ void flow_request_companies(int first, int n)
 
 struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms)
 {
-    return ask((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
 }
 
 struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
                                        int64_t wait_ms)
 {
-    return ask((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
+    return start_request((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
 }
 
 static void count_return(struct engine_call *call)
