@@ -8,11 +8,11 @@
 #include "lookup/lookups.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup_log.h"
 #include "lookup/records/results.h"
 #include "model/question.h"
 
@@ -224,6 +224,27 @@ void lookups_drain(struct lookups *lookups, enum err err)
 
 /* ---- the lookups ---- */
 
+/* Logs and counts a lookup that has ended. Never logs an e-mail address that was found. */
+static void log_finished(const struct lookup *lookup, const struct task_end *end,
+                         const struct result *result, int64_t took_ms)
+{
+    struct metrics *metrics = metrics_mine();
+    const char *outcome = end->err ? err_row(end->err)->code : result->n_emails ? "found" : "empty";
+    enum charged charged = end->err ? end->charged : CHARGED_YES;
+
+    if (end->err)
+        metrics_add(&metrics->lookups_failed[err_row(end->err)->err], 1);
+    else
+        metrics_add(result->n_emails ? &metrics->lookups_found : &metrics->lookups_empty, 1);
+    if (end->err == ERR_UPSTREAM_OUTCOME_UNKNOWN)
+        metrics_add(&metrics->unknown_outcomes, 1);
+    log_event(LOG_INFO, "lookup_finished", LOG_STR("lookup", lookup->id),
+              LOG_STR("batch", end->batch_id), LOG_STR("domain", lookup->question->parts.domain),
+              LOG_STR("client", lookup->account), LOG_STR("outcome", outcome),
+              LOG_STR("charged", charged_word(charged)), LOG_INT("ms", took_ms),
+              LOG_INT("waiters", lookup->n_requests));
+}
+
 static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
@@ -242,7 +263,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
     finished_add(lookups->results->finished, lookup->id, result);
     if (!end->err)
         lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
-    lookup_log_finished(task, end, result, took_ms, lookup->n_requests);
+    log_finished(lookup, end, result, took_ms);
     struct lookup_request *list = detach_all(lookup);
     remove_and_free(lookup);
     end_all(lookups, list, outcome);
