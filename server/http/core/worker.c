@@ -304,12 +304,13 @@ enum err worker_start(const struct worker_options *options, struct service *serv
             err = ERR_SYSTEM;
     for (size_t i = 0; !err && i < n; i++)
         err = mhd_daemon_start(worker);
-    if (!err && (!worker_add(worker, inbox_fd(inbox), EPOLLIN, worker) ||
-                 pthread_create(&worker->thread, NULL, run, worker) != 0))
+    if (!err && !worker_add(worker, inbox_fd(inbox), EPOLLIN, worker))
         err = ERR_SYSTEM;
-    if (err) {
+    int reason = err ? errno : pthread_create(&worker->thread, NULL, run, worker);
+    if (err || reason) {
         free_worker(worker);
-        return err;
+        errno = reason;
+        return err ? err : ERR_SYSTEM;
     }
     *ret_worker = worker;
     return ERR_OK;

@@ -41,7 +41,7 @@ struct worker_options {
 };
 
 /* Starts the worker. Takes ownership of the `n` listening sockets in any case; borrows `service`.
- * Returns ERR_SYSTEM if a daemon or the thread does not start. */
+ * Returns ERR_SYSTEM, with the reason in errno, if a daemon or the thread does not start. */
 enum err worker_start(const struct worker_options *options, struct service *service,
                       const int *sockets, size_t n, struct worker **ret_worker);
 
