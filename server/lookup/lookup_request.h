@@ -50,7 +50,7 @@ struct outcome {
     /* Filled by the engine: */
     enum disposition disposition;  /* unless a miss, `result` is a stored one, without a lookup */
     enum miss_reason miss;         /* why no stored result was served */
-    const struct result *fallback; /* may be served because the lookup failed; NULL = none */
+    const struct result *fallback; /* may be served instead of the error; NULL = no such result */
     struct quota_status allowance; /* of the account, afterwards */
 };
 

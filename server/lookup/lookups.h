@@ -7,7 +7,7 @@
  * lookup whose requests have all left is dropped unsent, unless one of them got
  * ERR_STILL_PROCESSING.
  *
- * Engine thread only. Knows neither HTTP (http/) nor batching details (batch.h). */
+ * Engine thread only. Knows no HTTP (http/), and of a batch only the phase in which a task is. */
 #ifndef LOOKUP_LOOKUPS_H
 #define LOOKUP_LOOKUPS_H
 

@@ -11,8 +11,8 @@
 typedef void engine_call_reply_fn(struct request *request, struct engine_call *call);
 
 /* Parks the request and posts `call`, whose `run` and parameters are set. When the call returns,
- * runs `reply` and frees the call: it must be on the heap, alone or as the
- * first member of a larger object. */
+ * runs `reply` and frees the call: it must be on the heap, alone or as the first member of a larger
+ * object. */
 void engine_call_send(struct request *request, struct engine_call *call,
                       engine_call_reply_fn *reply);
 
