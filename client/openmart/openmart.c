@@ -153,6 +153,8 @@ static struct openmart_reply judge(const struct openmart_call *call,
         .retry_after_s = retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s,
         .took_ms = answer->took_ms,
         .detail = detail,
+        .body = answer->body,
+        .body_len = answer->body_len,
     };
 }
 

@@ -31,6 +31,9 @@ struct openmart_reply {
     int64_t took_ms;
     const char *detail; /* Openmart's `detail`, or the transport's message: valid UTF-8, no control
                            characters, at most 200 bytes; "" if there is none */
+    const char *body;   /* of the response as received, complete or not; NUL-terminated, "" if there
+                           is none. May contain any bytes, the key included */
+    size_t body_len;
 };
 
 /* One task of a submit. Strings are borrowed; NULL or "" is left out. */
@@ -65,6 +68,8 @@ struct openmart_task {
     size_t n_emails;
     size_t n_dropped; /* entries without a valid address */
     bool truncated;   /* more than OPENMART_EMAILS_MAX entries */
+    bool unreadable;  /* the response contains something where the addresses should be, and none of
+                         it could be understood: never "nothing found" */
 };
 
 #endif

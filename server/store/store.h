@@ -113,6 +113,8 @@ struct store_end {
     enum err err;                /* ERR_OK if answered */
     const char *detail;          /* NULL or "" = none */
     int64_t wall_ms;
+    const void *raw; /* what the upstream sent, to be parsed by a later version; NULL = nothing */
+    size_t raw_len;
 };
 
 /* Ends one task and, in the same transaction, stores its result (NULL = none). If it was the last

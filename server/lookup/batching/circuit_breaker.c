@@ -204,6 +204,12 @@ void circuit_record_submit(struct circuit_breaker *breaker, const struct openmar
             backoff_double_ms(breaker->trip_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
 }
 
+void circuit_record_result(struct circuit_breaker *breaker, bool understood)
+{
+    (void)breaker;
+    (void)understood;
+}
+
 void circuit_pause(struct circuit_breaker *breaker, bool paused)
 {
     bool trips = paused && !breaker->paused && !breaker->reason;

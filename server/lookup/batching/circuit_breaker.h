@@ -57,6 +57,9 @@ bool circuit_is_paused(const struct circuit_breaker *breaker);
 void circuit_record_read(struct circuit_breaker *breaker, const struct openmart_reply *reply);
 void circuit_record_submit(struct circuit_breaker *breaker, const struct openmart_reply *reply);
 
+/* Records whether the result of a task that has ended could be understood. */
+void circuit_record_result(struct circuit_breaker *breaker, bool understood);
+
 /* Blocks with ERR_PAUSED until the pause is lifted; any other state but ERR_DRAINING is hidden
  * meanwhile. */
 void circuit_pause(struct circuit_breaker *breaker, bool paused);

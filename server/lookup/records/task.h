@@ -29,6 +29,9 @@ struct task_end {
     const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
+    const char *raw;   /* what the upstream sent, if it was paid for and could not be understood; to
+                          be   stored with the end. NULL = nothing */
+    size_t raw_len;
 };
 
 /* Runs exactly once per task, later than batcher_add(), never after batcher_remove(). May free the
