@@ -9,7 +9,7 @@ import statistics
 import fleet
 import machine
 import wrk
-from report import Table, number
+from tables import Table, number
 from testbed import Testbed
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from report import Table, number
+from tables import Table, number
 from testbed import BIN, Testbed
 
 ROWS = [("floor_per_s", "floor: 4 KiB written and fdatasync()ed, per second"),

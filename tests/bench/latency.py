@@ -15,7 +15,7 @@ import machine
 from callers import Crowd, affordable
 from origin import PATH
 from processes import settle
-from report import Table, number
+from tables import Table, number
 from testbed import BIN, Testbed, programs
 
 POINTS = ["p50", "p99", "p99.9", "max"]

@@ -14,7 +14,7 @@ import time
 import machine
 import testbed as testbeds
 from callers import Crowd
-from report import Table, number
+from tables import Table, number
 from testbed import Testbed
 
 QUESTIONS = 1000

@@ -25,7 +25,7 @@ import testbed
 import stored
 import waiters
 from processes import machine_times
-from report import Table
+from tables import Table
 
 
 class Bench:

@@ -13,7 +13,7 @@ import time
 import machine
 import testbed as testbeds
 from processes import resident_kib
-from report import Table, number
+from tables import Table, number
 from testbed import Testbed, fetch, must_be_hit
 
 TEMPLATE = "template.com"

@@ -9,7 +9,7 @@ import machine
 from callers import Crowd, affordable
 from latency import HOUR_MS
 from processes import resident_kib, settle
-from report import Table
+from tables import Table
 from testbed import Testbed
 
 WANTED = 10000

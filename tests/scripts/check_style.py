@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Checks what a compiler does not: banned functions, sizes of files and functions, file comments,
-and tests that wait on time. `--self-test` plants violations and wants them found."""
+tests that wait on time, and modules that hide others. `--self-test` plants violations and wants them
+found."""
 import re
 
 import lib
@@ -70,8 +71,15 @@ def check_py(name, text):
     return faults
 
 
+def hidden_modules(names):
+    """Other test programs import modules of tests/system/, whose folder precedes their own."""
+    shared = {name.rsplit("/", 1)[1] for name in names if re.match(r"tests/system/[^/]+\.py$", name)}
+    return [f"{name}: hidden by tests/system/{match[1]}" for name in names
+            if (match := re.match(r"tests/(?:alloc|bench|kill|soak)/([^/]+\.py)$", name)) and match[1] in shared]
+
+
 def check(root):
-    faults, seen = [], 0
+    faults, seen, modules = [], 0, []
     for folder in ("base", "server", "client", "tests"):
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
@@ -80,6 +88,8 @@ def check(root):
                 faults += check_c(name, path.read_text())
             elif path.suffix == ".py":
                 faults += check_py(name, path.read_text())
+                modules.append(name)
+    faults += hidden_modules(modules)
     if not seen:
         faults.append("no source files found: run from the root of the tree")
     return faults
@@ -96,13 +106,15 @@ def self_test():
         "server/excused.c": head + "/* Long because it is a table. */\n" + "\n" * 460,
         "tests/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
         "tests/nap.py": "import time\ntime.sleep(1)\n",
+        "tests/system/report.py": "",
+        "tests/bench/report.py": "",
     }
     planted["server/trusting.c"] = head + "int any_certificate;\n"
     banned = {f"server/banned_{name}.c": head + f"void f(void)\n{{\n    {name}();\n}}\n"
                for name in REFUSED_NAMES}
     planted.update(banned)
     guilty = {*banned, "server/trusting.c", "server/atoi.c", "server/bare.c", "server/long.c", "server/function.c", "tests/nap.c",
-              "tests/nap.py"}
+              "tests/nap.py", "tests/bench/report.py"}
     lib.expect(check, planted, guilty)
 
 

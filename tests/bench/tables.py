@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""report.py - tables, as they are printed and as docs/benchmarks.md has them."""
+"""tables.py - tables, as they are printed and as docs/benchmarks.md has them."""
 
 
 def number(value, digits):
