@@ -79,7 +79,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     atomic_init(&engine->next_ticket, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
-    engine->raw_results = (struct raw_results){.timers = timers, .results = &engine->results};
+    engine->raw_results =
+        (struct raw_results){.timers = &engine->timers, .results = &engine->results};
     const struct recover_tools recovery = {.clock = &engine->clock,
                                            .store = tools->store,
                                            .results = &engine->results,

@@ -165,7 +165,7 @@ void sql_set_wait(struct sqlite_store *s)
 }
 
 /* A program that keeps the write lock, such as an operator's shell, delays the owner once for the
- * normal time, and from then on only for a short one. Its writes are refused or queued anyway. */
+ * normal time, and from then on only for a short one. Its writes are rejected or queued anyway. */
 static void note_lock(struct sqlite_store *s, enum err err)
 {
     bool is_locked = err && (s->failed_rc & 0xff) == SQLITE_BUSY;
