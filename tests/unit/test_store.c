@@ -284,6 +284,12 @@ RANGE_TEST(store_newest_unknown_is_by_end_time, 0, STORES)
 
 /* ---- opening ---- */
 
+RANGE_TEST(store_is_durable_only_in_a_file, 0, STORES)
+{
+    store = store_open_roomy(store_url_of(_i));
+    ck_assert_int_eq(store_is_durable(store), _i == IN_FILE);
+}
+
 TEST(store_invalid_url_is_rejected_with_a_reason)
 {
     static const char *const bad[] = {
