@@ -14,6 +14,10 @@
 #define OPENMART_ID_MAX     64   /* of a batch or task id: [A-Za-z0-9_-]{1,64} */
 #define OPENMART_EMAILS_MAX 1000 /* entries used of one task; the rest is dropped and reported */
 
+/* Incremented whenever openmart_parse_task() understands more than before: results that an earlier
+ * version could not understand are then parsed again. */
+#define OPENMART_PARSER_VERSION 1
+
 /* What a response means for the caller; decided by the table in openmart_verdict.c. */
 enum verdict {
     VERDICT_DONE,      /* done, and the response is readable */

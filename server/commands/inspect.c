@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define UNKNOWN_SHOWN 1000 /* at most this many, the newest */
+#define RAW_SHOWN     1000 /* the same */
 #define TEXT_MAX      ((size_t)1 << 30)
 
 struct printing {
@@ -59,6 +60,23 @@ static void text_unknown(void *arg, const struct store_task *task, const char *b
     printing->n++;
 }
 
+static void text_raw(void *arg, const struct store_raw *raw)
+{
+    struct printing *printing = arg;
+    char since[CLOCK_TEXT];
+
+    clock_rfc3339(raw->stored_ms, since);
+    buf_addf(&printing->out, "%-36s  %s  %-32s  %zu\n", raw->lookup_id, since, raw->domain,
+             raw->len);
+}
+
+static enum err print_raw_text(struct store *store, struct printing *printing)
+{
+    buf_add_str(&printing->out, "\nLOOKUP ID                             STORED                "
+                                "DOMAIN                            BYTES\n");
+    return store_each_raw(store, STORE_ANY_PARSER, RAW_SHOWN, text_raw, printing);
+}
+
 static enum err print_text(struct store *store, const struct store_stats *stats,
                            struct printing *printing)
 {
@@ -76,6 +94,12 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
         buf_addf(out,
                  "%-9s%zu batches sent again although the first submit may have been accepted\n",
                  "risked", stats->risked);
+    if (stats->raw)
+        buf_addf(out, "%-9s%zu paid results that could not be parsed, %.1f MiB; listed below\n",
+                 "raw", stats->raw, (double)stats->raw_bytes / (1 << 20));
+    if (stats->responses)
+        buf_addf(out, "%-9s%zu responses to submits that could not be parsed\n", "raw",
+                 stats->responses);
     buf_add_str(out, "\nSTATE       SINCE                 DOMAIN                            "
                      "TRACKING ID                           BATCH ID\n");
     enum err err = store_for_each_open_batch(store, text_batch, printing);
@@ -83,6 +107,8 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
         err = store_each_unknown(store, INT64_MIN, UNKNOWN_SHOWN, text_unknown, printing);
     if (!err && printing->n == 0)
         buf_add_str(out, "(no open or unknown lookups)\n");
+    if (!err && stats->raw)
+        err = print_raw_text(store, printing);
     return err;
 }
 
@@ -151,6 +177,30 @@ static void json_unknown(void *arg, const struct store_task *task, const char *b
     buf_add_str(&printing->out, "}");
 }
 
+static void json_raw(void *arg, const struct store_raw *raw)
+{
+    struct printing *printing = arg;
+    char stored[CLOCK_TEXT];
+
+    clock_rfc3339(raw->stored_ms, stored);
+    buf_add_str(&printing->out, printing->n++ ? ",{\"domain\":" : "{\"domain\":");
+    json_add_text(&printing->out, raw->domain);
+    add_field(&printing->out, "tracking_id", raw->tracking_id);
+    add_field(&printing->out, "lookup_id", raw->lookup_id);
+    add_field(&printing->out, "stored_at", stored);
+    buf_addf(&printing->out, ",\"bytes\":%zu,\"parser\":%d}", raw->len, raw->parser);
+}
+
+static enum err print_raw_json(struct store *store, const struct store_stats *stats,
+                               struct printing *printing)
+{
+    printing->n = 0;
+    buf_addf(&printing->out, "],\"raw\":{\"results\":%zu,\"bytes\":%lld,\"submit_responses\":%zu",
+             stats->raw, (long long)stats->raw_bytes, stats->responses);
+    buf_add_str(&printing->out, "},\"raw_results\":[");
+    return store_each_raw(store, STORE_ANY_PARSER, RAW_SHOWN, json_raw, printing);
+}
+
 static enum err print_json(struct store *store, const struct store_stats *stats,
                            struct printing *printing)
 {
@@ -170,6 +220,8 @@ static enum err print_json(struct store *store, const struct store_stats *stats,
     buf_add_str(out, "],\"unknown\":[");
     if (!err)
         err = store_each_unknown(store, INT64_MIN, UNKNOWN_SHOWN, json_unknown, printing);
+    if (!err)
+        err = print_raw_json(store, stats, printing);
     buf_add_str(out, "]}\n");
     return err;
 }

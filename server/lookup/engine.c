@@ -79,8 +79,14 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     atomic_init(&engine->next_ticket, 1);
     timers_init(&engine->timers);
     make_core(engine, options, tools);
-    const struct recover_tools recovery = {&engine->clock, tools->store, &engine->results,
-                                           engine->lookups, engine->batcher};
+    engine->raw_results =
+        (struct raw_results){.timers = &engine->timers, .results = &engine->results};
+    const struct recover_tools recovery = {.clock = &engine->clock,
+                                           .store = tools->store,
+                                           .results = &engine->results,
+                                           .lookups = engine->lookups,
+                                           .batcher = engine->batcher,
+                                           .raw_results = &engine->raw_results};
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -107,6 +113,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
     lookups_free(engine->lookups);

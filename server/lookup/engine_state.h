@@ -12,6 +12,7 @@
 #include "lookup/engine.h"
 #include "lookup/maintenance.h"
 #include "lookup/money/upstream_balance.h"
+#include "lookup/raw_results.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct engine {
     struct transport *transport;
     struct secret *key; /* may be NULL */
     struct maintenance maintenance;
+    struct raw_results raw_results;
     struct upstream_balance balance;
     struct journal *journal;
     struct results results;

@@ -12,8 +12,10 @@
 
 #include <stddef.h>
 
-#define POLL_MS INT64_C(1000)
-#define TRIM_MS INT64_C(3600000)
+#define POLL_MS     INT64_C(1000)
+#define TRIM_MS     INT64_C(3600000)
+#define DAY_MS      INT64_C(86400000)
+#define KEEP_RAW_MS (90 * DAY_MS)
 
 /* ---- changes by other processes ---- */
 
@@ -34,8 +36,9 @@ static bool set_paused(struct maintenance *maintenance, bool paused)
 
 static void log_pause(const struct maintenance *maintenance)
 {
-    log_event(LOG_WARN, maintenance->paused ? "paused" : "resumed",
-              LOG_BOOL("persisted", !maintenance->is_unwritten));
+    log_event(
+        LOG_WARN, maintenance->paused ? "paused" : "resumed",
+        LOG_BOOL("persisted", !maintenance->is_unwritten && store_is_durable(maintenance->store)));
 }
 
 void maintenance_read_pause(struct maintenance *maintenance)
@@ -61,17 +64,20 @@ void maintenance_set_paused(struct maintenance *maintenance, bool paused)
         log_pause(maintenance);
 }
 
+/* Not while the journal has results queued: reading the changes confirms them to `emailsd forget`,
+ * which then deletes a second time, and that must reach these results too. */
 static void poll_changes(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, poll);
 
-    store_poll_changes(maintenance->store, deleted_elsewhere, maintenance->results);
+    if (!journal_check(maintenance->results->journal))
+        store_poll_changes(maintenance->store, deleted_elsewhere, maintenance->results);
     maintenance_read_pause(maintenance);
     timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
               poll_changes);
 }
 
-/* ---- expired results ---- */
+/* ---- age ---- */
 
 static void trim(struct timer *timer);
 
@@ -93,11 +99,14 @@ static bool clock_jumped(const struct maintenance *maintenance)
 static void trim(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, trim);
+    int64_t wall_ms = maintenance->clock->wall_ms;
+    const struct store_ages ages = {.expired_before_ms = wall_ms - maintenance->keep_expired_ms,
+                                    .raw_before_ms = wall_ms - KEEP_RAW_MS,
+                                    .day = wall_ms / DAY_MS};
     bool more = false;
 
     if (!clock_jumped(maintenance))
-        store_trim(maintenance->store, maintenance->clock->wall_ms - maintenance->keep_expired_ms,
-                   &more);
+        store_trim(maintenance->store, &ages, &more);
     trim_in(maintenance, more ? POLL_MS : TRIM_MS);
 }
 

@@ -2,9 +2,9 @@
 /* maintenance.h - periodic work on the store.
  *
  * Every second: checks whether another process (emailsd forget, pause, resume) has changed
- * something. Every hour: deletes results that expired long ago, unless the wall clock jumped.
- * Results were paid for and must not be deleted because of a clock that may be wrong. Engine thread
- * only. */
+ * something. Every hour: deletes results that expired long ago, old raw results and old accounts,
+ * unless the wall clock jumped. Results were paid for and must not be deleted because of a clock
+ * that may be wrong. Engine thread only. */
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 

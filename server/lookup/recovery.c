@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/lookups.h"
+#include "lookup/raw_results.h"
 #include "lookup/records/results.h"
 
 #include <stdlib.h>
@@ -136,6 +137,8 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
 
     if (!err)
         err = close_batches(&reading);
+    if (!err)
+        raw_results_start(tools->raw_results); /* those that are understood are not unknown now */
     /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
     if (!err)
         err = store_each_unknown(tools->store,

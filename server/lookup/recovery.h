@@ -5,6 +5,7 @@
  * - A batch that was being sent has an unknown outcome: its tasks may exist and may have been paid
  *   for. Its questions enter a cooldown, and nothing is submitted again automatically.
  * - A batch that provably did not reach the upstream is closed; its questions may be asked again.
+ * - Paid results that an earlier version could not understand are parsed again (raw_results.h).
  *
  * Questions whose outcome became unknown shortly before the stop stay in cooldown. Engine thread,
  * or before it starts. */
@@ -18,6 +19,7 @@
 struct batcher;
 struct clock;
 struct lookups;
+struct raw_results;
 struct results;
 struct store;
 
@@ -35,6 +37,7 @@ struct recover_tools {
     const struct results *results;
     struct lookups *lookups;
     struct batcher *batcher;
+    struct raw_results *raw_results;
 };
 
 /* Restores from the journal. Returns ERR_STORAGE_UNAVAILABLE if it cannot be read or written:

@@ -16,8 +16,9 @@ struct store {
 
 struct store_driver {
     void (*close)(struct store *store);
-    enum err (*begin_batch)(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
-    enum err (*sending)(struct store *, int64_t batch, int64_t day);
+    bool (*is_durable)(struct store *store);
+    enum err (*begin_batch)(struct store *, const struct store_new_batch *, int64_t *);
+    enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);
     enum err (*mark_resubmitted)(struct store *, int64_t batch, int64_t day);
     enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
@@ -27,6 +28,12 @@ struct store_driver {
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);
+    enum err (*find_batch)(struct store *, const char *, store_batch_fn *, void *);
+    enum err (*batch_of)(struct store *, const char *, int64_t *);
+    enum err (*resolve_batch)(struct store *, int64_t batch, const char *, int64_t wall_ms);
+    enum err (*resolve_not_taken)(struct store *, const char *, int64_t wall_ms);
+    enum err (*each_raw)(struct store *, int, size_t, store_raw_fn *, void *);
+    enum err (*put_parsed)(struct store *, int, const struct store_parsed *, size_t);
     enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
@@ -39,7 +46,7 @@ struct store_driver {
     enum err (*forget_address)(struct store *, const char *, size_t *);
     enum err (*poll_changes)(struct store *, store_key_fn *, void *);
     bool (*changes_pending)(struct store *);
-    enum err (*trim)(struct store *, int64_t, bool *);
+    enum err (*trim)(struct store *, const struct store_ages *, bool *);
     enum err (*stats)(struct store *, struct store_stats *);
 };
 

@@ -70,17 +70,22 @@ void store_close(struct store *store)
         store->driver->close(store);
 }
 
-/* ---- the journal ---- */
-
-enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
-                           int64_t wall_ms, int64_t *ret_batch)
+bool store_is_durable(struct store *store)
 {
-    return store->driver->begin_batch(store, tasks, n, wall_ms, ret_batch);
+    return store->driver->is_durable(store);
 }
 
-enum err store_sending(struct store *store, int64_t batch, int64_t day)
+/* ---- the journal ---- */
+
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
+                           int64_t *ret_batch)
 {
-    return store->driver->sending(store, batch, day);
+    return store->driver->begin_batch(store, batch, ret_batch);
+}
+
+enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
+{
+    return store->driver->sending(store, batch, day, notify_token);
 }
 
 enum err store_mark_not_sent(struct store *store, int64_t batch)
@@ -124,6 +129,44 @@ enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg)
 {
     return store->driver->each_unknown(store, since_ms, limit, each, arg);
+}
+
+/* ---- unknown outcomes ---- */
+
+enum err store_find_batch(struct store *store, const char *notify_token, store_batch_fn *each,
+                          void *arg)
+{
+    return store->driver->find_batch(store, notify_token, each, arg);
+}
+
+enum err store_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
+{
+    return store->driver->batch_of(store, tracking_id, ret_batch);
+}
+
+enum err store_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
+                             int64_t wall_ms)
+{
+    return store->driver->resolve_batch(store, batch, batch_id, wall_ms);
+}
+
+enum err store_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms)
+{
+    return store->driver->resolve_not_taken(store, tracking_id, wall_ms);
+}
+
+/* ---- raw results ---- */
+
+enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
+                        void *arg)
+{
+    return store->driver->each_raw(store, parser, limit, each, arg);
+}
+
+enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
+                          size_t n)
+{
+    return store->driver->put_parsed(store, parser, parsed, n);
 }
 
 /* ---- money ---- */
@@ -193,9 +236,9 @@ bool store_changes_pending(struct store *store)
     return store->driver->changes_pending(store);
 }
 
-enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
+enum err store_trim(struct store *store, const struct store_ages *ages, bool *ret_more)
 {
-    return store->driver->trim(store, expired_before_ms, ret_more);
+    return store->driver->trim(store, ages, ret_more);
 }
 
 enum err store_stats(struct store *store, struct store_stats *ret_stats)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store.h - durable storage: the journal of paid lookups, and the paid results.
+/* store.h - durable storage: the journal of paid lookups, the paid results, and the raw bytes of
+ * paid results that could not be understood.
  *
  * A batch is journalled before its submit may be sent, and its batch id as soon as it is read. Each
  * task's end is written in one transaction with its result. So the states below are reliable after
@@ -23,6 +24,7 @@
 #include "model/question.h"
 #include "model/result.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,10 +32,17 @@
 struct store;
 
 struct store_options {
-    const char *url;    /* "sqlite:PATH", or "memory:", which ends with store_close() */
-    size_t max_answers; /* rows; 0 = results are not stored */
-    size_t max_ended;   /* completed tasks to retain */
+    const char *url;      /* "sqlite:PATH", or "memory:", which ends with store_close() */
+    size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
+    size_t max_ended;     /* completed tasks to retain */
+    size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */
+    size_t max_raw_bytes; /* and their bytes; 0 = STORE_RAW_BYTES */
 };
+
+#define STORE_RAW_MAX      (64 << 10) /* bytes of one raw result; the rest is cut */
+#define STORE_RAW_ROWS     10000
+#define STORE_RAW_BYTES    (64 << 20)
+#define STORE_RESPONSE_MAX 512 /* bytes of a response to a submit; the rest is cut */
 
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
@@ -48,6 +57,9 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
 enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
+
+/* Returns false if the content ends with store_close(), or with the process. */
+bool store_is_durable(struct store *store);
 
 /* ---- the journal ---- */
 
@@ -84,15 +96,24 @@ struct store_task {
     int64_t ended_ms;
 };
 
-/* Adds a batch, SENDING, with 1..100 tasks, and charges one credit for each to its client's account
- * of its day. A batch number is never reused. */
-enum err store_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
-                           int64_t wall_ms, int64_t *ret_batch);
+/* A batch to be submitted. Borrowed for the call. */
+struct store_new_batch {
+    const struct store_task *tasks;
+    size_t n;                 /* 1..100 */
+    const char *notify_token; /* unguessable, of this batch only; NULL or "" = none */
+    int64_t wall_ms;
+};
+
+/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day. A
+ * batch number is never reused. */
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
+                           int64_t *ret_batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
- * (RESTING). store_sending() moves its credits to the accounts of `day`. Returns ERR_NO_ENTRY if
- * the batch was already submitted or is not known; so do the two functions below. */
-enum err store_sending(struct store *store, int64_t batch, int64_t day);
+ * (RESTING). store_sending() moves its credits to the accounts of `day`, and gives it this notify
+ * token; with NULL or "" it keeps the one that it has. Returns ERR_NO_ENTRY if the batch was
+ * already submitted or is not known; so do the two functions below. */
+enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
 /* Records that a SENDING batch is sent once more although its last submit may have been accepted:
@@ -102,7 +123,7 @@ enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 /* Records that the submit was accepted, with Openmart's id of the batch. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
-/* Moves tasks of a RESTING batch into a new batch, also RESTING. */
+/* Moves tasks of a RESTING batch into a new batch, also RESTING and without a notify token. */
 enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
                      int64_t wall_ms, int64_t *ret_half);
 
@@ -115,15 +136,18 @@ struct store_end {
     int64_t wall_ms;
     const void *raw; /* what the upstream sent, to be parsed by a later version; NULL = nothing */
     size_t raw_len;
+    int parser; /* the version of the parser that could not understand it */
 };
 
-/* Ends one task and, in the same transaction, stores its result (NULL = none). If it was the last
- * open task, the batch is DONE. Returns ERR_NO_ENTRY if there is no such open task. */
+/* Ends one task and, in the same transaction, stores its result (NULL = none) or the first
+ * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. Returns ERR_NO_ENTRY if
+ * there is no such open task. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep);
 
-/* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are
- * refunded. */
+/* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded.
+ * `end->raw` is the response to the submit; its first STORE_RESPONSE_MAX bytes are stored with the
+ * batch. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- startup ---- */
@@ -135,6 +159,9 @@ struct store_batch {
     const char *batch_id; /* "" = none */
     bool risked;
     int64_t intended_ms;
+    const char *notify_token; /* "" = none */
+    const void *response;     /* to its submit, if it could not be read; NULL = none */
+    size_t response_len;
     const struct store_task *tasks;
     size_t n;
 };
@@ -149,6 +176,58 @@ enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, vo
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg);
+
+/* ---- unknown outcomes ---- */
+
+/* Runs `each` for the batch with that notify token, in any state. Returns ERR_NO_ENTRY if there is
+ * none. */
+enum err store_find_batch(struct store *store, const char *notify_token, store_batch_fn *each,
+                          void *arg);
+
+/* Returns the number of the batch of a task, or ERR_NO_ENTRY. */
+enum err store_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch);
+
+/* Resumes a batch whose outcome was unknown: its UNKNOWN tasks become OPEN, except those with a raw
+ * result, and the batch SUBMITTED with this id. Credits stay charged. Returns ERR_NO_ENTRY if the
+ * batch is not DONE, has no such task, or has another id. */
+enum err store_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
+                             int64_t wall_ms);
+
+/* Records that the upstream never accepted an UNKNOWN task: it becomes NOT_CREATED, and one credit
+ * is refunded to its account. Returns ERR_NO_ENTRY if there is no such task, or if the upstream
+ * accepted its batch. */
+enum err store_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms);
+
+/* ---- raw results ---- */
+
+/* A paid result that could not be understood, as the upstream sent it. Borrowed for the call. */
+struct store_raw {
+    const char *tracking_id, *lookup_id, *domain, *company_name;
+    const unsigned char *key; /* HASH_SIZE bytes; of the question */
+    int parser;               /* the latest version that could not understand it */
+    int64_t stored_ms;
+    const void *body;
+    size_t len; /* 1..STORE_RAW_MAX */
+};
+typedef void store_raw_fn(void *arg, const struct store_raw *raw);
+
+/* Runs `each` for the raw results that only parsers below that version have failed to understand,
+ * newest first, at most `limit`. The store must not be changed inside `each`. */
+#define STORE_ANY_PARSER INT_MAX
+enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
+                        void *arg);
+
+/* What a later parser made of a raw result. */
+struct store_parsed {
+    const char *tracking_id;
+    const struct result *result; /* borrowed; NULL = still not understood */
+};
+
+/* Records, in one transaction, what that version of the parser made of `n` raw results. A result is
+ * stored unless a newer one is, its task becomes ANSWERED, and its raw bytes are deleted. Raw
+ * results that were deleted in the meantime are skipped. */
+enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
+                          size_t n);
 
 /* ---- money ---- */
 
@@ -189,13 +268,14 @@ typedef void store_key_fn(void *arg, const unsigned char key[HASH_SIZE]);
 /* Deletes the result of one question. Returns ERR_OK also if there is none. */
 enum err store_forget_key(struct store *store, const unsigned char key[HASH_SIZE]);
 
-/* Deletes all results of a domain. `each` may be NULL. */
+/* Deletes all results of a domain, raw ones included. `each` may be NULL. */
 enum err store_forget_domain(struct store *store, const char *domain, store_key_fn *each, void *arg,
                              size_t *ret_n);
 
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
- * stays. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
- * store_poll_changes(). */
+ * stays. Raw results and responses to submits that contain it are deleted; *ret_n counts these raw
+ * results too. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
+ * store_poll_changes(), and store_changes_pending() is true until then. */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
 /* Owner only: runs `each` for results that other processes deleted or changed since the last call.
@@ -206,8 +286,15 @@ enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
  * process. False also if there is no owner. */
 bool store_changes_pending(struct store *store);
 
-/* Deletes results that expired before then, a limited number per call. *ret_more: more are left. */
-enum err store_trim(struct store *store, int64_t expired_before_ms, bool *ret_more);
+/* What is too old. */
+struct store_ages {
+    int64_t expired_before_ms; /* results that expired before then */
+    int64_t raw_before_ms;     /* raw results that were stored before then */
+    int64_t day;               /* accounts that are more than STORE_ACCOUNT_DAYS older */
+};
+
+/* Deletes what is too old, a limited number of rows per call. *ret_more: more are left. */
+enum err store_trim(struct store *store, const struct store_ages *ages, bool *ret_more);
 
 /* ---- inspection ---- */
 
@@ -216,6 +303,9 @@ struct store_stats {
     size_t risked;                   /* batches sent again at the operator's risk */
     size_t tasks[STORE_TASK_STATES]; /* by state */
     size_t found, empty, failed;     /* results with mailboxes, without, stored failures */
+    size_t raw;                      /* raw results, */
+    int64_t raw_bytes;               /* and their bytes */
+    size_t responses;                /* responses to submits that could not be read */
     int64_t bytes;                   /* on disk */
     int schema;                      /* version */
     bool owned;                      /* a process has it open as its owner; owner included */

@@ -35,7 +35,11 @@ static int64_t begin_batch(const char *domain, const char *id)
                                     .client = "client"};
     int64_t batch = 0;
 
-    ck_assert_int_eq(store_begin_batch(flow.store, &task, 1, FLOW_WALL_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(
+                         flow.store,
+                         &(struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = FLOW_WALL_MS},
+                         &batch),
+                     ERR_OK);
     question_free(question);
     return batch;
 }
@@ -95,7 +99,11 @@ static void leave_unknown(size_t n)
         if (at < 99)
             continue;
         int64_t batch;
-        ck_assert_int_eq(store_begin_batch(flow.store, tasks, 100, FLOW_WALL_MS, &batch), ERR_OK);
+        ck_assert_int_eq(store_begin_batch(flow.store,
+                                           &(struct store_new_batch){
+                                               .tasks = tasks, .n = 100, .wall_ms = FLOW_WALL_MS},
+                                           &batch),
+                         ERR_OK);
         ck_assert_int_eq(store_end_batch(flow.store, batch, &end), ERR_OK);
     }
 }

@@ -346,6 +346,22 @@ TEST(journal_unwritten_retry_is_not_sent)
     ck_assert_uint_eq(submits(), 1);
 }
 
+/* `emailsd forget` deletes again after its first deletion is confirmed, and then finds the result
+ * that was queued. */
+TEST(journal_confirms_deletions_when_no_result_is_queued)
+{
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS); /* the result is in memory only */
+    size_t before = weak_store_calls(flow.store, WEAK_POLL_CHANGES);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_POLL_CHANGES), before);
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(3000);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_gt(weak_store_calls(flow.store, WEAK_POLL_CHANGES), before);
+}
+
 /* The order of writes and sends, for a full batch. */
 TEST(journal_writes_each_step_before_it_is_sent)
 {

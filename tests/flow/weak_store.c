@@ -41,15 +41,20 @@ static void close_it(struct store *store)
     free(store);
 }
 
-static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
-                            int64_t wall_ms, int64_t *ret_batch)
+static bool is_durable(struct store *store)
 {
-    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, tasks, n, wall_ms, ret_batch));
+    return store_is_durable(weak(store)->inner);
 }
 
-static enum err sending(struct store *store, int64_t batch, int64_t day)
+static enum err begin_batch(struct store *store, const struct store_new_batch *batch,
+                            int64_t *ret_batch)
 {
-    PASS(WEAK_SENDING, store_sending(inner, batch, day));
+    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, batch, ret_batch));
+}
+
+static enum err sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
+{
+    PASS(WEAK_SENDING, store_sending(inner, batch, day, notify_token));
 }
 
 static enum err mark_not_sent(struct store *store, int64_t batch)
@@ -141,9 +146,21 @@ static enum err forget_domain(struct store *store, const char *domain, store_key
     PASS(WEAK_FORGET, store_forget_domain(inner, domain, each, arg, ret_n));
 }
 
-static enum err trim(struct store *store, int64_t before_ms, bool *ret_more)
+static enum err trim(struct store *store, const struct store_ages *ages, bool *ret_more)
 {
-    return store_trim(weak(store)->inner, before_ms, ret_more);
+    return store_trim(weak(store)->inner, ages, ret_more);
+}
+
+static enum err each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
+                         void *arg)
+{
+    return store_each_raw(weak(store)->inner, parser, limit, each, arg);
+}
+
+static enum err put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
+                           size_t n)
+{
+    PASS(WEAK_PUT_PARSED, store_put_parsed(inner, parser, parsed, n));
 }
 
 static enum err stats(struct store *store, struct store_stats *ret_stats)
@@ -153,11 +170,12 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
 
 static enum err poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
-    return store_poll_changes(weak(store)->inner, each, arg);
+    PASS(WEAK_POLL_CHANGES, store_poll_changes(inner, each, arg));
 }
 
 static const struct store_driver driver = {
     .close = close_it,
+    .is_durable = is_durable,
     .begin_batch = begin_batch,
     .sending = sending,
     .mark_not_sent = mark_not_sent,
@@ -179,6 +197,8 @@ static const struct store_driver driver = {
     .forget_domain = forget_domain,
     .poll_changes = poll_changes,
     .trim = trim,
+    .each_raw = each_raw,
+    .put_parsed = put_parsed,
     .stats = stats,
 };
 

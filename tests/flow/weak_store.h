@@ -21,6 +21,8 @@ enum weak_call {
     WEAK_FORGET,
     WEAK_TRY,
     WEAK_SET_PAUSED,
+    WEAK_POLL_CHANGES,
+    WEAK_PUT_PARSED,
     WEAK_CALLS
 };
 

@@ -173,7 +173,10 @@ static void intend(struct world *world, unsigned which)
         .parts = {.domain = "a.com", .company_name = "A", .city = "", .state = "", .country = ""},
         .client = names[model->client],
         .day = model->credit.day};
-    FUZZ_WANT(!store_begin_batch(world->store, &task, 1, world->clock.wall_ms, &model->batch));
+    FUZZ_WANT(!store_begin_batch(
+        world->store,
+        &(struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = world->clock.wall_ms},
+        &model->batch));
 }
 
 static void send_again(struct world *world, unsigned which)
@@ -184,7 +187,7 @@ static void send_again(struct world *world, unsigned which)
         return;
     FUZZ_WANT(!store_mark_not_sent(world->store, model->batch));
     leave(world, model);
-    FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day));
+    FUZZ_WANT(!store_sending(world->store, model->batch, model->credit.day, NULL));
 }
 
 /* The first credit is spent; the batch reserves a second one. */

@@ -151,7 +151,10 @@ int64_t store_add_batch(struct store *in, size_t from, size_t n)
 
     for (size_t i = 0; i < n; i++)
         tasks[i] = store_task_of(from + i);
-    ck_assert_int_eq(store_begin_batch(in, tasks, n, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(
+        store_begin_batch(
+            in, &(struct store_new_batch){.tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS}, &batch),
+        ERR_OK);
     return batch;
 }
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* test_results.c - tests deletions while the store fails: an untrusted result is not found, and no
- * queued entry brings a deleted result back. */
+/* test_results.c - tests results while the store fails: an untrusted result is not found, no queued
+ * entry brings a deleted result back, and none is lost. */
 #include "lookup/records/results.h"
 
 #include "base/mem.h"
 #include "store/driver.h"
 
 #include "tests/support/suite.h"
+#include <string.h>
 
 static const unsigned char key[HASH_SIZE] = {1}, other_key[HASH_SIZE] = {2};
 
-static bool disk_fails;
-static int n_deletions, n_ends;
+static bool disk_fails, reads_fail;
+static int n_deletions, n_ends, n_tries; /* tries: ends, also those that failed */
+static char raw[64];                     /* the bytes of the last end */
+static size_t raw_len;
 static bool has_stored; /* the last call to the store stored a result */
 static struct clock clock_;
 static struct timers timers;
@@ -22,6 +25,8 @@ static struct results results;
 static enum err find(struct store *store, const unsigned char *of, const struct result **ret_result)
 {
     (void)store;
+    if (reads_fail)
+        return ERR_STORAGE_UNAVAILABLE;
     *ret_result = result_new_answer(
         &(struct result_facts){.key = of, .domain = "milvali.com", .company_name = "Milvali"});
     return ERR_OK;
@@ -60,11 +65,15 @@ static enum err end_task(struct store *store, const char *tracking_id, const str
 {
     (void)store;
     (void)tracking_id;
-    (void)end;
+    n_tries++;
     if (disk_fails)
         return ERR_STORAGE_UNAVAILABLE;
     n_ends++;
     has_stored = keep != NULL;
+    raw_len = end->raw_len;
+    if (raw_len)
+        memcpy(raw, end->raw, raw_len);
+    ck_assert_int_eq(end->parser, OPENMART_PARSER_VERSION);
     return ERR_OK;
 }
 
@@ -78,8 +87,10 @@ static struct store store = {&driver};
 static void setup(void)
 {
     disk_fails = true;
-    n_deletions = n_ends = 0;
+    reads_fail = false;
+    n_deletions = n_ends = n_tries = 0;
     has_stored = false;
+    raw_len = 0;
     clock_ = clock_fake(INT64_C(1795432804000));
     timers_init(&timers);
     results = (struct results){.options = {.unknown_hold_ms = 600000},
@@ -186,4 +197,105 @@ TEST(results_of_other_domains_stay_queued)
     ck_assert_int_eq(results_forget_domain(&results, "other.com", &n), ERR_OK);
     repair_disk();
     ck_assert(has_stored);
+}
+
+/* ---- raw bytes ---- */
+
+/* Ends a lookup of `key` about milvali.com whose result was not understood. */
+static void end_with_raw_bytes(void)
+{
+    struct question question = {.parts = {.domain = "milvali.com"}};
+    const struct task task = {.tracking_id = "tracking-1", .question = &question};
+    char bytes[] = "{\"a\":1}";
+    const struct task_end end = {.err = ERR_UPSTREAM_INVALID_RESPONSE,
+                                 .task_id = "task-1",
+                                 .charged = CHARGED_YES,
+                                 .raw = bytes,
+                                 .raw_len = strlen(bytes)};
+    const struct result *result =
+        result_new_failure(key, end.err, NULL, end.charged, clock_.wall_ms, 0);
+
+    ck_assert(!results_put(&results, &task, &end, result, true));
+    memset(bytes, 'x', sizeof bytes); /* borrowed for the call */
+    result_unref(result);
+}
+
+TEST(results_raw_bytes_are_stored_once_the_disk_works)
+{
+    end_with_raw_bytes();
+    ck_assert_int_eq(n_ends, 0);
+    repair_disk();
+    ck_assert_int_eq(n_ends, 1);
+    ck_assert_uint_eq(raw_len, 7);
+    ck_assert_mem_eq(raw, "{\"a\":1}", raw_len);
+}
+
+TEST(results_raw_bytes_of_a_deleted_domain_are_not_stored_later)
+{
+    size_t n = 0;
+
+    end_with_raw_bytes();
+    ck_assert_int_eq(results_forget_domain(&results, "other.com", &n), ERR_OK);
+    ck_assert_int_eq(results_forget_domain(&results, "milvali.com", &n), ERR_OK);
+    repair_disk();
+    ck_assert_int_eq(n_ends, 1);
+    ck_assert_uint_eq(raw_len, 0);
+}
+
+TEST(results_raw_bytes_of_other_domains_stay_queued)
+{
+    size_t n = 0;
+
+    end_with_raw_bytes();
+    ck_assert_int_eq(results_forget_domain(&results, "other.com", &n), ERR_OK);
+    repair_disk();
+    ck_assert_uint_gt(raw_len, 0);
+}
+
+TEST(results_restored_ends_the_cooldown_and_empties_memory)
+{
+    const char *detail;
+    int64_t until_ms;
+
+    disk_fails = false;
+    end_with_raw_bytes();
+    ck_assert(finds_lookup());
+    ck_assert_int_ne(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
+    results_restored(&results, other_key);
+    ck_assert_int_ne(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
+    results_restored(&results, key);
+    ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
+    ck_assert_ptr_null(finished_find(results.finished, "lookup-1"));
+}
+
+/* ---- a store that cannot be read or written ---- */
+
+/* The store may have a result, and a failure must not replace it. */
+TEST(results_failure_is_not_stored_if_the_store_cannot_be_read)
+{
+    const struct task task = {.tracking_id = "tracking-1"};
+    const struct task_end end = {.err = ERR_LOOKUP_FAILED, .task_id = "task-1"};
+    const struct result *failure =
+        result_new_failure(key, end.err, NULL, CHARGED_MAYBE, clock_.wall_ms, 60000);
+    const char *detail;
+    int64_t until_ms;
+
+    disk_fails = false;
+    reads_fail = true;
+    ck_assert(!results_put(&results, &task, &end, failure, true));
+    ck_assert_int_eq(n_ends, 1);
+    ck_assert(!has_stored);
+    ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_LOOKUP_FAILED);
+    result_unref(failure);
+}
+
+/* A later entry that is written without an earlier one would contradict the order of events. */
+TEST(results_queue_is_given_up_at_its_first_failure)
+{
+    end_lookup();
+    end_lookup();
+    end_lookup();
+    n_tries = 0;
+    journal_free(TAKE(results.journal));
+    ck_assert_int_eq(n_tries, 1);
 }

@@ -37,7 +37,8 @@ static enum err intend(size_t i)
 {
     const struct store_task tasks[] = {store_task_of(i), store_task_of(i + 1)};
 
-    return store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch);
+    return store_begin_batch(
+        store, &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS}, &batch);
 }
 
 static bool is_intended(size_t i)

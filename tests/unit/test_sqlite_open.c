@@ -17,6 +17,12 @@
 
 enum { FLIP_RUNS = 16 };
 
+/* Turns a store into one that version 2 wrote. */
+#define SCHEMA_2                                                                                   \
+    "DROP TABLE raw_results; DROP INDEX batches_by_token; DROP INDEX batches_with_response;"       \
+    "ALTER TABLE batches DROP COLUMN notify_token; ALTER TABLE batches DROP COLUMN response;"      \
+    "PRAGMA user_version = 2;"
+
 static struct errmsg why;
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
@@ -234,20 +240,54 @@ TEST(sqlite_older_store_is_migrated_completely)
     struct store_stats stats;
 
     make_a_store();
-    run_sql("DROP TABLE accounts; DROP TABLE settings; ALTER TABLE tasks DROP COLUMN client;"
+    run_sql(SCHEMA_2
+            "DROP TABLE accounts; DROP TABLE settings; ALTER TABLE tasks DROP COLUMN client;"
             "ALTER TABLE tasks DROP COLUMN day; PRAGMA user_version = 1");
     ck_assert_msg(try_to_open() == ERR_OK, "%s", why.text);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(stats.schema, 2);
+    ck_assert_int_eq(stats.schema, 3);
     ck_assert_uint_gt(stats.tasks[STORE_OPEN] + stats.tasks[STORE_ANSWERED], 0);
     ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
     store_close(TAKE(store));
 }
 
+TEST(sqlite_store_of_version_2_keeps_everything)
+{
+    struct store_end end = store_failed;
+    struct store_stats stats;
+
+    make_a_store();
+    run_sql(SCHEMA_2);
+    ck_assert_msg(try_to_open() == ERR_OK, "%s", why.text);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_int_eq(stats.schema, 3);
+    ck_assert_uint_eq(stats.tasks[STORE_OPEN], 100);
+    ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 100);
+    ck_assert_uint_eq(stats.batches[STORE_SENDING], 100);
+    ck_assert_uint_eq(stats.found, 100);
+    ck_assert_uint_eq(stats.raw + stats.responses, 0);
+    ck_assert_int_eq(store_kept(store, 198), ERR_OK);
+    end.raw = "{}";
+    end.raw_len = 2;
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 1);
+}
+
+TEST(sqlite_older_store_is_migrated_by_its_owner_only)
+{
+    make_a_store();
+    run_sql(SCHEMA_2);
+    ck_assert_int_eq(store_open_shared(store_url(), &store, &why), ERR_STORE_DAMAGED);
+    ck_assert_ptr_null(store);
+    ck_assert_ptr_nonnull(strstr(why.text, "older emailsd"));
+    ck_assert_int_eq(try_to_open(), ERR_OK);
+}
+
 TEST(sqlite_newer_store_is_unchanged)
 {
     make_a_store();
-    run_sql("PRAGMA user_version = 3");
+    run_sql("PRAGMA user_version = 4");
     assert_refused(ERR_STORE_DAMAGED, "newer");
 }
 
@@ -311,6 +351,25 @@ TEST(sqlite_link_instead_of_the_lock_is_not_followed)
     ck_assert_int_eq(symlink(elsewhere, lock), 0);
     ck_assert_int_eq(try_to_open(), ERR_STORE_REFUSED);
     ck_assert_int_eq(access(elsewhere, F_OK), -1);
+}
+
+/* A path may be longer than a message. */
+TEST(sqlite_long_path_does_not_cut_the_reason)
+{
+    char url[PATH_MAX];
+    const struct store_options options = {.url = url};
+    int len = snprintf(url, sizeof url, "sqlite:%s", store_folder());
+
+    for (int depth = 0; depth < 4; depth++)
+        len += snprintf(url + len, sizeof url - (size_t)len, "/%0110d", depth);
+    snprintf(url + len, sizeof url - (size_t)len, "/emailsd.db");
+    store = store_open_roomy(url);
+    ck_assert_int_eq(chmod(url + strlen("sqlite:"), 0640), 0);
+    store_close(TAKE(store));
+    ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORE_REFUSED);
+    ck_assert_ptr_nonnull(strstr(why.text, "chmod 600"));
+    ck_assert_int_eq(store_open_shared(url, &store, &why), ERR_STORE_REFUSED);
+    ck_assert_ptr_nonnull(strstr(why.text, "chmod 600"));
 }
 
 /* ---- new files ---- */

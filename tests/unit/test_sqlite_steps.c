@@ -5,38 +5,17 @@
  * memory until then. Here sqlite3_step() itself fails, so that each statement of a transaction
  * is tested: the call is rejected, and leaves no part. */
 #include "base/mem.h"
+#include "tests/unit/failing_step.h"
 #include "tests/unit/store_fixture.h"
 
 #include "tests/support/suite.h"
-#include <dlfcn.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
 #define STEPS_MAX 200 /* a call that needs more never ends */
 
-static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
-
-/* ---- SQLite, with one statement that fails ---- */
-
-static int countdown; /* 0 = no statement fails */
-static int failure = SQLITE_FULL;
-static bool has_failed;
-
-/* Replaces the library's function. A ROLLBACK is let through: its failure belongs to the tests
- * of the disk. */
-int sqlite3_step(sqlite3_stmt *statement)
-{
-    static int (*real)(sqlite3_stmt *);
-
-    if (!real)
-        *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
-    if (countdown && strcmp(sqlite3_sql(statement), "ROLLBACK") != 0 && --countdown == 0) {
-        has_failed = true;
-        return failure;
-    }
-    return real(statement);
-}
+static int64_t sending, resting, lost; /* batches of the tasks 0..1, 2..4 and 14 */
 
 /* ---- the calls ---- */
 
@@ -50,7 +29,8 @@ static enum err intend(void)
 {
     const struct store_task tasks[] = {store_task_of(20), store_task_of(21)};
     int64_t batch = -7;
-    enum err err = store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch);
+    enum err err = store_begin_batch(
+        store, &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS}, &batch);
 
     ck_assert((batch == -7) == (err != ERR_OK));
     return err;
@@ -63,7 +43,7 @@ static enum err rest(void)
 
 static enum err send_again(void)
 {
-    return store_sending(store, resting, 1);
+    return store_sending(store, resting, 1, "another token");
 }
 
 static enum err take_a_risk(void)
@@ -94,6 +74,24 @@ static enum err end_with_an_answer(void)
 
     result_unref(answer);
     return err;
+}
+
+static enum err end_with_raw_bytes(void)
+{
+    struct store_end end = unknown;
+
+    end.raw = "info@milvali.com";
+    end.raw_len = 16;
+    return store_end_task(store, store_tracking_id(2), &end, NULL);
+}
+
+static enum err end_with_a_response(void)
+{
+    struct store_end end = unknown;
+
+    end.raw = "no id";
+    end.raw_len = 5;
+    return store_end_batch(store, sending, &end);
 }
 
 static enum err end_without_an_answer(void)
@@ -199,10 +197,66 @@ static enum err read_stats(void)
     return err;
 }
 
+static void note_raw(void *arg, const struct store_raw *raw)
+{
+    (void)arg;
+    ck_assert_uint_gt(raw->len, 0);
+}
+
+static enum err read_raw(void)
+{
+    return store_each_raw(store, STORE_ANY_PARSER, 9, note_raw, NULL);
+}
+
+static enum err put_parsed(void)
+{
+    const struct result *answer = store_answer(12, "milvali.com", STORE_DAY_MS);
+    const struct store_parsed parsed[] = {{store_tracking_id(13), NULL},
+                                          {store_tracking_id(12), answer}};
+    enum err err = store_put_parsed(store, 2, parsed, 2);
+
+    result_unref(answer);
+    return err;
+}
+
+static enum err find_by_token(void)
+{
+    return store_find_batch(store, "token", note_batch, NULL);
+}
+
+static enum err find_batch_of_task(void)
+{
+    int64_t batch = -7;
+    enum err err = store_batch_of(store, store_tracking_id(14), &batch);
+
+    ck_assert((batch == -7) == (err != ERR_OK));
+    return err;
+}
+
+static enum err resolve(void)
+{
+    return store_resolve_batch(store, lost, "batch-9", STORE_NOW_MS);
+}
+
+static enum err not_taken(void)
+{
+    return store_resolve_not_taken(store, store_tracking_id(14), STORE_NOW_MS);
+}
+
+static enum err forget_the_address(void)
+{
+    size_t n = 77;
+    enum err err = store_forget_address(store, "other@milvali.com", &n);
+
+    ck_assert_uint_eq(n, err ? 77 : 0);
+    return err;
+}
+
 static enum err drop_expired(void)
 {
     bool more = true;
-    enum err err = store_trim(store, STORE_NOW_MS + 10 * STORE_DAY_MS, &more);
+    enum err err = store_trim(
+        store, &(struct store_ages){.expired_before_ms = STORE_NOW_MS + 10 * STORE_DAY_MS}, &more);
 
     ck_assert_int_eq(more, err != ERR_OK);
     return err;
@@ -218,6 +272,8 @@ static const struct call {
              {"submit", submit},
              {"split", split},
              {"end with an answer", end_with_an_answer},
+             {"end with raw bytes", end_with_raw_bytes},
+             {"end with a response", end_with_a_response},
              {"end without an answer", end_without_an_answer},
              {"end all", end_all},
              {"give back", give_back},
@@ -231,14 +287,37 @@ static const struct call {
              {"read what is unknown", read_unknown},
              {"read a lookup", read_lookup},
              {"read the counts", read_stats},
+             {"read raw results", read_raw},
+             {"put what was parsed", put_parsed},
+             {"find by token", find_by_token},
+             {"find the batch of a task", find_batch_of_task},
+             {"resolve a batch", resolve},
+             {"resolve a task", not_taken},
+             {"forget an address", forget_the_address},
              {"drop what expired", drop_expired}};
 
 /* ---- the state before each call ---- */
 
+/* Two raw results, of the tasks 12 and 13, and a batch with an unknown outcome. */
+static void add_raw_and_lost(void)
+{
+    struct store_end end = unknown;
+    const struct store_task task = store_task_of(14);
+    const struct store_new_batch new = {.tasks = &task, .n = 1, .notify_token = "token"};
+
+    end.raw = "{}";
+    end.raw_len = 2;
+    store_add_batch(store, 12, 2);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(12), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(13), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(store, &new, &lost), ERR_OK);
+    ck_assert_int_eq(store_end_batch(store, lost, &unknown), ERR_OK);
+}
+
 static void setup(void)
 {
     store_fixture_setup();
-    store = store_open_limited(store_url(), 2, 2);
+    store = store_open_limited(store_url(), 2, 5);
     sending = store_add_batch(store, 0, 2);
     resting = store_add_batch(store, 2, 3);
     ck_assert_int_eq(store_mark_not_sent(store, resting), ERR_OK);
@@ -246,11 +325,12 @@ static void setup(void)
     store_end_answered(store, 10, "one.com", STORE_DAY_MS);
     store_end_answered(store, 11, "two.com", 2 * STORE_DAY_MS);
     ck_assert_uint_eq(store_look(store, over).n, 0);
+    add_raw_and_lost();
 }
 
 static void teardown(void)
 {
-    countdown = 0;
+    failing_step_heal();
     store_fixture_teardown();
 }
 
@@ -284,6 +364,8 @@ static void assert_same(const struct state *a, const struct state *b)
     for (int i = 0; i < STORE_TASK_STATES; i++)
         ck_assert_uint_eq(a->stats.tasks[i], b->stats.tasks[i]);
     ck_assert_uint_eq(a->stats.found, b->stats.found);
+    ck_assert_uint_eq(a->stats.raw, b->stats.raw);
+    ck_assert_uint_eq(a->stats.responses, b->stats.responses);
     ck_assert_uint_eq(a->sending.n_open, b->sending.n_open);
     ck_assert_uint_eq(a->resting.n_open, b->resting.n_open);
     ck_assert_int_eq(a->sending.state, b->sending.state);
@@ -300,11 +382,9 @@ LOOP_TEST(sqlite_call_with_a_failed_statement_leaves_no_part, calls)
     int k = 1;
 
     for (; k < STEPS_MAX; k++) {
-        countdown = k;
-        has_failed = false;
+        failing_step_arm(k, SQLITE_FULL);
         enum err err = call->make();
-        countdown = 0;
-        if (!has_failed) {
+        if (!failing_step_heal()) {
             ck_assert_msg(!err, "%s: %s", call->name, err_words(err));
             break;
         }
@@ -324,9 +404,9 @@ LOOP_TEST(sqlite_missing_file_is_reported_and_found_again, calls)
     const struct call *call = &calls[_i];
 
     snprintf(away, sizeof away, "%s.away", store_path());
-    failure = SQLITE_IOERR;
-    countdown = 1;
+    failing_step_arm(1, SQLITE_IOERR);
     ck_assert_int_eq(read_pause(), ERR_STORAGE_UNAVAILABLE);
+    failing_step_heal();
     ck_assert_int_eq(rename(store_path(), away), 0);
     ck_assert_int_eq(call->make(), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(call->make(), ERR_STORAGE_UNAVAILABLE);

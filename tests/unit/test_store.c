@@ -57,7 +57,11 @@ RANGE_TEST(store_duplicate_tracking_id_rejects_the_whole_batch, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 1, 1);
     const struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
-    ck_assert_int_ne(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_ne(store_begin_batch(
+                         store,
+                         &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS},
+                         &batch),
+                     ERR_OK);
     ck_assert_int_eq(batch, -7);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
     ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL),
@@ -72,10 +76,10 @@ RANGE_TEST(store_batch_backs_off_and_records_its_resubmit, 0, STORES)
     ck_assert_int_eq(store_look(store, batch).state, STORE_RESTING);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0),
                      ERR_NO_ENTRY); /* no part of it was sent */
-    ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_sending(store, batch, 0, NULL), ERR_OK);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
-    ck_assert_int_eq(store_sending(store, batch, 0), ERR_OK);
+    ck_assert_int_eq(store_sending(store, batch, 0, NULL), ERR_OK);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
     ck_assert(store_look(store, batch).risked);
 }
@@ -88,7 +92,7 @@ RANGE_TEST(store_submitted_batch_keeps_the_upstream_id, 0, STORES)
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
     ck_assert_str_eq(store_look(store, batch).batch_id, "batch-4711");
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_NO_ENTRY);
-    ck_assert_int_eq(store_sending(store, batch, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_sending(store, batch, 0, NULL), ERR_NO_ENTRY);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SUBMITTED);
 }
@@ -97,7 +101,7 @@ RANGE_TEST(store_unknown_batch_cannot_be_changed, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     ck_assert_int_eq(store_mark_not_sent(store, 99), ERR_NO_ENTRY);
-    ck_assert_int_eq(store_sending(store, 99, 0), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_sending(store, 99, 0, NULL), ERR_NO_ENTRY);
     ck_assert_int_eq(store_mark_resubmitted(store, 99, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_submitted(store, 99, "x", STORE_NOW_MS), ERR_NO_ENTRY);
 }
@@ -279,6 +283,12 @@ RANGE_TEST(store_newest_unknown_is_by_end_time, 0, STORES)
 }
 
 /* ---- opening ---- */
+
+RANGE_TEST(store_is_durable_only_in_a_file, 0, STORES)
+{
+    store = store_open_roomy(store_url_of(_i));
+    ck_assert_int_eq(store_is_durable(store), _i == IN_FILE);
+}
 
 TEST(store_invalid_url_is_rejected_with_a_reason)
 {

@@ -69,7 +69,11 @@ static void intend_twice_the_same_question(void)
     int64_t batch;
 
     tasks[1].key = tasks[0].key;
-    ck_assert_int_eq(store_begin_batch(store, tasks, 2, STORE_NOW_MS, &batch), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(
+                         store,
+                         &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS},
+                         &batch),
+                     ERR_OK);
 }
 
 RANGE_TEST(store_failure_never_replaces_a_result, 0, STORES)
@@ -154,7 +158,11 @@ RANGE_TEST(store_purges_results_expired_long_ago, 0, STORES)
     store_end_answered(store, 0, "a.com", 1 * STORE_DAY_MS);
     store_end_answered(store, 1, "b.com", 2 * STORE_DAY_MS);
     store_end_answered(store, 2, "c.com", 3 * STORE_DAY_MS);
-    ck_assert_int_eq(store_trim(store, STORE_NOW_MS + 2 * STORE_DAY_MS, &more), ERR_OK);
+    ck_assert_int_eq(
+        store_trim(store,
+                   &(struct store_ages){.expired_before_ms = STORE_NOW_MS + 2 * STORE_DAY_MS},
+                   &more),
+        ERR_OK);
     ck_assert(!more);
     ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);

@@ -112,6 +112,62 @@ RANGE_TEST(store_refund_to_a_deleted_account_adds_no_credit, 0, STORES)
     ck_assert_int_eq(credits_of(0), 0);
 }
 
+RANGE_TEST(store_trims_accounts_without_being_opened_again, 0, STORES)
+{
+    struct store_ages ages = {.day = STORE_ACCOUNT_DAYS};
+    bool more = true;
+
+    store = store_open_roomy(store_url_of(_i));
+    store_add_batch(store, 0, 2);
+    ck_assert_int_eq(store_trim(store, &ages, &more), ERR_OK);
+    ck_assert_int_eq(credits_of(0), 2);
+    ages.day++;
+    ck_assert_int_eq(store_trim(store, &ages, &more), ERR_OK);
+    ck_assert(!more);
+    ck_assert_int_eq(credits_of(0), 0);
+}
+
+/* The limit was lowered: each end deletes a part, so that the engine is not delayed. */
+TEST(store_records_shrink_in_steps)
+{
+    struct store_stats stats;
+    size_t before = 900;
+
+    store = store_open_limited(store_url(), 10, 1000);
+    for (size_t i = 0; i < before; i += 100)
+        ck_assert_int_eq(store_end_batch(store, store_add_batch(store, i, 100), &store_failed),
+                         ERR_OK);
+    store_close(TAKE(store));
+    store = store_open_limited(store_url(), 10, 0);
+    for (size_t ends = 1; before > 0; ends++) {
+        ck_assert_uint_le(ends, 9);
+        store_add_batch(store, 900 + ends, 1);
+        store_fail_task(900 + ends, STORE_NOW_MS, NULL);
+        ck_assert_uint_ge(count_failed() + 200, before);
+        ck_assert_uint_lt(count_failed(), before);
+        before = count_failed();
+    }
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 0);
+}
+
+RANGE_TEST(store_batch_without_tasks_leaves_no_row, 0, STORES)
+{
+    const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
+    const char *const moved[] = {store_tracking_id(0)};
+    struct store_stats stats;
+    int64_t half;
+
+    store = store_open_roomy(store_url_of(_i));
+    int64_t batch = store_add_batch(store, 0, 1);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
+    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
+    ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.batches[STORE_DONE], 0);
+    ck_assert_uint_eq(stats.batches[STORE_RESTING], 1);
+}
+
 RANGE_TEST(store_retry_on_another_day_moves_its_credits, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
@@ -120,7 +176,7 @@ RANGE_TEST(store_retry_on_another_day_moves_its_credits, 0, STORES)
     store_fail_task(2, STORE_NOW_MS, NULL); /* paid on its day, independent of the others */
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     for (int twice = 0; twice < 2; twice++) {
-        ck_assert_int_eq(store_sending(store, batch, 1), ERR_OK);
+        ck_assert_int_eq(store_sending(store, batch, 1, NULL), ERR_OK);
         ck_assert_int_eq(credits_of(0), 2);
         ck_assert_int_eq(credits_of(1), 2);
     }
@@ -133,7 +189,7 @@ RANGE_TEST(store_resubmit_takes_second_credit_without_refund, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 2);
     ck_assert_int_eq(store_mark_resubmitted(store, batch, 1), ERR_OK);
-    ck_assert_int_eq(store_sending(store, batch, 2), ERR_OK); /* after another midnight */
+    ck_assert_int_eq(store_sending(store, batch, 2, NULL), ERR_OK); /* after another midnight */
     ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
     ck_assert_int_eq(credits_of(0), 2);
     ck_assert_int_eq(credits_of(1), 0);

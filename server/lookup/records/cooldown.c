@@ -89,6 +89,14 @@ enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char k
     return cooldown->err;
 }
 
+void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE])
+{
+    struct cooldown *cooldown = find(cooldowns, key);
+
+    if (cooldown)
+        drop(cooldown);
+}
+
 size_t cooldowns_count(const struct cooldowns *cooldowns)
 {
     return HASH_COUNT(cooldowns->table);

@@ -32,6 +32,9 @@ void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
                         const char **ret_detail, int64_t *ret_until_ms);
 
+/* Ends the cooldown of a question now; a no-op if there is none. */
+void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE]);
+
 size_t cooldowns_count(const struct cooldowns *cooldowns);
 
 #endif

@@ -20,14 +20,15 @@ static const char *const kind_words[] = {
     [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
 };
 
-/* A completion entry. Owns its strings and a reference to its result. */
+/* A completion entry. Owns its strings, its raw bytes and a reference to its result. */
 struct entry {
     enum kind kind;
     int64_t batch;
     int64_t wall_ms;
     char *id; /* the batch id, or the tracking id */
     unsigned char key[HASH_SIZE];
-    char *task_id, *detail;
+    char *task_id, *detail, *raw;
+    char *domain; /* of the raw bytes, if they are a result */
     struct store_end end;
     const struct result *keep;
     struct entry *prev, *next;
@@ -113,15 +114,16 @@ enum err journal_begin_batch(struct journal *journal, const struct task *tasks, 
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
-    return refusal_of(
-        journal, store_begin_batch(journal->store, rows, n, journal->clock->wall_ms, ret_batch));
+    const struct store_new_batch batch = {
+        .tasks = rows, .n = n, .wall_ms = journal->clock->wall_ms};
+    return refusal_of(journal, store_begin_batch(journal->store, &batch, ret_batch));
 }
 
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_sending(journal->store, batch, day));
+    return refusal_of(journal, store_sending(journal->store, batch, day, NULL));
 }
 
 enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day)
@@ -155,6 +157,8 @@ static void free_entry(struct entry *entry)
     free(entry->id);
     free(entry->task_id);
     free(entry->detail);
+    free(entry->raw);
+    free(entry->domain);
     result_unref(entry->keep);
     free(entry);
 }
@@ -186,7 +190,7 @@ static bool finish(struct journal *journal, struct entry *entry)
         return false;
     if (err)
         log_event(LOG_ERROR, "journal_entry_rejected", LOG_STR("error", err_words(err)),
-                  LOG_STR("id", entry->id ? entry->id : ""));
+                  LOG_STR("id", entry->id));
     free_entry(entry);
     return true;
 }
@@ -229,7 +233,7 @@ static void record(struct journal *journal, struct entry *entry)
     if (!journal->waiting && finish(journal, entry))
         return;
     log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", kind_words[entry->kind]),
-              LOG_STR("id", entry->id ? entry->id : ""));
+              LOG_STR("id", entry->id));
     if (!journal->waiting)
         retry_later(journal);
     DL_APPEND(journal->waiting, entry);
@@ -257,15 +261,31 @@ enum store_task_state journal_state_of(const struct task_end *end)
     return end->charged == CHARGED_NO ? STORE_NOT_CREATED : STORE_UNKNOWN;
 }
 
+/* Copies the raw bytes that the store keeps; returns their number. */
+static size_t copy_raw(const struct task_end *end, char **ret_raw)
+{
+    size_t len = end->raw_len < STORE_RAW_MAX ? end->raw_len : STORE_RAW_MAX;
+
+    if (!end->raw || len == 0)
+        return 0;
+    *ret_raw = xcalloc(1, len);
+    memcpy(*ret_raw, end->raw, len);
+    return len;
+}
+
 static void set_end(struct entry *entry, const struct task_end *end)
 {
     entry->task_id = end->task_id ? xstrdup(end->task_id) : NULL;
     entry->detail = end->detail ? xstrdup(end->detail) : NULL;
+    size_t raw_len = copy_raw(end, &entry->raw);
     entry->end = (struct store_end){.state = journal_state_of(end),
                                     .task_id = entry->task_id,
                                     .err = end->err,
                                     .detail = entry->detail,
-                                    .wall_ms = entry->wall_ms};
+                                    .wall_ms = entry->wall_ms,
+                                    .raw = entry->raw,
+                                    .raw_len = raw_len,
+                                    .parser = OPENMART_PARSER_VERSION};
 }
 
 void journal_mark_not_sent(struct journal *journal, int64_t batch)
@@ -292,6 +312,7 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
     struct entry *entry = new_entry(journal, ENTRY_TASK_ENDED, 0, task->tracking_id);
 
     set_end(entry, end);
+    entry->domain = entry->raw ? xstrdup(task->question->parts.domain) : NULL;
     entry->keep = keep ? result_ref(keep) : NULL;
     record(journal, entry);
 }
@@ -329,11 +350,14 @@ void journal_forget_domain(struct journal *journal, const char *domain)
 {
     struct entry *entry;
 
-    DL_FOREACH (journal->waiting, entry)
+    DL_FOREACH (journal->waiting, entry) {
         if (entry->keep && entry->keep->domain && strcmp(entry->keep->domain, domain) == 0) {
             result_unref(entry->keep);
             entry->keep = NULL;
         }
+        if (entry->domain && strcmp(entry->domain, domain) == 0)
+            entry->end.raw_len = 0;
+    }
 }
 
 void journal_free(struct journal *journal)
@@ -342,11 +366,9 @@ void journal_free(struct journal *journal)
 
     if (!journal)
         return;
-    DL_FOREACH_SAFE (journal->waiting, entry, next) {
-        DL_DELETE(journal->waiting, entry);
-        if (!finish(journal, entry))
-            free_entry(entry);
-    }
+    write_waiting(journal);
+    DL_FOREACH_SAFE (journal->waiting, entry, next)
+        free_entry(entry);
     timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */
     free(journal);
 }

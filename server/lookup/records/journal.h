@@ -5,7 +5,8 @@
  * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
  * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
  * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
- * one end for every task in flight and one deletion for every question. Engine thread only. */
+ * one end for every task in flight, with at most STORE_RAW_MAX raw bytes each, and one deletion for
+ * every question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -27,7 +28,8 @@ struct journal;
 
 struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers);
 
-/* Tries to write queued entries a last time, then frees. NULL is a no-op. */
+/* Tries to write queued entries a last time, in order and up to the first that fails, then frees.
+ * NULL is a no-op. */
 void journal_free(struct journal *journal);
 
 /* Returns ERR_STORAGE_UNAVAILABLE while entries are queued, else ERR_OK. */
@@ -69,13 +71,15 @@ void journal_mark_not_sent(struct journal *journal, int64_t batch);
 /* Records that the upstream accepted the batch under this id. */
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id);
 
-/* Records how all tasks ended that are still open in the batch. */
+/* Records how all tasks ended that are still open in the batch. The raw bytes of `end` are the
+ * response to its submit. */
 void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end);
 
 /* Returns the state in the journal that corresponds to an end. */
 enum store_task_state journal_state_of(const struct task_end *end);
 
-/* Records the end of one task, and stores `keep` with it (NULL = nothing). */
+/* Records the end of one task, and stores `keep` (NULL = nothing) or the raw bytes of `end` with
+ * it. */
 void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
                       const struct result *keep);
 
@@ -86,7 +90,8 @@ void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 /* Returns whether that deletion is queued, so the store may still have the result. */
 bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
 
-/* Drops the results about a domain from the queued entries; the ends of their tasks stay queued. */
+/* Drops the results about a domain, raw ones included, from the queued entries; the ends of their
+ * tasks stay queued. */
 void journal_forget_domain(struct journal *journal, const char *domain);
 
 #endif

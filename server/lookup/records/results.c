@@ -27,23 +27,17 @@ static int64_t jittered(const struct results *results, int64_t ttl_ms)
     return ttl_ms - span + (int64_t)((double)span * 2.0 * id_random() / 4294967296.0);
 }
 
-static const struct result *answer_of(const struct results *results,
-                                      const struct question *question,
+/* `facts` has what is known of the question, and when its result was fetched. */
+static const struct result *answer_of(const struct results *results, struct result_facts facts,
                                       const struct openmart_task *answer)
 {
     autofree struct result_email *emails = xcalloc(answer->n_emails, sizeof *emails);
-    struct result_facts facts = {
-        .key = question->key,
-        .domain = question->parts.domain,
-        .company_name = question->parts.company_name,
-        .emails = emails,
-        .n_emails = answer->n_emails,
-        .fetched_ms = results->clock->wall_ms,
-        .ttl_found_ms = jittered(results, results->options.ttl_found_ms),
-        .ttl_empty_ms = jittered(results, results->options.ttl_empty_ms),
-        .truncated = answer->truncated,
-    };
 
+    facts.emails = emails;
+    facts.n_emails = answer->n_emails;
+    facts.ttl_found_ms = jittered(results, results->options.ttl_found_ms);
+    facts.ttl_empty_ms = jittered(results, results->options.ttl_empty_ms);
+    facts.truncated = answer->truncated;
     for (size_t i = 0; i < answer->n_emails; i++)
         emails[i] = (struct result_email){answer->emails[i].email, answer->emails[i].status};
     return result_new_answer(&facts);
@@ -52,22 +46,41 @@ static const struct result *answer_of(const struct results *results,
 const struct result *result_of_task_end(const struct results *results,
                                         const struct question *question, const struct task_end *end)
 {
+    const struct result_facts facts = {.key = question->key,
+                                       .domain = question->parts.domain,
+                                       .company_name = question->parts.company_name,
+                                       .fetched_ms = results->clock->wall_ms};
+
     if (!end->err)
-        return answer_of(results, question, end->answer);
+        return answer_of(results, facts, end->answer);
     return result_new_failure(question->key, end->err, end->detail, end->charged,
                               results->clock->wall_ms,
                               jittered(results, results->options.ttl_failed_ms));
 }
 
+const struct result *result_of_raw(const struct results *results, const struct store_raw *raw,
+                                   const struct openmart_task *answer)
+{
+    const struct result_facts facts = {.key = raw->key,
+                                       .domain = raw->domain,
+                                       .company_name = raw->company_name,
+                                       .fetched_ms = raw->stored_ms};
+
+    return answer_of(results, facts, answer);
+}
+
 /* ---- storing ---- */
 
-static bool has_answer(const struct results *results, const unsigned char *key)
+/* Returns true also if the store cannot be read: it may have one, and a failure must not replace
+ * it. */
+static bool may_have_answer(const struct results *results, const unsigned char *key)
 {
     const struct result *kept = NULL;
-    bool is_answer = results_find(results, key, &kept) == ERR_OK && !kept->err;
+    enum err err = results_find(results, key, &kept);
+    bool may = err == ERR_OK ? !kept->err : err != ERR_NO_ENTRY;
 
     result_unref(kept);
-    return is_answer;
+    return may;
 }
 
 static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
@@ -82,7 +95,7 @@ bool results_put(const struct results *results, const struct task *task, const s
     bool unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool replaces = !result->err || (failed && !has_answer(results, result->key));
+    bool replaces = !result->err || (failed && !may_have_answer(results, result->key));
     bool stored = replaces && wanted;
 
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
@@ -93,6 +106,12 @@ bool results_put(const struct results *results, const struct task *task, const s
     if (end->task_id)
         journal_end_task(results->journal, task, end, stored ? result : NULL);
     return stored && cache_put(results->cache, result);
+}
+
+void results_restored(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    cooldown_end(results->cooldowns, key);
+    results_forget_key(results, key);
 }
 
 /* ---- finding ---- */

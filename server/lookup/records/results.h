@@ -59,6 +59,15 @@ const struct result *result_of_task_end(const struct results *results,
 bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
                  const struct result *result, bool wanted);
 
+/* Creates the result of a raw result that a later parser has understood, as of the time at which it
+ * was stored. The caller owns the reference. */
+const struct result *result_of_raw(const struct results *results, const struct store_raw *raw,
+                                   const struct openmart_task *answer);
+
+/* Makes a result that was stored just now, from raw bytes, available: ends the cooldown of its
+ * question, and drops what memory has about it. */
+void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
+
 /* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
  * A cooldown does not matter: it prevents a paid lookup, not the use of an earlier result.
  * Returns ERR_NO_ENTRY if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.

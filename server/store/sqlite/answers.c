@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-#define TRIM_ROWS 500 /* per call, so that the engine is not delayed */
+/* Rows per call, so that the engine is not delayed. */
+#define TRIM_ROWS     500
+#define TRIM_RAW_ROWS 50 /* each may be STORE_RAW_MAX long */
 
 static enum err put(struct sqlite_store *s, const struct result *result)
 {
@@ -125,21 +127,34 @@ enum err sqlite_find(struct store *store, const unsigned char *key,
     return ERR_OK;
 }
 
-/* ---- expiry ---- */
+/* ---- age ---- */
 
-enum err sqlite_trim(struct store *store, int64_t expired_before_ms, bool *ret_more)
+static enum err trim(struct sqlite_store *s, const struct store_ages *ages, bool *ret_more)
+{
+    int64_t dropped = 0, dropped_raw = 0;
+    enum err err =
+        sql_exec(s, &dropped, SQL_DROP_EXPIRED, "ii", ages->expired_before_ms, (int64_t)TRIM_ROWS);
+
+    if (!err)
+        err = sql_exec(s, &dropped_raw, SQL_DROP_RAW_BEFORE, "ii", ages->raw_before_ms,
+                       (int64_t)TRIM_RAW_ROWS);
+    if (!err)
+        err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", ages->day - STORE_ACCOUNT_DAYS);
+    s->n_answers -= dropped;
+    *ret_more = dropped == TRIM_ROWS || dropped_raw == TRIM_RAW_ROWS;
+    return err;
+}
+
+enum err sqlite_trim(struct store *store, const struct store_ages *ages, bool *ret_more)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t dropped = 0;
+    struct sql_counts before = sql_counts(s);
+    bool more = false;
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (err)
-        return err;
-    err = sql_end(
-        s, sql_exec(s, &dropped, SQL_DROP_EXPIRED, "ii", expired_before_ms, (int64_t)TRIM_ROWS));
-    if (err)
-        return err;
-    s->n_answers -= dropped;
-    *ret_more = dropped == TRIM_ROWS;
-    return ERR_OK;
+    if (!err)
+        err = sql_end_counted(s, trim(s, ages, &more), before);
+    if (!err)
+        *ret_more = more;
+    return err;
 }

@@ -18,7 +18,7 @@
 
 static enum err system_says(const char *path, struct errmsg *why)
 {
-    errmsg_set(why, "%s: %s", path, strerror(errno));
+    errmsg_set(why, "%.200s: %s", path, strerror(errno));
     return ERR_STORAGE_UNAVAILABLE;
 }
 
@@ -63,7 +63,7 @@ static enum err make_folders(const char *path, struct errmsg *why)
 
 static enum err refuse(const char *path, const char *words, struct errmsg *why)
 {
-    errmsg_set(why, "%s: %s", path, words);
+    errmsg_set(why, "%.200s: %s", path, words);
     return ERR_STORE_REFUSED;
 }
 
@@ -87,7 +87,7 @@ static enum err check(const char *path, int fd, struct errmsg *why)
 static enum err open_refused(const char *path, struct errmsg *why)
 {
     if (errno == ENOENT) {
-        errmsg_set(why, "%s: store not found", path);
+        errmsg_set(why, "%.200s: store not found", path);
         return ERR_NO_ENTRY;
     }
     if (errno == ELOOP)
@@ -158,7 +158,7 @@ static enum err lock(const char *path, const char *name, int fd, struct errmsg *
         return ERR_OK;
     if (errno != EAGAIN && errno != EACCES)
         return system_says(name, why);
-    errmsg_set(why, "%s is in use by another emailsd; set a different --store", path);
+    errmsg_set(why, "%.200s is in use by another emailsd; set a different --store", path);
     return ERR_STORE_BUSY;
 }
 

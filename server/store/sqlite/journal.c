@@ -3,16 +3,24 @@
  * transaction. */
 #include "store/sqlite/sqlite.h"
 
+#define DROPPED_AT_ONCE INT64_C(200) /* old tasks per end of a task or batch; the engine waits */
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
 /* ---- before a submit ---- */
 
-static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks, size_t n,
-                          int64_t wall_ms, int64_t *ret_batch)
+static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *new,
+                          int64_t *ret_batch)
 {
-    enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "i", wall_ms);
+    enum err err =
+        sql_exec(s, NULL, SQL_ADD_BATCH, "ti", or_empty(new->notify_token), new->wall_ms);
     int64_t batch = sqlite3_last_insert_rowid(s->db);
 
-    for (size_t i = 0; i < n && !err; i++) {
-        const struct store_task *task = &tasks[i];
+    for (size_t i = 0; i < new->n && !err; i++) {
+        const struct store_task *task = &new->tasks[i];
         err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
                        task->lookup_id, task->key, task->parts.domain, task->parts.company_name,
                        task->parts.city, task->parts.state, task->parts.country, task->client,
@@ -22,15 +30,15 @@ static enum err add_batch(struct sqlite_store *s, const struct store_task *tasks
     return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
 }
 
-enum err sqlite_begin_batch(struct store *store, const struct store_task *tasks, size_t n,
-                            int64_t wall_ms, int64_t *ret_batch)
+enum err sqlite_begin_batch(struct store *store, const struct store_new_batch *new,
+                            int64_t *ret_batch)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t batch = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err)
-        err = sql_end(s, add_batch(s, tasks, n, wall_ms, &batch));
+        err = sql_end(s, add_batch(s, new, &batch));
     if (!err)
         *ret_batch = batch;
     return err;
@@ -49,7 +57,7 @@ static enum err charge_again(struct sqlite_store *s, int64_t batch, int64_t day)
     return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
 }
 
-enum err sqlite_sending(struct store *store, int64_t batch, int64_t day)
+enum err sqlite_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
 {
     struct sqlite_store *s = sqlite_of(store);
     int64_t changes = 0;
@@ -60,6 +68,8 @@ enum err sqlite_sending(struct store *store, int64_t batch, int64_t day)
     err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
     if (!err)
         err = charge_again(s, batch, day);
+    if (!err && *or_empty(notify_token))
+        err = sql_exec(s, NULL, SQL_SET_TOKEN, "ti", notify_token, batch);
     if (!err)
         err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_SENDING], batch);
     return change_one(s, err, changes);
@@ -143,24 +153,25 @@ static const char *code_of(enum err err)
     return err ? err_row(err)->code : "";
 }
 
-static const char *or_empty(const char *text)
+/* Runs for the batch of each deleted task. */
+static enum err task_dropped(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
-    return text ? text : "";
+    (void)arg;
+    s->n_ended--;
+    return sql_exec(s, NULL, SQL_DROP_EMPTY_BATCH, "i", sqlite3_column_int64(row, 0));
 }
 
-/* Limits the journal: deletes the oldest completed tasks, and batches that are empty then. */
+/* Limits the journal: deletes the oldest completed tasks, and their batches if these are empty
+ * then. Looks at no other batch: the engine waits, and there are as many batches as tasks. */
 static enum err drop_oldest_ends(struct sqlite_store *s)
 {
-    int64_t too_many = s->n_ended - (int64_t)s->max_ended, dropped = 0;
+    int64_t too_many = s->n_ended - (int64_t)s->max_ended;
 
     if (too_many <= 0)
         return ERR_OK;
-    enum err err = sql_exec(s, &dropped, SQL_DROP_ENDED, "i", too_many);
-    if (!err)
-        err = sql_exec(s, NULL, SQL_DROP_EMPTY_BATCHES, "");
-    if (!err)
-        s->n_ended -= dropped;
-    return err;
+    if (too_many > DROPPED_AT_ONCE)
+        too_many = DROPPED_AT_ONCE;
+    return sql_each(s, sql_query(s, SQL_DROP_ENDED, "i", too_many), task_dropped, NULL);
 }
 
 static enum err end_task(struct sqlite_store *s, const char *tracking_id,
@@ -179,9 +190,16 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
         err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
     if (!err && keep)
         err = sqlite_keep(s, keep);
+    if (!err && end->raw_len)
+        err = sqlite_keep_raw(s, tracking_id, end);
     if (!err)
         s->n_ended++;
     return err ? err : drop_oldest_ends(s);
+}
+
+static size_t response_len(const struct store_end *end)
+{
+    return end->raw_len < STORE_RESPONSE_MAX ? end->raw_len : STORE_RESPONSE_MAX;
 }
 
 static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct store_end *end)
@@ -196,41 +214,32 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
                    or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->wall_ms,
                    batch);
-
+    if (!err && end->raw_len)
+        err = sql_exec(s, NULL, SQL_SET_RESPONSE, "bi", end->raw, response_len(end), batch);
     if (!err)
         err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
+    if (!err && changes == 0)
+        err = sql_exec(s, NULL, SQL_DROP_EMPTY_BATCH, "i", batch); /* all were moved by splits */
     if (!err)
         s->n_ended += changes;
     return err ? err : drop_oldest_ends(s);
-}
-
-/* Ends the transaction; if it fails, restores the row counts. */
-static enum err end_counted(struct sqlite_store *s, enum err err, int64_t n_ended,
-                            int64_t n_answers)
-{
-    err = sql_end(s, err);
-    if (err) {
-        s->n_ended = n_ended;
-        s->n_answers = n_answers;
-    }
-    return err;
 }
 
 enum err sqlite_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                          const struct result *keep)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t n_ended = s->n_ended, n_answers = s->n_answers;
+    struct sql_counts before = sql_counts(s);
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : end_counted(s, end_task(s, tracking_id, end, keep), n_ended, n_answers);
+    return err ? err : sql_end_counted(s, end_task(s, tracking_id, end, keep), before);
 }
 
 enum err sqlite_end_batch(struct store *store, int64_t batch, const struct store_end *end)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t n_ended = s->n_ended, n_answers = s->n_answers;
+    struct sql_counts before = sql_counts(s);
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : end_counted(s, end_batch(s, batch, end), n_ended, n_answers);
+    return err ? err : sql_end_counted(s, end_batch(s, batch, end), before);
 }

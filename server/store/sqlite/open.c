@@ -4,7 +4,9 @@
  * application_id identifies the database as ours, user_version its schema. A newer version, another
  * program's file or a damaged one is rejected before anything is written. The journal's tables are
  * bounded and are checked completely at each start; results are checked for at most CHECK_MS,
- * because a start with a million of them must be fast. */
+ * because a start with a million of them must be fast. A store that is opened again after an I/O
+ * error is not checked again: the engine waits for it, and SQLite verifies what it reads of the
+ * log. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -13,10 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-#define APPLICATION_ID  0x656d6c73 /* "emls" */
-#define BUSY_TIMEOUT_MS 2000       /* longer than `emailsd forget` holds its locks */
-#define CHECK_MS        300
-#define CHECK_STEPS     10000 /* virtual machine instructions between two checks of the time */
+#define APPLICATION_ID 0x656d6c73 /* "emls" */
+#define CHECK_MS       300
+#define LOG_LIMIT      "8388608" /* bytes that the log keeps after a long reader made it grow */
+#define CHECK_STEPS    10000     /* virtual machine instructions between two checks of the time */
 
 /* One script for each version; only ever appended to. */
 static const char *const migrations[] = {
@@ -62,6 +64,22 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(day, client)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE settings(name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL)"
     "  STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE batches ADD COLUMN notify_token TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE batches ADD COLUMN response BLOB;" /* to the submit, if it could not be read */
+    "CREATE UNIQUE INDEX batches_by_token ON batches(notify_token) WHERE notify_token <> '';"
+    "CREATE INDEX batches_with_response ON batches(number) WHERE response IS NOT NULL;"
+    "CREATE TABLE raw_results(" /* rows outlive their tasks, which may be deleted earlier */
+    "  id INTEGER PRIMARY KEY,"
+    "  tracking_id TEXT NOT NULL UNIQUE, lookup_id TEXT NOT NULL,"
+    "  key BLOB NOT NULL CHECK(length(key) = 32),"
+    "  domain TEXT NOT NULL, company_name TEXT NOT NULL,"
+    "  parser INTEGER NOT NULL, stored_ms INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX raw_results_by_domain ON raw_results(domain);"
+    "CREATE INDEX raw_results_by_parser ON raw_results(parser);"
+    "CREATE INDEX raw_results_by_time ON raw_results(stored_ms);"
+    "CREATE INDEX raw_results_by_size ON raw_results(size);",
 };
 
 /* ---- messages ---- */
@@ -104,7 +122,7 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why)
     case SQLITE_NOTADB:
         return damaged(s, words_of(s, rc), why);
     default:
-        errmsg_set(why, "%s: %s", s->path, words_of(s, rc));
+        errmsg_set(why, "%.200s: %s", s->path, words_of(s, rc));
         return ERR_STORAGE_UNAVAILABLE;
     }
 }
@@ -188,6 +206,8 @@ static enum err check(const struct sqlite_store *s, int64_t version, struct errm
         return err;
     sqlite3_progress_handler(s->db, CHECK_STEPS, is_too_long, &until_ms);
     err = quick_check(s, "answers", why);
+    if (!err && version >= 3)
+        err = quick_check(s, "raw_results", why);
     sqlite3_progress_handler(s->db, 0, NULL, NULL);
     return err;
 }
@@ -231,6 +251,8 @@ static enum err check_version(const struct sqlite_store *s, int64_t *ret_version
         return foreign(s, "was written by a newer emailsd; use that version", why);
     if (id != APPLICATION_ID && !s->is_owner)
         return foreign(s, "is empty", why);
+    if (version < (int64_t)ARRAY_LEN(migrations) && !s->is_owner)
+        return foreign(s, "was written by an older emailsd; start this version first", why);
     *ret_version = version;
     return ERR_OK;
 }
@@ -242,10 +264,10 @@ int sqlite_schema_version(void)
 
 /* ---- opening ---- */
 
-static enum err configure(const struct sqlite_store *s, struct errmsg *why)
+static enum err configure(struct sqlite_store *s, struct errmsg *why)
 {
     sqlite3_extended_result_codes(s->db, 1);
-    sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+    sql_set_wait(s);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     /* A rejected database is closed unchanged, without a checkpoint of its log. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -255,11 +277,12 @@ static enum err configure(const struct sqlite_store *s, struct errmsg *why)
                "PRAGMA foreign_keys = ON;"
                "PRAGMA secure_delete = ON;" /* deleted addresses are overwritten in the file */
                "PRAGMA temp_store = MEMORY;"
+               "PRAGMA journal_size_limit = " LOG_LIMIT ";"
                "PRAGMA synchronous = FULL;", /* committed data survives a power failure */
                why);
 }
 
-static enum err prepare(const struct sqlite_store *s, struct errmsg *why)
+static enum err prepare(struct sqlite_store *s, struct errmsg *why)
 {
     int64_t version = 0;
     enum err err = configure(s, why);
@@ -268,13 +291,15 @@ static enum err prepare(const struct sqlite_store *s, struct errmsg *why)
         err = check_version(s, &version, why);
     if (!err && s->is_owner)
         err = run(s, "PRAGMA journal_mode = WAL", why);
-    if (!err && version > 0)
+    if (!err && version > 0 && !s->is_checked)
         err = check(s, version, why);
     if (!err && s->is_owner && version < (int64_t)ARRAY_LEN(migrations))
         err = migrate(s, version, why);
-    if (!err)
-        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return err;
+    if (err)
+        return err;
+    s->is_checked = true;
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return ERR_OK;
 }
 
 enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why)

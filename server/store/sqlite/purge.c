@@ -13,6 +13,12 @@
 
 #define ROWS_AT_ONCE 50 /* rows per transaction, so that the owner's journal is not delayed */
 
+/* A checkpoint that waits for readers keeps the write lock meanwhile, so it waits for a short time.
+ * A command tries again; the owner does not. */
+#define CHECKPOINT_WAIT_MS  100
+#define CHECKPOINT_PAUSE_MS 20
+#define CHECKPOINT_TRIES    50
+
 /* Keys, collected before anything is changed. */
 struct keys {
     unsigned char (*of)[HASH_SIZE];
@@ -96,12 +102,18 @@ static enum err change_all(struct sqlite_store *s, const struct keys *keys, cons
     return err;
 }
 
-/* Old bytes stay in the log while another connection reads older pages; this waits for readers up
- * to the busy timeout. */
+/* Old bytes stay in the log while another connection reads older pages. */
 static enum err empty_log(struct sqlite_store *s)
 {
-    int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int tries = s->is_owner ? 1 : CHECKPOINT_TRIES, rc = SQLITE_BUSY;
 
+    sqlite3_busy_timeout(s->db, CHECKPOINT_WAIT_MS);
+    for (int i = 0; i < tries && (rc & 0xff) == SQLITE_BUSY; i++) {
+        if (i > 0)
+            sqlite3_sleep(CHECKPOINT_PAUSE_MS);
+        rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+    sql_set_wait(s);
     return rc == SQLITE_OK ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
@@ -115,39 +127,68 @@ static enum err find_keys(struct sqlite_store *s, enum sql query, const char *te
     return err ? err : sql_each(s, sql_query(s, query, "t", text), gather, keys);
 }
 
+/* Also leaves a mark for the owner, whose journal may have results queued that are not stored yet:
+ * it reads the changes only when that queue is empty. */
+static enum err forget_responses(struct sqlite_store *s, const char *address)
+{
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    if (err)
+        return err;
+    err = sql_exec(s, NULL, SQL_DROP_RESPONSES_WITH_ADDRESS, "t", address);
+    if (!err && !s->is_owner)
+        err = sql_exec(s, NULL, SQL_ADD_MARK, "");
+    return sql_end(s, err);
+}
+
 enum err sqlite_forget_address(struct store *store, const char *address, size_t *ret_n)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct keys keys = {0};
+    size_t n_raw = 0;
     enum err err = find_keys(s, SQL_KEYS_WITH_ADDRESS, address, &keys);
 
     if (!err)
         err = change_all(s, &keys, address);
     if (!err)
+        err = sqlite_forget_raw_address(s, address, &n_raw);
+    if (!err)
+        err = forget_responses(s, address);
+    if (!err)
         err = empty_log(s);
     if (!err)
-        *ret_n = keys.n;
+        *ret_n = keys.n + n_raw;
     free(keys.of);
     return err;
 }
 
 /* ---- a domain, a question ---- */
 
+static enum err forget_raw_domain(struct sqlite_store *s, const char *domain, int64_t *ret_n)
+{
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : sql_end(s, sql_exec(s, ret_n, SQL_DROP_RAW_OF_DOMAIN, "t", domain));
+}
+
 enum err sqlite_forget_domain(struct store *store, const char *domain, store_key_fn *each,
                               void *arg, size_t *ret_n)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct keys keys = {0};
+    int64_t n_raw = 0;
     enum err err = find_keys(s, SQL_KEYS_OF_DOMAIN, domain, &keys);
 
     if (!err)
         err = change_all(s, &keys, NULL);
+    if (!err)
+        err = forget_raw_domain(s, domain, &n_raw);
     if (!err) {
-        if (keys.n)
+        if (keys.n || n_raw)
             empty_log(s); /* may fail: the next checkpoint does it; the rows are gone */
         for (size_t i = 0; i < keys.n && each; i++)
             each(arg, keys.of[i]);
-        *ret_n = keys.n;
+        *ret_n = keys.n + (size_t)n_raw;
     }
     free(keys.of);
     return err;
@@ -163,13 +204,16 @@ enum err sqlite_forget_key(struct store *store, const unsigned char *key)
 
 /* ---- changes by other processes ---- */
 
+static enum err gather_change(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    return sqlite3_column_bytes(row, 0) ? gather(s, row, arg) : ERR_OK; /* a mark has no key */
+}
+
 static enum err read_changes(struct sqlite_store *s, struct keys *keys)
 {
-    enum err err = sql_each(s, sql_query(s, SQL_READ_CHANGES, ""), gather, keys);
+    enum err err = sql_each(s, sql_query(s, SQL_READ_CHANGES, ""), gather_change, keys);
 
-    if (!err && keys->n)
-        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
-    return err;
+    return err ? err : sql_exec(s, NULL, SQL_DROP_CHANGES, "");
 }
 
 /* Reads data_version first, so changes that are committed in between are seen by the next call. */

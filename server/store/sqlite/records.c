@@ -68,7 +68,7 @@ static struct store_task task_of(sqlite3_stmt *row)
     };
 }
 
-/* ---- open batches ---- */
+/* ---- batches ---- */
 
 /* The tasks of a batch, copied from their rows. */
 struct gathered {
@@ -123,11 +123,12 @@ static void drop(struct gathered *gathered)
 struct opening {
     store_batch_fn *each;
     void *arg;
+    size_t n;
 };
 
-static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+static enum err read_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
-    const struct opening *opening = arg;
+    struct opening *opening = arg;
     struct gathered gathered = {0};
     struct store_batch batch = {
         .number = sqlite3_column_int64(row, 0),
@@ -136,6 +137,9 @@ static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
         .batch_id = sql_text(row, 2),
         .risked = sqlite3_column_int64(row, 3) != 0,
         .intended_ms = sqlite3_column_int64(row, 4),
+        .notify_token = sql_text(row, 5),
+        .response = sqlite3_column_blob(row, 6),
+        .response_len = (size_t)sqlite3_column_bytes(row, 6),
     };
     enum err err = sql_each(s, sql_query(s, SQL_TASKS_OF, "i", batch.number), gather, &gathered);
 
@@ -143,6 +147,7 @@ static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     batch.n = gathered.n;
     if (!err)
         opening->each(opening->arg, &batch);
+    opening->n++;
     drop(&gathered);
     return err;
 }
@@ -150,12 +155,26 @@ static enum err open_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 enum err sqlite_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);
-    struct opening opening = {each, arg};
+    struct opening opening = {each, arg, 0};
     enum err err = sql_begin(s, SQL_BEGIN_READ);
 
     if (err)
         return err;
-    return sql_end(s, sql_each(s, sql_query(s, SQL_OPEN_BATCHES, ""), open_batch, &opening));
+    return sql_end(s, sql_each(s, sql_query(s, SQL_OPEN_BATCHES, ""), read_batch, &opening));
+}
+
+enum err sqlite_find_batch(struct store *store, const char *notify_token, store_batch_fn *each,
+                           void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct opening opening = {each, arg, 0};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (err)
+        return err;
+    err = sql_end(
+        s, sql_each(s, sql_query(s, SQL_BATCH_BY_TOKEN, "t", notify_token), read_batch, &opening));
+    return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
 }
 
 /* ---- unknown tasks ---- */
@@ -198,6 +217,14 @@ struct ended {
     const struct result *failure;
 };
 
+/* A task with a raw result was certainly paid for. */
+static enum charged charged_of(const char *outcome, bool has_raw)
+{
+    if (strcmp(outcome, store_task_words[STORE_NOT_CREATED]) == 0)
+        return CHARGED_NO;
+    return has_raw ? CHARGED_YES : CHARGED_MAYBE;
+}
+
 static enum err ended_lookup(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
     struct ended *ended = arg;
@@ -211,10 +238,10 @@ static enum err ended_lookup(struct sqlite_store *s, sqlite3_stmt *row, void *ar
     memcpy(ended->key, key, HASH_SIZE);
     ended->answered = strcmp(outcome, store_task_words[STORE_ANSWERED]) == 0;
     if (!ended->answered)
-        ended->failure = result_new_failure(
-            key, err ? err : ERR_UPSTREAM_OUTCOME_UNKNOWN, *detail ? detail : NULL,
-            strcmp(outcome, store_task_words[STORE_NOT_CREATED]) == 0 ? CHARGED_NO : CHARGED_MAYBE,
-            sqlite3_column_int64(row, 4), 0);
+        ended->failure = result_new_failure(key, err ? err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                            *detail ? detail : NULL,
+                                            charged_of(outcome, sqlite3_column_int64(row, 5) != 0),
+                                            sqlite3_column_int64(row, 4), 0);
     return ERR_OK;
 }
 
@@ -272,9 +299,19 @@ static enum err count_answers(struct sqlite_store *s, sqlite3_stmt *row, void *a
     return ERR_OK;
 }
 
+static enum err count_raw(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct store_stats *stats = arg;
+
+    (void)s;
+    stats->raw = (size_t)sqlite3_column_int64(row, 0);
+    stats->raw_bytes = sqlite3_column_int64(row, 1);
+    return ERR_OK;
+}
+
 static enum err count(struct sqlite_store *s, struct store_stats *stats)
 {
-    int64_t risked = 0;
+    int64_t risked = 0, responses = 0;
     enum err err = sql_each(s, sql_query(s, SQL_STATS_BATCHES, ""), count_batches, stats);
 
     if (!err)
@@ -282,8 +319,13 @@ static enum err count(struct sqlite_store *s, struct store_stats *stats)
     if (!err)
         err = sql_each(s, sql_query(s, SQL_STATS_ANSWERS, ""), count_answers, stats);
     if (!err)
+        err = sql_each(s, sql_query(s, SQL_STATS_RAW, ""), count_raw, stats);
+    if (!err)
         err = sql_int(s, &risked, SQL_STATS_RISKED, "");
+    if (!err)
+        err = sql_int(s, &responses, SQL_STATS_RESPONSES, "");
     stats->risked = (size_t)risked;
+    stats->responses = (size_t)responses;
     return err;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite.c - see sqlite.h. Opens and closes the store, and has the statements and the one way to
- * run them. */
+/* sqlite.c - see sqlite.h. Opens and closes the store, and has the one way to run statements. */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -11,113 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TASK_COLUMNS                                                                               \
-    "tracking_id, lookup_id, key, domain, company_name, city, state, country, outcome, task_id, "  \
-    "code, detail, ended_ms"
-
-static const char *const texts[SQL_STATEMENTS] = {
-    [SQL_BEGIN_READ] = "BEGIN",
-    [SQL_BEGIN] = "BEGIN IMMEDIATE",
-    [SQL_COMMIT] = "COMMIT",
-    [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_DATA_VERSION] = "PRAGMA data_version",
-    [SQL_COUNT_ANSWERS] = "SELECT count(*) FROM answers",
-    [SQL_COUNT_ENDED] = "SELECT count(*) FROM tasks WHERE outcome IS NOT NULL AND ended_ms >= 0",
-
-    [SQL_ADD_BATCH] = "INSERT INTO batches(state, intended_ms) VALUES('sending', ?)",
-    [SQL_ADD_HALF] = "INSERT INTO batches(state, risked, intended_ms)"
-                     " SELECT state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
-    [SQL_ADD_TASK] = "INSERT INTO tasks(batch, tracking_id, lookup_id, key, domain, company_name,"
-                     " city, state, country, client, day)"
-                     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [SQL_CHARGE_OPEN] =
-        "INSERT INTO accounts(day, client, credits) SELECT day, client, count(*) FROM tasks"
-        " WHERE batch = ? AND outcome IS NULL GROUP BY day, client"
-        " ON CONFLICT DO UPDATE SET credits = credits + excluded.credits",
-    [SQL_REFUND_OPEN] =
-        "UPDATE accounts SET credits = max(0, credits - (SELECT count(*) FROM tasks WHERE batch = "
-        "?1"
-        " AND outcome IS NULL AND tasks.day = accounts.day AND tasks.client = accounts.client))"
-        " WHERE (day, client) IN"
-        " (SELECT day, client FROM tasks WHERE batch = ?1 AND outcome IS NULL)",
-    [SQL_SET_DAY] = "UPDATE tasks SET day = ? WHERE batch = ? AND outcome IS NULL",
-    [SQL_ACCOUNTS] = "SELECT client, credits FROM accounts WHERE day = ?",
-    [SQL_LAST_DAY] = "SELECT max(day) FROM accounts",
-    [SQL_DROP_ACCOUNTS] = "DELETE FROM accounts WHERE day < ?",
-    [SQL_PAUSED] = "SELECT coalesce((SELECT value FROM settings WHERE name = 'paused'), 0)",
-    [SQL_SET_PAUSED] = "INSERT INTO settings(name, value) VALUES('paused', ?)"
-                       " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [SQL_TRY] = "INSERT INTO settings(name, value) VALUES('tried_ms', ?)"
-                " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [SQL_SET_STATE] = "UPDATE batches SET state = ?"
-                      " WHERE number = ? AND state IN ('sending', 'resting')",
-    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1 WHERE number = ? AND state = 'sending'",
-    [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
-                          " WHERE number = ? AND state = 'sending'",
-    [SQL_MOVE_TASK] = "UPDATE tasks SET batch = ? WHERE tracking_id = ? AND batch = ?"
-                      " AND outcome IS NULL",
-    [SQL_END_TASK] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
-                     " WHERE tracking_id = ? AND outcome IS NULL",
-    [SQL_END_OPEN] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
-                     " WHERE batch = ? AND outcome IS NULL",
-    [SQL_BATCH_OF] = "SELECT batch FROM tasks WHERE tracking_id = ?",
-    [SQL_CLOSE_BATCH] = "UPDATE batches SET state = 'over' WHERE number = ? AND NOT EXISTS"
-                        "(SELECT 1 FROM tasks WHERE batch = number AND outcome IS NULL)",
-    [SQL_OPEN_BATCHES] = "SELECT number, state, batch_id, risked, intended_ms FROM batches"
-                         " WHERE state <> 'over' ORDER BY number",
-    [SQL_TASKS_OF] = "SELECT " TASK_COLUMNS " FROM tasks WHERE batch = ? ORDER BY rowid",
-    [SQL_UNKNOWN_TASKS] =
-        "SELECT * FROM (SELECT " TASK_COLUMNS
-        ", (SELECT batch_id FROM batches WHERE number = batch)"
-        " FROM tasks WHERE outcome = 'unknown' AND ended_ms >= ? ORDER BY ended_ms DESC LIMIT ?)"
-        " ORDER BY ended_ms",
-    [SQL_FIND_LOOKUP] = "SELECT key, outcome, code, detail, ended_ms FROM tasks"
-                        " WHERE lookup_id = ?",
-    [SQL_DROP_ENDED] = "DELETE FROM tasks WHERE tracking_id IN (SELECT tracking_id FROM tasks"
-                       " WHERE outcome IS NOT NULL AND ended_ms >= 0"
-                       " AND (SELECT state FROM batches WHERE number = batch) = 'over'"
-                       " ORDER BY ended_ms LIMIT ?)",
-    [SQL_DROP_EMPTY_BATCHES] =
-        "DELETE FROM batches WHERE number IN (SELECT number FROM batches"
-        " WHERE state = 'over' AND NOT EXISTS(SELECT 1 FROM tasks WHERE batch = number) LIMIT 200)",
-    [SQL_STATS_BATCHES] = "SELECT state, count(*) FROM batches GROUP BY state",
-    [SQL_STATS_TASKS] = "SELECT coalesce(outcome, 'open'), count(*) FROM tasks GROUP BY outcome",
-    [SQL_STATS_RISKED] = "SELECT count(*) FROM batches WHERE risked",
-
-    [SQL_HAS_ANSWER] = "SELECT count(*) FROM answers WHERE key = ?",
-    [SQL_PUT_ANSWER] =
-        "INSERT INTO answers(key, domain, body, code, detail, charged, fetched_ms, expires_ms)"
-        " VALUES(?, ?, ?, '', '', ?, ?, ?)"
-        " ON CONFLICT(key) DO UPDATE SET domain = excluded.domain, body = excluded.body, code = '',"
-        " detail = '', charged = excluded.charged, fetched_ms = excluded.fetched_ms,"
-        " expires_ms = excluded.expires_ms",
-    [SQL_PUT_FAILURE] =
-        "INSERT INTO answers(key, domain, body, code, detail, charged, fetched_ms, expires_ms)"
-        " VALUES(?, '', NULL, ?, ?, ?, ?, ?)"
-        " ON CONFLICT(key) DO UPDATE SET code = excluded.code, detail = excluded.detail,"
-        " charged = excluded.charged, fetched_ms = excluded.fetched_ms,"
-        " expires_ms = excluded.expires_ms WHERE body IS NULL",
-    [SQL_FIND_ANSWER] = "SELECT key, body, code, detail, charged, fetched_ms, expires_ms"
-                        " FROM answers WHERE key = ?",
-    [SQL_DROP_OLDEST] = "DELETE FROM answers WHERE key IN"
-                        " (SELECT key FROM answers ORDER BY expires_ms LIMIT ?)",
-    [SQL_DROP_KEY] = "DELETE FROM answers WHERE key = ?",
-    [SQL_KEYS_OF_DOMAIN] = "SELECT key FROM answers WHERE domain = ?",
-    [SQL_DROP_EXPIRED] = "DELETE FROM answers WHERE key IN"
-                         " (SELECT key FROM answers WHERE expires_ms < ? LIMIT ?)",
-    [SQL_KEYS_WITH_ADDRESS] =
-        "SELECT key FROM answers WHERE body IS NOT NULL AND EXISTS(SELECT 1 FROM"
-        " json_each(body, '$.emails') WHERE json_extract(value, '$.email') = ? COLLATE NOCASE)",
-    [SQL_SET_BODY] = "UPDATE answers SET body = ?, charged = ? WHERE key = ?",
-    [SQL_STATS_ANSWERS] =
-        "SELECT CASE WHEN body IS NULL THEN 'failed' WHEN charged = 'no' THEN 'empty'"
-        " ELSE 'found' END AS kind, count(*) FROM answers GROUP BY kind",
-    [SQL_ADD_CHANGE] = "INSERT INTO forgotten(key) VALUES(?)",
-    [SQL_READ_CHANGES] = "SELECT key FROM forgotten ORDER BY seq",
-    [SQL_DROP_CHANGES] = "DELETE FROM forgotten",
-    [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
-};
-
 /* ---- statements ---- */
 
 /* Returns the prepared statement; NULL if the schema cannot be read. */
@@ -125,11 +17,18 @@ static sqlite3_stmt *prepared(struct sqlite_store *s, enum sql which)
 {
     if (s->statements[which])
         return s->statements[which];
-    int rc = sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+    int rc = sqlite3_prepare_v3(s->db, sql_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
                                 &s->statements[which], NULL);
+    if (rc != SQLITE_OK)
+        s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
     return s->statements[which];
+}
+
+static int bind_bytes(sqlite3_stmt *statement, int i, const void *bytes, size_t len)
+{
+    return sqlite3_bind_blob64(statement, i, bytes, len, SQLITE_STATIC);
 }
 
 static sqlite3_stmt *bind(sqlite3_stmt *statement, const char *kinds, va_list values)
@@ -140,9 +39,12 @@ static sqlite3_stmt *bind(sqlite3_stmt *statement, const char *kinds, va_list va
             rc = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_STATIC);
         else if (kinds[i - 1] == 'i')
             rc = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
-        else
-            rc = sqlite3_bind_blob(statement, i, va_arg(values, const unsigned char *), HASH_SIZE,
-                                   SQLITE_STATIC);
+        else if (kinds[i - 1] == 'k')
+            rc = bind_bytes(statement, i, va_arg(values, const unsigned char *), HASH_SIZE);
+        else {
+            const void *bytes = va_arg(values, const void *);
+            rc = bind_bytes(statement, i, bytes, va_arg(values, size_t));
+        }
         if (rc != SQLITE_OK)
             return NULL;
     }
@@ -169,7 +71,8 @@ static enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc
     }
     if (rc == SQLITE_DONE || rc == SQLITE_ROW)
         return ERR_OK;
-    s->failed_rc = rc;
+    if (statement) /* else prepared() has the reason */
+        s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
     return ERR_STORAGE_UNAVAILABLE;
@@ -251,11 +154,38 @@ enum err sql_ready(struct sqlite_store *s)
     return ERR_OK;
 }
 
+/* While a store is opened, it waits as a command does. */
+void sql_set_wait(struct sqlite_store *s)
+{
+    int wait_ms = !s->is_owner || !s->is_checked ? SQL_COMMAND_WAIT_MS
+                  : s->is_locked                 ? SQL_OWNER_WAIT_LOCKED_MS
+                                                 : SQL_OWNER_WAIT_MS;
+
+    sqlite3_busy_timeout(s->db, wait_ms);
+}
+
+/* A program that keeps the write lock, such as an operator's shell, delays the owner once for the
+ * normal time, and from then on only for a short one. Its writes are rejected or queued anyway. */
+static void note_lock(struct sqlite_store *s, enum err err)
+{
+    bool is_locked = err && (s->failed_rc & 0xff) == SQLITE_BUSY;
+
+    if (is_locked == s->is_locked)
+        return;
+    s->is_locked = is_locked;
+    sql_set_wait(s);
+}
+
 enum err sql_begin(struct sqlite_store *s, enum sql how)
 {
     enum err err = sql_ready(s);
 
-    return err ? err : sql_exec(s, NULL, how, "");
+    if (err)
+        return err;
+    err = sql_exec(s, NULL, how, "");
+    if (how == SQL_BEGIN)
+        note_lock(s, err);
+    return err;
 }
 
 enum err sql_end(struct sqlite_store *s, enum err err)
@@ -267,7 +197,27 @@ enum err sql_end(struct sqlite_store *s, enum err err)
     return err;
 }
 
+struct sql_counts sql_counts(const struct sqlite_store *s)
+{
+    return (struct sql_counts){.ended = s->n_ended, .answers = s->n_answers};
+}
+
+enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before)
+{
+    err = sql_end(s, err);
+    if (err) {
+        s->n_ended = before.ended;
+        s->n_answers = before.answers;
+    }
+    return err;
+}
+
 /* ---- open and close ---- */
+
+static bool is_durable(struct store *store)
+{
+    return !sqlite_of(store)->is_in_memory;
+}
 
 static void sqlite_close(struct store *store)
 {
@@ -282,6 +232,7 @@ static void sqlite_close(struct store *store)
 
 static const struct store_driver driver = {
     .close = sqlite_close,
+    .is_durable = is_durable,
     .begin_batch = sqlite_begin_batch,
     .sending = sqlite_sending,
     .mark_not_sent = sqlite_mark_not_sent,
@@ -292,6 +243,12 @@ static const struct store_driver driver = {
     .end_batch = sqlite_end_batch,
     .for_each_open_batch = sqlite_for_each_open_batch,
     .each_unknown = sqlite_each_unknown,
+    .find_batch = sqlite_find_batch,
+    .batch_of = sqlite_batch_of,
+    .resolve_batch = sqlite_resolve_batch,
+    .resolve_not_taken = sqlite_resolve_not_taken,
+    .each_raw = sqlite_each_raw,
+    .put_parsed = sqlite_put_parsed,
     .accounts = sqlite_accounts,
     .last_day = sqlite_last_day,
     .paused = sqlite_paused,
@@ -320,6 +277,8 @@ static struct sqlite_store *new_store(const char *path, const struct store_optio
         s->is_owner = true;
         s->max_answers = options->max_answers;
         s->max_ended = options->max_ended;
+        s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
+        s->max_raw_bytes = options->max_raw_bytes ? options->max_raw_bytes : STORE_RAW_BYTES;
     }
     return s;
 }
@@ -341,7 +300,13 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     if (!err)
         err = sql_int(s, &s->data_version, SQL_DATA_VERSION, "");
     s->counted_version = s->data_version;
-    return err ? sqlite_judge(s, s->failed_rc, why) : ERR_OK;
+    if (!err)
+        return ERR_OK;
+    err = sqlite_judge(s, s->failed_rc, why);
+    if (err)
+        return err;
+    errmsg_set(why, "%.200s: cannot count the rows", s->path);
+    return ERR_STORAGE_UNAVAILABLE;
 }
 
 /* Hands the store to the caller if it is open, and frees it otherwise. */
@@ -366,6 +331,8 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
         err = sqlite_connect(s, why);
     if (!err)
         err = take_stock(s, why);
+    if (!err)
+        sql_set_wait(s);
     return hand_over(s, err, ret_store);
 }
 

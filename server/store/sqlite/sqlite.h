@@ -40,6 +40,7 @@ enum sql {
     SQL_SET_PAUSED,
     SQL_TRY,
     SQL_SET_STATE,
+    SQL_SET_TOKEN,
     SQL_SET_RISKED,
     SQL_SET_SUBMITTED,
     SQL_MOVE_TASK,
@@ -47,15 +48,37 @@ enum sql {
     SQL_END_OPEN,
     SQL_BATCH_OF,
     SQL_CLOSE_BATCH,
+    SQL_SET_RESPONSE,
     SQL_OPEN_BATCHES,
+    SQL_BATCH_BY_TOKEN,
     SQL_TASKS_OF,
     SQL_UNKNOWN_TASKS,
     SQL_FIND_LOOKUP,
     SQL_DROP_ENDED,
-    SQL_DROP_EMPTY_BATCHES,
+    SQL_DROP_EMPTY_BATCH,
+    SQL_REOPEN_TASKS,
+    SQL_RESUME_BATCH,
+    SQL_REFUND_UNKNOWN,
+    SQL_NOT_TAKEN,
     SQL_STATS_BATCHES,
     SQL_STATS_TASKS,
     SQL_STATS_RISKED,
+    SQL_STATS_RESPONSES,
+    /* raw results */
+    SQL_ADD_RAW,
+    SQL_RAW_IS_FULL,
+    SQL_DROP_RAW_BEYOND,
+    SQL_RAW_BELOW,
+    SQL_SET_PARSER,
+    SQL_DROP_RAW,
+    SQL_ANSWER_UNKNOWN,
+    SQL_HAS_NEWER,
+    SQL_DROP_RAW_BEFORE,
+    SQL_DROP_RAW_OF_DOMAIN,
+    SQL_RAW_WITH_ADDRESS,
+    SQL_DROP_RAW_ID,
+    SQL_DROP_RESPONSES_WITH_ADDRESS,
+    SQL_STATS_RAW,
     /* results */
     SQL_HAS_ANSWER,
     SQL_PUT_ANSWER,
@@ -69,11 +92,14 @@ enum sql {
     SQL_SET_BODY,
     SQL_STATS_ANSWERS,
     SQL_ADD_CHANGE,
+    SQL_ADD_MARK,
     SQL_READ_CHANGES,
     SQL_DROP_CHANGES,
     SQL_COUNT_CHANGES,
     SQL_STATEMENTS
 };
+
+extern const char *const sql_texts[SQL_STATEMENTS];
 
 struct sqlite_store {
     struct store store; /* must be first */
@@ -81,9 +107,11 @@ struct sqlite_store {
     bool is_in_memory;
     bool is_owner;
     int lock_fd; /* of the owner of a file; else -1 */
-    size_t max_answers, max_ended;
+    size_t max_answers, max_ended, max_raw, max_raw_bytes;
     sqlite3 *db;
     bool is_suspect; /* after an I/O error: reopen before the next call */
+    bool is_checked; /* the content was checked; not again when it is reopened */
+    bool is_locked;  /* the last transaction did not get the write lock in time */
     int failed_rc;   /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
@@ -98,8 +126,8 @@ static inline struct sqlite_store *sqlite_of(struct store *store)
 
 /* Returns the statement, bound and ready for sqlite3_step(); NULL on failure, which sqlite3_step()
  * reports as an error. `kinds` has a letter for each parameter that follows: 't' text (const char
- * *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes). Bound memory must
- * stay valid until the statement is reset. */
+ * *), 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes), 'b' bytes (const
+ * void *, then size_t). Bound memory must stay valid until the statement is reset. */
 sqlite3_stmt *sql_query(struct sqlite_store *s, enum sql which, const char *kinds, ...);
 
 /* Runs a statement without rows; *ret_changes (may be NULL) is the number of changed rows. */
@@ -118,6 +146,21 @@ enum err sql_ready(struct sqlite_store *s);
  * ERR_OK and rolls back otherwise, and returns the error to report. */
 enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
 enum err sql_end(struct sqlite_store *s, enum err err);
+
+/* Ends a transaction that changed the row counts; if it fails, restores them. */
+struct sql_counts {
+    int64_t ended, answers;
+};
+struct sql_counts sql_counts(const struct sqlite_store *s);
+enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before);
+
+/* Sets how long a statement waits for the locks of other processes. The engine stands still while
+ * the owner waits, so its time is short: longer than the transactions of `emailsd forget`, and
+ * shorter still after it was not long enough. A command can wait. */
+#define SQL_OWNER_WAIT_MS        500
+#define SQL_OWNER_WAIT_LOCKED_MS 50
+#define SQL_COMMAND_WAIT_MS      5000
+void sql_set_wait(struct sqlite_store *s);
 
 /* Returns the text of a column, "" for NULL; valid until the next step. */
 const char *sql_text(sqlite3_stmt *statement, int column);
@@ -139,8 +182,8 @@ void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
 /* journal.c */
-enum err sqlite_begin_batch(struct store *, const struct store_task *, size_t, int64_t, int64_t *);
-enum err sqlite_sending(struct store *, int64_t, int64_t);
+enum err sqlite_begin_batch(struct store *, const struct store_new_batch *, int64_t *);
+enum err sqlite_sending(struct store *, int64_t, int64_t, const char *);
 enum err sqlite_mark_not_sent(struct store *, int64_t);
 enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
@@ -149,7 +192,19 @@ enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
                          const struct result *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
+/* resolve.c */
+enum err sqlite_batch_of(struct store *, const char *, int64_t *);
+enum err sqlite_resolve_batch(struct store *, int64_t, const char *, int64_t);
+enum err sqlite_resolve_not_taken(struct store *, const char *, int64_t);
+
+/* raw.c; the first one inside a transaction, as the end of a task */
+enum err sqlite_keep_raw(struct sqlite_store *, const char *, const struct store_end *);
+enum err sqlite_each_raw(struct store *, int, size_t, store_raw_fn *, void *);
+enum err sqlite_put_parsed(struct store *, int, const struct store_parsed *, size_t);
+enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *ret_n);
+
 /* records.c */
+enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);
@@ -165,7 +220,7 @@ enum err sqlite_try(struct store *, int64_t);
 /* answers.c */
 enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a transaction */
 enum err sqlite_find(struct store *, const unsigned char *, const struct result **);
-enum err sqlite_trim(struct store *, int64_t, bool *);
+enum err sqlite_trim(struct store *, const struct store_ages *, bool *);
 
 /* purge.c */
 enum err sqlite_forget_key(struct store *, const unsigned char *);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* resolve.c - see sqlite.h. Settles what an unknown outcome was: the upstream accepted the batch
+ * under an id, or it never accepted the task. */
+#include "store/sqlite/sqlite.h"
+
+#define NOT_TAKEN_DETAIL "the upstream did not accept the lookup, as the operator has found out"
+
+enum err sqlite_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    int64_t batch = 0;
+    enum err err = sql_ready(s);
+
+    if (!err)
+        err = sql_int(s, &batch, SQL_BATCH_OF, "t", tracking_id);
+    if (!err)
+        *ret_batch = batch;
+    return err;
+}
+
+static enum err resume(struct sqlite_store *s, int64_t batch, const char *batch_id, int64_t wall_ms)
+{
+    int64_t batches = 0, tasks = 0;
+    enum err err = sql_exec(s, &batches, SQL_RESUME_BATCH, "tii", batch_id, wall_ms, batch);
+
+    if (!err)
+        err = sql_exec(s, &tasks, SQL_REOPEN_TASKS, "i", batch);
+    if (err)
+        return err;
+    s->n_ended -= tasks;
+    return batches == 0 || tasks == 0 ? ERR_NO_ENTRY : ERR_OK;
+}
+
+enum err sqlite_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
+                              int64_t wall_ms)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct sql_counts before = sql_counts(s);
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : sql_end_counted(s, resume(s, batch, batch_id, wall_ms), before);
+}
+
+static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64_t wall_ms)
+{
+    int64_t changes = 0;
+    enum err err = sql_exec(s, &changes, SQL_NOT_TAKEN, "ttit", err_row(ERR_UPSTREAM_ERROR)->code,
+                            NOT_TAKEN_DETAIL, wall_ms, tracking_id);
+
+    if (err)
+        return err;
+    if (changes == 0)
+        return ERR_NO_ENTRY;
+    return sql_exec(s, NULL, SQL_REFUND_UNKNOWN, "t", tracking_id);
+}
+
+enum err sqlite_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : sql_end(s, not_taken(s, tracking_id, wall_ms));
+}

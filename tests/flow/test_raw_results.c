@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* test_raw_results.c - tests that paid results of an earlier version that could not be understood
+ * are parsed again after a restart, and answered without being paid for again. */
+#include "flow.h"
+#include "weak_store.h"
+
+#include "tests/support/suite.h"
+#include <stdio.h>
+#include <string.h>
+
+#define MANY 150 /* more than are parsed before the first question */
+
+static const char understood[] =
+    "{\"status\":\"COMPLETED\",\"tracking_id\":null,"
+    "\"data\":[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"}]}";
+static const char not_understood[] = "{\"status\":\"COMPLETED\",\"data\":{\"a\":[1]}}";
+
+static struct store_stats stored(void)
+{
+    struct store_stats stats;
+
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    return stats;
+}
+
+static size_t submits(void)
+{
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
+}
+
+static int64_t wall_ms(void)
+{
+    return engine_clock(flow.engine)->wall_ms;
+}
+
+/* Stores what a version with that parser read of a domain and could not understand. */
+static void add_raw(const char *domain, const char *tracking_id, int parser, const char *body)
+{
+    const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+    struct question *question;
+    struct errmsg why;
+    int64_t batch;
+
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
+    const struct store_task task = {.tracking_id = tracking_id,
+                                    .lookup_id = tracking_id,
+                                    .key = question->key,
+                                    .parts = question->parts,
+                                    .client = "client"};
+    const struct store_new_batch new = {.tasks = &task, .n = 1, .wall_ms = wall_ms()};
+    const struct store_end end = {.state = STORE_UNKNOWN,
+                                  .task_id = "task",
+                                  .err = ERR_UPSTREAM_INVALID_RESPONSE,
+                                  .wall_ms = wall_ms(),
+                                  .raw = body,
+                                  .raw_len = strlen(body),
+                                  .parser = parser};
+    ck_assert_int_eq(store_begin_batch(flow.store, &new, &batch), ERR_OK);
+    ck_assert_int_eq(store_submitted(flow.store, batch, "batch", wall_ms()), ERR_OK);
+    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL), ERR_OK);
+    question_free(question);
+}
+
+static void add_many(void)
+{
+    char tracking_id[ID_TEXT];
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(tracking_id, sizeof tracking_id, "tracking-%d", i);
+        add_raw(flow_company(i), tracking_id, 0, understood);
+    }
+}
+
+TEST(raw_result_of_an_older_parser_is_answered_without_paying)
+{
+    add_raw("milvali.com", "tracking-1", 0, understood);
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, 0);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
+    ck_assert_uint_eq(flow.recovery.held, 0);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_ptr_nonnull(strstr(caller->body, "info@milvali.com"));
+    ck_assert_uint_eq(submits(), 0);
+}
+
+/* It was read then, and is as old as that. */
+TEST(raw_result_has_the_age_of_its_read)
+{
+    char fetched[CLOCK_TEXT];
+
+    clock_rfc3339(wall_ms(), fetched);
+    add_raw("milvali.com", "tracking-1", 0, understood);
+    flow_advance(DAY_MS);
+    flow_restart();
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_ptr_nonnull(strstr(caller->body, fetched));
+}
+
+TEST(raw_result_of_this_parser_stays_in_cooldown)
+{
+    add_raw("milvali.com", "tracking-1", OPENMART_PARSER_VERSION, understood);
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, 1);
+    ck_assert_uint_eq(flow.recovery.held, 1);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(submits(), 0);
+}
+
+TEST(raw_result_that_is_still_not_understood_is_tried_once)
+{
+    add_raw("milvali.com", "tracking-1", 0, not_understood);
+    add_raw("other.com", "tracking-2", 0,
+            "{\"status\":\"COMPLETED\",\"tracking_id\":\"tracking-9\",\"data\":[]}");
+    add_raw("third.com", "tracking-3", 0, "{\"status\":\"PROCESSING\",\"data\":[]}");
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, 3);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 3);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_PUT_PARSED), 1);
+    flow_restart();
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_PUT_PARSED), 1);
+    ck_assert_uint_eq(stored().raw, 3);
+    ck_assert_uint_eq(flow.recovery.held, 3);
+}
+
+TEST(raw_results_beyond_the_first_are_parsed_while_serving)
+{
+    add_many();
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, MANY - 100); /* the newest are done */
+    struct caller *early = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(early->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    flow_advance(1000);
+    ck_assert_uint_eq(stored().raw, 0);
+    struct caller *later = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(later->err, ERR_OK); /* the cooldown has ended */
+    ck_assert_uint_eq(submits(), 0);
+}
+
+TEST(raw_results_wait_for_a_disk_that_works)
+{
+    add_raw("milvali.com", "tracking-1", 0, understood);
+    weak_store_fail(flow.store, WEAK_PUT_PARSED, true);
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, 1);
+    weak_store_fail(flow.store, WEAK_PUT_PARSED, false);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(stored().raw, 0);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+}
+
+TEST(raw_results_are_trimmed_after_ninety_days)
+{
+    add_raw("milvali.com", "tracking-1", OPENMART_PARSER_VERSION, understood);
+    clock_advance(engine_clock(flow.engine), 90 * DAY_MS - 2 * HOUR_MS);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(stored().raw, 1);
+    flow_advance(3 * HOUR_MS);
+    ck_assert_uint_eq(stored().raw, 0);
+}
