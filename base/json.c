@@ -212,6 +212,16 @@ int64_t json_get_int(const struct json *value, const char *key, int64_t otherwis
     return (int64_t)member->valuedouble;
 }
 
+bool json_integer(const struct json *value, int64_t *ret_n)
+{
+    double n = value && cJSON_IsNumber(inside(value)) ? inside(value)->valuedouble : 0.5;
+
+    if (n < -(double)EXACT_INT || n > (double)EXACT_INT || n != (double)(int64_t)n)
+        return false;
+    *ret_n = (int64_t)n;
+    return true;
+}
+
 const struct json *json_first(const struct json *array)
 {
     return array && json_is_array(array) ? (const struct json *)inside(array)->child : NULL;
@@ -220,6 +230,16 @@ const struct json *json_first(const struct json *array)
 const struct json *json_next(const struct json *element)
 {
     return element ? (const struct json *)inside(element)->next : NULL;
+}
+
+const struct json *json_first_member(const struct json *object)
+{
+    return json_is_object(object) ? (const struct json *)inside(object)->child : NULL;
+}
+
+const char *json_member_name(const struct json *member)
+{
+    return inside(member)->string;
 }
 
 size_t json_size(const struct json *array)

@@ -49,11 +49,20 @@ bool json_get_bool(const struct json *value, const char *key, bool otherwise);
  * `otherwise` if absent or of another type. */
 int64_t json_get_int(const struct json *value, const char *key, int64_t otherwise);
 
+/* Returns whether `value` is a number without a fraction, within +-2^53; then *ret_n is that
+ * number. */
+bool json_integer(const struct json *value, int64_t *ret_n);
+
 /* Iterate over an array: json_first(array), then json_next(element), NULL at the end; json_size()
  * counts. If `array` is not an array, they return NULL and 0. */
 const struct json *json_first(const struct json *array);
 const struct json *json_next(const struct json *element);
 size_t json_size(const struct json *array);
+
+/* Iterate over the members of an object, in their order: json_first_member(object), then
+ * json_next(member). Return NULL if `object` is not an object, and the name of a member. */
+const struct json *json_first_member(const struct json *object);
+const char *json_member_name(const struct json *member);
 
 /* Appends a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; control
  * characters, quote, backslash, U+007F, U+2028 and U+2029 are escaped. Returns ERR_TOO_BIG if `out`

@@ -102,25 +102,44 @@ static enum err normalize(const uint8_t *s, size_t len, char **ret_text)
     return as_string(nfc, n, ret_text);
 }
 
-static void trim(const uint8_t **s, size_t *len)
+static bool is_white_space(ucs4_t c)
+{
+    return uc_is_property_white_space(c);
+}
+
+static bool is_blank(ucs4_t c)
+{
+    return is_white_space(c) || is_ignorable(c);
+}
+
+/* Removes the characters at both ends that pass `test`. */
+static void trim(const uint8_t **s, size_t *len, char_test *test)
 {
     const uint8_t *start = *s, *end = *s + *len;
     ucs4_t c;
 
     while (start < end) {
         int n = u8_mbtouc_unsafe(&c, start, (size_t)(end - start));
-        if (!uc_is_property_white_space(c))
+        if (!test(c))
             break;
         start += n;
     }
     while (end > start) {
         const uint8_t *before = u8_prev(&c, end, start);
-        if (!before || !uc_is_property_white_space(c))
+        if (!before || !test(c))
             break;
         end = before;
     }
     *s = start;
     *len = (size_t)(end - start);
+}
+
+struct slice text_trimmed(const char *s, size_t len)
+{
+    const uint8_t *at = (const uint8_t *)s;
+
+    trim(&at, &len, is_blank);
+    return (struct slice){(const char *)at, len};
 }
 
 static bool is_copyable(const char *s, size_t len)
@@ -134,7 +153,7 @@ enum err text_tidy(const char *s, size_t len, char **ret_text)
 
     if (!is_copyable(s, len))
         return ERR_SYNTAX;
-    trim(&at, &len);
+    trim(&at, &len, is_white_space);
     return normalize(at, len, ret_text);
 }
 

@@ -5,6 +5,7 @@
 #define BASE_TEXT_H
 
 #include "base/err.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,10 @@ bool text_has_ignorable(const char *s, size_t len);
  * spaces, dots, hyphens and underscores. Such text is safe to show to users. `s` may be any
  * bytes. */
 bool text_is_name(const char *s, size_t len);
+
+/* Returns `s` without the white space (Unicode property) and the invisible characters (as above) at
+ * both ends. `s` is valid UTF-8. */
+struct slice text_trimmed(const char *s, size_t len);
 
 /* Trims white space (Unicode property) at both ends, then normalizes to NFC. *ret_text is heap
  * memory, NUL-terminated, owned by the caller; it may be empty. Returns ERR_SYNTAX if `s` is not

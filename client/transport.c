@@ -11,7 +11,12 @@
  * that the socket or the TLS layer took; while it is 0, the peer cannot have read a request. (A TLS
  * write may send a first record and still count 0; the rest of the body then was never sent.)
  * Otherwise a missing response proves nothing. libcurl accepts truncated headers; this file does
- * not. A truncated body without a length looks complete in HTTP/1; its reader must detect that. */
+ * not. A truncated body without a length looks complete in HTTP/1, and so does a compressed one
+ * that ends early; its reader must detect that.
+ *
+ * libcurl 7.88 decodes gzip, deflate, br and zstd, also if only the first two were accepted. A body
+ * with another coding, or a damaged one, fails with CURLE_BAD_CONTENT_ENCODING or CURLE_WRITE_ERROR
+ * and ends as TRANSPORT_BROKEN: a submit is then unknown, and a read is retried. */
 #include "client/transport.h"
 
 #include "base/buf.h"
@@ -61,6 +66,7 @@ static const struct {
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1}, /* HTTP/2 has its own re-send */
     {CURLOPT_FOLLOWLOCATION, 0},
     {CURLOPT_MAXREDIRS, 0},
+    {CURLOPT_PATH_AS_IS, 1}, /* a path is sent as its caller encoded it */
     {CURLOPT_SSL_VERIFYPEER, 1},
     {CURLOPT_SSL_VERIFYHOST, 2},
     {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
@@ -76,7 +82,9 @@ static const struct {
     CURLoption option;
     const char *value;
 } strings[] = {
-    {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_PROXY, ""}, /* overrides the environment */
+    {CURLOPT_PROTOCOLS_STR, "http,https"},
+    {CURLOPT_PROXY, ""}, /* overrides the environment */
+    {CURLOPT_ACCEPT_ENCODING, "gzip, deflate"},
 };
 
 enum err transport_new(const struct transport_options *options, struct transport **ret_transport)

@@ -2,8 +2,10 @@
 /* transport.h - sends concurrent HTTP requests over one curl multi handle; with url.h, the only
  * user of libcurl in the daemon.
  *
- * Handles connections, timeouts and size limits, and knows nothing of Openmart. Never follows
- * redirects; never uses a proxy, cookies, .netrc or a compressed body. http(s) only, HTTP/1.1 only.
+ * Handles connections, timeouts, content codings and size limits, and knows nothing of Openmart.
+ * Never follows redirects; never uses a proxy, cookies or .netrc. Accepts gzip and deflate, and
+ * decodes every coding that libcurl knows: an intermediary may add one that was not accepted.
+ * http(s) only, HTTP/1.1 only.
  * Certificates are always verified, unless `any_certificate` is set. The flow tests link
  * tests/flow/fake_transport.c instead.
  *
@@ -25,9 +27,9 @@ struct transfer; /* one request in flight */
 enum transport_end {
     TRANSPORT_ANSWERED, /* a complete response; any status */
     TRANSPORT_NOT_SENT, /* resolving, connecting or TLS failed: CURLINFO_REQUEST_SIZE is 0 */
-    TRANSPORT_BROKEN,   /* sent, at least in part, without a complete response */
-    TRANSPORT_TIMEOUT,  /* as BROKEN, because of a timeout */
-    TRANSPORT_TOO_BIG,  /* as BROKEN, because the response exceeded its limit */
+    TRANSPORT_BROKEN,  /* sent, at least in part, without a complete response that can be decoded */
+    TRANSPORT_TIMEOUT, /* as BROKEN, because of a timeout */
+    TRANSPORT_TOO_BIG, /* as BROKEN, because the response exceeded its limit */
 };
 
 struct transport_header {
@@ -41,7 +43,7 @@ struct transport_request {
     const struct transport_header *headers; /* copied */
     size_t n_headers;
     int64_t timeout_ms; /* total, name resolution included */
-    size_t max_bytes;   /* of the response body */
+    size_t max_bytes;   /* of the response body, decoded */
     bool only_once; /* uses its own connection and does not reuse one: libcurl 7.88 re-sends a POST
                        when a reused connection fails (lib/transfer.c, 5 retries) */
 };
@@ -50,7 +52,7 @@ struct transport_request {
 struct transport_answer {
     enum transport_end end;
     int status;       /* 0 unless a status line was read */
-    const char *body; /* NUL-terminated; what arrived, also when broken */
+    const char *body; /* NUL-terminated, decoded; what arrived, also when broken */
     size_t body_len;
     int64_t retry_after_s; /* of Retry-After, in seconds or as a date; -1 = absent or invalid */
     int64_t took_ms;

@@ -3,7 +3,8 @@
  *
  * Each request in flight has a struct openmart_call; its function `deliver` depends on the kind of
  * request. It parses the body if there is one, gets a verdict from openmart_verdict.c, and calls
- * the caller back. The key is sent in X-API-Key, and nowhere else.
+ * the caller back. The key is sent in X-API-Key, and with reads also in Authorization: shared
+ * caches store no response to such a request (RFC 9111, 3.5), and some ignore its Cache-Control.
  *
  * A request that cannot be sent (an invalid id, a number of forms that Openmart would reject) also
  * ends through its callback: it starts a transfer without a URL, which is never sent. */
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "client/openmart/openmart_id.h"
 #include "client/openmart/openmart_parse.h"
 #include "client/openmart/openmart_sanitize.h"
 #include "client/openmart/openmart_verdict.h"
@@ -22,10 +24,11 @@
 #include <string.h>
 
 #define RETRY_AFTER_MAX_S 3600
-#define PATH_ROOM         256
+#define PATH_MAX_BYTES    1024
 #define SUBMIT_PATH       "/api/v1/task/batch/lookup_business_email"
 #define STATE_MAX         32
 #define URL_MAX           4096
+#define HEADER_MAX        1024
 
 struct openmart {
     char *base_url;
@@ -112,20 +115,26 @@ static void finish(void *arg, const struct transport_answer *answer)
 
 static bool is_2xx(const struct transport_answer *answer)
 {
-    return answer->end == TRANSPORT_ANSWERED && answer->status >= 200 && answer->status <= 299;
+    return answer->status >= 200 && answer->status <= 299;
 }
 
-static void read_detail(const struct openmart_call *call, const struct transport_answer *answer,
+static bool has_2xx(const struct transport_answer *answer)
+{
+    return answer->end == TRANSPORT_ANSWERED && is_2xx(answer);
+}
+
+/* Returns whether the response is a rejection by Openmart. */
+static bool read_detail(const struct openmart_call *call, const struct transport_answer *answer,
                         char *ret_detail)
 {
     const char *key = secret_text(call->openmart->key);
 
-    if (call->unsendable)
-        openmart_clean("the request contains a part that cannot be sent", key, ret_detail);
-    else if (answer->end == TRANSPORT_ANSWERED)
-        openmart_parse_detail(answer->body, answer->body_len, key, ret_detail);
-    else
-        openmart_clean(answer->error, key, ret_detail);
+    if (!call->unsendable && answer->end == TRANSPORT_ANSWERED)
+        return openmart_parse_detail(answer->body, answer->body_len, key, ret_detail);
+    openmart_clean(call->unsendable ? "the request contains a part that cannot be sent"
+                                    : answer->error,
+                   key, ret_detail);
+    return false;
 }
 
 /* Builds the reply. `detail` holds OPENMART_DETAIL_TEXT bytes, which the reply points to. */
@@ -133,19 +142,17 @@ static struct openmart_reply judge(const struct openmart_call *call,
                                    const struct transport_answer *answer, bool readable,
                                    char *detail)
 {
+    detail[0] = '\0';
     const struct openmart_seen seen = {
         .is_submit = call->is_submit,
         .end = answer->end,
         .status = call->unsendable ? OPENMART_UNSENDABLE : answer->status,
         .readable = readable,
-        .has_retry_after = answer->retry_after_s > 0,
+        .is_rejection = !readable && read_detail(call, answer, detail),
     };
     struct openmart_meaning meaning = openmart_verdict(&seen);
     int64_t retry_after_s = answer->retry_after_s > 0 ? answer->retry_after_s : -1;
 
-    detail[0] = '\0';
-    if (meaning.verdict != VERDICT_DONE)
-        read_detail(call, answer, detail);
     return (struct openmart_reply){
         .verdict = meaning.verdict,
         .err = meaning.err,
@@ -161,7 +168,7 @@ static struct openmart_reply judge(const struct openmart_call *call,
 static void deliver_submit(struct openmart_call *call, const struct transport_answer *answer)
 {
     char detail[OPENMART_DETAIL_TEXT], id[OPENMART_ID_MAX + 1];
-    bool readable = is_2xx(answer) && !openmart_parse_submit(answer->body, answer->body_len, id);
+    bool readable = has_2xx(answer) && !openmart_parse_submit(answer->body, answer->body_len, id);
     struct openmart_reply reply = judge(call, answer, readable, detail);
 
     call->done.submit(call->arg, &reply, readable ? id : NULL);
@@ -172,7 +179,7 @@ static void deliver_counts(struct openmart_call *call, const struct transport_an
     char detail[OPENMART_DETAIL_TEXT];
     struct openmart_counts counts;
     bool readable =
-        is_2xx(answer) && !openmart_parse_counts(answer->body, answer->body_len, &counts);
+        has_2xx(answer) && !openmart_parse_counts(answer->body, answer->body_len, &counts);
     struct openmart_reply reply = judge(call, answer, readable, detail);
 
     call->done.counts(call->arg, &reply, readable ? &counts : NULL);
@@ -182,18 +189,35 @@ static void deliver_ids(struct openmart_call *call, const struct transport_answe
 {
     char detail[OPENMART_DETAIL_TEXT];
     struct openmart_ids ids = {0};
-    bool readable = is_2xx(answer) && !openmart_parse_ids(answer->body, answer->body_len, &ids);
+    bool readable = has_2xx(answer) && !openmart_parse_ids(answer->body, answer->body_len, &ids);
     struct openmart_reply reply = judge(call, answer, readable, detail);
 
     call->done.ids(call->arg, &reply, ids.ids, ids.n);
     openmart_ids_done(&ids);
 }
 
+/* Reads a task. One that is larger than what can be parsed is unreadable, and not an error: its
+ * next read would be as large. */
+static bool read_task(const struct transport_answer *answer,
+                      struct openmart_task_answer *ret_answer)
+{
+    enum err err = ERR_SYNTAX;
+
+    if (has_2xx(answer))
+        err = openmart_parse_task(answer->body, answer->body_len, ret_answer);
+    else if (answer->end == TRANSPORT_TOO_BIG && is_2xx(answer))
+        err = ERR_TOO_BIG;
+    if (err == ERR_TOO_BIG)
+        ret_answer->task = (struct openmart_task){
+            .state = OPENMART_STATE_OTHER, .tracking_id = "", .unreadable = true};
+    return err == ERR_OK || err == ERR_TOO_BIG;
+}
+
 static void deliver_task(struct openmart_call *call, const struct transport_answer *answer)
 {
     char detail[OPENMART_DETAIL_TEXT];
     struct openmart_task_answer task = {0};
-    bool readable = is_2xx(answer) && !openmart_parse_task(answer->body, answer->body_len, &task);
+    bool readable = read_task(answer, &task);
     struct openmart_reply reply = judge(call, answer, readable, detail);
 
     call->done.task(call->arg, &reply, readable ? &task.task : NULL);
@@ -205,7 +229,7 @@ static void deliver_balance(struct openmart_call *call, const struct transport_a
     char detail[OPENMART_DETAIL_TEXT];
     int64_t balance = 0;
     bool readable =
-        is_2xx(answer) && !openmart_parse_balance(answer->body, answer->body_len, &balance);
+        has_2xx(answer) && !openmart_parse_balance(answer->body, answer->body_len, &balance);
     struct openmart_reply reply = judge(call, answer, readable, detail);
 
     call->done.balance(call->arg, &reply, balance);
@@ -229,12 +253,16 @@ static struct openmart_call *start(struct openmart_call *call, const char *path,
                                    const struct buf *body)
 {
     struct openmart *openmart = call->openmart;
-    struct buf url autobuf = BUF_INIT(URL_MAX);
+    struct buf url autobuf = BUF_INIT(URL_MAX), bearer autobuf = BUF_INIT(HEADER_MAX);
+    const char *key = secret_text(openmart->key);
+
+    buf_addf(&bearer, "Bearer %s", key);
     const struct transport_header headers[] = {
-        {"X-API-Key", secret_text(openmart->key)},
+        {"X-API-Key", key},
         {"Accept", "application/json"},
         body ? (struct transport_header){"Content-Type", "application/json"}
-             : (struct transport_header){"Cache-Control", "no-cache"},
+             : (struct transport_header){"Cache-Control", "no-store"},
+        {"Authorization", buf_str(&bearer)}, /* of reads only, see above */
     };
 
     call->is_submit = body != NULL;
@@ -246,7 +274,7 @@ static struct openmart_call *start(struct openmart_call *call, const char *path,
         .body = body ? buf_str(body) : NULL,
         .body_len = body ? body->len : 0,
         .headers = headers,
-        .n_headers = ARRAY_LEN(headers),
+        .n_headers = ARRAY_LEN(headers) - (body ? 1 : 0),
         .timeout_ms = body ? openmart->submit_timeout_ms : openmart->read_timeout_ms,
         .max_bytes = JSON_MAX_BYTES,
         .only_once = call->is_submit,
@@ -260,9 +288,13 @@ static void add_form(struct buf *out, const struct openmart_form *form)
     const struct {
         const char *name, *value;
     } fields[] = {
-        {"domain", form->domain},   {"company_name", form->company_name},
-        {"city", form->city},       {"state", form->state},
-        {"country", form->country}, {"tracking_id", form->tracking_id},
+        {"domain", form->domain},
+        {"company_name", form->company_name},
+        {"city", form->city},
+        {"state", form->state},
+        {"country", form->country},
+        {"tracking_id", form->tracking_id},
+        {"notify_url", form->notify_url},
     };
     const char *comma = "";
 
@@ -293,24 +325,25 @@ struct openmart_call *openmart_submit(struct openmart *openmart, const struct op
     return start(call, fits ? SUBMIT_PATH : NULL, &body);
 }
 
-/* Writes the path to `path`, which holds PATH_ROOM bytes. Returns `path`, or NULL if the id is
- * invalid. */
-static const char *path_to(char *path, const char *before, const char *id, const char *behind)
+/* Writes the path to `path`. Returns it, or NULL if the id is invalid. */
+static const char *path_to(struct buf *path, const char *before, const char *id, const char *behind)
 {
     if (!openmart_id_ok(id))
         return NULL;
-    snprintf(path, PATH_ROOM, "/api/v1/task/%s%s%s", before, id, behind);
-    return path;
+    buf_addf(path, "/api/v1/task/%s", before);
+    openmart_id_add_segment(path, id);
+    buf_add_str(path, behind);
+    return buf_check(path) ? NULL : buf_str(path);
 }
 
 struct openmart_call *openmart_batch_status(struct openmart *openmart, const char *batch_id,
                                             openmart_counts_fn *done, void *arg)
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_STATUS, deliver_counts, arg);
-    char path[PATH_ROOM];
+    struct buf path autobuf = BUF_INIT(PATH_MAX_BYTES);
 
     call->done.counts = done;
-    return start(call, path_to(path, "batch/", batch_id, "/status"), NULL);
+    return start(call, path_to(&path, "batch/", batch_id, "/status"), NULL);
 }
 
 static bool is_state(const char *text)
@@ -324,23 +357,24 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
                                         const char *state, openmart_ids_fn *done, void *arg)
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_IDS, deliver_ids, arg);
-    char path[PATH_ROOM], behind[PATH_ROOM / 2] = "/task_ids";
+    struct buf path autobuf = BUF_INIT(PATH_MAX_BYTES);
+    char behind[STATE_MAX + 32] = "/task_ids";
     bool fits = !state || is_state(state);
 
     call->done.ids = done;
     if (state && fits)
         snprintf(behind, sizeof behind, "/task_ids?status=%s", state);
-    return start(call, fits ? path_to(path, "batch/", batch_id, behind) : NULL, NULL);
+    return start(call, fits ? path_to(&path, "batch/", batch_id, behind) : NULL, NULL);
 }
 
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg)
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_TASK, deliver_task, arg);
-    char path[PATH_ROOM];
+    struct buf path autobuf = BUF_INIT(PATH_MAX_BYTES);
 
     call->done.task = done;
-    return start(call, path_to(path, "", task_id, ""), NULL);
+    return start(call, path_to(&path, "", task_id, ""), NULL);
 }
 
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
@@ -350,4 +384,10 @@ struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmar
 
     call->done.balance = done;
     return start(call, "/api/v2/credit-balance", NULL);
+}
+
+void openmart_excerpt(const struct openmart *openmart, const struct openmart_reply *reply,
+                      char *ret_excerpt)
+{
+    openmart_clean_body(reply->body, reply->body_len, secret_text(openmart->key), ret_excerpt);
 }

@@ -51,20 +51,26 @@ typedef void openmart_balance_fn(void *arg, const struct openmart_reply *reply, 
 struct openmart_call *openmart_submit(struct openmart *openmart, const struct openmart_form *forms,
                                       size_t n, openmart_submit_fn *done, void *arg);
 
-/* Reads: free, and safe to repeat. Ids are checked again before they are put into a path. */
+/* Reads: free, and safe to repeat. An id is checked and percent-encoded before it is put into a
+ * path. */
 struct openmart_call *openmart_batch_status(struct openmart *openmart, const char *batch_id,
                                             openmart_counts_fn *done, void *arg);
 
 /* Lists the tasks of a batch in `state` ("COMPLETED", "ERRORED", ...); NULL = all. Ids are reported
- * without duplicates and without those that violate OPENMART_ID_MAX. */
+ * without duplicates and without those that openmart_id.h does not allow. */
 struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *batch_id,
                                         const char *state, openmart_ids_fn *done, void *arg);
-/* Reads one task. */
+/* Reads one task. A response over the size limit is DONE too, with a task that is `unreadable`. */
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg);
 /* Reads the balance of the account, in credits. */
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
                                               void *arg);
+
+/* Writes the start of a reply's body for the log, as one line of valid UTF-8 without the key and
+ * without the addresses in it. `ret_excerpt` holds OPENMART_EXCERPT_TEXT bytes. */
+void openmart_excerpt(const struct openmart *openmart, const struct openmart_reply *reply,
+                      char *ret_excerpt);
 
 /* Cancels a request in flight; its callback does not run. No-op inside its own callback. */
 void openmart_cancel(struct openmart_call *call);

@@ -1,96 +1,124 @@
 /* SPDX-License-Identifier: MIT */
-/* openmart_parse.c - see openmart_parse.h.
+/* openmart_parse.c - see openmart_parse.h; openmart_parse_task.c parses tasks.
  *
  * The documented formats are: submit {"batch_id", "status": {counts}}, status {counts}, task ids as
- * an array of strings, task {"task_id", "status", "tracking_id", "data": [{"email", "status"}]},
- * balance {"balance"}. The counts are at different levels in two of them, which has caused errors
- * in other clients; here, all known places are checked. */
+ * an array of strings, balance {"balance"}. The counts are at different levels in two of them,
+ * which has caused errors in other clients; here, all known places are checked. */
 #include "client/openmart/openmart_parse.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define COUNT_MAX  1000000
-#define EMAIL_MAX  320 /* bytes; RFC 5321: 64 + 1 + 255 */
-#define STATUS_MAX 64
+#define NUMBER_MAX ((int64_t)1 << 53) /* as json_get_int() */
 
-bool openmart_id_ok(const char *id)
+/* Where a member of a batch may be; the first place where it is readable counts. */
+static const char *const places[][2] = {
+    {NULL},
+    {"status"},
+    {"data"},
+    {"batch"},
+    {"result"},
+    {"data", "status"},
+    {"batch", "status"},
+    {"result", "status"},
+};
+
+/* Returns the object at that place, or NULL. */
+static const struct json *place_in(const struct json *doc, const char *const *path)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-";
-    size_t len = strspn(id, allowed);
-
-    return len > 0 && len <= OPENMART_ID_MAX && !id[len];
-}
-
-static enum err parse(const char *body, size_t len, struct json **ret_doc)
-{
-    struct buf repaired autobuf = BUF_INIT(JSON_MAX_BYTES);
-    enum err err = json_parse(body, len, ret_doc);
-
-    if (err != ERR_SYNTAX)
-        return err;
-    err = openmart_repair(body, len, &repaired);
-    if (err)
-        return err;
-    return json_parse(buf_str(&repaired), repaired.len, ret_doc);
+    for (size_t i = 0; i < 2 && path[i]; i++)
+        doc = json_get(doc, path[i]);
+    return doc;
 }
 
 enum err openmart_parse_submit(const char *body, size_t len, char *ret_id)
 {
     struct json *doc;
-    enum err err = parse(body, len, &doc);
+    enum err err = openmart_parse_json(body, len, &doc);
+    bool found = false;
 
     if (err)
         return err;
-    const char *id = json_get_string(doc, "batch_id");
-    if (id && openmart_id_ok(id))
-        memcpy(ret_id, id, strlen(id) + 1);
-    else
-        err = ERR_SYNTAX;
+    for (size_t i = 0; !found && i < ARRAY_LEN(places); i++)
+        found = openmart_id_read(json_get(place_in(doc, places[i]), "batch_id"), ret_id);
     json_free(doc);
-    return err;
+    return found ? ERR_OK : ERR_SYNTAX;
 }
 
-/* Returns the first place that has such a member, or NULL. */
-static const struct json *place_of(const struct json *doc, const char *key)
+/* Reads an integer, or a string that is one. */
+static bool read_number(const struct json *place, const char *key, int64_t *ret_n)
 {
-    const struct json *places[] = {doc, json_get(doc, "status"), json_get(doc, "data")};
+    const char *text = json_get_string(place, key);
+    char *end = NULL;
+    int64_t n = text ? strtoll(text, &end, 10) : json_get_int(place, key, INT64_MIN);
+
+    if (text ? end == text || *end : n == INT64_MIN)
+        return false;
+    *ret_n = n > NUMBER_MAX ? NUMBER_MAX : n < -NUMBER_MAX ? -NUMBER_MAX : n;
+    return true;
+}
+
+/* Reads true, "true", "1" and 1 as true. */
+static bool read_flag(const struct json *place, const char *key, bool *ret_flag)
+{
+    const char *text = json_get_string(place, key);
+    bool is_bool = json_get_bool(place, key, true) == json_get_bool(place, key, false);
+    int64_t n;
+
+    if (is_bool)
+        *ret_flag = json_get_bool(place, key, false);
+    else if (text && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0))
+        *ret_flag = strcasecmp(text, "true") == 0;
+    else if (read_number(place, key, &n) && (n == 0 || n == 1))
+        *ret_flag = n == 1;
+    else
+        return false;
+    return true;
+}
+
+static void read_count(const struct json *doc, const char *key, int64_t *ret_count, bool *known)
+{
+    int64_t n;
 
     for (size_t i = 0; i < ARRAY_LEN(places); i++)
-        if (json_get(places[i], key))
-            return places[i];
-    return NULL;
+        if (read_number(place_in(doc, places[i]), key, &n)) {
+            *ret_count = n < 0 ? 0 : n > COUNT_MAX ? COUNT_MAX : n;
+            *known = true;
+            return;
+        }
 }
 
-static int64_t count_of(const struct json *doc, const char *key)
+static void read_ready(const struct json *doc, struct openmart_counts *counts)
 {
-    int64_t n = json_get_int(place_of(doc, key), key, 0);
-
-    return n < 0 ? 0 : n > COUNT_MAX ? COUNT_MAX : n;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (read_flag(place_in(doc, places[i]), "batch_ready", &counts->ready)) {
+            counts->known = true;
+            return;
+        }
 }
 
 enum err openmart_parse_counts(const char *body, size_t len, struct openmart_counts *ret_counts)
 {
+    struct openmart_counts counts = {0};
     struct json *doc;
-    enum err err = parse(body, len, &doc);
+    enum err err = openmart_parse_json(body, len, &doc);
 
     if (err)
         return err;
-    if (json_is_object(doc))
-        *ret_counts = (struct openmart_counts){
-            .processing = count_of(doc, "processing"),
-            .completed = count_of(doc, "completed"),
-            .errored = count_of(doc, "errored"),
-            .total = count_of(doc, "total"),
-            .ready = json_get_bool(place_of(doc, "batch_ready"), "batch_ready", false),
-        };
-    else
+    if (json_is_object(doc)) {
+        read_count(doc, "processing", &counts.processing, &counts.known);
+        read_count(doc, "completed", &counts.completed, &counts.known);
+        read_count(doc, "errored", &counts.errored, &counts.known);
+        read_count(doc, "total", &counts.total, &counts.known);
+        read_ready(doc, &counts);
+        *ret_counts = counts;
+    } else {
         err = ERR_SYNTAX;
+    }
     json_free(doc);
     return err;
 }
@@ -98,166 +126,82 @@ enum err openmart_parse_counts(const char *body, size_t len, struct openmart_cou
 enum err openmart_parse_balance(const char *body, size_t len, int64_t *ret_balance)
 {
     struct json *doc;
-    enum err err = parse(body, len, &doc);
+    enum err err = openmart_parse_json(body, len, &doc);
+    bool found = false;
 
     if (err)
         return err;
-    int64_t balance = json_get_int(doc, "balance", INT64_MIN);
+    for (size_t i = 0; !found && i < ARRAY_LEN(places); i++)
+        found = read_number(place_in(doc, places[i]), "balance", ret_balance);
     json_free(doc);
-    if (balance == INT64_MIN)
-        return ERR_SYNTAX;
-    *ret_balance = balance;
-    return ERR_OK;
+    return found ? ERR_OK : ERR_SYNTAX;
 }
 
-/* Returns the list, or JSON null for an empty one; NULL if there is neither. */
-static const struct json *id_list(const struct json *doc)
+/* Returns the list in `value` or in one of its members, or JSON null for an empty one; NULL if
+ * there is neither. */
+static const struct json *id_list(const struct json *value)
 {
-    const struct json *places[] = {doc, json_get(doc, "task_ids"), json_get(doc, "data"),
-                                   json_get(doc, "tasks")};
+    static const char *const keys[] = {"task_ids", "data", "tasks", "results", "result"};
+    const struct json *empty = NULL;
 
-    for (size_t i = 0; i < ARRAY_LEN(places); i++)
-        if (json_is_array(places[i]) || json_is_null(places[i]))
-            return places[i];
-    return NULL;
+    if (json_is_array(value) || json_is_null(value))
+        return value;
+    for (size_t i = 0; json_is_object(value) && i < ARRAY_LEN(keys); i++) {
+        const struct json *list = id_list(json_get(value, keys[i]));
+        if (json_is_array(list))
+            return list;
+        empty = list ? list : empty;
+    }
+    return empty;
+}
+
+static bool has_id(const struct openmart_ids *ids, const char *id)
+{
+    for (size_t i = 0; i < ids->n; i++)
+        if (strcmp(ids->ids[i], id) == 0)
+            return true;
+    return false;
 }
 
 static void add_id(struct openmart_ids *ids, const struct json *entry)
 {
-    const char *id = json_string(entry);
+    char *id = ids->text + ids->n * (OPENMART_ID_MAX + 1);
+    bool found = openmart_id_read(entry, id) || openmart_id_read(json_get(entry, "task_id"), id) ||
+                 openmart_id_read(json_get(entry, "id"), id);
 
-    if (!id)
-        id = json_get_string(entry, "task_id");
-    if (!id || !openmart_id_ok(id))
-        return;
-    for (size_t i = 0; i < ids->n; i++)
-        if (strcmp(ids->ids[i], id) == 0)
-            return;
-    ids->ids[ids->n++] = id;
+    if (found && !has_id(ids, id))
+        ids->ids[ids->n++] = id;
 }
 
 enum err openmart_parse_ids(const char *body, size_t len, struct openmart_ids *ret_ids)
 {
     struct openmart_ids ids = {0};
-    enum err err = parse(body, len, &ids.doc);
+    struct json *doc;
+    enum err err = openmart_parse_json(body, len, &doc);
 
     if (err)
         return err;
-    const struct json *list = id_list(ids.doc);
+    const struct json *list = id_list(doc);
     if (!list) {
-        json_free(ids.doc);
+        json_free(doc);
         return ERR_SYNTAX;
     }
-    ids.ids = xcalloc(OPENMART_IDS_MAX, sizeof *ids.ids);
+    size_t n = json_size(list) < OPENMART_IDS_MAX ? json_size(list) : OPENMART_IDS_MAX;
+    ids.ids = xcalloc(n + 1, sizeof *ids.ids);
+    ids.text = xcalloc(n + 1, OPENMART_ID_MAX + 1);
     const struct json *entry = json_first(list);
-    for (size_t seen = 0; entry && seen < OPENMART_IDS_MAX; seen++, entry = json_next(entry))
+    for (size_t i = 0; i < n; i++, entry = json_next(entry))
         add_id(&ids, entry);
+    json_free(doc);
     *ret_ids = ids;
     return ERR_OK;
 }
 
 void openmart_ids_done(struct openmart_ids *ids)
 {
-    json_free(ids->doc);
+    free(ids->text);
     free(ids->ids);
     *ids = (struct openmart_ids){0};
-}
-
-/* Case is ignored: a different case does not mean a different state. */
-static enum openmart_state state_of(const char *word)
-{
-    static const struct {
-        const char *word;
-        enum openmart_state state;
-    } states[] = {
-        {"PROCESSING", OPENMART_PROCESSING},
-        {"COMPLETED", OPENMART_COMPLETED},
-        {"ERRORED", OPENMART_ERRORED},
-        {"CANCELLED", OPENMART_CANCELLED},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        if (strcasecmp(word, states[i].word) == 0)
-            return states[i].state;
-    return OPENMART_STATE_OTHER;
-}
-
-static bool is_clean(const char *s, size_t max)
-{
-    size_t len = s ? strlen(s) : 0;
-
-    return len > 0 && len <= max && !text_has_control(s, len) && !strstr(s, "\xEF\xBF\xBD");
-}
-
-/* Not an address check: rejects what cannot be an address, such as markup or a name. */
-static bool is_address(const char *s)
-{
-    if (!is_clean(s, EMAIL_MAX) || strpbrk(s, " <>"))
-        return false;
-    const char *at = strrchr(s, '@');
-    return at && at > s && at[1];
-}
-
-static void add_email(struct openmart_task_answer *answer, const struct json *entry)
-{
-    struct openmart_task *task = &answer->task;
-    const char *email = json_get_string(entry, "email");
-    const char *status = json_get_string(entry, "status");
-
-    if (!is_address(email)) {
-        task->n_dropped++;
-    } else if (task->n_emails == OPENMART_EMAILS_MAX) {
-        task->truncated = true;
-    } else {
-        answer->emails[task->n_emails].email = email;
-        answer->emails[task->n_emails].status = is_clean(status, STATUS_MAX) ? status : "UNKNOWN";
-        task->n_emails++;
-    }
-}
-
-/* Absent data is a valid result ("nothing found"); data of a completed task that is not a list is
- * an error. */
-static enum err read_data(struct openmart_task_answer *answer)
-{
-    const struct json *data = json_get(answer->doc, "data");
-
-    if (!data || json_is_null(data))
-        return ERR_OK;
-    if (!json_is_array(data))
-        return answer->task.state == OPENMART_COMPLETED ? ERR_SYNTAX : ERR_OK;
-    answer->emails = xcalloc(OPENMART_EMAILS_MAX, sizeof *answer->emails);
-    answer->task.emails = answer->emails;
-    for (const struct json *entry = json_first(data); entry; entry = json_next(entry))
-        add_email(answer, entry);
-    return ERR_OK;
-}
-
-enum err openmart_parse_task(const char *body, size_t len, struct openmart_task_answer *ret_answer)
-{
-    struct openmart_task_answer answer = {0};
-    enum err err = parse(body, len, &answer.doc);
-
-    if (err)
-        return err;
-    const char *state = json_get_string(answer.doc, "status");
-    const char *tracking_id = json_get_string(answer.doc, "tracking_id");
-    answer.task.tracking_id = tracking_id ? tracking_id : "";
-    if (state)
-        answer.task.state = state_of(state);
-    err = state ? read_data(&answer) : ERR_SYNTAX;
-    if (err) {
-        openmart_task_done(&answer);
-        return err;
-    }
-    *ret_answer = answer;
-    return ERR_OK;
-}
-
-void openmart_task_done(struct openmart_task_answer *answer)
-{
-    json_free(answer->doc);
-    free(answer->emails);
-    *answer = (struct openmart_task_answer){0};
 }
 
 /* Appends the messages found in `value`; returns whether there were any. json_parse() limits the
@@ -279,15 +223,17 @@ static bool add_words(const struct json *value, struct buf *out)
     return any;
 }
 
-void openmart_parse_detail(const char *body, size_t len, const char *key, char *ret_detail)
+bool openmart_parse_detail(const char *body, size_t len, const char *key, char *ret_detail)
 {
     struct buf words autobuf = BUF_INIT(2 * JSON_MAX_BYTES);
     struct json *doc;
 
     ret_detail[0] = '\0';
-    if (parse(body, len, &doc))
-        return;
-    add_words(doc, &words);
+    if (openmart_parse_json(body, len, &doc))
+        return false;
+    bool has_words = add_words(doc, &words);
+    bool is_rejection = json_is_object(doc) && (has_words || json_get(doc, "detail"));
     json_free(doc);
     openmart_clean(buf_str(&words), key, ret_detail);
+    return is_rejection;
 }

@@ -10,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OPENMART_BATCH_MAX  100  /* tasks in one submit; Openmart's limit */
-#define OPENMART_ID_MAX     64   /* of a batch or task id: [A-Za-z0-9_-]{1,64} */
-#define OPENMART_EMAILS_MAX 1000 /* entries used of one task; the rest is dropped and reported */
+#define OPENMART_BATCH_MAX    100  /* tasks in one submit; Openmart's limit */
+#define OPENMART_ID_MAX       128  /* bytes of a batch or task id: printable ASCII */
+#define OPENMART_EMAILS_MAX   1000 /* entries used of one task; the rest is dropped and reported */
+#define OPENMART_EXCERPT_MAX  512  /* bytes of a body that go to the log */
+#define OPENMART_EXCERPT_TEXT (OPENMART_EXCERPT_MAX + 1)
 
 /* Incremented whenever openmart_parse_task() understands more than before: results that an earlier
  * version could not understand are then parsed again. */
@@ -35,14 +37,15 @@ struct openmart_reply {
     int64_t took_ms;
     const char *detail; /* Openmart's `detail`, or the transport's message: valid UTF-8, no control
                            characters, at most 200 bytes; "" if there is none */
-    const char *body;   /* of the response as received, complete or not; NUL-terminated, "" if there
-                           is none. May contain any bytes, the key included */
+    const char *body;   /* of the response, decoded, complete or not; NUL-terminated, "" if absent.
+                           May contain any bytes, the key included */
     size_t body_len;
 };
 
 /* One task of a submit. Strings are borrowed; NULL or "" is left out. */
 struct openmart_form {
     const char *domain, *company_name, *city, *state, *country, *tracking_id;
+    const char *notify_url; /* Openmart sends a request to it when the task has ended */
 };
 
 /* `/status` of a batch. Counts are clamped to 0..1e6 and are hints; only `ready` is
@@ -50,6 +53,7 @@ struct openmart_form {
 struct openmart_counts {
     int64_t processing, completed, errored, total;
     bool ready;
+    bool known; /* at least one of the above was found; else the format is another */
 };
 
 enum openmart_state {
@@ -57,11 +61,12 @@ enum openmart_state {
     OPENMART_COMPLETED,
     OPENMART_ERRORED,
     OPENMART_CANCELLED,
-    OPENMART_STATE_OTHER, /* a state that Openmart's pages do not list */
+    OPENMART_STATE_OTHER, /* a state that Openmart's pages do not list, or none. With addresses, the
+                             task counts as completed: they were paid for */
 };
 
 struct openmart_email {
-    const char *email;  /* valid UTF-8, no control characters, 1..320 bytes */
+    const char *email;  /* valid UTF-8, no control characters, 1..320 bytes, no blanks around it */
     const char *status; /* as received if 1..64 such bytes, else "UNKNOWN" */
 };
 
@@ -70,10 +75,10 @@ struct openmart_task {
     const char *tracking_id; /* "" if absent, null or not a string */
     const struct openmart_email *emails;
     size_t n_emails;
-    size_t n_dropped; /* entries without a valid address */
+    size_t n_dropped; /* entries without a valid address, beside those with one */
     bool truncated;   /* more than OPENMART_EMAILS_MAX entries */
-    bool unreadable;  /* the response contains something where the addresses should be, and none of
-                         it could be understood: never "nothing found" */
+    bool unreadable;  /* completed or other, and without an address although something is where
+                         addresses should be, or the format is another: never "nothing found" */
 };
 
 #endif

@@ -2,10 +2,11 @@
 /* openmart_verdict.c - see openmart_verdict.h. The first matching row decides, so single statuses
  * precede ranges; the last row of each kind matches everything.
  *
- * A submit that got 408, 425 or 5xx is unknown: such a response may come from a proxy in between,
- * or from a handler that failed after it created the batch. 429 proves that the handler never ran,
- * and so does 503 with Retry-After. A truncated response does not count as one, whatever its status
- * was. */
+ * A 401, 402 or 403 that is not Openmart's was written by something in front of it, such as a CDN
+ * that asks for a challenge: it says nothing about the key or the credits, and so must not stop
+ * other lookups. A truncated response does not count as one, whatever its status was. A task that
+ * is larger than the limit is readable as far as openmart.c goes: its next read would be as large.
+ */
 #include "client/openmart/openmart_verdict.h"
 
 #include "base/mem.h"
@@ -19,7 +20,7 @@ struct row {
     enum asked asked;
     enum transport_end end;
     int from, to; /* status, both included */
-    enum need readable, has_retry_after;
+    enum need readable, is_rejection;
     enum verdict verdict;
     enum err err;
 };
@@ -34,40 +35,39 @@ struct row {
 #define UNKNOWN        VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN
 
 static const struct row rows[] = {
-    /* request, end, statuses, body readable?, Retry-After present?, meaning */
+    /* request, end, statuses, body readable?, a rejection by Openmart?, meaning */
     {SUBMIT, TRANSPORT_NOT_SENT, ONE(OPENMART_UNSENDABLE), ANY, ANY, REFUSED(UPSTREAM_REJECTED)},
     {SUBMIT, TRANSPORT_NOT_SENT, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
+    {SUBMIT, ANSWERED, 200, 299, YES, ANY, DONE},
+    {SUBMIT, ANSWERED, ONE(400), ANY, YES, REFUSED(UPSTREAM_REJECTED)},
+    {SUBMIT, ANSWERED, ONE(401), ANY, YES, REFUSED(UPSTREAM_AUTH)},
+    {SUBMIT, ANSWERED, ONE(402), ANY, YES, REFUSED(CREDITS_EXHAUSTED)},
+    {SUBMIT, ANSWERED, ONE(403), ANY, YES, REFUSED(UPSTREAM_BANNED)},
+    {SUBMIT, ANSWERED, 401, 403, ANY, NO, REFUSED(UPSTREAM_ERROR)},
+    {SUBMIT, ANSWERED, ONE(422), ANY, YES, REFUSED(UPSTREAM_REJECTED)},
+    {SUBMIT, ANSWERED, ONE(429), ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
+    {SUBMIT, ANSWERED, ALL, ANY, ANY, UNKNOWN},
     {SUBMIT, TRANSPORT_BROKEN, ALL, ANY, ANY, UNKNOWN},
     {SUBMIT, TRANSPORT_TIMEOUT, ALL, ANY, ANY, UNKNOWN},
     {SUBMIT, TRANSPORT_TOO_BIG, ALL, ANY, ANY, UNKNOWN},
-    {SUBMIT, ANSWERED, 200, 299, YES, ANY, DONE},
-    {SUBMIT, ANSWERED, 200, 299, NO, ANY, UNKNOWN},
-    {SUBMIT, ANSWERED, ONE(400), ANY, ANY, REFUSED(UPSTREAM_REJECTED)},
-    {SUBMIT, ANSWERED, ONE(401), ANY, ANY, REFUSED(UPSTREAM_AUTH)},
-    {SUBMIT, ANSWERED, ONE(402), ANY, ANY, REFUSED(CREDITS_EXHAUSTED)},
-    {SUBMIT, ANSWERED, ONE(403), ANY, ANY, REFUSED(UPSTREAM_BANNED)},
-    {SUBMIT, ANSWERED, ONE(408), ANY, ANY, UNKNOWN},
-    {SUBMIT, ANSWERED, ONE(422), ANY, ANY, REFUSED(UPSTREAM_REJECTED)},
-    {SUBMIT, ANSWERED, ONE(425), ANY, ANY, UNKNOWN},
-    {SUBMIT, ANSWERED, ONE(429), ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
-    {SUBMIT, ANSWERED, 300, 499, ANY, ANY, REFUSED(UPSTREAM_ERROR)},
-    {SUBMIT, ANSWERED, ONE(503), ANY, YES, RETRYABLE(UPSTREAM_ERROR)},
-    {SUBMIT, ANSWERED, ALL, ANY, ANY, UNKNOWN},
 
     {READ, TRANSPORT_NOT_SENT, ONE(OPENMART_UNSENDABLE), ANY, ANY, REFUSED(UPSTREAM_ERROR)},
     {READ, TRANSPORT_NOT_SENT, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
     {READ, TRANSPORT_BROKEN, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
     {READ, TRANSPORT_TIMEOUT, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
+    {READ, TRANSPORT_TOO_BIG, 200, 299, YES, ANY, DONE},
     {READ, TRANSPORT_TOO_BIG, ALL, ANY, ANY, RETRYABLE(UPSTREAM_INVALID_RESPONSE)},
     {READ, ANSWERED, 200, 299, YES, ANY, DONE},
     {READ, ANSWERED, 200, 299, NO, ANY, RETRYABLE(UPSTREAM_INVALID_RESPONSE)},
-    {READ, ANSWERED, ONE(401), ANY, ANY, REFUSED(UPSTREAM_AUTH)},
-    {READ, ANSWERED, ONE(402), ANY, ANY, REFUSED(CREDITS_EXHAUSTED)},
-    {READ, ANSWERED, ONE(403), ANY, ANY, REFUSED(UPSTREAM_BANNED)},
+    {READ, ANSWERED, 300, 399, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
+    {READ, ANSWERED, ONE(401), ANY, YES, REFUSED(UPSTREAM_AUTH)},
+    {READ, ANSWERED, ONE(402), ANY, YES, REFUSED(CREDITS_EXHAUSTED)},
+    {READ, ANSWERED, ONE(403), ANY, YES, REFUSED(UPSTREAM_BANNED)},
+    {READ, ANSWERED, 401, 403, ANY, NO, RETRYABLE(UPSTREAM_ERROR)},
     {READ, ANSWERED, ONE(408), ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
     {READ, ANSWERED, ONE(425), ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
     {READ, ANSWERED, ONE(429), ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
-    {READ, ANSWERED, 300, 499, ANY, ANY, REFUSED(UPSTREAM_ERROR)},
+    {READ, ANSWERED, 400, 499, ANY, ANY, REFUSED(UPSTREAM_ERROR)},
     {READ, ANSWERED, ALL, ANY, ANY, RETRYABLE(UPSTREAM_ERROR)},
 };
 
@@ -80,8 +80,7 @@ static bool fits(const struct row *row, const struct openmart_seen *seen)
 {
     return (row->asked == SUBMIT) == seen->is_submit && row->end == seen->end &&
            seen->status >= row->from && seen->status <= row->to &&
-           meets(row->readable, seen->readable) &&
-           meets(row->has_retry_after, seen->has_retry_after);
+           meets(row->readable, seen->readable) && meets(row->is_rejection, seen->is_rejection);
 }
 
 struct openmart_meaning openmart_verdict(const struct openmart_seen *seen)

@@ -179,7 +179,7 @@ static struct fake_fault random_fault(struct random *random, enum call_kind kind
         {.end = TRANSPORT_TIMEOUT},
     };
     struct fake_fault fault = ways[random_below(random, ARRAY_LEN(ways))];
-    bool may_create = fault.status == 500 || fault.status == 200 ||
+    bool may_create = fault.status >= 500 || fault.status == 200 ||
                       (!fault.status && fault.end != TRANSPORT_NOT_SENT);
 
     fault.on = (enum fake_call)kind;

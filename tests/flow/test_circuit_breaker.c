@@ -20,8 +20,9 @@ static const struct {
 static void refuse_submits(int status, int times)
 {
     while (times--)
-        fake_upstream_fault(flow.upstream,
-                            (struct fake_fault){.on = FAKE_SUBMIT, .status = status, .body = "{}"});
+        fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_SUBMIT,
+                                                               .status = status,
+                                                               .body = "{\"detail\":\"no\"}"});
 }
 
 RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)

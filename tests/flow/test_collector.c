@@ -124,7 +124,7 @@ static const struct fake_fault passing[] = {
     {.on = FAKE_TASK, .status = 200, .body = "{\"status\":\"PROCESSING\"}"}, /* S10 */
     {.on = FAKE_TASK, .status = 200, .body = "{\"status\":\"COMPLETED\",\"data\":7}"},
     {.on = FAKE_TASK, .end = TRANSPORT_BROKEN},
-    {.on = FAKE_TASK, .status = 401, .body = "{}"},
+    {.on = FAKE_TASK, .status = 401, .body = "{\"detail\":\"no\"}"},
 };
 
 LOOP_TEST(collector_failed_read_is_retried, passing)

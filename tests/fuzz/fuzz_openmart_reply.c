@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/openmart/openmart.h"
+#include "client/openmart/openmart_id.h"
 #include "client/openmart/openmart_parse.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -80,7 +81,10 @@ static void note(void *arg, const struct openmart_reply *reply)
     delivery->times++;
     FUZZ_WANT(reply->verdict <= VERDICT_UNKNOWN);
     FUZZ_WANT((reply->verdict == VERDICT_DONE) == (reply->err == ERR_OK));
-    FUZZ_WANT(reply->verdict != VERDICT_DONE || delivery->end == TRANSPORT_ANSWERED);
+    FUZZ_WANT(reply->verdict != VERDICT_DONE || delivery->end == TRANSPORT_ANSWERED ||
+              (delivery->call == 't' && delivery->end == TRANSPORT_TOO_BIG));
+    if (delivery->call == 's' && reply->verdict == VERDICT_RETRYABLE)
+        FUZZ_WANT(delivery->end == TRANSPORT_NOT_SENT || reply->status == 429);
     FUZZ_WANT(reply->retry_after_s == -1 ||
               (reply->retry_after_s >= 1 && reply->retry_after_s <= 3600));
     FUZZ_WANT(len <= OPENMART_DETAIL_MAX);
@@ -116,6 +120,7 @@ static void on_task(void *arg, const struct openmart_reply *reply, const struct 
 {
     note(arg, reply);
     FUZZ_WANT((task != NULL) == (reply->verdict == VERDICT_DONE));
+    FUZZ_WANT(!task || !task->unreadable || task->n_emails == 0);
 }
 
 static void on_balance(void *arg, const struct openmart_reply *reply, int64_t balance)
@@ -130,7 +135,7 @@ static void start(struct openmart *openmart, struct delivery *delivery, const ch
 {
     const struct openmart_form forms[] = {
         {.domain = "milvali.com", .company_name = words, .tracking_id = "t1"},
-        {.domain = "example.com", .city = words, .tracking_id = "t2"},
+        {.domain = "example.com", .city = words, .tracking_id = "t2", .notify_url = words},
     };
 
     switch (delivery->call) {
@@ -161,22 +166,32 @@ static void check_form(const struct json *form, const char *key, const char *wor
         FUZZ_WANT(strcmp(sent, words) == 0);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 static void check_request(const struct delivery *delivery, const char *words)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_-/?=.:";
+                                "0123456789_-/?=.:%~";
     const struct transfer *t = on_its_way;
     struct json *body = NULL;
 
     FUZZ_WANT((t->body != NULL) == (delivery->call == 's') && t->request.only_once == !!t->body);
     FUZZ_WANT(!*t->url || strncmp(t->url, BASE "/api/", strlen(BASE "/api/")) == 0);
-    FUZZ_WANT(!t->url[strspn(t->url, plain)] && !strstr(t->url, ".."));
+    FUZZ_WANT(!t->url[strspn(t->url, plain)]);
+    FUZZ_WANT(!strstr(t->url, "/../") && !strstr(t->url, "/./") && !ends_with(t->url, "/..") &&
+              !ends_with(t->url, "/."));
     if (!t->body)
         return;
     FUZZ_WANT(!json_parse(t->body, t->request.body_len, &body) && json_size(body) == 2);
     const struct json *first = json_first(body), *second = json_next(first);
     check_form(first, "company_name", words);
     check_form(second, "city", words);
+    check_form(second, "notify_url", words);
     FUZZ_WANT(strcmp(json_get_string(first, "tracking_id"), "t1") == 0);
     FUZZ_WANT(strcmp(json_get_string(second, "tracking_id"), "t2") == 0);
     json_free(body);

@@ -28,7 +28,39 @@ static void check_task(const struct openmart_task *task)
         FUZZ_WANT(is_line(email, 320) && is_line(task->emails[i].status, 64));
         FUZZ_WANT(strrchr(email, '@') > email && email[strlen(email) - 1] != '@');
         FUZZ_WANT(!strpbrk(email, " <>"));
+        FUZZ_WANT(text_trimmed(email, strlen(email)).len == strlen(email));
     }
+    FUZZ_WANT(!task->unreadable || task->n_emails == 0);
+    FUZZ_WANT(!task->unreadable || task->state == OPENMART_COMPLETED ||
+              task->state == OPENMART_STATE_OTHER);
+}
+
+/* An address is found with every kind of blank around it, beside anything valid, in a string or in
+ * an object, and also if other members are no JSON. */
+static void check_salvage(const char *body, size_t size)
+{
+    static const char *const blanks[] = {" ", "\\t", "\\u00a0", "\\u200b", "\\ufeff", "mailto:"};
+    struct buf text autobuf = BUF_INIT(size + 512);
+    struct openmart_task_answer answer = {0};
+    struct json *doc = NULL;
+    const char *blank = blanks[size % ARRAY_LEN(blanks)];
+
+    if (json_parse(body, size, &doc))
+        return;
+    json_free(doc);
+    buf_addf(&text,
+             "{\"status\":\"COMPLETED\",\"tracking_id\":\"m\",\"ms\":NaN,"
+             "\"data\":[\"%sa@b.c\",{\"email\":\"%sd@e.f \"}],\"rest\":",
+             blank, blank);
+    buf_add(&text, body, size);
+    buf_add_str(&text, "}");
+    if (openmart_parse_task(buf_str(&text), text.len, &answer)) /* nested too deeply */
+        return;
+    size_t n = answer.task.n_emails;
+    FUZZ_WANT(n == 2 && !answer.task.unreadable);
+    FUZZ_WANT(strcmp(answer.task.emails[0].email, "a@b.c") == 0);
+    FUZZ_WANT(strcmp(answer.task.emails[1].email, "d@e.f") == 0);
+    openmart_task_done(&answer);
 }
 
 static size_t count_lines(const struct result_body *body)
@@ -91,5 +123,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_result(&answer.task);
     }
     openmart_task_done(&answer);
+    check_salvage((const char *)data, size);
     return 0;
 }

@@ -41,21 +41,33 @@ LOST_ANSWERS = [
     pytest.param({"kind": "not_json"}, id="U14 a web page"),
     pytest.param({"kind": "body", "body": '{"submit_for":"x"}'}, id="U15 no batch_id"),
     pytest.param({"kind": "body", "body": submit_answer(None)}, id="U15 null"),
-    pytest.param({"kind": "body", "body": submit_answer(7)}, id="U15 a number"),
+    pytest.param({"kind": "body", "body": submit_answer(7.5)}, id="U15 a fraction"),
     pytest.param({"kind": "body", "body": submit_answer("")}, id="U15 empty"),
     pytest.param({"kind": "body", "body": submit_answer("x" * 10240)}, id="U16 10 KB"),
-    pytest.param({"kind": "body", "body": submit_answer("a/../../x")}, id="U16 a path"),
-    pytest.param({"kind": "body", "body": submit_answer("a%2e%2e")}, id="U16 an escape"),
+    pytest.param({"kind": "body", "body": submit_answer("a\nb")}, id="U16 a line break"),
     pytest.param({"kind": "body", "body": "[]"}, id="U15 another shape"),
     pytest.param({"kind": "body", "body": ""}, id="U15 nothing"),
     pytest.param({"kind": "body", "status": 202, "body": ""}, id="U19 202 and no id"),
     pytest.param({"kind": "raw", "body_hex": hex_of("HTTP/1.1 204 No Content\r\n\r\n")},
                  id="U19 204"),
+    pytest.param({"kind": "status", "status": 301, "headers": ELSEWHERE}, id="U28 301"),
+    pytest.param({"kind": "status", "status": 302, "headers": ELSEWHERE}, id="U28 302"),
+    pytest.param({"kind": "status", "status": 303, "headers": ELSEWHERE}, id="U28 303"),
+    pytest.param({"kind": "status", "status": 307, "headers": ELSEWHERE}, id="U28 307"),
+    pytest.param({"kind": "status", "status": 308, "headers": ELSEWHERE}, id="U28 308"),
+    pytest.param({"kind": "status", "status": 400, "body": "<html>"}, id="U20 400 of a proxy"),
+    pytest.param({"kind": "status", "status": 404}, id="U24 404"),
+    pytest.param({"kind": "status", "status": 405}, id="U24 405"),
+    pytest.param({"kind": "status", "status": 410}, id="U24 410"),
+    pytest.param({"kind": "status", "status": 413}, id="U30 413"),
+    pytest.param({"kind": "status", "status": 417}, id="U30 417"),
     pytest.param({"kind": "status", "status": 408}, id="U25 408"),
     pytest.param({"kind": "status", "status": 425}, id="U25 425"),
     pytest.param({"kind": "status", "status": 500}, id="U26 500"),
     pytest.param({"kind": "status", "status": 502}, id="U27 502"),
     pytest.param({"kind": "status", "status": 503}, id="U27 503 that names no time"),
+    pytest.param({"kind": "status", "status": 503, "headers": {"Retry-After": "1"}},
+                 id="U27 503 with Retry-After"),
     pytest.param({"kind": "status", "status": 504}, id="U27 504"),
     pytest.param({"kind": "raw", "body_hex": hex_of("HTTP/1.1 100 Continue\r\n\r\n")},
                  id="U29 100 and FIN"),
@@ -105,17 +117,9 @@ def test_submit_with_a_lost_response_is_reported_to_all_waiters(testbed, sim):
     pytest.param({"status": 401}, 502, "upstream-auth", id="U21 401"),
     pytest.param({"status": 402}, 402, "credits-exhausted", id="U22 402"),
     pytest.param({"status": 403}, 502, "upstream-banned", id="U23 403"),
-    pytest.param({"status": 404}, 502, "upstream-error", id="U24 404"),
-    pytest.param({"status": 405}, 502, "upstream-error", id="U24 405"),
-    pytest.param({"status": 410}, 502, "upstream-error", id="U24 410"),
-    pytest.param({"status": 413}, 502, "upstream-error", id="U30 413"),
-    pytest.param({"status": 417}, 502, "upstream-error", id="U30 417"),
+    pytest.param({"status": 401, "body": "<html>"}, 502, "upstream-error", id="U21 401 of a proxy"),
+    pytest.param({"status": 403, "body": "<html>"}, 502, "upstream-error", id="U23 403 of a CDN"),
     pytest.param({"status": 422}, 502, "upstream-rejected", id="422"),
-    pytest.param({"status": 301, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 301"),
-    pytest.param({"status": 302, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 302"),
-    pytest.param({"status": 303, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 303"),
-    pytest.param({"status": 307, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 307"),
-    pytest.param({"status": 308, "headers": ELSEWHERE}, 502, "upstream-error", id="U28 308"),
 ])
 def test_submit_that_is_rejected_has_its_code_and_is_not_repeated(daemon, sim, how, status, code):
     sim.fault("submit", "status", after_creating=False, **how)
@@ -148,10 +152,8 @@ def test_upstream_without_credits_is_402_and_hits_are_served(daemon, sim):
 # ---- a submit that was certainly not processed: retried ----
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_u25_retry_after_is_obeyed(daemon, sim, status):
-    sim.fault("submit", "status", status=status, headers={"Retry-After": "1"},
-              after_creating=False)
+def test_u25_retry_after_is_obeyed(daemon, sim):
+    sim.fault("submit", "status", status=429, headers={"Retry-After": "1"}, after_creating=False)
     answer = daemon.lookup("milvali.com")
     assert answer.json()["emails"] == INFO
     first, second = sim.requests("submit")
@@ -370,10 +372,11 @@ def test_upstream_requests_have_exactly_the_expected_headers(daemon, sim):
     assert {r["call"] for r in requests} == {"submit", "status", "task_ids", "task"}
     for request in requests:
         assert request["version"] == "HTTP/1.1"
-        assert (request["auth"], request["authorized"]) == ("X-API-Key", True)
+        auth = "X-API-Key" if request["call"] == "submit" else "both"
+        assert (request["auth"], request["authorized"]) == (auth, True)
         assert request["user_agent"].startswith("emailsd/")
         assert request["accept"] == "application/json"
-        assert (request["expect"], request["accept_encoding"]) == (None, None)
+        assert (request["expect"], request["accept_encoding"]) == (None, "gzip, deflate")
         assert request["host"] == "%s:%d" % sim.address
         assert request["content_type"] == ("application/json" if request["call"] == "submit"
                                            else None)

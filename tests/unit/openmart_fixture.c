@@ -55,6 +55,7 @@ static void hear(struct received *received, const struct openmart_reply *reply)
     received->reply = *reply;
     snprintf(received->detail, sizeof received->detail, "%s", reply->detail);
     snprintf(received->value, sizeof received->value, "none");
+    openmart_excerpt(fixture_openmart, reply, received->excerpt);
     ck_assert((reply->verdict == VERDICT_DONE) == (reply->err == ERR_OK));
     if (received->call)
         openmart_cancel(received->call);
@@ -100,7 +101,10 @@ void fixture_on_task(void *arg, const struct openmart_reply *reply,
     hear(received, reply);
     if (task)
         snprintf(received->value, sizeof received->value, "%s %zu %s", task->tracking_id,
-                 task->n_emails, task->n_emails ? task->emails[0].email : "");
+                 task->n_emails,
+                 task->n_emails     ? task->emails[0].email
+                 : task->unreadable ? "unreadable"
+                                    : "");
 }
 
 void fixture_on_balance(void *arg, const struct openmart_reply *reply, int64_t balance)

@@ -20,8 +20,9 @@ struct received {
     int times;
     struct openmart_reply reply;
     char detail[256];
-    char value[256];            /* the last argument as text; "none" if it was NULL */
-    struct openmart_call *call; /* if set, the callback cancels this call */
+    char value[256];                     /* the last argument as text; "none" if it was NULL */
+    char excerpt[OPENMART_EXCERPT_TEXT]; /* of the body */
+    struct openmart_call *call;          /* if set, the callback cancels this call */
 };
 
 extern struct openmart

@@ -272,6 +272,50 @@ LOOP_TEST(json_numbers_are_truncated_and_clamped, ints)
     json_free(doc);
 }
 
+static const struct {
+    const char *text;
+    bool is_integer;
+    int64_t value;
+} integers[] = {
+    {"{\"n\":0}", true, 0},
+    {"{\"n\":-3}", true, -3},
+    {"{\"n\":3.0}", true, 3},
+    {"{\"n\":1e3}", true, 1000},
+    {"{\"n\":-9007199254740992}", true, -9007199254740992},
+    {"{\"n\":9007199254740992}", true, 9007199254740992},
+    {"{\"n\":9007199254740994}", false, 77},
+    {"{\"n\":0.5}", false, 77},
+    {"{\"n\":1e999}", false, 77},
+    {"{\"n\":\"3\"}", false, 77},
+    {"{\"n\":true}", false, 77},
+    {"{}", false, 77},
+};
+
+LOOP_TEST(json_integer_has_no_fraction, integers)
+{
+    struct json *doc = parsed(integers[_i].text);
+    int64_t n = 77;
+
+    ck_assert(json_integer(json_get(doc, "n"), &n) == integers[_i].is_integer);
+    ck_assert_int_eq(n, integers[_i].value);
+    json_free(doc);
+}
+
+TEST(json_members_are_iterated_in_their_order)
+{
+    struct json *doc = parsed("{\"b\":1,\"a\":[2],\"b\":3}");
+    const struct json *member = json_first_member(doc);
+
+    ck_assert_str_eq(json_member_name(member), "b");
+    ck_assert_ptr_eq(member, json_get(doc, "b"));
+    member = json_next(member);
+    ck_assert_str_eq(json_member_name(member), "a");
+    ck_assert_ptr_null(json_first_member(member));
+    ck_assert_ptr_null(json_next(json_next(member)));
+    ck_assert_ptr_null(json_first_member(NULL));
+    json_free(doc);
+}
+
 TEST(json_booleans_are_read)
 {
     struct json *doc = parsed("{\"t\":true,\"f\":false}");

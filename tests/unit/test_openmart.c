@@ -83,17 +83,61 @@ RANGE_TEST(openmart_call_and_response_are_as_documented, 0, N_KINDS)
     ck_assert_str_eq(received.value, calls[_i].value);
 }
 
-RANGE_TEST(openmart_call_has_the_key_in_its_header_only, 0, N_KINDS)
+/* Shared caches do not store the response to a request with Authorization (RFC 9111, 3.5). The
+ * response to a POST is not stored anyway. */
+RANGE_TEST(openmart_call_has_the_key_in_its_headers_only, 0, N_KINDS)
 {
+    static const char *const headers[] = {"\r\nX-API-Key: " FIXTURE_KEY "\r\n",
+                                          "\r\nAuthorization: Bearer " FIXTURE_KEY "\r\n"};
+    const size_t n_headers = _i == SUBMIT ? 1 : 2;
     struct received received;
 
     fixture_serve_openmart(&calls[_i].script, 1);
     start_call((enum kind)_i, &received);
-    const char *found = strstr(raw_server_request(fixture_server, 0), FIXTURE_KEY);
-    ck_assert_ptr_nonnull(found);
-    ck_assert_int_eq(memcmp(found - strlen("\r\nX-API-Key: "), "\r\nX-API-Key: ", 13), 0);
-    ck_assert_int_eq(memcmp(found + strlen(FIXTURE_KEY), "\r\n", 2), 0);
-    ck_assert_ptr_null(strstr(found + 1, FIXTURE_KEY));
+    const char *found = raw_server_request(fixture_server, 0);
+    for (size_t i = 0; i < n_headers; i++) {
+        ck_assert_ptr_nonnull(strstr(raw_server_request(fixture_server, 0), headers[i]));
+        found = strstr(found, FIXTURE_KEY) + 1;
+    }
+    ck_assert_ptr_null(strstr(found, FIXTURE_KEY));
+}
+
+/* The ids and their segment of the path. */
+static const struct {
+    const char *id, *segment;
+} segments[] = {
+    {"batch:1 of <2fc8.b627>", "batch%3A1%20of%20%3C2fc8.b627%3E"},
+    {"../../v2", "..%2F..%2Fv2"},
+    {"a?b#c", "a%3Fb%23c"},
+    {"a%2eb", "a%252eb"},
+    {"..", "%2E%2E"},
+    {".", "%2E"},
+    {"12345", "12345"},
+};
+
+LOOP_TEST(openmart_id_is_one_segment_of_the_path, segments)
+{
+    const struct raw_script scripts[] = {calls[STATUS].script, calls[IDS].script,
+                                         calls[READ].script};
+    const char *id = segments[_i].id;
+    char expected[256];
+    struct received received[3] = {0};
+
+    fixture_serve_openmart(scripts, 3);
+    openmart_batch_status(fixture_openmart, id, fixture_on_counts, &received[0]);
+    fixture_run_until_received(&received[0]);
+    openmart_task_ids(fixture_openmart, id, NULL, fixture_on_ids, &received[1]);
+    fixture_run_until_received(&received[1]);
+    openmart_read_task(fixture_openmart, id, fixture_on_task, &received[2]);
+    fixture_run_until_received(&received[2]);
+    snprintf(expected, sizeof expected, "GET /api/v1/task/batch/%s/status HTTP/1.1\r\n",
+             segments[_i].segment);
+    ck_assert_mem_eq(raw_server_request(fixture_server, 0), expected, strlen(expected));
+    snprintf(expected, sizeof expected, "GET /api/v1/task/batch/%s/task_ids HTTP/1.1\r\n",
+             segments[_i].segment);
+    ck_assert_mem_eq(raw_server_request(fixture_server, 1), expected, strlen(expected));
+    snprintf(expected, sizeof expected, "GET /api/v1/task/%s HTTP/1.1\r\n", segments[_i].segment);
+    ck_assert_mem_eq(raw_server_request(fixture_server, 2), expected, strlen(expected));
 }
 
 static const struct raw_script useless = FIXTURE_RESPONSE("200 OK", "<html>no</html>");
@@ -131,14 +175,15 @@ RANGE_TEST(openmart_valid_body_with_error_status_is_an_error, 0, N_KINDS)
 TEST(openmart_submit_has_the_documented_bytes)
 {
     const struct openmart_form forms[] = {
-        {"milvali.com", "Milvali \"& S\xC3\xB6hne\"", "San Francisco", "CA", "US", "t1"},
-        {"x.org", "X", NULL, "", NULL, "t2"},
-        {"y.org", "Y", NULL, NULL, NULL, NULL},
+        {"milvali.com", "Milvali \"& S\xC3\xB6hne\"", "San Francisco", "CA", "US", "t1",
+         "https://emails.example/notify/4711"},
+        {"x.org", "X", NULL, "", NULL, "t2", ""},
+        {"y.org", "Y", NULL, NULL, NULL, NULL, NULL},
     };
     const char *body =
         "[{\"domain\":\"milvali.com\",\"company_name\":\"Milvali \\\"& S\xC3\xB6hne\\\"\","
         "\"city\":\"San Francisco\",\"state\":\"CA\",\"country\":\"US\","
-        "\"tracking_id\":\"t1\"},"
+        "\"tracking_id\":\"t1\",\"notify_url\":\"https://emails.example/notify/4711\"},"
         "{\"domain\":\"x.org\",\"company_name\":\"X\",\"tracking_id\":\"t2\"},"
         "{\"domain\":\"y.org\",\"company_name\":\"Y\"}]";
     char expected[1024];
@@ -148,7 +193,8 @@ TEST(openmart_submit_has_the_documented_bytes)
     fixture_submit(forms, ARRAY_LEN(forms), &received);
     snprintf(expected, sizeof expected,
              "POST /api/v1/task/batch/lookup_business_email HTTP/1.1\r\n"
-             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " FIXTURE_KEY "\r\n"
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\n"
+             "Accept-Encoding: gzip, deflate\r\nX-API-Key: " FIXTURE_KEY "\r\n"
              "Accept: application/json\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\n\r\n%s",
              raw_server_port(fixture_server), strlen(body), body);
@@ -164,8 +210,10 @@ TEST(openmart_read_has_the_documented_bytes)
     start_call(STATUS, &received);
     snprintf(expected, sizeof expected,
              "GET /api/v1/task/batch/" BATCH "/status HTTP/1.1\r\n"
-             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\nX-API-Key: " FIXTURE_KEY "\r\n"
-             "Accept: application/json\r\nCache-Control: no-cache\r\n\r\n",
+             "Host: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\n"
+             "Accept-Encoding: gzip, deflate\r\nX-API-Key: " FIXTURE_KEY "\r\n"
+             "Accept: application/json\r\nCache-Control: no-store\r\n"
+             "Authorization: Bearer " FIXTURE_KEY "\r\n\r\n",
              raw_server_port(fixture_server));
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }

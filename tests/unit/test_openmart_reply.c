@@ -55,7 +55,7 @@ TEST(call_with_too_many_bytes_is_rejected_locally)
     assert_unsendable(&received, ERR_UPSTREAM_REJECTED);
 }
 
-static const char *const bad_ids[] = {"", "..", "a/b", "a?b", "a b", "a\r\nX: y", "%2e%2e"};
+static const char *const bad_ids[] = {"", " ", " a", "a\r\nX: y", "caf\xC3\xA9", "\x7F"};
 
 LOOP_TEST(call_with_unsafe_id_is_rejected_locally, bad_ids)
 {
@@ -92,7 +92,20 @@ static const struct {
      ERR_UPSTREAM_REJECTED, 400, -1, "Domain is required"},
     {FIXTURE_RESPONSE("401 No", "{\"detail\":\"Invalid API Key: " FIXTURE_KEY "\"}"),
      VERDICT_REFUSED, ERR_UPSTREAM_AUTH, 401, -1, "Invalid API Key: ***"},
-    {FIXTURE_RESPONSE("402 No", ""), VERDICT_REFUSED, ERR_CREDITS_EXHAUSTED, 402, -1, ""},
+    {FIXTURE_RESPONSE("402 No", "{\"detail\":\"credit limit reached\"}"), VERDICT_REFUSED,
+     ERR_CREDITS_EXHAUSTED, 402, -1, "credit limit reached"},
+    {FIXTURE_RESPONSE("402 No", ""), VERDICT_REFUSED, ERR_UPSTREAM_ERROR, 402, -1, ""},
+    {FIXTURE_RESPONSE("403 No", "{\"detail\":{\"code\":7}}"), VERDICT_REFUSED, ERR_UPSTREAM_BANNED,
+     403, -1, ""},
+    {FIXTURE_RESPONSE("403 No", "{\"message\":\"banned\"}"), VERDICT_REFUSED, ERR_UPSTREAM_BANNED,
+     403, -1, "banned"},
+    {FIXTURE_RESPONSE("403 No", "<html>checking your browser</html>"), VERDICT_REFUSED,
+     ERR_UPSTREAM_ERROR, 403, -1, ""},
+    {FIXTURE_RESPONSE("400 No", "<html>bad request</html>"), VERDICT_UNKNOWN,
+     ERR_UPSTREAM_OUTCOME_UNKNOWN, 400, -1, ""},
+    {FIXTURE_RESPONSE("400 No", "{}"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 400, -1, ""},
+    {FIXTURE_RESPONSE("302 Found\r\nLocation: /x", ""), VERDICT_UNKNOWN,
+     ERR_UPSTREAM_OUTCOME_UNKNOWN, 302, -1, ""},
     {FIXTURE_RESPONSE("429 No\r\nRetry-After: 120", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
      429, 120, ""},
     {FIXTURE_RESPONSE("429 No\r\nRetry-After: -1", "{}"), VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR,
@@ -100,7 +113,9 @@ static const struct {
     {FIXTURE_RESPONSE("429 No\r\nRetry-After: 999999999", "{}"), VERDICT_RETRYABLE,
      ERR_UPSTREAM_ERROR, 429, 3600, ""},
     {FIXTURE_RESPONSE("503 No\r\nRetry-After: Fri, 01 Jan 2100 00:00:00 GMT", "busy"),
-     VERDICT_RETRYABLE, ERR_UPSTREAM_ERROR, 503, 3600, ""},
+     VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 503, 3600, ""},
+    {FIXTURE_RESPONSE("503 No\r\nRetry-After: 1", "{\"detail\":\"busy\"}"), VERDICT_UNKNOWN,
+     ERR_UPSTREAM_OUTCOME_UNKNOWN, 503, 1, "busy"},
     {FIXTURE_RESPONSE("503 No", "<html>busy</html>"), VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN,
      503, -1, ""},
     {{.reads = 1, .end = RAW_CLOSE}, VERDICT_UNKNOWN, ERR_UPSTREAM_OUTCOME_UNKNOWN, 0, -1, NULL},
@@ -156,6 +171,48 @@ TEST(reply_over_the_size_limit_leaves_submit_unknown)
     ck_assert_int_eq(received.reply.status, 200);
 }
 
+/* Another read would be as large: the task ends, and its bytes are kept. */
+TEST(reply_task_over_the_size_limit_is_done_and_unreadable)
+{
+    autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 200 OK\r\n\r\n[1");
+    const struct raw_script script = RAW_SENDS(text, 0);
+    struct received received = {0};
+
+    fixture_serve_openmart(&script, 1);
+    openmart_read_task(fixture_openmart, TASK, fixture_on_task, &received);
+    fixture_run_until_received(&received);
+    raw_server_stop(fixture_server);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_DONE);
+    ck_assert_str_eq(received.value, " 0 unreadable");
+    ck_assert_mem_eq(received.excerpt, "[1  ", 4);
+}
+
+TEST(reply_error_over_the_size_limit_is_read_again)
+{
+    autofree char *text = fixture_filled(3 * JSON_MAX_BYTES, ' ', "HTTP/1.1 502 No\r\n\r\n");
+    const struct raw_script script = RAW_SENDS(text, 0);
+    struct received received = {0};
+
+    fixture_serve_openmart(&script, 1);
+    openmart_read_task(fixture_openmart, TASK, fixture_on_task, &received);
+    fixture_run_until_received(&received);
+    raw_server_stop(fixture_server);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_RETRYABLE);
+    ck_assert_str_eq(received.value, "none");
+}
+
+TEST(reply_that_cannot_be_read_has_an_excerpt_for_the_log)
+{
+    const struct raw_script script = FIXTURE_RESPONSE(
+        "200 OK", "{\"id\":\"b-7\",\n\"by\":\"me@x.com\",\"key\":\"" FIXTURE_KEY "\"}");
+    struct received received;
+
+    fixture_serve_openmart(&script, 1);
+    fixture_submit(&fixture_form, 1, &received);
+    ck_assert_int_eq(received.reply.verdict, VERDICT_UNKNOWN);
+    ck_assert_str_eq(received.excerpt, "{\"id\":\"b-7\", \"by\":\"**@x.com\",\"key\":\"***\"}");
+}
+
 TEST(reply_missing_task_reports_its_404)
 {
     const struct raw_script script =
@@ -182,7 +239,7 @@ TEST(call_cancelled_runs_no_callback)
     fixture_serve_openmart(scripts, 2);
     openmart_cancel(
         openmart_submit(fixture_openmart, &fixture_form, 1, fixture_on_submit, &cancelled));
-    openmart_cancel(openmart_batch_status(fixture_openmart, "a/b", fixture_on_counts, &cancelled));
+    openmart_cancel(openmart_batch_status(fixture_openmart, "", fixture_on_counts, &cancelled));
     struct openmart_call *call =
         openmart_read_task(fixture_openmart, TASK, fixture_on_task, &cancelled);
     transport_run(fixture_transport);

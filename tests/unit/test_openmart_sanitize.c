@@ -111,11 +111,23 @@ static const struct {
     {"\"\\ud83dx\"", "\"\\ufffdx\""},
     {"\"\\ud83d\\ud83d\\ude00\"", "\"\\ufffd\\ud83d\\ude00\""},
     {"\"\\udE00\"", "\"\\ufffd\""},
-    {"\"\x01\n\"\n", "\"" FFFD FFFD "\"\n"},
+    {"\"\x01\x0B\"\n", "\"" FFFD FFFD "\"\n"},
+    {"\"\ta\r\nb\"\t", "\"\\ta\\r\\nb\"\t"},
     {"\"\xE2\x82\"", "\"" FFFD FFFD "\""},
     {"\"\\u12", "\"\\u12"},
     {"\"\\", "\"\\"},
     {"", ""},
+    {"[NaN,Infinity,-Infinity]", "[null,null,null]"},
+    {"{\"NaN\":\"NaN -Infinity\",\"a\":NaN}", "{\"NaN\":\"NaN -Infinity\",\"a\":null}"},
+    {"[\"\\\"\",NaN]", "[\"\\\"\",null]"},
+    {"NaN", "null"},
+    {"[Na,Infinit,-Inf", "[Na,Infinit,-Inf"},
+    {"[123456789012345,-123456789012345]", "[123456789012345,-123456789012345]"},
+    {"[1234567890123456,-1234567890123456]", "[\"1234567890123456\",\"-1234567890123456\"]"},
+    {"{\"1234567890123456\":1.234567890123456789}", "{\"1234567890123456\":1.234567890123456789}"},
+    {"[0.1234567890123456789012345678901234567890123456789012345678901234]",
+     "[\"0.1234567890123456789012345678901234567890123456789012345678901234\"]"},
+    {"[1,-,1-2,1e5,E7]", "[1,-,1-2,1e5,E7]"},
 };
 
 LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, damaged)
@@ -124,4 +136,62 @@ LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, damaged)
 
     ck_assert_int_eq(openmart_repair(damaged[_i].in, strlen(damaged[_i].in), &out), ERR_OK);
     ck_assert_str_eq(buf_str(&out), damaged[_i].out);
+}
+
+TEST(sanitize_parses_what_it_repaired)
+{
+    static const char body[] = "{\"n\":12345678901234567890,\"x\":[NaN],\"s\":\"\xFF\"}";
+    struct json *doc = NULL;
+
+    ck_assert_int_eq(openmart_parse_json(body, strlen(body), &doc), ERR_OK);
+    ck_assert_str_eq(json_get_string(doc, "n"), "12345678901234567890");
+    ck_assert(json_is_null(json_first(json_get(doc, "x"))));
+    ck_assert_str_eq(json_get_string(doc, "s"), FFFD);
+    json_free(doc);
+}
+
+/* --- Excerpts --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *body;
+    size_t len; /* 0: up to the NUL */
+    const char *excerpt;
+} excerpts[] = {
+    {"", 0, ""},
+    {"<html>\r\n<body>\t7", 0, "<html>  <body> 7"},
+    {"a\0b\x7F\xC2\x85"
+     "c\xFF",
+     8, "a b  c?"},
+    {"key " KEY " " KEY, 0, "key *** ***"},
+    {"{\"email\":\"info@x.com\"},\"b.c+d@y.org\",<e@z>", 0,
+     "{\"email\":\"****@x.com\"},\"*****@y.org\",<*@z>"},
+    {"caf\xC3\xA9@x.com mailto:info@x.com a@b@c @d", 0, "*****@x.com mailto:****@x.com ***@c @d"},
+};
+
+LOOP_TEST(sanitize_excerpt_is_one_line_without_secrets, excerpts)
+{
+    char got[OPENMART_EXCERPT_TEXT];
+    size_t len = excerpts[_i].len ? excerpts[_i].len : strlen(excerpts[_i].body);
+
+    openmart_clean_body(excerpts[_i].body, len, KEY, got);
+    ck_assert_str_eq(got, excerpts[_i].excerpt);
+}
+
+/* The end of an excerpt may lie inside a character, the key or an address. */
+TEST(sanitize_excerpt_ends_without_a_part_of_what_is_hidden)
+{
+    static const char *const tails[] = {KEY, "info@x.yz", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"};
+    char got[OPENMART_EXCERPT_TEXT];
+
+    for (size_t t = 0; t < ARRAY_LEN(tails); t++)
+        for (size_t n = OPENMART_EXCERPT_MAX - 16; n <= OPENMART_EXCERPT_MAX; n++) {
+            struct buf body autobuf = BUF_INIT(4096);
+            for (size_t i = 0; i < n; i++)
+                buf_add_str(&body, ",");
+            buf_addf(&body, "%s,%s", tails[t], tails[t]);
+            openmart_clean_body(buf_str(&body), body.len, KEY, got);
+            ck_assert_uint_le(strlen(got), OPENMART_EXCERPT_MAX);
+            ck_assert(text_is_utf8(got, strlen(got)));
+            ck_assert_ptr_null(strpbrk(got, "oin"));
+        }
 }

@@ -123,6 +123,26 @@ static const struct change tidied[] = {
     {"\u200B", "\u200B"}, /* not white space in Unicode */
 };
 
+static const struct change trimmed[] = {
+    {"", ""},
+    {" \t\r\n", ""},
+    {"a", "a"},
+    {" a b\t", "a b"},
+    {"\u00A0\u3000a\u2003\u2028\xc2\x85", "a"},
+    {"\uFEFF\u200Ba\u200Bb\u200B\u00AD\u2060", "a\u200Bb"},
+    {"\u200B\u200B", ""},
+    {"\u00E9 ", "\u00E9"},
+    {"\x01", "\x01"}, /* a control character is no blank */
+};
+
+LOOP_TEST(text_is_trimmed_of_white_space_and_invisible_characters, trimmed)
+{
+    struct slice got = text_trimmed(trimmed[_i].from, strlen(trimmed[_i].from));
+
+    ck_assert_uint_eq(got.len, strlen(trimmed[_i].to));
+    ck_assert(got.len == 0 || memcmp(got.data, trimmed[_i].to, got.len) == 0);
+}
+
 LOOP_TEST(text_tidy_trims_and_composes, tidied)
 {
     autofree char *got = NULL;

@@ -65,10 +65,6 @@ static const struct end_row {
     {"a cut header", RAW_SENDS("HTTP/1.1 200 OK\r\nContent-Le", 0), TRANSPORT_BROKEN, 200, "", 0},
     {"no end of the headers", RAW_SENDS("HTTP/1.1 400 No\r\nContent-Length: 0\r\n", 0),
      TRANSPORT_BROKEN, 400, "", 0},
-    {"a compressed body stays as it is",
-     RAW_SENDS_AND_HOLDS(
-         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08~"),
-     TRANSPORT_ANSWERED, 200, "\x1f\x8b\x08~", 0},
 };
 
 LOOP_TEST(transport_result_of_a_received_request_is_classified, end_rows)

@@ -42,7 +42,7 @@ TEST(request_get_has_the_given_headers_only)
     fixture_fetch(&request, &seen);
     snprintf(expected, sizeof expected,
              "GET /path HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: emailsd-test/1\r\n"
-             "X-Key: a b\r\nAccept: x/y\r\nX-No:\r\n\r\n",
+             "Accept-Encoding: gzip, deflate\r\nX-Key: a b\r\nAccept: x/y\r\nX-No:\r\n\r\n",
              raw_server_port(fixture_server));
     ck_assert_str_eq(raw_server_request(fixture_server, 0), expected);
 }

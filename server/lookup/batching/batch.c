@@ -281,8 +281,12 @@ void batch_submit(struct batch *batch)
     }
     DL_FOREACH (batch->tasks, task) {
         const struct question_parts *parts = &task->question->parts;
-        forms[n++] = (struct openmart_form){parts->domain, parts->company_name, parts->city,
-                                            parts->state,  parts->country,      task->tracking_id};
+        forms[n++] = (struct openmart_form){.domain = parts->domain,
+                                            .company_name = parts->company_name,
+                                            .city = parts->city,
+                                            .state = parts->state,
+                                            .country = parts->country,
+                                            .tracking_id = task->tracking_id};
     }
     batch->tries++;
     batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);
