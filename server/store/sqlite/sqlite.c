@@ -13,7 +13,7 @@
 
 #define TASK_COLUMNS                                                                               \
     "tracking_id, lookup_id, key, domain, company_name, city, state, country, outcome, task_id, "  \
-    "code, detail, ended_ms"
+    "code, detail, ended_ms, client"
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
