@@ -91,7 +91,7 @@ FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
 FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
-              config_file:2100 domain:600 \
+              config_file:2100 denied_domains:1024 domain:600 \
               field_value:512 framing:1024 header_scan:512 json:2048 log:6000 openmart_counts:1024 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
               fair_queue:400 result:2048 secret:600 text:256 url:512
@@ -323,10 +323,11 @@ SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 MANDIR     ?= $(PREFIX)/share/man
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+DATADIR    ?= $(PREFIX)/share/emailsd
 
 # Installs a file and adapts the paths in it to the installation.
 place = install -D -m 0644 $(1) $(DESTDIR)$(2) && sed -i \
-    's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
+    's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/usr/share/emailsd/|$(DATADIR)/|g; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
 
 # An existing configuration is never overwritten.
 install: all ## install below DESTDIR and PREFIX (/usr/local), configuration below SYSCONFDIR (/etc)
@@ -334,6 +335,7 @@ install: all ## install below DESTDIR and PREFIX (/usr/local), configuration bel
 	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
 	$(call place,docs/man/emailsd.8,$(MANDIR)/man8/emailsd.8)
 	$(call place,docs/man/emailsd.conf.5,$(MANDIR)/man5/emailsd.conf.5)
+	install -D -m 0644 packaging/consumer-mail-domains.txt $(DESTDIR)$(DATADIR)/consumer-mail-domains.txt
 	$(call place,docker/emailsd.service,$(UNITDIR)/emailsd.service)
 	$(call place,docker/emailsd.socket,$(UNITDIR)/emailsd.socket)
 	test -e $(DESTDIR)$(SYSCONFDIR)/emailsd/emailsd.conf || \
@@ -342,7 +344,8 @@ install: all ## install below DESTDIR and PREFIX (/usr/local), configuration bel
 uninstall: ## remove the installed files, but not the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
-	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket
+	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket \
+	    $(DESTDIR)$(DATADIR)/consumer-mail-domains.txt
 
 deb: ## build and test the Debian package: lintian, install to purge, two builds, 5-8 min (root)
 	@tests/scripts/install_deps.sh build package

@@ -15,25 +15,50 @@ static int64_t read_ms(clockid_t id)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static void read_time(struct clock *clock)
+{
+    clock->now_ms = read_ms(CLOCK_MONOTONIC);
+    clock->wall_ms = read_ms(CLOCK_REALTIME);
+}
+
 struct clock clock_real(void)
 {
     struct clock clock = {0};
 
-    clock_turn(&clock);
+    read_time(&clock);
+    clock.offset_ms = clock.wall_ms - clock.now_ms;
     return clock;
 }
 
 struct clock clock_fake(int64_t wall_ms)
 {
-    return (struct clock){.now_ms = 1000, .wall_ms = wall_ms, .fake = true};
+    const int64_t start_ms = 1000;
+
+    return (struct clock){
+        .now_ms = start_ms, .wall_ms = wall_ms, .fake = true, .offset_ms = wall_ms - start_ms};
 }
 
-void clock_turn(struct clock *clock)
+bool clock_turn(struct clock *clock)
 {
-    if (clock->fake)
-        return;
-    clock->now_ms = read_ms(CLOCK_MONOTONIC);
-    clock->wall_ms = read_ms(CLOCK_REALTIME);
+    if (!clock->fake)
+        read_time(clock);
+    int64_t offset_ms = clock->wall_ms - clock->now_ms;
+    int64_t by_ms = offset_ms - clock->offset_ms;
+    clock->offset_ms = offset_ms;
+    if (by_ms > -CLOCK_JUMP_MS && by_ms < CLOCK_JUMP_MS)
+        return false;
+    clock->jump_ms = by_ms;
+    clock->jumped_at_ms = clock->wall_ms - by_ms;
+    return true;
+}
+
+/* After a jump forward, nothing has happened between the two wall times. After a jump back, what
+ * happened later than now happened before the jump; the rest needs no correction. */
+int64_t clock_wall_since(const struct clock *clock, int64_t then_ms)
+{
+    bool is_before = clock->jump_ms > 0 ? then_ms <= clock->jumped_at_ms : then_ms > clock->wall_ms;
+
+    return clock->jump_ms && is_before ? clock->wall_ms - clock->jump_ms : clock->wall_ms;
 }
 
 void clock_advance(struct clock *clock, int64_t by_ms)

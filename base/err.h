@@ -34,6 +34,8 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO, "Domain is a public suffix")                 \
     X(IP_ADDRESS, "ip-address", 422, false, NO, "IP address instead of a domain")                  \
     X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO, "Reserved domain name")            \
+    X(UNKNOWN_SUFFIX, "unknown-suffix", 422, false, NO, "Unknown top-level domain")                \
+    X(DENIED_DOMAIN, "denied-domain", 422, false, NO, "Domain excluded by the operator")           \
     X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "Client quota exceeded")                    \
     X(INTERNAL, "internal", 500, true, MAYBE, "Internal error")                                    \
     X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "Credits exhausted")                  \

@@ -113,6 +113,7 @@ echo "ok   the images are built from $base"
 build . --output "type=tar,dest=$dir/emailsd.tar"
 tar -tf "$dir/emailsd.tar" >"$dir/answer"
 for file in etc/ssl/certs/ca-certificates.crt usr/share/publicsuffix/public_suffix_list.dafsa \
+    usr/share/emailsd/consumer-mail-domains.txt \
     usr/share/doc/emailsd/copyright usr/share/doc/libc6/copyright \
     usr/share/common-licenses/GPL-3 var/lib/dpkg/status.d/libc6; do
     expect "^$file\$" "the image lacks $file"

@@ -120,6 +120,16 @@ static int take_sockets(struct daemon *d)
     return EXIT_CLEAN;
 }
 
+static int load_suffix_list(const struct config *config)
+{
+    if (domain_start())
+        return fail(EXIT_SYSTEM, "Public Suffix List",
+                    "not found; install the package `publicsuffix`");
+    if (config->allow_unknown_suffixes)
+        domain_accept_unknown_suffixes();
+    return EXIT_CLEAN;
+}
+
 static int load_access_policy(struct daemon *d)
 {
     struct errmsg why;
@@ -254,6 +264,7 @@ static int start_listener(struct daemon *d)
                                   .limits = reload_limits_of(c),
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,
+                                  .denied = d->policy.denied,
                                   .auth = d->policy.policy};
     enum err err = listener_start(&options, &d->service, &d->lifecycle.listener, &why);
     if (err)
@@ -272,10 +283,9 @@ static int start(struct daemon *d)
     if (!code)
         code = take_sockets(d);
     if (!code)
+        code = load_suffix_list(&d->config);
+    if (!code)
         code = load_access_policy(d);
-    if (!code && domain_start())
-        code = fail(EXIT_SYSTEM, "Public Suffix List",
-                    "not found; install the package `publicsuffix`");
     if (!code)
         code = start_store(d);
     if (!code)
@@ -368,6 +378,8 @@ static int check_config(struct daemon *d)
     if (!code)
         code = check_upstream(&d->config);
     if (!code)
+        code = load_suffix_list(&d->config);
+    if (!code)
         code = load_access_policy(d);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
         if (listener_check(d->config.listen[i], &why))
@@ -375,6 +387,7 @@ static int check_config(struct daemon *d)
     if (!code)
         puts("configuration OK");
     access_policy_done(&d->policy);
+    domain_stop();
     secret_free(d->key);
     return code;
 }

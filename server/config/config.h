@@ -44,6 +44,8 @@ struct config {
     char *tls_cert, *tls_key; /* NULL = not given */
     char *client_keys_file;   /* NULL = not given */
     bool allow_anonymous;
+    bool allow_unknown_suffixes;
+    char *deny_domains; /* NULL = not given */
     int64_t store_rows;
     int64_t wait_ms, max_wait_ms;
     int64_t batch_size, batch_linger_ms, submit_slots;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/small_file.h"
 #include "http/listener.h"
 
 /* Returns the first address that other machines can reach, or NULL. */
@@ -61,6 +62,20 @@ static enum err read_tls(const struct config *config, const struct access_policy
     return ERR_SYNTAX;
 }
 
+static enum err read_denied(const struct config *config, struct access_policy *policy,
+                            struct errmsg *why)
+{
+    const char *path = config->deny_domains;
+    autofree char *text = NULL;
+    size_t len;
+
+    if (!path || (!small_file_read(path, DENIED_DOMAINS_FILE_MAX, &text, &len, why) &&
+                  !denied_domains_parse(path, text, len, &policy->denied, why)))
+        return ERR_OK;
+    errmsg_prefix(why, "--deny-domains");
+    return ERR_SYNTAX;
+}
+
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
                             struct access_policy *ret_policy, struct errmsg *why)
 {
@@ -75,6 +90,8 @@ enum err access_policy_load(const struct config *config, const struct access_pol
         err = read_keys(config, before, &policy, why);
     if (!err)
         err = read_tls(config, before, &policy, why);
+    if (!err)
+        err = read_denied(config, &policy, why);
     if (err) {
         access_policy_done(&policy);
         return ERR_SYNTAX;
@@ -87,6 +104,7 @@ void access_policy_done(struct access_policy *policy)
 {
     clients_unref(policy->clients);
     tls_unref(policy->tls);
+    denied_domains_unref(policy->denied);
 }
 
 void access_policy_replace(struct access_policy *policy, struct access_policy *read)
@@ -94,6 +112,7 @@ void access_policy_replace(struct access_policy *policy, struct access_policy *r
     access_policy_done(policy);
     policy->clients = TAKE(read->clients);
     policy->tls = TAKE(read->tls);
+    policy->denied = TAKE(read->denied);
 }
 
 void access_policy_log(const struct access_policy *policy)
@@ -107,4 +126,7 @@ void access_policy_log(const struct access_policy *policy)
     if (policy->clients)
         log_event(LOG_INFO, "client_keys_loaded",
                   LOG_INT("clients", clients_count(policy->clients)));
+    if (policy->denied)
+        log_event(LOG_INFO, "denied_domains_loaded",
+                  LOG_INT("domains", denied_domains_count(policy->denied)));
 }

@@ -69,8 +69,9 @@ static void commit(const struct reload *reload, struct prepared *prepared)
     const struct limits limits = reload_limits_of(config);
     log_set_level((enum log_level)config->log_level);
     log_set_json(config->log_json);
-    listener_apply_settings(reload->listener, &(struct settings){reload->policy->clients, &limits,
-                                                                 reload->policy->tls});
+    listener_apply_settings(reload->listener,
+                            &(struct settings){reload->policy->clients, &limits,
+                                               reload->policy->tls, reload->policy->denied});
     engine_reload(reload->engine,
                   &(struct engine_settings){config->credits_per_day, config->stale_if_error_ms});
 }

@@ -21,9 +21,9 @@ static const char *store_file(const char *url)
 
 void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state)
 {
-    const char *const reread[] = {config->api_key_file, config->client_keys_file,
-                                  config->config_file,  config->tls_cert,
-                                  config->tls_key,      config->upstream_ca};
+    const char *const reread[] = {
+        config->api_key_file, config->client_keys_file, config->config_file, config->tls_cert,
+        config->tls_key,      config->upstream_ca,      config->deny_domains};
     const char *const written[] = {store_file(config->store)};
     const struct sandbox_options options = {.parts = (unsigned)config->sandbox,
                                             .reread = reread,

@@ -2,6 +2,7 @@
 /* engine.c - the engine's parts, its loop and its thread. */
 #include "lookup/engine_state.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "client/transport.h"
@@ -140,9 +141,16 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine)
 
 /* ---- the loop ---- */
 
+/* Every thread's clock notices a jump; this is the one that logs it. */
+static void turn_clock(struct engine *engine)
+{
+    if (clock_turn(&engine->clock))
+        log_event(LOG_WARN, "clock_jumped", LOG_INT("seconds", engine->clock.jump_ms / 1000));
+}
+
 void engine_turn(struct engine *engine)
 {
-    clock_turn(&engine->clock);
+    turn_clock(engine);
     heartbeat_busy(&engine->heartbeat, engine->clock.now_ms);
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
@@ -164,7 +172,7 @@ static int64_t sleep_ms(struct engine *engine)
 {
     int64_t next = timers_next_ms(&engine->timers);
 
-    clock_turn(&engine->clock);
+    turn_clock(engine);
     heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
     int64_t left_ms = next - engine->clock.now_ms;
     return left_ms <= 0 ? 0 : left_ms < engine->idle_ms ? left_ms : engine->idle_ms;

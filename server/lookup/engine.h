@@ -82,11 +82,16 @@ void engine_lookup(struct engine *engine, struct lookup_request *request);
  * may end, and its memory be reused, before the engine handles the message. */
 void engine_abandon(struct engine *engine, uint64_t ticket);
 
-/* Any thread. Starts or joins a lookup in the background, unless a result was fetched since
- * `asked_wall_ms`. No client waits for it, and it is not dropped. Takes ownership of `question`;
- * copies the account's name. Errors are logged with the lookup, or ignored if none started. */
-void engine_prefetch(struct engine *engine, struct question *question,
-                     const struct account_ref *account, int64_t asked_wall_ms);
+/* Any thread, after result_claim_refresh(). Starts or joins a lookup in the background that
+ * replaces the `expired` result, unless a newer one was fetched since `asked_wall_ms`. No client
+ * waits for it, and it is not dropped. If the account has no quota left, the claim is given back,
+ * so that the next client can start the refresh; any other failure leaves it, and the refresh is
+ * tried again RESULT_REFRESH_MS later. Counts the request that was served the expired result:
+ * `refreshing` if a paid lookup started, else `stale`. Takes ownership of `question`; copies the
+ * account's name. */
+void engine_refresh(struct engine *engine, struct question *question,
+                    const struct account_ref *account, const struct result *expired,
+                    int64_t asked_wall_ms);
 
 /* ---- calls ---- */
 

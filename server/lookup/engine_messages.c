@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "lookup/lookups.h"
 #include "model/question.h"
@@ -44,7 +45,7 @@ static enum err serve_stored(struct lookup_request *request)
     if (err)
         return err;
     struct freshness verdict = freshness_judge(stored, &request->directives, &request->limits,
-                                               request->asked_wall_ms, engine->clock.wall_ms);
+                                               request->asked_wall_ms, &engine->clock);
     request->miss = verdict.reason;
     if (verdict.is_fallback)
         request->fallback = result_ref(stored);
@@ -87,38 +88,48 @@ void engine_lookup(struct engine *engine, struct lookup_request *request)
     inbox_post(engine->inbox, &request->message, run_request);
 }
 
-struct prefetch {
+/* ---- refreshes ---- */
+
+/* A request without a client. */
+struct refresh {
     struct lookup_request request;
     struct question *question;
     char account[ACCOUNT_NAME_MAX + 1];
+    const struct result *expired; /* owned reference; its refresh is claimed */
 };
 
-static void free_prefetch(struct lookup_request *request, const struct outcome *outcome)
+/* The wait has ended immediately; a lookup that was started or joined continues. */
+static void refresh_is_started(struct lookup_request *request, const struct outcome *outcome)
 {
-    struct prefetch *prefetch = container_of(request, struct prefetch, request);
+    struct refresh *refresh = container_of(request, struct refresh, request);
+    bool is_bought = outcome->err == ERR_STILL_PROCESSING && !outcome->collapsed;
 
-    (void)outcome;
-    question_free(prefetch->question);
-    free(prefetch);
+    metrics_add(&metrics_mine()->cache_outcomes[is_bought ? CACHE_REFRESHING : CACHE_STALE], 1);
+    if (outcome->err == ERR_QUOTA_EXCEEDED)
+        result_unclaim_refresh(refresh->expired);
+    result_unref(refresh->expired);
+    question_free(refresh->question);
+    free(refresh);
 }
 
-void engine_prefetch(struct engine *engine, struct question *question,
-                     const struct account_ref *account, int64_t asked_wall_ms)
+void engine_refresh(struct engine *engine, struct question *question,
+                    const struct account_ref *account, const struct result *expired,
+                    int64_t asked_wall_ms)
 {
-    struct prefetch *prefetch = xcalloc(1, sizeof *prefetch);
+    struct refresh *refresh = xcalloc(1, sizeof *refresh);
 
-    prefetch->question = question;
-    snprintf(prefetch->account, sizeof prefetch->account, "%s", account->name);
-    /* The wait ends immediately; the lookup continues, as for every client whose wait is over. */
-    prefetch->request = (struct lookup_request){
+    refresh->question = question;
+    refresh->expired = result_ref(expired);
+    snprintf(refresh->account, sizeof refresh->account, "%s", account->name);
+    refresh->request = (struct lookup_request){
         .question = question,
-        .account = {prefetch->account, account->quota, account->weight},
+        .account = {refresh->account, account->quota, account->weight},
         .wait_ms = 0,
-        .directives = {.no_cache = true, .max_age_s = -1, .max_stale_s = -1},
+        .directives = {.refresh = true, .max_age_s = -1, .max_stale_s = -1},
         .asked_wall_ms = asked_wall_ms,
-        .done = free_prefetch,
+        .done = refresh_is_started,
     };
-    engine_lookup(engine, &prefetch->request);
+    engine_lookup(engine, &refresh->request);
 }
 
 /* ---- calls ---- */

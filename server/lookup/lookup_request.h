@@ -69,8 +69,7 @@ struct lookup_request {
     struct account_ref account;      /* pays; its name is borrowed until `done` */
     int64_t wait_ms;                 /* maximum wait, from when the engine handles the request */
     /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
-     * is ERR_NOT_CACHED rather than a lookup. With no_store, this request does not cause its result
-     * to be stored; others for the same lookup may. */
+     * is ERR_NOT_CACHED rather than a lookup. */
     struct cache_directives directives;
     struct freshness_limits limits;
     int64_t asked_wall_ms;

@@ -22,6 +22,11 @@
 #include <string.h>
 #include <utlist.h>
 
+#define UPSTREAM_402 "the upstream says that the account behind the server's API key has no credits"
+#define OUR_402                                                                                    \
+    "the server has reached its own limit for this UTC day (--credits-per-day); it did not ask "   \
+    "the upstream"
+
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
@@ -34,7 +39,6 @@ struct lookup {
     size_t n_requests;
     int64_t started_ms;
     bool promised; /* a client was asked to retry later: never drop it */
-    bool wanted;   /* a request allows storing the result */
     UT_hash_handle hh, hh_id;
 };
 
@@ -136,19 +140,39 @@ static void detach(struct lookup_request *request)
     request->lookup = NULL;
 }
 
+/* Returns what a client may rely on when its wait ends. Only what the upstream has accepted is in
+ * the journal with its batch id, and is collected after a restart. */
+static const char *promise_of(enum task_phase phase)
+{
+    switch (phase) {
+    case TASK_IDLE:
+    case TASK_QUEUED:
+        return "the lookup is queued and not sent yet; repeat the request to join it at no cost, "
+               "or to start it again if the server has restarted";
+    case TASK_SUBMITTING:
+        return "the lookup continues; repeat the request to join it at no cost";
+    case TASK_PROCESSING:
+    case TASK_FETCHING:
+    case TASK_ENDED:
+        break;
+    }
+    return "the lookup continues, even if the server restarts; repeat the request to join it at no "
+           "cost";
+}
+
 static void deadline_is_over(struct timer *timer)
 {
     struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
     struct lookup *lookup = request->lookup;
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
-    outcome.detail = "the lookup continues; repeat the request to join it at no cost";
+    outcome.detail = promise_of(lookup->task.phase);
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
     outcome.progress = progress_of(lookup);
     outcome.retry_after_s = outcome.progress.retry_after_s;
     outcome.collapsed = request->collapsed;
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    lookup->promised = lookup->wanted = true;
+    lookup->promised = true;
     detach(request);
     lookup->owner->end(request, &outcome);
 }
@@ -160,7 +184,6 @@ static void attach(struct lookup *lookup, struct lookup_request *request, bool c
     request->lookup = lookup;
     request->collapsed = collapsed;
     request->deadline = (struct timer){0};
-    lookup->wanted = lookup->wanted || !request->directives.no_store;
     DL_APPEND(lookup->requests, request);
     lookup->n_requests++;
     HASH_ADD(hh, lookups->waiting, ticket, sizeof request->ticket, request);
@@ -245,11 +268,22 @@ static void log_finished(const struct lookup *lookup, const struct task_end *end
               LOG_INT("waiters", lookup->n_requests));
 }
 
-static void lookup_ended(struct task *task, const struct task_end *end)
+/* The own limit starts no lookup, so a task without credits was rejected by the upstream. */
+static struct task_end explain(const struct task_end *end)
+{
+    struct task_end explained = *end;
+
+    if (end->err == ERR_CREDITS_EXHAUSTED && !end->detail)
+        explained.detail = UPSTREAM_402;
+    return explained;
+}
+
+static void lookup_ended(struct task *task, const struct task_end *task_end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
     struct lookups *lookups = lookup->owner;
     int64_t took_ms = lookups->clock->now_ms - lookup->started_ms;
+    const struct task_end explained = explain(task_end), *end = &explained;
     const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
@@ -257,7 +291,7 @@ static void lookup_ended(struct task *task, const struct task_end *end)
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
-    outcome.stored = results_put(lookups->results, task, end, result, lookup->wanted);
+    outcome.stored = results_put(lookups->results, task, end, result);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     finished_add(lookups->results->finished, lookup->id, result);
@@ -329,6 +363,9 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     err = batcher_add(lookups->batcher, &lookup->task, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
+        if (err == ERR_CREDITS_EXHAUSTED)
+            ret_refusal->detail =
+                batcher_stats(lookups->batcher).circuit == err ? UPSTREAM_402 : OUR_402;
         lookup_free(lookup);
         return err;
     }
@@ -372,10 +409,11 @@ struct task *lookups_adopt(struct lookups *lookups, const struct store_task *sto
         return NULL;
     struct lookup *lookup = lookup_new(lookups, question_restore(stored->key, &stored->parts));
     snprintf(lookup->id, sizeof lookup->id, "%s", stored->lookup_id);
+    snprintf(lookup->account, sizeof lookup->account, "%s", stored->client);
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
     lookup->task.queued_ms = lookup->started_ms;
-    lookup->promised = lookup->wanted = true;
+    lookup->promised = true;
     add_to_table(lookup);
     return &lookup->task;
 }

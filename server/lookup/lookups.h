@@ -44,8 +44,7 @@ void lookups_free(struct lookups *lookups);
  * - ERR_OVERLOADED: too many requests wait, or the table of cooldowns or the queue is full
  * - the error of the question's cooldown
  * - other errors of batcher_add()
- * The result goes to cache and store unless every request set no_store; it does in any case once a
- * request got ERR_STILL_PROCESSING. */
+ * The result goes to cache and store, whether or not a client still waits for it. */
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal);
 

@@ -83,30 +83,26 @@ static void trim(struct timer *timer);
 
 static void trim_in(struct maintenance *maintenance, int64_t ms)
 {
-    maintenance->planned_ms = maintenance->clock->now_ms;
-    maintenance->planned_wall_ms = maintenance->clock->wall_ms;
     timer_arm(maintenance->timers, &maintenance->trim, maintenance->clock->now_ms + ms, trim);
 }
 
-static bool clock_jumped(const struct maintenance *maintenance)
+/* If the wall clock jumped ahead, results expire by the time before the jump: nothing is deleted
+ * because of the jump alone. */
+static int64_t earliest_wall_ms(const struct clock *clock)
 {
-    int64_t jump_ms = (maintenance->clock->wall_ms - maintenance->planned_wall_ms) -
-                      (maintenance->clock->now_ms - maintenance->planned_ms);
-
-    return jump_ms >= TRIM_MS || jump_ms <= -TRIM_MS;
+    return clock->jump_ms > 0 ? clock->wall_ms - clock->jump_ms : clock->wall_ms;
 }
 
 static void trim(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, trim);
-    int64_t wall_ms = maintenance->clock->wall_ms;
+    int64_t wall_ms = earliest_wall_ms(maintenance->clock);
     const struct store_ages ages = {.expired_before_ms = wall_ms - maintenance->keep_expired_ms,
                                     .raw_before_ms = wall_ms - KEEP_RAW_MS,
                                     .day = wall_ms / DAY_MS};
     bool more = false;
 
-    if (!clock_jumped(maintenance))
-        store_trim(maintenance->store, &ages, &more);
+    store_trim(maintenance->store, &ages, &more);
     trim_in(maintenance, more ? POLL_MS : TRIM_MS);
 }
 

@@ -2,9 +2,9 @@
 /* maintenance.h - periodic work on the store.
  *
  * Every second: checks whether another process (emailsd forget, pause, resume) has changed
- * something. Every hour: deletes results that expired long ago, old raw results and old accounts,
- * unless the wall clock jumped. Results were paid for and must not be deleted because of a clock
- * that may be wrong. Engine thread only. */
+ * something. Every hour: deletes results that expired long ago, old raw results and old accounts; a
+ * jump of the wall clock does not count. Results were paid for and must not be deleted because of a
+ * clock that may be wrong. Engine thread only. */
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 
@@ -28,7 +28,6 @@ struct maintenance {
     int64_t keep_expired_ms; /* how long an expired result stays */
     /* Private: */
     struct timer poll, trim;
-    int64_t planned_ms, planned_wall_ms; /* when the next trim was planned, by both clocks */
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
 };

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/url.h"
+#include "model/known_suffixes.h"
 #include "model/special_names.h"
 
 #include <idn2.h>
@@ -57,7 +58,8 @@
     X(SINGLE, INVALID_DOMAIN, "has no public suffix")                                              \
     X(SUFFIX, PUBLIC_SUFFIX, "is a public suffix; company domains are registered below it")        \
     X(IP, IP_ADDRESS, "is an IP address; send the company's domain")                               \
-    X(SPECIAL, SPECIAL_USE_DOMAIN, "ends in a reserved name that cannot belong to a company")
+    X(SPECIAL, SPECIAL_USE_DOMAIN, "ends in a reserved name that cannot belong to a company")      \
+    X(UNKNOWN, UNKNOWN_SUFFIX, "ends in an unknown top-level domain")
 
 enum reason {
     REASON_NONE = 0,
@@ -78,6 +80,7 @@ static const struct {
 /* Written by domain_start(), read-only until domain_stop(). */
 static psl_ctx_t *list;
 static char list_source[512] = "none";
+static bool accepts_unknown;
 
 /* ------------------------------------------------------------------ the suffix list */
 
@@ -118,7 +121,13 @@ void domain_stop(void)
 {
     psl_free(list);
     list = NULL;
+    accepts_unknown = false;
     snprintf(list_source, sizeof list_source, "none");
+}
+
+void domain_accept_unknown_suffixes(void)
+{
+    accepts_unknown = true;
 }
 
 const char *domain_list_source(void)
@@ -221,8 +230,9 @@ static enum reason canonical_host(const char *host, struct domain *ret_domain)
 
 /* ------------------------------------------------------------------ A-labels -> registrable */
 
-/* Reduces domain->name. If the list does not contain the top-level domain, its default rule
- * applies: that label is the suffix. */
+/* Reduces domain->name. If the list does not contain the top-level domain, no company can
+ * have registered the name, unless the list is older than the domain. If such names are accepted,
+ * the list's default rule applies: the last label is the suffix. */
 static enum reason reduce(struct domain *domain)
 {
     if (domain_is_ipv4(domain->name))
@@ -233,6 +243,8 @@ static enum reason reduce(struct domain *domain)
         return REASON_SPECIAL;
     if (!strchr(domain->name, '.'))
         return is_suffix(domain->name) ? REASON_SUFFIX : REASON_SINGLE;
+    if (!accepts_unknown && !is_suffix(strrchr(domain->name, '.') + 1))
+        return REASON_UNKNOWN;
     const char *registrable = psl_registrable_domain(list, domain->name);
     if (!registrable)
         return REASON_SUFFIX;
@@ -321,20 +333,40 @@ static enum reason parse(const char *text, size_t len, struct domain *domain)
 
 /* ------------------------------------------------------------------ error messages */
 
+/* Writes what the name below a misspelled top-level domain was probably meant to be; "" if there is
+ * no guess. */
+static void guess_name(const char *name, char *ret_guess, size_t size)
+{
+    const char *dot = strrchr(name, '.');
+    const char *suffix = known_suffix_near(dot + 1);
+    char spelled[DOMAIN_MAX + LABEL_MAX];
+
+    *ret_guess = '\0';
+    if (!suffix)
+        return;
+    snprintf(spelled, sizeof spelled, "%.*s.%s", (int)(dot - name), name, suffix);
+    const char *registrable = psl_registrable_domain(list, spelled);
+    if (registrable && strlen(registrable) < size)
+        memcpy(ret_guess, registrable, strlen(registrable) + 1);
+}
+
 /* Repeats the input only if it consists of characters of names: a mistyped URL may contain a
- * password. */
-static void explain(enum reason reason, const char *text, size_t len, const char *label,
+ * password. A host name that was found in it, `name`, has only such characters. */
+static void explain(enum reason reason, const char *text, size_t len, const char *name,
                     struct errmsg *why)
 {
     bool quote = len && len <= QUOTE_MAX && text_is_name(text, len);
     char subject[QUOTE_MAX + 3] = "the domain";
-    char hint[LABEL_MAX + 24] = "";
+    char guess[LABEL_MAX + sizeof ".com"] = "";
 
     if (quote)
         snprintf(subject, sizeof subject, "'%.*s'", (int)len, text);
     if (quote && reason == REASON_SINGLE)
-        snprintf(hint, sizeof hint, "; did you mean %.*s.com?", LABEL_MAX, label);
-    errmsg_set(why, "%s %s%s", subject, reasons[reason].words, hint);
+        snprintf(guess, sizeof guess, "%.*s.com", LABEL_MAX, name);
+    if (reason == REASON_UNKNOWN)
+        guess_name(name, guess, sizeof guess);
+    errmsg_set(why, "%s %s%s%s%s", subject, reasons[reason].words, *guess ? "; did you mean " : "",
+               guess, *guess ? "?" : "");
 }
 
 enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, struct errmsg *why)

@@ -34,10 +34,14 @@ void domain_stop(void);
  * 2023-02-09". Static. */
 const char *domain_list_source(void);
 
-/* Returns ERR_MISSING_DOMAIN (empty), ERR_INVALID_DOMAIN, ERR_PUBLIC_SUFFIX, ERR_IP_ADDRESS or
- * ERR_SPECIAL_USE_DOMAIN on failure. `why` then holds a human-readable sentence in valid UTF-8
- * without control characters. It repeats the input only if that is safe, never if it might contain
- * a password. `text` need not be NUL-terminated and may hold any byte. */
+/* Makes domain_parse() accept names below top-level domains that the list does not contain, until
+ * domain_stop(): for lists older than such a domain. Call before other threads start. */
+void domain_accept_unknown_suffixes(void);
+
+/* Returns ERR_MISSING_DOMAIN (empty), ERR_INVALID_DOMAIN, ERR_PUBLIC_SUFFIX, ERR_IP_ADDRESS,
+ * ERR_SPECIAL_USE_DOMAIN or ERR_UNKNOWN_SUFFIX on failure. `why` then holds a human-readable
+ * sentence in valid UTF-8 without control characters. It repeats the input only if that is safe,
+ * never if it might contain a password. `text` need not be NUL-terminated and may hold any byte. */
 enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, struct errmsg *why);
 
 /* Returns a display name derived from a domain: its first label, hyphens as spaces, each word

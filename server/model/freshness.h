@@ -4,23 +4,27 @@
  *
  * A result is fresh until it expires. Then, for a while, it is served immediately and refreshed in
  * the background; after that, for longer, it is served only if the upstream fails. The client may
- * require more (no-cache, max-age, min-fresh), accept less (max-stale), or exclude a lookup
- * (only-if-cached). Only successful results are served stale; an expired failure is never
- * served. */
+ * require more (refresh, max_age), accept less (max-stale), or exclude a lookup (only-if-cached).
+ * Only successful results are served stale; an expired failure is never served.
+ *
+ * A jump of the wall clock spends no credit: a result that only the jump has expired is served
+ * stale, without a refresh, for the life that it had left before the jump. */
 #ifndef MODEL_FRESHNESS_H
 #define MODEL_FRESHNESS_H
 
+#include "base/clock.h"
 #include "model/result.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The caching directives of a request. */
+/* What a request says about stored results. The first and the third may spend a credit, so only
+ * parameters set them, never a header. */
 struct cache_directives {
-    bool no_cache, only_cached, no_store;
-    int64_t max_age_s;   /* -1 = not given */
-    int64_t min_fresh_s; /* 0 = not given */
-    int64_t max_stale_s; /* -1 = not given; INT64_MAX = any staleness */
+    bool refresh;        /* a result fetched before the request does not do */
+    bool only_cached;    /* never spend: serve a stored result or none; excludes `refresh` */
+    int64_t max_age_s;   /* an older result does not do; -1 = not given */
+    int64_t max_stale_s; /* an expired result does; -1 = not given, INT64_MAX = any staleness */
 };
 
 #define CACHE_DIRECTIVES_NONE ((struct cache_directives){.max_age_s = -1, .max_stale_s = -1})
@@ -50,15 +54,18 @@ struct freshness {
     bool is_fallback;        /* the result may be served if the lookup fails */
 };
 
-/* Judges a stored result (NULL = none) for a request that arrived at `asked_wall_ms`. A result that
- * was fetched between then and now satisfies no-cache. Wall times; `wall_ms` is now. */
+/* Judges a stored result (NULL = none) for a request that arrived at `asked_wall_ms`, a wall time.
+ * A result that was fetched between then and now satisfies `refresh`. */
 struct freshness freshness_judge(const struct result *result,
                                  const struct cache_directives *directives,
                                  const struct freshness_limits *limits, int64_t asked_wall_ms,
-                                 int64_t wall_ms);
+                                 const struct clock *clock);
 
-/* Return the time to expiry, negative if expired, and the time since the upstream was asked. Both
- * are bounded by the lifetime of the result, in case the wall clock jumped. */
+/* Returns how long the result is fresh, from when it was fetched. */
+int64_t freshness_life_ms(const struct result *result);
+
+/* Return the time to expiry, negative if expired and at most the life, and the time since the
+ * upstream was asked, at least 0. */
 int64_t freshness_left_ms(const struct result *result, int64_t wall_ms);
 int64_t freshness_age_ms(const struct result *result, int64_t wall_ms);
 

@@ -166,6 +166,13 @@ bool result_claim_refresh(const struct result *result, int64_t now_ms)
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
+void result_unclaim_refresh(const struct result *result)
+{
+    struct result *mine = (struct result *)(uintptr_t)result;
+
+    atomic_store_explicit(&mine->refresh_claimed_ms, 0, memory_order_relaxed);
+}
+
 const struct result *result_ref(const struct result *result)
 {
     /* Only the count and the claim change after creation; the cast is confined to this file. */

@@ -82,7 +82,12 @@ void flow_start(struct engine_options options)
 
 void flow_restart(void)
 {
-    const struct clock clock = *engine_clock(flow.engine);
+    const struct clock last = *engine_clock(flow.engine);
+    /* A new process knows of no jump. */
+    const struct clock clock = {.now_ms = last.now_ms,
+                                .wall_ms = last.wall_ms,
+                                .fake = true,
+                                .offset_ms = last.wall_ms - last.now_ms};
 
     for (size_t i = 0; i < flow.n_callers; i++)
         if (flow.callers[i]->answers == 0)

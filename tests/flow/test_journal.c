@@ -208,21 +208,6 @@ TEST(journal_cached_failure_survives_restart_and_expires)
     ck_assert_uint_eq(submits(), 2);
 }
 
-TEST(journal_no_store_result_is_kept_only_if_another_wants_it)
-{
-    struct caller *shy = flow_request("shy.com", WAIT_MS);
-    struct caller *both = flow_request("both.com", WAIT_MS);
-    shy->request.directives.no_store = both->request.directives.no_store = true;
-    flow_request("both.com", WAIT_MS);
-    flow_advance(MINUTE_MS);
-    ck_assert_int_eq(shy->err, ERR_OK);
-    ck_assert_uint_eq(stored().found, 1);
-    flow_request("shy.com", WAIT_MS);
-    flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "shy.com"), 2);
-    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "both.com"), 1);
-}
-
 /* ---- a failing disk ---- */
 
 TEST(journal_D1_failed_write_blocks_submits_until_it_works)

@@ -130,6 +130,65 @@ TEST(lookup_queued_and_promised_is_sent_without_waiters)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
+/* What a client may rely on: only a lookup that the upstream has accepted outlives a kill. */
+TEST(lookup_promises_only_what_outlives_a_restart)
+{
+    struct caller *queued = flow_request("milvali.com", 10);
+    flow_advance(20);
+    struct caller *submitting = flow_request("milvali.com", 1000);
+    flow_advance(2000);
+    ck_assert_ptr_nonnull(strstr(queued->detail, "is queued and not sent yet"));
+    ck_assert_ptr_nonnull(strstr(queued->detail, "if the server has restarted"));
+    ck_assert_ptr_nonnull(strstr(submitting->detail, "the lookup continues; "));
+    fake_upstream_set_task_ms(flow.upstream, 2 * MINUTE_MS);
+    flow_advance(30000);
+    struct caller *accepted = flow_request("milvali.com", 1000);
+    flow_advance(2000);
+    ck_assert_int_eq(accepted->err, ERR_STILL_PROCESSING);
+    ck_assert_ptr_nonnull(strstr(accepted->detail, "even if the server restarts"));
+}
+
+TEST(lookup_queued_is_forgotten_by_a_kill_and_costs_nothing)
+{
+    struct caller *hasty = flow_request("milvali.com", 10);
+
+    flow_advance(20);
+    flow_restart();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(hasty->charged, CHARGED_NO);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(lookup_without_credits_says_whose_they_are)
+{
+    struct engine_options options = flow_options();
+
+    options.credits_per_day = 1;
+    flow_start(options);
+    flow_request("one.com", WAIT_MS);
+    struct caller *ours = flow_request("two.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(ours->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(ours->detail, "--credits-per-day"));
+}
+
+TEST(lookup_without_credits_upstream_says_so)
+{
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    struct caller *refused = flow_request("one.com", WAIT_MS);
+    flow_advance(27000);
+    struct caller *later = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(refused->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(refused->detail, "the upstream"));
+    ck_assert_int_eq(later->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(later->detail, "the upstream"));
+}
+
 TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
 {
     struct caller *abandoned = flow_request("milvali.com", WAIT_MS);
@@ -283,7 +342,7 @@ TEST(lookup_refresh_pays_again_and_replaces_the_result)
     flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
-    refreshed->request.directives.no_cache = true;
+    refreshed->request.directives.refresh = true;
     struct caller *joins = flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert(!refreshed->from_cache);
@@ -302,13 +361,13 @@ TEST(lookup_failure_does_not_evict_an_older_result)
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "milvali.com", .state = "ERRORED"});
     struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
-    refreshed->request.directives.no_cache = true;
+    refreshed->request.directives.refresh = true;
     flow_advance(40000);
     ck_assert_int_eq(refreshed->err, ERR_LOOKUP_FAILED);
 
     struct caller *content = flow_request("milvali.com", WAIT_MS);
     struct caller *again = flow_request("milvali.com", WAIT_MS);
-    again->request.directives.no_cache = true;
+    again->request.directives.refresh = true;
     flow_settle();
     ck_assert_str_eq(content->body, first->body);
     ck_assert_int_eq(again->err,

@@ -11,6 +11,17 @@ static void jump(int64_t ms)
     engine_clock(flow.engine)->wall_ms += ms;
 }
 
+/* Requests again, as a client of a daemon that serves expired results for a week. */
+static struct caller *ask_again(void)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    caller->request.limits = (struct freshness_limits){.stale_while_revalidate_ms = 7 * DAY_MS,
+                                                       .stale_if_error_ms = 90 * DAY_MS};
+    flow_settle();
+    return caller;
+}
+
 static size_t stored(void)
 {
     struct store_stats stats;
@@ -45,6 +56,51 @@ TEST(clock_T1_ten_days_forward_keeps_results_of_thirty_days)
     ck_assert(again->from_cache);
 }
 
+TEST(clock_T1_jump_of_400_days_buys_nothing)
+{
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    jump(400 * DAY_MS);
+    for (int day = 1; day < 30; day++) {
+        struct caller *again = ask_again();
+        ck_assert_int_eq(again->disposition, DISPOSITION_STALE); /* starts no refresh */
+        ck_assert_str_eq(again->body, first->body);
+        flow_advance(DAY_MS);
+    }
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    flow_advance(2 * DAY_MS); /* its life is over without the jump, too */
+    ck_assert_int_eq(ask_again()->disposition, DISPOSITION_MISS);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+    ck_assert_int_eq(ask_again()->disposition, DISPOSITION_FRESH);
+}
+
+TEST(clock_T1_jump_does_not_tighten_max_age)
+{
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(HOUR_MS);
+    jump(400 * DAY_MS);
+    struct caller *lenient = flow_request("milvali.com", WAIT_MS);
+    struct caller *strict = flow_request("milvali.com", WAIT_MS);
+    lenient->request.directives.max_age_s = 2 * HOUR_MS / 1000;
+    strict->request.directives.max_age_s = HOUR_MS / 2000;
+    flow_advance(MINUTE_MS);
+    ck_assert(lenient->from_cache);
+    ck_assert(!strict->from_cache);
+}
+
+TEST(clock_T2_result_from_the_future_is_not_as_young_as_max_age_0_wants)
+{
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    jump(-10 * DAY_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    caller->request.directives.max_age_s = 0;
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert(!caller->from_cache);
+}
+
 TEST(clock_T2_ten_days_back_expires_nothing)
 {
     flow_request("milvali.com", WAIT_MS);
@@ -62,7 +118,7 @@ TEST(clock_T2_set_back_still_permits_a_refresh)
     flow_advance(MINUTE_MS);
     jump(-10 * DAY_MS);
     struct caller *refreshed = flow_request("milvali.com", WAIT_MS);
-    refreshed->request.directives.no_cache = true;
+    refreshed->request.directives.refresh = true;
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(refreshed->err, ERR_OK);
     ck_assert(!refreshed->from_cache);
@@ -197,5 +253,16 @@ TEST(clock_T1_jump_purges_nothing)
     start_with_short_lives();
     jump(300 * DAY_MS);
     flow_advance(HOUR_MS);
+    ck_assert_uint_eq(stored(), 1);
+    flow_advance(HOUR_MS); /* expired long ago without the jump, too */
+    ck_assert_uint_eq(stored(), 0);
+}
+
+TEST(clock_T1_jump_never_purges_a_result_that_is_still_good)
+{
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    jump(400 * DAY_MS);
+    flow_advance(DAY_MS);
     ck_assert_uint_eq(stored(), 1);
 }

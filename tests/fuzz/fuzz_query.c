@@ -12,6 +12,7 @@
 #include "http/core/app.h"
 #include "http/endpoints/emails_query.h"
 #include "http/protocol/field_value.h"
+#include "model/denied_domains.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #define ARGUMENTS_MAX 1200 /* about as much as a connection's memory holds */
 #define HEADERS_MAX   64
+#define DENIED        "gmail.com"
 #define MAX_WAIT_MS   INT64_C(300000)
 #define THEIR_WAIT_MS INT64_C(120000)
 
@@ -29,6 +31,7 @@ struct request {
     size_t n_arguments;
     char *headers[HEADERS_MAX];
     size_t n_headers;
+    enum http_method method;
     bool backwards; /* passes its arguments in reverse order */
     struct client client;
     struct joined_lines *joined;
@@ -36,6 +39,7 @@ struct request {
 };
 
 static const struct limits limits = {.wait_ms = 90000, .max_wait_ms = MAX_WAIT_MS};
+static struct denied_domains *denied;
 
 /* ---- the fake of request.h ---- */
 
@@ -74,6 +78,17 @@ const struct limits *request_limits(const struct request *request)
 const struct client *request_client(const struct request *request)
 {
     return &request->client;
+}
+
+enum http_method request_method(const struct request *request)
+{
+    return request->method;
+}
+
+const struct denied_domains *request_denied_domains(const struct request *request)
+{
+    (void)request;
+    return denied;
 }
 
 const char *request_account(struct request *request)
@@ -175,6 +190,25 @@ static void split(struct request *request, char *query)
 
 /* ---- the promises ---- */
 
+static bool has_argument(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_arguments; i++)
+        if (slice_equals(request->arguments[i].name, name))
+            return true;
+    return false;
+}
+
+/* Whatever the headers say, only parameters spend. */
+static void check_spending(const struct emails_query *query, const struct request *request)
+{
+    FUZZ_WANT(!query->cache.refresh || has_argument(request, "refresh"));
+    FUZZ_WANT(query->cache.max_age_s < 0 || has_argument(request, "max_age"));
+    FUZZ_WANT(query->cache.only_cached || request->method != HTTP_HEAD);
+    FUZZ_WANT(query->cache.only_cached == (query->never_spends != NULL));
+    FUZZ_WANT(!query->cache.only_cached || !query->cache.refresh);
+    FUZZ_WANT(strcmp(query->question->parts.domain, DENIED) != 0);
+}
+
 static void check_reading(const struct emails_query *query, const struct client *client)
 {
     FUZZ_WANT(query->format < RESULT_FORMATS);
@@ -182,7 +216,7 @@ static void check_reading(const struct emails_query *query, const struct client 
     FUZZ_WANT(query->wait_ms <= client->max_wait_ms);
     FUZZ_WANT(query->cache.max_age_s >= -1 && query->cache.max_age_s <= INT64_C(2147483648));
     FUZZ_WANT(query->cache.only_cached || !client->cached_only);
-    FUZZ_WANT(query->cache.only_cached || client->allow_refresh || !query->cache.no_cache);
+    FUZZ_WANT(query->cache.only_cached || client->allow_refresh || !query->cache.refresh);
     FUZZ_WANT(strnlen(query->applied, EMAILS_QUERY_APPLIED) < EMAILS_QUERY_APPLIED);
     FUZZ_WANT(input_is_printable(query->applied, strlen(query->applied)));
 }
@@ -233,6 +267,7 @@ static bool read_as(struct request *request, bool allow_refresh, bool cached_onl
     if (!ok)
         return false;
     check_reading(&query, &request->client);
+    check_spending(&query, request);
     check_question(query.question);
     memcpy(ret_key, query.question->key, HASH_SIZE);
     question_free(query.question);
@@ -249,9 +284,20 @@ static void check_request(struct request *request)
         FUZZ_WANT(ok && memcmp(key, other, HASH_SIZE) == 0);
     FUZZ_WANT(read_as(request, false, true, other) == ok);
     FUZZ_WANT(!ok || memcmp(key, other, HASH_SIZE) == 0);
+    request->method = HTTP_HEAD; /* no right is missing for what never spends */
+    FUZZ_WANT(read_as(request, false, false, other) == ok);
+    request->method = HTTP_GET;
     request->backwards = true;
     FUZZ_WANT(read_as(request, true, false, other) == ok);
     FUZZ_WANT(!ok || memcmp(key, other, HASH_SIZE) == 0);
+}
+
+static void start(void)
+{
+    struct errmsg why;
+
+    FUZZ_WANT(domain_start() == ERR_OK);
+    FUZZ_WANT(denied_domains_parse("list", DENIED, strlen(DENIED), &denied, &why) == ERR_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -264,11 +310,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *line;
 
     if (!started)
-        FUZZ_WANT(domain_start() == ERR_OK);
+        start();
     started = true;
     if (!query)
         return 0;
-    request = (struct request){0};
+    request = (struct request){.method = HTTP_GET};
     split(&request, query);
     while (request.n_headers < HEADERS_MAX && (line = input_line(&input, &len)))
         request.headers[request.n_headers++] = line;

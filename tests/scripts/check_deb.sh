@@ -93,7 +93,8 @@ inside dpkg -i old.deb
 inside emailsd --version
 inside env OPENMART_API_KEY=k EMAILSD_CONFIG=/etc/emailsd/emailsd.conf emailsd --check-config
 for file in usr/bin/emailsd usr/share/man/man8/emailsd.8.gz usr/share/man/man5/emailsd.conf.5.gz \
-    usr/share/bash-completion/completions/emailsd lib/systemd/system/emailsd.service \
+    usr/share/bash-completion/completions/emailsd usr/share/emailsd/consumer-mail-domains.txt \
+    lib/systemd/system/emailsd.service \
     lib/systemd/system/emailsd.socket etc/emailsd/emailsd.conf; do
     [ -e "$root/$file" ] || [ -e "$root/usr/$file" ] || fail "/$file is not in the package"
 done

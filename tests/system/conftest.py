@@ -13,9 +13,10 @@ import pytest
 # do not inherit a handler of Python.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest.register_assert_rewrite("wire", "waiting", "programs")
+pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys")
 
 import report  # noqa: E402 - after the line that makes asserts speak
+from client_keys import Keys  # noqa: E402
 from programs import Testbed  # noqa: E402
 
 
@@ -40,6 +41,12 @@ def sim(testbed):
 def daemon(testbed, sim):
     """A daemon that uses the upstream of this test."""
     return testbed.daemon(sim)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """An empty file of client keys."""
+    return Keys(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,9 @@ NEVER_SERVED_STALE = ("--stale-while-revalidate", "0")
 
 # ---- refresh on request ----
 
-@pytest.mark.parametrize("how", [
-    pytest.param({"refresh": 1}, id="refresh=1"),
-    pytest.param({"headers": {"Cache-Control": "no-cache"}}, id="Cache-Control: no-cache"),
-])
-def test_cache_refresh_request_pays_again(daemon, sim, how):
+def test_cache_refresh_request_pays_again(daemon, sim):
     daemon.lookup("milvali.com")
-    answer = daemon.lookup("milvali.com", **how)
+    answer = daemon.lookup("milvali.com", refresh=1)
     assert answer.status == 200
     assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
     assert len(sim.ledger()) == 2
@@ -32,7 +28,7 @@ def test_cache_refresh_request_pays_again(daemon, sim, how):
 
 @pytest.mark.parametrize("how", [
     pytest.param({"max_age": 3600}, id="max_age=3600"),
-    pytest.param({"headers": {"Cache-Control": "max-age=3600"}}, id="Cache-Control: max-age"),
+    pytest.param({"cached": 1, "refresh": 1}, id="cached=1 and refresh=1"),
     pytest.param({"headers": {"Cache-Control": "max-stale"}}, id="Cache-Control: max-stale"),
     pytest.param({"headers": {"Cache-Control": "nonsense=, ,,"}}, id="nonsense"),
     pytest.param({"refresh": 0}, id="refresh=0"),
@@ -42,6 +38,63 @@ def test_cache_only_request_is_free(daemon, sim, how):
     answer = daemon.lookup("milvali.com", **how)
     assert answer.header("Cache-Status").startswith("emailsd; hit; ttl=")
     assert answer.body == first.body
+    assert len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("header", [
+    "Cache-Control: no-cache", "Cache-Control: no-store", "Cache-Control: max-age=0", "Pragma: no-cache",
+    f"Cache-Control: min-fresh={40 * 86400}", "Cache-Control: no-cache, no-store, must-revalidate, max-age=0",
+])
+def test_cache_header_never_spends(daemon, sim, header):
+    """Postman, browsers, Node's fetch and wget send these although no user meant it."""
+    first = daemon.lookup("milvali.com", dict([header.split(": ")]))
+    assert first.header("Cache-Status") == "emailsd; fwd=uri-miss; stored"
+    connection = daemon.connect()
+    for lines in ([header], [], [header], ["Accept: text/csv", header]):
+        answer = connection.get(daemon.question("milvali.com"), *lines)
+        assert answer.status == 200
+        assert answer.header("Cache-Status").startswith("emailsd; hit; ttl=")
+    assert len(sim.ledger()) == 1
+
+
+def test_cache_header_no_store_keeps_no_result_from_the_next(testbed, sim):
+    """The caller leaves after the submit; what was paid for is stored all the same."""
+    daemon = testbed.daemon(sim)
+    sim.hold_submits()
+    leaver = daemon.connect()
+    leaver.send_get(daemon.question("milvali.com"), "Cache-Control: no-store")
+    sim.reach(submit=1)
+    leaver.close()
+    eventually(lambda: daemon.metric("emailsd_waiters_abandoned_total") == 1)
+    sim.release_submits()
+    eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 200)
+    assert daemon.lookup("milvali.com").header("Cache-Status").startswith("emailsd; hit")
+    assert len(sim.ledger()) == 1
+
+
+PREFETCHES = [{"Sec-Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"},
+              {"X-Moz": "Prefetch"}]
+
+
+@pytest.mark.parametrize("headers", PREFETCHES)
+def test_cache_prefetch_of_a_browser_never_spends(daemon, sim, headers):
+    refused = daemon.lookup("milvali.com", headers, refresh=1)
+    assert "prefetch" in refused.problem(503, "paused")["detail"]
+    assert sim.calls()["submit"] == 0
+    first = daemon.lookup("milvali.com")
+    assert daemon.lookup("milvali.com", headers).body == first.body
+    assert daemon.lookup("milvali.com", headers, refresh=1).body == first.body
+    assert len(sim.ledger()) == 1
+    assert daemon.lookup("other.com", {"Sec-Purpose": "prefetched"}).status == 200
+
+
+@pytest.mark.parametrize("parameters", [{}, {"refresh": 1}, {"max_age": 0}, {"async": 1}, {"wait": 5}])
+def test_cache_head_never_spends(daemon, sim, parameters):
+    assert daemon.lookup("milvali.com", method="HEAD", **parameters).status == 504
+    assert sim.calls()["submit"] == 0
+    daemon.lookup("milvali.com")
+    expected = {504} if "max_age" in parameters else {200}
+    eventually(lambda: daemon.lookup("milvali.com", method="HEAD", **parameters).status in expected)
     assert len(sim.ledger()) == 1
 
 
@@ -72,13 +125,6 @@ def test_cache_deleted_result_is_not_served_within_the_same_second(daemon, sim):
     assert connection.get(daemon.question("milvali.com", cached=1)).status == 504
     again = connection.get(daemon.question("milvali.com"))
     assert again.header("Cache-Status") == "emailsd; fwd=uri-miss; stored"
-    assert len(sim.ledger()) == 2
-
-
-def test_cache_min_fresh_beyond_the_ttl_refreshes(daemon, sim):
-    daemon.lookup("milvali.com")
-    answer = daemon.lookup("milvali.com", headers={"Cache-Control": f"min-fresh={40 * 86400}"})
-    assert answer.header("Cache-Status") == "emailsd; fwd=request; stored"
     assert len(sim.ledger()) == 2
 
 
@@ -119,6 +165,7 @@ def test_cache_only_request_does_not_refresh_a_stale_result(testbed, sim):
     daemon.await_expiry("milvali.com")
     assert daemon.lookup("milvali.com", method="HEAD").status == 200
     assert daemon.lookup("milvali.com", cached=1).status == 200
+    assert daemon.lookup("milvali.com", PREFETCHES[0]).status == 200
     assert daemon.lookup("other.com").status == 200  # a refresh would have been submitted before it
     assert [row["domain"] for row in sim.ledger()] == ["milvali.com", "other.com"]
 

@@ -2,6 +2,7 @@
 """test_clock.py - runs the real binary on a wall clock that jumps (libfaketime). Waits use the monotonic
 clock, which stays true. flow/test_time.c tests the rules themselves."""
 import pathlib
+import re
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
@@ -71,16 +72,46 @@ def test_t1_clock_set_back_does_not_expire_a_result(testbed, sim, wall):
     assert len(sim.ledger()) == 1
 
 
+def seconds(answer, header):
+    """Returns the number in that header: Age, max-age of Cache-Control, or ttl of Cache-Status."""
+    return int(re.search(r"-?\d+$", answer.header(header))[0])
+
+
+def until_older(daemon, days):
+    """Asks until the workers have noticed the jump: each has a clock of its own."""
+    return eventually(lambda: (a := daemon.lookup("milvali.com")) and seconds(a, "Age") >= days * 86400 and a)
+
+
 def test_t2_result_is_fresh_after_10_days_and_refreshed_after_40(testbed, sim, wall):
-    daemon = start(testbed, sim, wall)
+    flags = ("--store", f"sqlite:{testbed.directory}/old.db")
+    daemon = start(testbed, sim, wall, *flags)
     body = daemon.lookup("milvali.com").body
     wall.off("+10d")
-    ten = eventually(lambda: (a := daemon.lookup("milvali.com")) and int(a.header("Age")) > 86400 and a)
+    ten = until_older(daemon, 10)
     assert ten.body == body and len(sim.ledger()) == 1
+    # A cache subtracts Age from max-age itself.
+    assert seconds(ten, "Cache-Control") - seconds(ten, "Age") - seconds(ten, "Cache-Status") in (0, 1)
+    daemon.stop()
     wall.off("+35d")
-    # Served immediately, refreshed in the background.
-    eventually(lambda: daemon.lookup("milvali.com").status == 200 and len(sim.ledger()) == 2)
+    daemon = start(testbed, sim, wall, *flags)  # knows of no jump
+    stale = daemon.lookup("milvali.com")
+    assert stale.body == body and seconds(stale, "Age") > seconds(stale, "Cache-Control") > 20 * 86400
+    eventually(lambda: len(sim.ledger()) == 2)  # refreshed in the background
     assert daemon.lookup("milvali.com").status == 200
+
+
+def test_t1_clock_jump_of_400_days_buys_nothing_and_is_logged(testbed, sim, wall):
+    daemon = start(testbed, sim, wall, "--threads", "1")
+    body = daemon.lookup("milvali.com").body
+    wall.off("+400d")
+    late = until_older(daemon, 400)
+    assert late.body == body and seconds(late, "Cache-Status") < 0
+    eventually(lambda: re.search(r"level=warn event=clock_jumped seconds=345[56]\d{4}\n", daemon.stderr()))
+    for _ in range(5):
+        assert daemon.lookup("milvali.com").body == body
+    assert daemon.lookup("other.com").status == 200  # a refresh would have been submitted before it
+    assert [row["domain"] for row in sim.ledger()] == ["milvali.com", "other.com"]
+    assert daemon.stderr().count("event=clock_jumped") == 1
 
 
 def test_budget_day_that_repeats_has_no_second_budget(testbed, sim, wall):

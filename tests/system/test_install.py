@@ -37,6 +37,7 @@ def test_install_sets_paths_and_modes(installed):
         "opt/e/share/man/man8/emailsd.8": "0o644",
         "opt/e/share/man/man5/emailsd.conf.5": "0o644",
         "opt/e/share/bash-completion/completions/emailsd": "0o644",
+        "opt/e/share/emailsd/consumer-mail-domains.txt": "0o644",
         "opt/e/lib/systemd/system/emailsd.service": "0o644",
         "opt/e/lib/systemd/system/emailsd.socket": "0o644",
         "etc/emailsd/emailsd.conf": "0o644",

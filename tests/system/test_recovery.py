@@ -29,6 +29,8 @@ def test_d13_start_resumes_hundreds_of_open_batches(testbed, sim, tmp_path):
     ready_s = time.monotonic() - begun
     assert re.search(rf"event=recovery_finished batches=({SUBMITTED}|{SUBMITTED - 1}) ", second.stderr())
     drain(store)
+    finished = [line for line in second.stderr().splitlines() if "event=lookup_finished" in line]
+    assert finished and all(" client=127.0.0.1 " in line for line in finished)
     print(f"{SUBMITTED} batches: ready after {ready_s:.2f} s, all answered after {time.monotonic() - begun:.2f} s")
     second.stop()
     assert not breaches(sim.ledger(), read_journal(store))

@@ -17,7 +17,7 @@ import programs
 import pytest
 from certificates import Authority, Relay
 from programs import EMAILSD, KEY, KEY_VARIABLE, is_sanitized, run_to_end
-from test_clients import Keys
+from client_keys import Keys
 from tracing import Victim, can_trace, tracer
 from waiting import eventually
 

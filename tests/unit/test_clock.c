@@ -137,6 +137,59 @@ TEST(clock_fake_moves_only_when_it_is_moved)
     ck_assert_int_eq(clock.now_ms, start_ms + 26000);
 }
 
+static const struct {
+    int64_t by_ms;
+    bool is_jump;
+} moves[] = {
+    {CLOCK_JUMP_MS, true},      {-CLOCK_JUMP_MS, true},      {400 * CLOCK_JUMP_MS, true},
+    {CLOCK_JUMP_MS - 1, false}, {-CLOCK_JUMP_MS + 1, false}, {0, false},
+};
+
+LOOP_TEST(clock_turn_notices_a_jump_of_an_hour, moves)
+{
+    struct clock clock = clock_fake(1795432804000);
+
+    clock_advance(&clock, 400 * CLOCK_JUMP_MS); /* no jump, however long it takes */
+    ck_assert(!clock_turn(&clock));
+    clock.wall_ms += moves[_i].by_ms;
+    ck_assert_int_eq(clock_turn(&clock), moves[_i].is_jump);
+    ck_assert_int_eq(clock.jump_ms, moves[_i].is_jump ? moves[_i].by_ms : 0);
+    ck_assert(!clock_turn(&clock)); /* once per jump */
+}
+
+TEST(clock_new_real_clock_has_not_jumped)
+{
+    struct clock clock = clock_real();
+
+    ck_assert_int_eq(clock.jump_ms, 0);
+    ck_assert_int_eq(clock_wall_since(&clock, clock.wall_ms - 1), clock.wall_ms);
+}
+
+TEST(clock_jump_does_not_count_for_what_happened_before_it)
+{
+    const int64_t jump_ms = 400 * CLOCK_JUMP_MS, before_ms = 1795432804000;
+    struct clock clock = clock_fake(before_ms);
+
+    clock.wall_ms += jump_ms;
+    clock_turn(&clock);
+    clock_advance(&clock, 5000);
+    ck_assert_int_eq(clock_wall_since(&clock, before_ms), before_ms + 5000);
+    ck_assert_int_eq(clock_wall_since(&clock, before_ms - jump_ms), before_ms + 5000);
+    ck_assert_int_eq(clock_wall_since(&clock, before_ms + jump_ms), before_ms + jump_ms + 5000);
+}
+
+TEST(clock_jump_back_does_not_count_for_what_is_in_the_future_now)
+{
+    const int64_t jump_ms = -400 * CLOCK_JUMP_MS, before_ms = 1795432804000;
+    struct clock clock = clock_fake(before_ms);
+
+    clock.wall_ms += jump_ms;
+    clock_turn(&clock);
+    clock_advance(&clock, 5000);
+    ck_assert_int_eq(clock_wall_since(&clock, before_ms), before_ms + 5000);
+    ck_assert_int_eq(clock_wall_since(&clock, before_ms + jump_ms), before_ms + jump_ms + 5000);
+}
+
 SIGNAL_TEST(clock_real_moved_aborts, SIGABRT)
 {
     struct clock clock = clock_real();

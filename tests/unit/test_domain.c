@@ -200,8 +200,12 @@ static const struct row rows[] = {
     BAD("V86 dot, case", "A.LOCALHOST.", SPECIAL_USE_DOMAIN),
     BAD("V86 URL", "http://localhost:8080/", SPECIAL_USE_DOMAIN),
     GOOD("V86 not the last", "local.example.com", "example.com"),
-    GOOD("V87", "milvali.newtld", "milvali.newtld"),
-    GOOD("V87 below", "www.milvali.newtld", "milvali.newtld"),
+    BAD("V87", "milvali.newtld", UNKNOWN_SUFFIX),
+    BAD("V87 below", "www.milvali.newtld", UNKNOWN_SUFFIX),
+    BAD("V87 mistyped", "milvali.con", UNKNOWN_SUFFIX),
+    BAD("V87 URL", "https://milvali.con/", UNKNOWN_SUFFIX),
+    BAD("V87 address", "info@milvali.con", UNKNOWN_SUFFIX),
+    BAD("V87 Unicode", "milvali.кон", UNKNOWN_SUFFIX),
     BAD("V88 template", "{{7*7}}", INVALID_DOMAIN),
     BAD("V88 jndi", "${jndi:ldap://evil.com/a}", INVALID_DOMAIN),
     BAD("V88 script", "<script>", INVALID_DOMAIN),
@@ -283,8 +287,10 @@ TEST(domain_many_labels_within_the_length_are_valid)
 
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = i % 2 ? '.' : 'a';
-    text[253] = '\0';
-    ck_assert_msg(parse_text(text) == ERR_OK, "V57: 127 labels");
+    memcpy(text + 250, "de", 3);
+    ck_assert_msg(parse_text(text) == ERR_OK, "V57: 126 labels");
+    memcpy(text + 250, "a.a", 4);
+    ck_assert_msg(parse_text(text) == ERR_UNKNOWN_SUFFIX, "V57: 127 labels");
     text[253] = '.';
     text[255] = '\0';
     ck_assert_msg(parse_text(text) == ERR_INVALID_DOMAIN, "V57: 128 labels");
@@ -315,6 +321,21 @@ TEST(domain_input_is_limited_to_2048_bytes)
 
 /* ------------------------------------------------------------------ human-readable texts */
 
+TEST(domain_unknown_suffixes_are_accepted_on_demand)
+{
+    struct domain domain;
+    struct errmsg why;
+
+    domain_accept_unknown_suffixes();
+    ck_assert_int_eq(parse("www.milvali.newtld", 18, &domain, &why), ERR_OK);
+    ck_assert_str_eq(domain.name, "milvali.newtld");
+    ck_assert_int_eq(parse_text("milvali"), ERR_INVALID_DOMAIN);
+    ck_assert_int_eq(parse_text("milvali.test"), ERR_SPECIAL_USE_DOMAIN);
+    domain_stop();
+    ck_assert_int_eq(domain_start(), ERR_OK);
+    ck_assert_int_eq(parse_text("milvali.newtld"), ERR_UNKNOWN_SUFFIX);
+}
+
 static void check_why(const char *text, const char *want)
 {
     struct domain domain;
@@ -331,6 +352,13 @@ TEST(domain_reason_names_the_problem)
     check_why("co.uk", "'co.uk' is a public suffix; company domains are registered below it");
     check_why("1.2.3.4", "'1.2.3.4' is an IP address; send the company's domain");
     check_why("a_b.com", "'a_b.com' contains a character that is not allowed in host names");
+    check_why("milvali.con",
+              "'milvali.con' ends in an unknown top-level domain; did you mean milvali.com?");
+    check_why("shop.milvali.cmo",
+              "'shop.milvali.cmo' ends in an unknown top-level domain; did you mean milvali.com?");
+    check_why("https://shop.milvali.co.ik/x",
+              "the domain ends in an unknown top-level domain; did you mean milvali.co.uk?");
+    check_why("milvali.zzzzzzzz", "'milvali.zzzzzzzz' ends in an unknown top-level domain");
     check_why("", "the domain is empty");
     check_why("user:pw@milvali.com",
               "the domain contains a user name or password; send only the host name");

@@ -167,7 +167,7 @@ static size_t add(char *text, size_t len, size_t max, const char *piece, size_t 
     return len + n;
 }
 
-/* Joins random pieces, mostly before a known suffix, and changes up to three bytes. */
+/* Joins random pieces, changes up to three bytes, and mostly adds a known suffix. */
 static size_t make_input(char *text, size_t max)
 {
     size_t len = 0;
@@ -176,13 +176,11 @@ static size_t make_input(char *text, size_t max)
         const char *piece = pieces[random_below(ARRAY_LEN(pieces))];
         len = add(text, len, max, piece, strlen(piece));
     }
-    if (random_below(3))
-        len = add(text, len, max, ".com", 4);
     for (size_t n = len ? random_below(4) : 0; n > 0; n--) {
         int letter = 'a' + (int)random_below(26), byte = (int)random_below(256);
         text[random_below(len)] = (char)(random_below(4) ? letter : byte);
     }
-    return len;
+    return random_below(3) ? add(text, len, max, ".com", 4) : len;
 }
 
 TEST(domain_parsing_is_idempotent_and_well_formed)

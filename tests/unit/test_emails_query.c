@@ -44,6 +44,18 @@ const struct client *request_client(const struct request *request)
     return NULL;
 }
 
+enum http_method request_method(const struct request *request)
+{
+    (void)request;
+    return HTTP_GET;
+}
+
+const struct denied_domains *request_denied_domains(const struct request *request)
+{
+    (void)request;
+    return NULL;
+}
+
 const char *request_account(struct request *request)
 {
     (void)request;

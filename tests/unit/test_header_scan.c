@@ -15,10 +15,17 @@ static const struct {
     const char *name, *value;
     bool special;
 } rows[] = {
-    {"Host", "example.org", false},      {"User-Agent", "curl/8", false},
-    {"Prefer", "wait=5", true},          {"prefer", "wait=5", true},
-    {"Cache-Control", "no-cache", true}, {"If-None-Match", "\"x\"", true},
-    {"Preferred", "x", false},           {"Authorization", "x", false},
+    {"Host", "example.org", false},
+    {"User-Agent", "curl/8", false},
+    {"Prefer", "wait=5", true},
+    {"prefer", "wait=5", true},
+    {"Cache-Control", "no-cache", false},
+    {"If-None-Match", "\"x\"", true},
+    {"Cache-Control", "only-if-cached", false},
+    {"Pragma", "no-cache", false},
+    {"Sec-Purpose", "prefetch", false},
+    {"Preferred", "x", false},
+    {"Authorization", "x", false},
 };
 
 LOOP_TEST(scan_flags_headers_that_change_the_response, rows)

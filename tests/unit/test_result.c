@@ -217,3 +217,17 @@ TEST(result_from_invalid_body_is_null)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         ck_assert_msg(!result_from_json(key, bad[i], strlen(bad[i]), &times, NULL), "%s", bad[i]);
 }
+
+TEST(result_refresh_is_claimed_once_a_minute_or_after_it_was_given_back)
+{
+    const struct result *result =
+        result_new_failure(key, ERR_LOOKUP_FAILED, NULL, CHARGED_MAYBE, FETCHED_MS, 1000);
+
+    ck_assert(result_claim_refresh(result, 1000));
+    ck_assert(!result_claim_refresh(result, 1000));
+    ck_assert(!result_claim_refresh(result, 1000 + RESULT_REFRESH_MS - 1));
+    result_unclaim_refresh(result);
+    ck_assert(result_claim_refresh(result, 2000));
+    ck_assert(result_claim_refresh(result, 2000 + RESULT_REFRESH_MS));
+    result_unref(result);
+}

@@ -135,7 +135,7 @@ static void end_lookup(void)
     const struct result *result = NULL;
 
     ck_assert_int_eq(find(&store, key, &result), ERR_OK);
-    ck_assert(results_put(&results, &task, &end, result, true));
+    ck_assert(results_put(&results, &task, &end, result));
     result_unref(result);
 }
 

@@ -33,6 +33,7 @@ static void compare_with_samples(void *arg, const struct store_batch *batch)
         ck_assert_str_eq(task->parts.city, wanted.parts.city);
         ck_assert_str_eq(task->parts.state, wanted.parts.state);
         ck_assert_str_eq(task->parts.country, wanted.parts.country);
+        ck_assert_str_eq(task->client, wanted.client);
         ck_assert_int_eq(task->task_state, STORE_OPEN);
         ck_assert_str_eq(task->task_id, "");
         ck_assert_str_eq(task->detail, "");

@@ -3,8 +3,8 @@
  *
  * main fills struct service before the workers start. Afterwards it does not change, and any thread
  * may read it; the objects behind its pointers state their own threads. struct limits holds plain
- * values. Each worker has its own copy of `limits`, `clients` and `tls`, which only its thread
- * reads. worker_apply_settings() replaces the three together, between two loop iterations. */
+ * values. Each worker has its own copy of `limits`, `clients`, `tls` and `denied`, which only its
+ * thread reads. worker_apply_settings() replaces them together, between two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct clients;
+struct denied_domains;
 struct engine;
 struct health;
 struct tls;
@@ -28,7 +29,8 @@ struct limits {
 struct settings {
     struct clients *clients; /* NULL = no keys required */
     const struct limits *limits;
-    struct tls *tls; /* NULL = plain HTTP, if the listener started without TLS */
+    struct tls *tls;               /* NULL = plain HTTP, if the listener started without TLS */
+    struct denied_domains *denied; /* NULL = none */
 };
 
 struct service {
@@ -37,9 +39,10 @@ struct service {
     const struct health *health;
     /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;
-    struct clients *clients; /* NULL = no keys required */
-    struct tls *tls;         /* NULL = plain HTTP */
-    struct auth_policy auth; /* applies if `clients` is NULL */
+    struct clients *clients;       /* NULL = no keys required */
+    struct tls *tls;               /* NULL = plain HTTP */
+    struct denied_domains *denied; /* NULL = none */
+    struct auth_policy auth;       /* applies if `clients` is NULL */
 };
 
 #endif

@@ -31,6 +31,11 @@ const struct limits *request_limits(const struct request *request)
     return &request->worker->limits;
 }
 
+const struct denied_domains *request_denied_domains(const struct request *request)
+{
+    return request->worker->denied;
+}
+
 const char *request_id(const struct request *request)
 {
     return request->id;

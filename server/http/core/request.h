@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+struct denied_domains;
 struct request;
 struct limits;
 struct route;
@@ -32,6 +33,8 @@ enum http_method request_method(const struct request *request);
 const char *request_path(const struct request *request);
 struct service *request_service(const struct request *request);
 const struct limits *request_limits(const struct request *request); /* until the endpoint returns */
+/* NULL = none; until the endpoint returns */
+const struct denied_domains *request_denied_domains(const struct request *request);
 const char *request_id(const struct request *request); /* the client's X-Request-Id or a new one */
 const struct clock *request_clock(const struct request *request); /* the worker's */
 

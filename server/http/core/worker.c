@@ -17,6 +17,7 @@
 #include "http/core/worker_state.h"
 #include "http/net/tls.h"
 #include "http/protocol/head_layout.h"
+#include "model/denied_domains.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -209,6 +210,7 @@ struct settings_message {
     struct clients *clients;
     struct limits limits;
     struct tls *tls;
+    struct denied_domains *denied;
 };
 
 static void apply_settings(struct message *message)
@@ -223,6 +225,11 @@ static void apply_settings(struct message *message)
     tls_unref(worker->tls);
     worker->tls = sent->tls;
     tls_serve(worker->tls);
+    denied_domains_unref(worker->denied);
+    worker->denied = sent->denied;
+    /* It may hold responses about domains that are now denied. */
+    response_cache_free(worker->responses);
+    worker->responses = response_cache_new(worker->service->cache);
 }
 
 void worker_apply_settings(struct worker *worker, const struct settings *settings)
@@ -233,6 +240,7 @@ void worker_apply_settings(struct worker *worker, const struct settings *setting
     sent->clients = settings->clients ? clients_ref(settings->clients) : NULL;
     sent->limits = *settings->limits;
     sent->tls = settings->tls ? tls_ref(settings->tls) : NULL;
+    sent->denied = settings->denied ? denied_domains_ref(settings->denied) : NULL;
     inbox_post(worker->inbox, &sent->message, apply_settings);
 }
 
@@ -256,6 +264,7 @@ static void free_worker(struct worker *worker)
     response_unref(worker->last_response);
     clients_unref(worker->clients);
     tls_unref(worker->tls);
+    denied_domains_unref(worker->denied);
     close(worker->epoll_fd);
     inbox_free(worker->inbox);
     free(worker);
@@ -289,6 +298,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->clients = service->clients ? clients_ref(service->clients) : NULL;
     worker->limits = service->limits;
     worker->tls = service->tls ? tls_ref(service->tls) : NULL;
+    worker->denied = service->denied ? denied_domains_ref(service->denied) : NULL;
     worker->knows_head_layout = head_layout_is_known(MHD_get_version());
     worker->responses = response_cache_new(service->cache);
     connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,

@@ -39,8 +39,9 @@ struct worker {
     struct connection_timeouts timeouts;
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
-    struct tls *tls;        /* NULL = plain HTTP */
-    bool knows_head_layout; /* libmicrohttpd's memory layout is known, see head_layout.h */
+    struct tls *tls;               /* NULL = plain HTTP */
+    struct denied_domains *denied; /* NULL = none */
+    bool knows_head_layout;        /* libmicrohttpd's memory layout is known, see head_layout.h */
     struct response_cache *responses;
     struct response *last_response; /* reused for an equal reply; NULL = none */
     struct inbox *inbox;

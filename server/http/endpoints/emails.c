@@ -42,9 +42,9 @@ static void note_outcome(struct request *request, enum metrics_outcome outcome, 
     request_set_outcome(request, word, lookup_id, charged);
 }
 
-/* Starts the refresh of an expired result in the background. Of all clients that are served the
- * result, one starts it, on its own account. If that account has no quota left, the next client
- * starts a refresh a minute later. Returns whether this client did. */
+/* Starts the refresh of an expired result in the background, on the account of this client. Returns
+ * false if the client has no quota at all, or another one has started it. The engine counts the
+ * outcome of this request: only it knows whether the client can pay. */
 static bool start_refresh(struct request *request, struct emails_query *query,
                           const struct result *result)
 {
@@ -52,8 +52,8 @@ static bool start_refresh(struct request *request, struct emails_query *query,
 
     if (query->account.quota == 0 || !result_claim_refresh(result, clock->now_ms))
         return false;
-    engine_prefetch(request_service(request)->engine, TAKE(query->question), &query->account,
-                    clock->wall_ms);
+    engine_refresh(request_service(request)->engine, TAKE(query->question), &query->account, result,
+                   clock->wall_ms);
     return true;
 }
 
@@ -61,7 +61,7 @@ static bool start_refresh(struct request *request, struct emails_query *query,
  * next request with the same text. */
 static bool is_plain(const struct emails_query *query)
 {
-    return !query->cache.no_cache && query->cache.max_age_s < 0 && !*query->applied;
+    return !query->cache.refresh && query->cache.max_age_s < 0 && !*query->applied;
 }
 
 /* Serves a stored result that is not a DISPOSITION_MISS. */
@@ -70,19 +70,15 @@ static void serve_stored(struct request *request, struct emails_query *query,
 {
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     bool is_fresh = disposition == DISPOSITION_FRESH;
-    bool refreshes =
-        disposition == DISPOSITION_STALE_REFRESHING && start_refresh(request, query, result);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = query->applied};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)clock_floor_s(left_ms));
-    note_outcome(request,
-                 is_fresh    ? CACHE_HIT
-                 : refreshes ? CACHE_REFRESHING
-                             : CACHE_STALE,
-                 is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
+    if (disposition != DISPOSITION_STALE_REFRESHING || !start_refresh(request, query, result))
+        metrics_add(&metrics_mine()->cache_outcomes[is_fresh ? CACHE_HIT : CACHE_STALE], 1);
+    request_set_outcome(request, is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
     answer_result(request, result, query->format, &notes);
     if (is_fresh && !result->err && is_plain(query))
         request_cache_response(request, result, query->format);
@@ -91,10 +87,10 @@ static void serve_stored(struct request *request, struct emails_query *query,
 static struct freshness judge(const struct request *request, const struct emails_query *query,
                               const struct result *cached)
 {
-    int64_t wall_ms = request_clock(request)->wall_ms;
+    const struct clock *clock = request_clock(request);
 
-    return freshness_judge(cached, &query->cache, &request_limits(request)->freshness, wall_ms,
-                           wall_ms);
+    return freshness_judge(cached, &query->cache, &request_limits(request)->freshness,
+                           clock->wall_ms, clock);
 }
 
 /* If this worker knows the question of the request's text and the cache holds a fresh result,
@@ -194,9 +190,9 @@ static void reply_looked_up(const struct parked_lookup *parked)
         reply_failure(parked, &notes);
 }
 
-static void reply_not_cached(struct request *request)
+static void reply_not_cached(struct request *request, const struct never_spends *why)
 {
-    const struct problem problem = problem_of(ERR_NOT_CACHED, NULL);
+    const struct problem problem = problem_of(why->err, why->detail);
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss"};
 
     note_outcome(request, CACHE_REFUSED, "not-cached", NULL, CHARGED_NO);
@@ -212,7 +208,7 @@ static void deliver(struct message *message)
     if (outcome->disposition != DISPOSITION_MISS)
         serve_stored(parked->request, &parked->query, outcome->result, outcome->disposition);
     else if (outcome->err == ERR_NOT_CACHED)
-        reply_not_cached(parked->request);
+        reply_not_cached(parked->request, parked->query.never_spends);
     else if (outcome->fallback)
         reply_fallback(parked);
     else
@@ -277,18 +273,17 @@ static void serve(struct request *request, struct emails_query *query, const str
     if (verdict.disposition != DISPOSITION_MISS)
         serve_stored(request, query, cached, verdict.disposition);
     else if (cached && query->cache.only_cached)
-        reply_not_cached(request); /* the store has no newer result */
+        reply_not_cached(request, query->never_spends); /* the store has no newer result */
     else
         wait_for_engine(request, query);
 }
 
-static void get(struct request *request, bool only_cached)
+static void parse_and_serve(struct request *request)
 {
     struct emails_query query;
 
     if (!emails_query_parse(request, &query))
         return;
-    query.cache.only_cached = query.cache.only_cached || only_cached;
     const struct result *cached = cache_find(request_service(request)->cache, query.question->key);
     serve(request, &query, cached);
     result_unref(cached);
@@ -298,10 +293,10 @@ static void get(struct request *request, bool only_cached)
 void emails_get(struct request *request)
 {
     if (!serve_known(request))
-        get(request, false);
+        parse_and_serve(request);
 }
 
 void emails_head(struct request *request)
 {
-    get(request, true); /* HEAD never spends */
+    parse_and_serve(request); /* never spends; see emails_query.c */
 }

@@ -11,6 +11,7 @@
 #include "http/protocol/negotiate.h"
 #include "http/protocol/prefer.h"
 #include "http/protocol/query.h"
+#include "model/denied_domains.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -84,23 +85,86 @@ static void set_wait(const struct request *request, const struct parameters *par
     note_applied(query, prefers_async, prefers_wait || cut);
 }
 
+/* Returns whether a browser fetches what its user has not asked for, and may never ask for. The
+ * first name is of the Fetch Standard, with parameters behind the word (`prefetch;prerender`); the
+ * others are what browsers sent before. */
+static bool is_prefetch(const struct request *request)
+{
+    static const char *const names[] = {"Sec-Purpose", "Purpose", "X-Moz"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *value = request_header(request, names[i]);
+        if (value &&
+            slice_equals_nocase((struct slice){value, strcspn(value, " \t;,")}, "prefetch"))
+            return true;
+    }
+    return false;
+}
+
+/* Why a request never spends, the first reason that holds; NULL = it may. */
+static const struct never_spends *find_reason(const struct request *request,
+                                              const struct parameters *parameters,
+                                              const struct cache_directives *cache)
+{
+    static const struct never_spends prefetch = {
+        ERR_PAUSED,
+        "a browser's prefetch gets stored results only; the request that its user makes "
+        "starts the lookup"};
+    static const struct never_spends key = {
+        ERR_NOT_CACHED, "nothing is stored for this question, and this client's key never pays for "
+                        "a lookup (cached_only)"};
+    static const struct never_spends asked = {
+        ERR_NOT_CACHED, "nothing that satisfies the request is stored, and it asked for stored "
+                        "results only"};
+
+    if (is_prefetch(request))
+        return &prefetch;
+    if (request_client(request)->cached_only)
+        return &key;
+    return parameters->cached || cache->only_cached || request_method(request) == HTTP_HEAD ? &asked
+                                                                                            : NULL;
+}
+
+/* Headers can only make the request cheaper; parameters decide. */
 static void set_cache(const struct request *request, const struct parameters *parameters,
                       struct emails_query *query)
 {
-    query->cache = CACHE_DIRECTIVES_NONE;
-    cache_control_read(&query->cache, request_header(request, "Cache-Control"));
-    query->cache.no_cache = query->cache.no_cache || parameters->refresh;
-    query->cache.only_cached = query->cache.only_cached || parameters->cached;
-    if (parameters->max_age_s >= 0)
-        query->cache.max_age_s = parameters->max_age_s;
-    query->cache.only_cached = query->cache.only_cached || request_client(request)->cached_only;
+    struct cache_directives *cache = &query->cache;
+
+    *cache = CACHE_DIRECTIVES_NONE;
+    cache_control_read(cache, request_header(request, "Cache-Control"));
+    query->never_spends = find_reason(request, parameters, cache);
+    cache->only_cached = query->never_spends != NULL;
+    cache->refresh = parameters->refresh && !cache->only_cached;
+    cache->max_age_s = parameters->max_age_s;
 }
 
 /* Returns whether the request may pay for a result that is known and fresh. */
 static bool wants_refresh(const struct cache_directives *cache)
 {
-    return !cache->only_cached &&
-           (cache->no_cache || cache->max_age_s >= 0 || cache->min_fresh_s > 0);
+    return !cache->only_cached && (cache->refresh || cache->max_age_s >= 0);
+}
+
+/* ---- both ---- */
+
+/* Reads everything that can be wrong for any client. The caller frees the question, also after an
+ * error. */
+static enum err read_query(const struct request *request, struct parameters *parameters,
+                           struct emails_query *query, struct errmsg *why)
+{
+    enum err err = parameters_read(request, parameters, why);
+
+    if (!err)
+        err = negotiate_format(request_header(request, "Accept"), &query->format);
+    if (!err)
+        err = question_new(parameters->fields, &query->question, why);
+    if (err)
+        return err;
+    const char *domain = query->question->parts.domain;
+    if (!denied_domains_contain(request_denied_domains(request), domain))
+        return ERR_OK;
+    errmsg_set(why, "the operator of this server has excluded '%s' from lookups", domain);
+    return ERR_DENIED_DOMAIN;
 }
 
 bool emails_query_parse(struct request *request, struct emails_query *ret_query)
@@ -109,22 +173,21 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
     struct parameters parameters;
     struct emails_query query = {0};
     struct errmsg why = {""};
+    enum err err = read_query(request, &parameters, &query, &why);
 
-    enum err err = parameters_read(request, &parameters, &why);
-    if (!err)
-        err = negotiate_format(request_header(request, "Accept"), &query.format);
-    if (!err)
-        err = question_new(parameters.fields, &query.question, &why);
-    if (err) {
-        problem_send(request, err, *why.text ? why.text : NULL);
-        return false;
+    if (!err) {
+        query.account =
+            (struct account_ref){request_account(request), client->quota, client->weight};
+        set_wait(request, &parameters, &query);
+        set_cache(request, &parameters, &query);
     }
-    query.account = (struct account_ref){request_account(request), client->quota, client->weight};
-    set_wait(request, &parameters, &query);
-    set_cache(request, &parameters, &query);
-    if (wants_refresh(&query.cache) && !client->allow_refresh) {
+    if (!err && wants_refresh(&query.cache) && !client->allow_refresh) {
+        errmsg_set(&why, "refresh requires the 'allow_refresh' right");
+        err = ERR_FORBIDDEN;
+    }
+    if (err) {
         question_free(query.question);
-        problem_send(request, ERR_FORBIDDEN, "refresh requires the 'allow_refresh' right");
+        problem_send(request, err, *why.text ? why.text : NULL);
         return false;
     }
     *ret_query = query;

@@ -3,8 +3,11 @@
  *
  * Each query parameter may be given at most once, and no others. A typo must not cost a credit, so
  * an unknown name is rejected with the nearest known one. A parameter and its header (wait and
- * Prefer, refresh and Cache-Control) mean the same; if both are given, the parameter wins. Worker
- * thread of the request. */
+ * Prefer, cached and Cache-Control) mean the same; if both are given, the parameter wins.
+ *
+ * A header never makes a request spend: browsers and libraries send them although no user meant it.
+ * `refresh` and `max_age` may spend and have no header; Cache-Control, HEAD and a browser's
+ * prefetch can only prevent it. Worker thread of the request. */
 #ifndef HTTP_ENDPOINTS_EMAILS_QUERY_H
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
@@ -24,11 +27,11 @@
 struct parameters {
     struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
     int64_t wait_s;                      /* as requested; -1 = absent */
-    int64_t max_age_s;                   /* as Cache-Control: max-age; -1 = absent */
+    int64_t max_age_s;                   /* -1 = absent */
     bool async;                          /* as Prefer: respond-async */
-    bool refresh;                        /* as Cache-Control: no-cache */
-    bool cached;                         /* as Cache-Control: only-if-cached */
-    bool has_others;                     /* a parameter besides `domain` is given */
+    bool refresh;
+    bool cached;     /* as Cache-Control: only-if-cached */
+    bool has_others; /* a parameter besides `domain` is given */
 };
 
 /* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` then holds a
@@ -40,11 +43,18 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 #define EMAILS_QUERY_APPLIED 64
 
+/* How to reject a request that never spends, if no stored result satisfies it. */
+struct never_spends {
+    enum err err;
+    const char *detail;
+};
+
 struct emails_query {
     struct question *question;  /* owned */
     struct account_ref account; /* pays; its name is borrowed from the request */
     enum result_format format;
     struct cache_directives cache;
+    const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
     int64_t wait_ms;
     bool async;                         /* 202 instead of 504 when the wait is over */
     char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */

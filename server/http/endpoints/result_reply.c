@@ -35,8 +35,10 @@ static void answer_success(struct request *request, const struct result *result,
         reply_text(&reply, "Content-Type", negotiate_content_type(format));
     reply_body_of(&reply, result, format); /* a 304 carries only its length */
     reply_text(&reply, "ETag", body->etag);
+    /* The whole life: a cache subtracts Age itself (RFC 9111, 4.2.3). An expired result has an Age
+     * beyond it, so no cache reuses that either. */
     reply_header(&reply, "Cache-Control", "private, max-age=%lld",
-                 (long long)seconds(freshness_left_ms(result, now)));
+                 (long long)seconds(freshness_life_ms(result)));
     reply_header(&reply, "Age", "%lld", (long long)seconds(freshness_age_ms(result, now)));
     reply_text(&reply, "Vary", "Accept, Prefer");
     add_notes(&reply, notes);

@@ -22,20 +22,12 @@ static int64_t read_seconds(const char *s)
 
 static void read_directive(struct cache_directives *directives, struct slice name)
 {
-    int64_t seconds = read_seconds(name.data + name.len);
-
-    if (slice_equals_nocase(name, "no-cache"))
-        directives->no_cache = true;
-    else if (slice_equals_nocase(name, "only-if-cached"))
+    if (slice_equals_nocase(name, "only-if-cached")) {
         directives->only_cached = true;
-    else if (slice_equals_nocase(name, "max-age") && seconds >= 0)
-        directives->max_age_s = seconds;
-    else if (slice_equals_nocase(name, "min-fresh") && seconds >= 0)
-        directives->min_fresh_s = seconds;
-    else if (slice_equals_nocase(name, "max-stale"))
+    } else if (slice_equals_nocase(name, "max-stale")) {
+        int64_t seconds = read_seconds(name.data + name.len);
         directives->max_stale_s = seconds >= 0 ? seconds : INT64_MAX;
-    else if (slice_equals_nocase(name, "no-store"))
-        directives->no_store = true;
+    }
 }
 
 void cache_control_read(struct cache_directives *directives, const char *header)

@@ -27,8 +27,7 @@ void header_scan_add(struct header_scan *scan, struct slice name, struct slice v
     } else if (slice_equals_nocase(name, "traceparent")) {
         if (!scan->trace.data && traceparent_is_valid(value))
             scan->trace = value;
-    } else if (slice_equals_nocase(name, "Prefer") || slice_equals_nocase(name, "Cache-Control") ||
-               slice_equals_nocase(name, "If-None-Match")) {
-        scan->special = true;
+    } else if (slice_equals_nocase(name, "Prefer") || slice_equals_nocase(name, "If-None-Match")) {
+        scan->special = true; /* Cache-Control never changes the response with a fresh result */
     }
 }

@@ -2,6 +2,8 @@
 /* query.c - see query.h. */
 #include "http/protocol/query.h"
 
+#include "base/edit_distance.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,45 +42,13 @@ static bool read_value(enum query_type type, struct slice value, void *member)
 
 /* ---- the nearest known name ---- */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-    size_t ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-/* Returns Levenshtein's distance, ignoring case, row by row. `a` has at most NAME_ECHO bytes. */
-static size_t distance(struct slice a, const char *b)
-{
-    size_t row[NAME_ECHO + 1];
-
-    for (size_t i = 0; i <= a.len; i++)
-        row[i] = i;
-    for (size_t j = 1; b[j - 1]; j++) {
-        size_t diagonal = row[0];
-        row[0] = j;
-        for (size_t i = 1; i <= a.len; i++) {
-            size_t above = row[i];
-            size_t change = diagonal + (lower(a.data[i - 1]) != b[j - 1]);
-            row[i] = least(above + 1, row[i - 1] + 1, change);
-            diagonal = above;
-        }
-    }
-    return row[a.len];
-}
-
 static const char *nearest(const struct query *query, struct slice name)
 {
     const char *best = NULL;
     size_t best_distance = name.len / 2 + 1; /* a more distant name is no help */
 
     for (size_t i = 0; i < query->n_parameters; i++) {
-        size_t d = distance(name, query->table[i].name);
+        size_t d = edit_distance(name, query->table[i].name);
         if (d < best_distance) {
             best_distance = d;
             best = query->table[i].name;

@@ -90,18 +90,17 @@ static void start_cooldown(const struct results *results, const struct result *r
 }
 
 bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result, bool wanted)
+                 const struct result *result)
 {
     bool unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool replaces = !result->err || (failed && !may_have_answer(results, result->key));
-    bool stored = replaces && wanted;
+    bool stored = !result->err || (failed && !may_have_answer(results, result->key));
 
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
         start_cooldown(results, result, results->options.unknown_hold_ms);
-    else if (failed && !replaces)
+    else if (failed && !stored)
         start_cooldown(results, result, result->expires_ms - result->fetched_ms);
     if (end->task_id)
         journal_end_task(results->journal, task, end, stored ? result : NULL);

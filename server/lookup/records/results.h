@@ -52,12 +52,11 @@ const struct result *result_of_task_end(const struct results *results,
                                         const struct task_end *end);
 
 /* Journals the end of the task, unless its batch did or it was in none (end->task_id NULL), and
- * stores the result or starts a cooldown. `wanted` false: every waiter asked for no storage, so the
- * result goes neither to the cache nor to the store; journal entry and cooldown are unaffected.
- * Returns true if the result is in the cache now. There is no error: the journal retries a failed
- * write. */
+ * stores the result or starts a cooldown. Whether a client still waits for it does not matter: it
+ * was paid for. Returns true if the result is in the cache now. There is no error: the journal
+ * retries a failed write. */
 bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result, bool wanted);
+                 const struct result *result);
 
 /* Creates the result of a raw result that a later parser has understood, as of the time at which it
  * was stored. The caller owns the reference. */

@@ -42,6 +42,7 @@ enum {
     CODE,
     DETAIL,
     ENDED,
+    CLIENT,
     TASK_COLUMNS
 };
 
@@ -59,6 +60,7 @@ static struct store_task task_of(sqlite3_stmt *row)
                   .city = sql_text(row, CITY),
                   .state = sql_text(row, STATE),
                   .country = sql_text(row, COUNTRY)},
+        .client = sql_text(row, CLIENT),
         .task_state = (enum store_task_state)place_of(*outcome ? outcome : "open", store_task_words,
                                                       STORE_TASK_STATES),
         .task_id = sql_text(row, TASK_ID),
@@ -76,7 +78,7 @@ struct gathered {
     size_t n;
 };
 
-static void strings_of(struct store_task *task, const char **fields[static 9])
+static void strings_of(struct store_task *task, const char **fields[static 10])
 {
     fields[0] = &task->tracking_id;
     fields[1] = &task->lookup_id;
@@ -87,13 +89,14 @@ static void strings_of(struct store_task *task, const char **fields[static 9])
     fields[6] = &task->parts.country;
     fields[7] = &task->task_id;
     fields[8] = &task->detail;
+    fields[9] = &task->client;
 }
 
 static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
     struct gathered *gathered = arg;
     struct store_task task = task_of(row);
-    const char **fields[9];
+    const char **fields[10];
 
     (void)s;
     if (!task.key)
@@ -111,7 +114,7 @@ static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 static void drop(struct gathered *gathered)
 {
     for (size_t i = 0; i < gathered->n; i++) {
-        const char **fields[9];
+        const char **fields[10];
         strings_of(&gathered->tasks[i], fields);
         for (size_t j = 0; j < ARRAY_LEN(fields); j++)
             free((char *)(uintptr_t)*fields[j]);

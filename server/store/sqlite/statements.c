@@ -4,7 +4,7 @@
 
 #define TASK_COLUMNS                                                                               \
     "tracking_id, lookup_id, key, domain, company_name, city, state, country, outcome, task_id, "  \
-    "code, detail, ended_ms"
+    "code, detail, ended_ms, client"
 #define BATCH_COLUMNS "number, state, batch_id, risked, intended_ms, notify_token, response"
 #define HAS_RAW                                                                                    \
     "EXISTS(SELECT 1 FROM raw_results WHERE raw_results.tracking_id = tasks.tracking_id)"
