@@ -88,6 +88,9 @@ enum err openmart_parse_counts(const char *body, size_t len, struct openmart_cou
             .errored = count_of(doc, "errored"),
             .total = count_of(doc, "total"),
             .ready = json_get_bool(place_of(doc, "batch_ready"), "batch_ready", false),
+            .known = place_of(doc, "processing") || place_of(doc, "completed") ||
+                     place_of(doc, "errored") || place_of(doc, "total") ||
+                     place_of(doc, "batch_ready"),
         };
     else
         err = ERR_SYNTAX;
@@ -223,12 +226,15 @@ static enum err read_data(struct openmart_task_answer *answer)
 
     if (!data || json_is_null(data))
         return ERR_OK;
-    if (!json_is_array(data))
-        return answer->task.state == OPENMART_COMPLETED ? ERR_SYNTAX : ERR_OK;
+    if (!json_is_array(data)) {
+        answer->task.unreadable = true;
+        return ERR_OK;
+    }
     answer->emails = xcalloc(OPENMART_EMAILS_MAX, sizeof *answer->emails);
     answer->task.emails = answer->emails;
     for (const struct json *entry = json_first(data); entry; entry = json_next(entry))
         add_email(answer, entry);
+    answer->task.unreadable = answer->task.n_dropped && !answer->task.n_emails;
     return ERR_OK;
 }
 
@@ -242,9 +248,9 @@ enum err openmart_parse_task(const char *body, size_t len, struct openmart_task_
     const char *state = json_get_string(answer.doc, "status");
     const char *tracking_id = json_get_string(answer.doc, "tracking_id");
     answer.task.tracking_id = tracking_id ? tracking_id : "";
-    if (state)
-        answer.task.state = state_of(state);
-    err = state ? read_data(&answer) : ERR_SYNTAX;
+    answer.task.state = state ? state_of(state) : OPENMART_STATE_OTHER;
+    err = json_is_object(answer.doc) ? read_data(&answer) : ERR_SYNTAX;
+    answer.task.unreadable = answer.task.unreadable || !state;
     if (err) {
         openmart_task_done(&answer);
         return err;

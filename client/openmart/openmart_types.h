@@ -47,6 +47,7 @@ struct openmart_form {
 struct openmart_counts {
     int64_t processing, completed, errored, total;
     bool ready;
+    bool known; /* the response has at least one of these members */
 };
 
 enum openmart_state {
