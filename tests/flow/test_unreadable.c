@@ -50,8 +50,8 @@ static const struct {
     {"{\"result\":\"new\"}", ERR_UPSTREAM_INVALID_RESPONSE},
     {"{\"status\":\"DONE\",\"data\":[{\"email\":\"a@b.com\"}]}", ERR_OK},
     {"{\"status\":\"COMPLETED\",\"data\":[{\"email\":\"a@b.com\"}]}", ERR_OK},
-    {"{\"status\":\"COMPLETED\",\"data\":[{\"address\":\"a@b.com\"}]}",
-     ERR_UPSTREAM_INVALID_RESPONSE},
+    {"{\"status\":\"COMPLETED\",\"data\":[{\"address\":\"a@b.com\"}]}", ERR_OK},
+    {"{\"status\":\"COMPLETED\",\"data\":[{\"mail\":\"a@b.com\"}]}", ERR_UPSTREAM_INVALID_RESPONSE},
     {"{\"status\":\"NEW_WORD\",\"data\":null}", ERR_UPSTREAM_INVALID_RESPONSE},
 };
 
