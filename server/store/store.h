@@ -113,7 +113,8 @@ struct store_end {
     enum err err;                /* ERR_OK if answered */
     const char *detail;          /* NULL or "" = none */
     int64_t wall_ms;
-    const void *raw; /* what the upstream sent, to be parsed by a later version; NULL = nothing */
+    bool refunds_last; /* the last submit of an UNKNOWN batch created nothing: refund its credits */
+    const void *raw;   /* what the upstream sent, to be parsed by a later version; NULL = nothing */
     size_t raw_len;
 };
 
@@ -123,7 +124,7 @@ enum err store_end_task(struct store *store, const char *tracking_id, const stru
                         const struct result *keep);
 
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are
- * refunded. */
+ * refunded, and those of the last submit if `refunds_last`. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- startup ---- */

@@ -265,7 +265,8 @@ static void set_end(struct entry *entry, const struct task_end *end)
                                     .task_id = entry->task_id,
                                     .err = end->err,
                                     .detail = entry->detail,
-                                    .wall_ms = entry->wall_ms};
+                                    .wall_ms = entry->wall_ms,
+                                    .refunds_last = end->refunds_last};
 }
 
 void journal_mark_not_sent(struct journal *journal, int64_t batch)
