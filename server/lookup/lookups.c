@@ -285,6 +285,14 @@ static struct lookup *lookup_new(struct lookups *lookups, struct question *quest
     return lookup;
 }
 
+/* Says whose credits are exhausted. */
+static const char *credits_detail(const struct lookups *lookups)
+{
+    return batcher_stats(lookups->batcher).stopped_by == ERR_CREDITS_EXHAUSTED
+               ? UPSTREAM_CREDITS_DETAIL
+               : "the daily credit limit of this server is reached";
+}
+
 static struct outcome refusal(enum err err, int retry_after_s)
 {
     struct outcome outcome = outcome_of(err);
@@ -307,7 +315,7 @@ static enum err check_cooldown(const struct lookups *lookups, const struct quest
         ret_refusal->charged = CHARGED_MAYBE;
     } else if (cooldowns_count(lookups->results->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
+        *ret_refusal = refusal(err, batcher_overloaded_s(lookups->batcher));
     }
     return err;
 }
@@ -316,6 +324,8 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
                       struct lookup **ret_lookup, struct outcome *ret_refusal)
 {
     enum err err = check_cooldown(lookups, request->question, ret_refusal);
+    /* With an older result to fall back on, a request does not wait for an open circuit. */
+    int64_t wait_ms = request->fallback ? 0 : request->wait_ms;
     int retry_after_s = 0;
 
     if (err)
@@ -326,9 +336,11 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
-    err = batcher_add(lookups->batcher, &lookup->task, &retry_after_s);
+    err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
+        if (err == ERR_CREDITS_EXHAUSTED)
+            ret_refusal->detail = credits_detail(lookups);
         lookup_free(lookup);
         return err;
     }
@@ -353,7 +365,7 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
     enum err err;
 
     if (HASH_COUNT(lookups->waiting) >= lookups->max_waiters) {
-        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_RETRY_S);
+        *ret_refusal = refusal(ERR_OVERLOADED, batcher_overloaded_s(lookups->batcher));
         return ERR_OVERLOADED;
     }
     if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
