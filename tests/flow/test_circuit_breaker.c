@@ -20,15 +20,17 @@ static const struct {
 
 static void answer(enum fake_call on, int status)
 {
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = on, .status = status, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = on, .status = status, .body = "{\"detail\":\"no\"}"});
 }
 
 static void answer_always(enum fake_call on, int status)
 {
-    fake_upstream_fault(
-        flow.upstream,
-        (struct fake_fault){.on = on, .status = status, .body = "{}", .is_permanent = true});
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = on,
+                                                           .status = status,
+                                                           .body = "{\"detail\":\"no\"}",
+                                                           .is_permanent = true});
 }
 
 static size_t submits(void)

@@ -140,8 +140,9 @@ TEST(drain_rejected_submit_fails_without_waiting_for_retry_after)
 
 TEST(drain_asks_to_retry_soon_although_the_circuit_was_open)
 {
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
     flow_request("milvali.com", WAIT_MS);
     flow_advance(27000);
     ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CREDITS_EXHAUSTED);
@@ -189,8 +190,9 @@ TEST(status_counts_waiters_lookups_queue_and_submits)
 
 TEST(status_shows_why_the_circuit_is_open)
 {
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}"});
     flow_request("milvali.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_AUTH);

@@ -102,8 +102,9 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
     options.batch.retry_unknown = true;
     flow_start(options);
     fake_upstream_fault(flow.upstream, lost);
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(70000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
@@ -115,10 +116,12 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
 TEST(money_split_with_open_circuit_answers_all_callers)
 {
     fake_upstream_set_balance(flow.upstream, 0);
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
     flow_request("first.com", WAIT_MS);
     flow_advance(1000);
     struct caller *a = flow_request("a.com", WAIT_MS);
@@ -134,8 +137,9 @@ TEST(money_batch_backing_off_fails_when_the_circuit_is_latched)
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
     struct caller *backing_off = flow_request("a.com", WAIT_MS);
     flow_advance(1000);
     flow_request("b.com", WAIT_MS);

@@ -203,19 +203,3 @@ TEST(split_later_part_that_is_not_recorded_fails_the_rest)
     ck_assert_uint_eq(ended_with(ERR_OK), 7);
     ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1);
 }
-
-TEST(refusal_that_denies_nothing_ends_the_tasks_and_opens_nothing)
-{
-    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_SUBMIT,
-                                                           .status = 404,
-                                                           .body = "<html>",
-                                                           .is_permanent = true});
-    for (int i = 0; i < 10; i++) {
-        struct caller *caller = flow_request(flow_company(i), WAIT_MS);
-        flow_advance(30000);
-        ck_assert_int_eq(caller->err, ERR_UPSTREAM_ERROR);
-        ck_assert_int_eq(caller->charged, CHARGED_NO);
-    }
-    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
-    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 0);
-}
