@@ -192,7 +192,7 @@ RANGE_TEST(split_parts_that_wait_end_with_a_pause_or_drain, 0, 2)
     ck_assert_uint_eq(submits(), 5);
 }
 
-TEST(split_later_part_that_is_not_recorded_fails_the_rest)
+TEST(split_records_each_part_as_a_batch_of_its_own)
 {
     reject_once("{\"detail\":\"a\"}");
     reject_once("{\"detail\":\"a\"}");
