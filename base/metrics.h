@@ -77,6 +77,7 @@ struct metrics {
     struct size_histogram batch_tasks;
     uint64_t unknown_outcomes;
     uint64_t upstream_unreadable;
+    uint64_t circuit_probes[2]; /* submits that probed the circuit: failed, accepted */
     uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];
     struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
     /* Gauges of the engine: */

@@ -22,11 +22,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#define UPSTREAM_402 "the upstream says that the account behind the server's API key has no credits"
-#define OUR_402                                                                                    \
-    "the server has reached its own limit for this UTC day (--credits-per-day); it did not ask "   \
-    "the upstream"
-
 #define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 struct lookup {
@@ -274,7 +269,7 @@ static struct task_end explain(const struct task_end *end)
     struct task_end explained = *end;
 
     if (end->err == ERR_CREDITS_EXHAUSTED && !end->detail)
-        explained.detail = UPSTREAM_402;
+        explained.detail = UPSTREAM_CREDITS_DETAIL;
     return explained;
 }
 
@@ -319,6 +314,16 @@ static struct lookup *lookup_new(struct lookups *lookups, struct question *quest
     return lookup;
 }
 
+/* Says whose credits are exhausted. */
+static const char *credits_detail(const struct lookups *lookups)
+{
+    return batcher_stats(lookups->batcher).stopped_by == ERR_CREDITS_EXHAUSTED
+               ? UPSTREAM_CREDITS_DETAIL
+               : "the server has reached its own limit for this UTC day (--credits-per-day); it "
+                 "did "
+                 "not ask the upstream";
+}
+
 static struct outcome refusal(enum err err, int retry_after_s)
 {
     struct outcome outcome = outcome_of(err);
@@ -341,7 +346,7 @@ static enum err check_cooldown(const struct lookups *lookups, const struct quest
         ret_refusal->charged = CHARGED_MAYBE;
     } else if (cooldowns_count(lookups->results->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, OVERLOADED_RETRY_S);
+        *ret_refusal = refusal(err, batcher_overloaded_s(lookups->batcher));
     }
     return err;
 }
@@ -350,6 +355,8 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
                       struct lookup **ret_lookup, struct outcome *ret_refusal)
 {
     enum err err = check_cooldown(lookups, request->question, ret_refusal);
+    /* With an older result to fall back on, a request does not wait for an open circuit. */
+    int64_t wait_ms = request->fallback ? 0 : request->wait_ms;
     int retry_after_s = 0;
 
     if (err)
@@ -360,12 +367,11 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
-    err = batcher_add(lookups->batcher, &lookup->task, &retry_after_s);
+    err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
     if (err) {
         *ret_refusal = refusal(err, retry_after_s);
         if (err == ERR_CREDITS_EXHAUSTED)
-            ret_refusal->detail =
-                batcher_stats(lookups->batcher).circuit == err ? UPSTREAM_402 : OUR_402;
+            ret_refusal->detail = credits_detail(lookups);
         lookup_free(lookup);
         return err;
     }
@@ -390,7 +396,7 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
     enum err err;
 
     if (HASH_COUNT(lookups->waiting) >= lookups->max_waiters) {
-        *ret_refusal = refusal(ERR_OVERLOADED, OVERLOADED_RETRY_S);
+        *ret_refusal = refusal(ERR_OVERLOADED, batcher_overloaded_s(lookups->batcher));
         return ERR_OVERLOADED;
     }
     if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))

@@ -20,6 +20,7 @@
 struct closing {
     int64_t number;
     bool unknown;
+    bool refunds_last; /* see struct store_end */
 };
 
 struct reading {
@@ -62,10 +63,11 @@ static bool resume(struct reading *reading, const struct store_batch *batch)
 
 static void close_later(struct reading *reading, const struct store_batch *batch, bool unknown)
 {
+    bool refunds_last = unknown && batch->state == STORE_RESTING;
     size_t n = reading->n_closing;
 
     reading->closing = xrealloc(reading->closing, (n + 1) * sizeof *reading->closing);
-    reading->closing[reading->n_closing++] = (struct closing){batch->number, unknown};
+    reading->closing[reading->n_closing++] = (struct closing){batch->number, unknown, refunds_last};
     if (unknown) {
         reading->found.unknown_batches++;
         for (size_t i = 0; i < batch->n; i++)
@@ -108,7 +110,8 @@ static enum err close_batches(struct reading *reading)
             end = (struct store_end){.state = STORE_UNKNOWN,
                                      .err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
                                      .detail = UNSENT_DETAIL,
-                                     .wall_ms = wall_ms};
+                                     .wall_ms = wall_ms,
+                                     .refunds_last = closing->refunds_last};
         enum err err = store_end_batch(store, closing->number, &end);
         if (err)
             return err;

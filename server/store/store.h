@@ -134,7 +134,8 @@ struct store_end {
     enum err err;                /* ERR_OK if answered */
     const char *detail;          /* NULL or "" = none */
     int64_t wall_ms;
-    const void *raw; /* what the upstream sent, to be parsed by a later version; NULL = nothing */
+    bool refunds_last; /* the last submit of an UNKNOWN batch created nothing: refund its credits */
+    const void *raw;   /* what the upstream sent, to be parsed by a later version; NULL = nothing */
     size_t raw_len;
     int parser; /* the version of the parser that could not understand it */
 };
@@ -145,9 +146,9 @@ struct store_end {
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep);
 
-/* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded.
- * `end->raw` is the response to the submit; its first STORE_RESPONSE_MAX bytes are stored with the
- * batch. */
+/* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
+ * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its
+ * first STORE_RESPONSE_MAX bytes are stored with the batch. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- startup ---- */

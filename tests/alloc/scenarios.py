@@ -136,7 +136,7 @@ def tls(life):
 
 
 def split(life):
-    """The upstream rejects four tasks together, and accepts them in pairs."""
+    """The upstream rejects four tasks together, and accepts each alone."""
     life.sim.fault("submit", "status", after_creating=False, status=400)
     waiting = [life.park(f"company{i}.com") for i in range(4)]
     for connection in waiting:

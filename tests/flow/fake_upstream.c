@@ -160,6 +160,12 @@ void fake_upstream_set_balance(struct fake_upstream *upstream, int64_t balance)
     upstream->model.balance = balance;
 }
 
+void fake_upstream_charge(struct fake_upstream *upstream)
+{
+    upstream->behaviour.reserve_per_task = 1000; /* thousandths */
+    upstream->behaviour.price_per_email = 1000;
+}
+
 void fake_upstream_clear_faults(struct fake_upstream *upstream)
 {
     upstream->n_faults = 0;

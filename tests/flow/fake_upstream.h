@@ -63,6 +63,9 @@ void fake_upstream_fault(struct fake_upstream *upstream, struct fake_fault fault
 /* Sets the credit balance; 10000 by default. */
 void fake_upstream_set_balance(struct fake_upstream *upstream, int64_t balance);
 
+/* From now on a task costs a credit: a submit that costs more than the balance gets 402. */
+void fake_upstream_charge(struct fake_upstream *upstream);
+
 /* Removes the faults that were not used. */
 void fake_upstream_clear_faults(struct fake_upstream *upstream);
 

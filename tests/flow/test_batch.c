@@ -91,6 +91,124 @@ TEST(submit_to_unreachable_upstream_fails_after_three_tries)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
+/* ---- slots ---- */
+
+TEST(slot_of_a_batch_that_backs_off_is_free)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 1;
+    flow_start(options);
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
+    struct caller *backs_off = flow_request("a.com", WAIT_MS);
+    flow_advance(200);
+    ck_assert_int_eq(engine_status(flow.engine).submits, 0);
+    struct caller *other = flow_request("b.com", WAIT_MS);
+    flow_advance(200);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_int_eq(engine_status(flow.engine).submits, 1);
+    flow_advance(5000); /* the first batch is due, and waits for the slot */
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(backs_off->err, ERR_OK);
+    ck_assert_int_eq(other->err, ERR_OK);
+    ck_assert_int_lt(other->answered_ms, backs_off->answered_ms);
+}
+
+/* ---- back-pressure ---- */
+
+static size_t answered(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < flow.n_callers; i++)
+        n += flow.callers[i]->answers == 1 && flow.callers[i]->err == ERR_OK;
+    return n;
+}
+
+TEST(back_pressure_keeps_tasks_in_the_queue_until_others_are_read)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.reads_per_second = 1; /* 120 unread tasks */
+    options.batch.slots = 8;
+    options.batch.lifetime_ms = DAY_MS;
+    flow_start(options);
+    for (int i = 0; i < 1000; i++)
+        flow_request(flow_company(i), 10 * HOUR_MS);
+    flow_advance(5 * MINUTE_MS); /* eight batches, and one when the first was accepted */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 900);
+    ck_assert_uint_lt(answered(), 320);
+    flow_advance(5 * MINUTE_MS);
+    ck_assert_uint_lt(answered(), 680);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 9);
+    flow_advance(2 * HOUR_MS);
+    ck_assert_uint_eq(answered(), 1000);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1000);
+}
+
+TEST(back_pressure_without_a_limit_of_reads_is_off)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.reads_per_second = 0;
+    flow_start(options);
+    fake_upstream_set_task_ms(flow.upstream, 10 * MINUTE_MS);
+    for (int i = 0; i < 2500; i++)
+        flow_request(flow_company(i), HOUR_MS);
+    flow_advance(6 * MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2500);
+}
+
+TEST(overloaded_retry_after_follows_queue_and_rate)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.max_queued = 1000;
+    flow_start(options);
+    for (int i = 0; i < 1410; i++)
+        flow_request(flow_company(i), HOUR_MS);
+    flow_settle();
+    struct caller *early = flow_request("early.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(early->err, ERR_OVERLOADED);
+    ck_assert_int_ge(early->retry_after_s, 55); /* 1,000 tasks, about 15 in a second */
+    ck_assert_int_le(early->retry_after_s, 70);
+    flow_advance(40000);
+    for (int i = 2000; i < 2410; i++) /* fill it again */
+        flow_request(flow_company(i), HOUR_MS);
+    flow_settle();
+    struct caller *later = flow_request("later.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(later->err, ERR_OVERLOADED);
+    ck_assert_int_ge(later->retry_after_s, 40);
+    ck_assert_int_le(later->retry_after_s, 100);
+}
+
+TEST(overloaded_by_a_stuck_upstream_says_ten_minutes)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.max_queued = 100;
+    options.batch.slots = 1;
+    options.batch.size = 1;
+    flow_start(options);
+    for (int i = 0; i < 110; i++)
+        flow_request(flow_company(i), HOUR_MS);
+    flow_advance(40000);
+    fake_upstream_set_submit_ms(flow.upstream, 10 * HOUR_MS);
+    flow_advance(3 * MINUTE_MS);
+    for (int i = 110; i < 130; i++)
+        flow_request(flow_company(i), HOUR_MS);
+    struct caller *rejected = flow_request("late.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(rejected->err, ERR_OVERLOADED);
+    ck_assert_int_eq(rejected->retry_after_s, 600);
+}
+
+/* ---- results of submits ---- */
+
 /* The result of a submit, as its caller receives it, and the number of submits within two
  * minutes. */
 static const struct end_row {
@@ -154,11 +272,6 @@ static const struct end_row {
      ERR_OK,
      CHARGED_YES,
      2},
-    {"U25 429 with a long wait",
-     {.status = 429, .body = "{}", .retry_after_s = 600},
-     ERR_UPSTREAM_ERROR,
-     CHARGED_NO,
-     1},
     {"U25 408",
      {.status = 408, .body = "{}", .creates = true},
      ERR_UPSTREAM_OUTCOME_UNKNOWN,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_circuit_breaker.c - tests when nothing is submitted, what callers receive then, and how
- * submits resume. */
+/* test_circuit_breaker.c - tests what happens after the upstream denied a submit or a read (401,
+ * 402, 403): what callers receive, and how submits resume. */
 #include "base/mem.h"
 #include "base/secret.h"
 #include "flow.h"
+#include "weak_store.h"
 
 #include "tests/support/suite.h"
 #include <stdio.h>
@@ -17,17 +18,32 @@ static const struct {
     enum err err;
 } latches[] = {{401, ERR_UPSTREAM_AUTH}, {402, ERR_CREDITS_EXHAUSTED}, {403, ERR_UPSTREAM_BANNED}};
 
-static void refuse_submits(int status, int times)
+static void answer(enum fake_call on, int status)
 {
-    while (times--)
-        fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_SUBMIT,
-                                                               .status = status,
-                                                               .body = "{\"detail\":\"no\"}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = on, .status = status, .body = "{\"detail\":\"no\"}"});
 }
 
-RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)
+static void answer_always(enum fake_call on, int status)
 {
-    refuse_submits(latches[_i].status, 1);
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = on,
+                                                           .status = status,
+                                                           .body = "{\"detail\":\"no\"}",
+                                                           .is_permanent = true});
+}
+
+static size_t submits(void)
+{
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
+}
+
+/* ---- the balance confirms it ---- */
+
+RANGE_TEST(breaker_confirmed_rejects_requests_immediately, 0, 3)
+{
+    answer(FAKE_SUBMIT, latches[_i].status);
+    answer_always(FAKE_BALANCE, latches[_i].status);
     struct caller *first = flow_request("a.com", WAIT_MS);
     flow_advance(27000);
     ck_assert_int_eq(first->err, latches[_i].err);
@@ -37,7 +53,7 @@ RANGE_TEST(breaker_after_401_402_403_rejects_requests_immediately, 0, 3)
     ck_assert_int_eq(second->err, latches[_i].err);
     ck_assert_int_eq(second->charged, CHARGED_NO);
     ck_assert_int_gt(second->retry_after_s, 0);
-    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_uint_eq(submits(), 1);
 }
 
 TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
@@ -49,7 +65,8 @@ TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
     struct caller *sent = flow_request("sent.com", WAIT_MS);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "sent.com", .task_ms = 60000});
     flow_advance(30000);
-    refuse_submits(402, 1);
+    answer(FAKE_SUBMIT, 402);
+    fake_upstream_set_balance(flow.upstream, 0);
     flow_request("rejected.com", WAIT_MS);
     flow_advance(1000);
     struct caller *flying = flow_request("flying.com", WAIT_MS);
@@ -63,29 +80,20 @@ TEST(breaker_opening_fails_queued_lookups_and_keeps_sent_ones)
     ck_assert_int_eq(sent->err, ERR_OK);
 }
 
-RANGE_TEST(breaker_with_positive_balance_closes, 0, 3)
-{
-    refuse_submits(latches[_i].status, 1);
-    flow_request("a.com", WAIT_MS);
-    flow_advance(27000 + 66000);
-    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 1);
-    struct caller *after = flow_request("b.com", WAIT_MS);
-    flow_advance(30000);
-    ck_assert_int_eq(after->err, ERR_OK);
-}
-
 TEST(breaker_without_credits_stays_open_and_probes_less_often)
 {
     fake_upstream_set_balance(flow.upstream, 0);
-    refuse_submits(402, 1);
-    flow_request("a.com", WAIT_MS);
+    answer(FAKE_SUBMIT, 402);
+    struct caller *first = flow_request("a.com", WAIT_MS);
     flow_advance(3600000);
+    ck_assert_str_eq(first->detail, UPSTREAM_CREDITS_DETAIL);
     size_t looks = fake_upstream_calls(flow.upstream, FAKE_BALANCE);
-    ck_assert_uint_ge(looks, 6);
-    ck_assert_uint_le(looks, 9); /* after 1, 2, 4 and 8 min, then every 10 min */
+    ck_assert_uint_ge(looks, 7);
+    ck_assert_uint_le(looks, 10); /* immediately, after 1, 2, 4 and 8 min, then every 10 min */
     struct caller *still = flow_request("b.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(still->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_str_eq(still->detail, UPSTREAM_CREDITS_DETAIL);
 
     fake_upstream_set_balance(flow.upstream, 5);
     flow_advance(11 * 60000);
@@ -96,9 +104,11 @@ TEST(breaker_without_credits_stays_open_and_probes_less_often)
 
 TEST(breaker_on_reload_closes_immediately)
 {
-    refuse_submits(403, 1);
+    answer(FAKE_SUBMIT, 403);
+    answer_always(FAKE_BALANCE, 403);
     flow_request("a.com", WAIT_MS);
     flow_advance(27000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_BANNED);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
     struct caller *after = flow_request("b.com", WAIT_MS);
@@ -126,78 +136,21 @@ TEST(breaker_on_changed_key_file_closes_automatically)
     options.batch.key = key;
     flow_start(options);
 
-    refuse_submits(401, 1);
-    flow_request("a.com", WAIT_MS);
+    answer(FAKE_SUBMIT, 401);
+    answer_always(FAKE_BALANCE, 401);
+    struct caller *first = flow_request("a.com", WAIT_MS);
     flow_advance(27000);
+    ck_assert_int_eq(first->err, ERR_UPSTREAM_AUTH);
     ck_assert_int_eq(rename(newer, path), 0);
     flow_advance(5000);
     ck_assert_str_eq(secret_text(key), "a-new-key");
     struct caller *after = flow_request("b.com", WAIT_MS);
     flow_advance(30000);
     ck_assert_int_eq(after->err, ERR_OK);
-    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 1);
     unlink(path);
     rmdir(folder);
     secret_free(TAKE(options.batch.key));
-}
-
-static void fail_everything(enum fake_call on, int times)
-{
-    while (times--)
-        fake_upstream_fault(flow.upstream,
-                            (struct fake_fault){.on = on, .end = TRANSPORT_NOT_SENT});
-}
-
-TEST(breaker_after_five_failures_opens)
-{
-    fail_everything(FAKE_SUBMIT, 60);
-    fail_everything(FAKE_BALANCE, 3);
-    flow_request("a.com", WAIT_MS);
-    flow_advance(10000); /* three tries */
-    flow_request("b.com", WAIT_MS);
-    flow_advance(10000); /* two tries; the third finds the breaker open */
-    size_t submits = fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-    ck_assert_uint_eq(submits, 5);
-    struct caller *rejected = flow_request("c.com", WAIT_MS);
-    flow_settle();
-    ck_assert_int_eq(rejected->err, ERR_CIRCUIT_OPEN);
-    ck_assert_int_eq(rejected->charged, CHARGED_NO);
-    ck_assert_int_gt(rejected->retry_after_s, 0);
-    flow_advance(40000);
-    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT),
-                      submits); /* probes are free */
-    ck_assert_uint_ge(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 2);
-}
-
-TEST(breaker_closes_within_35_s_of_upstream_recovery)
-{
-    fail_everything(FAKE_SUBMIT, 5);
-    fail_everything(FAKE_BALANCE, 2);
-    flow_request("a.com", WAIT_MS);
-    flow_advance(10000);
-    flow_request("b.com", WAIT_MS);
-    flow_advance(50000);
-    fake_upstream_clear_faults(flow.upstream); /* the upstream works again */
-    flow_advance(35000);
-    struct caller *after = flow_request("c.com", WAIT_MS);
-    flow_advance(30000);
-    ck_assert_int_eq(after->err, ERR_OK);
-}
-
-TEST(breaker_counts_lost_submits_despite_successful_reads)
-{
-    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 800000});
-    flow_request("slow.com", WAIT_MS);
-    flow_advance(30000);
-    for (int i = 0; i < 60; i++)
-        fake_upstream_fault(
-            flow.upstream,
-            (struct fake_fault){.on = FAKE_SUBMIT, .status = 500, .body = "", .creates = true});
-    for (int i = 0; i < 100; i++) {
-        flow_request(flow_company(i), WAIT_MS);
-        flow_advance(5000);
-    }
-    ck_assert_uint_le(fake_upstream_ledger(flow.upstream), 50); /* most were rejected, unpaid */
 }
 
 TEST(breaker_ignores_one_unreadable_task)
@@ -216,24 +169,193 @@ TEST(breaker_open_still_serves_cached_results)
 {
     flow_request("a.com", WAIT_MS);
     flow_advance(30000);
-    refuse_submits(402, 1);
+    answer(FAKE_SUBMIT, 402);
+    fake_upstream_set_balance(flow.upstream, 0);
     flow_request("b.com", WAIT_MS);
     flow_advance(27000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CREDITS_EXHAUSTED);
     struct caller *hit = flow_request("a.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(hit->err, ERR_OK);
     ck_assert(hit->from_cache);
 }
 
-TEST(breaker_ignores_429)
+TEST(breaker_with_credits_again_closes_by_one_task)
 {
-    for (int i = 0; i < 10; i++)
-        fake_upstream_fault(flow.upstream,
-                            (struct fake_fault){.on = FAKE_STATUS, .status = 429, .body = ""});
+    fake_upstream_set_balance(flow.upstream, 0);
+    answer(FAKE_SUBMIT, 402);
+    flow_request("a.com", WAIT_MS);
+    flow_advance(27000);
+    fake_upstream_set_balance(flow.upstream, 5);
+    flow_advance(61000);
+    flow_request_companies(0, 10);
+    flow_advance(10000);
+    ck_assert_uint_eq(submits(), 2);
+    flow_advance(120000);
+    ck_assert_uint_eq(submits(), 3);
+    for (size_t i = 1; i < flow.n_callers; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+}
+
+/* ---- the balance contradicts it ---- */
+
+RANGE_TEST(breaker_contradicted_sends_one_task_immediately, 0, 3)
+{
+    answer(FAKE_SUBMIT, latches[_i].status);
     struct caller *first = flow_request("a.com", WAIT_MS);
+    flow_advance(1000);
+    flow_request_companies(0, 150); /* 100 are in flight, 50 wait */
+    flow_advance(25200);
+    ck_assert_int_eq(first->err, latches[_i].err);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 1);
+    struct caller *after = flow_request("b.com", WAIT_MS);
+    flow_advance(120000);
+    ck_assert_int_eq(after->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
+    for (size_t i = 1; i < flow.n_callers; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+}
+
+TEST(breaker_contradicted_each_time_tries_less_and_less_often)
+{
+    answer_always(FAKE_SUBMIT, 401); /* and the balance can be read all the time */
+    for (int i = 0; i < 120; i++) {
+        flow_request(flow_company(i), WAIT_MS);
+        flow_advance(30000);
+    }
+    ck_assert_uint_ge(submits(), 7);
+    ck_assert_uint_le(submits(), 10); /* immediately, after 1, 2, 4 and 8 min, then every 10 min */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+}
+
+/* ---- the balance cannot be read ---- */
+
+static const struct fake_fault unreadable[] = {
+    {.on = FAKE_BALANCE, .status = 404, .body = "{\"detail\":\"Not Found\"}", .is_permanent = true},
+    {.on = FAKE_BALANCE, .status = 410, .body = "", .is_permanent = true},
+    {.on = FAKE_BALANCE, .status = 503, .body = "<html>", .is_permanent = true},
+    {.on = FAKE_BALANCE, .status = 200, .body = "{\"credits\":{}}", .is_permanent = true},
+    {.on = FAKE_BALANCE, .end = TRANSPORT_TIMEOUT, .is_permanent = true},
+};
+
+LOOP_TEST(breaker_without_balance_closes_by_one_task, unreadable)
+{
+    answer(FAKE_SUBMIT, 403);
+    fake_upstream_fault(flow.upstream, unreadable[_i]);
+    struct caller *denied = flow_request("a.com", WAIT_MS);
+    flow_advance(27000);
+    ck_assert_int_eq(denied->err, ERR_UPSTREAM_BANNED);
+    flow_request_companies(0, 10);
+    struct caller *hasty = flow_request("hasty.com", 20000);
+    flow_advance(50000);
+    ck_assert_int_eq(hasty->err, ERR_UPSTREAM_BANNED);
+    ck_assert_uint_eq(submits(), 1);
+    flow_advance(10000);
+    ck_assert_uint_eq(submits(), 2);
     flow_advance(60000);
-    struct caller *second = flow_request("b.com", WAIT_MS);
-    flow_advance(60000);
-    ck_assert_int_eq(first->err, ERR_OK);
-    ck_assert_int_eq(second->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
+    ck_assert_uint_eq(submits(), 3);
+    for (size_t i = 1; i <= 10; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+}
+
+TEST(breaker_latched_without_balance_later_is_opened_by_one_task)
+{
+    answer(FAKE_SUBMIT, 401);
+    answer(FAKE_BALANCE, 401);
+    answer_always(FAKE_BALANCE, 404);
+    flow_request("a.com", WAIT_MS);
+    flow_advance(27000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_UPSTREAM_AUTH);
+    flow_advance(3 * MINUTE_MS);
+    struct caller *trial = flow_request("b.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(trial->err, ERR_OK);
+}
+
+/* ---- 402 with credits left ---- */
+
+TEST(credits_left_are_spent_before_the_others_end)
+{
+    size_t n_ok = 0, n_exhausted = 0;
+
+    fake_upstream_charge(flow.upstream);
+    fake_upstream_set_balance(flow.upstream, 40);
+    flow_request_companies(0, 100);
+    flow_advance(3 * MINUTE_MS);
+    for (size_t i = 0; i < flow.n_callers; i++) {
+        n_ok += flow.callers[i]->answers && flow.callers[i]->err == ERR_OK;
+        n_exhausted += flow.callers[i]->answers && flow.callers[i]->err == ERR_CREDITS_EXHAUSTED;
+    }
+    ck_assert_uint_eq(n_ok, 40);
+    ck_assert_uint_eq(n_exhausted, 60);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 40);
+    ck_assert_uint_eq(submits(), 3);
+}
+
+TEST(credits_left_but_unwritten_part_fails_the_batch)
+{
+    fake_upstream_charge(flow.upstream);
+    fake_upstream_set_balance(flow.upstream, 1);
+    flow_request_companies(0, 2);
+    weak_store_fail(flow.store, WEAK_SPLIT, true);
+    flow_advance(30000);
+    for (size_t i = 0; i < flow.n_callers; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+/* ---- reads ---- */
+
+static const struct {
+    enum fake_call on;
+    int status;
+} denied_reads[] = {{FAKE_STATUS, 401},   {FAKE_STATUS, 402},  {FAKE_STATUS, 403},
+                    {FAKE_STATUS, 404},   {FAKE_STATUS, 500},  {FAKE_TASK_IDS, 401},
+                    {FAKE_TASK_IDS, 403}, {FAKE_TASK_IDS, 503}};
+
+/* Another question every ten seconds: none is rejected, whatever the reads of one batch get. */
+LOOP_TEST(breaker_ignores_denied_reads_if_the_balance_is_readable, denied_reads)
+{
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "sick.com", .task_ms = 100000});
+    flow_request("sick.com", WAIT_MS);
+    flow_advance(27000);
+    for (int i = 0; i < 60; i++) {
+        answer(denied_reads[_i].on, denied_reads[_i].status);
+        struct caller *other = flow_request(flow_company(i), WAIT_MS);
+        flow_advance(10000);
+        ck_assert(other->answers == 0 || other->err == ERR_OK);
+        ck_assert_int_eq(engine_status(flow.engine).blocked_by, ERR_OK);
+    }
+    ck_assert_uint_ge(submits(), 61);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 41); /* once in 15 s */
+    fake_upstream_clear_faults(flow.upstream);
+    flow_advance(10 * MINUTE_MS);
+}
+
+TEST(breaker_latches_after_a_denied_read_if_the_balance_is_denied)
+{
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 100000});
+    flow_request("slow.com", WAIT_MS);
+    flow_advance(30000);
+    answer_always(FAKE_BALANCE, 401);
+    answer(FAKE_STATUS, 401);
+    flow_advance(10000);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_BALANCE), 1);
+    struct caller *rejected = flow_request("b.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(rejected->err, ERR_UPSTREAM_AUTH);
+}
+
+TEST(breaker_never_latches_after_402_on_a_read)
+{
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "slow.com", .task_ms = 100000});
+    flow_request("slow.com", WAIT_MS);
+    flow_advance(30000);
+    answer_always(FAKE_BALANCE, 402);
+    answer(FAKE_STATUS, 402);
+    flow_advance(10000);
+    struct caller *other = flow_request("b.com", WAIT_MS);
+    flow_advance(40000);
+    ck_assert_int_eq(other->err, ERR_OK);
 }

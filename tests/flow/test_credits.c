@@ -5,6 +5,7 @@
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
+#include <string.h>
 
 #define MIDNIGHT_MS ((FLOW_WALL_MS / DAY_MS + 1) * DAY_MS)
 
@@ -38,6 +39,7 @@ TEST(budget_limits_paid_lookups_per_day)
     ck_assert_uint_eq(ended_with(ERR_OK), 50);
     ck_assert_uint_eq(ended_with(ERR_CREDITS_EXHAUSTED), 70);
     ck_assert_int_gt(flow.callers[119]->retry_after_s, 3600);
+    ck_assert_ptr_nonnull(strstr(flow.callers[119]->detail, "of this server"));
 
     struct caller *hit = flow_request("company0.com", WAIT_MS);
     flow_settle();
@@ -312,4 +314,54 @@ TEST(credits_accounts_of_past_days_are_deleted_while_running)
     credits = 0;
     ck_assert_int_eq(store_accounts(flow.store, first_day, add_credits, &credits), ERR_OK);
     ck_assert_int_eq(credits, 0);
+}
+
+/* The second submit provably creates nothing: its credit is refunded, and the first stays spent. */
+RANGE_TEST(budget_refunds_second_credit_of_resubmit_never_created, 0, 3)
+{
+    static const struct fake_fault second[] = {
+        {.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"},
+        {.on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}"},
+        {.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"},
+    };
+
+    start_with_risk(3);
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(flow.upstream, second[_i]);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(120000);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+    flow_restart(); /* and in the store */
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+}
+
+TEST(budget_refunds_second_credit_after_kill_while_it_waits)
+{
+    start_with_risk(3);
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 60});
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS); /* lost, sent again, and not created */
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
+    flow_restart();
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+}
+
+TEST(budget_commits_second_credit_of_resubmit_that_may_exist)
+{
+    start_with_risk(3);
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(flow.upstream, lost);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(120000);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
+    flow_restart();
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
 }

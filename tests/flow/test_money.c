@@ -114,28 +114,9 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
 
 /* ---- a rejected batch ---- */
 
-TEST(money_rejected_batch_is_split_down_to_the_invalid_task)
-{
-    fake_upstream_rule(flow.upstream,
-                       (struct fake_rule){.domain = "company42.com", .is_rejected = true});
-    for (int i = 0; i < 100; i++)
-        flow_request(flow_company(i), 20 * 60000);
-    flow_advance(10 * 60000);
-    for (size_t i = 0; i < 100; i++) {
-        struct caller *caller = flow.callers[i];
-        ck_assert_int_eq(caller->err, i == 42 ? ERR_UPSTREAM_REJECTED : ERR_OK);
-        if (i == 42) {
-            ck_assert_int_eq(caller->charged, CHARGED_NO);
-            ck_assert_str_eq(caller->detail, "this domain is rejected");
-        }
-    }
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 99);
-    /* Each halving of a hundred submits two batches: 1 + 2 * 7. */
-    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 15);
-}
-
 TEST(money_split_with_open_circuit_answers_all_callers)
 {
+    fake_upstream_set_balance(flow.upstream, 0);
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
@@ -151,8 +132,9 @@ TEST(money_split_with_open_circuit_answers_all_callers)
     ck_assert_int_eq(b->err, ERR_CREDITS_EXHAUSTED);
 }
 
-TEST(money_batch_backing_off_fails_when_the_circuit_opens)
+TEST(money_batch_backing_off_fails_when_the_circuit_is_latched)
 {
+    fake_upstream_set_balance(flow.upstream, 0);
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "", .retry_after_s = 30});
@@ -166,7 +148,7 @@ TEST(money_batch_backing_off_fails_when_the_circuit_opens)
     ck_assert_int_eq(backing_off->err, ERR_CREDITS_EXHAUSTED);
 }
 
-TEST(money_halves_and_the_queue_alternate_for_a_slot)
+TEST(money_parts_and_the_queue_alternate_for_a_slot)
 {
     struct engine_options options = flow_options();
 

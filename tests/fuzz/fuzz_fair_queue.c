@@ -130,6 +130,19 @@ static void take(struct fair_queue *queue, struct model *model)
     check_patience(model, expected);
 }
 
+static void take_oldest(struct fair_queue *queue, struct model *model)
+{
+    int expected = model->n ? model->order[0] : -1;
+    const struct task *task = fair_queue_take_oldest(queue);
+
+    FUZZ_WANT((task != NULL) == (expected >= 0));
+    if (!task)
+        return;
+    FUZZ_WANT(task == &tasks[expected]);
+    queued[expected] = false;
+    model_remove(model, expected);
+}
+
 static void check_all(const struct fair_queue *queue, const struct model *model)
 {
     const struct task *task = queue->oldest;
@@ -155,7 +168,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned what = input_byte(&input);
         int task = (int)(input_byte(&input) % TASKS);
         int weight = (int)(what / 3 % 4) + 1;
-        if (what % 3 == 0) {
+        if (what == UINT8_MAX) {
+            take_oldest(&queue, &model);
+        } else if (what % 3 == 0) {
             take(&queue, &model);
         } else if (!queued[task]) {
             tasks[task].payer.weight = weight;

@@ -185,6 +185,7 @@ def test_cache_stale_result_is_the_fallback_if_the_upstream_fails(testbed, sim, 
     first = daemon.lookup("milvali.com")
     eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 504)
     sim.fault("submit", "status", times=-1, status=status)
+    sim.fault("balance", "status", times=-1, status=status)
     for _ in range(2):  # the second finds the circuit open, or the question in cooldown
         answer = daemon.lookup("milvali.com")
         assert answer.status == 200

@@ -80,6 +80,19 @@ TEST(queue_reports_the_oldest_task)
     ck_assert_ptr_null(queue.oldest);
 }
 
+TEST(queue_takes_the_oldest_task_of_any_client)
+{
+    ck_assert_ptr_null(fair_queue_take_oldest(&queue));
+    fair_queue_add(&queue, &tasks[0], "a");
+    fair_queue_add(&queue, &tasks[1], "a");
+    fair_queue_add(&queue, &tasks[2], "b");
+    ck_assert_ptr_eq(fair_queue_take_oldest(&queue), &tasks[0]);
+    ck_assert_ptr_eq(fair_queue_take_oldest(&queue), &tasks[1]);
+    ck_assert_ptr_eq(fair_queue_take_oldest(&queue), &tasks[2]);
+    ck_assert_ptr_null(queue.oldest);
+    ck_assert_ptr_null(queue.rotation);
+}
+
 TEST(queue_removes_a_task_at_any_position)
 {
     fair_queue_add(&queue, &tasks[0], "a");

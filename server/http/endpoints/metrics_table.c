@@ -286,6 +286,15 @@ static void write_stopped(struct buf *out, const struct metric *metric,
                  figures->engine.blocked_by == reasons[i]);
 }
 
+static void write_probes(struct buf *out, const struct metric *metric,
+                         const struct figures *figures)
+{
+    const uint64_t *probes = figures->counted.circuit_probes;
+
+    buf_addf(out, "%s{result=\"accepted\"} %llu\n", metric->name, (unsigned long long)probes[1]);
+    buf_addf(out, "%s{result=\"failed\"} %llu\n", metric->name, (unsigned long long)probes[0]);
+}
+
 static void write_dropped_lines(struct buf *out, const struct metric *metric,
                                 const struct figures *figures)
 {
@@ -362,6 +371,8 @@ const struct metric metrics_table[] = {
      "Credit balance at the upstream when last read.", .write = write_balance},
     {"emailsd_submits_blocked", GAUGE,
      "1 for each reason that blocks paid lookups.", .write = write_stopped},
+    {"emailsd_circuit_probes_total", COUNTER,
+     "Submits sent while the circuit was half open, by result.", .write = write_probes},
     {"emailsd_store_usable", GAUGE,
      "1 if the store can be written, else 0.", FIELD(engine.store_usable)},
     {"emailsd_journal_backlog", GAUGE,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - see batch.h. Only set_state() changes the state of a batch. A task leaves its batch in
- * end_task(); a batch leaves its owner in end_batch(). */
+/* batch.c - see batch.h. Only batch_set_state() changes the state of a batch. A task leaves its
+ * batch in end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batching/batch.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "lookup/batching/batch_payment.h"
+#include "lookup/batching/batch_split.h"
 #include "lookup/batching/submit_policy.h"
 
 #include <assert.h>
@@ -32,6 +34,7 @@ void batch_free(struct batch *batch)
     collector_cancel(batch->collector);
     unmatched_done(&batch->unmatched);
     timer_disarm(batch->tools->timers, &batch->retry);
+    batch_split_release(batch);
     DL_DELETE(*batch->tools->batches, batch);
     free(batch);
 }
@@ -42,17 +45,20 @@ void batch_add(struct batch *batch, struct task *task)
     DL_APPEND(batch->tasks, task);
     task->batch = batch;
     batch->n_tasks++;
+    batch->n_open++;
     if (task->queued_ms < batch->oldest_ms)
         batch->oldest_ms = task->queued_ms;
 }
 
 /* ---- states ---- */
 
-static void set_state(struct batch *batch, enum batch_state state)
+void batch_set_state(struct batch *batch, enum batch_state state)
 {
     static const enum task_phase phases[] = {[BATCH_PENDING] = TASK_SUBMITTING,
                                              [BATCH_SUBMITTING] = TASK_SUBMITTING,
                                              [BATCH_BACKING_OFF] = TASK_SUBMITTING,
+                                             [BATCH_UNPAID] = TASK_SUBMITTING,
+                                             [BATCH_REJECTED] = TASK_SUBMITTING,
                                              [BATCH_COLLECTING] = TASK_PROCESSING,
                                              [BATCH_DONE] = TASK_ENDED};
     const struct batch_owner *owner = &batch->tools->owner;
@@ -68,46 +74,76 @@ static void set_state(struct batch *batch, enum batch_state state)
 static void end_task(struct task *task, const struct task_end *end)
 {
     struct batch *batch = task->batch;
+    const struct batch_owner *owner = &batch->tools->owner;
     struct budget *budget = batch->tools->budget;
     struct task_end with_id = *end;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
     DL_DELETE(batch->tasks, task);
-    if (journal_state_of(end) == STORE_NOT_CREATED)
+    batch->n_open--;
+    if (journal_state_of(end) == STORE_NOT_CREATED || end->refunds_last)
         budget_refund(budget, &task->credit);
     else
         budget_commit(budget, &task->credit);
     task->batch = NULL;
     task->phase = TASK_ENDED;
     task->done(task, &with_id);
+    owner->task_ended(owner->arg);
+}
+
+/* Returns the message with which the upstream rejected a batch that ends so; NULL = it did not. */
+static const char *rejection_of(const struct task_end *end)
+{
+    if (end->err != ERR_UPSTREAM_REJECTED)
+        return NULL;
+    return end->detail ? end->detail : "";
 }
 
 static void end_batch(struct batch *batch, const struct task_end *end)
 {
     const struct batch_owner *owner = &batch->tools->owner;
 
+    if (batch->state == BATCH_REJECTED) /* the other parts know its result */
+        batch_split_release(batch);
     if (batch->number && batch->tasks)
         journal_end_batch(batch->tools->journal, batch->number, end);
-    set_state(batch, BATCH_DONE);
+    batch_set_state(batch, BATCH_DONE);
+    batch_split_leave(batch, rejection_of(end));
     while (batch->tasks)
         end_task(batch->tasks, end);
     owner->batch_ended(owner->arg, batch);
 }
 
+/* If an earlier submit may have been accepted, its credit is spent. A second credit is refunded if
+ * its submit provably created nothing. */
 void batch_fail(struct batch *batch, struct task_end end)
 {
     if (batch->risk != RISK_NONE)
-        end = (struct task_end){
-            .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .detail = end.detail, .charged = CHARGED_MAYBE};
+        end = (struct task_end){.err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                .detail = end.detail,
+                                .charged = CHARGED_MAYBE,
+                                .refunds_last =
+                                    batch->risk == RISK_TAKEN && end.charged == CHARGED_NO};
     end_batch(batch, &end);
 }
 
-/* Fails a batch because the journal could not record its submit or its split. */
-static void fail_unrecorded(struct batch *batch)
+void batch_fail_unrecorded(struct batch *batch)
 {
     batch_fail(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
                                         .charged = CHARGED_NO,
                                         .retry_after_s = JOURNAL_RETRY_S});
+}
+
+static void unrecorded(struct timer *timer)
+{
+    batch_fail_unrecorded(container_of(timer, struct batch, retry));
+}
+
+void batch_fail_unrecorded_later(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+
+    timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, unrecorded);
 }
 
 /* ---- collecting ---- */
@@ -197,8 +233,9 @@ static void collect(struct batch *batch, const char *batch_id, int64_t submitted
                                              .submitted_ms = submitted_ms};
 
     snprintf(batch->id, sizeof batch->id, "%s", batch_id);
+    batch_split_leave(batch, NULL);
     batch->collector = collector_start(&batch->tools->poll, &accepted, &owner);
-    set_state(batch, BATCH_COLLECTING);
+    batch_set_state(batch, BATCH_COLLECTING);
 }
 
 void batch_resume(struct batch *batch, int64_t number, const char *batch_id)
@@ -219,75 +256,6 @@ void batch_add_ended(struct batch *batch, const char *tracking_id, const char *t
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id);
 
-/* Fails a batch outside the call that was to submit it. */
-static void not_recorded(struct timer *timer)
-{
-    fail_unrecorded(container_of(timer, struct batch, retry));
-}
-
-static void refund_all(struct budget *budget, struct credit *credits, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        budget_refund(budget, &credits[i]);
-}
-
-/* Reserves a second credit for every task of the batch, or for none. */
-static enum err reserve_again(const struct batch *batch, struct credit *credits)
-{
-    struct budget *budget = batch->tools->budget;
-    size_t n = 0;
-    int unused_s;
-
-    for (const struct task *task = batch->tasks; task; task = task->next, n++) {
-        enum err err = budget_reserve(budget, &task->payer, &credits[n], &unused_s);
-        if (err) {
-            refund_all(budget, credits, n);
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-/* Pays again for tasks that may exist: reserves and journals second credits, then commits the
- * first ones. The journal keeps the batch as "being sent", because it may have been accepted. */
-static enum err record_second_payment(struct batch *batch)
-{
-    const struct batch_tools *tools = batch->tools;
-    struct credit second[OPENMART_BATCH_MAX] = {0};
-    struct task *task;
-    size_t n = 0;
-    enum err err = reserve_again(batch, second);
-
-    if (err)
-        return err;
-    err = journal_mark_resubmitted(tools->journal, batch->number, second[0].day);
-    if (err) {
-        refund_all(tools->budget, second, batch->n_tasks);
-        return err;
-    }
-    DL_FOREACH (batch->tasks, task) {
-        budget_commit(tools->budget, &task->credit);
-        task->credit = second[n++];
-    }
-    batch->risk = RISK_TAKEN;
-    return ERR_OK;
-}
-
-/* Records that the tasks may be paid for. On failure nothing may be sent. */
-static enum err record_submit(struct batch *batch)
-{
-    const struct batch_tools *tools = batch->tools;
-    struct task *task;
-
-    if (batch->risk == RISK_DUE)
-        return record_second_payment(batch);
-    DL_FOREACH (batch->tasks, task)
-        budget_stamp(tools->budget, &task->credit);
-    if (batch->number)
-        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day);
-    return journal_begin_batch(tools->journal, batch->tasks, &batch->number);
-}
-
 void batch_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
@@ -295,9 +263,10 @@ void batch_submit(struct batch *batch)
     struct task *task;
     size_t n = 0;
 
-    set_state(batch, BATCH_SUBMITTING);
-    if (record_submit(batch)) {
-        timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, not_recorded);
+    timer_disarm(tools->timers, &batch->retry);
+    batch_set_state(batch, BATCH_SUBMITTING);
+    if (batch_record_submit(batch)) {
+        batch_fail_unrecorded_later(batch);
         return;
     }
     DL_FOREACH (batch->tasks, task) {
@@ -310,53 +279,34 @@ void batch_submit(struct batch *batch)
                                             .tracking_id = task->tracking_id};
     }
     batch->tries++;
+    batch->probe = circuit_begin_submit(tools->breaker);
     batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);
+}
+
+void batch_requeue(struct batch *batch)
+{
+    batch_set_state(batch, BATCH_PENDING);
 }
 
 static void retry_is_due(struct timer *timer)
 {
-    struct batch *batch = container_of(timer, struct batch, retry);
-
-    assert(!circuit_check(batch->tools->breaker, NULL)); /* else the owner has failed the batch */
-    batch_submit(batch);
+    batch_set_state(container_of(timer, struct batch, retry), BATCH_PENDING);
 }
 
-/* May end the batch: the owner fails it if submits are blocked. */
 static void back_off(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
 
     timer_arm(tools->timers, &batch->retry,
               tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
-    set_state(batch, BATCH_BACKING_OFF);
+    batch_set_state(batch, BATCH_BACKING_OFF);
 }
 
-/* Moves the second half of the tasks to a new batch. Both halves wait for a slot. */
-static void split(struct batch *batch)
+/* Waits without a limit of tries: the upstream only asked to slow down. */
+static void wait_for_permit(struct batch *batch)
 {
-    struct journal *journal = batch->tools->journal;
-    struct task *task = batch->tasks;
-    int64_t half_number;
-
-    for (size_t i = 0; i < batch->n_tasks / 2; i++)
-        task = task->next;
-    journal_mark_not_sent(journal, batch->number);
-    if (journal_split(journal, batch->number, task, &half_number)) {
-        fail_unrecorded(batch);
-        return;
-    }
-    struct batch *half = batch_new(batch->tools);
-    half->number = half_number;
-    half->risk = batch->risk;
-    while (task) {
-        struct task *next = task->next;
-        DL_DELETE(batch->tasks, task);
-        batch->n_tasks--;
-        batch_add(half, task);
-        task = next;
-    }
     batch->tries = 0;
-    set_state(batch, BATCH_PENDING);
+    batch_set_state(batch, BATCH_PENDING);
 }
 
 static void log_submit(const struct batch *batch, const struct openmart_reply *reply,
@@ -370,30 +320,57 @@ static void log_submit(const struct batch *batch, const struct openmart_reply *r
               LOG_STR("error", is_done ? NULL : err_row(reply->err)->code));
 }
 
+static void accepted(struct batch *batch, const char *batch_id)
+{
+    const struct batch_tools *tools = batch->tools;
+    struct task *task;
+
+    journal_submitted(tools->journal, batch->number, batch_id);
+    DL_FOREACH (batch->tasks, task)
+        budget_commit(tools->budget, &task->credit);
+    collect(batch, batch_id, tools->clock->now_ms);
+}
+
+/* Returns what to do next. A submit is not risked while the circuit is open: it would probably be
+ * lost too. */
+static enum submit_next decide(const struct batch *batch, const struct openmart_reply *reply)
+{
+    const struct batch_tools *tools = batch->tools;
+    bool may_risk =
+        tools->retry_unknown && batch->risk == RISK_NONE && !circuit_check(tools->breaker, NULL);
+    const struct submit_past past = {batch->n_tasks, batch->tries, may_risk};
+
+    return submit_next(reply, &past);
+}
+
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id)
 {
     struct batch *batch = arg;
     const struct batch_tools *tools = batch->tools;
-    const struct submit_past past = {batch->n_tasks, batch->tries,
-                                     tools->retry_unknown && batch->risk == RISK_NONE};
-    struct task *task;
+    const struct circuit_submit submit = {batch->n_tasks, batch->probe};
 
     batch->call = NULL;
     log_submit(batch, reply, batch_id);
-    circuit_record_submit(tools->breaker, reply);
-    switch (submit_next(reply, &past)) { /* GCOVR_EXCL_BR_LINE: it has no other values */
+    circuit_record_submit(tools->breaker, &submit, reply);
+    enum submit_next next = decide(batch, reply);
+    if (next == SUBMIT_SPLIT || next == SUBMIT_RETRY || next == SUBMIT_WAIT ||
+        next == SUBMIT_UNPAID)
+        journal_mark_not_sent(tools->journal, batch->number);
+    switch (next) { /* GCOVR_EXCL_BR_LINE: it has no other values */
     case SUBMIT_COLLECT:
-        journal_submitted(tools->journal, batch->number, batch_id);
-        DL_FOREACH (batch->tasks, task)
-            budget_commit(tools->budget, &task->credit);
-        collect(batch, batch_id, batch->tools->clock->now_ms);
+        accepted(batch, batch_id);
         break;
     case SUBMIT_SPLIT:
-        split(batch);
+        batch_split_rejected(batch, reply->detail);
         break;
     case SUBMIT_RETRY:
-        journal_mark_not_sent(tools->journal, batch->number);
         back_off(batch, reply);
+        break;
+    case SUBMIT_WAIT:
+        wait_for_permit(batch);
+        break;
+    case SUBMIT_UNPAID:
+        batch_set_state(batch, BATCH_UNPAID);
         break;
     case SUBMIT_RISK:
         batch->risk = RISK_DUE;

@@ -2,16 +2,16 @@
 /* batch.h - one batch: up to a hundred tasks that are submitted together, until all have ended.
  *
  *     PENDING <-> SUBMITTING -> COLLECTING -> DONE
- *                     ^
- *                     v
- *                BACKING_OFF
+ *        ^            |
+ *        |            v
+ *        +-- BACKING_OFF, UNPAID, REJECTED
  *
  * A batch is journalled before it is submitted. A submit is repeated only if it provably never
  * left, or was rejected with permission to retry (submit_policy.h). A batch that the upstream
- * rejects as a whole (400) created nothing: it is split in two, down to the task that is rejected.
- * Once a batch is accepted, each task ends as soon as its result is read (collector.h). A batch can
- * fail in every state. batcher.h decides when a batch is formed and gets a slot. Engine thread
- * only. */
+ * rejects as a whole (400) created nothing: it is split, down to the task that is rejected
+ * (batch_split.h). Once a batch is accepted, each task ends as soon as its result is read
+ * (collector.h). A batch can fail in every state. batcher.h decides when a batch is formed and gets
+ * a slot. Engine thread only. */
 #ifndef LOOKUP_BATCHING_BATCH_H
 #define LOOKUP_BATCHING_BATCH_H
 
@@ -31,9 +31,11 @@
 #include <stdint.h>
 
 enum batch_state {
-    BATCH_PENDING,     /* waits for a slot: new, or split */
+    BATCH_PENDING,     /* waits for a slot: new, split, or to be submitted again */
     BATCH_SUBMITTING,  /* in a slot; the submit is in flight */
-    BATCH_BACKING_OFF, /* in a slot; will be submitted again */
+    BATCH_BACKING_OFF, /* could not be sent; PENDING after a pause */
+    BATCH_UNPAID,      /* got 402; waits until the owner knows the balance */
+    BATCH_REJECTED,    /* got 400; waits for the other parts of its batch */
     BATCH_COLLECTING,  /* accepted by the upstream; results are read */
     BATCH_DONE,
 };
@@ -46,9 +48,11 @@ enum batch_risk {
 };
 
 struct batch_owner {
-    /* The state changed; not called for DONE. While submits are blocked, the owner must fail a
-     * batch that becomes PENDING or BACKING_OFF; it may free it inside. */
+    /* The state changed; not called for DONE. The owner may fail the batch, and so free it. */
     void (*state_changed)(void *arg, struct batch *batch);
+
+    /* One task has ended. */
+    void (*task_ended)(void *arg);
 
     /* The batch is DONE and all its tasks have ended. The owner must free it. */
     void (*batch_ended)(void *arg, struct batch *batch);
@@ -73,10 +77,14 @@ struct batch_tools {
     void *conflict_arg;
 };
 
+struct batch_split;
+
 struct batch {
     struct batch *prev, *next; /* links of the list of all batches */
     enum batch_state state;    /* read by the owner */
     size_t n_tasks;            /* tasks added, ended or not; read by the owner */
+    size_t n_open;             /* tasks that have not ended; read by the owner */
+    enum batch_risk risk;      /* read by the owner */
     /* Private to the batch: */
     const struct batch_tools *tools;
     struct task *tasks;           /* not ended yet */
@@ -84,9 +92,10 @@ struct batch {
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
-    enum batch_risk risk;
-    struct timer retry; /* while BACKING_OFF, or until a submit that was not journalled fails */
+    struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct openmart_call *call;  /* the submit in flight */
+    unsigned probe;              /* its number, if it probes the circuit; see circuit_breaker.h */
+    struct batch_split *split;   /* of which it is a part whose result is not known; may be NULL */
     struct collector *collector; /* while COLLECTING */
     struct delivered delivered;
     struct unmatched unmatched;
@@ -101,9 +110,12 @@ void batch_free(struct batch *batch);
 /* Adds a task, at most OPENMART_BATCH_MAX, before batch_submit(). It is borrowed until it ends. */
 void batch_add(struct batch *batch, struct task *task);
 
-/* Submits a PENDING batch, which then occupies a slot. Submits must not be blocked. No callback of
- * a task runs inside. */
+/* Submits a PENDING batch, which then occupies a slot. circuit_permit() must allow it. No callback
+ * of a task runs inside. */
 void batch_submit(struct batch *batch);
+
+/* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
+void batch_requeue(struct batch *batch);
 
 /* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `number`
  * and `batch_id` are those of the journal. Before, batch_add() must add its open tasks, whose
@@ -113,8 +125,9 @@ void batch_resume(struct batch *batch, int64_t number, const char *batch_id);
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
                      const unsigned char key[HASH_SIZE]);
 
-/* Ends a batch that is PENDING or BACKING_OFF. If an earlier submit may have been accepted, reports
- * ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which to retry. */
+/* Ends a batch that is neither SUBMITTING nor COLLECTING. If an earlier submit may have been
+ * accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which to
+ * retry. */
 void batch_fail(struct batch *batch, struct task_end end);
 
 /* Returns the phase of a task in any state, in a batch or not. */

@@ -2,20 +2,26 @@
 /* batcher.c - the queue and the slots; see batcher.h.
  *
  * A batch is formed when the queue holds enough tasks for a full one, or when the linger of its
- * first task is over. If all slots were busy then, it is formed when a slot becomes free. Halves of
- * a rejected batch wait for slots too. They alternate with the queue, so that a rejected batch does
- * not block other tasks. Used slots are counted by the states of the batches. */
+ * first task is over. If all slots were busy then, it is formed when a slot becomes free. Batches
+ * that were formed before and wait for a slot, such as parts of a rejected one, alternate with the
+ * queue, so that they do not block other tasks. The circuit breaker may permit only a probe: then
+ * it is cut from such a batch, or formed from the queue. Used slots are counted by the states of
+ * the batches. */
 #include "lookup/batching/batcher.h"
 
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
+#include "lookup/batching/batch_split.h"
 #include "lookup/batching/fair_queue.h"
+#include "lookup/batching/finish_rate.h"
 #include "lookup/batching/read_limiter.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <utlist.h>
+
+#define SUBMIT_S 26 /* how long the upstream usually takes */
 
 struct batcher {
     struct batcher_options options;
@@ -27,9 +33,10 @@ struct batcher {
     struct batch_tools tools;
     struct circuit_breaker *breaker;
     struct fair_queue queue;
-    struct timer linger;    /* of the first task in the queue */
-    bool overdue;           /* the linger is over and no slot was free */
-    bool half_had_its_turn; /* the last slot went to a half */
+    struct finish_rate rate;
+    struct timer linger;       /* of the first task in the queue */
+    bool overdue;              /* the linger is over and no slot was free */
+    bool pending_had_its_turn; /* the last slot went to a batch that was formed before */
     struct batch *batches;
 };
 
@@ -41,7 +48,7 @@ int batcher_slots_used(const struct batcher *batcher)
     int n = 0;
 
     DL_FOREACH (batcher->batches, batch)
-        n += batch->state == BATCH_SUBMITTING || batch->state == BATCH_BACKING_OFF;
+        n += batch->state == BATCH_SUBMITTING;
     return n;
 }
 
@@ -55,33 +62,83 @@ static struct batch *first_in_state(struct batcher *batcher, enum batch_state st
     return NULL;
 }
 
-/* Forms a batch from the queue. `trigger` is the reason if it does not become full. */
-static struct batch *form_batch(struct batcher *batcher, enum metrics_flush trigger)
+/* Returns whether the accepted batches have more unread tasks than can be read soon. More would
+ * only be paid for earlier. */
+static bool has_back_pressure(const struct batcher *batcher)
 {
+    size_t max = (size_t)batcher->options.reads_per_second * BACK_PRESSURE_S, n = 0;
+    const struct batch *batch;
+
+    DL_FOREACH (batcher->batches, batch)
+        n += batch->state == BATCH_COLLECTING ? batch->n_open : 0;
+    return max && n > max;
+}
+
+/* Forms a batch of at most `max` tasks from the queue. `trigger` is the reason if it does not
+ * become full. */
+static struct batch *form_batch(struct batcher *batcher, struct circuit_permit permit,
+                                enum metrics_flush trigger)
+{
+    size_t size = batcher->options.size, max = permit.max_tasks < size ? permit.max_tasks : size;
     struct batch *batch = batch_new(&batcher->tools);
     struct task *task;
 
-    while (batch->n_tasks < batcher->options.size && (task = fair_queue_take(&batcher->queue)))
+    while (batch->n_tasks < max &&
+           (task = permit.oldest_first ? fair_queue_take_oldest(&batcher->queue)
+                                       : fair_queue_take(&batcher->queue)))
         batch_add(batch, task);
-    if (batch->n_tasks == batcher->options.size)
+    if (batch->n_tasks == size)
         trigger = FLUSH_FULL;
     metrics_add(&metrics_mine()->batches_flushed[trigger], 1);
     metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
     return batch;
 }
 
-/* Returns the batch to submit next, formed from the queue or a half; NULL = none is due. */
+/* Returns the PENDING batch whose first task waits longest. One that would be paid for twice cannot
+ * be cut. */
+static struct batch *oldest_pending(struct batcher *batcher)
+{
+    struct batch *batch, *oldest = NULL;
+
+    DL_FOREACH (batcher->batches, batch)
+        if (batch->state == BATCH_PENDING && batch->risk != RISK_DUE &&
+            (!oldest || batch->oldest_ms < oldest->oldest_ms))
+            oldest = batch;
+    return oldest;
+}
+
+/* Returns a small batch that probes the circuit, without linger. */
+static struct batch *next_probe(struct batcher *batcher, struct circuit_permit permit)
+{
+    const struct fair_queue *queue = &batcher->queue;
+    struct batch *pending = oldest_pending(batcher);
+    bool can_form = queue->n && !has_back_pressure(batcher);
+    bool is_older = pending && can_form && permit.oldest_first &&
+                    pending->oldest_ms <= queue->oldest->queued_ms;
+
+    if (pending && (!can_form || is_older))
+        return batch_cut(pending, permit.max_tasks);
+    return can_form ? form_batch(batcher, permit, FLUSH_SLOT) : NULL;
+}
+
+/* Returns the batch to submit next; NULL = none is due, or none may leave. */
 static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trigger)
 {
+    struct circuit_permit permit = circuit_permit(batcher->breaker);
     size_t n_queued = batcher->queue.n;
-    struct batch *half = first_in_state(batcher, BATCH_PENDING);
-    bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size);
 
-    if (half && is_due)
-        batcher->half_had_its_turn = !batcher->half_had_its_turn;
-    if (half && (!is_due || batcher->half_had_its_turn))
-        return half;
-    return is_due ? form_batch(batcher, trigger) : NULL;
+    if (permit.max_tasks == 0)
+        return NULL;
+    if (permit.max_tasks < OPENMART_BATCH_MAX)
+        return next_probe(batcher, permit);
+    struct batch *pending = first_in_state(batcher, BATCH_PENDING);
+    bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size) &&
+                  !has_back_pressure(batcher);
+    if (pending && is_due)
+        batcher->pending_had_its_turn = !batcher->pending_had_its_turn;
+    if (pending && (!is_due || batcher->pending_had_its_turn))
+        return pending;
+    return is_due ? form_batch(batcher, permit, trigger) : NULL;
 }
 
 /* Submits batches that are due while slots are free. */
@@ -89,14 +146,13 @@ static void fill_slots(struct batcher *batcher, enum metrics_flush trigger)
 {
     struct batch *batch;
 
-    if (circuit_check(batcher->breaker, NULL))
-        return;
     while (batcher_slots_used(batcher) < batcher->options.slots &&
            (batch = next_batch(batcher, trigger)))
         batch_submit(batch);
     if (batcher->queue.n == 0) {
         batcher->overdue = false;
         timer_disarm(batcher->timers, &batcher->linger);
+        finish_rate_idle(&batcher->rate);
     }
 }
 
@@ -108,39 +164,109 @@ static void linger_is_over(struct timer *timer)
     fill_slots(batcher, FLUSH_LINGER);
 }
 
-/* Submits are blocked for a while, so tasks that wait for one fail immediately, and so do batches
- * that would wait from now on (batch_state_changed()). Batches whose submit is in flight or was
- * accepted continue. */
-static void fail_waiting_tasks(void *arg)
+/* ---- tasks that wait while submits are blocked ---- */
+
+/* Submits are blocked for long: tasks that wait for one fail immediately, and so do batches that
+ * would wait from now on (batch_state_changed()). Batches whose submit is in flight or was accepted
+ * continue. */
+static void fail_waiting_tasks(struct batcher *batcher)
 {
-    struct batcher *batcher = arg;
+    static const enum batch_state waiting[] = {BATCH_REJECTED, BATCH_UNPAID, BATCH_BACKING_OFF,
+                                               BATCH_PENDING};
     struct task_end end = {.charged = CHARGED_NO};
     struct batch *batch;
     struct task *task;
 
     end.err = circuit_check(batcher->breaker, &end.retry_after_s);
+    if (end.err == ERR_CREDITS_EXHAUSTED)
+        end.detail = UPSTREAM_CREDITS_DETAIL;
     while ((task = fair_queue_take(&batcher->queue))) {
         budget_refund(batcher->budget, &task->credit);
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
-    while ((batch = first_in_state(batcher, BATCH_PENDING)) ||
-           (batch = first_in_state(batcher, BATCH_BACKING_OFF)))
-        batch_fail(batch, end);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        while ((batch = first_in_state(batcher, waiting[i])))
+            batch_fail(batch, end);
     batcher->overdue = false;
     timer_disarm(batcher->timers, &batcher->linger);
+}
+
+/* Decides about batches that got 402, once the balance is known: if it pays for some of their
+ * tasks, they are submitted again, in parts. */
+static void settle_unpaid(struct batcher *batcher)
+{
+    const struct task_end end = {
+        .err = ERR_CREDITS_EXHAUSTED, .detail = UPSTREAM_CREDITS_DETAIL, .charged = CHARGED_NO};
+    size_t left = circuit_credits_left(batcher->breaker);
+    struct batch *batch;
+
+    if (circuit_is_checking(batcher->breaker))
+        return;
+    while ((batch = first_in_state(batcher, BATCH_UNPAID)))
+        if (left && left < batch->n_tasks)
+            batch_requeue(batch);
+        else
+            batch_fail(batch, end);
+}
+
+static struct batch *first_risky(struct batcher *batcher)
+{
+    struct batch *batch;
+
+    DL_FOREACH (batcher->batches, batch)
+        if (batch->risk == RISK_DUE &&
+            (batch->state == BATCH_PENDING || batch->state == BATCH_BACKING_OFF))
+            return batch;
+    return NULL;
+}
+
+/* Ends the batches that wait to be submitted once more although they may have been accepted. While
+ * the circuit is open, that submit would probably be lost too. */
+static void fail_risky(struct batcher *batcher)
+{
+    const struct task_end end = {.err = circuit_check(batcher->breaker, NULL),
+                                 .charged = CHARGED_NO};
+    struct batch *batch;
+
+    while (end.err && (batch = first_risky(batcher)))
+        batch_fail(batch, end);
+}
+
+static void circuit_changed(void *arg)
+{
+    struct batcher *batcher = arg;
+
+    if (circuit_fails_waiting(batcher->breaker)) {
+        fail_waiting_tasks(batcher);
+        return;
+    }
+    settle_unpaid(batcher);
+    fail_risky(batcher);
+    fill_slots(batcher, FLUSH_SLOT);
 }
 
 static void batch_state_changed(void *arg, struct batch *batch)
 {
     struct batcher *batcher = arg;
-    bool was_split = batch->state == BATCH_PENDING;
-    bool waits = was_split || batch->state == BATCH_BACKING_OFF;
+    bool waits = batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING;
 
-    if (waits && circuit_check(batcher->breaker, NULL))
+    if (waits && circuit_fails_waiting(batcher->breaker))
         fail_waiting_tasks(batcher);
-    else if (was_split || batch->state == BATCH_COLLECTING)
+    else if (batch->state == BATCH_UNPAID)
+        settle_unpaid(batcher);
+    else if (batch->state != BATCH_SUBMITTING)
         fill_slots(batcher, FLUSH_SLOT);
+}
+
+static void task_ended(void *arg)
+{
+    struct batcher *batcher = arg;
+
+    if (batcher->queue.n == 0)
+        return;
+    finish_rate_count(&batcher->rate, batcher->clock->now_ms);
+    fill_slots(batcher, FLUSH_SLOT); /* the back-pressure may be over */
 }
 
 static void batch_ended(void *arg, struct batch *batch)
@@ -150,6 +276,15 @@ static void batch_ended(void *arg, struct batch *batch)
 }
 
 /* ---- start and stop ---- */
+
+/* Estimates how many tasks end in 1,000 s, from the duration of a submit and the limit on reads. */
+static int64_t estimated_rate(const struct batcher_options *options)
+{
+    int64_t submitted = (int64_t)options->size * options->slots * 1000 / SUBMIT_S;
+    int64_t read = (int64_t)options->reads_per_second * 1000;
+
+    return read && read < submitted ? read : submitted;
+}
 
 struct batcher *batcher_new(const struct batcher_options *options,
                             const struct batcher_tools *tools)
@@ -165,8 +300,9 @@ struct batcher *batcher_new(const struct batcher_options *options,
     batcher->journal = tools->journal;
     batcher->budget = tools->budget;
     read_limiter_init(&batcher->limiter, clock, timers, options->reads_per_second);
-    batcher->breaker = circuit_breaker_new(clock, timers, tools->openmart, options->key,
-                                           fail_waiting_tasks, batcher);
+    batcher->rate.per_1000_s = estimated_rate(options);
+    batcher->breaker = circuit_breaker_new(clock, timers, tools->openmart, options->key);
+    circuit_on_change(batcher->breaker, circuit_changed, batcher);
     batcher->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
@@ -178,7 +314,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
                  options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
         .batches = &batcher->batches,
-        .owner = {batch_state_changed, batch_ended, batcher},
+        .owner = {batch_state_changed, task_ended, batch_ended, batcher},
     };
     return batcher;
 }
@@ -219,11 +355,17 @@ void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
 
 /* ---- the queue ---- */
 
+int batcher_overloaded_s(struct batcher *batcher)
+{
+    return finish_rate_seconds(&batcher->rate, batcher->clock->now_ms, batcher->queue.n,
+                               OVERLOADED_MIN_S, OVERLOADED_MAX_S);
+}
+
 /* Returns ERR_OK if a task may be queued now, apart from its credit. */
-static enum err check_queue(struct batcher *batcher, const struct task *task,
+static enum err check_queue(struct batcher *batcher, const struct task *task, int64_t wait_ms,
                             int *ret_retry_after_s)
 {
-    enum err err = circuit_check(batcher->breaker, ret_retry_after_s);
+    enum err err = circuit_admit(batcher->breaker, wait_ms, ret_retry_after_s);
 
     if (err)
         return err;
@@ -232,15 +374,16 @@ static enum err check_queue(struct batcher *batcher, const struct task *task,
         return ERR_STORAGE_UNAVAILABLE;
     }
     if (!fair_queue_has_room(&batcher->queue, task->payer.name, batcher->options.max_queued)) {
-        *ret_retry_after_s = OVERLOADED_RETRY_S;
+        *ret_retry_after_s = batcher_overloaded_s(batcher);
         return ERR_OVERLOADED;
     }
     return ERR_OK;
 }
 
-enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s)
+enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
+                     int *ret_retry_after_s)
 {
-    enum err err = check_queue(batcher, task, ret_retry_after_s);
+    enum err err = check_queue(batcher, task, wait_ms, ret_retry_after_s);
 
     if (err)
         return err;
@@ -292,7 +435,7 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
     struct batcher_stats stats = {.queued = batcher->queue.n,
                                   .submitting = (size_t)batcher_slots_used(batcher),
-                                  .circuit = circuit_state(batcher->breaker),
+                                  .circuit = circuit_reason(batcher->breaker),
                                   .paused = circuit_is_paused(batcher->breaker),
                                   .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;

@@ -31,7 +31,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OVERLOADED_RETRY_S 5 /* Retry-After if the queue, or a table of lookups, is full */
+/* Limits of Retry-After if the queue, or a table of lookups, is full. */
+#define OVERLOADED_MIN_S 5
+#define OVERLOADED_MAX_S 600
+
+/* No new batch is formed while the accepted ones have more unread tasks than can be read in this
+ * time. */
+#define BACK_PRESSURE_S 120
 
 struct batcher;
 
@@ -68,16 +74,25 @@ typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
 /* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. It is
- * borrowed until `done` runs, later than this call, or batcher_remove(). Reserves a credit, which
- * is refunded if the task is not created. On failure the task is not queued, and *ret_retry_after_s
- * is the number of seconds after which to retry. Errors:
+ * borrowed until `done` runs, later than this call, or batcher_remove(). Its caller waits at most
+ * `wait_ms`. Reserves a credit, which is refunded if the task is not created. On failure the task
+ * is not queued, and *ret_retry_after_s is the number of seconds after which to retry. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client
  * - ERR_STORAGE_UNAVAILABLE: the journal has a backlog
- * - what blocks submits, from circuit_check(): ERR_UPSTREAM_AUTH, ERR_UPSTREAM_BANNED,
- *   ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
-enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s);
+ * - what blocks submits for longer than `wait_ms`, from circuit_admit(): ERR_UPSTREAM_AUTH,
+ *   ERR_UPSTREAM_BANNED, ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
+enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
+                     int *ret_retry_after_s);
+
+/* The detail of ERR_CREDITS_EXHAUSTED if the upstream reports it, and not the daily limit. */
+#define UPSTREAM_CREDITS_DETAIL                                                                    \
+    "the upstream says that the account behind the server's API key has no credits"
+
+/* Returns the number of seconds after which the queue has probably become shorter, for a caller
+ * that gets ERR_OVERLOADED: OVERLOADED_MIN_S to OVERLOADED_MAX_S. */
+int batcher_overloaded_s(struct batcher *batcher);
 
 /* Resumes a submitted batch from the journal, with its `n` open tasks (question, lookup_id,
  * tracking_id, queued_ms and done set; queued_ms is when the batch was submitted). The tasks are
@@ -89,17 +104,17 @@ void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
  * queued. */
 bool batcher_remove(struct batcher *batcher, struct task *task);
 
-/* Returns the number of slots in use: by submits in flight, and by batches that back off. */
+/* Returns the number of slots in use: submits in flight. */
 int batcher_slots_used(const struct batcher *batcher);
 
 /* Status of queue, batches and circuit. */
 struct batcher_stats {
     size_t queued;            /* tasks that wait for a batch */
     size_t batches;           /* that have not ended */
-    size_t submitting;        /* slots in use */
+    size_t submitting;        /* slots in use: submits in flight */
     int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
-    enum err circuit;         /* the same without a pause; see circuit_state() */
+    enum err circuit;         /* the same without a pause; see circuit_reason() */
     bool paused;
 };
 struct batcher_stats batcher_stats(const struct batcher *batcher);

@@ -1,162 +1,197 @@
 /* SPDX-License-Identifier: MIT */
-/* circuit_breaker.c - see circuit_breaker.h. `reason` is the whole state and changes in set_state()
- * only. The operator's pause is separate and hides it while it lasts. */
-#include "lookup/batching/circuit_breaker.h"
+/* circuit_breaker.c - the state of the circuit, its timers, and what it permits; see
+ * circuit_breaker.h. */
+#include "lookup/batching/circuit_state.h"
 
 #include "base/backoff.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 
 #define PAUSED_S 60 /* Retry-After while paused */
 
-struct circuit_breaker {
-    const struct clock *clock;
-    struct timers *timers;
-    struct openmart *openmart;
-    struct secret *key;
-    circuit_tripped_fn *tripped;
-    void *arg;
-    enum err reason; /* ERR_OK = closed, ERR_CIRCUIT_OPEN = tripped, ERR_DRAINING = blocked
-                        permanently, any other = latched */
-    bool paused;
-    int read_failures, submit_failures;    /* in a row */
-    int64_t latch_probe_ms, trip_probe_ms; /* intervals between probes */
-    int64_t probe_at_ms;
-    struct timer check; /* armed while the circuit is open, unless drained */
-    struct openmart_call *probe;
+/* What opens the circuit, and how it is probed then. */
+static const struct cause_row {
+    const char *word;             /* in the log */
+    enum err reason;              /* for callers; ERR_OK = all may wait */
+    int max;                      /* events in a row until it opens; 0 = they are not counted */
+    int64_t first_ms, longest_ms; /* before a probe; doubled after each that failed */
+    size_t probe_tasks;
+    bool oldest_first;
+} causes[CAUSES] = {
+    [CAUSE_LOST] = {"lost-submits", ERR_CIRCUIT_OPEN, CIRCUIT_LOST_MAX, CIRCUIT_PROBE_MS,
+                    CIRCUIT_PROBE_LONGEST_MS, 1, true},
+    [CAUSE_UNREADABLE] = {"unreadable-results", ERR_CIRCUIT_OPEN, CIRCUIT_UNREADABLE_MAX,
+                          CIRCUIT_PROBE_MS, CIRCUIT_PROBE_LONGEST_MS, 1, true},
+    /* Not the oldest, which may be another invalid lookup of the same client. */
+    [CAUSE_REJECTED] = {"rejected-batches", ERR_CIRCUIT_OPEN, CIRCUIT_REJECTED_MAX,
+                        CIRCUIT_PROBE_MS, CIRCUIT_PROBE_LONGEST_MS, 1, false},
+    [CAUSE_THROTTLED] = {"throttled", ERR_OK, 0, CIRCUIT_THROTTLE_MS, CIRCUIT_THROTTLE_LONGEST_MS,
+                         OPENMART_BATCH_MAX, false},
+    [CAUSE_AUTH] = {"denied", ERR_UPSTREAM_AUTH, 0, CIRCUIT_DENIED_MS, CIRCUIT_DENIED_LONGEST_MS, 1,
+                    true},
+    [CAUSE_CREDITS] = {"denied", ERR_CREDITS_EXHAUSTED, 0, CIRCUIT_DENIED_MS,
+                       CIRCUIT_DENIED_LONGEST_MS, 1, true},
+    [CAUSE_BANNED] = {"denied", ERR_UPSTREAM_BANNED, 0, CIRCUIT_DENIED_MS,
+                      CIRCUIT_DENIED_LONGEST_MS, 1, true},
 };
 
 struct circuit_breaker *circuit_breaker_new(const struct clock *clock, struct timers *timers,
-                                            struct openmart *openmart, struct secret *key,
-                                            circuit_tripped_fn *tripped, void *arg)
+                                            struct openmart *openmart, struct secret *key)
 {
     struct circuit_breaker *breaker = xcalloc(1, sizeof *breaker);
 
-    *breaker = (struct circuit_breaker){.clock = clock,
-                                        .timers = timers,
-                                        .openmart = openmart,
-                                        .key = key,
-                                        .tripped = tripped,
-                                        .arg = arg,
-                                        .latch_probe_ms = CIRCUIT_LATCH_PROBE_MS,
-                                        .trip_probe_ms = CIRCUIT_TRIP_PROBE_MS};
+    breaker->clock = clock;
+    breaker->timers = timers;
+    breaker->key = key;
+    breaker->balance = (struct balance_check){openmart, circuit_balance_checked, breaker, NULL};
     return breaker;
 }
 
-static void stop_probing(struct circuit_breaker *breaker)
+void circuit_on_change(struct circuit_breaker *breaker, circuit_changed_fn *changed, void *arg)
 {
-    if (breaker->probe)
-        openmart_cancel(TAKE(breaker->probe));
-    timer_disarm(breaker->timers, &breaker->check);
-    breaker->probe_at_ms = breaker->clock->now_ms; /* none is to be waited for */
+    breaker->changed = changed;
+    breaker->arg = arg;
 }
 
 void circuit_breaker_free(struct circuit_breaker *breaker)
 {
     if (!breaker)
         return;
-    stop_probing(breaker);
+    balance_check_cancel(&breaker->balance);
+    timer_disarm(breaker->timers, &breaker->due);
+    timer_disarm(breaker->timers, &breaker->key_check);
     free(breaker);
 }
 
-static void check_is_due(struct timer *timer);
+/* ---- timers ---- */
 
-static void check_later(struct circuit_breaker *breaker)
+static void is_due(struct timer *timer)
 {
-    timer_arm(breaker->timers, &breaker->check, breaker->clock->now_ms + CIRCUIT_CHECK_MS,
-              check_is_due);
-}
+    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, due);
 
-static void plan_probe(struct circuit_breaker *breaker)
-{
-    int64_t pause_ms =
-        breaker->reason == ERR_CIRCUIT_OPEN ? breaker->trip_probe_ms : breaker->latch_probe_ms;
-
-    breaker->probe_at_ms = breaker->clock->now_ms + pause_ms;
-}
-
-/* Opens the circuit for this reason, or closes it if the reason is ERR_OK. A drain is final. */
-static void set_state(struct circuit_breaker *breaker, enum err reason)
-{
-    bool was_closed = !breaker->reason;
-
-    if (breaker->reason == ERR_DRAINING)
-        return;
-    breaker->reason = reason;
-    if (reason == ERR_OK)
-        breaker->read_failures = breaker->submit_failures = 0;
-    if (reason == ERR_OK || reason == ERR_DRAINING) {
-        stop_probing(breaker);
-    } else {
-        plan_probe(breaker);
-        check_later(breaker);
-    }
-    if (reason == ERR_DRAINING || (reason && was_closed))
-        breaker->tripped(breaker->arg);
-}
-
-static bool latches(enum err err)
-{
-    return err == ERR_UPSTREAM_AUTH || err == ERR_CREDITS_EXHAUSTED || err == ERR_UPSTREAM_BANNED;
-}
-
-/* ---- the probe ---- */
-
-static void probed(void *arg, const struct openmart_reply *reply, int64_t balance)
-{
-    struct circuit_breaker *breaker = arg;
-    bool can_pay = breaker->reason != ERR_CREDITS_EXHAUSTED || balance > 0;
-
-    breaker->probe = NULL;
-    if (reply->verdict == VERDICT_DONE && can_pay)
-        set_state(breaker, ERR_OK);
-    else if (breaker->reason == ERR_CIRCUIT_OPEN && latches(reply->err))
-        set_state(breaker, reply->err); /* the upstream responds again, with this error */
+    if (breaker->state == CIRCUIT_LATCHED)
+        balance_check_start(&breaker->balance);
     else
-        plan_probe(breaker);
+        breaker->changed(breaker->arg);
 }
 
-static void send_probe(struct circuit_breaker *breaker)
+static void check_key(struct timer *timer);
+
+static void check_key_later(struct circuit_breaker *breaker)
 {
-    /* The balance may be positive and the next submit still be rejected (an unlimited key shows
-     * a constant balance). So a latched circuit is probed less and less often until a submit
-     * succeeds. */
-    if (breaker->reason != ERR_CIRCUIT_OPEN)
-        breaker->latch_probe_ms =
-            backoff_double_ms(breaker->latch_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
-    breaker->probe = openmart_credit_balance(breaker->openmart, probed, breaker);
+    timer_arm(breaker->timers, &breaker->key_check, breaker->clock->now_ms + CIRCUIT_KEY_CHECK_MS,
+              check_key);
 }
 
-static void check_is_due(struct timer *timer)
+static void check_key(struct timer *timer)
 {
-    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, check);
+    struct circuit_breaker *breaker = container_of(timer, struct circuit_breaker, key_check);
 
-    check_later(breaker);
+    check_key_later(breaker);
     if (breaker->key && secret_refresh(breaker->key))
         circuit_reset(breaker);
-    else if (!breaker->probe && breaker->clock->now_ms >= breaker->probe_at_ms)
-        send_probe(breaker);
 }
 
-/* ---- interface ---- */
-
-enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
+static void set_timers(struct circuit_breaker *breaker)
 {
-    int64_t left_s = clock_ceil_s(breaker->probe_at_ms - breaker->clock->now_ms);
-    bool hides_state = breaker->paused && breaker->reason != ERR_DRAINING;
-    enum err err = hides_state ? ERR_PAUSED : breaker->reason;
-
-    if (err == ERR_PAUSED && ret_retry_after_s)
-        *ret_retry_after_s = PAUSED_S;
-    else if (err && ret_retry_after_s)
-        *ret_retry_after_s = left_s > 1 ? (int)left_s : 1;
-    return err;
+    if (breaker->state == CIRCUIT_HALF_OPEN || breaker->state == CIRCUIT_LATCHED)
+        timer_arm(breaker->timers, &breaker->due, breaker->due_ms, is_due);
+    else
+        timer_disarm(breaker->timers, &breaker->due);
+    if (breaker->state == CIRCUIT_CLOSED || breaker->state == CIRCUIT_DRAINED)
+        timer_disarm(breaker->timers, &breaker->key_check);
+    else if (!timer_armed(&breaker->key_check))
+        check_key_later(breaker);
 }
 
-enum err circuit_state(const struct circuit_breaker *breaker)
+/* ---- the state ---- */
+
+static void log_opened(const struct circuit_breaker *breaker)
 {
-    return breaker->reason;
+    const struct cause_row *row = &causes[breaker->cause];
+    bool is_latched = breaker->state == CIRCUIT_LATCHED;
+
+    log_event(is_latched ? LOG_ERROR : LOG_WARN, "circuit_opened", LOG_STR("cause", row->word),
+              LOG_STR("reason", row->reason ? err_row(row->reason)->code : NULL),
+              LOG_BOOL("confirmed", is_latched),
+              LOG_INT("probe_s", clock_ceil_s(breaker->due_ms - breaker->clock->now_ms)));
+}
+
+/* Logs when the circuit opens, is latched, and closes; not each probe. */
+static void log_change(const struct circuit_breaker *breaker, enum circuit_state before,
+                       enum circuit_cause cause_before)
+{
+    bool is_open = breaker->state == CIRCUIT_HALF_OPEN || breaker->state == CIRCUIT_LATCHED;
+    bool was_checked = before == CIRCUIT_CHECKING && !breaker->failures;
+    bool is_latched = breaker->state == CIRCUIT_LATCHED && before != CIRCUIT_LATCHED;
+
+    if (breaker->state == CIRCUIT_CLOSED)
+        log_event(LOG_INFO, "circuit_closed", LOG_STR("cause", causes[cause_before].word));
+    else if (is_open && (breaker->cause != cause_before || was_checked || is_latched))
+        log_opened(breaker);
+}
+
+void circuit_set_state(struct circuit_breaker *breaker, enum circuit_state state,
+                       enum circuit_cause cause, int64_t pause_ms)
+{
+    enum circuit_state before = breaker->state;
+    enum circuit_cause cause_before = breaker->cause;
+
+    if (before == CIRCUIT_DRAINED)
+        return;
+    breaker->state = state;
+    breaker->cause = cause;
+    breaker->due_ms = breaker->clock->now_ms + pause_ms;
+    if (state == CIRCUIT_CLOSED)
+        breaker->failures = 0;
+    if (state != CIRCUIT_HALF_OPEN)
+        breaker->credits_left = 0;
+    set_timers(breaker);
+    log_change(breaker, before, cause_before);
+    if (state != CIRCUIT_CHECKING && state != CIRCUIT_PROBING)
+        breaker->changed(breaker->arg);
+}
+
+int64_t circuit_pause_ms(enum circuit_cause cause, int failures)
+{
+    int64_t ms = causes[cause].first_ms;
+
+    while (failures-- > 0 && ms < causes[cause].longest_ms)
+        ms = backoff_double_ms(ms, causes[cause].longest_ms);
+    return ms;
+}
+
+int circuit_limit_of(enum circuit_cause cause)
+{
+    return causes[cause].max;
+}
+
+void circuit_open_half(struct circuit_breaker *breaker, enum circuit_cause cause, int64_t least_ms)
+{
+    int64_t ms = circuit_pause_ms(cause, 0);
+
+    breaker->failures = 0;
+    breaker->credits_left = 0;
+    circuit_set_state(breaker, CIRCUIT_HALF_OPEN, cause, ms > least_ms ? ms : least_ms);
+}
+
+void circuit_close(struct circuit_breaker *breaker)
+{
+    circuit_set_state(breaker, CIRCUIT_CLOSED, CAUSE_NONE, 0);
+}
+
+/* ---- what it permits ---- */
+
+bool circuit_is_half_open(const struct circuit_breaker *breaker)
+{
+    return breaker->state == CIRCUIT_HALF_OPEN || breaker->state == CIRCUIT_PROBING;
+}
+
+enum err circuit_reason(const struct circuit_breaker *breaker)
+{
+    return breaker->state == CIRCUIT_DRAINED ? ERR_DRAINING : causes[breaker->cause].reason;
 }
 
 bool circuit_is_paused(const struct circuit_breaker *breaker)
@@ -164,69 +199,95 @@ bool circuit_is_paused(const struct circuit_breaker *breaker)
     return breaker->paused;
 }
 
-/* Counts a failure, or resets `failures`, the counter of reads or of submits. Opens the circuit
- * after too many failures in a row. */
-static void count_result(struct circuit_breaker *breaker, const struct openmart_reply *reply,
-                         int *failures)
+enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
-    if (reply->verdict == VERDICT_DONE || reply->verdict == VERDICT_REFUSED)
-        *failures = 0; /* the upstream responds */
-    else if (reply->status != 429 && ++*failures >= CIRCUIT_TRIP_AFTER && !breaker->reason)
-        set_state(breaker, ERR_CIRCUIT_OPEN);
-}
+    int64_t left_s = clock_ceil_s(breaker->due_ms - breaker->clock->now_ms);
+    enum err err = circuit_reason(breaker);
 
-void circuit_record_read(struct circuit_breaker *breaker, const struct openmart_reply *reply)
-{
-    if (latches(reply->err) && !breaker->reason)
-        set_state(breaker, reply->err);
-    /* A successful read counts as a probe, unless submits tripped the circuit: reads may succeed
-     * all the time while the responses to submits are lost. */
-    if (reply->verdict == VERDICT_DONE && breaker->reason == ERR_CIRCUIT_OPEN &&
-        !breaker->submit_failures)
-        set_state(breaker, ERR_OK);
-    count_result(breaker, reply, &breaker->read_failures);
-}
-
-void circuit_record_submit(struct circuit_breaker *breaker, const struct openmart_reply *reply)
-{
-    if (latches(reply->err) && !breaker->reason)
-        set_state(breaker, reply->err);
-    if (reply->verdict == VERDICT_DONE) {
-        breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
-        breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
+    if (breaker->paused && err != ERR_DRAINING) {
+        err = ERR_PAUSED;
+        left_s = PAUSED_S;
     }
-    bool was_closed = !breaker->reason;
-    count_result(breaker, reply, &breaker->submit_failures);
-    /* The balance does not test the path of submits: if they fail again after a probe, the next
-     * interval is twice as long. */
-    if (was_closed && breaker->reason)
-        breaker->trip_probe_ms =
-            backoff_double_ms(breaker->trip_probe_ms, CIRCUIT_LATCH_LONGEST_MS);
+    if (err && ret_retry_after_s)
+        *ret_retry_after_s = left_s > 1 ? (int)left_s : 1;
+    return err;
 }
 
-void circuit_record_result(struct circuit_breaker *breaker, bool understood)
+bool circuit_fails_waiting(const struct circuit_breaker *breaker)
 {
-    (void)breaker;
-    (void)understood;
+    return breaker->paused || breaker->state == CIRCUIT_LATCHED ||
+           breaker->state == CIRCUIT_DRAINED;
 }
+
+bool circuit_is_checking(const struct circuit_breaker *breaker)
+{
+    return breaker->state == CIRCUIT_CHECKING;
+}
+
+size_t circuit_credits_left(const struct circuit_breaker *breaker)
+{
+    return breaker->credits_left;
+}
+
+enum err circuit_admit(const struct circuit_breaker *breaker, int64_t wait_ms,
+                       int *ret_retry_after_s)
+{
+    bool can_wait = wait_ms >= breaker->due_ms - breaker->clock->now_ms;
+
+    if (!circuit_fails_waiting(breaker) && can_wait)
+        return ERR_OK;
+    return circuit_check(breaker, ret_retry_after_s);
+}
+
+struct circuit_permit circuit_permit(const struct circuit_breaker *breaker)
+{
+    const struct cause_row *row = &causes[breaker->cause];
+
+    if (breaker->paused)
+        return (struct circuit_permit){0};
+    if (breaker->state == CIRCUIT_CLOSED)
+        return (struct circuit_permit){.max_tasks = OPENMART_BATCH_MAX};
+    if (breaker->state != CIRCUIT_HALF_OPEN || breaker->clock->now_ms < breaker->due_ms)
+        return (struct circuit_permit){0};
+    return (struct circuit_permit){.max_tasks = breaker->credits_left ? breaker->credits_left
+                                                                      : row->probe_tasks,
+                                   .oldest_first = row->oldest_first};
+}
+
+unsigned circuit_begin_submit(struct circuit_breaker *breaker)
+{
+    if (breaker->state != CIRCUIT_HALF_OPEN)
+        return 0;
+    circuit_set_state(breaker, CIRCUIT_PROBING, breaker->cause,
+                      circuit_pause_ms(breaker->cause, breaker->failures + 1));
+    return ++breaker->probe;
+}
+
+/* ---- operator ---- */
 
 void circuit_pause(struct circuit_breaker *breaker, bool paused)
 {
-    bool trips = paused && !breaker->paused && !breaker->reason;
+    bool is_new = paused != breaker->paused;
 
     breaker->paused = paused;
-    if (trips)
-        breaker->tripped(breaker->arg);
+    if (is_new)
+        breaker->changed(breaker->arg);
 }
 
 void circuit_block_for_drain(struct circuit_breaker *breaker)
 {
-    set_state(breaker, ERR_DRAINING);
+    balance_check_cancel(&breaker->balance);
+    circuit_set_state(breaker, CIRCUIT_DRAINED, CAUSE_NONE, 0);
 }
 
 void circuit_reset(struct circuit_breaker *breaker)
 {
-    breaker->latch_probe_ms = CIRCUIT_LATCH_PROBE_MS;
-    breaker->trip_probe_ms = CIRCUIT_TRIP_PROBE_MS;
-    set_state(breaker, ERR_OK);
+    if (breaker->state == CIRCUIT_DRAINED)
+        return;
+    balance_check_cancel(&breaker->balance);
+    for (size_t i = 0; i < CAUSES; i++)
+        breaker->in_a_row[i] = 0;
+    breaker->read_check_ms = 0;
+    if (breaker->state != CIRCUIT_CLOSED)
+        circuit_close(breaker);
 }

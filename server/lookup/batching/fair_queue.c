@@ -105,3 +105,12 @@ struct task *fair_queue_take(struct fair_queue *queue)
     fair_queue_remove(queue, task);
     return task;
 }
+
+struct task *fair_queue_take_oldest(struct fair_queue *queue)
+{
+    struct task *task = queue->oldest;
+
+    if (task)
+        fair_queue_remove(queue, task);
+    return task;
+}

@@ -36,7 +36,8 @@ void fair_queue_add(struct fair_queue *queue, struct task *task, const char *cli
 /* Removes a queued task. */
 void fair_queue_remove(struct fair_queue *queue, struct task *task);
 
-/* Removes and returns the next task in rotation, or NULL if the queue is empty. */
+/* Remove and return the next task in rotation, or the oldest one; NULL if the queue is empty. */
 struct task *fair_queue_take(struct fair_queue *queue);
+struct task *fair_queue_take_oldest(struct fair_queue *queue);
 
 #endif

@@ -6,6 +6,14 @@
 #include "base/backoff.h"
 #include "base/err.h"
 
+static enum submit_next after_refusal(const struct openmart_reply *reply,
+                                      const struct submit_past *past)
+{
+    if (reply->err == ERR_CREDITS_EXHAUSTED)
+        return SUBMIT_UNPAID;
+    return reply->err == ERR_UPSTREAM_REJECTED && past->n_tasks > 1 ? SUBMIT_SPLIT : SUBMIT_END;
+}
+
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past)
 {
     bool waits_long = reply->retry_after_s > SUBMIT_RETRY_AFTER_S;
@@ -14,8 +22,10 @@ enum submit_next submit_next(const struct openmart_reply *reply, const struct su
     case VERDICT_DONE:
         return SUBMIT_COLLECT;
     case VERDICT_REFUSED:
-        return reply->err == ERR_UPSTREAM_REJECTED && past->n_tasks > 1 ? SUBMIT_SPLIT : SUBMIT_END;
+        return after_refusal(reply, past);
     case VERDICT_RETRYABLE:
+        if (reply->status == 429)
+            return SUBMIT_WAIT;
         return past->tries < SUBMIT_TRIES && !waits_long ? SUBMIT_RETRY : SUBMIT_END;
     case VERDICT_UNKNOWN:
         return past->may_risk && !waits_long ? SUBMIT_RISK : SUBMIT_END;

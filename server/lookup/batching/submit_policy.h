@@ -13,13 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SUBMIT_TRIES         3
+#define SUBMIT_TRIES         3  /* of a batch that could not be sent */
 #define SUBMIT_RETRY_AFTER_S 30 /* a longer Retry-After is returned to clients, not waited for */
 
 enum submit_next {
     SUBMIT_COLLECT, /* accepted: poll for its results */
-    SUBMIT_SPLIT,   /* rejected because of one of its tasks: submit the halves */
-    SUBMIT_RETRY,   /* nothing was created: submit again after submit_wait_ms() */
+    SUBMIT_SPLIT,   /* rejected because of one of its tasks: submit its parts */
+    SUBMIT_RETRY,   /* nothing was sent: submit again after submit_wait_ms() */
+    SUBMIT_WAIT,    /* 429: submit again when the circuit breaker permits it */
+    SUBMIT_UNPAID,  /* 402: the balance decides */
     SUBMIT_RISK,    /* submit again although it may have been accepted: may pay twice */
     SUBMIT_END,     /* fail all tasks of the batch */
 };

@@ -283,6 +283,7 @@ static void set_end(struct entry *entry, const struct task_end *end)
                                     .err = end->err,
                                     .detail = entry->detail,
                                     .wall_ms = entry->wall_ms,
+                                    .refunds_last = end->refunds_last,
                                     .raw = entry->raw,
                                     .raw_len = raw_len,
                                     .parser = OPENMART_PARSER_VERSION};

@@ -14,6 +14,7 @@
 #include "model/question.h"
 #include "model/task_phase.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct batch;
@@ -29,6 +30,7 @@ struct task_end {
     const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
+    bool refunds_last; /* the last submit created nothing, although an earlier one may have */
     const char *raw;   /* what the upstream sent, if it was paid for and could not be understood; to
                           be   stored with the end. NULL = nothing */
     size_t raw_len;

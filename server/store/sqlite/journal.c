@@ -207,7 +207,7 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     int64_t changes = 0;
     enum err err = ERR_OK;
 
-    if (end->state == STORE_NOT_CREATED)
+    if (end->state == STORE_NOT_CREATED || end->refunds_last)
         err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
     if (err)
         return err;

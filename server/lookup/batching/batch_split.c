@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* batch_split.c - see batch_split.h. The parts of a batch share a struct batch_split, which they
+ * leave when their result is known. */
+#include "lookup/batching/batch_split.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define PARTS 4
+
+/* The parts of one rejected batch. */
+struct batch_split {
+    size_t n_refs;    /* parts that have not left, and a call that uses it */
+    size_t n_unknown; /* parts whose result is not known */
+    bool is_mixed;    /* a part was not rejected, or with another message */
+    char *message;    /* with which the batch was rejected */
+};
+
+static struct batch_split *split_new(const char *message)
+{
+    struct batch_split *split = xcalloc(1, sizeof *split);
+
+    split->message = xstrdup(message);
+    return split;
+}
+
+static void unref(struct batch_split *split)
+{
+    if (--split->n_refs > 0)
+        return;
+    free(split->message);
+    free(split);
+}
+
+static void join(struct batch *batch, struct batch_split *split)
+{
+    batch->split = split;
+    split->n_refs++;
+    split->n_unknown++;
+}
+
+void batch_split_release(struct batch *batch)
+{
+    if (batch->split)
+        unref(TAKE(batch->split));
+}
+
+/* ---- moving tasks ---- */
+
+/* Moves `n` tasks from `first` on to a new batch. Returns NULL, without effect, if the journal
+ * cannot record it. */
+static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
+{
+    struct task *moved = NULL, *task = first;
+    int64_t number;
+
+    for (size_t i = 0; i < n; i++) {
+        struct task *next = task->next;
+        DL_DELETE(batch->tasks, task);
+        DL_APPEND(moved, task);
+        task = next;
+    }
+    bool is_recorded = !journal_split(batch->tools->journal, batch->number, moved, &number);
+    struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
+    batch->n_tasks -= n;
+    batch->n_open -= n;
+    while ((task = moved)) {
+        DL_DELETE(moved, task);
+        batch_add(target, task);
+    }
+    if (!is_recorded)
+        return NULL;
+    target->number = number;
+    target->risk = batch->risk;
+    return target;
+}
+
+static struct task *oldest_task(const struct batch *batch)
+{
+    struct task *task, *oldest = batch->tasks;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->queued_ms < oldest->queued_ms)
+            oldest = task;
+    return oldest;
+}
+
+struct batch *batch_cut(struct batch *batch, size_t n)
+{
+    if (n >= batch->n_tasks)
+        return batch;
+    struct batch *part = move_tasks(batch, n == 1 ? oldest_task(batch) : batch->tasks, n);
+    if (!part) {
+        batch_fail_unrecorded_later(batch);
+        return NULL;
+    }
+    part->tries = batch->tries;
+    if (batch->split)
+        join(part, batch->split);
+    return part;
+}
+
+/* ---- rejected batches ---- */
+
+/* Splits a batch that was rejected with this message. All parts are PENDING then. */
+static void divide(struct batch *batch, const char *message)
+{
+    size_t n_others = (batch->n_tasks < PARTS ? batch->n_tasks : PARTS) - 1;
+    struct batch_split *split = split_new(message);
+
+    batch_split_release(batch);
+    join(batch, split);
+    for (; n_others > 0; n_others--) {
+        size_t n = (batch->n_tasks - 1 + n_others - 1) / n_others;
+        struct batch *part = move_tasks(batch, batch->tasks->next, n);
+        if (!part) {
+            batch_fail_unrecorded(batch);
+            return;
+        }
+        join(part, split);
+    }
+    batch->tries = 0;
+    batch_set_state(batch, BATCH_PENDING);
+}
+
+static void end_rejected(struct batch *batch, const char *message)
+{
+    batch_fail(batch, (struct task_end){.err = ERR_UPSTREAM_REJECTED,
+                                        .detail = *message ? message : NULL,
+                                        .charged = CHARGED_NO});
+}
+
+static struct batch *first_waiting(const struct batch_tools *tools, const struct batch_split *split)
+{
+    struct batch *batch;
+
+    DL_FOREACH (*tools->batches, batch)
+        if (batch->state == BATCH_REJECTED && batch->split == split)
+            return batch;
+    return NULL;
+}
+
+static struct batch *first_pending(const struct batch_tools *tools, const char *message)
+{
+    struct batch *batch;
+
+    DL_FOREACH (*tools->batches, batch)
+        if (batch->state == BATCH_PENDING && batch->split &&
+            strcmp(batch->split->message, message) == 0)
+            return batch;
+    return NULL;
+}
+
+/* All parts were rejected with the same message. If this opens the circuit, parts of other batches
+ * that were rejected with it end too. */
+static void end_all(const struct batch_tools *tools, struct batch_split *split)
+{
+    bool is_open = circuit_record_rejected(tools->breaker);
+    struct batch *batch;
+
+    while ((batch = first_waiting(tools, split)))
+        end_rejected(batch, split->message);
+    while (is_open && (batch = first_pending(tools, split->message)))
+        end_rejected(batch, split->message);
+}
+
+/* Decides about the waiting parts as soon as possible. */
+static void settle(const struct batch_tools *tools, struct batch_split *split)
+{
+    struct batch *batch;
+
+    split->n_refs++;
+    if (split->is_mixed)
+        while ((batch = first_waiting(tools, split)))
+            divide(batch, split->message);
+    else if (split->n_unknown == 0)
+        end_all(tools, split);
+    unref(split);
+}
+
+static void note(struct batch_split *split, const char *message)
+{
+    split->n_unknown--;
+    if (!message || strcmp(message, split->message) != 0)
+        split->is_mixed = true;
+}
+
+void batch_split_leave(struct batch *batch, const char *message)
+{
+    const struct batch_tools *tools = batch->tools;
+    struct batch_split *split = TAKE(batch->split);
+
+    if (!split)
+        return;
+    note(split, message);
+    settle(tools, split);
+    unref(split);
+}
+
+void batch_split_rejected(struct batch *batch, const char *message)
+{
+    const struct batch_tools *tools = batch->tools;
+    struct batch_split *split = batch->split;
+
+    if (!split) {
+        divide(batch, message);
+        return;
+    }
+    split->n_refs++;
+    note(split, message);
+    if (split->is_mixed)
+        divide(batch, message);
+    else
+        batch_set_state(batch, BATCH_REJECTED);
+    settle(tools, split);
+    unref(split);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* test_split.c - tests batches that the upstream rejects with 400: the task that it rejects is
+ * found, the others succeed, and an upstream that rejects everything ends quickly. */
+#include "flow.h"
+#include "weak_store.h"
+
+#include "tests/support/suite.h"
+#include <stdio.h>
+
+static size_t submits(void)
+{
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
+}
+
+static size_t ended_with(enum err err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < flow.n_callers; i++)
+        n += flow.callers[i]->answers == 1 && flow.callers[i]->err == err;
+    return n;
+}
+
+static void reject_everything(void)
+{
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_SUBMIT,
+                                                           .status = 400,
+                                                           .body = "{\"detail\":\"no\"}",
+                                                           .is_permanent = true});
+}
+
+static void reject_once(const char *body)
+{
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = body});
+}
+
+/* The rejected task is the one that each split tries alone, in the middle, or the last. */
+RANGE_TEST(split_finds_the_rejected_task_with_few_submits, 0, 3)
+{
+    static const size_t places[] = {0, 42, 99};
+    size_t bad = places[_i];
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = bad == 0    ? "company0.com"
+                                                                   : bad == 42 ? "company42.com"
+                                                                               : "company99.com",
+                                                         .is_rejected = true});
+    for (int i = 0; i < 100; i++)
+        flow_request(flow_company(i), 20 * MINUTE_MS);
+    flow_advance(10 * MINUTE_MS);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(flow.callers[i]->err, i == bad ? ERR_UPSTREAM_REJECTED : ERR_OK);
+    ck_assert_int_eq(flow.callers[bad]->charged, CHARGED_NO);
+    ck_assert_str_eq(flow.callers[bad]->detail, "this domain is rejected");
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 99);
+    /* 100, 33, 11, 4: each of them, and its four parts. */
+    ck_assert_uint_le(submits(), 1 + 4 * 4);
+}
+
+/* Half of the valid tasks are submitted again in the first split, a third more in the second. */
+TEST(split_answers_most_valid_tasks_after_two_submits)
+{
+    size_t n_soon = 0;
+
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company42.com", .is_rejected = true});
+    flow_request_companies(0, 100);
+    flow_advance(62000);
+    n_soon = ended_with(ERR_OK);
+    ck_assert_uint_ge(n_soon, 66);
+}
+
+TEST(split_finds_several_rejected_tasks)
+{
+    static const char *const bad[] = {"company7.com", "company31.com", "company58.com",
+                                      "company92.com"};
+
+    for (size_t i = 0; i < 4; i++)
+        fake_upstream_rule(flow.upstream,
+                           (struct fake_rule){.domain = bad[i], .is_rejected = true});
+    for (int i = 0; i < 100; i++)
+        flow_request(flow_company(i), 20 * MINUTE_MS);
+    flow_advance(15 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_OK), 96);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 4);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
+}
+
+TEST(split_of_everything_rejected_ends_all_after_five_submits)
+{
+    reject_everything();
+    flow_request_companies(0, 100);
+    flow_advance(53000);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 100);
+    ck_assert_str_eq(flow.callers[50]->detail, "no");
+    ck_assert_int_eq(flow.callers[50]->charged, CHARGED_NO);
+    ck_assert_uint_eq(submits(), 5);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+}
+
+TEST(split_of_300_rejected_tasks_ends_them_within_two_minutes)
+{
+    reject_everything();
+    flow_request_companies(0, 300);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 300);
+    ck_assert_uint_le(submits(), 15);
+}
+
+TEST(split_circuit_opens_and_tries_one_task_a_minute)
+{
+    reject_everything();
+    flow_request_companies(0, 300);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CIRCUIT_OPEN);
+    size_t before = submits();
+    for (int i = 0; i < 60; i++) {
+        flow_request(flow_company(1000 + i), WAIT_MS);
+        flow_advance(MINUTE_MS);
+    }
+    ck_assert_uint_ge(submits() - before, 30);
+    ck_assert_uint_le(submits() - before, 60);
+    fake_upstream_clear_faults(flow.upstream);
+    flow_advance(5 * MINUTE_MS);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
+}
+
+/* A client with only invalid lookups delays another client by one probe. */
+TEST(split_circuit_is_closed_by_another_client)
+{
+    static char names[350][32];
+
+    for (int i = 0; i < 350; i++)
+        snprintf(names[i], sizeof names[i], "invalid%d.com", i);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "invalid", .is_rejected = true});
+    for (int i = 0; i < 300; i++)
+        flow_request_as("flood", names[i], 20 * MINUTE_MS);
+    flow_advance(110000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CIRCUIT_OPEN);
+    for (int i = 300; i < 350; i++)
+        flow_request_as("flood", names[i], 20 * MINUTE_MS);
+    struct caller *small = flow_request_as("small", "milvali.com", WAIT_MS);
+    flow_advance(3 * MINUTE_MS);
+    ck_assert_int_eq(small->err, ERR_OK);
+}
+
+TEST(split_with_two_messages_goes_on)
+{
+    static const char *const bodies[] = {"{\"detail\":\"a\"}", "{\"detail\":\"a\"}",
+                                         "{\"detail\":\"b\"}", "{\"detail\":\"a\"}",
+                                         "{\"detail\":\"a\"}"};
+
+    for (size_t i = 0; i < 5; i++)
+        reject_once(bodies[i]);
+    flow_request_companies(0, 100);
+    flow_advance(3 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1); /* the task that was tried alone */
+    ck_assert_uint_eq(ended_with(ERR_OK), 99);
+}
+
+TEST(split_part_whose_outcome_is_unknown_lets_the_others_go_on)
+{
+    for (int i = 0; i < 4; i++)
+        reject_once("{\"detail\":\"a\"}");
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN});
+    flow_request_companies(0, 100);
+    flow_advance(3 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_OUTCOME_UNKNOWN), 33);
+    ck_assert_uint_eq(ended_with(ERR_OK), 66);
+}
+
+RANGE_TEST(split_parts_that_wait_end_with_a_pause_or_drain, 0, 2)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 2;
+    flow_start(options);
+    reject_everything();
+    flow_request_companies(0, 100);
+    flow_advance(60000); /* two parts were rejected, two are in flight */
+    if (_i)
+        engine_drain(flow.engine, MINUTE_MS);
+    else
+        engine_set_paused(flow.engine, true);
+    flow_settle();
+    ck_assert_uint_eq(ended_with(_i ? ERR_DRAINING : ERR_PAUSED), 33);
+    flow_advance(30000);
+    ck_assert_uint_eq(
+        ended_with(ERR_UPSTREAM_REJECTED) + ended_with(ERR_PAUSED) + ended_with(ERR_DRAINING), 100);
+    ck_assert_uint_eq(submits(), 5);
+}
+
+TEST(split_records_each_part_as_a_batch_of_its_own)
+{
+    reject_once("{\"detail\":\"a\"}");
+    reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 8);
+    flow_advance(30000); /* 1, 3, 2 and 2 are in flight; the first will be rejected */
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SPLIT), 3);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_OK), 7);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1);
+}
