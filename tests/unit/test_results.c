@@ -215,7 +215,7 @@ static void end_with_raw_bytes(void)
     const struct result *result =
         result_new_failure(key, end.err, NULL, end.charged, clock_.wall_ms, 0);
 
-    ck_assert(!results_put(&results, &task, &end, result, true));
+    ck_assert(!results_put(&results, &task, &end, result));
     memset(bytes, 'x', sizeof bytes); /* borrowed for the call */
     result_unref(result);
 }
@@ -282,7 +282,7 @@ TEST(results_failure_is_not_stored_if_the_store_cannot_be_read)
 
     disk_fails = false;
     reads_fail = true;
-    ck_assert(!results_put(&results, &task, &end, failure, true));
+    ck_assert(!results_put(&results, &task, &end, failure));
     ck_assert_int_eq(n_ends, 1);
     ck_assert(!has_stored);
     ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_LOOKUP_FAILED);
