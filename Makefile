@@ -85,7 +85,8 @@ SUITE    := tests/support/suite.c
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
-SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c settings.c upstream.c)
+SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)
+SIM_LIBS  := -lz
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
@@ -132,13 +133,15 @@ $(B)/emailsd: $(B)/server/main.o $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS) $(SIM_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
 
 # The simulator is a program; its tests link its modules.
-$(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN)): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
+SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
+$(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
+$(SIM_TESTS): OUR_LIBS += $(SIM_LIBS)
 
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive.
