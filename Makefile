@@ -123,7 +123,7 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
+        fresh docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -305,6 +305,10 @@ alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
+
+odd: deps ## 500 random changes of the upstream's responses, no paid task lost; RUNS=100 SEED=7
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) tests/odd/run.py --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 slow: deps ## slowhttptest: 500 slow clients for a minute per attack, with a concurrent probe
 	@tests/scripts/install_deps.sh slow
