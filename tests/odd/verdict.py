@@ -88,7 +88,7 @@ def judge(ledger, evidence, mutations):
     """Returns the tally of one group."""
     tally = Tally()
     for mutation in mutations:
-        tally.rows[mutation.on].update(mutations=1, applied=mutation.used > 0)
+        tally.rows[mutation.on].update(mutations=1, applied=int(mutation.used > 0))
     times = collections.Counter(paid["domain"] for paid in ledger)
     for paid in ledger:
         mutation = evidence.upstream.of_batch.get(str(paid["batch_id"]))
