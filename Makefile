@@ -308,7 +308,8 @@ soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; 
 
 odd: deps ## 500 random changes of the upstream's responses, no paid task lost; RUNS=100 SEED=7
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@$(PYTHON) tests/odd/run.py --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) tests/odd/run.py --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(SEEDS),--seeds $(SEEDS))
 
 slow: deps ## slowhttptest: 500 slow clients for a minute per attack, with a concurrent probe
 	@tests/scripts/install_deps.sh slow

@@ -29,7 +29,8 @@ GROUP = 25        # mutations of one daemon
 QUESTIONS = 3     # at most, of one batch
 MUTATED_S = 8     # mutations continue that long after the last batch: an unreadable result is read three times
 GRACE_S = 120     # then the daemon has that long to read what is left
-BATCH_S = 20      # for one batch to be submitted
+BATCH_S = 20      # for one batch to be submitted,
+ATTEMPTS = 10     # that often
 POLL_S = 0.2
 FLAGS = ("--batch-size", "4", "--batch-linger", "50ms", "--batch-lifetime", "24h", "--unknown-hold", "24h",
          "--submit-timeout", "8s", "--submit-slots", "8", "--max-wait", "300s", "--balance-every", "1s")
@@ -52,15 +53,25 @@ def has_response(sockets):
 
 class Group:
     def __init__(self, directory, seed, number, n_mutations):
-        self.directory = pathlib.Path(directory) / f"group{number}"
+        self.name = f"c{seed}-{number}"
+        self.directory = pathlib.Path(directory) / self.name
         self.directory.mkdir()
-        self.dice = random.Random(f"{seed} {number}")
-        self.number = number
+        self.dice = random.Random(self.name)
         self.mutations = [draw(self.dice) for _ in range(n_mutations)]
         self.store = self.directory / "emailsd.db"
         self.domains = []
 
     def run(self):
+        """Returns the tally. A daemon that ends badly, or submits nothing, is a loss."""
+        try:
+            return self._run()
+        except (AssertionError, OSError) as fault:
+            tally = Tally()
+            tally.rows["none"].update(lost=1)
+            tally.losses.append(f"{self.name}: {type(fault).__name__}: {fault}")
+            return tally
+
+    def _run(self):
         sim = Simulator(self.directory / "sim.stderr", "--id-form", self.dice.choice(["uuid", "uuid", "odd", "integer"]),
                         "--task-time", "300ms", "--task-time-jitter", "500ms", "--credits", "1000000")
         try:
@@ -88,14 +99,16 @@ class Group:
     def _ask(self, daemon, upstream):
         """Sends the questions of one batch, and returns when it was submitted. If the circuit is open, closes it
         as an operator would."""
-        domains = [f"c{self.number}-{len(self.domains) + i}.com" for i in range(self.dice.randint(1, QUESTIONS))]
+        domains = [f"{self.name}-{len(self.domains) + i}.com" for i in range(self.dice.randint(1, QUESTIONS))]
         self.domains += domains
         before = upstream.n_submits
-        while upstream.n_submits == before:
+        for _ in range(ATTEMPTS):
             callers = [daemon.park(domain).socket for domain in domains]
             poll(lambda: upstream.n_submits > before or has_response(callers), BATCH_S)
-            if upstream.n_submits == before:
-                daemon.deliver(signal.SIGHUP)
+            if upstream.n_submits > before:
+                return
+            daemon.deliver(signal.SIGHUP)
+        raise AssertionError(f"no submit for {domains}")
 
 
 def table(tally):
@@ -108,19 +121,20 @@ def table(tally):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=500, help="number of mutations [500]")
-    parser.add_argument("--seed", type=int, default=1, help="of the mutations [1]")
+    parser.add_argument("--runs", type=int, default=500, help="number of mutations of a seed [500]")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed [1]")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds [1]")
     parser.add_argument("--jobs", type=int, default=2, help="groups at a time [2]")
     options = parser.parse_args()
     sizes = [min(GROUP, options.runs - first) for first in range(0, options.runs, GROUP)]
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="emailsd-odd-") as directory, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        groups = [Group(directory, options.seed, number, size) for number, size in enumerate(sizes)]
+        groups = [Group(directory, options.seed + i, number, size)
+                  for i in range(options.seeds) for number, size in enumerate(sizes)]
         for result in pool.map(Group.run, groups):
             tally.add(result)
-    print(f"seed {options.seed}", *table(tally), sep="\n")
-    print(*tally.losses, sep="\n")
+    print(f"seeds {options.seed} to {options.seed + options.seeds - 1}", *table(tally), *tally.losses, sep="\n")
     counts = tally.total()
     return 1 if counts["lost"] or counts["twice"] or not counts["created"] else 0
 

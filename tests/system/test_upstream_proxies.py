@@ -79,7 +79,6 @@ def test_nginx_challenge_to_a_submit_blocks_no_other_lookup(testbed, sim, proxy,
     assert sim.calls()["submit"] == 0
     (tmp_path / "challenge").unlink()
     assert daemon.lookup("second.com").status == 200
-    assert sim.calls()["balance"] == 0, "nothing was ever in question"
 
 
 def test_nginx_challenge_to_a_poll_delays_only_its_batch(testbed, sim, proxy, tmp_path):
