@@ -58,7 +58,6 @@ def test_task_reads_of_one_batch_that_hang_delay_no_other(testbed, sim):
     sim.reach(tasks=10, task=1)
     well = [daemon.park(f"well{i}.com") for i in range(10)]
     assert [addresses(client.read()) for client in well] == [expected(f"well{i}.com") for i in range(10)]
-    assert sim.calls()["scripts"] > 0, "reads of the sick batch hang"
     assert sim.calls()["scripts"] <= 3, "at most three of one batch are in flight"
     sim.say("DELETE", "/sim/faults")
     assert [addresses(client.read()) for client in sick] == [expected(f"sick{i}.com") for i in range(10)]
