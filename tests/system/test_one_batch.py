@@ -50,18 +50,18 @@ def test_reads_rejected_while_the_balance_route_is_missing_block_no_other(testbe
 
 
 def test_task_reads_of_one_batch_that_hang_delay_no_other(testbed, sim):
-    """Ten tasks whose reads never end: more than the connections for reads. The others are answered while those
-    hang, and those when they no longer do."""
-    daemon = testbed.daemon(sim, "--batch-size", "10", "--batch-linger", "60s")
+    """Forty tasks whose reads never end. If they took all connections for reads, one after the other, the tasks of
+    the next batch would wait for minutes."""
+    daemon = testbed.daemon(sim, "--batch-size", "40", "--batch-linger", "1s")
     fault_of(sim, "sick0.com", "task", kind="hang")
-    sick = [daemon.park(f"sick{i}.com") for i in range(10)]
-    sim.reach(tasks=10, task=1)
+    sick = [daemon.park(f"sick{i}.com") for i in range(40)]
+    sim.reach(tasks=40, task=1)
     well = [daemon.park(f"well{i}.com") for i in range(10)]
     assert [addresses(client.read()) for client in well] == [expected(f"well{i}.com") for i in range(10)]
     assert sim.calls()["scripts"] <= 3, "at most three of one batch are in flight"
     sim.say("DELETE", "/sim/faults")
-    assert [addresses(client.read()) for client in sick] == [expected(f"sick{i}.com") for i in range(10)]
-    assert len(sim.ledger()) == 20
+    assert [addresses(client.read()) for client in sick] == [expected(f"sick{i}.com") for i in range(40)]
+    assert len(sim.ledger()) == 50
 
 
 # ---- large bodies ----
