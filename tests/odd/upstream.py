@@ -12,6 +12,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import threading
 import urllib.parse
 
@@ -50,6 +51,11 @@ class Upstream(http.server.ThreadingHTTPServer):
         self.calm.set()
         self.shutdown()
         self.server_close()
+
+    def handle_error(self, request, client_address):
+        """A daemon that gives up a connection is no fault of this server."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     # ---- which mutation applies ----
 
