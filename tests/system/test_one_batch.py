@@ -92,13 +92,3 @@ def test_circuit_closes_again_although_the_balance_cannot_be_read(testbed, sim, 
     assert len(sim.ledger()) == 8
     probe = [task["batch_id"] for task in sim.ledger()[5:]]
     assert probe.count(probe[0]) == 1, "the probe has one task"
-
-
-def test_circuit_opened_by_a_rejection_closes_although_the_balance_route_is_missing(testbed, sim):
-    daemon = testbed.daemon(sim, "--wait", "50s")
-    sim.behave(balance_shape="missing")
-    sim.fault("submit", "status", after_creating=False, status=403)
-    daemon.lookup("first.com").problem(502, "upstream-banned")
-    sim.reach(balance=1)
-    assert daemon.lookup("second.com").status == 200, "a caller who can wait for the next probe is kept"
-    assert [task["domain"] for task in sim.ledger()] == ["second.com"]
