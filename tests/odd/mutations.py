@@ -78,7 +78,7 @@ def retype(dice, value):
     if isinstance(value, bool):
         return dice.choice([str(value).lower(), int(value), str(value), [value]])
     if isinstance(value, (int, float)):
-        return dice.choice([str(value), float(value), {"value": value}, [value], f"{value}.0"])
+        return dice.choice([str(value), float(value), {"value": value}, [value]])
     if isinstance(value, str):
         return dice.choice([[value], {"value": value}, {"text": value, "lang": "en"}, [[value]]])
     if isinstance(value, list):
