@@ -91,7 +91,8 @@ class Group:
             served = {domain: addresses(daemon.lookup(domain, cached=1)) for domain in self.domains}
         finally:
             daemon.stop()
-        return judge(sim.ledger(), Evidence(self.store, upstream, served), self.mutations)
+        ledger = sim.ledger()
+        return judge(ledger, Evidence(self.store, upstream, served, ledger), self.mutations)
 
     def _is_settled(self):
         return inspect(self.store)["tasks"]["open"] == 0

@@ -9,7 +9,7 @@ import sqlite3
 
 from reconciliation import read_journal
 
-RAW_MAX = 64 << 10  # bytes of a raw result that the store keeps
+RAW_MAX = 63 << 10  # of 64 KiB that the store keeps: a note of the daemon may come first
 
 COLUMNS = ("mutations", "applied", "created", "answered", "raw", "unknown", "lost", "twice")
 
@@ -55,9 +55,12 @@ def addresses(response):
 class Evidence:
     """What is known about the tasks of one group, after its daemon has ended."""
 
-    def __init__(self, store, upstream, served):
+    def __init__(self, store, upstream, served, ledger):
         self.journal = read_journal(store)
-        self.raw = _raw_results(store)
+        self.raw_of_batch = collections.defaultdict(list)
+        raw = _raw_results(store)
+        for paid in ledger:
+            self.raw_of_batch[paid["batch_id"]] += [raw[paid["tracking_id"]]] if paid["tracking_id"] in raw else []
         self.upstream = upstream
         self.served = served  # domain -> mailboxes, or None
 
@@ -79,9 +82,9 @@ class Evidence:
         return "lost", f"outcome {task['outcome']} {task['code']}, submit {'' if is_lost_submit else 'not '}lost"
 
     def _is_stored_raw(self, paid):
-        raw = self.raw.get(paid["tracking_id"])
+        """A response that does not name its task may be stored with another task of its batch."""
         sent = self.upstream.sent.get(str(paid["task_id"]), ())
-        return raw is not None and any(raw == body[:RAW_MAX] for body in sent)
+        return any(body and body[:RAW_MAX] in raw for body in sent for raw in self.raw_of_batch[paid["batch_id"]])
 
 
 def judge(ledger, evidence, mutations):
