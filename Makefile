@@ -85,7 +85,8 @@ SUITE    := tests/support/suite.c
 UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
-SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c settings.c upstream.c)
+SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)
+SIM_LIBS  := -lz
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
@@ -120,7 +121,7 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh docker-check systemd-check bench kill alloc soak slow install uninstall deb reproducible clean help
+        fresh docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -130,13 +131,15 @@ $(B)/emailsd: $(B)/server/main.o $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS) $(SIM_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
 
 # The simulator is a program; its tests link its modules.
-$(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN)): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
+SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
+$(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
+$(SIM_TESTS): OUR_LIBS += $(SIM_LIBS)
 
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive.
@@ -300,6 +303,11 @@ alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
+
+odd: deps ## 500 random changes of the upstream's responses, no paid task lost; RUNS=100 SEED=7
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(PYTHON) tests/odd/run.py --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(SEEDS),--seeds $(SEEDS))
 
 slow: deps ## slowhttptest: 500 slow clients for a minute per attack, with a concurrent probe
 	@tests/scripts/install_deps.sh slow

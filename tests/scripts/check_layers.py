@@ -69,6 +69,7 @@ WRAPPERS = {
     r"systemd/.*": r"server/os/notify\.c",
     r"uthash\.h": r"base/hashtable\.h",
     r"seccomp\.h": r"server/os/sandbox_calls\.c",
+    r"zlib\.h": r"tests/simulator/coding\.c",
     r"linux/landlock\.h": r"server/os/sandbox_files\.c|tests/unit/.*",
 }
 SYSTEM_UNI = {"unistd.h"}

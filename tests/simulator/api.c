@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "tests/simulator/shapes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +55,10 @@ void reply_detail(struct reply *reply, int status, const char *detail)
 
 /* ---- endpoints ---- */
 
-const char *const call_names[CALL_ANY + 2] = {
+const char *const call_names[CALL_READ + 2] = {
     [CALL_SUBMIT] = "submit", [CALL_STATUS] = "status",   [CALL_TASK_IDS] = "task_ids",
     [CALL_TASK] = "task",     [CALL_BALANCE] = "balance", [CALL_OTHER] = "other",
-    [CALL_ANY] = "any",
+    [CALL_ANY] = "any",       [CALL_READ] = "read",
 };
 
 static const struct route {
@@ -71,6 +72,24 @@ static const struct route {
     {"GET", "/api/v2/credit-balance", NULL, CALL_BALANCE},
 };
 
+/* Returns the text of a path segment without its percent-encoding. */
+static char *decode(const char *segment, size_t len)
+{
+    autobuf struct buf out = BUF_INIT(JSON_MAX_BYTES);
+
+    for (size_t i = 0; i < len; i++) {
+        char hex[3] = {0};
+        bool is_escape = segment[i] == '%' && i + 2 < len;
+        if (is_escape)
+            memcpy(hex, segment + i + 1, 2);
+        if (is_escape && parse_hex(hex, &out) == ERR_OK)
+            i += 2;
+        else
+            buf_add(&out, segment + i, 1);
+    }
+    return buf_take(&out, NULL);
+}
+
 /* Returns whether `path` is prefix, one segment, suffix; the segment is the id. */
 static bool matches(const struct route *route, const char *path, struct api_call *call)
 {
@@ -83,7 +102,7 @@ static bool matches(const struct route *route, const char *path, struct api_call
     size_t id = strcspn(path + prefix, "/");
     if (id == 0 || strcmp(path + prefix + id, route->suffix) != 0)
         return false;
-    call->id = xstrndup(path + prefix, id);
+    call->id = decode(path + prefix, id);
     return true;
 }
 
@@ -100,15 +119,6 @@ void api_route(struct api_call *call, const char *method, const char *path)
 
 typedef void endpoint_fn(struct upstream *upstream, const struct api_call *call,
                          struct reply *reply);
-
-static void write_counts(const struct batch *batch, struct buf *out)
-{
-    struct batch_counts counts = batch_count(batch);
-
-    buf_addf(out, "{\"processing\":%zu,\"completed\":%zu,\"errored\":%zu,\"total\":%zu,",
-             counts.processing, counts.completed, counts.errored, batch->n_tasks);
-    buf_addf(out, "\"batch_ready\":%s}", counts.processing == 0 ? "true" : "false");
-}
 
 static void submit(struct upstream *upstream, const struct api_call *call, struct reply *reply)
 {
@@ -127,11 +137,8 @@ static void submit(struct upstream *upstream, const struct api_call *call, struc
         return;
     }
     memcpy(reply->batch_id, batch->id, sizeof(reply->batch_id));
-    buf_addf(&reply->body, "{\"batch_id\":\"%s\",\"submit_for\":", batch->id);
-    json_add_text(&reply->body, upstream->behaviour->submit_for);
-    buf_add_str(&reply->body, ",\"status\":");
-    write_counts(batch, &reply->body);
-    buf_add_str(&reply->body, "}");
+    shape_submit((enum submit_shape)upstream->behaviour->submit_shape, batch,
+                 upstream->behaviour->submit_for, &reply->body);
 }
 
 /* Batches and tasks of another key are treated as unknown. */
@@ -151,14 +158,15 @@ static void status(struct upstream *upstream, const struct api_call *call, struc
     const struct batch *batch = find_batch(upstream, call, reply);
 
     if (batch)
-        write_counts(batch, &reply->body);
+        shape_counts((enum status_shape)upstream->behaviour->status_shape, batch, &reply->body);
 }
 
 static void add_id(struct buf *out, const char *id, bool twice)
 {
-    buf_addf(out, "%s\"%s\"", out->len > 1 ? "," : "", id);
-    if (twice)
-        buf_addf(out, ",\"%s\"", id);
+    for (int i = 0; i < 1 + twice; i++) {
+        buf_add_str(out, out->len > 1 ? "," : "");
+        shape_id(id, out);
+    }
 }
 
 /* Writes ids of tasks of other batches; invented ones if there are not enough. */
@@ -253,12 +261,16 @@ static void write_tracking(const struct task *task, enum tracking tracking, stru
 
 static void write_data(const struct task *task, const struct rule *rule, struct buf *out)
 {
+    autobuf struct buf data = BUF_INIT(REPLY_MAX_BYTES);
+    int64_t shape = rule->shape >= 0 ? rule->shape : (int64_t)task->upstream->behaviour->task_shape;
+
     if (!task->done || task->dry || strcmp(rule->state, "PROCESSING") == 0)
-        buf_add_str(out, "null");
+        buf_add_str(&data, "null");
     else if (rule->data)
-        buf_add_str(out, rule->data);
+        buf_add_str(&data, rule->data);
     else
-        rules_default_data(task->domain, out);
+        rules_default_data(task->domain, &data);
+    shape_data((enum task_shape)shape, buf_str(&data), out);
 }
 
 /* Replaces {{task_id}}, {{tracking_id}} and {{domain}} by the values of the task. */
@@ -298,22 +310,14 @@ static void task_read(struct upstream *upstream, const struct api_call *call, st
         write_raw(task, &rule, out);
         return;
     }
-    buf_addf(out, "{\"task_id\":\"%s\",\"status\":", task->id);
+    buf_add_str(out, "{\"task_id\":");
+    shape_id(task->id, out);
+    buf_add_str(out, ",\"status\":");
     json_add_text(out, task_state(task));
     buf_add_str(out, ",");
     write_tracking(task, rule.tracking, out);
-    buf_add_str(out, "\"data\":");
     write_data(task, &rule, out);
     buf_add_str(out, "}");
-}
-
-static void balance(struct upstream *upstream, const struct api_call *call, struct reply *reply)
-{
-    (void)call;
-    buf_addf(&reply->body,
-             "{\"period_start\":\"2026-01-01T00:00:00Z\",\"period_end\":\"2027-01-01T00:00:00Z\","
-             "\"balance\":%lld}",
-             (long long)upstream->balance);
 }
 
 static void no_such_route(struct upstream *upstream, const struct api_call *call,
@@ -322,6 +326,50 @@ static void no_such_route(struct upstream *upstream, const struct api_call *call
     (void)upstream;
     (void)call;
     reply_detail(reply, 404, "Not Found");
+}
+
+static void balance(struct upstream *upstream, const struct api_call *call, struct reply *reply)
+{
+    enum balance_shape shape = (enum balance_shape)upstream->behaviour->balance_shape;
+
+    if (shape == BALANCE_MISSING)
+        no_such_route(upstream, call, reply);
+    else
+        shape_balance(shape, upstream->balance, &reply->body);
+}
+
+/* ---- what a call is about ---- */
+
+static bool has_domain(const struct batch *batch, const char *domain)
+{
+    for (size_t i = 0; batch && i < batch->n_tasks; i++)
+        if (strcmp(batch->tasks[i]->domain, domain) == 0)
+            return true;
+    return false;
+}
+
+static bool submits(const struct api_call *call, const char *domain)
+{
+    struct submission submission;
+    const char *detail = NULL;
+    bool found = false;
+
+    if (submission_read(call->body, call->body_len, &submission, &detail) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < submission.n; i++)
+        found = found || strcmp(submission.tasks[i].domain, domain) == 0;
+    submission_done(&submission);
+    return found;
+}
+
+bool api_concerns(const struct upstream *upstream, const struct api_call *call, const char *domain)
+{
+    if (call->kind == CALL_SUBMIT)
+        return submits(call, domain);
+    if (call->kind != CALL_TASK)
+        return call->id && has_domain(upstream_batch(upstream, call->id), domain);
+    const struct task *task = upstream_task(upstream, call->id);
+    return task && has_domain(task->batch, domain);
 }
 
 void api_handle(struct upstream *upstream, const struct api_call *call, struct reply *reply)

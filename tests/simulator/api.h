@@ -4,8 +4,8 @@
  * Knows no socket and no HTTP library: a reply is not bytes yet, so that a fault can still change
  * it, and the flow tests can send it through their fake transport. The shapes are those of the
  * upstream's documentation and contract tests: counts are nested under `status` in the reply to
- * a submit but flat at /status, task ids are a bare array, a task has four keys. Every error is
- * {"detail": "..."}; a wrong method is a 404, as observed. */
+ * a submit but flat at /status, task ids are a bare array, a task has four keys; shapes.h has other
+ * forms. Every error is {"detail": "..."}; a wrong method is a 404, as observed. */
 #ifndef SIMULATOR_API_H
 #define SIMULATOR_API_H
 
@@ -23,10 +23,11 @@ enum call_kind {
     CALL_BALANCE,
     CALL_OTHER, /* unknown route: 404 */
     CALL_KINDS,
-    CALL_ANY = CALL_KINDS /* of faults */
+    CALL_ANY = CALL_KINDS, /* of faults, as the next */
+    CALL_READ              /* status, task_ids and task */
 };
 
-extern const char *const call_names[CALL_ANY + 2]; /* ends with NULL */
+extern const char *const call_names[CALL_READ + 2]; /* ends with NULL */
 
 /* Strings are borrowed, but for `id`. */
 struct api_call {
@@ -68,10 +69,14 @@ void reply_detail(struct reply *reply, int status, const char *detail);
 
 /* ---- endpoints ---- */
 
-/* Sets the kind and the id. `path` has no query. */
+/* Sets the kind and the id. `path` is as sent, with its percent-encoding, and has no query. */
 void api_route(struct api_call *call, const char *method, const char *path);
 
 /* Writes the reply. For a submit, this creates the batch. */
 void api_handle(struct upstream *upstream, const struct api_call *call, struct reply *reply);
+
+/* Returns whether the call is about a batch that has a task of that domain: a submit that contains
+ * it, or a read of such a batch or of any of its tasks. */
+bool api_concerns(const struct upstream *upstream, const struct api_call *call, const char *domain);
 
 #endif

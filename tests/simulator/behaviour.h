@@ -26,6 +26,65 @@ enum status_filter { FILTER_HONOUR, FILTER_IGNORE, FILTER_REJECT };
 /* When credits are checked: for the whole batch at its submit, or as each task ends. */
 enum credits_checked { CREDITS_AT_SUBMIT, CREDITS_AT_TASK };
 
+/* The forms of a response; the first of each is the documented one. shapes.h describes them. */
+enum task_shape {
+    TASK_DOCUMENTED,
+    TASK_DATA_OBJECT,
+    TASK_STRINGS,
+    TASK_EMAIL_OBJECT,
+    TASK_RESULT,
+    TASK_RESULTS,
+    TASK_EMAILS,
+    TASK_NOT_A_NUMBER,
+    TASK_BLANKS,
+    TASK_TEXT_NUMBERS,
+    TASK_LARGE,
+    TASK_ADDRESS
+};
+enum status_shape {
+    STATUS_FLAT,
+    STATUS_NESTED,
+    STATUS_UNDER_DATA,
+    STATUS_TEXTS,
+    STATUS_FROZEN,
+    STATUS_FROZEN_TEXTS,
+    STATUS_OTHER
+};
+enum submit_shape { SUBMIT_DOCUMENTED, SUBMIT_UNDER_DATA, SUBMIT_UNDER_STATUS, SUBMIT_NO_ID };
+enum balance_shape {
+    BALANCE_DOCUMENTED,
+    BALANCE_MISSING, /* there is no such route */
+    BALANCE_UNDER_DATA,
+    BALANCE_TEXT,
+    BALANCE_OTHER
+};
+
+/* What the ids of new batches and tasks look like. */
+enum id_form { ID_UUID, ID_ODD, ID_INTEGER };
+
+/* How bodies are coded. ACCEPTED: gzip or deflate if the request lists it; all others: whatever
+ * the request lists. BR_LABEL is a wrong label on a body that is not coded. */
+enum content_coding {
+    CODING_NONE,
+    CODING_ACCEPTED,
+    CODING_GZIP,
+    CODING_DEFLATE,
+    CODING_DEFLATE_RAW,
+    CODING_BR_LABEL,
+    CODINGS
+};
+
+/* When the upstream calls a task's notify_url, and with what. notify.h describes them. */
+enum notify { NOTIFY_NEVER, NOTIFY_CREATED, NOTIFY_DONE, NOTIFY_TWICE, NOTIFY_REVERSED };
+enum notify_body {
+    NOTIFY_TASK,
+    NOTIFY_BATCH,
+    NOTIFY_EMPTY,
+    NOTIFY_FORM,
+    NOTIFY_GARBAGE,
+    NOTIFY_MIXED
+};
+
 struct behaviour {
     int64_t submit_delay_ms;     /* delay before the submit's handler */
     int64_t task_time_ms;        /* from creation to end */
@@ -38,12 +97,20 @@ struct behaviour {
     int64_t extra_foreign_task_ids; /* foreign ids in each list of task ids */
     unsigned status_filter;         /* enum status_filter */
     unsigned credits_checked;       /* enum credits_checked */
-    bool auth_delay;                /* whether the delay also precedes a 401 */
+    int64_t notify_delay_ms;
+    unsigned notify, notify_body;
+    unsigned task_shape, status_shape, submit_shape, balance_shape;
+    unsigned id_form, content_coding; /* all of the enums above */
+    bool auth_delay;                  /* whether the delay also precedes a 401 */
     bool shuffle_task_ids;
     bool duplicate_task_ids;
     bool list_only_at_end; /* lists no task ids before the batch is ready */
     char submit_for[SETTING_TEXT_ROOM];
 };
+
+/* Words of enums that rules and faults use, too; they end with NULL. */
+extern const char *const task_shape_words[];
+extern const char *const coding_words[];
 
 struct behaviour behaviour_default(void);
 
@@ -66,7 +133,7 @@ void behaviour_write(const struct behaviour *behaviour, struct buf *out);
 /* Prints one line per flag. */
 void behaviour_help(FILE *out);
 
-/* ---- rules ---- */
+/* ---- rules (rules.c) ---- */
 
 /* What a task read returns as tracking_id. SWAP returns that of the next task of the batch. */
 enum tracking {
@@ -86,6 +153,7 @@ struct rule {
     const char *data;     /* JSON, sent verbatim; NULL: generated from the domain */
     size_t emails;        /* number of mailboxes in the data, for the price */
     unsigned tracking;    /* enum tracking */
+    int64_t shape;        /* enum task_shape; -1: that of all tasks */
     const char *raw_body; /* replaces the whole reply; may contain NULs */
     size_t raw_len;
 };

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "tests/simulator/coding.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ static void record_done(struct record *record)
     free(record->accept);
     free(record->accept_encoding);
     free(record->expect);
+    free(record->cache_control);
     *record = (struct record){0};
 }
 
@@ -92,6 +94,7 @@ static void write_record(const struct record *record, struct buf *out)
     add_text(out, "accept", record->accept);
     add_text(out, "accept_encoding", record->accept_encoding);
     add_text(out, "expect", record->expect);
+    add_text(out, "cache_control", record->cache_control);
     add_text(out, "auth", auth_word(record));
     add_bool(out, "authorized", record->authorized);
     add_bool(out, "complete", record->complete);
@@ -215,8 +218,9 @@ static void authorize(struct call *call)
 void call_headers(struct call *call, const char *version, uint64_t connection)
 {
     struct record *record = add_record(call->sim->calls);
+    autofree char *raw_path = xstrndup(call->uri, strcspn(call->uri, "?"));
 
-    api_route(&call->api, call->method, call->path);
+    api_route(&call->api, call->method, raw_path);
     authorize(call);
     call->record = record->n;
     record->wall_ms = call->sim->loop.clock.wall_ms;
@@ -232,15 +236,28 @@ void call_headers(struct call *call, const char *version, uint64_t connection)
     record->accept = header_copy(call, "Accept");
     record->accept_encoding = header_copy(call, "Accept-Encoding");
     record->expect = header_copy(call, "Expect");
+    record->cache_control = header_copy(call, "Cache-Control");
     record->x_api_key = call_header(call, "X-API-Key") != NULL;
     record->bearer = bearer_key(call) != NULL;
     record->authorized = call->api.authorized;
 }
 
+static enum content_coding coding_of(const struct call *call)
+{
+    bool has_own = call->fault && call->fault->coding != CODINGS;
+
+    return (enum content_coding)(has_own ? call->fault->coding
+                                         : call->sim->behaviour.content_coding);
+}
+
 static void finish(struct call *call)
 {
-    bool scripted = call->fault && fault_apply(call->fault, &call->reply, &call->script);
+    const struct fault *fault = call->fault;
 
+    if (fault)
+        fault_change(fault, &call->reply);
+    coding_apply(coding_of(call), call_header(call, "Accept-Encoding"), &call->reply);
+    bool scripted = fault && fault_script(fault, &call->reply, &call->script);
     call->state = scripted ? CALL_SCRIPTED : CALL_READY;
 }
 
@@ -284,7 +301,7 @@ void call_serve(struct call *call)
     call->api.status = call_query(call, "status");
     call->api.body = buf_str(&call->body);
     call->api.body_len = call->body.len;
-    call->fault = faults_meet(&call->sim->faults, call->api.kind);
+    call->fault = faults_meet(&call->sim->faults, &call->sim->upstream, &call->api);
     call_sleep(call, due_ms(call), act);
 }
 

@@ -14,7 +14,7 @@ struct number {
     uint64_t value;
 };
 
-#define NUMBERS 17
+#define NUMBERS 19
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
@@ -33,6 +33,7 @@ static void write_task(const struct task *task, struct buf *out)
     add_text(out, "state", task->state);
     add_text(out, "country", task->country);
     add_text(out, "tracking_id", task->tracking_id);
+    add_text(out, "notify_url", task->notify_url);
     buf_addf(out, ",\"at_ms\":%lld,\"answered\":%s}", (long long)task->wall_ms,
              task->batch->answered ? "true" : "false");
 }
@@ -70,6 +71,8 @@ static void report_numbers(const struct sim *sim, struct number *numbers)
         {"batches_answered", sim->upstream.n_answered},
         {"tasks", sim->upstream.n_tasks},
         {"tasks_done", sim->upstream.n_done},
+        {"notified", sim->notifier.n_answered},
+        {"notify_failed", sim->notifier.n_failed},
     };
 
     for (size_t i = 0; i < CALL_KINDS; i++)
@@ -195,6 +198,7 @@ static void post_reset(struct call *call)
     while (sim->asleep)
         call_drop(sim->asleep);
     scripted_sockets_drop(&sim->sockets);
+    notifier_clear(&sim->notifier);
     sim->resets++;
     sim->behaviour = sim->at_start;
     rules_clear(sim->rules);

@@ -180,11 +180,13 @@ static void replace_body(struct reply *reply, const void *body, size_t len, cons
 }
 
 /* status, body and not_json differ only in their defaults. */
-static void bend(const struct fault *fault, struct reply *reply)
+void fault_change(const struct fault *fault, struct reply *reply)
 {
     static const char page[] = "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>\n";
     const char *type = fault->content_type[0] ? fault->content_type : "application/json";
 
+    if (fault->kind == FAULT_DELAY || fault->kind == FAULT_RAW)
+        return;
     if (fault->kind == FAULT_STATUS && !fault->has_body)
         reply_detail(reply, (int)fault->status, "simulated failure");
     if (fault->kind == FAULT_NOT_JSON)
@@ -200,12 +202,10 @@ static void bend(const struct fault *fault, struct reply *reply)
     add_headers(fault, reply);
 }
 
-bool fault_apply(const struct fault *fault, struct reply *reply, struct script *ret_script)
+bool fault_script(const struct fault *fault, struct reply *reply, struct script *ret_script)
 {
     script_fn *write = scripts[fault->kind];
 
-    if (fault->kind != FAULT_DELAY && fault->kind != FAULT_RAW)
-        bend(fault, reply);
     if (!write)
         return false;
     *ret_script = (struct script){.head = BUF_INIT(HEAD_MAX), .tail = BUF_INIT(REPLY_MAX_BYTES)};

@@ -81,6 +81,7 @@ static const struct setting inner_settings[] = {
     {MEMBER(byte_ms), .kind = SETTING_TIME, .max = LARGE},
     {MEMBER(bytes), .kind = SETTING_NUMBER, .max = LARGE},
     {MEMBER(end), .kind = SETTING_WORD, .words = end_words},
+    {MEMBER(coding), .kind = SETTING_WORD, .words = coding_words},
 };
 
 static enum err read_inner(void *target, const struct setting_value *value, const char **ret_why)
@@ -102,6 +103,7 @@ static const struct setting outer_settings[] = {
     {MEMBER(seed), .kind = SETTING_NUMBER, .max = INT32_MAX},
     {MEMBER(after_creating), .kind = SETTING_SWITCH},
     {MEMBER(after_delay), .kind = SETTING_SWITCH},
+    {MEMBER(batch_with), .kind = SETTING_TEXT},
     {.key = "fault", .kind = SETTING_OTHER, .read = read_inner},
 };
 
@@ -162,6 +164,7 @@ enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_
                             .byte_ms = -1,
                             .after_creating = true,
                             .after_delay = true,
+                            .coding = CODINGS,
                             .body = BUF_INIT(FAULT_MAX_BODY)};
     enum err err = fault_read(text, len, fault, ret_why);
     if (err) {
@@ -191,13 +194,23 @@ static bool lands(struct fault *fault)
     return fault->percent == 100 || (int64_t)random_below(&fault->random, 100) < fault->percent;
 }
 
-struct fault *faults_meet(struct faults *faults, enum call_kind kind)
+static bool is_on(const struct fault *fault, enum call_kind kind)
+{
+    if (fault->on == CALL_READ)
+        return kind == CALL_STATUS || kind == CALL_TASK_IDS || kind == CALL_TASK;
+    return fault->on == CALL_ANY || fault->on == (unsigned)kind;
+}
+
+struct fault *faults_meet(struct faults *faults, const struct upstream *upstream,
+                          const struct api_call *call)
 {
     struct fault *fault = NULL;
 
     DL_FOREACH (faults->queue, fault) {
-        bool matches = fault->on == CALL_ANY || fault->on == (unsigned)kind;
-        if (matches && fault->kind != FAULT_ACCEPT_CLOSE && lands(fault))
+        bool matches = is_on(fault, call->kind) && fault->kind != FAULT_ACCEPT_CLOSE;
+        if (matches && fault->batch_with[0])
+            matches = api_concerns(upstream, call, fault->batch_with);
+        if (matches && lands(fault))
             return use(faults, fault);
     }
     return NULL;

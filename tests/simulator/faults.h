@@ -45,6 +45,7 @@ struct fault {
     struct random random;
     uint64_t used;
     bool after_creating, after_delay;
+    char batch_with[SETTING_TEXT_ROOM]; /* only calls about a batch with this domain; "": all */
 
     unsigned kind;   /* enum fault_kind */
     char *text;      /* the member "fault" as given */
@@ -55,6 +56,7 @@ struct fault {
     unsigned end;    /* enum ending, of raw */
     bool has_body;
     struct buf body;
+    unsigned coding;                      /* enum content_coding; CODINGS: not given */
     char content_type[SETTING_TEXT_ROOM]; /* "": not given */
     char *headers;                        /* a JSON object of strings; NULL: not given */
     struct fault *prev, *next;
@@ -73,7 +75,8 @@ enum err faults_add(struct faults *faults, const char *text, size_t len, uint64_
                     const char **ret_why);
 
 /* Returns the fault for this call, or NULL. The caller releases it with fault_unref(). */
-struct fault *faults_meet(struct faults *faults, enum call_kind kind);
+struct fault *faults_meet(struct faults *faults, const struct upstream *upstream,
+                          const struct api_call *call);
 
 /* Returns whether the connection just accepted has to be closed. */
 bool faults_meet_accept(struct faults *faults);
@@ -81,10 +84,13 @@ bool faults_meet_accept(struct faults *faults);
 void faults_clear(struct faults *faults);
 void faults_write(const struct faults *faults, struct buf *out);
 
-/* ---- fault_apply.c: pure, except for memory ---- */
+/* ---- fault_apply.c: pure, except for memory. The coding of the body comes between the two. ----
+ */
 
-/* Applies the fault. True: play *ret_script, which the caller owns, instead of sending the
- * reply. False: send the reply, changed or not. */
-bool fault_apply(const struct fault *fault, struct reply *reply, struct script *ret_script);
+/* Changes status, headers and body of the reply. */
+void fault_change(const struct fault *fault, struct reply *reply);
+
+/* True: play *ret_script, which the caller owns, instead of sending the reply. */
+bool fault_script(const struct fault *fault, struct reply *reply, struct script *ret_script);
 
 #endif

@@ -157,10 +157,15 @@ static void sim_init(struct sim *sim, const struct options *options)
                                       .behaviour = &sim->behaviour,
                                       .rules = sim->rules};
     upstream_init(&sim->upstream);
+    sim->notifier = (struct notifier){.loop = &sim->loop, .behaviour = &sim->behaviour};
+    sim->upstream.on_task = notifier_on_task;
+    sim->upstream.on_task_arg = &sim->notifier;
 }
 
 static void sim_done(struct sim *sim)
 {
+    notifier_clear(&sim->notifier);
+    notifier_bury(&sim->notifier);
     upstream_done(&sim->upstream);
     faults_clear(&sim->faults);
     calls_clear(sim->calls);

@@ -419,6 +419,7 @@ static void turn(struct sim *sim)
     MHD_run(sim->daemon);
     control_recheck(sim);
     scripted_sockets_bury(&sim->sockets);
+    notifier_bury(&sim->notifier);
 }
 
 void server_run(struct sim *sim)

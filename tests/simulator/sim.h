@@ -13,6 +13,7 @@
 #include "tests/simulator/api.h"
 #include "tests/simulator/behaviour.h"
 #include "tests/simulator/faults.h"
+#include "tests/simulator/notify.h"
 #include "tests/simulator/scripted_socket.h"
 #include "tests/simulator/upstream.h"
 
@@ -62,6 +63,7 @@ struct record {
     uint64_t connection; /* the number of its connection */
     char *method, *path, *version;
     char *host, *user_agent, *connection_header, *content_type, *accept, *accept_encoding, *expect;
+    char *cache_control;
     bool x_api_key, bearer, authorized;
     bool complete; /* read completely */
     size_t body_length;
@@ -97,6 +99,7 @@ struct sim {
     struct faults faults;
     struct calls *calls;
     struct scripted_sockets sockets;
+    struct notifier notifier;
 
     struct MHD_Daemon *daemon;
     struct watch daemon_watch, signal_watch;

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,22 @@ void uuid_new(char *text)
     text[out] = '\0';
 }
 
+/* Writes an id of the current form. An odd one has characters that a path must encode. */
+static void id_write(const struct upstream *upstream, const char *kind, size_t n, char *text)
+{
+    switch ((enum id_form)upstream->behaviour->id_form) {
+    case ID_UUID:
+        uuid_new(text);
+        break;
+    case ID_ODD:
+        snprintf(text, UUID_TEXT, "%s:%zu/..%%2F+~b.7", kind, n);
+        break;
+    case ID_INTEGER:
+        snprintf(text, UUID_TEXT, "%zu", (strcmp(kind, "task") == 0 ? 2000000 : 1000000) + n);
+        break;
+    }
+}
+
 static void start(struct upstream *upstream)
 {
     upstream->balance = upstream->behaviour->credits;
@@ -167,6 +184,7 @@ static void task_free(struct task *task)
     free(task->state);
     free(task->country);
     free(task->tracking_id);
+    free(task->notify_url);
     free(task);
 }
 
@@ -225,6 +243,12 @@ static void settle(struct upstream *upstream, struct batch *batch, int64_t charg
     batch->charged = 0;
 }
 
+static void report(const struct upstream *upstream, const struct task *task)
+{
+    if (upstream->on_task)
+        upstream->on_task(upstream->on_task_arg, task);
+}
+
 static void task_end(struct timer *timer)
 {
     struct task *task = container_of(timer, struct task, timer);
@@ -238,6 +262,7 @@ static void task_end(struct timer *timer)
     task->dry =
         upstream->behaviour->credits_checked == CREDITS_AT_TASK && charge > upstream->balance;
     settle(upstream, task->batch, task->dry ? 0 : charge);
+    report(upstream, task);
 }
 
 static int64_t task_time_ms(const struct task *task, const struct rule *rule)
@@ -295,13 +320,14 @@ static void add_task(struct batch *batch, struct upstream *upstream, const struc
     task->upstream = upstream;
     task->batch = batch;
     task->place = batch->n_tasks;
-    uuid_new(task->id);
+    id_write(upstream, "task", upstream->n_tasks + 1, task->id);
     task->domain = xstrdup(form->domain);
     task->company_name = xstrdup(form->company_name);
     task->city = copy(form->city);
     task->state = copy(form->state);
     task->country = copy(form->country);
     task->tracking_id = copy(form->tracking_id);
+    task->notify_url = copy(form->notify_url);
     task->wall_ms = upstream->clock->wall_ms;
     task->jitter = random_next(&upstream->random);
     batch->tasks[batch->n_tasks++] = task;
@@ -322,14 +348,16 @@ enum err upstream_create(struct upstream *upstream, const struct submission *sub
     upstream->balance -= reserve;
 
     struct batch *batch = xcalloc(1, sizeof(*batch));
-    uuid_new(batch->id);
     batch->n = ++upstream->n_batches;
+    id_write(upstream, "batch", batch->n, batch->id);
     batch->key = key;
     batch->created_ms = upstream->clock->now_ms;
     batch->reserved = reserve;
     HASH_ADD_STR(upstream->batch_by_id, id, batch);
     for (size_t i = 0; i < submission->n; i++)
         add_task(batch, upstream, &submission->tasks[i]);
+    for (size_t i = 0; i < batch->n_tasks; i++)
+        report(upstream, batch->tasks[i]);
     *ret_batch = batch;
     return ERR_OK;
 }

@@ -89,10 +89,10 @@ struct task {
     size_t n;     /* from 1, in the order of creation */
     size_t place; /* position in its batch, from 0 */
     char id[UUID_TEXT];
-    char *domain, *company_name;                /* as submitted */
-    char *city, *state, *country, *tracking_id; /* NULL: not submitted */
-    int64_t wall_ms;                            /* time of creation, on the wall clock */
-    uint64_t jitter;                            /* drawn once; used modulo the current jitter */
+    char *domain, *company_name;                             /* as submitted */
+    char *city, *state, *country, *tracking_id, *notify_url; /* NULL: not submitted */
+    int64_t wall_ms; /* time of creation, on the wall clock */
+    uint64_t jitter; /* drawn once; used modulo the current jitter */
     bool done;
     bool dry; /* ended because no credits were left */
     struct timer timer;
@@ -100,9 +100,9 @@ struct task {
 };
 
 struct batch {
-    char id[UUID_TEXT];
-    size_t n;   /* from 1 */
-    size_t key; /* index of the API key that created it */
+    char id[UUID_TEXT]; /* of the form that was set when it was created */
+    size_t n;           /* from 1 */
+    size_t key;         /* index of the API key that created it */
     struct task *tasks[SUBMISSION_MAX];
     size_t n_tasks, n_done;
     int64_t created_ms; /* monotonic */
@@ -110,6 +110,9 @@ struct batch {
     bool answered; /* its id was sent completely to the client */
     UT_hash_handle hh;
 };
+
+/* Called when a task was created, and when it ended. The function must not change the model. */
+typedef void task_event_fn(void *arg, const struct task *task);
 
 struct upstream {
     const struct clock *clock; /* borrowed, as are the next three */
@@ -124,6 +127,8 @@ struct upstream {
     size_t n_batches, n_answered; /* n_answered: batches */
     size_t n_done;                /* tasks */
     struct random random;
+    task_event_fn *on_task; /* NULL: not called */
+    void *on_task_arg;
 };
 
 /* Reads the balance from the behaviour. */
