@@ -373,8 +373,8 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
     return start(call, fits ? path_to(&path, "batch/", batch_id, behind) : NULL, NULL);
 }
 
-static struct openmart_call *read_task(struct openmart *openmart, const char *task_id,
-                                       int64_t timeout_ms, openmart_task_fn *done, void *arg)
+static struct openmart_call *start_read(struct openmart *openmart, const char *task_id,
+                                        int64_t timeout_ms, openmart_task_fn *done, void *arg)
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_TASK, deliver_task, arg);
     struct buf path autobuf = BUF_INIT(PATH_MAX_BYTES);
@@ -387,13 +387,13 @@ static struct openmart_call *read_task(struct openmart *openmart, const char *ta
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg)
 {
-    return read_task(openmart, task_id, openmart->task_timeout_ms, done, arg);
+    return start_read(openmart, task_id, openmart->task_timeout_ms, done, arg);
 }
 
 struct openmart_call *openmart_reread_task(struct openmart *openmart, const char *task_id,
                                            openmart_task_fn *done, void *arg)
 {
-    return read_task(openmart, task_id, openmart->read_timeout_ms, done, arg);
+    return start_read(openmart, task_id, openmart->read_timeout_ms, done, arg);
 }
 
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
