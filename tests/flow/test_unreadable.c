@@ -22,10 +22,13 @@ static void ck_assert_unreadable(const struct caller *caller)
 TEST(unreadable_result_is_read_three_times_and_charged)
 {
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    struct store_stats stats;
 
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "milvali.com", .data = "7"});
     flow_advance(40000);
     ck_assert_unreadable(caller);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 1);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 3);
 }
 

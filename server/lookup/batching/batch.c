@@ -157,19 +157,27 @@ static void report_conflict(const struct batch *batch, const char *tracking_id)
         batch->tools->conflict(batch->tools->conflict_arg, key);
 }
 
+static void log_unreadable(const struct task *task, const struct task_result *result)
+{
+    const struct openmart_reply reply = {.body = result->body, .body_len = result->body_len};
+    char excerpt[OPENMART_EXCERPT_TEXT];
+
+    openmart_excerpt(task->batch->tools->openmart, &reply, excerpt);
+    metrics_add(&metrics_mine()->upstream_unreadable, 1);
+    log_event(LOG_ERROR, "result_unreadable", LOG_STR("lookup", task->lookup_id),
+              LOG_STR("batch", task->batch->id), LOG_STR("task", result->task_id),
+              LOG_INT("bytes", result->body_len), LOG_STR("excerpt", excerpt));
+}
+
 static void end_by_result(struct task *task, const struct task_result *result)
 {
     struct batch *batch = task->batch;
     const struct task_end end = result_end(result);
 
-    if (result->is_understood) {
+    if (result->is_understood)
         delivered_add(&batch->delivered, task->tracking_id, task->question->key);
-    } else {
-        metrics_add(&metrics_mine()->upstream_unreadable, 1);
-        log_event(LOG_ERROR, "result_unreadable", LOG_STR("lookup", task->lookup_id),
-                  LOG_STR("batch", batch->id), LOG_STR("task", result->task_id),
-                  LOG_INT("bytes", result->body_len));
-    }
+    else
+        log_unreadable(task, result);
     circuit_record_result(batch->tools->breaker, result->is_understood);
     end_task(task, &end);
 }
