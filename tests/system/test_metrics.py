@@ -71,10 +71,9 @@ def test_metrics_count_requests_by_outcome(testbed, sim):
 
 
 def test_metrics_show_waiting_and_joined_requests(testbed, sim):
-    daemon = testbed.daemon(sim, "--threads", "1")
+    daemon = testbed.daemon(sim)
     sim.hold_submits()
     waiting = [daemon.park("milvali.com") for _ in range(3)]
-    daemon.settle()
     metrics = eventually(lambda: (now := read(daemon))["emailsd_waiters"] == 3 and now)
     assert metrics["emailsd_lookups"] == 1 and metrics["emailsd_lookups_coalesced_total"] == 2
     assert metrics["emailsd_http_connections"] >= 4

@@ -222,8 +222,8 @@ def test_nginx_client_that_leaves_frees_its_slot(testbed, sim, proxy):
     sim.hold_submits()
     caller = nginx.connect()
     caller.send_get(daemon.question("milvali.com"))
-    sim.reach(submit=1)
-    eventually(lambda: daemon.is_full("milvali.com"))
+    daemon.await_waiters(1)
+    assert daemon.is_full("milvali.com")
     caller.close()
     eventually(lambda: daemon.lookup("example.org", wait=0).status == 504)
 
