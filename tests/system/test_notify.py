@@ -146,11 +146,10 @@ def test_notify_is_silent_without_a_manager(daemon):
 
 def test_watchdog_is_pinged_at_half_of_the_interval(watched):
     manager, _ = watched
-    pings = [manager.receive_with_time() for _ in range(5)]
+    pings = [manager.receive_with_time() for _ in range(9)]
     assert all(message == PING for message, _ in pings)
-    first = pings[0][1]
-    for n, (_, when) in enumerate(pings):
-        assert when - first >= (n - 1) * LIMIT_S / 2 * 0.9, "more often than every half second"
+    took_s = pings[-1][1] - pings[0][1]  # 4 s, or less if the first one was sent late
+    assert took_s > 5 * LIMIT_S / 2, "more often than every half second"
 
 
 def test_watchdog_is_pinged_during_a_long_drain(watched, sim):
