@@ -113,8 +113,6 @@ export SIM_BIN    := $(abspath $(B)/openmart-sim)
 export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS  := halt_on_error=1:second_deadlock_stack=1
-# Timeout of a hanging test, in seconds; Check's default of 4 s is too short on a busy machine.
-export CK_DEFAULT_TIMEOUT := 60
 # Folder for the full output of each test and the list of failed tests.
 export CHECK_DIR := $(abspath $(B)/check)
 # Tests mostly wait, so more of them than CPUs run in parallel.

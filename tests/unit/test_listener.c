@@ -328,9 +328,10 @@ TEST(drain_answers_connections_made_before_it)
         ck_assert(raw_read(fds[i], &answer));
 }
 
+/* No other test takes a port at that address. */
 TEST(listener_stopped_accepts_no_connection)
 {
-    struct listener *listener = start(2);
+    struct listener *listener = start_on("127.0.0.3:0", 2, MANY);
     char url[64];
 
     snprintf(url, sizeof url, "%s", listener_url(listener, 0));
