@@ -202,7 +202,7 @@ class Daemon(Program):
         argv = [EMAILSD, *listen, "--upstream-url", upstream, "--batch-linger", "1ms",
                 "--reads-per-second", "0", "--log-level", "debug"]
         argv += [] if "--threads" in flags else ["--threads", "2"]
-        argv += [] if "--wait" in flags else ["--wait", "300s"]  # the longest, for a busy machine
+        argv += [] if {"--wait", "--config"} & set(flags) else ["--wait", "300s"]  # a machine may be busy
         argv += [] if {"--drain-timeout", "--config"} & set(flags) else ["--drain-timeout", "0"]
         # The balance is read some time after the start: a request that other tests do not expect.
         argv += [] if "--balance-every" in flags else ["--balance-every", "0"]

@@ -187,10 +187,11 @@ def test_nginx_lets_a_client_wait_for_the_upstream(testbed, sim, proxy):
     daemon = testbed.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
-    callers = [nginx.connect() for _ in range(20)]
-    for caller in callers:
-        caller.send_get(daemon.question("milvali.com"))
-    sim.reach(submit=1)
+    callers = []
+    for _ in range(20):
+        callers.append(nginx.connect())
+        callers[-1].send_get(daemon.question("milvali.com"))
+    daemon.await_waiters(20)
     assert nginx.get("/livez").status == 200  # the waiting requests do not block it
     sim.release_submits()
     assert {caller.read().status for caller in callers} == {200}

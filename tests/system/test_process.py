@@ -42,7 +42,7 @@ def test_r3_unused_signals_change_nothing(daemon, number):
 def test_r3_sigstop_and_sigcont_only_delay(testbed, sim):
     daemon = testbed.daemon(sim)
     sim.hold_submits()
-    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com", wait=60)
+    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
     sim.reach(submit=1)
     daemon.deliver(signal.SIGSTOP)
     sim.release_submits()
