@@ -252,12 +252,6 @@ class Daemon(Program):
         """Returns when `n` requests wait for a lookup: park() only sends."""
         eventually(lambda: self.metric("emailsd_waiters") == n)
 
-    def settle(self):
-        """Returns when all earlier requests have been read. Only with --threads 1: one worker accepts
-        connections in the order in which they became ready. Use await_waiters() before an event that does
-        not come through this worker, such as a response of the upstream, or a signal."""
-        assert self.get("/livez").status == 200
-
     def await_expiry(self, domain, headers=None):
         """Waits until the cached result of the domain has expired, with requests that cost nothing."""
         def has_expired():

@@ -143,7 +143,7 @@ def test_drain_does_not_change_the_end_of_a_wait(testbed, sim):
     long = daemon.park("milvali.com")
     daemon.await_waiters(1)
     short = daemon.park("milvali.com", wait=1)
-    daemon.settle()
+    eventually(lambda: daemon.metric("emailsd_lookups_coalesced_total") == 1)
     sim.reach(submit=1)
     daemon.deliver(signal.SIGTERM)
     answer = short.read()
@@ -207,6 +207,7 @@ def test_drain_lets_requests_join_a_lookup_in_flight(drained, sim):
     daemon, kept = drained
     joining = next(kept)
     joining.send_get(daemon.question("milvali.com"))
+    eventually(joining.has_arrived)
     assert next(kept).get("/livez").status == 200  # the one worker has read what came before
     sim.release_submits()
     answer = joining.read()

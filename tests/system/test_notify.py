@@ -188,10 +188,11 @@ def test_watchdog_pings_stop_while_a_thread_hangs(watched, thread, call):
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
         eventually(lambda: has_been_silent(manager, daemon))
+        n_logged = len(daemon.stderr())
         released = time.time()
     message, when = manager.receive_with_time()
     assert message == PING and when > released, "a ping while the thread hung"
-    assert last_change(daemon) == "watchdog_ping_resumed"
+    assert "event=watchdog_ping_resumed" in daemon.stderr()[n_logged:]
     if client:
         assert client.read().status == 200
     assert re.search(r"event=watchdog_ping_withheld age_ms=\d{3,}", daemon.stderr())
