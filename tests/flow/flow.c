@@ -196,9 +196,10 @@ void flow_request_companies(int first, int n)
         flow_request(flow_company(i), WAIT_MS);
 }
 
-void flow_prefetch_companies(int first, int n)
+void flow_refresh_companies(int first, int n)
 {
     const struct account_ref account = {"client", ACCOUNT_NO_QUOTA, 1};
+    int64_t wall_ms = engine_clock(flow.engine)->wall_ms;
     struct errmsg why;
 
     for (int i = first; i < first + n; i++) {
@@ -206,7 +207,10 @@ void flow_prefetch_companies(int first, int n)
         struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
         struct question *question = NULL;
         ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
-        engine_prefetch(flow.engine, question, &account, engine_clock(flow.engine)->wall_ms);
+        const struct result *expired =
+            result_new_failure(question->key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, wall_ms, 0);
+        engine_refresh(flow.engine, question, &account, expired, wall_ms);
+        result_unref(expired);
     }
 }
 

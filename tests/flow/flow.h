@@ -81,7 +81,7 @@ struct caller *flow_request_about(const char *domain, const char *company_name, 
 void flow_request_companies(int first, int n);
 
 /* Starts lookups for the companies first..first+n-1 without a caller. */
-void flow_prefetch_companies(int first, int n);
+void flow_refresh_companies(int first, int n);
 
 /* Returns the domain of the i-th company; valid until the next call. */
 const char *flow_company(int i);

@@ -39,7 +39,7 @@ TEST(budget_limits_paid_lookups_per_day)
     ck_assert_uint_eq(ended_with(ERR_OK), 50);
     ck_assert_uint_eq(ended_with(ERR_CREDITS_EXHAUSTED), 70);
     ck_assert_int_gt(flow.callers[119]->retry_after_s, 3600);
-    ck_assert_ptr_nonnull(strstr(flow.callers[119]->detail, "of this server"));
+    ck_assert_ptr_nonnull(strstr(flow.callers[119]->detail, "--credits-per-day"));
 
     struct caller *hit = flow_request("company0.com", WAIT_MS);
     flow_settle();

@@ -25,7 +25,7 @@ static void fail_all_reads(int status)
 
 TEST(lifetime_outlasts_an_outage_of_all_reads)
 {
-    flow_prefetch_companies(0, 100);
+    flow_refresh_companies(0, 100);
     fail_all_reads(502);
     flow_advance(16 * MINUTE_MS);
     ck_assert_uint_eq(n_stored(), 0);
@@ -42,7 +42,7 @@ TEST(lifetime_outlasts_an_outage_of_all_reads)
 /* The reads fail after the tasks were listed. */
 TEST(lifetime_outlasts_an_outage_of_task_reads)
 {
-    flow_prefetch_companies(0, 100);
+    flow_refresh_companies(0, 100);
     fake_upstream_fault(
         flow.upstream,
         (struct fake_fault){.on = FAKE_TASK, .status = 502, .body = "", .is_permanent = true});
@@ -69,7 +69,7 @@ static void start_with(int slots)
 TEST(lifetime_loses_none_of_50000_lookups_with_16_slots)
 {
     start_with(16);
-    flow_prefetch_companies(0, 50000);
+    flow_refresh_companies(0, 50000);
     flow_advance(2 * HOUR_MS);
     ck_assert_uint_eq(n_stored(), 50000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 50000);
@@ -79,7 +79,7 @@ TEST(lifetime_loses_none_of_20000_lookups_with_slow_reads)
 {
     start_with(4);
     fake_upstream_set_read_ms(flow.upstream, 1000);
-    flow_prefetch_companies(0, 20000);
+    flow_refresh_companies(0, 20000);
     flow_advance(2 * HOUR_MS);
     ck_assert_uint_eq(n_stored(), 20000);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 20000);
@@ -93,7 +93,7 @@ TEST(lifetime_counts_from_the_submit_over_restarts)
     flow_start(options);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "company0.com", .state = "PROCESSING"});
-    flow_prefetch_companies(0, 1);
+    flow_refresh_companies(0, 1);
     flow_advance(45 * MINUTE_MS);
     flow_restart();
     flow_advance(20 * MINUTE_MS);
@@ -107,7 +107,7 @@ TEST(lifetime_counts_from_the_submit_over_restarts)
 TEST(lifetime_over_at_the_start_still_reads_the_results)
 {
     fake_upstream_set_task_ms(flow.upstream, 5 * MINUTE_MS);
-    flow_prefetch_companies(0, 100);
+    flow_refresh_companies(0, 100);
     flow_advance(MINUTE_MS);
     engine_clock(flow.engine)->wall_ms += 2 * DAY_MS;
     flow_restart();

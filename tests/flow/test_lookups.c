@@ -177,10 +177,12 @@ TEST(lookup_without_credits_says_whose_they_are)
 
 TEST(lookup_without_credits_upstream_says_so)
 {
-    fake_upstream_fault(flow.upstream,
-                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{}"});
+    fake_upstream_set_balance(flow.upstream, 0);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
     struct caller *refused = flow_request("one.com", WAIT_MS);
-    flow_advance(27000);
+    flow_advance(28000);
     struct caller *later = flow_request("two.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(refused->err, ERR_CREDITS_EXHAUSTED);

@@ -133,7 +133,7 @@ TEST(unreadable_question_is_not_paid_for_again_within_a_day)
     ck_assert_uint_eq(flow.recovery.held, 1);
     flow_advance(11 * HOUR_MS);
     struct caller *early = flow_request("milvali.com", WAIT_MS);
-    early->request.directives.no_cache = true;
+    early->request.directives.refresh = true;
     flow_settle();
     ck_assert_int_eq(early->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
