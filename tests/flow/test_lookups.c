@@ -273,8 +273,22 @@ TEST(lookup_without_tracking_id_never_gets_another_result)
     flow_advance(40000);
     ck_assert_int_eq(a->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(b->err, ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_int_eq(a->charged, CHARGED_MAYBE);
+    ck_assert_int_eq(a->charged, CHARGED_YES);
     ck_assert_ptr_nonnull(strstr(c->body, "info@c.com"));
+}
+
+TEST(lookup_result_without_tracking_id_in_a_batch_of_several_is_stored_raw)
+{
+    struct store_stats stats;
+
+    flow_request("a.com", WAIT_MS);
+    flow_request("b.com", WAIT_MS);
+    flow_request("c.com", WAIT_MS);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "b.com", .tracking_id = "null"});
+    flow_advance(40000);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 2);
 }
 
 TEST(lookup_duplicate_tracking_id_is_not_cached)

@@ -196,10 +196,10 @@ static bool task_ended(void *arg, const struct task_result *result)
 
     if (task)
         end_by_result(task, result);
-    else if (result->is_understood)
-        report_conflict(batch, result->task->tracking_id);
     else if (!*result->task->tracking_id)
         unmatched_add(&batch->unmatched, result);
+    else if (result->is_understood)
+        report_conflict(batch, result->task->tracking_id);
     return task != NULL;
 }
 
