@@ -202,6 +202,7 @@ class Daemon(Program):
         argv = [EMAILSD, *listen, "--upstream-url", upstream, "--batch-linger", "1ms",
                 "--reads-per-second", "0", "--log-level", "debug"]
         argv += [] if "--threads" in flags else ["--threads", "2"]
+        argv += [] if {"--wait", "--config"} & set(flags) else ["--wait", "300s"]  # a machine may be busy
         argv += [] if {"--drain-timeout", "--config"} & set(flags) else ["--drain-timeout", "0"]
         # The balance is read some time after the start: a request that other tests do not expect.
         argv += [] if "--balance-every" in flags else ["--balance-every", "0"]
@@ -247,10 +248,9 @@ class Daemon(Program):
         found = re.search(rf"^{re.escape(sample)} (\d+)$", self.get("/metrics").body.decode(), re.M)
         return int(found[1]) if found else 0
 
-    def settle(self):
-        """Returns when all earlier requests have been read. Only with --threads 1: one worker accepts
-        connections in the order in which they became ready."""
-        assert self.get("/livez").status == 200
+    def await_waiters(self, n):
+        """Returns when `n` requests wait for a lookup: park() only sends."""
+        eventually(lambda: self.metric("emailsd_waiters") == n)
 
     def await_expiry(self, domain, headers=None):
         """Waits until the cached result of the domain has expired, with requests that cost nothing."""
@@ -261,8 +261,8 @@ class Daemon(Program):
 
     def is_full(self, domain):
         """Returns whether all slots of --max-waiters are in use. Sends a request that another caller waits
-        for and does not wait, so that it pays for nothing and uses no slot. Call settle() first, or it
-        could delay earlier requests that have not arrived."""
+        for and does not wait, so that it pays for nothing and uses no slot. Call await_waiters() first, or
+        it could take the slot of an earlier request that has not arrived."""
         return self.lookup(domain, wait=0).status == 503
 
     def stop(self, number=signal.SIGTERM):

@@ -175,14 +175,14 @@ def test_quota_outlives_a_kill(testbed, sim, keys):
 def test_quota_is_not_charged_for_a_joined_lookup(testbed, sim, keys):
     keys.add("payer", "quota=5")
     keys.add("guest", "quota=0")
-    daemon = start(testbed, sim, keys, "--threads", "1")
+    daemon = start(testbed, sim, keys)
     sim.hold_submits()
     waiting = []
     for name in ("payer", "guest"):
         connection = daemon.connect()
         connection.send_get("/emails?domain=milvali.com", keys.line(name))
         waiting.append(connection)
-        assert daemon.get("/livez").status == 200
+        daemon.await_waiters(len(waiting))
     sim.release_submits()
     assert [connection.read().status for connection in waiting] == [200, 200]
     daemon.lookup("other.com", keys.bearer("guest")).problem(429, "quota-exceeded")
@@ -266,14 +266,15 @@ def test_fair_queue_puts_a_small_client_into_the_next_batch(testbed, sim, keys):
     """A thousand questions of one client wait; the other client's single question is in the next submit."""
     keys.add("flood")
     keys.add("single")
-    daemon = start(testbed, sim, keys, "--submit-slots", "1", "--threads", "1")
+    daemon = start(testbed, sim, keys, "--submit-slots", "1", "--submit-timeout", "600s")
     sim.hold_submits()
+    flood = daemon.connect()
     for i in range(1000):
-        assert daemon.get(f"/emails?domain=flood{i}.com&async=1", keys.bearer("flood")).status == 202
+        assert flood.get(f"/emails?domain=flood{i}.com&async=1", keys.line("flood")).status == 202
     sim.reach(submit=1)
     single = daemon.connect()
     single.send_get("/emails?domain=single.com", keys.line("single"))
-    daemon.settle()
+    daemon.await_waiters(1)
     sim.release_submits()
     assert single.read().status == 200
     eventually(lambda: len(sim.ledger()) == 1001)

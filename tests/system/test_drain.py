@@ -12,7 +12,8 @@ import pytest
 from waiting import eventually
 from wire import Connection
 
-PATIENT = ["--threads", "1", "--drain-timeout", "600s"]
+# No other test takes a port there, so that a port that was closed stays closed.
+PATIENT = ["--listen", "127.0.0.25:0", "--threads", "1", "--drain-timeout", "600s"]
 MANY = 200
 
 
@@ -23,7 +24,7 @@ def store_of(testbed):
 def park_many(daemon, domain="milvali.com"):
     """Starts two hundred waiting requests, with their submit in flight."""
     waiting = [daemon.park(domain) for _ in range(MANY)]
-    daemon.settle()
+    daemon.await_waiters(MANY)
     return waiting
 
 
@@ -89,7 +90,7 @@ def test_drain_returns_lookup_urls_for_unfinished_lookups(testbed, sim, threads)
     sim.behave(task_time_ms=3600 * 1000)
     waiting = [daemon.park("milvali.com") for _ in range(MANY)]
     sim.reach(status=1)
-    eventually(lambda: f'"waiters":{MANY}' in daemon.get("/readyz?verbose").body.decode())
+    daemon.await_waiters(MANY)
     daemon.deliver(signal.SIGTERM)
     answers = [client.read() for client in waiting]
     assert all(answer.problem(503, "draining")["charged"] == "maybe" for answer in answers)
@@ -139,8 +140,10 @@ def test_drain_without_waiting_clients_still_reads_the_batch_id(testbed, sim):
 def test_drain_does_not_change_the_end_of_a_wait(testbed, sim):
     daemon = testbed.daemon(sim, *PATIENT)
     sim.hold_submits()
-    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
-    daemon.settle()
+    long = daemon.park("milvali.com")
+    daemon.await_waiters(1)
+    short = daemon.park("milvali.com", wait=1)
+    eventually(lambda: daemon.metric("emailsd_lookups_coalesced_total") == 1)
     sim.reach(submit=1)
     daemon.deliver(signal.SIGTERM)
     answer = short.read()
@@ -172,12 +175,12 @@ def drained(testbed, sim):
     daemon = testbed.daemon(sim, *PATIENT)
     known = daemon.lookup("known.com")
     assert known.status == 200
-    kept = [daemon.connect() for _ in range(50)]
-    for connection in kept:
-        assert connection.get("/livez").status == 200
+    kept = []
+    for _ in range(50):
+        kept.append(daemon.connect())
+        assert kept[-1].get("/livez").status == 200
     sim.hold_submits()
     waiting = daemon.park("milvali.com")
-    daemon.settle()
     sim.reach(submit=2)
     daemon.deliver(signal.SIGTERM)
     eventually(lambda: is_draining(daemon))
@@ -204,6 +207,7 @@ def test_drain_lets_requests_join_a_lookup_in_flight(drained, sim):
     daemon, kept = drained
     joining = next(kept)
     joining.send_get(daemon.question("milvali.com"))
+    eventually(joining.has_arrived)
     assert next(kept).get("/livez").status == 200  # the one worker has read what came before
     sim.release_submits()
     answer = joining.read()

@@ -30,7 +30,7 @@ def test_coalescing_a_thousand_callers_share_one_paid_lookup(testbed, sim):
     spellings = ["milvali.com", "MILVALI.com.", "https://www.milvali.com/x", "info@milvali.com"]
     connections = [daemon.park(spellings[i % 4]) for i in range(1000)]
     sim.reach(submit=1)
-    eventually(lambda: daemon.get("/livez").status == 200)
+    daemon.await_waiters(1000)
     sim.release_submits()
     answers = [connection.read() for connection in connections]
     assert {answer.status for answer in answers} == {200}
@@ -38,8 +38,7 @@ def test_coalescing_a_thousand_callers_share_one_paid_lookup(testbed, sim):
     assert len(sim.ledger()) == 1
     kinds = [answer.header("Cache-Status") for answer in answers]
     assert kinds.count("emailsd; fwd=uri-miss; stored") == 1
-    assert all("collapsed" in kind or "hit" in kind for kind in kinds
-               if kind != "emailsd; fwd=uri-miss; stored")
+    assert kinds.count("emailsd; fwd=uri-miss; collapsed; stored") == 999
 
 
 # ---- batching ----
@@ -81,7 +80,7 @@ def test_random_failures_lose_no_response_and_pay_nothing_twice(
         sim.say("POST", "/sim/faults", {"on": "any", "percent": 5, "seed": 300 + i,
                                         "after_creating": creates, "fault": kind})
     domains = [domain for domain in QUESTIONS[:150] for _ in range(2)]
-    answers = lookup_concurrently(daemon, domains, wait=60)
+    answers = lookup_concurrently(daemon, domains)
     assert len(answers) == 300
     for domain, answer in zip(domains, answers):
         if answer.status == 200:
@@ -154,6 +153,7 @@ def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(testbed, sim):
     assert answer.header("Link") == f'<{where}>; rel="monitor"'
     assert daemon.get(where).status == 202
     joined = daemon.park("milvali.com")
+    daemon.await_waiters(1)
     sim.reach(submit=1)
     sim.release_submits()
     assert joined.read().header("Cache-Status") == "emailsd; fwd=uri-miss; collapsed; stored"

@@ -73,8 +73,8 @@ def test_c9_waiters_over_the_limit_are_rejected_immediately(testbed, sim):
     daemon = testbed.daemon(sim, "--max-waiters", "50", "--threads", "1")
     sim.hold_submits()
     waiting = [daemon.park(domain) for domain in QUESTIONS[:50]]
-    daemon.settle()
-    eventually(lambda: daemon.is_full(QUESTIONS[0]))
+    daemon.await_waiters(50)
+    assert daemon.is_full(QUESTIONS[0])
     for domain in QUESTIONS[50:100]:
         answer = daemon.lookup(domain)
         assert answer.problem(503, "overloaded")["charged"] == "no"

@@ -97,6 +97,7 @@ def test_readyz_verbose_counts_waiters_and_lookups_in_flight(testbed, sim):
     (500, "circuit-open", 5),
 ])
 def test_readyz_reports_upstream_failures_and_stays_ready(daemon, sim, status, code, times):
+    sim.fault("balance", "status", times=-1, status=500)  # a probe must not close the circuit meanwhile
     sim.fault("submit", "status", times=times, status=status, after_creating=False)
     for i in range(times):
         assert daemon.lookup(f"company{i}.com").status in (402, 502)

@@ -93,9 +93,10 @@ def test_http_1_0_request_is_served_and_closed(daemon):
 def test_connections_ready_concurrently_are_all_served(testbed, sim, n):
     daemon = testbed.daemon(sim, "--threads", "1")
     daemon.lookup("milvali.com")
-    connections = [daemon.connect() for _ in range(n)]
-    for connection in connections:
-        assert connection.get("/livez").status == 200
+    connections = []
+    for _ in range(n):
+        connections.append(daemon.connect())
+        assert connections[-1].get("/livez").status == 200
     daemon.deliver(signal.SIGSTOP)  # the daemon then finds all of this in one iteration
     for connection in connections:
         connection.send_get("/emails?domain=milvali.com")
@@ -329,8 +330,8 @@ def test_queued_lookup_without_waiters_is_not_paid(testbed, sim):
     daemon.lookup("busy.com", wait=0)
     sim.reach(submit=1)
     queued = daemon.park("queued.com")
-    daemon.settle()
-    eventually(lambda: daemon.is_full("busy.com"))
+    daemon.await_waiters(1)
+    assert daemon.is_full("busy.com")
     queued.close()
     eventually(lambda: not daemon.is_full("busy.com"))
     sim.release_submits()
@@ -344,7 +345,7 @@ def test_queued_async_lookup_is_paid_without_waiters(testbed, sim):
                           "--batch-linger", "60s")
     daemon.lookup("promised.com", wait=0).problem(504, "still-processing")
     leaver = daemon.park("promised.com")
-    daemon.settle()
+    daemon.await_waiters(1)
     daemon.lookup("second.com", wait=0).problem(503, "overloaded")
     leaver.close()
     eventually(lambda: daemon.lookup("second.com", wait=0).status == 504)
@@ -357,11 +358,9 @@ def test_clients_that_vanish_do_not_affect_others(testbed, sim):
     sim.hold_submits()
     stays = daemon.park("milvali.com", wait=300)
     sim.reach(submit=1)
-    crowd = [Connection(daemon.address) for _ in range(100)]
-    for client in crowd:
-        client.send_get("/emails?domain=milvali.com&wait=300")
-    daemon.settle()
-    eventually(lambda: daemon.is_full("milvali.com"))
+    crowd = [daemon.park("milvali.com", wait=300) for _ in range(100)]
+    daemon.await_waiters(101)
+    assert daemon.is_full("milvali.com")
     for client in crowd:
         client.close()
     eventually(lambda: not daemon.is_full("milvali.com"))

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from programs import KEY_VARIABLE, ROOT, environment
+from programs import KEY_VARIABLE, PATIENCE_S, ROOT, environment
 
 FLAVOUR = pathlib.Path(os.environ.get("DAEMON_BIN", "build/release/emailsd")).parent.name
 
@@ -16,7 +16,8 @@ def make(*words):
     env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     # Installs the tested build: "-o all" prevents a new one, because other tests run from it meanwhile.
     done = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", "-o", "all",
-                           f"FLAVOUR={FLAVOUR}", *words], env=env, capture_output=True, text=True, timeout=300, check=False)
+                           f"FLAVOUR={FLAVOUR}", *words], env=env, capture_output=True, text=True, timeout=PATIENCE_S,
+                          check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -46,7 +47,7 @@ def test_install_sets_paths_and_modes(installed):
 def test_installed_program_accepts_the_installed_configuration(installed):
     done = subprocess.run([installed / "opt/e/bin/emailsd", "--check-config", "--config",
                            installed / "etc/emailsd/emailsd.conf"], env=environment({KEY_VARIABLE: "k"}),
-                          capture_output=True, text=True, timeout=30, check=False)
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, "configuration OK\n"), done
 
 
@@ -56,7 +57,7 @@ def test_installed_configuration_examples_are_valid(installed, tmp_path):
     assert lines.count("\n#") < text.count("\n#")
     (tmp_path / "c").write_text(lines)
     done = subprocess.run([installed / "opt/e/bin/emailsd", "--print-config", "--config", tmp_path / "c"],
-                          env=environment(), capture_output=True, text=True, timeout=30, check=False)
+                          env=environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done
 
 
@@ -104,5 +105,5 @@ printf '%s\n' "${COMPREPLY[@]}"
 def test_bash_completion_covers_the_help(words, wanted):
     program = os.environ.get("DAEMON_BIN", str(ROOT / "build/release/emailsd"))
     done = subprocess.run(["bash", "-c", COMPLETE, "bash", ROOT / "packaging/emailsd.bash-completion",
-                           program, *words], capture_output=True, text=True, timeout=30, check=False)
+                           program, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert set(done.stdout.split()) == wanted, done

@@ -65,6 +65,7 @@ def test_log_names_joined_and_abandoned_waits(testbed, sim):
     daemon = testbed.daemon(sim, "--threads", "1")
     sim.hold_submits()
     first, second = daemon.park("milvali.com"), daemon.park("milvali.com")
+    daemon.await_waiters(2)
     daemon.lookup("milvali.com", wait=0).problem(504, "still-processing")
     sim.release_submits()
     assert first.read().status == second.read().status == 200

@@ -283,8 +283,8 @@ def test_concurrent_equal_questions_share_one_task(testbed, sim):
     daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "200")
     sim.hold_submits()
     clients = [daemon.park("milvali.com") for _ in range(200)]
-    daemon.settle()
-    eventually(lambda: daemon.is_full("milvali.com"))
+    daemon.await_waiters(200)
+    assert daemon.is_full("milvali.com")
     sim.release_submits()
     answers = [client.read() for client in clients]
     assert {answer.status for answer in answers} == {200}

@@ -187,10 +187,11 @@ def test_nginx_lets_a_client_wait_for_the_upstream(testbed, sim, proxy):
     daemon = testbed.daemon(sim)
     nginx = proxy(daemon.address)
     sim.hold_submits()
-    callers = [nginx.connect() for _ in range(20)]
-    for caller in callers:
-        caller.send_get(daemon.question("milvali.com"))
-    sim.reach(submit=1)
+    callers = []
+    for _ in range(20):
+        callers.append(nginx.connect())
+        callers[-1].send_get(daemon.question("milvali.com"))
+    daemon.await_waiters(20)
     assert nginx.get("/livez").status == 200  # the waiting requests do not block it
     sim.release_submits()
     assert {caller.read().status for caller in callers} == {200}
@@ -222,8 +223,8 @@ def test_nginx_client_that_leaves_frees_its_slot(testbed, sim, proxy):
     sim.hold_submits()
     caller = nginx.connect()
     caller.send_get(daemon.question("milvali.com"))
-    sim.reach(submit=1)
-    eventually(lambda: daemon.is_full("milvali.com"))
+    daemon.await_waiters(1)
+    assert daemon.is_full("milvali.com")
     caller.close()
     eventually(lambda: daemon.lookup("example.org", wait=0).status == 504)
 

@@ -146,11 +146,10 @@ def test_notify_is_silent_without_a_manager(daemon):
 
 def test_watchdog_is_pinged_at_half_of_the_interval(watched):
     manager, _ = watched
-    pings = [manager.receive_with_time() for _ in range(5)]
+    pings = [manager.receive_with_time() for _ in range(9)]
     assert all(message == PING for message, _ in pings)
-    first = pings[0][1]
-    for n, (_, when) in enumerate(pings):
-        assert when - first >= (n - 1) * LIMIT_S / 2 * 0.9, "more often than every half second"
+    took_s = pings[-1][1] - pings[0][1]  # 4 s, or less if the first one was sent late
+    assert took_s > 5 * LIMIT_S / 2, "more often than every half second"
 
 
 def test_watchdog_is_pinged_during_a_long_drain(watched, sim):
@@ -189,10 +188,11 @@ def test_watchdog_pings_stop_while_a_thread_hangs(watched, thread, call):
     with hanging(daemon, thread, call):
         client = daemon.park("milvali.com") if call == "fdatasync" else None
         eventually(lambda: has_been_silent(manager, daemon))
+        n_logged = len(daemon.stderr())
         released = time.time()
     message, when = manager.receive_with_time()
     assert message == PING and when > released, "a ping while the thread hung"
-    assert last_change(daemon) == "watchdog_ping_resumed"
+    assert "event=watchdog_ping_resumed" in daemon.stderr()[n_logged:]
     if client:
         assert client.read().status == 200
     assert re.search(r"event=watchdog_ping_withheld age_ms=\d{3,}", daemon.stderr())

@@ -42,7 +42,7 @@ def test_r3_unused_signals_change_nothing(daemon, number):
 def test_r3_sigstop_and_sigcont_only_delay(testbed, sim):
     daemon = testbed.daemon(sim)
     sim.hold_submits()
-    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com", wait=60)
+    short, long = daemon.park("milvali.com", wait=1), daemon.park("milvali.com")
     sim.reach(submit=1)
     daemon.deliver(signal.SIGSTOP)
     sim.release_submits()
@@ -59,6 +59,7 @@ def test_r4_descriptor_limit_keeps_accepted_connections_served(testbed, sim, mon
         daemon = testbed.daemon(sim, "--threads", "1")
     assert "event=connection_limit_reduced" in daemon.stderr()
     inside = daemon.connect()
+    assert inside.get("/livez").status == 200
     crowd = [daemon.connect() for _ in range(300)]
     for i in range(20):
         inside.send_get(f"/emails?domain=company{i}.com")
@@ -127,6 +128,7 @@ def test_r4_accept_pauses_without_descriptors_and_resumes(testbed, sim, inside):
     guest = inside(daemon, sim)
     with out_of_descriptors(daemon):
         waiting = [daemon.connect() for _ in range(3)]
+        eventually(lambda: "event=accept_paused" in daemon.stderr())
         assert load(daemon, waiting) < CALM
         if inside is an_idle_one:
             assert guest.get("/livez").status == 200, "who is inside notices nothing"

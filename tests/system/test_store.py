@@ -295,13 +295,14 @@ def test_d8_corrupt_store_is_rejected_and_not_written(start, store):
 # ---- inspection ----
 
 
-def leave_one_open_and_one_unknown(start, sim):
+def leave_one_open_and_one_unknown(start, sim, store):
     """A daemon whose store has one task of each state, and one with a result."""
     daemon = start()
     daemon.lookup("milvali.com")
     sim.rule("open.com", time_ms=HOUR_MS)
     daemon.park("open.com")
-    sim.reach(submit=2, status=2)
+    sim.reach(submit=2)
+    eventually(lambda: inspect(store)["batches"]["submitted"] == 1)
     sim.fault("submit", "close")
     daemon.lookup("unknown.com").problem(502, "upstream-outcome-unknown")
     return daemon
@@ -309,7 +310,7 @@ def leave_one_open_and_one_unknown(start, sim):
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_inspect_prints_the_store_as_json(start, sim, store, beside):
-    daemon = leave_one_open_and_one_unknown(start, sim)
+    daemon = leave_one_open_and_one_unknown(start, sim, store)
     if not beside:
         daemon.kill()
     result = inspect(store)
@@ -326,7 +327,7 @@ def test_inspect_prints_the_store_as_json(start, sim, store, beside):
 
 @pytest.mark.parametrize("beside", [True, False])
 def test_inspect_prints_the_store_as_text(start, sim, store, beside):
-    daemon = leave_one_open_and_one_unknown(start, sim)
+    daemon = leave_one_open_and_one_unknown(start, sim, store)
     if not beside:
         daemon.kill()
     result = run_to_end("inspect", "--store", f"sqlite:{store}")

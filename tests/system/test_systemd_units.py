@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from programs import EMAILSD, ROOT
+from programs import EMAILSD, PATIENCE_S, ROOT
 
 UNIT = ROOT / "docker" / "emailsd.service"
 SOCKET = ROOT / "docker" / "emailsd.socket"
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"),
 
 
 def analyze(*words):
-    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60,
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=PATIENCE_S,
                           check=False)
 
 

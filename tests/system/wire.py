@@ -7,9 +7,11 @@ framing says. A client that reads too much or too little of a response would fin
 the same holds for a server that sends too much or too little. It does not apply the rules of HTTP for the
 caller: it sends what it is given.
 """
+import fcntl
 import json
 import socket
 import struct
+import termios
 
 from waiting import PATIENCE_S
 
@@ -68,6 +70,11 @@ class Connection:
 
     def send(self, data):
         self.socket.sendall(data)
+
+    def has_arrived(self):
+        """Returns whether all that was sent is in the other side's socket. On a busy machine, also the
+        loopback device takes its time."""
+        return fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)) == bytes(4)
 
     def send_get(self, target, *header_lines, method="GET"):
         """Sends a complete request; `target` may be text (sent as UTF-8) or any bytes."""

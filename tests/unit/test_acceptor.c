@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,12 +51,21 @@ static int listen_somewhere(void)
     return fd;
 }
 
-static int connect_there(void)
+/* Returns when the connection waits in the queue of `queue`. connect() may return earlier. */
+static int connect_to_queue(int queue)
 {
+    struct pollfd waiting = {.fd = queue, .events = POLLIN};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(poll(&waiting, 1, -1), 1);
+    ck_assert_int_eq(waiting.revents, POLLIN);
     return fd;
+}
+
+static int connect_there(void)
+{
+    return connect_to_queue(listening);
 }
 
 static bool has_pending_connection(void)
@@ -175,7 +185,7 @@ TEST(acceptor_closed_unwatches_a_shared_socket)
     int other = dup(listening);
 
     acceptor_close(&acceptor);
-    connect_there();
+    connect_to_queue(other);
     ck_assert(!has_pending_connection());
     close(other);
 }

@@ -71,17 +71,32 @@ static const struct end_row {
      TRANSPORT_ANSWERED, 200, "\x1f\x8b\x08~", 0},
 };
 
+static void fetch_row(const struct end_row *row, int64_t timeout_ms, struct seen *seen)
+{
+    fixture_serve(&row->script, 1);
+    struct transport_request request = fixture_post(fixture_server_url(), "[]");
+    request.only_once = true;
+    request.timeout_ms = timeout_ms;
+    fixture_fetch(&request, seen);
+}
+
+/* Returns whether the time was over before a busy machine let the server play its script. */
+static bool is_too_early(const struct end_row *row, const struct seen *seen)
+{
+    return seen->end == TRANSPORT_TIMEOUT &&
+           (seen->status != row->status || raw_server_requests(fixture_server) < row->script.reads);
+}
+
 LOOP_TEST(transport_result_of_a_received_request_is_classified, end_rows)
 {
     const struct end_row *row = &end_rows[_i];
     struct seen seen;
 
-    fixture_serve(&row->script, 1);
-    struct transport_request request = fixture_post(fixture_server_url(), "[]");
-    request.only_once = true;
-    if (row->timeout_ms)
-        request.timeout_ms = row->timeout_ms;
-    fixture_fetch(&request, &seen);
+    fetch_row(row, row->timeout_ms ? row->timeout_ms : FIXTURE_PATIENCE_MS, &seen);
+    if (row->timeout_ms && is_too_early(row, &seen)) {
+        raw_server_free(fixture_server);
+        fetch_row(row, FIXTURE_PATIENCE_MS, &seen);
+    }
 
     ck_assert_msg(seen.end == row->end, "%s: end %d", row->name, seen.end);
     ck_assert_msg(seen.status == row->status, "%s: status %d", row->name, seen.status);
