@@ -177,6 +177,19 @@ enum err sqlite_find_batch(struct store *store, const char *notify_token, store_
     return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
 }
 
+enum err sqlite_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct opening opening = {each, arg, 0};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (err)
+        return err;
+    err = sql_end(s,
+                  sql_each(s, sql_query(s, SQL_BATCH_BY_NUMBER, "i", batch), read_batch, &opening));
+    return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
+}
+
 /* ---- unknown tasks ---- */
 
 struct telling {
