@@ -3,6 +3,7 @@
  * end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batching/batch.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "lookup/batching/submit_policy.h"
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+#define URL_MAX 4096 /* of a notify URL with its token; config checks that it fits */
 
 struct batch *batch_new(const struct batch_tools *tools)
 {
@@ -180,10 +183,11 @@ static void collect(struct batch *batch, const char *batch_id)
     set_state(batch, BATCH_COLLECTING);
 }
 
-void batch_resume(struct batch *batch, int64_t number, const char *batch_id)
+void batch_resume(struct batch *batch, const struct store_batch *stored)
 {
-    batch->number = number;
-    collect(batch, batch_id);
+    batch->number = stored->number;
+    snprintf(batch->notify_token, sizeof batch->notify_token, "%s", stored->notify_token);
+    collect(batch, stored->batch_id);
 }
 
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
@@ -235,7 +239,7 @@ static enum err record_second_payment(struct batch *batch)
     struct credit second[OPENMART_BATCH_MAX] = {0};
     struct task *task;
     size_t n = 0;
-    enum err err = reserve_again(batch, second);
+    enum err err = batch->is_proven ? ERR_UPSTREAM_OUTCOME_UNKNOWN : reserve_again(batch, second);
 
     if (err)
         return err;
@@ -262,9 +266,24 @@ static enum err record_submit(struct batch *batch)
         return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)
         budget_stamp(tools->budget, &task->credit);
+    if (tools->notify_url && !*batch->notify_token)
+        id_new(batch->notify_token);
     if (batch->number)
-        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day);
-    return journal_begin_batch(tools->journal, batch->tasks, &batch->number);
+        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day,
+                               batch->notify_token);
+    return journal_begin_batch(tools->journal, batch->tasks, batch->notify_token, &batch->number);
+}
+
+/* Returns what each task carries, or NULL. The caller frees it. */
+static char *notify_url_of(const struct batch *batch)
+{
+    const char *prefix = batch->tools->notify_url;
+    struct buf autobuf url = BUF_INIT(URL_MAX);
+
+    if (!prefix || !*batch->notify_token)
+        return NULL;
+    buf_addf(&url, "%s/%s", prefix, batch->notify_token);
+    return buf_take(&url, NULL);
 }
 
 void batch_submit(struct batch *batch)
@@ -279,6 +298,7 @@ void batch_submit(struct batch *batch)
         timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, not_recorded);
         return;
     }
+    autofree char *notify_url = notify_url_of(batch);
     DL_FOREACH (batch->tasks, task) {
         const struct question_parts *parts = &task->question->parts;
         forms[n++] = (struct openmart_form){.domain = parts->domain,
@@ -286,7 +306,8 @@ void batch_submit(struct batch *batch)
                                             .city = parts->city,
                                             .state = parts->state,
                                             .country = parts->country,
-                                            .tracking_id = task->tracking_id};
+                                            .tracking_id = task->tracking_id,
+                                            .notify_url = notify_url};
     }
     batch->tries++;
     batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);
@@ -354,7 +375,8 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
     struct batch *batch = arg;
     const struct batch_tools *tools = batch->tools;
     const struct submit_past past = {batch->n_tasks, batch->tries,
-                                     tools->retry_unknown && batch->risk == RISK_NONE};
+                                     tools->retry_unknown && batch->risk == RISK_NONE &&
+                                         !batch->is_proven};
     struct task *task;
 
     batch->call = NULL;
@@ -382,6 +404,14 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         batch_fail(batch, submit_end(reply));
         break;
     }
+}
+
+void batch_notify(struct batch *batch)
+{
+    if (batch->collector)
+        collector_poll_now(batch->collector);
+    else
+        batch->is_proven = true;
 }
 
 enum task_phase batch_task_phase(const struct task *task)

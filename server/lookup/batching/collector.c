@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_MS (5 * 60 * 1000) /* how long a known batch may return 404 */
+#define LOST_MS       (5 * 60 * 1000) /* how long a known batch may return 404 */
+#define POLL_LEAST_MS 1000 /* between two calls of which the upstream asked for the last */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
@@ -41,6 +42,8 @@ struct collector {
     struct read_slot slot;
     struct openmart_call *call;
     struct timer next_call;
+    int64_t called_ms; /* when the last call was sent; 0 = never */
+    bool is_notified;  /* while a call is in flight: another must follow soon */
     struct task_reader *reader;
 };
 
@@ -110,6 +113,18 @@ static void next_call_is_due(struct timer *timer)
 static void call_in(struct collector *c, int64_t ms)
 {
     timer_arm(c->tools->timers, &c->next_call, c->tools->clock->now_ms + ms, next_call_is_due);
+}
+
+/* Once a second is enough for a hint, however many of them come: each task of a batch may cause
+ * one. */
+void collector_poll_now(struct collector *c)
+{
+    int64_t at_ms = c->called_ms ? c->called_ms + POLL_LEAST_MS : c->tools->clock->now_ms;
+
+    if (!timer_armed(&c->next_call))
+        c->is_notified = true; /* a call is in flight, or only reads are left */
+    else if (at_ms < c->next_call.at_ms)
+        timer_arm(c->tools->timers, &c->next_call, at_ms, next_call_is_due);
 }
 
 /* Retries a failed call for the batch later, starting with the status. */
@@ -244,6 +259,7 @@ static void send_call(struct read_slot *slot)
 
     c->requested = c->next;
     c->next = LIST_NONE;
+    c->called_ms = c->tools->clock->now_ms;
     if (c->requested == LIST_NONE)
         c->call = openmart_batch_status(openmart, c->batch_id, got_counts, c);
     else
@@ -291,8 +307,12 @@ static void plan_next_step(struct collector *c)
     bool call_is_planned = timer_armed(&c->next_call) || c->slot.state != READ_SLOT_IDLE;
     bool only_reads_are_left = collector_batch_is_ready(c) && c->next == LIST_NONE &&
                                task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
-    if (!call_is_planned && !only_reads_are_left)
-        call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms));
+    if (call_is_planned || only_reads_are_left)
+        return;
+    call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms));
+    if (c->is_notified && c->next == LIST_NONE)
+        collector_poll_now(c);
+    c->is_notified = false;
 }
 
 struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
