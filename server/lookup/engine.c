@@ -87,6 +87,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            .lookups = engine->lookups,
                                            .batcher = engine->batcher,
                                            .raw_results = &engine->raw_results};
+    engine->resolver = resolver_new(&(struct resolver_tools){
+        recovery, &engine->timers, tools->openmart, options->batch.lifetime_ms});
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -116,6 +118,7 @@ void engine_free(struct engine *engine)
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
+    resolver_free(engine->resolver);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
     results_done(&engine->results);

@@ -29,34 +29,41 @@ struct reading {
 };
 
 /* Returns the time since then, at most a day, by the wall clock, which may have jumped. */
-static int64_t age_ms(const struct reading *reading, int64_t then_ms)
+static int64_t age_ms(const struct recover_tools *tools, int64_t then_ms)
 {
-    int64_t age_ms = reading->tools->clock->wall_ms - then_ms;
+    int64_t age_ms = tools->clock->wall_ms - then_ms;
 
     return age_ms < 0 ? 0 : age_ms > DAY_MS ? DAY_MS : age_ms;
+}
+
+size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch)
+{
+    struct task *open[OPENMART_BATCH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
+        struct task *task =
+            batch->tasks[i].task_state == STORE_OPEN
+                ? lookups_adopt(tools->lookups, &batch->tasks[i], age_ms(tools, batch->intended_ms))
+                : NULL;
+        if (!task)
+            continue;
+        cooldown_end(tools->results->cooldowns, batch->tasks[i].key);
+        open[n++] = task;
+    }
+    if (n > 0)
+        batcher_resume(tools->batcher, batch, open, n);
+    return n;
 }
 
 /* Returns false if the batch has no open task to collect. */
 static bool resume(struct reading *reading, const struct store_batch *batch)
 {
-    const struct recover_tools *tools = reading->tools;
-    struct task *open[OPENMART_BATCH_MAX];
-    size_t n = 0;
+    size_t n = recover_batch(reading->tools, batch);
 
-    for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
-        struct task *task = batch->tasks[i].task_state == STORE_OPEN
-                                ? lookups_adopt(tools->lookups, &batch->tasks[i],
-                                                age_ms(reading, batch->intended_ms))
-                                : NULL;
-        if (task)
-            open[n++] = task;
-    }
-    if (n == 0)
-        return false;
-    batcher_resume(tools->batcher, batch, open, n);
-    reading->found.resumed_batches++;
+    reading->found.resumed_batches += n > 0;
     reading->found.resumed_tasks += n;
-    return true;
+    return n > 0;
 }
 
 static void close_later(struct reading *reading, const struct store_batch *batch, bool unknown)
@@ -119,7 +126,7 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 {
     struct reading *reading = arg;
     const struct results *results = reading->tools->results;
-    int64_t left_ms = results->options.unknown_hold_ms - age_ms(reading, task->ended_ms);
+    int64_t left_ms = results->options.unknown_hold_ms - age_ms(reading->tools, task->ended_ms);
 
     (void)batch_id;
     if (left_ms <= 0)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* resolver.c - see resolver.h. Finds what a notify token belongs to; inquiry.c tries the ids. */
+#include "lookup/resolver.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "lookup/batching/batcher.h"
+#include "lookup/inquiry.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+struct resolver {
+    struct store *store;
+    struct batcher *batcher;
+    struct inquiries inquiries;
+};
+
+struct resolver *resolver_new(const struct resolver_tools *tools)
+{
+    struct resolver *resolver = xcalloc(1, sizeof *resolver);
+
+    resolver->store = tools->recovery.store;
+    resolver->batcher = tools->recovery.batcher;
+    resolver->inquiries.tools.recovery = tools->recovery;
+    resolver->inquiries.tools.timers = tools->timers;
+    resolver->inquiries.tools.openmart = tools->openmart;
+    resolver->inquiries.tools.limiter = batcher_read_limiter(tools->recovery.batcher);
+    resolver->inquiries.tools.lifetime_ms = tools->lifetime_ms;
+    return resolver;
+}
+
+void resolver_free(struct resolver *resolver)
+{
+    if (!resolver)
+        return;
+    while (resolver->inquiries.first)
+        inquiry_close(resolver->inquiries.first);
+    free(resolver);
+}
+
+static struct inquiry *find(const struct resolver *resolver, const char *token)
+{
+    struct inquiry *inquiry;
+
+    DL_FOREACH (resolver->inquiries.first, inquiry)
+        if (strcmp(inquiry->token, token) == 0)
+            return inquiry;
+    return NULL;
+}
+
+static void note_unknown(void *arg, const struct store_batch *batch)
+{
+    bool *any_unknown = arg;
+
+    for (size_t i = 0; i < batch->n; i++)
+        *any_unknown = *any_unknown || batch->tasks[i].task_state == STORE_UNKNOWN;
+}
+
+/* Returns whether the store has a batch with that token whose outcome is unknown. */
+static bool is_lost(const struct resolver *resolver, const char *token)
+{
+    bool any_unknown = false;
+
+    return !store_find_batch(resolver->store, token, note_unknown, &any_unknown) && any_unknown;
+}
+
+/* Adds the ids to the inquiry about that token, and opens it if there is none. */
+static void keep_ids(struct resolver *resolver, const char *token,
+                     const struct openmart_found *found, const char *state)
+{
+    struct inquiry *inquiry = find(resolver, token);
+
+    if (!inquiry)
+        inquiry = inquiry_open(&resolver->inquiries, token);
+    log_event(LOG_INFO, "notify_received", LOG_STR("batch_state", state), LOG_INT("ids", found->n),
+              LOG_BOOL("kept", inquiry != NULL));
+    if (inquiry)
+        inquiry_add(inquiry, found);
+}
+
+void resolver_notify(struct resolver *resolver, const char *token,
+                     const struct openmart_found *found)
+{
+    enum batcher_notice notice = batcher_notify(resolver->batcher, token);
+    bool is_known = notice != NOTICE_NOT_OURS || find(resolver, token) || is_lost(resolver, token);
+    enum metrics_notification outcome = notice == NOTICE_POLLED      ? NOTIFICATION_POLLED
+                                        : notice == NOTICE_IN_FLIGHT ? NOTIFICATION_IN_FLIGHT
+                                        : is_known                   ? NOTIFICATION_LOST
+                                                                     : NOTIFICATION_IGNORED;
+
+    metrics_add(&metrics_mine()->notifications[outcome], 1);
+    if (outcome == NOTIFICATION_IN_FLIGHT)
+        keep_ids(resolver, token, found, "submitting");
+    else if (outcome == NOTIFICATION_LOST)
+        keep_ids(resolver, token, found, "unknown");
+}
