@@ -16,5 +16,6 @@ const struct route routes[] = {
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL, 0},
     {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, 0},
     {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, 0},
+    {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, NOTIFY_BODY_MAX},
 };
 const size_t n_routes = ARRAY_LEN(routes);
