@@ -209,7 +209,7 @@ const size_t n_routes = ARRAY_LEN(routes);
 
 /* ---- control by the test ---- */
 
-static void wait_parked(size_t n)
+static inline void wait_parked(size_t n)
 {
     pthread_mutex_lock(&fixture.lock);
     while (fixture.n_parked < n)

