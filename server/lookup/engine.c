@@ -88,7 +88,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            .batcher = engine->batcher,
                                            .raw_results = &engine->raw_results};
     engine->resolver = resolver_new(&(struct resolver_tools){
-        recovery, &engine->timers, tools->openmart, options->batch.lifetime_ms});
+        recovery, &engine->timers, tools->openmart, engine->budget, options->batch.lifetime_ms});
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -101,6 +101,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                .store = tools->store,
                                                .results = &engine->results,
                                                .batcher = engine->batcher,
+                                               .resolver = engine->resolver,
                                                .keep_expired_ms = options->keep_expired_ms};
     maintenance_start(&engine->maintenance);
     engine->balance = (struct upstream_balance){

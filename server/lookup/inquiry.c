@@ -182,11 +182,8 @@ static void note_batch(void *arg, const struct store_batch *batch)
 static void resume(void *arg, const struct store_batch *batch)
 {
     const struct inquiry *c = arg;
-    size_t n = recover_batch(&c->all->tools.recovery, batch);
 
-    metrics_add(&metrics_mine()->batches_resolved, 1);
-    log_event(LOG_INFO, "batch_resolved", LOG_STR("batch", batch->batch_id), LOG_INT("tasks", n),
-              LOG_STR("by", "notification"));
+    recover_resolved(&c->all->tools.recovery, batch, "notification");
 }
 
 /* The batch exists under this id. Ends the case, unless the store fails now. */

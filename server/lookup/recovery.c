@@ -4,7 +4,9 @@
 #include "lookup/recovery.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/lookups.h"
 #include "lookup/raw_results.h"
@@ -54,6 +56,23 @@ size_t recover_batch(const struct recover_tools *tools, const struct store_batch
     if (n > 0)
         batcher_resume(tools->batcher, batch, open, n);
     return n;
+}
+
+void recover_resolved(const struct recover_tools *tools, const struct store_batch *batch,
+                      const char *by)
+{
+    size_t n = recover_batch(tools, batch);
+
+    metrics_add(&metrics_mine()->batches_resolved, 1);
+    log_event(LOG_INFO, "batch_resolved", LOG_STR("batch", batch->batch_id), LOG_INT("tasks", n),
+              LOG_STR("by", by));
+}
+
+/* What was resolved before the start is part of what the start reads. */
+static void ignore_resolved(void *arg, const struct store_resolved *resolved)
+{
+    (void)arg;
+    (void)resolved;
 }
 
 /* Returns false if the batch has no open task to collect. */
@@ -140,8 +159,10 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery)
 {
     struct reading reading = {.tools = tools};
-    enum err err = store_for_each_open_batch(tools->store, open_batch, &reading);
+    enum err err = store_poll_resolved(tools->store, ignore_resolved, NULL);
 
+    if (!err)
+        err = store_for_each_open_batch(tools->store, open_batch, &reading);
     if (!err)
         err = close_batches(&reading);
     if (!err)

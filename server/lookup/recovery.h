@@ -46,6 +46,11 @@ struct recover_tools {
  * in the store until the next start. */
 size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch);
 
+/* The same for a batch whose outcome was unknown, with metrics and log; `by` says what resolved
+ * it. */
+void recover_resolved(const struct recover_tools *tools, const struct store_batch *batch,
+                      const char *by);
+
 /* Restores from the journal. Returns ERR_STORAGE_UNAVAILABLE if it cannot be read or written:
  * nothing may be paid for then, and the caller must not start. */
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery);

@@ -7,6 +7,8 @@
 #include "base/metrics.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/inquiry.h"
+#include "lookup/money/budget.h"
+#include "lookup/records/results.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <utlist.h>
 
 struct resolver {
+    struct resolver_tools tools;
     struct store *store;
     struct batcher *batcher;
     struct inquiries inquiries;
@@ -23,6 +26,7 @@ struct resolver *resolver_new(const struct resolver_tools *tools)
 {
     struct resolver *resolver = xcalloc(1, sizeof *resolver);
 
+    resolver->tools = *tools;
     resolver->store = tools->recovery.store;
     resolver->batcher = tools->recovery.batcher;
     resolver->inquiries.tools.recovery = tools->recovery;
@@ -97,4 +101,33 @@ void resolver_notify(struct resolver *resolver, const char *token,
         keep_ids(resolver, token, found, "submitting");
     else if (outcome == NOTIFICATION_LOST)
         keep_ids(resolver, token, found, "unknown");
+}
+
+/* ---- by the operator ---- */
+
+static void resume(void *arg, const struct store_batch *batch)
+{
+    const struct resolver *resolver = arg;
+
+    recover_resolved(&resolver->tools.recovery, batch, "operator");
+}
+
+static void resolved_elsewhere(void *arg, const struct store_resolved *resolved)
+{
+    struct resolver *resolver = arg;
+
+    if (!resolved->key) {
+        store_read_batch(resolver->store, resolved->batch, resume, resolver);
+        return;
+    }
+    budget_note_refund(resolver->tools.budget, resolved->client, resolved->day);
+    results_restored(resolver->tools.recovery.results, resolved->key);
+    metrics_add(&metrics_mine()->tasks_resolved, 1);
+    log_event(LOG_INFO, "task_resolved", LOG_STR("outcome", "not-taken"),
+              LOG_STR("by", "operator"));
+}
+
+void resolver_read_store(struct resolver *resolver)
+{
+    store_poll_resolved(resolver->store, resolved_elsewhere, resolver);
 }

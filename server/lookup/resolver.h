@@ -7,6 +7,8 @@
  * contains a tracking id of the lost batch. Then a batch is resumed, as after a restart, and a task
  * that has ended is stored.
  *
+ * The operator can resolve a batch too, by `emailsd resolve`.
+ *
  * Nothing that a request says is believed. Reads go through the read limiter, after those of
  * waiting questions. Ids, tries and time are limited. Engine thread only. */
 #ifndef LOOKUP_RESOLVER_H
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct budget;
 struct openmart;
 struct resolver;
 struct timers;
@@ -27,6 +30,7 @@ struct resolver_tools {
     struct recover_tools recovery; /* how a batch is resumed */
     struct timers *timers;
     struct openmart *openmart;
+    struct budget *budget;
     int64_t lifetime_ms; /* how long a believed task may stay unfinished */
 };
 
@@ -39,5 +43,8 @@ void resolver_free(struct resolver *resolver);
  * it ends. */
 void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found);
+
+/* Applies what `emailsd resolve` has recorded since the last call. */
+void resolver_read_store(struct resolver *resolver);
 
 #endif
