@@ -82,6 +82,10 @@ size_t fake_upstream_largest_batch(const struct fake_upstream *upstream);
 /* Return the id of the first task of that domain, and the time at which it ends. The task must
  * exist. */
 const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain);
+/* Returns the id of its batch. */
+const char *fake_upstream_batch_id(const struct fake_upstream *upstream, const char *domain);
+/* Returns what follows the last slash of the notify_url of the last submit; "" if it had none. */
+const char *fake_upstream_notify_token(const struct fake_upstream *upstream);
 int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain);
 bool fake_upstream_submits_were_only_once(const struct fake_upstream *upstream);
 
