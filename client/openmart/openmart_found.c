@@ -4,7 +4,7 @@
 #include "client/openmart/openmart_found.h"
 
 #include "base/mem.h"
-#include "client/openmart/openmart_parse.h"
+#include "client/openmart/openmart_id.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* fuzz_openmart_found.c - fuzzes the search for ids in the body of a notification: each is usable,
  * is in the text, and occurs once; what comes first stays first. */
 #include "client/openmart/openmart_found.h"
-#include "client/openmart/openmart_parse.h"
+#include "client/openmart/openmart_id.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
