@@ -168,6 +168,12 @@ enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *ea
     return store->driver->read_batch(store, batch, each, arg);
 }
 
+enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                              void *arg)
+{
+    return store->driver->take_responses(store, version, limit, each, arg);
+}
+
 enum err store_poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
 {
     return store->driver->poll_resolved(store, each, arg);

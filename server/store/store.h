@@ -206,6 +206,12 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 
+/* Runs `each` for batches with an unreadable response to their submit that no version up to
+ * `version` has searched for an id, at most `limit`, and notes that this version has. The store
+ * must not be changed inside `each`. Cheap if there are none. */
+enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                              void *arg);
+
 /* What another process has resolved. Borrowed for the call. */
 struct store_resolved {
     int64_t batch;            /* resumed, unless `key` is set */

@@ -173,6 +173,12 @@ static enum err read_batch(struct store *store, int64_t batch, store_batch_fn *e
     PASS(WEAK_FIND_BATCH, store_read_batch(inner, batch, each, arg));
 }
 
+static enum err take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                               void *arg)
+{
+    PASS(WEAK_FIND_BATCH, store_take_responses(inner, version, limit, each, arg));
+}
+
 static enum err batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
 {
     PASS(WEAK_FIND_BATCH, store_batch_of(inner, tracking_id, ret_batch));
@@ -237,6 +243,7 @@ static const struct store_driver driver = {
     .put_parsed = put_parsed,
     .find_batch = find_batch,
     .read_batch = read_batch,
+    .take_responses = take_responses,
     .batch_of = batch_of,
     .resolve_batch = resolve_batch,
     .resolve_not_taken = resolve_not_taken,

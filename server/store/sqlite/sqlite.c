@@ -249,6 +249,7 @@ static const struct store_driver driver = {
     .resolve_not_taken = sqlite_resolve_not_taken,
     .resolve_task = sqlite_resolve_task,
     .read_batch = sqlite_read_batch,
+    .take_responses = sqlite_take_responses,
     .poll_resolved = sqlite_poll_resolved,
     .each_raw = sqlite_each_raw,
     .put_parsed = sqlite_put_parsed,

@@ -62,6 +62,9 @@ enum sql {
     SQL_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
+    SQL_COUNT_RESPONSES,
+    SQL_READ_RESPONSES,
+    SQL_SET_SEARCHED,
     SQL_ADD_RESUMED,
     SQL_ADD_NOT_TAKEN,
     SQL_COUNT_RESOLVED,
@@ -215,6 +218,7 @@ enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *
 
 /* records.c */
 enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
+enum err sqlite_take_responses(struct store *, int, size_t, store_batch_fn *, void *);
 enum err sqlite_read_batch(struct store *, int64_t, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
