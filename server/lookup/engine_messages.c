@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Notifications that wait. Anybody can send them, and each may cost a query of the store. */
+/* Notifications that wait. Any client can send them, and each may cost a query of the store. */
 #define NOTIFICATIONS_MAX 64
 
 /* ---- requests ---- */

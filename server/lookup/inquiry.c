@@ -92,13 +92,14 @@ static void set_state(struct inquiry *c, enum inquiry_state state, int64_t ms)
         timer_arm(c->all->tools.timers, &c->timer, now_ms + ms, wake);
 }
 
-struct inquiry *inquiry_open(struct inquiries *all, const char *token)
+struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t number)
 {
     if (all->n == INQUIRIES_MAX)
         return NULL;
     struct inquiry *c = xcalloc(1, sizeof *c);
     c->all = all;
     c->opened_ms = all->tools.recovery.clock->now_ms;
+    c->number = number;
     snprintf(c->token, sizeof c->token, "%s", token);
     DL_APPEND(all->first, c);
     all->n++;
@@ -183,7 +184,7 @@ static void resume(void *arg, const struct store_batch *batch)
 {
     const struct inquiry *c = arg;
 
-    recover_resolved(&c->all->tools.recovery, batch, "notification");
+    recover_resolved(&c->all->tools.recovery, batch, c->by);
 }
 
 /* The batch exists under this id. Ends the case, unless the store fails now. */
@@ -193,7 +194,7 @@ static void resolve_batch(struct inquiry *c, const char *batch_id)
     enum err err = store_resolve_batch(tools->store, c->number, batch_id, tools->clock->wall_ms);
 
     if (!err)
-        err = store_find_batch(tools->store, c->token, resume, c);
+        err = store_read_batch(tools->store, c->number, resume, c);
     if (err == ERR_STORAGE_UNAVAILABLE) {
         next_step(c);
     } else {
@@ -201,13 +202,14 @@ static void resolve_batch(struct inquiry *c, const char *batch_id)
     }
 }
 
-static void log_task(const struct lost_task *lost, const struct task_end *end)
+static void log_task(const struct inquiry *c, const struct lost_task *lost,
+                     const struct task_end *end)
 {
     metrics_add(&metrics_mine()->tasks_resolved, 1);
     log_event(LOG_INFO, "task_resolved", LOG_STR("lookup", lost->lookup_id),
               LOG_STR("domain", lost->question->parts.domain),
               LOG_STR("outcome", end->err ? err_row(end->err)->code : "answered"),
-              LOG_STR("by", "notification"));
+              LOG_STR("by", c->by));
 }
 
 /* A task of the batch has ended, and the batch's id is not known. */
@@ -224,7 +226,7 @@ static void resolve_task(struct inquiry *c, struct lost_task *lost, const char *
     if (err == ERR_STORAGE_UNAVAILABLE)
         return; /* the next round reads it again */
     if (!err)
-        log_task(lost, &end);
+        log_task(c, lost, &end);
     c->trying->trial = REJECTED;
     drop_lost(c, (size_t)(lost - c->lost));
 }
@@ -356,15 +358,16 @@ static struct candidate *next_candidate(const struct inquiry *c)
 static bool find_lost_tasks(struct inquiry *c)
 {
     const struct recover_tools *tools = &c->all->tools.recovery;
-    enum batcher_notice notice = batcher_notify(tools->batcher, c->token);
+    enum batcher_notice notice =
+        *c->token ? batcher_notify(tools->batcher, c->token) : NOTICE_NOT_OURS;
 
     if (notice == NOTICE_IN_FLIGHT || journal_check(tools->results->journal)) {
         set_state(c, INQUIRY_WAITING, LEAST_PAUSE_MS);
         return false;
     }
-    enum err err = notice == NOTICE_POLLED
-                       ? ERR_NO_ENTRY
-                       : store_find_batch(tools->store, c->token, note_batch, c);
+    enum err err = notice == NOTICE_POLLED ? ERR_NO_ENTRY
+                   : c->number ? store_read_batch(tools->store, c->number, note_batch, c)
+                               : store_find_batch(tools->store, c->token, note_batch, c);
     if (!err && c->n_lost)
         return true;
     if (err == ERR_STORAGE_UNAVAILABLE)
@@ -399,11 +402,12 @@ static void next_step(struct inquiry *c)
 
 /* ---- new ids ---- */
 
-void inquiry_add(struct inquiry *c, const struct openmart_found *found)
+void inquiry_add(struct inquiry *c, const struct openmart_found *found, const char *by)
 {
     int64_t left_ms = c->round_ms + LEAST_PAUSE_MS - c->all->tools.recovery.clock->now_ms;
     size_t n_before = c->n_candidates;
 
+    c->by = by;
     for (size_t i = 0; i < found->n; i++)
         add_candidate(c, &found->ids[i]);
     bool rests = c->state == INQUIRY_PAUSING || c->state == INQUIRY_IDLE;

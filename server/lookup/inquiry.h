@@ -47,9 +47,10 @@ struct inquiries {
 struct inquiry {
     struct inquiries *all;
     struct inquiry *prev, *next; /* read by the owner */
-    char token[ID_TEXT];         /* read by the owner */
+    char token[ID_TEXT];         /* read by the owner; "" = only the number is known */
     enum inquiry_state state;
-    int64_t number; /* of the batch in the journal; 0 = not read yet */
+    int64_t number; /* read by the owner; of the batch in the journal; 0 = not read yet */
+    const char *by; /* static: what named the last ids */
     int64_t opened_ms, round_ms;
     int round;
     struct lost_task *lost; /* what is still unknown */
@@ -61,12 +62,13 @@ struct inquiry {
     struct timer timer;
 };
 
-/* Opens an inquiry about the batch with that token. It closes itself when nothing of the batch is
- * unknown any more. Returns NULL if there are INQUIRIES_MAX. */
-struct inquiry *inquiry_open(struct inquiries *all, const char *token);
+/* Opens an inquiry about the batch with that token, or with that number in the journal if the token
+ * is "". It closes itself when nothing of the batch is unknown any more. Returns NULL if there are
+ * INQUIRIES_MAX. */
+struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t number);
 
-/* Adds ids to try, and starts a round soon if one is new. */
-void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found);
+/* Adds ids to try, and starts a round soon if one is new. `by` (static) says what named them. */
+void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by);
 
 /* Cancels its read and frees it. */
 void inquiry_close(struct inquiry *inquiry);

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#define RESPONSES_AT_ONCE 20 /* searched per second, so that the engine is not delayed */
+
 struct resolver {
     struct resolver_tools tools;
     struct store *store;
@@ -79,11 +81,11 @@ static void keep_ids(struct resolver *resolver, const char *token,
     struct inquiry *inquiry = find(resolver, token);
 
     if (!inquiry)
-        inquiry = inquiry_open(&resolver->inquiries, token);
+        inquiry = inquiry_open(&resolver->inquiries, token, 0);
     log_event(LOG_INFO, "notify_received", LOG_STR("batch_state", state), LOG_INT("ids", found->n),
               LOG_BOOL("kept", inquiry != NULL));
     if (inquiry)
-        inquiry_add(inquiry, found);
+        inquiry_add(inquiry, found, "notification");
 }
 
 void resolver_notify(struct resolver *resolver, const char *token,
@@ -101,6 +103,26 @@ void resolver_notify(struct resolver *resolver, const char *token,
         keep_ids(resolver, token, found, "submitting");
     else if (outcome == NOTIFICATION_LOST)
         keep_ids(resolver, token, found, "unknown");
+}
+
+/* ---- by stored responses ---- */
+
+static void search_response(void *arg, const struct store_batch *batch)
+{
+    struct resolver *resolver = arg;
+    struct openmart_found found = {0};
+    struct inquiry *inquiry;
+
+    openmart_find_ids(batch->response, batch->response_len, &found);
+    if (found.n == 0)
+        return;
+    DL_FOREACH (resolver->inquiries.first, inquiry)
+        if (inquiry->number == batch->number)
+            break;
+    if (!inquiry)
+        inquiry = inquiry_open(&resolver->inquiries, batch->notify_token, batch->number);
+    if (inquiry)
+        inquiry_add(inquiry, &found, "response");
 }
 
 /* ---- by the operator ---- */
@@ -130,4 +152,6 @@ static void resolved_elsewhere(void *arg, const struct store_resolved *resolved)
 void resolver_read_store(struct resolver *resolver)
 {
     store_poll_resolved(resolver->store, resolved_elsewhere, resolver);
+    store_take_responses(resolver->store, OPENMART_FOUND_VERSION, RESPONSES_AT_ONCE,
+                         search_response, resolver);
 }

@@ -7,6 +7,9 @@
  * contains a tracking id of the lost batch. Then a batch is resumed, as after a restart, and a task
  * that has ended is stored.
  *
+ * The response to the submit may contain an id where the parser does not look for it. Its stored
+ * bytes are searched in the same way, once by each version of the search.
+ *
  * The operator can resolve a batch too, by `emailsd resolve`.
  *
  * Nothing that a request says is believed. Reads go through the read limiter, after those of
@@ -44,7 +47,8 @@ void resolver_free(struct resolver *resolver);
 void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found);
 
-/* Applies what `emailsd resolve` has recorded since the last call. */
+/* Applies what `emailsd resolve` has recorded since the last call, and searches the unreadable
+ * responses to submits that this version has not searched. Call it once a second. */
 void resolver_read_store(struct resolver *resolver);
 
 #endif

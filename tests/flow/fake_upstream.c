@@ -217,6 +217,14 @@ static bool is_rejected(const struct fake_upstream *upstream, const struct api_c
     return false;
 }
 
+static void answer_cut(struct transfer *transfer, struct reply *reply,
+                       const struct fake_fault *fault)
+{
+    autofree char *body = xstrndup(buf_str(&reply->body), reply->body.len - fault->n_cut);
+
+    fake_answer(transfer, fault->status, body, -1);
+}
+
 static void respond(struct fake_upstream *upstream, struct pending *call)
 {
     const struct fake_fault *fault = &call->fault;
@@ -229,6 +237,8 @@ static void respond(struct fake_upstream *upstream, struct pending *call)
         api_handle(&upstream->model, &call->api, &reply);
     if (!call->has_fault)
         fake_answer(call->transfer, reply.status, buf_str(&reply.body), -1);
+    else if (fault->n_cut)
+        answer_cut(call->transfer, &reply, fault);
     else if (fault->status)
         fake_answer(call->transfer, fault->status, fault->body,
                     fault->retry_after_s ? fault->retry_after_s : -1);

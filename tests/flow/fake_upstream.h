@@ -53,6 +53,7 @@ struct fake_fault {
     enum transport_end end;
     int64_t retry_after_s; /* 0 = no header */
     bool creates;
+    size_t n_cut;      /* sends the response to the created batch, without its last bytes */
     bool is_permanent; /* and not only once */
 };
 void fake_upstream_fault(struct fake_upstream *upstream, struct fake_fault fault);

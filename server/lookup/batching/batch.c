@@ -98,8 +98,11 @@ static void end_batch(struct batch *batch, const struct task_end *end)
 void batch_fail(struct batch *batch, struct task_end end)
 {
     if (batch->risk != RISK_NONE)
-        end = (struct task_end){
-            .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .detail = end.detail, .charged = CHARGED_MAYBE};
+        end = (struct task_end){.err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                .detail = end.detail,
+                                .charged = CHARGED_MAYBE,
+                                .raw = end.raw,
+                                .raw_len = end.raw_len};
     end_batch(batch, &end);
 }
 
