@@ -35,6 +35,11 @@ def lossy(testbed, sim, store):
     return daemon
 
 
+def chunks(*parts):
+    """Returns the parts in the chunked coding, one piece each."""
+    return iter([f"{len(part):x}\r\n{part}\r\n".encode() for part in parts] + [b"0\r\n\r\n"])
+
+
 def await_result(daemon, sim, store):
     """Waits until the result is stored; checks that one task was paid for."""
     eventually(lambda: inspect(store)["tasks"]["answered"] == 1)
@@ -70,7 +75,7 @@ def test_notification_in_the_query_resolves_a_lost_submit(lossy, sim, store):
 def test_notification_in_chunks_resolves_a_lost_submit(lossy, sim, store):
     parts = ['{"padding":"', "x" * 20000, '","batch_id":"', sim.ledger()[0]["batch_id"], '"}']
     answer = lossy.request("POST", f"/notify/{token_of(store)}", {"Transfer-Encoding": "chunked"},
-                           iter(part.encode() for part in parts))
+                           chunks(*parts))
     assert answer.status == 204
     await_result(lossy, sim, store)
 
@@ -130,7 +135,7 @@ def test_notification_that_is_too_large_is_rejected(lossy):
     headers = {"Content-Length": "65537"}
     lossy.request("POST", f"/notify/{STRANGER}", headers, "").problem(413, "body-too-large")
     lossy.request("POST", f"/notify/{STRANGER}", {"Transfer-Encoding": "chunked"},
-                  iter([b"x" * 65536, b"x"])).problem(413, "body-too-large")
+                  chunks("x" * 65536, "x")).problem(413, "body-too-large")
 
 
 @pytest.mark.parametrize("url", ["emailsd.example/notify", "ftp://a/b", "https://u:p@a/b", "https://a/b?c", "https://"])

@@ -90,7 +90,7 @@ static const struct {
 } in_chunks[] = {
     {HEAD TE "0\r\n\r\n", "0:0"},
     {HEAD TE "5\r\nhello\r\n0\r\n\r\n", "5:532"},
-    {HEAD TE "2\r\nhe\r\n1\r\nl\r\n2\r\nlo\r\n0\r\n\r\n", "5:532"},
+    {HEAD TE "1\r\nh\r\n2\r\nel\r\n2\r\nlo\r\n0\r\n\r\n", "5:532"},
     {HEAD TE "00005\r\nhello\r\n000\r\n\r\n", "5:532"},
     {HEAD TE "5;name=value\r\nhello\r\n0\r\n\r\n", "5:532"},
     {HEAD TE "5\r\nhello\r\n0\r\nX-Request-Id: trailer\r\nX-Other: b\r\n\r\n", "5:532"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* notify.c - any method on /notify/{token}: the upstream's call about a batch.
  *
- * The only route that is open to everybody and leads to the engine. So it reveals nothing: each
+ * The only route without authentication that leads to the engine. So it reveals nothing: each
  * well-formed token gets the same response, before the engine has seen it. What the request
  * contains is a hint, see lookup/resolver.h. Some callers put ids into the query, so it is searched
  * too. */
