@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_notify_url.py - tests --notify-url and `emailsd resolve` with the real binary: a submit whose response
-was lost is resolved without a second payment."""
+"""test_lost_submits.py - tests what resolves a submit whose response was lost, with the real binary: the upstream's
+call of the notify URL, and `emailsd resolve`. Nothing is paid for twice. The tests send the calls."""
 import json
 import sqlite3
 
