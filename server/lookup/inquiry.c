@@ -24,7 +24,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define DENIALS_MAX    5 /* responses 404 to one id; the first may come before it is visible */
+#define DENIALS_MAX    5   /* responses 404 to one id; the first may come before it is visible */
+#define EMPTY_MAX      100 /* empty lists of one id: about eight hours */
 #define FIRST_PAUSE_MS INT64_C(2000)
 #define PAUSE_MAX_MS   INT64_C(300000)
 #define LEAST_PAUSE_MS INT64_C(1000)    /* between two rounds, whatever arrives */
@@ -39,39 +40,40 @@ struct candidate {
     enum trial trial;
     bool was_other; /* the other of AS_BATCH and AS_TASK was tried */
     bool is_tried;  /* in this round */
-    unsigned n_denied, n_lists;
+    unsigned n_denied, n_empty, n_lists;
     struct candidate *prev, *next;
 };
 
-static void next_step(struct inquiry *c);
+static void next_step(struct inquiry *inquiry);
+static void end_round(struct inquiry *inquiry);
 
 /* ---- life ---- */
 
-static void drop_lost(struct inquiry *c, size_t i)
+static void drop_lost(struct inquiry *inquiry, size_t i)
 {
-    question_free(c->lost[i].question);
-    c->lost[i] = c->lost[--c->n_lost];
+    question_free(inquiry->lost[i].question);
+    inquiry->lost[i] = inquiry->lost[--inquiry->n_lost];
 }
 
-void inquiry_close(struct inquiry *c)
+void inquiry_close(struct inquiry *inquiry)
 {
-    struct inquiries *all = c->all;
+    struct inquiries *all = inquiry->all;
 
-    if (c->call)
-        openmart_cancel(c->call);
-    read_limiter_release(all->tools.limiter, &c->slot);
-    timer_disarm(all->tools.timers, &c->timer);
-    while (c->candidates) {
-        struct candidate *first = c->candidates;
-        DL_DELETE(c->candidates, first);
+    if (inquiry->call)
+        openmart_cancel(inquiry->call);
+    read_limiter_release(all->tools.limiter, &inquiry->slot);
+    timer_disarm(all->tools.timers, &inquiry->timer);
+    while (inquiry->candidates) {
+        struct candidate *first = inquiry->candidates;
+        DL_DELETE(inquiry->candidates, first);
         free(first);
     }
-    while (c->n_lost)
-        drop_lost(c, 0);
-    free(c->lost);
-    DL_DELETE(all->first, c);
+    while (inquiry->n_lost)
+        drop_lost(inquiry, 0);
+    free(inquiry->lost);
+    DL_DELETE(all->first, inquiry);
     all->n--;
-    free(c);
+    free(inquiry);
 }
 
 static void wake(struct timer *timer)
@@ -81,48 +83,48 @@ static void wake(struct timer *timer)
 
 /* Changes the state; the only function that does. `ms` is the time until the next step, except for
  * INQUIRY_READING. */
-static void set_state(struct inquiry *c, enum inquiry_state state, int64_t ms)
+static void set_state(struct inquiry *inquiry, enum inquiry_state state, int64_t ms)
 {
-    int64_t now_ms = c->all->tools.recovery.clock->now_ms;
+    int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
 
-    c->state = state;
+    inquiry->state = state;
     if (state == INQUIRY_READING)
-        timer_disarm(c->all->tools.timers, &c->timer);
+        timer_disarm(inquiry->all->tools.timers, &inquiry->timer);
     else
-        timer_arm(c->all->tools.timers, &c->timer, now_ms + ms, wake);
+        timer_arm(inquiry->all->tools.timers, &inquiry->timer, now_ms + ms, wake);
 }
 
 struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t number)
 {
     if (all->n == INQUIRIES_MAX)
         return NULL;
-    struct inquiry *c = xcalloc(1, sizeof *c);
-    c->all = all;
-    c->opened_ms = all->tools.recovery.clock->now_ms;
-    c->number = number;
-    snprintf(c->token, sizeof c->token, "%s", token);
-    DL_APPEND(all->first, c);
+    struct inquiry *inquiry = xcalloc(1, sizeof *inquiry);
+    inquiry->all = all;
+    inquiry->opened_ms = all->tools.recovery.clock->now_ms;
+    inquiry->number = number;
+    snprintf(inquiry->token, sizeof inquiry->token, "%s", token);
+    DL_APPEND(all->first, inquiry);
     all->n++;
-    set_state(c, INQUIRY_PAUSING, 0);
-    return c;
+    set_state(inquiry, INQUIRY_PAUSING, 0);
+    return inquiry;
 }
 
 /* ---- candidates ---- */
 
-static void add_candidate(struct inquiry *c, const struct openmart_found_id *found)
+static void add_candidate(struct inquiry *inquiry, const struct openmart_found_id *found)
 {
     struct candidate *candidate;
 
-    DL_FOREACH (c->candidates, candidate)
+    DL_FOREACH (inquiry->candidates, candidate)
         if (strcmp(candidate->id, found->id) == 0)
             return;
-    if (c->n_candidates == CANDIDATES_MAX)
+    if (inquiry->n_candidates == CANDIDATES_MAX)
         return;
     candidate = xcalloc(1, sizeof *candidate);
     memcpy(candidate->id, found->id, sizeof candidate->id);
     candidate->trial = found->kind == OPENMART_FOUND_TASK ? AS_TASK : AS_BATCH;
-    DL_APPEND(c->candidates, candidate);
-    c->n_candidates++;
+    DL_APPEND(inquiry->candidates, candidate);
+    inquiry->n_candidates++;
 }
 
 /* Tries the id as the other kind, or rejects it. */
@@ -137,8 +139,8 @@ static void reject(struct candidate *candidate)
 }
 
 /* Judges a response that is not a success. A 4xx about this id rejects it, after some tries if the
- * id may only not be visible yet. Everything else concerns the upstream, not the id. */
-static void note_failure(struct candidate *candidate, const struct openmart_reply *reply)
+ * id may only not be visible yet. Everything else concerns the upstream: returns false. */
+static bool note_failure(struct candidate *candidate, const struct openmart_reply *reply)
 {
     bool is_denied = reply->status == 400 || reply->status == 404 || reply->status == 422;
 
@@ -146,13 +148,14 @@ static void note_failure(struct candidate *candidate, const struct openmart_repl
         candidate->trial = AS_BATCH; /* another of its tasks next time */
     else if (is_denied && (reply->status != 404 || ++candidate->n_denied == DENIALS_MAX))
         reject(candidate);
+    return is_denied;
 }
 
-static struct lost_task *find_lost(const struct inquiry *c, const char *tracking_id)
+static struct lost_task *find_lost(const struct inquiry *inquiry, const char *tracking_id)
 {
-    for (size_t i = 0; i < c->n_lost; i++)
-        if (strcmp(c->lost[i].tracking_id, tracking_id) == 0)
-            return &c->lost[i];
+    for (size_t i = 0; i < inquiry->n_lost; i++)
+        if (strcmp(inquiry->lost[i].tracking_id, tracking_id) == 0)
+            return &inquiry->lost[i];
     return NULL;
 }
 
@@ -161,59 +164,61 @@ static struct lost_task *find_lost(const struct inquiry *c, const char *tracking
 /* Reads the tasks of the batch that are unknown now. */
 static void note_batch(void *arg, const struct store_batch *batch)
 {
-    struct inquiry *c = arg;
+    struct inquiry *inquiry = arg;
 
-    c->number = batch->number;
-    while (c->n_lost)
-        drop_lost(c, 0);
-    free(c->lost);
-    c->lost = xcalloc(batch->n + 1, sizeof *c->lost);
+    inquiry->number = batch->number;
+    while (inquiry->n_lost)
+        drop_lost(inquiry, 0);
+    free(inquiry->lost);
+    inquiry->lost = xcalloc(batch->n + 1, sizeof *inquiry->lost);
     for (size_t i = 0; i < batch->n; i++) {
         const struct store_task *task = &batch->tasks[i];
-        struct lost_task *lost = &c->lost[c->n_lost];
+        struct lost_task *lost = &inquiry->lost[inquiry->n_lost];
         if (task->task_state != STORE_UNKNOWN)
             continue;
         lost->question = question_restore(task->key, &task->parts);
         snprintf(lost->tracking_id, sizeof lost->tracking_id, "%s", task->tracking_id);
         snprintf(lost->lookup_id, sizeof lost->lookup_id, "%s", task->lookup_id);
-        c->n_lost++;
+        inquiry->n_lost++;
     }
 }
 
 static void resume(void *arg, const struct store_batch *batch)
 {
-    const struct inquiry *c = arg;
+    const struct inquiry *inquiry = arg;
 
-    recover_resolved(&c->all->tools.recovery, batch, c->by);
+    recover_resolved(&inquiry->all->tools.recovery, batch, inquiry->by);
 }
 
-/* The batch exists under this id. Ends the case, unless the store fails now. */
-static void resolve_batch(struct inquiry *c, const char *batch_id)
+/* The batch exists under this id. Ends the inquiry, unless the store fails now. If it fails between
+ * the two calls, the next start resumes the batch. */
+static void resolve_batch(struct inquiry *inquiry, const char *batch_id)
 {
-    const struct recover_tools *tools = &c->all->tools.recovery;
-    enum err err = store_resolve_batch(tools->store, c->number, batch_id, tools->clock->wall_ms);
+    const struct recover_tools *tools = &inquiry->all->tools.recovery;
+    enum err err =
+        store_resolve_batch(tools->store, inquiry->number, batch_id, tools->clock->wall_ms);
 
     if (!err)
-        err = store_read_batch(tools->store, c->number, resume, c);
+        err = store_read_batch(tools->store, inquiry->number, resume, inquiry);
     if (err == ERR_STORAGE_UNAVAILABLE) {
-        next_step(c);
+        next_step(inquiry);
     } else {
-        inquiry_close(c); /* ERR_NO_ENTRY: nothing of it is unknown any more */
+        inquiry_close(inquiry); /* ERR_NO_ENTRY: nothing of it is unknown any more */
     }
 }
 
-static void log_task(const struct inquiry *c, const struct lost_task *lost,
+static void log_task(const struct inquiry *inquiry, const struct lost_task *lost,
                      const struct task_end *end)
 {
     metrics_add(&metrics_mine()->tasks_resolved, 1);
     log_event(LOG_INFO, "task_resolved", LOG_STR("lookup", lost->lookup_id),
               LOG_STR("domain", lost->question->parts.domain),
               LOG_STR("outcome", end->err ? err_row(end->err)->code : "answered"),
-              LOG_STR("by", c->by));
+              LOG_STR("by", inquiry->by));
 }
 
 /* A task of the batch has ended, and the batch's id is not known. */
-static void resolve_task(struct inquiry *c, struct lost_task *lost, const char *task_id,
+static void resolve_task(struct inquiry *inquiry, struct lost_task *lost, const char *task_id,
                          const struct openmart_task *answer)
 {
     struct task_end end = {.answer = answer, .task_id = task_id};
@@ -222,13 +227,13 @@ static void resolve_task(struct inquiry *c, struct lost_task *lost, const char *
         end = (struct task_end){.err = ERR_LOOKUP_FAILED,
                                 .task_id = task_id,
                                 .charged = err_row(ERR_LOOKUP_FAILED)->charged};
-    enum err err = results_put_resolved(c->all->tools.recovery.results, lost, &end);
+    enum err err = results_put_resolved(inquiry->all->tools.recovery.results, lost, &end);
     if (err == ERR_STORAGE_UNAVAILABLE)
         return; /* the next round reads it again */
     if (!err)
-        log_task(c, lost, &end);
-    c->trying->trial = REJECTED;
-    drop_lost(c, (size_t)(lost - c->lost));
+        log_task(inquiry, lost, &end);
+    inquiry->trying->trial = REJECTED;
+    drop_lost(inquiry, (size_t)(lost - inquiry->lost));
 }
 
 /* ---- reads ---- */
@@ -241,35 +246,45 @@ static bool has_ended(const struct openmart_task *task)
 }
 
 /* Adds what the upstream itself says about the batch of a task. */
-static void add_named_batches(struct inquiry *c, const struct openmart_reply *reply)
+static void add_named_batches(struct inquiry *inquiry, const struct openmart_reply *reply)
 {
     struct openmart_found found = {0};
 
     openmart_find_ids(reply->body, reply->body_len, &found);
     for (size_t i = 0; i < found.n && found.ids[i].kind == OPENMART_FOUND_BATCH; i++)
-        add_candidate(c, &found.ids[i]);
+        add_candidate(inquiry, &found.ids[i]);
+}
+
+/* If the upstream is at fault, the other ids wait for the next round. */
+static void failed(struct inquiry *inquiry, const struct openmart_reply *reply)
+{
+    if (note_failure(inquiry->trying, reply))
+        next_step(inquiry);
+    else
+        end_round(inquiry);
 }
 
 static void got_task(void *arg, const struct openmart_reply *reply,
                      const struct openmart_task *task)
 {
-    struct inquiry *c = arg;
-    struct candidate *candidate = c->trying;
-    struct lost_task *lost = task ? find_lost(c, task->tracking_id) : NULL;
+    struct inquiry *inquiry = arg;
+    struct candidate *candidate = inquiry->trying;
+    struct lost_task *lost = task ? find_lost(inquiry, task->tracking_id) : NULL;
 
-    c->call = NULL;
-    read_limiter_release(c->all->tools.limiter, &c->slot);
+    inquiry->call = NULL;
+    read_limiter_release(inquiry->all->tools.limiter, &inquiry->slot);
     if (lost && candidate->trial == AS_LISTED_TASK) {
-        resolve_batch(c, candidate->id);
+        resolve_batch(inquiry, candidate->id);
         return;
     }
     if (lost) {
         candidate->n_denied = 0;
-        add_named_batches(c, reply);
+        add_named_batches(inquiry, reply);
         if (has_ended(task))
-            resolve_task(c, lost, candidate->id, task);
+            resolve_task(inquiry, lost, candidate->id, task);
     } else if (!task) {
-        note_failure(candidate, reply);
+        failed(inquiry, reply);
+        return;
     } else if (*task->tracking_id) {
         reject(candidate); /* of another submit */
     } else if (candidate->trial == AS_LISTED_TASK) {
@@ -277,142 +292,149 @@ static void got_task(void *arg, const struct openmart_reply *reply,
     } else if (has_ended(task)) {
         reject(candidate); /* it will not say more */
     }
-    next_step(c);
+    next_step(inquiry);
 }
 
 static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
 {
-    struct inquiry *c = arg;
-    struct candidate *candidate = c->trying;
+    struct inquiry *inquiry = arg;
+    struct candidate *candidate = inquiry->trying;
 
-    c->call = NULL;
-    read_limiter_release(c->all->tools.limiter, &c->slot);
+    inquiry->call = NULL;
+    read_limiter_release(inquiry->all->tools.limiter, &inquiry->slot);
     if (n > 0) {
         snprintf(candidate->listed, sizeof candidate->listed, "%s", ids[candidate->n_lists++ % n]);
         candidate->trial = AS_LISTED_TASK;
         candidate->is_tried = false;
     } else if (reply->verdict == VERDICT_DONE) {
-        candidate->n_denied = 0; /* it exists, and none of its tasks is listed yet */
-    } else if (!c->all->needs_filter && (reply->status == 400 || reply->status == 422)) {
-        c->all->needs_filter = true;
+        if (++candidate->n_empty == EMPTY_MAX) /* it may exist, and list no task yet */
+            reject(candidate);
+    } else if (!inquiry->all->needs_filter && (reply->status == 400 || reply->status == 422)) {
+        inquiry->all->needs_filter = true;
         candidate->is_tried = false;
     } else {
-        note_failure(candidate, reply);
+        failed(inquiry, reply);
+        return;
     }
-    next_step(c);
+    next_step(inquiry);
 }
 
 static void send_read(struct read_slot *slot)
 {
-    struct inquiry *c = container_of(slot, struct inquiry, slot);
-    struct openmart *openmart = c->all->tools.openmart;
-    const struct candidate *candidate = c->trying;
+    struct inquiry *inquiry = container_of(slot, struct inquiry, slot);
+    struct openmart *openmart = inquiry->all->tools.openmart;
+    const struct candidate *candidate = inquiry->trying;
 
     if (candidate->trial == AS_BATCH)
-        c->call = openmart_task_ids(openmart, candidate->id,
-                                    c->all->needs_filter ? "COMPLETED" : NULL, got_ids, c);
+        inquiry->call =
+            openmart_task_ids(openmart, candidate->id,
+                              inquiry->all->needs_filter ? "COMPLETED" : NULL, got_ids, inquiry);
     else
-        c->call = openmart_read_task(
-            openmart, candidate->trial == AS_TASK ? candidate->id : candidate->listed, got_task, c);
+        inquiry->call = openmart_read_task(
+            openmart, candidate->trial == AS_TASK ? candidate->id : candidate->listed, got_task,
+            inquiry);
 }
 
 /* ---- steps ---- */
 
-static void read_candidate(struct inquiry *c, struct candidate *candidate)
+static void read_candidate(struct inquiry *inquiry, struct candidate *candidate)
 {
     candidate->is_tried = true;
-    c->trying = candidate;
-    set_state(c, INQUIRY_READING, 0);
-    read_limiter_acquire(c->all->tools.limiter, &c->slot, c->all->tools.recovery.clock->now_ms,
-                         send_read);
+    inquiry->trying = candidate;
+    set_state(inquiry, INQUIRY_READING, 0);
+    read_limiter_acquire(inquiry->all->tools.limiter, &inquiry->slot,
+                         inquiry->all->tools.recovery.clock->now_ms, send_read);
 }
 
-static void end_round(struct inquiry *c)
+static void end_round(struct inquiry *inquiry)
 {
     struct candidate *candidate;
-    int64_t pause_ms = FIRST_PAUSE_MS << (c->round < 8 ? c->round : 8);
+    int64_t pause_ms = FIRST_PAUSE_MS << (inquiry->round < 8 ? inquiry->round : 8);
     bool any = false;
 
-    DL_FOREACH (c->candidates, candidate) {
+    DL_FOREACH (inquiry->candidates, candidate) {
         candidate->is_tried = false;
         any = any || candidate->trial != REJECTED;
     }
-    c->round++;
+    inquiry->round++;
     if (any)
-        set_state(c, INQUIRY_PAUSING, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
+        set_state(inquiry, INQUIRY_PAUSING, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
     else
-        set_state(c, INQUIRY_IDLE, IDLE_MS);
+        set_state(inquiry, INQUIRY_IDLE, IDLE_MS);
 }
 
-static struct candidate *next_candidate(const struct inquiry *c)
+static struct candidate *next_candidate(const struct inquiry *inquiry)
 {
     struct candidate *candidate;
 
-    DL_FOREACH (c->candidates, candidate)
+    DL_FOREACH (inquiry->candidates, candidate)
         if (candidate->trial != REJECTED && !candidate->is_tried)
             return candidate;
     return NULL;
 }
 
-/* Reads what the store knows of the batch. Returns false if the case was closed, or waits. */
-static bool find_lost_tasks(struct inquiry *c)
+/* Reads what the store knows of the batch. Returns false if the inquiry was closed, or waits. */
+static bool find_lost_tasks(struct inquiry *inquiry)
 {
-    const struct recover_tools *tools = &c->all->tools.recovery;
+    const struct recover_tools *tools = &inquiry->all->tools.recovery;
     enum batcher_notice notice =
-        *c->token ? batcher_notify(tools->batcher, c->token) : NOTICE_NOT_OURS;
+        *inquiry->token ? batcher_notify(tools->batcher, inquiry->token) : NOTICE_NOT_OURS;
 
     if (notice == NOTICE_IN_FLIGHT || journal_check(tools->results->journal)) {
-        set_state(c, INQUIRY_WAITING, LEAST_PAUSE_MS);
+        set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
         return false;
     }
     enum err err = notice == NOTICE_POLLED ? ERR_NO_ENTRY
-                   : c->number ? store_read_batch(tools->store, c->number, note_batch, c)
-                               : store_find_batch(tools->store, c->token, note_batch, c);
-    if (!err && c->n_lost)
+                   : inquiry->number
+                       ? store_read_batch(tools->store, inquiry->number, note_batch, inquiry)
+                       : store_find_batch(tools->store, inquiry->token, note_batch, inquiry);
+    if (!err && inquiry->n_lost)
         return true;
     if (err == ERR_STORAGE_UNAVAILABLE)
-        set_state(c, INQUIRY_WAITING, LEAST_PAUSE_MS);
+        set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
     else
-        inquiry_close(c);
+        inquiry_close(inquiry);
     return false;
 }
 
-/* Starts the next read, or ends the round, or the case. */
-static void next_step(struct inquiry *c)
+/* Starts the next read, or ends the round, or the inquiry. */
+static void next_step(struct inquiry *inquiry)
 {
-    int64_t now_ms = c->all->tools.recovery.clock->now_ms;
+    int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
 
-    if (c->state == INQUIRY_IDLE || now_ms - c->opened_ms >= c->all->tools.lifetime_ms) {
-        inquiry_close(c);
+    if (inquiry->state == INQUIRY_IDLE ||
+        now_ms - inquiry->opened_ms >= inquiry->all->tools.lifetime_ms) {
+        inquiry_close(inquiry);
         return;
     }
-    if (c->state != INQUIRY_READING) { /* a round begins */
-        c->round_ms = now_ms;
-        if (!find_lost_tasks(c))
+    if (inquiry->state != INQUIRY_READING) { /* a round begins */
+        inquiry->round_ms = now_ms;
+        if (!find_lost_tasks(inquiry))
             return;
     }
-    struct candidate *candidate = next_candidate(c);
-    if (c->n_lost == 0)
-        inquiry_close(c);
+    struct candidate *candidate = next_candidate(inquiry);
+    if (inquiry->n_lost == 0)
+        inquiry_close(inquiry);
     else if (candidate)
-        read_candidate(c, candidate);
+        read_candidate(inquiry, candidate);
     else
-        end_round(c);
+        end_round(inquiry);
 }
 
 /* ---- new ids ---- */
 
-void inquiry_add(struct inquiry *c, const struct openmart_found *found, const char *by)
+void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by)
 {
-    int64_t left_ms = c->round_ms + LEAST_PAUSE_MS - c->all->tools.recovery.clock->now_ms;
-    size_t n_before = c->n_candidates;
+    int64_t left_ms =
+        inquiry->round_ms + LEAST_PAUSE_MS - inquiry->all->tools.recovery.clock->now_ms;
+    size_t n_before = inquiry->n_candidates;
 
-    c->by = by;
+    inquiry->by = by;
     for (size_t i = 0; i < found->n; i++)
-        add_candidate(c, &found->ids[i]);
-    bool rests = c->state == INQUIRY_PAUSING || c->state == INQUIRY_IDLE;
-    if (!rests || c->n_candidates == n_before)
+        add_candidate(inquiry, &found->ids[i]);
+    bool rests = inquiry->state == INQUIRY_PAUSING || inquiry->state == INQUIRY_IDLE;
+    if (!rests || inquiry->n_candidates == n_before)
         return;
-    c->round = 0;
-    set_state(c, INQUIRY_PAUSING, c->round_ms && left_ms > 0 ? left_ms : 0);
+    inquiry->round = 0;
+    set_state(inquiry, INQUIRY_PAUSING, inquiry->round_ms && left_ms > 0 ? left_ms : 0);
 }

@@ -77,6 +77,36 @@ TEST(notify_tries_are_limited_for_ids_that_nobody_knows)
     ck_assert_uint_le(reads() - before, 256 * 2 * 5);
 }
 
+TEST(notify_tries_end_for_a_batch_that_lists_nothing)
+{
+    flow_start(options());
+    lose("milvali.com");
+    fake_upstream_fault(
+        flow.upstream, (struct fake_fault){
+                           .on = FAKE_TASK_IDS, .status = 200, .body = "[]", .is_permanent = true});
+    size_t before = reads();
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(DAY_MS);
+    ck_assert_uint_gt(reads() - before, 50);
+    ck_assert_uint_le(reads() - before, 100 + 5);
+}
+
+/* While the upstream fails, a round is one read, however many ids there are. */
+TEST(notify_tries_few_ids_while_the_upstream_fails)
+{
+    static const char ids[] = "{\"id\":\"a\",\"x\":{\"id\":\"b\",\"y\":{\"id\":\"c\"}}}";
+
+    flow_start(options());
+    lose("milvali.com");
+    fake_upstream_fault(
+        flow.upstream, (struct fake_fault){
+                           .on = FAKE_TASK_IDS, .status = 429, .body = "{}", .is_permanent = true});
+    size_t before = reads();
+    notify(token(), ids, "");
+    flow_advance(10000);
+    ck_assert_uint_le(reads() - before, 3);
+}
+
 TEST(notify_queue_is_limited)
 {
     flow_start(options());
