@@ -103,10 +103,25 @@ TEST(unmatched_results_leave_in_order_and_are_limited)
         unmatched_add(&unmatched, &result);
     }
     ck_assert_uint_eq(unmatched.n, OPENMART_BATCH_MAX);
-    ck_assert_str_eq(unmatched_first(&unmatched).body, "body 0");
+    ck_assert_str_eq(unmatched_first(&unmatched, true).body, "body 0");
     unmatched_drop_first(&unmatched);
-    ck_assert_str_eq(unmatched_first(&unmatched).body, "body 1");
-    ck_assert_str_eq(unmatched_first(&unmatched).task_id, "t");
+    ck_assert_str_eq(unmatched_first(&unmatched, true).body, "body 1");
+    ck_assert_str_eq(unmatched_first(&unmatched, true).task_id, "t");
     unmatched_done(&unmatched);
     ck_assert_uint_eq(unmatched.n, 0);
+}
+
+/* Otherwise a later version could deliver the addresses of one company as those of another. */
+TEST(unmatched_result_of_an_uncertain_task_is_marked)
+{
+    struct openmart_task task = {.tracking_id = ""};
+    const struct task_result result = result_with(&task, "{}");
+    struct unmatched unmatched = {0};
+
+    unmatched_add(&unmatched, &result);
+    const struct task_result marked = unmatched_first(&unmatched, false);
+    ck_assert_str_eq(marked.body, "unmatched: {}");
+    ck_assert_uint_eq(marked.body_len, strlen(marked.body));
+    ck_assert_uint_eq(unmatched_first(&unmatched, true).body_len, 2);
+    unmatched_done(&unmatched);
 }

@@ -160,7 +160,7 @@ static bool task_ended(void *arg, const struct task_result *result)
 }
 
 /* If as many results that name no task are left as tasks, they are theirs. Which belongs to which
- * is unknown, so a later version may use them only by what they contain. */
+ * is unknown unless there is only one. */
 static void end_unmatched(struct batch *batch)
 {
     size_t n_open = 0;
@@ -170,7 +170,7 @@ static void end_unmatched(struct batch *batch)
     if (n_open != batch->unmatched.n)
         return;
     while (batch->tasks) {
-        const struct task_result result = unmatched_first(&batch->unmatched);
+        const struct task_result result = unmatched_first(&batch->unmatched, n_open == 1);
         end_by_result(batch->tasks, &result);
         unmatched_drop_first(&batch->unmatched);
     }

@@ -95,9 +95,12 @@ const unsigned char *delivered_key(const struct delivered *delivered, const char
 
 /* ---- responses that name no task ---- */
 
+#define MARK_LEN (sizeof RESULT_UNMATCHED - 1)
+
 struct unmatched_body {
-    char *task_id, *body;
-    size_t len;
+    char *task_id;
+    char *text; /* RESULT_UNMATCHED and the body */
+    size_t len; /* of both */
     struct unmatched_body *prev, *next;
 };
 
@@ -107,19 +110,22 @@ void unmatched_add(struct unmatched *unmatched, const struct task_result *result
         return;
     struct unmatched_body *body = xcalloc(1, sizeof *body);
     body->task_id = xstrdup(result->task_id);
-    body->len = result->body_len < RESULT_RAW_MAX ? result->body_len : RESULT_RAW_MAX;
-    body->body = xcalloc(1, body->len + 1);
-    memcpy(body->body, result->body, body->len);
+    size_t len = result->body_len < RESULT_RAW_MAX ? result->body_len : RESULT_RAW_MAX;
+    body->len = MARK_LEN + len;
+    body->text = xcalloc(1, body->len + 1);
+    memcpy(body->text, RESULT_UNMATCHED, MARK_LEN);
+    memcpy(body->text + MARK_LEN, result->body, len);
     DL_APPEND(unmatched->list, body);
     unmatched->n++;
 }
 
-struct task_result unmatched_first(const struct unmatched *unmatched)
+struct task_result unmatched_first(const struct unmatched *unmatched, bool is_certain)
 {
     const struct unmatched_body *body = unmatched->list;
+    size_t skip = is_certain ? MARK_LEN : 0;
 
     return (struct task_result){
-        .task_id = body->task_id, .body = body->body, .body_len = body->len};
+        .task_id = body->task_id, .body = body->text + skip, .body_len = body->len - skip};
 }
 
 void unmatched_drop_first(struct unmatched *unmatched)
@@ -129,7 +135,7 @@ void unmatched_drop_first(struct unmatched *unmatched)
     DL_DELETE(unmatched->list, body);
     unmatched->n--;
     free(body->task_id);
-    free(body->body);
+    free(body->text);
     free(body);
 }
 

@@ -16,6 +16,7 @@
 #include "lookup/batching/task_reader.h"
 #include "lookup/records/task.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define RESULT_RAW_MAX ((size_t)64 << 10) /* bytes kept of a response that is not understood */
@@ -57,8 +58,11 @@ struct unmatched {
 void unmatched_add(struct unmatched *unmatched, const struct task_result *result);
 
 /* Returns the one that was added first; the strings are valid until unmatched_drop_first(). Neither
- * may be called if there is none. */
-struct task_result unmatched_first(const struct unmatched *unmatched);
+ * may be called if there is none. `is_certain`: it is known to which task it belongs. Otherwise its
+ * bytes begin with RESULT_UNMATCHED, so that no later version reads them as the result of a task.
+ */
+#define RESULT_UNMATCHED "unmatched: "
+struct task_result unmatched_first(const struct unmatched *unmatched, bool is_certain);
 void unmatched_drop_first(struct unmatched *unmatched);
 
 void unmatched_done(struct unmatched *unmatched);
