@@ -89,6 +89,7 @@ struct metrics {
     struct size_histogram batch_tasks;
     uint64_t unknown_outcomes;
     uint64_t batches_resolved, tasks_resolved; /* after an unknown outcome */
+    uint64_t upstream_unreadable;
     uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];
     struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
     /* Gauges of the engine: */

@@ -45,6 +45,7 @@
 
 #define CONNECT_TIMEOUT_MS  INT64_C(10000)
 #define READ_TIMEOUT_MS     INT64_C(15000)
+#define TASK_TIMEOUT_MS     INT64_C(5000)
 #define HEADER_TIMEOUT_MS   INT64_C(8000)
 #define RESPONSE_TIMEOUT_MS INT64_C(30000)
 #define IDLE_TIMEOUT_MS     INT64_C(60000)
@@ -144,6 +145,7 @@ static int start_upstream(struct daemon *d)
         .key = d->key,
         .submit_timeout_ms = d->config.submit_timeout_ms,
         .read_timeout_ms = READ_TIMEOUT_MS,
+        .task_timeout_ms = TASK_TIMEOUT_MS,
     };
 
     if (transport_new(&transport, &d->transport))

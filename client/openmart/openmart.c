@@ -33,7 +33,7 @@
 struct openmart {
     char *base_url;
     const struct secret *key;
-    int64_t submit_timeout_ms, read_timeout_ms;
+    int64_t submit_timeout_ms, read_timeout_ms, task_timeout_ms;
     struct transport *transport;
     size_t n_calls;
     const struct openmart_call *delivering; /* the call whose callback is running now */
@@ -48,6 +48,7 @@ struct openmart_call {
     deliver_fn *deliver;
     bool is_submit;
     bool unsendable;
+    int64_t timeout_ms;
     union {
         openmart_submit_fn *submit;
         openmart_counts_fn *counts;
@@ -66,6 +67,8 @@ struct openmart *openmart_new(const struct openmart_options *options, struct tra
     openmart->key = options->key;
     openmart->submit_timeout_ms = options->submit_timeout_ms;
     openmart->read_timeout_ms = options->read_timeout_ms;
+    openmart->task_timeout_ms =
+        options->task_timeout_ms ? options->task_timeout_ms : options->read_timeout_ms;
     openmart->transport = transport;
     return openmart;
 }
@@ -157,6 +160,7 @@ static struct openmart_reply judge(const struct openmart_call *call,
         .verdict = meaning.verdict,
         .err = meaning.err,
         .status = answer->status,
+        .timed_out = answer->end == TRANSPORT_TIMEOUT,
         .retry_after_s = retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s,
         .took_ms = answer->took_ms,
         .detail = detail,
@@ -244,6 +248,8 @@ static struct openmart_call *new_call(struct openmart *openmart, enum metrics_op
     call->operation = operation;
     call->deliver = deliver;
     call->arg = arg;
+    call->timeout_ms =
+        operation == UPSTREAM_SUBMIT ? openmart->submit_timeout_ms : openmart->read_timeout_ms;
     openmart->n_calls++;
     return call;
 }
@@ -275,7 +281,7 @@ static struct openmart_call *start(struct openmart_call *call, const char *path,
         .body_len = body ? body->len : 0,
         .headers = headers,
         .n_headers = ARRAY_LEN(headers) - (body ? 1 : 0),
-        .timeout_ms = body ? openmart->submit_timeout_ms : openmart->read_timeout_ms,
+        .timeout_ms = call->timeout_ms,
         .max_bytes = JSON_MAX_BYTES,
         .only_once = call->is_submit,
     };
@@ -367,14 +373,27 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
     return start(call, fits ? path_to(&path, "batch/", batch_id, behind) : NULL, NULL);
 }
 
-struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
-                                         openmart_task_fn *done, void *arg)
+static struct openmart_call *start_read(struct openmart *openmart, const char *task_id,
+                                        int64_t timeout_ms, openmart_task_fn *done, void *arg)
 {
     struct openmart_call *call = new_call(openmart, UPSTREAM_TASK, deliver_task, arg);
     struct buf path autobuf = BUF_INIT(PATH_MAX_BYTES);
 
     call->done.task = done;
+    call->timeout_ms = timeout_ms;
     return start(call, path_to(&path, "", task_id, ""), NULL);
+}
+
+struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
+                                         openmart_task_fn *done, void *arg)
+{
+    return start_read(openmart, task_id, openmart->task_timeout_ms, done, arg);
+}
+
+struct openmart_call *openmart_reread_task(struct openmart *openmart, const char *task_id,
+                                           openmart_task_fn *done, void *arg)
+{
+    return start_read(openmart, task_id, openmart->read_timeout_ms, done, arg);
 }
 
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,

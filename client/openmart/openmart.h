@@ -25,7 +25,8 @@ struct openmart_options {
     const char *base_url;     /* without a trailing slash; copied */
     const struct secret *key; /* borrowed; must outlive the openmart */
     int64_t submit_timeout_ms;
-    int64_t read_timeout_ms;
+    int64_t read_timeout_ms; /* of the other calls */
+    int64_t task_timeout_ms; /* of openmart_read_task(); 0 = as the others */
 };
 
 /* Creates a client that uses `transport`, which must outlive it. Never NULL; the caller frees
@@ -63,6 +64,9 @@ struct openmart_call *openmart_task_ids(struct openmart *openmart, const char *b
 /* Reads one task. A response over the size limit is DONE too, with a task that is `unreadable`. */
 struct openmart_call *openmart_read_task(struct openmart *openmart, const char *task_id,
                                          openmart_task_fn *done, void *arg);
+/* Reads one task whose read timed out, with the timeout of the other reads. */
+struct openmart_call *openmart_reread_task(struct openmart *openmart, const char *task_id,
+                                           openmart_task_fn *done, void *arg);
 /* Reads the balance of the account, in credits. */
 struct openmart_call *openmart_credit_balance(struct openmart *openmart, openmart_balance_fn *done,
                                               void *arg);

@@ -258,6 +258,8 @@ static void add_named_batches(struct inquiry *inquiry, const struct openmart_rep
 /* If the upstream is at fault, the other ids wait for the next round. */
 static void failed(struct inquiry *inquiry, const struct openmart_reply *reply)
 {
+    if (reply->status == 429)
+        read_limiter_slow_down(inquiry->all->tools.limiter, reply->retry_after_s);
     if (note_failure(inquiry->trying, reply))
         next_step(inquiry);
     else
@@ -343,6 +345,7 @@ static void read_candidate(struct inquiry *inquiry, struct candidate *candidate)
     inquiry->trying = candidate;
     set_state(inquiry, INQUIRY_READING, 0);
     read_limiter_acquire(inquiry->all->tools.limiter, &inquiry->slot,
+                         candidate->trial == AS_BATCH ? READ_POLL : READ_TASK,
                          inquiry->all->tools.recovery.clock->now_ms, send_read);
 }
 

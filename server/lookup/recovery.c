@@ -13,8 +13,9 @@
 #include "lookup/records/results.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define DAY_MS        INT64_C(86400000)
+#define AGE_MAX_MS    INT64_C(604800000) /* a week: the longest lifetime of a batch */
 #define UNSENT_DETAIL "the server stopped while submitting the lookup"
 
 /* A batch to close. */
@@ -30,12 +31,12 @@ struct reading {
     size_t n_closing;
 };
 
-/* Returns the time since then, at most a day, by the wall clock, which may have jumped. */
+/* Returns the time since then, at most a week, by the wall clock, which may have jumped. */
 static int64_t age_ms(const struct recover_tools *tools, int64_t then_ms)
 {
     int64_t age_ms = tools->clock->wall_ms - then_ms;
 
-    return age_ms < 0 ? 0 : age_ms > DAY_MS ? DAY_MS : age_ms;
+    return age_ms < 0 ? 0 : age_ms > AGE_MAX_MS ? AGE_MAX_MS : age_ms;
 }
 
 size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch)
@@ -145,7 +146,10 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 {
     struct reading *reading = arg;
     const struct results *results = reading->tools->results;
-    int64_t left_ms = results->options.unknown_hold_ms - age_ms(reading->tools, task->ended_ms);
+    bool is_raw_stored =
+        task->err == ERR_UPSTREAM_INVALID_RESPONSE && strcmp(task->detail, RESULTS_RAW_DETAIL) == 0;
+    int64_t left_ms =
+        results_hold_ms(results, is_raw_stored) - age_ms(reading->tools, task->ended_ms);
 
     (void)batch_id;
     if (left_ms <= 0)
@@ -170,7 +174,7 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
     /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
     if (!err)
         err = store_each_unknown(tools->store,
-                                 tools->clock->wall_ms - tools->results->options.unknown_hold_ms,
+                                 tools->clock->wall_ms - results_hold_ms(tools->results, true),
                                  COOLDOWNS_MAX, unknown_task, &reading);
     free(reading.closing);
     if (!err)

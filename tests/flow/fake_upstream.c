@@ -40,6 +40,7 @@ struct fake_upstream {
     struct rules *rules;
     struct upstream model;
     bool only_once;
+    int64_t read_ms;
     const char *rejected[RULES];
     size_t n_rejected;
     struct fake_fault faults[FAULTS];
@@ -95,6 +96,11 @@ void fake_upstream_free(struct fake_upstream *upstream)
 void fake_upstream_set_submit_ms(struct fake_upstream *upstream, int64_t ms)
 {
     upstream->behaviour.submit_delay_ms = ms;
+}
+
+void fake_upstream_set_read_ms(struct fake_upstream *upstream, int64_t ms)
+{
+    upstream->read_ms = ms;
 }
 
 void fake_upstream_set_task_ms(struct fake_upstream *upstream, int64_t ms)
@@ -189,10 +195,28 @@ static struct fake_fault random_fault(struct random *random, enum call_kind kind
     return fault;
 }
 
+/* Returns whether the call is for a batch that has a task of that domain. */
+static bool is_beside(const struct fake_upstream *upstream, const struct api_call *call,
+                      const char *domain)
+{
+    const struct task *task =
+        call->kind == CALL_TASK ? upstream_task(&upstream->model, call->id) : NULL;
+    const struct batch *batch = task ? task->batch : NULL;
+
+    if (call->kind == CALL_STATUS || call->kind == CALL_TASK_IDS)
+        batch = upstream_batch(&upstream->model, call->id);
+    for (size_t i = 0; batch && i < batch->n_tasks; i++)
+        if (strcmp(batch->tasks[i]->domain, domain) == 0)
+            return true;
+    return false;
+}
+
 static void choose_fault(struct fake_upstream *upstream, struct pending *call)
 {
     for (size_t i = 0; i < upstream->n_faults; i++) {
-        if ((int)upstream->faults[i].on != (int)call->api.kind)
+        const struct fake_fault *fault = &upstream->faults[i];
+        if ((int)fault->on != (int)call->api.kind ||
+            (fault->beside && !is_beside(upstream, &call->api, fault->beside)))
             continue;
         call->has_fault = true;
         call->fault = upstream->faults[i];
@@ -297,6 +321,8 @@ static void accept_call(struct fake_upstream *upstream, struct transfer *transfe
     call->due_ms = upstream->model.clock->now_ms;
     if (call->api.kind == CALL_SUBMIT && !never_sent)
         call->due_ms += upstream->behaviour.submit_delay_ms;
+    if (call->api.kind != CALL_SUBMIT)
+        call->due_ms += call->has_fault ? call->fault.takes_ms : upstream->read_ms;
     DL_APPEND(upstream->pending, call);
 }
 
@@ -382,6 +408,11 @@ const char *fake_upstream_batch_id(const struct fake_upstream *upstream, const c
 const char *fake_upstream_notify_token(const struct fake_upstream *upstream)
 {
     return upstream->notify_token;
+}
+
+const char *fake_upstream_tracking_id(const struct fake_upstream *upstream, const char *domain)
+{
+    return task_of(upstream, domain)->tracking_id;
 }
 
 int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain)

@@ -3,9 +3,9 @@
  *
  * Batches, tasks and replies are those of the simulator (tests/simulator/api.h), so that flow tests
  * and system tests share one model. This adds what takes time and what goes wrong on the wire: a
- * submit takes `submit_ms`, reads are answered in the iteration in which they arrive, and faults
- * are queued per kind of call and used in order. Nothing costs credits unless a test sets the
- * balance. */
+ * submit takes `submit_ms`, reads are answered in the iteration in which they arrive unless a test
+ * sets their latency, and faults are queued per kind of call and used in order. Nothing costs
+ * credits unless a test sets the balance. */
 #ifndef FLOW_FAKE_UPSTREAM_H
 #define FLOW_FAKE_UPSTREAM_H
 
@@ -30,6 +30,7 @@ void fake_upstream_free(struct fake_upstream *upstream);
 void fake_upstream_set_clock(struct fake_upstream *upstream, const struct clock *clock);
 
 void fake_upstream_set_submit_ms(struct fake_upstream *upstream, int64_t ms);
+void fake_upstream_set_read_ms(struct fake_upstream *upstream, int64_t ms); /* 0 by default */
 void fake_upstream_set_task_ms(struct fake_upstream *upstream, int64_t ms);
 void fake_upstream_list_only_at_end(struct fake_upstream *upstream);
 
@@ -53,8 +54,10 @@ struct fake_fault {
     enum transport_end end;
     int64_t retry_after_s; /* 0 = no header */
     bool creates;
-    size_t n_cut;      /* sends the response to the created batch, without its last bytes */
-    bool is_permanent; /* and not only once */
+    size_t n_cut;       /* sends the response to the created batch, without its last bytes */
+    bool is_permanent;  /* and not only once */
+    int64_t takes_ms;   /* until it arrives; for reads */
+    const char *beside; /* only for the batch that has a task of this domain; NULL = any */
 };
 void fake_upstream_fault(struct fake_upstream *upstream, struct fake_fault fault);
 
@@ -80,13 +83,14 @@ size_t fake_upstream_calls(const struct fake_upstream *upstream, enum fake_call 
 size_t fake_upstream_ledger(const struct fake_upstream *upstream);
 size_t fake_upstream_ledger_of(const struct fake_upstream *upstream, const char *domain);
 size_t fake_upstream_largest_batch(const struct fake_upstream *upstream);
-/* Return the id of the first task of that domain, and the time at which it ends. The task must
- * exist. */
+/* Return the id of the first task of that domain, its tracking id, and the time at which it ends.
+ * The task must exist. */
 const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain);
 /* Returns the id of its batch. */
 const char *fake_upstream_batch_id(const struct fake_upstream *upstream, const char *domain);
 /* Returns what follows the last slash of the notify_url of the last submit; "" if it had none. */
 const char *fake_upstream_notify_token(const struct fake_upstream *upstream);
+const char *fake_upstream_tracking_id(const struct fake_upstream *upstream, const char *domain);
 int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain);
 bool fake_upstream_submits_were_only_once(const struct fake_upstream *upstream);
 

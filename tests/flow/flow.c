@@ -43,7 +43,7 @@ struct engine_options flow_options(void)
                   .linger_ms = 100,
                   .slots = 4,
                   .max_queued = 10000,
-                  .lifetime_ms = 15 * 60000,
+                  .lifetime_ms = DAY_MS,
                   .reads_per_second = 18},
         .keep_expired_ms = INT64_C(90) * 86400000,
     };
@@ -62,8 +62,10 @@ void flow_start(struct engine_options options)
     const struct store_options store = {
         .url = "memory:", .max_answers = 100000, .max_ended = 100000};
     const struct transport_options no_options = {0};
-    struct openmart_options openmart = {
-        .base_url = FAKE_UPSTREAM_URL, .submit_timeout_ms = 120000, .read_timeout_ms = 30000};
+    struct openmart_options openmart = {.base_url = FAKE_UPSTREAM_URL,
+                                        .submit_timeout_ms = 120000,
+                                        .read_timeout_ms = 15000,
+                                        .task_timeout_ms = 5000};
     struct errmsg why;
 
     if (flow.engine)
@@ -187,6 +189,20 @@ void flow_request_companies(int first, int n)
 {
     for (int i = first; i < first + n; i++)
         flow_request(flow_company(i), WAIT_MS);
+}
+
+void flow_prefetch_companies(int first, int n)
+{
+    const struct account_ref account = {"client", ACCOUNT_NO_QUOTA, 1};
+    struct errmsg why;
+
+    for (int i = first; i < first + n; i++) {
+        const char *domain = flow_company(i);
+        struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+        struct question *question = NULL;
+        ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
+        engine_prefetch(flow.engine, question, &account, engine_clock(flow.engine)->wall_ms);
+    }
 }
 
 struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms)

@@ -80,6 +80,9 @@ struct caller *flow_request_about(const char *domain, const char *company_name, 
 /* Starts requests for the companies first..first+n-1, each with WAIT_MS. */
 void flow_request_companies(int first, int n);
 
+/* Starts lookups for the companies first..first+n-1 without a caller. */
+void flow_prefetch_companies(int first, int n);
+
 /* Returns the domain of the i-th company; valid until the next call. */
 const char *flow_company(int i);
 

@@ -255,11 +255,27 @@ TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
 }
 
-TEST(lookup_single_task_without_tracking_id_is_not_matched)
+TEST(lookup_single_task_without_tracking_id_belongs_to_its_batch)
 {
     struct caller *caller = flow_request("a.com", WAIT_MS);
 
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
+    flow_advance(40000);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_ptr_nonnull(strstr(caller->body, "info@a.com"));
+}
+
+TEST(lookup_single_task_with_a_foreign_tracking_id_is_not_matched)
+{
+    struct caller *caller = flow_request("a.com", WAIT_MS);
+
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_TASK,
+                            .status = 200,
+                            .body = "{\"status\":\"COMPLETED\",\"tracking_id\":\"of-b\","
+                                    "\"data\":[{\"email\":\"info@b.com\"}]}",
+                            .is_permanent = true});
     flow_advance(40000);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
 }

@@ -48,11 +48,12 @@ TEST(money_unmatched_result_starts_a_cooldown)
 {
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "a.com", .tracking_id = "null"});
     flow_request("a.com", WAIT_MS);
+    flow_request("b.com", WAIT_MS);
     flow_advance(40000);
     struct caller *again = flow_request("a.com", WAIT_MS);
     flow_advance(40000);
     ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
 TEST(money_option_permits_one_automatic_resubmit)

@@ -39,7 +39,7 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_int_eq(config.batch_linger_ms, 100);
     ck_assert_int_eq(config.submit_slots, 4);
     ck_assert_int_eq(config.submit_timeout_ms, 120000);
-    ck_assert_int_eq(config.batch_lifetime_ms, 900000);
+    ck_assert_int_eq(config.batch_lifetime_ms, 86400000);
     ck_assert_int_eq(config.reads_per_second, 18);
     ck_assert_int_eq(config.ttl_found_ms, INT64_C(30) * 86400000);
     ck_assert_int_eq(config.ttl_empty_ms, 86400000);

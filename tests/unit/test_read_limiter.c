@@ -48,7 +48,12 @@ static void finish(void)
 
 static void request_read(size_t i, int64_t rank)
 {
-    read_limiter_acquire(&limiter, &readers[i].slot, rank, leave);
+    read_limiter_acquire(&limiter, &readers[i].slot, READ_POLL, rank, leave);
+}
+
+static void request_task(size_t i, int64_t rank)
+{
+    read_limiter_acquire(&limiter, &readers[i].slot, READ_TASK, rank, leave);
 }
 
 /* Runs until no read waits; every read ends as soon as it has started. */
@@ -128,5 +133,121 @@ TEST(limiter_cancelled_read_is_never_started)
     ck_assert_uint_eq(n_left, 2);
     ck_assert_int_eq(readers[1].left_ms, -1);
     read_limiter_release(&limiter, &readers[1].slot); /* a second call is a no-op */
+    finish();
+}
+
+TEST(limiter_keeps_two_connections_for_polls)
+{
+    begin(0);
+    for (size_t i = 0; i < READ_LIMITER_IN_FLIGHT; i++)
+        request_task(i, 0);
+    timers_run(&timers, clock_now.now_ms);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT - READ_LIMITER_FOR_POLLS);
+    for (size_t i = 10; i < 13; i++)
+        request_read(i, 100);
+    timers_run(&timers, clock_now.now_ms);
+    ck_assert_uint_eq(n_left, READ_LIMITER_IN_FLIGHT);
+    ck_assert_ptr_eq(order[n_left - 1], &readers[11]);
+    finish();
+}
+
+TEST(limiter_gives_polls_a_third_while_tasks_wait)
+{
+    size_t polls = 0;
+
+    begin(18);
+    for (size_t i = 0; i < 100; i++) {
+        request_read(i, 0); /* older than the tasks */
+        request_task(100 + i, 1);
+    }
+    run();
+    for (size_t i = 0; i < 140; i++) { /* until the last task, about half as many polls start */
+        polls += order[i] < &readers[100];
+        if (i >= 18)
+            polls -= order[i - 18] < &readers[100];
+        ck_assert_uint_le(polls, 6);
+    }
+    ck_assert_uint_eq(n_left, READS);
+    ck_assert_int_eq(order[READS - 1]->left_ms - order[0]->left_ms, (READS - 1) / 18 * 1000);
+    finish();
+}
+
+TEST(limiter_gives_polls_the_full_rate_if_no_task_waits)
+{
+    begin(18);
+    for (size_t i = 0; i < 18; i++)
+        request_read(i, 0);
+    run();
+    ck_assert_int_eq(order[17]->left_ms, order[0]->left_ms);
+    finish();
+}
+
+/* Returns how many of all reads start within the next second. */
+static size_t started_within_a_second(void)
+{
+    size_t before = n_left, ended = n_left;
+    int64_t end_ms = clock_now.now_ms + 1000;
+
+    while (timers_next_ms(&timers) < end_ms) {
+        if (timers_next_ms(&timers) > clock_now.now_ms)
+            clock_advance(&clock_now, timers_next_ms(&timers) - clock_now.now_ms);
+        timers_run(&timers, clock_now.now_ms);
+        while (ended < n_left)
+            read_limiter_release(&limiter, &order[ended++]->slot);
+    }
+    clock_advance(&clock_now, end_ms - clock_now.now_ms);
+    return n_left - before;
+}
+
+TEST(limiter_after_429_pauses_and_recovers_in_steps)
+{
+    begin(20);
+    for (size_t i = 0; i < READS; i++)
+        request_task(i, 0);
+    ck_assert_uint_eq(started_within_a_second(), 20);
+    read_limiter_slow_down(&limiter, 3);
+    read_limiter_slow_down(&limiter, -1); /* of a read in flight: the same pause */
+    for (int second = 0; second < 3; second++)
+        ck_assert_uint_eq(started_within_a_second(), 0);
+    ck_assert_uint_eq(started_within_a_second(), 10);
+    clock_advance(&clock_now, READ_LIMITER_STEP_MS);
+    ck_assert_uint_eq(started_within_a_second(), 15);
+    clock_advance(&clock_now, READ_LIMITER_STEP_MS);
+    ck_assert_uint_eq(started_within_a_second(), 20);
+    finish();
+}
+
+TEST(limiter_pauses_longer_while_nothing_but_429_arrives)
+{
+    begin(20);
+    int64_t last_ms = clock_now.now_ms;
+    for (int i = 0; i < 10; i++) {
+        read_limiter_slow_down(&limiter, -1);
+        request_task((size_t)i, 0);
+        clock_advance(&clock_now, timers_next_ms(&timers) - clock_now.now_ms);
+        int64_t pause_ms = clock_now.now_ms - last_ms;
+        int64_t least_ms = i < 6 ? INT64_C(1000) << i : READ_LIMITER_PAUSE_MS;
+        ck_assert_int_ge(pause_ms, least_ms);
+        ck_assert_int_le(pause_ms, least_ms * 5 / 4);
+        last_ms = clock_now.now_ms;
+        timers_run(&timers, clock_now.now_ms);
+        read_limiter_release(&limiter, &readers[i].slot);
+    }
+    finish();
+}
+
+TEST(limiter_pause_is_short_again_after_other_responses)
+{
+    begin(20);
+    for (int i = 0; i < 5; i++) {
+        read_limiter_slow_down(&limiter, -1);
+        clock_advance(&clock_now, 10000);
+        for (size_t j = 0; j < READ_LIMITER_IN_FLIGHT + 1; j++)
+            request_task((size_t)i * 20 + j, 0);
+        run();
+    }
+    read_limiter_slow_down(&limiter, -1);
+    request_task(150, 0);
+    ck_assert_int_le(timers_next_ms(&timers) - clock_now.now_ms, 1250);
     finish();
 }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "lookup/batching/submit_policy.h"
 
 #include <assert.h>
@@ -32,6 +33,7 @@ void batch_free(struct batch *batch)
     if (batch->call)
         openmart_cancel(batch->call);
     collector_cancel(batch->collector);
+    unmatched_done(&batch->unmatched);
     timer_disarm(batch->tools->timers, &batch->retry);
     DL_DELETE(*batch->tools->batches, batch);
     free(batch);
@@ -116,54 +118,68 @@ static void fail_unrecorded(struct batch *batch)
 
 /* ---- collecting ---- */
 
-static struct task *find_task(const struct batch *batch, const char *tracking_id)
-{
-    struct task *task;
-
-    DL_FOREACH (batch->tasks, task)
-        if (strcmp(task->tracking_id, tracking_id) == 0)
-            return task;
-    return NULL;
-}
-
-static void add_delivered(struct batch *batch, const char *tracking_id,
-                          const unsigned char key[HASH_SIZE])
-{
-    assert(batch->n_delivered < OPENMART_BATCH_MAX);
-    struct delivered_result *delivered = &batch->delivered[batch->n_delivered++];
-    snprintf(delivered->tracking_id, sizeof delivered->tracking_id, "%s", tracking_id);
-    memcpy(delivered->key, key, HASH_SIZE);
-}
-
 /* Reports a result without an open task, if a result with its tracking id was delivered. */
 static void report_conflict(const struct batch *batch, const char *tracking_id)
 {
-    const struct batch_tools *tools = batch->tools;
+    const unsigned char *key = delivered_key(&batch->delivered, tracking_id);
 
-    for (size_t i = 0; i < batch->n_delivered; i++)
-        if (strcmp(batch->delivered[i].tracking_id, tracking_id) == 0) {
-            tools->conflict(tools->conflict_arg, batch->delivered[i].key);
-            return;
-        }
+    if (key)
+        batch->tools->conflict(batch->tools->conflict_arg, key);
 }
 
-static bool task_ended(void *arg, const char *task_id, const struct openmart_task *answer)
+static void end_by_result(struct task *task, const struct task_result *result)
+{
+    struct batch *batch = task->batch;
+    const struct task_end end = result_end(result);
+
+    if (result->is_understood) {
+        delivered_add(&batch->delivered, task->tracking_id, task->question->key);
+    } else {
+        metrics_add(&metrics_mine()->upstream_unreadable, 1);
+        log_event(LOG_ERROR, "result_unreadable", LOG_STR("lookup", task->lookup_id),
+                  LOG_STR("batch", batch->id), LOG_STR("task", result->task_id),
+                  LOG_INT("bytes", result->body_len));
+    }
+    circuit_record_result(batch->tools->breaker, result->is_understood);
+    end_task(task, &end);
+}
+
+static bool is_expected(void *arg, const struct task_result *result)
+{
+    const struct batch *batch = arg;
+
+    return result_match(batch->tasks, batch->n_tasks, result) != NULL;
+}
+
+static bool task_ended(void *arg, const struct task_result *result)
 {
     struct batch *batch = arg;
-    struct task *task = find_task(batch, answer->tracking_id);
-    struct task_end end = {.answer = answer, .task_id = task_id};
+    struct task *task = result_match(batch->tasks, batch->n_tasks, result);
 
-    if (!task) {
-        report_conflict(batch, answer->tracking_id);
-        return false;
+    if (task)
+        end_by_result(task, result);
+    else if (result->is_understood)
+        report_conflict(batch, result->task->tracking_id);
+    else if (!*result->task->tracking_id)
+        unmatched_add(&batch->unmatched, result);
+    return task != NULL;
+}
+
+/* If as many results that name no task are left as tasks, they are theirs. Which belongs to which
+ * is unknown unless there is only one. */
+static void end_unmatched(struct batch *batch)
+{
+    size_t n_open = 0;
+    struct task *task;
+
+    DL_COUNT(batch->tasks, task, n_open);
+    if (n_open != batch->unmatched.n)
+        return;
+    while (batch->tasks) {
+        const struct task_result result = unmatched_first(&batch->unmatched, n_open == 1);
+        end_by_result(batch->tasks, &result);
+        unmatched_drop_first(&batch->unmatched);
     }
-    add_delivered(batch, task->tracking_id, task->question->key);
-    if (answer->state != OPENMART_COMPLETED)
-        end = (struct task_end){.err = ERR_LOOKUP_FAILED,
-                                .task_id = task_id,
-                                .charged = err_row(ERR_LOOKUP_FAILED)->charged};
-    end_task(task, &end);
-    return true;
 }
 
 static void collector_ended(void *arg, enum err err, const char *detail)
@@ -172,17 +188,22 @@ static void collector_ended(void *arg, enum err err, const char *detail)
     const struct task_end end = {.err = err, .detail = detail, .charged = CHARGED_MAYBE};
 
     batch->collector = NULL;
+    if (err && err != ERR_LOOKUP_FAILED)
+        end_unmatched(batch);
     end_batch(batch, &end);
 }
 
 /* Starts the collector before the owner learns of the new state. */
-static void collect(struct batch *batch, const char *batch_id)
+static void collect(struct batch *batch, const char *batch_id, int64_t submitted_ms)
 {
-    const struct collector_owner owner = {task_ended, collector_ended, batch};
+    const struct collector_owner owner = {is_expected, task_ended, collector_ended, batch};
+    const struct collector_batch accepted = {.id = batch_id,
+                                             .n_tasks = batch->n_tasks,
+                                             .rank = batch->oldest_ms,
+                                             .submitted_ms = submitted_ms};
 
     snprintf(batch->id, sizeof batch->id, "%s", batch_id);
-    batch->collector =
-        collector_start(&batch->tools->poll, batch_id, batch->n_tasks, batch->oldest_ms, &owner);
+    batch->collector = collector_start(&batch->tools->poll, &accepted, &owner);
     set_state(batch, BATCH_COLLECTING);
 }
 
@@ -190,14 +211,14 @@ void batch_resume(struct batch *batch, const struct store_batch *stored)
 {
     batch->number = stored->number;
     snprintf(batch->notify_token, sizeof batch->notify_token, "%s", stored->notify_token);
-    collect(batch, stored->batch_id);
+    collect(batch, stored->batch_id, batch->oldest_ms);
 }
 
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
                      const unsigned char key[HASH_SIZE])
 {
     batch->n_tasks++;
-    add_delivered(batch, tracking_id, key);
+    delivered_add(&batch->delivered, tracking_id, key);
     collector_skip(batch->collector, task_id);
 }
 
@@ -390,7 +411,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         journal_submitted(tools->journal, batch->number, batch_id);
         DL_FOREACH (batch->tasks, task)
             budget_commit(tools->budget, &task->credit);
-        collect(batch, batch_id);
+        collect(batch, batch_id, batch->tools->clock->now_ms);
         break;
     case SUBMIT_SPLIT:
         split(batch);

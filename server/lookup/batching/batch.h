@@ -17,11 +17,11 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/id.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/batching/collector.h"
+#include "lookup/batching/result_match.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
 #include "lookup/records/task.h"
@@ -74,13 +74,6 @@ struct batch_tools {
     void *conflict_arg;
 };
 
-/* A result that was delivered. It is delivered as soon as its task is read, before a second result
- * with its tracking id can be seen. It is then unknown which one is right. */
-struct delivered_result {
-    char tracking_id[ID_TEXT];
-    unsigned char key[HASH_SIZE]; /* of the question */
-};
-
 struct batch {
     struct batch *prev, *next; /* links of the list of all batches */
     enum batch_state state;    /* read by the owner */
@@ -98,8 +91,8 @@ struct batch {
     struct timer retry; /* while BACKING_OFF, or until a submit that was not journalled fails */
     struct openmart_call *call;  /* the submit in flight */
     struct collector *collector; /* while COLLECTING */
-    struct delivered_result delivered[OPENMART_BATCH_MAX];
-    size_t n_delivered;
+    struct delivered delivered;
+    struct unmatched unmatched;
 };
 
 /* Creates an empty, PENDING batch and appends it to the list of all batches. */
@@ -116,8 +109,8 @@ void batch_add(struct batch *batch, struct task *task);
 void batch_submit(struct batch *batch);
 
 /* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `stored`
- * is borrowed for the call. Before, batch_add() must add its open tasks; afterwards,
- * batch_add_ended() each task that has ended. */
+ * is borrowed for the call. Before, batch_add() must add its open tasks, whose queued_ms is when
+ * the batch was submitted; afterwards, batch_add_ended() each task that has ended. */
 void batch_resume(struct batch *batch, const struct store_batch *stored);
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
                      const unsigned char key[HASH_SIZE]);

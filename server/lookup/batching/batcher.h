@@ -41,7 +41,7 @@ struct batcher_options {
     int64_t linger_ms;      /* how long the first task of a batch waits for others */
     int slots;              /* concurrent submits */
     size_t max_queued;      /* tasks that wait for a slot; see fair_queue_has_room() */
-    int64_t lifetime_ms;    /* how long a batch is polled after its submit, or after a restart */
+    int64_t lifetime_ms;    /* how long a batch is polled after its submit */
     int reads_per_second;   /* all reads together; 0 = no limit */
     bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
     const char *notify_url; /* prefix of the URL that each task carries, without a trailing slash;
@@ -83,8 +83,8 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
 enum err batcher_add(struct batcher *batcher, struct task *task, int *ret_retry_after_s);
 
 /* Resumes a submitted batch from the journal, with its `n` open tasks (question, lookup_id,
- * tracking_id, queued_ms and done set). The tasks are borrowed until `done` runs; `stored` and
- * `open` for the call. */
+ * tracking_id, queued_ms and done set; queued_ms is when the batch was submitted). The tasks are
+ * borrowed until `done` runs; `stored` and `open` for the call. */
 void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
                     struct task *const *open, size_t n);
 

@@ -6,10 +6,10 @@
  * collector.
  *
  * Of the lists of ids, COMPLETED is documented, and requested whenever more tasks are completed
- * than were listed. ERRORED is requested when `errored` grows early, so that a failed task need not
- * wait for the batch. If the upstream ignores or rejects that filter, it is not used again. The
- * list of all ids is requested once the batch is ready and COMPLETED did not account for every
- * task. */
+ * than were listed. It is also requested if the status fails, has no counts, or shows no progress
+ * for a while. ERRORED is requested when `errored` grows early, so that a failed task need not wait
+ * for the batch. If the upstream ignores or rejects that filter, it is not used again. The list of
+ * all ids is requested once the batch is ready and COMPLETED did not account for every task. */
 #include "lookup/batching/collector.h"
 
 #include "base/mem.h"
@@ -19,7 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_MS       (5 * 60 * 1000) /* how long a known batch may return 404 */
+#define LOST_MS    86400000 /* how long a known batch may return 404 */
+#define STALLED_MS 120000   /* without progress; then the counts are not trusted */
+#define RESUMED_MS                                                                                 \
+    600000 /* a resumed batch is polled at least this long: it was not polled meanwhile */
+#define FEW_TASKS     10   /* reading so many unfinished tasks costs little */
 #define POLL_LEAST_MS 1000 /* between two calls of which the upstream asked for the last */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
@@ -30,8 +34,10 @@ struct collector {
     char batch_id[OPENMART_ID_MAX + 1];
     size_t n_tasks;
     size_t n_matched, n_unmatched; /* tasks that ended, by what the owner made of them */
-    size_t n_errored;              /* of both, those that failed */
-    int64_t rank, started_ms;
+    size_t n_failed;               /* of n_matched, those that the upstream could not do */
+    int64_t rank, submitted_ms;
+    int64_t end_ms;        /* when its lifetime is over */
+    int64_t progress_ms;   /* when the counts last changed */
     int64_t ready_ms;      /* when the batch was first reported as ready; -1 = not yet */
     int64_t lost_since_ms; /* since when calls for it return 404; -1 = they do not */
     bool errored_filter_useless, all_listed;
@@ -73,16 +79,23 @@ static void finish(struct collector *c, enum err err, const char *detail)
 
 /* ---- reading tasks ---- */
 
-static void read_event(void *arg, const char *task_id, const struct openmart_task *task)
+static bool is_expected(void *arg, const struct task_result *result)
+{
+    const struct collector *c = arg;
+
+    return c->owner.is_expected(c->owner.arg, result);
+}
+
+static void read_event(void *arg, const struct task_result *result)
 {
     struct collector *c = arg;
 
-    if (task_id) {
-        c->n_errored += task && task->state == OPENMART_ERRORED;
-        if (task && c->owner.task_ended(c->owner.arg, task_id, task))
-            c->n_matched++;
-        else
-            c->n_unmatched++;
+    if (result && result->task && c->owner.task_ended(c->owner.arg, result)) {
+        c->n_matched++;
+        c->n_failed +=
+            result->task->state == OPENMART_ERRORED || result->task->state == OPENMART_CANCELLED;
+    } else if (result) {
+        c->n_unmatched++;
     }
     plan_next_step(c);
 }
@@ -107,12 +120,19 @@ static void next_call_is_due(struct timer *timer)
 {
     struct collector *c = container_of(timer, struct collector, next_call);
 
-    read_limiter_acquire(c->tools->limiter, &c->slot, c->rank, send_call);
+    read_limiter_acquire(c->tools->limiter, &c->slot, READ_POLL, c->rank, send_call);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Plans the next call, not later than the end of the lifetime. */
 static void call_in(struct collector *c, int64_t ms)
 {
-    timer_arm(c->tools->timers, &c->next_call, c->tools->clock->now_ms + ms, next_call_is_due);
+    timer_arm(c->tools->timers, &c->next_call, least(c->tools->clock->now_ms + ms, c->end_ms),
+              next_call_is_due);
 }
 
 /* Once a second is enough for a hint, however many of them come: each task of a batch may cause
@@ -127,12 +147,25 @@ void collector_poll_now(struct collector *c)
         timer_arm(c->tools->timers, &c->next_call, at_ms, next_call_is_due);
 }
 
-/* Retries a failed call for the batch later, starting with the status. */
+static int64_t age_ms(const struct collector *c)
+{
+    return c->tools->clock->now_ms - c->submitted_ms;
+}
+
+/* Continues later after a failed call for the batch: with the list of COMPLETED if the status
+ * failed, which may be the only call that fails; else with the status. After 429, all reads pause
+ * and the same call follows. */
 static void call_failed(struct collector *c, const struct openmart_reply *reply)
 {
     int64_t now_ms = c->tools->clock->now_ms;
 
-    c->next = LIST_NONE;
+    if (reply->status == 429) {
+        read_limiter_slow_down(c->tools->limiter, reply->retry_after_s);
+        c->next = c->requested;
+        call_in(c, 0);
+        return;
+    }
+    c->next = c->requested == LIST_NONE ? LIST_COMPLETED : LIST_NONE;
     if (reply->status != 404)
         c->lost_since_ms = -1;
     else if (c->lost_since_ms < 0)
@@ -141,15 +174,21 @@ static void call_failed(struct collector *c, const struct openmart_reply *reply)
         finish(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream no longer has the batch");
         return;
     }
-    call_in(c, poll_back_off_ms(++c->failures, reply));
+    call_in(c, poll_back_off_ms(++c->failures, age_ms(c), reply));
     plan_next_step(c);
+}
+
+/* Returns whether the counts do not say what is worth listing. */
+static bool is_stalled(const struct collector *c)
+{
+    return !c->counts.known || c->tools->clock->now_ms - c->progress_ms >= STALLED_MS;
 }
 
 static enum list list_after_status(const struct collector *c)
 {
     if (collector_batch_is_ready(c) && c->all_listed)
         return LIST_ALL; /* late ids */
-    if (collector_batch_is_ready(c) || c->counts.completed > c->listed_completed)
+    if (collector_batch_is_ready(c) || c->counts.completed > c->listed_completed || is_stalled(c))
         return LIST_COMPLETED;
     if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
         return LIST_ERRORED;
@@ -169,6 +208,8 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
         return;
     }
     c->lost_since_ms = -1;
+    if (counts->completed != c->counts.completed || counts->errored != c->counts.errored)
+        c->progress_ms = c->tools->clock->now_ms;
     c->counts = *counts;
     if (counts->ready && !collector_batch_is_ready(c)) {
         c->ready_ms = c->tools->clock->now_ms; /* final, whatever later polls report */
@@ -191,8 +232,8 @@ static enum list list_after(const struct collector *c, enum list listed)
 {
     if (listed == LIST_COMPLETED && collector_batch_is_ready(c))
         return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
-    if (listed == LIST_COMPLETED && c->counts.errored > c->listed_errored &&
-        !c->errored_filter_useless)
+    if (listed == LIST_COMPLETED && !c->errored_filter_useless &&
+        (is_stalled(c) || c->counts.errored > c->listed_errored))
         return LIST_ERRORED;
     return LIST_NONE;
 }
@@ -202,13 +243,10 @@ static enum list list_after(const struct collector *c, enum list listed)
  * worth it; the list of all ids will show it at the end. */
 static bool is_unfiltered(const struct collector *c, size_t n)
 {
+    if (is_stalled(c))
+        return n > FEW_TASKS && n >= c->n_tasks;
     return (int64_t)n > c->counts.errored &&
            (n >= c->n_tasks || (int64_t)n + c->counts.completed > (int64_t)c->n_tasks);
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static void add_ids(struct collector *c, enum list listed, const char *const *ids, size_t n)
@@ -245,6 +283,7 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
         return;
     } else {
         c->failures = 0;
+        c->lost_since_ms = -1;
         add_ids(c, listed, ids, n);
         c->next = list_after(c, listed);
     }
@@ -270,18 +309,19 @@ static void send_call(struct read_slot *slot)
 
 /* The batch is ready, all its ids were listed and read, and some tasks are missing. Not before all
  * ids were listed: the list of COMPLETED may lag, and hold ids that are not ours. According to the
- * upstream's documentation, an id missing from COMPLETED is a failed task; if the counts agree, it
- * is. Otherwise late ids get some time. Returns true if the collector ended. */
+ * upstream's documentation, an id missing from COMPLETED is a failed task; if as many failed as are
+ * missing, they are. An id that was not matched proves nothing about ours. Otherwise late ids get
+ * some time. Returns true if the collector ended. */
 static bool finish_if_nothing_comes(struct collector *c)
 {
-    size_t seen = c->n_matched + c->n_unmatched;
+    size_t n_missing = c->n_tasks - c->n_matched;
 
     if (!collector_batch_is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
         return false;
-    if (seen >= c->n_tasks)
-        finish(c, ERR_UPSTREAM_INVALID_RESPONSE, "upstream results carry no matching tracking id");
-    else if (c->counts.errored >= (int64_t)(c->n_tasks - seen + c->n_errored))
+    if (c->counts.errored >= (int64_t)(n_missing + c->n_failed))
         finish(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
+    else if (c->n_unmatched >= n_missing)
+        finish(c, ERR_UPSTREAM_INVALID_RESPONSE, "upstream results carry no matching tracking id");
     else if (c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
         finish(c, ERR_UPSTREAM_INVALID_RESPONSE,
                "the upstream finished the batch without a result for this lookup");
@@ -292,15 +332,13 @@ static bool finish_if_nothing_comes(struct collector *c)
 
 static void plan_next_step(struct collector *c)
 {
-    int64_t age_ms = c->tools->clock->now_ms - c->started_ms;
-
     if (c->n_matched == c->n_tasks) {
         finish(c, ERR_OK, NULL);
         return;
     }
     if (c->next == LIST_NONE && finish_if_nothing_comes(c))
         return;
-    if (age_ms >= c->tools->lifetime_ms) {
+    if (c->tools->clock->now_ms >= c->end_ms) {
         finish(c, ERR_UPSTREAM_OUTCOME_UNKNOWN, "the upstream did not finish the batch in time");
         return;
     }
@@ -309,26 +347,33 @@ static void plan_next_step(struct collector *c)
                                task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
     if (call_is_planned || only_reads_are_left)
         return;
-    call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms));
+    call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
     if (c->is_notified && c->next == LIST_NONE)
         collector_poll_now(c);
     c->is_notified = false;
 }
 
-struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
-                                  size_t n_tasks, int64_t rank, const struct collector_owner *owner)
+struct collector *collector_start(const struct poll_tools *tools,
+                                  const struct collector_batch *batch,
+                                  const struct collector_owner *owner)
 {
     struct collector *c = xcalloc(1, sizeof *c);
+    const struct task_reader_owner reader = {is_expected, read_event, c};
+    int64_t now_ms = tools->clock->now_ms;
+    int64_t end_ms = batch->submitted_ms + tools->lifetime_ms;
+    int64_t least_end_ms = now_ms + least(tools->lifetime_ms, RESUMED_MS);
 
     c->tools = tools;
     c->owner = *owner;
-    snprintf(c->batch_id, sizeof c->batch_id, "%s", batch_id);
-    c->n_tasks = n_tasks;
-    c->rank = rank;
-    c->started_ms = tools->clock->now_ms;
+    snprintf(c->batch_id, sizeof c->batch_id, "%s", batch->id);
+    c->n_tasks = batch->n_tasks;
+    c->rank = batch->rank;
+    c->submitted_ms = c->progress_ms = batch->submitted_ms;
+    c->end_ms = end_ms > least_end_ms ? end_ms : least_end_ms;
     c->ready_ms = c->lost_since_ms = -1;
+    c->counts.known = true;
     /* More ids than twice the batch's size cannot be valid. */
-    c->reader = task_reader_new(tools, rank, 2 * OPENMART_BATCH_MAX, read_event, c);
+    c->reader = task_reader_new(tools, c->rank, c->submitted_ms, 2 * OPENMART_BATCH_MAX, &reader);
     call_in(c, 0);
     return c;
 }

@@ -2,17 +2,19 @@
 /* collector.h - collects the results of a submitted batch: polls its status, lists its task ids,
  * reads every task as soon as it is finished.
  *
- * The interval between polls is a tenth of the batch's age. So polling costs a logarithmic number
- * of calls and adds at most a tenth to the waiting time. Only `batch_ready` is authoritative; the
- * counts are hints for when to list. Reads are free and are retried; a batch is not given up before
- * its lifetime is over. The owner matches results to lookups, by tracking id alone. Engine thread
- * only. */
+ * What was paid for is not given up: reads are free and are retried until the batch's lifetime is
+ * over. The interval between polls is a tenth of the batch's age, up to minutes. So polling costs a
+ * logarithmic number of calls and adds at most a tenth to the waiting time. Only `batch_ready` is
+ * authoritative; the counts are hints for when to list. If they cannot be read or do not move, the
+ * lists are requested without them. The owner matches results to lookups (result_match.h). Engine
+ * thread only. */
 #ifndef LOOKUP_BATCHING_COLLECTOR_H
 #define LOOKUP_BATCHING_COLLECTOR_H
 
 #include "base/err.h"
 #include "client/openmart/openmart.h"
 #include "lookup/batching/poll_timing.h"
+#include "lookup/batching/task_reader.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,10 +22,21 @@
 
 struct collector;
 
+/* The batch to collect. */
+struct collector_batch {
+    const char *id;       /* Openmart's; copied */
+    size_t n_tasks;       /* that have not ended */
+    int64_t rank;         /* orders its reads (read_limiter.h) */
+    int64_t submitted_ms; /* its lifetime counts from here; earlier than this process if resumed */
+};
+
 struct collector_owner {
-    /* A task ended; `task_id` is Openmart's. Returns true if the owner still waits for it. The
-     * arguments are borrowed for the call. */
-    bool (*task_ended)(void *arg, const char *task_id, const struct openmart_task *task);
+    /* Returns whether the result belongs to a task that the owner waits for. */
+    bool (*is_expected)(void *arg, const struct task_result *result);
+
+    /* A task ended, with a result that may not be understood. Returns true if the owner waited for
+     * it. The argument is borrowed for the call. */
+    bool (*task_ended)(void *arg, const struct task_result *result);
 
     /* Runs once, last: no more results will come. ERR_OK if every task was matched, else the error
      * and the message (static) with which the others end. The collector is freed by then. */
@@ -31,11 +44,11 @@ struct collector_owner {
     void *arg;
 };
 
-/* Starts to collect the results of a batch with `n_tasks` tasks. `rank` orders its reads
- * (read_limiter.h). `tools` is borrowed until the end, `batch_id` and `owner` are copied. No
- * callback runs inside this call. The collector frees itself when it ends. */
-struct collector *collector_start(const struct poll_tools *tools, const char *batch_id,
-                                  size_t n_tasks, int64_t rank,
+/* Starts to collect the results of a batch. `tools` is borrowed until the end, `batch` for the
+ * call, and `owner` is copied. No callback runs inside this call. The collector frees itself when
+ * it ends. */
+struct collector *collector_start(const struct poll_tools *tools,
+                                  const struct collector_batch *batch,
                                   const struct collector_owner *owner);
 
 /* Adds a task of the batch that ended before this collector started: it is not read, and not part

@@ -83,6 +83,13 @@ static bool may_have_answer(const struct results *results, const unsigned char *
     return may;
 }
 
+int64_t results_hold_ms(const struct results *results, bool is_raw_stored)
+{
+    int64_t hold_ms = results->options.unknown_hold_ms;
+
+    return is_raw_stored && hold_ms < RESULTS_RAW_HOLD_MS ? RESULTS_RAW_HOLD_MS : hold_ms;
+}
+
 static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
 {
     cooldown_set(results->cooldowns, result->key, result->err, result->detail,
@@ -100,7 +107,7 @@ bool results_put(const struct results *results, const struct task *task, const s
 
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
-        start_cooldown(results, result, results->options.unknown_hold_ms);
+        start_cooldown(results, result, results_hold_ms(results, end->raw != NULL));
     else if (failed && !replaces)
         start_cooldown(results, result, result->expires_ms - result->fetched_ms);
     if (end->task_id)

@@ -27,7 +27,7 @@
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int ttl_jitter_percent;    /* each TTL varies by up to this much, both ways */
-    int64_t unknown_hold_ms;   /* cooldown after an unknown outcome */
+    int64_t unknown_hold_ms;   /* cooldown after an unknown outcome; see results_hold_ms() */
     size_t max_finished;       /* finished lookups that can be found by id in memory, */
     size_t max_finished_bytes; /* and the memory for their results */
 };
@@ -52,6 +52,16 @@ struct lost_task {
 /* Sets the two owned members; the others must be set. */
 void results_init(struct results *results, struct timers *timers);
 void results_done(struct results *results);
+
+/* How a lookup ends whose response could not be understood and is stored: after an upgrade it may
+ * be read without paying again, so the question is not paid for soon. */
+#define RESULTS_RAW_HOLD_MS INT64_C(86400000)
+#define RESULTS_RAW_DETAIL                                                                         \
+    "the response is stored; a later version may be able to read it (see emailsd inspect)"
+
+/* Returns the length of the cooldown after a lookup that was or may have been paid for and has no
+ * result; `is_raw_stored`: it ended as above. */
+int64_t results_hold_ms(const struct results *results, bool is_raw_stored);
 
 /* Creates the result of an end. The caller owns the reference. */
 const struct result *result_of_task_end(const struct results *results,

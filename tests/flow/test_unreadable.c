@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* test_unreadable.c - tests paid results that cannot be understood: they end soon, are charged, and
+ * are not paid for again; what is only unfinished or not answered is read again. */
+#include "flow.h"
+
+#include "tests/support/suite.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct fake_fault task_body(const char *body)
+{
+    return (struct fake_fault){.on = FAKE_TASK, .status = 200, .body = body, .is_permanent = true};
+}
+
+static void ck_assert_unreadable(const struct caller *caller)
+{
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(caller->charged, CHARGED_YES);
+    ck_assert_ptr_nonnull(strstr(caller->detail, "the response is stored"));
+}
+
+TEST(unreadable_result_is_read_three_times_and_charged)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "milvali.com", .data = "7"});
+    flow_advance(40000);
+    ck_assert_unreadable(caller);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 3);
+}
+
+TEST(unreadable_result_does_not_delay_the_others_of_its_batch)
+{
+    flow_request_companies(0, 100);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "company50.com", .data = "7"});
+    flow_advance(MINUTE_MS);
+    for (size_t i = 0; i < 100; i++)
+        if (i == 50)
+            ck_assert_unreadable(flow.callers[i]);
+        else
+            ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 102);
+}
+
+/* A batch of one: whatever is sent for its task can only be its result. */
+static const struct {
+    const char *body;
+    enum err err;
+} alone[] = {
+    {"{\"result\":\"new\"}", ERR_UPSTREAM_INVALID_RESPONSE},
+    {"{\"status\":\"DONE\",\"data\":[{\"email\":\"a@b.com\"}]}", ERR_OK},
+    {"{\"status\":\"COMPLETED\",\"data\":[{\"email\":\"a@b.com\"}]}", ERR_OK},
+    {"{\"status\":\"COMPLETED\",\"data\":[{\"phone\":\"1\"}]}", ERR_UPSTREAM_INVALID_RESPONSE},
+    {"{\"status\":\"NEW_WORD\",\"data\":null}", ERR_UPSTREAM_INVALID_RESPONSE},
+};
+
+LOOP_TEST(unreadable_or_unnamed_result_in_a_batch_of_one_is_its_own, alone)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_fault(flow.upstream, task_body(alone[_i].body));
+    flow_advance(40000);
+    ck_assert_int_eq(caller->err, alone[_i].err);
+    if (caller->err)
+        ck_assert_unreadable(caller);
+}
+
+TEST(unreadable_result_with_a_foreign_tracking_id_is_not_ours)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_fault(
+        flow.upstream,
+        task_body("{\"status\":\"COMPLETED\",\"tracking_id\":\"other\",\"data\":7}"));
+    flow_advance(40000);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
+}
+
+TEST(unreadable_result_is_matched_by_the_tracking_id_that_it_quotes)
+{
+    char data[100];
+    struct caller *late = flow_request("company7.com", WAIT_MS);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company7.com", .task_ms = 62000});
+    flow_advance(26500); /* accepted */
+    snprintf(data, sizeof data, "{\"for\":\"%s\"}",
+             fake_upstream_tracking_id(flow.upstream, "milvali.com"));
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "milvali.com", .data = data, .tracking_id = "null"});
+    flow_advance(20000);
+    ck_assert_unreadable(caller);
+    ck_assert_int_eq(late->answers, 0);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(late->err, ERR_OK);
+}
+
+TEST(unreadable_results_that_name_no_task_wait_for_the_others)
+{
+    struct caller *late = flow_request("company7.com", WAIT_MS);
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    struct caller *two = flow_request("two.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company7.com", .task_ms = 62000});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .data = "7", .tracking_id = "null"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "two.com", .data = "7", .tracking_id = "null"});
+    flow_advance(80000);
+    ck_assert_int_eq(one->answers + two->answers, 0);
+    flow_advance(30000);
+    ck_assert_int_eq(late->err, ERR_OK);
+    ck_assert_unreadable(one);
+    ck_assert_unreadable(two);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+}
+
+TEST(unreadable_question_is_not_paid_for_again_within_a_day)
+{
+    flow_request("milvali.com", WAIT_MS);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "milvali.com", .data = "7"});
+    flow_advance(40000);
+    flow_advance(12 * HOUR_MS);
+    flow_restart();
+    ck_assert_uint_eq(flow.recovery.held, 1);
+    flow_advance(11 * HOUR_MS);
+    struct caller *early = flow_request("milvali.com", WAIT_MS);
+    early->request.directives.no_cache = true;
+    flow_settle();
+    ck_assert_int_eq(early->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+
+    flow_advance(HOUR_MS);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "milvali.com", .data = "[]"});
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_advance(40000);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+/* No answer at all: nothing is known about the task, so it is read until it has one. */
+static const struct fake_fault unanswered[] = {
+    {.status = 200, .body = "<html>please wait</html>"},
+    {.status = 200, .body = "{\"status\":\"COMPL"},
+    {.status = 502, .body = ""},
+    {.status = 403, .body = "<html>challenge</html>"},
+    {.end = TRANSPORT_BROKEN},
+};
+
+LOOP_TEST(unreadable_is_not_what_was_not_answered, unanswered)
+{
+    struct fake_fault fault = unanswered[_i];
+    struct caller *caller = flow_request("milvali.com", HOUR_MS);
+
+    fault.on = FAKE_TASK;
+    fault.is_permanent = true;
+    fake_upstream_fault(flow.upstream, fault);
+    flow_advance(20 * MINUTE_MS);
+    ck_assert_int_eq(caller->answers, 0);
+    fake_upstream_clear_faults(flow.upstream);
+    flow_advance(4 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
