@@ -47,6 +47,11 @@ void id_new(char *text)
     text[ID_LEN] = '\0';
 }
 
+bool id_is_well_formed(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == ID_LEN && !text[ID_LEN];
+}
+
 uint32_t id_random(void)
 {
     uint32_t value;

@@ -41,6 +41,16 @@ enum metrics_refused { CONNECTION_OF_ALL, CONNECTION_OF_ADDRESS, CONNECTIONS_REF
 
 enum metrics_flush { FLUSH_FULL, FLUSH_LINGER, FLUSH_SLOT, FLUSHES };
 
+/* What a request to the notify URL belonged to. */
+enum metrics_notification {
+    NOTIFICATION_POLLED,    /* a batch that is collected */
+    NOTIFICATION_IN_FLIGHT, /* a batch without a response to its submit */
+    NOTIFICATION_LOST,      /* a batch whose outcome is unknown */
+    NOTIFICATION_IGNORED,   /* nothing of ours, or nothing more to find out */
+    NOTIFICATION_REJECTED,  /* unknown: too many waited */
+    NOTIFICATIONS
+};
+
 enum metrics_operation {
     UPSTREAM_SUBMIT,
     UPSTREAM_STATUS,
@@ -68,6 +78,8 @@ struct metrics {
     uint64_t cache_outcomes[CACHE_OUTCOMES];
     uint64_t http_connections; /* a gauge: each worker counts its own */
     uint64_t http_connections_refused[CONNECTIONS_REFUSED]; /* by the limit that was reached */
+    uint64_t
+        notifications[NOTIFICATIONS]; /* workers count the rejected ones, the engine the rest */
     /* Counters of the engine: */
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];
@@ -76,6 +88,7 @@ struct metrics {
     uint64_t batches_flushed[FLUSHES];
     struct size_histogram batch_tasks;
     uint64_t unknown_outcomes;
+    uint64_t batches_resolved, tasks_resolved; /* after an unknown outcome */
     uint64_t upstream_unreadable;
     uint64_t circuit_probes[2]; /* submits that probed the circuit: failed, accepted */
     uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];

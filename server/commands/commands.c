@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "commands/healthcheck.h"
 #include "commands/inspect.h"
+#include "commands/resolve.h"
 #include "os/state_dir.h"
 #include "store/store.h"
 
@@ -122,6 +123,22 @@ static int resume_lookups(struct store *store, const struct config *config)
     return set_paused(store, false);
 }
 
+static int resolve(struct store *store, const struct config *config)
+{
+    const struct resolution resolution = {config->words[1], config->batch, config->not_taken};
+    struct errmsg why;
+
+    switch (resolve_print(store, &resolution, stdout, &why)) {
+    case RESOLVE_DONE:
+        return EXIT_CLEAN;
+    case RESOLVE_REJECTED:
+        return fail(EXIT_REFUSED, why.text);
+    case RESOLVE_USAGE:
+        break;
+    }
+    return fail(EXIT_USAGE, why.text);
+}
+
 static int check_health(struct store *store, const struct config *config)
 {
     struct errmsg why;
@@ -137,6 +154,7 @@ static const struct command commands[] = {
     {"pause", NULL, "stop paid lookups until `resume`", false, pause_lookups},
     {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
+    {"resolve", "TRACKING-ID", "resume or refund a lookup with unknown outcome", false, resolve},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},
 };

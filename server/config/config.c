@@ -200,7 +200,7 @@ enum err config_read(int argc, char *const *argv, struct config *ret_config, str
 void config_done(struct config *config)
 {
     for (size_t i = 0; i < n_options; i++)
-        if (options[i].kind == TEXT)
+        if (options[i].kind == TEXT || options[i].kind == ARGUMENT)
             free(*(char **)((char *)config + options[i].field));
     for (size_t i = 0; i < config->n_listen; i++)
         free(config->listen[i]);

@@ -38,6 +38,7 @@ struct config {
     size_t n_listen;
     char *upstream_url;
     bool upstream_insecure;
+    char *notify_url;         /* NULL = not given */
     char *upstream_ca;        /* NULL = the system's */
     char *api_key_file;       /* NULL = not given */
     char *store;              /* NULL = not given */
@@ -67,6 +68,8 @@ struct config {
     int64_t log_json;  /* --log-format json */
     char *config_file; /* NULL = not given */
     bool check, print, json;
+    char *batch; /* NULL = not given */
+    bool not_taken;
     bool help, version;
 };
 

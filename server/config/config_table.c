@@ -50,6 +50,8 @@ const struct option options[] = {
      "allow http to any host; sends the API key in plaintext", false, UPSTREAM},
     {"--upstream-ca", TEXT, FIELD(upstream_ca), NULL, 0, 0, "FILE",
      "CA certificates (PEM) for the upstream, not the system's", false, UPSTREAM},
+    {"--notify-url", TEXT, FIELD(notify_url), NULL, 0, 0, "URL",
+     "public URL of /notify, which the upstream calls", false, UPSTREAM},
     {"--api-key-file", TEXT, FIELD(api_key_file), NULL, 0, 0, "FILE",
      "Openmart API key; alternatively OPENMART_API_KEY", false, UPSTREAM},
     {"--reads-per-second", COUNT, FIELD(reads_per_second), "18", 0, 10000, "N",
@@ -116,6 +118,10 @@ const struct option options[] = {
      "print effective settings and their origin, and exit", false, OTHER},
     {"--json", SWITCH, FIELD(json), NULL, 0, 0, NULL,
      "with inspect: print JSON", false, OTHER},
+    {"--batch", ARGUMENT, FIELD(batch), NULL, 0, 0, "BATCH-ID",
+     "with resolve: the upstream's id of the batch", false, OTHER},
+    {"--not-taken", SWITCH, FIELD(not_taken), NULL, 0, 0, NULL,
+     "with resolve: the upstream did not accept the lookup", false, OTHER},
     {"--help", SWITCH, FIELD(help), NULL, 0, 0, NULL,
      "print this help and exit", false, OTHER},
     {"--version", SWITCH, FIELD(version), NULL, 0, 0, NULL,
@@ -219,6 +225,7 @@ enum err option_set(struct config *config, const struct option *option, const ch
 
     switch (option->kind) {
     case TEXT:
+    case ARGUMENT:
         set_text(field, text);
         return *text ? ERR_OK : ERR_SYNTAX;
     case LIST:
@@ -244,6 +251,7 @@ static size_t field_size(enum kind kind)
 {
     switch (kind) {
     case TEXT:
+    case ARGUMENT:
         return sizeof(char *);
     case FLAG:
     case SWITCH:
@@ -298,6 +306,7 @@ char *option_text(const struct config *config, const struct option *option, size
         return NULL;
     switch (option->kind) {
     case TEXT:
+    case ARGUMENT:
         text = *(char *const *)field;
         break;
     case FLAG:
@@ -346,6 +355,7 @@ const char *option_form(const struct option *option)
     case LAYERS:
         return "on, seccomp, landlock or off";
     case TEXT:
+    case ARGUMENT:
         return "not empty";
     case LIST:
         break;
@@ -367,7 +377,7 @@ const char *option_key(const struct option *option)
 
 bool option_is_lasting(const struct option *option)
 {
-    return option->kind != SWITCH;
+    return option->kind != SWITCH && option->kind != ARGUMENT;
 }
 
 const struct option *option_find(const char *key, size_t len)

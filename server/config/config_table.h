@@ -21,7 +21,8 @@ enum kind {
     LEVEL,
     FORMAT,
     LAYERS,
-    SWITCH, /* a FLAG that is allowed only on the command line */
+    SWITCH,   /* a FLAG that is allowed only on the command line */
+    ARGUMENT, /* a TEXT that is allowed only on the command line */
 };
 
 /* The headings of --help, in printed order. */

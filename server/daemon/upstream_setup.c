@@ -7,12 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_VARIABLE "OPENMART_API_KEY" /* the name in Openmart's documents */
+#define KEY_VARIABLE   "OPENMART_API_KEY" /* the name in Openmart's documents */
+#define NOTIFY_URL_MAX 1000               /* each of a hundred tasks carries it */
 
 static enum err reject(struct errmsg *why, const char *what, const char *words)
 {
     errmsg_set(why, "%s: %s", what, words);
     return ERR_SYNTAX;
+}
+
+/* Paths are appended to the URL. Returns its length. */
+static size_t trim_slashes(char *url)
+{
+    size_t len = strlen(url);
+
+    while (len && url[len - 1] == '/')
+        url[--len] = '\0';
+    return len;
 }
 
 /* Names the key in front of the message of secret.h. */
@@ -53,11 +64,33 @@ enum err upstream_check_key(const struct config *config, struct errmsg *why)
     return ERR_OK;
 }
 
+static enum err check_notify_url(struct config *config, struct errmsg *why)
+{
+    static const char flag[] = "--notify-url";
+    struct url url;
+
+    if (!config->notify_url)
+        return ERR_OK;
+    if (url_parse(config->notify_url, strlen(config->notify_url), &url))
+        return reject(why, flag, "must be an http or https URL");
+    bool bare = !url.has_user_info && !url.has_query && !url.has_fragment;
+    url_done(&url);
+    if (!bare)
+        return reject(why, flag, "must contain only scheme, host, port and path");
+    size_t len = trim_slashes(config->notify_url);
+    if (len > NOTIFY_URL_MAX)
+        return reject(why, flag, "must have at most 1000 bytes");
+    return ERR_OK;
+}
+
 enum err upstream_check(struct config *config, bool *ret_plaintext, struct errmsg *why)
 {
     static const char flag[] = "--upstream-url";
     struct url url;
+    enum err err = check_notify_url(config, why);
 
+    if (err)
+        return err;
     if (url_parse(config->upstream_url, strlen(config->upstream_url), &url))
         return reject(why, flag, "must be an http or https URL");
     bool plaintext = strcmp(url.scheme, "http") == 0 && !url_is_loopback(&url);
@@ -68,8 +101,7 @@ enum err upstream_check(struct config *config, bool *ret_plaintext, struct errms
     if (plaintext && !config->upstream_insecure)
         return reject(why, flag,
                       "http sends the API key in plaintext; use https or --upstream-insecure");
-    for (size_t len = strlen(config->upstream_url); len && config->upstream_url[len - 1] == '/';)
-        config->upstream_url[--len] = '\0'; /* paths are appended */
+    trim_slashes(config->upstream_url);
     *ret_plaintext = plaintext;
     return ERR_OK;
 }

@@ -18,9 +18,9 @@ enum err upstream_load_key(const struct config *config, struct secret **ret_key,
  * environment; ERR_SYNTAX as above. */
 enum err upstream_check_key(const struct config *config, struct errmsg *why);
 
-/* Checks the URL and strips its trailing slashes. The key is sent in a header, so plain http is
- * allowed only to this machine or with --upstream-insecure; *ret_plaintext is true in the latter
- * case. Returns ERR_SYNTAX as above. */
+/* Checks the URL and --notify-url, and strips their trailing slashes. The key is sent in a header,
+ * so plain http is allowed only to this machine or with --upstream-insecure; *ret_plaintext is true
+ * in the latter case. Returns ERR_SYNTAX as above. */
 enum err upstream_check(struct config *config, bool *ret_plaintext, struct errmsg *why);
 
 #endif

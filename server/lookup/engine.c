@@ -88,6 +88,8 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            .lookups = engine->lookups,
                                            .batcher = engine->batcher,
                                            .raw_results = &engine->raw_results};
+    engine->resolver = resolver_new(&(struct resolver_tools){
+        recovery, &engine->timers, tools->openmart, engine->budget, options->batch.lifetime_ms});
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -100,6 +102,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                                .store = tools->store,
                                                .results = &engine->results,
                                                .batcher = engine->batcher,
+                                               .resolver = engine->resolver,
                                                .keep_expired_ms = options->keep_expired_ms};
     maintenance_start(&engine->maintenance);
     engine->balance = (struct upstream_balance){
@@ -117,6 +120,7 @@ void engine_free(struct engine *engine)
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
+    resolver_free(engine->resolver);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
     results_done(&engine->results);

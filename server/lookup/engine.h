@@ -93,6 +93,11 @@ void engine_refresh(struct engine *engine, struct question *question,
                     const struct account_ref *account, const struct result *expired,
                     int64_t asked_wall_ms);
 
+/* Any thread. The upstream called the notify URL with this well-formed token; `text` is what it
+ * sent: `len` bytes, in which ids are looked for on the calling thread. Returns false if too many
+ * notifications wait already: then this one is lost, unless the upstream repeats it. */
+bool engine_notify(struct engine *engine, const char *token, const char *text, size_t len);
+
 /* ---- calls ---- */
 
 struct engine_call;

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Notifications that wait. Any client can send them, and each may cost a query of the store. */
+#define NOTIFICATIONS_MAX 64
+
 /* ---- requests ---- */
 
 void engine_end_request(struct lookup_request *request, const struct outcome *outcome)
@@ -216,6 +219,41 @@ void engine_abandon(struct engine *engine, uint64_t ticket)
 {
     post_command(engine, abandon, (struct command){.ticket = ticket});
 }
+
+/* ---- notifications ---- */
+
+struct notification {
+    struct engine_call call;
+    char token[ID_TEXT];
+    struct openmart_found found;
+};
+
+static void notified(struct engine *engine, struct engine_call *call)
+{
+    const struct notification *sent = container_of(call, struct notification, call);
+
+    atomic_fetch_sub_explicit(&engine->n_notifications, 1, memory_order_relaxed);
+    resolver_notify(engine->resolver, sent->token, &sent->found);
+}
+
+bool engine_notify(struct engine *engine, const char *token, const char *text, size_t len)
+{
+    unsigned before = atomic_fetch_add_explicit(&engine->n_notifications, 1, memory_order_relaxed);
+
+    if (before >= NOTIFICATIONS_MAX) {
+        atomic_fetch_sub_explicit(&engine->n_notifications, 1, memory_order_relaxed);
+        metrics_add(&metrics_mine()->notifications[NOTIFICATION_REJECTED], 1);
+        return false;
+    }
+    struct notification *sent = xcalloc(1, sizeof *sent);
+    sent->call.run = notified;
+    snprintf(sent->token, sizeof sent->token, "%s", token);
+    openmart_find_ids(text, len, &sent->found);
+    engine_post(engine, &sent->call);
+    return true;
+}
+
+/* ---- settings and shutdown ---- */
 
 static void reload(struct engine *engine, struct engine_call *call)
 {

@@ -2,8 +2,8 @@
 /* engine_state.h - private state of the engine, shared by engine.c and engine_messages.c.
  *
  * engine_new() fills the members before the thread runs. Then only that thread touches them, with
- * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, and read `heartbeat`
- * and `board`; the main thread uses `thread` to join. */
+ * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, count a message in
+ * `n_notifications`, and read `heartbeat` and `board`; the main thread uses `thread` to join. */
 #ifndef LOOKUP_ENGINE_STATE_H
 #define LOOKUP_ENGINE_STATE_H
 
@@ -13,6 +13,7 @@
 #include "lookup/maintenance.h"
 #include "lookup/money/upstream_balance.h"
 #include "lookup/raw_results.h"
+#include "lookup/resolver.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,7 +35,9 @@ struct engine {
     struct budget *budget;
     struct batcher *batcher;
     struct lookups *lookups;
+    struct resolver *resolver;
     atomic_uint_fast64_t next_ticket;
+    atomic_uint n_notifications; /* that wait in the inbox */
     enum engine_stage stage;
     int64_t drain_until_ms;
     struct timer patience;

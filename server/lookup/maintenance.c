@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/records/results.h"
+#include "lookup/resolver.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -72,6 +73,8 @@ static void poll_changes(struct timer *timer)
 
     if (!journal_check(maintenance->results->journal))
         store_poll_changes(maintenance->store, deleted_elsewhere, maintenance->results);
+    if (!journal_check(maintenance->results->journal))
+        resolver_read_store(maintenance->resolver);
     maintenance_read_pause(maintenance);
     timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
               poll_changes);

@@ -15,6 +15,7 @@
 
 struct batcher;
 struct clock;
+struct resolver;
 struct results;
 struct store;
 
@@ -25,6 +26,7 @@ struct maintenance {
     struct store *store;
     struct results *results;
     struct batcher *batcher;
+    struct resolver *resolver;
     int64_t keep_expired_ms; /* how long an expired result stays */
     /* Private: */
     struct timer poll, trim;

@@ -4,7 +4,9 @@
 #include "lookup/recovery.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/lookups.h"
 #include "lookup/raw_results.h"
@@ -31,34 +33,58 @@ struct reading {
 };
 
 /* Returns the time since then, at most a week, by the wall clock, which may have jumped. */
-static int64_t age_ms(const struct reading *reading, int64_t then_ms)
+static int64_t age_ms(const struct recover_tools *tools, int64_t then_ms)
 {
-    int64_t age_ms = reading->tools->clock->wall_ms - then_ms;
+    int64_t age_ms = tools->clock->wall_ms - then_ms;
 
     return age_ms < 0 ? 0 : age_ms > AGE_MAX_MS ? AGE_MAX_MS : age_ms;
+}
+
+size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch)
+{
+    struct task *open[OPENMART_BATCH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
+        struct task *task =
+            batch->tasks[i].task_state == STORE_OPEN
+                ? lookups_adopt(tools->lookups, &batch->tasks[i], age_ms(tools, batch->intended_ms))
+                : NULL;
+        if (!task)
+            continue;
+        cooldown_end(tools->results->cooldowns, batch->tasks[i].key);
+        open[n++] = task;
+    }
+    if (n > 0)
+        batcher_resume(tools->batcher, batch, open, n);
+    return n;
+}
+
+void recover_resolved(const struct recover_tools *tools, const struct store_batch *batch,
+                      const char *by)
+{
+    size_t n = recover_batch(tools, batch);
+
+    metrics_add(&metrics_mine()->batches_resolved, 1);
+    log_event(LOG_INFO, "batch_resolved", LOG_STR("batch", batch->batch_id), LOG_INT("tasks", n),
+              LOG_STR("by", by));
+}
+
+/* What was resolved before the start is part of what the start reads. */
+static void ignore_resolved(void *arg, const struct store_resolved *resolved)
+{
+    (void)arg;
+    (void)resolved;
 }
 
 /* Returns false if the batch has no open task to collect. */
 static bool resume(struct reading *reading, const struct store_batch *batch)
 {
-    const struct recover_tools *tools = reading->tools;
-    struct task *open[OPENMART_BATCH_MAX];
-    size_t n = 0;
+    size_t n = recover_batch(reading->tools, batch);
 
-    for (size_t i = 0; i < batch->n && n < OPENMART_BATCH_MAX; i++) {
-        struct task *task = batch->tasks[i].task_state == STORE_OPEN
-                                ? lookups_adopt(tools->lookups, &batch->tasks[i],
-                                                age_ms(reading, batch->intended_ms))
-                                : NULL;
-        if (task)
-            open[n++] = task;
-    }
-    if (n == 0)
-        return false;
-    batcher_resume(tools->batcher, batch, open, n);
-    reading->found.resumed_batches++;
+    reading->found.resumed_batches += n > 0;
     reading->found.resumed_tasks += n;
-    return true;
+    return n > 0;
 }
 
 static void close_later(struct reading *reading, const struct store_batch *batch, bool unknown)
@@ -125,7 +151,8 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
     const struct results *results = reading->tools->results;
     bool is_raw_stored =
         task->err == ERR_UPSTREAM_INVALID_RESPONSE && strcmp(task->detail, RESULTS_RAW_DETAIL) == 0;
-    int64_t left_ms = results_hold_ms(results, is_raw_stored) - age_ms(reading, task->ended_ms);
+    int64_t left_ms =
+        results_hold_ms(results, is_raw_stored) - age_ms(reading->tools, task->ended_ms);
 
     (void)batch_id;
     if (left_ms <= 0)
@@ -139,8 +166,10 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery)
 {
     struct reading reading = {.tools = tools};
-    enum err err = store_for_each_open_batch(tools->store, open_batch, &reading);
+    enum err err = store_poll_resolved(tools->store, ignore_resolved, NULL);
 
+    if (!err)
+        err = store_for_each_open_batch(tools->store, open_batch, &reading);
     if (!err)
         err = close_batches(&reading);
     if (!err)

@@ -22,6 +22,7 @@ struct lookups;
 struct raw_results;
 struct results;
 struct store;
+struct store_batch;
 
 /* What was found in the journal. */
 struct recovery {
@@ -39,6 +40,16 @@ struct recover_tools {
     struct batcher *batcher;
     struct raw_results *raw_results;
 };
+
+/* Resumes one SUBMITTED batch: its open tasks are polled, and the cooldowns of their questions end.
+ * Returns the number of these tasks. A task whose question is in flight in another batch stays open
+ * in the store until the next start. */
+size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch);
+
+/* The same for a batch whose outcome was unknown, with metrics and log; `by` says what resolved
+ * it. */
+void recover_resolved(const struct recover_tools *tools, const struct store_batch *batch,
+                      const char *by);
 
 /* Restores from the journal. Returns ERR_STORAGE_UNAVAILABLE if it cannot be read or written:
  * nothing may be paid for then, and the caller must not start. */

@@ -32,6 +32,11 @@ struct store_driver {
     enum err (*batch_of)(struct store *, const char *, int64_t *);
     enum err (*resolve_batch)(struct store *, int64_t batch, const char *, int64_t wall_ms);
     enum err (*resolve_not_taken)(struct store *, const char *, int64_t wall_ms);
+    enum err (*resolve_task)(struct store *, const char *, const struct store_end *,
+                             const struct result *);
+    enum err (*read_batch)(struct store *, int64_t, store_batch_fn *, void *);
+    enum err (*take_responses)(struct store *, int, size_t, store_batch_fn *, void *);
+    enum err (*poll_resolved)(struct store *, store_resolved_fn *, void *);
     enum err (*each_raw)(struct store *, int, size_t, store_raw_fn *, void *);
     enum err (*put_parsed)(struct store *, int, const struct store_parsed *, size_t);
     enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);

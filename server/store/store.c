@@ -157,6 +157,28 @@ enum err store_resolve_not_taken(struct store *store, const char *tracking_id, i
 
 /* ---- raw results ---- */
 
+enum err store_resolve_task(struct store *store, const char *tracking_id,
+                            const struct store_end *end, const struct result *keep)
+{
+    return store->driver->resolve_task(store, tracking_id, end, keep);
+}
+
+enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
+{
+    return store->driver->read_batch(store, batch, each, arg);
+}
+
+enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                              void *arg)
+{
+    return store->driver->take_responses(store, version, limit, each, arg);
+}
+
+enum err store_poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+{
+    return store->driver->poll_resolved(store, each, arg);
+}
+
 enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
                         void *arg)
 {

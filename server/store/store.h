@@ -199,6 +199,33 @@ enum err store_resolve_batch(struct store *store, int64_t batch, const char *bat
  * accepted its batch. */
 enum err store_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms);
 
+/* Ends an UNKNOWN task by what the upstream has reported about it since, and stores its result as
+ * store_end_task() does. Returns ERR_NO_ENTRY if there is no such task. */
+enum err store_resolve_task(struct store *store, const char *tracking_id,
+                            const struct store_end *end, const struct result *keep);
+
+/* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
+enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
+
+/* Runs `each` for batches with an unreadable response to their submit that no version up to
+ * `version` has searched for an id, at most `limit`, and notes that this version has. The store
+ * must not be changed inside `each`. Cheap if there are none. */
+enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                              void *arg);
+
+/* What another process has resolved. Borrowed for the call. */
+struct store_resolved {
+    int64_t batch;            /* resumed, unless `key` is set */
+    const unsigned char *key; /* of a task that was not taken; HASH_SIZE bytes; else NULL */
+    const char *client;       /* the account to which its credit was refunded, */
+    int64_t day;              /* and its day */
+};
+typedef void store_resolved_fn(void *arg, const struct store_resolved *resolved);
+
+/* Owner only: runs `each` for what other processes have resolved since the last call. The store may
+ * be changed inside `each`. Cheap if there is nothing. */
+enum err store_poll_resolved(struct store *store, store_resolved_fn *each, void *arg);
+
 /* ---- raw results ---- */
 
 /* A paid result that could not be understood, as the upstream sent it. Borrowed for the call. */

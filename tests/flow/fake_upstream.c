@@ -9,6 +9,7 @@
 #include "tests/support/suite.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -48,6 +49,7 @@ struct fake_upstream {
     struct random random;
     struct pending *pending;
     size_t n_calls[FAKE_CALLS];
+    char notify_token[64]; /* of the last submit */
 };
 
 struct fake_upstream *fake_upstream_new(struct transport *transport, const struct clock *clock)
@@ -245,6 +247,14 @@ static bool is_rejected(const struct fake_upstream *upstream, const struct api_c
     return false;
 }
 
+static void answer_cut(struct transfer *transfer, struct reply *reply,
+                       const struct fake_fault *fault)
+{
+    autofree char *body = xstrndup(buf_str(&reply->body), reply->body.len - fault->n_cut);
+
+    fake_answer(transfer, fault->status, body, -1);
+}
+
 static void respond(struct fake_upstream *upstream, struct pending *call)
 {
     const struct fake_fault *fault = &call->fault;
@@ -257,6 +267,8 @@ static void respond(struct fake_upstream *upstream, struct pending *call)
         api_handle(&upstream->model, &call->api, &reply);
     if (!call->has_fault)
         fake_answer(call->transfer, reply.status, buf_str(&reply.body), -1);
+    else if (fault->n_cut)
+        answer_cut(call->transfer, &reply, fault);
     else if (fault->status)
         fake_answer(call->transfer, fault->status, fault->body,
                     fault->retry_after_s ? fault->retry_after_s : -1);
@@ -283,6 +295,21 @@ static void read_request(const struct transfer *transfer, struct api_call *call)
     ck_assert_msg(call->kind != CALL_OTHER, "the upstream does not know %s", path);
 }
 
+static void note_token(struct fake_upstream *upstream, const char *body)
+{
+    const char *url = strstr(body, "\"notify_url\":\"");
+    size_t len = url ? strcspn(url + 14, "\"") : 0;
+    const char *end = url ? url + 14 + len : NULL;
+
+    upstream->notify_token[0] = '\0';
+    if (!url)
+        return;
+    const char *token = memrchr(url, '/', (size_t)(end - url));
+    ck_assert_ptr_nonnull(token);
+    snprintf(upstream->notify_token, sizeof upstream->notify_token, "%.*s", (int)(end - token - 1),
+             token + 1);
+}
+
 static void accept_call(struct fake_upstream *upstream, struct transfer *transfer)
 {
     struct pending *call = xcalloc(1, sizeof *call);
@@ -290,8 +317,10 @@ static void accept_call(struct fake_upstream *upstream, struct transfer *transfe
     call->transfer = transfer;
     read_request(transfer, &call->api);
     upstream->n_calls[call->api.kind]++;
-    if (call->api.kind == CALL_SUBMIT)
+    if (call->api.kind == CALL_SUBMIT) {
         upstream->only_once = upstream->only_once && fake_only_once(transfer);
+        note_token(upstream, call->api.body);
+    }
     choose_fault(upstream, call);
     bool never_sent =
         call->has_fault && !call->fault.status && call->fault.end == TRANSPORT_NOT_SENT;
@@ -375,6 +404,16 @@ static const struct task *task_of(const struct fake_upstream *upstream, const ch
 const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain)
 {
     return task_of(upstream, domain)->id;
+}
+
+const char *fake_upstream_batch_id(const struct fake_upstream *upstream, const char *domain)
+{
+    return task_of(upstream, domain)->batch->id;
+}
+
+const char *fake_upstream_notify_token(const struct fake_upstream *upstream)
+{
+    return upstream->notify_token;
 }
 
 const char *fake_upstream_tracking_id(const struct fake_upstream *upstream, const char *domain)

@@ -54,6 +54,7 @@ struct fake_fault {
     enum transport_end end;
     int64_t retry_after_s; /* 0 = no header */
     bool creates;
+    size_t n_cut;       /* sends the response to the created batch, without its last bytes */
     bool is_permanent;  /* and not only once */
     int64_t takes_ms;   /* until it arrives; for reads */
     const char *beside; /* only for the batch that has a task of this domain; NULL = any */
@@ -88,6 +89,10 @@ size_t fake_upstream_largest_batch(const struct fake_upstream *upstream);
 /* Return the id of the first task of that domain, its tracking id, and the time at which it ends.
  * The task must exist. */
 const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain);
+/* Returns the id of its batch. */
+const char *fake_upstream_batch_id(const struct fake_upstream *upstream, const char *domain);
+/* Returns what follows the last slash of the notify_url of the last submit; "" if it had none. */
+const char *fake_upstream_notify_token(const struct fake_upstream *upstream);
 const char *fake_upstream_tracking_id(const struct fake_upstream *upstream, const char *domain);
 int64_t fake_upstream_done_ms(const struct fake_upstream *upstream, const char *domain);
 bool fake_upstream_submits_were_only_once(const struct fake_upstream *upstream);

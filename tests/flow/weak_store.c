@@ -163,6 +163,48 @@ static enum err put_parsed(struct store *store, int parser, const struct store_p
     PASS(WEAK_PUT_PARSED, store_put_parsed(inner, parser, parsed, n));
 }
 
+static enum err find_batch(struct store *store, const char *token, store_batch_fn *each, void *arg)
+{
+    PASS(WEAK_FIND_BATCH, store_find_batch(inner, token, each, arg));
+}
+
+static enum err read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
+{
+    PASS(WEAK_FIND_BATCH, store_read_batch(inner, batch, each, arg));
+}
+
+static enum err take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                               void *arg)
+{
+    PASS(WEAK_FIND_BATCH, store_take_responses(inner, version, limit, each, arg));
+}
+
+static enum err batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
+{
+    PASS(WEAK_FIND_BATCH, store_batch_of(inner, tracking_id, ret_batch));
+}
+
+static enum err resolve_batch(struct store *store, int64_t batch, const char *id, int64_t wall_ms)
+{
+    PASS(WEAK_RESOLVE, store_resolve_batch(inner, batch, id, wall_ms));
+}
+
+static enum err resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms)
+{
+    PASS(WEAK_RESOLVE, store_resolve_not_taken(inner, tracking_id, wall_ms));
+}
+
+static enum err resolve_task(struct store *store, const char *tracking_id,
+                             const struct store_end *end, const struct result *keep)
+{
+    PASS(WEAK_RESOLVE, store_resolve_task(inner, tracking_id, end, keep));
+}
+
+static enum err poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+{
+    return store_poll_resolved(weak(store)->inner, each, arg);
+}
+
 static enum err stats(struct store *store, struct store_stats *ret_stats)
 {
     return store_stats(weak(store)->inner, ret_stats);
@@ -199,6 +241,14 @@ static const struct store_driver driver = {
     .trim = trim,
     .each_raw = each_raw,
     .put_parsed = put_parsed,
+    .find_batch = find_batch,
+    .read_batch = read_batch,
+    .take_responses = take_responses,
+    .batch_of = batch_of,
+    .resolve_batch = resolve_batch,
+    .resolve_not_taken = resolve_not_taken,
+    .resolve_task = resolve_task,
+    .poll_resolved = poll_resolved,
     .stats = stats,
 };
 

@@ -23,6 +23,8 @@ enum weak_call {
     WEAK_SET_PAUSED,
     WEAK_POLL_CHANGES,
     WEAK_PUT_PARSED,
+    WEAK_FIND_BATCH,
+    WEAK_RESOLVE,
     WEAK_CALLS
 };
 

@@ -51,7 +51,34 @@ static bool is_well_formed(const struct line *line)
     return line->name.len && (!is_named(line, "Host") || line->value.len);
 }
 
-/* The conditions that an accepted request meets. */
+#define BODY_MAX 65536
+
+static bool is_chunked(const struct line *line)
+{
+    return line->value.len == 7 && strncasecmp(line->value.data, "chunked", 7) == 0;
+}
+
+/* The conditions that an accepted request meets whose route accepts a body. */
+static void check_body(const char *version, const struct line *lines, size_t n, bool has_body)
+{
+    size_t encodings = count(lines, n, "Transfer-Encoding");
+    size_t lengths = count(lines, n, "Content-Length");
+
+    FUZZ_WANT(encodings + lengths <= 1);
+    FUZZ_WANT(encodings == 0 || strcmp(version, "HTTP/1.1") == 0);
+    FUZZ_WANT(!has_body || encodings + lengths == 1);
+    for (size_t i = 0; i < n; i++) {
+        FUZZ_WANT(!is_named(&lines[i], "Transfer-Encoding") || is_chunked(&lines[i]));
+        if (!is_named(&lines[i], "Content-Length"))
+            continue;
+        autofree char *digits = strndup(lines[i].value.data, lines[i].value.len);
+        FUZZ_WANT(*digits && strspn(digits, "0123456789") == lines[i].value.len);
+        FUZZ_WANT(strtoull(digits, NULL, 10) <= BODY_MAX);
+        FUZZ_WANT(has_body == (strtoull(digits, NULL, 10) > 0));
+    }
+}
+
+/* The conditions that an accepted request meets whose route accepts no body. */
 static void check_passed(const char *version, const struct line *lines, size_t n)
 {
     FUZZ_WANT(strcmp(version, "HTTP/1.1") == 0 || strcmp(version, "HTTP/1.0") == 0);
@@ -71,12 +98,19 @@ static enum err judge(const char *version, const struct line *lines, size_t n, b
                       const char **ret_detail)
 {
     struct framing framing = {0};
+    const char *unused;
 
     for (size_t i = 0; i < n; i++) {
         const struct line *line = &lines[backwards ? n - 1 - i : i];
         framing_header(&framing, line->name, line->value);
     }
-    return framing_verdict(&framing, version, ret_detail);
+    enum err err = framing_verdict(&framing, version, 0, ret_detail);
+    FUZZ_WANT(err || !framing_has_body(&framing));
+    enum err with_body = framing_verdict(&framing, version, BODY_MAX, &unused);
+    FUZZ_WANT(err || !with_body); /* a body is all that a route can accept in addition */
+    if (!with_body)
+        check_body(version, lines, n, framing_has_body(&framing));
+    return err;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -160,6 +160,25 @@ static void get_unchanged(struct request *request)
     request_reply(request, &reply);
 }
 
+#define ECHO_MAX 65536
+
+/* Replies with the length of the body and the sum of its bytes. */
+static void any_echo(struct request *request)
+{
+    struct slice body = request_body(request);
+    struct buf autobuf text = BUF_INIT(64);
+    struct reply reply;
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < body.len; i++)
+        sum += (unsigned char)body.data[i];
+    ck_assert_int_eq(body.data[body.len], '\0');
+    buf_addf(&text, "%zu:%u", body.len, sum);
+    reply_init(&reply, 200);
+    reply_body_take(&reply, &text);
+    request_reply(request, &reply);
+}
+
 /* More than the socket buffers hold. */
 static char big[32 << 20];
 
@@ -173,16 +192,18 @@ static void get_big(struct request *request)
 }
 
 const struct route routes[] = {
-    {HTTP_GET, "/now", get_now, FOR_ALL},
-    {HTTP_POST, "/now", get_now, FOR_ALL},
-    {HTTP_GET, "/parked", get_parked, FOR_ALL},
-    {HTTP_GET, "/held", get_held, FOR_ALL},
-    {HTTP_GET, "/tail/{}", get_tail, FOR_ALL},
-    {HTTP_GET, "/arguments", get_arguments, FOR_ALL},
-    {HTTP_GET, "/header", get_header, FOR_ALL},
-    {HTTP_GET, "/", get_root, FOR_ALL},
-    {HTTP_GET, "/unchanged", get_unchanged, FOR_ALL},
-    {HTTP_GET, "/big", get_big, FOR_ALL},
+    {HTTP_GET, "/now", get_now, FOR_ALL, 0},
+    {HTTP_POST, "/now", get_now, FOR_ALL, 0},
+    {HTTP_GET, "/parked", get_parked, FOR_ALL, 0},
+    {HTTP_GET, "/held", get_held, FOR_ALL, 0},
+    {HTTP_GET, "/tail/{}", get_tail, FOR_ALL, 0},
+    {HTTP_GET, "/arguments", get_arguments, FOR_ALL, 0},
+    {HTTP_GET, "/header", get_header, FOR_ALL, 0},
+    {HTTP_GET, "/", get_root, FOR_ALL, 0},
+    {HTTP_GET, "/unchanged", get_unchanged, FOR_ALL, 0},
+    {HTTP_GET, "/big", get_big, FOR_ALL, 0},
+    {HTTP_ANY_METHOD, "/echo", any_echo, FOR_ALL, ECHO_MAX},
+    {HTTP_POST, "/closed", any_echo, FOR_ADMINS, ECHO_MAX},
 };
 const size_t n_routes = ARRAY_LEN(routes);
 

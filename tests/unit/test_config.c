@@ -30,6 +30,9 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_str_eq(config.listen[0], "127.0.0.1:8080");
     ck_assert_str_eq(config.upstream_url, "https://api.openmart.ai");
     ck_assert_ptr_null(config.api_key_file);
+    ck_assert_ptr_null(config.notify_url);
+    ck_assert_ptr_null(config.batch);
+    ck_assert(!config.not_taken);
     ck_assert_int_eq(config.wait_ms, 90000);
     ck_assert_int_eq(config.max_wait_ms, 300000);
     ck_assert_int_eq(config.batch_size, 100);
@@ -66,6 +69,23 @@ TEST(config_flags_override_environment_and_defaults)
     ck_assert_uint_eq(config.n_listen, 1);
     ck_assert_str_eq(config.listen[0], "127.0.0.1:2");
     config_done(&config);
+}
+
+/* The words of a command are not settings: neither the environment nor a file may hold them. */
+TEST(config_arguments_of_commands_are_flags_only)
+{
+    struct config config;
+    struct errmsg why;
+
+    ck_assert_int_eq(
+        read((const char *[]){"resolve", "t-1", "--batch", "b-1", NULL}, &config, &why), ERR_OK);
+    ck_assert_str_eq(config.batch, "b-1");
+    ck_assert_uint_eq(config.n_words, 2);
+    config_done(&config);
+    ck_assert_int_eq(read((const char *[]){"--batch=", NULL}, &config, &why), ERR_SYNTAX);
+    setenv("EMAILSD_BATCH", "b-1", 1);
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "EMAILSD_BATCH"));
 }
 
 TEST(config_accepts_several_addresses)

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL},
-                               {HTTP_GET, "/livez", health_live, FOR_ALL}};
+const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL, 0},
+                               {HTTP_GET, "/livez", health_live, FOR_ALL, 0}};
 const size_t n_routes = ARRAY_LEN(routes);
 
 static struct {

@@ -30,6 +30,21 @@ TEST(id_is_32_lower_case_hex_digits)
     }
 }
 
+static const struct {
+    const char *text;
+    bool is_well_formed;
+} forms[] = {
+    {"0123456789abcdef0123456789abcdef", true},    {"", false},
+    {"0123456789abcdef0123456789abcde", false},    {"0123456789abcdef0123456789abcdef0", false},
+    {"0123456789ABCDEF0123456789abcdef", false},   {"0123456789abcdef0123456789abcdeg", false},
+    {"0123456789abcdef0123456789abcdef\n", false}, {"../../../../../../../../../../../", false},
+};
+
+LOOP_TEST(id_form_is_exact, forms)
+{
+    ck_assert_int_eq(id_is_well_formed(forms[_i].text), forms[_i].is_well_formed);
+}
+
 static void *draw_ids(void *arg)
 {
     char(*mine)[ID_TEXT] = arg;

@@ -109,6 +109,40 @@ TEST(timeout_C5_trickled_header_is_closed_at_its_deadline)
     ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS / 2);
 }
 
+/* The time of the head is over when the body begins, which has as much time. */
+TEST(timeout_trickled_body_is_closed_at_its_deadline)
+{
+    start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
+    struct clock before = clock_real();
+
+    fd = connect_to(listener);
+    raw_send(fd, "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 65536\r\n\r\n");
+    trickle();
+    struct clock after = clock_real();
+    ck_assert_int_ge(after.now_ms - before.now_ms, SHORT_MS / 2);
+}
+
+/* As many as may arrive; then there is room again. */
+TEST(timeout_of_bodies_that_never_end_frees_their_memory)
+{
+    int slow[256];
+
+    start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        slow[i] = connect_to(listener);
+        send(slow[i],
+             "POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nx", 66,
+             MSG_NOSIGNAL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
+        ck_assert(raw_is_closed(slow[i]));
+        close(slow[i]);
+    }
+    fd = connect_to(listener);
+    raw_send(fd, "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\na");
+    expect(fd, "1:97");
+}
+
 /* Between two requests, only the kernel knows that bytes have arrived. */
 static const char *const beginnings[] = {"", "GET /n", "GET /now HTTP/1.1\r\nHost: "};
 

@@ -5,6 +5,7 @@
  * which is not linked. */
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
+#include "http/core/app.h"
 #include "http/core/router.h"
 
 #include "tests/support/suite.h"
@@ -53,6 +54,14 @@ const struct route *request_route(const struct request *request)
 const struct client *request_client(const struct request *request)
 {
     return request->client;
+}
+
+static struct service service = {.takes_notifications = true};
+
+struct service *request_service(const struct request *request)
+{
+    (void)request;
+    return &service;
 }
 
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
@@ -110,17 +119,27 @@ static void post_it(struct request *request)
     request->ran = "post_it";
 }
 
+static void get_any(struct request *request)
+{
+    request->ran = "get_any";
+}
+
 static void get_one(struct request *request)
 {
     request->ran = "get_one";
 }
 
 const struct route routes[] = {
-    {HTTP_HEAD, "/plain", head_plain, FOR_ALL},      {HTTP_GET, "/plain", get_plain, FOR_ALL},
-    {HTTP_GET, "/only", get_only, FOR_ALL},          {HTTP_DELETE, "/only", delete_it, FOR_ALL},
-    {HTTP_POST, "/post", post_it, FOR_ALL},          {HTTP_GET, "/items/{}", get_one, FOR_ALL},
-    {HTTP_GET, "/open", get_one, FOR_ALL},           {HTTP_GET, "/closed", get_one, FOR_CLIENTS},
-    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS},
+    {HTTP_HEAD, "/plain", head_plain, FOR_ALL, 0},
+    {HTTP_GET, "/plain", get_plain, FOR_ALL, 0},
+    {HTTP_GET, "/only", get_only, FOR_ALL, 0},
+    {HTTP_DELETE, "/only", delete_it, FOR_ALL, 0},
+    {HTTP_POST, "/post", post_it, FOR_ALL, 0},
+    {HTTP_GET, "/items/{}", get_one, FOR_ALL, 0},
+    {HTTP_GET, "/open", get_one, FOR_ALL, 0},
+    {HTTP_GET, "/closed", get_one, FOR_CLIENTS, 0},
+    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS, 0},
+    {HTTP_ANY_METHOD, "/any/{}", get_any, FOR_UPSTREAM, 100},
 };
 const size_t n_routes = ARRAY_LEN(routes);
 
@@ -140,6 +159,10 @@ static const struct {
     {HTTP_HEAD, "/items/a%2Fb", "get_one", "a%2Fb"}, /* not decoded */
     {HTTP_GET, "/items/{}", "get_one", "{}"},
     {HTTP_GET, "/items/..", "get_one", ".."}, /* not resolved: one segment stays one segment */
+    {HTTP_GET, "/any/a", "get_any", "a"},
+    {HTTP_HEAD, "/any/a", "get_any", "a"},
+    {HTTP_DELETE, "/any/a", "get_any", "a"},
+    {HTTP_OTHER_METHOD, "/any/a", "get_any", "a"},
 };
 
 LOOP_TEST(router_request_finds_its_endpoint, hits)
@@ -182,6 +205,7 @@ static const struct {
     {HTTP_GET, "/post", 405, "POST"},
     {HTTP_HEAD, "/post", 405, "POST"},
     {HTTP_DELETE, "/items/a", 405, "GET, HEAD"},
+    {HTTP_GET, "/any", 404, ""},
 };
 
 /* Compares Allow as a set: the order of its names has no meaning. */
@@ -213,6 +237,21 @@ LOOP_TEST(router_request_without_a_row_is_rejected, misses)
     ck_assert_ptr_null(request.route);
 }
 
+TEST(router_path_for_the_upstream_exists_only_with_notifications)
+{
+    static const enum http_method sent[] = {HTTP_GET, HTTP_POST, HTTP_OTHER_METHOD};
+
+    service.takes_notifications = false;
+    for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
+        struct request request = {.method = sent[i], .path = "/any/a", .tail = ""};
+        router_match(&request);
+        router_dispatch(&request);
+        ck_assert_int_eq(request.status, 404);
+        ck_assert_str_eq(request.allow, "");
+        ck_assert_ptr_null(request.ran);
+    }
+}
+
 static const struct client plain_client, admin_client = {.admin = true};
 
 static const struct {
@@ -230,6 +269,7 @@ static const struct {
     {HTTP_DELETE, "/closed", &admin_client, 0},
     {HTTP_GET, "/nothing", NULL, 404}, /* a missing path is not secret */
     {HTTP_POST, "/closed", NULL, 405},
+    {HTTP_POST, "/any/a", NULL, 0},
 };
 
 LOOP_TEST(router_row_decides_which_clients_are_admitted, doors)

@@ -12,6 +12,7 @@
 #include "http/auth/auth.h"
 #include "model/freshness.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct clients;
@@ -37,6 +38,7 @@ struct service {
     struct engine *engine;
     struct cache *cache;
     const struct health *health;
+    bool takes_notifications; /* --notify-url is set */
     /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;
     struct clients *clients;       /* NULL = no keys required */

@@ -106,6 +106,11 @@ const char *request_path_tail(const struct request *request)
     return request->tail ? request->tail : "";
 }
 
+struct slice request_body(const struct request *request)
+{
+    return (struct slice){buf_str(&request->body), request->body.len};
+}
+
 struct argument_walk {
     request_argument_fn *each;
     void *arg;
@@ -165,7 +170,7 @@ void request_set_state(struct request *request, enum request_state state)
 void request_reply(struct request *request, struct reply *reply)
 {
     struct worker *worker = request->worker;
-    bool closing = worker->stage != WORKER_RUNNING;
+    bool closing = worker->stage != WORKER_RUNNING || request->is_chunked;
 
     assert(!request->response);
     if (worker->last_response &&

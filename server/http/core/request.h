@@ -24,7 +24,14 @@ struct route;
 struct client;
 struct service; /* what endpoints use; defined in http/core/app.h */
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_OTHER_METHOD };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_DELETE,
+    HTTP_OTHER_METHOD,
+    HTTP_ANY_METHOD, /* of a route, never of a request */
+};
 
 /* ---- input; borrowed for the life of the request ---- */
 
@@ -54,6 +61,10 @@ void request_set_route(struct request *request, const struct route *route, const
 /* Returns the accepted client (auth.h); NULL = not authenticated. Valid until the endpoint returns:
  * the key file may be reloaded while a request is parked. */
 const struct client *request_client(const struct request *request);
+
+/* Returns the whole body, of at most the route's `max_body` bytes, followed by a NUL that `len`
+ * does not count; empty if there is none. Trailer fields are not part of it and are ignored. */
+struct slice request_body(const struct request *request);
 
 /* Returns the name of the account: the client's name, else the peer's address. */
 const char *request_account(struct request *request);

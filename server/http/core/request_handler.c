@@ -2,7 +2,10 @@
 /* request_handler.c - takes one request from libmicrohttpd's callbacks to its endpoint and back.
  *
  *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
- *                        connection after a response queued here, as invalid framing requires
+ *                        connection after a response queued here, as invalid framing requires. If a
+ *                        body follows, authenticates the client too, so that nothing is uploaded in
+ *                        vain; after this call libmicrohttpd sends 100 (Continue) if expected
+ *   request_handle() +   a piece of the body
  *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
  *   request_reply()      in request.c: prepares the response; resumes a parked connection, which
  *                        leads to
@@ -51,6 +54,7 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED);
     struct connection *connection = connection_of(request);
     response_unref(request->response);
+    request_body_done(request);
     joined_lines_free(TAKE(connection->joined));
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_IDLE,
@@ -115,8 +119,9 @@ static void set_cache_key(struct request *request, const struct header_scan *hea
     struct response_cache_key *key = &request->cache_key;
     size_t len = target->len + 1 + headers->accept.len;
 
-    if (request->method != HTTP_GET || headers->special || strlen(request->id) != ID_LEN ||
-        request->worker->stage != WORKER_RUNNING || !target->len || len > RESPONSE_CACHE_KEY_MAX)
+    if (request->method != HTTP_GET || headers->special || framing_has_body(&headers->framing) ||
+        strlen(request->id) != ID_LEN || request->worker->stage != WORKER_RUNNING || !target->len ||
+        len > RESPONSE_CACHE_KEY_MAX)
         return;
     char *end = mempcpy(key->bytes, target->text, target->len);
     *end++ = '\n';
@@ -124,6 +129,61 @@ static void set_cache_key(struct request *request, const struct header_scan *hea
         memcpy(end, headers->accept.data, headers->accept.len);
     key->len = len;
 }
+
+/* ---- the client ---- */
+
+/* Routes open to all are exempt from the rate limit, so a probe that sends a key is never
+ * limited. */
+static bool is_open(const struct request *request)
+{
+    return request->route &&
+           (request->route->access == FOR_ALL || request->route->access == FOR_UPSTREAM);
+}
+
+/* Finds the client. The upstream has no key, and may come through any proxy. */
+static enum err identify(struct request *request)
+{
+    const struct worker *worker = request->worker;
+
+    if (request->route && request->route->access == FOR_UPSTREAM)
+        return ERR_OK;
+    enum err err = auth_identify(worker->clients, &worker->service->auth, &request->credentials,
+                                 &request->client);
+    if (request->client)
+        memcpy(request->client_name, request->client->name, sizeof request->client_name);
+    return err;
+}
+
+/* Finds the client and checks its rate. */
+static enum err admit(struct request *request)
+{
+    enum err err = identify(request);
+
+    return err || is_open(request)
+               ? err
+               : auth_check_rate(request->client, request->worker->clock.now_ms);
+}
+
+/* Judges before its upload whether the request may have this body. The upload has as much time as a
+ * head. */
+static enum MHD_Result begin_body(struct request *request, const struct framing *framing)
+{
+    enum err err = admit(request);
+
+    if (err)
+        router_reject(request, err);
+    else if (router_admit(request) && (err = request_body_begin(request, framing)))
+        problem_send(request, err, NULL);
+    request->client = NULL; /* a reload may free it before the body is complete */
+    if (request->state == REQUEST_ANSWERED)
+        return send_response(request);
+    request_set_state(request, REQUEST_RECEIVING);
+    connection_enter_phase(&request->worker->timeouts, &connection_of(request)->timeout,
+                           PHASE_HEADER, request->worker->clock.now_ms);
+    return MHD_YES;
+}
+
+/* ---- the first call ---- */
 
 /* Reads the headers. Rejects a request whose framing is invalid. */
 static enum MHD_Result validate(struct request *request, const char *target, const char *method,
@@ -147,9 +207,11 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     request->trace = headers->trace;
     set_cache_key(request, headers);
     request_set_state(request, REQUEST_VALIDATED);
-    enum err err = framing_verdict(&headers->framing, version, &detail);
+    enum err err = framing_verdict(&headers->framing, version,
+                                   request->route ? request->route->max_body : 0, &detail);
     if (!err)
-        return MHD_YES;
+        return framing_has_body(&headers->framing) ? begin_body(request, &headers->framing)
+                                                   : MHD_YES;
     if (err == ERR_BODY_TOO_LARGE && !request->route)
         router_dispatch(request); /* 404 and 405 say more than 413 */
     else
@@ -158,20 +220,6 @@ static enum MHD_Result validate(struct request *request, const char *target, con
 }
 
 /* ---- the response cache and the endpoint ---- */
-
-/* Finds the client and checks its rate. Routes open to all are exempt from the rate limit, so a
- * probe that sends a key is never limited. */
-static enum err admit(struct request *request)
-{
-    const struct worker *worker = request->worker;
-    bool is_open = request->route && request->route->access == FOR_ALL;
-    enum err err = auth_identify(worker->clients, &worker->service->auth, &request->credentials,
-                                 &request->client);
-
-    if (request->client)
-        memcpy(request->client_name, request->client->name, sizeof request->client_name);
-    return err || is_open ? err : auth_check_rate(request->client, worker->clock.now_ms);
-}
 
 /* First of three hit paths: the response cache. Takes the complete response that this worker sent
  * for the same request text within this second, if there is one. endpoints/emails.c then tries the
@@ -193,10 +241,13 @@ static bool take_cached_response(struct request *request)
     return true;
 }
 
+/* After a body, only identifies the client again: its request was counted before. */
 static enum MHD_Result run(struct request *request)
 {
+    bool had_body = request->state == REQUEST_RECEIVING;
+
     request_set_state(request, REQUEST_RUNNING);
-    enum err err = admit(request);
+    enum err err = had_body ? identify(request) : admit(request);
     if (err)
         router_reject(request, err);
     if (err || take_cached_response(request))
@@ -209,6 +260,19 @@ static enum MHD_Result run(struct request *request)
     return MHD_YES;
 }
 
+static enum MHD_Result receive(struct request *request, const char *data, size_t *size)
+{
+    if (*size == 0 && !request_body_is_complete(request)) {
+        problem_send(request, ERR_BODY_TOO_LARGE, "the body is longer than this path accepts");
+        return send_response(request);
+    }
+    if (*size == 0)
+        return run(request);
+    bool may_continue = request_body_add(request, data, *size);
+    *size = 0;
+    return may_continue ? MHD_YES : MHD_NO;
+}
+
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, const char *target,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **slot)
@@ -217,13 +281,13 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
         *slot = begin(worker, handle);
     struct request *request = *slot;
 
-    (void)upload_data;
-    (void)upload_data_size;
     switch (request->state) {
     case REQUEST_BEGUN:
         return validate(request, target, method, version);
     case REQUEST_VALIDATED:
         return run(request);
+    case REQUEST_RECEIVING:
+        return receive(request, upload_data, upload_data_size);
     case REQUEST_ANSWERED:
         return send_response(request);
     case REQUEST_RUNNING:

@@ -9,6 +9,7 @@
 #ifndef HTTP_CORE_REQUEST_STATE_H
 #define HTTP_CORE_REQUEST_STATE_H
 
+#include "base/buf.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "http/auth/auth.h"
@@ -24,7 +25,8 @@
 
 enum request_state {
     REQUEST_BEGUN,     /* headers complete */
-    REQUEST_VALIDATED, /* headers checked */
+    REQUEST_VALIDATED, /* headers checked; no body follows */
+    REQUEST_RECEIVING, /* headers checked, client admitted; the body arrives */
     REQUEST_RUNNING,   /* authentication, response cache or endpoint in progress */
     REQUEST_PARKED,    /* suspended; the socket is watched */
     REQUEST_ABANDONED, /* suspended; the client has left */
@@ -46,6 +48,10 @@ struct request {
     int64_t begun_ms;
     request_abandoned_fn *abandoned; /* NULL = was never parked */
     void *endpoint_state;
+    size_t body_reserved; /* bytes of the worker's limit that this body may use */
+    size_t body_received; /* bytes, stored or dropped */
+    struct buf body;      /* whole when the endpoint runs */
+    bool is_chunked;      /* the connection ends with this request */
     struct response *response;
     const char *outcome; /* static, for the access log; NULL = not set */
     enum charged charged;
@@ -73,6 +79,18 @@ static inline struct connection *connection_of(const struct request *request)
 /* Changes the state; suspends or resumes the connection if that requires it. The only function that
  * changes the state of a request. */
 void request_set_state(struct request *request, enum request_state state);
+
+/* Prepares to receive the body that the accepted `framing` describes. Returns ERR_OVERLOADED if too
+ * many bodies arrive now. */
+enum err request_body_begin(struct request *request, const struct framing *framing);
+
+/* Adds a piece of the body. Returns false if so much arrived that the connection must end. */
+bool request_body_add(struct request *request, const char *data, size_t len);
+
+/* Returns false if the body was longer than its route accepts. */
+bool request_body_is_complete(const struct request *request);
+
+void request_body_done(struct request *request); /* no-op if there was no body */
 
 /* Counts the response in the metrics and logs it. Call once, when the response is ready. */
 void access_log_response(struct request *request);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
+#include "http/core/app.h"
 #include "http/core/problem.h"
 
 #include <inttypes.h>
@@ -58,7 +59,8 @@ static const struct route *find_row(enum http_method method, const char *path,
                                     const char **ret_tail)
 {
     for (size_t i = 0; i < n_routes; i++)
-        if (routes[i].method == method && route_match(routes[i].path, path, ret_tail))
+        if ((routes[i].method == method || routes[i].method == HTTP_ANY_METHOD) &&
+            route_match(routes[i].path, path, ret_tail))
             return &routes[i];
     return NULL;
 }
@@ -74,17 +76,20 @@ static const struct route *find_route(enum http_method method, const char *path,
     return row;
 }
 
-/* Writes the methods that `path` accepts in the format of Allow; "" if no route has this path. */
+/* Writes the methods that `path` accepts in the format of Allow; "" if no route has this path. A
+ * path that accepts every method is rejected only if it does not exist now. */
 static void list_methods(const char *path, char *allow)
 {
     const char *tail;
     size_t n = 0;
 
     allow[0] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-        if (find_route(methods[i].method, path, &tail))
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        const struct route *row = find_route(methods[i].method, path, &tail);
+        if (row && row->method != HTTP_ANY_METHOD)
             n += (size_t)snprintf(allow + n, ALLOW_BYTES - n, "%s%s", n ? ", " : "",
                                   methods[i].name);
+    }
 }
 
 /* Replies with 404 or 405. */
@@ -131,7 +136,7 @@ void router_reject(struct request *request, enum err err)
 
 static enum err check_access(const struct route *row, const struct client *client)
 {
-    if (row->access == FOR_ALL)
+    if (row->access == FOR_ALL || row->access == FOR_UPSTREAM)
         return ERR_OK;
     if (!client)
         return ERR_UNAUTHORIZED;
@@ -143,23 +148,28 @@ void router_match(struct request *request)
     const char *tail;
     const struct route *row = find_route(request_method(request), request_path(request), &tail);
 
-    if (row)
+    if (row && (row->access != FOR_UPSTREAM || request_service(request)->takes_notifications))
         request_set_route(request, row, tail);
 }
 
-void router_dispatch(struct request *request)
+bool router_admit(struct request *request)
 {
     const struct route *row = request_route(request);
 
     if (!row) {
         reject_unrouted(request);
-        return;
+        return false;
     }
     enum err err = check_access(row, request_client(request));
     if (err)
         router_reject(request, err);
-    else
-        row->endpoint(request);
+    return !err;
+}
+
+void router_dispatch(struct request *request)
+{
+    if (router_admit(request))
+        request_route(request)->endpoint(request);
 }
 
 /* Routes with the same path share the index of the first. */

@@ -15,18 +15,21 @@
 
 /* The access that a route requires. */
 enum access_to {
-    FOR_ALL,     /* no key; such routes expose nothing about lookups */
-    FOR_CLIENTS, /* any accepted client; see auth.h */
-    FOR_ADMINS,  /* clients with the right `admin` */
+    FOR_ALL,      /* no key; such routes expose nothing about lookups */
+    FOR_UPSTREAM, /* no key, from any site; no such route if the service takes no notifications */
+    FOR_CLIENTS,  /* any accepted client; see auth.h */
+    FOR_ADMINS,   /* clients with the right `admin` */
 };
 
 typedef void endpoint_fn(struct request *request);
 
 struct route {
-    enum http_method method; /* a GET route serves HEAD too unless another row does */
+    enum http_method method; /* a GET route serves HEAD too unless another row does;
+                                HTTP_ANY_METHOD = every method, also unknown ones */
     const char *path;
     endpoint_fn *endpoint;
     enum access_to access;
+    size_t max_body; /* bytes of a request body; 0 = none is accepted */
 };
 
 extern const struct route routes[];
@@ -36,7 +39,11 @@ extern const size_t n_routes;
  * is counted for its route. */
 void router_match(struct request *request);
 
-/* Runs the endpoint of that route, or replies with 401, 403, 404 or 405. */
+/* Returns whether the request has a route, and its client has access to it. Otherwise replies with
+ * 401, 403, 404 or 405. */
+bool router_admit(struct request *request);
+
+/* Runs the endpoint of that route, if router_admit() allows it. */
 void router_dispatch(struct request *request);
 
 /* Replies with an error of auth_identify(), auth_check_rate() or the access check, and its

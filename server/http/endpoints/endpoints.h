@@ -27,6 +27,15 @@ void lookups_get(struct request *request);
 /* GET /usage: what the client has spent today, and what remains. */
 void usage_get(struct request *request);
 
+/* ---- the upstream ---- */
+
+#define NOTIFY_BODY_MAX ((size_t)64 << 10)
+
+/* Any method, /notify/{token}: something about a batch has changed at the upstream. 204 for every
+ * well-formed token, known or not; 404 for others, and for all without --notify-url; 503 if too
+ * many notifications wait. */
+void notify_any(struct request *request);
+
 /* ---- probes; they spend no credits and do not wait for the engine ---- */
 
 /* GET /livez: the process is alive and its worker responds. */

@@ -274,6 +274,20 @@ static void write_balance(struct buf *out, const struct metric *metric,
         add_value(out, metric->name, figures->counted.balance);
 }
 
+static void write_notifications(struct buf *out, const struct metric *metric,
+                                const struct figures *figures)
+{
+    static const char *const words[] = {[NOTIFICATION_POLLED] = "polled",
+                                        [NOTIFICATION_IN_FLIGHT] = "submitting",
+                                        [NOTIFICATION_LOST] = "unknown",
+                                        [NOTIFICATION_IGNORED] = "none",
+                                        [NOTIFICATION_REJECTED] = "rejected"};
+
+    for (size_t i = 0; i < NOTIFICATIONS; i++)
+        buf_addf(out, "%s{batch=\"%s\"} %llu\n", metric->name, words[i],
+                 (unsigned long long)figures->counted.notifications[i]);
+}
+
 static void write_stopped(struct buf *out, const struct metric *metric,
                           const struct figures *figures)
 {
@@ -353,6 +367,13 @@ const struct metric metrics_table[] = {
     {"emailsd_unknown_outcomes_total", COUNTER,
      "Lookups with unknown outcome, possibly paid without a result.",
      FIELD(counted.unknown_outcomes)},
+    {"emailsd_batches_resolved_total", COUNTER,
+     "Batches with unknown outcome that were resumed later.", FIELD(counted.batches_resolved)},
+    {"emailsd_lookups_resolved_total", COUNTER,
+     "Lookups with unknown outcome that were resolved without their batch.",
+     FIELD(counted.tasks_resolved)},
+    {"emailsd_notifications_total", COUNTER,
+     "Requests to /notify, by the state of the batch.", .write = write_notifications},
     {"emailsd_upstream_unreadable_total", COUNTER,
      "Paid results that could not be understood; their bytes are stored.",
      FIELD(counted.upstream_unreadable)},

@@ -5,16 +5,17 @@
 #include "http/endpoints/endpoints.h"
 
 const struct route routes[] = {
-    {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS},
-    {HTTP_GET, "/emails", emails_get, FOR_CLIENTS},
-    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS},
-    {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS},
-    {HTTP_GET, "/usage", usage_get, FOR_CLIENTS},
-    {HTTP_GET, "/livez", health_live, FOR_ALL},
-    {HTTP_GET, "/readyz", health_ready, FOR_ALL},
-    {HTTP_GET, "/version", version_get, FOR_ALL},
-    {HTTP_GET, "/metrics", metrics_get, FOR_ALL},
-    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL},
-    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL},
+    {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS, 0},
+    {HTTP_GET, "/emails", emails_get, FOR_CLIENTS, 0},
+    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS, 0},
+    {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS, 0},
+    {HTTP_GET, "/usage", usage_get, FOR_CLIENTS, 0},
+    {HTTP_GET, "/livez", health_live, FOR_ALL, 0},
+    {HTTP_GET, "/readyz", health_ready, FOR_ALL, 0},
+    {HTTP_GET, "/version", version_get, FOR_ALL, 0},
+    {HTTP_GET, "/metrics", metrics_get, FOR_ALL, 0},
+    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, 0},
+    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, 0},
+    {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, NOTIFY_BODY_MAX},
 };
 const size_t n_routes = ARRAY_LEN(routes);

@@ -61,6 +61,25 @@ void framing_method(struct framing *framing, struct slice method)
         framing->is_malformed = true;
 }
 
+/* RFC 9110, 8.6: digits only. libmicrohttpd rejects other values too; this does not rely on it. */
+static void read_length(struct framing *framing, struct slice value)
+{
+    uint64_t length = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned digit = (unsigned)(value.data[i] - '0');
+        if (digit > 9)
+            framing->is_malformed = true;
+        else if (__builtin_mul_overflow(length, 10, &length) ||
+                 __builtin_add_overflow(length, digit, &length))
+            length = UINT64_MAX;
+    }
+    if (value.len == 0)
+        framing->is_malformed = true;
+    if (length > framing->length) /* of several, which are rejected, the order does not matter */
+        framing->length = length;
+}
+
 void framing_header(struct framing *framing, struct slice name, struct slice value)
 {
     if (!is_made_of(name, IN_TOKEN) || has_control(value))
@@ -71,18 +90,31 @@ void framing_header(struct framing *framing, struct slice name, struct slice val
             framing->is_malformed = true;
     } else if (slice_equals_nocase(name, "Content-Length")) {
         framing->lengths++;
-        for (size_t i = 0; i < value.len; i++)
-            if (value.data[i] != '0')
-                framing->has_length = true;
+        read_length(framing, value);
     } else if (slice_equals_nocase(name, "Transfer-Encoding")) {
         framing->encodings++;
+        if (slice_equals_nocase(value, "chunked"))
+            framing->is_chunked = true;
     }
 }
 
-enum err framing_verdict(const struct framing *framing, const char *version,
+bool framing_has_body(const struct framing *framing)
+{
+    return framing->encodings > 0 || framing->length > 0;
+}
+
+/* RFC 9112, 6.1: the sender of a Transfer-Encoding beside a Content-Length, or in HTTP/1.0, may
+ * disagree with us about the length. A coding that is not exactly "chunked" is unknown here. */
+static bool has_valid_encoding(const struct framing *framing, bool is_1_1)
+{
+    return framing->encodings == 1 && framing->is_chunked && framing->lengths == 0 && is_1_1;
+}
+
+enum err framing_verdict(const struct framing *framing, const char *version, size_t max_body,
                          const char **ret_detail)
 {
     bool is_1_1 = strcmp(version, "HTTP/1.1") == 0;
+    bool is_encoded = framing->encodings > 0;
     const struct {
         bool applies;
         enum err err;
@@ -96,9 +128,14 @@ enum err framing_verdict(const struct framing *framing, const char *version,
          "header lines must end in CR LF and must not be folded or contain NUL"},
         {framing->hosts > 1 || (is_1_1 && framing->hosts == 0), ERR_INVALID_REQUEST,
          "exactly one Host header is required"},
-        {framing->lengths > 1 || framing->encodings > 0, ERR_INVALID_REQUEST,
+        {framing->lengths > 1 || (is_encoded && max_body == 0), ERR_INVALID_REQUEST,
          "at most one Content-Length and no Transfer-Encoding is allowed"},
-        {framing->has_length, ERR_BODY_TOO_LARGE, "this request must not have a body"},
+        {is_encoded && !has_valid_encoding(framing, is_1_1), ERR_INVALID_REQUEST,
+         "a body requires one Content-Length, or in HTTP/1.1 Transfer-Encoding: chunked"},
+        {framing->length > 0 && max_body == 0, ERR_BODY_TOO_LARGE,
+         "this request must not have a body"},
+        {framing->length > max_body, ERR_BODY_TOO_LARGE,
+         "the body is longer than this path accepts"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

@@ -3,6 +3,7 @@
  * batch in end_task(); a batch leaves its owner in end_batch(). */
 #include "lookup/batching/batch.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+#define URL_MAX 4096 /* of a notify URL with its token; config checks that it fits */
 
 struct batch *batch_new(const struct batch_tools *tools)
 {
@@ -123,7 +126,9 @@ void batch_fail(struct batch *batch, struct task_end end)
                                 .detail = end.detail,
                                 .charged = CHARGED_MAYBE,
                                 .refunds_last =
-                                    batch->risk == RISK_TAKEN && end.charged == CHARGED_NO};
+                                    batch->risk == RISK_TAKEN && end.charged == CHARGED_NO,
+                                .raw = end.raw,
+                                .raw_len = end.raw_len};
     end_batch(batch, &end);
 }
 
@@ -246,10 +251,11 @@ static void collect(struct batch *batch, const char *batch_id, int64_t submitted
     batch_set_state(batch, BATCH_COLLECTING);
 }
 
-void batch_resume(struct batch *batch, int64_t number, const char *batch_id)
+void batch_resume(struct batch *batch, const struct store_batch *stored)
 {
-    batch->number = number;
-    collect(batch, batch_id, batch->oldest_ms);
+    batch->number = stored->number;
+    snprintf(batch->notify_token, sizeof batch->notify_token, "%s", stored->notify_token);
+    collect(batch, stored->batch_id, batch->oldest_ms);
 }
 
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
@@ -264,6 +270,18 @@ void batch_add_ended(struct batch *batch, const char *tracking_id, const char *t
 
 static void submitted(void *arg, const struct openmart_reply *reply, const char *batch_id);
 
+/* Returns what each task carries, or NULL. The caller frees it. */
+static char *notify_url_of(const struct batch *batch)
+{
+    const char *prefix = batch->tools->notify_url;
+    struct buf autobuf url = BUF_INIT(URL_MAX);
+
+    if (!prefix || !*batch->notify_token)
+        return NULL;
+    buf_addf(&url, "%s/%s", prefix, batch->notify_token);
+    return buf_take(&url, NULL);
+}
+
 void batch_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
@@ -277,6 +295,7 @@ void batch_submit(struct batch *batch)
         batch_fail_unrecorded_later(batch);
         return;
     }
+    autofree char *notify_url = notify_url_of(batch);
     DL_FOREACH (batch->tasks, task) {
         const struct question_parts *parts = &task->question->parts;
         forms[n++] = (struct openmart_form){.domain = parts->domain,
@@ -284,7 +303,8 @@ void batch_submit(struct batch *batch)
                                             .city = parts->city,
                                             .state = parts->state,
                                             .country = parts->country,
-                                            .tracking_id = task->tracking_id};
+                                            .tracking_id = task->tracking_id,
+                                            .notify_url = notify_url};
     }
     batch->tries++;
     batch->probe = circuit_begin_submit(tools->breaker);
@@ -344,8 +364,8 @@ static void accepted(struct batch *batch, const char *batch_id)
 static enum submit_next decide(const struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
-    bool may_risk =
-        tools->retry_unknown && batch->risk == RISK_NONE && !circuit_check(tools->breaker, NULL);
+    bool may_risk = tools->retry_unknown && batch->risk == RISK_NONE && !batch->is_proven &&
+                    !circuit_check(tools->breaker, NULL);
     const struct submit_past past = {batch->n_tasks, batch->tries, may_risk};
 
     return submit_next(reply, &past);
@@ -388,6 +408,14 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         batch_fail(batch, submit_end(reply));
         break;
     }
+}
+
+void batch_notify(struct batch *batch)
+{
+    if (batch->collector)
+        collector_poll_now(batch->collector);
+    else
+        batch->is_proven = true;
 }
 
 enum task_phase batch_task_phase(const struct task *task)

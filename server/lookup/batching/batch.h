@@ -69,6 +69,7 @@ struct batch_tools {
     struct budget *budget;
     struct poll_tools poll;
     bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
+    const char *notify_url; /* prefix of what each task carries; NULL = nothing */
     struct batch **batches; /* head of the list of all batches, oldest first */
     struct batch_owner owner;
 
@@ -92,6 +93,8 @@ struct batch {
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
+    char notify_token[ID_TEXT]; /* "" = none yet */
+    bool is_proven;             /* the upstream called with the token: the batch exists */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct openmart_call *call;  /* the submit in flight */
     unsigned probe;              /* its number, if it probes the circuit; see circuit_breaker.h */
@@ -117,13 +120,16 @@ void batch_submit(struct batch *batch);
 /* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
 void batch_requeue(struct batch *batch);
 
-/* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `number`
- * and `batch_id` are those of the journal. Before, batch_add() must add its open tasks, whose
- * queued_ms is when the batch was submitted; afterwards, batch_add_ended() each task that has
- * ended. */
-void batch_resume(struct batch *batch, int64_t number, const char *batch_id);
+/* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `stored`
+ * is borrowed for the call. Before, batch_add() must add its open tasks, whose queued_ms is when
+ * the batch was submitted; afterwards, batch_add_ended() each task that has ended. */
+void batch_resume(struct batch *batch, const struct store_batch *stored);
 void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
                      const unsigned char key[HASH_SIZE]);
+
+/* The upstream called with the batch's notify token. A batch that is collected is polled soon. One
+ * whose submit has no response yet exists: it is not submitted again if that response is lost. */
+void batch_notify(struct batch *batch);
 
 /* Ends a batch that is neither SUBMITTING nor COLLECTING. If an earlier submit may have been
  * accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which to

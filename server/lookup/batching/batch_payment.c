@@ -35,7 +35,7 @@ static enum err record_second_payment(struct batch *batch)
     struct credit second[OPENMART_BATCH_MAX] = {0};
     struct task *task;
     size_t n = 0;
-    enum err err = reserve_again(batch, second);
+    enum err err = batch->is_proven ? ERR_UPSTREAM_OUTCOME_UNKNOWN : reserve_again(batch, second);
 
     if (err)
         return err;
@@ -61,7 +61,10 @@ enum err batch_record_submit(struct batch *batch)
         return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)
         budget_stamp(tools->budget, &task->credit);
+    if (tools->notify_url && !*batch->notify_token)
+        id_new(batch->notify_token);
     if (batch->number)
-        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day);
-    return journal_begin_batch(tools->journal, batch->tasks, &batch->number);
+        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day,
+                               batch->notify_token);
+    return journal_begin_batch(tools->journal, batch->tasks, batch->notify_token, &batch->number);
 }

@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #define SUBMIT_S 26 /* how long the upstream usually takes */
@@ -313,6 +314,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .poll = {clock, timers, tools->openmart, &batcher->limiter, batcher->breaker,
                  options->lifetime_ms},
         .retry_unknown = options->retry_unknown,
+        .notify_url = options->notify_url,
         .batches = &batcher->batches,
         .owner = {batch_state_changed, task_ended, batch_ended, batcher},
     };
@@ -345,12 +347,29 @@ void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
 
     for (size_t i = 0; i < n; i++)
         batch_add(batch, open[i]);
-    batch_resume(batch, stored->number, stored->batch_id);
+    batch_resume(batch, stored);
     for (size_t i = 0; i < stored->n; i++) {
         const struct store_task *task = &stored->tasks[i];
         if (task->task_state != STORE_OPEN)
             batch_add_ended(batch, task->tracking_id, task->task_id, task->key);
     }
+}
+
+enum batcher_notice batcher_notify(struct batcher *batcher, const char *token)
+{
+    struct batch *batch;
+
+    DL_FOREACH (batcher->batches, batch)
+        if (strcmp(batch->notify_token, token) == 0) {
+            batch_notify(batch);
+            return batch->state == BATCH_COLLECTING ? NOTICE_POLLED : NOTICE_IN_FLIGHT;
+        }
+    return NOTICE_NOT_OURS;
+}
+
+struct read_limiter *batcher_read_limiter(struct batcher *batcher)
+{
+    return &batcher->limiter;
 }
 
 /* ---- the queue ---- */

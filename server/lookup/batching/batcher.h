@@ -40,16 +40,19 @@
 #define BACK_PRESSURE_S 120
 
 struct batcher;
+struct read_limiter;
 
 struct batcher_options {
-    size_t size;          /* 1..OPENMART_BATCH_MAX */
-    int64_t linger_ms;    /* how long the first task of a batch waits for others */
-    int slots;            /* concurrent submits */
-    size_t max_queued;    /* tasks that wait for a slot; see fair_queue_has_room() */
-    int64_t lifetime_ms;  /* how long a batch is polled after its submit */
-    int reads_per_second; /* all reads together; 0 = no limit */
-    bool retry_unknown;   /* submit once more after an unknown outcome: may pay twice */
-    struct secret *key;   /* borrowed; re-read while the circuit is open; NULL = never */
+    size_t size;            /* 1..OPENMART_BATCH_MAX */
+    int64_t linger_ms;      /* how long the first task of a batch waits for others */
+    int slots;              /* concurrent submits */
+    size_t max_queued;      /* tasks that wait for a slot; see fair_queue_has_room() */
+    int64_t lifetime_ms;    /* how long a batch is polled after its submit */
+    int reads_per_second;   /* all reads together; 0 = no limit */
+    bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
+    const char *notify_url; /* prefix of the URL that each task carries, without a trailing slash;
+                               borrowed; NULL = none */
+    struct secret *key;     /* borrowed; re-read while the circuit is open; NULL = never */
 };
 
 /* What the batcher uses; borrowed for its lifetime. */
@@ -99,6 +102,19 @@ int batcher_overloaded_s(struct batcher *batcher);
  * borrowed until `done` runs; `stored` and `open` for the call. */
 void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
                     struct task *const *open, size_t n);
+
+/* What a notify token belongs to. */
+enum batcher_notice {
+    NOTICE_NOT_OURS,  /* no batch here has it: unknown, or its batch has ended */
+    NOTICE_IN_FLIGHT, /* its batch has no response to its submit yet */
+    NOTICE_POLLED,    /* its batch is collected, and polled soon */
+};
+
+/* The upstream called with that token; see batch_notify(). */
+enum batcher_notice batcher_notify(struct batcher *batcher, const char *token);
+
+/* Returns what all reads of the upstream must use. */
+struct read_limiter *batcher_read_limiter(struct batcher *batcher);
 
 /* Removes a queued task and refunds its credit. Returns false, without effect, if it is not
  * queued. */

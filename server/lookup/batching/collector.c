@@ -22,8 +22,9 @@
 #define LOST_MS    86400000 /* how long a known batch may return 404 */
 #define STALLED_MS 120000   /* without progress; then the counts are not trusted */
 #define RESUMED_MS                                                                                 \
-    600000           /* a resumed batch is polled at least this long: it was not polled meanwhile */
-#define FEW_TASKS 10 /* reading so many unfinished tasks costs little */
+    600000 /* a resumed batch is polled at least this long: it was not polled meanwhile */
+#define FEW_TASKS     10   /* reading so many unfinished tasks costs little */
+#define POLL_LEAST_MS 1000 /* between two calls of which the upstream asked for the last */
 
 enum list { LIST_NONE, LIST_COMPLETED, LIST_ERRORED, LIST_ALL };
 
@@ -47,6 +48,8 @@ struct collector {
     struct read_slot slot;
     struct openmart_call *call;
     struct timer next_call;
+    int64_t called_ms; /* when the last call was sent; 0 = never */
+    bool is_notified;  /* while a call is in flight: another must follow soon */
     struct task_reader *reader;
 };
 
@@ -130,6 +133,18 @@ static void call_in(struct collector *c, int64_t ms)
 {
     timer_arm(c->tools->timers, &c->next_call, least(c->tools->clock->now_ms + ms, c->end_ms),
               next_call_is_due);
+}
+
+/* Once a second is enough for a hint, however many of them come: each task of a batch may cause
+ * one. */
+void collector_poll_now(struct collector *c)
+{
+    int64_t at_ms = c->called_ms ? c->called_ms + POLL_LEAST_MS : c->tools->clock->now_ms;
+
+    if (!timer_armed(&c->next_call))
+        c->is_notified = true; /* a call is in flight, or only reads are left */
+    else if (at_ms < c->next_call.at_ms)
+        timer_arm(c->tools->timers, &c->next_call, at_ms, next_call_is_due);
 }
 
 static int64_t age_ms(const struct collector *c)
@@ -283,6 +298,7 @@ static void send_call(struct read_slot *slot)
 
     c->requested = c->next;
     c->next = LIST_NONE;
+    c->called_ms = c->tools->clock->now_ms;
     if (c->requested == LIST_NONE)
         c->call = openmart_batch_status(openmart, c->batch_id, got_counts, c);
     else
@@ -329,8 +345,12 @@ static void plan_next_step(struct collector *c)
     bool call_is_planned = timer_armed(&c->next_call) || c->slot.state != READ_SLOT_IDLE;
     bool only_reads_are_left = collector_batch_is_ready(c) && c->next == LIST_NONE &&
                                task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
-    if (!call_is_planned && !only_reads_are_left)
-        call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
+    if (call_is_planned || only_reads_are_left)
+        return;
+    call_in(c, c->next != LIST_NONE ? 0 : poll_pause_ms(age_ms(c)));
+    if (c->is_notified && c->next == LIST_NONE)
+        collector_poll_now(c);
+    c->is_notified = false;
 }
 
 struct collector *collector_start(const struct poll_tools *tools,

@@ -55,6 +55,10 @@ struct collector *collector_start(const struct poll_tools *tools,
  * of `n_tasks`. Call it right after collector_start(). */
 void collector_skip(struct collector *collector, const char *task_id);
 
+/* Polls the batch soon, because the upstream says that there is something new; at most once a
+ * second. */
+void collector_poll_now(struct collector *collector);
+
 /* Returns whether the upstream reports the batch as ready, so that only reads are left. */
 bool collector_batch_is_ready(const struct collector *collector);
 

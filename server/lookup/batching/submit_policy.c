@@ -36,8 +36,11 @@ enum submit_next submit_next(const struct openmart_reply *reply, const struct su
 struct task_end submit_end(const struct openmart_reply *reply)
 {
     bool unknown = reply->verdict == VERDICT_UNKNOWN;
+    bool unreadable = unknown && reply->status >= 200 && reply->status <= 299 && reply->body_len;
 
-    return (struct task_end){.err = reply->err,
+    return (struct task_end){.raw = unreadable ? reply->body : NULL,
+                             .raw_len = unreadable ? reply->body_len : 0,
+                             .err = reply->err,
                              .detail = *reply->detail ? reply->detail : NULL,
                              .charged = unknown ? CHARGED_MAYBE : CHARGED_NO,
                              .retry_after_s =

@@ -247,6 +247,14 @@ void budget_refund(struct budget *budget, struct credit *credit)
         end_credit(budget, credit, false);
 }
 
+void budget_note_refund(struct budget *budget, const char *client, int64_t day)
+{
+    turn_day(budget);
+    struct account *account = find(budget, client);
+    if (account && day == budget->day && account->credits > account->pending)
+        add(budget, account, -1);
+}
+
 struct budget_state budget_state(struct budget *budget)
 {
     turn_day(budget);

@@ -56,6 +56,9 @@ void budget_commit(struct budget *budget, struct credit *credit);
 /* Refunds the credit: nothing was created. */
 void budget_refund(struct budget *budget, struct credit *credit);
 
+/* Another process refunded a credit of that client and day in the store. */
+void budget_note_refund(struct budget *budget, const char *client, int64_t day);
+
 struct budget_state {
     int64_t day, limit, spent; /* limit 0 = no limit */
     int64_t day_ends_ms;       /* wall time */

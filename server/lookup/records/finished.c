@@ -48,8 +48,12 @@ void finished_free(struct finished *finished)
 
 void finished_add(struct finished *finished, const char *id, const struct result *result)
 {
-    struct entry *entry = xcalloc(1, sizeof *entry);
+    struct entry *entry;
 
+    HASH_FIND_STR(finished->table, id, entry);
+    if (entry)
+        drop(finished, entry);
+    entry = xcalloc(1, sizeof *entry);
     while (finished->table && (HASH_COUNT(finished->table) >= finished->max ||
                                finished->bytes + result->bytes > finished->max_bytes))
         drop(finished, finished->table);

@@ -18,7 +18,8 @@ struct finished;
 struct finished *finished_new(size_t max, size_t max_bytes);
 void finished_free(struct finished *finished);
 
-/* Adds the result of a lookup, successful or failed; takes a reference. */
+/* Adds the result of a lookup, successful or failed; takes a reference. Replaces an earlier one: an
+ * unknown outcome may be resolved. */
 void finished_add(struct finished *finished, const char *id, const struct result *result);
 
 /* Returns the result, borrowed until the next call that changes the table, or NULL if it is

@@ -97,7 +97,8 @@ static enum err refusal_of(struct journal *journal, enum err err)
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch)
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
+                             const char *notify_token, int64_t *ret_batch)
 {
     struct store_task rows[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -114,16 +115,16 @@ enum err journal_begin_batch(struct journal *journal, const struct task *tasks, 
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
-    const struct store_new_batch batch = {
-        .tasks = rows, .n = n, .wall_ms = journal->clock->wall_ms};
+    const struct store_new_batch batch = {rows, n, notify_token, journal->clock->wall_ms};
     return refusal_of(journal, store_begin_batch(journal->store, &batch, ret_batch));
 }
 
-enum err journal_sending(struct journal *journal, int64_t batch, int64_t day)
+enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
+                         const char *notify_token)
 {
     if (journal->waiting)
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_sending(journal->store, batch, day, NULL));
+    return refusal_of(journal, store_sending(journal->store, batch, day, notify_token));
 }
 
 enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day)

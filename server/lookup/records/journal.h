@@ -49,11 +49,15 @@ void journal_suspect(struct journal *journal);
 
 /* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
-/* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX. */
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks, int64_t *ret_batch);
+/* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX.
+ * `notify_token` "" = none. */
+enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
+                             const char *notify_token, int64_t *ret_batch);
 
-/* Records that the batch is sent again, charged to the UTC day `day` (days since 1970). */
-enum err journal_sending(struct journal *journal, int64_t batch, int64_t day);
+/* Records that the batch is sent again, charged to the UTC day `day` (days since 1970).
+ * `notify_token` "" = the one that was recorded before, if any. */
+enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
+                         const char *notify_token);
 
 /* Records that the batch will be sent again although its last submit may have been accepted; see
  * store_mark_resubmitted(). */

@@ -79,7 +79,11 @@ static const char *const migrations[] = {
     "CREATE INDEX raw_results_by_domain ON raw_results(domain);"
     "CREATE INDEX raw_results_by_parser ON raw_results(parser);"
     "CREATE INDEX raw_results_by_time ON raw_results(stored_ms);"
-    "CREATE INDEX raw_results_by_size ON raw_results(size);",
+    "CREATE INDEX raw_results_by_size ON raw_results(size);"
+    "ALTER TABLE batches ADD COLUMN searched INTEGER NOT NULL DEFAULT 0;" /* by that version */
+    "CREATE TABLE resolved(" /* by other processes than the owner, which reads and deletes it */
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  batch INTEGER NOT NULL, tracking_id TEXT NOT NULL) STRICT;",
 };
 
 /* ---- messages ---- */
@@ -194,8 +198,8 @@ static enum err check(const struct sqlite_store *s, int64_t version, struct errm
     static const struct {
         const char *table;
         int64_t since;
-    } whole[] = {{"batches", 1},  {"tasks", 1},    {"forgotten", 1},
-                 {"accounts", 2}, {"settings", 2}, {"sqlite_sequence", 1}};
+    } whole[] = {{"batches", 1},  {"tasks", 1},    {"forgotten", 1},      {"accounts", 2},
+                 {"settings", 2}, {"resolved", 3}, {"sqlite_sequence", 1}};
     int64_t until_ms = now_ms() + CHECK_MS;
     enum err err = ERR_OK;
 

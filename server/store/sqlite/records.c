@@ -180,6 +180,45 @@ enum err sqlite_find_batch(struct store *store, const char *notify_token, store_
     return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
 }
 
+enum err sqlite_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct opening opening = {each, arg, 0};
+    enum err err = sql_begin(s, SQL_BEGIN_READ);
+
+    if (err)
+        return err;
+    err = sql_end(s,
+                  sql_each(s, sql_query(s, SQL_BATCH_BY_NUMBER, "i", batch), read_batch, &opening));
+    return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
+}
+
+static enum err take_responses(struct sqlite_store *s, int64_t version, int64_t limit,
+                               struct opening *opening)
+{
+    enum err err =
+        sql_each(s, sql_query(s, SQL_READ_RESPONSES, "ii", version, limit), read_batch, opening);
+
+    return err ? err : sql_exec(s, NULL, SQL_SET_SEARCHED, "ii", version, limit);
+}
+
+/* Takes the write lock only if there is something. */
+enum err sqlite_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
+                               void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct opening opening = {each, arg, 0};
+    int64_t n = 0;
+    enum err err = sql_ready(s);
+
+    if (!err)
+        err = sql_int(s, &n, SQL_COUNT_RESPONSES, "i", (int64_t)version);
+    if (err || n == 0)
+        return err;
+    err = sql_begin(s, SQL_BEGIN);
+    return err ? err : sql_end(s, take_responses(s, version, (int64_t)limit, &opening));
+}
+
 /* ---- unknown tasks ---- */
 
 struct telling {

@@ -3,6 +3,11 @@
  * under an id, or it never accepted the task. */
 #include "store/sqlite/sqlite.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #define NOT_TAKEN_DETAIL "the upstream did not accept the lookup, as the operator has found out"
 
 enum err sqlite_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
@@ -28,7 +33,9 @@ static enum err resume(struct sqlite_store *s, int64_t batch, const char *batch_
     if (err)
         return err;
     s->n_ended -= tasks;
-    return batches == 0 || tasks == 0 ? ERR_NO_ENTRY : ERR_OK;
+    if (batches == 0 || tasks == 0)
+        return ERR_NO_ENTRY;
+    return s->is_owner ? ERR_OK : sql_exec(s, NULL, SQL_ADD_RESUMED, "i", batch);
 }
 
 enum err sqlite_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
@@ -51,7 +58,8 @@ static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64
         return err;
     if (changes == 0)
         return ERR_NO_ENTRY;
-    return sql_exec(s, NULL, SQL_REFUND_UNKNOWN, "t", tracking_id);
+    err = sql_exec(s, NULL, SQL_REFUND_UNKNOWN, "t", tracking_id);
+    return err || s->is_owner ? err : sql_exec(s, NULL, SQL_ADD_NOT_TAKEN, "t", tracking_id);
 }
 
 enum err sqlite_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms)
@@ -60,4 +68,92 @@ enum err sqlite_resolve_not_taken(struct store *store, const char *tracking_id, 
     enum err err = sql_begin(s, SQL_BEGIN);
 
     return err ? err : sql_end(s, not_taken(s, tracking_id, wall_ms));
+}
+
+/* ---- one task ---- */
+
+static enum err end_unknown(struct sqlite_store *s, const char *tracking_id,
+                            const struct store_end *end, const struct result *keep)
+{
+    const char *detail = end->detail ? end->detail : "", *code = "";
+    int64_t changes = 0;
+
+    if (end->err)
+        code = err_row(end->err)->code;
+    enum err err =
+        sql_exec(s, &changes, SQL_END_UNKNOWN, "ttttit", store_task_words[end->state],
+                 end->task_id ? end->task_id : "", code, detail, end->wall_ms, tracking_id);
+    if (err)
+        return err;
+    if (changes == 0)
+        return ERR_NO_ENTRY;
+    return keep ? sqlite_keep(s, keep) : ERR_OK;
+}
+
+enum err sqlite_resolve_task(struct store *store, const char *tracking_id,
+                             const struct store_end *end, const struct result *keep)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct sql_counts before = sql_counts(s);
+    enum err err = sql_begin(s, SQL_BEGIN);
+
+    return err ? err : sql_end_counted(s, end_unknown(s, tracking_id, end, keep), before);
+}
+
+/* ---- what other processes have resolved ---- */
+
+/* Rows, copied before they are deleted. */
+struct resolved {
+    struct store_resolved *of;
+    size_t n;
+};
+
+static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
+{
+    struct resolved *all = arg;
+    const unsigned char *key = sql_key(row, 1);
+    unsigned char *copy = NULL;
+
+    (void)s;
+    if (key)
+        copy = memcpy(xcalloc(1, HASH_SIZE), key, HASH_SIZE);
+    all->of = xrealloc(all->of, (all->n + 1) * sizeof *all->of);
+    all->of[all->n++] = (struct store_resolved){.batch = sqlite3_column_int64(row, 0),
+                                                .key = copy,
+                                                .client = xstrdup(sql_text(row, 2)),
+                                                .day = sqlite3_column_int64(row, 3)};
+    return ERR_OK;
+}
+
+static enum err take_resolved(struct sqlite_store *s, struct resolved *all)
+{
+    enum err err = sql_each(s, sql_query(s, SQL_READ_RESOLVED, ""), gather, all);
+
+    return err ? err : sql_exec(s, NULL, SQL_DROP_RESOLVED, "");
+}
+
+/* Takes the write lock only if there is something. */
+enum err sqlite_poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+{
+    struct sqlite_store *s = sqlite_of(store);
+    struct resolved all = {0};
+    int64_t n = 0;
+    enum err err = sql_ready(s);
+
+    if (!err)
+        err = sql_int(s, &n, SQL_COUNT_RESOLVED, "");
+    if (err || n == 0)
+        return err;
+    err = sql_begin(s, SQL_BEGIN);
+    if (!err)
+        err = sql_end(s, take_resolved(s, &all));
+
+    for (size_t i = 0; i < all.n; i++) {
+        if (!err)
+            each(arg, &all.of[i]);
+        free((unsigned char *)(uintptr_t)all.of[i].key);
+        free((char *)(uintptr_t)all.of[i].client);
+    }
+    free(all.of);
+    return err;
 }

@@ -60,6 +60,16 @@ enum sql {
     SQL_RESUME_BATCH,
     SQL_REFUND_UNKNOWN,
     SQL_NOT_TAKEN,
+    SQL_END_UNKNOWN,
+    SQL_BATCH_BY_NUMBER,
+    SQL_COUNT_RESPONSES,
+    SQL_READ_RESPONSES,
+    SQL_SET_SEARCHED,
+    SQL_ADD_RESUMED,
+    SQL_ADD_NOT_TAKEN,
+    SQL_COUNT_RESOLVED,
+    SQL_READ_RESOLVED,
+    SQL_DROP_RESOLVED,
     SQL_STATS_BATCHES,
     SQL_STATS_TASKS,
     SQL_STATS_RISKED,
@@ -196,6 +206,9 @@ enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 enum err sqlite_batch_of(struct store *, const char *, int64_t *);
 enum err sqlite_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_resolve_not_taken(struct store *, const char *, int64_t);
+enum err sqlite_resolve_task(struct store *, const char *, const struct store_end *,
+                             const struct result *);
+enum err sqlite_poll_resolved(struct store *, store_resolved_fn *, void *);
 
 /* raw.c; the first one inside a transaction, as the end of a task */
 enum err sqlite_keep_raw(struct sqlite_store *, const char *, const struct store_end *);
@@ -205,6 +218,8 @@ enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *
 
 /* records.c */
 enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
+enum err sqlite_take_responses(struct store *, int, size_t, store_batch_fn *, void *);
+enum err sqlite_read_batch(struct store *, int64_t, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);
 enum err sqlite_find_lookup(struct store *, const char *, const struct result **);

@@ -88,6 +88,24 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_NOT_TAKEN] = "UPDATE tasks SET outcome = 'not-created', code = ?, detail = ?, ended_ms = ?"
                       " WHERE tracking_id = ? AND outcome = 'unknown'"
                       " AND (SELECT batch_id FROM batches WHERE number = batch) = ''",
+    [SQL_END_UNKNOWN] =
+        "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
+        " WHERE tracking_id = ? AND outcome = 'unknown'",
+    [SQL_BATCH_BY_NUMBER] = "SELECT " BATCH_COLUMNS " FROM batches WHERE number = ?",
+    [SQL_COUNT_RESPONSES] =
+        "SELECT count(*) FROM batches WHERE response IS NOT NULL AND searched < ?",
+    [SQL_READ_RESPONSES] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
+                           " AND searched < ? ORDER BY number LIMIT ?",
+    [SQL_SET_SEARCHED] = "UPDATE batches SET searched = ?1 WHERE number IN (SELECT number FROM"
+                         " batches WHERE response IS NOT NULL AND searched < ?1 ORDER BY number"
+                         " LIMIT ?2)",
+    [SQL_ADD_RESUMED] = "INSERT INTO resolved(batch, tracking_id) VALUES(?, '')",
+    [SQL_ADD_NOT_TAKEN] = "INSERT INTO resolved(batch, tracking_id)"
+                          " SELECT batch, tracking_id FROM tasks WHERE tracking_id = ?",
+    [SQL_COUNT_RESOLVED] = "SELECT count(*) FROM resolved",
+    [SQL_READ_RESOLVED] = "SELECT resolved.batch, key, client, day FROM resolved"
+                          " LEFT JOIN tasks USING(tracking_id) ORDER BY seq",
+    [SQL_DROP_RESOLVED] = "DELETE FROM resolved",
     [SQL_STATS_BATCHES] = "SELECT state, count(*) FROM batches GROUP BY state",
     [SQL_STATS_TASKS] = "SELECT coalesce(outcome, 'open'), count(*) FROM tasks GROUP BY outcome",
     [SQL_STATS_RISKED] = "SELECT count(*) FROM batches WHERE risked",

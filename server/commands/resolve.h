@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* resolve.h - `emailsd resolve`: records what the operator has found out about a lookup whose
+ * outcome is unknown. Main thread of a command. */
+#ifndef COMMANDS_RESOLVE_H
+#define COMMANDS_RESOLVE_H
+
+#include "base/errmsg.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* One of `batch_id` and `not_taken` must be given. */
+struct resolution {
+    const char *tracking_id;
+    const char *batch_id; /* the upstream's; NULL = not given */
+    bool not_taken;
+};
+
+enum resolve_end {
+    RESOLVE_DONE,
+    RESOLVE_REJECTED, /* nothing was changed; `why` says why not */
+    RESOLVE_USAGE,    /* the same, because of a wrong argument */
+};
+
+/* Resumes the batch of the lookup under its id, or frees its question and refunds its credit. A
+ * running daemon learns of it within a second. Prints what was done. */
+enum resolve_end resolve_print(struct store *store, const struct resolution *resolution, FILE *out,
+                               struct errmsg *why);
+
+#endif

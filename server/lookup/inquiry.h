@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* inquiry.h - tries ids until one proves what became of a batch whose submit got no readable
+ * response; see resolver.h. Used by resolver.c only. Engine thread only. */
+#ifndef LOOKUP_INQUIRY_H
+#define LOOKUP_INQUIRY_H
+
+#include "base/id.h"
+#include "base/timer.h"
+#include "client/openmart/openmart.h"
+#include "client/openmart/openmart_found.h"
+#include "lookup/batching/read_limiter.h"
+#include "lookup/records/results.h"
+#include "lookup/recovery.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INQUIRIES_MAX  1000
+#define CANDIDATES_MAX 256 /* of one inquiry: two for each task of a batch, and some */
+
+struct candidate;
+
+enum inquiry_state {
+    INQUIRY_WAITING, /* the submit has no response yet, or the journal is behind */
+    INQUIRY_PAUSING, /* until the next round */
+    INQUIRY_READING, /* a read waits for its slot or is in flight */
+    INQUIRY_IDLE,    /* all candidates are rejected, and are remembered for a while */
+};
+
+/* What all inquiries share. The owner sets `tools`, and frees the inquiries with inquiry_close().
+ */
+struct inquiries {
+    struct {
+        struct recover_tools recovery; /* how a batch is resumed */
+        struct timers *timers;
+        struct openmart *openmart;
+        struct read_limiter *limiter;
+        int64_t lifetime_ms; /* of one inquiry */
+    } tools;
+    bool needs_filter; /* the upstream rejected a list of tasks in every state */
+    struct inquiry *first;
+    size_t n;
+};
+
+/* One batch. Private to inquiry.c, except as noted. */
+struct inquiry {
+    struct inquiries *all;
+    struct inquiry *prev, *next; /* read by the owner */
+    char token[ID_TEXT];         /* read by the owner; "" = only the number is known */
+    enum inquiry_state state;
+    int64_t number; /* read by the owner; of the batch in the journal; 0 = not read yet */
+    const char *by; /* static: what named the last ids */
+    int64_t opened_ms, round_ms;
+    int round;
+    struct lost_task *lost; /* what is still unknown */
+    size_t n_lost;
+    struct candidate *candidates, *trying;
+    size_t n_candidates;
+    struct read_slot slot;
+    struct openmart_call *call;
+    struct timer timer;
+};
+
+/* Opens an inquiry about the batch with that token, or with that number in the journal if the token
+ * is "". It closes itself when nothing of the batch is unknown any more. Returns NULL if there are
+ * INQUIRIES_MAX. */
+struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t number);
+
+/* Adds ids to try, and starts a round soon if one is new. `by` (static) says what named them. */
+void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by);
+
+/* Cancels its read and frees it. */
+void inquiry_close(struct inquiry *inquiry);
+
+#endif
