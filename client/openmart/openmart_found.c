@@ -26,6 +26,16 @@ static bool is_no_id(const char *id)
     return false;
 }
 
+/* Of the characters that an id may have, only those that are unreserved in URLs (RFC 3986, 2.3):
+ * others are more likely part of the text around it. */
+static bool is_plain(const char *id)
+{
+    for (; *id; id++)
+        if (!isalnum((unsigned char)*id) && !strchr("-._~", *id))
+            return false;
+    return true;
+}
+
 static void add(struct openmart_found *found, enum openmart_found_kind kind, const char *id,
                 size_t len)
 {
@@ -37,7 +47,7 @@ static void add(struct openmart_found *found, enum openmart_found_kind kind, con
     for (size_t i = 0; i < found->n; i++)
         if (strcmp(found->ids[i].id, new.id) == 0)
             return;
-    if (openmart_id_ok(new.id) && !is_no_id(new.id))
+    if (openmart_id_ok(new.id) && is_plain(new.id) && !is_no_id(new.id))
         found->ids[found->n++] = new;
 }
 

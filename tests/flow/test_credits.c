@@ -365,3 +365,32 @@ TEST(budget_commits_second_credit_of_resubmit_that_may_exist)
     flow_restart();
     ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
 }
+
+TEST(credits_of_the_server_are_named_when_exhausted)
+{
+    struct engine_options options = flow_options();
+
+    options.credits_per_day = 1;
+    flow_start(options);
+    flow_request("one.com", WAIT_MS);
+    struct caller *ours = flow_request("two.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(ours->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(ours->detail, "--credits-per-day"));
+}
+
+TEST(credits_of_the_upstream_are_named_when_exhausted)
+{
+    fake_upstream_set_balance(flow.upstream, 0);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
+    struct caller *refused = flow_request("one.com", WAIT_MS);
+    flow_advance(28000);
+    struct caller *later = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(refused->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(refused->detail, "the upstream"));
+    ck_assert_int_eq(later->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(later->detail, "the upstream"));
+}

@@ -162,35 +162,6 @@ TEST(lookup_queued_is_forgotten_by_a_kill_and_costs_nothing)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
-TEST(lookup_without_credits_says_whose_they_are)
-{
-    struct engine_options options = flow_options();
-
-    options.credits_per_day = 1;
-    flow_start(options);
-    flow_request("one.com", WAIT_MS);
-    struct caller *ours = flow_request("two.com", WAIT_MS);
-    flow_advance(30000);
-    ck_assert_int_eq(ours->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_ptr_nonnull(strstr(ours->detail, "--credits-per-day"));
-}
-
-TEST(lookup_without_credits_upstream_says_so)
-{
-    fake_upstream_set_balance(flow.upstream, 0);
-    fake_upstream_fault(
-        flow.upstream,
-        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
-    struct caller *refused = flow_request("one.com", WAIT_MS);
-    flow_advance(28000);
-    struct caller *later = flow_request("two.com", WAIT_MS);
-    flow_settle();
-    ck_assert_int_eq(refused->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_ptr_nonnull(strstr(refused->detail, "the upstream"));
-    ck_assert_int_eq(later->err, ERR_CREDITS_EXHAUSTED);
-    ck_assert_ptr_nonnull(strstr(later->detail, "the upstream"));
-}
-
 TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
 {
     struct caller *abandoned = flow_request("milvali.com", WAIT_MS);
