@@ -340,12 +340,16 @@ static void wait_for_permit(struct batch *batch)
 static void log_submit(const struct batch *batch, const struct openmart_reply *reply,
                        const char *batch_id)
 {
-    bool is_done = reply->verdict == VERDICT_DONE;
+    bool is_done = reply->verdict == VERDICT_DONE, is_unreadable = submit_is_unreadable(reply);
+    char excerpt[OPENMART_EXCERPT_TEXT];
 
+    if (is_unreadable)
+        openmart_excerpt(batch->tools->openmart, reply, excerpt);
     log_event(is_done ? LOG_INFO : LOG_WARN, is_done ? "batch_submitted" : "submit_failed",
               LOG_STR("batch", batch_id), LOG_INT("tasks", batch->n_tasks),
               LOG_INT("status", reply->status), LOG_INT("ms", reply->took_ms),
-              LOG_STR("error", is_done ? NULL : err_row(reply->err)->code));
+              LOG_STR("error", is_done ? NULL : err_row(reply->err)->code),
+              LOG_STR("excerpt", is_unreadable ? excerpt : NULL));
 }
 
 static void accepted(struct batch *batch, const char *batch_id)

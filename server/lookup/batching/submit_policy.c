@@ -33,10 +33,16 @@ enum submit_next submit_next(const struct openmart_reply *reply, const struct su
     return SUBMIT_END;
 }
 
+bool submit_is_unreadable(const struct openmart_reply *reply)
+{
+    return reply->verdict == VERDICT_UNKNOWN && reply->status >= 200 && reply->status <= 299 &&
+           reply->body_len > 0;
+}
+
 struct task_end submit_end(const struct openmart_reply *reply)
 {
     bool unknown = reply->verdict == VERDICT_UNKNOWN;
-    bool unreadable = unknown && reply->status >= 200 && reply->status <= 299 && reply->body_len;
+    bool unreadable = submit_is_unreadable(reply);
 
     return (struct task_end){.raw = unreadable ? reply->body : NULL,
                              .raw_len = unreadable ? reply->body_len : 0,

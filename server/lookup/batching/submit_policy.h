@@ -36,6 +36,9 @@ struct submit_past {
 /* Returns what to do after a submit with this reply. */
 enum submit_next submit_next(const struct openmart_reply *reply, const struct submit_past *past);
 
+/* Returns whether the submit was accepted with a response in which no batch id was found. */
+bool submit_is_unreadable(const struct openmart_reply *reply);
+
 /* Returns how SUBMIT_END ends the tasks. Its detail is borrowed from the reply. */
 struct task_end submit_end(const struct openmart_reply *reply);
 
