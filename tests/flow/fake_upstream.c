@@ -113,6 +113,11 @@ void fake_upstream_list_only_at_end(struct fake_upstream *upstream)
     upstream->behaviour.list_only_at_end = true;
 }
 
+void fake_upstream_ignore_status_filter(struct fake_upstream *upstream)
+{
+    upstream->behaviour.status_filter = FILTER_IGNORE;
+}
+
 static void add_member(struct buf *json, const char *key, const char *value)
 {
     buf_addf(json, "%s\"%s\":%s", json->len > 1 ? "," : "", key, value);

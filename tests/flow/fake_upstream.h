@@ -33,6 +33,7 @@ void fake_upstream_set_submit_ms(struct fake_upstream *upstream, int64_t ms);
 void fake_upstream_set_read_ms(struct fake_upstream *upstream, int64_t ms); /* 0 by default */
 void fake_upstream_set_task_ms(struct fake_upstream *upstream, int64_t ms);
 void fake_upstream_list_only_at_end(struct fake_upstream *upstream);
+void fake_upstream_ignore_status_filter(struct fake_upstream *upstream);
 
 /* Sets for the tasks of a domain: their time, their final state ("COMPLETED", "ERRORED",
  * "PROCESSING" indefinitely, ...), the JSON of `data`, and how the tracking id is returned ("null",

@@ -78,19 +78,54 @@ TEST(collector_reads_stay_within_the_rate_limit)
     flow_advance(20000);
 }
 
-TEST(collector_failed_task_is_returned_while_others_run)
+/* One task of a batch fails early, the other is slow. Starts both and waits until the first has
+ * failed. */
+static void fail_one_of_two(struct caller **failed, struct caller **late)
 {
-    struct caller *failed = flow_request("errored.com", WAIT_MS);
-    struct caller *late = flow_request("company7.com", WAIT_MS);
-
+    *failed = flow_request("errored.com", WAIT_MS);
+    *late = flow_request("company7.com", WAIT_MS);
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "errored.com", .state = "ERRORED"});
     fake_upstream_rule(flow.upstream, slow);
     flow_advance(30000);
+}
+
+TEST(collector_failed_task_is_returned_while_others_run)
+{
+    struct caller *failed, *late;
+
+    fail_one_of_two(&failed, &late);
     ck_assert_int_eq(failed->err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(late->answers, 0);
     flow_advance(90000);
     ck_assert_int_eq(late->err, ERR_OK);
+}
+
+/* Only the filter COMPLETED is documented. Without ERRORED, a failed task is found at the end. */
+static void find_failed_task_at_the_end(void)
+{
+    struct caller *failed, *late;
+
+    fail_one_of_two(&failed, &late);
+    ck_assert_int_eq(failed->answers, 0);
+    flow_advance(90000);
+    ck_assert_int_eq(failed->err, ERR_LOOKUP_FAILED);
+    ck_assert_int_eq(late->err, ERR_OK);
+}
+
+TEST(collector_with_an_ignored_filter_finds_failed_tasks_at_the_end)
+{
+    fake_upstream_ignore_status_filter(flow.upstream);
+    find_failed_task_at_the_end();
+}
+
+TEST(collector_with_a_rejected_filter_finds_failed_tasks_at_the_end)
+{
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_TASK_IDS,
+                                            .status = 400,
+                                            .body = "{\"detail\":\"invalid status filter\"}"});
+    find_failed_task_at_the_end();
 }
 
 TEST(collector_with_listing_only_at_the_end_reads_at_the_end)
