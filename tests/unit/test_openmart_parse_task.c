@@ -225,6 +225,7 @@ static const struct task_row variants[] = {
     {"an object by another name", "{" TASK_M ",\"payload\":{\"x\":1}}", LOST},
     {"an address by another name", "{" TASK_M ",\"email\":\"a@x.com\"}", LOST},
     {"an unusable list beside an empty one", DONE_M "[],\"results\":[1]}", LOST},
+    {"addresses in one text by another name", "{" TASK_M ",\"mails\":\"a@x.com, b@x.com\"}", LOST},
     {"addresses nested too deeply", DONE_M DEEP(MAIL_A) "}", LOST},
     {"an empty list nested too deeply", DONE_M DEEP("") "}", LOST},
     {"data in data, too deeply", "{" TASK_M "," SEVENTY("\"data\":{") SEVENTY("}") "}", LOST},
