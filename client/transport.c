@@ -14,9 +14,11 @@
  * not. A truncated body without a length looks complete in HTTP/1, and so does a compressed one
  * that ends early; its reader must detect that.
  *
- * libcurl 7.88 decodes gzip, deflate, br and zstd, also if only the first two were accepted. A body
- * with another coding, or a damaged one, fails with CURLE_BAD_CONTENT_ENCODING or CURLE_WRITE_ERROR
- * and ends as TRANSPORT_BROKEN: a submit is then unknown, and a read is retried. */
+ * libcurl 7.88 decodes gzip, deflate, br and zstd, also if only the first two were accepted. A
+ * damaged body fails with CURLE_BAD_CONTENT_ENCODING or CURLE_WRITE_ERROR and ends as
+ * TRANSPORT_BROKEN: a submit is then unknown, and a read is retried. A body with a coding that
+ * libcurl does not know would end so too. But most of these labels are wrong: servers write a
+ * charset there, as in "utf-8". So such a body is returned as it was sent. */
 #include "client/transport.h"
 
 #include "base/buf.h"
@@ -28,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <utlist.h>
 
 enum state { MOVING, FAILED, DUE, N_LISTS, IN_CALLBACK = N_LISTS };
@@ -173,6 +176,41 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return buf_add(&t->body, data, size * n) ? 0 : size * n;
 }
 
+/* Returns whether libcurl decodes the coding. */
+static bool is_decoded(const char *coding, size_t len)
+{
+    static const char *const names[] = {"identity", "gzip", "x-gzip", "deflate", "br", "zstd"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strlen(names[i]) == len && strncasecmp(coding, names[i], len) == 0)
+            return true;
+    return false;
+}
+
+/* Returns whether libcurl decodes all codings of the list. */
+static bool are_decoded(const char *list, size_t len)
+{
+    for (size_t i = 0, n = 0; i < len; i += n + 1) {
+        for (n = 0; i + n < len && !memchr(", \t\r\n", list[i + n], 5);)
+            n++;
+        if (n && !is_decoded(list + i, n))
+            return false;
+    }
+    return true;
+}
+
+/* libcurl reads this option when the body arrives, and fails then if the coding is unknown. */
+static void take_coding(const struct transfer *t, const char *line, size_t len)
+{
+    static const char name[] = "Content-Encoding:";
+    const size_t name_len = sizeof name - 1;
+
+    if (len < name_len || strncasecmp(line, name, name_len) != 0)
+        return;
+    if (!are_decoded(line + name_len, len - name_len))
+        curl_easy_setopt(t->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+}
+
 /* Runs for each header line, including status lines and interim responses. libcurl 7.88 accepts
  * "HTTP/2 2000" and "HTTP/2 -5" as status lines on an HTTP/1.1 connection. Such a response is
  * aborted, because its meaning is undefined. */
@@ -188,6 +226,7 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
     }
     if (len && (line[0] == '\r' || line[0] == '\n'))
         t->headers_whole = true;
+    take_coding(t, line, len);
     return len;
 }
 

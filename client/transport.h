@@ -4,9 +4,9 @@
  *
  * Handles connections, timeouts, content codings and size limits, and knows nothing of Openmart.
  * Never follows redirects; never uses a proxy, cookies or .netrc. Accepts gzip and deflate, and
- * decodes every coding that libcurl knows: an intermediary may add one that was not accepted.
- * http(s) only, HTTP/1.1 only.
- * Certificates are always verified, unless `any_certificate` is set. The flow tests link
+ * decodes every coding that libcurl knows: an intermediary may add one that was not accepted. A
+ * body with another coding is returned as it was sent. http(s) only, HTTP/1.1 only. Certificates
+ * are always verified, unless `any_certificate` is set. The flow tests link
  * tests/flow/fake_transport.c instead.
  *
  * Engine thread only; `emailsd healthcheck` uses it on the main thread. */
@@ -52,7 +52,7 @@ struct transport_request {
 struct transport_answer {
     enum transport_end end;
     int status;       /* 0 unless a status line was read */
-    const char *body; /* NUL-terminated, decoded; what arrived, also when broken */
+    const char *body; /* NUL-terminated, decoded if possible; what arrived, also when broken */
     size_t body_len;
     int64_t retry_after_s; /* of Retry-After, in seconds or as a date; -1 = absent or invalid */
     int64_t took_ms;

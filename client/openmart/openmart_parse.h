@@ -4,8 +4,8 @@
  * Credits were spent on these responses, so whatever can be understood with certainty is used: a
  * value of another JSON type, at another level, under another name. What cannot is reported as
  * unreadable, and never as an empty result. Damaged text (bad UTF-8, NUL, control bytes, half
- * surrogates) is replaced first, so that a damaged string becomes unusable, but not the whole
- * response.
+ * surrogates) and what is nested too deeply is replaced first, so that a damaged value becomes
+ * unusable, but not the whole response.
  *
  * Pure functions; any thread. They return ERR_SYNTAX or ERR_TOO_BIG for an unusable response. */
 #ifndef CLIENT_OPENMART_OPENMART_PARSE_H

@@ -202,8 +202,15 @@ static bool is_list_name(const char *name)
 struct remainder {
     bool named;   /* a member with the name of a list */
     bool filled;  /* one that is more than an empty list or null */
-    bool another; /* another list or object that is not empty, or an address */
+    bool another; /* another list or object that is not empty, or text that may have addresses */
 };
+
+static bool has_at_sign(const struct json *value)
+{
+    const char *text = json_string(value);
+
+    return text && strchr(text, '@');
+}
 
 static struct remainder remainder_of(const struct json *object, const struct json *except);
 
@@ -226,8 +233,8 @@ static struct remainder remainder_of(const struct json *object, const struct jso
         bool named = is_list_name(json_member_name(each));
         found.named |= named;
         found.filled |= named && !is_empty(each);
-        found.another |= !named && (json_first(each) || json_first_member(each) ||
-                                    (json_string(each) && has_address(each)));
+        found.another |=
+            !named && (json_first(each) || json_first_member(each) || has_at_sign(each));
     }
     return found;
 }

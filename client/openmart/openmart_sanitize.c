@@ -2,9 +2,9 @@
 /* openmart_sanitize.c - see openmart_sanitize.h.
  *
  * Responses are repaired because credits were spent on them: one address with a stray byte, or a
- * NaN in a member that is not used, must not cost the other addresses of a task, or the id of a
- * batch. The replacement character marks damage, so that the parser can drop the string. Nothing
- * here depends on the format of a response. */
+ * NaN or deep nesting in a member that is not used, must not cost the other addresses of a task, or
+ * the id of a batch. The replacement character marks damage, so that the parser can drop the
+ * string. Nothing here depends on the format of a response. */
 #include "client/openmart/openmart_sanitize.h"
 
 #include "base/mem.h"
@@ -121,11 +121,58 @@ static size_t repair_number(const char *s, size_t len, struct buf *out)
     return n;
 }
 
+static bool is_opening(char c)
+{
+    return c == '[' || c == '{';
+}
+
+static bool is_closing(char c)
+{
+    return c == ']' || c == '}';
+}
+
+/* Returns the length of the list or object at `s`, which may lack its end. */
+static size_t nested_len(const char *s, size_t len)
+{
+    size_t depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += s[i] == '\\';
+        else if (is_opening(s[i]))
+            depth++;
+        else if (is_closing(s[i]) && --depth == 0)
+            return i + 1;
+    }
+    return len;
+}
+
+/* `s` is at the start or the end of a list or object. The string that replaces one is not taken for
+ * an empty list, as null would be. */
+static size_t repair_nesting(const char *s, size_t len, size_t *depth, struct buf *out)
+{
+    if (is_opening(*s) && *depth == JSON_MAX_DEPTH) {
+        buf_add_str(out, "\"" REPLACEMENT "\"");
+        return nested_len(s, len);
+    }
+    if (is_opening(*s))
+        ++*depth;
+    else if (*depth > 0)
+        --*depth;
+    buf_add(out, s, 1);
+    return 1;
+}
+
 /* `s` is outside strings, or at a quote. */
-static size_t repair_outside(const char *s, size_t len, struct buf *out)
+static size_t repair_outside(const char *s, size_t len, size_t *depth, struct buf *out)
 {
     static const char *const not_json[] = {"NaN", "Infinity", "-Infinity"};
 
+    if (is_opening(*s) || is_closing(*s))
+        return repair_nesting(s, len, depth, out);
     for (size_t i = 0; i < ARRAY_LEN(not_json); i++) {
         size_t n = strlen(not_json[i]);
         if (n <= len && memcmp(s, not_json[i], n) == 0) {
@@ -139,12 +186,13 @@ static size_t repair_outside(const char *s, size_t len, struct buf *out)
 enum err openmart_repair(const char *text, size_t len, struct buf *out)
 {
     bool in_string = false;
+    size_t depth = 0;
 
     for (size_t i = 0; i < len && !out->overflowed;) {
         if (text[i] == '"')
             in_string = !in_string;
         i += in_string && text[i] != '"' ? repair_inside(text + i, len - i, out)
-                                         : repair_outside(text + i, len - i, out);
+                                         : repair_outside(text + i, len - i, &depth, out);
     }
     return buf_check(out);
 }

@@ -23,8 +23,10 @@ enum err openmart_parse_json(const char *body, size_t len, struct json **ret_doc
  *   \u0000 and unpaired surrogates. A raw TAB, LF or CR inside a string becomes its escape.
  * - NaN, Infinity and -Infinity outside strings, which Python and JavaScript write, become null.
  * - Integers of more than 15 digits, and numbers that cJSON cannot read, become strings.
+ * - A list or object below JSON_MAX_DEPTH levels becomes the string U+FFFD, whatever it contains.
  *
- * Valid text without such numbers is not changed. Returns ERR_TOO_BIG if `out` is too small. */
+ * Valid text without such numbers and such nesting is not changed. Returns ERR_TOO_BIG if `out` is
+ * too small. */
 enum err openmart_repair(const char *text, size_t len, struct buf *out);
 
 #define OPENMART_DETAIL_MAX  200 /* bytes */

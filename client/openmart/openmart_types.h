@@ -35,7 +35,7 @@ struct openmart_reply {
     int status;            /* HTTP; 0 = no status line */
     int64_t retry_after_s; /* -1 = absent; else within [1, 3600] */
     int64_t took_ms;
-    bool timed_out; /* no complete response within the timeout */
+    bool timed_out;     /* no complete response within the timeout */
     const char *detail; /* Openmart's `detail`, or the transport's message: valid UTF-8, no control
                            characters, at most 200 bytes; "" if there is none */
     const char *body;   /* of the response, decoded, complete or not; NUL-terminated, "" if absent.

@@ -45,6 +45,10 @@ TEST(unreadable_result_does_not_delay_the_others_of_its_batch)
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_TASK), 102);
 }
 
+/* 100 levels; the limit is 64. */
+#define TEN(x)  x x x x x x x x x x
+#define DEEP(x) TEN(TEN("[")) x TEN(TEN("]"))
+
 /* A batch of one: whatever is sent for its task can only be its result. */
 static const struct {
     const char *body;
@@ -56,6 +60,8 @@ static const struct {
     {"{\"status\":\"COMPLETED\",\"data\":[{\"address\":\"a@b.com\"}]}", ERR_OK},
     {"{\"status\":\"COMPLETED\",\"data\":[{\"mail\":\"a@b.com\"}]}", ERR_UPSTREAM_INVALID_RESPONSE},
     {"{\"status\":\"NEW_WORD\",\"data\":null}", ERR_UPSTREAM_INVALID_RESPONSE},
+    {"{\"status\":\"COMPLETED\",\"data\":" DEEP("") "}", ERR_UPSTREAM_INVALID_RESPONSE},
+    {"{\"status\":\"COMPLETED\",\"data\":[],\"x\":" DEEP("1") "}", ERR_OK},
 };
 
 LOOP_TEST(unreadable_or_unnamed_result_in_a_batch_of_one_is_its_own, alone)

@@ -2,7 +2,7 @@
 /* fuzz_openmart_reply.c - fuzzes a complete call: what is sent, how it ends, what its callback
  * receives.
  *
- * First line: the call (s, c, i, t, b), its result (0 to 4), the status and Retry-After. Second
+ * First line: the call (s, c, i, t, r, b), its result (0 to 4), the status and Retry-After. Second
  * line: text for the request, an id or a company name. The rest: the body received. The
  * transport is a fake that keeps one request and ends it as the input says. */
 #include "base/json.h"
@@ -19,6 +19,10 @@
 
 #define KEY  "om_live_0123456789abcdef"
 #define BASE "http://127.0.0.1:1"
+
+#define SUBMIT_MS INT64_C(3000)
+#define READ_MS   INT64_C(2000)
+#define TASK_MS   INT64_C(1000)
 
 /* ---- the fake of transport.h ---- */
 
@@ -73,6 +77,11 @@ struct delivery {
     int times;
 };
 
+static bool reads_a_task(const struct delivery *delivery)
+{
+    return delivery->call == 't' || delivery->call == 'r';
+}
+
 static void note(void *arg, const struct openmart_reply *reply)
 {
     struct delivery *delivery = arg;
@@ -82,7 +91,8 @@ static void note(void *arg, const struct openmart_reply *reply)
     FUZZ_WANT(reply->verdict <= VERDICT_UNKNOWN);
     FUZZ_WANT((reply->verdict == VERDICT_DONE) == (reply->err == ERR_OK));
     FUZZ_WANT(reply->verdict != VERDICT_DONE || delivery->end == TRANSPORT_ANSWERED ||
-              (delivery->call == 't' && delivery->end == TRANSPORT_TOO_BIG));
+              (reads_a_task(delivery) && delivery->end == TRANSPORT_TOO_BIG));
+    FUZZ_WANT(reply->timed_out == (delivery->end == TRANSPORT_TIMEOUT));
     if (delivery->call == 's' && reply->verdict == VERDICT_RETRYABLE)
         FUZZ_WANT(delivery->end == TRANSPORT_NOT_SENT || reply->status == 429);
     FUZZ_WANT(reply->retry_after_s == -1 ||
@@ -151,6 +161,9 @@ static void start(struct openmart *openmart, struct delivery *delivery, const ch
     case 't':
         openmart_read_task(openmart, words, on_task, delivery);
         break;
+    case 'r':
+        openmart_reread_task(openmart, words, on_task, delivery);
+        break;
     default:
         openmart_credit_balance(openmart, on_balance, delivery);
     }
@@ -173,6 +186,11 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+static int64_t timeout_of(char call)
+{
+    return call == 's' ? SUBMIT_MS : call == 't' ? TASK_MS : READ_MS;
+}
+
 static void check_request(const struct delivery *delivery, const char *words)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -181,6 +199,7 @@ static void check_request(const struct delivery *delivery, const char *words)
     struct json *body = NULL;
 
     FUZZ_WANT((t->body != NULL) == (delivery->call == 's') && t->request.only_once == !!t->body);
+    FUZZ_WANT(t->request.timeout_ms == timeout_of(delivery->call));
     FUZZ_WANT(!*t->url || strncmp(t->url, BASE "/api/", strlen(BASE "/api/")) == 0);
     FUZZ_WANT(!t->url[strspn(t->url, plain)]);
     FUZZ_WANT(!strstr(t->url, "/../") && !strstr(t->url, "/./") && !ends_with(t->url, "/..") &&
@@ -221,7 +240,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .body = body,
                                       .body_len = input.left,
                                       .error = words};
-    const struct openmart_options options = {.base_url = BASE, .key = key};
+    const struct openmart_options options = {.base_url = BASE,
+                                             .key = key,
+                                             .submit_timeout_ms = SUBMIT_MS,
+                                             .read_timeout_ms = READ_MS,
+                                             .task_timeout_ms = TASK_MS};
     struct openmart *openmart = openmart_new(&options, NULL);
     start(openmart, &delivery, words);
     FUZZ_WANT(delivery.times == 0);

@@ -56,10 +56,7 @@ static void check_not_json(const char *body, size_t len)
     buf_add_str(&text, "\xEF\xBB\xBF[NaN,");
     buf_add(&text, body, len);
     buf_add_str(&text, ",-Infinity,Infinity]");
-    if (openmart_parse_json(buf_str(&text), text.len, &all)) { /* nested too deeply */
-        FUZZ_WANT(memchr(body, '[', len) || memchr(body, '{', len));
-        return;
-    }
+    FUZZ_WANT(!openmart_parse_json(buf_str(&text), text.len, &all));
     FUZZ_WANT(json_size(all) == 4 && json_is_null(json_first(all)));
     json_free(all);
 }

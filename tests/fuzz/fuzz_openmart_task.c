@@ -35,8 +35,14 @@ static void check_task(const struct openmart_task *task)
               task->state == OPENMART_STATE_OTHER);
 }
 
-/* An address is found with every kind of blank around it, beside anything valid, in a string or in
- * an object, and also if other members are no JSON. */
+static void add_times(struct buf *out, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_add_str(out, s);
+}
+
+/* An address is found with every kind of blank around it, beside anything valid, however deep it is
+ * nested, in a string or in an object, and also if other members are no JSON. */
 static void check_salvage(const char *body, size_t size)
 {
     static const char *const blanks[] = {" ", "\\t", "\\u00a0", "\\u200b", "\\ufeff", "mailto:"};
@@ -44,18 +50,20 @@ static void check_salvage(const char *body, size_t size)
     struct openmart_task_answer answer = {0};
     struct json *doc = NULL;
     const char *blank = blanks[size % ARRAY_LEN(blanks)];
+    const size_t levels = size / ARRAY_LEN(blanks) % 2 ? JSON_MAX_DEPTH : 0;
 
-    if (json_parse(body, size, &doc))
-        return;
+    if (memmem(body, size, "\xEF\xBB\xBF", 3) || json_parse(body, size, &doc))
+        return; /* a byte order mark is valid at the start only */
     json_free(doc);
     buf_addf(&text,
              "{\"status\":\"COMPLETED\",\"tracking_id\":\"m\",\"ms\":NaN,"
              "\"data\":[\"%sa@b.c\",{\"email\":\"%sd@e.f \"}],\"rest\":",
              blank, blank);
+    add_times(&text, "[", levels);
     buf_add(&text, body, size);
+    add_times(&text, "]", levels);
     buf_add_str(&text, "}");
-    if (openmart_parse_task(buf_str(&text), text.len, &answer)) /* nested too deeply */
-        return;
+    FUZZ_WANT(!openmart_parse_task(buf_str(&text), text.len, &answer));
     size_t n = answer.task.n_emails;
     FUZZ_WANT(n == 2 && !answer.task.unreadable);
     FUZZ_WANT(strcmp(answer.task.emails[0].email, "a@b.c") == 0);

@@ -59,6 +59,9 @@ def raw_results(store):
                                    '"data":[{"email":7},{"email":["a"]}]}'}, b'"data":[{"email":7}', id="no text"),
     pytest.param({"raw_task_body": '{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
                                    '"contacts":{"info":{"n":1}}}'}, b'"contacts"', id="another member"),
+    pytest.param({"raw_task_body": '{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
+                                   '"data":' + 70 * "[" + '"info@milvali.com"' + 70 * "]" + "}"},
+                 70 * b"[" + b'"info@milvali.com"', id="nested too deeply"),
 ])
 def test_task_that_cannot_be_understood_is_stored_as_it_was_sent(testbed, sim, tmp_path, content, kept):
     store = tmp_path / "emailsd.db"

@@ -11,6 +11,10 @@
 
 #define ID_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
+/* 100 levels; the limit is 64. */
+#define TEN(x)  x x x x x x x x x x
+#define DEEP(x) TEN(TEN("[")) x TEN(TEN("]"))
+
 /* --- Submit ----------------------------------------------------------------------------------- */
 
 static const struct {
@@ -38,6 +42,7 @@ static const struct {
     {"NaN in a neighbour", "{\"price\":NaN,\"batch_id\":\"b\"}", "b"},
     {"a byte order mark", "\xEF\xBB\xBF{\"batch_id\":\"b\"}", "b"},
     {"a damaged neighbour", "{\"x\":\"\xFF\\u0000\",\"batch_id\":\"b\"}", "b"},
+    {"a neighbour nested too deeply", "{\"x\":" DEEP("") ",\"batch_id\":\"b\"}", "b"},
     {"white space around it", "\r\n {\"batch_id\":\"b\"}\n", "b"},
     {"no id", "{}", NULL},
     {"null", "{\"batch_id\":null}", NULL},
@@ -52,6 +57,7 @@ static const struct {
     {"a NUL", "{\"batch_id\":\"a\\u0000b\"}", NULL},
     {"another case", "{\"Batch_ID\":\"b\"}", NULL},
     {"a level that is not known", "{\"x\":{\"batch_id\":\"b\"}}", NULL},
+    {"nested too deeply", "{\"batch_id\":" DEEP("\"b\"") "}", NULL},
     {"an array", "[\"b\"]", NULL},
     {"cut", "{\"batch_id\":\"b\"", NULL},
     {"HTML", "<html>batch_id</html>", NULL},
@@ -106,6 +112,7 @@ static const struct {
     {"{\"completed\":99999999999999999999,\"total\":\"-99999999999999999999\"}",
      {0, 1000000, 0, 0, false, true}},
     {"{\"completed\":2.9,\"extra\":[]}", {0, 2, 0, 0, false, true}},
+    {"{\"x\":" DEEP("1") ",\"completed\":1}", {0, 1, 0, 0, false, true}},
     {"{\"completed\":1,\"eta\":NaN,\"rate\":[Infinity,-Infinity]}", {0, 1, 0, 0, false, true}},
 };
 
@@ -181,6 +188,7 @@ static const struct {
     {"{\"data\":null,\"tasks\":[\"t1\"]}", "t1 "},
     {"{\"results\":[\"t1\"],\"next\":NaN}", "t1 "},
     {"[\"bad\\u0000id\",\"t1\"]", "t1 "},
+    {"[" DEEP("\"t0\"") ",\"t1\"]", "t1 "},
     {"{}", NULL},
     {"{\"task_ids\":\"t1\"}", NULL},
     {"{\"task_ids\":{\"0\":\"t1\"}}", NULL},

@@ -17,6 +17,11 @@
 #define MAIL_A     "{\"email\":\"a@x.com\",\"status\":\"VALID\"}"
 #define UNREADABLE "(unreadable)"
 
+/* 70 levels; the limit is 64. */
+#define TEN(x)     x x x x x x x x x x
+#define SEVENTY(x) TEN(x) TEN(x) TEN(x) TEN(x) TEN(x) TEN(x) TEN(x)
+#define DEEP(x)    SEVENTY("[") x SEVENTY("]")
+
 /* --- The documented format -------------------------------------------------------------------- */
 
 static const struct task_row {
@@ -199,6 +204,9 @@ static const struct task_row variants[] = {
      READS},
     {"a byte order mark", "\xEF\xBB\xBF" DONE_M "[" MAIL_A "]}", READS},
     {"a number of 80 digits", DONE_M "[" MAIL_A "],\"n\":" DIGITS_64 "0123456789012345}", READS},
+    {"a neighbour nested too deeply", DONE_M "[" MAIL_A "],\"x\":" DEEP("\"]\"") "}", READS},
+    {"an entry nested too deeply", DONE_M "[" DEEP("") "," MAIL_A "]}", "a@x.com/VALID ",
+     OPENMART_COMPLETED, 1, "m"},
 
     {"an empty list in an object", DONE_M "{\"emails\":[]}}", NONE},
     {"an empty list and its length in an object", DONE_M "{\"emails\":[],\"total\":0}}", NONE},
@@ -217,6 +225,13 @@ static const struct task_row variants[] = {
     {"an object by another name", "{" TASK_M ",\"payload\":{\"x\":1}}", LOST},
     {"an address by another name", "{" TASK_M ",\"email\":\"a@x.com\"}", LOST},
     {"an unusable list beside an empty one", DONE_M "[],\"results\":[1]}", LOST},
+    {"addresses in one text by another name", "{" TASK_M ",\"mails\":\"a@x.com, b@x.com\"}", LOST},
+    {"addresses nested too deeply", DONE_M DEEP(MAIL_A) "}", LOST},
+    {"an empty list nested too deeply", DONE_M DEEP("") "}", LOST},
+    {"data in data, too deeply", "{" TASK_M "," SEVENTY("\"data\":{") SEVENTY("}") "}", LOST},
+    {"a task nested too deeply", DEEP(DONE_M "[" MAIL_A "]}"), UNREADABLE, OPENMART_STATE_OTHER, 0,
+     ""},
+    {"nested too deeply, and cut", DONE_M SEVENTY("["), NULL, 0, 0, NULL},
     {"processing, with something in data",
      "{\"status\":\"PROCESSING\",\"tracking_id\":\"m\",\"data\":{\"percent\":7}}", "",
      OPENMART_PROCESSING, 0, "m"},

@@ -138,6 +138,62 @@ LOOP_TEST(sanitize_replaces_damage_and_keeps_the_rest, damaged)
     ck_assert_str_eq(buf_str(&out), damaged[_i].out);
 }
 
+/* Writes text inside `depth` lists, of which `closed` have an end. */
+static void write_nested(struct buf *out, size_t depth, const char *inside, size_t closed)
+{
+    for (size_t i = 0; i < depth; i++)
+        buf_add_str(out, "[");
+    buf_add_str(out, inside);
+    for (size_t i = 0; i < closed; i++)
+        buf_add_str(out, "]");
+}
+
+static const struct {
+    size_t depth;
+    const char *inside;
+    size_t closed;
+    const char *repaired; /* what is left inside JSON_MAX_DEPTH lists; NULL: all */
+} nested[] = {
+    {JSON_MAX_DEPTH, "1", JSON_MAX_DEPTH, NULL},
+    {JSON_MAX_DEPTH, "1,{},[],2", JSON_MAX_DEPTH, "1,\"" FFFD "\",\"" FFFD "\",2"},
+    {JSON_MAX_DEPTH + 1, "1", JSON_MAX_DEPTH + 1, "\"" FFFD "\""},
+    {JSON_MAX_DEPTH + 9, "{\"]\\\"}\":[\"\\\\\"]}", JSON_MAX_DEPTH + 9, "\"" FFFD "\""},
+    {100000, "", 100000, "\"" FFFD "\""},
+};
+
+LOOP_TEST(sanitize_replaces_what_is_nested_too_deeply, nested)
+{
+    struct buf in autobuf = BUF_INIT(1 << 20), out autobuf = BUF_INIT(1 << 20);
+    struct buf expected autobuf = BUF_INIT(4096);
+
+    write_nested(&in, nested[_i].depth, nested[_i].inside, nested[_i].closed);
+    write_nested(&expected, JSON_MAX_DEPTH,
+                 nested[_i].repaired ? nested[_i].repaired : nested[_i].inside, JSON_MAX_DEPTH);
+    ck_assert_int_eq(openmart_repair(buf_str(&in), in.len, &out), ERR_OK);
+    ck_assert_str_eq(buf_str(&out), buf_str(&expected));
+}
+
+TEST(sanitize_does_not_complete_nested_text_that_was_cut)
+{
+    struct buf in autobuf = BUF_INIT(4096);
+    struct json *doc = NULL;
+
+    write_nested(&in, JSON_MAX_DEPTH + 9, "1", 8);
+    ck_assert_int_eq(openmart_parse_json(buf_str(&in), in.len, &doc), ERR_SYNTAX);
+    ck_assert_ptr_null(doc);
+}
+
+TEST(sanitize_counts_no_brackets_in_strings_and_no_ends_without_a_start)
+{
+    struct buf in autobuf = BUF_INIT(4096), out autobuf = BUF_INIT(4096);
+
+    buf_add_str(&in, "]]]}");
+    for (size_t i = 0; i < 2 * JSON_MAX_DEPTH; i++)
+        buf_add_str(&in, "[\"[[{\"]");
+    ck_assert_int_eq(openmart_repair(buf_str(&in), in.len, &out), ERR_OK);
+    ck_assert_str_eq(buf_str(&out), buf_str(&in));
+}
+
 TEST(sanitize_parses_what_it_repaired)
 {
     static const char body[] = "{\"n\":12345678901234567890,\"x\":[NaN],\"s\":\"\xFF\"}";

@@ -44,7 +44,16 @@ static const struct coding_row {
     {"gzip", BYTES(GZIP_HEAD DEFLATED "\x16\x70\xf4\xae\x10\x00\x00\x00"), TRANSPORT_BROKEN, NULL},
     {"gzip", BYTES(GZIP_HEAD "\xff\xff\xff\xff\xff\xff\xff\xff"), TRANSPORT_BROKEN, NULL},
     {"gzip", BYTES(TEXT), TRANSPORT_BROKEN, NULL},
-    {"compress", BYTES(TEXT), TRANSPORT_BROKEN, NULL},
+    /* What libcurl does not know is most often no coding. */
+    {"utf-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"none", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"identity, UTF-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"gzip2", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"compress", BYTES("\x1f\x9d\x90{"), TRANSPORT_ANSWERED, "\x1f\x9d\x90{"},
+    {"gzip, aws-chunked", BYTES(GZIP_HEAD), TRANSPORT_ANSWERED, NULL},
+    {"identity, gzip", BYTES(GZIPPED), TRANSPORT_ANSWERED, TEXT},
+    {"deflate\r\nContent-Encoding: utf-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
 };
 
 static void fetch(const struct coding_row *row, struct seen *seen)
