@@ -126,7 +126,7 @@ static const struct {
     enum disposition disposition;
 } futures[] = {
     {REFRESH, 1, DISPOSITION_MISS},
-    {MAX_AGE(0), 1, DISPOSITION_FRESH}, /* a correction of the clock buys nothing */
+    {MAX_AGE(0), 1, DISPOSITION_FRESH}, /* a correction of the clock spends nothing */
     {MAX_AGE(0), CLOCK_JUMP_MS - 1, DISPOSITION_FRESH},
     {MAX_AGE(0), CLOCK_JUMP_MS, DISPOSITION_MISS},
     {MAX_AGE(999999), CLOCK_JUMP_MS, DISPOSITION_MISS},

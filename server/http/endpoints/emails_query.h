@@ -55,7 +55,7 @@ struct emails_query {
     enum result_format format;
     struct cache_directives cache;
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
-    bool is_plain; /* any fresh result satisfies this text, whoever sends it with any headers */
+    bool is_plain; /* every fresh result satisfies every request with this text */
     int64_t wait_ms;
     bool async;                         /* 202 instead of 504 when the wait is over */
     char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
