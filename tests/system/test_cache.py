@@ -110,6 +110,12 @@ def test_cache_head_never_spends(daemon, sim, parameters):
     assert len(sim.ledger()) == 1
 
 
+def test_cache_head_has_the_status_of_a_cached_failure(daemon, sim):
+    daemon.lookup("errored.com").problem(502, "lookup-failed")
+    assert daemon.lookup("errored.com", method="HEAD").status == 502
+    assert len(sim.ledger()) == 1
+
+
 def test_cache_max_age_of_a_second_is_kept_by_repeated_requests(daemon, sim):
     daemon.lookup("milvali.com")
     assert daemon.lookup("milvali.com", max_age=3600).header("Cache-Status").startswith("emailsd; hit")
