@@ -36,7 +36,7 @@ static void fill(struct rows *rows, struct slice a, const char *b, size_t j)
 
 size_t edit_distance(struct slice a, const char *b)
 {
-    struct rows rows;
+    struct rows rows = {0};
 
     assert(a.len <= EDIT_DISTANCE_MAX);
     for (size_t i = 0; i <= a.len; i++)

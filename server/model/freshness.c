@@ -20,17 +20,18 @@ int64_t freshness_age_ms(const struct result *result, int64_t wall_ms)
     return wall_ms > result->fetched_ms ? wall_ms - result->fetched_ms : 0;
 }
 
-/* Returns whether the directives exclude the result. A result from the future was fetched before
- * the clock was set back, and its age is unknown. */
+/* Returns whether the directives exclude the result. One from the future was fetched before the
+ * clock was set back. Its age is unknown, but after a small correction it is as good as new. */
 static bool is_excluded(const struct result *result, const struct cache_directives *directives,
                         int64_t asked_wall_ms, int64_t wall_ms)
 {
-    bool is_from_future = result->fetched_ms > wall_ms;
+    int64_t ahead_ms = result->fetched_ms - wall_ms;
 
     if (directives->refresh)
-        return is_from_future || result->fetched_ms < asked_wall_ms;
+        return ahead_ms > 0 || result->fetched_ms < asked_wall_ms;
     return directives->max_age_s >= 0 &&
-           (is_from_future || freshness_age_ms(result, wall_ms) > directives->max_age_s * 1000);
+           (ahead_ms >= CLOCK_JUMP_MS ||
+            freshness_age_ms(result, wall_ms) > directives->max_age_s * 1000);
 }
 
 static bool is_stale_by_at_most(const struct result *result, int64_t ms, int64_t wall_ms)
@@ -83,12 +84,11 @@ struct freshness freshness_judge(const struct result *result,
         return (struct freshness){.disposition = DISPOSITION_MISS, .reason = MISS_ABSENT};
     struct freshness verdict = judge_at(result, directives, limits, asked_wall_ms, clock->wall_ms);
     int64_t unjumped_ms = clock_wall_since(clock, result->fetched_ms);
-    if (verdict.disposition == DISPOSITION_FRESH || unjumped_ms == clock->wall_ms ||
-        directives->refresh)
+    if (unjumped_ms == clock->wall_ms || directives->refresh)
         return verdict;
-    struct freshness unjumped = judge_at(result, directives, limits, asked_wall_ms, unjumped_ms);
-    if (unjumped.disposition != DISPOSITION_FRESH)
-        return verdict;
-    unjumped.disposition = DISPOSITION_STALE;
-    return unjumped;
+    bool is_fresh_by_wall = verdict.disposition == DISPOSITION_FRESH;
+    verdict = judge_at(result, directives, limits, asked_wall_ms, unjumped_ms);
+    if (verdict.disposition == DISPOSITION_FRESH && !is_fresh_by_wall)
+        verdict.disposition = DISPOSITION_STALE;
+    return verdict;
 }

@@ -7,8 +7,9 @@
  * require more (refresh, max_age), accept less (max-stale), or exclude a lookup (only-if-cached).
  * Only successful results are served stale; an expired failure is never served.
  *
- * A jump of the wall clock spends no credit: a result that only the jump has expired is served
- * stale, without a refresh, for the life that it had left before the jump. */
+ * A jump of the wall clock spends no credit and loses no fallback: what was fetched before it is
+ * judged by the time without it. A result that only the jump has expired is served stale, without a
+ * refresh, for the life that it had left. */
 #ifndef MODEL_FRESHNESS_H
 #define MODEL_FRESHNESS_H
 

@@ -78,7 +78,7 @@ const struct result *result_new_failure(const unsigned char *key, enum err err, 
  * RESULT_REFRESH_MS later if the result is still in use. `now_ms` is monotonic. */
 #define RESULT_REFRESH_MS 60000
 bool result_claim_refresh(const struct result *result, int64_t now_ms);
-/* Gives a claim back, so that the next request can have it. Only for who has it. */
+/* Gives the claim back, so that the next request can have it. Call only if it was claimed. */
 void result_unclaim_refresh(const struct result *result);
 
 /* Adds a reference and returns `result`. */

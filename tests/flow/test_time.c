@@ -69,6 +69,8 @@ TEST(clock_T1_jump_of_400_days_buys_nothing)
     }
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
     flow_advance(2 * DAY_MS); /* its life is over without the jump, too */
+    ck_assert_int_eq(ask_again()->disposition, DISPOSITION_STALE_REFRESHING);
+    flow_advance(7 * DAY_MS);
     ck_assert_int_eq(ask_again()->disposition, DISPOSITION_MISS);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);

@@ -88,6 +88,18 @@ def test_cache_prefetch_of_a_browser_never_spends(daemon, sim, headers):
     assert daemon.lookup("other.com", {"Sec-Purpose": "prefetched"}).status == 200
 
 
+@pytest.mark.parametrize("header", ["Sec-Purpose: prefetch", "Cache-Control: only-if-cached"])
+def test_cache_refresh_pays_after_a_free_request_with_the_same_text(daemon, sim, header):
+    """The worker remembers the text of requests that any fresh result satisfies."""
+    question = daemon.question("milvali.com", refresh=1)
+    daemon.lookup("milvali.com")
+    connection = daemon.connect()
+    for _ in range(2):
+        assert connection.get(question, header).header("Cache-Status").startswith("emailsd; hit")
+    assert connection.get(question).header("Cache-Status") == "emailsd; fwd=request; stored"
+    assert len(sim.ledger()) == 2
+
+
 @pytest.mark.parametrize("parameters", [{}, {"refresh": 1}, {"max_age": 0}, {"async": 1}, {"wait": 5}])
 def test_cache_head_never_spends(daemon, sim, parameters):
     assert daemon.lookup("milvali.com", method="HEAD", **parameters).status == 504
@@ -95,6 +107,12 @@ def test_cache_head_never_spends(daemon, sim, parameters):
     daemon.lookup("milvali.com")
     expected = {504} if "max_age" in parameters else {200}
     eventually(lambda: daemon.lookup("milvali.com", method="HEAD", **parameters).status in expected)
+    assert len(sim.ledger()) == 1
+
+
+def test_cache_head_has_the_status_of_a_cached_failure(daemon, sim):
+    daemon.lookup("errored.com").problem(502, "lookup-failed")
+    assert daemon.lookup("errored.com", method="HEAD").status == 502
     assert len(sim.ledger()) == 1
 
 

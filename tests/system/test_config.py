@@ -88,6 +88,8 @@ def test_print_config_omits_a_password_in_a_url():
     ("--wait = 90s", "'--wait' is not a known option"),
     ("help = 1", "'help' is not allowed in a configuration file"),
     ("config = d", "'config' is not allowed in a configuration file"),
+    ("batch = b-1", "'batch' is not allowed in a configuration file"),
+    ("not-taken = 1", "'not-taken' is not allowed in a configuration file"),
     ("\nwait", "c:2: must be of the form"),
     ("[daemon]\nwait = 1s", "sections are not allowed"),
     ("upstream-insecure = yes", "c:1: upstream-insecure: invalid value 'yes': must be 0 or 1"),

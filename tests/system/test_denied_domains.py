@@ -56,6 +56,21 @@ def test_denied_domains_reload_is_atomic(testbed, sim, denied):
     eventually(lambda: connection.get(daemon.question("milvali.com")).status == 422)
     connection.get(daemon.question("milvali.com")).problem(422, "denied-domain")
     eventually(lambda: daemon.lookup("gmail.com").status == 200)
+    assert daemon.lookup("milvali.com", method="DELETE").status == 204  # its result is still stored
+
+
+def test_denied_domains_option_is_reloaded(testbed, sim, denied, tmp_path):
+    config = tmp_path / "emailsd.conf"
+    config.write_text("# no list\n")
+    daemon = testbed.daemon(sim, "--config", str(config))
+    assert daemon.lookup("gmail.com").status == 200
+    config.write_text(f"deny-domains = {denied}\n")
+    reload(daemon, "reloaded")
+    eventually(lambda: daemon.lookup("gmail.com").status == 422)
+    config.write_text("# no list again\n")
+    reload(daemon, "reloaded")
+    eventually(lambda: daemon.lookup("gmail.com").status == 200)
+    assert len(sim.ledger()) == 1
 
 
 @pytest.mark.parametrize("text, words", [

@@ -46,3 +46,16 @@ def test_quota_that_is_spent_leaves_the_refresh_to_the_next_client(testbed, sim,
     eventually(lambda: daemon.lookup("milvali.com", keys.bearer("rich")).status == 200
                and len(sim.ledger("milvali.com")) > 1)
     eventually(lambda: daemon.metric(REFRESHES) == len(sim.ledger("milvali.com")) - 1)
+
+
+def test_refresh_pays_after_a_client_that_never_spends_sent_the_same_text(testbed, sim, keys):
+    keys.add("reader", "cached_only")
+    keys.add("fresh", "allow_refresh")
+    daemon = start(testbed, sim, keys)
+    question = daemon.question("milvali.com", refresh=1)
+    daemon.lookup("milvali.com", keys.bearer("fresh"))
+    connection = daemon.connect()
+    for _ in range(2):
+        assert connection.get(question, keys.line("reader")).header("Cache-Status").startswith("emailsd; hit")
+    assert connection.get(question, keys.line("fresh")).header("Cache-Status") == "emailsd; fwd=request; stored"
+    assert len(sim.ledger()) == 2

@@ -120,17 +120,29 @@ LOOP_TEST(freshness_miss_has_its_reason, misses)
 
 /* ---- clocks that were set ---- */
 
-static const struct cache_directives demanding[] = {REFRESH, MAX_AGE(0), MAX_AGE(999999)};
+static const struct {
+    struct cache_directives directives;
+    int64_t ahead_ms;
+    enum disposition disposition;
+} futures[] = {
+    {REFRESH, 1, DISPOSITION_MISS},
+    {MAX_AGE(0), 1, DISPOSITION_FRESH}, /* a correction of the clock spends nothing */
+    {MAX_AGE(0), CLOCK_JUMP_MS - 1, DISPOSITION_FRESH},
+    {MAX_AGE(0), CLOCK_JUMP_MS, DISPOSITION_MISS},
+    {MAX_AGE(999999), CLOCK_JUMP_MS, DISPOSITION_MISS},
+};
 
-LOOP_TEST(freshness_result_from_the_future_has_no_known_age, demanding)
+LOOP_TEST(freshness_result_from_the_future_has_no_known_age, futures)
 {
     struct result result = answer();
-    const struct clock clock = clock_fake(FETCHED_MS - 1000);
+    int64_t wall_ms = FETCHED_MS - futures[_i].ahead_ms;
+    const struct clock clock = clock_fake(wall_ms);
     struct freshness verdict =
-        freshness_judge(&result, &demanding[_i], &limits, FETCHED_MS - 2000, &clock);
+        freshness_judge(&result, &futures[_i].directives, &limits, wall_ms - 1, &clock);
 
-    ck_assert_int_eq(verdict.disposition, DISPOSITION_MISS);
-    ck_assert_int_eq(verdict.reason, MISS_EXCLUDED);
+    ck_assert_int_eq(verdict.disposition, futures[_i].disposition);
+    if (verdict.disposition == DISPOSITION_MISS)
+        ck_assert_int_eq(verdict.reason, MISS_EXCLUDED);
 }
 
 TEST(freshness_result_fetched_since_the_request_satisfies_refresh)
@@ -168,10 +180,16 @@ static const struct {
     int64_t later_s;
     enum disposition disposition;
 } after_jump[] = {
-    {MAX_AGE(-1), 0, DISPOSITION_STALE},  {MAX_AGE(-1), 39, DISPOSITION_STALE},
-    {MAX_AGE(-1), 40, DISPOSITION_MISS}, /* its life without the jump is over */
-    {MAX_AGE(70), 10, DISPOSITION_STALE}, {MAX_AGE(70), 11, DISPOSITION_MISS},
-    {ONLY_CACHED, 39, DISPOSITION_STALE}, {REFRESH, 0, DISPOSITION_MISS},
+    {MAX_AGE(-1), 0, DISPOSITION_STALE},
+    {MAX_AGE(-1), 39, DISPOSITION_STALE},
+    {MAX_AGE(-1), 40, DISPOSITION_STALE_REFRESHING}, /* expired without the jump, too */
+    {MAX_AGE(-1), 90, DISPOSITION_STALE_REFRESHING},
+    {MAX_AGE(-1), 91, DISPOSITION_MISS},
+    {MAX_AGE(70), 10, DISPOSITION_STALE},
+    {MAX_AGE(70), 11, DISPOSITION_MISS},
+    {ONLY_CACHED, 39, DISPOSITION_STALE},
+    {ONLY_CACHED, 91, DISPOSITION_MISS},
+    {REFRESH, 0, DISPOSITION_MISS},
 };
 
 LOOP_TEST(freshness_jump_ahead_leaves_a_result_its_life, after_jump)
@@ -183,6 +201,16 @@ LOOP_TEST(freshness_jump_ahead_leaves_a_result_its_life, after_jump)
                      after_jump[_i].disposition);
 }
 
+TEST(freshness_jump_ahead_leaves_a_result_as_fallback)
+{
+    struct result result = answer();
+    struct cache_directives directives = PLAIN;
+    const struct clock soon = jumped(60, 400 * DAY_MS, 540), late = jumped(60, 400 * DAY_MS, 541);
+
+    ck_assert(freshness_judge(&result, &directives, &limits, soon.wall_ms, &soon).is_fallback);
+    ck_assert(!freshness_judge(&result, &directives, &limits, late.wall_ms, &late).is_fallback);
+}
+
 TEST(freshness_result_fetched_after_a_jump_is_judged_as_ever)
 {
     struct cache_directives directives = PLAIN;
@@ -192,14 +220,26 @@ TEST(freshness_result_fetched_after_a_jump_is_judged_as_ever)
     ck_assert_int_eq(judge_by(&clock, &result, &directives), DISPOSITION_STALE_REFRESHING);
 }
 
-TEST(freshness_jump_back_that_was_seen_does_not_hide_the_age)
+static const struct {
+    struct cache_directives directives;
+    int64_t jump_ms, later_s;
+    enum disposition disposition;
+} after_jump_back[] = {
+    {MAX_AGE(70), -400 * DAY_MS, 10, DISPOSITION_STALE},
+    {MAX_AGE(70), -400 * DAY_MS, 11, DISPOSITION_MISS},
+    {MAX_AGE(70), -CLOCK_JUMP_MS, 10, DISPOSITION_FRESH}, /* less than an hour ahead now */
+    {MAX_AGE(70), -CLOCK_JUMP_MS, 11, DISPOSITION_MISS},
+    {MAX_AGE(-1), -400 * DAY_MS, 39, DISPOSITION_FRESH},
+    {MAX_AGE(-1), -400 * DAY_MS, 40, DISPOSITION_STALE_REFRESHING},
+};
+
+LOOP_TEST(freshness_jump_back_that_was_seen_does_not_hide_the_age, after_jump_back)
 {
     struct result result = answer();
-    struct cache_directives directives = MAX_AGE(70);
-    const struct clock soon = jumped(60, -400 * DAY_MS, 10), late = jumped(60, -400 * DAY_MS, 11);
+    const struct clock clock = jumped(60, after_jump_back[_i].jump_ms, after_jump_back[_i].later_s);
 
-    ck_assert_int_eq(judge_by(&soon, &result, &directives), DISPOSITION_STALE);
-    ck_assert_int_eq(judge_by(&late, &result, &directives), DISPOSITION_MISS);
+    ck_assert_int_eq(judge_by(&clock, &result, &after_jump_back[_i].directives),
+                     after_jump_back[_i].disposition);
 }
 
 TEST(freshness_expired_failure_is_a_miss)

@@ -53,8 +53,7 @@ struct worker {
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
     size_t n_parked;
-    size_t
-        body_bytes; /* reserved for request bodies that arrive now; request_handler.c limits it */
+    size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
     enum worker_stage stage;
     int64_t drain_until_ms;
     struct message drain_message;

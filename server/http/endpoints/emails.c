@@ -57,13 +57,6 @@ static bool start_refresh(struct request *request, struct emails_query *query,
     return true;
 }
 
-/* Returns whether every fresh result satisfies this query, so that the response cache may serve the
- * next request with the same text. */
-static bool is_plain(const struct emails_query *query)
-{
-    return !query->cache.refresh && query->cache.max_age_s < 0 && !*query->applied;
-}
-
 /* Serves a stored result that is not a DISPOSITION_MISS. */
 static void serve_stored(struct request *request, struct emails_query *query,
                          const struct result *result, enum disposition disposition)
@@ -80,7 +73,7 @@ static void serve_stored(struct request *request, struct emails_query *query,
         metrics_add(&metrics_mine()->cache_outcomes[is_fresh ? CACHE_HIT : CACHE_STALE], 1);
     request_set_outcome(request, is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
     answer_result(request, result, query->format, &notes);
-    if (is_fresh && !result->err && is_plain(query))
+    if (is_fresh && !result->err && query->is_plain)
         request_cache_response(request, result, query->format);
 }
 
@@ -97,7 +90,7 @@ static struct freshness judge(const struct request *request, const struct emails
  * serves it without parsing the query. Returns whether it did. */
 static bool serve_known(struct request *request)
 {
-    struct emails_query query = {.cache = CACHE_DIRECTIVES_NONE};
+    struct emails_query query = {.cache = CACHE_DIRECTIVES_NONE, .is_plain = true};
     const unsigned char *key;
 
     if (!request_cached_key(request, &key, &query.format))

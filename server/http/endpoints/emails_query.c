@@ -111,8 +111,8 @@ static const struct never_spends *find_reason(const struct request *request,
         "a browser's prefetch gets stored results only; the request that its user makes "
         "starts the lookup"};
     static const struct never_spends key = {
-        ERR_NOT_CACHED, "nothing is stored for this question, and this client's key never pays for "
-                        "a lookup (cached_only)"};
+        ERR_NOT_CACHED, "nothing that satisfies the request is stored, and this client's key never "
+                        "pays for a lookup (cached_only)"};
     static const struct never_spends asked = {
         ERR_NOT_CACHED, "nothing that satisfies the request is stored, and it asked for stored "
                         "results only"};
@@ -137,6 +137,8 @@ static void set_cache(const struct request *request, const struct parameters *pa
     cache->only_cached = query->never_spends != NULL;
     cache->refresh = parameters->refresh && !cache->only_cached;
     cache->max_age_s = parameters->max_age_s;
+    /* By the parameters, not by `cache`: the response cache serves the next client of this text. */
+    query->is_plain = !parameters->refresh && parameters->max_age_s < 0 && !*query->applied;
 }
 
 /* Returns whether the request may pay for a result that is known and fresh. */

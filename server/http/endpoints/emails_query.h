@@ -2,8 +2,8 @@
 /* emails_query.h - parses the query and the headers of a request to /emails.
  *
  * Each query parameter may be given at most once, and no others. A typo must not cost a credit, so
- * an unknown name is rejected with the nearest known one. A parameter and its header (wait and
- * Prefer, cached and Cache-Control) mean the same; if both are given, the parameter wins.
+ * an unknown name is rejected with the nearest known one. `wait` overrides the wait of Prefer.
+ * `async` and `cached` apply if the parameter or its header (Prefer, Cache-Control) says so.
  *
  * A header never makes a request spend: browsers and libraries send them although no user meant it.
  * `refresh` and `max_age` may spend and have no header; Cache-Control, HEAD and a browser's
@@ -55,6 +55,7 @@ struct emails_query {
     enum result_format format;
     struct cache_directives cache;
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
+    bool is_plain; /* every fresh result satisfies every request with this text */
     int64_t wait_ms;
     bool async;                         /* 202 instead of 504 when the wait is over */
     char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
