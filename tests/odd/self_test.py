@@ -35,9 +35,10 @@ CASES = [
 ]
 
 
-def verdict(served=None, outcome=None, sent=FOUND, raw=None, lost=None, response=None):
+def evidence_of(served=None, outcome=None, sent=FOUND, raw=None, lost=None, response=None):
     task = {"outcome": outcome, "code": "", "batch": 1}
-    journal = SimpleNamespace(tasks={} if outcome == "none" else {TRACKING_ID: task}, batches={1: {"response": response}})
+    tasks = {} if outcome == "none" else {TRACKING_ID: task}
+    journal = SimpleNamespace(tasks=tasks, batches={1: {"response": response}})
     upstream = SimpleNamespace(lost=lost or {}, sent={"t1": {sent}}, of_batch={})
     stored = {} if raw is None else {TRACKING_ID: raw}
     return Evidence(journal, stored, upstream, {DOMAIN: served}, [PAID])
@@ -50,9 +51,9 @@ def counts_of(ledger, evidence):
 def check_oracle():
     """Fails if a verdict is wrong."""
     for words, column, left_behind in CASES:
-        found = verdict(**left_behind).verdict(PAID)
+        found = evidence_of(**left_behind).verdict(PAID)
         assert found[0] == column, f"{words}: {found}"
-    answered = verdict(served=expected(DOMAIN))
+    answered = evidence_of(served=expected(DOMAIN))
     assert counts_of([PAID], answered)["lost"] == 0
     assert counts_of([PAID, PAID], answered)["twice"] == 2
     assert counts_of([], answered)["lost"] == 1, "served, and never paid"

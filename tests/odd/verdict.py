@@ -108,7 +108,7 @@ def judge(ledger, evidence, mutations):
         verdict, reason = evidence.verdict(paid)
         kind = mutation.on if mutation else "none"
         twice = times[paid["domain"]] > 1
-        tally.rows[kind].update({"created": 1, verdict: 1, "twice": twice})
+        tally.rows[kind].update({"created": 1, verdict: 1, "twice": int(twice)})
         if reason or twice:
             name = mutation.name if mutation else "no mutation"
             tally.losses.append(f"{paid['domain']}: {reason or verdict}{', paid twice' * twice} ({name})")
