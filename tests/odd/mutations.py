@@ -43,7 +43,7 @@ class Mutation:
         self.used = 0
 
 
-# ---- JSON: types, names, nesting ----
+# ---- JSON: types, names, nesting, order ----
 
 
 def nodes(value, path=()):
@@ -100,17 +100,25 @@ def around(dice, value):
 
 
 def further(dice, value):
-    """Further members, which no reader asks for."""
+    """Further members, which no reader asks for, before or behind the others."""
     extra = dice.choice(['"score":NaN', '"score":-Infinity,"best":Infinity', '"n":1e999', '"n":123456789012345678901234',
                          '"deep":' + 90 * "[" + 90 * "]", '"long":"' + 1300000 * "x" + '"', '"t":"\\ud800"', '"":""',
                          '"many":{' + ",".join(f'"m{i}":{i}' for i in range(3000)) + "}"])
     text = json.dumps(value)
-    return text[0] + extra + ("," + text[1:] if len(text) > 2 else text[1:])
+    comma = "," if value else ""
+    return text[0] + extra + comma + text[1:] if dice.random() < 0.5 else text[:-1] + comma + extra + text[-1]
+
+
+def reversed_members(value):
+    """The same document with the members of each object in the other order."""
+    if isinstance(value, dict):
+        return {name: reversed_members(value[name]) for name in reversed(value)}
+    return [reversed_members(each) for each in value] if isinstance(value, list) else value
 
 
 def json_change(dice, on):
     """One change of one node of the document, or of the whole; the same one for each response."""
-    kind = dice.choices(["type", "name", "nesting", "further"], [5, 5, 2, 3])[0]
+    kind = dice.choices(["type", "name", "nesting", "further", "order"], [5, 5, 2, 3, 1])[0]
     seed = dice.randrange(1 << 30)
 
     def change(reply):
@@ -135,6 +143,8 @@ def _changed(own, kind, value, on):
         return json.dumps(around(own, value))
     if kind == "further":
         return further(own, value)
+    if kind == "order":
+        return json.dumps(reversed_members(value))
     paths = sorted({general(path) for path in nodes(value)}, key=str)
     for _ in range(20 if paths else 0):
         draft, path, seed = json.loads(json.dumps(value)), own.choice(paths), own.random()
@@ -200,15 +210,17 @@ def coding_change(dice, _on):
     return f"coding {kind}", change
 
 
-PROVES_NOTHING = [201, 202, 203, 206, 301, 302, 303, 307, 308, 500, 501, 502, 503, 504, 520, 529]
-REJECTS = [400, 401, 402, 403, 404, 405, 408, 409, 410, 418, 422, 425, 429, 451]
+PROVES_NOTHING = [201, 202, 203, 204, 206, 301, 302, 303, 304, 307, 308, 404, 405, 408, 409, 410, 413, 417, 418, 425,
+                  451, 500, 501, 502, 503, 504, 520, 529]
+WITHOUT_BODY = (204, 304)
+REJECTS = [400, 401, 402, 403, 422, 429]  # if their body says so too
 RETRY_AFTER = [None, None, "0", "1", "-5", "abc", "Fri, 31 Dec 1999 23:59:59 GMT"]
 
 
 def status_change(dice, on):
     is_early = on == "submit" and dice.random() < 0.3
-    status = dice.choice(REJECTS if is_early else PROVES_NOTHING if on == "submit" else PROVES_NOTHING + REJECTS)
-    content = dice.choice(["page", "detail", "empty"] if status >= 300 else ["same", "same", "empty"])
+    status = dice.choice(PROVES_NOTHING if on == "submit" and not is_early else PROVES_NOTHING + 2 * REJECTS)
+    content = dice.choice(["page", "detail", "empty"] if status >= 300 and status not in WITHOUT_BODY else ["same", "same", "empty"])
     retry_after = dice.choice(RETRY_AFTER)
 
     def change(reply):
@@ -217,7 +229,7 @@ def status_change(dice, on):
             reply.web_page()
         elif content == "detail":
             reply.set_body(b'{"detail":"simulated"}')
-        elif content == "empty":
+        elif content == "empty" or status in WITHOUT_BODY:
             reply.set_body(b"")
         if retry_after:
             reply.headers.append(("Retry-After", retry_after))
@@ -238,7 +250,7 @@ def wire_change(dice, _on):
 
 
 def timing_change(dice, _on):
-    delay_s = dice.choice([0.1, 0.3, 1.0, 2.0, 4.0])
+    delay_s = dice.choice([0.1, 0.3, 1.0, 2.0, 4.0, 6.0])  # a first read of a task ends after 5 s
 
     def change(reply):
         reply.delay_s = delay_s
@@ -296,21 +308,27 @@ def draw(dice):
     return Mutation(on, f"{on}: {name}", change, times, is_early=bool(rest and rest[0]))
 
 
-WHOLE = ("length", "chunked", "no length", "HTTP/1.0", "interim", "no reason", "dribble")
+WHOLE = ("length", "chunked", "no length", "HTTP/1.0", "interim", "no reason", "dribble", "two replies", "folded")
+BODY_MAX = 1 << 20
+
+
+def is_whole(reply):
+    """Returns whether the daemon gets a success with all of its body."""
+    return (200 <= reply.status < 300 and reply.wire in WHOLE and reply.is_decodable
+            and 0 < len(reply.plain) < BODY_MAX)
 
 
 def legible_id(reply):
-    """Returns the batch id of a response to a submit that the contract requires to be understood, as text;
-    None for a response that may count as lost: not a 2xx, cut, not UTF-8, not JSON, too large, or with the id in
-    an unknown place."""
-    if not 200 <= reply.status < 300 or reply.wire not in WHOLE or not reply.is_decodable:
+    """Returns the batch id of a response to a submit that the contract requires to be understood, as text; None
+    for a response that may count as lost: not a success, cut, not UTF-8, not JSON, too large, or with the id
+    in an unknown place."""
+    if not is_whole(reply):
         return None
     try:
-        text = reply.plain.decode()
-        document = json.loads(text)
+        document = json.loads(reply.plain.decode())
     except ValueError:
         return None
-    if len(text) >= 1 << 20 or "\\ud800" in text or not isinstance(document, dict):
+    if not isinstance(document, dict):
         return None
     for place in (document, document.get("data"), document.get("status")):
         found = place.get("batch_id") if isinstance(place, dict) else None

@@ -3,7 +3,7 @@
 
 It forwards every request to the simulator, which keeps the ledger, and changes the response as the mutation of
 that batch says. The n-th batch gets the n-th mutation; a mutation of the balance applies as soon as its turn
-comes. It remembers every body that it sent for a task, and every submit whose response the daemon could not be
+comes. It remembers every body that it sent for a task, and the responses to submits that the daemon cannot be
 expected to understand.
 """
 import http.client
@@ -14,14 +14,16 @@ import socket
 import struct
 import sys
 import threading
+import time
 import urllib.parse
 
-from mutations import Reply, legible_id
+from mutations import WITHOUT_BODY, Reply, is_whole, legible_id
 
 BASE = "/api/v1/task/"
 SUBMIT = BASE + "batch/lookup_business_email"
 PATIENCE_S = 60
 DRIBBLE_S = 0.01
+SLOW_S = 10  # half of --submit-timeout: on a busy machine, a response that took longer may have come too late
 REASONS = {**http.client.responses, 451: "Unavailable"}
 
 
@@ -39,7 +41,7 @@ class Upstream(http.server.ThreadingHTTPServer):
         self.n_submits = 0
         self.of_batch = {}  # batch id -> mutation
         self.of_task = {}   # task id -> mutation
-        self.lost = set()   # batch ids whose submit got no response that must be understood
+        self.lost = {}      # batch id -> response to its submit that need not be understood; None: not whole
         self.sent = {}      # task id -> bodies
         self.balance = None
 
@@ -132,6 +134,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._send(reply)
 
     def do_POST(self):
+        begun = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         mutation = self.server.next_mutation()
         changes = mutation and mutation.on == "submit" and not self.server.calm.is_set()
@@ -143,19 +146,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         status, answer = self._forward(body)
         reply = Reply(status, answer)
-        if status == 200:
-            self._created(json.loads(answer)["batch_id"], mutation, reply if changes else None)
+        batch_id = str(json.loads(answer)["batch_id"]) if status == 200 else None
+        if batch_id:
+            self._created(batch_id, mutation, reply if changes else None)
         self._send(reply)
+        if batch_id and time.monotonic() - begun > SLOW_S:
+            self.server.lost[batch_id] = None
 
     def _created(self, batch_id, mutation, changed_reply):
-        batch_id = str(batch_id)
         tasks = [task["task_id"] for task in self.server.ledger() if task["batch_id"] == batch_id]
         self.server.learn(batch_id, tasks, mutation)
         if changed_reply:
             mutation.used += 1
             mutation.change(changed_reply)
             if legible_id(changed_reply) != batch_id:
-                self.server.lost.add(batch_id)
+                self.server.lost[batch_id] = changed_reply.plain if is_whole(changed_reply) else None
 
     def _forward(self, body):
         headers = {name: self.headers[name] for name in ("X-API-Key", "Authorization", "Content-Type", "Accept")
@@ -188,7 +193,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return f"Content-Length: {len(reply.body) + more}"
 
     def _wire_length(self, reply):
-        has_body = reply.status not in (204, 304)
+        has_body = reply.status not in WITHOUT_BODY
         self._write(self._head(reply, *([self._length(reply)] if has_body else [])), reply.body if has_body else b"")
 
     def _wire_chunked(self, reply):

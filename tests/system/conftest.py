@@ -6,6 +6,7 @@ Each test gets its own pair, so that ledgers and caches contain what this test d
 that leave no trace may share a pair per module.
 """
 import signal
+import time
 
 import pytest
 
@@ -18,10 +19,20 @@ pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys")
 import report  # noqa: E402 - after the line that makes asserts speak
 from client_keys import Keys  # noqa: E402
 from programs import Testbed  # noqa: E402
+from waiting import eventually  # noqa: E402
+
+DAY_S = 86400
+MARGIN_S = 120  # longer than a test takes
 
 
 def pytest_configure(config):
     report.register(config)
+
+
+@pytest.fixture(autouse=True)
+def one_utc_day():
+    """Waits for UTC midnight if it is near. Budgets and quotas begin again then, so a test would see two days."""
+    eventually(lambda: time.time() % DAY_S < DAY_S - MARGIN_S)
 
 
 @pytest.fixture

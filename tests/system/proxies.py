@@ -93,6 +93,7 @@ class Nginx(Proxy):
         return [re.fullmatch(r"(\S+) (\S+) (\d+) coding=(\S+)", line).groups() for line in lines]
 
 
+CACHED_S = 3600  # longer than a test waits
 VCL = """
 vcl 4.1;
 backend default { .host = "%s"; .port = "%d"; .first_byte_timeout = %s; }
@@ -100,7 +101,7 @@ backend default { .host = "%s"; .port = "%d"; .first_byte_timeout = %s; }
 
 
 class Varnish(Proxy):
-    """Varnish in front of the simulator, with its built-in rules: it caches what GET returns for two minutes,
+    """Varnish in front of the simulator, with its built-in rules: it caches what GET returns, here for an hour,
     does not cache what was requested with Authorization, and its own 503 carries Retry-After."""
 
     def __init__(self, folder, sim, first_byte_timeout="60s"):
@@ -109,7 +110,7 @@ class Varnish(Proxy):
         vcl.write_text(VCL % (*sim.address, first_byte_timeout), "utf-8")
         self.work = folder / "work"
         super().__init__(folder, [program("varnishd"), "-F", "-j", "none", "-n", self.work, "-f", vcl,
-                                  "-a", "127.0.0.1:0", "-s", "malloc,16m"], env={**os.environ, "PATH": PATH})
+                                  "-a", "127.0.0.1:0", "-s", "malloc,16m", "-t", str(CACHED_S)], env={**os.environ, "PATH": PATH})
         self.url = "http://%s:%s" % eventually(self._address)
 
     def _address(self):

@@ -326,27 +326,50 @@ def shown_by_proc(daemon, name):
         return b""
 
 
+ECHO = '{"detail":"the key %s is bad"}' % CANARY
+RESPONSES_WITH_THE_KEY = [
+    ("submit", {"kind": "status", "status": 400, "body": ECHO}),
+    ("submit", {"kind": "status", "status": 401, "body": ECHO}),
+    ("submit", {"kind": "status", "status": 500, "body": ECHO}),
+    ("submit", {"kind": "status", "status": 302, "headers": {"Location": f"http://127.0.0.1:1/{CANARY}"}}),
+    ("submit", {"kind": "body", "body": CANARY}),
+    ("submit", {"kind": "garbage"}),
+    ("submit", {"kind": "raw", "body": "HTTP/1.1 400 %s\r\nX: %s\r\n\r\n%s" % (3 * (CANARY,))}),
+    ("status", {"kind": "status", "status": 401, "body": ECHO}),
+    ("task", {"kind": "status", "status": 500, "body": ECHO}),
+]
+UNREADABLE = ('{"task_id":"{{task_id}}","status":"COMPLETED","tracking_id":"{{tracking_id}}",'
+              '"data":[{"box":"%s"}]}' % CANARY)
+
+
+def close_circuit(daemon):
+    before = daemon.stderr().count("event=reloaded")
+    daemon.deliver(signal.SIGHUP)
+    eventually(lambda: daemon.stderr().count("event=reloaded") > before)
+
+
 @pytest.mark.parametrize("source", ["variable", "file"])
 def test_key_is_shown_nowhere(testbed, tmp_path, source):
     sim = testbed.simulator("--api-key", CANARY)
     flags = ["--api-key-file", key_file(tmp_path, CANARY)] if source == "file" else []
-    daemon = testbed.daemon(sim, "--submit-timeout", "30s", *flags,
-                          env={} if source == "file" else {KEY_VARIABLE: CANARY})
-    shown = [shown_by_proc(daemon, "cmdline"), shown_by_proc(daemon, "environ")]
-    echo = '{"detail":"the key %s is bad"}' % CANARY
-    faults = [{}, {"kind": "status", "status": 401, "body": echo},
-              {"kind": "status", "status": 400, "body": echo},
-              {"kind": "status", "status": 500, "body": echo}, {"kind": "hang"},
-              {"kind": "body", "body": CANARY}, {"kind": "garbage"},
-              {"kind": "raw", "body": "HTTP/1.1 400 %s\r\nX: %s\r\n\r\n%s" % (3 * (CANARY,))}]
-    for i, fault in enumerate(faults):
-        if fault:
-            sim.fault("submit", **fault)
-        answer = daemon.lookup(f"company{i}.com")
-        assert answer.status == (502 if fault else 200)
-        shown.append(repr(answer.headers).encode() + answer.body)
+    daemon = testbed.daemon(sim, *flags, env={} if source == "file" else {KEY_VARIABLE: CANARY})
+    answers = [daemon.lookup("milvali.com")]
+    sim.fault("balance", "status", times=-1, status=401, body=ECHO)
+    for i, (on, fault) in enumerate(RESPONSES_WITH_THE_KEY):
+        sim.fault(on, **fault)
+        answers.append(daemon.lookup(f"company{i}.com"))
+        assert answers[-1].status == (502 if on == "submit" else 200)
+        assert [f["on"] for f in sim.say("GET", "/sim/faults")] == ["balance"], "the response was sent"
+        close_circuit(daemon)  # the next response must be sent too
+    sim.rule("unreadable.com", raw_task_body=UNREADABLE)
+    answers.append(daemon.lookup("unreadable.com"))
+    answers[-1].problem(502, "upstream-invalid-response")
+    assert "the key *** is bad" in answers[1].json()["detail"]
     assert sim.calls()["unauthorized"] == 0, "the key was really used"
+    shown = [repr(answer.headers).encode() + answer.body for answer in answers]
+    shown += [shown_by_proc(daemon, "cmdline"), shown_by_proc(daemon, "environ"), daemon.get("/metrics").body]
     daemon.stop()
+    assert "***" in daemon.stderr(), "the start of a response that cannot be read is logged"
     shown += [daemon.stdout, daemon.stderr().encode()]
     assert not [text for text in shown if CANARY.encode() in text]
 

@@ -339,17 +339,6 @@ def test_s12_thousands_of_mailboxes_are_truncated_and_marked(daemon, sim):
     assert document["emails"][999]["email"] == "box999@milvali.com"
 
 
-def test_s12_oversized_task_is_read_again_and_delays_no_other(daemon, sim):
-    sim.behave(credits=10**9)
-    sim.rule("milvali.com", data=[{"email": "x@milvali.com", "status": "VALID"}],
-             data_copies=200000)
-    client = daemon.park("milvali.com")
-    sim.reach(task=1)
-    assert daemon.lookup("other.com").status == 200
-    sim.rule("milvali.com", time_ms=0)
-    assert client.read().json()["emails"] == INFO
-
-
 # ---- the requests to the upstream ----
 
 
