@@ -193,6 +193,26 @@ TEST(unreadable_question_is_not_paid_for_again_within_a_day)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
+/* Nothing was delivered that the second result could contradict. */
+TEST(unreadable_result_stays_in_cooldown_after_a_second_one_with_its_id)
+{
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "one.com", .data = "7"});
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "two.com", .task_ms = 62000, .tracking_id = "swap"});
+    flow_advance(40000);
+    ck_assert_unreadable(one);
+    flow_restart();
+    flow_advance(15 * MINUTE_MS);
+    struct caller *again = flow_request("one.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "one.com"), 1);
+}
+
 /* No answer at all: nothing is known about the task, so it is read until it has one. */
 static const struct fake_fault unanswered[] = {
     {.status = 200, .body = "<html>please wait</html>"},

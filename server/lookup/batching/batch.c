@@ -260,12 +260,12 @@ void batch_resume(struct batch *batch, const struct store_batch *stored)
     collect(batch, stored->batch_id, batch->oldest_ms);
 }
 
-void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
-                     const unsigned char key[HASH_SIZE])
+void batch_add_ended(struct batch *batch, const struct store_task *ended)
 {
     batch->n_tasks++;
-    delivered_add(&batch->delivered, tracking_id, key);
-    collector_skip(batch->collector, task_id);
+    if (ended->task_state == STORE_ANSWERED || ended->task_state == STORE_FAILED)
+        delivered_add(&batch->delivered, ended->tracking_id, ended->key);
+    collector_skip(batch->collector, ended->task_id);
 }
 
 /* ---- submitting ---- */
