@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
+#include "lookup/lookup_promise.h"
 #include "lookup/records/results.h"
 #include "model/question.h"
 
@@ -135,24 +136,10 @@ static void detach(struct lookup_request *request)
     request->lookup = NULL;
 }
 
-/* Returns what a client may rely on when its wait ends. Only what the upstream has accepted is in
- * the journal with its batch id, and is collected after a restart. */
-static const char *promise_of(enum task_phase phase)
+/* Returns whether a lookup that the upstream has accepted is collected after a kill. */
+static bool is_recorded(const struct lookups *lookups)
 {
-    switch (phase) {
-    case TASK_IDLE:
-    case TASK_QUEUED:
-        return "the lookup is queued and not sent yet; repeat the request to join it at no cost, "
-               "or to start it again if the server has restarted";
-    case TASK_SUBMITTING:
-        return "the lookup continues; repeat the request to join it at no cost";
-    case TASK_PROCESSING:
-    case TASK_FETCHING:
-    case TASK_ENDED:
-        break;
-    }
-    return "the lookup continues, even if the server restarts; repeat the request to join it at no "
-           "cost";
+    return store_is_durable(lookups->results->store) && !journal_check(lookups->results->journal);
 }
 
 static void deadline_is_over(struct timer *timer)
@@ -161,7 +148,7 @@ static void deadline_is_over(struct timer *timer)
     struct lookup *lookup = request->lookup;
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
-    outcome.detail = promise_of(lookup->task.phase);
+    outcome.detail = lookup_promise(lookup->task.phase, is_recorded(lookup->owner));
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
     outcome.progress = progress_of(lookup);
     outcome.retry_after_s = outcome.progress.retry_after_s;
@@ -231,10 +218,9 @@ void lookups_drain(struct lookups *lookups, enum err err)
     struct outcome outcome = outcome_of(err);
     struct lookup *lookup, *next;
 
-    outcome.detail =
-        "the lookup continues after the restart; repeat the request to join it at no cost";
     outcome.charged = CHARGED_MAYBE;
     HASH_ITER (hh, lookups->table, lookup, next) {
+        outcome.detail = lookup_promise_at_stop(lookup->task.phase, is_recorded(lookups));
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
         end_all(lookups, detach_all(lookup), outcome);
     }
@@ -273,6 +259,16 @@ static struct task_end explain(const struct task_end *end)
     return explained;
 }
 
+/* Returns the message for clients. That of a cooldown also says how long it lasts. */
+static const char *detail_of(const struct lookups *lookups, const struct result *result)
+{
+    const char *detail;
+    int64_t unused_ms;
+    enum err err = cooldown_check(lookups->results->cooldowns, result->key, &detail, &unused_ms);
+
+    return err && err == result->err ? detail : result->detail;
+}
+
 static void lookup_ended(struct task *task, const struct task_end *task_end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);
@@ -282,11 +278,11 @@ static void lookup_ended(struct task *task, const struct task_end *task_end)
     const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
-                              .detail = end->detail,
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
     outcome.stored = results_put(lookups->results, task, end, result);
+    outcome.detail = detail_of(lookups, result);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     finished_add(lookups->results->finished, lookup->id, result);
@@ -320,8 +316,7 @@ static const char *credits_detail(const struct lookups *lookups)
     return batcher_stats(lookups->batcher).stopped_by == ERR_CREDITS_EXHAUSTED
                ? UPSTREAM_CREDITS_DETAIL
                : "the server has reached its own limit for this UTC day (--credits-per-day); it "
-                 "did "
-                 "not ask the upstream";
+                 "did not ask the upstream";
 }
 
 static struct outcome refusal(enum err err, int retry_after_s)

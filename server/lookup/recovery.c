@@ -13,7 +13,6 @@
 #include "lookup/records/results.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define AGE_MAX_MS    INT64_C(604800000) /* a week: the longest lifetime of a batch */
 #define UNSENT_DETAIL "the server stopped while submitting the lookup"
@@ -149,17 +148,14 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 {
     struct reading *reading = arg;
     const struct results *results = reading->tools->results;
-    bool is_raw_stored =
-        task->err == ERR_UPSTREAM_INVALID_RESPONSE && strcmp(task->detail, RESULTS_RAW_DETAIL) == 0;
     int64_t left_ms =
-        results_hold_ms(results, is_raw_stored) - age_ms(reading->tools, task->ended_ms);
+        results_hold_ms(results, *task->task_id) - age_ms(reading->tools, task->ended_ms);
 
     (void)batch_id;
     if (left_ms <= 0)
         return;
-    cooldown_set(results->cooldowns, task->key,
-                 task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-                 *task->detail ? task->detail : UNSENT_DETAIL, results->clock->now_ms + left_ms);
+    results_cool_down(results, task->key, task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                      *task->detail ? task->detail : UNSENT_DETAIL, left_ms);
     reading->found.held++;
 }
 

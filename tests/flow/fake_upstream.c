@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fake_upstream.c - see fake_upstream.h. Searches are linear: a test has at most a few hundred
- * tasks. */
+/* fake_upstream.c - see fake_upstream.h. Searches by domain are linear: the tests that use them
+ * have at most a few hundred tasks. */
 #include "fake_upstream.h"
 
 #include "base/mem.h"
@@ -222,12 +222,19 @@ static bool is_beside(const struct fake_upstream *upstream, const struct api_cal
     return false;
 }
 
+static bool is_for(const struct fake_upstream *upstream, const struct fake_fault *fault,
+                   const struct api_call *call)
+{
+    if ((int)fault->on != (int)call->kind ||
+        (fault->beside && !is_beside(upstream, call, fault->beside)))
+        return false;
+    return !fault->filter || strcmp(fault->filter, call->status ? call->status : "") == 0;
+}
+
 static void choose_fault(struct fake_upstream *upstream, struct pending *call)
 {
     for (size_t i = 0; i < upstream->n_faults; i++) {
-        const struct fake_fault *fault = &upstream->faults[i];
-        if ((int)fault->on != (int)call->api.kind ||
-            (fault->beside && !is_beside(upstream, &call->api, fault->beside)))
+        if (!is_for(upstream, &upstream->faults[i], &call->api))
             continue;
         call->has_fault = true;
         call->fault = upstream->faults[i];

@@ -59,6 +59,7 @@ struct fake_fault {
     bool is_permanent;  /* and not only once */
     int64_t takes_ms;   /* until it arrives; for reads */
     const char *beside; /* only for the batch that has a task of this domain; NULL = any */
+    const char *filter; /* only for lists with this ?status=, "" = without; NULL = any */
 };
 void fake_upstream_fault(struct fake_upstream *upstream, struct fake_fault fault);
 

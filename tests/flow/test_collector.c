@@ -194,6 +194,66 @@ TEST(collector_foreign_id_in_a_lagging_list_hides_no_result)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
 }
 
+/* Both lists lag: the id of another batch stands where a late one of ours is missing. */
+TEST(collector_foreign_id_in_both_lists_hides_no_late_result)
+{
+    char list[100];
+
+    flow_request("earlier.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    struct caller *listed = flow_request("listed.com", WAIT_MS);
+    struct caller *missing = flow_request("missing.com", WAIT_MS);
+    flow_advance(27000); /* the batch exists; no task has ended */
+    snprintf(list, sizeof list, "[\"%s\",\"%s\"]",
+             fake_upstream_task_id(flow.upstream, "listed.com"),
+             fake_upstream_task_id(flow.upstream, "earlier.com"));
+    fake_upstream_fault(
+        flow.upstream, (struct fake_fault){
+                           .on = FAKE_TASK_IDS, .status = 200, .body = list, .is_permanent = true});
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(listed->err, ERR_OK);
+    ck_assert_int_eq(missing->answers, 0);
+    fake_upstream_clear_faults(flow.upstream);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(missing->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+}
+
+TEST(collector_with_a_rejected_list_of_all_finds_late_results)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                           .filter = "",
+                                                           .status = 400,
+                                                           .body = "{\"detail\":\"no filter\"}",
+                                                           .is_permanent = true});
+    for (int i = 0; i < 3; i++)
+        fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                               .filter = "COMPLETED",
+                                                               .status = 200,
+                                                               .body = "[]"});
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+/* One task is late, so that the counts do not change, and the list of failed tasks fails. */
+TEST(collector_with_a_failing_filter_requests_little)
+{
+    struct caller *caller = flow_request("company7.com", 2 * HOUR_MS);
+
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company7.com", .task_ms = HOUR_MS});
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                           .filter = "ERRORED",
+                                                           .status = 500,
+                                                           .body = "",
+                                                           .is_permanent = true});
+    flow_advance(HOUR_MS + 10 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_TASK_IDS), 200);
+}
+
 TEST(collector_unfinished_task_in_ready_batch_gets_an_hour)
 {
     struct caller *late = flow_request("late.com", 2 * HOUR_MS);

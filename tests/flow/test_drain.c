@@ -45,6 +45,19 @@ TEST(drain_returns_lookup_id_if_the_timeout_expires)
     ck_assert_int_eq(waiting->err, ERR_DRAINING);
     ck_assert_int_eq(waiting->charged, CHARGED_MAYBE);
     ck_assert_uint_eq(strlen(waiting->lookup_id), ID_LEN);
+    ck_assert_ptr_nonnull(strstr(waiting->detail, "continues after the restart"));
+}
+
+/* The process ends then, and leaves an unknown outcome. */
+TEST(drain_does_not_promise_what_is_still_being_submitted)
+{
+    struct caller *waiting = submitting("milvali.com");
+
+    engine_drain(flow.engine, 1000);
+    flow_advance(1000);
+    ck_assert_int_eq(waiting->err, ERR_DRAINING);
+    ck_assert_int_eq(waiting->charged, CHARGED_MAYBE);
+    ck_assert_ptr_nonnull(strstr(waiting->detail, "may be unknown after the restart"));
 }
 
 TEST(drain_keeps_a_shorter_wait_of_the_caller)

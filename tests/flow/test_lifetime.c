@@ -5,6 +5,7 @@
 #include "flow.h"
 
 #include "tests/support/suite.h"
+#include <string.h>
 
 static size_t n_stored(void)
 {
@@ -23,9 +24,24 @@ static void fail_all_reads(int status)
                                                                .is_permanent = true});
 }
 
+/* Checks that the results of 100 companies are stored, and that each was paid for once, also when
+ * it is requested again. */
+static void ck_assert_paid_once(void)
+{
+    ck_assert_uint_eq(n_stored(), 100);
+    for (int i = 0; i < 100; i++) {
+        struct caller *caller = flow_request(flow_company(i), WAIT_MS);
+        flow_settle();
+        ck_assert_int_eq(caller->err, ERR_OK);
+        ck_assert(caller->from_cache);
+        ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, flow_company(i)), 1);
+    }
+}
+
 TEST(lifetime_outlasts_an_outage_of_all_reads)
 {
     flow_refresh_companies(0, 100);
+    flow_advance(26500); /* accepted; no task has ended */
     fail_all_reads(502);
     flow_advance(16 * MINUTE_MS);
     ck_assert_uint_eq(n_stored(), 0);
@@ -35,8 +51,7 @@ TEST(lifetime_outlasts_an_outage_of_all_reads)
     ck_assert_uint_le(n_reads, 60); /* an old batch costs little */
     fake_upstream_clear_faults(flow.upstream);
     flow_advance(5 * MINUTE_MS);
-    ck_assert_uint_eq(n_stored(), 100);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
+    ck_assert_paid_once();
 }
 
 /* The reads fail after the tasks were listed. */
@@ -50,8 +65,7 @@ TEST(lifetime_outlasts_an_outage_of_task_reads)
     ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_TASK), 60);
     fake_upstream_clear_faults(flow.upstream);
     flow_advance(12 * MINUTE_MS);
-    ck_assert_uint_eq(n_stored(), 100);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
+    ck_assert_paid_once();
 }
 
 static void start_with(int slots)
@@ -127,7 +141,21 @@ TEST(lifetime_over_a_day_of_404_ends_the_batch)
     ck_assert_int_eq(caller->answers, 0);
     flow_advance(10 * MINUTE_MS);
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    ck_assert_str_eq(caller->detail, "the upstream no longer has the batch");
+    ck_assert_ptr_nonnull(strstr(caller->detail, "the upstream no longer has the batch; "));
+}
+
+TEST(lifetime_over_ends_a_batch_whose_polls_get_429)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.lifetime_ms = HOUR_MS;
+    flow_start(options);
+    struct caller *caller = flow_request("milvali.com", DAY_MS);
+    fail_all_reads(429);
+    flow_advance(HOUR_MS);
+    ck_assert_int_eq(caller->answers, 0);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
 }
 
 /* ---- a status that says nothing ---- */
@@ -160,9 +188,8 @@ LOOP_TEST(status_that_says_nothing_delays_no_result_for_long, silent)
     ck_assert_int_eq(caller->answers, 1);
 }
 
-LOOP_TEST(status_that_says_nothing_hides_no_failed_task, silent)
+static void find_failed_task(struct fake_fault fault)
 {
-    struct fake_fault fault = silent[_i].fault;
     struct caller *caller = flow_request("errored.com", HOUR_MS);
     struct caller *late = flow_request("company7.com", HOUR_MS);
 
@@ -178,4 +205,19 @@ LOOP_TEST(status_that_says_nothing_hides_no_failed_task, silent)
     flow_advance(20 * MINUTE_MS);
     ck_assert_int_eq(late->err, ERR_OK);
     ck_assert_uint_le(fake_upstream_calls(flow.upstream, FAKE_TASK_IDS), 200);
+}
+
+LOOP_TEST(status_that_says_nothing_hides_no_failed_task, silent)
+{
+    find_failed_task(silent[_i].fault);
+}
+
+LOOP_TEST(status_that_says_nothing_hides_no_failed_task_without_its_filter, silent)
+{
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                           .filter = "ERRORED",
+                                                           .status = 400,
+                                                           .body = "{\"detail\":\"no\"}",
+                                                           .is_permanent = true});
+    find_failed_task(silent[_i].fault);
 }

@@ -34,6 +34,37 @@ TEST(money_unknown_result_starts_a_cooldown)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
+TEST(money_unknown_result_says_how_long_its_cooldown_lasts)
+{
+    fake_upstream_fault(flow.upstream, lost);
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_ptr_nonnull(strstr(first->detail, "in cooldown until 2026-11-23T11:30:30Z"));
+    struct caller *again = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_str_eq(again->detail, first->detail);
+    flow_restart();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_str_eq(later->detail, first->detail);
+}
+
+/* Its bytes are stored too, but only to find the batch by them. */
+TEST(money_unreadable_submit_response_has_the_cooldown_of_a_lost_one)
+{
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_SUBMIT,
+                                                           .status = 200,
+                                                           .body = "{\"ok\":1}",
+                                                           .creates = true});
+    struct caller *first = flow_request("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(first->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    flow_advance(10 * MINUTE_MS);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(later->err, ERR_OK);
+}
+
 TEST(money_cooldown_does_not_affect_another_question)
 {
     fake_upstream_fault(flow.upstream, lost);

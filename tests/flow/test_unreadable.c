@@ -16,7 +16,8 @@ static void ck_assert_unreadable(const struct caller *caller)
 {
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
     ck_assert_int_eq(caller->charged, CHARGED_YES);
-    ck_assert_ptr_nonnull(strstr(caller->detail, "the response is stored"));
+    ck_assert_ptr_nonnull(strstr(caller->detail, "the response could not be read"));
+    ck_assert_ptr_nonnull(strstr(caller->detail, "in cooldown until 2026-11-24T11:2"));
 }
 
 TEST(unreadable_result_is_read_three_times_and_charged)
@@ -75,16 +76,62 @@ LOOP_TEST(unreadable_or_unnamed_result_in_a_batch_of_one_is_its_own, alone)
         ck_assert_unreadable(caller);
 }
 
-TEST(unreadable_result_with_a_foreign_tracking_id_is_not_ours)
+/* A tracking id that is not ours: perhaps the upstream has changed it. */
+static const char *const renamed[] = {
+    "{\"status\":\"COMPLETED\",\"tracking_id\":\"other\",\"data\":7}",
+    "{\"status\":\"COMPLETED\",\"tracking_id\":\"other\",\"data\":[{\"email\":\"a@b.com\"}]}",
+};
+
+LOOP_TEST(unreadable_is_a_result_with_another_tracking_id, renamed)
 {
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    struct store_stats stats;
 
-    fake_upstream_fault(
-        flow.upstream,
-        task_body("{\"status\":\"COMPLETED\",\"tracking_id\":\"other\",\"data\":7}"));
-    flow_advance(40000);
-    ck_assert_int_eq(caller->err, ERR_UPSTREAM_INVALID_RESPONSE);
-    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
+    fake_upstream_fault(flow.upstream, task_body(renamed[_i]));
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->answers, 0); /* the id of its own task may be late */
+    flow_advance(MINUTE_MS);
+    ck_assert_unreadable(caller);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 1);
+}
+
+TEST(unreadable_tracking_ids_stop_the_buying)
+{
+    flow_request_companies(0, 100);
+    fake_upstream_fault(flow.upstream, task_body(renamed[1]));
+    flow_advance(3 * MINUTE_MS);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_unreadable(flow.callers[i]);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CIRCUIT_OPEN);
+}
+
+/* Two results name no task, and the third task never ends. */
+TEST(unreadable_results_that_are_fewer_than_tasks_are_stored)
+{
+    struct store_stats stats;
+
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_STATUS,
+                                            .status = 200,
+                                            .body =
+                                                "{\"processing\":0,\"completed\":3,\"errored\":0,"
+                                                "\"total\":3,\"batch_ready\":true}",
+                                            .is_permanent = true});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "never.com", .state = "PROCESSING"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "null"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "two.com", .tracking_id = "null"});
+    flow_request("never.com", 2 * HOUR_MS);
+    flow_request("one.com", 2 * HOUR_MS);
+    flow_request("two.com", 2 * HOUR_MS);
+    flow_advance(HOUR_MS + 15 * MINUTE_MS);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 2);
 }
 
 TEST(unreadable_result_is_matched_by_the_tracking_id_that_it_quotes)
@@ -150,6 +197,26 @@ TEST(unreadable_question_is_not_paid_for_again_within_a_day)
     flow_advance(40000);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+/* Nothing was delivered that the second result could contradict. */
+TEST(unreadable_result_stays_in_cooldown_after_a_second_one_with_its_id)
+{
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "one.com", .data = "7"});
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "two.com", .task_ms = 62000, .tracking_id = "swap"});
+    flow_advance(40000);
+    ck_assert_unreadable(one);
+    flow_restart();
+    flow_advance(15 * MINUTE_MS);
+    struct caller *again = flow_request("one.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "one.com"), 1);
 }
 
 /* No answer at all: nothing is known about the task, so it is read until it has one. */

@@ -11,6 +11,7 @@
 struct weak_store {
     struct store store;
     struct store *inner;
+    bool is_volatile;
     bool fails[WEAK_CALLS];
     size_t calls[WEAK_CALLS];
 };
@@ -43,7 +44,7 @@ static void close_it(struct store *store)
 
 static bool is_durable(struct store *store)
 {
-    return store_is_durable(weak(store)->inner);
+    return !weak(store)->is_volatile;
 }
 
 static enum err begin_batch(struct store *store, const struct store_new_batch *batch,
@@ -271,6 +272,11 @@ void weak_store_fail_all(struct store *store, bool fails)
 {
     for (int i = 0; i < WEAK_CALLS; i++)
         weak(store)->fails[i] = fails;
+}
+
+void weak_store_set_durable(struct store *store, bool is_durable)
+{
+    weak(store)->is_volatile = !is_durable;
 }
 
 size_t weak_store_calls(const struct store *store, enum weak_call call)

@@ -34,6 +34,10 @@ struct store *weak_store_new(const struct store_options *options);
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
+/* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
+ * it. */
+void weak_store_set_durable(struct store *store, bool is_durable);
+
 /* Returns the number of calls of that kind that were passed on. */
 size_t weak_store_calls(const struct store *store, enum weak_call call);
 

@@ -111,6 +111,28 @@ TEST(unmatched_results_leave_in_order_and_are_limited)
     ck_assert_uint_eq(unmatched.n, 0);
 }
 
+TEST(unmatched_results_that_name_another_task_come_last)
+{
+    struct openmart_task named = {.tracking_id = OTHER}, nameless = {.tracking_id = ""};
+    const struct task_result first = result_with(&named, "first"),
+                             third = result_with(&named, "third"),
+                             second = result_with(&nameless, "second");
+    struct unmatched unmatched = {0};
+
+    unmatched_add(&unmatched, &first);
+    unmatched_add(&unmatched, &second);
+    unmatched_add(&unmatched, &third);
+    ck_assert_uint_eq(unmatched.n, 3);
+    ck_assert_uint_eq(unmatched.n_nameless, 1);
+    ck_assert_str_eq(unmatched_first(&unmatched, true).body, "second");
+    unmatched_drop_first(&unmatched);
+    ck_assert_uint_eq(unmatched.n_nameless, 0);
+    ck_assert_str_eq(unmatched_first(&unmatched, true).body, "unmatched: first");
+    unmatched_drop_first(&unmatched);
+    ck_assert_str_eq(unmatched_first(&unmatched, true).body, "unmatched: third");
+    unmatched_done(&unmatched);
+}
+
 /* Otherwise a later version could deliver the addresses of one company as those of another. */
 TEST(unmatched_result_of_an_uncertain_task_is_marked)
 {

@@ -268,6 +268,20 @@ TEST(results_restored_ends_the_cooldown_and_empties_memory)
     ck_assert_ptr_null(finished_find(results.finished, "lookup-1"));
 }
 
+TEST(results_cooldown_without_a_length_does_not_begin)
+{
+    const char *detail;
+    int64_t until_ms;
+
+    results_cool_down(&results, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 0);
+    ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
+    results_cool_down(&results, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
+    ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms),
+                     ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_str_eq(detail, "lost; the question is in cooldown until 2026-11-23T11:20:05Z");
+    ck_assert_int_eq(until_ms, clock_.now_ms + 1000);
+}
+
 /* ---- a store that cannot be read or written ---- */
 
 /* The store may have a result, and a failure must not replace it. */

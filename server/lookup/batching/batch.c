@@ -153,13 +153,17 @@ void batch_fail_unrecorded_later(struct batch *batch)
 
 /* ---- collecting ---- */
 
-/* Reports a result without an open task, if a result with its tracking id was delivered. */
-static void report_conflict(const struct batch *batch, const char *tracking_id)
+/* Keeps a result that has no open task. It was paid for with this batch, and may be of a task whose
+ * result never arrives. */
+static enum result_owner keep_unmatched(struct batch *batch, const struct task_result *result)
 {
+    const char *tracking_id = result->task->tracking_id;
     const unsigned char *key = delivered_key(&batch->delivered, tracking_id);
 
-    if (key)
+    unmatched_add(&batch->unmatched, result);
+    if (key && result->is_understood)
         batch->tools->conflict(batch->tools->conflict_arg, key);
+    return key || !*tracking_id ? RESULT_UNNAMED : RESULT_FOREIGN;
 }
 
 static void log_unreadable(const struct task *task, const struct task_result *result)
@@ -194,32 +198,30 @@ static bool is_expected(void *arg, const struct task_result *result)
     return result_match(batch->tasks, batch->n_tasks, result) != NULL;
 }
 
-static bool task_ended(void *arg, const struct task_result *result)
+static enum result_owner task_ended(void *arg, const struct task_result *result)
 {
     struct batch *batch = arg;
     struct task *task = result_match(batch->tasks, batch->n_tasks, result);
 
-    if (task)
-        end_by_result(task, result);
-    else if (!*result->task->tracking_id)
-        unmatched_add(&batch->unmatched, result);
-    else if (result->is_understood)
-        report_conflict(batch, result->task->tracking_id);
-    return task != NULL;
+    if (!task)
+        return keep_unmatched(batch, result);
+    end_by_result(task, result);
+    return RESULT_OURS;
 }
 
-/* If as many results that name no task are left as tasks, they are theirs. Which belongs to which
- * is unknown unless there is only one. */
-static void end_unmatched(struct batch *batch)
+/* Ends tasks by results that have none. A result that names another task is one of ours only if
+ * there are exactly as many as tasks. As long as more may come, nothing is assigned unless it is
+ * all. Which belongs to which is unknown, unless there is one of each. */
+static void end_unmatched(struct batch *batch, bool more_may_come)
 {
-    size_t n_open = 0;
-    struct task *task;
+    const struct unmatched *kept = &batch->unmatched;
+    size_t n = !more_may_come && kept->n == batch->n_open ? kept->n : kept->n_nameless;
+    bool is_only_one = batch->n_open == 1 && n == 1;
 
-    DL_COUNT(batch->tasks, task, n_open);
-    if (n_open != batch->unmatched.n)
+    if (more_may_come && n != batch->n_open)
         return;
-    while (batch->tasks) {
-        const struct task_result result = unmatched_first(&batch->unmatched, n_open == 1);
+    for (; n > 0 && batch->tasks; n--) {
+        const struct task_result result = unmatched_first(kept, is_only_one);
         end_by_result(batch->tasks, &result);
         unmatched_drop_first(&batch->unmatched);
     }
@@ -232,7 +234,7 @@ static void collector_ended(void *arg, enum err err, const char *detail)
 
     batch->collector = NULL;
     if (err && err != ERR_LOOKUP_FAILED)
-        end_unmatched(batch);
+        end_unmatched(batch, err == ERR_UPSTREAM_OUTCOME_UNKNOWN);
     end_batch(batch, &end);
 }
 
@@ -258,12 +260,12 @@ void batch_resume(struct batch *batch, const struct store_batch *stored)
     collect(batch, stored->batch_id, batch->oldest_ms);
 }
 
-void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
-                     const unsigned char key[HASH_SIZE])
+void batch_add_ended(struct batch *batch, const struct store_task *ended)
 {
     batch->n_tasks++;
-    delivered_add(&batch->delivered, tracking_id, key);
-    collector_skip(batch->collector, task_id);
+    if (ended->task_state == STORE_ANSWERED || ended->task_state == STORE_FAILED)
+        delivered_add(&batch->delivered, ended->tracking_id, ended->key);
+    collector_skip(batch->collector, ended->task_id);
 }
 
 /* ---- submitting ---- */

@@ -124,8 +124,7 @@ void batch_requeue(struct batch *batch);
  * is borrowed for the call. Before, batch_add() must add its open tasks, whose queued_ms is when
  * the batch was submitted; afterwards, batch_add_ended() each task that has ended. */
 void batch_resume(struct batch *batch, const struct store_batch *stored);
-void batch_add_ended(struct batch *batch, const char *tracking_id, const char *task_id,
-                     const unsigned char key[HASH_SIZE]);
+void batch_add_ended(struct batch *batch, const struct store_task *ended);
 
 /* The upstream called with the batch's notify token. A batch that is collected is polled soon. One
  * whose submit has no response yet exists: it is not submitted again if that response is lost. */

@@ -348,11 +348,9 @@ void batcher_resume(struct batcher *batcher, const struct store_batch *stored,
     for (size_t i = 0; i < n; i++)
         batch_add(batch, open[i]);
     batch_resume(batch, stored);
-    for (size_t i = 0; i < stored->n; i++) {
-        const struct store_task *task = &stored->tasks[i];
-        if (task->task_state != STORE_OPEN)
-            batch_add_ended(batch, task->tracking_id, task->task_id, task->key);
-    }
+    for (size_t i = 0; i < stored->n; i++)
+        if (stored->tasks[i].task_state != STORE_OPEN)
+            batch_add_ended(batch, &stored->tasks[i]);
 }
 
 enum batcher_notice batcher_notify(struct batcher *batcher, const char *token)

@@ -9,7 +9,8 @@
  * than were listed. It is also requested if the status fails, has no counts, or shows no progress
  * for a while. ERRORED is requested when `errored` grows early, so that a failed task need not wait
  * for the batch. If the upstream ignores or rejects that filter, it is not used again. The list of
- * all ids is requested once the batch is ready and COMPLETED did not account for every task. */
+ * all ids is requested once the batch is ready and COMPLETED did not account for every task; before
+ * that only if few tasks are missing, and neither status nor ERRORED can say why. */
 #include "lookup/batching/collector.h"
 
 #include "base/mem.h"
@@ -21,6 +22,7 @@
 
 #define LOST_MS    86400000 /* how long a known batch may return 404 */
 #define STALLED_MS 120000   /* without progress; then the counts are not trusted */
+#define FOREIGN_MS 120000   /* how long late ids are awaited if all results name other tasks */
 #define RESUMED_MS                                                                                 \
     600000 /* a resumed batch is polled at least this long: it was not polled meanwhile */
 #define FEW_TASKS     10   /* reading so many unfinished tasks costs little */
@@ -33,17 +35,18 @@ struct collector {
     struct collector_owner owner;
     char batch_id[OPENMART_ID_MAX + 1];
     size_t n_tasks;
-    size_t n_matched, n_unmatched; /* tasks that ended, by what the owner made of them */
-    size_t n_failed;               /* of n_matched, those that the upstream could not do */
+    size_t n_matched, n_unnamed, n_foreign; /* tasks that ended, by what the owner made of them */
+    size_t n_failed;                        /* of n_matched, those that the upstream could not do */
     int64_t rank, submitted_ms;
     int64_t end_ms;        /* when its lifetime is over */
     int64_t progress_ms;   /* when the counts last changed */
     int64_t ready_ms;      /* when the batch was first reported as ready; -1 = not yet */
     int64_t lost_since_ms; /* since when calls for it return 404; -1 = they do not */
-    bool errored_filter_useless, all_listed;
-    struct openmart_counts counts;            /* from the last status */
-    int64_t listed_completed, listed_errored; /* counts covered by the last lists */
-    int failures;                             /* of calls for the batch, in a row */
+    bool errored_filter_useless, needs_filter; /* as the upstream treats its lists */
+    bool all_listed;                           /* since the batch is ready, as far as possible */
+    struct openmart_counts counts;             /* from the last status */
+    int64_t listed_completed, listed_errored;  /* counts covered by the last lists */
+    int failures;                              /* of calls for the batch, in a row */
     enum list next, requested; /* next list, and the one in flight; NONE = the status */
     struct read_slot slot;
     struct openmart_call *call;
@@ -86,17 +89,32 @@ static bool is_expected(void *arg, const struct task_result *result)
     return c->owner.is_expected(c->owner.arg, result);
 }
 
+/* Counts a task that ended. One that stayed unfinished has no result. */
+static void count_result(struct collector *c, const struct task_result *result)
+{
+    if (!result->task)
+        return;
+    switch (c->owner.task_ended(c->owner.arg, result)) { /* GCOVR_EXCL_BR_LINE: no other values */
+    case RESULT_OURS:
+        c->n_matched++;
+        c->n_failed +=
+            result->task->state == OPENMART_ERRORED || result->task->state == OPENMART_CANCELLED;
+        break;
+    case RESULT_UNNAMED:
+        c->n_unnamed++;
+        break;
+    case RESULT_FOREIGN:
+        c->n_foreign++;
+        break;
+    }
+}
+
 static void read_event(void *arg, const struct task_result *result)
 {
     struct collector *c = arg;
 
-    if (result && result->task && c->owner.task_ended(c->owner.arg, result)) {
-        c->n_matched++;
-        c->n_failed +=
-            result->task->state == OPENMART_ERRORED || result->task->state == OPENMART_CANCELLED;
-    } else if (result) {
-        c->n_unmatched++;
-    }
+    if (result)
+        count_result(c, result);
     plan_next_step(c);
 }
 
@@ -163,6 +181,7 @@ static void call_failed(struct collector *c, const struct openmart_reply *reply)
         read_limiter_slow_down(c->tools->limiter, reply->retry_after_s);
         c->next = c->requested;
         call_in(c, 0);
+        plan_next_step(c);
         return;
     }
     c->next = c->requested == LIST_NONE ? LIST_COMPLETED : LIST_NONE;
@@ -186,7 +205,7 @@ static bool is_stalled(const struct collector *c)
 
 static enum list list_after_status(const struct collector *c)
 {
-    if (collector_batch_is_ready(c) && c->all_listed)
+    if (collector_batch_is_ready(c) && c->all_listed && !c->needs_filter)
         return LIST_ALL; /* late ids */
     if (collector_batch_is_ready(c) || c->counts.completed > c->listed_completed || is_stalled(c))
         return LIST_COMPLETED;
@@ -213,6 +232,7 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     c->counts = *counts;
     if (counts->ready && !collector_batch_is_ready(c)) {
         c->ready_ms = c->tools->clock->now_ms; /* final, whatever later polls report */
+        c->all_listed = false;
         task_reader_set_batch_ready(c->reader);
     }
     c->next = list_after_status(c);
@@ -230,12 +250,18 @@ static size_t accounted(const struct collector *c)
 
 static enum list list_after(const struct collector *c, enum list listed)
 {
-    if (listed == LIST_COMPLETED && collector_batch_is_ready(c))
-        return accounted(c) < c->n_tasks ? LIST_ALL : LIST_NONE;
-    if (listed == LIST_COMPLETED && !c->errored_filter_useless &&
-        (is_stalled(c) || c->counts.errored > c->listed_errored))
+    bool is_listable = !c->needs_filter && accounted(c) < c->n_tasks;
+
+    if (listed != LIST_COMPLETED)
+        return LIST_NONE;
+    if (collector_batch_is_ready(c))
+        return is_listable ? LIST_ALL : LIST_NONE;
+    if (!is_stalled(c) && c->counts.errored <= c->listed_errored)
+        return LIST_NONE;
+    if (!c->errored_filter_useless)
         return LIST_ERRORED;
-    return LIST_NONE;
+    return is_listable && is_stalled(c) && c->n_tasks - c->n_matched <= FEW_TASKS ? LIST_ALL
+                                                                                  : LIST_NONE;
 }
 
 /* More ids than failures (the counts are slightly older than the list), and more than can have
@@ -262,8 +288,18 @@ static void add_ids(struct collector *c, enum list listed, const char *const *id
         c->listed_completed = least((int64_t)n, c->counts.completed);
     else
         c->listed_errored = least((int64_t)n, c->counts.errored);
-    if (listed == LIST_ALL)
+    if (listed == LIST_ALL || (listed == LIST_COMPLETED && c->needs_filter))
         c->all_listed = true;
+}
+
+/* Only the COMPLETED filter is documented. Notes that the upstream rejects another list. */
+static void list_rejected(struct collector *c, enum list listed)
+{
+    if (listed == LIST_ERRORED)
+        c->errored_filter_useless = true;
+    else
+        c->needs_filter = true;
+    c->all_listed = c->needs_filter && collector_batch_is_ready(c); /* COMPLETED was all */
 }
 
 static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
@@ -275,17 +311,16 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
     read_limiter_release(c->tools->limiter, &c->slot);
     circuit_record_read(c->tools->breaker, reply);
     if (listed != LIST_COMPLETED && (reply->status == 400 || reply->status == 422)) {
-        /* Only the COMPLETED filter is documented; the upstream rejects this one. */
-        c->errored_filter_useless = true;
-        c->all_listed = c->all_listed || listed == LIST_ALL;
+        list_rejected(c, listed);
     } else if (reply->verdict != VERDICT_DONE) {
         call_failed(c, reply);
         return;
     } else {
-        c->failures = 0;
         c->lost_since_ms = -1;
         add_ids(c, listed, ids, n);
         c->next = list_after(c, listed);
+        if (c->next == LIST_NONE) /* as in got_counts() */
+            c->failures = 0;
     }
     plan_next_step(c);
 }
@@ -310,19 +345,22 @@ static void send_call(struct read_slot *slot)
 /* The batch is ready, all its ids were listed and read, and some tasks are missing. Not before all
  * ids were listed: the list of COMPLETED may lag, and hold ids that are not ours. According to the
  * upstream's documentation, an id missing from COMPLETED is a failed task; if as many failed as are
- * missing, they are. An id that was not matched proves nothing about ours. Otherwise late ids get
- * some time. Returns true if the collector ended. */
+ * missing, they are. If as many results name no task, they are theirs. If exactly as many name
+ * other tasks, the upstream may have changed the tracking ids, or the ids of ours are late: these
+ * get some time. Returns true if the collector ended. */
 static bool finish_if_nothing_comes(struct collector *c)
 {
     size_t n_missing = c->n_tasks - c->n_matched;
+    int64_t waited_ms = c->tools->clock->now_ms - c->ready_ms;
 
     if (!collector_batch_is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
         return false;
     if (c->counts.errored >= (int64_t)(n_missing + c->n_failed))
         finish(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
-    else if (c->n_unmatched >= n_missing)
+    else if (c->n_unnamed >= n_missing ||
+             (c->n_unnamed + c->n_foreign == n_missing && waited_ms >= FOREIGN_MS))
         finish(c, ERR_UPSTREAM_INVALID_RESPONSE, "upstream results carry no matching tracking id");
-    else if (c->tools->clock->now_ms - c->ready_ms >= POLL_STRAGGLERS_MS)
+    else if (waited_ms >= POLL_STRAGGLERS_MS)
         finish(c, ERR_UPSTREAM_INVALID_RESPONSE,
                "the upstream finished the batch without a result for this lookup");
     else

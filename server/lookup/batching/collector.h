@@ -30,13 +30,20 @@ struct collector_batch {
     int64_t submitted_ms; /* its lifetime counts from here; earlier than this process if resumed */
 };
 
+/* To which task of the owner a result belongs. */
+enum result_owner {
+    RESULT_OURS,    /* to one that it waited for, which has ended now */
+    RESULT_UNNAMED, /* to one of the batch; the result does not say to which */
+    RESULT_FOREIGN, /* it names a task that is not in the batch */
+};
+
 struct collector_owner {
     /* Returns whether the result belongs to a task that the owner waits for. */
     bool (*is_expected)(void *arg, const struct task_result *result);
 
-    /* A task ended, with a result that may not be understood. Returns true if the owner waited for
-     * it. The argument is borrowed for the call. */
-    bool (*task_ended)(void *arg, const struct task_result *result);
+    /* A task ended, with a result that may not be understood. The argument is borrowed for the
+     * call. */
+    enum result_owner (*task_ended)(void *arg, const struct task_result *result);
 
     /* Runs once, last: no more results will come. ERR_OK if every task was matched, else the error
      * and the message (static) with which the others end. The collector is freed by then. */

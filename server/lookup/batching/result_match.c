@@ -93,36 +93,45 @@ const unsigned char *delivered_key(const struct delivered *delivered, const char
     return NULL;
 }
 
-/* ---- responses that name no task ---- */
+/* ---- responses without an open task ---- */
 
 #define MARK_LEN (sizeof RESULT_UNMATCHED - 1)
 
 struct unmatched_body {
+    bool is_named; /* it names another task */
     char *task_id;
     char *text; /* RESULT_UNMATCHED and the body */
     size_t len; /* of both */
     struct unmatched_body *prev, *next;
 };
 
+/* Orders equal ones by their arrival. */
+static int order(const struct unmatched_body *body, const struct unmatched_body *added)
+{
+    return body->is_named > added->is_named ? 1 : -1;
+}
+
 void unmatched_add(struct unmatched *unmatched, const struct task_result *result)
 {
     if (unmatched->n == OPENMART_BATCH_MAX)
         return;
     struct unmatched_body *body = xcalloc(1, sizeof *body);
+    body->is_named = *result->task->tracking_id != '\0';
     body->task_id = xstrdup(result->task_id);
     size_t len = result->body_len < RESULT_RAW_MAX ? result->body_len : RESULT_RAW_MAX;
     body->len = MARK_LEN + len;
     body->text = xcalloc(1, body->len + 1);
     memcpy(body->text, RESULT_UNMATCHED, MARK_LEN);
     memcpy(body->text + MARK_LEN, result->body, len);
-    DL_APPEND(unmatched->list, body);
+    DL_INSERT_INORDER(unmatched->list, body, order);
     unmatched->n++;
+    unmatched->n_nameless += !body->is_named;
 }
 
-struct task_result unmatched_first(const struct unmatched *unmatched, bool is_certain)
+struct task_result unmatched_first(const struct unmatched *unmatched, bool is_only_one)
 {
     const struct unmatched_body *body = unmatched->list;
-    size_t skip = is_certain ? MARK_LEN : 0;
+    size_t skip = is_only_one && !body->is_named ? MARK_LEN : 0;
 
     return (struct task_result){
         .task_id = body->task_id, .body = body->text + skip, .body_len = body->len - skip};
@@ -134,6 +143,7 @@ void unmatched_drop_first(struct unmatched *unmatched)
 
     DL_DELETE(unmatched->list, body);
     unmatched->n--;
+    unmatched->n_nameless -= !body->is_named;
     free(body->task_id);
     free(body->text);
     free(body);

@@ -6,7 +6,7 @@
  * it belongs to the only task of a batch of one.
  *
  * A response that was not understood is matched the same way, or by the tracking id that its bytes
- * contain. If it names no task, it is kept until the others are known. Engine thread only. */
+ * contain. What has no open task is kept until the others are known. Engine thread only. */
 #ifndef LOOKUP_BATCHING_RESULT_MATCH_H
 #define LOOKUP_BATCHING_RESULT_MATCH_H
 
@@ -47,22 +47,24 @@ void delivered_add(struct delivered *delivered, const char *tracking_id,
  * NULL. */
 const unsigned char *delivered_key(const struct delivered *delivered, const char *tracking_id);
 
-/* Responses that were not understood and name no task. At most OPENMART_BATCH_MAX, of
- * RESULT_RAW_MAX bytes each. Zeroed: none. */
+/* Responses without an open task. At most OPENMART_BATCH_MAX, of RESULT_RAW_MAX bytes each. Zeroed:
+ * none. */
 struct unmatched {
     struct unmatched_body *list; /* private */
     size_t n;                    /* read by the owner */
+    size_t n_nameless;           /* of them, those that name no task; read by the owner */
 };
 
 /* Copies such a response; ignores it if the limit is reached. */
 void unmatched_add(struct unmatched *unmatched, const struct task_result *result);
 
-/* Returns the one that was added first; the strings are valid until unmatched_drop_first(). Neither
- * may be called if there is none. `is_certain`: it is known to which task it belongs. Otherwise its
- * bytes begin with RESULT_UNMATCHED, so that no later version reads them as the result of a task.
- */
+/* Returns the first one that was added, of those that name no task if there is any. The strings are
+ * valid until unmatched_drop_first(). Neither may be called if there is none. `is_only_one`: there
+ * is one response for one task; unless it names another, it is known to be its response. All
+ * others begin with RESULT_UNMATCHED, so that no later version reads them as the result of a
+ * task. */
 #define RESULT_UNMATCHED "unmatched: "
-struct task_result unmatched_first(const struct unmatched *unmatched, bool is_certain);
+struct task_result unmatched_first(const struct unmatched *unmatched, bool is_only_one);
 void unmatched_drop_first(struct unmatched *unmatched);
 
 void unmatched_done(struct unmatched *unmatched);

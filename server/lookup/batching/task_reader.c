@@ -290,10 +290,7 @@ static void got_task(void *arg, const struct openmart_reply *reply,
     read->call = NULL;
     release(read);
     reader->was_answered = reader->was_answered || reply->status > 0;
-    /* Of single tasks, the circuit breaker records no other failures: a task that the upstream
-     * cannot return must not block all other lookups. */
-    if (reply->verdict == VERDICT_DONE || reply->status == 401 || reply->status == 403)
-        circuit_record_read(reader->tools->breaker, reply);
+    circuit_record_read(reader->tools->breaker, reply);
     if (reply->status == 429) /* it stays DUE */
         read_limiter_slow_down(reader->tools->limiter, reply->retry_after_s);
     else if (reply->verdict == VERDICT_DONE)

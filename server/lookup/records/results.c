@@ -2,10 +2,14 @@
 /* results.c - see results.h. */
 #include "lookup/records/results.h"
 
+#include "base/buf.h"
 #include "base/id.h"
 #include "base/mem.h"
+#include "model/freshness.h"
 
 #include <stdlib.h>
+
+#define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
 
 void results_init(struct results *results, struct timers *timers)
 {
@@ -83,16 +87,25 @@ static bool may_have_answer(const struct results *results, const unsigned char *
     return may;
 }
 
-int64_t results_hold_ms(const struct results *results, bool is_raw_stored)
+int64_t results_hold_ms(const struct results *results, bool has_task_id)
 {
     int64_t hold_ms = results->options.unknown_hold_ms;
 
-    return is_raw_stored && hold_ms < RESULTS_RAW_HOLD_MS ? RESULTS_RAW_HOLD_MS : hold_ms;
+    return has_task_id && hold_ms < RESULTS_RAW_HOLD_MS ? RESULTS_RAW_HOLD_MS : hold_ms;
 }
 
-static void start_cooldown(const struct results *results, const struct result *result, int64_t ms)
+void results_cool_down(const struct results *results, const unsigned char key[HASH_SIZE],
+                       enum err err, const char *detail, int64_t ms)
 {
-    cooldown_set(results->cooldowns, result->key, result->err, result->detail,
+    struct buf autobuf text = BUF_INIT(DETAIL_MAX);
+    char until[CLOCK_TEXT];
+
+    if (ms <= 0)
+        return;
+    clock_rfc3339(results->clock->wall_ms + ms, until);
+    buf_addf(&text, "%s%sthe question is in cooldown until %s", detail ? detail : "",
+             detail ? "; " : "", until);
+    cooldown_set(results->cooldowns, key, err, buf_check(&text) ? detail : buf_str(&text),
                  results->clock->now_ms + ms);
 }
 
@@ -106,9 +119,11 @@ bool results_put(const struct results *results, const struct task *task, const s
 
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
     if (unknown)
-        start_cooldown(results, result, results_hold_ms(results, end->raw != NULL));
+        results_cool_down(results, result->key, result->err, result->detail,
+                          results_hold_ms(results, end->task_id != NULL));
     else if (failed && !stored)
-        start_cooldown(results, result, result->expires_ms - result->fetched_ms);
+        results_cool_down(results, result->key, result->err, result->detail,
+                          freshness_life_ms(result));
     if (end->task_id)
         journal_end_task(results->journal, task, end, stored ? result : NULL);
     return stored && cache_put(results->cache, result);
@@ -187,8 +202,8 @@ void results_invalidate(const struct results *results, const unsigned char key[H
 {
     cache_remove(results->cache, key);
     journal_forget(results->journal, key);
-    cooldown_set(results->cooldowns, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
-                 results->clock->now_ms + results->options.unknown_hold_ms);
+    results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
+                      results->options.unknown_hold_ms);
     finished_forget_key(results->finished, key);
 }
 

@@ -53,15 +53,22 @@ struct lost_task {
 void results_init(struct results *results, struct timers *timers);
 void results_done(struct results *results);
 
-/* How a lookup ends whose response could not be understood and is stored: after an upgrade it may
- * be read without paying again, so the question is not paid for soon. */
-#define RESULTS_RAW_HOLD_MS INT64_C(86400000)
+/* How a lookup ends whose response was read and could not be understood. */
 #define RESULTS_RAW_DETAIL                                                                         \
-    "the response is stored; a later version may be able to read it (see emailsd inspect)"
+    "the response could not be read; if it is stored (see emailsd inspect), a later version may "  \
+    "be able to read it"
 
 /* Returns the length of the cooldown after a lookup that was or may have been paid for and has no
- * result; `is_raw_stored`: it ended as above. */
-int64_t results_hold_ms(const struct results *results, bool is_raw_stored);
+ * result. `has_task_id`: Openmart's id of its task is known, which is so only if its response was
+ * read and could not be understood. Another lookup would probably bring the same, and a later
+ * version may read this one, so the cooldown is at least RESULTS_RAW_HOLD_MS. */
+#define RESULTS_RAW_HOLD_MS INT64_C(86400000)
+int64_t results_hold_ms(const struct results *results, bool has_task_id);
+
+/* Starts a cooldown of the question, with `detail` (copied; may be NULL) and its end as the message
+ * for clients. No-op if `ms` is not positive. */
+void results_cool_down(const struct results *results, const unsigned char key[HASH_SIZE],
+                       enum err err, const char *detail, int64_t ms);
 
 /* Creates the result of an end. The caller owns the reference. */
 const struct result *result_of_task_end(const struct results *results,
@@ -83,6 +90,7 @@ const struct result *result_of_raw(const struct results *results, const struct s
 /* Makes a result that was stored just now, from raw bytes, available: ends the cooldown of its
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
+
 /* Stores how a task ended whose outcome was unknown, and ends the cooldown of its question. Returns
  * ERR_NO_ENTRY if its outcome is not unknown any more, or ERR_STORAGE_UNAVAILABLE; then nothing
  * was changed. */

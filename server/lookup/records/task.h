@@ -31,8 +31,8 @@ struct task_end {
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
     bool refunds_last; /* the last submit created nothing, although an earlier one may have */
-    const char *raw;   /* what the upstream sent, if it was paid for and could not be understood; to
-                          be   stored with the end. NULL = nothing */
+    const char *raw;   /* what the upstream sent, if it could not be understood: to be stored with
+                          the end, because it was or may have been paid for. NULL = nothing */
     size_t raw_len;
 };
 
