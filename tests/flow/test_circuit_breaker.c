@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "flow.h"
+#include "lookup/batching/circuit_breaker.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"

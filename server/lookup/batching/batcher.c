@@ -16,6 +16,7 @@
 #include "lookup/batching/fair_queue.h"
 #include "lookup/batching/finish_rate.h"
 #include "lookup/batching/read_limiter.h"
+#include "lookup/batching/waiting_batches.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -53,16 +54,6 @@ int batcher_slots_used(const struct batcher *batcher)
     return n;
 }
 
-static struct batch *first_in_state(struct batcher *batcher, enum batch_state state)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->state == state)
-            return batch;
-    return NULL;
-}
-
 /* Returns whether the accepted batches have more unread tasks than can be read soon. More would
  * only be paid for earlier. */
 static bool has_back_pressure(const struct batcher *batcher)
@@ -95,24 +86,11 @@ static struct batch *form_batch(struct batcher *batcher, struct circuit_permit p
     return batch;
 }
 
-/* Returns the PENDING batch whose first task waits longest. One that would be paid for twice cannot
- * be cut. */
-static struct batch *oldest_pending(struct batcher *batcher)
-{
-    struct batch *batch, *oldest = NULL;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->state == BATCH_PENDING && batch->risk != RISK_DUE &&
-            (!oldest || batch->oldest_ms < oldest->oldest_ms))
-            oldest = batch;
-    return oldest;
-}
-
 /* Returns a small batch that probes the circuit, without linger. */
 static struct batch *next_probe(struct batcher *batcher, struct circuit_permit permit)
 {
     const struct fair_queue *queue = &batcher->queue;
-    struct batch *pending = oldest_pending(batcher);
+    struct batch *pending = waiting_batches_oldest(&batcher->tools);
     bool can_form = queue->n && !has_back_pressure(batcher);
     bool is_older = pending && can_form && permit.oldest_first &&
                     pending->oldest_ms <= queue->oldest->queued_ms;
@@ -132,7 +110,7 @@ static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trig
         return NULL;
     if (permit.max_tasks < OPENMART_BATCH_MAX)
         return next_probe(batcher, permit);
-    struct batch *pending = first_in_state(batcher, BATCH_PENDING);
+    struct batch *pending = waiting_batches_first(&batcher->tools);
     bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size) &&
                   !has_back_pressure(batcher);
     if (pending && is_due)
@@ -172,10 +150,7 @@ static void linger_is_over(struct timer *timer)
  * continue. */
 static void fail_waiting_tasks(struct batcher *batcher)
 {
-    static const enum batch_state waiting[] = {BATCH_REJECTED, BATCH_UNPAID, BATCH_BACKING_OFF,
-                                               BATCH_PENDING};
     struct task_end end = {.charged = CHARGED_NO};
-    struct batch *batch;
     struct task *task;
 
     end.err = circuit_check(batcher->breaker, &end.retry_after_s);
@@ -186,52 +161,9 @@ static void fail_waiting_tasks(struct batcher *batcher)
         task->phase = TASK_ENDED;
         task->done(task, &end);
     }
-    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
-        while ((batch = first_in_state(batcher, waiting[i])))
-            batch_fail(batch, end);
+    waiting_batches_fail(&batcher->tools, end);
     batcher->overdue = false;
     timer_disarm(batcher->timers, &batcher->linger);
-}
-
-/* Decides about batches that got 402, once the balance is known: if it pays for some of their
- * tasks, they are submitted again, in parts. */
-static void settle_unpaid(struct batcher *batcher)
-{
-    const struct task_end end = {
-        .err = ERR_CREDITS_EXHAUSTED, .detail = UPSTREAM_CREDITS_DETAIL, .charged = CHARGED_NO};
-    size_t left = circuit_credits_left(batcher->breaker);
-    struct batch *batch;
-
-    if (circuit_is_checking(batcher->breaker))
-        return;
-    while ((batch = first_in_state(batcher, BATCH_UNPAID)))
-        if (left && left < batch->n_tasks)
-            batch_requeue(batch);
-        else
-            batch_fail(batch, end);
-}
-
-static struct batch *first_risky(struct batcher *batcher)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->risk == RISK_DUE &&
-            (batch->state == BATCH_PENDING || batch->state == BATCH_BACKING_OFF))
-            return batch;
-    return NULL;
-}
-
-/* Ends the batches that wait to be submitted once more although they may have been accepted. While
- * the circuit is open, that submit would probably be lost too. */
-static void fail_risky(struct batcher *batcher)
-{
-    const struct task_end end = {.err = circuit_check(batcher->breaker, NULL),
-                                 .charged = CHARGED_NO};
-    struct batch *batch;
-
-    while (end.err && (batch = first_risky(batcher)))
-        batch_fail(batch, end);
 }
 
 static void circuit_changed(void *arg)
@@ -242,8 +174,8 @@ static void circuit_changed(void *arg)
         fail_waiting_tasks(batcher);
         return;
     }
-    settle_unpaid(batcher);
-    fail_risky(batcher);
+    waiting_batches_settle_unpaid(&batcher->tools);
+    waiting_batches_fail_risky(&batcher->tools);
     fill_slots(batcher, FLUSH_SLOT);
 }
 
@@ -255,7 +187,7 @@ static void batch_state_changed(void *arg, struct batch *batch)
     if (waits && circuit_fails_waiting(batcher->breaker))
         fail_waiting_tasks(batcher);
     else if (batch->state == BATCH_UNPAID)
-        settle_unpaid(batcher);
+        waiting_batches_settle_unpaid(&batcher->tools);
     else if (batch->state != BATCH_SUBMITTING)
         fill_slots(batcher, FLUSH_SLOT);
 }

@@ -89,10 +89,6 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
                      int *ret_retry_after_s);
 
-/* The detail of ERR_CREDITS_EXHAUSTED if the upstream reports it, and not the daily limit. */
-#define UPSTREAM_CREDITS_DETAIL                                                                    \
-    "the upstream says that the account behind the server's API key has no credits"
-
 /* Returns the number of seconds after which the queue has probably become shorter, for a caller
  * that gets ERR_OVERLOADED: OVERLOADED_MIN_S to OVERLOADED_MAX_S. */
 int batcher_overloaded_s(struct batcher *batcher);
