@@ -396,4 +396,5 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
     DL_FOREACH (batcher->batches, batch)
         stats.batches++;
     return stats;
+                                  .throttled = circuit_is_throttled(batcher->breaker),
 }

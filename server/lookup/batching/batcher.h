@@ -129,6 +129,7 @@ struct batcher_stats {
     enum err circuit;         /* the same without a pause; see circuit_reason() */
     bool paused;
 };
+    bool throttled; /* no submit leaves for a while, because of 429 */
 struct batcher_stats batcher_stats(const struct batcher *batcher);
 
 /* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with

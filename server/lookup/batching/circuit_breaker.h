@@ -80,6 +80,9 @@ enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_aft
 enum err circuit_reason(const struct circuit_breaker *breaker);
 bool circuit_is_paused(const struct circuit_breaker *breaker);
 
+/* Returns whether no submit may leave now because of 429. */
+bool circuit_is_throttled(const struct circuit_breaker *breaker);
+
 /* ---- tasks that wait ---- */
 
 /* Returns ERR_OK if a task may be queued whose caller waits that long; else as circuit_check(). A
