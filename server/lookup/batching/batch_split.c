@@ -50,8 +50,18 @@ void batch_split_release(struct batch *batch)
 
 /* ---- moving tasks ---- */
 
-/* Moves `n` tasks from `first` on to a new batch. Returns NULL, without effect, if the journal
- * cannot record it. */
+static struct task *oldest_task(const struct batch *batch)
+{
+    struct task *task, *oldest = batch->tasks;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->queued_ms < oldest->queued_ms)
+            oldest = task;
+    return oldest;
+}
+
+/* Moves `n` tasks from `first` on, but not all, to a new batch. Returns NULL, without effect, if
+ * the journal cannot record it. */
 static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
 {
     struct task *moved = NULL, *task = first;
@@ -67,6 +77,7 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
     struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
     batch->n_tasks -= n;
     batch->n_open -= n;
+    batch->oldest_ms = oldest_task(batch)->queued_ms;
     while ((task = moved)) {
         DL_DELETE(moved, task);
         batch_add(target, task);
@@ -76,16 +87,6 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
     target->number = number;
     target->risk = batch->risk;
     return target;
-}
-
-static struct task *oldest_task(const struct batch *batch)
-{
-    struct task *task, *oldest = batch->tasks;
-
-    DL_FOREACH (batch->tasks, task)
-        if (task->queued_ms < oldest->queued_ms)
-            oldest = task;
-    return oldest;
 }
 
 struct batch *batch_cut(struct batch *batch, size_t n)
