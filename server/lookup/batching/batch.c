@@ -42,11 +42,31 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
+bool batch_waits(const struct batch *batch)
+{
+    return batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING &&
+           batch->state != BATCH_DONE;
+}
+
+/* Returns the phase of the tasks of a batch. Those that wait after an unknown outcome may exist. */
+static enum task_phase phase_of(const struct batch *batch)
+{
+    static const enum task_phase phases[] = {
+        [BATCH_PENDING] = TASK_QUEUED,     [BATCH_SUBMITTING] = TASK_SUBMITTING,
+        [BATCH_BACKING_OFF] = TASK_QUEUED, [BATCH_UNPAID] = TASK_QUEUED,
+        [BATCH_REJECTED] = TASK_QUEUED,    [BATCH_COLLECTING] = TASK_PROCESSING,
+        [BATCH_DONE] = TASK_ENDED};
+    bool may_exist = batch_waits(batch) && batch->risk != RISK_NONE;
+
+    return may_exist ? TASK_SUBMITTING : phases[batch->state];
+}
+
 void batch_add(struct batch *batch, struct task *task)
 {
     assert(batch->n_tasks < OPENMART_BATCH_MAX);
     DL_APPEND(batch->tasks, task);
     task->batch = batch;
+    task->phase = phase_of(batch);
     batch->n_tasks++;
     batch->n_open++;
     if (task->queued_ms < batch->oldest_ms)
@@ -57,19 +77,12 @@ void batch_add(struct batch *batch, struct task *task)
 
 void batch_set_state(struct batch *batch, enum batch_state state)
 {
-    static const enum task_phase phases[] = {[BATCH_PENDING] = TASK_SUBMITTING,
-                                             [BATCH_SUBMITTING] = TASK_SUBMITTING,
-                                             [BATCH_BACKING_OFF] = TASK_SUBMITTING,
-                                             [BATCH_UNPAID] = TASK_SUBMITTING,
-                                             [BATCH_REJECTED] = TASK_SUBMITTING,
-                                             [BATCH_COLLECTING] = TASK_PROCESSING,
-                                             [BATCH_DONE] = TASK_ENDED};
     const struct batch_owner *owner = &batch->tools->owner;
     struct task *task;
 
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
-        task->phase = phases[state];
+        task->phase = phase_of(batch);
     if (state != BATCH_DONE)
         owner->state_changed(owner->arg, batch);
 }
@@ -321,20 +334,27 @@ static void retry_is_due(struct timer *timer)
     batch_set_state(container_of(timer, struct batch, retry), BATCH_PENDING);
 }
 
+/* Lets the batch wait in that state, unless nobody waits for its tasks any more. */
+static void wait_in(struct batch *batch, enum batch_state state)
+{
+    if (batch_drop_abandoned(batch))
+        batch_set_state(batch, state);
+}
+
 static void back_off(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
 
     timer_arm(tools->timers, &batch->retry,
               tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
-    batch_set_state(batch, BATCH_BACKING_OFF);
+    wait_in(batch, BATCH_BACKING_OFF);
 }
 
 /* Waits without a limit of tries: the upstream only asked to slow down. */
 static void wait_for_permit(struct batch *batch)
 {
     batch->tries = 0;
-    batch_set_state(batch, BATCH_PENDING);
+    wait_in(batch, BATCH_PENDING);
 }
 
 static void log_submit(const struct batch *batch, const struct openmart_reply *reply,
@@ -402,7 +422,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         wait_for_permit(batch);
         break;
     case SUBMIT_UNPAID:
-        batch_set_state(batch, BATCH_UNPAID);
+        wait_in(batch, BATCH_UNPAID);
         break;
     case SUBMIT_RISK:
         batch->risk = RISK_DUE;

@@ -75,6 +75,10 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
     }
     bool is_recorded = !journal_split(batch->tools->journal, batch->number, moved, &number);
     struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
+    if (is_recorded) {
+        target->number = number;
+        target->risk = batch->risk;
+    }
     batch->n_tasks -= n;
     batch->n_open -= n;
     batch->oldest_ms = oldest_task(batch)->queued_ms;
@@ -82,11 +86,7 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
         DL_DELETE(moved, task);
         batch_add(target, task);
     }
-    if (!is_recorded)
-        return NULL;
-    target->number = number;
-    target->risk = batch->risk;
-    return target;
+    return is_recorded ? target : NULL;
 }
 
 struct batch *batch_cut(struct batch *batch, size_t n)
@@ -104,24 +104,72 @@ struct batch *batch_cut(struct batch *batch, size_t n)
     return part;
 }
 
+/* ---- tasks for which nobody waits ---- */
+
+/* Moves the abandoned tasks to the end of the list. Returns the first, and their number. */
+static struct task *gather_abandoned(struct batch *batch, size_t *ret_n)
+{
+    struct task *task, *next, *abandoned = NULL;
+    size_t n = 0;
+
+    DL_FOREACH_SAFE (batch->tasks, task, next) {
+        if (!task->is_abandoned)
+            continue;
+        DL_DELETE(batch->tasks, task);
+        DL_APPEND(abandoned, task);
+        n++;
+    }
+    DL_CONCAT(batch->tasks, abandoned);
+    *ret_n = n;
+    return abandoned;
+}
+
+bool batch_drop_abandoned(struct batch *batch)
+{
+    const struct task_end end = {.err = ERR_CANCELLED, .charged = CHARGED_NO};
+    size_t n;
+    struct task *first = gather_abandoned(batch, &n);
+
+    if (n == batch->n_tasks) {
+        batch_fail(batch, end);
+        return false;
+    }
+    struct batch *part = n && batch->risk != RISK_DUE ? move_tasks(batch, first, n) : NULL;
+    if (part)
+        batch_fail(part, end);
+    return true;
+}
+
 /* ---- rejected batches ---- */
 
-/* Splits a batch that was rejected with this message. All parts are PENDING then. */
-static void divide(struct batch *batch, const char *message)
+/* Moves all tasks but the first to other parts, which share a split with the batch. Returns false
+ * if the journal could not record a part. */
+static bool make_parts(struct batch *batch, const char *message)
 {
     size_t n_others = (batch->n_tasks < PARTS ? batch->n_tasks : PARTS) - 1;
     struct batch_split *split = split_new(message);
 
-    batch_split_release(batch);
     join(batch, split);
     for (; n_others > 0; n_others--) {
         size_t n = (batch->n_tasks - 1 + n_others - 1) / n_others;
         struct batch *part = move_tasks(batch, batch->tasks->next, n);
-        if (!part) {
-            batch_fail_unrecorded(batch);
-            return;
-        }
+        if (!part)
+            return false;
         join(part, split);
+    }
+    return true;
+}
+
+/* Splits a batch that was rejected with this message. All parts are PENDING then. If only one task
+ * is left for which somebody waits, it is submitted again: another one may have been rejected. */
+static void divide(struct batch *batch, const char *message)
+{
+    batch_split_release(batch);
+    if (!batch_drop_abandoned(batch))
+        return;
+    if (batch->n_tasks > 1 && !make_parts(batch, message)) {
+        batch_fail_unrecorded(batch);
+        return;
     }
     batch->tries = 0;
     batch_set_state(batch, BATCH_PENDING);

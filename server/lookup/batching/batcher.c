@@ -145,6 +145,14 @@ static void linger_is_over(struct timer *timer)
 
 /* ---- tasks that wait while submits are blocked ---- */
 
+/* Ends a task that has left the queue, but is in no batch. */
+static void end_queued(struct batcher *batcher, struct task *task, const struct task_end *end)
+{
+    budget_refund(batcher->budget, &task->credit);
+    task->phase = TASK_ENDED;
+    task->done(task, end);
+}
+
 /* Submits are blocked for long: tasks that wait for one fail immediately, and so do batches that
  * would wait from now on (batch_state_changed()). Batches whose submit is in flight or was accepted
  * continue. */
@@ -156,11 +164,8 @@ static void fail_waiting_tasks(struct batcher *batcher)
     end.err = circuit_check(batcher->breaker, &end.retry_after_s);
     if (end.err == ERR_CREDITS_EXHAUSTED)
         end.detail = UPSTREAM_CREDITS_DETAIL;
-    while ((task = fair_queue_take(&batcher->queue))) {
-        budget_refund(batcher->budget, &task->credit);
-        task->phase = TASK_ENDED;
-        task->done(task, &end);
-    }
+    while ((task = fair_queue_take(&batcher->queue)))
+        end_queued(batcher, task, &end);
     waiting_batches_fail(&batcher->tools, end);
     batcher->overdue = false;
     timer_disarm(batcher->timers, &batcher->linger);
@@ -182,9 +187,8 @@ static void circuit_changed(void *arg)
 static void batch_state_changed(void *arg, struct batch *batch)
 {
     struct batcher *batcher = arg;
-    bool waits = batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING;
 
-    if (waits && circuit_fails_waiting(batcher->breaker))
+    if (batch_waits(batch) && circuit_fails_waiting(batcher->breaker))
         fail_waiting_tasks(batcher);
     else if (batch->state == BATCH_UNPAID)
         waiting_batches_settle_unpaid(&batcher->tools);
@@ -352,15 +356,19 @@ enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms
     return ERR_OK;
 }
 
-bool batcher_remove(struct batcher *batcher, struct task *task)
+void batcher_abandon(struct batcher *batcher, struct task *task)
 {
-    if (task->phase != TASK_QUEUED)
-        return false;
+    const struct task_end end = {.err = ERR_CANCELLED, .charged = CHARGED_NO};
+
+    task->is_abandoned = true;
+    if (task->batch) {
+        if (batch_waits(task->batch))
+            batch_drop_abandoned(task->batch);
+        return;
+    }
     fair_queue_remove(&batcher->queue, task);
-    budget_refund(batcher->budget, &task->credit);
-    task->phase = TASK_ENDED;
+    end_queued(batcher, task, &end);
     fill_slots(batcher, FLUSH_SLOT);
-    return true;
 }
 
 /* ---- the circuit breaker ---- */
@@ -388,6 +396,7 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
                                   .submitting = (size_t)batcher_slots_used(batcher),
                                   .circuit = circuit_reason(batcher->breaker),
                                   .paused = circuit_is_paused(batcher->breaker),
+                                  .throttled = circuit_is_throttled(batcher->breaker),
                                   .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;
 
@@ -396,5 +405,4 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
     DL_FOREACH (batcher->batches, batch)
         stats.batches++;
     return stats;
-                                  .throttled = circuit_is_throttled(batcher->breaker),
 }
