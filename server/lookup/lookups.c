@@ -177,7 +177,7 @@ static void attach(struct lookup *lookup, struct lookup_request *request, bool c
     struct lookups *lookups = lookup->owner;
 
     request->lookup = lookup;
-    lookup->task.is_abandoned = false;
+    lookup->task.is_abandoned = false; /* it may not have been dropped yet */
     request->collapsed = collapsed;
     request->deadline = (struct timer){0};
     DL_APPEND(lookup->requests, request);

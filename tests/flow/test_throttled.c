@@ -202,6 +202,21 @@ RANGE_TEST(throttled_batch_ends_when_all_its_callers_have_left, 0, 2)
     ck_assert_int_eq(engine_status(flow.engine).credits_spent, 0);
 }
 
+TEST(throttled_lookups_whose_callers_leave_together_are_recorded_together)
+{
+    throttle(600, false);
+    flow_request_companies(0, 10);
+    flow_advance(MINUTE_MS);
+    for (size_t i = 1; i < 10; i++)
+        engine_abandon(flow.engine, flow.callers[i]->request.ticket);
+    struct caller *returns = flow_request(flow_company(9), WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(returns->answers, 0);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SPLIT), 1);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 2);
+}
+
 TEST(throttled_lookup_is_sent_again_for_a_caller_that_joined_after_another_left)
 {
     throttle(0, false);

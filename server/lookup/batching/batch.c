@@ -37,6 +37,7 @@ void batch_free(struct batch *batch)
     collector_cancel(batch->collector);
     unmatched_done(&batch->unmatched);
     timer_disarm(batch->tools->timers, &batch->retry);
+    timer_disarm(batch->tools->timers, &batch->drop);
     batch_split_release(batch);
     DL_DELETE(*batch->tools->batches, batch);
     free(batch);
@@ -51,14 +52,11 @@ bool batch_waits(const struct batch *batch)
 /* Returns the phase of the tasks of a batch. Those that wait after an unknown outcome may exist. */
 static enum task_phase phase_of(const struct batch *batch)
 {
-    static const enum task_phase phases[] = {
-        [BATCH_PENDING] = TASK_QUEUED,     [BATCH_SUBMITTING] = TASK_SUBMITTING,
-        [BATCH_BACKING_OFF] = TASK_QUEUED, [BATCH_UNPAID] = TASK_QUEUED,
-        [BATCH_REJECTED] = TASK_QUEUED,    [BATCH_COLLECTING] = TASK_PROCESSING,
-        [BATCH_DONE] = TASK_ENDED};
-    bool may_exist = batch_waits(batch) && batch->risk != RISK_NONE;
-
-    return may_exist ? TASK_SUBMITTING : phases[batch->state];
+    if (batch_waits(batch))
+        return batch->risk == RISK_NONE ? TASK_QUEUED : TASK_SUBMITTING;
+    return batch->state == BATCH_SUBMITTING   ? TASK_SUBMITTING
+           : batch->state == BATCH_COLLECTING ? TASK_PROCESSING
+                                              : TASK_ENDED;
 }
 
 void batch_add(struct batch *batch, struct task *task)
@@ -303,6 +301,7 @@ void batch_submit(struct batch *batch)
     size_t n = 0;
 
     timer_disarm(tools->timers, &batch->retry);
+    timer_disarm(tools->timers, &batch->drop);
     batch_set_state(batch, BATCH_SUBMITTING);
     if (batch_record_submit(batch)) {
         batch_fail_unrecorded_later(batch);

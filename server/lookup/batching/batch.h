@@ -96,6 +96,7 @@ struct batch {
     char notify_token[ID_TEXT]; /* "" = none yet */
     bool is_proven;             /* the upstream called with the token: the batch exists */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
+    struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
     struct openmart_call *call;  /* the submit in flight */
     unsigned probe;              /* its number, if it probes the circuit; see circuit_breaker.h */
     struct batch_split *split;   /* of which it is a part whose result is not known; may be NULL */

@@ -140,6 +140,18 @@ bool batch_drop_abandoned(struct batch *batch)
     return true;
 }
 
+static void drop_is_due(struct timer *timer)
+{
+    batch_drop_abandoned(container_of(timer, struct batch, drop));
+}
+
+void batch_drop_abandoned_later(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+
+    timer_arm(tools->timers, &batch->drop, tools->clock->now_ms, drop_is_due);
+}
+
 /* ---- rejected batches ---- */
 
 /* Moves all tasks but the first to other parts, which share a split with the batch. Returns false

@@ -38,6 +38,10 @@ struct batch *batch_cut(struct batch *batch, size_t n);
  * tasks are all abandoned ends. Returns false if the batch has ended. */
 bool batch_drop_abandoned(struct batch *batch);
 
+/* Does so soon, if the batch still waits then: callers often leave at the same time, and the
+ * journal is written once for all of them. */
+void batch_drop_abandoned_later(struct batch *batch);
+
 /* ---- of batch.c, for batch_split.c ---- */
 
 void batch_set_state(struct batch *batch, enum batch_state state);

@@ -363,7 +363,7 @@ void batcher_abandon(struct batcher *batcher, struct task *task)
     task->is_abandoned = true;
     if (task->batch) {
         if (batch_waits(task->batch))
-            batch_drop_abandoned(task->batch);
+            batch_drop_abandoned_later(task->batch);
         return;
     }
     fair_queue_remove(&batcher->queue, task);
