@@ -222,6 +222,17 @@ TEST(split_submits_only_the_tasks_whose_callers_are_there)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
+TEST(split_of_a_batch_without_callers_submits_nothing)
+{
+    reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 8);
+    flow_advance(1000);
+    leave(0, 8);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+}
+
 TEST(split_part_that_waits_ends_when_its_callers_leave)
 {
     struct engine_options options = flow_options();
