@@ -49,6 +49,7 @@ static void publish(struct engine *engine)
         .journal_backlog = (int64_t)journal.backlog,
         .circuit = batcher.circuit,
         .paused = batcher.paused,
+        .throttled = batcher.throttled,
         .blocked_by = batcher.stopped_by,
         .credits_spent = budget.spent,
         .credits_limit = budget.limit,

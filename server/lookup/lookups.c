@@ -164,6 +164,7 @@ static void attach(struct lookup *lookup, struct lookup_request *request, bool c
     struct lookups *lookups = lookup->owner;
 
     request->lookup = lookup;
+    lookup->task.is_abandoned = false; /* it may not have been dropped yet */
     request->collapsed = collapsed;
     request->deadline = (struct timer){0};
     DL_APPEND(lookup->requests, request);
@@ -185,8 +186,8 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
     lookups->n_abandoned++;
     metrics_add(&metrics_mine()->waiters_abandoned, 1);
     detach(request);
-    if (!lookup->requests && !lookup->promised && batcher_remove(lookups->batcher, &lookup->task))
-        remove_and_free(lookup);
+    if (!lookup->requests && !lookup->promised)
+        batcher_abandon(lookups->batcher, &lookup->task); /* may free the lookup */
     lookups->end(request, &outcome);
 }
 
@@ -249,16 +250,6 @@ static void log_finished(const struct lookup *lookup, const struct task_end *end
               LOG_INT("waiters", lookup->n_requests));
 }
 
-/* The own limit starts no lookup, so a task without credits was rejected by the upstream. */
-static struct task_end explain(const struct task_end *end)
-{
-    struct task_end explained = *end;
-
-    if (end->err == ERR_CREDITS_EXHAUSTED && !end->detail)
-        explained.detail = UPSTREAM_CREDITS_DETAIL;
-    return explained;
-}
-
 /* Returns the message for clients. That of a cooldown also says how long it lasts. */
 static const char *detail_of(const struct lookups *lookups, const struct result *result)
 {
@@ -269,12 +260,11 @@ static const char *detail_of(const struct lookups *lookups, const struct result 
     return err && err == result->err ? detail : result->detail;
 }
 
-static void lookup_ended(struct task *task, const struct task_end *task_end)
+static void finish(struct lookup *lookup, const struct task_end *end)
 {
-    struct lookup *lookup = container_of(task, struct lookup, task);
     struct lookups *lookups = lookup->owner;
+    struct task *task = &lookup->task;
     int64_t took_ms = lookups->clock->now_ms - lookup->started_ms;
-    const struct task_end explained = explain(task_end), *end = &explained;
     const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
                               .result = result,
@@ -293,6 +283,17 @@ static void lookup_ended(struct task *task, const struct task_end *task_end)
     remove_and_free(lookup);
     end_all(lookups, list, outcome);
     result_unref(result);
+}
+
+/* A lookup that was dropped unsent leaves no trace: nobody waits for it, and nothing was paid. */
+static void lookup_ended(struct task *task, const struct task_end *end)
+{
+    struct lookup *lookup = container_of(task, struct lookup, task);
+
+    if (end->err == ERR_CANCELLED)
+        remove_and_free(lookup);
+    else
+        finish(lookup, end);
 }
 
 /* Creates a lookup that is not in the table yet. Takes ownership of the question. */

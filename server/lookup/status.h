@@ -16,6 +16,7 @@ struct status {
     int64_t journal_backlog; /* entries that wait to be written */
     int64_t circuit;         /* enum err: why it is open, apart from a pause; ERR_OK = closed */
     int64_t paused;          /* 1: by the operator */
+    int64_t throttled;       /* 1: no submit leaves for a while, because of 429 */
     int64_t blocked_by;      /* enum err: what blocks submits, a pause included; ERR_OK = nothing */
     int64_t credits_spent;   /* on this UTC day */
     int64_t credits_limit;   /* 0 = no limit */

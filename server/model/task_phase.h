@@ -5,8 +5,8 @@
 
 enum task_phase {
     TASK_IDLE,
-    TASK_QUEUED,
-    TASK_SUBMITTING,
+    TASK_QUEUED,     /* waits for a submit; nothing is paid */
+    TASK_SUBMITTING, /* a submit is in flight, or its outcome is unknown */
     TASK_PROCESSING,
     TASK_FETCHING, /* the batch is finished, and its results are being read */
     TASK_ENDED,

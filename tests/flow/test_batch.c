@@ -91,6 +91,21 @@ TEST(submit_to_unreachable_upstream_fails_after_three_tries)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
+TEST(submit_not_sent_is_not_retried_for_callers_who_have_left)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
+    flow_advance(200);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_CANCELLED);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+}
+
 /* ---- slots ---- */
 
 TEST(slot_of_a_batch_that_backs_off_is_free)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "flow.h"
+#include "lookup/batching/circuit_breaker.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -271,6 +272,34 @@ TEST(breaker_latched_without_balance_later_is_opened_by_one_task)
     struct caller *trial = flow_request("b.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(trial->err, ERR_OK);
+}
+
+/* A batch of the questions of 21 and 23 s waits, and that of 22 s is queued. */
+TEST(breaker_probes_the_oldest_question_after_a_batch_has_lost_its_oldest)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 2;
+    options.batch.size = 2;
+    flow_start(options);
+    fake_upstream_fault(flow.upstream, unreadable[0]);
+    flow_request_as("a", "first.com", WAIT_MS);
+    flow_advance(20000);
+    answer(FAKE_SUBMIT, 401);
+    flow_request_as("a", "denied.com", WAIT_MS);
+    flow_advance(1000);
+    answer(FAKE_SUBMIT, 429);
+    answer(FAKE_SUBMIT, 401);
+    struct caller *oldest = flow_request_as("b", "oldest.com", 20 * MINUTE_MS);
+    flow_advance(1000);
+    struct caller *second = flow_request_as("b", "second.com", 20 * MINUTE_MS);
+    flow_advance(1000);
+    struct caller *third = flow_request_as("c", "third.com", 20 * MINUTE_MS);
+    flow_advance(8 * MINUTE_MS);
+    ck_assert_int_eq(oldest->err, ERR_UPSTREAM_AUTH);
+    ck_assert_int_eq(second->err, ERR_OK);
+    ck_assert_int_eq(third->err, ERR_OK);
+    ck_assert_int_lt(second->answered_ms, third->answered_ms);
 }
 
 /* ---- 402 with credits left ---- */

@@ -143,6 +143,41 @@ TEST(money_rejected_resubmit_keeps_the_unknown_result)
     ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
 }
 
+/* The callers leave while the submit is in flight, or while the batch backs off. */
+RANGE_TEST(money_resubmit_is_skipped_if_all_callers_have_left, 0, 2)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    flow_start(options);
+    fake_upstream_fault(flow.upstream, lost);
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(_i ? 1000 : 26200);
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(later->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+}
+
+/* The journal cannot tell the tasks of a batch apart whose outcome is unknown. */
+TEST(money_resubmit_is_for_the_whole_batch_if_one_caller_is_left)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    flow_start(options);
+    fake_upstream_fault(flow.upstream, lost);
+    struct caller *leaves = flow_request("leaves.com", WAIT_MS);
+    struct caller *stays = flow_request("stays.com", WAIT_MS);
+    flow_advance(26200);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(stays->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 4);
+}
+
 /* ---- a rejected batch ---- */
 
 TEST(money_split_with_open_circuit_answers_all_callers)

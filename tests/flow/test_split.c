@@ -203,3 +203,49 @@ TEST(split_records_each_part_as_a_batch_of_its_own)
     ck_assert_uint_eq(ended_with(ERR_OK), 7);
     ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1);
 }
+
+static void leave(size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++)
+        engine_abandon(flow.engine, flow.callers[i]->request.ticket);
+}
+
+TEST(split_submits_only_the_tasks_whose_callers_are_there)
+{
+    reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 8);
+    flow_advance(1000);
+    leave(1, 7);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(split_of_a_batch_without_callers_submits_nothing)
+{
+    reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 8);
+    flow_advance(1000);
+    leave(0, 8);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+}
+
+TEST(split_part_that_waits_ends_when_its_callers_leave)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 1;
+    flow_start(options);
+    for (int i = 0; i < 3; i++) /* all eight, one alone, and three of the others */
+        reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 8);
+    flow_advance(80000);
+    ck_assert_uint_eq(submits(), 4);
+    leave(1, 3);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_OK), 4);
+    ck_assert_uint_eq(submits(), 5);
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_throttled.c - tests submits that get 429: they slow down, and no task is lost. */
 #include "flow.h"
+#include "weak_store.h"
 
 #include "tests/support/suite.h"
+#include <string.h>
 
 static size_t submits(void)
 {
@@ -65,7 +67,10 @@ TEST(throttled_waits_for_a_long_retry_after)
     throttle(600, false);
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     struct caller *patient = flow_request("blue-bottle.com", 20 * MINUTE_MS);
+    ck_assert_int_eq(engine_status(flow.engine).throttled, 0);
     flow_advance(WAIT_MS);
+    ck_assert_int_eq(engine_status(flow.engine).throttled, 1);
+    ck_assert_int_eq(engine_status(flow.engine).blocked_by, ERR_OK);
     ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
     struct caller *other = flow_request("other.com", 1000);
     flow_advance(1000);
@@ -73,6 +78,7 @@ TEST(throttled_waits_for_a_long_retry_after)
     ck_assert_uint_eq(submits(), 1);
     flow_advance(7 * MINUTE_MS);
     ck_assert_int_eq(patient->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).throttled, 0);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
 }
 
@@ -134,4 +140,107 @@ TEST(throttled_probe_of_a_half_open_circuit_keeps_its_pause)
     ck_assert_uint_eq(submits(), 6);
     flow_advance(2 * MINUTE_MS);
     ck_assert_int_eq(probe->err, ERR_OK);
+}
+
+/* ---- nothing was sent ---- */
+
+TEST(throttled_caller_whose_wait_ends_is_told_that_nothing_was_charged)
+{
+    throttle(600, false);
+    struct caller *caller = flow_request("milvali.com", MINUTE_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
+    ck_assert_ptr_nonnull(strstr(caller->detail, "not sent yet"));
+    flow_advance(12 * MINUTE_MS); /* and it is sent later: it was promised */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(throttled_lookup_is_not_sent_after_its_callers_have_left)
+{
+    throttle(600, false);
+    struct caller *leaves = flow_request("leaves.com", WAIT_MS);
+    struct caller *stays = flow_request("stays.com", 20 * MINUTE_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_settle();
+    ck_assert_int_eq(leaves->err, ERR_CANCELLED);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+    flow_advance(12 * MINUTE_MS);
+    ck_assert_int_eq(stays->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    flow_restart(); /* the credit was refunded in the store too */
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+}
+
+TEST(throttled_lookup_is_not_sent_again_if_its_callers_left_during_the_submit)
+{
+    throttle(0, false);
+    struct caller *leaves = flow_request("leaves.com", WAIT_MS);
+    struct caller *stays = flow_request("stays.com", WAIT_MS);
+    flow_advance(1000);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(stays->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+}
+
+RANGE_TEST(throttled_batch_ends_when_all_its_callers_have_left, 0, 2)
+{
+    throttle(60, false);
+    flow_request_companies(0, 3);
+    flow_advance(_i ? 1000 : MINUTE_MS); /* during the submit, or after it */
+    for (size_t i = 0; i < 3; i++)
+        engine_abandon(flow.engine, flow.callers[i]->request.ticket);
+    flow_advance(10 * MINUTE_MS);
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(engine_status(flow.engine).throttled, 0); /* the next submit may leave */
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+    ck_assert_int_eq(engine_status(flow.engine).batches, 0);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 0);
+}
+
+TEST(throttled_lookups_whose_callers_leave_together_are_recorded_together)
+{
+    throttle(600, false);
+    flow_request_companies(0, 10);
+    flow_advance(MINUTE_MS);
+    for (size_t i = 1; i < 10; i++)
+        engine_abandon(flow.engine, flow.callers[i]->request.ticket);
+    struct caller *returns = flow_request(flow_company(9), WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(returns->answers, 0);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SPLIT), 1);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 2);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 2);
+}
+
+TEST(throttled_lookup_is_sent_again_for_a_caller_that_joined_after_another_left)
+{
+    throttle(0, false);
+    struct caller *leaves = flow_request("milvali.com", WAIT_MS);
+    flow_advance(1000);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    struct caller *joins = flow_request("milvali.com", WAIT_MS);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert(joins->collapsed);
+    ck_assert_int_eq(joins->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(throttled_lookup_that_cannot_be_taken_out_of_its_batch_is_sent_with_it)
+{
+    throttle(60, false);
+    struct caller *leaves = flow_request("leaves.com", WAIT_MS);
+    struct caller *stays = flow_request("stays.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    weak_store_fail(flow.store, WEAK_SPLIT, true);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_settle();
+    weak_store_fail(flow.store, WEAK_SPLIT, false);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(stays->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }

@@ -17,7 +17,7 @@ LINES = 90
 MACROS = r".*\b((HASH|DL|LL)_[A-Z0-9_]+|assert) ?\(.*"
 EVERY_BRANCH = re.compile(
     r"server/model/(domain|special_names)\.c"
-    r"|server/lookup/(lookups|batching/(batch|batch_payment|batch_split|batcher)|money/budget)\.c"
+    r"|server/lookup/(lookups|batching/(batch|batch_payment|batch_split|batcher|waiting_batches)|money/budget)\.c"
     r"|server/store/sqlite/(journal|accounts|resolve)\.c")
 EXCUSE = re.compile(r"GCOVR_EXCL_BR_LINE(: \S+)?")
 

@@ -105,6 +105,15 @@ def test_readyz_reports_upstream_failures_and_stays_ready(daemon, sim, status, c
     assert is_ready(daemon)
 
 
+def test_readyz_reports_429_until_submits_may_leave_and_stays_ready(daemon, sim):
+    sim.fault("submit", "status", status=429, after_creating=False, headers={"Retry-After": "1"})
+    waiting = daemon.park("milvali.com")
+    expect_checks(daemon, upstream="throttled")
+    assert is_ready(daemon)
+    assert waiting.read().status == 200
+    expect_checks(daemon, upstream="ok")
+
+
 def test_readyz_reports_a_pause_and_stays_ready(daemon):
     store = f"sqlite:{daemon.log.with_suffix('.db')}"
     assert run_to_end("pause", "--store", store).returncode == 0

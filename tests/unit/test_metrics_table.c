@@ -104,3 +104,15 @@ TEST(metrics_of_the_credit_limit_are_absent_without_one)
     autofree char *spent_left = written("emailsd_credits_left", &figures);
     ck_assert_str_eq(spent_left, "emailsd_credits_left 0\n");
 }
+
+TEST(metrics_of_blocked_submits_show_429_unless_another_reason_does)
+{
+    struct figures figures = {.engine = {.throttled = 1}};
+    autofree char *throttled = written("emailsd_submits_blocked", &figures);
+
+    wants_line(throttled, "emailsd_submits_blocked{reason=\"throttled\"} 1");
+    figures.engine.blocked_by = ERR_PAUSED;
+    autofree char *paused = written("emailsd_submits_blocked", &figures);
+    wants_line(paused, "emailsd_submits_blocked{reason=\"throttled\"} 0");
+    wants_line(paused, "emailsd_submits_blocked{reason=\"paused\"} 1");
+}

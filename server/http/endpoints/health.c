@@ -42,6 +42,13 @@ static enum err judge(enum health_stage stage, const struct status *status)
     return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
+static const char *upstream_word(const struct status *status)
+{
+    if (status->circuit)
+        return err_row((enum err)status->circuit)->code;
+    return status->throttled ? "throttled" : "ok";
+}
+
 static void write_checks(const struct status *status, enum health_stage stage, int64_t lag_ms,
                          struct buf *out)
 {
@@ -49,8 +56,7 @@ static void write_checks(const struct status *status, enum health_stage stage, i
 
     buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%" PRId64,
              status->store_usable ? "usable" : "unusable", status->journal_backlog);
-    buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"",
-             status->circuit ? err_row((enum err)status->circuit)->code : "ok",
+    buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"", upstream_word(status),
              is_spent ? "credits-exhausted" : "ok");
     buf_addf(out, ",\"credits_spent\":%" PRId64, status->credits_spent);
     if (status->credits_limit)

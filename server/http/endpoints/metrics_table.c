@@ -298,6 +298,8 @@ static void write_stopped(struct buf *out, const struct metric *metric,
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         buf_addf(out, "%s{reason=\"%s\"} %d\n", metric->name, err_row(reasons[i])->code,
                  figures->engine.blocked_by == reasons[i]);
+    buf_addf(out, "%s{reason=\"throttled\"} %d\n", metric->name,
+             !figures->engine.blocked_by && figures->engine.throttled);
 }
 
 static void write_probes(struct buf *out, const struct metric *metric,

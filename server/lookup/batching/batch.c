@@ -37,9 +37,26 @@ void batch_free(struct batch *batch)
     collector_cancel(batch->collector);
     unmatched_done(&batch->unmatched);
     timer_disarm(batch->tools->timers, &batch->retry);
+    timer_disarm(batch->tools->timers, &batch->drop);
     batch_split_release(batch);
     DL_DELETE(*batch->tools->batches, batch);
     free(batch);
+}
+
+bool batch_waits(const struct batch *batch)
+{
+    return batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING &&
+           batch->state != BATCH_DONE;
+}
+
+/* Returns the phase of the tasks of a batch. Those that wait after an unknown outcome may exist. */
+static enum task_phase phase_of(const struct batch *batch)
+{
+    if (batch_waits(batch))
+        return batch->risk == RISK_NONE ? TASK_QUEUED : TASK_SUBMITTING;
+    return batch->state == BATCH_SUBMITTING   ? TASK_SUBMITTING
+           : batch->state == BATCH_COLLECTING ? TASK_PROCESSING
+                                              : TASK_ENDED;
 }
 
 void batch_add(struct batch *batch, struct task *task)
@@ -47,6 +64,7 @@ void batch_add(struct batch *batch, struct task *task)
     assert(batch->n_tasks < OPENMART_BATCH_MAX);
     DL_APPEND(batch->tasks, task);
     task->batch = batch;
+    task->phase = phase_of(batch);
     batch->n_tasks++;
     batch->n_open++;
     if (task->queued_ms < batch->oldest_ms)
@@ -57,19 +75,12 @@ void batch_add(struct batch *batch, struct task *task)
 
 void batch_set_state(struct batch *batch, enum batch_state state)
 {
-    static const enum task_phase phases[] = {[BATCH_PENDING] = TASK_SUBMITTING,
-                                             [BATCH_SUBMITTING] = TASK_SUBMITTING,
-                                             [BATCH_BACKING_OFF] = TASK_SUBMITTING,
-                                             [BATCH_UNPAID] = TASK_SUBMITTING,
-                                             [BATCH_REJECTED] = TASK_SUBMITTING,
-                                             [BATCH_COLLECTING] = TASK_PROCESSING,
-                                             [BATCH_DONE] = TASK_ENDED};
     const struct batch_owner *owner = &batch->tools->owner;
     struct task *task;
 
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
-        task->phase = phases[state];
+        task->phase = phase_of(batch);
     if (state != BATCH_DONE)
         owner->state_changed(owner->arg, batch);
 }
@@ -292,6 +303,7 @@ void batch_submit(struct batch *batch)
     size_t n = 0;
 
     timer_disarm(tools->timers, &batch->retry);
+    timer_disarm(tools->timers, &batch->drop);
     batch_set_state(batch, BATCH_SUBMITTING);
     if (batch_record_submit(batch)) {
         batch_fail_unrecorded_later(batch);
@@ -323,20 +335,27 @@ static void retry_is_due(struct timer *timer)
     batch_set_state(container_of(timer, struct batch, retry), BATCH_PENDING);
 }
 
+/* Lets the batch wait in that state, unless nobody waits for its tasks any more. */
+static void wait_in(struct batch *batch, enum batch_state state)
+{
+    if (batch_drop_abandoned(batch))
+        batch_set_state(batch, state);
+}
+
 static void back_off(struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
 
     timer_arm(tools->timers, &batch->retry,
               tools->clock->now_ms + submit_wait_ms(reply, batch->tries), retry_is_due);
-    batch_set_state(batch, BATCH_BACKING_OFF);
+    wait_in(batch, BATCH_BACKING_OFF);
 }
 
 /* Waits without a limit of tries: the upstream only asked to slow down. */
 static void wait_for_permit(struct batch *batch)
 {
     batch->tries = 0;
-    batch_set_state(batch, BATCH_PENDING);
+    wait_in(batch, BATCH_PENDING);
 }
 
 static void log_submit(const struct batch *batch, const struct openmart_reply *reply,
@@ -404,7 +423,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         wait_for_permit(batch);
         break;
     case SUBMIT_UNPAID:
-        batch_set_state(batch, BATCH_UNPAID);
+        wait_in(batch, BATCH_UNPAID);
         break;
     case SUBMIT_RISK:
         batch->risk = RISK_DUE;

@@ -96,6 +96,7 @@ struct batch {
     char notify_token[ID_TEXT]; /* "" = none yet */
     bool is_proven;             /* the upstream called with the token: the batch exists */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
+    struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
     struct openmart_call *call;  /* the submit in flight */
     unsigned probe;              /* its number, if it probes the circuit; see circuit_breaker.h */
     struct batch_split *split;   /* of which it is a part whose result is not known; may be NULL */
@@ -130,9 +131,12 @@ void batch_add_ended(struct batch *batch, const struct store_task *ended);
  * whose submit has no response yet exists: it is not submitted again if that response is lost. */
 void batch_notify(struct batch *batch);
 
-/* Ends a batch that is neither SUBMITTING nor COLLECTING. If an earlier submit may have been
- * accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which to
- * retry. */
+/* Returns whether the batch waits for a submit: PENDING, BACKING_OFF, UNPAID or REJECTED. */
+bool batch_waits(const struct batch *batch);
+
+/* Ends a batch that has no submit in flight and was not accepted. If an earlier submit may have
+ * been accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which
+ * to retry. */
 void batch_fail(struct batch *batch, struct task_end end);
 
 /* Returns the phase of a task in any state, in a batch or not. */

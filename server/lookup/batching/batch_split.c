@@ -50,8 +50,18 @@ void batch_split_release(struct batch *batch)
 
 /* ---- moving tasks ---- */
 
-/* Moves `n` tasks from `first` on to a new batch. Returns NULL, without effect, if the journal
- * cannot record it. */
+static struct task *oldest_task(const struct batch *batch)
+{
+    struct task *task, *oldest = batch->tasks;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->queued_ms < oldest->queued_ms)
+            oldest = task;
+    return oldest;
+}
+
+/* Moves `n` tasks from `first` on, but not all, to a new batch. Returns NULL, without effect, if
+ * the journal cannot record it. */
 static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
 {
     struct task *moved = NULL, *task = first;
@@ -65,27 +75,18 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
     }
     bool is_recorded = !journal_split(batch->tools->journal, batch->number, moved, &number);
     struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
+    if (is_recorded) {
+        target->number = number;
+        target->risk = batch->risk;
+    }
     batch->n_tasks -= n;
     batch->n_open -= n;
+    batch->oldest_ms = oldest_task(batch)->queued_ms;
     while ((task = moved)) {
         DL_DELETE(moved, task);
         batch_add(target, task);
     }
-    if (!is_recorded)
-        return NULL;
-    target->number = number;
-    target->risk = batch->risk;
-    return target;
-}
-
-static struct task *oldest_task(const struct batch *batch)
-{
-    struct task *task, *oldest = batch->tasks;
-
-    DL_FOREACH (batch->tasks, task)
-        if (task->queued_ms < oldest->queued_ms)
-            oldest = task;
-    return oldest;
+    return is_recorded ? target : NULL;
 }
 
 struct batch *batch_cut(struct batch *batch, size_t n)
@@ -103,24 +104,84 @@ struct batch *batch_cut(struct batch *batch, size_t n)
     return part;
 }
 
+/* ---- tasks for which nobody waits ---- */
+
+/* Moves the abandoned tasks to the end of the list. Returns the first, and their number. */
+static struct task *gather_abandoned(struct batch *batch, size_t *ret_n)
+{
+    struct task *task, *next, *abandoned = NULL;
+    size_t n = 0;
+
+    DL_FOREACH_SAFE (batch->tasks, task, next) {
+        if (!task->is_abandoned)
+            continue;
+        DL_DELETE(batch->tasks, task);
+        DL_APPEND(abandoned, task);
+        n++;
+    }
+    DL_CONCAT(batch->tasks, abandoned);
+    *ret_n = n;
+    return abandoned;
+}
+
+bool batch_drop_abandoned(struct batch *batch)
+{
+    const struct task_end end = {.err = ERR_CANCELLED, .charged = CHARGED_NO};
+    size_t n;
+    struct task *first = gather_abandoned(batch, &n);
+
+    if (n == batch->n_tasks) {
+        batch_fail(batch, end);
+        return false;
+    }
+    struct batch *part = n && batch->risk != RISK_DUE ? move_tasks(batch, first, n) : NULL;
+    if (part)
+        batch_fail(part, end);
+    return true;
+}
+
+static void drop_is_due(struct timer *timer)
+{
+    batch_drop_abandoned(container_of(timer, struct batch, drop));
+}
+
+void batch_drop_abandoned_later(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+
+    timer_arm(tools->timers, &batch->drop, tools->clock->now_ms, drop_is_due);
+}
+
 /* ---- rejected batches ---- */
 
-/* Splits a batch that was rejected with this message. All parts are PENDING then. */
-static void divide(struct batch *batch, const char *message)
+/* Moves all tasks but the first to other parts, which share a split with the batch. Returns false
+ * if the journal could not record a part. */
+static bool make_parts(struct batch *batch, const char *message)
 {
     size_t n_others = (batch->n_tasks < PARTS ? batch->n_tasks : PARTS) - 1;
     struct batch_split *split = split_new(message);
 
-    batch_split_release(batch);
     join(batch, split);
     for (; n_others > 0; n_others--) {
         size_t n = (batch->n_tasks - 1 + n_others - 1) / n_others;
         struct batch *part = move_tasks(batch, batch->tasks->next, n);
-        if (!part) {
-            batch_fail_unrecorded(batch);
-            return;
-        }
+        if (!part)
+            return false;
         join(part, split);
+    }
+    return true;
+}
+
+/* Splits a batch that was rejected with this message. All parts are PENDING then. If only one task
+ * is left for which somebody waits, it is submitted again: another one may have been rejected. */
+static void divide(struct batch *batch, const char *message)
+{
+    batch_split_release(batch);
+    if (!batch_drop_abandoned(batch))
+        return;
+    if (batch->n_tasks > 1 && !make_parts(batch, message)) {
+        batch_fail_unrecorded(batch);
+        return;
     }
     batch->tries = 0;
     batch_set_state(batch, BATCH_PENDING);

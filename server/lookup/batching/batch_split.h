@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* batch_split.h - splits batches: one that the upstream rejected, to find the task that it
- * rejects, and one of which only a part may be submitted now.
+ * rejects, and one of which only a part may be submitted, now or at all.
  *
  * The upstream's message does not name the rejected task. So a rejected batch becomes up to four
  * parts, which are submitted concurrently: its first task alone, and three parts of the others. A
@@ -14,6 +14,7 @@
 
 #include "lookup/batching/batch.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Handles the rejection of a SUBMITTING batch of at least two tasks that the journal knows as not
@@ -31,6 +32,15 @@ void batch_split_release(struct batch *batch);
  * sent to a new PENDING batch, and returns that. Returns the batch itself if it has no more tasks.
  * Returns NULL if the journal could not record it: then the batch fails later. */
 struct batch *batch_cut(struct batch *batch, size_t n);
+
+/* Ends the abandoned tasks (batcher_abandon()) of a batch that has no submit in flight and was not
+ * accepted. If the journal cannot record it, or knows the outcome as unknown, only a batch whose
+ * tasks are all abandoned ends. Returns false if the batch has ended. */
+bool batch_drop_abandoned(struct batch *batch);
+
+/* Does so soon, if the batch still waits then: callers often leave at the same time, and the
+ * journal is written once for all of them. */
+void batch_drop_abandoned_later(struct batch *batch);
 
 /* ---- of batch.c, for batch_split.c ---- */
 

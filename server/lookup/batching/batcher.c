@@ -16,6 +16,7 @@
 #include "lookup/batching/fair_queue.h"
 #include "lookup/batching/finish_rate.h"
 #include "lookup/batching/read_limiter.h"
+#include "lookup/batching/waiting_batches.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -53,16 +54,6 @@ int batcher_slots_used(const struct batcher *batcher)
     return n;
 }
 
-static struct batch *first_in_state(struct batcher *batcher, enum batch_state state)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->state == state)
-            return batch;
-    return NULL;
-}
-
 /* Returns whether the accepted batches have more unread tasks than can be read soon. More would
  * only be paid for earlier. */
 static bool has_back_pressure(const struct batcher *batcher)
@@ -95,24 +86,11 @@ static struct batch *form_batch(struct batcher *batcher, struct circuit_permit p
     return batch;
 }
 
-/* Returns the PENDING batch whose first task waits longest. One that would be paid for twice cannot
- * be cut. */
-static struct batch *oldest_pending(struct batcher *batcher)
-{
-    struct batch *batch, *oldest = NULL;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->state == BATCH_PENDING && batch->risk != RISK_DUE &&
-            (!oldest || batch->oldest_ms < oldest->oldest_ms))
-            oldest = batch;
-    return oldest;
-}
-
 /* Returns a small batch that probes the circuit, without linger. */
 static struct batch *next_probe(struct batcher *batcher, struct circuit_permit permit)
 {
     const struct fair_queue *queue = &batcher->queue;
-    struct batch *pending = oldest_pending(batcher);
+    struct batch *pending = waiting_batches_oldest(&batcher->tools);
     bool can_form = queue->n && !has_back_pressure(batcher);
     bool is_older = pending && can_form && permit.oldest_first &&
                     pending->oldest_ms <= queue->oldest->queued_ms;
@@ -132,7 +110,7 @@ static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trig
         return NULL;
     if (permit.max_tasks < OPENMART_BATCH_MAX)
         return next_probe(batcher, permit);
-    struct batch *pending = first_in_state(batcher, BATCH_PENDING);
+    struct batch *pending = waiting_batches_first(&batcher->tools);
     bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size) &&
                   !has_back_pressure(batcher);
     if (pending && is_due)
@@ -167,71 +145,30 @@ static void linger_is_over(struct timer *timer)
 
 /* ---- tasks that wait while submits are blocked ---- */
 
+/* Ends a task that has left the queue, but is in no batch. */
+static void end_queued(struct batcher *batcher, struct task *task, const struct task_end *end)
+{
+    budget_refund(batcher->budget, &task->credit);
+    task->phase = TASK_ENDED;
+    task->done(task, end);
+}
+
 /* Submits are blocked for long: tasks that wait for one fail immediately, and so do batches that
  * would wait from now on (batch_state_changed()). Batches whose submit is in flight or was accepted
  * continue. */
 static void fail_waiting_tasks(struct batcher *batcher)
 {
-    static const enum batch_state waiting[] = {BATCH_REJECTED, BATCH_UNPAID, BATCH_BACKING_OFF,
-                                               BATCH_PENDING};
     struct task_end end = {.charged = CHARGED_NO};
-    struct batch *batch;
     struct task *task;
 
     end.err = circuit_check(batcher->breaker, &end.retry_after_s);
     if (end.err == ERR_CREDITS_EXHAUSTED)
         end.detail = UPSTREAM_CREDITS_DETAIL;
-    while ((task = fair_queue_take(&batcher->queue))) {
-        budget_refund(batcher->budget, &task->credit);
-        task->phase = TASK_ENDED;
-        task->done(task, &end);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
-        while ((batch = first_in_state(batcher, waiting[i])))
-            batch_fail(batch, end);
+    while ((task = fair_queue_take(&batcher->queue)))
+        end_queued(batcher, task, &end);
+    waiting_batches_fail(&batcher->tools, end);
     batcher->overdue = false;
     timer_disarm(batcher->timers, &batcher->linger);
-}
-
-/* Decides about batches that got 402, once the balance is known: if it pays for some of their
- * tasks, they are submitted again, in parts. */
-static void settle_unpaid(struct batcher *batcher)
-{
-    const struct task_end end = {
-        .err = ERR_CREDITS_EXHAUSTED, .detail = UPSTREAM_CREDITS_DETAIL, .charged = CHARGED_NO};
-    size_t left = circuit_credits_left(batcher->breaker);
-    struct batch *batch;
-
-    if (circuit_is_checking(batcher->breaker))
-        return;
-    while ((batch = first_in_state(batcher, BATCH_UNPAID)))
-        if (left && left < batch->n_tasks)
-            batch_requeue(batch);
-        else
-            batch_fail(batch, end);
-}
-
-static struct batch *first_risky(struct batcher *batcher)
-{
-    struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        if (batch->risk == RISK_DUE &&
-            (batch->state == BATCH_PENDING || batch->state == BATCH_BACKING_OFF))
-            return batch;
-    return NULL;
-}
-
-/* Ends the batches that wait to be submitted once more although they may have been accepted. While
- * the circuit is open, that submit would probably be lost too. */
-static void fail_risky(struct batcher *batcher)
-{
-    const struct task_end end = {.err = circuit_check(batcher->breaker, NULL),
-                                 .charged = CHARGED_NO};
-    struct batch *batch;
-
-    while (end.err && (batch = first_risky(batcher)))
-        batch_fail(batch, end);
 }
 
 static void circuit_changed(void *arg)
@@ -242,20 +179,19 @@ static void circuit_changed(void *arg)
         fail_waiting_tasks(batcher);
         return;
     }
-    settle_unpaid(batcher);
-    fail_risky(batcher);
+    waiting_batches_settle_unpaid(&batcher->tools);
+    waiting_batches_fail_risky(&batcher->tools);
     fill_slots(batcher, FLUSH_SLOT);
 }
 
 static void batch_state_changed(void *arg, struct batch *batch)
 {
     struct batcher *batcher = arg;
-    bool waits = batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING;
 
-    if (waits && circuit_fails_waiting(batcher->breaker))
+    if (batch_waits(batch) && circuit_fails_waiting(batcher->breaker))
         fail_waiting_tasks(batcher);
     else if (batch->state == BATCH_UNPAID)
-        settle_unpaid(batcher);
+        waiting_batches_settle_unpaid(&batcher->tools);
     else if (batch->state != BATCH_SUBMITTING)
         fill_slots(batcher, FLUSH_SLOT);
 }
@@ -418,15 +354,19 @@ enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms
     return ERR_OK;
 }
 
-bool batcher_remove(struct batcher *batcher, struct task *task)
+void batcher_abandon(struct batcher *batcher, struct task *task)
 {
-    if (task->phase != TASK_QUEUED)
-        return false;
+    const struct task_end end = {.err = ERR_CANCELLED, .charged = CHARGED_NO};
+
+    task->is_abandoned = true;
+    if (task->batch) {
+        if (batch_waits(task->batch))
+            batch_drop_abandoned_later(task->batch);
+        return;
+    }
     fair_queue_remove(&batcher->queue, task);
-    budget_refund(batcher->budget, &task->credit);
-    task->phase = TASK_ENDED;
+    end_queued(batcher, task, &end);
     fill_slots(batcher, FLUSH_SLOT);
-    return true;
 }
 
 /* ---- the circuit breaker ---- */
@@ -454,6 +394,7 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
                                   .submitting = (size_t)batcher_slots_used(batcher),
                                   .circuit = circuit_reason(batcher->breaker),
                                   .paused = circuit_is_paused(batcher->breaker),
+                                  .throttled = circuit_is_throttled(batcher->breaker),
                                   .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;
 

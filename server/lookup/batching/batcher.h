@@ -77,9 +77,9 @@ typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
 /* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. It is
- * borrowed until `done` runs, later than this call, or batcher_remove(). Its caller waits at most
- * `wait_ms`. Reserves a credit, which is refunded if the task is not created. On failure the task
- * is not queued, and *ret_retry_after_s is the number of seconds after which to retry. Errors:
+ * borrowed until `done` runs, later than this call. Its caller waits at most `wait_ms`. Reserves a
+ * credit, which is refunded if the task is not created. On failure the task is not queued, and
+ * *ret_retry_after_s is the number of seconds after which to retry. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client
@@ -88,10 +88,6 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
  *   ERR_UPSTREAM_BANNED, ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
                      int *ret_retry_after_s);
-
-/* The detail of ERR_CREDITS_EXHAUSTED if the upstream reports it, and not the daily limit. */
-#define UPSTREAM_CREDITS_DETAIL                                                                    \
-    "the upstream says that the account behind the server's API key has no credits"
 
 /* Returns the number of seconds after which the queue has probably become shorter, for a caller
  * that gets ERR_OVERLOADED: OVERLOADED_MIN_S to OVERLOADED_MAX_S. */
@@ -116,9 +112,10 @@ enum batcher_notice batcher_notify(struct batcher *batcher, const char *token);
 /* Returns what all reads of the upstream must use. */
 struct read_limiter *batcher_read_limiter(struct batcher *batcher);
 
-/* Removes a queued task and refunds its credit. Returns false, without effect, if it is not
- * queued. */
-bool batcher_remove(struct batcher *batcher, struct task *task);
+/* Nobody waits for the task any more. If it is queued, it ends inside this call with ERR_CANCELLED,
+ * and its credit is refunded. If it is in a batch, it ends so once the batch waits for a submit and
+ * provably was not sent, unless the owner has reset task->is_abandoned. Else it continues. */
+void batcher_abandon(struct batcher *batcher, struct task *task);
 
 /* Returns the number of slots in use: submits in flight. */
 int batcher_slots_used(const struct batcher *batcher);
@@ -132,6 +129,7 @@ struct batcher_stats {
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
     enum err circuit;         /* the same without a pause; see circuit_reason() */
     bool paused;
+    bool throttled; /* no submit leaves for a while, because of 429 */
 };
 struct batcher_stats batcher_stats(const struct batcher *batcher);
 

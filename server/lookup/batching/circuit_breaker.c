@@ -199,6 +199,17 @@ bool circuit_is_paused(const struct circuit_breaker *breaker)
     return breaker->paused;
 }
 
+/* Returns whether the next probe may leave. */
+static bool probe_is_due(const struct circuit_breaker *breaker)
+{
+    return breaker->state == CIRCUIT_HALF_OPEN && breaker->clock->now_ms >= breaker->due_ms;
+}
+
+bool circuit_is_throttled(const struct circuit_breaker *breaker)
+{
+    return breaker->cause == CAUSE_THROTTLED && !probe_is_due(breaker);
+}
+
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s)
 {
     int64_t left_s = clock_ceil_s(breaker->due_ms - breaker->clock->now_ms);
@@ -247,7 +258,7 @@ struct circuit_permit circuit_permit(const struct circuit_breaker *breaker)
         return (struct circuit_permit){0};
     if (breaker->state == CIRCUIT_CLOSED)
         return (struct circuit_permit){.max_tasks = OPENMART_BATCH_MAX};
-    if (breaker->state != CIRCUIT_HALF_OPEN || breaker->clock->now_ms < breaker->due_ms)
+    if (!probe_is_due(breaker))
         return (struct circuit_permit){0};
     return (struct circuit_permit){.max_tasks = breaker->credits_left ? breaker->credits_left
                                                                       : row->probe_tasks,

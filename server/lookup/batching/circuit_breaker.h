@@ -72,9 +72,16 @@ void circuit_breaker_free(struct circuit_breaker *breaker);
  * or a fixed time for ERR_PAUSED; it may be NULL. */
 enum err circuit_check(const struct circuit_breaker *breaker, int *ret_retry_after_s);
 
+/* The detail of ERR_CREDITS_EXHAUSTED if the upstream reports it, and not the daily limit. */
+#define UPSTREAM_CREDITS_DETAIL                                                                    \
+    "the upstream says that the account behind the server's API key has no credits"
+
 /* Return the reason without a pause, and the pause alone. */
 enum err circuit_reason(const struct circuit_breaker *breaker);
 bool circuit_is_paused(const struct circuit_breaker *breaker);
+
+/* Returns whether no submit may leave now because of 429. */
+bool circuit_is_throttled(const struct circuit_breaker *breaker);
 
 /* ---- tasks that wait ---- */
 

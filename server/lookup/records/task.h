@@ -36,8 +36,7 @@ struct task_end {
     size_t raw_len;
 };
 
-/* Runs exactly once per task, later than batcher_add(), never after batcher_remove(). May free the
- * task. */
+/* Runs exactly once per task, later than batcher_add(). May free the task. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
 
 struct task {
@@ -47,6 +46,7 @@ struct task {
     struct credit credit;            /* reserved for it */
     task_done_fn *done;
     enum task_phase phase;
+    bool is_abandoned; /* nobody waits for it: see batcher_abandon(); the owner may reset it */
     char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
     struct client_fifo *fifo; /* while queued */
