@@ -308,8 +308,10 @@ enum err sqlite_find_lookup(struct store *store, const char *lookup_id,
 
     if (!err)
         err = sql_each(s, sql_query(s, SQL_FIND_LOOKUP, "t", lookup_id), ended_lookup, &ended);
-    if (err)
+    if (err) {
+        result_unref(ended.failure);
         return err;
+    }
     if (ended.answered)
         return sqlite_find(store, ended.key, ret_result);
     if (!ended.failure)
