@@ -73,7 +73,7 @@ struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t n
 void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by);
 
 /* Tries the batch's id that the operator proposes; may be called again and again meanwhile. Returns
- * false once the id is rejected; a call after that tries it anew. */
+ * false once the id is rejected; a call after that tries it again. */
 bool inquiry_propose(struct inquiry *inquiry, const char *batch_id);
 
 /* Cancels its read and frees it. */

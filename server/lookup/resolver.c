@@ -81,13 +81,13 @@ static bool is_lost(const struct resolver *resolver, const char *token)
     return err == ERR_STORAGE_UNAVAILABLE ? find(resolver, token) != NULL : is_lost;
 }
 
-/* Adds the ids to the inquiry about that token, and opens it if there is none. */
+/* Adds the ids to the inquiry about that token; opens one if there is none, and an id to try. */
 static void keep_ids(struct resolver *resolver, const char *token,
                      const struct openmart_found *found, const char *state)
 {
     struct inquiry *inquiry = find(resolver, token);
 
-    if (!inquiry)
+    if (!inquiry && found->n)
         inquiry = inquiry_open(&resolver->inquiries, token, 0);
     log_event(LOG_INFO, "notify_received", LOG_STR("batch_state", state), LOG_INT("ids", found->n),
               LOG_BOOL("kept", inquiry != NULL));

@@ -57,7 +57,7 @@ TEST(proposal_that_was_rejected_may_be_repeated)
     lose("milvali.com");
     for (int i = 0; i < 2; i++) {
         size_t before = reads();
-        propose("nobody");
+        propose("b-unknown");
         flow_advance(MINUTE_MS);
         ck_assert_uint_ge(reads() - before, 5); /* it may not have been visible at first */
         ck_assert_uint_le(reads() - before, 6);

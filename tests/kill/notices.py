@@ -2,7 +2,7 @@
 """notices.py - a stage whose daemons have a notify URL, and whose upstream calls it.
 
 All daemons of the stage listen on one address, one after the other, because the upstream calls the URL that it
-got from an earlier one. So a call may reach the daemon that submitted, a later one, or nobody. Some submits
+got from an earlier one. So a call may reach the daemon that submitted, a later one, or none. Some submits
 lose their response after the tasks were created; a call can resolve them. One that reached a daemon that was
 killed may have been for nothing: that lookup stays listed as unknown.
 """
