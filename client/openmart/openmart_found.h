@@ -13,9 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Incremented whenever more ids are found than before: stored responses are then searched again. */
-#define OPENMART_FOUND_VERSION 1
-
 #define OPENMART_FOUND_MAX 16 /* ids of one text; the rest is ignored */
 
 /* What its name says about an id. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define UNKNOWN_SHOWN 1000 /* at most this many, the newest */
-#define RAW_SHOWN     1000 /* the same */
+#define RAW_SHOWN     1000 /* the same, of raw results and of responses to submits */
 #define TEXT_MAX      ((size_t)1 << 30)
 
 struct printing {
@@ -77,6 +77,25 @@ static enum err print_raw_text(struct store *store, struct printing *printing)
     return store_each_raw(store, STORE_ANY_PARSER, RAW_SHOWN, text_raw, printing);
 }
 
+/* Shows the bytes as JSON does, because they may contain anything. */
+static void text_response(void *arg, const struct store_batch *batch)
+{
+    struct printing *printing = arg;
+    struct buf *out = &printing->out;
+
+    for (size_t i = 0; i < batch->n; i++)
+        add_text_row(out, &batch->tasks[i], store_task_words[batch->tasks[i].task_state],
+                     batch->batch_id, batch->intended_ms);
+    json_add_string(out, batch->response, batch->response_len);
+    buf_add_str(out, "\n");
+}
+
+static enum err print_responses_text(struct store *store, struct printing *printing)
+{
+    buf_add_str(&printing->out, "\nRESPONSES TO SUBMITS, EACH AFTER ITS LOOKUPS\n");
+    return store_each_response(store, RAW_SHOWN, text_response, printing);
+}
+
 static enum err print_text(struct store *store, const struct store_stats *stats,
                            struct printing *printing)
 {
@@ -98,8 +117,8 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
         buf_addf(out, "%-9s%zu paid results that could not be parsed, %.1f MiB; listed below\n",
                  "raw", stats->raw, (double)stats->raw_bytes / (1 << 20));
     if (stats->responses)
-        buf_addf(out, "%-9s%zu responses to submits that could not be parsed\n", "raw",
-                 stats->responses);
+        buf_addf(out, "%-9s%zu responses to submits that could not be parsed; listed below\n",
+                 "raw", stats->responses);
     buf_add_str(out, "\nSTATE       SINCE                 DOMAIN                            "
                      "TRACKING ID                           BATCH ID\n");
     enum err err = store_for_each_open_batch(store, text_batch, printing);
@@ -109,6 +128,8 @@ static enum err print_text(struct store *store, const struct store_stats *stats,
         buf_add_str(out, "(no open or unknown lookups)\n");
     if (!err && stats->raw)
         err = print_raw_text(store, printing);
+    if (!err && stats->responses)
+        err = print_responses_text(store, printing);
     return err;
 }
 
@@ -201,6 +222,33 @@ static enum err print_raw_json(struct store *store, const struct store_stats *st
     return store_each_raw(store, STORE_ANY_PARSER, RAW_SHOWN, json_raw, printing);
 }
 
+static void json_response(void *arg, const struct store_batch *batch)
+{
+    struct printing *printing = arg;
+    struct buf *out = &printing->out;
+    char since[CLOCK_TEXT];
+
+    clock_rfc3339(batch->intended_ms, since);
+    buf_addf(out, "%s{\"number\":%lld", printing->n++ ? "," : "", (long long)batch->number);
+    add_field(out, "batch_id", batch->batch_id);
+    add_field(out, "since", since);
+    buf_add_str(out, ",\"tracking_ids\":[");
+    for (size_t i = 0; i < batch->n; i++) {
+        buf_add_str(out, i ? "," : "");
+        json_add_text(out, batch->tasks[i].tracking_id);
+    }
+    buf_addf(out, "],\"bytes\":%zu,\"response\":", batch->response_len);
+    json_add_string(out, batch->response, batch->response_len);
+    buf_add_str(out, "}");
+}
+
+static enum err print_responses_json(struct store *store, struct printing *printing)
+{
+    printing->n = 0;
+    buf_add_str(&printing->out, "],\"submit_responses\":[");
+    return store_each_response(store, RAW_SHOWN, json_response, printing);
+}
+
 static enum err print_json(struct store *store, const struct store_stats *stats,
                            struct printing *printing)
 {
@@ -222,6 +270,8 @@ static enum err print_json(struct store *store, const struct store_stats *stats,
         err = store_each_unknown(store, INT64_MIN, UNKNOWN_SHOWN, json_unknown, printing);
     if (!err)
         err = print_raw_json(store, stats, printing);
+    if (!err)
+        err = print_responses_json(store, printing);
     buf_add_str(out, "]}\n");
     return err;
 }

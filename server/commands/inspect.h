@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Prints counts, sizes, every open batch, and the latest tasks with an unknown outcome. Returns the
- * errors of store.h, or ERR_TOO_BIG; nothing was printed then. */
+/* Prints counts, sizes, every open batch, the latest tasks with an unknown outcome, the latest raw
+ * results, and the latest responses to submits that could not be read, with their bytes. Returns
+ * the errors of store.h, or ERR_TOO_BIG; nothing was printed then. */
 enum err inspect_print(struct store *store, bool as_json, FILE *out);
 
 #endif

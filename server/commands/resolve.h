@@ -19,12 +19,14 @@ struct resolution {
 
 enum resolve_end {
     RESOLVE_DONE,
-    RESOLVE_REJECTED, /* nothing was changed; `why` says why not */
+    RESOLVE_REJECTED, /* nothing was resolved; `why` says why not */
     RESOLVE_USAGE,    /* the same, because of a wrong argument */
 };
 
-/* Resumes the batch of the lookup under its id, or frees its question and refunds its credit. A
- * running daemon learns of it within a second. Prints what was done. */
+/* Proposes the id for the batch of the lookup, or frees its question and refunds its credit. A
+ * running daemon learns of it within a second. It confirms or rejects an id, which takes up to
+ * half a minute; after a minute, or if no daemon runs, the proposal stays in the store. Prints what
+ * was done. */
 enum resolve_end resolve_print(struct store *store, const struct resolution *resolution, FILE *out,
                                struct errmsg *why);
 

@@ -6,7 +6,6 @@
  *     AS_BATCH   lists the tasks of the batch, then reads one of them
  *     AS_TASK    reads the task; again in later rounds until it has ended
  *
- * A candidate is rejected if the upstream does not know it, or if it belongs to another submit.
  * When all are rejected, the inquiry stays for a while, so that the same ids are not tried again.
  */
 #include "lookup/inquiry.h"
@@ -24,25 +23,10 @@
 #include <string.h>
 #include <utlist.h>
 
-#define DENIALS_MAX    5   /* responses 404 to one id; the first may come before it is visible */
-#define EMPTY_MAX      100 /* empty lists of one id: about eight hours */
 #define FIRST_PAUSE_MS INT64_C(2000)
 #define PAUSE_MAX_MS   INT64_C(300000)
 #define LEAST_PAUSE_MS INT64_C(1000)    /* between two rounds, whatever arrives */
 #define IDLE_MS        INT64_C(3600000) /* how long rejected ids are remembered */
-
-/* What an id is tried as. */
-enum trial { AS_BATCH, AS_LISTED_TASK, AS_TASK, REJECTED };
-
-struct candidate {
-    char id[OPENMART_ID_MAX + 1];
-    char listed[OPENMART_ID_MAX + 1]; /* AS_LISTED_TASK: the task of it that is read */
-    enum trial trial;
-    bool was_other; /* the other of AS_BATCH and AS_TASK was tried */
-    bool is_tried;  /* in this round */
-    unsigned n_denied, n_empty, n_lists;
-    struct candidate *prev, *next;
-};
 
 static void next_step(struct inquiry *inquiry);
 static void end_round(struct inquiry *inquiry);
@@ -55,6 +39,15 @@ static void drop_lost(struct inquiry *inquiry, size_t i)
     inquiry->lost[i] = inquiry->lost[--inquiry->n_lost];
 }
 
+static void drop_tasks(struct inquiry *inquiry)
+{
+    while (inquiry->n_lost)
+        drop_lost(inquiry, 0);
+    free(TAKE(inquiry->lost));
+    free(TAKE(inquiry->others));
+    inquiry->n_others = 0;
+}
+
 void inquiry_close(struct inquiry *inquiry)
 {
     struct inquiries *all = inquiry->all;
@@ -63,14 +56,8 @@ void inquiry_close(struct inquiry *inquiry)
         openmart_cancel(inquiry->call);
     read_limiter_release(all->tools.limiter, &inquiry->slot);
     timer_disarm(all->tools.timers, &inquiry->timer);
-    while (inquiry->candidates) {
-        struct candidate *first = inquiry->candidates;
-        DL_DELETE(inquiry->candidates, first);
-        free(first);
-    }
-    while (inquiry->n_lost)
-        drop_lost(inquiry, 0);
-    free(inquiry->lost);
+    candidates_clear(&inquiry->candidates);
+    drop_tasks(inquiry);
     DL_DELETE(all->first, inquiry);
     all->n--;
     free(inquiry);
@@ -111,45 +98,16 @@ struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t n
 
 /* ---- candidates ---- */
 
-static void add_candidate(struct inquiry *inquiry, const struct openmart_found_id *found)
+static void add_found(struct inquiry *inquiry, const struct openmart_found_id *found,
+                      const char *by)
 {
-    struct candidate *candidate;
+    enum trial trial = found->kind == OPENMART_FOUND_TASK ? AS_TASK : AS_BATCH;
 
-    DL_FOREACH (inquiry->candidates, candidate)
-        if (strcmp(candidate->id, found->id) == 0)
-            return;
-    if (inquiry->n_candidates == CANDIDATES_MAX)
-        return;
-    candidate = xcalloc(1, sizeof *candidate);
-    memcpy(candidate->id, found->id, sizeof candidate->id);
-    candidate->trial = found->kind == OPENMART_FOUND_TASK ? AS_TASK : AS_BATCH;
-    DL_APPEND(inquiry->candidates, candidate);
-    inquiry->n_candidates++;
+    if (inquiry->candidates.n < CANDIDATES_MAX)
+        candidates_add(&inquiry->candidates, found->id, trial, by);
 }
 
-/* Tries the id as the other kind, or rejects it. */
-static void reject(struct candidate *candidate)
-{
-    bool as_task = candidate->trial == AS_TASK;
-
-    candidate->trial = candidate->was_other ? REJECTED : as_task ? AS_BATCH : AS_TASK;
-    candidate->was_other = true;
-    candidate->n_denied = 0;
-    candidate->is_tried = false;
-}
-
-/* Judges a response that is not a success. A 4xx about this id rejects it, after some tries if the
- * id may only not be visible yet. Everything else concerns the upstream: returns false. */
-static bool note_failure(struct candidate *candidate, const struct openmart_reply *reply)
-{
-    bool is_denied = reply->status == 400 || reply->status == 404 || reply->status == 422;
-
-    if (candidate->trial == AS_LISTED_TASK)
-        candidate->trial = AS_BATCH; /* another of its tasks next time */
-    else if (is_denied && (reply->status != 404 || ++candidate->n_denied == DENIALS_MAX))
-        reject(candidate);
-    return is_denied;
-}
+/* ---- what was lost ---- */
 
 static struct lost_task *find_lost(const struct inquiry *inquiry, const char *tracking_id)
 {
@@ -159,51 +117,73 @@ static struct lost_task *find_lost(const struct inquiry *inquiry, const char *tr
     return NULL;
 }
 
-/* ---- what was lost ---- */
+/* Returns whether the tracking id is of any task of the batch. */
+static bool is_ours(const struct inquiry *inquiry, const char *tracking_id)
+{
+    for (size_t i = 0; i < inquiry->n_others; i++)
+        if (strcmp(inquiry->others[i], tracking_id) == 0)
+            return true;
+    return find_lost(inquiry, tracking_id) != NULL;
+}
 
-/* Reads the tasks of the batch that are unknown now. */
+static void note_lost(struct inquiry *inquiry, const struct store_task *task)
+{
+    struct lost_task *lost = &inquiry->lost[inquiry->n_lost++];
+
+    lost->question = question_restore(task->key, &task->parts);
+    snprintf(lost->tracking_id, sizeof lost->tracking_id, "%s", task->tracking_id);
+    snprintf(lost->lookup_id, sizeof lost->lookup_id, "%s", task->lookup_id);
+}
+
+/* Reads which tasks of the batch are unknown now. */
 static void note_batch(void *arg, const struct store_batch *batch)
 {
     struct inquiry *inquiry = arg;
 
     inquiry->number = batch->number;
-    while (inquiry->n_lost)
-        drop_lost(inquiry, 0);
-    free(inquiry->lost);
+    drop_tasks(inquiry);
     inquiry->lost = xcalloc(batch->n + 1, sizeof *inquiry->lost);
-    for (size_t i = 0; i < batch->n; i++) {
-        const struct store_task *task = &batch->tasks[i];
-        struct lost_task *lost = &inquiry->lost[inquiry->n_lost];
-        if (task->task_state != STORE_UNKNOWN)
-            continue;
-        lost->question = question_restore(task->key, &task->parts);
-        snprintf(lost->tracking_id, sizeof lost->tracking_id, "%s", task->tracking_id);
-        snprintf(lost->lookup_id, sizeof lost->lookup_id, "%s", task->lookup_id);
-        inquiry->n_lost++;
-    }
+    inquiry->others = xcalloc(batch->n + 1, sizeof *inquiry->others);
+    for (size_t i = 0; i < batch->n; i++)
+        if (batch->tasks[i].task_state == STORE_UNKNOWN)
+            note_lost(inquiry, &batch->tasks[i]);
+        else
+            snprintf(inquiry->others[inquiry->n_others++], ID_TEXT, "%s",
+                     batch->tasks[i].tracking_id);
 }
 
 static void resume(void *arg, const struct store_batch *batch)
 {
     const struct inquiry *inquiry = arg;
 
-    recover_resolved(&inquiry->all->tools.recovery, batch, inquiry->by);
+    recover_resolved(&inquiry->all->tools.recovery, batch, inquiry->trying->by);
 }
 
-/* The batch exists under this id. Ends the inquiry, unless the store fails now. If it fails between
- * the two calls, the next start resumes the batch. */
+/* The store knows the batch's id. Ends the inquiry, unless the store fails now. */
+static void resume_batch(struct inquiry *inquiry)
+{
+    struct store *store = inquiry->all->tools.recovery.store;
+
+    if (store_read_batch(store, inquiry->number, resume, inquiry) == ERR_STORAGE_UNAVAILABLE)
+        set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
+    else
+        inquiry_close(inquiry);
+}
+
+/* The batch exists under this id. */
 static void resolve_batch(struct inquiry *inquiry, const char *batch_id)
 {
     const struct recover_tools *tools = &inquiry->all->tools.recovery;
     enum err err =
         store_resolve_batch(tools->store, inquiry->number, batch_id, tools->clock->wall_ms);
 
-    if (!err)
-        err = store_read_batch(tools->store, inquiry->number, resume, inquiry);
     if (err == ERR_STORAGE_UNAVAILABLE) {
         next_step(inquiry);
+    } else if (err) {
+        inquiry_close(inquiry); /* nothing of it is unknown any more */
     } else {
-        inquiry_close(inquiry); /* ERR_NO_ENTRY: nothing of it is unknown any more */
+        inquiry->is_resolved = true;
+        resume_batch(inquiry);
     }
 }
 
@@ -214,7 +194,7 @@ static void log_task(const struct inquiry *inquiry, const struct lost_task *lost
     log_event(LOG_INFO, "task_resolved", LOG_STR("lookup", lost->lookup_id),
               LOG_STR("domain", lost->question->parts.domain),
               LOG_STR("outcome", end->err ? err_row(end->err)->code : "answered"),
-              LOG_STR("by", inquiry->by));
+              LOG_STR("by", inquiry->trying->by));
 }
 
 /* A task of the batch has ended, and the batch's id is not known. */
@@ -252,7 +232,7 @@ static void add_named_batches(struct inquiry *inquiry, const struct openmart_rep
 
     openmart_find_ids(reply->body, reply->body_len, &found);
     for (size_t i = 0; i < found.n && found.ids[i].kind == OPENMART_FOUND_BATCH; i++)
-        add_candidate(inquiry, &found.ids[i]);
+        add_found(inquiry, &found.ids[i], inquiry->trying->by);
 }
 
 /* If the upstream is at fault, the other ids wait for the next round. */
@@ -260,7 +240,7 @@ static void failed(struct inquiry *inquiry, const struct openmart_reply *reply)
 {
     if (reply->status == 429)
         read_limiter_slow_down(inquiry->all->tools.limiter, reply->retry_after_s);
-    if (note_failure(inquiry->trying, reply))
+    if (candidate_failed(inquiry->trying, reply))
         next_step(inquiry);
     else
         end_round(inquiry);
@@ -271,28 +251,31 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 {
     struct inquiry *inquiry = arg;
     struct candidate *candidate = inquiry->trying;
-    struct lost_task *lost = task ? find_lost(inquiry, task->tracking_id) : NULL;
+    bool is_proof = task && is_ours(inquiry, task->tracking_id);
+    struct lost_task *lost = is_proof ? find_lost(inquiry, task->tracking_id) : NULL;
 
     inquiry->call = NULL;
     read_limiter_release(inquiry->all->tools.limiter, &inquiry->slot);
-    if (lost && candidate->trial == AS_LISTED_TASK) {
+    if (is_proof && candidate->trial == AS_LISTED_TASK) {
         resolve_batch(inquiry, candidate->id);
         return;
     }
-    if (lost) {
-        candidate->n_denied = 0;
+    if (is_proof) {
+        candidate_confirmed(candidate);
         add_named_batches(inquiry, reply);
-        if (has_ended(task))
+        if (!lost)
+            candidate->trial = REJECTED; /* its end is known */
+        else if (has_ended(task))
             resolve_task(inquiry, lost, candidate->id, task);
     } else if (!task) {
         failed(inquiry, reply);
         return;
     } else if (*task->tracking_id) {
-        reject(candidate); /* of another submit */
+        candidate_reject(candidate); /* of another submit */
     } else if (candidate->trial == AS_LISTED_TASK) {
         candidate->trial = AS_BATCH;
     } else if (has_ended(task)) {
-        reject(candidate); /* it will not say more */
+        candidate_reject(candidate); /* it will not say more */
     }
     next_step(inquiry);
 }
@@ -304,13 +287,8 @@ static void got_ids(void *arg, const struct openmart_reply *reply, const char *c
 
     inquiry->call = NULL;
     read_limiter_release(inquiry->all->tools.limiter, &inquiry->slot);
-    if (n > 0) {
-        snprintf(candidate->listed, sizeof candidate->listed, "%s", ids[candidate->n_lists++ % n]);
-        candidate->trial = AS_LISTED_TASK;
-        candidate->is_tried = false;
-    } else if (reply->verdict == VERDICT_DONE) {
-        if (++candidate->n_empty == EMPTY_MAX) /* it may exist, and list no task yet */
-            reject(candidate);
+    if (n > 0 || reply->verdict == VERDICT_DONE) {
+        candidate_listed(candidate, ids, n);
     } else if (!inquiry->all->needs_filter && (reply->status == 400 || reply->status == 422)) {
         inquiry->all->needs_filter = true;
         candidate->is_tried = false;
@@ -351,29 +329,13 @@ static void read_candidate(struct inquiry *inquiry, struct candidate *candidate)
 
 static void end_round(struct inquiry *inquiry)
 {
-    struct candidate *candidate;
     int64_t pause_ms = FIRST_PAUSE_MS << (inquiry->round < 8 ? inquiry->round : 8);
-    bool any = false;
 
-    DL_FOREACH (inquiry->candidates, candidate) {
-        candidate->is_tried = false;
-        any = any || candidate->trial != REJECTED;
-    }
     inquiry->round++;
-    if (any)
+    if (candidates_end_round(&inquiry->candidates))
         set_state(inquiry, INQUIRY_PAUSING, pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
     else
         set_state(inquiry, INQUIRY_IDLE, IDLE_MS);
-}
-
-static struct candidate *next_candidate(const struct inquiry *inquiry)
-{
-    struct candidate *candidate;
-
-    DL_FOREACH (inquiry->candidates, candidate)
-        if (candidate->trial != REJECTED && !candidate->is_tried)
-            return candidate;
-    return NULL;
 }
 
 /* Reads what the store knows of the batch. Returns false if the inquiry was closed, or waits. */
@@ -405,6 +367,10 @@ static void next_step(struct inquiry *inquiry)
 {
     int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
 
+    if (inquiry->is_resolved) {
+        resume_batch(inquiry);
+        return;
+    }
     if (inquiry->state == INQUIRY_IDLE ||
         now_ms - inquiry->opened_ms >= inquiry->all->tools.lifetime_ms) {
         inquiry_close(inquiry);
@@ -415,7 +381,7 @@ static void next_step(struct inquiry *inquiry)
         if (!find_lost_tasks(inquiry))
             return;
     }
-    struct candidate *candidate = next_candidate(inquiry);
+    struct candidate *candidate = candidates_next(&inquiry->candidates);
     if (inquiry->n_lost == 0)
         inquiry_close(inquiry);
     else if (candidate)
@@ -426,18 +392,42 @@ static void next_step(struct inquiry *inquiry)
 
 /* ---- new ids ---- */
 
-void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by)
+/* Starts a round soon, unless one runs. */
+static void hurry(struct inquiry *inquiry)
 {
     int64_t left_ms =
         inquiry->round_ms + LEAST_PAUSE_MS - inquiry->all->tools.recovery.clock->now_ms;
-    size_t n_before = inquiry->n_candidates;
 
-    inquiry->by = by;
-    for (size_t i = 0; i < found->n; i++)
-        add_candidate(inquiry, &found->ids[i]);
-    bool rests = inquiry->state == INQUIRY_PAUSING || inquiry->state == INQUIRY_IDLE;
-    if (!rests || inquiry->n_candidates == n_before)
+    if (inquiry->state != INQUIRY_PAUSING && inquiry->state != INQUIRY_IDLE)
         return;
     inquiry->round = 0;
     set_state(inquiry, INQUIRY_PAUSING, inquiry->round_ms && left_ms > 0 ? left_ms : 0);
+}
+
+void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by)
+{
+    size_t n_before = inquiry->candidates.n;
+
+    for (size_t i = 0; i < found->n; i++)
+        add_found(inquiry, &found->ids[i], by);
+    if (inquiry->candidates.n > n_before)
+        hurry(inquiry);
+}
+
+/* No limit of candidates applies: a person typed the id. */
+bool inquiry_propose(struct inquiry *inquiry, const char *batch_id)
+{
+    struct candidate *candidate =
+        candidates_add(&inquiry->candidates, batch_id, AS_BATCH, "operator");
+
+    bool is_read = inquiry->state == INQUIRY_READING && inquiry->trying == candidate;
+    if (!is_read && strcmp(inquiry->proposed, batch_id) != 0) {
+        snprintf(inquiry->proposed, sizeof inquiry->proposed, "%s", batch_id);
+        candidate_insist(candidate);
+        hurry(inquiry);
+    }
+    if (candidate->trial != REJECTED)
+        return true;
+    *inquiry->proposed = '\0';
+    return false;
 }

@@ -9,6 +9,7 @@
 #include "client/openmart/openmart.h"
 #include "client/openmart/openmart_found.h"
 #include "lookup/batching/read_limiter.h"
+#include "lookup/candidates.h"
 #include "lookup/records/results.h"
 #include "lookup/recovery.h"
 
@@ -18,8 +19,6 @@
 
 #define INQUIRIES_MAX  1000
 #define CANDIDATES_MAX 256 /* of one inquiry: two for each task of a batch, and some */
-
-struct candidate;
 
 enum inquiry_state {
     INQUIRY_WAITING, /* the submit has no response yet, or the journal is behind */
@@ -49,14 +48,17 @@ struct inquiry {
     struct inquiry *prev, *next; /* read by the owner */
     char token[ID_TEXT];         /* read by the owner; "" = only the number is known */
     enum inquiry_state state;
-    int64_t number; /* read by the owner; of the batch in the journal; 0 = not read yet */
-    const char *by; /* static: what named the last ids */
+    int64_t number;   /* read by the owner; of the batch in the journal; 0 = not read yet */
+    bool is_resolved; /* the store knows the batch's id; it remains to be polled */
     int64_t opened_ms, round_ms;
     int round;
     struct lost_task *lost; /* what is still unknown */
     size_t n_lost;
-    struct candidate *candidates, *trying;
-    size_t n_candidates;
+    char (*others)[ID_TEXT]; /* tracking ids of its tasks that are known */
+    size_t n_others;
+    char proposed[OPENMART_ID_MAX + 1]; /* by the operator, not rejected yet; "" = none */
+    struct candidates candidates;
+    struct candidate *trying; /* in this round, or last */
     struct read_slot slot;
     struct openmart_call *call;
     struct timer timer;
@@ -69,6 +71,10 @@ struct inquiry *inquiry_open(struct inquiries *all, const char *token, int64_t n
 
 /* Adds ids to try, and starts a round soon if one is new. `by` (static) says what named them. */
 void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, const char *by);
+
+/* Tries the batch's id that the operator proposes; may be called again and again meanwhile. Returns
+ * false once the id is rejected; a call after that tries it again. */
+bool inquiry_propose(struct inquiry *inquiry, const char *batch_id);
 
 /* Cancels its read and frees it. */
 void inquiry_close(struct inquiry *inquiry);

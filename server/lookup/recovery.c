@@ -69,11 +69,11 @@ void recover_resolved(const struct recover_tools *tools, const struct store_batc
               LOG_STR("by", by));
 }
 
-/* What was resolved before the start is part of what the start reads. */
-static void ignore_resolved(void *arg, const struct store_resolved *resolved)
+/* What was recorded before the start is part of what the start reads. */
+static void ignore_not_taken(void *arg, const struct store_not_taken *task)
 {
     (void)arg;
-    (void)resolved;
+    (void)task;
 }
 
 /* Returns false if the batch has no open task to collect. */
@@ -162,7 +162,7 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 enum err recover(const struct recover_tools *tools, struct recovery *ret_recovery)
 {
     struct reading reading = {.tools = tools};
-    enum err err = store_poll_resolved(tools->store, ignore_resolved, NULL);
+    enum err err = store_poll_not_taken(tools->store, ignore_not_taken, NULL);
 
     if (!err)
         err = store_for_each_open_batch(tools->store, open_batch, &reading);

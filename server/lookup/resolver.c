@@ -22,6 +22,7 @@ struct resolver {
     struct store *store;
     struct batcher *batcher;
     struct inquiries inquiries;
+    int64_t started_ms; /* wall time */
 };
 
 struct resolver *resolver_new(const struct resolver_tools *tools)
@@ -31,6 +32,7 @@ struct resolver *resolver_new(const struct resolver_tools *tools)
     resolver->tools = *tools;
     resolver->store = tools->recovery.store;
     resolver->batcher = tools->recovery.batcher;
+    resolver->started_ms = tools->recovery.clock->wall_ms;
     resolver->inquiries.tools.recovery = tools->recovery;
     resolver->inquiries.tools.timers = tools->timers;
     resolver->inquiries.tools.openmart = tools->openmart;
@@ -58,29 +60,34 @@ static struct inquiry *find(const struct resolver *resolver, const char *token)
     return NULL;
 }
 
-static void note_unknown(void *arg, const struct store_batch *batch)
+/* A task is still open here if its batch has ended and the journal waits for the disk. */
+static void note_lost(void *arg, const struct store_batch *batch)
 {
-    bool *any_unknown = arg;
+    bool *is_lost = arg;
 
-    for (size_t i = 0; i < batch->n; i++)
-        *any_unknown = *any_unknown || batch->tasks[i].task_state == STORE_UNKNOWN;
+    for (size_t i = 0; i < batch->n; i++) {
+        enum store_task_state state = batch->tasks[i].task_state;
+        *is_lost = *is_lost || state == STORE_UNKNOWN || state == STORE_OPEN;
+    }
 }
 
-/* Returns whether the store has a batch with that token whose outcome is unknown. */
+/* Returns whether the token is of a batch without the result of a task. A stranger's token costs
+ * one query of an index. */
 static bool is_lost(const struct resolver *resolver, const char *token)
 {
-    bool any_unknown = false;
+    bool is_lost = false;
+    enum err err = store_find_batch(resolver->store, token, note_lost, &is_lost);
 
-    return !store_find_batch(resolver->store, token, note_unknown, &any_unknown) && any_unknown;
+    return err == ERR_STORAGE_UNAVAILABLE ? find(resolver, token) != NULL : is_lost;
 }
 
-/* Adds the ids to the inquiry about that token, and opens it if there is none. */
+/* Adds the ids to the inquiry about that token; opens one if there is none, and an id to try. */
 static void keep_ids(struct resolver *resolver, const char *token,
                      const struct openmart_found *found, const char *state)
 {
     struct inquiry *inquiry = find(resolver, token);
 
-    if (!inquiry)
+    if (!inquiry && found->n)
         inquiry = inquiry_open(&resolver->inquiries, token, 0);
     log_event(LOG_INFO, "notify_received", LOG_STR("batch_state", state), LOG_INT("ids", found->n),
               LOG_BOOL("kept", inquiry != NULL));
@@ -92,7 +99,7 @@ void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found)
 {
     enum batcher_notice notice = batcher_notify(resolver->batcher, token);
-    bool is_known = notice != NOTICE_NOT_OURS || find(resolver, token) || is_lost(resolver, token);
+    bool is_known = notice != NOTICE_NOT_OURS || is_lost(resolver, token);
     enum metrics_notification outcome = notice == NOTICE_POLLED      ? NOTIFICATION_POLLED
                                         : notice == NOTICE_IN_FLIGHT ? NOTIFICATION_IN_FLIGHT
                                         : is_known                   ? NOTIFICATION_LOST
@@ -107,43 +114,48 @@ void resolver_notify(struct resolver *resolver, const char *token,
 
 /* ---- by stored responses ---- */
 
+/* Returns the inquiry about that batch, a new one if there is none; NULL if there are too many. */
+static struct inquiry *inquiry_of(struct resolver *resolver, const char *token, int64_t number)
+{
+    struct inquiry *inquiry;
+
+    DL_FOREACH (resolver->inquiries.first, inquiry)
+        if (inquiry->number == number)
+            return inquiry;
+    return inquiry_open(&resolver->inquiries, token, number);
+}
+
 static void search_response(void *arg, const struct store_batch *batch)
 {
     struct resolver *resolver = arg;
     struct openmart_found found = {0};
-    struct inquiry *inquiry;
 
     openmart_find_ids(batch->response, batch->response_len, &found);
-    if (found.n == 0)
-        return;
-    DL_FOREACH (resolver->inquiries.first, inquiry)
-        if (inquiry->number == batch->number)
-            break;
-    if (!inquiry)
-        inquiry = inquiry_open(&resolver->inquiries, batch->notify_token, batch->number);
+    struct inquiry *inquiry =
+        found.n ? inquiry_of(resolver, batch->notify_token, batch->number) : NULL;
     if (inquiry)
         inquiry_add(inquiry, &found, "response");
 }
 
 /* ---- by the operator ---- */
 
-static void resume(void *arg, const struct store_batch *batch)
+static void check_proposal(void *arg, const struct store_proposal *proposal)
+{
+    struct resolver *resolver = arg;
+    struct inquiry *inquiry = inquiry_of(resolver, "", proposal->batch);
+
+    if (!inquiry || inquiry_propose(inquiry, proposal->batch_id))
+        return; /* it is looked at again in a second */
+    store_drop_proposal(resolver->store, proposal->batch, proposal->batch_id);
+    log_event(LOG_WARN, "proposal_rejected", LOG_STR("batch", proposal->batch_id));
+}
+
+static void note_not_taken(void *arg, const struct store_not_taken *task)
 {
     const struct resolver *resolver = arg;
 
-    recover_resolved(&resolver->tools.recovery, batch, "operator");
-}
-
-static void resolved_elsewhere(void *arg, const struct store_resolved *resolved)
-{
-    struct resolver *resolver = arg;
-
-    if (!resolved->key) {
-        store_read_batch(resolver->store, resolved->batch, resume, resolver);
-        return;
-    }
-    budget_note_refund(resolver->tools.budget, resolved->client, resolved->day);
-    results_restored(resolver->tools.recovery.results, resolved->key);
+    budget_note_refund(resolver->tools.budget, task->client, task->day);
+    results_restored(resolver->tools.recovery.results, task->key);
     metrics_add(&metrics_mine()->tasks_resolved, 1);
     log_event(LOG_INFO, "task_resolved", LOG_STR("outcome", "not-taken"),
               LOG_STR("by", "operator"));
@@ -151,7 +163,8 @@ static void resolved_elsewhere(void *arg, const struct store_resolved *resolved)
 
 void resolver_read_store(struct resolver *resolver)
 {
-    store_poll_resolved(resolver->store, resolved_elsewhere, resolver);
-    store_take_responses(resolver->store, OPENMART_FOUND_VERSION, RESPONSES_AT_ONCE,
-                         search_response, resolver);
+    store_poll_not_taken(resolver->store, note_not_taken, resolver);
+    store_each_proposal(resolver->store, check_proposal, resolver);
+    store_take_responses(resolver->store, resolver->started_ms, RESPONSES_AT_ONCE, search_response,
+                         resolver);
 }

@@ -8,9 +8,9 @@
  * that has ended is stored.
  *
  * The response to the submit may contain an id where the parser does not look for it. Its stored
- * bytes are searched in the same way, once by each version of the search.
+ * bytes are searched in the same way; again after each start, while its outcome is unknown.
  *
- * The operator can resolve a batch too, by `emailsd resolve`.
+ * The operator can propose the id of a batch, by `emailsd resolve`. It is tried in the same way.
  *
  * Nothing that a request says is believed. Reads go through the read limiter, after those of
  * waiting questions. Ids, tries and time are limited. Engine thread only. */
@@ -47,8 +47,8 @@ void resolver_free(struct resolver *resolver);
 void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found);
 
-/* Applies what `emailsd resolve` has recorded since the last call, and searches the unreadable
- * responses to submits that this version has not searched. Call it once a second. */
+/* Reads what `emailsd resolve` has recorded, and searches the unreadable responses to submits that
+ * this process has not searched. Call it once a second. */
 void resolver_read_store(struct resolver *resolver);
 
 #endif

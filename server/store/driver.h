@@ -35,8 +35,13 @@ struct store_driver {
     enum err (*resolve_task)(struct store *, const char *, const struct store_end *,
                              const struct result *);
     enum err (*read_batch)(struct store *, int64_t, store_batch_fn *, void *);
-    enum err (*take_responses)(struct store *, int, size_t, store_batch_fn *, void *);
-    enum err (*poll_resolved)(struct store *, store_resolved_fn *, void *);
+    enum err (*take_responses)(struct store *, int64_t, size_t, store_batch_fn *, void *);
+    enum err (*each_response)(struct store *, size_t, store_batch_fn *, void *);
+    enum err (*poll_not_taken)(struct store *, store_not_taken_fn *, void *);
+    enum err (*propose_batch)(struct store *, const char *tracking_id, const char *batch_id);
+    enum err (*each_proposal)(struct store *, store_proposal_fn *, void *);
+    enum err (*drop_proposal)(struct store *, int64_t batch, const char *batch_id);
+    enum err (*proposal_state)(struct store *, const char *, enum store_proposal_state *);
     enum err (*each_raw)(struct store *, int, size_t, store_raw_fn *, void *);
     enum err (*put_parsed)(struct store *, int, const struct store_parsed *, size_t);
     enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);

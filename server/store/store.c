@@ -155,8 +155,6 @@ enum err store_resolve_not_taken(struct store *store, const char *tracking_id, i
     return store->driver->resolve_not_taken(store, tracking_id, wall_ms);
 }
 
-/* ---- raw results ---- */
-
 enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep)
 {
@@ -168,16 +166,44 @@ enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *ea
     return store->driver->read_batch(store, batch, each, arg);
 }
 
-enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
-                              void *arg)
+enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
+                              store_batch_fn *each, void *arg)
 {
-    return store->driver->take_responses(store, version, limit, each, arg);
+    return store->driver->take_responses(store, since_ms, limit, each, arg);
 }
 
-enum err store_poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg)
 {
-    return store->driver->poll_resolved(store, each, arg);
+    return store->driver->each_response(store, limit, each, arg);
 }
+
+enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
+{
+    return store->driver->poll_not_taken(store, each, arg);
+}
+
+enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id)
+{
+    return store->driver->propose_batch(store, tracking_id, batch_id);
+}
+
+enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg)
+{
+    return store->driver->each_proposal(store, each, arg);
+}
+
+enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id)
+{
+    return store->driver->drop_proposal(store, batch, batch_id);
+}
+
+enum err store_proposal_state(struct store *store, const char *tracking_id,
+                              enum store_proposal_state *ret_state)
+{
+    return store->driver->proposal_state(store, tracking_id, ret_state);
+}
+
+/* ---- raw results ---- */
 
 enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
                         void *arg)

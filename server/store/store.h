@@ -188,9 +188,9 @@ enum err store_find_batch(struct store *store, const char *notify_token, store_b
 /* Returns the number of the batch of a task, or ERR_NO_ENTRY. */
 enum err store_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch);
 
-/* Resumes a batch whose outcome was unknown: its UNKNOWN tasks become OPEN, except those with a raw
- * result, and the batch SUBMITTED with this id. Credits stay charged. Returns ERR_NO_ENTRY if the
- * batch is not DONE, has no such task, or has another id. */
+/* Owner only: resumes a batch whose outcome was unknown: its UNKNOWN tasks become OPEN, except
+ * those with a raw result, and the batch SUBMITTED with this id. Credits stay charged. Returns
+ * ERR_NO_ENTRY if the batch is not DONE, has no such task, or has another id. */
 enum err store_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
                              int64_t wall_ms);
 
@@ -207,24 +207,59 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 
-/* Runs `each` for batches with an unreadable response to their submit that no version up to
- * `version` has searched for an id, at most `limit`, and notes that this version has. The store
- * must not be changed inside `each`. Cheap if there are none. */
-enum err store_take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
-                              void *arg);
+/* Runs `each` for batches with an unknown task whose submit got an unreadable response that was not
+ * searched for an id since `since_ms`, at most `limit`, and notes that it is searched now. The
+ * store must not be changed inside `each`. Cheap if there are none. */
+enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
+                              store_batch_fn *each, void *arg);
 
-/* What another process has resolved. Borrowed for the call. */
-struct store_resolved {
-    int64_t batch;            /* resumed, unless `key` is set */
-    const unsigned char *key; /* of a task that was not taken; HASH_SIZE bytes; else NULL */
+/* Runs `each` for batches with an unreadable response to their submit, newest first, at most
+ * `limit`. */
+enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg);
+
+/* A task that another process has recorded as not taken. Borrowed for the call. */
+struct store_not_taken {
+    const unsigned char *key; /* HASH_SIZE bytes; of its question */
     const char *client;       /* the account to which its credit was refunded, */
     int64_t day;              /* and its day */
 };
-typedef void store_resolved_fn(void *arg, const struct store_resolved *resolved);
+typedef void store_not_taken_fn(void *arg, const struct store_not_taken *task);
 
-/* Owner only: runs `each` for what other processes have resolved since the last call. The store may
- * be changed inside `each`. Cheap if there is nothing. */
-enum err store_poll_resolved(struct store *store, store_resolved_fn *each, void *arg);
+/* Owner only: runs `each` for the tasks that other processes have recorded as not taken since the
+ * last call. The store may be changed inside `each`. Cheap if there are none. */
+enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg);
+
+/* The operator may propose an id for a batch whose outcome is unknown. The owner checks it with the
+ * upstream, and calls store_resolve_batch() if it is right. A proposal changes nothing else, and
+ * waits for the next owner if there is none.
+ *
+ * store_propose_batch() replaces the batch's earlier proposal. Returns ERR_NO_ENTRY if there is no
+ * such UNKNOWN task (without a raw result), its batch is not DONE, or has another id. */
+enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id);
+
+/* Borrowed for the call. */
+struct store_proposal {
+    int64_t batch; /* its number */
+    const char *batch_id;
+};
+typedef void store_proposal_fn(void *arg, const struct store_proposal *proposal);
+
+/* Owner only: deletes the proposals for batches of which nothing is unknown any more, and runs
+ * `each` for the others. The store may be changed inside `each`. Cheap if there are none. */
+enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg);
+
+/* Deletes a proposal that was wrong, unless another one has replaced it. */
+enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id);
+
+/* What became of the proposal for the batch of a task. Returns ERR_NO_ENTRY if there is no such
+ * task. */
+enum store_proposal_state {
+    STORE_PROPOSED,
+    STORE_PROPOSAL_CONFIRMED, /* the outcome of the task is not unknown any more */
+    STORE_PROPOSAL_REJECTED,  /* it is, and there is no proposal */
+};
+enum err store_proposal_state(struct store *store, const char *tracking_id,
+                              enum store_proposal_state *ret_state);
 
 /* ---- raw results ---- */
 

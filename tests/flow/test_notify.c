@@ -99,6 +99,23 @@ TEST(notify_answers_a_batch_task_by_task)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
 }
 
+/* The list names the task first whose result was read already. */
+TEST(notify_of_a_task_and_then_of_its_batch_resolves_the_rest)
+{
+    flow_start(options());
+    lose_next_submit();
+    flow_request_companies(0, 3);
+    flow_advance(27000);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 3);
+    notify(token(), "{\"task_id\":\"%s\",\"data\":[]}", task_id(flow_company(0)));
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 2);
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id(flow_company(0)));
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+}
+
 TEST(notify_before_the_response_is_lost_resolves_it_then)
 {
     flow_start(options());
@@ -256,6 +273,25 @@ TEST(response_without_an_id_stays_unknown)
     ck_assert_uint_eq(reads(), 0);
 }
 
+/* What is known of the search ends with the process. */
+TEST(response_is_searched_again_after_a_restart)
+{
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 200, .creates = true, .n_cut = 1});
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                           .status = 503,
+                                                           .body = "busy",
+                                                           .is_permanent = true});
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    flow_restart();
+    fake_upstream_clear_faults(flow.upstream);
+    flow_advance(2 * MINUTE_MS);
+    expect_answered("milvali.com");
+}
+
 /* ---- what takes time or fails ---- */
 
 TEST(notify_of_an_unfinished_task_reads_it_until_it_has_ended)
@@ -314,4 +350,35 @@ TEST(notify_waits_for_a_store_that_fails)
     flow_advance(10 * MINUTE_MS);
     ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
     ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+}
+
+TEST(notify_resumes_the_batch_although_the_store_fails_after_it_is_resolved)
+{
+    flow_start(options());
+    lose("milvali.com");
+    fake_upstream_set_read_ms(flow.upstream, 5000);
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(1000);
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, true); /* the next read of the batch */
+    flow_advance(15000);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 1);
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, false);
+    flow_advance(2 * MINUTE_MS);
+    expect_answered("milvali.com");
+}
+
+/* The batch has ended, but its end is not in the store yet. */
+TEST(notify_while_the_journal_waits_for_the_disk_is_kept)
+{
+    flow_start(options());
+    weak_store_fail(flow.store, WEAK_END_BATCH, true);
+    lose_next_submit();
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(27000);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(5000);
+    weak_store_fail(flow.store, WEAK_END_BATCH, false);
+    flow_advance(5 * MINUTE_MS);
+    expect_answered("milvali.com");
 }

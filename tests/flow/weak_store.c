@@ -174,10 +174,10 @@ static enum err read_batch(struct store *store, int64_t batch, store_batch_fn *e
     PASS(WEAK_FIND_BATCH, store_read_batch(inner, batch, each, arg));
 }
 
-static enum err take_responses(struct store *store, int version, size_t limit, store_batch_fn *each,
-                               void *arg)
+static enum err take_responses(struct store *store, int64_t since_ms, size_t limit,
+                               store_batch_fn *each, void *arg)
 {
-    PASS(WEAK_FIND_BATCH, store_take_responses(inner, version, limit, each, arg));
+    PASS(WEAK_FIND_BATCH, store_take_responses(inner, since_ms, limit, each, arg));
 }
 
 static enum err batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
@@ -201,9 +201,30 @@ static enum err resolve_task(struct store *store, const char *tracking_id,
     PASS(WEAK_RESOLVE, store_resolve_task(inner, tracking_id, end, keep));
 }
 
-static enum err poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+static enum err poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
 {
-    return store_poll_resolved(weak(store)->inner, each, arg);
+    return store_poll_not_taken(weak(store)->inner, each, arg);
+}
+
+static enum err propose_batch(struct store *store, const char *tracking_id, const char *batch_id)
+{
+    return store_propose_batch(weak(store)->inner, tracking_id, batch_id);
+}
+
+static enum err each_proposal(struct store *store, store_proposal_fn *each, void *arg)
+{
+    return store_each_proposal(weak(store)->inner, each, arg);
+}
+
+static enum err drop_proposal(struct store *store, int64_t batch, const char *batch_id)
+{
+    return store_drop_proposal(weak(store)->inner, batch, batch_id);
+}
+
+static enum err proposal_state(struct store *store, const char *tracking_id,
+                               enum store_proposal_state *ret_state)
+{
+    return store_proposal_state(weak(store)->inner, tracking_id, ret_state);
 }
 
 static enum err stats(struct store *store, struct store_stats *ret_stats)
@@ -249,7 +270,11 @@ static const struct store_driver driver = {
     .resolve_batch = resolve_batch,
     .resolve_not_taken = resolve_not_taken,
     .resolve_task = resolve_task,
-    .poll_resolved = poll_resolved,
+    .poll_not_taken = poll_not_taken,
+    .propose_batch = propose_batch,
+    .each_proposal = each_proposal,
+    .drop_proposal = drop_proposal,
+    .proposal_state = proposal_state,
     .stats = stats,
 };
 

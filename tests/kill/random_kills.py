@@ -8,7 +8,8 @@ After each kill the journal is read from a copy of the files. It must contain ev
 and every response that a caller received. The upstream must have paid no task that the journal does not
 know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
 same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
-fails at times.
+fails at times. In a stage with notices it loses responses to submits, and calls the notify URL: then an
+unknown outcome may become known, and nothing else changes.
 """
 import pathlib
 import random
@@ -16,6 +17,7 @@ import time
 
 from reconciliation import breaches, drain, inspect, read_journal
 from callers import Callers, request_all
+from notices import LOST_AT_END, Notices
 from programs import REPORTS, Daemon, Simulator
 from tally import Tally
 from tracing import Victim
@@ -57,7 +59,7 @@ class _Hasty(Victim):
 class Round:
     """One round of kills: one store, one upstream, many daemons one after the other."""
 
-    def __init__(self, directory, seed, kills, rough=False):
+    def __init__(self, directory, seed, kills, rough=False, notify=False):
         self.directory = pathlib.Path(directory)
         self.dice = random.Random(seed)
         self.n_kills = kills
@@ -68,8 +70,10 @@ class Round:
         self.answered = {}      # the first 200 response of each domain
         self.ended = {}     # by tracking id, as the journal had it once
         self.batch_ids = {}
+        self.lost = set()   # domains whose outcome was unknown once
         if rough:
             self._make_rough()
+        self.notices = Notices(self.sim, self.dice) if notify else None
 
     def _make_rough(self):
         for on, after_creating, fault in ROUGH:
@@ -86,11 +90,12 @@ class Round:
         return self.directory / "daemon.stderr"
 
     def _daemon(self, kind=Daemon, *first):
-        return kind(*first, self._log(), self.sim.urls[0], *FLAGS, "--store",
+        flags = self.notices.flags if self.notices else ()
+        return kind(*first, self._log(), self.sim.urls[0], *FLAGS, *flags, "--store",
                     f"sqlite:{self.store}")
 
-    def _new_domain(self):
-        kind = self.dice.choices(["company", "empty", "errored"], [8, 1, 1])[0]
+    def _new_domain(self, kind=None):
+        kind = kind or self.dice.choices(["company", "empty", "errored"], [8, 1, 1])[0]
         self.asked.append(f"{kind}-{len(self.asked)}.com")
         return self.asked[-1]
 
@@ -131,7 +136,9 @@ class Round:
             if answer.status == 200:
                 if self.answered.setdefault(domain, answer.body) != answer.body:
                     self.breach(f"{domain}: another answer than before")
-            elif answer.code() not in (*NOT_NOW, "upstream-outcome-unknown", "lookup-failed"):
+            elif answer.code() == "upstream-outcome-unknown":
+                self.lost.add(domain)
+            elif answer.code() not in (*NOT_NOW, "lookup-failed"):
                 self.breach(f"{domain}: {answer.status} {answer.body!r}")
 
     def _look_at_the_dead(self):
@@ -139,9 +146,11 @@ class Round:
             return
         journal = read_journal(self.store)
         for tracking_id, outcome in self.ended.items():
-            if journal.tasks.get(tracking_id, {}).get("outcome") != outcome:
-                self.breach(f"{tracking_id}: was {outcome} before a kill")
+            now = journal.tasks.get(tracking_id, {"outcome": "gone"})["outcome"]
+            if now != outcome and not self._may_follow(outcome, now):
+                self.breach(f"{tracking_id}: was {outcome} before a kill, and is {now}")
         self.ended = {i: t["outcome"] for i, t in journal.tasks.items() if t["outcome"]}
+        self.lost |= {t["domain"] for t in journal.tasks.values() if t["outcome"] == "unknown"}
         known = journal.batch_ids()
         if any(known.get(number) != batch_id for number, batch_id in self.batch_ids.items()):
             self.breach("a batch id is lost")
@@ -153,6 +162,10 @@ class Round:
         for paid in self.sim.ledger():
             if paid["tracking_id"] not in journal.tasks:
                 self.breach(f"{paid['domain']}: paid before it was written down")
+
+    def _may_follow(self, outcome, now):
+        """A call of the notify URL resolves an unknown outcome; until its result is read, the task is open."""
+        return self.notices and outcome == "unknown" and now in (None, "answered", "failed")
 
     # ---- the end of a stage ----
 
@@ -182,11 +195,17 @@ class Round:
     def _settle(self):
         eventually(lambda: self.sim.calls()["asleep"] == 0)
         daemon = self._daemon()
+        if self.notices:
+            domains = [self._new_domain("lost") for _ in range(LOST_AT_END)]
+            self.lost.update(domains)
+            self.notices.lose_and_resolve(daemon, domains)
         drain(self.store)
         daemon.kill()
         self.tally.kills += 1
         journal, ledger = read_journal(self.store), self.sim.ledger()
         self.tally.count(ledger, journal, breaches(ledger, journal))
+        self.tally.resolved += sum(task["domain"] in self.lost and task["outcome"] in ("answered", "failed")
+                                   for task in journal.tasks.values())
         listed = {task["tracking_id"] for task in inspect(self.store)["unknown"]}
         for tracking_id, task in journal.tasks.items():
             if task["outcome"] == "unknown" and tracking_id not in listed:

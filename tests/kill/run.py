@@ -33,25 +33,34 @@ def parse():
     parser.add_argument("--kills", type=int, default=3000, help="at random instants")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--notify", choices=["on", "off", "both"], default="both",
+                        help="whether the upstream calls the daemon; both: in every other stage")
     parser.add_argument("--no-sweep", action="store_true", help="no kills at system calls")
     return parser.parse_args()
 
 
-def random_stage(folder, seed, kills, rough):
-    return random_kills.Round(folder, seed, kills, rough).run()
+def random_stage(folder, seed, kills, rough, notify):
+    return random_kills.Round(folder, seed, kills, rough, notify).run()
 
 
 def sweep_stage(folder, which):
     return sweep.Sweep(folder, which).run()
 
 
+def random_stages(options):
+    """Few kills are divided too, so that both kinds of stage run. Half of the rough stages have notices."""
+    dice = random.Random(options.seed)
+    size = min(KILLS_A_STAGE, (options.kills + 1) // 2) if options.notify == "both" else KILLS_A_STAGE
+    for i, done in enumerate(range(0, options.kills, size)):
+        is_rough = i % ROUGH_EVERY == ROUGH_EVERY - 1
+        is_notified = {"on": True, "off": False, "both": (i + i // ROUGH_EVERY) % 2 == 1}[options.notify]
+        yield ("notified" if is_notified else "at random", random_stage,
+               (dice.randrange(1 << 30), min(size, options.kills - done), is_rough, is_notified))
+
+
 def stages_of(options):
     """(kind, function, arguments after the folder) of each stage."""
-    dice = random.Random(options.seed)
-    for i, done in enumerate(range(0, options.kills, KILLS_A_STAGE)):
-        kills = min(KILLS_A_STAGE, options.kills - done)
-        yield "at random", random_stage, (dice.randrange(1 << 30), kills,
-                                          i % ROUGH_EVERY == ROUGH_EVERY - 1)
+    yield from random_stages(options)
     if options.no_sweep:
         return
     if not can_trace():

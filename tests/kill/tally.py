@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """tally.py - the results of a stage, and of all stages together."""
-COLUMNS = ("kills", "lookups", "created", "answered", "failed", "unknown", "not_created", "twice",
-           "lost")
+COLUMNS = ("kills", "lookups", "created", "answered", "failed", "unknown", "resolved", "not_created",
+           "twice", "lost")
 
 
 class Tally:
     """Counts, and a sentence for every broken promise. `lost` are tasks that were paid, or results that
-    were returned once, and that are not in the journal or no longer served."""
+    were returned once, and that are not in the journal or no longer served. `resolved` are tasks whose outcome was
+    unknown once, and is known at the end."""
 
     def __init__(self, name):
         self.name = name

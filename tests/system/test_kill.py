@@ -14,6 +14,7 @@ from tracing import Tracing, can_trace, thread_of
 sys.path.append(str(ROOT / "tests/kill"))
 
 from callers import request_all  # noqa: E402 - after the path
+from notices import LOST_AT_END  # noqa: E402
 from random_kills import Round  # noqa: E402
 from sweep import Sweep  # noqa: E402
 
@@ -21,11 +22,13 @@ needs_strace = pytest.mark.skipif(not can_trace(),
                                   reason="strace is missing, or may not attach (root may)")
 
 
-@pytest.mark.parametrize("seed, rough", [(1, False), (2, False), (3, True), (4, False)])
-def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rough):
-    tally = Round(tmp_path, seed, 15, rough).run()
+@pytest.mark.parametrize("seed, rough, notify",
+                         [(1, False, False), (2, False, True), (3, True, False), (4, True, True)])
+def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rough, notify):
+    tally = Round(tmp_path, seed, 15, rough, notify).run()
     assert not tally.breaches
     assert tally.kills == 15
+    assert tally.resolved >= LOST_AT_END if notify else tally.resolved == 0
 
 
 @needs_strace

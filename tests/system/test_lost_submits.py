@@ -164,8 +164,22 @@ def test_resolve_resumes_a_batch_for_the_next_start(testbed, lossy, sim, store):
     lossy.stop()
     tracking_id = inspect(store)["unknown"][0]["tracking_id"]
     run = resolve(store, tracking_id, "--batch", sim.ledger()[0]["batch_id"])
-    assert (run.returncode, run.stdout) == (0, "resumed: the results of the batch are read when emailsd is started\n")
+    assert (run.returncode, run.stdout) == (0, "recorded: the id is checked when emailsd is started\n")
     await_result(testbed.daemon(sim, "--store", f"sqlite:{store}"), sim, store)
+
+
+def test_resolve_with_the_id_of_another_batch_changes_nothing(lossy, sim, store):
+    lossy.lookup("other.com")
+    lost, other = sim.ledger()
+    tracking_id = inspect(store)["unknown"][0]["tracking_id"]
+    run = resolve(store, tracking_id, "--batch", other["batch_id"])
+    assert run.returncode == 1
+    assert "does not contain this lookup; nothing was changed" in run.stderr
+    assert inspect(store)["unknown"][0]["tracking_id"] == tracking_id
+    run = resolve(store, tracking_id, "--batch", lost["batch_id"])
+    assert (run.returncode, run.stdout) == (0, "resumed: the results of the batch are read now\n"), run.stderr
+    eventually(lambda: lossy.lookup("milvali.com", cached=1).status == 200)
+    assert len(sim.ledger()) == 2
 
 
 def test_resolve_not_taken_frees_the_question_and_refunds_the_credit(testbed, sim, store):
@@ -183,7 +197,7 @@ def test_resolve_explains_what_is_wrong(lossy, sim, store):
     tracking_id = inspect(store)["unknown"][0]["tracking_id"]
     wrong = [((tracking_id,), 2, "usage"), ((), 2, "usage"),
              ((tracking_id, "--batch", "x", "--not-taken"), 2, "usage"),
-             ((tracking_id, "--batch", "a b"), 2, "--batch"),
+             ((tracking_id, "--batch", " a"), 2, "--batch"),
              ((tracking_id, "--batch", ""), 2, "--batch"),
              (("nonsense", "--batch", "x"), 1, "unknown tracking id"),
              (("nonsense", "--not-taken"), 1, "unknown tracking id")]

@@ -62,6 +62,21 @@ def test_inspect_lists_raw_results(unread, store):
     assert re.search(rf"^{row['lookup_id']} +\S+ +milvali\.com +{row['bytes']}$", text, re.M), text
 
 
+def test_inspect_shows_responses_to_submits_that_cannot_be_read(start, sim, store):
+    sim.fault("submit", "body", body='{"job":"\\u00e9\u20ac","note":"no id\nhere"}')
+    start().lookup("milvali.com").problem(502, "upstream-outcome-unknown")
+    found = inspect(store)
+    [row] = found["submit_responses"]
+    assert row["response"] == '{"job":"\\u00e9\u20ac","note":"no id\nhere"}'
+    assert row["bytes"] == len(row["response"].encode())
+    assert row["tracking_ids"] == [found["unknown"][0]["tracking_id"]]
+    assert (row["batch_id"], found["raw"]["submit_responses"]) == (None, 1)
+    text = run_to_end("inspect", "--store", f"sqlite:{store}").stdout
+    assert re.search(r"^raw +1 responses to submits", text, re.M), text
+    assert text.count(row["tracking_ids"][0]) == 2
+    assert r'"note\":\"no id\nhere' in text
+
+
 def test_upgrade_answers_raw_results_without_paying(unread, start, store, sim):
     unread(OLDER)
     daemon = start(upstream=NO_UPSTREAM)

@@ -19,10 +19,10 @@ enum { FLIP_RUNS = 16 };
 
 /* Turns a store into one that version 2 wrote. */
 #define SCHEMA_2                                                                                   \
-    "DROP TABLE raw_results; DROP TABLE resolved; DROP INDEX batches_by_token;"                    \
-    "DROP INDEX batches_with_response;"                                                            \
+    "DROP TABLE raw_results; DROP TABLE not_taken; DROP TABLE proposals;"                          \
+    "DROP INDEX batches_by_token; DROP INDEX batches_with_response;"                               \
     "ALTER TABLE batches DROP COLUMN notify_token; ALTER TABLE batches DROP COLUMN response;"      \
-    "ALTER TABLE batches DROP COLUMN searched;"                                                    \
+    "ALTER TABLE batches DROP COLUMN searched_ms;"                                                 \
     "PRAGMA user_version = 2;"
 
 static struct errmsg why;

@@ -238,6 +238,16 @@ static enum err resolve(void)
     return store_resolve_batch(store, lost, "batch-9", STORE_NOW_MS);
 }
 
+static enum err propose(void)
+{
+    return store_propose_batch(store, store_tracking_id(14), "batch-9");
+}
+
+static enum err drop_the_proposal(void)
+{
+    return store_drop_proposal(store, lost, "batch-9");
+}
+
 static enum err not_taken(void)
 {
     return store_resolve_not_taken(store, store_tracking_id(14), STORE_NOW_MS);
@@ -291,6 +301,8 @@ static const struct call {
              {"put what was parsed", put_parsed},
              {"find by token", find_by_token},
              {"find the batch of a task", find_batch_of_task},
+             {"propose a batch", propose},
+             {"drop the proposal", drop_the_proposal},
              {"resolve a batch", resolve},
              {"resolve a task", not_taken},
              {"forget an address", forget_the_address},

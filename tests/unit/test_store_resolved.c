@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_resolved.c - tests tasks that are resolved without their batch, and how the owner
- * learns what another process has resolved. */
+/* test_store_resolved.c - tests tasks that are resolved without their batch, responses to submits,
+ * and how the owner learns what another process has refunded. */
 #include "tests/unit/store_fixture.h"
 
 #include "tests/support/suite.h"
@@ -90,24 +90,31 @@ static void count_batch(void *arg, const struct store_batch *batch)
     (*(size_t *)arg)++;
 }
 
-static size_t take(int version, size_t limit)
+static size_t take(int64_t since_ms, size_t limit)
 {
     size_t n = 0;
 
-    ck_assert_int_eq(store_take_responses(store, version, limit, count_batch, &n), ERR_OK);
+    ck_assert_int_eq(store_take_responses(store, since_ms, limit, count_batch, &n), ERR_OK);
     return n;
 }
 
-RANGE_TEST(store_response_is_taken_once_by_each_version, 0, STORES)
+static int64_t add_with_response(size_t i)
 {
+    int64_t batch = store_add_batch(store, i, 1);
     struct store_end end = unknown;
 
     end.raw = "{}";
     end.raw_len = 2;
+    ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
+    return batch;
+}
+
+RANGE_TEST(store_response_is_taken_once_by_each_process, 0, STORES)
+{
     store = store_open_roomy(store_url_of(_i));
     ck_assert_uint_eq(take(1, 10), 0);
     for (size_t i = 0; i < 3; i++)
-        ck_assert_int_eq(store_end_batch(store, store_add_batch(store, i, 1), &end), ERR_OK);
+        add_with_response(i);
     add_unknown(3, 1); /* without a response */
     ck_assert_uint_eq(take(1, 2), 2);
     ck_assert_uint_eq(take(1, 2), 1);
@@ -116,74 +123,80 @@ RANGE_TEST(store_response_is_taken_once_by_each_version, 0, STORES)
     ck_assert_uint_eq(take(1, 10), 0);
 }
 
+RANGE_TEST(store_response_is_not_taken_once_its_outcome_is_known, 0, STORES)
+{
+    store = store_open_roomy(store_url_of(_i));
+    int64_t batch = add_with_response(0);
+    ck_assert_int_eq(store_resolve_batch(store, batch, "b-1", STORE_NOW_MS), ERR_OK);
+    ck_assert_uint_eq(take(1, 10), 0);
+}
+
+static void note_newest(void *arg, const struct store_batch *batch)
+{
+    int64_t *newest = arg;
+
+    ck_assert_uint_eq(batch->response_len, 2);
+    ck_assert_mem_eq(batch->response, "{}", 2);
+    if (*newest == 0)
+        *newest = batch->number;
+}
+
+RANGE_TEST(store_responses_are_listed_newest_first, 0, STORES)
+{
+    int64_t newest = 0;
+
+    store = store_open_roomy(store_url_of(_i));
+    add_with_response(0);
+    int64_t second = add_with_response(1);
+    add_unknown(2, 1);
+    ck_assert_int_eq(store_each_response(store, 10, note_newest, &newest), ERR_OK);
+    ck_assert_int_eq(newest, second);
+}
+
 /* ---- by another process ---- */
 
-struct polled {
-    size_t n, n_batches;
-    int64_t batch;
-    bool is_key_0;
-    int64_t day;
-};
-
-static void note_resolved(void *arg, const struct store_resolved *resolved)
+static void note_not_taken(void *arg, const struct store_not_taken *task)
 {
-    struct polled *polled = arg;
-
-    polled->n++;
-    polled->n_batches += !resolved->key;
-    polled->batch = resolved->batch;
-    polled->day = resolved->day;
-    if (resolved->key) {
-        polled->is_key_0 = memcmp(resolved->key, store_key_of(0), HASH_SIZE) == 0;
-        ck_assert_str_eq(resolved->client, "client");
-    }
+    (*(size_t *)arg)++;
+    ck_assert_mem_eq(task->key, store_key_of(0), HASH_SIZE);
+    ck_assert_str_eq(task->client, "client");
+    ck_assert_int_eq(task->day, 0);
 }
 
-static struct polled poll(void)
+static size_t poll(void)
 {
-    struct polled polled = {0};
+    size_t n = 0;
 
-    ck_assert_int_eq(store_poll_resolved(store, note_resolved, &polled), ERR_OK);
-    return polled;
+    ck_assert_int_eq(store_poll_not_taken(store, note_not_taken, &n), ERR_OK);
+    return n;
 }
 
-TEST(store_owner_learns_what_another_process_resolved_once)
+TEST(store_owner_learns_once_what_another_process_refunded)
 {
     store = store_open_roomy(store_url());
-    int64_t first = add_unknown(0, 1), second = add_unknown(1, 2);
+    add_unknown(0, 2);
     struct store *other = store_open_second(store_url());
-    ck_assert_int_eq(store_resolve_batch(other, second, "b-1", STORE_NOW_MS), ERR_OK);
-    struct polled polled = poll();
-    ck_assert_uint_eq(polled.n, 1);
-    ck_assert_uint_eq(polled.n_batches, 1);
-    ck_assert_int_eq(polled.batch, second);
-    ck_assert_uint_eq(poll().n, 0);
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
-    polled = poll();
-    ck_assert_uint_eq(polled.n, 1);
-    ck_assert_int_eq(polled.batch, first);
-    ck_assert(polled.is_key_0);
-    ck_assert_uint_eq(poll().n, 0);
+    ck_assert_uint_eq(poll(), 1);
+    ck_assert_uint_eq(poll(), 0);
     store_close(other);
 }
 
 TEST(store_owner_is_not_told_what_it_resolved_itself)
 {
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_resolve_batch(store, add_unknown(0, 1), "b-1", STORE_NOW_MS), ERR_OK);
-    add_unknown(1, 1);
-    ck_assert_int_eq(store_resolve_not_taken(store, store_tracking_id(1), STORE_NOW_MS), ERR_OK);
-    ck_assert_uint_eq(poll().n, 0);
+    add_unknown(0, 1);
+    ck_assert_int_eq(store_resolve_not_taken(store, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
+    ck_assert_uint_eq(poll(), 0);
 }
 
-TEST(store_that_rejects_a_resolution_tells_nobody)
+TEST(store_that_rejects_a_refund_tells_nobody)
 {
     store = store_open_roomy(store_url());
-    int64_t open = store_add_batch(store, 0, 1);
+    store_add_batch(store, 0, 1);
     struct store *other = store_open_second(store_url());
-    ck_assert_int_eq(store_resolve_batch(other, open, "b-1", STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS),
                      ERR_NO_ENTRY);
-    ck_assert_uint_eq(poll().n, 0);
+    ck_assert_uint_eq(poll(), 0);
     store_close(other);
 }

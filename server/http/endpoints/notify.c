@@ -2,9 +2,9 @@
 /* notify.c - any method on /notify/{token}: the upstream's call about a batch.
  *
  * The only route without authentication that leads to the engine. So it reveals nothing: each
- * well-formed token gets the same response, before the engine has seen it. What the request
- * contains is a hint, see lookup/resolver.h. Some callers put ids into the query, so it is searched
- * too. */
+ * well-formed token gets the same response, before the engine compares it with any other. Neither
+ * the response nor its time depends on the token. What the request contains is a hint, see
+ * lookup/resolver.h. Some callers put ids into the query, so it is searched too. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/id.h"

@@ -39,6 +39,8 @@ void batch_free(struct batch *batch)
     timer_disarm(batch->tools->timers, &batch->retry);
     timer_disarm(batch->tools->timers, &batch->drop);
     batch_split_release(batch);
+    if (*batch->notify_token)
+        HASH_DEL(*batch->tools->noted, batch);
     DL_DELETE(*batch->tools->batches, batch);
     free(batch);
 }
@@ -69,6 +71,12 @@ void batch_add(struct batch *batch, struct task *task)
     batch->n_open++;
     if (task->queued_ms < batch->oldest_ms)
         batch->oldest_ms = task->queued_ms;
+}
+
+void batch_set_token(struct batch *batch, const char *token)
+{
+    snprintf(batch->notify_token, sizeof batch->notify_token, "%s", token);
+    HASH_ADD_STR(*batch->tools->noted, notify_token, batch);
 }
 
 /* ---- states ---- */
@@ -267,7 +275,8 @@ static void collect(struct batch *batch, const char *batch_id, int64_t submitted
 void batch_resume(struct batch *batch, const struct store_batch *stored)
 {
     batch->number = stored->number;
-    snprintf(batch->notify_token, sizeof batch->notify_token, "%s", stored->notify_token);
+    if (*stored->notify_token)
+        batch_set_token(batch, stored->notify_token);
     collect(batch, stored->batch_id, batch->oldest_ms);
 }
 

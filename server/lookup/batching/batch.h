@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/hashtable.h"
 #include "base/timer.h"
 #include "client/openmart/openmart.h"
 #include "lookup/batching/circuit_breaker.h"
@@ -71,6 +72,7 @@ struct batch_tools {
     bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
     const char *notify_url; /* prefix of what each task carries; NULL = nothing */
     struct batch **batches; /* head of the list of all batches, oldest first */
+    struct batch **noted;   /* the hash table of those with a notify token, by it */
     struct batch_owner owner;
 
     /* A second result arrived with the tracking id of one that was already delivered for `key`. */
@@ -93,7 +95,8 @@ struct batch {
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
-    char notify_token[ID_TEXT]; /* "" = none yet */
+    char notify_token[ID_TEXT]; /* "" = none yet; set by batch_set_token() only */
+    UT_hash_handle hh;          /* by notify_token */
     bool is_proven;             /* the upstream called with the token: the batch exists */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
@@ -113,6 +116,9 @@ void batch_free(struct batch *batch);
 
 /* Adds a task, at most OPENMART_BATCH_MAX, before batch_submit(). It is borrowed until it ends. */
 void batch_add(struct batch *batch, struct task *task);
+
+/* Gives the batch its notify token, once. */
+void batch_set_token(struct batch *batch, const char *token);
 
 /* Submits a PENDING batch, which then occupies a slot. circuit_permit() must allow it. No callback
  * of a task runs inside. */

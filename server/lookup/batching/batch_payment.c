@@ -55,14 +55,17 @@ static enum err record_second_payment(struct batch *batch)
 enum err batch_record_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
+    char token[ID_TEXT];
     struct task *task;
 
     if (batch->risk == RISK_DUE)
         return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)
         budget_stamp(tools->budget, &task->credit);
-    if (tools->notify_url && !*batch->notify_token)
-        id_new(batch->notify_token);
+    if (tools->notify_url && !*batch->notify_token) {
+        id_new(token);
+        batch_set_token(batch, token);
+    }
     if (batch->number)
         return journal_sending(tools->journal, batch->number, batch->tasks->credit.day,
                                batch->notify_token);

@@ -40,6 +40,7 @@ struct batcher {
     bool overdue;              /* the linger is over and no slot was free */
     bool pending_had_its_turn; /* the last slot went to a batch that was formed before */
     struct batch *batches;
+    struct batch *noted; /* those with a notify token, by it */
 };
 
 /* ---- submit slots ---- */
@@ -252,6 +253,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .retry_unknown = options->retry_unknown,
         .notify_url = options->notify_url,
         .batches = &batcher->batches,
+        .noted = &batcher->noted,
         .owner = {batch_state_changed, task_ended, batch_ended, batcher},
     };
     return batcher;
@@ -293,12 +295,11 @@ enum batcher_notice batcher_notify(struct batcher *batcher, const char *token)
 {
     struct batch *batch;
 
-    DL_FOREACH (batcher->batches, batch)
-        if (strcmp(batch->notify_token, token) == 0) {
-            batch_notify(batch);
-            return batch->state == BATCH_COLLECTING ? NOTICE_POLLED : NOTICE_IN_FLIGHT;
-        }
-    return NOTICE_NOT_OURS;
+    HASH_FIND_STR(batcher->noted, token, batch);
+    if (!batch)
+        return NOTICE_NOT_OURS;
+    batch_notify(batch);
+    return batch->state == BATCH_COLLECTING ? NOTICE_POLLED : NOTICE_IN_FLIGHT;
 }
 
 struct read_limiter *batcher_read_limiter(struct batcher *batcher)

@@ -106,7 +106,8 @@ enum batcher_notice {
     NOTICE_POLLED,    /* its batch is collected, and polled soon */
 };
 
-/* The upstream called with that token; see batch_notify(). */
+/* The upstream called with that token; see batch_notify(). Takes the same time however many batches
+ * there are. */
 enum batcher_notice batcher_notify(struct batcher *batcher, const char *token);
 
 /* Returns what all reads of the upstream must use. */

@@ -66,9 +66,10 @@ static const char *const migrations[] = {
     "  STRICT, WITHOUT ROWID;",
 
     "ALTER TABLE batches ADD COLUMN notify_token TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE batches ADD COLUMN response BLOB;" /* to the submit, if it could not be read */
+    "ALTER TABLE batches ADD COLUMN response BLOB;" /* to the submit, if it could not be read, */
+    "ALTER TABLE batches ADD COLUMN searched_ms INTEGER NOT NULL DEFAULT 0;" /* searched then */
+    "CREATE INDEX batches_with_response ON batches(searched_ms) WHERE response IS NOT NULL;"
     "CREATE UNIQUE INDEX batches_by_token ON batches(notify_token) WHERE notify_token <> '';"
-    "CREATE INDEX batches_with_response ON batches(number) WHERE response IS NOT NULL;"
     "CREATE TABLE raw_results(" /* rows outlive their tasks, which may be deleted earlier */
     "  id INTEGER PRIMARY KEY,"
     "  tracking_id TEXT NOT NULL UNIQUE, lookup_id TEXT NOT NULL,"
@@ -80,10 +81,10 @@ static const char *const migrations[] = {
     "CREATE INDEX raw_results_by_parser ON raw_results(parser);"
     "CREATE INDEX raw_results_by_time ON raw_results(stored_ms);"
     "CREATE INDEX raw_results_by_size ON raw_results(size);"
-    "ALTER TABLE batches ADD COLUMN searched INTEGER NOT NULL DEFAULT 0;" /* by that version */
-    "CREATE TABLE resolved(" /* by other processes than the owner, which reads and deletes it */
-    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-    "  batch INTEGER NOT NULL, tracking_id TEXT NOT NULL) STRICT;",
+    "CREATE TABLE not_taken(" /* written by other processes; the owner reads and deletes it */
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, tracking_id TEXT NOT NULL) STRICT;"
+    "CREATE TABLE proposals(" /* the same; batch ids that the owner has yet to check */
+    "  batch INTEGER PRIMARY KEY, batch_id TEXT NOT NULL) STRICT;",
 };
 
 /* ---- messages ---- */
@@ -198,8 +199,8 @@ static enum err check(const struct sqlite_store *s, int64_t version, struct errm
     static const struct {
         const char *table;
         int64_t since;
-    } whole[] = {{"batches", 1},  {"tasks", 1},    {"forgotten", 1},      {"accounts", 2},
-                 {"settings", 2}, {"resolved", 3}, {"sqlite_sequence", 1}};
+    } whole[] = {{"batches", 1},  {"tasks", 1},     {"forgotten", 1}, {"accounts", 2},
+                 {"settings", 2}, {"not_taken", 3}, {"proposals", 3}, {"sqlite_sequence", 1}};
     int64_t until_ms = now_ms() + CHECK_MS;
     enum err err = ERR_OK;
 

@@ -33,9 +33,7 @@ static enum err resume(struct sqlite_store *s, int64_t batch, const char *batch_
     if (err)
         return err;
     s->n_ended -= tasks;
-    if (batches == 0 || tasks == 0)
-        return ERR_NO_ENTRY;
-    return s->is_owner ? ERR_OK : sql_exec(s, NULL, SQL_ADD_RESUMED, "i", batch);
+    return batches == 0 || tasks == 0 ? ERR_NO_ENTRY : ERR_OK;
 }
 
 enum err sqlite_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
@@ -51,8 +49,9 @@ enum err sqlite_resolve_batch(struct store *store, int64_t batch, const char *ba
 static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64_t wall_ms)
 {
     int64_t changes = 0;
-    enum err err = sql_exec(s, &changes, SQL_NOT_TAKEN, "ttit", err_row(ERR_UPSTREAM_ERROR)->code,
-                            NOT_TAKEN_DETAIL, wall_ms, tracking_id);
+    enum err err =
+        sql_exec(s, &changes, SQL_SET_NOT_TAKEN, "ttit", err_row(ERR_UPSTREAM_ERROR)->code,
+                 NOT_TAKEN_DETAIL, wall_ms, tracking_id);
 
     if (err)
         return err;
@@ -100,60 +99,63 @@ enum err sqlite_resolve_task(struct store *store, const char *tracking_id,
     return err ? err : sql_end_counted(s, end_unknown(s, tracking_id, end, keep), before);
 }
 
-/* ---- what other processes have resolved ---- */
+/* ---- what other processes have recorded ---- */
 
 /* Rows, copied before they are deleted. */
-struct resolved {
-    struct store_resolved *of;
+struct rows {
+    struct store_not_taken *of;
     size_t n;
 };
 
 static enum err gather(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
-    struct resolved *all = arg;
-    const unsigned char *key = sql_key(row, 1);
-    unsigned char *copy = NULL;
+    struct rows *rows = arg;
+    const unsigned char *key = sql_key(row, 0);
 
     (void)s;
-    if (key)
-        copy = memcpy(xcalloc(1, HASH_SIZE), key, HASH_SIZE);
-    all->of = xrealloc(all->of, (all->n + 1) * sizeof *all->of);
-    all->of[all->n++] = (struct store_resolved){.batch = sqlite3_column_int64(row, 0),
-                                                .key = copy,
-                                                .client = xstrdup(sql_text(row, 2)),
-                                                .day = sqlite3_column_int64(row, 3)};
+    if (!key)
+        return ERR_STORAGE_UNAVAILABLE;
+    rows->of = xrealloc(rows->of, (rows->n + 1) * sizeof *rows->of);
+    rows->of[rows->n++] =
+        (struct store_not_taken){.key = memcpy(xcalloc(1, HASH_SIZE), key, HASH_SIZE),
+                                 .client = xstrdup(sql_text(row, 1)),
+                                 .day = sqlite3_column_int64(row, 2)};
     return ERR_OK;
 }
 
-static enum err take_resolved(struct sqlite_store *s, struct resolved *all)
+static void free_rows(struct rows *rows)
 {
-    enum err err = sql_each(s, sql_query(s, SQL_READ_RESOLVED, ""), gather, all);
+    for (size_t i = 0; i < rows->n; i++) {
+        free((unsigned char *)(uintptr_t)rows->of[i].key);
+        free((char *)(uintptr_t)rows->of[i].client);
+    }
+    free(rows->of);
+}
 
-    return err ? err : sql_exec(s, NULL, SQL_DROP_RESOLVED, "");
+static enum err take_rows(struct sqlite_store *s, struct rows *rows)
+{
+    enum err err = sql_each(s, sql_query(s, SQL_READ_NOT_TAKEN, ""), gather, rows);
+
+    return err ? err : sql_exec(s, NULL, SQL_DROP_NOT_TAKEN, "");
 }
 
 /* Takes the write lock only if there is something. */
-enum err sqlite_poll_resolved(struct store *store, store_resolved_fn *each, void *arg)
+enum err sqlite_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);
-    struct resolved all = {0};
+    struct rows rows = {0};
     int64_t n = 0;
     enum err err = sql_ready(s);
 
     if (!err)
-        err = sql_int(s, &n, SQL_COUNT_RESOLVED, "");
+        err = sql_int(s, &n, SQL_COUNT_NOT_TAKEN, "");
     if (err || n == 0)
         return err;
     err = sql_begin(s, SQL_BEGIN);
     if (!err)
-        err = sql_end(s, take_resolved(s, &all));
-
-    for (size_t i = 0; i < all.n; i++) {
-        if (!err)
-            each(arg, &all.of[i]);
-        free((unsigned char *)(uintptr_t)all.of[i].key);
-        free((char *)(uintptr_t)all.of[i].client);
-    }
-    free(all.of);
+        err = sql_end(s, take_rows(s, &rows));
+    for (size_t i = 0; i < rows.n && !err; i++)
+        each(arg, &rows.of[i]);
+    free_rows(&rows);
     return err;
 }

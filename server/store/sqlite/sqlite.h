@@ -59,17 +59,23 @@ enum sql {
     SQL_REOPEN_TASKS,
     SQL_RESUME_BATCH,
     SQL_REFUND_UNKNOWN,
-    SQL_NOT_TAKEN,
+    SQL_SET_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
     SQL_COUNT_RESPONSES,
     SQL_READ_RESPONSES,
     SQL_SET_SEARCHED,
-    SQL_ADD_RESUMED,
+    SQL_EACH_RESPONSE,
     SQL_ADD_NOT_TAKEN,
-    SQL_COUNT_RESOLVED,
-    SQL_READ_RESOLVED,
-    SQL_DROP_RESOLVED,
+    SQL_COUNT_NOT_TAKEN,
+    SQL_READ_NOT_TAKEN,
+    SQL_DROP_NOT_TAKEN,
+    SQL_PROPOSE,
+    SQL_COUNT_PROPOSALS,
+    SQL_DROP_SETTLED,
+    SQL_READ_PROPOSALS,
+    SQL_DROP_PROPOSAL,
+    SQL_PROPOSAL_STATE,
     SQL_STATS_BATCHES,
     SQL_STATS_TASKS,
     SQL_STATS_RISKED,
@@ -208,7 +214,13 @@ enum err sqlite_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_resolve_not_taken(struct store *, const char *, int64_t);
 enum err sqlite_resolve_task(struct store *, const char *, const struct store_end *,
                              const struct result *);
-enum err sqlite_poll_resolved(struct store *, store_resolved_fn *, void *);
+enum err sqlite_poll_not_taken(struct store *, store_not_taken_fn *, void *);
+
+/* proposals.c */
+enum err sqlite_propose_batch(struct store *, const char *, const char *);
+enum err sqlite_each_proposal(struct store *, store_proposal_fn *, void *);
+enum err sqlite_drop_proposal(struct store *, int64_t, const char *);
+enum err sqlite_proposal_state(struct store *, const char *, enum store_proposal_state *);
 
 /* raw.c; the first one inside a transaction, as the end of a task */
 enum err sqlite_keep_raw(struct sqlite_store *, const char *, const struct store_end *);
@@ -218,7 +230,8 @@ enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *
 
 /* records.c */
 enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
-enum err sqlite_take_responses(struct store *, int, size_t, store_batch_fn *, void *);
+enum err sqlite_take_responses(struct store *, int64_t, size_t, store_batch_fn *, void *);
+enum err sqlite_each_response(struct store *, size_t, store_batch_fn *, void *);
 enum err sqlite_read_batch(struct store *, int64_t, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
 enum err sqlite_each_unknown(struct store *, int64_t, size_t, store_task_fn *, void *);

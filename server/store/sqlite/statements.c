@@ -9,6 +9,11 @@
 #define HAS_RAW                                                                                    \
     "EXISTS(SELECT 1 FROM raw_results WHERE raw_results.tracking_id = tasks.tracking_id)"
 
+#define IS_LOST "outcome = 'unknown' AND NOT " HAS_RAW
+#define UNSEARCHED                                                                                 \
+    "(SELECT number FROM batches WHERE response IS NOT NULL AND searched_ms < ?1"                  \
+    " ORDER BY searched_ms, number LIMIT ?2)"
+
 const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -79,33 +84,43 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_DROP_EMPTY_BATCH] = "DELETE FROM batches WHERE number = ? AND state = 'over'"
                              " AND NOT EXISTS(SELECT 1 FROM tasks WHERE batch = number)",
     [SQL_REOPEN_TASKS] = "UPDATE tasks SET outcome = NULL, task_id = '', code = '', detail = '',"
-                         " ended_ms = NULL WHERE batch = ? AND outcome = 'unknown'"
-                         " AND NOT " HAS_RAW,
+                         " ended_ms = NULL WHERE batch = ? AND " IS_LOST,
     [SQL_RESUME_BATCH] = "UPDATE batches SET state = 'submitted', batch_id = ?1, submitted_ms = ?2"
                          " WHERE number = ?3 AND state = 'over' AND batch_id IN ('', ?1)",
     [SQL_REFUND_UNKNOWN] = "UPDATE accounts SET credits = max(0, credits - 1) WHERE (day, client) ="
                            " (SELECT day, client FROM tasks WHERE tracking_id = ?)",
-    [SQL_NOT_TAKEN] = "UPDATE tasks SET outcome = 'not-created', code = ?, detail = ?, ended_ms = ?"
-                      " WHERE tracking_id = ? AND outcome = 'unknown'"
-                      " AND (SELECT batch_id FROM batches WHERE number = batch) = ''",
+    [SQL_SET_NOT_TAKEN] =
+        "UPDATE tasks SET outcome = 'not-created', code = ?, detail = ?, ended_ms = ?"
+        " WHERE tracking_id = ? AND outcome = 'unknown'"
+        " AND (SELECT batch_id FROM batches WHERE number = batch) = ''",
     [SQL_END_UNKNOWN] =
         "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'",
     [SQL_BATCH_BY_NUMBER] = "SELECT " BATCH_COLUMNS " FROM batches WHERE number = ?",
     [SQL_COUNT_RESPONSES] =
-        "SELECT count(*) FROM batches WHERE response IS NOT NULL AND searched < ?",
-    [SQL_READ_RESPONSES] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
-                           " AND searched < ? ORDER BY number LIMIT ?",
-    [SQL_SET_SEARCHED] = "UPDATE batches SET searched = ?1 WHERE number IN (SELECT number FROM"
-                         " batches WHERE response IS NOT NULL AND searched < ?1 ORDER BY number"
-                         " LIMIT ?2)",
-    [SQL_ADD_RESUMED] = "INSERT INTO resolved(batch, tracking_id) VALUES(?, '')",
-    [SQL_ADD_NOT_TAKEN] = "INSERT INTO resolved(batch, tracking_id)"
-                          " SELECT batch, tracking_id FROM tasks WHERE tracking_id = ?",
-    [SQL_COUNT_RESOLVED] = "SELECT count(*) FROM resolved",
-    [SQL_READ_RESOLVED] = "SELECT resolved.batch, key, client, day FROM resolved"
-                          " LEFT JOIN tasks USING(tracking_id) ORDER BY seq",
-    [SQL_DROP_RESOLVED] = "DELETE FROM resolved",
+        "SELECT count(*) FROM batches WHERE response IS NOT NULL AND searched_ms < ?",
+    [SQL_READ_RESPONSES] = "SELECT " BATCH_COLUMNS " FROM batches WHERE number IN " UNSEARCHED
+                           " AND EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ")",
+    [SQL_SET_SEARCHED] = "UPDATE batches SET searched_ms = ?1 WHERE number IN " UNSEARCHED,
+    [SQL_EACH_RESPONSE] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
+                          " ORDER BY number DESC LIMIT ?",
+    [SQL_ADD_NOT_TAKEN] = "INSERT INTO not_taken(tracking_id) VALUES(?)",
+    [SQL_COUNT_NOT_TAKEN] = "SELECT count(*) FROM not_taken",
+    [SQL_READ_NOT_TAKEN] = "SELECT key, client, day FROM not_taken JOIN tasks USING(tracking_id)"
+                           " ORDER BY seq",
+    [SQL_DROP_NOT_TAKEN] = "DELETE FROM not_taken",
+    [SQL_PROPOSE] = "INSERT OR REPLACE INTO proposals(batch, batch_id) SELECT batch, ?2 FROM tasks"
+                    " WHERE tracking_id = ?1 AND " IS_LOST
+                    " AND EXISTS(SELECT 1 FROM batches WHERE number = batch AND"
+                    " batches.state = 'over' AND batch_id IN ('', ?2))",
+    [SQL_COUNT_PROPOSALS] = "SELECT count(*) FROM proposals",
+    [SQL_DROP_SETTLED] = "DELETE FROM proposals WHERE NOT EXISTS(SELECT 1 FROM tasks"
+                         " WHERE tasks.batch = proposals.batch AND " IS_LOST ")",
+    [SQL_READ_PROPOSALS] = "SELECT batch, batch_id FROM proposals ORDER BY batch",
+    [SQL_DROP_PROPOSAL] = "DELETE FROM proposals WHERE batch = ? AND batch_id = ?",
+    [SQL_PROPOSAL_STATE] = "SELECT CASE WHEN outcome IS NOT 'unknown' THEN ?2 WHEN EXISTS(SELECT 1"
+                           " FROM proposals WHERE proposals.batch = tasks.batch) THEN ?3 ELSE ?4"
+                           " END FROM tasks WHERE tracking_id = ?1",
     [SQL_STATS_BATCHES] = "SELECT state, count(*) FROM batches GROUP BY state",
     [SQL_STATS_TASKS] = "SELECT coalesce(outcome, 'open'), count(*) FROM tasks GROUP BY outcome",
     [SQL_STATS_RISKED] = "SELECT count(*) FROM batches WHERE risked",
