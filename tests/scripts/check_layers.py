@@ -83,7 +83,7 @@ CYCLES = [
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/lookup/batching/batch", "server/lookup/batching/batch_split",
-               "server/lookup/batching/batch_payment"}),
+               "server/lookup/batching/batch_payment", "server/lookup/batching/batch_results"}),
     frozenset({"server/lookup/batching/circuit_breaker", "server/lookup/batching/circuit_state"}),
     frozenset({"server/store/store", "server/store/driver"}),
 ]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* batch.c - see batch.h. Only batch_set_state() changes the state of a batch. A task leaves its
- * batch in end_task(); a batch leaves its owner in end_batch(). */
+/* batch.c - see batch.h. Only batch_enter() changes the state of a batch. A task leaves its batch
+ * in batch_end_task(); a batch leaves its owner in batch_end(). */
 #include "lookup/batching/batch.h"
 
 #include "base/buf.h"
@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch_payment.h"
+#include "lookup/batching/batch_results.h"
 #include "lookup/batching/batch_split.h"
 #include "lookup/batching/submit_policy.h"
 
@@ -81,19 +82,24 @@ void batch_set_token(struct batch *batch, const char *token)
 
 /* ---- states ---- */
 
-void batch_set_state(struct batch *batch, enum batch_state state)
+void batch_enter(struct batch *batch, enum batch_state state)
 {
-    const struct batch_owner *owner = &batch->tools->owner;
     struct task *task;
 
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
         task->phase = phase_of(batch);
-    if (state != BATCH_DONE)
-        owner->state_changed(owner->arg, batch);
 }
 
-static void end_task(struct task *task, const struct task_end *end)
+void batch_set_state(struct batch *batch, enum batch_state state)
+{
+    const struct batch_owner *owner = &batch->tools->owner;
+
+    batch_enter(batch, state);
+    owner->state_changed(owner->arg, batch);
+}
+
+void batch_end_task(struct task *task, const struct task_end *end)
 {
     struct batch *batch = task->batch;
     const struct batch_owner *owner = &batch->tools->owner;
@@ -121,7 +127,7 @@ static const char *rejection_of(const struct task_end *end)
     return end->detail ? end->detail : "";
 }
 
-static void end_batch(struct batch *batch, const struct task_end *end)
+void batch_end(struct batch *batch, const struct task_end *end)
 {
     const struct batch_owner *owner = &batch->tools->owner;
 
@@ -129,10 +135,10 @@ static void end_batch(struct batch *batch, const struct task_end *end)
         batch_split_release(batch);
     if (batch->number && batch->tasks)
         journal_end_batch(batch->tools->journal, batch->number, end);
-    batch_set_state(batch, BATCH_DONE);
+    batch_enter(batch, BATCH_DONE);
     batch_split_leave(batch, rejection_of(end));
     while (batch->tasks)
-        end_task(batch->tasks, end);
+        batch_end_task(batch->tasks, end);
     owner->batch_ended(owner->arg, batch);
 }
 
@@ -148,7 +154,7 @@ void batch_fail(struct batch *batch, struct task_end end)
                                     batch->risk == RISK_TAKEN && end.charged == CHARGED_NO,
                                 .raw = end.raw,
                                 .raw_len = end.raw_len};
-    end_batch(batch, &end);
+    batch_end(batch, &end);
 }
 
 void batch_fail_unrecorded(struct batch *batch)
@@ -168,124 +174,6 @@ void batch_fail_unrecorded_later(struct batch *batch)
     const struct batch_tools *tools = batch->tools;
 
     timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, unrecorded);
-}
-
-/* ---- collecting ---- */
-
-/* Keeps a result that has no open task. It was paid for with this batch, and may be of a task whose
- * result never arrives. */
-static enum result_owner keep_unmatched(struct batch *batch, const struct task_result *result)
-{
-    const char *tracking_id = result->task->tracking_id;
-    const unsigned char *key = delivered_key(&batch->delivered, tracking_id);
-
-    unmatched_add(&batch->unmatched, result);
-    if (key && result->is_understood)
-        batch->tools->conflict(batch->tools->conflict_arg, key);
-    return key || !*tracking_id ? RESULT_UNNAMED : RESULT_FOREIGN;
-}
-
-static void log_unreadable(const struct task *task, const struct task_result *result)
-{
-    const struct openmart_reply reply = {.body = result->body, .body_len = result->body_len};
-    char excerpt[OPENMART_EXCERPT_TEXT];
-
-    openmart_excerpt(task->batch->tools->openmart, &reply, excerpt);
-    metrics_add(&metrics_mine()->upstream_unreadable, 1);
-    log_event(LOG_ERROR, "result_unreadable", LOG_STR("lookup", task->lookup_id),
-              LOG_STR("batch", task->batch->id), LOG_STR("task", result->task_id),
-              LOG_INT("bytes", result->body_len), LOG_STR("excerpt", excerpt));
-}
-
-static void end_by_result(struct task *task, const struct task_result *result)
-{
-    struct batch *batch = task->batch;
-    const struct task_end end = result_end(result);
-
-    if (result->is_understood)
-        delivered_add(&batch->delivered, task->tracking_id, task->question->key);
-    else
-        log_unreadable(task, result);
-    circuit_record_result(batch->tools->breaker, result->is_understood);
-    end_task(task, &end);
-}
-
-static bool is_expected(void *arg, const struct task_result *result)
-{
-    const struct batch *batch = arg;
-
-    return result_match(batch->tasks, batch->n_tasks, result) != NULL;
-}
-
-static enum result_owner task_ended(void *arg, const struct task_result *result)
-{
-    struct batch *batch = arg;
-    struct task *task = result_match(batch->tasks, batch->n_tasks, result);
-
-    if (!task)
-        return keep_unmatched(batch, result);
-    end_by_result(task, result);
-    return RESULT_OURS;
-}
-
-/* Ends tasks by results that have none. A result that names another task is one of ours only if
- * there are exactly as many as tasks. As long as more may come, nothing is assigned unless it is
- * all. Which belongs to which is unknown, unless there is one of each. */
-static void end_unmatched(struct batch *batch, bool more_may_come)
-{
-    const struct unmatched *kept = &batch->unmatched;
-    size_t n = !more_may_come && kept->n == batch->n_open ? kept->n : kept->n_nameless;
-    bool is_only_one = batch->n_open == 1 && n == 1;
-
-    if (more_may_come && n != batch->n_open)
-        return;
-    for (; n > 0 && batch->tasks; n--) {
-        const struct task_result result = unmatched_first(kept, is_only_one);
-        end_by_result(batch->tasks, &result);
-        unmatched_drop_first(&batch->unmatched);
-    }
-}
-
-static void collector_ended(void *arg, enum err err, const char *detail)
-{
-    struct batch *batch = arg;
-    const struct task_end end = {.err = err, .detail = detail, .charged = CHARGED_MAYBE};
-
-    batch->collector = NULL;
-    if (err && err != ERR_LOOKUP_FAILED)
-        end_unmatched(batch, err == ERR_UPSTREAM_OUTCOME_UNKNOWN);
-    end_batch(batch, &end);
-}
-
-/* Starts the collector before the owner learns of the new state. */
-static void collect(struct batch *batch, const char *batch_id, int64_t submitted_ms)
-{
-    const struct collector_owner owner = {is_expected, task_ended, collector_ended, batch};
-    const struct collector_batch accepted = {.id = batch_id,
-                                             .n_tasks = batch->n_tasks,
-                                             .rank = batch->oldest_ms,
-                                             .submitted_ms = submitted_ms};
-
-    snprintf(batch->id, sizeof batch->id, "%s", batch_id);
-    batch_split_leave(batch, NULL);
-    batch->collector = collector_start(&batch->tools->poll, &accepted, &owner);
-    batch_set_state(batch, BATCH_COLLECTING);
-}
-
-void batch_resume(struct batch *batch, const struct store_batch *stored)
-{
-    batch->number = stored->number;
-    if (*stored->notify_token)
-        batch_set_token(batch, stored->notify_token);
-    collect(batch, stored->batch_id, batch->oldest_ms);
-}
-
-void batch_add_ended(struct batch *batch, const struct store_task *ended)
-{
-    batch->n_tasks++;
-    if (ended->task_state == STORE_ANSWERED || ended->task_state == STORE_FAILED)
-        delivered_add(&batch->delivered, ended->tracking_id, ended->key);
-    collector_skip(batch->collector, ended->task_id);
 }
 
 /* ---- submitting ---- */
@@ -390,7 +278,8 @@ static void accepted(struct batch *batch, const char *batch_id)
     journal_submitted(tools->journal, batch->number, batch_id);
     DL_FOREACH (batch->tasks, task)
         budget_commit(tools->budget, &task->credit);
-    collect(batch, batch_id, tools->clock->now_ms);
+    batch_collect(batch, batch_id, tools->clock->now_ms);
+    batch_set_state(batch, BATCH_COLLECTING);
 }
 
 /* Returns what to do next. A submit is not risked while the circuit is open: it would probably be

@@ -127,12 +127,6 @@ void batch_submit(struct batch *batch);
 /* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
 void batch_requeue(struct batch *batch);
 
-/* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `stored`
- * is borrowed for the call. Before, batch_add() must add its open tasks, whose queued_ms is when
- * the batch was submitted; afterwards, batch_add_ended() each task that has ended. */
-void batch_resume(struct batch *batch, const struct store_batch *stored);
-void batch_add_ended(struct batch *batch, const struct store_task *ended);
-
 /* The upstream called with the batch's notify token. A batch that is collected is polled soon. One
  * whose submit has no response yet exists: it is not submitted again if that response is lost. */
 void batch_notify(struct batch *batch);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
+#include "lookup/batching/batch_results.h"
 #include "lookup/batching/batch_split.h"
 #include "lookup/batching/fair_queue.h"
 #include "lookup/batching/finish_rate.h"
