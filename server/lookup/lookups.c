@@ -285,7 +285,8 @@ static void finish(struct lookup *lookup, const struct task_end *end)
     result_unref(result);
 }
 
-/* A lookup that was dropped unsent leaves no trace: nobody waits for it, and nothing was paid. */
+/* A lookup that was dropped unsent leaves no trace: no caller waits for it, and nothing was paid.
+ */
 static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);

@@ -232,7 +232,7 @@ static void retry_is_due(struct timer *timer)
     batch_set_state(container_of(timer, struct batch, retry), BATCH_PENDING);
 }
 
-/* Lets the batch wait in that state, unless nobody waits for its tasks any more. */
+/* Lets the batch wait in that state, unless all its tasks are abandoned. */
 static void wait_in(struct batch *batch, enum batch_state state)
 {
     if (batch_drop_abandoned(batch))

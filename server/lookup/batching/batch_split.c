@@ -104,7 +104,7 @@ struct batch *batch_cut(struct batch *batch, size_t n)
     return part;
 }
 
-/* ---- tasks for which nobody waits ---- */
+/* ---- abandoned tasks ---- */
 
 /* Moves the abandoned tasks to the end of the list. Returns the first, and their number. */
 static struct task *gather_abandoned(struct batch *batch, size_t *ret_n)
@@ -173,7 +173,7 @@ static bool make_parts(struct batch *batch, const char *message)
 }
 
 /* Splits a batch that was rejected with this message. All parts are PENDING then. If only one task
- * is left for which somebody waits, it is submitted again: another one may have been rejected. */
+ * is left that is not abandoned, it is submitted again: another one may have been rejected. */
 static void divide(struct batch *batch, const char *message)
 {
     batch_split_release(batch);

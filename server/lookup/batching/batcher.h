@@ -113,9 +113,10 @@ enum batcher_notice batcher_notify(struct batcher *batcher, const char *token);
 /* Returns what all reads of the upstream must use. */
 struct read_limiter *batcher_read_limiter(struct batcher *batcher);
 
-/* Nobody waits for the task any more. If it is queued, it ends inside this call with ERR_CANCELLED,
- * and its credit is refunded. If it is in a batch, it ends so once the batch waits for a submit and
- * provably was not sent, unless the owner has reset task->is_abandoned. Else it continues. */
+/* No caller waits for the task any more. If it is queued, it ends inside this call with
+ * ERR_CANCELLED, and its credit is refunded. If it is in a batch, it ends so once the batch waits
+ * for a submit and provably was not sent, unless the owner has reset task->is_abandoned. Else it
+ * continues. */
 void batcher_abandon(struct batcher *batcher, struct task *task);
 
 /* Returns the number of slots in use: submits in flight. */

@@ -46,7 +46,7 @@ struct task {
     struct credit credit;            /* reserved for it */
     task_done_fn *done;
     enum task_phase phase;
-    bool is_abandoned; /* nobody waits for it: see batcher_abandon(); the owner may reset it */
+    bool is_abandoned; /* no caller waits for it: see batcher_abandon(); the owner may reset it */
     char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
     struct client_fifo *fifo; /* while queued */
