@@ -190,8 +190,10 @@ static bool is_decoded(const char *coding, size_t len)
 /* Returns whether libcurl decodes all codings of the list. */
 static bool are_decoded(const char *list, size_t len)
 {
+    static const char separators[] = {',', ' ', '\t', '\r', '\n'};
+
     for (size_t i = 0, n = 0; i < len; i += n + 1) {
-        for (n = 0; i + n < len && !memchr(", \t\r\n", list[i + n], 5);)
+        for (n = 0; i + n < len && !memchr(separators, list[i + n], sizeof separators);)
             n++;
         if (n && !is_decoded(list + i, n))
             return false;

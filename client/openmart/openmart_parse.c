@@ -189,8 +189,7 @@ enum err openmart_parse_ids(const char *body, size_t len, struct openmart_ids *r
     size_t n = json_size(list) < OPENMART_IDS_MAX ? json_size(list) : OPENMART_IDS_MAX;
     ids.ids = xcalloc(n + 1, sizeof *ids.ids);
     ids.text = xcalloc(n + 1, OPENMART_ID_MAX + 1);
-    const struct json *entry = json_first(list);
-    for (size_t i = 0; i < n; i++, entry = json_next(entry))
+    for (const struct json *entry = json_first(list); n > 0; n--, entry = json_next(entry))
         add_id(&ids, entry);
     json_free(doc);
     *ret_ids = ids;

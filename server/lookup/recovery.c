@@ -168,13 +168,14 @@ enum err recover(const struct recover_tools *tools, struct recovery *ret_recover
         err = store_for_each_open_batch(tools->store, open_batch, &reading);
     if (!err)
         err = close_batches(&reading);
-    if (!err)
+    if (!err) {
         raw_results_start(tools->raw_results); /* those that are understood are not unknown now */
-    /* If the clock was set back, tasks may have ended in the future; they count as ended now. */
-    if (!err)
+        /* If the clock was set back, tasks may have ended in the future; they count as ended now.
+         */
         err = store_each_unknown(tools->store,
                                  tools->clock->wall_ms - results_hold_ms(tools->results, true),
                                  COOLDOWNS_MAX, unknown_task, &reading);
+    }
     free(reading.closing);
     if (!err)
         *ret_recovery = reading.found;

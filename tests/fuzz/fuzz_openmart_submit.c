@@ -19,7 +19,7 @@ static bool has_long_number(const char *body, size_t len)
     size_t run = 0;
 
     for (size_t i = 0; i < len && run <= 15; i++)
-        run = memchr("+-.0123456789eE", body[i], 15) ? run + 1 : 0;
+        run = body[i] && strchr("+-.0123456789eE", body[i]) ? run + 1 : 0;
     return run > 15;
 }
 

@@ -84,7 +84,7 @@ static void large(const char *data, struct buf *out)
     buf_add_str(out, "\"");
 }
 
-/* What stands around the data; a shape without a row writes every address on its own. */
+/* What stands around the data; the others write every address on its own. */
 static const struct {
     const char *before, *after;
 } frames[] = {
@@ -95,7 +95,6 @@ static const struct {
     [TASK_EMAILS] = {"\"emails\":", ""},
     [TASK_NOT_A_NUMBER] = {"\"score\":NaN,\"best\":Infinity,\"worst\":-Infinity,\"data\":", ""},
     [TASK_TEXT_NUMBERS] = {"\"count\":\"2\",\"score\":\"0.97\",\"data\":", ""},
-    [TASK_ADDRESS] = {NULL, NULL},
 };
 
 static address_fn *const address_fns[] = {
@@ -108,14 +107,16 @@ static address_fn *const address_fns[] = {
 static void write_data(enum task_shape shape, const struct json *boxes, const char *data,
                        struct buf *out)
 {
+    address_fn *write = shape < ARRAY_LEN(address_fns) ? address_fns[shape] : NULL;
+
     if (shape == TASK_LARGE) {
         large(data, out);
-    } else if (frames[shape].before) {
+    } else if (write) {
+        each_address(boxes, write, out);
+    } else {
         buf_add_str(out, frames[shape].before);
         buf_add_str(out, data);
         buf_add_str(out, frames[shape].after);
-    } else {
-        each_address(boxes, address_fns[shape], out);
     }
 }
 

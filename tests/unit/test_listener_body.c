@@ -197,9 +197,9 @@ TEST(body_in_chunks_without_an_end_is_cut)
 {
     char chunk[4096 + 16];
 
-    memset(chunk, 'a', sizeof chunk);
-    memcpy(chunk, "1000\r\n", 6);
-    memcpy(chunk + 6 + 4096, "\r\n", 2);
+    snprintf(chunk, sizeof chunk, "1000\r\n");
+    memset(chunk + 6, 'a', 4096);
+    snprintf(chunk + 6 + 4096, sizeof chunk - 6 - 4096, "\r\n");
     raw_send(fd, HEAD TE);
     ck_assert(send_for_ever(chunk, 6 + 4096 + 2));
 }

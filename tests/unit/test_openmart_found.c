@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 #include "tests/support/suite.h"
+#include <stdio.h>
 #include <string.h>
 
 #define A "3f2b8a54-0d7e-4f0c-9a53-6f1d2c4b5a69"
@@ -88,7 +89,7 @@ TEST(found_id_of_the_maximum_length_is_used_and_a_longer_one_is_not)
     char text[2 * OPENMART_ID_MAX];
     struct openmart_found found = {0};
 
-    memcpy(text, "task_id=", 8);
+    snprintf(text, sizeof text, "task_id=");
     memset(text + 8, 'x', OPENMART_ID_MAX + 1);
     openmart_find_ids(text, 8 + OPENMART_ID_MAX + 1, &found);
     ck_assert_uint_eq(found.n, 0);

@@ -366,7 +366,7 @@ TEST(store_deleted_address_of_raw_results_leaves_no_byte)
     size_t n = 0;
 
     memset(text, 'x', STORE_RAW_MAX - 1);
-    memcpy(text + STORE_RAW_MAX - 40, "secret@milvali.com", 18); /* on an overflow page */
+    snprintf(text + STORE_RAW_MAX - 40, 40, "secret@milvali.com"); /* on an overflow page */
     store = store_open_roomy(store_url());
     for (size_t i = 0; i < 120; i++)
         add_raw(i, i % 2 ? text : "{\"a\":\"secret@milvali.com\"}");

@@ -267,7 +267,7 @@ static size_t copy_raw(const struct task_end *end, char **ret_raw)
 {
     size_t len = end->raw_len < STORE_RAW_MAX ? end->raw_len : STORE_RAW_MAX;
 
-    if (!end->raw || len == 0)
+    if (!end->raw || end->raw_len == 0)
         return 0;
     *ret_raw = xcalloc(1, len);
     memcpy(*ret_raw, end->raw, len);

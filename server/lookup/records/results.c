@@ -81,7 +81,7 @@ static bool may_have_answer(const struct results *results, const unsigned char *
 {
     const struct result *kept = NULL;
     enum err err = results_find(results, key, &kept);
-    bool may = err == ERR_OK ? !kept->err : err != ERR_NO_ENTRY;
+    bool may = kept ? !kept->err : err != ERR_NO_ENTRY;
 
     result_unref(kept);
     return may;
