@@ -101,6 +101,8 @@ const char *domain_list_source(void)
 
 /* ------------------------------------------------------------------ A-labels -> registrable */
 
+_Static_assert(DOMAIN_MAX == HOST_LEN_MAX, "reduce() copies whole names");
+
 /* If the list does not contain the top-level domain, no company can have registered the name,
  * unless the list is older than the domain. If such names are accepted, the list's default rule
  * applies: the last label is the suffix. */

@@ -108,7 +108,7 @@ static enum reason append(struct host_name *name, const char *text)
 {
     size_t len = strlen(text);
 
-    if (len > DOMAIN_MAX - name->len)
+    if (len > HOST_LEN_MAX - name->len)
         return REASON_LONG;
     memcpy(name->name + name->len, text, len + 1);
     name->len += len;

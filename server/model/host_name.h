@@ -11,13 +11,15 @@
 #ifndef MODEL_HOST_NAME_H
 #define MODEL_HOST_NAME_H
 
-#include "model/domain.h"
 #include "model/domain_reason.h"
 
-#define HOST_LABEL_MAX 63 /* RFC 1035 */
+#include <stddef.h>
+
+#define HOST_LABEL_MAX 63  /* RFC 1035 */
+#define HOST_LEN_MAX   253 /* as text, without the dot of the root */
 
 struct host_name {
-    char name[DOMAIN_MAX + 1]; /* without the dot of the root */
+    char name[HOST_LEN_MAX + 1];
     size_t len;
     /* Everything up to this offset is in front of the registrable domain, or the name is rejected
      * for `odd_reason`. 0: every label may be registered. An odd label that is not ASCII is
