@@ -59,7 +59,7 @@ static enum reason reason_of_idn(int rc)
     }
 }
 
-/* Checks what libidn2 wrote, or a label that it need not see. */
+/* Checks what libidn2 wrote, or a label that it need not see, but for the length. */
 static enum reason check_label(const char *label)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
@@ -67,8 +67,6 @@ static enum reason check_label(const char *label)
 
     if (!len)
         return REASON_EMPTY_LABEL;
-    if (len > HOST_LABEL_MAX)
-        return REASON_LONG_LABEL;
     if (label[strspn(label, allowed)])
         return REASON_CHARACTER;
     if (label[0] == '-' || label[len - 1] == '-')
@@ -78,7 +76,8 @@ static enum reason check_label(const char *label)
     return REASON_NONE;
 }
 
-/* Replaces *label, in lower case, by its A-label. Most names are plain ASCII and stay. */
+/* Replaces *label, in lower case, by its A-label, for which libidn2 checks the length. Most names
+ * are plain ASCII and stay. */
 static enum reason map_label(char **label)
 {
     unsigned char *mapped = NULL;

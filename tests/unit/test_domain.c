@@ -2,8 +2,8 @@
 /* test_domain.c - tests which domains are accepted, and under which key.
  *
  * One line for each row of the catalogue of inputs: V1 to V92 as decoded bytes. Rows that exist
- * in a query string only are tested through HTTP; V93 is in test_question.c, V94 to V97 are in
- * test_domain_forms.c. Then lengths and
+ * in a query string only are tested through HTTP; V93 is in test_question.c, V94 to V96 are in
+ * test_domain_forms.c, V97 in test_domain_idna.c. Then lengths and
  * human-readable reasons. What holds for any input is in test_domain_any.c. */
 #include "domain_check.h"
 #include "tests/support/suite.h"

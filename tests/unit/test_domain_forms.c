@@ -2,7 +2,7 @@
 /* test_domain_forms.c - tests what may surround a registrable domain: white space and control
  * characters, labels in front, and "mailto:".
  *
- * Rows V94 to V96 of the catalogue of inputs; joiners (V97) are in test_domain_idna.c, too. */
+ * V94 to V96 of the catalogue of inputs. */
 #include "domain_check.h"
 #include "tests/support/suite.h"
 
@@ -195,6 +195,17 @@ static void check_why(const char *text, const char *want)
 
     ck_assert_int_ne(parse(text, strlen(text), &domain, &why), ERR_OK);
     ck_assert_msg(strstr(why.text, want), "%s", why.text);
+}
+
+TEST(domain_guess_that_is_too_long_is_left_out)
+{
+    struct domain domain;
+    struct errmsg why;
+    char text[100];
+    int len = snprintf(text, sizeof text, "a%062d.co.ik", 0);
+
+    ck_assert_int_eq(parse(text, (size_t)len, &domain, &why), ERR_UNKNOWN_SUFFIX);
+    ck_assert_str_eq(why.text, "the domain ends in an unknown top-level domain");
 }
 
 TEST(domain_reason_of_an_odd_label_is_kept)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_domain_idna.c - tests published test cases of UTS 46 as labels of registrable domains.
+/* test_domain_idna.c - tests published test cases of UTS 46 as labels of registrable domains, among
+ * them joiners (V97 of the catalogue of inputs).
  *
  * The rows are facts from IdnaTestV2.txt of Unicode 16.0.0 and 17.0.0, which agree on them, with
  * Transitional_Processing=false. Rows with several labels are given label by label, one of several
