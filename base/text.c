@@ -52,9 +52,14 @@ static bool is_ignorable(ucs4_t c)
     return uc_is_property_default_ignorable_code_point(c);
 }
 
-bool text_has_ignorable(const char *s, size_t len)
+static bool is_ignorable_but_joiner(ucs4_t c)
 {
-    return any_char(s, len, is_ignorable);
+    return is_ignorable(c) && c != 0x200c && c != 0x200d;
+}
+
+bool text_has_ignorable_but_joiners(const char *s, size_t len)
+{
+    return any_char(s, len, is_ignorable_but_joiner);
 }
 
 static bool is_no_part_of_name(ucs4_t c)
@@ -69,6 +74,30 @@ static bool is_no_part_of_name(ucs4_t c)
 bool text_is_name(const char *s, size_t len)
 {
     return text_is_utf8(s, len) && !any_char(s, len, is_no_part_of_name);
+}
+
+static bool is_no_part_of_label(ucs4_t c)
+{
+    static const uint32_t wanted =
+        UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N | UC_CATEGORY_MASK_S;
+
+    if (c < 0x80)
+        return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 c == '-' || c == '_' || c == '~');
+    return is_ignorable(c) || !uc_is_general_category_withtable(c, wanted);
+}
+
+bool text_is_url_label(const char *s, size_t len)
+{
+    size_t n = 0;
+
+    if (!len)
+        return false;
+    uint8_t *mapped = u8_normalize(UNINORM_NFKC, (const uint8_t *)s, len, NULL, &n);
+    bool is_label = mapped && !any_char((const char *)mapped, n, is_no_part_of_label);
+
+    free(mapped);
+    return is_label;
 }
 
 /* Converts a counted result, which may be NULL, to a C string. Returns ERR_SYSTEM for NULL. */
@@ -132,6 +161,19 @@ static void trim(const uint8_t **s, size_t *len, char_test *test)
     }
     *s = start;
     *len = (size_t)(end - start);
+}
+
+static bool is_blank_or_control(ucs4_t c)
+{
+    return is_white_space(c) || is_control(c);
+}
+
+struct slice text_stripped(const char *s, size_t len)
+{
+    const uint8_t *at = (const uint8_t *)s;
+
+    trim(&at, &len, is_blank_or_control);
+    return (struct slice){(const char *)at, len};
 }
 
 struct slice text_trimmed(const char *s, size_t len)

@@ -19,17 +19,27 @@ bool text_is_utf8(const char *s, size_t len);
 bool text_has_control(const char *s, size_t len);
 
 /* Returns whether `s` contains an invisible character (Unicode property
- * Default_Ignorable_Code_Point: soft hyphen, joiners, variation selectors, ...). `s` is valid
- * UTF-8. */
-bool text_has_ignorable(const char *s, size_t len);
+ * Default_Ignorable_Code_Point: soft hyphen, variation selectors, ...) other than the joiners
+ * U+200C and U+200D, which change how some scripts are written. `s` is valid UTF-8. */
+bool text_has_ignorable_but_joiners(const char *s, size_t len);
 
 /* Returns whether `s` contains only visible letters, marks and numbers of any script, and ASCII
  * spaces, dots, hyphens and underscores. Such text is safe to show to users. `s` may be any
  * bytes. */
 bool text_is_name(const char *s, size_t len);
 
-/* Returns `s` without the white space (Unicode property) and the invisible characters (as above) at
+/* Returns whether every reader of a URL takes `s` for one label of its host: visible letters,
+ * marks, numbers and symbols, and of ASCII only letters, digits and "-_~" (RFC 3986, 2.3, without
+ * the dot). That must hold after NFKC too, because readers map hosts to it: U+FF0F is a slash then.
+ * `s` is valid UTF-8. */
+bool text_is_url_label(const char *s, size_t len);
+
+/* Returns `s` without the white space (Unicode property) and the control characters (as above) at
  * both ends. `s` is valid UTF-8. */
+struct slice text_stripped(const char *s, size_t len);
+
+/* Returns `s` without the white space (Unicode property) and the invisible characters (joiners
+ * included) at both ends. `s` is valid UTF-8. */
 struct slice text_trimmed(const char *s, size_t len);
 
 /* Trims white space (Unicode property) at both ends, then normalizes to NFC. *ret_text is heap

@@ -93,6 +93,18 @@ void url_done(struct url *url)
     *url = (struct url){0};
 }
 
+char *url_decode(const char *text, size_t len)
+{
+    int n = 0;
+
+    if (!len) /* libcurl would read up to the NUL */
+        return xstrdup("");
+    char *raw = curl_easy_unescape(NULL, text, (int)len, &n);
+    char *decoded = raw && strlen(raw) == (size_t)n ? xstrndup(raw, (size_t)n) : NULL;
+    curl_free(raw);
+    return decoded;
+}
+
 static bool is_loopback6(const char *host)
 {
     size_t len = strlen(host);

@@ -25,6 +25,10 @@ enum err url_parse(const char *text, size_t len, struct url *ret_url);
 /* Frees the strings and zeroes the struct. */
 void url_done(struct url *url);
 
+/* Returns `text` with its percent-encoded bytes (RFC 3986, 2.1) decoded; incomplete ones stay.
+ * Heap, NUL-terminated, owned by the caller; any bytes. NULL if a NUL is encoded. */
+char *url_decode(const char *text, size_t len);
+
 /* Returns whether the host is 127.0.0.0/8, ::1 or localhost. */
 bool url_is_loopback(const struct url *url);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* domain.h - converts untrusted text to the registrable domain of a company, or says why it cannot.
  *
- * Accepts a host name, an http(s) URL without user info, or one e-mail address. A host name may
- * have any case, one trailing dot, Unicode or A-labels, and may be followed by a path, query or
- * fragment. The host is mapped by UTS 46 (non-transitional; libidn2) and reduced to its registrable
- * domain by the Public Suffix List with its private section (libpsl). The mapped output is checked
- * as letters, digits and hyphens and never repaired, because libidn2's own STD3 flag deletes
- * illegal bytes.
+ * Accepts a host name, an http(s) URL without user info, or one e-mail address, with or without
+ * "mailto:" (RFC 6068). White space and control characters at both ends are ignored. A host name
+ * may have any case, one trailing dot, Unicode or A-labels, and may be followed by a path, query or
+ * fragment. The host is mapped by UTS 46 (non-transitional; host_name.h) and reduced to its
+ * registrable domain by the Public Suffix List with its private section (libpsl). That domain
+ * consists of letters, digits and hyphens, and of what IDNA 2008 makes of other scripts; the labels
+ * in front of it may be odd, as in "_dmarc.milvali.com".
  *
  * domain_parse(domain_parse(x)) == domain_parse(x). Any thread, after domain_start(). */
 #ifndef MODEL_DOMAIN_H

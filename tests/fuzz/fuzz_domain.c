@@ -40,8 +40,8 @@ static void check_why(const char *why, const uint8_t *data, size_t size)
         FUZZ_WANT(text_is_name((const char *)data, size));
 }
 
-/* Returns another spelling of the same name. */
-static void check_same(const char *before, const char *name, const char *behind, bool may_be_suffix)
+/* Checks another spelling of the same name. */
+static void check_same(const char *before, const char *name, const char *behind)
 {
     char text[4 * DOMAIN_MAX];
     struct errmsg why;
@@ -49,10 +49,34 @@ static void check_same(const char *before, const char *name, const char *behind,
 
     snprintf(text, sizeof text, "%s%s%s", before, name, behind);
     enum err err = domain_parse(text, strlen(text), &again, &why);
-    if (err == ERR_PUBLIC_SUFFIX && may_be_suffix)
-        return;
     FUZZ_WANT(err == ERR_OK);
     FUZZ_WANT(strcmp(again.name, name) == 0);
+}
+
+static enum err parse_below(const char *label, const char *name)
+{
+    char text[2 * DOMAIN_MAX];
+    struct errmsg why;
+    struct domain again;
+
+    snprintf(text, sizeof text, "%s.%s", label, name);
+    enum err err = domain_parse(text, strlen(text), &again, &why);
+    FUZZ_WANT(err || strcmp(again.name, name) == 0);
+    return err;
+}
+
+/* Below `name` may be a suffix, as in *.compute.amazonaws.com; an odd label is invalid there. */
+static void check_below(const char *name)
+{
+    static const char plain[] = "zz9zz";
+    static const char *const odd[] = {"_a", "a--b", "-", "xn--a", "\u2603", "\u00FC-"};
+
+    if (strlen(name) + sizeof plain > DOMAIN_MAX)
+        return;
+    enum err err = parse_below(plain, name);
+    FUZZ_WANT(err == ERR_OK || err == ERR_PUBLIC_SUFFIX);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++)
+        FUZZ_WANT(parse_below(odd[i], name) == (err ? ERR_INVALID_DOMAIN : ERR_OK));
 }
 
 static void check_name(const struct domain *domain)
@@ -61,13 +85,14 @@ static void check_name(const struct domain *domain)
     autofree char *title = domain_display_name(domain);
 
     check_form(domain->name);
-    check_same("", domain->name, "", false);
-    check_same("", domain->name, ".", false);
-    check_same("https://", domain->name, ":443/a?b#c", false);
-    check_same("info@", domain->name, "", false);
-    check_same("", domain->name, "/a@b?c#d", false);
-    if (strlen(domain->name) + 4 <= DOMAIN_MAX) /* below it may be a suffix, as in *.compute... */
-        check_same("www.", domain->name, "", true);
+    check_same("", domain->name, "");
+    check_same("", domain->name, ".");
+    check_same("https://", domain->name, ":443/a?b#c");
+    check_same("info@", domain->name, "");
+    check_same("", domain->name, "/a@b?c#d");
+    check_same(" \t", domain->name, "\r\n");
+    check_same("MailTo:info@", domain->name, "?subject=a");
+    check_below(domain->name);
     struct domain again;
     struct errmsg why;
     FUZZ_WANT(!domain_parse(upper, strlen(upper), &again, &why));
@@ -89,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_name(&domain);
         break;
     case ERR_MISSING_DOMAIN:
-        FUZZ_WANT(size == 0);
+        FUZZ_WANT(text_stripped((const char *)data, size).len == 0);
         check_why(why.text, data, size);
         break;
     case ERR_INVALID_DOMAIN:

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (text_is_name(s, size))
         FUZZ_WANT(text_is_utf8(s, size) && !text_has_control(s, size) &&
-                  !text_has_ignorable(s, size));
+                  !text_has_ignorable_but_joiners(s, size));
     if (text_is_utf8(s, size) && !(size && memchr(s, '\0', size))) {
         check_forms(s, size);
         return 0;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_url.c - fuzzes URLs, compared with libcurl's parser. */
+#include "base/mem.h"
 #include "base/url.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct url url = {0};
+    autofree char *decoded = url_decode((const char *)data, size);
 
+    FUZZ_WANT(!decoded || strlen(decoded) <= size);
     if (url_parse((const char *)data, size, &url)) {
         FUZZ_WANT(!url.scheme && !url.host && !url.path);
         return 0;

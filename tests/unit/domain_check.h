@@ -54,7 +54,9 @@ static void check_answer(const char *id, enum err err, const struct domain *doma
     REQUIRE(end && end > why, "%s: no sentence", id);
     size_t why_len = (size_t)(end - why);
     REQUIRE(text_is_utf8(why, why_len) && !text_has_control(why, why_len), "%s: why", id);
-    REQUIRE(!strpbrk(why, "@<>\"") && !text_has_ignorable(why, why_len), "%s: %s", id, why);
+    REQUIRE(!strpbrk(why, "@<>\"") && !text_has_ignorable_but_joiners(why, why_len), "%s: %s", id,
+            why);
+    REQUIRE(!strstr(why, "\u200C") && !strstr(why, "\u200D"), "%s: joiner in the reason", id);
 }
 
 #endif

@@ -78,15 +78,35 @@ TEST(text_controls_are_c0_del_c1_and_two_separators)
     ck_assert(text_has_control("a\0b", 3));
 }
 
-TEST(text_finds_ignorable_characters_only)
+TEST(text_finds_ignorable_characters_other_than_joiners)
 {
-    static const char *const ignorable[] = {"a\u00ADb", "\u200B", "a\u200D",    "\u2060", "\uFE0F",
-                                            "\uFEFF",   "\u034F", "\U000E0100", "\u3164", "\u180B"};
+    static const char *const ignorable[] = {"a\u00ADb", "\u200B", "a\u200D\u200E", "\u2060",
+                                            "\uFE0F",   "\uFEFF", "\u034F",        "\U000E0100",
+                                            "\u3164",   "\u180B"};
+    static const char *const others[] = {"", "e\u0301 a-b.", "a\u200C", "\u200Da"};
 
     for (size_t i = 0; i < ARRAY_LEN(ignorable); i++)
-        ck_assert_msg(text_has_ignorable(ignorable[i], strlen(ignorable[i])), "text %zu", i);
-    ck_assert(!text_has_ignorable("", 0));
-    ck_assert(!text_has_ignorable("e\u0301 a-b.", 9));
+        ck_assert_msg(text_has_ignorable_but_joiners(ignorable[i], strlen(ignorable[i])),
+                      "text %zu", i);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(!text_has_ignorable_but_joiners(others[i], strlen(others[i])), "other %zu",
+                      i);
+}
+
+TEST(text_url_label_is_read_as_one_label_by_all)
+{
+    static const char *const labels[] = {"a", "_dmarc", "-a--Z9-", "~", "bücher", "e\u0301", "東京",
+                                         "💩", "☃",      "①",       "ﬁ", "Ａ",     "＿"};
+    static const char *const others[] = {"",   ".",  "a.b",      "a b",      "a/b",      "a:b",
+                                         "%",  "*",  ",",        "a\n",      "\x7f",     "a\u00A0",
+                                         "／", "．", "\u2024",   "℀",        "⒈",        "\u3001",
+                                         "¡",  "。", "a\u200Cb", "a\u00ADb", "a\u202Eb", "\uE000"};
+
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        ck_assert_msg(text_is_url_label(labels[i], strlen(labels[i])), "%s", labels[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(!text_is_url_label(others[i], strlen(others[i])), "%s", others[i]);
+    ck_assert(!text_is_url_label("a\0b", 3));
 }
 
 TEST(text_name_characters_are_letters_marks_and_numbers)
@@ -141,6 +161,26 @@ LOOP_TEST(text_is_trimmed_of_white_space_and_invisible_characters, trimmed)
 
     ck_assert_uint_eq(got.len, strlen(trimmed[_i].to));
     ck_assert(got.len == 0 || memcmp(got.data, trimmed[_i].to, got.len) == 0);
+}
+
+static const struct change stripped[] = {
+    {"", ""},
+    {" \t\r\n", ""},
+    {"a", "a"},
+    {" a b\t", "a b"},
+    {"\u00A0\u3000a\u2003\u2028\xc2\x85", "a"},
+    {"\x01\x1f a\x7f\xc2\x9f", "a"},
+    {"a\x01z", "a\x01z"},
+    {"\uFEFF a", "\uFEFF a"},
+    {"a\u200B", "a\u200B"}, /* invisible, but neither */
+};
+
+LOOP_TEST(text_is_stripped_of_white_space_and_controls, stripped)
+{
+    struct slice got = text_stripped(stripped[_i].from, strlen(stripped[_i].from));
+
+    ck_assert_uint_eq(got.len, strlen(stripped[_i].to));
+    ck_assert(got.len == 0 || memcmp(got.data, stripped[_i].to, got.len) == 0);
 }
 
 LOOP_TEST(text_tidy_trims_and_composes, tidied)

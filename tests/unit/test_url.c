@@ -135,3 +135,29 @@ TEST(url_loopback_is_recognized_exactly)
     check_loopback("http://[::]/", false);
     check_loopback("http://0.0.0.0/", false);
 }
+
+static const struct {
+    const char *text, *decoded; /* NULL: it contains a NUL */
+} encoded[] = {
+    {"", ""},        {"a@b.com", "a@b.com"}, {"%61%2f%2F", "a//"}, {"b%C3%BCcher", "bücher"},
+    {"%ff", "\xff"}, {"100%", "100%"},       {"%zz%4", "%zz%4"},   {"a%00b", NULL},
+    {"a+b", "a+b"},  {"%2541", "%41"},
+};
+
+LOOP_TEST(url_percent_encoding_is_decoded_once, encoded)
+{
+    autofree char *decoded = url_decode(encoded[_i].text, strlen(encoded[_i].text));
+
+    if (encoded[_i].decoded)
+        ck_assert_str_eq(decoded, encoded[_i].decoded);
+    else
+        ck_assert_ptr_null(decoded);
+}
+
+TEST(url_decoding_ends_at_the_given_length)
+{
+    autofree char *none = url_decode("%41", 0), *half = url_decode("a%41", 1);
+
+    ck_assert_str_eq(none, "");
+    ck_assert_str_eq(half, "a");
+}
