@@ -201,6 +201,8 @@ static enum err set_list(struct config *config, const char *text)
 {
     if (config->n_listen == CONFIG_LISTENS)
         return ERR_TOO_BIG;
+    if (!*text)
+        return ERR_SYNTAX;
     config->listen[config->n_listen++] = xstrdup(text);
     return ERR_OK;
 }
