@@ -99,8 +99,8 @@ static void read_stat(struct process_stats *figures)
 
 struct process_stats process_stats_read(uint64_t connections)
 {
-    struct process_stats figures = {
-        .cpu_s = cpu_seconds(), .open_fds = process_stats_open_fds(size_of_fds(), connections)};
+    struct process_stats figures = {.cpu_s = cpu_seconds(),
+                                    .open_fds = process_stats_open_fds(size_of_fds(), connections)};
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)

@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
+#include "http/core/request_state.h"
 #include "http/core/response.h"
 #include "http/core/response_cache.h"
 #include "http/core/worker_state.h"
@@ -32,6 +33,7 @@
 #define MESSAGES_AT_LOAD 64    /* messages per iteration while requests arrive */
 #define QUIET_MS         100   /* no limit on messages after this time without a request */
 #define IDLE_MS          60000 /* longest sleep; only a bound */
+#define SUMMARY_MS       1000  /* longest sleep before a summary in the log */
 #define DRAIN_STEP_MS    100   /* while draining, a sent response causes no event */
 #define ACCEPTS          10    /* per socket and iteration; open connections come first */
 #define QUEUE_TURNS      1024  /* iterations spent on queued connections before the sockets close */
@@ -78,6 +80,8 @@ static int sleep_ms(const struct worker *worker)
         return 0;
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
+    if (least > SUMMARY_MS && access_log_needs_summary())
+        least = SUMMARY_MS;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
     int64_t next_ms = connection_timeouts_next_ms(&worker->timeouts);
     next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
@@ -157,6 +161,7 @@ static void run_once(struct worker *worker)
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
     turn_clock(worker);
     heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
+    access_log_summary(worker->clock.now_ms);
     if (worker->n_parked) /* their responses come later and need time to be sent */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (int i = 0; i < n; i++) {
