@@ -7,6 +7,7 @@
  * iteration. */
 #include "http/core/worker.h"
 
+#include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -157,10 +158,10 @@ static void run_once(struct worker *worker)
     struct connection_timeout *expired;
     bool must_accept = false;
 
-    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_idle(worker->options.heartbeat, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
     turn_clock(worker);
-    heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_busy(worker->options.heartbeat, worker->clock.now_ms);
     access_log_summary(worker->clock.now_ms);
     if (worker->n_parked) /* their responses come later and need time to be sent */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
@@ -203,7 +204,7 @@ static void *run(void *arg)
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
-    heartbeat_stop(&worker->heartbeat);
+    heartbeat_stop(worker->options.heartbeat);
     return NULL;
 }
 
@@ -283,11 +284,6 @@ bool worker_join(struct worker *worker, int64_t within_ms)
     return true;
 }
 
-const struct heartbeat *worker_heartbeat(const struct worker *worker)
-{
-    return &worker->heartbeat;
-}
-
 /* ---- start ---- */
 
 enum err worker_start(const struct worker_options *options, struct service *service,
@@ -312,7 +308,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();
     turn_clock(worker);
-    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_idle(worker->options.heartbeat, worker->clock.now_ms);
     acceptor_init(&worker->acceptor, epoll_fd);
     for (size_t i = 0; i < n; i++)
         if (!acceptor_add(&worker->acceptor, sockets[i]))

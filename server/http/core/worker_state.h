@@ -4,9 +4,8 @@
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
  * worker_start() fills the members before the thread runs. Then only that thread touches them, with
- * three exceptions: any thread may post to `inbox` (also `drain_message`, once) and read
- * `heartbeat`; the main thread uses `thread` to join. After the join the main thread frees
- * everything. */
+ * two exceptions: any thread may post to `inbox` (also `drain_message`, once); the main thread uses
+ * `thread` to join. After the join the main thread frees everything. */
 #ifndef HTTP_CORE_WORKER_STATE_H
 #define HTTP_CORE_WORKER_STATE_H
 
@@ -57,7 +56,6 @@ struct worker {
     enum worker_stage stage;
     int64_t drain_until_ms;
     struct message drain_message;
-    struct heartbeat heartbeat;
     pthread_t thread;
 };
 
