@@ -84,8 +84,10 @@ static int sleep_ms(const struct worker *worker)
     if (least > SUMMARY_MS && access_log_needs_summary())
         least = SUMMARY_MS;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
+    int64_t deadline_ms = timers_next_ms(&worker->timers);
     int64_t next_ms = connection_timeouts_next_ms(&worker->timeouts);
-    next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
+    next_ms = next_ms < accept_ms ? next_ms : accept_ms;
+    next_ms = (next_ms < deadline_ms ? next_ms : deadline_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
     for (size_t i = 0; i < worker->n_daemons; i++)
@@ -134,7 +136,7 @@ static bool is_finished(const struct worker *worker)
 {
     return worker->stage == WORKER_DRAINING &&
            (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
-           worker->n_parked == 0;
+           worker->n_parked == 0 && worker->n_held == 0;
 }
 
 /* ---- draining ---- */
@@ -173,6 +175,7 @@ static void run_once(struct worker *worker)
             request_client_left(mark);
     }
     run_messages(worker);
+    timers_run(&worker->timers, worker->clock.now_ms);
     while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
         connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
@@ -271,6 +274,7 @@ static void free_worker(struct worker *worker)
     clients_unref(worker->clients);
     tls_unref(worker->tls);
     denied_domains_unref(worker->denied);
+    timers_done(&worker->timers);
     close(worker->epoll_fd);
     inbox_free(worker->inbox);
     free(worker);
@@ -304,6 +308,7 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->responses = response_cache_new(service->cache);
     connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
                              options->response_timeout_ms, options->idle_timeout_ms);
+    timers_init(&worker->timers);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();

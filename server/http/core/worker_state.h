@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/inbox.h"
+#include "base/timer.h"
 #include "http/core/app.h"
 #include "http/core/worker.h"
 #include "http/net/acceptor.h"
@@ -36,6 +37,7 @@ struct worker {
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
     struct connection_timeouts timeouts;
+    struct timers timers;    /* deadlines of parked requests */
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
     struct tls *tls;               /* NULL = plain HTTP */
@@ -52,6 +54,7 @@ struct worker {
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
     size_t n_parked;
+    size_t n_held;     /* messages that will still come about requests that have ended */
     size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
     enum worker_stage stage;
     int64_t drain_until_ms;
