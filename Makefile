@@ -160,8 +160,8 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 # openapi.c embeds the file with .incbin, which -MMD does not detect.
 $(B)/server/http/endpoints/openapi.o: openapi.yaml
 
-# Root runs git as the owner of the clone: git refuses the clones of other users, and `describe` writes
-# the index.
+# Root runs git as the owner of the clone: git rejects clones of other users, and `describe` writes the
+# index.
 AS_OWNER := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),setpriv \
                 --reuid=$(shell stat -c %u .) --regid=$(shell stat -c %g .) --clear-groups env HOME=/))
 DESCRIBE := git describe --always --dirty 2>/dev/null

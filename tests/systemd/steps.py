@@ -8,27 +8,17 @@ ends with the purge. Each step is a function whose docstring is the sentence tha
 numbers to be printed after it. The steps depend on each other, so the first failure ends the run. What
 systemd and the daemon report about it goes to standard error, and the exit status is 1.
 """
-import http.client
 import json
-import pathlib
 import re
-import ssl
 import sys
-import tempfile
 import time
 
-from machine import PATIENCE_S, SIM_ADDRESS, UNIT, Machine, eventually
-
-from certificates import Authority  # machine.py makes it findable
+from credentials import CONF, CONF_FILE, secured
+from machine import SIM_ADDRESS, UNIT, Machine, eventually
 
 KEY, NEW_KEY, WRONG_KEY = "key-that-nobody-may-read", "key-that-came-later", "key-that-nobody-knows"
 KEY_FILE = "/etc/emailsd/openmart-api-key"
-CONF_FILE = "/etc/emailsd/emailsd.conf"
-CONF = "upstream-url = http://127.0.0.1:8090\nbalance-every = 0\nttl-failed = 0\n"
 DROP_IN = "/run/systemd/system/emailsd.service.d/check.conf"
-CREDENTIALS_DROP_IN = "/etc/systemd/system/emailsd.service.d/credentials.conf"
-TLS_ADDRESS = ("127.0.0.1", 8443)
-DEPLOYMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/deployment.md"
 SOCKET = "emailsd.socket"
 DYNAMIC_UIDS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
 DRAIN_S = 30
@@ -208,60 +198,6 @@ def another_key(machine):
     machine.write(KEY_FILE, NEW_KEY + "\n", "0600")
     machine.run("systemctl", "restart", UNIT)
     machine.look_up("newkey.com", "fwd=")
-
-
-def documented_lines():
-    """Returns the drop-in and the settings that docs/deployment.md has for TLS and client keys."""
-    section = DEPLOYMENT.read_text("utf-8").split("## TLS and client keys with systemd\n")[1].split("\n## ")[0]
-    drop_in, settings = re.findall(r"```ini\n(.*?)```", section, re.S)
-    assert CREDENTIALS_DROP_IN in section
-    return drop_in, settings
-
-
-def ask_tls(target, key=None):
-    """Returns the status of one request over TLS."""
-    connection = http.client.HTTPSConnection(*TLS_ADDRESS, timeout=PATIENCE_S,
-                                             context=ssl._create_unverified_context())
-    try:
-        connection.request("GET", target, headers={"X-API-Key": key} if key else {})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def write_certificate(machine, name):
-    """Writes a new certificate and its key as only root may read them."""
-    with tempfile.TemporaryDirectory() as folder:
-        cert, key = Authority(pathlib.Path(folder)).sign(name)
-        machine.write("/etc/emailsd/tls/fullchain.pem", cert.read_text(), "0600")
-        machine.write("/etc/emailsd/tls/privkey.pem", key.read_text(), "0600")
-
-
-def secured(machine):
-    """with the documented lines, the dynamic user serves TLS and client keys that only root can read, and a
-    restart applies a renewed certificate"""
-    drop_in, settings = documented_lines()
-    key, line = re.fullmatch(r"key   (\S+)\nline  (.*)\n", machine.run("emailsd", "key", "new", "reports")).groups()
-    write_certificate(machine, "first")
-    machine.write("/etc/emailsd/client-keys", line + "\n", "0600")
-    machine.write(CREDENTIALS_DROP_IN, drop_in, "0644")
-    machine.write(CONF_FILE, CONF + settings, "0644")
-    machine.run("systemctl", "daemon-reload")
-    machine.run("systemctl", "restart", UNIT)
-    assert (ask_tls("/usage", key), ask_tls("/usage")) == (200, 401)
-    first = ssl.get_server_certificate(TLS_ADDRESS)
-    write_certificate(machine, "renewed")
-    machine.run("systemctl", "reload", UNIT)
-    eventually(lambda: "event=reloaded" in machine.log())
-    assert ssl.get_server_certificate(TLS_ADDRESS) == first
-    machine.run("systemctl", "restart", UNIT)
-    assert ssl.get_server_certificate(TLS_ADDRESS) != first
-    assert ask_tls("/usage", key) == 200
-    machine.run("rm", CREDENTIALS_DROP_IN)
-    machine.write(CONF_FILE, CONF, "0644")
-    machine.run("systemctl", "daemon-reload")
-    machine.run("systemctl", "restart", UNIT)
-    machine.look_up("milvali.com", "hit")
 
 
 def commands(machine):

@@ -97,10 +97,4 @@ void request_body_done(struct request *request); /* no-op if there was no body *
 /* Counts the response in the metrics and logs it. Call once, when the response is ready. */
 void access_log_response(struct request *request);
 
-/* Logs how many lines about rejected requests were left out in the seconds before. */
-void access_log_summary(int64_t now_ms);
-
-/* Returns whether access_log_summary() will have something to log in the next second. */
-bool access_log_needs_summary(void);
-
 #endif

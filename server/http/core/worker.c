@@ -13,7 +13,6 @@
 #include "base/thread.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
-#include "http/core/request_state.h"
 #include "http/core/response.h"
 #include "http/core/response_cache.h"
 #include "http/core/worker_state.h"

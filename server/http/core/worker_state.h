@@ -76,6 +76,13 @@ void request_completed(void *worker, struct MHD_Connection *handle, void **reque
 /* Marks a parked request as abandoned, because its client left. */
 void request_client_left(struct request *request);
 
+/* Logs how many lines about rejected requests were left out in the seconds before; in
+ * access_log.c. */
+void access_log_summary(int64_t now_ms);
+
+/* Returns whether access_log_summary() will have something to log in the next second. */
+bool access_log_needs_summary(void);
+
 /* Adds a descriptor to the epoll set; worker.c lists the marks. Returns false on failure. */
 bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark);
 
