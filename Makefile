@@ -70,7 +70,7 @@ endif
 
 CFLAGS      ?= -g
 # The binary contains no path of this machine, so that the same tree builds the same bytes anywhere.
-OUR_CFLAGS  := -ffile-prefix-map=$(CURDIR)=. -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
+OUR_CFLAGS  := '-ffile-prefix-map=$(CURDIR)=.' -std=c11 -D_GNU_SOURCE -fPIE -pthread $(WARNINGS) $(CFLAGS_$(FLAVOUR)) \
                -Iserver -I. -I$(B)/gen $(PC_CFLAGS)
 OUR_LDFLAGS := -pie -pthread $(LDFLAGS_$(FLAVOUR))
 OUR_LIBS    := $(PC_LIBS) -lunistring
@@ -160,12 +160,18 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 # openapi.c embeds the file with .incbin, which -MMD does not detect.
 $(B)/server/http/endpoints/openapi.o: openapi.yaml
 
+# Root runs git as the owner of the clone: git rejects clones of other users, and `describe` writes the
+# index.
+AS_OWNER := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),setpriv \
+                --reuid=$(shell stat -c %u .) --regid=$(shell stat -c %g .) --clear-groups env HOME=/))
+DESCRIBE := git describe --always --dirty 2>/dev/null
+
 # Rewritten only if it changes, so that a new commit recompiles no more than necessary. Everything
 # depends on it, so a missing package is reported before the compiler runs.
 $(B)/gen/version.h: FORCE | need-deps
 	@mkdir -p $(@D)
 	@printf '#define EMAILSD_VERSION "%s"\n#define EMAILSD_REVISION "%s"\n' '$(VERSION)' \
-	    "$${REVISION:-$$(git describe --always --dirty 2>/dev/null || echo unknown)}" >$@.new
+	    "$${REVISION:-$$($(AS_OWNER) $(DESCRIBE) || $(DESCRIBE) || echo unknown)}" >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
@@ -182,12 +188,12 @@ need-deps:
 # ---- tests ----
 
 check: deps ## install dependencies, build, run all tests; failures are listed last
-	@rm -rf $(CHECK_DIR) && mkdir -p $(CHECK_DIR)
-	@$(MAKE) --no-print-directory -j$(JOBS) tests >$(CHECK_DIR)/build.log 2>&1 || \
-	    { cat $(CHECK_DIR)/build.log >&2; exit 1; }
+	@rm -rf "$(CHECK_DIR)" && mkdir -p "$(CHECK_DIR)"
+	@$(MAKE) --no-print-directory -j$(JOBS) tests >"$(CHECK_DIR)/build.log" 2>&1 || \
+	    { cat "$(CHECK_DIR)/build.log" >&2; exit 1; }
 	@echo "ok   build: $(CHECK_DIR)/build.log"
-	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts 2>$(CHECK_DIR)/make.log || \
-	    { echo; echo "check: FAILED" >&2; cat $(CHECK_DIR)/make.log >&2; cat $(CHECK_DIR)/*/failed >&2; exit 1; }
+	@$(MAKE) --no-print-directory --keep-going unit flow replay system scripts 2>"$(CHECK_DIR)/make.log" || \
+	    { echo; echo "check: FAILED" >&2; cat "$(CHECK_DIR)/make.log" >&2; cat "$(CHECK_DIR)"/*/failed >&2; exit 1; }
 	@echo "check: all tests passed"
 
 flaky: deps ## run make check RUNS=20 times under load; count each failure
@@ -203,10 +209,10 @@ replay: tests ## run every fuzz target over its corpus
 	@tests/scripts/run_programs.sh replay $(TEST_JOBS) $(FUZZ_BIN)
 
 system: all ## system tests: the real binary against the simulator
-	@rm -rf $(CHECK_DIR)/system && mkdir -p $(CHECK_DIR)/system
+	@rm -rf "$(CHECK_DIR)/system" && mkdir -p "$(CHECK_DIR)/system"
 	@$(PYTHON) -m pytest -q --no-header --tb=no -rN -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_FLAGS) tests/system || \
-	    { status=$$?; test -e $(CHECK_DIR)/system/failed || \
-	        echo "system pytest: status $$status" >$(CHECK_DIR)/system/failed; exit 1; }
+	    { status=$$?; test -e "$(CHECK_DIR)/system/failed" || \
+	        echo "system pytest: status $$status" >"$(CHECK_DIR)/system/failed"; exit 1; }
 
 scripts: all ## check layers, wrappers, functions, words; compare code with openapi.yaml and documents
 	@tests/scripts/run_checks.sh
@@ -296,7 +302,7 @@ kill: deps ## 3,000 kill -9, one before each system call, then check the records
 
 alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=alloc all
-	@DAEMON_BIN=$(abspath build/alloc/emailsd) SIM_BIN=$(abspath build/alloc/openmart-sim) \
+	@DAEMON_BIN="$(abspath build/alloc/emailsd)" SIM_BIN="$(abspath build/alloc/openmart-sim)" \
 	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
 

@@ -3,12 +3,16 @@
 #include "base/process_stats.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FDS "/proc/self/fd"
 
 static double seconds(const struct timeval *tv)
 {
@@ -24,9 +28,9 @@ static double cpu_seconds(void)
     return seconds(&usage.ru_utime) + seconds(&usage.ru_stime);
 }
 
-static uint64_t count_fds(void)
+static uint64_t list_fds(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    DIR *dir = opendir(FDS);
     uint64_t n = 0;
 
     if (!dir)
@@ -35,6 +39,28 @@ static uint64_t count_fds(void)
         n += entry->d_name[0] != '.';
     closedir(dir);
     return n - 1; /* minus the one used for counting */
+}
+
+uint64_t process_stats_open_fds(int64_t size, uint64_t connections)
+{
+    static atomic_uint_fast64_t others; /* 0 = not counted yet */
+    uint64_t n = atomic_load_explicit(&others, memory_order_relaxed);
+
+    if (size > 0)
+        return (uint64_t)size;
+    if (!n) {
+        n = list_fds();
+        n = n > connections ? n - connections : 1;
+        atomic_store_explicit(&others, n, memory_order_relaxed);
+    }
+    return n + connections;
+}
+
+static int64_t size_of_fds(void)
+{
+    struct stat status;
+
+    return stat(FDS, &status) == 0 ? (int64_t)status.st_size : 0;
 }
 
 static double wall_seconds(clockid_t clock)
@@ -71,9 +97,10 @@ static void read_stat(struct process_stats *figures)
                          (double)fields[22] / (double)sysconf(_SC_CLK_TCK);
 }
 
-struct process_stats process_stats_read(void)
+struct process_stats process_stats_read(uint64_t connections)
 {
-    struct process_stats figures = {.cpu_s = cpu_seconds(), .open_fds = count_fds()};
+    struct process_stats figures = {.cpu_s = cpu_seconds(),
+                                    .open_fds = process_stats_open_fds(size_of_fds(), connections)};
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)

@@ -373,7 +373,8 @@ static int serve(struct daemon *d)
     return code;
 }
 
-/* --check-config: checks everything that needs neither the store nor a port. */
+/* --check-config: checks everything that neither touches the store nor binds a port. The default of
+ * --store is left out: it depends on variables that a service manager sets. */
 static int check_config(struct daemon *d)
 {
     struct errmsg why;
@@ -385,6 +386,8 @@ static int check_config(struct daemon *d)
         code = load_suffix_list(&d->config);
     if (!code)
         code = load_access_policy(d);
+    if (!code && d->config.store && store_check(d->config.store, &why))
+        code = fail(EXIT_OPERATOR, "--store", why.text);
     for (size_t i = 0; !code && i < d->config.n_listen; i++)
         if (listener_check(d->config.listen[i], &why))
             code = fail(EXIT_OPERATOR, "--listen", why.text);

@@ -4,6 +4,7 @@
 #include "config/config.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/config_file.h"
 #include "config/config_table.h"
 
@@ -118,6 +119,21 @@ static enum err reject_unknown(struct errmsg *why)
     return ERR_OK;
 }
 
+/* Takes the items of a comma-separated list, each without the white space around it. */
+static enum err take_items(struct config *config, const struct option *option, const char *value,
+                           const char *name, struct errmsg *why)
+{
+    for (;; value++) {
+        size_t len = strcspn(value, ",");
+        struct slice item = text_trimmed(value, len);
+        autofree char *text = xstrndup(item.data, item.len);
+        enum err err = take(config, option, text, (struct origin){FROM_ENVIRONMENT, 0}, name, why);
+        value += len;
+        if (err || !*value)
+            return err;
+    }
+}
+
 static enum err read_environment(struct config *config, struct errmsg *why)
 {
     enum err err = reject_unknown(why);
@@ -126,7 +142,9 @@ static enum err read_environment(struct config *config, struct errmsg *why)
         char name[OPTION_NAME];
         option_environment_name(&options[i], name);
         const char *value = option_is_lasting(&options[i]) ? getenv(name) : NULL;
-        if (value)
+        if (value && options[i].kind == LIST)
+            err = take_items(config, &options[i], value, name, why);
+        else if (value)
             err = take(config, &options[i], value, (struct origin){FROM_ENVIRONMENT, 0}, name, why);
     }
     return err;

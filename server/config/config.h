@@ -4,7 +4,8 @@
  * Each row of the table in config_table.c has a flag, the kind of its value, its default, its
  * limits and its help. The environment name (EMAILSD_ and the flag in capitals) and the key in the
  * file (the flag without dashes) are derived; unknown names of that form are errors. Precedence:
- * flag, environment, file, default.
+ * flag, environment, file, default. A list may be repeated, or be comma-separated in the
+ * environment.
  *
  * Only main.c, daemon/ and the commands include this header; other modules have option structs of
  * their own, which are filled there. Startup and reload, main thread. */

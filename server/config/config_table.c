@@ -78,7 +78,7 @@ const struct option options[] = {
      "cooldown before an unknown lookup may be paid again", false, SPENDING},
     {"--submit-retry-unknown", FLAG, FIELD(submit_retry_unknown), NULL, 0, 0, NULL,
      "retry a submit once after an unknown outcome; may pay twice", false, SPENDING},
-    {"--wait", TIME, FIELD(wait_ms), "90s", 0, 300 * SECOND, "TIME",
+    {"--wait", TIME, FIELD(wait_ms), "55s", 0, 300 * SECOND, "TIME",
      "default wait of a request", true, WAITING},
     {"--max-wait", TIME, FIELD(max_wait_ms), "300s", 0, 3600 * SECOND, "TIME",
      "longest wait a request may ask for", true, WAITING},
@@ -201,6 +201,8 @@ static enum err set_list(struct config *config, const char *text)
 {
     if (config->n_listen == CONFIG_LISTENS)
         return ERR_TOO_BIG;
+    if (!*text)
+        return ERR_SYNTAX;
     config->listen[config->n_listen++] = xstrdup(text);
     return ERR_OK;
 }

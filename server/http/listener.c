@@ -8,6 +8,7 @@
 #include "http/listener.h"
 
 #include "base/clock.h"
+#include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -37,6 +38,7 @@ struct listener {
     size_t n_workers, n_addresses;
     size_t n_joined; /* workers joined so far, from the first */
     struct worker **workers;
+    struct heartbeat *heartbeats; /* of the workers; each reads those of all, until the last ends */
     char (*urls)[URL_TEXT];
     struct connection_limit *connection_limit;
     bool draining;
@@ -267,9 +269,12 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .leaves_queue = options->inherited != NULL,
     };
 
+    service->workers = listener->heartbeats;
+    service->n_workers = n;
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
         size_t i = listener->n_workers;
         worker.number = (int)i;
+        worker.heartbeat = &listener->heartbeats[i];
         enum err err = worker_start(&worker, service, sockets + i * per_worker, per_worker,
                                     &listener->workers[i]);
         if (err) {
@@ -293,6 +298,7 @@ enum err listener_start(const struct listener_options *options, struct service *
     listener->n_workers = (size_t)options->threads;
     listener->n_addresses = options->n_addresses;
     listener->workers = xcalloc(listener->n_workers, sizeof(struct worker *));
+    listener->heartbeats = xcalloc(listener->n_workers, sizeof *listener->heartbeats);
     listener->urls = xcalloc(options->n_addresses, sizeof *listener->urls);
     enum err err = set_connection_limit(options, listener, why);
     if (!err)
@@ -317,7 +323,7 @@ int64_t listener_age_ms(const struct listener *listener, int64_t now_ms)
     int64_t oldest_ms = 0;
 
     for (size_t i = listener->n_joined; i < listener->n_workers; i++) {
-        int64_t age_ms = heartbeat_age_ms(worker_heartbeat(listener->workers[i]), now_ms);
+        int64_t age_ms = heartbeat_age_ms(&listener->heartbeats[i], now_ms);
         if (age_ms > oldest_ms)
             oldest_ms = age_ms;
     }
@@ -364,6 +370,7 @@ void listener_stop(struct listener *listener)
         ;
     connection_limit_free(listener->connection_limit);
     free(listener->workers);
+    free(listener->heartbeats);
     free(listener->urls);
     free(listener);
 }

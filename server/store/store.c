@@ -20,12 +20,13 @@ const char *const store_task_words[STORE_TASK_STATES] = {
 
 static const struct scheme {
     const char *prefix;
+    enum err (*check)(const char *rest, struct errmsg *why);
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
     enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
 } schemes[] = {
-    {"sqlite:", store_sqlite_open, store_sqlite_open_shared},
-    {"memory:", store_sqlite_open_memory, NULL},
+    {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
+    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -39,6 +40,14 @@ static const struct scheme *find(const char *url, const char **ret_rest, struct 
     }
     errmsg_set(why, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
     return NULL;
+}
+
+enum err store_check(const char *url, struct errmsg *why)
+{
+    const char *rest;
+    const struct scheme *scheme = find(url, &rest, why);
+
+    return scheme ? scheme->check(rest, why) : ERR_STORE_REFUSED;
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,

@@ -44,6 +44,11 @@ struct store_options {
 #define STORE_RAW_BYTES    (64 << 20)
 #define STORE_RESPONSE_MAX 512 /* bytes of a response to a submit; the rest is cut */
 
+/* Checks scheme and folder of a store without touching it: a folder must be writable, or be missing
+ * where it could be created. Returns ERR_STORE_REFUSED for an invalid URL, or
+ * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
+enum err store_check(const char *url, struct errmsg *why);
+
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
  * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,

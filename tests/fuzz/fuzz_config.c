@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_config.c - fuzzes the values of options: numbers with units, words, lists.
  *
- * First line: the value for three options with units and two with words, in turn; the result of
- * each is compared with that of a slow parser. Further lines: a command line, one argument each.
- * No argument may name a configuration file, because that file would be read. */
+ * First line: the value for options with units, with words, and for a list in the environment, in
+ * turn; the result of each is compared with that of a slow parser. Further lines: a command line,
+ * one argument each. No argument may name a configuration file, because that file would be read. */
 #include "base/mem.h"
 #include "config/config.h"
 #include "tests/fuzz/fuzz.h"
@@ -81,6 +81,26 @@ static void check_word(const char *flag, size_t field, const char *value, const 
     FUZZ_WANT((read_one(flag, value, &config) == ERR_OK) == (expected >= 0));
     if (expected >= 0)
         FUZZ_WANT(memcmp((char *)&config + field, &expected, sizeof expected) == 0);
+    config_done(&config);
+}
+
+/* A list in the environment has as many items as commas, plus one; none is empty. */
+static void check_list(const char *value)
+{
+    struct config config = {0};
+    struct errmsg why = {""};
+    char *const argv[] = {(char *)(uintptr_t) "emailsd", NULL};
+    size_t n = 1;
+
+    for (const char *c = value; *c; c++)
+        n += *c == ',';
+    FUZZ_WANT(setenv("EMAILSD_LISTEN", value, 1) == 0);
+    enum err err = config_read(1, argv, &config, &why);
+    FUZZ_WANT(unsetenv("EMAILSD_LISTEN") == 0);
+    FUZZ_WANT(!err || strstr(why.text, "EMAILSD_LISTEN"));
+    FUZZ_WANT(err || (config.n_listen == n && n <= CONFIG_LISTENS));
+    for (size_t i = 0; i < config.n_listen; i++)
+        FUZZ_WANT(*config.listen[i] && !strchr(config.listen[i], ','));
     config_done(&config);
 }
 
@@ -194,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!value)
         return 0;
     check_value(value);
+    check_list(value);
     while (argc < ARGUMENTS_MAX && (argv[argc] = input_line(&input, &len))) {
         if (strstr(argv[argc], "--config"))
             argv[argc][0] = '\0';

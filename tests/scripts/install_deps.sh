@@ -17,7 +17,7 @@ test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     systemd"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3 npm"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
-boot="systemd-container debootstrap"
+boot="systemd-container debootstrap openssl"
 slow="slowhttptest"
 fuzz="clang libclang-rt-14-dev"
 cover="gcovr"

@@ -244,13 +244,14 @@ class Daemon(Program):
         return connection
 
     def metric(self, sample):
-        """Returns the value of a sample of /metrics, named with its labels; 0 if it is missing."""
+        """Returns the value of a sample of /metrics, named with its labels; 0 if it is missing. The document is
+        up to a second old: a second call may not see what happened since the first."""
         found = re.search(rf"^{re.escape(sample)} (\d+)$", self.get("/metrics").body.decode(), re.M)
         return int(found[1]) if found else 0
 
     def await_waiters(self, n):
         """Returns when `n` requests wait for a lookup: park() only sends."""
-        eventually(lambda: self.metric("emailsd_waiters") == n)
+        eventually(lambda: self.get("/readyz?verbose").json()["checks"]["waiters"] == n)
 
     def await_expiry(self, domain, headers=None):
         """Waits until the cached result of the domain has expired, with requests that cost nothing."""

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -86,6 +87,56 @@ def test_uninstall_keeps_the_configuration_only(installed):
     assert config.read_text() == "wait = 1s\n"
     make("uninstall", f"DESTDIR={installed}", "PREFIX=/opt/e")
     assert list(files_of(installed)) == ["etc/emailsd/emailsd.conf"]
+
+
+# ---- the build ----
+
+OBJECT = "build/release/base/errmsg.o"
+VERSION = "build/release/gen/version.h"
+
+
+def clone(path):
+    """Returns a small clone: enough for the version and one object."""
+    for folder in ("base", "tests/scripts"):
+        shutil.copytree(ROOT / folder, path / folder)
+    shutil.copy(ROOT / "Makefile", path)
+    for words in (["init", "-q"], ["add", "-A"],
+                  ["-c", "user.email=a@example.com", "-c", "user.name=a", "commit", "-qm", "first"]):
+        subprocess.run(["git", "-C", path, *words], check=True, timeout=PATIENCE_S)
+    return path
+
+
+def build(path, *words):
+    """Builds in a clone, as a user without a configuration of git and without sudo."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "SUDO_", "REVISION"))}
+    env |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    done = subprocess.run(["make", "-C", path, "-o", "need-deps", "CC=cc", "FLAVOUR=release", *words], env=env,
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_build_works_in_a_path_with_a_blank(tmp_path):
+    path = clone(tmp_path / "a b")
+    build(path, OBJECT)
+    assert b"a b/base" not in (path / OBJECT).read_bytes(), "the objects contain no path of this machine"
+    assert f'rm -rf "{path}/build/release/check/system"' in build(path, "-n", "-o", "all", "system")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root has the problem")
+def test_build_as_root_in_the_clone_of_another_user_keeps_the_revision(tmp_path):
+    path = clone(tmp_path / "clone")
+    for folder in (path, *path.parents):
+        if folder != pathlib.Path(folder.anchor) and folder.stat().st_uid == 0:
+            folder.chmod(folder.stat().st_mode | 0o711)  # the owner reaches the clone
+    build(path, VERSION)
+    version = (path / VERSION).read_text()
+    assert re.search(r'EMAILSD_REVISION "[0-9a-f]{7,}"', version)
+    subprocess.run(["chown", "-R", "65534:65534", path], check=True, timeout=PATIENCE_S)
+    os.utime(path / "Makefile")  # git refreshes its index
+    build(path, VERSION)
+    assert (path / VERSION).read_text() == version
+    assert (path / ".git/index").stat().st_uid == 65534
 
 
 COMPLETE = r"""

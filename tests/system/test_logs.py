@@ -7,12 +7,14 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
 
 from activation import listen
 from programs import EMAILSD, KEY, KEY_VARIABLE, PATIENCE_S, environment, run_to_end
+from waiting import eventually
 
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -71,6 +73,35 @@ def test_log_names_joined_and_abandoned_waits(testbed, sim):
     assert first.read().status == second.read().status == 200
     outcomes = {(e["outcome"], e["status"]) for e in events(daemon, "request") if e.get("lookup")}
     assert outcomes == {("looked-up", "200"), ("joined", "200"), ("still-processing", "504")}
+
+
+def test_log_of_rejected_requests_is_limited_and_the_rest_is_counted(testbed, sim):
+    daemon = testbed.daemon(sim, "--log-level", "info", "--threads", "2")
+    begun = time.monotonic()
+    clients = [daemon.connect() for _ in range(4)]
+    for i in range(400):
+        assert clients[i % 4].get("/nothing").status == 404
+    seconds = int(time.monotonic() - begun) + 2  # that may have begun meanwhile
+    daemon.lookup("milvali.com")
+
+    def logged():
+        return [e for e in events(daemon, "request") if e["status"] == "404"]
+
+    eventually(lambda: sum(int(e["not_logged"]) for e in events(daemon, "requests_rejected")) + len(logged()) == 400)
+    assert len(logged()) <= 20 * seconds
+    assert [e["outcome"] for e in events(daemon, "request") if e["status"] == "200"] == ["looked-up"]
+
+
+def test_log_has_short_calls_to_the_engine_at_level_debug_only(testbed, sim, keys):
+    keys.add("root", "admin")
+    daemon = testbed.daemon(sim, "--log-level", "info", "--client-keys-file", keys.path)
+    link = daemon.lookup("milvali.com", keys.bearer("root"), wait=0).header("Link")
+    target = re.search("<(.*?)>", link)[1]
+    eventually(lambda: daemon.get(target, keys.bearer("root")).status == 200)
+    assert daemon.get("/usage", keys.bearer("root")).status == 200
+    assert daemon.lookup("milvali.com", keys.bearer("root"), "DELETE").status == 204
+    logged = [(e["method"], e["route"], e["status"]) for e in events(daemon, "request") if e["status"] != "202"]
+    assert logged == [("GET", "/emails", "504"), ("DELETE", "/emails", "204")]
 
 
 @pytest.mark.parametrize("trace", ["", "00-short", TRACE.upper(), TRACE + "-x", "ff" + TRACE[2:],

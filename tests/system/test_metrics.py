@@ -3,8 +3,10 @@
 import os
 import re
 import subprocess
+import time
 
 import pytest
+from tracing import Tracing, can_trace, thread_of
 
 from waiting import PATIENCE_S, eventually
 
@@ -141,6 +143,31 @@ def test_metrics_of_the_process_are_those_of_the_kernel(daemon):
     assert 5 < metrics["process_open_fds"] < metrics["process_max_fds"]
     started = os.stat(f"/proc/{pid}").st_ctime
     assert abs(metrics["process_start_time_seconds"] - started) < PATIENCE_S
+
+
+def test_metrics_are_written_at_most_once_a_second(testbed, sim):
+    """All workers share a document, which shows by its own number of requests when it was written."""
+    daemon = testbed.daemon(sim, "--threads", "4")
+    begun = time.monotonic()
+    documents = [daemon.get("/metrics").body for _ in range(200)]
+    took_s = time.monotonic() - begun
+    numbers = [int(re.search(rb'route="/metrics",code="200"} (\d+)', text)[1]) for text in documents
+               if b'route="/metrics"' in text]
+    assert len(set(documents)) <= took_s + 1
+    assert numbers == sorted(numbers), "no counter goes backwards from one worker to the next"
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+def test_metrics_count_descriptors_without_listing_them(testbed, sim, tmp_path):
+    """A list would take a millisecond for each thousand connections, in which the worker serves no client."""
+    daemon = testbed.daemon(sim, "--threads", "1")
+    before = read(daemon)["process_open_fds"]
+    with Tracing(thread_of(daemon, "http-0"), tmp_path / "calls", "trace=getdents64,sendto,writev,sendmsg"):
+        connected = [daemon.connect() for _ in range(20)]
+        assert all(client.get("/livez").status == 200 for client in connected)
+        eventually(lambda: read(daemon)["process_open_fds"] >= before + 20)
+    calls = (tmp_path / "calls").read_text()
+    assert "HTTP/1.1 200" in calls and "getdents64" not in calls
 
 
 def test_metrics_have_no_domain_client_or_address_as_label(testbed, sim):

@@ -13,12 +13,11 @@ import re
 import sys
 import time
 
+from credentials import CONF, CONF_FILE, secured
 from machine import SIM_ADDRESS, UNIT, Machine, eventually
 
 KEY, NEW_KEY, WRONG_KEY = "key-that-nobody-may-read", "key-that-came-later", "key-that-nobody-knows"
 KEY_FILE = "/etc/emailsd/openmart-api-key"
-CONF_FILE = "/etc/emailsd/emailsd.conf"
-CONF = "upstream-url = http://127.0.0.1:8090\nbalance-every = 0\nttl-failed = 0\n"
 DROP_IN = "/run/systemd/system/emailsd.service.d/check.conf"
 SOCKET = "emailsd.socket"
 DYNAMIC_UIDS = range(61184, 65520)  # systemd.exec(5), DynamicUser=
@@ -375,7 +374,7 @@ def purged(machine):
 STEPS = {
     "first": [installed_without_a_key, socket_without_a_key, started, the_key_is_a_credential, looked_up, locked_in,
               walls_of_its_own, walls_of_the_unit, nothing_else_to_execute, little_exposed, reloaded,
-              refused_reload, restarted, another_key, commands, braked, killed, watched, tried_again,
+              refused_reload, restarted, another_key, secured, commands, braked, killed, watched, tried_again,
               stopped_in_the_middle, activated, told, upgraded],
     "second": [started_with_the_machine, purged],
 }

@@ -29,7 +29,8 @@
 
 struct stay {
     struct message message;
-    struct request *request;
+    struct request *request; /* NULL = reply_late() has replied */
+    struct worker *worker;   /* then */
     struct inbox *inbox;
 };
 
@@ -70,7 +71,7 @@ static void note_abandoned(struct request *request)
     pthread_mutex_unlock(&fixture.lock);
 }
 
-static void get_parked(struct request *request)
+static struct stay *park(struct request *request)
 {
     struct stay *stay = xcalloc(1, sizeof *stay);
 
@@ -82,6 +83,37 @@ static void get_parked(struct request *request)
     fixture.parked[fixture.n_parked++] = stay;
     pthread_cond_broadcast(&fixture.changed);
     pthread_mutex_unlock(&fixture.lock);
+    return stay;
+}
+
+static void get_parked(struct request *request)
+{
+    park(request);
+}
+
+static void reply_late(struct request *request)
+{
+    struct stay *stay = request_state(request);
+
+    stay->worker = request_hold_worker(request);
+    ck_assert_ptr_nonnull(stay->worker);
+    stay->request = NULL;
+    say(request, "too late\n");
+}
+
+/* Parked until its deadline, which comes before the test answers it. */
+static void get_late(struct request *request)
+{
+    park(request);
+    request_set_deadline(request, request_clock(request)->now_ms + 1, reply_late);
+}
+
+/* Parked with a deadline that never comes. */
+static void get_early(struct request *request)
+{
+    park(request);
+    request_set_deadline(request, request_clock(request)->now_ms + 1, reply_late);
+    request_set_deadline(request, INT64_MAX - 1, reply_late);
 }
 
 /* Keeps its worker busy until the test releases it, so that events accumulate for the worker. */
@@ -195,6 +227,8 @@ const struct route routes[] = {
     {HTTP_GET, "/now", get_now, FOR_ALL, 0},
     {HTTP_POST, "/now", get_now, FOR_ALL, 0},
     {HTTP_GET, "/parked", get_parked, FOR_ALL, 0},
+    {HTTP_GET, "/late", get_late, FOR_ALL, 0},
+    {HTTP_GET, "/early", get_early, FOR_ALL, 0},
     {HTTP_GET, "/held", get_held, FOR_ALL, 0},
     {HTTP_GET, "/tail/{}", get_tail, FOR_ALL, 0},
     {HTTP_GET, "/arguments", get_arguments, FOR_ALL, 0},
@@ -221,7 +255,10 @@ static void deliver(struct message *message)
 {
     struct stay *stay = container_of(message, struct stay, message);
 
-    say(stay->request, "later\n");
+    if (stay->request)
+        say(stay->request, "later\n");
+    else
+        request_release_worker(stay->worker);
     free(stay);
 }
 

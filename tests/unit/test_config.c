@@ -33,7 +33,7 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_ptr_null(config.notify_url);
     ck_assert_ptr_null(config.batch);
     ck_assert(!config.not_taken);
-    ck_assert_int_eq(config.wait_ms, 90000);
+    ck_assert_int_eq(config.wait_ms, 55000); /* below the 60 s of common proxies */
     ck_assert_int_eq(config.max_wait_ms, 300000);
     ck_assert_int_eq(config.batch_size, 100);
     ck_assert_int_eq(config.batch_linger_ms, 100);
@@ -98,6 +98,54 @@ TEST(config_accepts_several_addresses)
         ERR_OK);
     ck_assert_uint_eq(config.n_listen, 2);
     ck_assert_str_eq(config.listen[1], "[::1]:2");
+    config_done(&config);
+}
+
+static const struct {
+    const char *value, *first, *last;
+    size_t n;
+} lists[] = {
+    {"0.0.0.0:8080", "0.0.0.0:8080", "0.0.0.0:8080", 1},
+    {"0.0.0.0:8080,[::]:8080", "0.0.0.0:8080", "[::]:8080", 2},
+    {" 0.0.0.0:1 ,\t[::]:1 ", "0.0.0.0:1", "[::]:1", 2},
+    {"a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8", "a:1", "a:8", 8},
+};
+
+LOOP_TEST(config_list_in_the_environment_is_comma_separated, lists)
+{
+    struct config config;
+    struct errmsg why;
+
+    setenv("EMAILSD_LISTEN", lists[_i].value, 1);
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_OK);
+    ck_assert_uint_eq(config.n_listen, lists[_i].n);
+    ck_assert_str_eq(config.listen[0], lists[_i].first);
+    ck_assert_str_eq(config.listen[lists[_i].n - 1], lists[_i].last);
+    config_done(&config);
+}
+
+static const char *const invalid_lists[] = {"", ",", "127.0.0.1:1,", "127.0.0.1:1,,127.0.0.1:2",
+                                            "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9"};
+
+LOOP_TEST(config_list_with_an_empty_or_a_ninth_item_is_rejected, invalid_lists)
+{
+    struct config config;
+    struct errmsg why = {""};
+
+    setenv("EMAILSD_LISTEN", invalid_lists[_i], 1);
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "EMAILSD_LISTEN"));
+}
+
+/* Only the environment has no other way to give several values. */
+TEST(config_flag_does_not_split_a_list)
+{
+    struct config config;
+    struct errmsg why;
+
+    ck_assert_int_eq(read((const char *[]){"--listen=a:1,b:2", NULL}, &config, &why), ERR_OK);
+    ck_assert_uint_eq(config.n_listen, 1);
+    ck_assert_str_eq(config.listen[0], "a:1,b:2");
     config_done(&config);
 }
 

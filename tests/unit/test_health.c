@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_health.c - tests /readyz in each state of the process, over a real listener and an engine
  * that does not run: the response must still arrive. */
+#include "base/clock.h"
+#include "base/heartbeat.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "http/core/app.h"
@@ -132,6 +134,61 @@ LOOP_TEST(readyz_verbose_reports_every_state, states)
     ck_assert_ptr_nonnull(strstr(answer.body, states[_i].draining));
     ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0}}\n"));
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, states[_i].status == 503);
+}
+
+/* What the engine would store if it was in an iteration that began `lag_ms` ago. */
+static void hang_engine(int64_t lag_ms)
+{
+    struct heartbeat *heartbeat = (struct heartbeat *)(uintptr_t)engine_heartbeat(fixture.engine);
+
+    heartbeat_busy(heartbeat, clock_real().now_ms - lag_ms);
+}
+
+TEST(readyz_fails_if_the_engine_hangs_for_ten_seconds)
+{
+    struct raw_answer answer;
+
+    atomic_store(&fixture.health.stage, HEALTH_RUNNING);
+    hang_engine(HEALTH_READY_MS);
+    get_path("/readyz", &answer);
+    ck_assert_int_eq(answer.status, 503);
+    ck_assert_ptr_nonnull(strstr(answer.body, "\"overloaded\""));
+    ck_assert_ptr_nonnull(strstr(answer.body, "makes no progress"));
+    get_path("/readyz?verbose", &answer);
+    ck_assert_int_eq(answer.status, 503);
+    get_path("/livez", &answer);
+    ck_assert_int_eq(answer.status, 200);
+}
+
+TEST(livez_fails_if_the_engine_hangs_for_a_minute)
+{
+    struct raw_answer answer;
+
+    hang_engine(HEALTH_LIVE_MS);
+    get_path("/livez", &answer);
+    ck_assert_int_eq(answer.status, 503);
+    ck_assert_ptr_nonnull(raw_header(&answer, "Retry-After"));
+}
+
+TEST(health_lag_is_the_longest_of_the_engine_and_the_workers)
+{
+    struct heartbeat workers[3] = {0};
+    const struct service service = {.engine = fixture.engine, .workers = workers, .n_workers = 3};
+
+    ck_assert_int_eq(health_lag_ms(&service, 5000), 0);
+    heartbeat_busy(&workers[1], 1000);
+    heartbeat_busy(&workers[2], 2000);
+    ck_assert_int_eq(health_lag_ms(&service, 5000), 4000);
+    heartbeat_idle(&workers[1], 1000);
+    ck_assert_int_eq(health_lag_ms(&service, 5000), 3000);
+    heartbeat_busy((struct heartbeat *)(uintptr_t)engine_heartbeat(fixture.engine), 500);
+    ck_assert_int_eq(health_lag_ms(&service, 5000), 4500);
+}
+
+TEST(health_covers_every_worker_of_the_listener)
+{
+    ck_assert_uint_eq(fixture.service.n_workers, 1);
+    ck_assert_ptr_nonnull(fixture.service.workers);
 }
 
 LOOP_TEST(livez_succeeds_in_every_state, states)

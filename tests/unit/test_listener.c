@@ -266,6 +266,56 @@ TEST(parked_request_may_be_answered_while_its_client_leaves)
     ck_assert_uint_le(fixture.n_abandoned, 64);
 }
 
+TEST(parked_request_is_answered_at_its_deadline)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/late");
+    expect(fd, "too late\n");
+    get_and_expect_now(fd);
+    raw_get(fd, "/late");
+    expect(fd, "too late\n");
+    let_all_go();
+    get_and_expect_now(fd);
+    stop(listener);
+    close(fd);
+}
+
+TEST(parked_request_answered_before_its_deadline_forgets_it)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/early");
+    wait_parked(1);
+    let_all_go();
+    expect(fd, "later\n");
+    raw_get(fd, "/early");
+    wait_parked(1);
+    close(fd);
+    pthread_mutex_lock(&fixture.lock);
+    while (fixture.n_abandoned < 1)
+        pthread_cond_wait(&fixture.changed, &fixture.lock);
+    pthread_mutex_unlock(&fixture.lock);
+    stop(listener);
+}
+
+/* Its owner refers to the worker until its message has arrived. */
+TEST(drain_waits_for_messages_about_requests_that_were_late)
+{
+    struct listener *listener = start(1);
+    int fd = connect_to(listener);
+
+    raw_get(fd, "/late");
+    expect(fd, "too late\n");
+    listener_drain(listener);
+    ck_assert(!listener_join(listener, 50));
+    let_all_go();
+    listener_stop(listener);
+    close(fd);
+}
+
 TEST(listener_frees_the_slot_of_a_client_that_left)
 {
     /* One client that leaves, one that sends a request, and one whose close is not finished in

@@ -1,20 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /* access_log.c - writes the access log line of a response and counts it in the metrics.
  *
- * Requests answered without waiting and with a status below 400 (hits, probes) are logged at debug,
- * all others at info. The duration runs from the end of the headers until the response is handed to
- * libmicrohttpd, on the worker's clock. That clock advances once per loop iteration, so a request
- * answered in the iteration in which it arrived takes 0 ms. Only validated input is logged. Worker
- * thread of the request. */
+ * Requests answered with a status below 400 and without a lookup (hits, probes) are logged at
+ * debug, all others at info, and so are all requests that require the right `admin`. Any client can
+ * cause lines about rejected requests; line_limit.h limits them, so that they neither fill the disk
+ * nor make a log collector drop lines about money. The duration runs from the end of the headers
+ * until the response is handed to libmicrohttpd, on the worker's clock. That clock advances once
+ * per loop iteration, so a request answered in the iteration in which it arrived takes 0 ms. Only
+ * validated input is logged. Worker thread of the request. */
+#include "base/line_limit.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/core/request_state.h"
 #include "http/core/router.h"
 #include "http/protocol/traceparent.h"
 
+static struct line_limit rejections;
+
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;
+}
+
+/* Returns the level of the line about a response with this status. */
+static enum log_level level_of(const struct request *request, int status)
+{
+    bool is_admins = request->route && request->route->access == FOR_ADMINS;
+
+    return status >= 400 || *request->lookup_id || is_admins ? LOG_INFO : LOG_DEBUG;
+}
+
+/* Returns whether the request was rejected: it spent nothing and waited for no lookup. */
+static bool is_rejection(const struct request *request, int status)
+{
+    return status >= 400 && request->charged == CHARGED_NO && !*request->lookup_id;
+}
+
+void access_log_summary(int64_t now_ms)
+{
+    uint32_t n = line_limit_take(&rejections, now_ms);
+
+    if (n)
+        log_event(LOG_INFO, "requests_rejected", LOG_INT("not_logged", n));
+}
+
+bool access_log_needs_summary(void)
+{
+    return line_limit_is_exceeded(&rejections);
 }
 
 void access_log_response(struct request *request)
@@ -23,13 +55,13 @@ void access_log_response(struct request *request)
     size_t route = route_metrics_index(request->route);
     int status = response_status(request->response);
     int64_t ms = request->worker->clock.now_ms - request->begun_ms;
-    bool was_parked = request->abandoned != NULL;
-    enum log_level level = !was_parked && status < 400 ? LOG_DEBUG : LOG_INFO;
+    enum log_level level = level_of(request, status);
     struct trace_words trace;
 
     metrics_add(&metrics->http_requests[route][metrics_code_index(status)], 1);
     metrics_duration(&metrics->http_durations[route], ms);
-    if (!log_enabled(level))
+    if (!log_enabled(level) || (is_rejection(request, status) &&
+                                !line_limit_admits(&rejections, request->worker->clock.now_ms)))
         return;
     traceparent_read(request->trace, &trace);
     log_event(level, "request", LOG_STR("id", request->id),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
- * main fills struct service before the workers start. Afterwards it does not change, and any thread
- * may read it; the objects behind its pointers state their own threads. struct limits holds plain
- * values. Each worker has its own copy of `limits`, `clients`, `tls` and `denied`, which only its
- * thread reads. worker_apply_settings() replaces them together, between two loop iterations. */
+ * main and listener_start() fill struct service before the workers start. Afterwards it does not
+ * change, and any thread may read it; the objects behind its pointers state their own threads.
+ * struct limits holds plain values. Each worker has its own copy of `limits`, `clients`, `tls` and
+ * `denied`, which only its thread reads. worker_apply_settings() replaces them together, between
+ * two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 
@@ -13,12 +14,14 @@
 #include "model/freshness.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct clients;
 struct denied_domains;
 struct engine;
 struct health;
+struct heartbeat;
 struct tls;
 
 struct limits {
@@ -38,6 +41,8 @@ struct service {
     struct engine *engine;
     struct cache *cache;
     const struct health *health;
+    const struct heartbeat *workers; /* one for each worker; listener_start() sets them */
+    size_t n_workers;
     bool takes_notifications; /* --notify-url is set */
     /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;

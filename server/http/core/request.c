@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#define HELD_MAX 10000 /* messages per worker; a hanging engine has no other limit on them */
+
 /* ---- input ---- */
 
 enum http_method request_method(const struct request *request)
@@ -151,6 +153,7 @@ void request_set_state(struct request *request, enum request_state state)
     struct connection_timeout *timeout = &connection_of(request)->timeout;
     bool was_suspended = is_suspended(request->state);
 
+    timer_disarm(&worker->timers, &request->deadline);
     request->state = state;
     if (state == REQUEST_PARKED) {
         worker->n_parked++;
@@ -221,6 +224,33 @@ void request_park(struct request *request, request_abandoned_fn *abandoned, void
 void *request_state(const struct request *request)
 {
     return request->endpoint_state;
+}
+
+static void run_deadline(struct timer *timer)
+{
+    struct request *request = container_of(timer, struct request, deadline);
+
+    request->late(request);
+}
+
+void request_set_deadline(struct request *request, int64_t at_ms, request_late_fn *late)
+{
+    assert(request->state == REQUEST_PARKED);
+    request->late = late;
+    timer_arm(&request->worker->timers, &request->deadline, at_ms, run_deadline);
+}
+
+struct worker *request_hold_worker(struct request *request)
+{
+    if (request->worker->n_held >= HELD_MAX)
+        return NULL;
+    request->worker->n_held++;
+    return request->worker;
+}
+
+void request_release_worker(struct worker *worker)
+{
+    worker->n_held--;
 }
 
 struct inbox *request_inbox(const struct request *request)

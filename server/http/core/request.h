@@ -22,6 +22,7 @@ struct request;
 struct limits;
 struct route;
 struct client;
+struct worker;
 struct service; /* what endpoints use; defined in http/core/app.h */
 
 enum http_method {
@@ -111,6 +112,19 @@ void request_cache_response(struct request *request, const struct result *result
 typedef void request_abandoned_fn(struct request *request);
 void request_park(struct request *request, request_abandoned_fn *abandoned, void *state);
 void *request_state(const struct request *request); /* as passed to request_park() */
+
+/* Runs `late` at `at_ms` of the worker's clock if the request is still parked then and its client
+ * present. It may reply in place of the owner, who will still post its message: see
+ * request_hold_worker(). Once, after request_park(). */
+typedef void request_late_fn(struct request *request);
+void request_set_deadline(struct request *request, int64_t at_ms, request_late_fn *late);
+
+/* Keeps the worker and its inbox alive, although the request that a message is about ends before
+ * the message arrives, and returns the worker. Its thread calls request_release_worker() when the
+ * message has arrived. Returns NULL if too many messages are missing: then leave the request
+ * parked. */
+struct worker *request_hold_worker(struct request *request);
+void request_release_worker(struct worker *worker);
 
 /* Returns where messages about the worker's requests go. Valid as long as one of them is
  * unanswered. */

@@ -48,10 +48,12 @@ struct request {
     int64_t begun_ms;
     request_abandoned_fn *abandoned; /* NULL = was never parked */
     void *endpoint_state;
-    size_t body_reserved; /* bytes of the worker's limit that this body may use */
-    size_t body_received; /* bytes, stored or dropped */
-    struct buf body;      /* whole when the endpoint runs */
-    bool is_chunked;      /* the connection ends with this request */
+    struct timer deadline; /* armed only while parked */
+    request_late_fn *late; /* of `deadline` */
+    size_t body_reserved;  /* bytes of the worker's limit that this body may use */
+    size_t body_received;  /* bytes, stored or dropped */
+    struct buf body;       /* whole when the endpoint runs */
+    bool is_chunked;       /* the connection ends with this request */
     struct response *response;
     const char *outcome; /* static, for the access log; NULL = not set */
     enum charged charged;

@@ -7,6 +7,7 @@
  * iteration. */
 #include "http/core/worker.h"
 
+#include "base/heartbeat.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -32,6 +33,7 @@
 #define MESSAGES_AT_LOAD 64    /* messages per iteration while requests arrive */
 #define QUIET_MS         100   /* no limit on messages after this time without a request */
 #define IDLE_MS          60000 /* longest sleep; only a bound */
+#define SUMMARY_MS       1000  /* longest sleep before a summary in the log */
 #define DRAIN_STEP_MS    100   /* while draining, a sent response causes no event */
 #define ACCEPTS          10    /* per socket and iteration; open connections come first */
 #define QUEUE_TURNS      1024  /* iterations spent on queued connections before the sockets close */
@@ -78,9 +80,13 @@ static int sleep_ms(const struct worker *worker)
         return 0;
     if (worker->options.idle_ms && worker->options.idle_ms < (int64_t)least)
         least = (MHD_UNSIGNED_LONG_LONG)worker->options.idle_ms;
+    if (least > SUMMARY_MS && access_log_needs_summary())
+        least = SUMMARY_MS;
     int64_t accept_ms = acceptor_next_ms(&worker->acceptor);
+    int64_t deadline_ms = timers_next_ms(&worker->timers);
     int64_t next_ms = connection_timeouts_next_ms(&worker->timeouts);
-    next_ms = (next_ms < accept_ms ? next_ms : accept_ms) - worker->clock.now_ms;
+    next_ms = next_ms < accept_ms ? next_ms : accept_ms;
+    next_ms = (next_ms < deadline_ms ? next_ms : deadline_ms) - worker->clock.now_ms;
     if (next_ms < (int64_t)least)
         least = next_ms > 0 ? (MHD_UNSIGNED_LONG_LONG)next_ms : 0;
     for (size_t i = 0; i < worker->n_daemons; i++)
@@ -129,7 +135,7 @@ static bool is_finished(const struct worker *worker)
 {
     return worker->stage == WORKER_DRAINING &&
            (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
-           worker->n_parked == 0;
+           worker->n_parked == 0 && worker->n_held == 0;
 }
 
 /* ---- draining ---- */
@@ -153,10 +159,11 @@ static void run_once(struct worker *worker)
     struct connection_timeout *expired;
     bool must_accept = false;
 
-    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_idle(worker->options.heartbeat, worker->clock.now_ms);
     int n = epoll_wait(worker->epoll_fd, events, EVENTS, sleep_ms(worker));
     turn_clock(worker);
-    heartbeat_busy(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_busy(worker->options.heartbeat, worker->clock.now_ms);
+    access_log_summary(worker->clock.now_ms);
     if (worker->n_parked) /* their responses come later and need time to be sent */
         worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
     for (int i = 0; i < n; i++) {
@@ -167,6 +174,7 @@ static void run_once(struct worker *worker)
             request_client_left(mark);
     }
     run_messages(worker);
+    timers_run(&worker->timers, worker->clock.now_ms);
     while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
         connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
@@ -198,7 +206,7 @@ static void *run(void *arg)
     while (!is_finished(worker))
         run_once(worker);
     stop_daemons(worker);
-    heartbeat_stop(&worker->heartbeat);
+    heartbeat_stop(worker->options.heartbeat);
     return NULL;
 }
 
@@ -265,6 +273,7 @@ static void free_worker(struct worker *worker)
     clients_unref(worker->clients);
     tls_unref(worker->tls);
     denied_domains_unref(worker->denied);
+    timers_done(&worker->timers);
     close(worker->epoll_fd);
     inbox_free(worker->inbox);
     free(worker);
@@ -276,11 +285,6 @@ bool worker_join(struct worker *worker, int64_t within_ms)
         return false;
     free_worker(worker);
     return true;
-}
-
-const struct heartbeat *worker_heartbeat(const struct worker *worker)
-{
-    return &worker->heartbeat;
 }
 
 /* ---- start ---- */
@@ -303,11 +307,12 @@ enum err worker_start(const struct worker_options *options, struct service *serv
     worker->responses = response_cache_new(service->cache);
     connection_timeouts_init(&worker->timeouts, options->header_timeout_ms,
                              options->response_timeout_ms, options->idle_timeout_ms);
+    timers_init(&worker->timers);
     worker->inbox = inbox;
     worker->epoll_fd = epoll_fd;
     worker->clock = clock_real();
     turn_clock(worker);
-    heartbeat_idle(&worker->heartbeat, worker->clock.now_ms);
+    heartbeat_idle(worker->options.heartbeat, worker->clock.now_ms);
     acceptor_init(&worker->acceptor, epoll_fd);
     for (size_t i = 0; i < n; i++)
         if (!acceptor_add(&worker->acceptor, sockets[i]))

@@ -13,12 +13,12 @@
 #define HTTP_CORE_WORKER_H
 
 #include "base/err.h"
-#include "base/heartbeat.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct heartbeat;
 struct worker;
 struct settings;
 struct connection_limit;
@@ -31,6 +31,7 @@ struct service;
 struct worker_options {
     int number;                                /* for the thread's name */
     struct connection_limit *connection_limit; /* borrowed; shared by all workers */
+    struct heartbeat *heartbeat; /* borrowed; the loop writes it, and it may outlive the worker */
     int64_t header_timeout_ms;   /* from a connection's start to the end of its headers */
     int64_t response_timeout_ms; /* for a client to read its response */
     int64_t idle_timeout_ms;     /* of a connection without a request */
@@ -57,8 +58,5 @@ void worker_drain(struct worker *worker);
 /* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on
  * timeout. After worker_drain(). */
 bool worker_join(struct worker *worker, int64_t within_ms);
-
-/* Any thread. Returns the heartbeat of the loop. */
-const struct heartbeat *worker_heartbeat(const struct worker *worker);
 
 #endif

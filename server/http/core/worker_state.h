@@ -4,14 +4,14 @@
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
  * worker_start() fills the members before the thread runs. Then only that thread touches them, with
- * three exceptions: any thread may post to `inbox` (also `drain_message`, once) and read
- * `heartbeat`; the main thread uses `thread` to join. After the join the main thread frees
- * everything. */
+ * two exceptions: any thread may post to `inbox` (also `drain_message`, once); the main thread uses
+ * `thread` to join. After the join the main thread frees everything. */
 #ifndef HTTP_CORE_WORKER_STATE_H
 #define HTTP_CORE_WORKER_STATE_H
 
 #include "base/clock.h"
 #include "base/inbox.h"
+#include "base/timer.h"
 #include "http/core/app.h"
 #include "http/core/worker.h"
 #include "http/net/acceptor.h"
@@ -37,6 +37,7 @@ struct worker {
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
     struct connection_timeouts timeouts;
+    struct timers timers;    /* deadlines of parked requests */
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
     struct tls *tls;               /* NULL = plain HTTP */
@@ -53,11 +54,11 @@ struct worker {
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
     size_t n_parked;
+    size_t n_held;     /* messages that will still come about requests that have ended */
     size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
     enum worker_stage stage;
     int64_t drain_until_ms;
     struct message drain_message;
-    struct heartbeat heartbeat;
     pthread_t thread;
 };
 
@@ -74,6 +75,13 @@ void request_completed(void *worker, struct MHD_Connection *handle, void **reque
 
 /* Marks a parked request as abandoned, because its client left. */
 void request_client_left(struct request *request);
+
+/* Logs how many lines about rejected requests were left out in the seconds before; in
+ * access_log.c. */
+void access_log_summary(int64_t now_ms);
+
+/* Returns whether access_log_summary() will have something to log in the next second. */
+bool access_log_needs_summary(void);
 
 /* Adds a descriptor to the epoll set; worker.c lists the marks. Returns false on failure. */
 bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark);

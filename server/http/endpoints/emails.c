@@ -7,7 +7,8 @@
  *
  * A request that must wait is parked with a struct parked_lookup. The engine judges a stored result
  * as serve() judges a cached one; finish() copies its outcome and posts a message. The request's
- * worker then replies and frees. */
+ * worker then replies and frees. If the engine hangs, the worker ends the wait itself, with
+ * answer_late(). */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
@@ -20,14 +21,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NOTE_TEXT 64
+#define NOTE_TEXT    64
+#define LATE_MS      1000 /* the engine is late this long after a deadline that it has to keep */
+#define LATE_RETRY_S 5
 
 /* A parked request. Owned by the engine from engine_lookup() to finish(), then by the worker. */
 struct parked_lookup {
     struct lookup_request lookup;
     struct message message;
-    struct inbox *inbox; /* of the request's worker */
-    struct request *request;
+    struct inbox *inbox;       /* of the request's worker */
+    struct request *request;   /* NULL = answer_late() has replied */
+    struct worker *worker;     /* then, until deliver() */
     struct emails_query query; /* owns the question */
     struct outcome outcome;    /* with its own references to the results */
     char *detail;              /* owned copy; the outcome's own is borrowed */
@@ -192,10 +196,8 @@ static void reply_not_cached(struct request *request, const struct never_spends 
     answer_problem(request, &problem, &notes);
 }
 
-/* Worker thread. */
-static void deliver(struct message *message)
+static void reply_outcome(struct parked_lookup *parked)
 {
-    struct parked_lookup *parked = container_of(message, struct parked_lookup, message);
     const struct outcome *outcome = &parked->outcome;
 
     if (outcome->disposition != DISPOSITION_MISS)
@@ -206,6 +208,18 @@ static void deliver(struct message *message)
         reply_fallback(parked);
     else
         reply_looked_up(parked);
+}
+
+/* Worker thread. */
+static void deliver(struct message *message)
+{
+    struct parked_lookup *parked = container_of(message, struct parked_lookup, message);
+    const struct outcome *outcome = &parked->outcome;
+
+    if (parked->request)
+        reply_outcome(parked);
+    else
+        request_release_worker(parked->worker);
     question_free(parked->query.question);
     result_unref(outcome->result);
     result_unref(outcome->fallback);
@@ -237,6 +251,29 @@ static void client_left(struct request *request)
     engine_abandon(request_service(request)->engine, parked->lookup.ticket);
 }
 
+/* Replies at the request's deadline, because the engine does not: it may hang in a disk sync. The
+ * engine will handle the request when it continues, and start its lookup. Its id is not known yet,
+ * so there is no link to it. */
+static void answer_late(struct request *request)
+{
+    struct parked_lookup *parked = request_state(request);
+    bool only_cached = parked->query.cache.only_cached;
+    struct problem problem =
+        problem_of(only_cached ? ERR_OVERLOADED : ERR_STILL_PROCESSING,
+                   "the server is slow at the moment; repeat the request to join the lookup");
+    const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss",
+                                       .preference_applied = parked->query.applied};
+
+    parked->worker = request_hold_worker(request);
+    if (!parked->worker)
+        return;
+    parked->request = NULL;
+    problem.retry_after_s = LATE_RETRY_S;
+    note_outcome(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code,
+                 NULL, problem.charged);
+    answer_problem(request, &problem, &notes);
+}
+
 static void wait_for_engine(struct request *request, struct emails_query *query)
 {
     struct parked_lookup *parked = xcalloc(1, sizeof *parked);
@@ -254,6 +291,8 @@ static void wait_for_engine(struct request *request, struct emails_query *query)
                                              .done = finish};
     /* Park before posting: the result may arrive before this function returns. */
     request_park(request, client_left, parked);
+    request_set_deadline(request, request_clock(request)->now_ms + query->wait_ms + LATE_MS,
+                         answer_late);
     engine_lookup(request_service(request)->engine, &parked->lookup);
 }
 

@@ -38,10 +38,10 @@ void notify_any(struct request *request);
 
 /* ---- probes; they spend no credits and do not wait for the engine ---- */
 
-/* GET /livez: the process is alive and its worker responds. */
+/* GET /livez: the process is alive and its loops make progress; see health.h. */
 void health_live(struct request *request);
 
-/* GET /readyz: whether to send requests here. 503 while the daemon starts, drains or cannot use its
+/* GET /readyz: whether to send requests here. 503 while the daemon starts, drains, hangs or cannot use its
  * store. Upstream failures do not affect it, because known results are still served.
  * `verbose` lists all checks. */
 void health_ready(struct request *request);

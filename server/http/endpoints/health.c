@@ -14,11 +14,33 @@
 #include <string.h>
 
 #define DOCUMENT_MAX 1024
+#define LAG_DETAIL   "the engine or a worker makes no progress; the disk may hang"
+
+int64_t health_lag_ms(const struct service *service, int64_t now_ms)
+{
+    int64_t longest_ms = heartbeat_lag_ms(engine_heartbeat(service->engine), now_ms);
+
+    for (size_t i = 0; i < service->n_workers; i++) {
+        int64_t lag_ms = heartbeat_lag_ms(&service->workers[i], now_ms);
+        if (lag_ms > longest_ms)
+            longest_ms = lag_ms;
+    }
+    return longest_ms;
+}
+
+static int64_t lag_of(const struct request *request)
+{
+    return health_lag_ms(request_service(request), request_clock(request)->now_ms);
+}
 
 void health_live(struct request *request)
 {
     struct reply reply;
 
+    if (lag_of(request) >= HEALTH_LIVE_MS) {
+        problem_send(request, ERR_OVERLOADED, LAG_DETAIL);
+        return;
+    }
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "text/plain; charset=utf-8");
     reply_text(&reply, "Cache-Control", "no-store");
@@ -29,7 +51,7 @@ void health_live(struct request *request)
 /* ---- the response ---- */
 
 /* ERR_OK = ready. */
-static enum err judge(enum health_stage stage, const struct status *status)
+static enum err judge(enum health_stage stage, const struct status *status, int64_t lag_ms)
 {
     switch (stage) {
     case HEALTH_STARTING:
@@ -39,6 +61,8 @@ static enum err judge(enum health_stage stage, const struct status *status)
     case HEALTH_RUNNING:
         break;
     }
+    if (lag_ms >= HEALTH_READY_MS)
+        return ERR_OVERLOADED;
     return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
@@ -92,7 +116,7 @@ void health_ready(struct request *request)
     const struct service *service = request_service(request);
     enum health_stage stage = (enum health_stage)atomic_load(&service->health->stage);
     struct status status = engine_status(service->engine);
-    enum err err = judge(stage, &status);
+    enum err err = judge(stage, &status, lag_of(request));
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     bool verbose = false;
     struct errmsg why;
@@ -107,7 +131,7 @@ void health_ready(struct request *request)
         return;
     }
     if (err && !verbose) {
-        problem_send(request, err, NULL);
+        problem_send(request, err, err == ERR_OVERLOADED ? LAG_DETAIL : NULL);
         return;
     }
     buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");

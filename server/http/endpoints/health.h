@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* health.h - stage of the process (starting, running, draining), for the probes.
+/* health.h - stage of the process (starting, running, draining) and its longest pause, for the
+ * probes.
  *
  * The worker answers both probes from atomics that other threads write, so no probe waits for the
- * engine, which may block in a disk sync. */
+ * engine, which may block in a disk sync. A short pause is meant to be waited for. After a longer
+ * one, /readyz fails, so that requests go elsewhere, and then /livez, so that the process is
+ * replaced. */
 #ifndef HTTP_ENDPOINTS_HEALTH_H
 #define HTTP_ENDPOINTS_HEALTH_H
 
 #include <stdatomic.h>
+#include <stdint.h>
+
+struct service;
+
+/* How long a loop iteration may last before the probe fails. */
+#define HEALTH_READY_MS INT64_C(10000)
+#define HEALTH_LIVE_MS  INT64_C(60000)
 
 enum health_stage {
     HEALTH_STARTING,
@@ -18,5 +28,9 @@ enum health_stage {
 struct health {
     atomic_int stage; /* enum health_stage */
 };
+
+/* Returns the longest time that the engine or a worker has been in its current loop iteration. Any
+ * worker thread. */
+int64_t health_lag_ms(const struct service *service, int64_t now_ms);
 
 #endif

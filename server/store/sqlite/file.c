@@ -119,13 +119,50 @@ static bool is_special_to_sqlite(const char *path)
     return strcmp(path, STORE_FILE_NONE) == 0 || strncmp(path, "file:", strlen("file:")) == 0;
 }
 
-enum err store_file_prepare(const char *path, bool create, struct errmsg *why)
+static enum err check_path(const char *path, struct errmsg *why)
 {
-    enum err err = ERR_OK;
-
     if (!*path || path[strlen(path) - 1] == '/' || is_special_to_sqlite(path))
         return refuse(path, "is not a file path", why);
-    if (create)
+    return ERR_OK;
+}
+
+/* Shortens the path of a folder to that of the folder that contains it. */
+static void ascend(char *folder)
+{
+    char *slash = strrchr(folder, '/');
+
+    if (!slash)
+        slash = mempcpy(folder, ".", 1);
+    else if (slash == folder)
+        slash++;
+    *slash = '\0';
+}
+
+enum err store_file_check(const char *path, struct errmsg *why)
+{
+    autofree char *folder = folder_of(path);
+    enum err err = check_path(path, why);
+    struct stat status;
+
+    if (err)
+        return err;
+    while (stat(folder, &status)) {
+        if (errno != ENOENT || strcmp(folder, ".") == 0)
+            return system_says(folder, why);
+        ascend(folder);
+    }
+    if (!S_ISDIR(status.st_mode))
+        errno = ENOTDIR;
+    else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+        return ERR_OK;
+    return system_says(folder, why);
+}
+
+enum err store_file_prepare(const char *path, bool create, struct errmsg *why)
+{
+    enum err err = check_path(path, why);
+
+    if (!err && create)
         err = make_folders(path, why);
     if (err)
         return err;

@@ -13,6 +13,11 @@
 
 #define STORE_FILE_NONE ":memory:" /* SQLite's name of a database in memory; never a path here */
 
+/* Checks that the file exists in a folder that this user may write in, or that the folder could be
+ * created, and creates nothing. Does not look at the file. Returns ERR_STORE_REFUSED if `path` is
+ * not a file path, ERR_STORAGE_UNAVAILABLE if the folder cannot be used; `why` has the message. */
+enum err store_file_check(const char *path, struct errmsg *why);
+
 /* If `create`, creates what is missing (folders 0700, the file 0600, durably). Then checks that it
  * is a regular file of this user that no other user may open. Returns ERR_STORE_REFUSED if it is
  * not, ERR_NO_ENTRY if it is missing and `create` is false, ERR_STORAGE_UNAVAILABLE if the system

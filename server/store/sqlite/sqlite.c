@@ -328,6 +328,19 @@ static enum err hand_over(struct sqlite_store *s, enum err err, struct store **r
     return err;
 }
 
+enum err store_sqlite_check(const char *rest, struct errmsg *why)
+{
+    return store_file_check(rest, why);
+}
+
+enum err store_sqlite_check_memory(const char *rest, struct errmsg *why)
+{
+    if (!*rest)
+        return ERR_OK;
+    errmsg_set(why, "memory: accepts no path");
+    return ERR_STORE_REFUSED;
+}
+
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
                            struct store **ret_store, struct errmsg *why)
 {
@@ -348,13 +361,13 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
 enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
                                   struct store **ret_store, struct errmsg *why)
 {
-    if (*rest) {
-        errmsg_set(why, "memory: accepts no path");
-        return ERR_STORE_REFUSED;
-    }
+    enum err err = store_sqlite_check_memory(rest, why);
+
+    if (err)
+        return err;
     struct sqlite_store *s = new_store(STORE_FILE_NONE, options);
     s->is_in_memory = true;
-    enum err err = sqlite_connect(s, why);
+    err = sqlite_connect(s, why);
     if (!err)
         err = take_stock(s, why);
     return hand_over(s, err, ret_store);
