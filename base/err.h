@@ -30,7 +30,10 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(NOT_FOUND, "not-found", 404, false, NO, "Not found")                                         \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO, "Method not allowed")              \
     X(NOT_ACCEPTABLE, "not-acceptable", 406, false, NO, "No acceptable media type")                \
+    X(PRECONDITION_FAILED, "precondition-failed", 412, false, NO, "Precondition failed")           \
     X(BODY_TOO_LARGE, "body-too-large", 413, false, NO, "Request body too large")                  \
+    X(URI_TOO_LONG, "uri-too-long", 414, false, NO, "Request target too long")                     \
+    X(HEADERS_TOO_LARGE, "headers-too-large", 431, false, NO, "Request headers too large")         \
     X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO, "Domain is a public suffix")                 \
     X(IP_ADDRESS, "ip-address", 422, false, NO, "IP address instead of a domain")                  \
     X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO, "Reserved domain name")            \

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define METRICS_ROUTES    16 /* rows of the route table and one for no route; asserted there */
-#define METRICS_CODES     24 /* distinct statuses; the last index counts all others */
+#define METRICS_CODES     26 /* distinct statuses; the last index counts all others */
 #define METRICS_DURATIONS 15 /* buckets of a duration, +Inf included */
 #define METRICS_SIZES     8  /* buckets of a batch size, +Inf included */
 
@@ -24,8 +24,10 @@
 extern const int64_t metrics_duration_bounds_ms[METRICS_DURATIONS - 1];
 extern const int64_t metrics_size_bounds[METRICS_SIZES - 1];
 
-/* The statuses with an index of their own; METRICS_NO_CODE if no response arrived. */
-#define METRICS_NO_CODE 0
+/* The statuses with an index of their own. Two stand for a request without a response: of the
+ * upstream, and to a client that left before it (the number is nginx's). */
+#define METRICS_NO_CODE       0
+#define METRICS_CLIENT_CLOSED 499
 extern const int metrics_codes[METRICS_CODES - 1];
 
 enum metrics_outcome {
@@ -110,7 +112,7 @@ void metrics_set(uint64_t *gauge, uint64_t value);
 void metrics_duration(struct duration_histogram *histogram, int64_t ms);
 void metrics_size(struct size_histogram *histogram, size_t n);
 
-/* Returns the index of a status or of METRICS_NO_CODE. */
+/* Returns the index of a status or of one of the two numbers above. */
 size_t metrics_code_index(int status);
 
 /* Returns the sum over all threads, ended ones included. */

@@ -48,8 +48,8 @@
 #define TASK_TIMEOUT_MS     INT64_C(5000)
 #define HEADER_TIMEOUT_MS   INT64_C(8000)
 #define RESPONSE_TIMEOUT_MS INT64_C(30000)
-#define IDLE_TIMEOUT_MS     INT64_C(60000)
 #define DRAIN_MS            INT64_C(5000)
+#define HEAD_GRACE_MS       INT64_C(1000)
 #define END_MS              (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
 #define READY_STATUS        "serving"
 #define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
@@ -255,8 +255,9 @@ static int start_listener(struct daemon *d)
         .other_files = (int)c->submit_slots,
         .header_timeout_ms = HEADER_TIMEOUT_MS,
         .response_timeout_ms = RESPONSE_TIMEOUT_MS,
-        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .idle_timeout_ms = c->idle_timeout_ms,
         .drain_ms = DRAIN_MS,
+        .head_grace_ms = HEAD_GRACE_MS,
         .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct errmsg why;
@@ -337,6 +338,7 @@ static void run(struct daemon *d, const sigset_t *signals)
             engine_set_paused(d->engine, number == SIGUSR1);
     }
     atomic_store(&d->health.stage, HEALTH_DRAINING);
+    listener_announce_drain(d->lifecycle.listener);
     log_event(LOG_INFO, "draining", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
 }

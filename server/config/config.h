@@ -62,6 +62,7 @@ struct config {
     int64_t cache_bytes;
     int64_t max_waiters;
     int64_t max_per_address; /* 0 = no limit */
+    int64_t idle_timeout_ms;
     int64_t drain_delay_ms, drain_timeout_ms;
     int64_t threads;   /* 0 = one per CPU that the process may use */
     int64_t log_level; /* enum log_level */

@@ -42,6 +42,8 @@ const struct option options[] = {
      "accept clients without a key, from any address", false, LISTENING},
     {"--max-connections-per-address", COUNT, FIELD(max_per_address), "0", 0, 1000000, "N",
      "concurrent connections per client address (0 = unlimited)", false, LISTENING},
+    {"--idle-timeout", TIME, FIELD(idle_timeout_ms), "75s", SECOND, 3600 * SECOND, "TIME",
+     "how long an idle connection is kept open", false, LISTENING},
     {"--threads", COUNT, FIELD(threads), "0", 0, 256, "N",
      "HTTP worker threads (0 = one per available CPU)", false, LISTENING},
     {"--upstream-url", TEXT, FIELD(upstream_url), "https://api.openmart.ai", 0, 0, "URL",

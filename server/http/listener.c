@@ -265,6 +265,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
+        .head_grace_ms = options->head_grace_ms,
         .idle_ms = options->idle_ms,
         .leaves_queue = options->inherited != NULL,
     };
@@ -339,6 +340,12 @@ void listener_apply_settings(struct listener *listener, const struct settings *s
 {
     for (size_t i = 0; i < listener->n_workers; i++)
         worker_apply_settings(listener->workers[i], settings);
+}
+
+void listener_announce_drain(struct listener *listener)
+{
+    for (size_t i = 0; i < listener->n_workers; i++)
+        worker_announce_drain(listener->workers[i]);
 }
 
 void listener_drain(struct listener *listener)

@@ -30,6 +30,7 @@ struct listener_options {
     int64_t response_timeout_ms; /* for a client to read its response */
     int64_t idle_timeout_ms;     /* of a connection without a request */
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
+    int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t idle_ms;             /* longest sleep of each worker; 0 = only the built-in bound */
 };
 
@@ -56,7 +57,12 @@ void listener_apply_settings(struct listener *listener, const struct settings *s
 /* Returns ERR_SYNTAX if the address is invalid; `why` then says so. Any thread. */
 enum err listener_check(const char *address, struct errmsg *why);
 
-/* Stops accepting; responses in progress are still sent. Idempotent. */
+/* From now on every response says Connection: close, so that clients and load balancers move to
+ * another server; new connections are still accepted. Once, before listener_drain(). */
+void listener_announce_drain(struct listener *listener);
+
+/* Stops accepting; responses in progress are still sent, and a request that a client has begun to
+ * send gets head_grace_ms to arrive. Idempotent. */
 void listener_drain(struct listener *listener);
 
 /* Waits at most `within_ms` for the workers to end. Returns true once no request is left, or

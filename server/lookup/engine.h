@@ -19,6 +19,7 @@
 #include "lookup/records/results.h"
 #include "lookup/status.h"
 #include "model/domain.h"
+#include "model/precondition.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -131,10 +132,14 @@ struct find_lookup_call {
 };
 engine_call_fn engine_find_lookup;
 
-/* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). */
+/* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). Deletes
+ * nothing, with ERR_PRECONDITION_FAILED, if the stored result of the question with that key fails
+ * the precondition. */
 struct forget_domain_call {
     struct engine_call call;
     char domain[DOMAIN_MAX + 1];
+    unsigned char key[HASH_SIZE]; /* of the question that has only the domain */
+    struct precondition precondition;
     /* Results: */
     enum err err;
     size_t n; /* results deleted */

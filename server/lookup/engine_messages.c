@@ -175,11 +175,28 @@ void engine_find_lookup(struct engine *engine, struct engine_call *call)
         find->err = ERR_NOT_FOUND;
 }
 
+static enum err check_precondition(const struct results *results,
+                                   const struct forget_domain_call *forget)
+{
+    const struct result *result = NULL;
+
+    if (!precondition_is_given(&forget->precondition))
+        return ERR_OK;
+    enum err err = results_find(results, forget->key, &result);
+    if (err && err != ERR_NO_ENTRY)
+        return err;
+    bool holds = precondition_holds(&forget->precondition, result, RESULT_FORMATS);
+    result_unref(result);
+    return holds ? ERR_OK : ERR_PRECONDITION_FAILED;
+}
+
 void engine_forget_domain(struct engine *engine, struct engine_call *call)
 {
     struct forget_domain_call *forget = container_of(call, struct forget_domain_call, call);
 
-    forget->err = results_forget_domain(&engine->results, forget->domain, &forget->n);
+    forget->err = check_precondition(&engine->results, forget);
+    if (!forget->err)
+        forget->err = results_forget_domain(&engine->results, forget->domain, &forget->n);
 }
 
 void engine_read_account(struct engine *engine, struct engine_call *call)

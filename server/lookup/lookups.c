@@ -176,13 +176,15 @@ static void attach(struct lookup *lookup, struct lookup_request *request, bool c
 
 void lookups_abandon(struct lookups *lookups, uint64_t ticket)
 {
-    const struct outcome outcome = outcome_of(ERR_CANCELLED);
+    struct outcome outcome = outcome_of(ERR_CANCELLED);
     struct lookup_request *request;
 
     HASH_FIND(hh, lookups->waiting, &ticket, sizeof ticket, request);
     if (!request)
         return;
     struct lookup *lookup = request->lookup;
+    outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
+    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     lookups->n_abandoned++;
     metrics_add(&metrics_mine()->waiters_abandoned, 1);
     detach(request);

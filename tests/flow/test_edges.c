@@ -191,6 +191,31 @@ TEST(forget_failed_on_disk_returns_an_error)
     ck_assert(again->from_cache);
 }
 
+TEST(forget_deletes_nothing_if_its_precondition_fails)
+{
+    const struct slice fields[QUESTION_PARTS] = {[QUESTION_DOMAIN] = {"milvali.com", 11}};
+    struct forget_domain_call forget = {.call.run = engine_forget_domain,
+                                        .domain = "milvali.com",
+                                        .precondition = {.has_tags = true}};
+    struct question *question;
+    struct errmsg why;
+
+    ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
+    memcpy(forget.key, question->key, HASH_SIZE);
+    question_free(question);
+    flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+    ck_assert_uint_eq(forget.n, 0);
+    forget.precondition.any = true;
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(forget.n, 1);
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED); /* nothing is stored any more */
+}
+
 TEST(free_functions_accept_null)
 {
     lookups_free(NULL);

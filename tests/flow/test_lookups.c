@@ -140,8 +140,21 @@ TEST(lookup_sent_is_not_cancelled_by_a_leaving_waiter)
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_settle();
     ck_assert_int_eq(abandoned->err, ERR_CANCELLED);
+    ck_assert_int_eq(abandoned->charged, CHARGED_MAYBE);
+    ck_assert_uint_eq(strlen(abandoned->lookup_id), ID_LEN);
     ck_assert(later->from_cache);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+TEST(lookup_unsent_is_not_charged_to_a_leaving_waiter)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_CANCELLED);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
 }
 
 TEST(lookup_cancel_after_the_result_is_a_no_op)

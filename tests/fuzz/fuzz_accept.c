@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_accept.c - fuzzes the headers that select a representation: Accept and If-None-Match. */
+/* fuzz_accept.c - fuzzes the headers that select a representation: Accept, If-None-Match, If-Match
+ * and If-Unmodified-Since. */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/protocol/conditional.h"
 #include "http/protocol/negotiate.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -9,6 +11,7 @@
 #include <string.h>
 
 #define ETAG "\"0123456789abcdef\""
+#define OURS "\"0123456789abcdef0123456789abcdef\""
 
 /* Returns the media type, or -1 if no type is acceptable. */
 static int form_of(const char *before, const char *accept)
@@ -28,7 +31,25 @@ static bool matches(const char *before, const char *list)
     struct buf header autobuf = BUF_INIT(strlen(list) + 64);
 
     buf_addf(&header, "%s%s", before, list);
-    return negotiate_matches(buf_str(&header), ETAG);
+    return conditional_none_match(buf_str(&header), ETAG);
+}
+
+/* A strong tag of ours that is named first matches, whatever follows; all that matches, matches
+ * weakly too. */
+static void check_preconditions(const char *header)
+{
+    struct precondition precondition;
+    struct result result = {0};
+
+    memcpy(result.bodies[RESULT_JSON].etag, OURS, sizeof OURS);
+    conditional_read(header, header, &precondition);
+    FUZZ_WANT(precondition.has_tags && precondition.n_tags <= PRECONDITION_TAGS);
+    if (precondition_holds(&precondition, &result, RESULT_JSON))
+        FUZZ_WANT(conditional_none_match(header, OURS));
+    struct buf named autobuf = BUF_INIT(strlen(header) + 64);
+    buf_addf(&named, "%s, %s", OURS, header);
+    conditional_read(buf_str(&named), NULL, &precondition);
+    FUZZ_WANT(precondition_holds(&precondition, &result, RESULT_JSON));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_WANT(form_of("application/json, ", header) == RESULT_JSON);
     FUZZ_WANT(form_of("application/json;q=0, text/plain;q=0, text/csv;q=0, ", header) == -1);
 
+    check_preconditions(header);
     FUZZ_WANT(matches(ETAG ", ", header));
     FUZZ_WANT(matches("W/" ETAG " ,", header));
     if (!matches("", header))

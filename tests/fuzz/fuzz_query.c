@@ -217,8 +217,6 @@ static void check_reading(const struct emails_query *query, const struct client 
     FUZZ_WANT(query->cache.max_age_s >= -1 && query->cache.max_age_s <= INT64_C(2147483648));
     FUZZ_WANT(query->cache.only_cached || !client->cached_only);
     FUZZ_WANT(query->cache.only_cached || client->allow_refresh || !query->cache.refresh);
-    FUZZ_WANT(strnlen(query->applied, EMAILS_QUERY_APPLIED) < EMAILS_QUERY_APPLIED);
-    FUZZ_WANT(input_is_printable(query->applied, strlen(query->applied)));
 }
 
 /* The canonical form of a question is the same question. */

@@ -236,8 +236,25 @@ def test_drain_delay_fails_readyz_only(testbed, sim):
     eventually(lambda: daemon.get("/readyz").status == 503)
     daemon.get("/readyz").problem(503, "draining")
     answer = daemon.lookup("milvali.com")
-    assert (answer.status, answer.header("Connection")) == (200, None)
+    assert (answer.status, answer.header("Connection")) == (200, "close")
     assert "event=engine_drain_started" not in daemon.stderr()
+    daemon.deliver(signal.SIGTERM)
+    daemon.was_checked = True
+    assert daemon.wait() == -signal.SIGTERM
+
+
+def test_drain_delay_ends_kept_connections_with_their_next_response(testbed, sim):
+    daemon = testbed.daemon(sim, "--drain-delay", "600s")
+    daemon.lookup("milvali.com")
+    kept = [daemon.connect() for _ in range(20)]
+    assert {client.get(daemon.question("milvali.com")).header("Connection") for client in kept} == {None}
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: daemon.get("/readyz").status == 503)
+    eventually(lambda: daemon.get("/livez").header("Connection") == "close")
+    for client in kept:
+        answer = client.get(daemon.question("milvali.com"))
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        assert client.is_closed()
     daemon.deliver(signal.SIGTERM)
     daemon.was_checked = True
     assert daemon.wait() == -signal.SIGTERM

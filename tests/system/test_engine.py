@@ -163,9 +163,20 @@ def test_timeout_504_names_the_lookup_and_a_repeat_joins_it(testbed, sim):
 @pytest.mark.parametrize("prefer, applied", [("wait=0", "wait=0"), ("wait=999", "wait=300"),
                                              ("wait=soon", None), ("handling=strict", None)])
 def test_preference_applied_is_returned(daemon, prefer, applied):
-    daemon.lookup("milvali.com")
     answer = daemon.lookup("milvali.com", headers={"Prefer": prefer})
     assert answer.header("Preference-Applied") == applied
+
+
+def test_preference_is_not_applied_to_a_stored_result(daemon):
+    daemon.lookup("milvali.com")
+    for prefer in ("respond-async", "wait=5", "respond-async, wait=5"):
+        answer = daemon.lookup("milvali.com", headers={"Prefer": prefer})
+        assert (answer.status, answer.header("Preference-Applied")) == (200, None)
+
+
+def test_preference_for_async_is_not_applied_if_the_result_comes_in_time(daemon):
+    answer = daemon.lookup("milvali.com", headers={"Prefer": "respond-async, wait=100"})
+    assert (answer.status, answer.header("Preference-Applied")) == (200, "wait=100")
 
 
 # ---- many callers ----

@@ -104,7 +104,7 @@ def odd(module_testbed):
     pytest.param([f"X-{i}: {i}" for i in range(80)], id="eighty headers"),
     pytest.param(["X:", "Y: ", "Z: \t z \t "], id="blanks around values"),
     pytest.param(["Cookie: a=b; c=\"d\"; e", "Cookie: f=g"], id="cookies"),
-    *(pytest.param([f"X: {'x' * n}"], id=f"{n} bytes") for n in range(4000, 13000, 1111)),
+    *(pytest.param([f"X: {'x' * n}"], id=f"{n} bytes") for n in range(4000, 12000, 1111)),
 ])
 @pytest.mark.parametrize("piece", [None, 1500])
 def test_framing_valid_request_may_come_in_pieces_of_any_size(odd, lines, piece):

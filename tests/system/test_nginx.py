@@ -201,8 +201,7 @@ def test_nginx_lets_a_client_wait_for_the_upstream(testbed, sim, proxy):
 def test_nginx_timeouts_fit_those_of_emailsd():
     output = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
     longest = int(re.search(r"--max-wait .*?(\d+)s", output, re.S).group(1))
-    source = (ROOT / "server/main.c").read_text("utf-8")
-    idle = int(re.search(r"IDLE_TIMEOUT_MS\s+INT64_C\((\d+)\)", source).group(1)) / 1000
+    idle = int(re.search(r"--idle-timeout .*?(\d+)s", output, re.S).group(1))
     conf = CONF.read_text("utf-8")
     assert int(re.search(r"proxy_read_timeout (\d+)s;", conf).group(1)) > longest
     assert int(re.search(r"keepalive_timeout (\d+)s;", conf).group(1)) < idle

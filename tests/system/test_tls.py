@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """test_tls.py - tests HTTPS on the listener, and the verification of the upstream."""
+import json
+import os
 import re
 import signal
 import socket
@@ -144,6 +146,29 @@ def test_tls_clients_wait_and_leave_as_over_http(testbed, sim, authority, certif
     sim.release_submits()
     assert {answer(connection)[0] for connection in waiting[10:]} == {200}
     assert len(sim.ledger()) == 1
+
+
+def test_tls_client_that_closes_one_half_gets_its_response(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
+    sim.hold_submits()
+    connection = park(daemon, authority)
+    sim.reach(submit=1)
+    with socket.socket(fileno=os.dup(connection.fileno())) as raw:
+        raw.shutdown(socket.SHUT_WR)
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert connection.recv(len(interim)) == interim
+    sim.release_submits()
+    assert answer(connection)[0] == 200
+
+
+def test_tls_head_too_large_is_rejected_as_over_http(testbed, sim, authority, certificate):
+    daemon = start(testbed, sim, certificate)
+    status, body = exchange(dial(daemon, authority.context()), "/emails?domain=milvali.com",
+                            "X-Pad: " + 15000 * "x")
+    assert (status, json.loads(body)["code"]) == (431, "headers-too-large")
+    status, body = exchange(dial(daemon, authority.context()), "/emails?" + 500 * "a&")
+    assert (status, json.loads(body)["code"]) == (414, "uri-too-long")
+    assert sim.calls()["requests"] == 0
 
 
 def test_tls_reload_uses_a_new_certificate_while_clients_wait(testbed, sim, authority, tmp_path):

@@ -21,6 +21,8 @@ static const struct {
     {"prefer", "wait=5", true},
     {"Cache-Control", "no-cache", false},
     {"If-None-Match", "\"x\"", true},
+    {"If-Match", "\"x\"", true},
+    {"if-unmodified-since", "x", true},
     {"Cache-Control", "only-if-cached", false},
     {"Pragma", "no-cache", false},
     {"Sec-Purpose", "prefetch", false},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener.c - tests workers, parked requests and shutdown over real sockets.
- * test_listener_wire.c tests single requests on the wire. */
+ * test_listener_wire.c tests single requests on the wire, test_listener_leaving.c clients that
+ * leave. */
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
 
@@ -189,61 +190,6 @@ TEST(connection_parked_request_delays_those_after_it)
 
 /* ---- clients that leave ---- */
 
-static void wait_until_abandoned(size_t n)
-{
-    pthread_mutex_lock(&fixture.lock);
-    while (fixture.n_abandoned < n)
-        pthread_cond_wait(&fixture.changed, &fixture.lock);
-    pthread_mutex_unlock(&fixture.lock);
-}
-
-TEST(parked_request_reports_once_that_its_client_left)
-{
-    struct listener *listener = start(1);
-    int leaver = connect_to(listener), stayer = connect_to(listener);
-
-    raw_get(leaver, "/parked");
-    raw_get(stayer, "/parked");
-    wait_parked(2);
-    close(leaver);
-    wait_until_abandoned(1);
-    raw_get(stayer, "/now"); /* pipelined: still there */
-    let_all_go();
-    expect(stayer, "later\n");
-    expect(stayer, "now\n");
-    stop(listener);
-    ck_assert_uint_eq(fixture.n_abandoned, 1);
-}
-
-TEST(parked_request_treats_half_close_as_leaving)
-{
-    struct listener *listener = start(1);
-    int fd = connect_to(listener);
-
-    raw_get(fd, "/parked");
-    wait_parked(1);
-    shutdown(fd, SHUT_WR);
-    wait_until_abandoned(1);
-    close(fd);
-    stop(listener);
-    ck_assert_uint_eq(fixture.n_abandoned, 1);
-}
-
-TEST(parked_request_treats_reset_as_leaving)
-{
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    struct listener *listener = start(1);
-    int fd = connect_to(listener);
-
-    raw_get(fd, "/parked");
-    wait_parked(1);
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
-    wait_until_abandoned(1);
-    stop(listener);
-    ck_assert_uint_eq(fixture.n_abandoned, 1);
-}
-
 /* The message is opened in the same loop iteration in which the sockets report that they are
  * closed. */
 TEST(parked_request_may_be_answered_while_its_client_leaves)
@@ -314,29 +260,6 @@ TEST(drain_waits_for_messages_about_requests_that_were_late)
     let_all_go();
     listener_stop(listener);
     close(fd);
-}
-
-TEST(listener_frees_the_slot_of_a_client_that_left)
-{
-    /* One client that leaves, one that sends a request, and one whose close is not finished in
-     * the server. */
-    struct listener *listener = start_on("127.0.0.1:0", 1, 3);
-
-    for (size_t i = 1; i <= 10; i++) {
-        int fd = connect_to(listener);
-        raw_get(fd, "/parked");
-        wait_parked(1);
-        close(fd);
-        wait_until_abandoned(i);
-        let_all_go();
-        /* The same thread answers, so the leaving client was handled before. */
-        fd = connect_to(listener);
-        raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-        expect(fd, "now\n");
-        ck_assert(raw_is_closed(fd));
-        close(fd);
-    }
-    stop(listener);
 }
 
 /* ---- shutdown ---- */
@@ -431,4 +354,59 @@ TEST(drain_is_not_delayed_by_a_client_that_does_not_read)
     ck_assert(raw_read_no_body(fd, &answer));
     stop(listener);
     ck_assert_int_eq(answer.announced, (long)sizeof big);
+}
+
+static void await_closed_sockets(const struct listener *listener)
+{
+    for (int fd; (fd = raw_connect(listener_url(listener, 0))) >= 0;) {
+        close(fd);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* On a new connection, and on one that has had a response. The kernel must see that the bytes came
+ * later than that. */
+static const bool is_kept[] = {false, true};
+
+LOOP_TEST(drain_awaits_the_rest_of_a_head, is_kept)
+{
+    struct listener_options options = patient_options();
+    struct raw_answer answer;
+
+    options.head_grace_ms = 600000;
+    struct listener *listener = start_with(&options);
+    int fd = connect_to(listener);
+    if (is_kept[_i]) {
+        get_and_expect_now(fd);
+        poll(NULL, 0, 250);
+    }
+    raw_send(fd, "GET /n");
+    await_arrival(fd);
+    listener_drain(listener);
+    await_closed_sockets(listener);
+    raw_send(fd, "ow HTTP/1.1\r\nHost: test\r\n\r\n");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert_str_eq(answer.body, "now\n");
+    ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
+    listener_stop(listener);
+}
+
+TEST(drain_announced_ends_each_connection_and_accepts_more)
+{
+    struct listener *listener = start(1);
+    struct raw_answer answer;
+    bool is_last = false;
+
+    listener_announce_drain(listener);
+    while (!is_last) { /* until the worker has the message */
+        int fd = connect_to(listener);
+        raw_get(fd, "/now");
+        ck_assert(raw_read(fd, &answer));
+        is_last = raw_header(&answer, "Connection") != NULL;
+        close(fd);
+    }
+    int fd = connect_to(listener);
+    get_and_expect_now(fd);
+    ck_assert(raw_is_closed(fd));
+    stop(listener);
 }

@@ -179,20 +179,6 @@ TEST(timeout_idle_is_longer_than_that_of_a_header)
     get_and_expect_now(fd);
 }
 
-/* So many arguments that the library has no memory left for rejecting them. */
-TEST(timeout_Q14_unanswered_request_is_closed)
-{
-    start_and_connect(SHORT_MS, LONG_MS, LONG_MS);
-    struct buf autobuf text = BUF_INIT(16384);
-
-    buf_add_str(&text, "GET /arguments?");
-    for (int i = 0; i < 1500; i++)
-        buf_add_str(&text, "a=b&");
-    buf_add_str(&text, " HTTP/1.1\r\nHost: test\r\n\r\n");
-    send_now(buf_str(&text));
-    ck_assert(raw_is_closed(fd));
-}
-
 TEST(timeout_C7_silent_client_is_closed_and_frees_its_slot)
 {
     int silent[8];

@@ -116,3 +116,13 @@ TEST(metrics_of_blocked_submits_show_429_unless_another_reason_does)
     wants_line(paused, "emailsd_submits_blocked{reason=\"throttled\"} 0");
     wants_line(paused, "emailsd_submits_blocked{reason=\"paused\"} 1");
 }
+
+TEST(metrics_client_that_left_has_a_code_of_its_own)
+{
+    struct figures figures = {0};
+
+    figures.counted.http_requests[METRICS_ROUTES - 1][metrics_code_index(METRICS_CLIENT_CLOSED)] =
+        3;
+    autofree char *requests = written("emailsd_http_requests_total", &figures);
+    wants_line(requests, "emailsd_http_requests_total{route=\"other\",code=\"client-closed\"} 3");
+}

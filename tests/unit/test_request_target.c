@@ -63,3 +63,28 @@ TEST(target_with_a_carriage_return_has_no_end)
     request_target_read(&target, "/livez\r");
     ck_assert_ptr_null(target.end);
 }
+
+static const struct {
+    const char *raw, *authority;
+} authorities[] = {
+    {"/emails?domain=http://x/", ""},       {"http://host/emails", "host"},
+    {"HTTPS://[::1]:8443?x", "[::1]:8443"}, {"http://a.example:80", "a.example:80"},
+    {"http://user@host/livez", ""},         {"http:///livez", ""},
+};
+
+LOOP_TEST(target_authority_is_that_of_the_absolute_form, authorities)
+{
+    const char *raw = authorities[_i].raw, *authority = authorities[_i].authority;
+
+    request_target_read(&target, raw);
+    ck_assert_uint_eq(target.size, strlen(raw));
+    ck_assert_uint_eq(target.authority.len, strlen(authority));
+    ck_assert(!*authority || target.authority.data == strstr(raw, authority));
+}
+
+TEST(target_without_authority_does_not_keep_the_last_one)
+{
+    request_target_read(&target, "http://host/livez");
+    request_target_read(&target, "/livez");
+    ck_assert_uint_eq(target.authority.len, 0);
+}

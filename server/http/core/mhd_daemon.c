@@ -7,18 +7,13 @@
 #include "http/core/request_state.h"
 #include "http/net/connection_limit.h"
 #include "http/net/tls.h"
+#include "http/protocol/head_memory.h"
 
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-
-/* Memory per connection for the request's line and headers and the response's headers.
- * libmicrohttpd zeroes all of it after every response, so a larger value costs time on every hit
- * and memory on every idle connection. RFC 9112, 3, recommends supporting request lines of at least
- * 8000 bytes. */
-#define CONNECTION_BYTES ((size_t)16 << 10)
 
 __attribute__((format(printf, 2, 0))) static void log_message(void *arg, const char *format,
                                                               va_list args)
@@ -77,7 +72,11 @@ static void note_connection(void *arg, struct MHD_Connection *handle, void **slo
     }
 }
 
-/* libmicrohttpd passes the raw target before it decodes it. */
+const char mhd_no_cookie[] = "Cookie";
+
+/* libmicrohttpd passes the raw target before it decodes it, and before it reads the headers. It
+ * copies the first Cookie in the memory of the connection and splits it; if there is no room,
+ * 0.9.75 sends two responses or none. Nothing here needs cookies, so the first one is empty. */
 static void *note_target(void *arg, const char *target, struct MHD_Connection *handle)
 {
     struct worker *worker = arg;
@@ -86,6 +85,9 @@ static void *note_target(void *arg, const char *target, struct MHD_Connection *h
 
     request_target_read(&connection->target, target);
     connection_on_request_line(&worker->timeouts, &connection->timeout, worker->clock.now_ms);
+    MHD_set_connection_value(handle, MHD_HEADER_KIND, mhd_no_cookie, "");
+    if (!head_memory_suffices_for_target(target))
+        request_reject_target(worker, handle);
     return NULL;
 }
 
@@ -109,7 +111,7 @@ enum err mhd_daemon_start(struct worker *worker)
         MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)connection_limit_max(options->connection_limit) + 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
         worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
 

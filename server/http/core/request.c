@@ -173,7 +173,7 @@ void request_set_state(struct request *request, enum request_state state)
 void request_reply(struct request *request, struct reply *reply)
 {
     struct worker *worker = request->worker;
-    bool closing = worker->stage != WORKER_RUNNING || request->is_chunked;
+    bool closing = worker->stage != WORKER_RUNNING || request->is_last;
 
     assert(!request->response);
     if (worker->last_response &&
@@ -184,7 +184,8 @@ void request_reply(struct request *request, struct reply *reply)
         worker->last_response = response_new(reply, worker->date, request->id, closing);
     }
     request->response = response_ref(worker->last_response);
-    request_set_state(request, REQUEST_ANSWERED);
+    request_set_state(request,
+                      request->state == REQUEST_ABANDONED ? REQUEST_DISCARDED : REQUEST_ANSWERED);
 }
 
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,

@@ -79,10 +79,10 @@ enum err request_each_argument(const struct request *request, request_argument_f
 /* ---- the response ---- */
 
 /* Sends the response; exactly once per request. Adds Content-Length, Date, X-Request-Id and
- * X-Content-Type-Options, and Connection: close while draining. With HEAD and status 304 the body
- * is omitted but counts for Content-Length. Resumes a parked request. Consumes `reply` in any case.
- * A header value that is empty or contains a line end is a programming error: it is logged and the
- * process aborts. */
+ * X-Content-Type-Options, and Connection: close once the drain is announced. With HEAD and status
+ * 304 the body is omitted but counts for Content-Length. Resumes a parked request. Consumes `reply`
+ * in any case. A header value that is empty or contains a line end is a programming error: it is
+ * logged and the process aborts. */
 void request_reply(struct request *request, struct reply *reply);
 
 /* Sets what the access log reports: `outcome`, a static word, and the charge. `lookup_id` NULL or
@@ -108,7 +108,7 @@ void request_cache_response(struct request *request, const struct result *result
 /* Suspends the request until request_reply(). Park before sharing the request with another thread.
  * `abandoned` runs at most once, later, on the worker, if the client leaves meanwhile; never after
  * request_reply(). The endpoint must still reply, then or later, although no client will read it. A
- * client that closes only its sending half counts as having left. */
+ * client that closes only its sending half still gets its response, except in HTTP/1.0. */
 typedef void request_abandoned_fn(struct request *request);
 void request_park(struct request *request, request_abandoned_fn *abandoned, void *state);
 void *request_state(const struct request *request); /* as passed to request_park() */

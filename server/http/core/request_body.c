@@ -25,7 +25,7 @@ enum err request_body_begin(struct request *request, const struct framing *frami
     worker->body_bytes += size;
     request->body_reserved = size;
     request->body = BUF_INIT(max);
-    request->is_chunked = framing->encodings > 0;
+    request->is_last = framing->encodings > 0;
     return ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* request_handler.c - takes one request from libmicrohttpd's callbacks to its endpoint and back.
  *
+ *   request_reject_target()   request line complete, but it leaves no memory for a response
  *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
  *                        connection after a response queued here, as invalid framing requires. If a
  *                        body follows, authenticates the client too, so that nothing is uploaded in
@@ -16,20 +17,26 @@
  * requests that it rejects itself. */
 #include "base/metrics.h"
 #include "http/core/app.h"
+#include "http/core/direct_send.h"
 #include "http/core/problem.h"
 #include "http/core/request_state.h"
 #include "http/core/router.h"
+#include "http/protocol/head_memory.h"
 
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- begin and end ---- */
 
+static struct connection *connection_at(struct MHD_Connection *handle)
+{
+    return MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 static struct request *begin(struct worker *worker, struct MHD_Connection *handle)
 {
-    struct connection *connection =
-        MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    struct request *request = &connection->request;
+    struct request *request = &connection_at(handle)->request;
 
     memset(request, 0, offsetof(struct request, id));
     request->id[0] = request->client_name[0] = request->peer[0] = '\0';
@@ -48,10 +55,11 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     struct request *request = *slot;
 
     (void)handle;
-    (void)how;
     if (!request)
         return;
     assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED);
+    if (request->state != REQUEST_QUEUED && how != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+        access_log_client_closed(request);
     struct connection *connection = connection_of(request);
     response_unref(request->response);
     request_body_done(request);
@@ -70,6 +78,18 @@ void request_client_left(struct request *request)
     request->abandoned(request);
 }
 
+/* A client that closed its connection looks the same until something is sent to it; then its system
+ * resets the connection, and request_client_left() follows. So this sends what any client must be
+ * able to skip (RFC 9110, 15.2) - one of HTTP/1.0 does not know it, and counts as having left. */
+void request_client_half_closed(struct request *request)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    if (request->state == REQUEST_PARKED &&
+        (request->is_1_0 || !direct_send(request->connection, interim, sizeof interim - 1)))
+        request_client_left(request);
+}
+
 static enum MHD_Result send_response(struct request *request)
 {
     struct worker *worker = request->worker;
@@ -81,34 +101,91 @@ static enum MHD_Result send_response(struct request *request)
     return response_send(request->response, request->connection, request->id);
 }
 
+/* Rejects the request and closes the connection, where libmicrohttpd cannot send a response. */
+static enum MHD_Result reject_and_close(struct request *request, enum err err, const char *detail)
+{
+    request->is_last = true;
+    problem_send(request, err, detail);
+    access_log_response(request);
+    request_set_state(request, REQUEST_QUEUED);
+    response_send_directly(request->response, request->connection, request->id,
+                           request->method != HTTP_HEAD);
+    return MHD_NO;
+}
+
 /* ---- validation ---- */
 
 struct scan {
     struct header_scan headers;
+    size_t n_records; /* headers and arguments */
     struct credentials *credentials;
 };
 
-static enum MHD_Result scan_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_len, const char *value, size_t value_len)
+static enum MHD_Result scan_value(void *arg, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len)
 {
     struct scan *scan = arg;
     const struct slice n = {name, name_len}, v = {value, value_len};
 
-    (void)kind;
+    scan->n_records++;
+    if (kind != MHD_HEADER_KIND || name == mhd_no_cookie)
+        return MHD_YES;
     header_scan_add(&scan->headers, n, v);
     auth_header(scan->credentials, n, v);
     return MHD_YES;
 }
 
-/* Returns whether the head has bytes that libmicrohttpd does not expose. */
-static bool has_gaps(const struct request *request, const struct head_layout *layout,
-                     const char *method)
+static size_t head_size(const struct request *request)
 {
-    return request->worker->knows_head_layout &&
-           !head_layout_is_whole(
-               layout, method,
-               MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
-                   ->header_size);
+    return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+        ->header_size;
+}
+
+/* The authority of a target in absolute form replaces Host (RFC 9112, 3.2.2). */
+static void scan_head(const struct request *request, const char *target, const char *method,
+                      const char *version, struct scan *scan)
+{
+    static const struct slice host = {"Host", 4};
+    const struct slice authority = connection_of(request)->target.authority;
+    struct head_layout *layout = &scan->headers.layout;
+
+    head_layout_begin(layout, method, target, connection_of(request)->target.end, version);
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND,
+                                scan_value, scan);
+    if (authority.len)
+        auth_header(scan->credentials, host, authority);
+    framing_method(&scan->headers.framing, (struct slice){method, strlen(method)});
+    scan->headers.framing.has_gaps = request->worker->knows_head_layout &&
+                                     !head_layout_is_whole(layout, method, head_size(request));
+}
+
+static const char target_detail[] =
+    "the request target is too long; at most 8000 bytes and a few parameters are supported";
+
+/* Says which part of the head to shorten. */
+static enum MHD_Result reject_head(struct request *request)
+{
+    if (connection_of(request)->target.size > head_size(request) / 2)
+        return reject_and_close(request, ERR_URI_TOO_LONG, target_detail);
+    return reject_and_close(request, ERR_HEADERS_TOO_LARGE,
+                            "the headers are too large; 12800 bytes fit, where each header and "
+                            "argument counts 64 bytes more");
+}
+
+/* 0.9.75 gives no response if the arguments of a target do not fit. The method is not known here,
+ * so a response to HEAD has a body, which ends with the connection. */
+void request_reject_target(struct worker *worker, struct MHD_Connection *handle)
+{
+    struct request *request = begin(worker, handle);
+    struct connection *connection = connection_of(request);
+
+    id_new(request->id);
+    request->method = HTTP_OTHER_METHOD;
+    reject_and_close(request, ERR_URI_TOO_LONG, target_detail);
+    response_unref(TAKE(request->response));
+    worker->n_requests--;
+    connection->is_rejected = true;
+    shutdown(connection->timeout.fd, SHUT_RDWR);
 }
 
 /* Sets the key of the response cache: target, line end, Accept. It stays empty if the response
@@ -193,11 +270,8 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     struct header_scan *headers = &scan.headers;
     const char *detail;
 
-    head_layout_begin(&headers->layout, method, target, connection_of(request)->target.end,
-                      version);
-    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, scan_header, &scan);
-    framing_method(&headers->framing, (struct slice){method, strlen(method)});
-    headers->framing.has_gaps = has_gaps(request, &headers->layout, method);
+    scan_head(request, target, method, version, &scan);
+    request->is_1_0 = strcmp(version, "HTTP/1.0") == 0;
     request->method = route_method(method);
     router_match(request);
     if (headers->id.data)
@@ -205,6 +279,8 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     else
         id_new(request->id);
     request->trace = headers->trace;
+    if (!head_memory_suffices(head_size(request), scan.n_records))
+        return reject_head(request);
     set_cache_key(request, headers);
     request_set_state(request, REQUEST_VALIDATED);
     enum err err = framing_verdict(&headers->framing, version,
@@ -268,15 +344,18 @@ static enum MHD_Result receive(struct request *request, const char *data, size_t
     }
     if (*size == 0)
         return run(request);
-    bool may_continue = request_body_add(request, data, *size);
+    if (!request_body_add(request, data, *size))
+        return reject_and_close(request, ERR_BODY_TOO_LARGE, "the body does not end");
     *size = 0;
-    return may_continue ? MHD_YES : MHD_NO;
+    return MHD_YES;
 }
 
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, const char *target,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **slot)
 {
+    if (!*slot && connection_at(handle)->is_rejected)
+        return MHD_NO;
     if (!*slot)
         *slot = begin(worker, handle);
     struct request *request = *slot;
@@ -285,11 +364,14 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
     case REQUEST_BEGUN:
         return validate(request, target, method, version);
     case REQUEST_VALIDATED:
-        return run(request);
+        /* After 100 (Continue), 0.9.75 offers what follows the request as a body of 0 bytes, and
+         * takes no response to that call. */
+        return upload_data ? MHD_YES : run(request);
     case REQUEST_RECEIVING:
         return receive(request, upload_data, upload_data_size);
     case REQUEST_ANSWERED:
         return send_response(request);
+    case REQUEST_DISCARDED:
     case REQUEST_RUNNING:
     case REQUEST_PARKED:
     case REQUEST_ABANDONED:

@@ -31,6 +31,7 @@ enum request_state {
     REQUEST_PARKED,    /* suspended; the socket is watched */
     REQUEST_ABANDONED, /* suspended; the client has left */
     REQUEST_ANSWERED,  /* the response is ready to be queued */
+    REQUEST_DISCARDED, /* the response is ready, but the client has left: closes the connection */
     REQUEST_QUEUED,    /* libmicrohttpd has the response */
 };
 
@@ -53,7 +54,8 @@ struct request {
     size_t body_reserved;  /* bytes of the worker's limit that this body may use */
     size_t body_received;  /* bytes, stored or dropped */
     struct buf body;       /* whole when the endpoint runs */
-    bool is_chunked;       /* the connection ends with this request */
+    bool is_1_0;           /* HTTP/1.0 */
+    bool is_last;          /* the connection ends with this request */
     struct response *response;
     const char *outcome; /* static, for the access log; NULL = not set */
     enum charged charged;
@@ -68,6 +70,7 @@ struct request {
 /* The context of a libmicrohttpd connection; mhd_daemon.c creates and frees it. */
 struct connection {
     struct request_target target; /* of the last request */
+    bool is_rejected;             /* by its target; the connection closes */
     struct connection_timeout timeout;
     struct request request;
     struct joined_lines *joined; /* header lines joined for this request; freed at its end */
@@ -94,7 +97,9 @@ bool request_body_is_complete(const struct request *request);
 
 void request_body_done(struct request *request); /* no-op if there was no body */
 
-/* Counts the response in the metrics and logs it. Call once, when the response is ready. */
+/* Count the end of the request in the metrics and log it: when the response is ready, or if the
+ * client closed the connection before. Call one of them, once. */
 void access_log_response(struct request *request);
+void access_log_client_closed(struct request *request);
 
 #endif

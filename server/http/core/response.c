@@ -5,9 +5,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/core/direct_send.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define DIRECT_MAX 12288 /* a problem document and its head */
 
 struct response {
     unsigned refs;
@@ -121,4 +124,29 @@ enum MHD_Result response_send(struct response *response, struct MHD_Connection *
 {
     memcpy(response->id, id, response->id_len);
     return MHD_queue_response(connection, (unsigned)response->reply.status, response->mhd);
+}
+
+static enum MHD_Result write_header(void *out, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    (void)kind;
+    buf_addf(out, "%s: %s\r\n", name, value);
+    return MHD_YES;
+}
+
+void response_send_directly(struct response *response, struct MHD_Connection *connection,
+                            const char *id, bool has_body)
+{
+    const struct reply *reply = &response->reply;
+    struct buf autobuf out = BUF_INIT(DIRECT_MAX);
+
+    memcpy(response->id, id, response->id_len);
+    buf_addf(&out, "HTTP/1.1 %d %s\r\n", reply->status,
+             MHD_get_reason_phrase_for((unsigned)reply->status));
+    MHD_get_response_headers(response->mhd, write_header, &out);
+    buf_addf(&out, "Content-Length: %zu\r\n\r\n", reply->body.len);
+    if (has_body)
+        buf_add(&out, reply->body.data, reply->body.len);
+    if (!buf_check(&out))
+        direct_send(connection, out.data, out.len);
 }

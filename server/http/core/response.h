@@ -34,4 +34,10 @@ int response_status(const struct response *response);
 enum MHD_Result response_send(struct response *response, struct MHD_Connection *connection,
                               const char *id);
 
+/* Sends the response immediately and without libmicrohttpd's memory, see direct_send.h. For a short
+ * one; `has_body` false leaves out its body. The connection must be closed afterwards, even if not
+ * all of it could be sent. */
+void response_send_directly(struct response *response, struct MHD_Connection *connection,
+                            const char *id, bool has_body);
+
 #endif

@@ -74,7 +74,8 @@ static void turn_clock(struct worker *worker)
 /* Returns how long the loop may sleep, in milliseconds. */
 static int sleep_ms(const struct worker *worker)
 {
-    MHD_UNSIGNED_LONG_LONG ms, least = worker->stage == WORKER_RUNNING ? IDLE_MS : DRAIN_STEP_MS;
+    bool is_draining = worker->stage >= WORKER_DRAIN_REQUESTED;
+    MHD_UNSIGNED_LONG_LONG ms, least = is_draining ? DRAIN_STEP_MS : IDLE_MS;
 
     if (worker->has_messages)
         return 0;
@@ -107,6 +108,15 @@ static void run_messages(struct worker *worker)
     worker->has_messages = inbox_run_some(worker->inbox, is_quiet ? SIZE_MAX : MESSAGES_AT_LOAD);
 }
 
+/* The client of a parked request closed its sending half, or the connection broke. */
+static void on_client_event(struct request *request, uint32_t events)
+{
+    if (events & (EPOLLHUP | EPOLLERR))
+        request_client_left(request);
+    else
+        request_client_half_closed(request);
+}
+
 /* Returns false if no connection waits or none can be accepted. MHD_add_connection() closes a
  * connection if a limit is reached; see mhd_daemon.c. */
 static bool accept_connections(struct worker *worker)
@@ -131,11 +141,19 @@ static void run_daemons(struct worker *worker)
         MHD_run(worker->daemons[i]);
 }
 
+/* Returns whether a request may still arrive on an accepted connection. */
+static bool awaits_heads(const struct worker *worker)
+{
+    return worker->clock.now_ms < worker->heads_until_ms &&
+           connection_timeouts_await_heads(&worker->timeouts);
+}
+
 static bool is_finished(const struct worker *worker)
 {
-    return worker->stage == WORKER_DRAINING &&
-           (worker->n_requests == 0 || worker->clock.now_ms >= worker->drain_until_ms) &&
-           worker->n_parked == 0 && worker->n_held == 0;
+    if (worker->stage != WORKER_DRAINING || worker->n_parked > 0 || worker->n_held > 0)
+        return false;
+    return worker->clock.now_ms >= worker->drain_until_ms ||
+           (worker->n_requests == 0 && !awaits_heads(worker));
 }
 
 /* ---- draining ---- */
@@ -145,10 +163,12 @@ static void stop_accepting(struct worker *worker)
 {
     worker->stage = WORKER_DRAINING;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    worker->heads_until_ms = worker->clock.now_ms + worker->options.head_grace_ms;
     int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
     for (; turns > 0 && accept_connections(worker); turns--)
         run_daemons(worker);
     acceptor_close(&worker->acceptor);
+    connection_timeouts_check_idle(&worker->timeouts, worker->clock.now_ms);
 }
 
 /* ---- the loop ---- */
@@ -171,7 +191,7 @@ static void run_once(struct worker *worker)
         if (mark == &worker->acceptor)
             must_accept = true;
         else if (mark && mark != worker)
-            request_client_left(mark);
+            on_client_event(mark, events[i].events);
     }
     run_messages(worker);
     timers_run(&worker->timers, worker->clock.now_ms);
@@ -253,6 +273,16 @@ void worker_apply_settings(struct worker *worker, const struct settings *setting
 }
 
 /* ---- shutdown ---- */
+
+static void announce_drain(struct message *message)
+{
+    container_of(message, struct worker, announce_message)->stage = WORKER_CLOSING;
+}
+
+void worker_announce_drain(struct worker *worker)
+{
+    inbox_post(worker->inbox, &worker->announce_message, announce_drain);
+}
 
 static void begin_drain(struct message *message)
 {

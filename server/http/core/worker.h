@@ -36,6 +36,7 @@ struct worker_options {
     int64_t response_timeout_ms; /* for a client to read its response */
     int64_t idle_timeout_ms;     /* of a connection without a request */
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
+    int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t idle_ms;             /* longest sleep of the loop; 0 = only the built-in bound */
     bool leaves_queue; /* at shutdown, leave queued connections to the process that keeps the
                           sockets */
@@ -50,9 +51,13 @@ enum err worker_start(const struct worker_options *options, struct service *serv
  * loop iteration. Takes its own references. */
 void worker_apply_settings(struct worker *worker, const struct settings *settings);
 
-/* Any thread, once: stops accepting. The thread ends when no request is left, or when none is
- * parked and drain_ms have passed since then. It waits for parked requests without a limit, because
- * their owners still refer to them. */
+/* Any thread, once, before worker_drain(): from now on every response ends its connection. */
+void worker_announce_drain(struct worker *worker);
+
+/* Any thread, once: stops accepting. Connections that have not sent a whole head get head_grace_ms
+ * for it. The thread ends when no request is left, or when none is parked and drain_ms have passed
+ * since then. It waits for parked requests without a limit, because their owners still refer to
+ * them. */
 void worker_drain(struct worker *worker);
 
 /* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on

@@ -4,8 +4,8 @@
  *
  * A worker owns one daemon per listening address and everything that happens on their connections.
  * worker_start() fills the members before the thread runs. Then only that thread touches them, with
- * two exceptions: any thread may post to `inbox` (also `drain_message`, once); the main thread uses
- * `thread` to join. After the join the main thread frees everything. */
+ * two exceptions: any thread may post to `inbox` (also the two messages, once); the main thread
+ * uses `thread` to join. After the join the main thread frees everything. */
 #ifndef HTTP_CORE_WORKER_STATE_H
 #define HTTP_CORE_WORKER_STATE_H
 
@@ -26,6 +26,7 @@ struct response_cache;
 
 enum worker_stage {
     WORKER_RUNNING,
+    WORKER_CLOSING,         /* drain announced: every response ends its connection */
     WORKER_DRAIN_REQUESTED, /* drain message handled; accepts until this iteration ends */
     WORKER_DRAINING,        /* accepts no more */
 };
@@ -58,7 +59,8 @@ struct worker {
     size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
     enum worker_stage stage;
     int64_t drain_until_ms;
-    struct message drain_message;
+    int64_t heads_until_ms;
+    struct message announce_message, drain_message;
     pthread_t thread;
 };
 
@@ -73,8 +75,17 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
 void request_completed(void *worker, struct MHD_Connection *handle, void **request,
                        enum MHD_RequestTerminationCode how);
 
-/* Marks a parked request as abandoned, because its client left. */
+/* The name, by its address, of a header that mhd_daemon.c adds to each request. */
+extern const char mhd_no_cookie[];
+
+/* Rejects a request by its target alone, before it begins, and closes its connection. */
+void request_reject_target(struct worker *worker, struct MHD_Connection *handle);
+
+/* The client of a parked request has closed its connection: marks the request as abandoned. */
 void request_client_left(struct request *request);
+
+/* It has closed its sending half, and may have closed both. */
+void request_client_half_closed(struct request *request);
 
 /* Logs how many lines about rejected requests were left out in the seconds before; in
  * access_log.c. */
@@ -86,7 +97,7 @@ bool access_log_needs_summary(void);
 /* Adds a descriptor to the epoll set; worker.c lists the marks. Returns false on failure. */
 bool worker_add(struct worker *worker, int fd, uint32_t events, void *mark);
 
-/* Watches the socket of a parked request for the client's departure. It stays in the set until it
+/* Watches the socket of a parked request for its close by the client. It stays in the set until it
  * is closed: removing and adding it again would cost two system calls per waiting request. */
 void worker_watch(struct worker *worker, int fd, struct request *request);
 

@@ -68,8 +68,7 @@ static void serve_stored(struct request *request, struct emails_query *query,
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     bool is_fresh = disposition == DISPOSITION_FRESH;
     char cache_status[NOTE_TEXT];
-    const struct answer_notes notes = {.cache_status = cache_status,
-                                       .preference_applied = query->applied};
+    const struct answer_notes notes = {.cache_status = cache_status};
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)clock_floor_s(left_ms));
@@ -109,17 +108,25 @@ static bool serve_known(struct request *request)
 
 /* ---- end of a wait ---- */
 
+/* Writes the value of Preference-Applied (RFC 7240, 3), "" = no header. */
+static void write_preferences(const struct emails_query *query, bool is_async,
+                              char text[static NOTE_TEXT])
+{
+    size_t len = (size_t)snprintf(text, NOTE_TEXT, "%s", is_async ? "respond-async" : "");
+
+    if (query->names_wait)
+        snprintf(text + len, NOTE_TEXT - len, "%swait=%lld", is_async ? ", " : "",
+                 (long long)(query->wait_ms / 1000));
+}
+
 static void reply_progress(const struct parked_lookup *parked, const struct answer_notes *notes)
 {
     const struct outcome *outcome = &parked->outcome;
     const struct progress progress = {outcome->lookup_id, parked->query.question->parts.domain,
                                       outcome->progress.phase, outcome->progress.elapsed_ms,
                                       outcome->progress.expected_ms};
-    struct answer_notes async_notes = *notes;
 
-    if (!*async_notes.preference_applied)
-        async_notes.preference_applied = "respond-async";
-    answer_progress(parked->request, &progress, outcome->retry_after_s, &async_notes);
+    answer_progress(parked->request, &progress, outcome->retry_after_s, notes);
 }
 
 static void reply_failure(const struct parked_lookup *parked, const struct answer_notes *notes)
@@ -137,10 +144,11 @@ static void reply_fallback(const struct parked_lookup *parked)
 {
     const struct outcome *outcome = &parked->outcome;
     int64_t left_ms = freshness_left_ms(outcome->fallback, request_clock(parked->request)->wall_ms);
-    char cache_status[NOTE_TEXT];
+    char cache_status[NOTE_TEXT], preferences[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
-                                       .preference_applied = parked->query.applied};
+                                       .preference_applied = preferences};
 
+    write_preferences(&parked->query, false, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
              err_row(outcome->err)->status, (long long)clock_floor_s(left_ms));
     note_outcome(parked->request, CACHE_STALE, "stale", outcome->lookup_id, outcome->charged);
@@ -166,12 +174,14 @@ static void reply_looked_up(const struct parked_lookup *parked)
     const struct outcome *outcome = &parked->outcome;
     bool running = outcome->err == ERR_STILL_PROCESSING;
     bool goes_on = running || outcome->err == ERR_DRAINING;
-    char cache_status[NOTE_TEXT];
+    bool is_async = running && parked->query.async;
+    char cache_status[NOTE_TEXT], preferences[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
-                                       .preference_applied = parked->query.applied,
+                                       .preference_applied = preferences,
                                        .lookup_id = goes_on ? outcome->lookup_id : NULL,
                                        .allowance = &outcome->allowance};
 
+    write_preferences(&parked->query, is_async, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", forward_word(outcome->miss),
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
     note_outcome(parked->request, CACHE_MISS, outcome->collapsed ? "joined" : "looked-up",
@@ -181,7 +191,7 @@ static void reply_looked_up(const struct parked_lookup *parked)
                                       : CHARGED_YES);
     if (!outcome->err)
         answer_result(parked->request, outcome->result, parked->query.format, &notes);
-    else if (running && parked->query.async)
+    else if (is_async)
         reply_progress(parked, &notes);
     else
         reply_failure(parked, &notes);

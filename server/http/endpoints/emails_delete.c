@@ -6,8 +6,10 @@
 #include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
 #include "http/endpoints/engine_call.h"
+#include "http/protocol/conditional.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static void reply_deleted(struct request *request, struct engine_call *call)
@@ -25,9 +27,10 @@ static void reply_deleted(struct request *request, struct engine_call *call)
     }
 }
 
-/* DELETE removes all results of a domain, so parameters that seem to narrow it are rejected. */
-static enum err read_domain(const struct request *request, struct domain *ret_domain,
-                            struct errmsg *why)
+/* DELETE removes all results of a domain, so parameters that seem to narrow it are rejected. The
+ * caller frees the question, also after an error. */
+static enum err read_question(const struct request *request, struct question **ret_question,
+                              struct errmsg *why)
 {
     struct parameters parameters;
     enum err err = parameters_read(request, &parameters, why);
@@ -38,22 +41,26 @@ static enum err read_domain(const struct request *request, struct domain *ret_do
         errmsg_set(why, "DELETE accepts only 'domain' and removes all its results");
         return ERR_INVALID_PARAMETER;
     }
-    const struct slice *domain = &parameters.fields[QUESTION_DOMAIN];
-    return domain_parse(domain->data ? domain->data : "", domain->len, ret_domain, why);
+    return question_new(parameters.fields, ret_question, why);
 }
 
 void emails_delete(struct request *request)
 {
-    struct domain domain;
+    struct question *question = NULL;
     struct errmsg why = {""};
-    enum err err = read_domain(request, &domain, &why);
+    enum err err = read_question(request, &question, &why);
 
     if (err) {
+        question_free(question);
         problem_send(request, err, *why.text ? why.text : NULL);
         return;
     }
     struct forget_domain_call *forget = xcalloc(1, sizeof *forget);
     forget->call.run = engine_forget_domain;
-    memcpy(forget->domain, domain.name, sizeof forget->domain);
+    snprintf(forget->domain, sizeof forget->domain, "%s", question->parts.domain);
+    memcpy(forget->key, question->key, HASH_SIZE);
+    conditional_read(request_header(request, "If-Match"),
+                     request_header(request, "If-Unmodified-Since"), &forget->precondition);
+    question_free(question);
     engine_call_send(request, &forget->call, reply_deleted);
 }

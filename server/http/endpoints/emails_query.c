@@ -51,16 +51,6 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- with the headers ---- */
 
-static void note_applied(struct emails_query *query, bool async, bool wait)
-{
-    snprintf(query->applied, sizeof query->applied, "%s%s", async ? "respond-async" : "",
-             async && wait ? ", " : "");
-    size_t len = strlen(query->applied);
-    if (wait)
-        snprintf(query->applied + len, sizeof query->applied - len, "wait=%lld",
-                 (long long)(query->wait_ms / 1000));
-}
-
 /* 'async' without a wait returns immediately. A wait beyond the maximum is reduced, and
  * Preference-Applied reports that. */
 static void set_wait(const struct request *request, const struct parameters *parameters,
@@ -71,8 +61,6 @@ static void set_wait(const struct request *request, const struct parameters *par
     int64_t max_wait_ms = theirs_ms < limits->max_wait_ms ? theirs_ms : limits->max_wait_ms;
     struct prefer prefer = prefer_read(request_header(request, "Prefer"));
     bool has_wait = parameters->wait_s >= 0;
-    bool prefers_wait = prefer.has_wait && !has_wait;
-    bool prefers_async = prefer.respond_async && !parameters->async;
 
     query->async = parameters->async || prefer.respond_async;
     query->wait_ms = has_wait          ? parameters->wait_s * 1000
@@ -82,7 +70,7 @@ static void set_wait(const struct request *request, const struct parameters *par
     bool cut = query->wait_ms > max_wait_ms && (has_wait || prefer.has_wait);
     if (query->wait_ms > max_wait_ms)
         query->wait_ms = max_wait_ms;
-    note_applied(query, prefers_async, prefers_wait || cut);
+    query->names_wait = (prefer.has_wait && !has_wait) || cut;
 }
 
 /* Returns whether a browser fetches what its user has not asked for, and may never ask for. The
@@ -113,6 +101,10 @@ static const struct never_spends *find_reason(const struct request *request,
     static const struct never_spends key = {
         ERR_NOT_CACHED, "nothing that satisfies the request is stored, and this client's key never "
                         "pays for a lookup (cached_only)"};
+    static const struct never_spends conditional = {
+        ERR_PRECONDITION_FAILED,
+        "nothing is stored that satisfies If-Match or If-Unmodified-Since, and a conditional "
+        "request never starts a lookup"};
     static const struct never_spends asked = {
         ERR_NOT_CACHED, "nothing that satisfies the request is stored, and it asked for stored "
                         "results only"};
@@ -121,6 +113,8 @@ static const struct never_spends *find_reason(const struct request *request,
         return &prefetch;
     if (request_client(request)->cached_only)
         return &key;
+    if (request_header(request, "If-Match") || request_header(request, "If-Unmodified-Since"))
+        return &conditional;
     return parameters->cached || cache->only_cached || request_method(request) == HTTP_HEAD ? &asked
                                                                                             : NULL;
 }
@@ -138,7 +132,7 @@ static void set_cache(const struct request *request, const struct parameters *pa
     cache->refresh = parameters->refresh && !cache->only_cached;
     cache->max_age_s = parameters->max_age_s;
     /* By the parameters, not by `cache`: the response cache serves the next client of this text. */
-    query->is_plain = !parameters->refresh && parameters->max_age_s < 0 && !*query->applied;
+    query->is_plain = !parameters->refresh && parameters->max_age_s < 0;
 }
 
 /* Returns whether the request may pay for a result that is known and fresh. */

@@ -6,8 +6,8 @@
  * `async` and `cached` apply if the parameter or its header (Prefer, Cache-Control) says so.
  *
  * A header never makes a request spend: browsers and libraries send them although no user meant it.
- * `refresh` and `max_age` may spend and have no header; Cache-Control, HEAD and a browser's
- * prefetch can only prevent it. Worker thread of the request. */
+ * `refresh` and `max_age` may spend and have no header; Cache-Control, HEAD, preconditions and a
+ * browser's prefetch can only prevent it. Worker thread of the request. */
 #ifndef HTTP_ENDPOINTS_EMAILS_QUERY_H
 #define HTTP_ENDPOINTS_EMAILS_QUERY_H
 
@@ -41,8 +41,6 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- the query and the headers ---- */
 
-#define EMAILS_QUERY_APPLIED 64
-
 /* How to reject a request that never spends, if no stored result satisfies it. */
 struct never_spends {
     enum err err;
@@ -57,8 +55,8 @@ struct emails_query {
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
     bool is_plain; /* every fresh result satisfies every request with this text */
     int64_t wait_ms;
-    bool async;                         /* 202 instead of 504 when the wait is over */
-    char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
+    bool async;      /* 202 instead of 504 when the wait is over */
+    bool names_wait; /* Preference-Applied names the wait: it was preferred, or reduced */
 };
 
 /* Parses and checks the request. Returns false if it is invalid and has been answered with a

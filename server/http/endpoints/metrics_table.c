@@ -81,6 +81,8 @@ static void add_code(struct buf *out, size_t i)
         buf_add_str(out, "other");
     else if (metrics_codes[i] == METRICS_NO_CODE)
         buf_add_str(out, "none");
+    else if (metrics_codes[i] == METRICS_CLIENT_CLOSED)
+        buf_add_str(out, "client-closed");
     else
         buf_addf(out, "%d", metrics_codes[i]);
 }

@@ -4,6 +4,7 @@
 #include "http/endpoints/result_reply.h"
 
 #include "base/json.h"
+#include "http/protocol/conditional.h"
 #include "http/protocol/negotiate.h"
 #include "model/freshness.h"
 
@@ -22,12 +23,23 @@ static void add_notes(struct reply *reply, const struct answer_notes *notes)
         reply_quota(reply, notes->allowance);
 }
 
+/* Returns whether the result fails If-Match or If-Unmodified-Since. */
+static bool fails_precondition(const struct request *request, const struct result *result,
+                               enum result_format format)
+{
+    struct precondition precondition;
+
+    conditional_read(request_header(request, "If-Match"),
+                     request_header(request, "If-Unmodified-Since"), &precondition);
+    return !precondition_holds(&precondition, result, format);
+}
+
 static void answer_success(struct request *request, const struct result *result,
                            enum result_format format, const struct answer_notes *notes)
 {
     int64_t now = request_clock(request)->wall_ms;
     const struct result_body *body = &result->bodies[format];
-    bool has_it = negotiate_matches(request_header(request, "If-None-Match"), body->etag);
+    bool has_it = conditional_none_match(request_header(request, "If-None-Match"), body->etag);
     struct reply reply;
 
     reply_init(&reply, has_it ? 304 : 200);
@@ -45,18 +57,31 @@ static void answer_success(struct request *request, const struct result *result,
     request_reply(request, &reply);
 }
 
-void answer_result(struct request *request, const struct result *result, enum result_format format,
-                   const struct answer_notes *notes)
+static void answer_failed(struct request *request, const struct result *result,
+                          const struct answer_notes *notes)
 {
-    if (!result->err) {
-        answer_success(request, result, format, notes);
-        return;
-    }
     struct problem problem = problem_of(result->err, result->detail);
+
     problem.charged = result->charged;
     problem.retry_after_s =
         1 + (int)seconds(freshness_left_ms(result, request_clock(request)->wall_ms));
     answer_problem(request, &problem, notes);
+}
+
+void answer_result(struct request *request, const struct result *result, enum result_format format,
+                   const struct answer_notes *notes)
+{
+    static const struct problem changed = {
+        .err = ERR_PRECONDITION_FAILED,
+        .detail = "the stored result does not satisfy If-Match or If-Unmodified-Since",
+        .charged = CHARGED_NO};
+
+    if (result->err)
+        answer_failed(request, result, notes);
+    else if (fails_precondition(request, result, format))
+        answer_problem(request, &changed, notes);
+    else
+        answer_success(request, result, format, notes);
 }
 
 void answer_problem(struct request *request, const struct problem *problem,

@@ -21,7 +21,8 @@ struct answer_notes {
     const struct quota_status *allowance;
 };
 
-/* Replies with 200, or 304 if If-None-Match matches; for a failed result, with its problem. */
+/* Replies with 200, with 304 if If-None-Match matches, or with 412 if a precondition fails; for a
+ * failed result, with its problem. */
 void answer_result(struct request *request, const struct result *result, enum result_format format,
                    const struct answer_notes *notes);
 

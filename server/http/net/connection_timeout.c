@@ -92,6 +92,20 @@ void connection_on_timeout(struct connection_timeouts *all, struct connection_ti
         set_timeout(all, expired, PHASE_IDLE, now_ms);
 }
 
+void connection_timeouts_check_idle(struct connection_timeouts *all, int64_t now_ms)
+{
+    struct connection_timeout *one, *next;
+
+    DL_FOREACH_SAFE (all->lists[PHASE_IDLE], one, next)
+        if (has_begun(one->fd, now_ms - one->idle_since_ms))
+            set_timeout(all, one, PHASE_HEADER, now_ms);
+}
+
+bool connection_timeouts_await_heads(const struct connection_timeouts *all)
+{
+    return all->lists[PHASE_HEADER] != NULL;
+}
+
 int64_t connection_timeouts_next_ms(const struct connection_timeouts *all)
 {
     int64_t next = INT64_MAX;

@@ -63,6 +63,13 @@ struct connection_timeout *connection_timeouts_pop_expired(struct connection_tim
 void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
                            int64_t now_ms);
 
+/* Starts the header timeout of all idle connections on which bytes of a next request arrived. */
+void connection_timeouts_check_idle(struct connection_timeouts *all, int64_t now_ms);
+
+/* Returns whether a connection has not sent the whole head of a request that it began, or of its
+ * first. */
+bool connection_timeouts_await_heads(const struct connection_timeouts *all);
+
 /* Returns when the next timeout expires; INT64_MAX = never. */
 int64_t connection_timeouts_next_ms(const struct connection_timeouts *all);
 

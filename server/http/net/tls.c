@@ -227,3 +227,8 @@ void *tls_callback(void)
 {
     return (void *)(uintptr_t)retrieve;
 }
+
+bool tls_send(void *session, const char *data, size_t len)
+{
+    return gnutls_record_send(session, data, len) == (ssize_t)len;
+}

@@ -13,6 +13,7 @@
 #include "base/errmsg.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct tls;
 
@@ -37,5 +38,9 @@ void tls_serve(const struct tls *tls);
 
 /* Returns the callback for MHD_OPTION_HTTPS_CERT_CALLBACK. */
 void *tls_callback(void);
+
+/* Sends bytes on a session of libmicrohttpd (MHD_CONNECTION_INFO_GNUTLS_SESSION), at most 16 KiB,
+ * on its worker thread. Does not block. Returns false unless the system took all of them. */
+bool tls_send(void *session, const char *data, size_t len);
 
 #endif

@@ -14,6 +14,12 @@ static bool is_well_formed_id(struct slice id)
     return id.len >= 1 && id.len <= HEADER_SCAN_ID_MAX && strspn(id.data, allowed) == id.len;
 }
 
+static bool is_condition(struct slice name)
+{
+    return slice_equals_nocase(name, "If-None-Match") || slice_equals_nocase(name, "If-Match") ||
+           slice_equals_nocase(name, "If-Unmodified-Since");
+}
+
 void header_scan_add(struct header_scan *scan, struct slice name, struct slice value)
 {
     framing_header(&scan->framing, name, value);
@@ -27,7 +33,7 @@ void header_scan_add(struct header_scan *scan, struct slice name, struct slice v
     } else if (slice_equals_nocase(name, "traceparent")) {
         if (!scan->trace.data && traceparent_is_valid(value))
             scan->trace = value;
-    } else if (slice_equals_nocase(name, "Prefer") || slice_equals_nocase(name, "If-None-Match")) {
+    } else if (slice_equals_nocase(name, "Prefer") || is_condition(name)) {
         scan->special = true; /* Cache-Control never changes the response with a fresh result */
     }
 }

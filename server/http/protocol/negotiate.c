@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define DIGITS "0123456789"
+
 static const struct {
     const char *type;  /* such as text/plain */
     const char *range; /* the range of all its subtypes */
@@ -30,31 +32,36 @@ static const char *skip_blanks(const char *s)
 }
 
 /* Returns how closely a media range matches a format: 3 = exactly, 2 = its type, 1 = any type, 0 =
- * not. */
+ * not. Java's clients send "*" for any type. */
 static int closeness(struct slice range, enum result_format format)
 {
     if (slice_equals_nocase(range, forms[format].type))
         return 3;
     if (slice_equals_nocase(range, forms[format].range))
         return 2;
-    return slice_equals_nocase(range, "*/*") ? 1 : 0;
+    return slice_equals_nocase(range, "*/*") || slice_equals_nocase(range, "*") ? 1 : 0;
 }
 
-/* Parses a weight (RFC 9110, 12.4.2: 0, 0.5, 1.000) into thousandths; an invalid one counts as
- * 0. */
+/* Parses a weight (RFC 9110, 12.4.2: 0, 0.5, 1.000) into thousandths. Clients send others: a number
+ * outside the grammar counts as the nearest weight, where only zero is zero, and what is no number
+ * as 1. */
 static int weight(const char *s)
 {
-    size_t digits = 0;
+    bool is_negative = *s == '-';
+    const struct slice whole = {s + is_negative, strspn(s + is_negative, DIGITS)};
+    const char *point = whole.data + whole.len, *fraction = point + (*point == '.');
+    size_t digits = *point == '.' ? strspn(fraction, DIGITS) : 0;
     int q = 0;
 
-    if (*s != '0' && *s != '1')
+    if (whole.len + digits == 0 || !strchr(" \t,;", fraction[digits]))
+        return 1000;
+    if (is_negative)
         return 0;
-    q = (*s++ - '0') * 1000;
-    if (*s == '.')
-        digits = strspn(++s, "0123456789");
-    for (int i = 0, unit = 100; i < 3 && (size_t)i < digits; i++, unit /= 10)
-        q += (s[i] - '0') * unit;
-    return digits <= 3 && q <= 1000 && strchr(" \t,;", s[digits]) ? q : 0;
+    if (strspn(whole.data, "0") < whole.len)
+        return 1000;
+    for (size_t i = 0, unit = 100; i < 3 && i < digits; i++, unit /= 10)
+        q += (fraction[i] - '0') * (int)unit;
+    return q == 0 && strspn(fraction, "0") < digits ? 1 : q;
 }
 
 /* Returns the q of the media range at `s`, in thousandths; 1000 without a q. */
@@ -101,29 +108,4 @@ enum err negotiate_format(const char *accept, enum result_format *ret_format)
         }
     }
     return best ? ERR_OK : ERR_NOT_ACCEPTABLE;
-}
-
-bool negotiate_matches(const char *if_none_match, const char *etag)
-{
-    size_t len = strlen(etag);
-
-    if (!if_none_match)
-        return false;
-    const char *s = skip_blanks(if_none_match);
-    if (s[0] == '*' && !*skip_blanks(s + 1))
-        return true;
-    while (*s) {
-        s += strspn(s, " \t,");
-        if (strncmp(s, "W/", 2) == 0)
-            s += 2;
-        if (*s != '"')
-            return false; /* not a list of entity tags: ignored */
-        size_t tag = strcspn(s + 1, "\"") + 1;
-        if (!s[tag])
-            return false;
-        if (tag + 1 == len && memcmp(s, etag, len) == 0)
-            return true;
-        s += tag + 1;
-    }
-    return false;
 }

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Returns the path and query of a target in absolute form; returns any other target unchanged. */
-static const char *origin_form(const char *target)
+/* Returns the path and query of a target in absolute form, and its authority; returns any other
+ * target unchanged. */
+static const char *origin_form(const char *target, struct slice *ret_authority)
 {
     static const char host[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]";
@@ -22,6 +23,7 @@ static const char *origin_form(const char *target)
         const char *rest = target + len + host_len;
         if (host_len == 0 || !strchr("/?", *rest))
             return target;
+        *ret_authority = (struct slice){target + len, host_len};
         return *rest == '/' ? rest : "/"; /* an empty path is the root */
     }
     return target;
@@ -29,11 +31,14 @@ static const char *origin_form(const char *target)
 
 void request_target_read(struct request_target *ret_target, const char *target)
 {
-    const char *path = origin_form(target);
+    struct slice authority = {0};
+    const char *path = origin_form(target, &authority);
     size_t path_len = strcspn(path, "?"), len = strlen(target);
 
     /* RFC 9112, 2.2: a CR without an LF is invalid; other recipients may treat it as a line end. */
     ret_target->end = memchr(target, '\r', len) ? NULL : target + len;
+    ret_target->authority = authority;
+    ret_target->size = len;
     if (path_len >= sizeof ret_target->path)
         path_len = 0;
     memcpy(ret_target->path, path, path_len);
