@@ -57,6 +57,7 @@ struct emails_query {
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
     bool is_plain; /* every fresh result satisfies every request with this text */
     int64_t wait_ms;
+    size_t max_waiters;                 /* of the client; 0 = no limit of its own */
     bool async;                         /* 202 instead of 504 when the wait is over */
     char applied[EMAILS_QUERY_APPLIED]; /* for Preference-Applied; "" = no header */
 };
