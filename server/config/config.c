@@ -41,7 +41,7 @@ static enum err take(struct config *config, const struct option *option, const c
 
 static bool is_flag(const struct option *option)
 {
-    return option->kind == FLAG || option->kind == SWITCH;
+    return option->kind == FLAG || option->kind == ACCESS || option->kind == SWITCH;
 }
 
 static enum err read_flags(int argc, char *const *argv, struct config *config, struct errmsg *why)
@@ -118,6 +118,26 @@ static enum err reject_unknown(struct errmsg *why)
     return ERR_OK;
 }
 
+/* A variable of the environment exists once, so it holds the values of a LIST with commas between
+ * them. */
+static enum err take_variable(struct config *config, const struct option *option, const char *value,
+                              const char *name, struct errmsg *why)
+{
+    const struct origin origin = {FROM_ENVIRONMENT, 0};
+
+    if (option->kind != LIST)
+        return take(config, option, value, origin, name, why);
+    for (;;) {
+        value += strspn(value, " ");
+        size_t len = strcspn(value, ",");
+        autofree char *one = xstrndup(value, len);
+        enum err err = take(config, option, one, origin, name, why);
+        if (err || !value[len])
+            return err;
+        value += len + 1;
+    }
+}
+
 static enum err read_environment(struct config *config, struct errmsg *why)
 {
     enum err err = reject_unknown(why);
@@ -127,7 +147,7 @@ static enum err read_environment(struct config *config, struct errmsg *why)
         option_environment_name(&options[i], name);
         const char *value = option_is_lasting(&options[i]) ? getenv(name) : NULL;
         if (value)
-            err = take(config, &options[i], value, (struct origin){FROM_ENVIRONMENT, 0}, name, why);
+            err = take_variable(config, &options[i], value, name, why);
     }
     return err;
 }
@@ -197,13 +217,21 @@ enum err config_read(int argc, char *const *argv, struct config *ret_config, str
     return ERR_OK;
 }
 
+static void list_done(struct config_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->values[i]);
+}
+
 void config_done(struct config *config)
 {
-    for (size_t i = 0; i < n_options; i++)
+    for (size_t i = 0; i < n_options; i++) {
+        void *field = (char *)config + options[i].field;
         if (options[i].kind == TEXT || options[i].kind == ARGUMENT)
-            free(*(char **)((char *)config + options[i].field));
-    for (size_t i = 0; i < config->n_listen; i++)
-        free(config->listen[i]);
+            free(*(char **)field);
+        else if (options[i].kind == LIST)
+            list_done(field);
+    }
     free(config->origins);
     *config = (struct config){0};
 }
