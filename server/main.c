@@ -246,8 +246,8 @@ static int start_listener(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct listener_options options = {
-        .addresses = (const char *const *)c->listen,
-        .n_addresses = c->n_listen,
+        .addresses = (const char *const *)c->listen.values,
+        .n_addresses = c->listen.n,
         .inherited = d->sockets.n ? d->sockets.fds : NULL,
         .threads = c->threads ? (int)c->threads : cores_allowed(),
         .max_connections = (int)c->max_waiters + SPARE_CONNECTIONS,
@@ -323,7 +323,7 @@ static void run(struct daemon *d, const sigset_t *signals)
 
     atomic_store(&d->health.stage, HEALTH_RUNNING);
     access_policy_log(&d->policy);
-    for (size_t i = 0; i < d->config.n_listen; i++) {
+    for (size_t i = 0; i < d->config.listen.n; i++) {
         printf("emailsd ready on %s\n", listener_url(d->lifecycle.listener, i));
         log_event(LOG_INFO, "ready", LOG_STR("url", listener_url(d->lifecycle.listener, i)),
                   LOG_STR("version", EMAILSD_VERSION));
@@ -390,8 +390,8 @@ static int check_config(struct daemon *d)
         code = load_access_policy(d);
     if (!code && d->config.store && store_check(d->config.store, &why))
         code = fail(EXIT_OPERATOR, "--store", why.text);
-    for (size_t i = 0; !code && i < d->config.n_listen; i++)
-        if (listener_check(d->config.listen[i], &why))
+    for (size_t i = 0; !code && i < d->config.listen.n; i++)
+        if (listener_check(d->config.listen.values[i], &why))
             code = fail(EXIT_OPERATOR, "--listen", why.text);
     if (!code)
         puts("configuration OK");

@@ -144,7 +144,7 @@ static int check_health(struct store *store, const struct config *config)
     struct errmsg why;
 
     (void)store;
-    return healthcheck(config->listen[0], config->tls_cert != NULL, &why)
+    return healthcheck(config->listen.values[0], config->tls_cert != NULL, &why)
                ? fail(EXIT_REFUSED, why.text)
                : EXIT_CLEAN;
 }

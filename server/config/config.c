@@ -4,7 +4,6 @@
 #include "config/config.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "config/config_file.h"
 #include "config/config_table.h"
 
@@ -42,7 +41,7 @@ static enum err take(struct config *config, const struct option *option, const c
 
 static bool is_flag(const struct option *option)
 {
-    return option->kind == FLAG || option->kind == SWITCH;
+    return option->kind == FLAG || option->kind == ACCESS || option->kind == SWITCH;
 }
 
 static enum err read_flags(int argc, char *const *argv, struct config *config, struct errmsg *why)
@@ -119,15 +118,23 @@ static enum err reject_unknown(struct errmsg *why)
     return ERR_OK;
 }
 
-/* Takes the items of a comma-separated list, each without the white space around it. */
-static enum err take_items(struct config *config, const struct option *option, const char *value,
-                           const char *name, struct errmsg *why)
+#define BLANKS " \t"
+
+/* A variable of the environment exists once, so it holds the items of a list with commas between
+ * them. Blanks around an item are ignored. */
+static enum err take_variable(struct config *config, const struct option *option, const char *value,
+                              const char *name, struct errmsg *why)
 {
+    const struct origin origin = {FROM_ENVIRONMENT, 0};
+
+    if (option->kind != LIST)
+        return take(config, option, value, origin, name, why);
     for (;; value++) {
-        size_t len = strcspn(value, ",");
-        struct slice item = text_trimmed(value, len);
-        autofree char *text = xstrndup(item.data, item.len);
-        enum err err = take(config, option, text, (struct origin){FROM_ENVIRONMENT, 0}, name, why);
+        size_t len = strcspn(value, ","), begin = strspn(value, BLANKS), end = len;
+        while (end > begin && strchr(BLANKS, value[end - 1]))
+            end--;
+        autofree char *item = xstrndup(value + begin, end > begin ? end - begin : 0);
+        enum err err = take(config, option, item, origin, name, why);
         value += len;
         if (err || !*value)
             return err;
@@ -142,10 +149,8 @@ static enum err read_environment(struct config *config, struct errmsg *why)
         char name[OPTION_NAME];
         option_environment_name(&options[i], name);
         const char *value = option_is_lasting(&options[i]) ? getenv(name) : NULL;
-        if (value && options[i].kind == LIST)
-            err = take_items(config, &options[i], value, name, why);
-        else if (value)
-            err = take(config, &options[i], value, (struct origin){FROM_ENVIRONMENT, 0}, name, why);
+        if (value)
+            err = take_variable(config, &options[i], value, name, why);
     }
     return err;
 }
@@ -215,13 +220,21 @@ enum err config_read(int argc, char *const *argv, struct config *ret_config, str
     return ERR_OK;
 }
 
+static void list_done(struct config_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->values[i]);
+}
+
 void config_done(struct config *config)
 {
-    for (size_t i = 0; i < n_options; i++)
+    for (size_t i = 0; i < n_options; i++) {
+        void *field = (char *)config + options[i].field;
         if (options[i].kind == TEXT || options[i].kind == ARGUMENT)
-            free(*(char **)((char *)config + options[i].field));
-    for (size_t i = 0; i < config->n_listen; i++)
-        free(config->listen[i]);
+            free(*(char **)field);
+        else if (options[i].kind == LIST)
+            list_done(field);
+    }
     free(config->origins);
     *config = (struct config){0};
 }

@@ -21,8 +21,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CONFIG_LISTENS 8
-#define CONFIG_WORDS   3
+#define CONFIG_LIST  8 /* values of one list */
+#define CONFIG_WORDS 3
 
 enum origin_kind { FROM_NOWHERE, FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG };
 
@@ -31,12 +31,17 @@ struct origin {
     int line; /* in the file */
 };
 
+struct config_list {
+    char *values[CONFIG_LIST];
+    size_t n;
+};
+
 struct config {
     struct origin *origins;          /* indexed by row of the table; where each value came from */
     const char *words[CONFIG_WORDS]; /* the command line without its options; borrowed from argv */
     size_t n_words;
-    char *listen[CONFIG_LISTENS];
-    size_t n_listen;
+    struct config_list listen;
+    struct config_list hosts;
     char *upstream_url;
     bool upstream_insecure;
     char *notify_url;         /* NULL = not given */
@@ -45,7 +50,7 @@ struct config {
     char *store;              /* NULL = not given */
     char *tls_cert, *tls_key; /* NULL = not given */
     char *client_keys_file;   /* NULL = not given */
-    bool allow_anonymous;
+    int64_t allow_anonymous;  /* enum anonymous_access */
     bool allow_unknown_suffixes;
     char *deny_domains; /* NULL = not given */
     int64_t store_rows;

@@ -38,8 +38,10 @@ const struct option options[] = {
      "private key of --tls-cert (PEM), readable by the owner only", true, LISTENING},
     {"--client-keys-file", TEXT, FIELD(client_keys_file), NULL, 0, 0, "FILE",
      "keys, rights and limits of clients; see `emailsd key new`", true, LISTENING},
-    {"--allow-anonymous", FLAG, FIELD(allow_anonymous), NULL, 0, 0, NULL,
-     "accept clients without a key, from any address", false, LISTENING},
+    {"--allow-anonymous", ACCESS, FIELD(allow_anonymous), NULL, 0, 0, NULL,
+     "accept clients without a key (=admin: they may delete)", false, LISTENING},
+    {"--host", LIST, FIELD(hosts), NULL, 0, 0, "NAME",
+     "name by which clients without a key may call this server", false, LISTENING},
     {"--max-connections-per-address", COUNT, FIELD(max_per_address), "0", 0, 1000000, "N",
      "concurrent connections per client address (0 = unlimited)", false, LISTENING},
     {"--idle-timeout", TIME, FIELD(idle_timeout_ms), "75s", SECOND, 3600 * SECOND, "TIME",
@@ -172,6 +174,8 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
+/* The index is the value of enum anonymous_access. */
+static const char *const accesses[] = {"0", "1", "admin", NULL};
 /* Two bits: the index is the value of enum sandbox_part, or-ed. */
 static const char *const layers[] = {"off", "seccomp", "landlock", "on", NULL};
 
@@ -199,13 +203,13 @@ static enum err set_number(const struct option *option, int64_t *field, const ch
     return ERR_OK;
 }
 
-static enum err set_list(struct config *config, const char *text)
+static enum err add_to_list(struct config_list *list, const char *text)
 {
-    if (config->n_listen == CONFIG_LISTENS)
-        return ERR_TOO_BIG;
     if (!*text)
         return ERR_SYNTAX;
-    config->listen[config->n_listen++] = xstrdup(text);
+    if (list->n == CONFIG_LIST)
+        return ERR_TOO_BIG;
+    list->values[list->n++] = xstrdup(text);
     return ERR_OK;
 }
 
@@ -233,7 +237,7 @@ enum err option_set(struct config *config, const struct option *option, const ch
         set_text(field, text);
         return *text ? ERR_OK : ERR_SYNTAX;
     case LIST:
-        return set_list(config, text);
+        return add_to_list(field, text);
     case FLAG:
     case SWITCH:
         return set_bool(field, text);
@@ -243,6 +247,8 @@ enum err option_set(struct config *config, const struct option *option, const ch
         return set_word(field, formats, text);
     case LAYERS:
         return set_word(field, layers, text);
+    case ACCESS:
+        return set_word(field, accesses, text);
     case COUNT:
     case SIZE:
     case TIME:
@@ -266,6 +272,7 @@ static size_t field_size(enum kind kind)
     case LEVEL:
     case FORMAT:
     case LAYERS:
+    case ACCESS:
         return sizeof(int64_t);
     case LIST:
         break;
@@ -304,8 +311,10 @@ char *option_text(const struct config *config, const struct option *option, size
     const void *field = (const char *)config + option->field;
     const char *text = NULL;
 
-    if (option->kind == LIST)
-        return i < config->n_listen ? xstrdup(config->listen[i]) : NULL;
+    if (option->kind == LIST) {
+        const struct config_list *list = field;
+        return i < list->n ? xstrdup(list->values[i]) : NULL;
+    }
     if (i > 0)
         return NULL;
     switch (option->kind) {
@@ -325,6 +334,9 @@ char *option_text(const struct config *config, const struct option *option, size
         break;
     case LAYERS:
         text = layers[*(const int64_t *)field];
+        break;
+    case ACCESS:
+        text = accesses[*(const int64_t *)field];
         break;
     case LIST:
         break;
@@ -358,13 +370,15 @@ const char *option_form(const struct option *option)
         return "logfmt or json";
     case LAYERS:
         return "on, seccomp, landlock or off";
+    case ACCESS:
+        return "0, 1 or admin";
     case TEXT:
     case ARGUMENT:
         return "not empty";
     case LIST:
         break;
     }
-    return "one of at most 8 addresses";
+    return "not empty, and one of at most 8 values";
 }
 
 void option_environment_name(const struct option *option, char *name)

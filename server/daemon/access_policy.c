@@ -10,9 +10,9 @@
 /* Returns the first address that other machines can reach, or NULL. */
 static const char *find_open(const struct config *config)
 {
-    for (size_t i = 0; i < config->n_listen; i++)
-        if (!listener_is_local(config->listen[i]))
-            return config->listen[i];
+    for (size_t i = 0; i < config->listen.n; i++)
+        if (!listener_is_local(config->listen.values[i]))
+            return config->listen.values[i];
     return NULL;
 }
 
@@ -32,6 +32,22 @@ static enum err check(const struct config *config, const char *open, struct errm
         return ERR_SYNTAX;
     }
     return ERR_OK;
+}
+
+static enum err check_hosts(const struct config *config, struct errmsg *why)
+{
+    for (size_t i = 0; i < config->hosts.n; i++) {
+        if (allowed_hosts_can_list(config->hosts.values[i]))
+            continue;
+        errmsg_set(why, "--host: invalid name '%.60s': must be a host name without a port",
+                   config->hosts.values[i]);
+        return ERR_SYNTAX;
+    }
+    if (!config->hosts.n || config->allow_anonymous || config->client_keys_file)
+        return ERR_OK;
+    errmsg_set(why, "--host has no effect without --allow-anonymous: on loopback, Host must name "
+                    "this machine");
+    return ERR_SYNTAX;
 }
 
 static enum err read_keys(const struct config *config, const struct access_policy *before,
@@ -81,11 +97,14 @@ enum err access_policy_load(const struct config *config, const struct access_pol
 {
     const char *open = find_open(config);
     struct access_policy policy = {
-        .policy = {.local_only = !open, .admin = !open},
+        .policy = {.access = (enum anonymous_access)config->allow_anonymous,
+                   .hosts = {(const char *const *)config->hosts.values, config->hosts.n}},
         .open_address = config->client_keys_file ? NULL : open,
     };
     enum err err = check(config, open, why);
 
+    if (!err)
+        err = check_hosts(config, why);
     if (!err)
         err = read_keys(config, before, &policy, why);
     if (!err)
@@ -122,7 +141,8 @@ void access_policy_log(const struct access_policy *policy)
     if (remark)
         log_event(LOG_WARN, "tls_certificate_warning", LOG_STR("reason", remark));
     if (policy->open_address)
-        log_event(LOG_WARN, "anonymous_access_enabled", LOG_STR("address", policy->open_address));
+        log_event(LOG_WARN, "anonymous_access_enabled", LOG_STR("address", policy->open_address),
+                  LOG_BOOL("admin", policy->policy.access == ANONYMOUS_ADMIN));
     if (policy->clients)
         log_event(LOG_INFO, "client_keys_loaded",
                   LOG_INT("clients", clients_count(policy->clients)));

@@ -12,7 +12,7 @@ enum err sockets_take(struct sockets *ret_sockets, struct errmsg *why)
     struct sockets sockets;
     struct errmsg fault;
 
-    if (notify_sockets(sockets.fds, CONFIG_LISTENS, &sockets.n)) {
+    if (notify_sockets(sockets.fds, CONFIG_LIST, &sockets.n)) {
         errmsg_set(why, "invalid LISTEN_FDS or too many sockets (maximum 8)");
         return ERR_SYNTAX;
     }
@@ -29,9 +29,9 @@ void sockets_name(const struct sockets *sockets, struct config *config)
 {
     if (!sockets->n)
         return;
-    for (size_t i = 0; i < config->n_listen; i++)
-        free(TAKE(config->listen[i]));
+    for (size_t i = 0; i < config->listen.n; i++)
+        free(TAKE(config->listen.values[i]));
     for (size_t i = 0; i < sockets->n; i++)
-        config->listen[i] = xstrdup(sockets->names[i]);
-    config->n_listen = sockets->n;
+        config->listen.values[i] = xstrdup(sockets->names[i]);
+    config->listen.n = sockets->n;
 }

@@ -15,9 +15,9 @@
 #include <stddef.h>
 
 struct sockets {
-    int fds[CONFIG_LISTENS];
-    char names[CONFIG_LISTENS][INHERITED_NAME]; /* "127.0.0.1:8080" */
-    size_t n;                                   /* 0 = none */
+    int fds[CONFIG_LIST];
+    char names[CONFIG_LIST][INHERITED_NAME]; /* "127.0.0.1:8080" */
+    size_t n;                                /* 0 = none */
 };
 
 /* Takes the sockets that the manager opened, often none. Returns ERR_SYNTAX if one of them is

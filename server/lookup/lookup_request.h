@@ -19,6 +19,7 @@
 #include "model/task_phase.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct engine;
@@ -26,6 +27,7 @@ struct lookup;
 struct lookup_request;
 struct question;
 struct result;
+struct waiter_count;
 
 /* How far a lookup in flight is. */
 struct lookup_progress {
@@ -68,6 +70,7 @@ struct lookup_request {
     const struct question *question; /* borrowed until `done` */
     struct account_ref account;      /* pays; its name is borrowed until `done` */
     int64_t wait_ms;                 /* maximum wait, from when the engine handles the request */
+    size_t max_waiters; /* of the account, waiting concurrently; 0 = no limit of its own */
     /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
      * is ERR_NOT_CACHED rather than a lookup. */
     struct cache_directives directives;
@@ -82,6 +85,7 @@ struct lookup_request {
     const struct result *fallback; /* owned reference, or NULL */
     /* Private to lookups.c, while the request waits for a lookup: */
     struct lookup *lookup;
+    struct waiter_count *slot; /* of waiter_limit.c; NULL = none */
     struct lookup_request *prev, *next;
     struct timer deadline;
     bool collapsed;

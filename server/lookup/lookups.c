@@ -15,6 +15,7 @@
 #include "lookup/batching/batcher.h"
 #include "lookup/lookup_promise.h"
 #include "lookup/records/results.h"
+#include "lookup/waiter_limit.h"
 #include "model/question.h"
 
 #include <assert.h>
@@ -44,7 +45,7 @@ struct lookups {
     const struct results *results;
     struct batcher *batcher;
     lookup_done_fn *end;
-    size_t max_waiters;
+    struct waiter_limit waiters;
     struct lookup *table, *by_id;
     struct lookup_request *waiting; /* all waiting requests, by ticket */
     uint64_t n_abandoned;
@@ -68,7 +69,7 @@ struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools
     lookups->results = tools->results;
     lookups->batcher = tools->batcher;
     lookups->end = tools->end;
-    lookups->max_waiters = max_waiters;
+    lookups->waiters.max = max_waiters;
     lookups->expected_ms = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, lookups);
     return lookups;
@@ -115,12 +116,11 @@ static struct lookup_progress progress_of(const struct lookup *lookup)
     const struct lookups *lookups = lookup->owner;
     int left_s = seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
 
+    left_s = left_s < 1 ? 1 : left_s > 60 ? 60 : left_s;
     return (struct lookup_progress){.phase = batch_task_phase(&lookup->task),
                                     .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
                                     .expected_ms = lookups->expected_ms,
-                                    .retry_after_s = left_s < 1    ? 1
-                                                     : left_s > 60 ? 60
-                                                                   : left_s};
+                                    .retry_after_s = left_s};
 }
 
 /* ---- waiting ---- */
@@ -129,6 +129,7 @@ static void detach(struct lookup_request *request)
 {
     struct lookup *lookup = request->lookup;
 
+    waiter_limit_release(&lookup->owner->waiters, request);
     HASH_DEL(lookup->owner->waiting, request);
     DL_DELETE(lookup->requests, request);
     lookup->n_requests--;
@@ -392,14 +393,18 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
 {
     struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
-    enum err err;
+    const char *detail;
+    enum err err = waiter_limit_acquire(&lookups->waiters, request, &detail);
 
-    if (HASH_COUNT(lookups->waiting) >= lookups->max_waiters) {
-        *ret_refusal = refusal(ERR_OVERLOADED, batcher_overloaded_s(lookups->batcher));
-        return ERR_OVERLOADED;
-    }
-    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
+    if (err) {
+        *ret_refusal = refusal(err, batcher_overloaded_s(lookups->batcher));
+        ret_refusal->detail = detail;
         return err;
+    }
+    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal))) {
+        waiter_limit_release(&lookups->waiters, request);
+        return err;
+    }
     attach(lookup, request, collapsed);
     if (collapsed)
         metrics_add(&metrics_mine()->lookups_coalesced, 1);

@@ -34,14 +34,15 @@ struct lookup_tools {
     lookup_done_fn *end; /* ends a request that had joined, later than the join */
 };
 
-/* At most `max_waiters` requests wait, over all lookups. */
+/* `max_waiters` limits the requests that wait, over all lookups; see waiter_limit.h. */
 struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools);
 /* No request may wait; lookups may be left. NULL is a no-op. */
 void lookups_free(struct lookups *lookups);
 
 /* Joins the lookup for the request's question, or starts one with a copy of it. On failure nothing
  * is started, and *ret_refusal holds the outcome to send. Errors:
- * - ERR_OVERLOADED: too many requests wait, or the table of cooldowns or the queue is full
+ * - ERR_OVERLOADED: no slot to wait (waiter_limit.h), or the table of cooldowns or the queue is
+ * full
  * - the error of the question's cooldown
  * - other errors of batcher_add()
  * The result goes to cache and store, whether or not a client still waits for it. */

@@ -20,6 +20,7 @@
 #include "model/known_suffixes.h"
 #include "model/special_names.h"
 
+#include <ctype.h>
 #include <libpsl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,6 +52,18 @@ static bool accepts_unknown;
 static bool is_suffix(const char *name)
 {
     return psl_is_public_suffix2(list, name, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
+bool domain_is_top_level(const char *label, size_t len)
+{
+    char lower[HOST_LABEL_MAX + 1];
+
+    if (len == 0 || len > HOST_LABEL_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        lower[i] = (char)tolower((unsigned char)label[i]);
+    lower[len] = '\0';
+    return is_suffix(lower);
 }
 
 /* libpsl does not report which list it loaded, only whether it is the built-in one. */

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/errmsg.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define DOMAIN_MAX 253 /* RFC 1035 as text, without the trailing dot */
@@ -44,6 +45,10 @@ void domain_accept_unknown_suffixes(void);
  * sentence in valid UTF-8 without control characters. It repeats the input only if that is safe,
  * never if it might contain a password. `text` need not be NUL-terminated and may hold any byte. */
 enum err domain_parse(const char *text, size_t len, struct domain *ret_domain, struct errmsg *why);
+
+/* Returns whether the `len` bytes, a label in any case, are a top-level domain of the Public Suffix
+ * List. Also true without domain_start(). */
+bool domain_is_top_level(const char *label, size_t len);
 
 /* Returns a display name derived from a domain: its first label, hyphens as spaces, each word
  * capitalized, A-labels decoded: blue-bottle.com -> "Blue Bottle". Heap, owned by the caller. */

@@ -199,7 +199,8 @@ def _for_quota(files):
 
 
 SCENARIOS = {s.name: s for s in (
-    Scenario(lookup), Scenario(batch), Scenario(hits), Scenario(forget), Scenario(pages),
+    Scenario(lookup), Scenario(batch), Scenario(hits), Scenario(pages),
+    Scenario(forget, lambda _: ["--allow-anonymous=admin"]),
     Scenario(recovery, before=before_recovery),
     Scenario(reload, _for_reload), Scenario(quota, _for_quota), Scenario(tls, has_tls=True),
     Scenario(split, lambda _: ["--batch-size", "4", "--batch-linger", "10s"]),

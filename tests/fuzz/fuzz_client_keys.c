@@ -62,6 +62,7 @@ static void check_rights(const char *rights, size_t len)
     FUZZ_WANT(client && strcmp(client->name, "fuzz") == 0 && clients_count(clients) == 1);
     FUZZ_WANT(client->quota >= ACCOUNT_NO_QUOTA && client->quota <= INT64_C(1000000000));
     FUZZ_WANT(client->rate >= 0 && client->rate <= 1000000);
+    FUZZ_WANT(client->waiters <= 1000000);
     FUZZ_WANT(client->max_wait_ms >= 0 && client->weight >= 1 && client->weight <= 100);
     /* Only the rights that are written there. */
     FUZZ_WANT(!client->admin || memmem(rights, len, "admin", 5));

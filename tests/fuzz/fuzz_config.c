@@ -98,9 +98,9 @@ static void check_list(const char *value)
     enum err err = config_read(1, argv, &config, &why);
     FUZZ_WANT(unsetenv("EMAILSD_LISTEN") == 0);
     FUZZ_WANT(!err || strstr(why.text, "EMAILSD_LISTEN"));
-    FUZZ_WANT(err || (config.n_listen == n && n <= CONFIG_LISTENS));
-    for (size_t i = 0; i < config.n_listen; i++)
-        FUZZ_WANT(*config.listen[i] && !strchr(config.listen[i], ','));
+    FUZZ_WANT(err || (config.listen.n == n && n <= CONFIG_LIST));
+    for (size_t i = 0; i < config.listen.n; i++)
+        FUZZ_WANT(*config.listen.values[i] && !strchr(config.listen.values[i], ','));
     config_done(&config);
 }
 
@@ -108,6 +108,7 @@ static void check_value(const char *value)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"logfmt", "json", NULL};
+    static const char *const accesses[] = {"0", "1", "admin", NULL};
 
     check_number("--wait", offsetof(struct config, wait_ms), value, times, 0, 300000);
     check_number("--ttl-found", offsetof(struct config, ttl_found_ms), value, times, 0,
@@ -117,6 +118,7 @@ static void check_value(const char *value)
     check_number("--batch-size", offsetof(struct config, batch_size), value, counts, 1, 100);
     check_word("--log-level", offsetof(struct config, log_level), value, levels);
     check_word("--log-format", offsetof(struct config, log_json), value, formats);
+    check_word("--allow-anonymous", offsetof(struct config, allow_anonymous), value, accesses);
 }
 
 /* A line of a file contains the value unchanged, but the ends of a value are trimmed there. */
@@ -139,8 +141,11 @@ static bool is_printable(const struct config *config)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!fits_a_line(texts[i]))
             return false;
-    for (size_t i = 0; i < config->n_listen; i++)
-        if (!fits_a_line(config->listen[i]))
+    for (size_t i = 0; i < config->listen.n; i++)
+        if (!fits_a_line(config->listen.values[i]))
+            return false;
+    for (size_t i = 0; i < config->hosts.n; i++)
+        if (!fits_a_line(config->hosts.values[i]))
             return false;
     /* Accepted on the command line only, and so not printed: */
     return !config->check && !config->print && !config->json && !config->help && !config->version;
@@ -191,7 +196,7 @@ static void check_command_line(int argc, char **argv)
         return;
     }
     FUZZ_WANT(config.n_words <= CONFIG_WORDS);
-    FUZZ_WANT(config.n_listen >= 1 && config.n_listen <= CONFIG_LISTENS);
+    FUZZ_WANT(config.listen.n >= 1 && config.listen.n <= CONFIG_LIST);
     FUZZ_WANT(config.upstream_url && *config.upstream_url);
     FUZZ_WANT(config.wait_ms >= 0 && config.wait_ms <= 300000);
     FUZZ_WANT(config.batch_size >= 1 && config.batch_size <= 100);

@@ -37,7 +37,7 @@ DEPENDENCIES = {
                                "server/cache/", "base/"],
     "server/http/core/": ["server/http/auth/", "server/http/protocol/", "server/http/net/",
                           "server/model/", "server/cache/", "base/"],
-    "server/http/auth/": ["server/model/account.h", "base/"],
+    "server/http/auth/": ["server/model/account.h", "server/model/domain.h", "base/"],
     "server/http/protocol/": ["server/model/freshness.h", "server/model/result.h", "base/"],
     "server/http/net/": ["base/"],
     "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",

@@ -13,7 +13,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     libunistring-dev libssl-dev libsqlite3-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
     zlib1g-dev publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
-    nginx-light varnish prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec
+    nginx-light varnish haproxy prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec
     systemd"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3 npm"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
@@ -110,12 +110,12 @@ apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
 said=$(mktemp)
 
-# The tests need the programs nginx, varnishd and promtool, but not the services. A policy denies every start
-# (invoke-rc.d(8)) while apt runs, unless the machine has a policy. The services are then disabled, so
-# that they do not start at the next boot.
+# The tests need the programs nginx, varnishd, haproxy and promtool, but not the services. A policy
+# denies every start (invoke-rc.d(8)) while apt runs, unless the machine has a policy. The services are
+# then disabled, so that they do not start at the next boot.
 policy=/usr/sbin/policy-rc.d
 services=
-for service in nginx varnish prometheus; do
+for service in nginx varnish haproxy prometheus; do
     case $missing in *$service*) services="$services $service.service" ;; esac
 done
 case $missing in *varnish*) services="$services varnishncsa.service" ;; esac

@@ -261,10 +261,10 @@ class Daemon(Program):
         eventually(has_expired)
 
     def is_full(self, domain):
-        """Returns whether all slots of --max-waiters are in use. Sends a request that another caller waits
-        for and does not wait, so that it pays for nothing and uses no slot. Call await_waiters() first, or
-        it could take the slot of an earlier request that has not arrived."""
-        return self.lookup(domain, wait=0).status == 503
+        """Returns whether all slots of --max-waiters are in use. Sends a request for what another caller
+        waits for, so that it pays for nothing, and that leaves a slot after a second. Call await_waiters()
+        first, or it could take the slot of an earlier request that has not arrived."""
+        return self.lookup(domain, wait=1).status == 503
 
     def stop(self, number=signal.SIGTERM):
         super().stop(number)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""proxies.py - a real nginx and a real Varnish between the daemon and the simulator, on loopback.
+"""proxies.py - a real nginx and a real Varnish in front of the simulator or the daemon, on loopback.
 
 A proxy is a program of the testbed's kind: it has a URL, and stop() ends it by its process id. Each has a
 folder of its own. `make deps` installs both; without them the tests fail, they do not skip.

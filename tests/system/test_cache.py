@@ -135,7 +135,8 @@ def test_cache_hits_have_different_request_ids(daemon):
     assert len(connection.get(daemon.question("milvali.com")).header("X-Request-Id")) == 32
 
 
-def test_cache_deleted_result_is_not_served_within_the_same_second(daemon, sim):
+def test_cache_deleted_result_is_not_served_within_the_same_second(testbed, sim):
+    daemon = testbed.daemon(sim, "--allow-anonymous=admin")
     connection = daemon.connect()
     for _ in range(20):
         assert connection.get(daemon.question("milvali.com")).status == 200

@@ -20,7 +20,7 @@ def denied(tmp_path):
 
 
 def start(testbed, sim, denied):
-    return testbed.daemon(sim, "--deny-domains", str(denied))
+    return testbed.daemon(sim, "--deny-domains", str(denied), "--allow-anonymous=admin")
 
 
 def reload(daemon, event):

@@ -329,11 +329,11 @@ def test_client_that_leaves_frees_its_slot_and_not_its_lookup(testbed, sim, leav
     sim.hold_submits()
     first = daemon.park("first.com")
     sim.reach(submit=1)
-    refused = daemon.lookup("second.com", wait=0)
+    refused = daemon.lookup("second.com", wait=1)
     refused.problem(503, "overloaded")
     assert int(refused.header("Retry-After")) >= 1
     leave(first)
-    eventually(lambda: daemon.lookup("second.com", wait=0).status == 504)
+    eventually(lambda: daemon.lookup("second.com", wait=1).status == 504)
     sim.release_submits()
     eventually(lambda: daemon.lookup("first.com", method="HEAD").status == 200)
     assert len(sim.ledger("first.com")) == 1
@@ -399,9 +399,10 @@ def test_queued_async_lookup_is_paid_without_waiters(testbed, sim):
     daemon.lookup("promised.com", wait=0).problem(504, "still-processing")
     leaver = daemon.park("promised.com")
     daemon.await_waiters(1)
-    daemon.lookup("second.com", wait=0).problem(503, "overloaded")
+    assert daemon.is_full("promised.com")
     leaver.close()
-    eventually(lambda: daemon.lookup("second.com", wait=0).status == 504)
+    daemon.await_waiters(0)
+    assert daemon.lookup("second.com", wait=0).status == 504
     assert daemon.lookup("third.com", wait=50).status == 200, "the batch of three was not full"
     assert {task["domain"] for task in sim.ledger()} == {"promised.com", "second.com", "third.com"}
 

@@ -22,8 +22,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def start(testbed, sim, store):
-    def start_one(upstream=sim):
-        return testbed.daemon(upstream, "--store", f"sqlite:{store}")
+    def start_one(*flags, upstream=sim):
+        return testbed.daemon(upstream, "--store", f"sqlite:{store}", *flags)
     return start_one
 
 
@@ -103,7 +103,7 @@ def test_forget_deletes_raw_results_with_the_address(unread, start, store, besid
 
 def test_delete_includes_the_raw_results_of_the_domain(unread, start, store):
     unread(NEWER)
-    daemon = start(upstream=NO_UPSTREAM)
+    daemon = start("--allow-anonymous=admin", upstream=NO_UPSTREAM)
     assert daemon.lookup("milvali.com", method="DELETE").status == 204
     assert not has_address(store)
     assert daemon.lookup("milvali.com", method="DELETE").status == 404

@@ -3,6 +3,7 @@
  * are rejected. */
 #include "base/mem.h"
 #include "http/auth/auth.h"
+#include "model/domain.h"
 
 #include "tests/support/suite.h"
 #include <stdio.h>
@@ -23,6 +24,34 @@ static struct credentials read(const char *const *headers)
     return credentials;
 }
 #define HEADERS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct auth_policy here = {.access = ANONYMOUS_LOCAL};
+static const struct auth_policy anywhere = {.access = ANONYMOUS_ALL};
+
+/* Returns whether a request without a key is accepted, after a check that a rejected one gets a
+ * reason. */
+static bool is_accepted(const struct auth_policy *policy, const struct credentials *presented)
+{
+    const struct client *client = NULL;
+    enum err err = auth_identify(NULL, policy, presented, &client);
+
+    ck_assert(err == ERR_OK || err == ERR_FORBIDDEN);
+    ck_assert_int_eq(client != NULL, err == ERR_OK);
+    ck_assert_int_eq(auth_denial(policy, presented) != NULL, err != ERR_OK);
+    return !err;
+}
+
+static void setup(void)
+{
+    ck_assert_int_eq(domain_start(), ERR_OK);
+}
+
+static void teardown(void)
+{
+    domain_stop();
+}
+
+FIXTURE(setup, teardown);
 
 /* ---- with keys ---- */
 
@@ -52,6 +81,7 @@ static const struct {
     {{"X-API-Key", "right", "Origin", "http://evil.example", "Referer", "http://evil.example/"},
      true},
     {{"X-API-Key", "right", "Authorization", "Basic dXNlcjpwYXNz"}, true}, /* for a proxy */
+    {{"X-API-Key", "right", "X-Forwarded-For", "192.0.2.1", "Via", "1.1 proxy"}, true},
     {{"Authorization", "Basic dXNlcjpwYXNz", "X-API-Key", "right"}, true},
     {{NULL}, false},
     {{"Authorization", "right"}, false},
@@ -70,12 +100,11 @@ static const struct {
 
 LOOP_TEST(auth_accepts_exactly_one_correct_key, keys)
 {
-    const struct auth_policy policy = {.local_only = true, .admin = true};
     struct credentials credentials = read(keys[_i].headers);
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_identify(clients, &policy, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(clients, &here, &credentials, &client), ERR_OK);
     ck_assert_int_eq(client != NULL, keys[_i].is_let_in);
     if (client)
         ck_assert_str_eq(client->name, "one");
@@ -84,12 +113,11 @@ LOOP_TEST(auth_accepts_exactly_one_correct_key, keys)
 
 TEST(auth_over_the_rate_limit_is_rejected)
 {
-    const struct auth_policy policy = {0};
     struct credentials credentials = read(HEADERS("X-API-Key", "right"));
     struct clients *clients = known();
     const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_identify(clients, &policy, &credentials, &client), ERR_OK);
+    ck_assert_int_eq(auth_identify(clients, &here, &credentials, &client), ERR_OK);
     ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
     ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
     ck_assert_int_eq(auth_check_rate(client, 1000), ERR_QUOTA_EXCEEDED);
@@ -129,16 +157,113 @@ static const struct {
 
 LOOP_TEST(auth_on_loopback_requires_a_local_host, hosts)
 {
-    const struct auth_policy here = {.local_only = true}, anywhere = {0};
-    struct credentials credentials = read(HEADERS("Host", hosts[_i].host));
-    const struct client *client = NULL;
+    struct credentials presented = read(HEADERS("Host", hosts[_i].host));
 
-    ck_assert_int_eq(auth_identify(NULL, &here, &credentials, &client),
-                     hosts[_i].is_local ? ERR_OK : ERR_FORBIDDEN);
-    ck_assert_int_eq(client != NULL, hosts[_i].is_local);
-    ck_assert_int_eq(auth_identify(NULL, &anywhere, &credentials, &client), ERR_OK);
-    ck_assert_ptr_nonnull(client);
+    ck_assert_int_eq(is_accepted(&here, &presented), hosts[_i].is_local);
 }
+
+/* Names by which a page of another site can reach a server, and others. */
+static const struct {
+    const char *host;
+    bool is_safe;
+} open_hosts[] = {
+    {"localhost:8080", true},
+    {"emailsd", true},
+    {"emailsd:8080", true},
+    {"emailsd.", true},
+    {"127.0.0.1:8080", true},
+    {"192.0.2.7", true},
+    {"10.0.0.7:8080", true},
+    {"[2001:db8::1]:8080", true},
+    {"printer.local", true},
+    {"emails.internal:8080", true},
+    {"emailsd.default.svc.cluster.local", true},
+    {"EMAILS.LAN", true},
+    {"listed.example.com", true},
+    {"LISTED.example.com.:8080", true},
+    {"listed.org", true}, /* listed with a final dot */
+    {"example.com", false},
+    {"not.listed.example.com", false},
+    {"xlisted.example.com", false},
+    {"evil.com:8080", false},
+    {"evil.com.", false},
+    {"EVIL.COM", false},
+    {"evil.co.uk", false},
+    {"evil.github.io", false},
+    {"evil.ck", false}, /* the list has only *.ck */
+    {"127.0.0.1.nip.io", false},
+    {"xn--b1aew.xn--p1ai", false},
+    {"localhost.com", false},
+    {"[::1].evil.com", true}, /* not a host that a browser sends */
+    {"", false},
+    {":8080", false},
+    {".", false},
+};
+
+LOOP_TEST(auth_of_all_clients_rejects_public_host_names, open_hosts)
+{
+    static const char *const names[] = {"listed.example.com", "listed.org."};
+    const struct auth_policy policy = {.access = ANONYMOUS_ALL, .hosts = {names, 2}};
+    struct credentials presented = read(HEADERS("Host", open_hosts[_i].host));
+
+    ck_assert_msg(is_accepted(&policy, &presented) == open_hosts[_i].is_safe, "%s",
+                  open_hosts[_i].host);
+    if (!open_hosts[_i].is_safe)
+        ck_assert_ptr_nonnull(strstr(auth_denial(&policy, &presented), "Host"));
+}
+
+TEST(auth_of_all_clients_accepts_a_request_without_host)
+{
+    struct credentials presented = {0}; /* HTTP/1.0 */
+
+    ck_assert(is_accepted(&anywhere, &presented));
+}
+
+TEST(host_name_with_a_port_or_a_path_cannot_be_listed)
+{
+    static const char *const good[] = {"a", "emails.internal.com", "emails.internal.com.",
+                                       "A-1_b.c"};
+    static const char *const bad[] = {"",
+                                      "a:8080",
+                                      "http://a",
+                                      "a/b",
+                                      "*.example.com",
+                                      "a b",
+                                      "[::1]",
+                                      "b\xc3\xbc"
+                                      "cher.example"};
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        ck_assert_msg(allowed_hosts_can_list(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(!allowed_hosts_can_list(bad[i]), "%s", bad[i]);
+}
+
+/* ---- proxies ---- */
+
+static const struct {
+    const char *name;
+    bool is_of_a_proxy;
+} forwarding[] = {
+    {"X-Forwarded-For", true},    {"x-forwarded-host", true}, {"X-Forwarded-Proto", true},
+    {"X-Forwarded-Server", true}, {"Forwarded", true},        {"Via", true},
+    {"X-Real-IP", true},          {"X-Forwarded-", false},    {"X-Forwarded", false},
+    {"X-Forward-For", false},     {"X-Request-Id", false},    {"Viaduct", false},
+};
+
+LOOP_TEST(auth_on_loopback_rejects_what_a_proxy_passes_on, forwarding)
+{
+    struct credentials presented =
+        read(HEADERS("Host", "127.0.0.1:8080", forwarding[_i].name, "192.0.2.7"));
+
+    ck_assert_msg(is_accepted(&here, &presented) != forwarding[_i].is_of_a_proxy, "%s",
+                  forwarding[_i].name);
+    if (forwarding[_i].is_of_a_proxy)
+        ck_assert_ptr_nonnull(strstr(auth_denial(&here, &presented), "client keys"));
+    ck_assert(is_accepted(&anywhere, &presented)); /* the operator accepts every client */
+}
+
+/* ---- other sites ---- */
 
 static const struct {
     const char *site;
@@ -151,13 +276,11 @@ LOOP_TEST(auth_rejects_cross_site_requests, sites)
 {
     struct credentials credentials =
         read(HEADERS("Host", "localhost", "Sec-Fetch-Site", sites[_i].site));
-    const struct client *client = NULL;
 
-    for (int local = 0; local <= 1; local++) {
-        const struct auth_policy policy = {.local_only = local};
-        ck_assert_int_eq(auth_identify(NULL, &policy, &credentials, &client),
-                         sites[_i].is_let_in ? ERR_OK : ERR_FORBIDDEN);
-    }
+    ck_assert_int_eq(is_accepted(&here, &credentials), sites[_i].is_let_in);
+    ck_assert_int_eq(is_accepted(&anywhere, &credentials), sites[_i].is_let_in);
+    if (!sites[_i].is_let_in)
+        ck_assert_ptr_nonnull(strstr(auth_denial(&here, &credentials), "Sec-Fetch-Site"));
 }
 
 static const struct {
@@ -183,54 +306,63 @@ static const struct {
     {"localhost:8080", "http:///localhost", false, false},
     {"localhost:8080", "http://[::2]", false, false},
     {"localhost:8080", "moz-extension://0a1b", false, false},
-    {"emails.example:8080", "https://emails.example", false, true},
-    {"emails.example", "http://emails.example:8443/x", false, true},
-    {"emails.example", "http://other.example", false, false},
-    {"emails.example", "http://localhost", false, false},
-    {"emails.example", "null", false, false},
+    {"emails.internal:8080", "https://emails.internal", false, true},
+    {"emails.internal", "http://emails.internal:8443/x", false, true},
+    {"emails.internal", "http://other.example", false, false},
+    {"emails.internal", "http://localhost", false, false},
+    {"emails.internal", "null", false, false},
 };
 
 LOOP_TEST(auth_without_fetch_metadata_checks_origin_and_referer, pages)
 {
-    const struct auth_policy here = {.local_only = true}, there = {0};
-    const struct client *client = NULL;
-
     for (int i = 0; i < 2; i++) {
-        const char *name = i ? "Referer" : "origin";
+        const char *name = i ? "Referer" : "Origin";
         struct credentials presented = read(HEADERS(name, pages[_i].page, "Host", pages[_i].host));
-        ck_assert_msg(!auth_identify(NULL, &here, &presented, &client) == pages[_i].here, "%s: %s",
-                      name, pages[_i].page);
-        ck_assert_msg(!auth_identify(NULL, &there, &presented, &client) == pages[_i].there,
-                      "%s: %s", name, pages[_i].page);
+        ck_assert_msg(is_accepted(&here, &presented) == pages[_i].here, "%s: %s", name,
+                      pages[_i].page);
+        ck_assert_msg(is_accepted(&anywhere, &presented) == pages[_i].there, "%s: %s", name,
+                      pages[_i].page);
+        if (!pages[_i].there)
+            ck_assert_ptr_nonnull(strstr(auth_denial(&anywhere, &presented), name));
     }
 }
 
 TEST(auth_same_site_page_must_match_in_every_header)
 {
-    const struct auth_policy here = {.local_only = true};
     struct credentials presented =
         read(HEADERS("Host", "localhost", "Sec-Fetch-Site", "same-origin", "Origin",
                      "http://localhost", "Referer", "http://evil.example/"));
-    const struct client *client = NULL;
 
-    ck_assert_int_eq(auth_identify(NULL, &here, &presented, &client), ERR_FORBIDDEN);
+    ck_assert(!is_accepted(&here, &presented));
     presented = read(HEADERS("Origin", "http://localhost")); /* HTTP/1.0 */
-    ck_assert_int_eq(auth_identify(NULL, &here, &presented, &client), ERR_OK);
-    ck_assert_int_eq(auth_identify(NULL, &(struct auth_policy){0}, &presented, &client),
-                     ERR_FORBIDDEN);
+    ck_assert(is_accepted(&here, &presented));
+    ck_assert(!is_accepted(&anywhere, &presented));
 }
 
-TEST(auth_without_a_key_grants_the_rights_of_the_policy)
+/* A page of a name that its owner has pointed at this server. */
+TEST(auth_rejects_dns_rebinding)
 {
+    struct credentials presented =
+        read(HEADERS("Host", "evil.com:8080", "Origin", "http://evil.com:8080", "Referer",
+                     "http://evil.com:8080/", "Sec-Fetch-Site", "same-origin"));
+
+    ck_assert(!is_accepted(&here, &presented));
+    ck_assert(!is_accepted(&anywhere, &presented));
+}
+
+TEST(auth_without_a_key_grants_admin_only_if_the_policy_says_so)
+{
+    static const enum anonymous_access all[] = {ANONYMOUS_LOCAL, ANONYMOUS_ALL, ANONYMOUS_ADMIN};
     struct credentials credentials = {0};
     const struct client *client;
 
-    for (int admin = 0; admin <= 1; admin++) {
-        const struct auth_policy policy = {.admin = admin};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const struct auth_policy policy = {.access = all[i]};
         ck_assert_int_eq(auth_identify(NULL, &policy, &credentials, &client), ERR_OK);
-        ck_assert_int_eq(client->admin, admin);
+        ck_assert_int_eq(client->admin, all[i] == ANONYMOUS_ADMIN);
         ck_assert(client->allow_refresh && !client->cached_only);
         ck_assert_int_eq(client->quota, ACCOUNT_NO_QUOTA);
+        ck_assert_uint_eq(client->waiters, 0);
         ck_assert_str_eq(client->name, "");
     }
 }

@@ -55,15 +55,16 @@ TEST(client_keys_line_without_options_gives_default_rights)
     ck_assert_int_eq(client->rate, 0);
     ck_assert_int_eq(client->weight, 1);
     ck_assert_int_eq(client->max_wait_ms, INT64_MAX);
+    ck_assert_uint_eq(client->waiters, 0);
     ck_assert(!client->admin && !client->cached_only && !client->allow_refresh);
     clients_unref(clients);
 }
 
 TEST(client_keys_accept_every_option)
 {
-    autofree char *line =
-        line_of("a.b_c-1", "key-a",
-                "\tquota=0 rate=20  max_wait=120 weight=3 cached_only allow_refresh admin # all\r");
+    autofree char *line = line_of("a.b_c-1", "key-a",
+                                  "\tquota=0 rate=20  max_wait=120 weight=3 waiters=7 cached_only "
+                                  "allow_refresh admin # all\r");
     struct clients *clients = parse(line);
     const struct client *client = clients_find(clients, slice("key-a"));
 
@@ -72,6 +73,7 @@ TEST(client_keys_accept_every_option)
     ck_assert_int_eq(client->rate, 20);
     ck_assert_int_eq(client->weight, 3);
     ck_assert_int_eq(client->max_wait_ms, 120000);
+    ck_assert_uint_eq(client->waiters, 7);
     ck_assert(client->admin && client->cached_only && client->allow_refresh);
     clients_unref(clients);
 }
@@ -118,6 +120,9 @@ static const struct {
     {"a " GOOD " weight=0", "invalid option value"},
     {"a " GOOD " weight=101", "invalid option value"},
     {"a " GOOD " max_wait=3601", "invalid option value"},
+    {"a " GOOD " waiters=0", "invalid option value"},
+    {"a " GOOD " waiters=1000001", "invalid option value"},
+    {"a " GOOD " waiters", "invalid option value"},
     {"a " GOOD " admin=1", "invalid option value"},
     {"a " GOOD " admin admin", "duplicate option"},
     {"a " GOOD "\n\nb " GOOD, "line 3: another client has the same key"},

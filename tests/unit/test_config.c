@@ -26,8 +26,8 @@ TEST(config_defaults_are_the_documented_ones)
     struct errmsg why;
 
     ck_assert_int_eq(read(NULL, &config, &why), ERR_OK);
-    ck_assert_uint_eq(config.n_listen, 1);
-    ck_assert_str_eq(config.listen[0], "127.0.0.1:8080");
+    ck_assert_uint_eq(config.listen.n, 1);
+    ck_assert_str_eq(config.listen.values[0], "127.0.0.1:8080");
     ck_assert_str_eq(config.upstream_url, "https://api.openmart.ai");
     ck_assert_ptr_null(config.api_key_file);
     ck_assert_ptr_null(config.notify_url);
@@ -66,8 +66,8 @@ TEST(config_flags_override_environment_and_defaults)
         ERR_OK);
     ck_assert_int_eq(config.wait_ms, 5000);
     ck_assert_int_eq(config.batch_size, 7);
-    ck_assert_uint_eq(config.n_listen, 1);
-    ck_assert_str_eq(config.listen[0], "127.0.0.1:2");
+    ck_assert_uint_eq(config.listen.n, 1);
+    ck_assert_str_eq(config.listen.values[0], "127.0.0.1:2");
     config_done(&config);
 }
 
@@ -96,8 +96,8 @@ TEST(config_accepts_several_addresses)
     ck_assert_int_eq(
         read((const char *[]){"--listen", "127.0.0.1:1", "--listen=[::1]:2", NULL}, &config, &why),
         ERR_OK);
-    ck_assert_uint_eq(config.n_listen, 2);
-    ck_assert_str_eq(config.listen[1], "[::1]:2");
+    ck_assert_uint_eq(config.listen.n, 2);
+    ck_assert_str_eq(config.listen.values[1], "[::1]:2");
     config_done(&config);
 }
 
@@ -118,13 +118,18 @@ LOOP_TEST(config_list_in_the_environment_is_comma_separated, lists)
 
     setenv("EMAILSD_LISTEN", lists[_i].value, 1);
     ck_assert_int_eq(read(NULL, &config, &why), ERR_OK);
-    ck_assert_uint_eq(config.n_listen, lists[_i].n);
-    ck_assert_str_eq(config.listen[0], lists[_i].first);
-    ck_assert_str_eq(config.listen[lists[_i].n - 1], lists[_i].last);
+    ck_assert_uint_eq(config.listen.n, lists[_i].n);
+    ck_assert_str_eq(config.listen.values[0], lists[_i].first);
+    ck_assert_str_eq(config.listen.values[lists[_i].n - 1], lists[_i].last);
     config_done(&config);
 }
 
-static const char *const invalid_lists[] = {"", ",", "127.0.0.1:1,", "127.0.0.1:1,,127.0.0.1:2",
+static const char *const invalid_lists[] = {"",
+                                            ",",
+                                            " , ",
+                                            "127.0.0.1:1,",
+                                            ",127.0.0.1:1",
+                                            "127.0.0.1:1,,127.0.0.1:2",
                                             "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9"};
 
 LOOP_TEST(config_list_with_an_empty_or_a_ninth_item_is_rejected, invalid_lists)
@@ -137,6 +142,20 @@ LOOP_TEST(config_list_with_an_empty_or_a_ninth_item_is_rejected, invalid_lists)
     ck_assert_ptr_nonnull(strstr(why.text, "EMAILSD_LISTEN"));
 }
 
+TEST(config_lists_in_the_environment_are_separate)
+{
+    struct config config;
+    struct errmsg why;
+
+    setenv("EMAILSD_LISTEN", "0.0.0.0:8080", 1);
+    setenv("EMAILSD_HOST", "emails.example.com, emails.example.org", 1);
+    ck_assert_int_eq(read(NULL, &config, &why), ERR_OK);
+    ck_assert_uint_eq(config.listen.n, 1);
+    ck_assert_uint_eq(config.hosts.n, 2);
+    ck_assert_str_eq(config.hosts.values[1], "emails.example.org");
+    config_done(&config);
+}
+
 /* Only the environment has no other way to give several values. */
 TEST(config_flag_does_not_split_a_list)
 {
@@ -144,8 +163,28 @@ TEST(config_flag_does_not_split_a_list)
     struct errmsg why;
 
     ck_assert_int_eq(read((const char *[]){"--listen=a:1,b:2", NULL}, &config, &why), ERR_OK);
-    ck_assert_uint_eq(config.n_listen, 1);
-    ck_assert_str_eq(config.listen[0], "a:1,b:2");
+    ck_assert_uint_eq(config.listen.n, 1);
+    ck_assert_str_eq(config.listen.values[0], "a:1,b:2");
+    config_done(&config);
+}
+
+static const struct {
+    const char *flag;
+    int64_t value;
+} accesses[] = {{"--allow-anonymous", 1},
+                {"--allow-anonymous=1", 1},
+                {"--allow-anonymous=0", 0},
+                {"--allow-anonymous=admin", 2}};
+
+LOOP_TEST(config_anonymous_access_has_three_values, accesses)
+{
+    struct config config;
+    struct errmsg why;
+
+    ck_assert_int_eq(read((const char *[]){accesses[_i].flag, "--wait=7s", NULL}, &config, &why),
+                     ERR_OK);
+    ck_assert_int_eq(config.allow_anonymous, accesses[_i].value);
+    ck_assert_int_eq(config.wait_ms, 7000); /* it takes no value from the next word */
     config_done(&config);
 }
 
@@ -198,6 +237,8 @@ static const struct {
     {{"--sandbox=half", NULL}, "--sandbox: invalid value 'half'"},
     {{"--upstream-url=", NULL}, "--upstream-url"},
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
+    {{"--allow-anonymous=all", NULL}, "must be 0, 1 or admin"},
+    {{"--host=", NULL}, "--host"},
 };
 
 LOOP_TEST(config_invalid_value_is_rejected_and_named, rejected)

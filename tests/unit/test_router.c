@@ -56,6 +56,12 @@ const struct client *request_client(const struct request *request)
     return request->client;
 }
 
+const char *request_denial(const struct request *request)
+{
+    (void)request;
+    return "denied";
+}
+
 static struct service service = {.takes_notifications = true};
 
 struct service *request_service(const struct request *request)

@@ -30,6 +30,16 @@ static void note_key(struct credentials *credentials, struct slice key)
     credentials->key = key;
 }
 
+/* The X-Forwarded family has no standard and many members (-For, -Host, -Proto, -Port, -Server). */
+static bool is_of_a_proxy(struct slice name)
+{
+    static const char family[] = "X-Forwarded-";
+
+    return slice_equals_nocase(name, "Forwarded") || slice_equals_nocase(name, "Via") ||
+           slice_equals_nocase(name, "X-Real-IP") ||
+           (name.len >= sizeof family && strncasecmp(name.data, family, sizeof family - 1) == 0);
+}
+
 void auth_header(struct credentials *credentials, struct slice name, struct slice value)
 {
     if (slice_equals_nocase(name, "Authorization")) {
@@ -37,6 +47,8 @@ void auth_header(struct credentials *credentials, struct slice name, struct slic
             note_key(credentials, value);
     } else if (slice_equals_nocase(name, "X-API-Key")) {
         note_key(credentials, value);
+    } else if (is_of_a_proxy(name)) {
+        credentials->forwarded = true;
     } else {
         same_site_header(&credentials->site, name, value);
     }
@@ -58,15 +70,25 @@ static const struct client *anonymous(bool admin)
     return &all[admin];
 }
 
+const char *auth_denial(const struct auth_policy *policy, const struct credentials *credentials)
+{
+    bool is_local = policy->access == ANONYMOUS_LOCAL;
+
+    if (is_local && credentials->forwarded)
+        return "a proxy passes this request on (Forwarded, X-Forwarded-*, X-Real-IP or Via); "
+               "behind a proxy, the server requires client keys";
+    return same_site_fault(&credentials->site, is_local ? NULL : &policy->hosts);
+}
+
 enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
                        const struct credentials *credentials, const struct client **ret_client)
 {
     struct slice none = {"", 0};
 
     if (!clients) {
-        if (same_site_is_foreign(&credentials->site, policy->local_only))
+        if (auth_denial(policy, credentials))
             return ERR_FORBIDDEN;
-        *ret_client = anonymous(policy->admin);
+        *ret_client = anonymous(policy->access == ANONYMOUS_ADMIN);
         return ERR_OK;
     }
     /* A request with two keys has no valid key, even if one of them is known. */

@@ -4,7 +4,10 @@
  * If client keys are configured, a request names its client by `Authorization: Bearer KEY` or
  * `X-API-Key: KEY`. Without client keys, every client that can connect is accepted, except for
  * browsers that act for a page of another site (same_site.h). Browsers do not add keys on their
- * own, so with keys that check is not needed. Worker thread of the request. */
+ * own, so with keys that check is not needed. A server on loopback without keys also rejects what a
+ * proxy passes on: it would make the whole network a client on this machine. A proxy that adds no
+ * header and replaces Host, as nginx by default, cannot be detected. Worker thread of the request.
+ */
 #ifndef HTTP_AUTH_AUTH_H
 #define HTTP_AUTH_AUTH_H
 
@@ -20,23 +23,35 @@ struct credentials {
     struct slice key;
     unsigned n_keys;
     struct same_site site;
+    bool forwarded; /* has a header that proxies add */
 };
 
 /* Records one header field; call for all of them. */
 void auth_header(struct credentials *credentials, struct slice name, struct slice value);
 
+/* Which clients need no key. */
+enum anonymous_access {
+    ANONYMOUS_LOCAL, /* programs on this machine; all listeners are on loopback */
+    ANONYMOUS_ALL,   /* every client, as --allow-anonymous says */
+    ANONYMOUS_ADMIN, /* every client, with the right `admin` */
+};
+
 /* The policy for clients without a key. */
 struct auth_policy {
-    bool local_only; /* all listeners are on loopback */
-    bool admin;      /* they have the right `admin` */
+    enum anonymous_access access;
+    struct allowed_hosts hosts; /* not used with ANONYMOUS_LOCAL */
 };
 
 /* Finds the client of a request. `clients` NULL = no keys configured: returns the client without a
- * name, or ERR_FORBIDDEN for a cross-site browser request. Otherwise returns ERR_OK, with
- * *ret_client NULL if the key is missing or unknown; routes open to all are still served then.
- * *ret_client is borrowed from `clients` or static. */
+ * name, or ERR_FORBIDDEN if auth_denial() has a reason. Otherwise returns ERR_OK, with *ret_client
+ * NULL if the key is missing or unknown; routes open to all are still served then. *ret_client is
+ * borrowed from `clients` or static. */
 enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
                        const struct credentials *credentials, const struct client **ret_client);
+
+/* Returns NULL, or why a request without a key is rejected: a static message for the client, which
+ * names the header. */
+const char *auth_denial(const struct auth_policy *policy, const struct credentials *credentials);
 
 /* Counts one request of that client, who may be NULL. Returns ERR_QUOTA_EXCEEDED if its rate limit
  * is exceeded. */

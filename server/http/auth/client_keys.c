@@ -71,6 +71,16 @@ static bool take_weight(struct client *client, struct slice value)
     return true;
 }
 
+static bool take_waiters(struct client *client, struct slice value)
+{
+    int64_t waiters;
+
+    if (!take_number(value, 1, 1000000, &waiters))
+        return false;
+    client->waiters = (size_t)waiters;
+    return true;
+}
+
 static bool take_cached_only(struct client *client, struct slice value)
 {
     client->cached_only = true;
@@ -97,6 +107,7 @@ static const struct {
     {"rate", take_rate},
     {"max_wait", take_max_wait},
     {"weight", take_weight},
+    {"waiters", take_waiters},
     {"cached_only", take_cached_only},
     {"allow_refresh", take_allow_refresh},
     {"admin", take_admin},

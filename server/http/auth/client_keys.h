@@ -2,7 +2,7 @@
 /* client_keys.h - clients and their rights, read from the file of client keys into an immutable,
  * reference-counted snapshot. One client per line, `#` begins a comment:
  *
- *     NAME sha256:HEX [quota=N] [rate=N] [max_wait=SECONDS] [weight=N]
+ *     NAME sha256:HEX [quota=N] [rate=N] [max_wait=SECONDS] [weight=N] [waiters=N]
  *                     [cached_only] [allow_refresh] [admin]
  *
  * `emailsd key new NAME` creates the key and the line. A reload reads a new snapshot and sends it
@@ -28,13 +28,14 @@
 struct client {
     char name[CLIENT_NAME_MAX + 1]; /* "" for clients without a key */
     unsigned char hash[HASH_SIZE];
-    int64_t quota;                 /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
-    int64_t rate;                  /* requests per second, also the burst; 0 = no limit */
-    int64_t max_wait_ms;           /* the server's own limit also applies */
-    int weight;                    /* share of its lookups in a batch of several clients */
-    bool cached_only;              /* never pays */
-    bool allow_refresh;            /* may pay for a result that is known and fresh */
-    bool admin;                    /* may delete results */
+    int64_t quota;       /* paid lookups per UTC day, or ACCOUNT_NO_QUOTA */
+    int64_t rate;        /* requests per second, also the burst; 0 = no limit */
+    int64_t max_wait_ms; /* the server's own limit also applies */
+    int weight;          /* share of its lookups in a batch of several clients */
+    size_t waiters;      /* requests that may wait concurrently; 0 = no limit of its own */
+    bool cached_only;    /* never pays */
+    bool allow_refresh;  /* may pay for a result that is known and fresh */
+    bool admin;          /* may delete results */
     struct rate_limit *rate_limit; /* rate-limit state, shared with other snapshots */
 };
 

@@ -3,13 +3,14 @@
  *
  * Sec-Fetch-Site must not name another site. If the server listens on loopback only, Host, Origin
  * and Referer (which older browsers send) must name this machine; a foreign name that resolves to
- * 127.0.0.1 does not. On other servers, Origin and Referer must name the host of Host. Ports are
- * not compared: behind a proxy, Host may lack the port that the browser sees. Pure functions; any
- * thread. */
+ * 127.0.0.1 does not. On other servers, Host must be a name that no other site can have
+ * (allowed_hosts.h), and Origin and Referer must name the host of Host. Ports are not compared:
+ * behind a proxy, Host may lack the port that the browser sees. Pure functions; any thread. */
 #ifndef HTTP_AUTH_SAME_SITE_H
 #define HTTP_AUTH_SAME_SITE_H
 
 #include "base/slice.h"
+#include "http/auth/allowed_hosts.h"
 
 #include <stdbool.h>
 
@@ -24,8 +25,8 @@ struct same_site {
 /* Records one header field; call for all of them. */
 void same_site_header(struct same_site *site, struct slice name, struct slice value);
 
-/* Returns whether a page of another site caused the request. `local_only`: all listeners are on
- * loopback. */
-bool same_site_is_foreign(const struct same_site *site, bool local_only);
+/* Returns NULL, or why a page of another site may have caused the request: a static message for the
+ * client, which names the header. `listed` NULL: all listeners are on loopback. */
+const char *same_site_fault(const struct same_site *site, const struct allowed_hosts *listed);
 
 #endif

@@ -98,6 +98,11 @@ const struct client *request_client(const struct request *request)
     return request->client;
 }
 
+const char *request_denial(const struct request *request)
+{
+    return auth_denial(&request->worker->service->auth, &request->credentials);
+}
+
 const char *request_account(struct request *request)
 {
     return *request->client_name ? request->client_name : request_peer(request);

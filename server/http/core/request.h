@@ -63,6 +63,9 @@ void request_set_route(struct request *request, const struct route *route, const
  * the key file may be reloaded while a request is parked. */
 const struct client *request_client(const struct request *request);
 
+/* Returns why a request without a key was rejected (auth_denial()); NULL = it was not. */
+const char *request_denial(const struct request *request);
+
 /* Returns the whole body, of at most the route's `max_body` bytes, followed by a NUL that `len`
  * does not count; empty if there is none. Trailer fields are not part of it and are ignored. */
 struct slice request_body(const struct request *request);

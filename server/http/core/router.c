@@ -121,8 +121,7 @@ void router_reject(struct request *request, enum err err)
         problem.detail = rate;
         problem.retry_after_s = 1;
     } else if (!client) {
-        problem.detail = "cross-site browser request rejected; set a local Host and omit Origin, "
-                         "Referer and Sec-Fetch-Site";
+        problem.detail = request_denial(request);
     } else {
         problem.detail = "this endpoint requires the 'admin' right";
     }

@@ -295,6 +295,7 @@ static void wait_for_engine(struct request *request, struct emails_query *query)
     parked->lookup = (struct lookup_request){.question = parked->query.question,
                                              .account = query->account,
                                              .wait_ms = query->wait_ms,
+                                             .max_waiters = query->max_waiters,
                                              .directives = query->cache,
                                              .limits = request_limits(request)->freshness,
                                              .asked_wall_ms = request_clock(request)->wall_ms,

@@ -174,6 +174,7 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
     if (!err) {
         query.account =
             (struct account_ref){request_account(request), client->quota, client->weight};
+        query.max_waiters = client->waiters;
         set_wait(request, &parameters, &query);
         set_cache(request, &parameters, &query);
     }

@@ -55,8 +55,9 @@ struct emails_query {
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
     bool is_plain; /* every fresh result satisfies every request with this text */
     int64_t wait_ms;
-    bool async;      /* 202 instead of 504 when the wait is over */
-    bool names_wait; /* Preference-Applied names the wait: it was preferred, or reduced */
+    size_t max_waiters; /* of the client; 0 = no limit of its own */
+    bool async;         /* 202 instead of 504 when the wait is over */
+    bool names_wait;    /* Preference-Applied names the wait: it was preferred, or reduced */
 };
 
 /* Parses and checks the request. Returns false if it is invalid and has been answered with a

@@ -2,6 +2,7 @@
 /* fair_queue.c - one FIFO of tasks per client, served in rotation; see fair_queue.h. */
 #include "lookup/batching/fair_queue.h"
 
+#include "base/fair_share.h"
 #include "base/hashtable.h"
 #include "base/mem.h"
 #include "lookup/records/task.h"
@@ -59,11 +60,14 @@ void fair_queue_done(struct fair_queue *queue)
 
 bool fair_queue_has_room(const struct fair_queue *queue, const char *client, size_t max)
 {
-    if (queue->n < max)
+    if (queue->n < max) /* the usual case needs no search */
         return true;
     const struct client_fifo *fifo = find_fifo(queue, client);
-    size_t held = fifo ? fifo->n : 0, fifos = HASH_COUNT(queue->by_client) + !fifo;
-    return queue->n < 2 * max && (held + 1) * fifos <= max;
+    const struct fair_share share = {.max = max,
+                                     .used = queue->n,
+                                     .clients = HASH_COUNT(queue->by_client) + !fifo,
+                                     .held = fifo ? fifo->n : 0};
+    return fair_share_has_room(&share);
 }
 
 void fair_queue_add(struct fair_queue *queue, struct task *task, const char *client)

@@ -24,9 +24,7 @@ struct fair_queue {
 /* Frees the FIFOs without touching the tasks. A zeroed queue is empty. */
 void fair_queue_done(struct fair_queue *queue);
 
-/* Returns whether the client may queue one more task. Up to `max` tasks in total, any client may.
- * Beyond that, a client may only if it holds less than an equal share of `max`, so that no client
- * can exclude others by filling the queue. At twice `max`, no client may. */
+/* Returns whether the client may queue one more task, by the rule of base/fair_share.h. */
 bool fair_queue_has_room(const struct fair_queue *queue, const char *client, size_t max);
 
 /* Appends the task to the client's FIFO, which gets the weight of the task's payer. The task must
