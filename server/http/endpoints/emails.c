@@ -268,17 +268,19 @@ static void answer_late(struct request *request)
 {
     struct parked_lookup *parked = request_state(request);
     bool only_cached = parked->query.cache.only_cached;
+    char preferences[NOTE_TEXT];
     struct problem problem =
         problem_of(only_cached ? ERR_OVERLOADED : ERR_STILL_PROCESSING,
                    "the server is slow at the moment; repeat the request to join the lookup");
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss",
-                                       .preference_applied = parked->query.applied};
+                                       .preference_applied = preferences};
 
     parked->worker = request_hold_worker(request);
     if (!parked->worker)
         return;
     parked->request = NULL;
     problem.retry_after_s = LATE_RETRY_S;
+    write_preferences(&parked->query, false, preferences);
     note_outcome(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code,
                  NULL, problem.charged);
     answer_problem(request, &problem, &notes);
