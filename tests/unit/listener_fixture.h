@@ -41,7 +41,9 @@ static struct {
     size_t n_parked, n_abandoned;
     sem_t held, let_go;
     struct service service;
-} fixture = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} fixture = {.lock = PTHREAD_MUTEX_INITIALIZER,
+             .changed = PTHREAD_COND_INITIALIZER,
+             .service.auth.access = ANONYMOUS_ALL};
 
 /* ---- endpoints ---- */
 

@@ -179,6 +179,38 @@ TEST(timeout_idle_is_longer_than_that_of_a_header)
     get_and_expect_now(fd);
 }
 
+/* Begins a second request on `fd`, and then keeps the worker busy from another connection. Returns
+ * false if the worker has closed `fd` before. */
+static bool begin_and_hold_worker(int holder)
+{
+    connect_and_expect_now(GET_NOW "GET /now HTTP/1.1\r\nHost: ");
+    raw_get(holder, "/held");
+    while (sem_wait(&fixture.held) != 0)
+        ;
+    struct pollfd closed = {.fd = fd, .events = POLLIN};
+    return poll(&closed, 1, 0) == 0;
+}
+
+TEST(timeout_of_a_starved_worker_spares_what_has_arrived)
+{
+    start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
+    connect_and_expect_now(GET_NOW);
+    int holder = fd;
+
+    fd = -1;
+    while (!begin_and_hold_worker(holder)) {
+        sem_post(&fixture.let_go);
+        expect(holder, "held\n");
+    }
+    int64_t late_ms = clock_real().now_ms + SHORT_MS;
+    raw_send(fd, "test\r\n\r\n");
+    while (clock_real().now_ms <= late_ms)
+        poll(NULL, 0, 5); /* polls; the timeout passes while the worker is busy */
+    sem_post(&fixture.let_go);
+    expect(fd, "now\n");
+    close(holder);
+}
+
 TEST(timeout_C7_silent_client_is_closed_and_frees_its_slot)
 {
     int silent[8];

@@ -141,6 +141,16 @@ static void run_daemons(struct worker *worker)
         MHD_run(worker->daemons[i]);
 }
 
+/* Runs after the daemons have read what has arrived: a worker that got no processor time for a
+ * while must not take a request for late that was sent in time. */
+static void end_slow_connections(struct worker *worker)
+{
+    struct connection_timeout *expired;
+
+    while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
+        connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
+}
+
 /* Returns whether a request may still arrive on an accepted connection. */
 static bool awaits_heads(const struct worker *worker)
 {
@@ -176,7 +186,6 @@ static void stop_accepting(struct worker *worker)
 static void run_once(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    struct connection_timeout *expired;
     bool must_accept = false;
 
     heartbeat_idle(worker->options.heartbeat, worker->clock.now_ms);
@@ -195,13 +204,12 @@ static void run_once(struct worker *worker)
     }
     run_messages(worker);
     timers_run(&worker->timers, worker->clock.now_ms);
-    while ((expired = connection_timeouts_pop_expired(&worker->timeouts, worker->clock.now_ms)))
-        connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
     acceptor_turn(&worker->acceptor, worker->clock.now_ms);
     /* Requests are freed from here on, no earlier: see the file comment. */
     if (must_accept)
         accept_connections(worker);
     run_daemons(worker);
+    end_slow_connections(worker);
     if (worker->stage == WORKER_DRAIN_REQUESTED)
         stop_accepting(worker);
 }
