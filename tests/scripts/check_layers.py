@@ -38,7 +38,8 @@ DEPENDENCIES = {
     "server/http/core/": ["server/http/auth/", "server/http/protocol/", "server/http/net/",
                           "server/model/", "server/cache/", "base/"],
     "server/http/auth/": ["server/model/account.h", "server/model/domain.h", "base/"],
-    "server/http/protocol/": ["server/model/freshness.h", "server/model/result.h", "base/"],
+    "server/http/protocol/": ["server/model/freshness.h", "server/model/precondition.h",
+                              "server/model/result.h", "base/"],
     "server/http/net/": ["base/"],
     "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",
                        "server/model/", "server/cache/", "server/store/store.h", "client/", "base/"],
@@ -57,7 +58,7 @@ DEPENDENCIES = {
 
 # Which files may include which foreign headers.
 WRAPPERS = {
-    r"microhttpd\.h": r"server/http/core/(worker_state|response)\.h|tests/simulator/.*",
+    r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*",
     r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",

@@ -68,8 +68,10 @@ static void set_up(void)
     struct errmsg why;
 
     start_engine();
-    fixture.service = (struct service){
-        .engine = fixture.engine, .cache = fixture.cache, .health = &fixture.health};
+    fixture.service = (struct service){.auth.access = ANONYMOUS_ALL,
+                                       .engine = fixture.engine,
+                                       .cache = fixture.cache,
+                                       .health = &fixture.health};
     ck_assert_int_eq(listener_start(&options, &fixture.service, &fixture.listener, &why), ERR_OK);
 }
 
