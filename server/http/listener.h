@@ -35,8 +35,8 @@ struct listener_options {
 };
 
 /* Binds all addresses, then starts the workers; requests arrive from here on. Copies strings;
- * borrows `service` and sets the heartbeats of the workers in it. Returns ERR_SYNTAX for an invalid address, else ERR_SYSTEM; `why` then says
- * what failed, for the operator. */
+ * borrows `service` and sets the heartbeats of the workers in it. Returns ERR_SYNTAX for an invalid
+ * address, else ERR_SYSTEM; `why` then says what failed, for the operator. */
 enum err listener_start(const struct listener_options *options, struct service *service,
                         struct listener **ret_listener, struct errmsg *why);
 

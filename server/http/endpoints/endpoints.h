@@ -41,8 +41,8 @@ void notify_any(struct request *request);
 /* GET /livez: the process is alive and its loops make progress; see health.h. */
 void health_live(struct request *request);
 
-/* GET /readyz: whether to send requests here. 503 while the daemon starts, drains, hangs or cannot use its
- * store. Upstream failures do not affect it, because known results are still served.
+/* GET /readyz: whether to send requests here. 503 while the daemon starts, drains, hangs or cannot
+ * use its store. Upstream failures do not affect it, because known results are still served.
  * `verbose` lists all checks. */
 void health_ready(struct request *request);
 
