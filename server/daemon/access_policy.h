@@ -21,13 +21,13 @@ struct access_policy {
     const char *open_address; /* first one reachable from other machines without a key; or NULL */
 };
 
-/* Reads the files of keys, certificates and denied domains, if any. Host names are borrowed from
- * `config`. `before` (may be NULL) is the
- * previous policy, from which rate limits and an unchanged certificate are taken over. On success,
- * the caller calls access_policy_done(). Returns ERR_SYNTAX if the configuration is not allowed;
- * `why` then says what to change. */
+/* Reads the files of keys, certificates and denied domains, if any. Addresses and host names are
+ * borrowed from `config`. `before` (may be NULL) is the previous policy, from which rate limits and
+ * an unchanged certificate are taken over. On success, the caller calls access_policy_done().
+ * Returns ERR_SYNTAX if the configuration is not allowed; `why` then says what to change. */
 enum err access_policy_load(const struct config *config, const struct access_policy *before,
                             struct access_policy *ret_policy, struct errmsg *why);
+
 /* Releases what was read. */
 void access_policy_done(struct access_policy *policy);
 
