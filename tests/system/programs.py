@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.parse
 
+import contract
 from waiting import PATIENCE_S, eventually
 from wire import Connection, Response
 
@@ -212,11 +213,13 @@ class Daemon(Program):
         super().__init__([*argv, *flags], environment(env), log, n_addresses)
 
     def request(self, method, target, headers=None, body=None):
-        """Sends one request on a new connection, with Python's own client."""
+        """Sends one request on a new connection, with Python's own client. Fails if openapi.yaml does not have
+        the status of the response."""
         connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
         try:
             connection.request(method, target, body, headers or {})
             answer = connection.getresponse()
+            contract.check(method, target, answer.status)
             return Response(f"HTTP/{answer.version / 10}", answer.status, answer.getheaders(),
                             answer.read())
         finally:
