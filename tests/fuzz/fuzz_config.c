@@ -47,9 +47,12 @@ static int64_t read_slowly(const char *text, const struct unit *units)
 static enum err read_one(const char *flag, const char *value, struct config *ret_config)
 {
     struct errmsg why = {""};
-    char *const argv[] = {(char *)(uintptr_t) "emailsd", (char *)(uintptr_t)flag,
-                          (char *)(uintptr_t)value, NULL};
-    enum err err = config_read(3, argv, ret_config, &why);
+    size_t size = strlen(flag) + strlen(value) + sizeof "=";
+    autofree char *argument = xcalloc(1, size);
+    char *const argv[] = {(char *)(uintptr_t) "emailsd", argument, NULL};
+
+    snprintf(argument, size, "%s=%s", flag, value);
+    enum err err = config_read(2, argv, ret_config, &why);
 
     FUZZ_WANT(strnlen(why.text, ERRMSG_MAX) < ERRMSG_MAX);
     FUZZ_WANT((err == ERR_OK) == (*why.text == '\0'));
