@@ -155,7 +155,7 @@ def drain(life):
     life.sim.hold_submits()
     waiting = [life.park("one.com") for _ in range(3)]
     life.until(lambda: life.sim.calls()["submit"] > before)
-    life.daemon.settle()
+    life.until(lambda: life.daemon.metric("emailsd_waiters") == len(waiting))
     life.end()
     for connection in waiting:
         life.note(connection.read())

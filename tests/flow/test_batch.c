@@ -163,6 +163,31 @@ TEST(back_pressure_keeps_tasks_in_the_queue_until_others_are_read)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1000);
 }
 
+/* A submit is denied, but the balance says nothing against a probe. */
+TEST(back_pressure_keeps_a_probe_in_the_queue_too)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.reads_per_second = 1; /* 120 unread tasks */
+    flow_start(options);
+    for (int i = 0; i < 200; i++)
+        flow_request(flow_company(i), HOUR_MS);
+    flow_advance(1000);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}"});
+    flow_request("denied.com", HOUR_MS);
+    flow_advance(25500); /* 200 tasks were accepted */
+    struct caller *waits = flow_request("milvali.com", HOUR_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(flow.callers[200]->err, ERR_UPSTREAM_AUTH);
+    ck_assert_uint_gt(answered(), 0);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 3);
+    flow_advance(10 * MINUTE_MS);
+    ck_assert_int_eq(waits->err, ERR_OK);
+    ck_assert_uint_eq(answered(), 201);
+}
+
 TEST(back_pressure_without_a_limit_of_reads_is_off)
 {
     struct engine_options options = flow_options();

@@ -251,3 +251,29 @@ TEST(circuit_breaker_free_accepts_null)
 {
     circuit_breaker_free(NULL);
 }
+
+/* Ten tasks and three are denied; five credits are left. That pays for the three already, so they
+ * were denied for another reason. */
+TEST(credits_that_are_left_cut_only_a_batch_that_is_larger)
+{
+    const struct fake_fault refused = {
+        .on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"};
+    size_t n_ok = 0;
+
+    fake_upstream_charge(flow.upstream);
+    fake_upstream_set_balance(flow.upstream, 5);
+    fake_upstream_set_read_ms(flow.upstream, 5000); /* both are denied before it is known */
+    fake_upstream_fault(flow.upstream, refused);
+    fake_upstream_fault(flow.upstream, refused);
+    flow_request_companies(0, 10);
+    flow_advance(1000);
+    flow_request_companies(10, 3);
+    flow_advance(32000);
+    for (size_t i = 10; i < 13; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_CREDITS_EXHAUSTED);
+    flow_advance(3 * MINUTE_MS);
+    for (size_t i = 0; i < 10; i++)
+        n_ok += flow.callers[i]->err == ERR_OK;
+    ck_assert_uint_eq(n_ok, 5);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 5);
+}

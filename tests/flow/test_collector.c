@@ -238,6 +238,26 @@ TEST(collector_with_a_rejected_list_of_all_finds_late_results)
 }
 
 /* One task is late, so that the counts do not change, and the list of failed tasks fails. */
+/* Then a failed task is one that is missing from the list of COMPLETED. */
+TEST(collector_with_only_the_documented_list_finds_failed_tasks)
+{
+    static const char *const undocumented[] = {"", "ERRORED"};
+
+    for (size_t i = 0; i < 2; i++)
+        fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                               .status = 400,
+                                                               .body = "{}",
+                                                               .filter = undocumented[i],
+                                                               .is_permanent = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .state = "ERRORED"});
+    struct caller *bad = flow_request("bad.com", WAIT_MS);
+    struct caller *good = flow_request("good.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(good->err, ERR_OK);
+    ck_assert_int_eq(bad->err, ERR_LOOKUP_FAILED);
+    ck_assert_str_eq(bad->detail, "the upstream reports this lookup as failed");
+}
+
 TEST(collector_with_a_failing_filter_requests_little)
 {
     struct caller *caller = flow_request("company7.com", 2 * HOUR_MS);

@@ -259,3 +259,33 @@ TEST(half_open_is_counted_and_paused_like_every_state)
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(after->err, ERR_OK);
 }
+
+/* A batch of five tasks is split, and its parts follow a batch that is a second younger. The latter
+ * gets 429; then one part is denied. */
+TEST(half_open_probes_with_the_oldest_of_several_batches)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 2;
+    flow_start(options);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 60});
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}"});
+    flow_request_companies(0, 5);
+    flow_advance(1000);
+    flow_request("younger.com", WAIT_MS);
+    flow_advance(58000);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_UPSTREAM_AUTH);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 4);
+    flow_advance(20000); /* the probe was accepted */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "company1.com"), 1);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 5);
+}

@@ -282,6 +282,29 @@ TEST(lookup_duplicate_tracking_id_in_full_batch_affects_one_question)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 100);
 }
 
+/* The question is in cooldown when its refresh ends, but that was rejected for another reason. */
+TEST(lookup_error_is_explained_by_its_own_detail_not_by_a_cooldown)
+{
+    flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "one.com", .task_ms = 62000, .tracking_id = "swap"});
+    flow_advance(40000);
+    fake_upstream_set_submit_ms(flow.upstream, 80000);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    struct caller *refresh = flow_request("two.com", WAIT_MS);
+    refresh->request.directives.refresh = true;
+    flow_advance(60000); /* the second result with its tracking id has arrived */
+    ck_assert_int_eq(refresh->answers, 0);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    flow_advance(30000);
+    ck_assert_int_eq(refresh->err, ERR_UPSTREAM_REJECTED);
+    ck_assert_str_eq(refresh->detail, "no");
+}
+
 TEST(lookup_single_task_without_tracking_id_belongs_to_its_batch)
 {
     struct caller *caller = flow_request("a.com", WAIT_MS);

@@ -178,6 +178,28 @@ TEST(money_resubmit_is_for_the_whole_batch_if_one_caller_is_left)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 4);
 }
 
+/* Its second submit is due when another one is denied, and the upstream may be probed. */
+TEST(money_resubmit_that_waits_for_a_slot_never_probes)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    options.batch.slots = 1;
+    flow_start(options);
+    fake_upstream_fault(flow.upstream, lost);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 402, .body = "{\"detail\":\"no\"}"});
+    struct caller *unknown = flow_request("unknown.com", WAIT_MS);
+    flow_advance(1000);
+    struct caller *denied = flow_request("denied.com", WAIT_MS);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(denied->err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_eq(unknown->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
 /* ---- a rejected batch ---- */
 
 TEST(money_split_with_open_circuit_answers_all_callers)

@@ -151,6 +151,24 @@ TEST(notify_while_the_submit_is_in_flight_keeps_the_ids)
     expect_unknown("milvali.com"); /* that batch has none of our tracking ids of this submit */
 }
 
+/* A call while the batch waits to be paid for again proves that it exists. */
+TEST(notify_before_a_resubmit_prevents_paying_again)
+{
+    struct engine_options with_retry = options();
+
+    with_retry.batch.retry_unknown = true;
+    flow_start(with_retry);
+    lose_next_submit();
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(26200);
+    ck_assert_int_eq(caller->answers, 0); /* it backs off */
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
+    expect_answered("milvali.com");
+}
+
 TEST(notify_for_a_submit_that_succeeds_after_all_changes_nothing)
 {
     flow_start(options());

@@ -249,3 +249,141 @@ TEST(split_part_that_waits_ends_when_its_callers_leave)
     ck_assert_uint_eq(ended_with(ERR_OK), 4);
     ck_assert_uint_eq(submits(), 5);
 }
+
+/* The upstream gives no reason, neither for the batch nor for its parts. */
+TEST(split_of_everything_rejected_without_a_message_ends_all_after_five_submits)
+{
+    for (int i = 0; i < 5; i++)
+        reject_once("{\"detail\":null}");
+    flow_request_companies(0, 100);
+    flow_advance(53000);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 100);
+    ck_assert_ptr_null(flow.callers[0]->detail);
+    ck_assert_ptr_null(flow.callers[99]->detail);
+    ck_assert_uint_eq(submits(), 5);
+}
+
+/* ---- several rejected batches ---- */
+
+static void start_with(size_t size, int slots)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.size = size;
+    options.batch.slots = slots;
+    flow_start(options);
+}
+
+/* Each batch has five tasks, in parts of 1, 2, 1 and 1. When the second batch has a result that
+ * lets its parts go on, two parts of the first were rejected, and the last is still in flight. */
+TEST(split_parts_wait_for_those_of_their_own_batch_only)
+{
+    for (int i = 0; i < 5; i++) /* both batches, and three parts of the first */
+        reject_once("{\"detail\":\"a\"}");
+    flow_request_companies(0, 5);
+    flow_advance(1000);
+    flow_request_companies(5, 5);
+    flow_advance(30000);
+    reject_once("{\"detail\":\"a\"}"); /* the last part of the first batch */
+    flow_advance(4 * MINUTE_MS);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_int_eq(flow.callers[i]->err, i < 5 ? ERR_UPSTREAM_REJECTED : ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 5);
+}
+
+/* 20 tasks of two clients, who take turns, are rejected. Another submit is denied while their parts
+ * wait, of 1, 7, 6 and 6 tasks. So the first of these is cut to one task, which probes the circuit.
+ */
+static void cut_a_part(void)
+{
+    start_with(100, 2);
+    reject_once("{\"detail\":\"a\"}");
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}"});
+    reject_once("{\"detail\":\"a\"}"); /* the task that is tried alone */
+    for (int i = 0; i < 10; i++)
+        flow_request_as("early", flow_company(i), 20 * MINUTE_MS);
+    flow_advance(50);
+    for (int i = 10; i < 20; i++)
+        flow_request_as("late", flow_company(i), 20 * MINUTE_MS);
+    flow_advance(1000);
+    flow_request_as("other", "denied.com", 20 * MINUTE_MS);
+    flow_advance(30000); /* the probe is in flight */
+    ck_assert_uint_eq(submits(), 4);
+}
+
+TEST(split_part_is_probed_with_its_oldest_task)
+{
+    cut_a_part();
+    flow_advance(24000);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "company1.com"), 1);
+}
+
+/* The probe is accepted, so the tasks are not all invalid. Two other parts that are rejected as
+ * before need not wait for the last one. */
+TEST(split_probe_that_was_cut_from_a_part_counts_as_a_part)
+{
+    cut_a_part();
+    reject_once("{\"detail\":\"a\"}");
+    reject_once("{\"detail\":\"a\"}");
+    flow_advance(47000);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SPLIT), 3 + 1);
+    flow_advance(2000); /* each of the two was split in four */
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_SPLIT), 3 + 1 + 2 * 3);
+    flow_advance(10 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 1);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_AUTH), 1);
+    ck_assert_uint_eq(ended_with(ERR_OK), 19);
+}
+
+/* With one slot and batches of three tasks, parts and new batches alternate. The second batch that
+ * is rejected as a whole opens the circuit after 260 s. Then wait: the third batch, which was
+ * rejected too; one that was rejected with another message; and one that could not be sent. */
+static void open_while_parts_wait(void)
+{
+    static char names[15][16];
+
+    start_with(3, 1);
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad", .is_rejected = true});
+    for (int i = 0; i < 15; i++) {
+        snprintf(names[i], sizeof names[i], i < 9 ? "bad%d.com" : "good%d.com", i);
+        flow_request(names[i], HOUR_MS);
+    }
+    flow_advance(140000);
+    reject_once("{\"detail\":\"b\"}");
+    flow_advance(50000);
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});
+    flow_advance(69000);
+    ck_assert_uint_eq(ended_with(ERR_UPSTREAM_REJECTED), 5);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_OK);
+    flow_advance(2000);
+    ck_assert_int_eq(engine_status(flow.engine).circuit, ERR_CIRCUIT_OPEN);
+}
+
+TEST(split_that_opens_the_circuit_ends_only_parts_with_its_message)
+{
+    open_while_parts_wait();
+    for (size_t i = 0; i < 15; i++) {
+        ck_assert_int_eq(flow.callers[i]->answers, i < 9);
+        ck_assert_int_eq(flow.callers[i]->err, i < 9 ? ERR_UPSTREAM_REJECTED : ERR_OK);
+    }
+    flow_advance(20 * MINUTE_MS);
+    ck_assert_uint_eq(ended_with(ERR_OK), 6);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 6);
+}
+
+/* Not with the oldest task, which may be another invalid lookup of the same client. */
+TEST(split_circuit_is_probed_with_a_new_task_although_parts_wait)
+{
+    open_while_parts_wait();
+    struct caller *caller = flow_request_as("small", "milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_int_eq(caller->answers, 1);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "milvali.com"), 1);
+    for (size_t i = 9; i < 15; i++)
+        ck_assert_int_eq(flow.callers[i]->answers, 0);
+}

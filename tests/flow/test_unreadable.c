@@ -219,6 +219,103 @@ TEST(unreadable_result_stays_in_cooldown_after_a_second_one_with_its_id)
     ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "one.com"), 1);
 }
 
+/* It cannot contradict the first, which was understood and delivered. */
+TEST(unreadable_second_result_invalidates_no_first_one)
+{
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    struct caller *two = flow_request("two.com", WAIT_MS);
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "one.com",
+                                                         .task_ms = 62000,
+                                                         .data = "7",
+                                                         .tracking_id = "swap"});
+    flow_advance(3 * MINUTE_MS);
+    ck_assert_unreadable(one);
+    ck_assert_int_eq(two->err, ERR_OK);
+    struct caller *again = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(again->err, ERR_OK);
+    ck_assert(again->from_cache);
+}
+
+/* The first one said that the lookup failed, and it was delivered before a restart. */
+TEST(unreadable_is_a_lookup_that_failed_and_has_a_second_result)
+{
+    struct store_stats stats;
+
+    flow_request("one.com", WAIT_MS);
+    struct caller *two = flow_request("two.com", WAIT_MS);
+    fake_upstream_rule(
+        flow.upstream,
+        (struct fake_rule){.domain = "one.com", .task_ms = 62000, .tracking_id = "swap"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "two.com", .state = "ERRORED"});
+    flow_advance(40000);
+    ck_assert_int_eq(two->err, ERR_LOOKUP_FAILED);
+    flow_restart();
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    flow_advance(3 * MINUTE_MS);
+    ck_assert_unreadable(one);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 1);
+    struct caller *again = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(again->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+/* As many results as tasks arrived, so no other can come. */
+TEST(unreadable_results_of_all_tasks_are_stored_although_the_batch_is_never_ready)
+{
+    struct store_stats stats;
+
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_STATUS, .status = 503, .body = "", .is_permanent = true});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "null"});
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "two.com", .tracking_id = "null"});
+    struct caller *one = flow_request("one.com", 2 * DAY_MS);
+    struct caller *two = flow_request("two.com", 2 * DAY_MS);
+    flow_advance(DAY_MS - MINUTE_MS);
+    ck_assert_int_eq(one->answers + two->answers, 0);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(one->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(two->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(one->charged, CHARGED_YES);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 2);
+}
+
+/* The upstream lists the three tasks of another batch for a batch of two, and none names a task. */
+TEST(unreadable_results_that_are_more_than_tasks_end_each_task_once)
+{
+    char ids[200];
+    struct store_stats stats;
+
+    for (int i = 0; i < 3; i++) {
+        static const char *const domains[] = {"x.com", "y.com", "z.com"};
+        fake_upstream_rule(flow.upstream,
+                           (struct fake_rule){.domain = domains[i], .tracking_id = "null"});
+        flow_request(domains[i], WAIT_MS);
+    }
+    flow_advance(MINUTE_MS);
+    snprintf(ids, sizeof ids, "[\"%s\",\"%s\",\"%s\"]",
+             fake_upstream_task_id(flow.upstream, "x.com"),
+             fake_upstream_task_id(flow.upstream, "y.com"),
+             fake_upstream_task_id(flow.upstream, "z.com"));
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_TASK_IDS, .status = 200, .body = ids, .is_permanent = true});
+    struct caller *one = flow_request("one.com", WAIT_MS);
+    struct caller *two = flow_request("two.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_unreadable(one);
+    ck_assert_unreadable(two);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.raw, 3 + 2);
+}
+
 /* No answer at all: nothing is known about the task, so it is read until it has one. */
 static const struct fake_fault unanswered[] = {
     {.status = 200, .body = "<html>please wait</html>"},

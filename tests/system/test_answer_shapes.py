@@ -44,13 +44,25 @@ def test_task_without_tracking_id_in_a_batch_of_one_is_a_result(daemon, sim):
     assert addresses(daemon.lookup(DOMAIN)) == BOTH
 
 
-def raw_results(store):
-    """Returns the stored raw bytes by domain."""
+def raw_result(store):
+    """Returns the lookup id and the bytes of the only raw result."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     try:
-        return dict(database.execute("SELECT domain, body FROM raw_results"))
+        [row] = database.execute("SELECT lookup_id, body FROM raw_results WHERE domain = ?", [DOMAIN])
+        return row
     finally:
         database.close()
+
+
+def expect_counted_and_logged_once(daemon, lookup_id, paid, body):
+    """Checks the metric and the log line of a result that could not be understood. The log begins to quote the
+    response where the response begins."""
+    fields = f"lookup={lookup_id} batch={paid['batch_id']} task={paid['task_id']} bytes={len(body)}"
+    quoted = f'{{\\"task_id\\":\\"{paid["task_id"]}\\"'
+    line = f'level=error event=result_unreadable {fields} excerpt="{quoted}'
+    eventually(lambda: line in daemon.stderr())
+    assert daemon.stderr().count("event=result_unreadable") == 1
+    assert daemon.metric("emailsd_upstream_unreadable_total") == 1
 
 
 @pytest.mark.parametrize("content, kept", [
@@ -69,10 +81,12 @@ def test_task_that_cannot_be_understood_is_stored_as_it_was_sent(testbed, sim, t
     daemon = testbed.daemon(sim, "--store", f"sqlite:{store}")
     sim.rule(DOMAIN, **content)
     assert daemon.lookup(DOMAIN).problem(502, "upstream-invalid-response")["charged"] == "yes"
-    assert kept in raw_results(store)[DOMAIN]
+    lookup_id, body = raw_result(store)
+    assert kept in body
     assert sim.calls()["task"] == 3
     daemon.lookup(DOMAIN).problem(502, "upstream-invalid-response")
-    assert len(sim.ledger()) == 1
+    [paid] = sim.ledger()
+    expect_counted_and_logged_once(daemon, lookup_id, paid, body)
 
 
 # ---- status ----

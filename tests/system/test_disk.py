@@ -11,8 +11,8 @@ import sqlite3
 import subprocess
 
 import pytest
-from reconciliation import breaches, drain, read_journal
-from programs import HOUR_MS
+from reconciliation import breaches, drain, inspect, read_journal
+from programs import HOUR_MS, run_to_end
 from tracing import Tracing, can_trace, thread_of
 from waiting import eventually
 
@@ -145,6 +145,22 @@ def test_d2_kill_with_an_unwritten_batch_id_leaves_it_unknown(disk, start, sim, 
     daemon = start()
     daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     daemon.stop()
+    assert_reconciled(sim, store)
+
+
+def test_d2_batch_id_that_a_kill_has_lost_is_resolved_by_hand(disk, start, sim, store):
+    daemon = start()
+    answer = lookup_with_a_full_disk(disk, daemon, sim)
+    daemon.kill()
+    disk.free()
+    daemon = start()
+    [lost] = inspect(store)["unknown"]
+    [paid] = sim.ledger()
+    run = run_to_end("resolve", lost["tracking_id"], "--batch", paid["batch_id"], "--store", f"sqlite:{store}")
+    assert run.returncode == 0, run
+    assert await_paid_lookup(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
+    daemon.stop()
+    assert len(sim.ledger()) == 1
     assert_reconciled(sim, store)
 
 

@@ -2,7 +2,10 @@
 """test_one_batch.py - tests that the trouble of one batch stays its own: its reads are rejected, or hang, or
 are too large. Other batches and new submits continue, and nothing that was paid for is given up.
 """
+import re
+
 import pytest
+from waiting import eventually
 
 
 def fault_of(sim, domain, on, **fault):
@@ -80,6 +83,11 @@ def test_task_of_more_than_a_mebibyte_ends_its_lookup_and_delays_no_other(daemon
 # ---- the balance route is missing ----
 
 
+def circuit_events(daemon):
+    """Returns the log lines about the circuit, without their times."""
+    return re.findall(r"(level=\w+ event=circuit_.*)", daemon.stderr())
+
+
 def test_circuit_closes_again_although_the_balance_cannot_be_read(testbed, sim):
     """Five lost submits open the circuit; the next probe is one submit of one task."""
     daemon = testbed.daemon(sim, "--submit-slots", "8")
@@ -92,3 +100,8 @@ def test_circuit_closes_again_although_the_balance_cannot_be_read(testbed, sim):
     assert len(sim.ledger()) == 8
     probe = [task["batch_id"] for task in sim.ledger()[5:]]
     assert probe.count(probe[0]) == 1, "the probe has one task"
+    eventually(lambda: circuit_events(daemon) == [
+        "level=warn event=circuit_opened cause=lost-submits reason=circuit-open confirmed=false probe_s=15",
+        "level=info event=circuit_closed cause=lost-submits"])
+    assert daemon.metric('emailsd_circuit_probes_total{result="accepted"}') == 1
+    assert daemon.metric('emailsd_circuit_probes_total{result="failed"}') == 0

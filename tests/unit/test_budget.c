@@ -120,6 +120,36 @@ TEST(budget_unlimited_clients_share_an_account_and_count)
     ck_assert_int_eq(budget_state(budget).spent, MANY - 1);
 }
 
+/* ---- credits that another process refunded ---- */
+
+TEST(budget_refund_by_another_process_gives_back_a_credit_of_today)
+{
+    struct credit spent = reserve(&ann);
+
+    budget_commit(budget, &spent);
+    budget_note_refund(budget, "ann", 20000);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
+    ck_assert_int_eq(budget_state(budget).spent, 0);
+}
+
+/* Of a client without an account, of the day before, and when every credit is still pending. */
+static const struct {
+    const char *client;
+    int64_t day;
+    bool is_pending;
+} not_refunded[] = {{"bob", 20000, false}, {"ann", 19999, false}, {"ann", 20000, true}};
+
+LOOP_TEST(budget_refund_by_another_process_is_only_of_credits_counted_as_spent, not_refunded)
+{
+    struct credit credit = reserve(&ann);
+
+    if (!not_refunded[_i].is_pending)
+        budget_commit(budget, &credit);
+    budget_note_refund(budget, not_refunded[_i].client, not_refunded[_i].day);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+    ck_assert_int_eq(budget_state(budget).spent, 1);
+}
+
 static enum err fail_to_read(struct store *store, int64_t *ret_day)
 {
     (void)store;

@@ -95,7 +95,7 @@ TEST(unmatched_results_leave_in_order_and_are_limited)
 {
     struct openmart_task task = {.tracking_id = ""};
     struct unmatched unmatched = {0};
-    char body[16];
+    char body[32];
 
     for (int i = 0; i < OPENMART_BATCH_MAX + 5; i++) {
         snprintf(body, sizeof body, "body %d", i);

@@ -3,7 +3,8 @@
  *
  * Disk faults (test_sqlite_faults.c) mostly appear at a commit, because a transaction works in
  * memory until then. Here sqlite3_step() itself fails, so that each statement of a transaction
- * is tested: the call is rejected, and leaves no part. */
+ * is tested: the call is rejected, and leaves no part. The calls that settle an unknown outcome are
+ * in test_sqlite_resolve.c. */
 #include "base/mem.h"
 #include "tests/unit/failing_step.h"
 #include "tests/unit/store_fixture.h"
@@ -15,7 +16,7 @@
 
 #define STEPS_MAX 200 /* a call that needs more never ends */
 
-static int64_t sending, resting, lost; /* batches of the tasks 0..1, 2..4 and 14 */
+static int64_t sending, resting; /* batches of the tasks 0..1 and 2..4 */
 
 /* ---- the calls ---- */
 
@@ -224,35 +225,6 @@ static enum err find_by_token(void)
     return store_find_batch(store, "token", note_batch, NULL);
 }
 
-static enum err find_batch_of_task(void)
-{
-    int64_t batch = -7;
-    enum err err = store_batch_of(store, store_tracking_id(14), &batch);
-
-    ck_assert((batch == -7) == (err != ERR_OK));
-    return err;
-}
-
-static enum err resolve(void)
-{
-    return store_resolve_batch(store, lost, "batch-9", STORE_NOW_MS);
-}
-
-static enum err propose(void)
-{
-    return store_propose_batch(store, store_tracking_id(14), "batch-9");
-}
-
-static enum err drop_the_proposal(void)
-{
-    return store_drop_proposal(store, lost, "batch-9");
-}
-
-static enum err not_taken(void)
-{
-    return store_resolve_not_taken(store, store_tracking_id(14), STORE_NOW_MS);
-}
-
 static enum err forget_the_address(void)
 {
     size_t n = 77;
@@ -300,11 +272,6 @@ static const struct call {
              {"read raw results", read_raw},
              {"put what was parsed", put_parsed},
              {"find by token", find_by_token},
-             {"find the batch of a task", find_batch_of_task},
-             {"propose a batch", propose},
-             {"drop the proposal", drop_the_proposal},
-             {"resolve a batch", resolve},
-             {"resolve a task", not_taken},
              {"forget an address", forget_the_address},
              {"drop what expired", drop_expired}};
 
@@ -316,6 +283,7 @@ static void add_raw_and_lost(void)
     struct store_end end = unknown;
     const struct store_task task = store_task_of(14);
     const struct store_new_batch new = {.tasks = &task, .n = 1, .notify_token = "token"};
+    int64_t lost;
 
     end.raw = "{}";
     end.raw_len = 2;

@@ -47,6 +47,34 @@ RANGE_TEST(store_unknown_task_can_be_answered, 0, STORES)
     result_unref(keep);
 }
 
+static void note_failed(void *arg, const struct store_batch *batch)
+{
+    (*(size_t *)arg)++;
+    ck_assert_uint_eq(batch->n, 2);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(batch->tasks[i].task_state, STORE_FAILED);
+        ck_assert_int_eq(batch->tasks[i].err, ERR_LOOKUP_FAILED);
+        ck_assert_str_eq(batch->tasks[i].task_id, i ? "" : store_failed.task_id);
+        ck_assert_str_eq(batch->tasks[i].detail, i ? "" : store_failed.detail);
+    }
+}
+
+RANGE_TEST(store_resolved_task_has_only_what_was_reported, 0, STORES)
+{
+    const struct store_end bare = {
+        .state = STORE_FAILED, .err = ERR_LOOKUP_FAILED, .wall_ms = STORE_NOW_MS};
+    size_t n = 0;
+
+    store = store_open_roomy(store_url_of(_i));
+    int64_t batch = add_unknown(0, 2);
+    ck_assert_int_eq(store_resolve_task(store, store_tracking_id(0), &store_failed, NULL), ERR_OK);
+    ck_assert_int_eq(store_resolve_task(store, store_tracking_id(1), &bare, NULL), ERR_OK);
+    ck_assert_int_eq(store_read_batch(store, batch, note_failed, &n), ERR_OK);
+    ck_assert_uint_eq(n, 1);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(store_kept(store, i), ERR_NO_ENTRY);
+}
+
 RANGE_TEST(store_known_task_cannot_be_resolved, 0, STORES)
 {
     const struct result *keep = store_answer(0, "milvali.com", STORE_DAY_MS);

@@ -117,8 +117,10 @@ void batch_resume(struct batch *batch, const struct store_batch *stored)
 
 void batch_add_ended(struct batch *batch, const struct store_task *ended)
 {
+    bool has_failed = ended->task_state == STORE_FAILED;
+
     batch->n_tasks++;
-    if (ended->task_state == STORE_ANSWERED || ended->task_state == STORE_FAILED)
+    if (ended->task_state == STORE_ANSWERED || has_failed)
         delivered_add(&batch->delivered, ended->tracking_id, ended->key);
-    collector_skip(batch->collector, ended->task_id);
+    collector_skip(batch->collector, ended->task_id, has_failed);
 }

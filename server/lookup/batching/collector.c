@@ -118,11 +118,12 @@ static void read_event(void *arg, const struct task_result *result)
     plan_next_step(c);
 }
 
-void collector_skip(struct collector *c, const char *task_id)
+void collector_skip(struct collector *c, const char *task_id, bool has_failed)
 {
     task_reader_skip(c->reader, task_id);
     c->n_tasks++;
     c->n_matched++;
+    c->n_failed += has_failed;
 }
 
 /* ---- the batch's own calls ---- */

@@ -59,8 +59,9 @@ struct collector *collector_start(const struct poll_tools *tools,
                                   const struct collector_owner *owner);
 
 /* Adds a task of the batch that ended before this collector started: it is not read, and not part
- * of `n_tasks`. Call it right after collector_start(). */
-void collector_skip(struct collector *collector, const char *task_id);
+ * of `n_tasks`. `has_failed` says whether the upstream could not do it. Call it right after
+ * collector_start(). */
+void collector_skip(struct collector *collector, const char *task_id, bool has_failed);
 
 /* Polls the batch soon, because the upstream says that there is something new; at most once a
  * second. */

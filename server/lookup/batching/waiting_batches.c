@@ -61,13 +61,13 @@ void waiting_batches_settle_unpaid(const struct batch_tools *tools)
             batch_fail(batch, end);
 }
 
+/* No submit of such a batch is in flight: the risk is taken before. */
 static struct batch *first_risky(const struct batch_tools *tools)
 {
     struct batch *batch;
 
     DL_FOREACH (*tools->batches, batch)
-        if (batch->risk == RISK_DUE &&
-            (batch->state == BATCH_PENDING || batch->state == BATCH_BACKING_OFF))
+        if (batch->risk == RISK_DUE)
             return batch;
     return NULL;
 }
