@@ -238,20 +238,35 @@ TEST(collector_with_a_rejected_list_of_all_finds_late_results)
 }
 
 /* One task is late, so that the counts do not change, and the list of failed tasks fails. */
-/* Then a failed task is one that is missing from the list of COMPLETED. */
+/* Then a failed task is one that is missing from the list of COMPLETED. That list also has a task
+ * of another batch, whose result names no task: it is not taken for the result of the failed one.
+ */
 TEST(collector_with_only_the_documented_list_finds_failed_tasks)
 {
     static const char *const undocumented[] = {"", "ERRORED"};
+    char ids[200];
 
     for (size_t i = 0; i < 2; i++)
         fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
                                                                .status = 400,
                                                                .body = "{}",
                                                                .filter = undocumented[i],
+                                                               .beside = "bad.com",
                                                                .is_permanent = true});
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .state = "ERRORED"});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "x.com", .tracking_id = "null"});
+    flow_request("x.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
     struct caller *bad = flow_request("bad.com", WAIT_MS);
     struct caller *good = flow_request("good.com", WAIT_MS);
+    flow_advance(26500); /* accepted */
+    snprintf(ids, sizeof ids, "[\"%s\",\"%s\"]", fake_upstream_task_id(flow.upstream, "good.com"),
+             fake_upstream_task_id(flow.upstream, "x.com"));
+    fake_upstream_fault(flow.upstream, (struct fake_fault){.on = FAKE_TASK_IDS,
+                                                           .status = 200,
+                                                           .body = ids,
+                                                           .filter = "COMPLETED",
+                                                           .is_permanent = true});
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(good->err, ERR_OK);
     ck_assert_int_eq(bad->err, ERR_LOOKUP_FAILED);
