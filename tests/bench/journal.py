@@ -6,6 +6,7 @@ own. They are written here, because one by one they would take too long.
 """
 import hashlib
 import json
+import os
 import sqlite3
 import subprocess
 
@@ -34,6 +35,8 @@ def _fill(path):
             ((f"{i:036}", first + i, f"{i:036}", hashlib.sha256(b"%d" % i).digest(), f"company-{i}.com", i)
              for i in range(ENDED)))
     database.close()
+    with open(path, "rb") as written:  # otherwise the first checkpoint would wait for the disk to take all of it
+        os.fsync(written.fileno())
 
 
 def _run(*argv):
