@@ -22,6 +22,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- begin and end ---- */
 
@@ -41,6 +42,15 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *handl
     return request;
 }
 
+/* Ends the connection, which libmicrohttpd closes after it has served all others that are ready. By
+ * then the client may have closed it first, and its port would stay in TIME-WAIT: a proxy that
+ * opens a connection for each request runs out of ports, and any client looks longer for a free
+ * one. */
+static void end_connection(const struct connection *connection)
+{
+    shutdown(connection->timeout.fd, SHUT_WR);
+}
+
 void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
                        enum MHD_RequestTerminationCode how)
 {
@@ -48,7 +58,6 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     struct request *request = *slot;
 
     (void)handle;
-    (void)how;
     if (!request)
         return;
     assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED);
@@ -59,6 +68,8 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_IDLE,
                            worker->clock.now_ms);
+    if (request->closes && how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        end_connection(connection);
     *slot = NULL;
 }
 
@@ -200,6 +211,7 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     headers->framing.has_gaps = has_gaps(request, &headers->layout, method);
     request->method = route_method(method);
     router_match(request);
+    request->closes = headers->closes;
     if (headers->id.data)
         *(char *)mempcpy(request->id, headers->id.data, headers->id.len) = '\0';
     else
