@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """callers.py - many waiting callers (waiting_client.c), and the result of each."""
 import resource
+import socket
 import subprocess
 
 import machine
@@ -38,6 +39,27 @@ class Crowd:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+
+
+class SecureCrowd:
+    """`n` callers of `path` over TLS, in this process. Each has sent its request when the constructor returns."""
+
+    def __init__(self, port, n, path, context):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        self.connections = []
+        for _ in range(n):
+            raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+            self.connections.append(context.wrap_socket(raw, server_hostname="localhost"))
+            self.connections[-1].sendall(request)
+
+    def await_answers(self):
+        """Every caller must have a 200. A response is small, so its first bytes come in one record."""
+        for connection in self.connections:
+            with connection:
+                head = connection.recv(12)
+                if not head.endswith(b" 200"):
+                    raise RuntimeError(f"a caller over TLS got {head!r}")
 
 
 def affordable(wanted):

@@ -12,6 +12,9 @@ import wrk
 from tables import Table, number
 from testbed import Testbed
 
+SHARED = ("The load generator shares the core of one worker and limits the hits/s of all servers. Compare the CPU "
+          "columns.")
+
 
 def _cases(workers, quick):
     """(connections, connection per request?)"""
@@ -48,6 +51,7 @@ def _table(medians, servers, workers, connections, close):
         table.add(server.name, number(one["rate"], 0), number(one["cpu_us"], 1),
                   f"{one['cpu_us'] / floor['cpu_us']:.2f}", f"{ours['rate'] / one['rate']:.2f}",
                   f"{one['rate'] * one['cpu_us'] / 1e6:.2f}")
+    machine.note_sharing(table, workers + 1, SHARED)
     return table
 
 
@@ -57,9 +61,6 @@ def measure(quick):
     rounds, seconds = (2, 1) if quick else (5, 3)
     tables, curves, rates = [], {}, {}
     for workers in (1, 2):
-        if len(machine.CORES) < workers + 1:
-            tables.append(Table(f"{workers} workers: skipped, too few cores", []))
-            continue
         _, load_cores = machine.cores_for(workers)
         with Testbed() as testbed:
             _, _, servers = fleet.start(testbed, workers)

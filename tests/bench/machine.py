@@ -2,7 +2,8 @@
 """machine.py - the machine: its cores, how programs are assigned to them, its description.
 
 The available cores are split once: the first ones for the server under test, the rest for the load
-generator. With fewer than two cores, no result would be meaningful.
+generator. If there are too few, programs share a core, and the tables say which. With fewer than two cores,
+no result would be meaningful.
 """
 import os
 import pathlib
@@ -15,8 +16,15 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def cores_for(n_workers):
-    """Returns (cores of the server, cores of its load)."""
-    return CORES[:n_workers], CORES[n_workers:]
+    """Returns (cores of the server, cores of its load). If none is left for the load, it shares the last one
+    of the server."""
+    return CORES[:n_workers], CORES[n_workers:] or CORES[-1:]
+
+
+def note_sharing(table, n_cores, effect):
+    """Adds a caveat to the table if the machine has fewer cores than the measurement should have."""
+    if len(CORES) < n_cores:
+        table.note(f"Caveat: {len(CORES)} cores instead of {n_cores}. {effect}")
 
 
 def pin(pid, cores):

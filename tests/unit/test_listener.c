@@ -149,6 +149,26 @@ TEST(connection_stays_open_after_a_parked_request)
     stop(listener);
 }
 
+/* The end must not wait until the worker has served everything that is ready. */
+TEST(connection_ends_before_other_ready_requests_are_served)
+{
+    struct listener *listener = start(1);
+    int last = connect_to(listener), next = connect_to(listener);
+
+    get_and_expect_now(last);
+    get_and_expect_now(next); /* so that both are accepted */
+    int holder = hold_worker(listener);
+    raw_send(last, "GET /now HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    raw_get(next, "/held"); /* keeps the worker busy, after the other one in the same iteration */
+    sem_post(&fixture.let_go);
+    expect(holder, "held\n");
+    expect(last, "now\n");
+    ck_assert(raw_is_closed(last));
+    sem_post(&fixture.let_go);
+    expect(next, "held\n");
+    stop(listener);
+}
+
 TEST(connection_answers_pipelined_requests_in_order)
 {
     struct listener *listener = start(1);

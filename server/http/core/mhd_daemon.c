@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 __attribute__((format(printf, 2, 0))) static void log_message(void *arg, const char *format,
@@ -91,6 +92,16 @@ static void *note_target(void *arg, const char *target, struct MHD_Connection *h
     return NULL;
 }
 
+/* Decodes a path, or the name or value of an argument, in place; returns its length. Most need no
+ * decoding, and libmicrohttpd's own function copies byte by byte. It is the lenient one, which
+ * leaves an invalid %xx as it is; the default of 1.0 is strict and drops the whole text. */
+static size_t decode(void *arg, struct MHD_Connection *handle, char *text)
+{
+    (void)arg;
+    (void)handle;
+    return strchr(text, '%') ? MHD_http_unescape(text) : strlen(text);
+}
+
 /* libmicrohttpd's own limit is one above ours, so that is_within_limits() rejects the excess
  * connections. Its strict mode is off where head_layout.h checks more: in 0.9.75 that mode checks
  * little and closes without a response. Later versions use it to reject folded lines, NULs and bare
@@ -108,8 +119,8 @@ enum err mhd_daemon_start(struct worker *worker)
             MHD_USE_ERROR_LOG,
         0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER,
         log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker,
-        MHD_OPTION_NOTIFY_CONNECTION, note_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_UNESCAPE_CALLBACK, decode, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
+        worker, MHD_OPTION_NOTIFY_COMPLETED, request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)connection_limit_max(options->connection_limit) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEAD_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
