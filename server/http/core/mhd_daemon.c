@@ -89,6 +89,16 @@ static void *note_target(void *arg, const char *target, struct MHD_Connection *h
     return NULL;
 }
 
+/* Decodes in place what is valid and keeps the rest, as 0.9.75 does by default: the strict mode of
+ * later versions would turn a value with an invalid escape into an empty one, which is as good as
+ * none. */
+static size_t unescape(void *arg, struct MHD_Connection *handle, char *text)
+{
+    (void)arg;
+    (void)handle;
+    return MHD_http_unescape(text);
+}
+
 /* libmicrohttpd's own limit is one above ours, so that is_within_limits() rejects the excess
  * connections. Its strict mode is off where head_layout.h checks more: in 0.9.75 that mode checks
  * little and closes without a response. Later versions use it to reject folded lines, NULs and bare
@@ -96,9 +106,11 @@ static void *note_target(void *arg, const char *target, struct MHD_Connection *h
 enum err mhd_daemon_start(struct worker *worker)
 {
     const struct worker_options *options = &worker->options;
-    const struct MHD_OptionItem secured[] = {
+    /* The first two are for TLS. */
+    const struct MHD_OptionItem items[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)unescape, NULL},
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
@@ -110,8 +122,8 @@ enum err mhd_daemon_start(struct worker *worker)
         request_completed, worker, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)connection_limit_max(options->connection_limit) + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-        worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY,
-        worker->tls ? secured : &secured[ARRAY_LEN(secured) - 1], MHD_OPTION_END);
+        worker->knows_head_layout ? 0 : 1, MHD_OPTION_ARRAY, worker->tls ? items : &items[2],
+        MHD_OPTION_END);
 
     if (!daemon)
         return ERR_SYSTEM;
