@@ -7,7 +7,7 @@
 # debootstrap omits.
 #
 # DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR and UBUNTU_MIRROR name other mirrors. BARE_CACHE names a folder
-# that keeps the downloaded packages for the next call. `--title NAME` prints the name for people.
+# that keeps the downloaded packages for the next call. `--title NAME` prints the full name of the system.
 set -eu
 
 title_of() { # NAME
@@ -16,7 +16,7 @@ title_of() { # NAME
     trixie) echo "Debian 13" ;;
     noble) echo "Ubuntu 24.04" ;;
     *)
-        echo "bare_system.sh: '$1' is none of bookworm, trixie, noble" >&2
+        echo "bare_system.sh: unknown system '$1'; use bookworm, trixie or noble" >&2
         exit 2
         ;;
     esac
