@@ -6,8 +6,8 @@
 # minimal ones. As on every real machine, apt knows the suites of updates and of security fixes, which
 # debootstrap omits.
 #
-# DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR and UBUNTU_MIRROR name other mirrors. BARE_CACHE names a folder
-# that keeps the downloaded packages for the next call. `--title NAME` prints the full name of the system.
+# DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR and UBUNTU_MIRROR name other mirrors. `--title NAME` prints the full
+# name of the system.
 set -eu
 
 title_of() { # NAME
@@ -75,10 +75,6 @@ fi
 include=$(printf '%s,' "$@")
 set -- --variant=minbase
 [ "$include" = , ] || set -- "$@" --include="${include%,}"
-if [ -n "${BARE_CACHE:-}" ]; then
-    mkdir -p "$BARE_CACHE/$name"
-    set -- "$@" --cache-dir="$(cd "$BARE_CACHE/$name" && pwd)"
-fi
 
 case $name in
 noble)
