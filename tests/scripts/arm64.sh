@@ -35,7 +35,7 @@ began=$(date +%s)
 quietly dpkg --add-architecture arm64
 quietly apt-get -q update
 quietly apt-get -q -y build-dep --no-install-recommends -a arm64 /root/emailsd
-quietly apt-get -q -y install --no-install-recommends check:arm64 curl qemu-user
+quietly apt-get -q -y install --no-install-recommends crossbuild-essential-arm64 check:arm64 curl qemu-user
 echo "ok   $title with the cross compiler, the libraries for arm64 and $(inside qemu-aarch64 --version | head -n 1)"
 
 make_for_arm64 -j"$(nproc)" tests >"$log" 2>&1 || {
