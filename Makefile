@@ -26,8 +26,9 @@ endif
 # ---- how to compile ----
 
 PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd gnutls
-PC_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PC_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+PKG_CONFIG ?= pkg-config
+PC_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PC_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wimplicit-fallthrough \
             -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
@@ -100,12 +101,17 @@ FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))
 FUZZ_AUX   := tests/fuzz/input.c
 FUZZ_MAIN  := $(if $(filter fuzz,$(FLAVOUR)),,tests/fuzz/replay.c)
 
+# store_bench needs a store.
+BENCH_SRC := $(filter-out $(if $(wildcard server/store/store.c),,%/store_bench.c),\
+                          $(wildcard tests/bench/*.c))
+
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 LIB      := $(B)/libemailsd.a
 WRAP     := $(if $(filter alloc,$(FLAVOUR)),$(B)/tests/alloc/wrap.o)
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
+BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
                            $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c))
 
@@ -121,7 +127,7 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
+        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -134,7 +140,7 @@ $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS) $(SIM_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
 # The simulator is a program; its tests link its modules.
 SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
@@ -144,7 +150,7 @@ $(SIM_TESTS): OUR_LIBS += $(SIM_LIBS)
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive.
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
 $(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)
@@ -264,8 +270,18 @@ shape: ## code metrics: sizes, single-use helpers, unused exports, include cycle
 format: ## format all C files with clang-format
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
-fresh: ## run demo and check on a minimal Debian 12 made with debootstrap (root)
-	@tests/scripts/fresh_machine.sh
+fresh: ## run demo and check on a bare system made with debootstrap (root); DEBIAN=trixie, noble
+	@DEBIAN=$(DEBIAN) tests/scripts/fresh_machine.sh
+
+objects: $(ALL_OBJ) $(BENCH_BIN:%=%.o)
+
+compilers: ## compile everything with gcc 12 to 14 and clang 14 to 19, those that can be installed
+	@tests/scripts/install_deps.sh build test
+	@JOBS=$(JOBS) tests/scripts/compilers.sh
+
+arm64: ## cross-build programs and package for arm64, and run tests under qemu (root); DEBIAN=trixie
+	@DEBIAN=$(DEBIAN) tests/scripts/arm64.sh
+	@DEBIAN=$(DEBIAN) docker/check_arm64.sh || [ $$? -eq 77 ]
 
 docker-check: ## build the image without a registry and test it, 2-7 min (root); DEBIAN=trixie
 	@docker/check.sh
@@ -276,11 +292,6 @@ systemd-check: ## boot a Debian with systemd and test the package in it, 2-4 min
 	@tests/systemd/check.sh
 
 # ---- benchmarks ----
-
-# store_bench needs a store.
-BENCH_SRC := $(filter-out $(if $(wildcard server/store/store.c),,%/store_bench.c),\
-                          $(wildcard tests/bench/*.c))
-BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 
 -include $(BENCH_BIN:=.d)
 
@@ -372,4 +383,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

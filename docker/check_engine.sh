@@ -10,7 +10,6 @@
 # its own mount namespace.
 # shellcheck shell=sh
 
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 export DEBIAN="${DEBIAN:-bookworm}"
 base=debian:$DEBIAN-slim
 keep=${DOCKER_CHECK_DIR:-}
@@ -105,14 +104,7 @@ now_ms() {
 
 make_base() {
     rm -rf --one-file-system "$dir/rootfs"
-    quietly debootstrap.log debootstrap --variant=minbase "$DEBIAN" "$dir/rootfs" "$mirror"
-    # debootstrap omits the update and security suites, which every real base has.
-    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    for list in sources.list sources.list.d/debian.sources; do
-        [ -s /etc/apt/$list ] || continue
-        rm -f "$dir/rootfs/etc/apt/sources.list"
-        sed "s/\\b$codename\\b/$DEBIAN/g" /etc/apt/$list >"$dir/rootfs/etc/apt/$list"
-    done
+    quietly debootstrap.log tests/scripts/bare_system.sh "$DEBIAN" "$dir/rootfs"
     # As in the real slim base: of the documents, keep only the licences.
     find "$dir/rootfs/usr/share/doc" ! -type d ! -name copyright -delete
     rm -rf "$dir"/rootfs/var/cache/apt/*.bin "$dir"/rootfs/var/cache/apt/archives/*.deb \

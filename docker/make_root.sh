@@ -3,8 +3,9 @@
 # make_root.sh ROOT PROGRAM [FILE...] - creates a root folder for a container: the program, its
 # shared objects, the named files, and their licences.
 #
-# The dynamic linker determines the objects, dpkg their packages, so nothing here depends on names
-# in a release of Debian. dpkg's data on each package is stored in /var/lib/dpkg/status.d, where
+# The program names its objects, dpkg their packages, so nothing here depends on names in a release
+# of Debian. The program may be for another architecture than this machine; its libraries are then
+# those of that architecture. dpkg's data on each package is stored in /var/lib/dpkg/status.d, where
 # scanners look for it in images without dpkg.
 set -eu
 
@@ -12,8 +13,37 @@ root=$1
 program=$2
 shift 2
 
-objects=$(ldd "$program" | grep -o '/[^ ]*')
-install -D -s -t "$root/usr/bin" "$program"
+# Prints the linker that the program names, such as /lib64/ld-linux-x86-64.so.2.
+linker_of() { # PROGRAM
+    LC_ALL=C readelf -l "$1" | sed -n 's/.*interpreter: \(.*\)\]$/\1/p'
+}
+
+needed_by() { # OBJECT: prints names without folders
+    LC_ALL=C readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p'
+}
+
+case $(LC_ALL=C readelf -h "$program") in
+*AArch64*) triplet=aarch64-linux-gnu ;;
+*X86-64*) triplet=x86_64-linux-gnu ;;
+*)
+    echo "make_root.sh: no folder of libraries known for this architecture" >&2
+    exit 1
+    ;;
+esac
+
+objects=$(linker_of "$program")
+waiting=$(needed_by "$program")
+while [ -n "$waiting" ]; do
+    name=${waiting%%[[:space:]]*}
+    waiting=$(echo "$waiting" | tail -n +2)
+    case " $objects " in *"/$name "*) continue ;; esac
+    file=/lib/$triplet/$name
+    [ -e "$file" ] || file=/usr$file
+    objects="$objects $file"
+    waiting=$(printf '%s\n%s' "$(needed_by "$file")" "$waiting" | sed '/^$/d')
+done
+install -D -t "$root/usr/bin" "$program"
+"$triplet-strip" "$root/usr/bin/${program##*/}"
 # shellcheck disable=SC2086 # a list of paths without blanks
 cp -L --preserve=timestamps --parents -t "$root" $objects "$@"
 

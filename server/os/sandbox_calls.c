@@ -2,10 +2,11 @@
 /* sandbox_calls.c - restricts system calls by seccomp, see sandbox.h; the only user of libseccomp.
  *
  * Allowed: what our code, libmicrohttpd, libcurl, OpenSSL, SQLite and glibc's resolver need on
- * Debian 12 and 13. Killed: what no library tries (another program, process or root, a kernel
- * module). Such a call means that the daemon was taken over; the journal makes a kill safe. All
- * others: ENOSYS, as on an older kernel, so that a newer library falls back; after EPERM it might
- * give up. The audit log has the kills, and the rejections too if actions_logged contains errno.
+ * Debian 12, Debian 13 and Ubuntu 24.04. Killed: what no library tries (another program, process or
+ * root, a kernel module). Such a call means that the daemon was taken over; the journal makes a
+ * kill safe. All others: ENOSYS, as on an older kernel, so that a newer library falls back; after
+ * EPERM it might give up. The audit log has the kills, and the rejections too if actions_logged
+ * contains errno.
  *
  * listen() is not allowed: all sockets are open by now. Neither is rename(), chmod() of a path,
  * setuid() and the like.

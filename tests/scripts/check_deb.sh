@@ -17,7 +17,6 @@ fi
 if [ -z "${CHECK_DEB_IS_APART:-}" ]; then
     CHECK_DEB_IS_APART=yes exec unshare --mount --propagation private "$0" "$@"
 fi
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 tree=$(pwd)
 dir=$(mktemp -d)
 root=$dir/root
@@ -63,9 +62,7 @@ echo "ok   lintian reports nothing"
 
 # ---- a bare Debian
 
-debootstrap --variant=minbase bookworm "$root" "$mirror" >"$dir/log" 2>&1
-cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/" 2>/dev/null &&
-    rm -f "$root/etc/apt/sources.list"
+tests/scripts/bare_system.sh bookworm "$root"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"

@@ -5,6 +5,9 @@
 # If no package is missing, prints nothing and needs no root. With --check, lists the missing packages
 # and fails. Uses root for apt-get only: directly, or through sudo if it is installed. --self-test asks
 # for groups on a machine without any package and expects every package of each group to be listed.
+#
+# All names are the same on Debian 12, Debian 13 and Ubuntu 24.04. FOREIGN=arm64 installs the libraries for
+# that architecture, and its compiler; dpkg and apt must know it already (dpkg --add-architecture).
 set -eu
 
 groups="build test lint package boot slow fuzz cover"
@@ -19,7 +22,7 @@ lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyfla
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
 boot="systemd-container debootstrap openssl"
 slow="slowhttptest"
-fuzz="clang libclang-rt-14-dev"
+fuzz="clang libclang-rt-dev"
 cover="gcovr"
 
 # A group together with "build" requires the packages of both.
@@ -68,6 +71,26 @@ is_installed() {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
+# Prints the packages that build for a foreign architecture instead of one of this machine.
+foreign() { # PACKAGE
+    case $1 in
+    lib* | zlib*) echo "$1:$FOREIGN" ;;
+    pkg-config) echo "pkgconf:$FOREIGN libc6-dev:$FOREIGN $(compiler_for "$FOREIGN")" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+compiler_for() { # ARCHITECTURE
+    case $1 in
+    arm64) echo gcc-aarch64-linux-gnu ;;
+    amd64) echo gcc-x86-64-linux-gnu ;;
+    *)
+        echo "install_deps.sh: no compiler known for '$1'" >&2
+        exit 2
+        ;;
+    esac
+}
+
 missing=
 for group in "$@"; do
     case $group in
@@ -84,8 +107,12 @@ for group in "$@"; do
         exit 2
         ;;
     esac
-    for name in $packages; do
-        is_installed "$name" || missing="$missing $name"
+    for wanted in $packages; do
+        names=$wanted
+        [ -z "${FOREIGN:-}" ] || names=$(foreign "$wanted")
+        for name in $names; do
+            is_installed "$name" || missing="$missing $name"
+        done
     done
 done
 [ -n "$missing" ] || exit 0

@@ -14,7 +14,7 @@ import pytest
 # do not inherit a handler of Python.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys")
+pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys", "library")
 
 import report  # noqa: E402 - after the line that makes asserts speak
 from client_keys import Keys  # noqa: E402

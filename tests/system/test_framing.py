@@ -13,6 +13,7 @@ import random
 import re
 
 import pytest
+from library import IS_STRICT, expect_rejection
 
 # ---- single oddities ----
 
@@ -79,9 +80,9 @@ FOLD = len(SMUGGLED)
 @pytest.mark.parametrize("target", ["/emails?domain=milvali.com", "/livez", "/nowhere"])
 def test_framing_ambiguity_is_rejected_once_and_closes_the_connection(odd, head, target):
     connection = odd.connect()
-    connection.send(head.format(target).encode("latin-1") + b"\r\n" + SMUGGLED)
-    connection.read().problem(400, "invalid-request")
-    assert connection.is_closed(), "a second answer"
+    data = head.format(target).encode("latin-1")
+    connection.send(data + b"\r\n" + SMUGGLED)
+    expect_rejection(connection, data.split(b"\n")[0])
 
 
 @pytest.mark.parametrize("line", ["garbage", "X\0: y", "Content-Length\0: 5"])
@@ -178,8 +179,10 @@ STRICT = Reader(rb"\r\n", rb"\r\n\r\n", rb"(?:\r?\n)*")
 
 # Bytes that libmicrohttpd 0.9.75 hides from emailsd, as SECURITY.md says: it skips two NULs at the end of a
 # line and four at the end of a head, whatever they replace; and it skips more before a request.
-SIGHT = Reader(rb"[\r\0]\n", rb"[\r\0]\n[\r\0:]\n|\n[\0:][\r\0]\n|\0[\r\0]\n\n",
-               rb"(?:\r?\n|\0[^\n]*\n)*")
+HIDES_NULS = Reader(rb"[\r\0]\n", rb"[\r\0]\n[\r\0:]\n|\n[\0:][\r\0]\n|\0[\r\0]\n\n",
+                    rb"(?:\r?\n|\0[^\n]*\n)*")
+# The strict mode of a later version hides nothing.
+SIGHT = STRICT if IS_STRICT else HIDES_NULS
 
 
 # ---- the cases ----
@@ -216,8 +219,8 @@ def case(rng):
 
 
 def count(answer):
-    """Returns the number of responses: ours by their ids, and one if the library responded itself, which it
-    does twice for a malformed length."""
+    """Returns the number of responses: ours by their ids, and one if the library responded itself, which
+    0.9.75 does twice for a malformed length."""
     heads = len(re.findall(rb"^HTTP/1\.[01] \d{3} ", answer, re.M))
     ours = len(re.findall(rb"^X-Request-Id: ", answer, re.M))
     return ours + (heads > ours)

@@ -7,9 +7,11 @@ the result, or the status and code of the rejection. All rejected rows go to one
 its own, which must not have received any request at the end.
 """
 import contextlib
+import re
 from urllib.parse import quote
 
 import pytest
+from library import IS_STRICT, expect_rejection
 from wire import Response
 
 INVALID = (400, "invalid-domain")
@@ -262,6 +264,12 @@ def test_input_valid_row_is_served_for_its_domain(generous, text, domain):
 
 @pytest.mark.parametrize("text, error", BAD)
 def test_input_invalid_row_is_rejected_at_no_cost(frugal, text, error):
+    raw = text.encode() if isinstance(text, str) else text
+    if IS_STRICT and re.search(rb"[\0\r ]", raw):  # not even a request line
+        connection = frugal.connect()
+        connection.send_get(b"/emails?" + raw)
+        expect_rejection(connection, raw)
+        return
     problem = send(frugal, text).problem(*error)
     assert (problem["retryable"], problem["charged"]) == (False, "no")
 

@@ -32,7 +32,6 @@ fi
 
 cd "$(dirname "$0")/../.."
 began=$(date +%s)
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 sim=${SIM_BIN:-build/release/openmart-sim}
 keep=${SYSTEMD_CHECK_DIR:-}
 dir=${keep:-$(mktemp -d)}
@@ -129,11 +128,7 @@ can_enter() {
 
 make_base() {
     rm -rf --one-file-system "$root"
-    quietly debootstrap.log debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus \
-        bookworm "$root" "$mirror"
-    # The update and security suites, which every real machine has and debootstrap leaves out.
-    cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/" 2>/dev/null &&
-        rm -f "$root/etc/apt/sources.list"
+    quietly debootstrap.log tests/scripts/bare_system.sh bookworm "$root" systemd systemd-sysv dbus
     # With the dependencies of the package, so that it can be installed without a network.
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     can_enter

@@ -93,8 +93,8 @@ static void *note_target(void *arg, const char *target, struct MHD_Connection *h
 }
 
 /* Decodes a path, or the name or value of an argument, in place; returns its length. Most need no
- * decoding, and libmicrohttpd's own function copies byte by byte. It is the lenient one, which
- * leaves an invalid %xx as it is; the default of 1.0 is strict and drops the whole text. */
+ * decoding, and libmicrohttpd's own function copies byte by byte. It keeps an invalid %xx as it is;
+ * the default of 1.0 would turn the whole text into an empty one, which is as good as none. */
 static size_t decode(void *arg, struct MHD_Connection *handle, char *text)
 {
     (void)arg;
