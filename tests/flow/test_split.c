@@ -343,7 +343,7 @@ TEST(split_probe_that_was_cut_from_a_part_counts_as_a_part)
  * rejected too; one that was rejected with another message; and one that could not be sent. */
 static void open_while_parts_wait(void)
 {
-    static char names[15][16];
+    static char names[15][32];
 
     start_with(3, 1);
     fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad", .is_rejected = true});
