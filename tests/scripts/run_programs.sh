@@ -23,7 +23,7 @@ mkdir -p "$logs"
 printf '%s\0' "$@" | xargs -0 -n 1 -P "$jobs" sh -c '
     log=$logs/${1##*/}.log
     status=0
-    "$1" >"$log" 2>&1 || status=$?
+    ${EMULATOR:-} "$1" >"$log" 2>&1 || status=$?
     # The summaries of Check and of replay.c.
     if [ $status -eq 0 ] && LC_ALL=C grep -aEq "^100%: (Checks: )?[1-9]" "$log"; then
         exit 0
