@@ -137,6 +137,8 @@ void fake_upstream_rule(struct fake_upstream *upstream, struct fake_rule rule)
     const char *why = NULL;
 
     if (rule.is_rejected) {
+        /* The body has identifiers too: hexadecimal text could be a part of one. */
+        ck_assert_uint_lt(strspn(rule.domain, "0123456789abcdef-"), strlen(rule.domain));
         ck_assert_uint_lt(upstream->n_rejected, RULES);
         upstream->rejected[upstream->n_rejected++] = rule.domain;
         return;

@@ -42,7 +42,7 @@ struct fake_rule {
     const char *domain;
     int64_t task_ms;
     const char *state, *data, *tracking_id;
-    bool is_rejected; /* a submit that contains it is answered with 400 and creates nothing */
+    bool is_rejected; /* a submit that contains `domain` gets 400 and creates nothing */
 };
 void fake_upstream_rule(struct fake_upstream *upstream, struct fake_rule rule);
 

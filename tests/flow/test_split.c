@@ -346,9 +346,9 @@ static void open_while_parts_wait(void)
     static char names[15][32];
 
     start_with(3, 1);
-    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad", .is_rejected = true});
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "invalid", .is_rejected = true});
     for (int i = 0; i < 15; i++) {
-        snprintf(names[i], sizeof names[i], i < 9 ? "bad%d.com" : "good%d.com", i);
+        snprintf(names[i], sizeof names[i], i < 9 ? "invalid%d.com" : "good%d.com", i);
         flow_request(names[i], HOUR_MS);
     }
     flow_advance(140000);
