@@ -8,11 +8,14 @@ static uint64_t start_of(int64_t now_ms)
     return (uint64_t)(now_ms / 1000) << 32;
 }
 
+static uint32_t lines_of(uint64_t state)
+{
+    return (uint32_t)(state & UINT32_MAX);
+}
+
 static uint32_t excess(uint64_t state)
 {
-    uint32_t lines = (uint32_t)state;
-
-    return lines > LINE_LIMIT ? lines - LINE_LIMIT : 0;
+    return lines_of(state) > LINE_LIMIT ? lines_of(state) - LINE_LIMIT : 0;
 }
 
 uint32_t line_limit_take(struct line_limit *limit, int64_t now_ms)
@@ -33,9 +36,10 @@ bool line_limit_admits(struct line_limit *limit, int64_t now_ms)
     uint64_t begun = start_of(now_ms);
 
     for (;;) {
-        uint64_t next = (state < begun && !excess(state) ? begun : state) + 1;
-        if ((uint32_t)next == 0)
-            return false; /* 2^32 lines in one second */
+        uint64_t current = state < begun && !excess(state) ? begun : state;
+        if (lines_of(current) == UINT32_MAX)
+            return false;
+        uint64_t next = current + 1;
         if (atomic_compare_exchange_weak_explicit(&limit->state, &state, next, memory_order_relaxed,
                                                   memory_order_relaxed))
             return !excess(next);

@@ -223,15 +223,9 @@ TEST(host_name_with_a_port_or_a_path_cannot_be_listed)
 {
     static const char *const good[] = {"a", "emails.internal.com", "emails.internal.com.",
                                        "A-1_b.c"};
-    static const char *const bad[] = {"",
-                                      "a:8080",
-                                      "http://a",
-                                      "a/b",
-                                      "*.example.com",
-                                      "a b",
-                                      "[::1]",
-                                      "b\xc3\xbc"
-                                      "cher.example"};
+    static const char *const bad[] = {
+        "", "a:8080", "http://a", "a/b", "*.example.com", "a b", "[::1]", "b\303\274cher.example",
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         ck_assert_msg(allowed_hosts_can_list(good[i]), "%s", good[i]);

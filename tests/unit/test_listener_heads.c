@@ -94,7 +94,7 @@ LOOP_TEST(head_with_pipelined_requests_gets_a_response, heads)
     static char more[8192];
 
     memset(more, 'b', sizeof more);
-    memcpy(more, "GET /now HTTP/1.1\r\nHost: ", 25);
+    more[snprintf(more, sizeof more, "GET /now HTTP/1.1\r\nHost: ")] = 'b';
     for (size_t size = heads[_i].accepted - 100; size <= heads[_i].ours; size += STEP) {
         send_head((size_t)_i, size);
         send(fd, more, sizeof more, MSG_NOSIGNAL);
