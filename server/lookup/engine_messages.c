@@ -127,7 +127,6 @@ void engine_refresh(struct engine *engine, struct question *question,
     refresh->request = (struct lookup_request){
         .question = question,
         .account = {refresh->account, account->quota, account->weight},
-        .wait_ms = 0,
         .directives = {.refresh = true, .max_age_s = -1, .max_stale_s = -1},
         .asked_wall_ms = asked_wall_ms,
         .done = refresh_is_started,

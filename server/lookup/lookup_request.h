@@ -69,7 +69,7 @@ typedef void lookup_done_fn(struct lookup_request *request, const struct outcome
 struct lookup_request {
     const struct question *question; /* borrowed until `done` */
     struct account_ref account;      /* pays; its name is borrowed until `done` */
-    int64_t wait_ms;                 /* maximum wait, from when the engine handles the request */
+    int64_t wait_until_ms;           /* monotonic; 0, or any time in the past = does not wait */
     size_t max_waiters; /* of the account, waiting concurrently; 0 = no limit of its own */
     /* What may be served instead of a lookup; see freshness_judge(). With only_cached, the outcome
      * is ERR_NOT_CACHED rather than a lookup. */
@@ -91,5 +91,12 @@ struct lookup_request {
     bool collapsed;
     UT_hash_handle hh; /* by ticket */
 };
+
+/* Returns how long the request may still wait, 0 = not at all. It may be handled after its deadline,
+ * if the engine was busy. */
+static inline int64_t lookup_request_left_ms(const struct lookup_request *request, int64_t now_ms)
+{
+    return request->wait_until_ms > now_ms ? request->wait_until_ms - now_ms : 0;
+}
 
 #endif

@@ -171,8 +171,7 @@ static void attach(struct lookup *lookup, struct lookup_request *request, bool c
     DL_APPEND(lookup->requests, request);
     lookup->n_requests++;
     HASH_ADD(hh, lookups->waiting, ticket, sizeof request->ticket, request);
-    timer_arm(lookups->timers, &request->deadline, lookups->clock->now_ms + request->wait_ms,
-              deadline_is_over);
+    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);
 }
 
 void lookups_abandon(struct lookups *lookups, uint64_t ticket)
@@ -356,7 +355,8 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
 {
     enum err err = check_cooldown(lookups, request->question, ret_refusal);
     /* With an older result to fall back on, a request does not wait for an open circuit. */
-    int64_t wait_ms = request->fallback ? 0 : request->wait_ms;
+    int64_t wait_ms =
+        request->fallback ? 0 : lookup_request_left_ms(request, lookups->clock->now_ms);
     int retry_after_s = 0;
 
     if (err)
@@ -394,10 +394,13 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
     struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
     const char *detail;
-    enum err err = waiter_limit_acquire(&lookups->waiters, request, &detail);
+    enum err err =
+        waiter_limit_acquire(&lookups->waiters, request, lookups->clock->now_ms, &detail);
 
     if (err) {
-        *ret_refusal = refusal(err, batcher_overloaded_s(lookups->batcher));
+        *ret_refusal =
+            refusal(err, err == ERR_OVERLOADED ? batcher_overloaded_s(lookups->batcher)
+                                               : (int)clock_ceil_s(lookups->expected_ms / 2));
         ret_refusal->detail = detail;
         return err;
     }

@@ -41,8 +41,8 @@ void lookups_free(struct lookups *lookups);
 
 /* Joins the lookup for the request's question, or starts one with a copy of it. On failure nothing
  * is started, and *ret_refusal holds the outcome to send. Errors:
- * - ERR_OVERLOADED: no slot to wait (waiter_limit.h), or the table of cooldowns or the queue is
- * full
+ * - those of waiter_limit_acquire()
+ * - ERR_OVERLOADED: the table of cooldowns or the queue is full
  * - the error of the question's cooldown
  * - other errors of batcher_add()
  * The result goes to cache and store, whether or not a client still waits for it. */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #define OWN_LIMIT_DETAIL                                                                           \
-    "as many requests of this client wait as its key allows (waiters); requests with wait=0 or "   \
-    "async=1 do not count"
+    "as many requests of this client wait as its key allows (waiters); a request with wait=0 "     \
+    "does not count"
 
 struct waiter_count {
     char account[ACCOUNT_NAME_MAX + 1];
@@ -40,18 +40,20 @@ static struct waiter_count *add_row(struct waiter_limit *limit, const char *acco
 }
 
 enum err waiter_limit_acquire(struct waiter_limit *limit, struct lookup_request *request,
-                              const char **ret_detail)
+                              int64_t now_ms, const char **ret_detail)
 {
     struct waiter_count *count;
 
-    if (request->wait_ms <= 0)
+    *ret_detail = NULL;
+    if (!lookup_request_left_ms(request, now_ms))
         return ERR_OK;
     HASH_FIND_STR(limit->counts, request->account.name, count);
-    bool at_own_limit = request->max_waiters && count && count->n >= request->max_waiters;
-    if (at_own_limit || !has_room(limit, count)) {
-        *ret_detail = at_own_limit ? OWN_LIMIT_DETAIL : NULL;
-        return ERR_OVERLOADED;
+    if (request->max_waiters && count && count->n >= request->max_waiters) {
+        *ret_detail = OWN_LIMIT_DETAIL;
+        return ERR_QUOTA_EXCEEDED;
     }
+    if (!has_room(limit, count))
+        return ERR_OVERLOADED;
     if (!count)
         count = add_row(limit, request->account.name);
     count->n++;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct lookup_request;
 struct waiter_count; /* the slots of one account */
@@ -21,11 +22,11 @@ struct waiter_limit {
     struct waiter_count *counts; /* hash table by account */
 };
 
-/* Takes a slot for the request, unless its wait_ms is 0: it leaves in the next loop iteration.
- * Returns ERR_OVERLOADED if there is none; *ret_detail is then a static message for the client if
- * the account's own limit is the reason, else NULL. */
+/* Takes a slot for the request, unless it does not wait: it leaves in the next loop iteration.
+ * Errors: ERR_OVERLOADED, no slot is left for the account; ERR_QUOTA_EXCEEDED, its own limit
+ * is reached. *ret_detail is then a static message for the client, or NULL. */
 enum err waiter_limit_acquire(struct waiter_limit *limit, struct lookup_request *request,
-                              const char **ret_detail);
+                              int64_t now_ms, const char **ret_detail);
 
 /* Releases the slot of the request; no-op if it has none. */
 void waiter_limit_release(struct waiter_limit *limit, struct lookup_request *request);

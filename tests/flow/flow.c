@@ -160,7 +160,7 @@ static struct caller *start_request(struct account_ref account, const char *doma
     ck_assert_int_eq(question_new(fields, &caller->question, &why), ERR_OK);
     caller->request = (struct lookup_request){.question = caller->question,
                                               .account = account,
-                                              .wait_ms = wait_ms,
+                                              .wait_until_ms = flow_now_ms() + wait_ms,
                                               .directives = CACHE_DIRECTIVES_NONE,
                                               .limits = FLOW_NEVER_STALE,
                                               .asked_wall_ms = engine_clock(flow.engine)->wall_ms,

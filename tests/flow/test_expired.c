@@ -50,7 +50,7 @@ TEST(lookup_failed_has_the_expired_result_as_fallback)
     struct caller *hasty = ask_leniently();
     struct caller *strict = flow_request("milvali.com", WAIT_MS);
 
-    hasty->request.wait_ms = 0;
+    hasty->request.wait_until_ms = 0;
     flow_advance(40000);
     ck_assert_int_eq(lenient_caller->err, ERR_LOOKUP_FAILED);
     ck_assert(lenient_caller->has_fallback);

@@ -114,6 +114,19 @@ TEST(waiter_slot_is_free_after_a_rejected_start)
     ck_assert_int_eq(joins->err, ERR_OK);
 }
 
+/* The engine was busy until after the deadline, and the worker has replied meanwhile. */
+TEST(waiter_slot_is_not_needed_by_a_request_that_is_late)
+{
+    start_with_slots(1);
+    park("greedy", 1);
+    struct caller *late = flow_request_as("small", "other.com", WAIT_MS);
+    late->request.wait_until_ms = flow_now_ms() - 1;
+    flow_settle();
+    ck_assert_int_eq(late->err, ERR_STILL_PROCESSING);
+    flow_advance(30000);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "other.com"), 1);
+}
+
 static struct caller *request_with_limit(size_t max_waiters, int64_t wait_ms)
 {
     struct caller *caller = flow_request_as("limited", "milvali.com", wait_ms);
@@ -131,8 +144,9 @@ TEST(waiters_own_limit_is_rejected_with_its_reason)
     struct caller *other = flow_request_as("other", "milvali.com", WAIT_MS);
 
     flow_settle();
-    ck_assert_int_eq(third->err, ERR_OVERLOADED);
+    ck_assert_int_eq(third->err, ERR_QUOTA_EXCEEDED);
     ck_assert_ptr_nonnull(strstr(third->detail, "as its key allows"));
+    ck_assert_int_eq(third->retry_after_s, 15); /* 30 s of a lookup, two slots */
     ck_assert_int_eq(third->charged, CHARGED_NO);
     ck_assert_int_eq(without_wait->err, ERR_STILL_PROCESSING);
     flow_advance(30000);

@@ -259,9 +259,12 @@ def test_waiters_of_a_key_are_limited(testbed, sim, keys):
     waits = daemon.connect()
     waits.send_get(daemon.question("milvali.com"), keys.line("small"))
     daemon.await_waiters(1)
-    refused = daemon.lookup("milvali.com", keys.bearer("small")).problem(503, "overloaded")
-    assert "as its key allows" in refused["detail"] and refused["charged"] == "no"
+    refused = daemon.lookup("milvali.com", keys.bearer("small"))
+    assert "as its key allows" in refused.problem(429, "quota-exceeded")["detail"]
+    assert refused.json()["charged"] == "no" and int(refused.header("Retry-After")) >= 1
+    assert daemon.lookup("milvali.com", keys.bearer("small"), **{"async": 1, "wait": 30}).status == 429
     assert daemon.lookup("milvali.com", keys.bearer("small"), wait=0).status == 504
+    assert daemon.lookup("milvali.com", keys.bearer("small"), **{"async": 1}).status == 202
     sim.release_submits()
     assert waits.read().status == 200
 

@@ -6,6 +6,7 @@ are reported, but do not affect readiness. The endpoint does not call the engine
 engine hangs in a disk sync.
 """
 import pytest
+from client_keys import start
 from programs import run_to_end
 from test_disk import Disk
 from tracing import can_trace, hanging
@@ -206,3 +207,23 @@ def test_d5_waits_end_in_time_while_a_disk_sync_hangs(testbed, sim):
     assert daemon.lookup("late.com").status == 200
     assert [row["domain"] for row in sim.ledger()].count("late.com") == 1
     assert not sim.ledger("other.com")
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+def test_d5_late_request_is_paid_by_its_own_client_and_keeps_no_slot(testbed, sim, keys):
+    """As behind a proxy, the next request on the connection is another client's."""
+    keys.add("small", "waiters=1")
+    keys.add("big")
+    daemon = start(testbed, sim, keys, "--threads", "1")
+    assert daemon.lookup("known.com", keys.bearer("big")).status == 200
+    with hanging(daemon, "engine", "fdatasync"):
+        first = daemon.connect()
+        first.send_get(daemon.question("milvali.com"), keys.line("big"))
+        eventually(lambda: checks(daemon)["engine_lag_ms"] > 0)
+        shared = daemon.connect()
+        late = shared.get(daemon.question("late.com", wait=1), keys.line("small"))
+        late.problem(504, "still-processing")
+        assert shared.get(daemon.question("known.com"), keys.line("big")).status == 200
+    assert first.read().status == 200
+    assert daemon.lookup("late.com", keys.bearer("small")).status == 200
+    assert [daemon.get("/usage", keys.bearer(name)).json()["lookups"] for name in ("small", "big")] == [1, 2]

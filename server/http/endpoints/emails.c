@@ -29,12 +29,13 @@
 struct parked_lookup {
     struct lookup_request lookup;
     struct message message;
-    struct inbox *inbox;       /* of the request's worker */
-    struct request *request;   /* NULL = answer_late() has replied */
-    struct worker *worker;     /* then, until deliver() */
-    struct emails_query query; /* owns the question */
-    struct outcome outcome;    /* with its own references to the results */
-    char *detail;              /* owned copy; the outcome's own is borrowed */
+    struct inbox *inbox;                /* of the request's worker */
+    struct request *request;            /* NULL = answer_late() has replied */
+    struct worker *worker;              /* then, until deliver() */
+    struct emails_query query;          /* owns the question */
+    char account[ACCOUNT_NAME_MAX + 1]; /* copied: after answer_late(), there is no request */
+    struct outcome outcome;             /* with its own references to the results */
+    char *detail;                       /* owned copy; the outcome's own is borrowed */
 };
 
 /* ---- hits ---- */
@@ -289,14 +290,17 @@ static void answer_late(struct request *request)
 static void wait_for_engine(struct request *request, struct emails_query *query)
 {
     struct parked_lookup *parked = xcalloc(1, sizeof *parked);
+    int64_t deadline_ms = request_clock(request)->now_ms + query->wait_ms;
 
     parked->inbox = request_inbox(request);
     parked->request = request;
     parked->query = *query;
     query->question = NULL;
+    snprintf(parked->account, sizeof parked->account, "%s", query->account.name);
+    parked->query.account.name = parked->account;
     parked->lookup = (struct lookup_request){.question = parked->query.question,
-                                             .account = query->account,
-                                             .wait_ms = query->wait_ms,
+                                             .account = parked->query.account,
+                                             .wait_until_ms = query->wait_ms ? deadline_ms : 0,
                                              .max_waiters = query->max_waiters,
                                              .directives = query->cache,
                                              .limits = request_limits(request)->freshness,
@@ -304,8 +308,7 @@ static void wait_for_engine(struct request *request, struct emails_query *query)
                                              .done = finish};
     /* Park before posting: the result may arrive before this function returns. */
     request_park(request, client_left, parked);
-    request_set_deadline(request, request_clock(request)->now_ms + query->wait_ms + LATE_MS,
-                         answer_late);
+    request_set_deadline(request, deadline_ms + LATE_MS, answer_late);
     engine_lookup(request_service(request)->engine, &parked->lookup);
 }
 
