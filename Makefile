@@ -25,7 +25,7 @@ endif
 
 # ---- how to compile ----
 
-PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd gnutls
+PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd gnutls zlib
 PKG_CONFIG ?= pkg-config
 PC_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PC_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
@@ -87,13 +87,12 @@ UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
 SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)
-SIM_LIBS  := -lz
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
 FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
-              config_file:2100 denied_domains:1024 domain:600 \
+              config_file:2100 content_coding:1024 denied_domains:1024 domain:600 \
               field_value:512 framing:1024 header_scan:512 json:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
               fair_queue:400 result:2048 result_match:512 secret:600 text:256 url:512
@@ -137,7 +136,7 @@ $(B)/emailsd: $(B)/server/main.o $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS) $(SIM_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
@@ -145,7 +144,6 @@ $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 # The simulator is a program; its tests link its modules.
 SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
 $(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
-$(SIM_TESTS): OUR_LIBS += $(SIM_LIBS)
 
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive.

@@ -16,6 +16,13 @@
 
 #define URL_MAX 2048
 
+/* Since 8.8, libcurl takes "?" or "#" without a text for absent, unless this is set. */
+#ifdef CURLU_GET_EMPTY
+#define GET_FLAGS CURLU_GET_EMPTY
+#else
+#define GET_FLAGS 0
+#endif
+
 static const char *const schemes[] = {"http://", "https://"};
 
 /* Returns the length of the scheme with its "://"; 0 if it is not http or https. */
@@ -48,7 +55,7 @@ static void curlu_done(CURLU **handle)
 static bool has_part(CURLU *handle, CURLUPart part)
 {
     char *text = NULL;
-    bool there = curl_url_get(handle, part, &text, 0) == CURLUE_OK;
+    bool there = curl_url_get(handle, part, &text, GET_FLAGS) == CURLUE_OK;
 
     curl_free(text);
     return there;

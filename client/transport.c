@@ -10,19 +10,18 @@
  * Ends are classified by measurements of libcurl 7.88.1. CURLINFO_REQUEST_SIZE counts the bytes
  * that the socket or the TLS layer took; while it is 0, the peer cannot have read a request. (A TLS
  * write may send a first record and still count 0; the rest of the body then was never sent.)
- * Otherwise a missing response proves nothing. libcurl accepts truncated headers; this file does
- * not. A truncated body without a length looks complete in HTTP/1, and so does a compressed one
- * that ends early; its reader must detect that.
+ * Otherwise a missing response proves nothing. libcurl accepts truncated headers and invalid
+ * status lines (8.14 takes "HTTP/1.1 2000" for 200); this file does not. A truncated body without a
+ * length looks complete in HTTP/1, and so does a compressed one that ends early; its reader must
+ * detect that.
  *
- * libcurl 7.88 decodes gzip, deflate, br and zstd, also if only the first two were accepted. A
- * damaged body fails with CURLE_BAD_CONTENT_ENCODING or CURLE_WRITE_ERROR and ends as
- * TRANSPORT_BROKEN: a submit is then unknown, and a read is retried. A body with a coding that
- * libcurl does not know would end so too. But most of these labels are wrong: servers write a
- * charset there, as in "utf-8". So such a body is returned as it was sent. */
+ * A damaged compressed body ends as TRANSPORT_BROKEN: a submit is then unknown, and a read is
+ * retried. */
 #include "client/transport.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "client/content_coding.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -41,9 +40,12 @@ struct transfer {
     enum state state;
     CURL *easy;
     struct curl_slist *headers;
-    struct buf body;
-    bool headers_whole; /* of the response: the empty line was seen */
-    CURLcode result;    /* once it is no longer MOVING */
+    struct buf body, decoded;
+    struct content_coding coding;
+    enum err decoding;      /* its end; ERR_OK if there was none */
+    bool is_status_invalid; /* of the response */
+    bool headers_whole;     /* of the response: the empty line was seen */
+    CURLcode result;        /* once it is no longer MOVING */
     char error[CURL_ERROR_SIZE];
     transport_done_fn *done;
     void *arg;
@@ -85,9 +87,7 @@ static const struct {
     CURLoption option;
     const char *value;
 } strings[] = {
-    {CURLOPT_PROTOCOLS_STR, "http,https"},
-    {CURLOPT_PROXY, ""}, /* overrides the environment */
-    {CURLOPT_ACCEPT_ENCODING, "gzip, deflate"},
+    {CURLOPT_PROTOCOLS_STR, "http,https"}, {CURLOPT_PROXY, ""}, /* overrides the environment */
 };
 
 enum err transport_new(const struct transport_options *options, struct transport **ret_transport)
@@ -138,6 +138,7 @@ static void free_transfer(struct transfer *t)
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     buf_done(&t->body);
+    buf_done(&t->decoded);
     free(t);
 }
 
@@ -176,60 +177,44 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
     return buf_add(&t->body, data, size * n) ? 0 : size * n;
 }
 
-/* Returns whether libcurl decodes the coding. */
-static bool is_decoded(const char *coding, size_t len)
-{
-    static const char *const names[] = {"identity", "gzip", "x-gzip", "deflate", "br", "zstd"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strlen(names[i]) == len && strncasecmp(coding, names[i], len) == 0)
-            return true;
-    return false;
-}
-
-/* Returns whether libcurl decodes all codings of the list. */
-static bool are_decoded(const char *list, size_t len)
-{
-    static const char separators[] = {',', ' ', '\t', '\r', '\n'};
-
-    for (size_t i = 0, n = 0; i < len; i += n + 1) {
-        for (n = 0; i + n < len && !memchr(separators, list[i + n], sizeof separators);)
-            n++;
-        if (n && !is_decoded(list + i, n))
-            return false;
-    }
-    return true;
-}
-
-/* libcurl reads this option when the body arrives, and fails then if the coding is unknown. */
-static void take_coding(const struct transfer *t, const char *line, size_t len)
+static void take_coding(struct transfer *t, struct slice line)
 {
     static const char name[] = "Content-Encoding:";
     const size_t name_len = sizeof name - 1;
 
-    if (len < name_len || strncasecmp(line, name, name_len) != 0)
-        return;
-    if (!are_decoded(line + name_len, len - name_len))
-        curl_easy_setopt(t->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    if (line.len >= name_len && strncasecmp(line.data, name, name_len) == 0)
+        content_coding_read(&t->coding, (struct slice){line.data + name_len, line.len - name_len});
 }
 
-/* Runs for each header line, including status lines and interim responses. libcurl 7.88 accepts
- * "HTTP/2 2000" and "HTTP/2 -5" as status lines on an HTTP/1.1 connection. Such a response is
- * aborted, because its meaning is undefined. */
-static size_t take_header(char *line, size_t size, size_t n, void *arg)
+/* Returns whether it is HTTP/1 and a status of three digits (RFC 9112, 4). */
+static bool is_status_line_valid(struct slice line)
+{
+    static const char digits[] = "0123456789";
+    char text[sizeof "HTTP/1.1 2000"];
+
+    snprintf(text, sizeof text, "%.*s", (int)line.len, line.data);
+    return strncmp(text, "HTTP/1.", 7) == 0 && strspn(text + 7, digits) == 1 && text[8] == ' ' &&
+           strspn(text + 9, digits) == 3;
+}
+
+/* Runs for each header line, including status lines and interim responses. A response with an
+ * invalid status line is aborted, because its meaning is undefined. */
+static size_t take_header(char *data, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
-    size_t len = size * n;
+    struct slice line = {data, size * n};
 
-    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        if (len < 7 || memcmp(line, "HTTP/1.", 7) != 0)
-            return 0;
+    if (line.len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        t->is_status_invalid = !is_status_line_valid(line);
         t->headers_whole = false;
+        t->coding = (struct content_coding){0};
+        if (t->is_status_invalid)
+            return 0;
     }
-    if (len && (line[0] == '\r' || line[0] == '\n'))
+    if (line.len && (data[0] == '\r' || data[0] == '\n'))
         t->headers_whole = true;
-    take_coding(t, line, len);
-    return len;
+    take_coding(t, line);
+    return line.len;
 }
 
 /* libcurl sends headers unchanged: a line break inside one would start another. */
@@ -259,7 +244,7 @@ static bool add_header(struct transfer *t, const char *line)
  * because a 100 response would only add a way to fail. */
 static bool add_headers(struct transfer *t, const struct transport_request *request)
 {
-    bool ok = add_header(t, "Expect:");
+    bool ok = add_header(t, "Expect:") && add_header(t, "Accept-Encoding: " CONTENT_CODINGS);
 
     for (size_t i = 0; ok && i < request->n_headers; i++) {
         const struct transport_header *header = &request->headers[i];
@@ -328,7 +313,7 @@ struct transfer *transport_start(struct transport *transport,
     struct transfer *t = xcalloc(1, sizeof *t);
 
     t->transport = transport;
-    t->body = BUF_INIT(request->max_bytes);
+    t->body = t->decoded = BUF_INIT(request->max_bytes);
     t->done = done;
     t->arg = arg;
     t->result = CURLE_FAILED_INIT;
@@ -340,14 +325,24 @@ struct transfer *transport_start(struct transport *transport,
     return t;
 }
 
+static void decode_body(struct transfer *t)
+{
+    if (!content_coding_is_decodable(&t->coding))
+        return;
+    t->decoding = content_coding_decode(&t->coding, &t->body, &t->decoded);
+    struct buf sent = t->body;
+    t->body = t->decoded;
+    t->decoded = sent;
+}
+
 static enum transport_end end_of(const struct transfer *t)
 {
     long sent = 0;
 
-    if (t->result == CURLE_OK)
-        return t->headers_whole ? TRANSPORT_ANSWERED : TRANSPORT_BROKEN;
     if (t->body.overflowed)
         return TRANSPORT_TOO_BIG;
+    if (t->result == CURLE_OK)
+        return t->headers_whole && !t->decoding ? TRANSPORT_ANSWERED : TRANSPORT_BROKEN;
     if (t->easy)
         curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
     if (sent == 0)
@@ -357,26 +352,39 @@ static enum transport_end end_of(const struct transfer *t)
 
 static const char *error_text(const struct transfer *t)
 {
+    if (t->is_status_invalid)
+        return "the status line of the response is invalid";
+    if (t->result == CURLE_OK && !t->headers_whole)
+        return "the response headers are truncated";
     if (t->result == CURLE_OK)
-        return t->headers_whole ? "" : "the response headers are truncated";
+        return t->decoding ? "the compressed body is damaged or too long" : "";
     return t->error[0] ? t->error : curl_easy_strerror(t->result);
+}
+
+static int status_of(const struct transfer *t)
+{
+    long status = 0;
+
+    if (t->easy && !t->is_status_invalid)
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 100 && status <= 999 ? (int)status : 0;
 }
 
 static void report(struct transfer *t)
 {
-    long status = 0;
     curl_off_t retry_after = 0, took_us = 0;
 
     if (t->easy) {
-        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
         curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &took_us);
     }
+    decode_body(t);
     /* libcurl returns 0 for an absent Retry-After and for "0", a negative number for "-1" and for
-     * past dates, and large numbers unchanged. Everything that is not positive counts as absent. */
+     * past dates. Everything that is not positive counts as absent. 7.88 returns large numbers
+     * unchanged, 8.14 at most six hours. */
     struct transport_answer answer = {
         .end = end_of(t),
-        .status = status >= 100 && status <= 999 ? (int)status : 0,
+        .status = status_of(t),
         .body = buf_str(&t->body),
         .body_len = t->body.len,
         .retry_after_s = retry_after > 0 ? retry_after : -1,

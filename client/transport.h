@@ -3,11 +3,10 @@
  * user of libcurl in the daemon.
  *
  * Handles connections, timeouts, content codings and size limits, and knows nothing of Openmart.
- * Never follows redirects; never uses a proxy, cookies or .netrc. Accepts gzip and deflate, and
- * decodes every coding that libcurl knows: an intermediary may add one that was not accepted. A
- * body with another coding is returned as it was sent. http(s) only, HTTP/1.1 only. Certificates
- * are always verified, unless `any_certificate` is set. The flow tests link
- * tests/flow/fake_transport.c instead.
+ * Never follows redirects; never uses a proxy, cookies or .netrc. Accepts and decodes gzip and
+ * deflate; a body with another coding is returned as it was sent (content_coding.h). http(s) only,
+ * HTTP/1.1 only. Certificates are always verified, unless `any_certificate` is set. The flow tests
+ * link tests/flow/fake_transport.c instead.
  *
  * Engine thread only; `emailsd healthcheck` uses it on the main thread. */
 #ifndef CLIENT_TRANSPORT_H
@@ -56,7 +55,7 @@ struct transport_answer {
     size_t body_len;
     int64_t retry_after_s; /* of Retry-After, in seconds or as a date; -1 = absent or invalid */
     int64_t took_ms;
-    const char *error; /* libcurl's message for the log, without headers; "" when complete */
+    const char *error; /* a message for the log, without headers; "" when complete */
 };
 
 /* Runs exactly once, from transport_run(), never inside transport_start(), and never after

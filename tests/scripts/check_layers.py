@@ -20,7 +20,8 @@ import lib
 DEPENDENCIES = {
     "base/": [],
     "client/openmart/": ["client/transport.h", "base/"],
-    "client/transport.": ["base/"],
+    "client/content_coding.": ["base/"],
+    "client/transport.": ["client/content_coding.h", "base/"],
     "server/main.c": ["server/", "client/", "base/"],
     # The parts of main.c; besides main.c and the commands, the only files that use the configuration.
     "server/daemon/": ["server/config/config.h", "server/http/listener.h", "server/http/auth/",
@@ -58,7 +59,8 @@ DEPENDENCIES = {
 
 # Which files may include which foreign headers.
 WRAPPERS = {
-    r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*",
+    r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*|"
+                    r"tests/unit/listener_fixture\.h",
     r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
@@ -71,7 +73,7 @@ WRAPPERS = {
     r"systemd/.*": r"server/os/notify\.c",
     r"uthash\.h": r"base/hashtable\.h",
     r"seccomp\.h": r"server/os/sandbox_calls\.c",
-    r"zlib\.h": r"tests/simulator/coding\.c",
+    r"zlib\.h": r"client/content_coding\.c|tests/simulator/coding\.c",
     r"linux/landlock\.h": r"server/os/sandbox_files\.c|tests/unit/.*",
 }
 SYSTEM_UNI = {"unistd.h"}

@@ -35,23 +35,25 @@ static const struct coding_row {
     {"x-gzip", BYTES(GZIPPED), TRANSPORT_ANSWERED, TEXT},
     {"deflate", BYTES("\x78\x9c" DEFLATED "\x2f\x80\x05\x4b"), TRANSPORT_ANSWERED, TEXT},
     {"deflate", BYTES(DEFLATED), TRANSPORT_ANSWERED, TEXT}, /* without the header of zlib */
-    {"br", BYTES("\xf0\x00\x10" TEXT "\x03"), TRANSPORT_ANSWERED, TEXT},
-    {"zstd", BYTES("\x28\xb5\x2f\xfd\x04\x58\x81\x00\x00" TEXT "\xa8\x8f\x6d\xa7"),
-     TRANSPORT_ANSWERED, TEXT},
+    {"gzip", BYTES(GZIPPED GZIPPED), TRANSPORT_ANSWERED, TEXT TEXT},
+    {"gzip", BYTES(GZIPPED "\x1f more"), TRANSPORT_ANSWERED, TEXT},
     {"gzip", BYTES(""), TRANSPORT_ANSWERED, ""},
     /* One that ends early looks complete: its reader finds that it is no JSON. */
     {"gzip", BYTES(GZIP_HEAD "\xab\x56\x4a\x4a\x2c"), TRANSPORT_ANSWERED, NULL},
     {"gzip", BYTES(GZIP_HEAD DEFLATED "\x16\x70\xf4\xae\x10\x00\x00\x00"), TRANSPORT_BROKEN, NULL},
     {"gzip", BYTES(GZIP_HEAD "\xff\xff\xff\xff\xff\xff\xff\xff"), TRANSPORT_BROKEN, NULL},
     {"gzip", BYTES(TEXT), TRANSPORT_BROKEN, NULL},
-    /* What libcurl does not know is most often no coding. */
+    {"deflate", BYTES(TEXT), TRANSPORT_BROKEN, NULL},
+    /* What is not known is most often no coding. */
     {"utf-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"none", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"identity, UTF-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"gzip2", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"compress", BYTES("\x1f\x9d\x90{"), TRANSPORT_ANSWERED, "\x1f\x9d\x90{"},
-    {"gzip, aws-chunked", BYTES(GZIP_HEAD), TRANSPORT_ANSWERED, NULL},
+    {"gzip, aws-chunked", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"gzip, gzip", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
+    {"deflate\r\nContent-Encoding: gzip", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
     {"identity, gzip", BYTES(GZIPPED), TRANSPORT_ANSWERED, TEXT},
     {"deflate\r\nContent-Encoding: utf-8", BYTES(TEXT), TRANSPORT_ANSWERED, TEXT},
 };
