@@ -32,6 +32,8 @@ static void expect_status(int status, const char *code)
 {
     ck_assert(raw_read(fd, &answer));
     ck_assert_msg(answer.status == status, "status %d: %s", answer.status, answer.body);
+    if (is_of_library(&answer))
+        return;
     ck_assert_msg(strstr(answer.body, code) != NULL, "%s", answer.body);
 }
 
@@ -87,14 +89,15 @@ LOOP_TEST(body_with_a_length_is_received_whole, by_length)
 
 static const struct {
     const char *request, *echo;
+    bool may_be_rejected; /* by the library; see is_of_library() */
 } in_chunks[] = {
-    {HEAD TE "0\r\n\r\n", "0:0"},
-    {HEAD TE "5\r\nhello\r\n0\r\n\r\n", "5:532"},
-    {HEAD TE "1\r\nh\r\n2\r\nel\r\n2\r\nlo\r\n0\r\n\r\n", "5:532"},
-    {HEAD TE "00005\r\nhello\r\n000\r\n\r\n", "5:532"},
-    {HEAD TE "5;name=value\r\nhello\r\n0\r\n\r\n", "5:532"},
-    {HEAD TE "5\r\nhello\r\n0\r\nX-Request-Id: trailer\r\nX-Other: b\r\n\r\n", "5:532"},
-    {HEAD "Transfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "5:532"},
+    {HEAD TE "0\r\n\r\n", "0:0", false},
+    {HEAD TE "5\r\nhello\r\n0\r\n\r\n", "5:532", false},
+    {HEAD TE "1\r\nh\r\n2\r\nel\r\n2\r\nlo\r\n0\r\n\r\n", "5:532", false},
+    {HEAD TE "00005\r\nhello\r\n000\r\n\r\n", "5:532", false},
+    {HEAD TE "5;name=value\r\nhello\r\n0\r\n\r\n", "5:532", true},
+    {HEAD TE "5\r\nhello\r\n0\r\nX-Request-Id: trailer\r\nX-Other: b\r\n\r\n", "5:532", false},
+    {HEAD "Transfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "5:532", false},
 };
 
 /* A chunked body is what parsers disagree about, so nothing after it is interpreted. A trailer does
@@ -104,9 +107,10 @@ LOOP_TEST(body_in_chunks_is_received_whole_and_ends_the_connection, in_chunks)
     raw_send(fd, in_chunks[_i].request);
     raw_send(fd, "GET /now HTTP/1.1\r\nHost: test\r\n\r\n");
     ck_assert(raw_read(fd, &answer));
-    ck_assert_str_eq(answer.body, in_chunks[_i].echo);
+    if (!in_chunks[_i].may_be_rejected || !is_of_library(&answer))
+        ck_assert_str_eq(answer.body, in_chunks[_i].echo);
     ck_assert_str_eq(raw_header(&answer, "Connection"), "close");
-    ck_assert_str_ne(raw_header(&answer, "X-Request-Id"), "trailer");
+    ck_assert_pstr_ne(raw_header(&answer, "X-Request-Id"), "trailer");
     ck_assert(raw_is_closed(fd));
 }
 

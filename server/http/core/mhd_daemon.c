@@ -73,6 +73,14 @@ static void note_connection(void *arg, struct MHD_Connection *handle, void **slo
     }
 }
 
+/* A daemon belongs to one thread. Without this flag, later versions put an accepted connection into
+ * a queue and report its start after the next ones were checked against the limits. */
+#if MHD_VERSION >= 0x00097707
+#define OF_ONE_THREAD MHD_USE_NO_THREAD_SAFETY
+#else
+#define OF_ONE_THREAD MHD_NO_FLAG
+#endif
+
 const char mhd_no_cookie[] = "Cookie";
 
 /* libmicrohttpd passes the raw target before it decodes it, and before it reads the headers. It
@@ -116,7 +124,7 @@ enum err mhd_daemon_start(struct worker *worker)
     struct MHD_Daemon *daemon = MHD_start_daemon(
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
+            MHD_USE_ERROR_LOG | OF_ONE_THREAD,
         0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER,
         log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker,
         MHD_OPTION_UNESCAPE_CALLBACK, decode, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
