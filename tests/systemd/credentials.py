@@ -13,6 +13,7 @@ from certificates import Authority  # machine.py adds its folder to the path
 CONF_FILE = "/etc/emailsd/emailsd.conf"
 CONF = "upstream-url = http://127.0.0.1:8090\nbalance-every = 0\nttl-failed = 0\n"
 DROP_IN = "/etc/systemd/system/emailsd.service.d/credentials.conf"
+TLS, CLIENT_KEYS = "/etc/emailsd/tls", "/etc/emailsd/client-keys"
 ADDRESS = ("127.0.0.1", 8443)
 DEPLOYMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/deployment.md"
 
@@ -40,8 +41,8 @@ def write_certificate(machine, name):
     """Writes a new certificate and its key as only root may read them."""
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Authority(pathlib.Path(folder)).sign(name)
-        machine.write("/etc/emailsd/tls/fullchain.pem", cert.read_text(), "0600")
-        machine.write("/etc/emailsd/tls/privkey.pem", key.read_text(), "0600")
+        machine.write(f"{TLS}/fullchain.pem", cert.read_text(), "0600")
+        machine.write(f"{TLS}/privkey.pem", key.read_text(), "0600")
 
 
 def secured(machine):
@@ -50,7 +51,7 @@ def secured(machine):
     drop_in, settings = documented_lines()
     key, line = re.fullmatch(r"key   (\S+)\nline  (.*)\n", machine.run("emailsd", "key", "new", "reports")).groups()
     write_certificate(machine, "first")
-    machine.write("/etc/emailsd/client-keys", line + "\n", "0600")
+    machine.write(CLIENT_KEYS, line + "\n", "0600")
     machine.write(DROP_IN, drop_in, "0644")
     machine.write(CONF_FILE, CONF + settings, "0644")
     machine.run("systemctl", "daemon-reload")
@@ -64,7 +65,8 @@ def secured(machine):
     machine.run("systemctl", "restart", UNIT)
     assert ssl.get_server_certificate(ADDRESS) != first
     assert ask_tls("/usage", key) == 200
-    machine.run("rm", DROP_IN)
+    # A purge keeps files that the operator made, and the step about the purge expects none.
+    machine.run("rm", "-r", DROP_IN, TLS, CLIENT_KEYS)
     machine.write(CONF_FILE, CONF, "0644")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "restart", UNIT)
