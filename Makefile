@@ -112,7 +112,7 @@ FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
-                           $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c))
+                           $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
 
 export DAEMON_BIN := $(abspath $(B)/emailsd)
 export SIM_BIN    := $(abspath $(B)/openmart-sim)

@@ -3,9 +3,11 @@
 # check_arm64.sh - builds the images of emailsd and of the simulator for arm64 on a machine of another
 # kind, without a registry, and starts their programs under qemu with the libraries of the images.
 #
-# Requires root, Debian's mirror and 1 GB of disk. DEBIAN=trixie uses Debian 13 as the base instead of
-# 12. Exit status 77: this machine cannot run an engine, and nothing was tested. See check_engine.sh
-# for the engine and DOCKER_CHECK_DIR.
+# Requires root, Debian's mirror and 1 GB of disk. Installs qemu-user and the engine on this machine if
+# they are missing. DEBIAN=trixie uses Debian 13 as the base instead of 12. The images contain the working
+# tree, as those of check.sh do, while tests/scripts/arm64.sh builds the last commit. Exit status 77: this
+# machine cannot run an engine, and nothing was tested. See check_engine.sh for the engine and
+# DOCKER_CHECK_DIR.
 set -eu
 
 cannot() {
@@ -24,8 +26,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=docker/check_engine.sh disable=SC1091 # checked separately
 . docker/check_engine.sh
 
-command -v qemu-aarch64 >/dev/null ||
-    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends qemu-user
+command -v qemu-aarch64 >/dev/null || install_packages qemu-user
 
 build() { # TARGET OPTION...
     target=$1
@@ -54,6 +55,9 @@ for target in emailsd sim; do
     others=$(foreign_objects "$folder")
     [ -z "$others" ] || fail "not for arm64: $others"
     program=$(find "$folder/usr/bin" -type f)
-    said=$(qemu-aarch64 -L "$folder" "$program" --help | head -n 1)
+    # Into a file: the status of a pipeline would be that of `head`.
+    qemu-aarch64 -L "$folder" "$program" --help >"$dir/help" || fail "$program does not start under qemu"
+    said=$(head -n 1 "$dir/help")
+    [ -n "$said" ] || fail "$program --help prints nothing under qemu"
     echo "ok   image of $target for arm64: $said"
 done

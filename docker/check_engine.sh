@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # check_engine.sh - provides a private container engine, a base image without a registry, and helper
-# functions; sourced by check.sh.
+# functions; sourced by check.sh and check_arm64.sh.
 #
 # The base is made with debootstrap. The engine is a private dockerd, which does not change the
 # network rules of this machine. DOCKER_CHECK_DIR names a working folder to keep, so that the next
@@ -69,7 +69,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 fail() {
-    echo "docker/check.sh: $*" >&2
+    echo "$0: $*" >&2
     exit 1
 }
 
@@ -81,6 +81,12 @@ quietly() { # LOG COMMAND...
         tail -40 "$log" >&2
         fail "failed: $*"
     }
+}
+
+# Installs packages on this machine; it may have no package lists yet.
+install_packages() { # PACKAGE...
+    quietly apt.log apt-get -q update
+    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$@"
 }
 
 # Tries a command until it succeeds.
@@ -119,9 +125,7 @@ make_base() {
 
 for program in dockerd docker-compose debootstrap iptables curl openssl; do
     command -v $program >/dev/null && continue
-    quietly apt.log apt-get -q update
-    quietly apt.log env DEBIAN_FRONTEND=noninteractive apt-get -q -y install \
-        --no-install-recommends docker.io docker-compose debootstrap iptables curl openssl
+    install_packages docker.io docker-compose debootstrap iptables curl openssl
     break
 done
 [ -f "$base_tar" ] || make_base

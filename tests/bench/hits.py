@@ -12,8 +12,8 @@ import wrk
 from tables import Table, number
 from testbed import Testbed
 
-SHARED = ("The load generator shares the core of one worker and limits the hits/s of all servers. Compare the CPU "
-          "columns.")
+SHARED = ("The load generator shares the core of one worker. This lowers the hits/s of all servers and changes their "
+          "CPU per hit: compare only ratios of this table.")
 
 
 def _cases(workers, quick):

@@ -7,7 +7,8 @@
 # system calls one by one and has neither seccomp nor Landlock: the filter of system calls is compiled and
 # built for arm64, but not applied. Only an arm64 machine can test that.
 #
-# Requires root and a mirror. DEBIAN names the system (bookworm, trixie). See chroot.sh for FRESH_DIR.
+# Builds the last commit, without changes of the working tree. Requires root and a mirror. DEBIAN names the
+# system (bookworm, trixie). See chroot.sh for FRESH_DIR.
 set -eu
 
 if [ "${DEBIAN:-}" = noble ]; then

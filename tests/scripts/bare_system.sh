@@ -4,7 +4,7 @@
 #
 # NAME is bookworm or trixie (Debian 12, 13) or noble (Ubuntu 24.04). The packages are added to the
 # minimal ones. As on every real machine, apt knows the suites of updates and of security fixes, which
-# debootstrap omits.
+# debootstrap omits. The packages are always verified; missing keys are installed on this machine first.
 #
 # DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR and UBUNTU_MIRROR name other mirrors. `--title NAME` prints the full
 # name of the system.
@@ -30,8 +30,10 @@ name=$1 root=$2
 shift 2
 title_of "$name" >/dev/null
 debian=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+debian=${debian%/}
 security=${DEBIAN_SECURITY_MIRROR:-$debian-security}
 ubuntu=${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
+debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
@@ -44,10 +46,19 @@ quietly() { # COMMAND...
     }
 }
 
+install() { # PACKAGE
+    quietly apt-get -q update
+    quietly env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$1"
+}
+
+need_debian_keys() {
+    [ -f $debian_keys ] || install debian-archive-keyring
+}
+
 # Debian 12 has no package of Ubuntu's keys; Debian 13 has. apt verifies it with Debian's keys.
 keys_from_debian() { # prints the path of the keyring
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/keys"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $debian trixie main" >"$dir/sources.list"
+    echo "deb [signed-by=$debian_keys] $debian trixie main" >"$dir/sources.list"
     apt="apt-get -q -o Dir::Etc::SourceList=$dir/sources.list -o Dir::Etc::SourceParts=/dev/null
         -o Dir::State::Lists=$dir/lists -o Dir::Cache=$dir/cache -o APT::Sandbox::User=root
         -o Acquire::Languages=none"
@@ -61,6 +72,7 @@ keyring_of_ubuntu() {
     if [ -f /usr/share/keyrings/ubuntu-archive-keyring.gpg ]; then
         echo /usr/share/keyrings/ubuntu-archive-keyring.gpg
     else
+        need_debian_keys
         keys_from_debian 2>"$dir/log" || {
             tail -20 "$dir/log" >&2
             exit 1
@@ -68,12 +80,10 @@ keyring_of_ubuntu() {
     fi
 }
 
-if ! command -v debootstrap >/dev/null; then
-    quietly apt-get -q update
-    quietly env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends debootstrap
-fi
+command -v debootstrap >/dev/null || install debootstrap
 include=$(printf '%s,' "$@")
-set -- --variant=minbase
+# Without a keyring, debootstrap would only warn.
+set -- --variant=minbase --force-check-gpg
 [ "$include" = , ] || set -- "$@" --include="${include%,}"
 
 case $name in
@@ -86,6 +96,7 @@ noble)
     printf "deb $ubuntu %s main universe\n" noble noble-updates noble-security >"$root/etc/apt/sources.list"
     ;;
 *)
+    need_debian_keys
     quietly debootstrap "$@" "$name" "$root" "$debian"
     rm -f "$root"/etc/apt/sources.list.d/*
     printf "deb %s main\n" "$debian $name" "$debian $name-updates" "$security $name-security" \

@@ -9,9 +9,17 @@ set -eu
 
 compilers=${COMPILERS:-gcc-12 gcc-13 gcc-14 clang-14 clang-15 clang-16 clang-17 clang-18 clang-19}
 
+# Once, because this machine may have no package lists. If it fails, those that are there may do.
+update_lists() {
+    [ $updated = no ] || return 0
+    updated=yes
+    said=$(apt-get -q update 2>&1) || echo "$said" >&2
+}
+
 can_install() { # PACKAGE
-    [ "$(id -u)" -eq 0 ] && command -v apt-cache >/dev/null &&
-        apt-cache policy "$1" | grep -q '^  Candidate: [0-9]'
+    [ "$(id -u)" -eq 0 ] && command -v apt-cache >/dev/null || return 1
+    update_lists
+    LC_ALL=C apt-cache policy "$1" | grep -q '^  Candidate: [0-9]'
 }
 
 install() { # PACKAGE
@@ -21,6 +29,7 @@ install() { # PACKAGE
     }
 }
 
+updated=no
 status=0
 tried=0
 for compiler in $compilers; do

@@ -6,8 +6,9 @@
 # and fails. Uses root for apt-get only: directly, or through sudo if it is installed. --self-test asks
 # for groups on a machine without any package and expects every package of each group to be listed.
 #
-# All names are the same on Debian 12, Debian 13 and Ubuntu 24.04. FOREIGN=arm64 installs the libraries for
-# that architecture, and its compiler; dpkg and apt must know it already (dpkg --add-architecture).
+# All names are the same on Debian 12, Debian 13 and Ubuntu 24.04. FOREIGN=arm64 or amd64 installs the
+# libraries for that architecture, and its compiler; dpkg and apt must know it already (dpkg
+# --add-architecture).
 set -eu
 
 groups="build test lint package boot slow fuzz cover"
@@ -42,6 +43,12 @@ self_test() {
             exit 1
         fi
     done
+    status=0
+    FOREIGN=none "$0" --check build >/dev/null 2>&1 || status=$?
+    [ $status -eq 2 ] || {
+        echo "install_deps.sh: self-test: an unknown architecture ends with status $status, not 2" >&2
+        exit 1
+    }
 }
 if [ "${1:-}" = --self-test ]; then
     self_test
@@ -71,23 +78,22 @@ is_installed() {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
+case ${FOREIGN:-} in
+"") ;;
+arm64) compiler=gcc-aarch64-linux-gnu ;;
+amd64) compiler=gcc-x86-64-linux-gnu ;;
+*)
+    echo "install_deps.sh: no cross compiler for '$FOREIGN'; use arm64 or amd64" >&2
+    exit 2
+    ;;
+esac
+
 # Prints the packages that build for a foreign architecture instead of one of this machine.
 foreign() { # PACKAGE
     case $1 in
     lib* | zlib*) echo "$1:$FOREIGN" ;;
-    pkg-config) echo "pkgconf:$FOREIGN libc6-dev:$FOREIGN $(compiler_for "$FOREIGN")" ;;
+    pkg-config) echo "pkgconf:$FOREIGN libc6-dev:$FOREIGN $compiler" ;;
     *) echo "$1" ;;
-    esac
-}
-
-compiler_for() { # ARCHITECTURE
-    case $1 in
-    arm64) echo gcc-aarch64-linux-gnu ;;
-    amd64) echo gcc-x86-64-linux-gnu ;;
-    *)
-        echo "install_deps.sh: no compiler known for '$1'" >&2
-        exit 2
-        ;;
     esac
 }
 
