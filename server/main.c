@@ -50,6 +50,7 @@
 #define RESPONSE_TIMEOUT_MS INT64_C(30000)
 #define DRAIN_MS            INT64_C(5000)
 #define HEAD_GRACE_MS       INT64_C(1000)
+#define INTERIM_MS          INT64_C(2000)
 #define END_MS              (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
 #define READY_STATUS        "serving"
 #define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
@@ -258,6 +259,7 @@ static int start_listener(struct daemon *d)
         .idle_timeout_ms = c->idle_timeout_ms,
         .drain_ms = DRAIN_MS,
         .head_grace_ms = HEAD_GRACE_MS,
+        .interim_ms = INTERIM_MS,
         .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct errmsg why;

@@ -266,6 +266,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
         .head_grace_ms = options->head_grace_ms,
+        .interim_ms = options->interim_ms,
         .idle_ms = options->idle_ms,
         .leaves_queue = options->inherited != NULL,
     };

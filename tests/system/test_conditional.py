@@ -17,6 +17,10 @@ def right_conditions(tag):
             {"If-Unmodified-Since": "yesterday"}]
 
 
+def test_condition_that_is_invalid_is_ignored(daemon):
+    assert daemon.lookup("milvali.com", {"If-Unmodified-Since": "yesterday"}).status == 200
+
+
 def test_condition_that_holds_is_served(daemon):
     tag = daemon.lookup("milvali.com").header("ETag")
     for condition in right_conditions(tag):

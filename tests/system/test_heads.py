@@ -10,7 +10,7 @@ import http.client
 import re
 
 import pytest
-from test_nginx import NGINX, proxy  # noqa: F401 - a fixture
+from test_nginx import NGINX, Nginx
 from waiting import eventually
 
 SIZES = range(7000, 17001, 8)
@@ -84,10 +84,17 @@ def test_head_too_large_is_rejected_for_every_path(daemon):
     assert re.search(r"event=request .*method=other status=414 .*outcome=uri-too-long", daemon.stderr())
 
 
+@pytest.fixture
+def nginx(daemon, tmp_path):
+    started = Nginx(tmp_path / "nginx", daemon.address)
+    yield started
+    started.stop()
+
+
 @pytest.mark.skipif(not NGINX, reason="no nginx on this machine")
 @pytest.mark.parametrize("cookie", COOKIES)
-def test_head_of_any_size_behind_nginx_gets_a_response(daemon, sim, proxy, cookie):  # noqa: F811
-    accepted, connection = [], http.client.HTTPConnection(*proxy(daemon.address).address)
+def test_head_of_any_size_behind_nginx_gets_a_response(nginx, sim, cookie):
+    accepted, connection = [], http.client.HTTPConnection(*nginx.address)
     for size in SIZES:
         connection.putrequest("GET", target_of(size))
         for name, value in fields_of(cookie, size - 150):

@@ -342,42 +342,6 @@ def test_client_that_leaves_frees_its_slot_and_not_its_lookup(testbed, sim, leav
     assert "waiters_abandoned=1" in daemon.stderr()
 
 
-def test_client_that_closes_one_half_gets_its_response_C2(testbed, sim):
-    daemon = testbed.daemon(sim)
-    sim.hold_submits()
-    client = daemon.park("milvali.com")
-    sim.reach(submit=1)
-    client.end_writing()
-    assert client.read("HEAD").status == 100
-    sim.release_submits()
-    assert client.read().json()["domain"] == "milvali.com"
-    assert client.is_closed()
-    client = daemon.park("milvali.com")
-    client.end_writing()
-    assert client.read().status == 200, "a hit, too"
-    assert daemon.metric("emailsd_waiters_abandoned_total") == 0
-
-
-def test_client_that_leaves_is_counted_and_logged_as_such(testbed, sim):
-    daemon = testbed.daemon(sim)
-    sim.hold_submits()
-    stays, leaves = daemon.park("milvali.com"), daemon.park("milvali.com")
-    sim.reach(submit=1)
-    daemon.await_waiters(2)
-    leaves.close()
-    sample = 'emailsd_http_requests_total{route="/emails",code="client-closed"}'
-    eventually(lambda: daemon.metric(sample) == 1)
-    sim.release_submits()
-    assert stays.read().status == 200
-    eventually(lambda: daemon.metric('emailsd_http_requests_total{route="/emails",code="200"}') == 1)
-    assert 'code="5' not in daemon.get("/metrics").body.decode()
-    daemon.stop()
-    [line] = re.findall(r"event=request .*outcome=client-closed.*", daemon.stderr())
-    assert "status=" not in line and "charged=maybe" in line
-    assert re.search(r"lookup=[0-9a-f]{32}", line)
-    assert "status=500" not in daemon.stderr()
-
-
 def test_queued_lookup_without_waiters_is_not_paid(testbed, sim):
     daemon = testbed.daemon(sim, "--threads", "1", "--max-waiters", "1", "--submit-slots", "1")
     sim.hold_submits()

@@ -92,6 +92,29 @@ def test_log_of_rejected_requests_is_limited_and_the_rest_is_counted(testbed, si
     assert [e["outcome"] for e in events(daemon, "request") if e["status"] == "200"] == ["looked-up"]
 
 
+def test_log_of_repeated_questions_is_limited(testbed, sim):
+    """A question in cooldown, which may have been charged, and one that joins the lookup in flight."""
+    daemon = testbed.daemon(sim, "--log-level", "info", "--threads", "2")
+    sim.fault("submit", "status", status=500)
+    daemon.lookup("cooldown.com").problem(502, "upstream-outcome-unknown")
+    sim.hold_submits()
+    daemon.lookup("milvali.com", wait=0)
+    begun = time.monotonic()
+    for _ in range(100):
+        assert daemon.lookup("cooldown.com").json()["charged"] == "maybe"
+        assert daemon.lookup("milvali.com", wait=0).status == 504
+        assert daemon.lookup("milvali.com", **{"async": 1, "wait": 0}).status == 202
+    seconds = int(time.monotonic() - begun) + 2
+
+    def logged():
+        return events(daemon, "request")
+
+    eventually(lambda: sum(int(e["not_logged"]) for e in events(daemon, "requests_rejected")) + len(logged()) == 302)
+    assert len(logged()) <= 2 + 20 * seconds
+    assert [e["outcome"] for e in logged()[:2]] == ["upstream-outcome-unknown", "still-processing"]
+    sim.release_submits()
+
+
 def test_log_has_short_calls_to_the_engine_at_level_debug_only(testbed, sim, keys):
     keys.add("root", "admin")
     daemon = testbed.daemon(sim, "--log-level", "info", "--client-keys-file", keys.path)

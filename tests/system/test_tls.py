@@ -53,6 +53,8 @@ def answer(connection):
         more = connection.recv(1)
         assert more, head
         head += more
+    if head.split()[1] == b"100":
+        return answer(connection)
     length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
     body = b""
     while len(body) < length:
@@ -155,8 +157,7 @@ def test_tls_client_that_closes_one_half_gets_its_response(testbed, sim, authori
     sim.reach(submit=1)
     with socket.socket(fileno=os.dup(connection.fileno())) as raw:
         raw.shutdown(socket.SHUT_WR)
-    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert connection.recv(len(interim)) == interim
+    assert connection.recv(5) == b"HTTP/", "an interim response"
     sim.release_submits()
     assert answer(connection)[0] == 200
 

@@ -99,6 +99,13 @@ class Connection:
             response.body = self._read_body(response)
         return response
 
+    def read_final(self):
+        """Returns the next response that is not an interim one."""
+        while (response := self.read("HEAD")).status == 100:
+            pass
+        response.body = self._read_body(response)
+        return response
+
     def _read_headers(self):
         headers = []
         while (line := self.reader.readline()) != b"\r\n":

@@ -306,6 +306,7 @@ static inline struct listener_options patient_options(void)
                                      .header_timeout_ms = 600000,
                                      .response_timeout_ms = 600000,
                                      .idle_timeout_ms = 600000,
+                                     .interim_ms = 600000,
                                      .drain_ms = 600000};
 }
 

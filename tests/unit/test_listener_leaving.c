@@ -52,6 +52,27 @@ TEST(parked_request_of_a_half_closed_client_is_answered)
     ck_assert_uint_eq(fixture.n_abandoned, 0);
 }
 
+/* A relay notices only when it passes on a second one that its client has left. */
+TEST(parked_request_of_a_half_closed_client_is_probed_again)
+{
+    struct listener_options options = patient_options();
+    struct raw_answer answer;
+
+    options.interim_ms = 1;
+    struct listener *listener = start_with(&options);
+    int fd = connect_to(listener);
+    raw_get(fd, "/parked");
+    wait_parked(1);
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(raw_read_no_body(fd, &answer));
+        ck_assert_int_eq(answer.status, 100);
+    }
+    close(fd); /* with what has arrived unread, which resets the connection */
+    wait_until_abandoned(1);
+    stop(listener);
+}
+
 TEST(request_pipelined_before_a_half_close_is_answered)
 {
     struct listener *listener = start(1);

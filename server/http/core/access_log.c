@@ -4,7 +4,7 @@
  * Requests answered with a status below 400 and without a lookup (hits, probes) are logged at
  * debug, all others at info, and so are all requests that require the right `admin`. A client that
  * closes its connection before the response is ready is counted and logged as client-closed,
- * without a status. Any client can cause lines about requests that spent nothing; line_limit.h
+ * without a status. Any client can cause lines about requests that started no lookup; line_limit.h
  * limits them, so that they neither fill the disk nor make a log collector drop lines about money.
  * The duration runs from the end of the headers until the response is handed to libmicrohttpd, on
  * the worker's clock. That clock advances once per loop iteration, so a request answered in the
@@ -32,10 +32,13 @@ static enum log_level level_of(const struct request *request, int status)
     return status >= 400 || *request->lookup_id || is_admins ? LOG_INFO : LOG_DEBUG;
 }
 
-/* Returns whether the request failed, spent nothing and waited for no lookup. */
-static bool is_rejection(const struct request *request, int status)
+/* Returns whether a client can cause the line as often as it likes, without a result and without a
+ * lookup of its own. An internal error is the server's fault. */
+static bool is_cheap(const struct request *request, int status)
 {
-    return status >= 400 && request->charged == CHARGED_NO && !*request->lookup_id;
+    bool is_result = status < 400 && status != 202;
+
+    return !is_result && !request->has_started_lookup && status != 500;
 }
 
 void access_log_summary(int64_t now_ms)
@@ -55,7 +58,7 @@ bool access_log_needs_summary(void)
 static bool is_logged(const struct request *request, int status)
 {
     return log_enabled(level_of(request, status)) &&
-           (!is_rejection(request, status) ||
+           (!is_cheap(request, status) ||
             line_limit_admits(&rejections, request->worker->clock.now_ms));
 }
 

@@ -159,6 +159,7 @@ void request_set_state(struct request *request, enum request_state state)
     bool was_suspended = is_suspended(request->state);
 
     timer_disarm(&worker->timers, &request->deadline);
+    timer_disarm(&worker->timers, &request->interim);
     request->state = state;
     if (state == REQUEST_PARKED) {
         worker->n_parked++;
@@ -200,6 +201,11 @@ void request_set_outcome(struct request *request, const char *outcome, const cha
     request->charged = charged;
     if (lookup_id && *lookup_id)
         snprintf(request->lookup_id, sizeof request->lookup_id, "%s", lookup_id);
+}
+
+void request_started_lookup(struct request *request)
+{
+    request->has_started_lookup = true;
 }
 
 bool request_cached_key(const struct request *request, const unsigned char **ret_key,

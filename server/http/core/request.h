@@ -93,6 +93,9 @@ void request_reply(struct request *request, struct reply *reply);
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
                          enum charged charged);
 
+/* Says that the request started a lookup: the access log always has a line about it. */
+void request_started_lookup(struct request *request);
+
 /* ---- hits; see http/core/response_cache.h ---- */
 
 /* Finds the question key and format known for the text of this request; the second hit path.

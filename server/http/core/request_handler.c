@@ -27,6 +27,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define INTERIM_MAX_MS 30000
+
 /* ---- begin and end ---- */
 
 static struct connection *connection_at(struct MHD_Connection *handle)
@@ -89,16 +91,41 @@ void request_client_left(struct request *request)
     request->abandoned(request);
 }
 
-/* A client that closed its connection looks the same until something is sent to it; then its system
- * resets the connection, and request_client_left() follows. So this sends what any client must be
- * able to skip (RFC 9110, 15.2) - one of HTTP/1.0 does not know it, and counts as having left. */
-void request_client_half_closed(struct request *request)
+static void send_interim(struct request *request);
+
+static void run_interim(struct timer *timer)
+{
+    send_interim(container_of(timer, struct request, interim));
+}
+
+/* Sends what any client must be able to skip (RFC 9110, 15.2); one of HTTP/1.0 does not know it,
+ * and counts as having left. */
+static void send_interim(struct request *request)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct worker *worker = request->worker;
 
-    if (request->state == REQUEST_PARKED &&
-        (request->is_1_0 || !direct_send(request->connection, interim, sizeof interim - 1)))
+    if (request->is_1_0 || !direct_send(request->connection, interim, sizeof interim - 1)) {
         request_client_left(request);
+        return;
+    }
+    timer_arm(&worker->timers, &request->interim, worker->clock.now_ms + request->interim_ms,
+              run_interim);
+    request->interim_ms *= 2;
+    if (request->interim_ms > INTERIM_MAX_MS)
+        request->interim_ms = INTERIM_MAX_MS;
+}
+
+/* A client that closed its connection looks the same until something is sent to it; then its system
+ * resets the connection, and request_client_left() follows. If a relay is in between, such as that
+ * of Docker for published ports, the first interim response resets only the relay's connection to
+ * the client; with the second, the relay closes its connection to this server. */
+void request_client_half_closed(struct request *request)
+{
+    if (request->state != REQUEST_PARKED)
+        return;
+    request->interim_ms = request->worker->options.interim_ms;
+    send_interim(request);
 }
 
 static enum MHD_Result send_response(struct request *request)

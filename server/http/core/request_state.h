@@ -52,6 +52,8 @@ struct request {
     void *endpoint_state;
     struct timer deadline; /* armed only while parked */
     request_late_fn *late; /* of `deadline` */
+    struct timer interim;  /* armed only while parked and half-closed */
+    int64_t interim_ms;    /* pause before the next interim response */
     size_t body_reserved;  /* bytes of the worker's limit that this body may use */
     size_t body_received;  /* bytes, stored or dropped */
     struct buf body;       /* whole when the endpoint runs */
@@ -61,6 +63,7 @@ struct request {
     const char *outcome; /* static, for the access log; NULL = not set */
     enum charged charged;
     char lookup_id[ID_TEXT];
+    bool has_started_lookup;
     /* Of these, only the first byte or the length is zeroed for each request: */
     char id[HEADER_SCAN_ID_MAX + 1];
     char client_name[CLIENT_NAME_MAX + 1]; /* for log and account */

@@ -37,6 +37,7 @@ struct worker_options {
     int64_t idle_timeout_ms;     /* of a connection without a request */
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
     int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
+    int64_t interim_ms;          /* before a half-closed client is probed again; at least 1 */
     int64_t idle_ms;             /* longest sleep of the loop; 0 = only the built-in bound */
     bool leaves_queue; /* at shutdown, leave queued connections to the process that keeps the
                           sockets */

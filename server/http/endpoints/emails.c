@@ -190,6 +190,8 @@ static void reply_looked_up(const struct parked_lookup *parked)
                  outcome->err         ? outcome->charged
                  : outcome->collapsed ? CHARGED_NO
                                       : CHARGED_YES);
+    if (*outcome->lookup_id && !outcome->collapsed)
+        request_started_lookup(parked->request);
     if (!outcome->err)
         answer_result(parked->request, outcome->result, parked->query.format, &notes);
     else if (is_async)

@@ -8,6 +8,7 @@
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/protocol/cache_control.h"
+#include "http/protocol/conditional.h"
 #include "http/protocol/negotiate.h"
 #include "http/protocol/prefer.h"
 #include "http/protocol/query.h"
@@ -89,6 +90,16 @@ static bool is_prefetch(const struct request *request)
     return false;
 }
 
+/* Returns whether a precondition is given; an invalid date is none. */
+static bool is_conditional(const struct request *request)
+{
+    struct precondition precondition;
+
+    conditional_read(request_header(request, "If-Match"),
+                     request_header(request, "If-Unmodified-Since"), &precondition);
+    return precondition_is_given(&precondition);
+}
+
 /* Why a request never spends, the first reason that holds; NULL = it may. */
 static const struct never_spends *find_reason(const struct request *request,
                                               const struct parameters *parameters,
@@ -113,7 +124,7 @@ static const struct never_spends *find_reason(const struct request *request,
         return &prefetch;
     if (request_client(request)->cached_only)
         return &key;
-    if (request_header(request, "If-Match") || request_header(request, "If-Unmodified-Since"))
+    if (is_conditional(request))
         return &conditional;
     return parameters->cached || cache->only_cached || request_method(request) == HTTP_HEAD ? &asked
                                                                                             : NULL;
