@@ -21,6 +21,22 @@ struct secret {
     struct stat st; /* of the file last read, valid or not */
 };
 
+static bool is_quoted(const char *text, size_t len)
+{
+    return len >= 2 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0];
+}
+
+/* Returns whether the text is a line of a shell or an environment file, such as API_KEY=abc. */
+static bool has_name(const char *text, size_t len)
+{
+    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    size_t n = 0;
+
+    while (n < len && strchr(upper, text[n]))
+        n++;
+    return n >= 3 && n < len && text[n] == '=' && memcmp(text + n - 3, "KEY", 3) == 0;
+}
+
 /* Strips and checks the bytes that came from `name`, and copies them to `text` (KEY_MAX + 1
  * bytes). */
 static enum err take_bytes(const char *name, const char *bytes, size_t len, char *text,
@@ -44,6 +60,11 @@ static enum err take_bytes(const char *name, const char *bytes, size_t len, char
                        i + 1);
             return ERR_SYNTAX;
         }
+    if (is_quoted(bytes, len) || has_name(bytes, len)) {
+        errmsg_set(why, "%.180s has %s; it must contain the key only", name,
+                   is_quoted(bytes, len) ? "quotes around the key" : "a name before the key");
+        return ERR_SYNTAX;
+    }
     explicit_bzero(text, KEY_MAX + 1);
     memcpy(text, bytes, len);
     return ERR_OK;

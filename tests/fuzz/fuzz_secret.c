@@ -22,12 +22,28 @@ static size_t stripped(const char *bytes, size_t len)
     return len;
 }
 
+static bool is_quoted(const char *bytes, size_t len)
+{
+    return len >= 2 && bytes[0] == bytes[len - 1] && (bytes[0] == '"' || bytes[0] == '\'');
+}
+
+/* Returns whether the bytes are a name of upper-case letters that ends in KEY, and "=". */
+static bool has_name(const char *bytes, size_t len)
+{
+    const char *end = memmem(bytes, len, "KEY=", 4);
+
+    for (const char *c = bytes; end && c < end; c++)
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *c))
+            return false;
+    return end != NULL;
+}
+
 static bool is_key(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (bytes[i] < 0x21 || bytes[i] > 0x7e)
             return false;
-    return len >= 1 && len <= KEY_MAX;
+    return len >= 1 && len <= KEY_MAX && !is_quoted(bytes, len) && !has_name(bytes, len);
 }
 
 static void check(enum err err, const struct secret *secret, const char *why, const char *bytes,

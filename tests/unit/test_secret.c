@@ -78,8 +78,17 @@ static char *letters(size_t n)
 static const struct {
     const char *given, *key;
 } taken[] = {
-    {"abc", "abc"}, {"abc\n", "abc"}, {"abc\r\n", "abc"},           {"a", "a"},
-    {"!~\n", "!~"}, {"abc\r", "abc"}, {"\"quoted\"", "\"quoted\""},
+    {"abc", "abc"},
+    {"abc\n", "abc"},
+    {"abc\r\n", "abc"},
+    {"a", "a"},
+    {"!~\n", "!~"},
+    {"abc\r", "abc"},
+    {"\"", "\""},
+    {"\"abc", "\"abc"},
+    {"KEY", "KEY"},
+    {"ABC=abc", "ABC=abc"},
+    {"aKEY=abc", "aKEY=abc"},
 };
 
 LOOP_TEST(secret_key_is_read_without_its_line_end, taken)
@@ -106,6 +115,10 @@ static const struct {
     {"hush\x7f", "at position 5"},
     {"hush\xc3\xa9", "at position 5"},
     {"\xef\xbb\xbfhush", "at position 1"}, /* a byte order mark */
+    {"\"hush\"\n", "has quotes around the key"},
+    {"'hush'", "has quotes around the key"},
+    {"OPENMART_API_KEY=hush", "has a name before the key"},
+    {"KEY=\"hush\"", "has a name before the key"},
 };
 
 LOOP_TEST(secret_invalid_key_is_rejected_and_not_repeated, rejected)

@@ -207,7 +207,7 @@ static enum MHD_Result reject_head(struct request *request)
         return reject_and_close(request, ERR_URI_TOO_LONG, target_detail);
     return reject_and_close(request, ERR_HEADERS_TOO_LARGE,
                             "the headers are too large; 12800 bytes fit, where each header and "
-                            "argument counts 64 bytes more");
+                            "argument counts 64 bytes more, and at most 100 of them");
 }
 
 /* 0.9.75 gives no response if the arguments of a target do not fit. The method is not known here,
