@@ -196,10 +196,9 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
 /* Detaches all requests of a lookup and returns them as a list. */
 static struct lookup_request *detach_all(struct lookup *lookup)
 {
-    struct lookup_request *list = NULL;
+    struct lookup_request *list = NULL, *request;
 
-    while (lookup->requests) {
-        struct lookup_request *request = lookup->requests;
+    while ((request = lookup->requests)) {
         detach(request);
         DL_APPEND(list, request);
     }
@@ -265,7 +264,6 @@ static const char *detail_of(const struct lookups *lookups, const struct result 
 static void finish(struct lookup *lookup, const struct task_end *end)
 {
     struct lookups *lookups = lookup->owner;
-    struct task *task = &lookup->task;
     int64_t took_ms = lookups->clock->now_ms - lookup->started_ms;
     const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
     struct outcome outcome = {.err = end->err,
@@ -273,7 +271,7 @@ static void finish(struct lookup *lookup, const struct task_end *end)
                               .charged = end->charged,
                               .retry_after_s = end->retry_after_s};
 
-    outcome.stored = results_put(lookups->results, task, end, result);
+    outcome.stored = results_put(lookups->results, &lookup->task, end, result);
     outcome.detail = detail_of(lookups, result);
     if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
@@ -287,8 +285,7 @@ static void finish(struct lookup *lookup, const struct task_end *end)
     result_unref(result);
 }
 
-/* A lookup that was dropped unsent leaves no trace: no caller waits for it, and nothing was paid.
- */
+/* A lookup that was dropped unsent leaves no trace: nothing was paid. */
 static void lookup_ended(struct task *task, const struct task_end *end)
 {
     struct lookup *lookup = container_of(task, struct lookup, task);

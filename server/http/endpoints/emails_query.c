@@ -90,7 +90,7 @@ static bool is_prefetch(const struct request *request)
     return false;
 }
 
-/* Returns whether a precondition is given; an invalid date is none. */
+/* Returns whether a precondition is given; an invalid date does not count. */
 static bool is_conditional(const struct request *request)
 {
     struct precondition precondition;
