@@ -92,8 +92,8 @@ struct lookup_request {
     UT_hash_handle hh; /* by ticket */
 };
 
-/* Returns how long the request may still wait, 0 = not at all. It may be handled after its deadline,
- * if the engine was busy. */
+/* Returns how long the request may still wait, 0 = not at all. It may be handled after its
+ * deadline, if the engine was busy. */
 static inline int64_t lookup_request_left_ms(const struct lookup_request *request, int64_t now_ms)
 {
     return request->wait_until_ms > now_ms ? request->wait_until_ms - now_ms : 0;
