@@ -145,7 +145,10 @@ for tool in hardening-check checksec; do
     echo "SKIPPED $tool, which is not on this machine" >&2
 done
 if command -v hardening-check >/dev/null; then
-    said=$(hardening-check --nocfprotection "$program") || {
+    # Newer versions also look for the branch protection of ARM.
+    branches=$(hardening-check --help 2>&1 | grep -o -e '--nobranchprotection' || true)
+    # shellcheck disable=SC2086 # no option, or one
+    said=$(hardening-check --nocfprotection $branches "$program") || {
         echo "$said"
         exit 1
     }

@@ -87,9 +87,9 @@ def prose_of_py(text):
     lines = [re.sub(r"\S", CODE, re.sub(r"\\$", " ", line)) for line in text.splitlines(keepends=True)]
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         kind = tokenize.tok_name[token.type]
-        if kind not in ("COMMENT", "STRING", "FSTRING_MIDDLE"):
+        if kind not in ("COMMENT", "STRING", "FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"):
             continue
-        said = token.string
+        said = token.string if kind not in ("FSTRING_START", "FSTRING_END") else blank(token.string, " ")
         head = re.match(r"[a-zA-Z]*", said)[0] if kind == "STRING" else ""
         if "f" in head.lower():
             said = re.sub(r"\{[^{}\n]*\}", lambda m: blank(m[0], CODE), said)
