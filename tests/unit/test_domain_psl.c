@@ -20,7 +20,7 @@ SHARED_FIXTURE(start, domain_stop);
  * Names with a leading dot have no registrable domain either way; here they are malformed. */
 struct row {
     const char *text;
-    const char *registrable; /* NULL: there is none */
+    const char *registrable; /* NULL = no registrable domain */
     enum err ours;
 };
 
