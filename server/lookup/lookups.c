@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* lookups.c - the table of lookups in flight, by question.
  *
- * A lookup is in the table from the first join until its task ends or is dropped. Until then,
- * requests for the same question find it there. When it ends, the result is stored, its requests
- * are moved to a local list, and the lookup is freed. The requests end last, so that one of them
- * may start a lookup for the same question. */
+ * A lookup is in the table from the first join until its task ends or is dropped. When it ends, the
+ * result is stored, its requests are moved to a local list, and the lookup is freed. The requests
+ * end last, so that one of them may start a lookup for the same question. */
 #include "lookup/lookups.h"
 
 #include "base/clock.h"
@@ -395,6 +394,7 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
         waiter_limit_acquire(&lookups->waiters, request, lookups->clock->now_ms, &detail);
 
     if (err) {
+        /* On average, the next request of an account at its limit ends after half a lookup. */
         *ret_refusal =
             refusal(err, err == ERR_OVERLOADED ? batcher_overloaded_s(lookups->batcher)
                                                : (int)clock_ceil_s(lookups->expected_ms / 2));

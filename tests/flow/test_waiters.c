@@ -146,7 +146,7 @@ TEST(waiters_own_limit_is_rejected_with_its_reason)
     flow_settle();
     ck_assert_int_eq(third->err, ERR_QUOTA_EXCEEDED);
     ck_assert_ptr_nonnull(strstr(third->detail, "as its key allows"));
-    ck_assert_int_eq(third->retry_after_s, 15); /* 30 s of a lookup, two slots */
+    ck_assert_int_eq(third->retry_after_s, 15); /* half of the 30 s of a lookup */
     ck_assert_int_eq(third->charged, CHARGED_NO);
     ck_assert_int_eq(without_wait->err, ERR_STILL_PROCESSING);
     flow_advance(30000);
