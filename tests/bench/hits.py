@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """hits.py - measurement 1: hits per second and CPU time per hit, compared with the floor and the peers.
 
-Every server is measured in turn, round after round, so that a disturbance of the machine affects all; each
-figure is the median of its rounds.
+Every server is measured in turn, round after round, so that a disturbance of the machine affects all. Each
+figure is the median of its rounds, and each ratio the median of the ratios of the rounds.
 """
+import collections
 import statistics
 
 import fleet
@@ -14,6 +15,9 @@ from testbed import Testbed
 
 SHARED = ("The load generator shares the core of one worker. This lowers the hits/s of all servers and changes their "
           "CPU per hit: compare only ratios of this table.")
+LIMITED = ("The load generator limits these hits/s: emailsd's core is idle for {idle:.0%} of the time. Compare the "
+           "CPU per hit.")
+SATURATED = 0.9
 
 
 def _cases(workers, quick):
@@ -24,15 +28,30 @@ def _cases(workers, quick):
     return [(n, False) for n in plain] + [(64, True)]
 
 
+class Figures:
+    """The rounds of one server and case: {"rate", "cpu_us"} each."""
+
+    def __init__(self):
+        self.rounds = []
+
+    def median(self, name):
+        return statistics.median(one[name] for one in self.rounds)
+
+    def against(self, other, name):
+        return statistics.median(mine[name] / its[name] for mine, its in zip(self.rounds, other.rounds))
+
+
 def _measure(servers, load_cores, cases, rounds, seconds):
-    found = {}
+    """Returns {(name of the server, connections, close): Figures}."""
+    found = collections.defaultdict(Figures)
+    for server in servers:  # the first second after idle time is slower
+        wrk.run(server.url, cases[0][0], 1, load_cores, server.pids)
     for _ in range(rounds):
         for connections, close in cases:
             for server in servers:
                 figures = wrk.run(server.url, connections, seconds, load_cores, server.pids, close)
-                found.setdefault((server.name, connections, close), []).append(figures)
-    return {case: {name: statistics.median(figures[name] for figures in all_rounds)
-                   for name in ("rate", "cpu_us")} for case, all_rounds in found.items()}
+                found[server.name, connections, close].rounds.append(figures)
+    return found
 
 
 def _title(workers, connections, close):
@@ -40,18 +59,24 @@ def _title(workers, connections, close):
     return f"{workers} worker{'s' if workers > 1 else ''}, {connections} connections{per}"
 
 
-def _table(medians, servers, workers, connections, close):
-    ours = medians[("emailsd", connections, close)]
-    floor = medians[("bare loop", connections, close)]
+def _cores_busy(figures):
+    return figures.median("rate") * figures.median("cpu_us") / 1e6
+
+
+def _table(found, servers, workers, connections, close):
+    ours = found["emailsd", connections, close]
+    floor = found["bare loop", connections, close]
     table = Table(_title(workers, connections, close),
                   ["server", "hits/s", "CPU per hit, us", "CPU against bare loop",
                    "emailsd's hits/s against it", "cores busy"])
     for server in servers:
-        one = medians[(server.name, connections, close)]
-        table.add(server.name, number(one["rate"], 0), number(one["cpu_us"], 1),
-                  f"{one['cpu_us'] / floor['cpu_us']:.2f}", f"{ours['rate'] / one['rate']:.2f}",
-                  f"{one['rate'] * one['cpu_us'] / 1e6:.2f}")
+        one = found[server.name, connections, close]
+        table.add(server.name, number(one.median("rate"), 0), number(one.median("cpu_us"), 1),
+                  f"{one.against(floor, 'cpu_us'):.2f}", f"{ours.against(one, 'rate'):.2f}",
+                  f"{_cores_busy(one):.2f}")
     machine.note_sharing(table, workers + 1, SHARED)
+    if workers == 1 and _cores_busy(ours) < SATURATED:
+        table.note(LIMITED.format(idle=1 - _cores_busy(ours)))
     return table
 
 
@@ -65,11 +90,11 @@ def measure(quick):
         with Testbed() as testbed:
             _, _, servers = fleet.start(testbed, workers)
             cases = _cases(workers, quick)
-            medians = _measure(servers, load_cores, cases, rounds, seconds)
+            found = _measure(servers, load_cores, cases, rounds, seconds)
         for connections, close in cases:
-            tables.append(_table(medians, servers, workers, connections, close))
+            tables.append(_table(found, servers, workers, connections, close))
         for server in servers if workers == 1 else []:
-            rates[server.name] = medians[(server.name, 64, False)]["rate"]
-            curves[server.name] = [(n, medians[(server.name, n, False)]["rate"])
+            rates[server.name] = found[server.name, 64, False].median("rate")
+            curves[server.name] = [(n, found[server.name, n, False].median("rate"))
                                    for n, close in cases if not close]
     return tables, curves, rates

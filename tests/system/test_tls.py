@@ -96,6 +96,15 @@ def test_tls_request_in_many_small_records_is_served(testbed, sim, authority, ce
     assert answer(connection)[0] == 200
 
 
+def test_tls_connection_ends_with_a_close_notify(testbed, sim, authority, certificate):
+    """Without it, a client that insists on it takes the response for truncated."""
+    daemon = start(testbed, sim, certificate)
+    with authority.context().wrap_socket(socket.create_connection(daemon.address, timeout=PATIENCE_S),
+                                         server_hostname="localhost", suppress_ragged_eofs=False) as connection:
+        assert exchange(connection, "/livez", "Connection: close")[0] == 200
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
 def test_tls_old_versions_are_rejected(testbed, sim, certificate, version):
     daemon = start(testbed, sim, certificate)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_header_scan.c - tests that one pass finds the id, the trace, the accepted type, whether
- * other headers matter, and whether the connection closes. */
+/* test_header_scan.c - tests that one pass finds the id, the trace, the accepted type, and
+ * whether other headers matter. */
 #include "http/protocol/header_scan.h"
 
 #include "tests/support/suite.h"
@@ -36,24 +36,6 @@ LOOP_TEST(scan_flags_headers_that_change_the_response, rows)
 
     header_scan_add(&scan, slice(rows[_i].name), slice(rows[_i].value));
     ck_assert_int_eq(scan.special, rows[_i].special);
-}
-
-static const struct {
-    const char *value;
-    bool closes;
-} connections[] = {
-    {"close", true},     {"Close", true},   {"keep-alive", false},
-    {"close, x", false}, {"closed", false}, {"", false},
-};
-
-LOOP_TEST(scan_flags_a_connection_that_closes, connections)
-{
-    struct header_scan scan = {0};
-
-    header_scan_add(&scan, slice("connection"), slice(connections[_i].value));
-    header_scan_add(&scan, slice("Connection"), slice("x"));
-    ck_assert_int_eq(scan.closes, connections[_i].closes);
-    ck_assert(!scan.special);
 }
 
 TEST(scan_keeps_one_accept_and_flags_a_second)

@@ -113,7 +113,12 @@ static size_t decode(void *arg, struct MHD_Connection *handle, char *text)
 /* libmicrohttpd's own limit is one above ours, so that is_within_limits() rejects the excess
  * connections. Its strict mode is off where head_layout.h checks more: in 0.9.75 that mode checks
  * little and closes without a response. Later versions use it to reject folded lines, NULs and bare
- * LFs, which head_layout.h cannot see there. */
+ * LFs, which head_layout.h cannot see there.
+ *
+ * There is no MHD_USE_TURBO. With it, libmicrohttpd reads a new connection before its request has
+ * arrived, and does not shut down a connection after its last response: it closes it after it has
+ * served all others that are ready. By then the client may have closed first, and its port would
+ * stay in TIME-WAIT. A proxy that opens a connection for each request would run out of ports. */
 enum err mhd_daemon_start(struct worker *worker)
 {
     const struct worker_options *options = &worker->options;
@@ -123,8 +128,8 @@ enum err mhd_daemon_start(struct worker *worker)
         {MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         (worker->tls ? MHD_USE_TLS : MHD_NO_FLAG) | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG | OF_ONE_THREAD,
+            MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG |
+            OF_ONE_THREAD,
         0, is_within_limits, worker, request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER,
         log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK, note_target, worker,
         MHD_OPTION_UNESCAPE_CALLBACK, decode, NULL, MHD_OPTION_NOTIFY_CONNECTION, note_connection,

@@ -25,7 +25,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define INTERIM_MAX_MS 30000
 
@@ -50,15 +49,6 @@ static struct request *begin(struct worker *worker, struct MHD_Connection *handl
     return request;
 }
 
-/* Ends the connection, which libmicrohttpd closes after it has served all others that are ready. By
- * then the client may have closed it first, and its port would stay in TIME-WAIT: a proxy that
- * opens a connection for each request runs out of ports, and any client looks longer for a free
- * one. */
-static void end_connection(const struct connection *connection)
-{
-    shutdown(connection->timeout.fd, SHUT_WR);
-}
-
 void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
                        enum MHD_RequestTerminationCode how)
 {
@@ -78,8 +68,6 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_IDLE,
                            worker->clock.now_ms);
-    if (request->closes && how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        end_connection(connection);
     *slot = NULL;
 }
 
@@ -312,7 +300,6 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     request->is_1_0 = strcmp(version, "HTTP/1.0") == 0;
     request->method = route_method(method);
     router_match(request);
-    request->closes = headers->closes;
     if (headers->id.data)
         *(char *)mempcpy(request->id, headers->id.data, headers->id.len) = '\0';
     else

@@ -46,7 +46,6 @@ struct request {
     const struct client *client;    /* NULL = not authenticated, or the endpoint has returned */
     struct credentials credentials; /* slices borrowed from libmicrohttpd for the request's life */
     struct slice trace;             /* also borrowed: a well-formed traceparent, or empty */
-    bool closes;                    /* the client sent Connection: close */
     int64_t begun_ms;
     request_abandoned_fn *abandoned; /* NULL = was never parked */
     void *endpoint_state;

@@ -30,8 +30,6 @@ void header_scan_add(struct header_scan *scan, struct slice name, struct slice v
     } else if (slice_equals_nocase(name, "X-Request-Id")) {
         if (!scan->id.data && is_well_formed_id(value))
             scan->id = value;
-    } else if (slice_equals_nocase(name, "Connection")) {
-        scan->closes = scan->closes || slice_equals_nocase(value, "close");
     } else if (slice_equals_nocase(name, "traceparent")) {
         if (!scan->trace.data && traceparent_is_valid(value))
             scan->trace = value;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* header_scan.h - collects what is needed from a request's headers in one pass: framing
- * (framing.h), positions (head_layout.h), request id, trace, whether the response depends on more
- * than target and Accept, and whether it is the last. Separate look-ups would each scan all
- * headers. Pure; any thread. */
+ * (framing.h), positions (head_layout.h), request id, trace, and whether the response depends on
+ * more than target and Accept. Separate look-ups would each scan all headers. Pure; any thread. */
 #ifndef HTTP_PROTOCOL_HEADER_SCAN_H
 #define HTTP_PROTOCOL_HEADER_SCAN_H
 
@@ -24,7 +23,6 @@ struct header_scan {
     struct slice accept;
     struct slice trace; /* the first well-formed traceparent, or empty */
     bool special;       /* the response depends on another header too */
-    bool closes;        /* Connection is only "close"; false for a list that contains it */
 };
 
 /* Records one header. */
