@@ -64,7 +64,7 @@ enum id_form { ID_UUID, ID_ODD, ID_INTEGER };
 
 /* How bodies are coded. ACCEPTED: gzip or deflate if the request lists it; all others: whatever
  * the request lists. BR_LABEL is a wrong label on a body that is not coded. */
-enum content_coding {
+enum sent_coding {
     CODING_NONE,
     CODING_ACCEPTED,
     CODING_GZIP,

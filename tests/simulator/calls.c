@@ -242,12 +242,11 @@ void call_headers(struct call *call, const char *version, uint64_t connection)
     record->authorized = call->api.authorized;
 }
 
-static enum content_coding coding_of(const struct call *call)
+static enum sent_coding coding_of(const struct call *call)
 {
     bool has_own = call->fault && call->fault->coding != CODINGS;
 
-    return (enum content_coding)(has_own ? call->fault->coding
-                                         : call->sim->behaviour.content_coding);
+    return (enum sent_coding)(has_own ? call->fault->coding : call->sim->behaviour.content_coding);
 }
 
 static void finish(struct call *call)

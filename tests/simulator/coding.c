@@ -32,14 +32,14 @@ static void compress_body(int window_bits, struct buf *body)
     deflateEnd(&stream);
 }
 
-static enum content_coding accepted(const char *accept)
+static enum sent_coding accepted(const char *accept)
 {
     if (accept && strstr(accept, "gzip"))
         return CODING_GZIP;
     return accept && strstr(accept, "deflate") ? CODING_DEFLATE : CODING_NONE;
 }
 
-void coding_apply(enum content_coding coding, const char *accept, struct reply *reply)
+void coding_apply(enum sent_coding coding, const char *accept, struct reply *reply)
 {
     static const struct {
         const char *name;

@@ -10,6 +10,6 @@
 
 /* Codes the body and sets Content-Encoding. `accept` is the request's Accept-Encoding, or NULL;
  * only CODING_ACCEPTED heeds it, without weights. An empty body stays as it is. */
-void coding_apply(enum content_coding coding, const char *accept, struct reply *reply);
+void coding_apply(enum sent_coding coding, const char *accept, struct reply *reply);
 
 #endif

@@ -56,7 +56,7 @@ struct fault {
     unsigned end;    /* enum ending, of raw */
     bool has_body;
     struct buf body;
-    unsigned coding;                      /* enum content_coding; CODINGS: not given */
+    unsigned coding;                      /* enum sent_coding; CODINGS: not given */
     char content_type[SETTING_TEXT_ROOM]; /* "": not given */
     char *headers;                        /* a JSON object of strings; NULL: not given */
     struct fault *prev, *next;

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener_body.c - tests request bodies over real sockets: every form of framing, limits, and
  * what is rejected before it is uploaded. */
-#include "listener_fixture.h"
-#include "tests/support/suite.h"
+#include "listener_connection.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
 #define HEAD "POST /echo HTTP/1.1\r\nHost: test\r\n"
 #define TE   "Transfer-Encoding: chunked\r\n\r\n"
-
-static struct listener *listener;
-static int fd;
-static struct raw_answer answer;
-
-static void setup(void)
-{
-    listener = start(1);
-    fd = connect_to(listener);
-}
-
-static void teardown(void)
-{
-    stop(listener);
-    close(fd);
-}
-
-FIXTURE(setup, teardown);
 
 static void expect_status(int status, const char *code)
 {

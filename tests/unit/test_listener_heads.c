@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener_heads.c - tests that a request head of any size gets a response, and that nothing
  * runs for one that leaves too little memory for it. */
-#include "listener_fixture.h"
-#include "tests/support/suite.h"
+#include "listener_connection.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -10,24 +9,6 @@
 #define FROM 7000
 #define TO   17000
 #define STEP 8
-
-static struct listener *listener;
-static int fd;
-static struct raw_answer answer;
-
-static void setup(void)
-{
-    listener = start(1);
-    fd = connect_to(listener);
-}
-
-static void teardown(void)
-{
-    stop(listener);
-    close(fd);
-}
-
-FIXTURE(setup, teardown);
 
 /* Heads of `size` bytes that end in padding. `ours` is the size up to which the response is ours;
  * larger heads exceed the memory, and libmicrohttpd rejects them. */

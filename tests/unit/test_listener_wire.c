@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_listener_wire.c - tests single requests and their responses, byte for byte. */
-#include "listener_fixture.h"
-#include "tests/support/suite.h"
+#include "listener_connection.h"
 
 #include <errno.h>
 #include <sys/socket.h>
-
-/* Each test has a listener and a connection to it. */
-static struct listener *listener;
-static int fd;
-static struct raw_answer answer;
-
-static void setup(void)
-{
-    listener = start(1);
-    fd = connect_to(listener);
-}
-
-static void teardown(void)
-{
-    stop(listener);
-    close(fd);
-}
-
-FIXTURE(setup, teardown);
 
 /* ---- responses ---- */
 
