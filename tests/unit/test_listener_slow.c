@@ -7,7 +7,10 @@
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 #define GET_NOW  "GET /now HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -166,11 +169,24 @@ TEST(timeout_C5_half_header_after_request_is_closed)
     ck_assert(raw_is_closed(fd));
 }
 
+/* An emulator such as qemu-user does not say when the last data arrived. Then every connection
+ * looks as if a request had begun. */
+static bool system_reports_arrivals(void)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+
+    ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return len > offsetof(struct tcp_info, tcpi_last_data_recv);
+}
+
 /* The worker checks an idle connection many times meanwhile and keeps it. */
 TEST(timeout_idle_is_longer_than_that_of_a_header)
 {
     start_with_timeouts(SHORT_MS, LONG_MS, LONG_MS);
     connect_and_expect_now(GET_NOW);
+    if (!system_reports_arrivals())
+        return;
     for (int i = 0; i < 3; i++) {
         int silent = connect_to(listener);
         ck_assert(raw_is_closed(silent)); /* the header timeout has passed */
