@@ -6,7 +6,7 @@
 # programs: the unit and flow tests, one lookup with the simulator, and the packaged program. qemu translates
 # system calls one by one and has neither seccomp nor Landlock: the filter of system calls is compiled and
 # built for arm64, but not applied. Nor does it pass on when data arrived (TCP_INFO), by which an idle connection
-# is told from one with a slow request. Only an arm64 machine can test these.
+# differs from one with a slow request. Only an arm64 machine can test these.
 #
 # Builds the last commit, without changes of the working tree. Requires root and a mirror. DEBIAN names the
 # system (bookworm, trixie). See chroot.sh for FRESH_DIR.
