@@ -17,7 +17,7 @@ SHARED = ("The load generator shares the core of one worker. This lowers the hit
           "CPU per hit: compare only ratios of this table.")
 LIMITED = ("The load generator limits these hits/s: emailsd's core is idle for {idle:.0%} of the time. Compare the "
            "CPU per hit.")
-SATURATED = 0.9
+SATURATED = 0.9  # cores busy; below, the server waits for its load
 
 
 def _cases(workers, quick):

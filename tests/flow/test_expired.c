@@ -9,8 +9,8 @@
 static const struct freshness_limits lenient = {.stale_while_revalidate_ms = DAY_MS,
                                                 .stale_if_error_ms = 3 * DAY_MS};
 
-/* Fills the cache and advances to `ms` after the result's expiry. It comes early, because a month
- * of the engine's life takes seconds. */
+/* Fills the cache and advances to `ms` after the result's expiry. The result expires after an hour,
+ * because a simulated month takes seconds. */
 static struct caller *ask_until_expired(int64_t ms)
 {
     struct engine_options options = flow_options();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* listener_connection.h - the fixture of tests that need one listener and one connection to it. */
+/* listener_connection.h - the fixture of tests that need one listener and one connection to it. A
+ * test program includes it once, in place of listener_fixture.h. */
 #ifndef UNIT_LISTENER_CONNECTION_H
 #define UNIT_LISTENER_CONNECTION_H
 
