@@ -111,6 +111,10 @@ UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+# The longest programs start first: then none runs alone at the end.
+LONGEST  := %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
+            %/test_lifetime %/test_time %/test_lookups
+longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
                            $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
 
@@ -204,10 +208,10 @@ flaky: deps ## run make check RUNS=20 times under load; count each failure
 	@$(PYTHON) tests/scripts/flaky.py --runs $(or $(RUNS),20) --make "$(MAKE)"
 
 unit: tests ## unit tests, one program per module
-	@tests/scripts/run_programs.sh unit $(TEST_JOBS) $(UNIT_BIN)
+	@tests/scripts/run_programs.sh unit $(TEST_JOBS) $(call longest_first,$(UNIT_BIN))
 
 flow: tests ## flow tests: the engine with a fake clock and a fake transport
-	@tests/scripts/run_programs.sh flow $(TEST_JOBS) $(FLOW_BIN)
+	@tests/scripts/run_programs.sh flow $(TEST_JOBS) $(call longest_first,$(FLOW_BIN))
 
 replay: tests ## run every fuzz target over its corpus
 	@tests/scripts/run_programs.sh replay $(TEST_JOBS) $(FUZZ_BIN)

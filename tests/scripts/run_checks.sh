@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run_checks.sh - runs every check of the tree, each after its self-test.
+# run_checks.sh - runs every check of the tree, each after its self-test, all of them concurrently.
 #
 # A failure does not stop the others. The output of each is stored in CHECK_DIR/scripts/NAME.log, and
 # printed if it fails.
@@ -10,26 +10,29 @@ logs="${CHECK_DIR:-build/check}/scripts"
 rm -rf "$logs"
 mkdir -p "$logs"
 
-n=0
 check() { # SCRIPT [COMMAND BEFORE IT]...
     script=$1
     name=$(basename "${script%.*}")
     shift
-    n=$((n + 1))
     if { "$@" "$script" --self-test && "$@" "$script"; } >"$logs/$name.log" 2>&1; then
         return
     fi
     echo "scripts $name: $logs/$name.log" >>"$logs/failed"
-    echo "FAIL $name"
-    cat "$logs/$name.log"
 }
 
+n=2
+check tests/scripts/check_hardening.sh & # checks the built programs, not the tree
+check tests/scripts/install_deps.sh &
 for script in tests/scripts/check_*.py; do
-    check "$script" "${PYTHON:-/usr/bin/python3}"
+    check "$script" "${PYTHON:-/usr/bin/python3}" &
+    n=$((n + 1))
 done
-check tests/scripts/check_hardening.sh # checks the built programs, not the tree
-check tests/scripts/install_deps.sh
+wait
 if [ -e "$logs/failed" ]; then
+    while IFS=" :" read -r _ name log; do
+        echo "FAIL $name"
+        cat "$log"
+    done <"$logs/failed"
     exit 1
 fi
 echo "ok   scripts: $n checks"
