@@ -42,7 +42,7 @@ def wall(tmp_path):
 def start(testbed, sim, wall, *flags):
     """The sandbox would hide the file with the offset."""
     daemon = testbed.daemon(sim, "--sandbox", "off", *flags, env=wall.environment())
-    # libfaketime leaves these two behind, and then fails in another process with the same id.
+    # libfaketime leaves these two behind. The program faketime fails if its process id has them.
     for path in pathlib.Path("/dev/shm").glob(f"*faketime_s*_{daemon.process.pid}"):
         path.unlink()
     return daemon

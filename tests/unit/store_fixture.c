@@ -36,6 +36,7 @@ static struct sample {
 void store_fixture_setup(void)
 {
     const char *top = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
     snprintf(folder, sizeof folder, "%s/emailsd-store-XXXXXX", top);
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/emailsd.db", folder);
