@@ -8,6 +8,7 @@
 #include "client/transport.h"
 #include "lookup/lookups.h"
 #include "lookup/recovery.h"
+#include "store/calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,17 +17,25 @@
 
 /* ---- start and stop ---- */
 
+static void store_failed(void *arg)
+{
+    journal_suspect(arg);
+}
+
 static void make_core(struct engine *engine, const struct engine_options *options,
                       const struct engine_tools *tools)
 {
     const struct clock *clock = &engine->clock;
     struct timers *timers = &engine->timers;
 
+    engine->calls = store_calls_new(tools->store);
     engine->journal = journal_new(tools->store, clock, timers);
+    store_calls_on_failure(engine->calls, store_failed, engine->journal);
     engine->results = (struct results){.options = options->results,
                                        .clock = clock,
                                        .cache = tools->cache,
                                        .store = tools->store,
+                                       .calls = engine->calls,
                                        .journal = engine->journal};
     results_init(&engine->results, timers);
     engine->budget = budget_new(options->credits_per_day, clock);
@@ -126,6 +135,7 @@ void engine_free(struct engine *engine)
     batcher_free(engine->batcher);
     results_done(&engine->results);
     journal_free(engine->journal);
+    store_calls_free(engine->calls);
     budget_free(engine->budget);
     timers_done(&engine->timers);
     inbox_free(engine->inbox);
@@ -160,6 +170,7 @@ void engine_turn(struct engine *engine)
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
+    store_calls_run(engine->calls);
     publish(engine);
 }
 

@@ -30,6 +30,7 @@ struct engine {
     struct maintenance maintenance;
     struct raw_results raw_results;
     struct upstream_balance balance;
+    struct store_calls *calls;
     struct journal *journal;
     struct results results;
     struct budget *budget;

@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct store_calls;
+
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
     int ttl_jitter_percent;    /* each TTL varies by up to this much, both ways */
@@ -38,6 +40,7 @@ struct results {
     const struct clock *clock;
     struct cache *cache;
     struct store *store;
+    struct store_calls *calls;
     struct journal *journal;
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
