@@ -101,18 +101,22 @@ struct store_task {
     int64_t ended_ms;
 };
 
+/* Returns a new number for a batch: 63 random bits, never 0. The caller gives a batch its number,
+ * so that it can repeat a call whose outcome it does not know. */
+int64_t store_new_number(void);
+
 /* A batch to be submitted. Borrowed for the call. */
 struct store_new_batch {
+    int64_t number; /* by store_new_number() */
     const struct store_task *tasks;
     size_t n;                 /* 1..100 */
     const char *notify_token; /* unguessable, of this batch only; NULL or "" = none */
     int64_t wall_ms;
 };
 
-/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day. A
- * batch number is never reused. */
-enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
-                           int64_t *ret_batch);
+/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day.
+ */
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
  * (RESTING). store_sending() moves its credits to the accounts of `day`, and gives it this notify
@@ -128,9 +132,10 @@ enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 /* Records that the submit was accepted, with Openmart's id of the batch. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
-/* Moves tasks of a RESTING batch into a new batch, also RESTING and without a notify token. */
-enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t wall_ms, int64_t *ret_half);
+/* Moves tasks of a RESTING batch into a new batch with the number `half`, also RESTING and without
+ * a notify token. */
+enum err store_split(struct store *store, int64_t batch, int64_t half,
+                     const char *const *tracking_ids, size_t n, int64_t wall_ms);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
@@ -173,8 +178,8 @@ struct store_batch {
 };
 typedef void store_batch_fn(void *arg, const struct store_batch *batch);
 
-/* Runs `each` for every batch that is not DONE, oldest first. The store must not be changed inside
- * `each`. */
+/* Runs `each` for every batch that is not DONE, oldest first: by `intended_ms`, then by number. The
+ * store must not be changed inside `each`. */
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
 /* Runs `each` for the tasks that ended unknown since `since_ms`, newest last; at most `limit`, the

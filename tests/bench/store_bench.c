@@ -111,9 +111,11 @@ static double floor_of(const char *directory, double *took, size_t rounds)
 static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                             int64_t *ret_batch)
 {
-    const struct store_new_batch batch = {.tasks = tasks, .n = n, .wall_ms = wall_ms()};
+    const struct store_new_batch batch = {
+        .number = store_new_number(), .tasks = tasks, .n = n, .wall_ms = wall_ms()};
 
-    return store_begin_batch(store, &batch, ret_batch);
+    *ret_batch = batch.number;
+    return store_begin_batch(store, &batch);
 }
 
 /* Journals a batch of one task. */

@@ -66,14 +66,9 @@ RANGE_TEST(store_cached_failure_is_read_back_with_its_detail, 0, STORES)
 static void intend_twice_the_same_question(void)
 {
     struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
-    int64_t batch;
 
     tasks[1].key = tasks[0].key;
-    ck_assert_int_eq(store_begin_batch(
-                         store,
-                         &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS},
-                         &batch),
-                     ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS});
 }
 
 RANGE_TEST(store_failure_never_replaces_a_result, 0, STORES)

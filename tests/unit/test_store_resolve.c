@@ -16,12 +16,10 @@ static const struct store_end unknown = {
 static int64_t add_with_token(size_t i, const char *token)
 {
     const struct store_task task = store_task_of(i);
-    const struct store_new_batch new = {
-        .tasks = &task, .n = 1, .notify_token = token, .wall_ms = STORE_NOW_MS};
-    int64_t batch = -1;
 
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
-    return batch;
+    return store_add(store,
+                     (struct store_new_batch){
+                         .tasks = &task, .n = 1, .notify_token = token, .wall_ms = STORE_NOW_MS});
 }
 
 /* ---- tokens ---- */
@@ -80,13 +78,12 @@ RANGE_TEST(store_batch_without_a_token_is_not_found, 0, STORES)
 RANGE_TEST(store_token_belongs_to_one_batch, 0, STORES)
 {
     const struct store_task task = store_task_of(1);
-    const struct store_new_batch new = {.tasks = &task, .n = 1, .notify_token = "token-a"};
-    int64_t batch = -7;
+    const struct store_new_batch new = {
+        .number = 7, .tasks = &task, .n = 1, .notify_token = "token-a"};
 
     store = store_open_roomy(store_url_of(_i));
     add_with_token(0, "token-a");
-    ck_assert_int_ne(store_begin_batch(store, &new, &batch), ERR_OK);
-    ck_assert_int_eq(batch, -7);
+    ck_assert_int_ne(store_begin_batch(store, &new), ERR_OK);
 }
 
 RANGE_TEST(store_split_batch_gets_a_token_when_it_is_sent, 0, STORES)
@@ -94,12 +91,12 @@ RANGE_TEST(store_split_batch_gets_a_token_when_it_is_sent, 0, STORES)
     const struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
     const struct store_new_batch new = {.tasks = tasks, .n = 2, .notify_token = "token-a"};
     const char *const moved[] = {store_tracking_id(1)};
-    int64_t batch, half;
+    int64_t half = store_new_number();
 
     store = store_open_roomy(store_url_of(_i));
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
+    int64_t batch = store_add(store, new);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
-    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
+    ck_assert_int_eq(store_split(store, batch, half, moved, 1, STORE_NOW_MS), ERR_OK);
     ck_assert_int_eq(store_sending(store, half, 0, "token-b"), ERR_OK);
     ck_assert_int_eq(store_sending(store, batch, 0, NULL), ERR_OK);
     ck_assert_int_eq(find("token-a").number, batch);

@@ -65,7 +65,7 @@ static struct task *oldest_task(const struct batch *batch)
 static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
 {
     struct task *moved = NULL, *task = first;
-    int64_t number;
+    int64_t number = store_new_number();
 
     for (size_t i = 0; i < n; i++) {
         struct task *next = task->next;
@@ -73,7 +73,7 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
         DL_APPEND(moved, task);
         task = next;
     }
-    bool is_recorded = !journal_split(batch->tools->journal, batch->number, moved, &number);
+    bool is_recorded = !journal_split(batch->tools->journal, batch->number, number, moved);
     struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
     if (is_recorded) {
         target->number = number;

@@ -97,8 +97,8 @@ static enum err refusal_of(struct journal *journal, enum err err)
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
-                             const char *notify_token, int64_t *ret_batch)
+enum err journal_begin_batch(struct journal *journal, int64_t batch, const struct task *tasks,
+                             const char *notify_token)
 {
     struct store_task rows[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -115,8 +115,8 @@ enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
-    const struct store_new_batch batch = {rows, n, notify_token, journal->clock->wall_ms};
-    return refusal_of(journal, store_begin_batch(journal->store, &batch, ret_batch));
+    const struct store_new_batch new = {batch, rows, n, notify_token, journal->clock->wall_ms};
+    return refusal_of(journal, store_begin_batch(journal->store, &new));
 }
 
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
@@ -134,8 +134,8 @@ enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_
     return refusal_of(journal, store_mark_resubmitted(journal->store, batch, day));
 }
 
-enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
-                       int64_t *ret_half)
+enum err journal_split(struct journal *journal, int64_t batch, int64_t half,
+                       const struct task *tasks)
 {
     const char *ids[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -147,8 +147,8 @@ enum err journal_split(struct journal *journal, int64_t batch, const struct task
         assert(n < OPENMART_BATCH_MAX);
         ids[n++] = task->tracking_id;
     }
-    return refusal_of(
-        journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
+    return refusal_of(journal,
+                      store_split(journal->store, batch, half, ids, n, journal->clock->wall_ms));
 }
 
 /* ---- completion entries ---- */

@@ -49,10 +49,10 @@ void journal_suspect(struct journal *journal);
 
 /* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
-/* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX.
- * `notify_token` "" = none. */
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
-                             const char *notify_token, int64_t *ret_batch);
+/* Records a new batch before its first submit; `batch` is a new number. `tasks` is a utlist of
+ * 1..OPENMART_BATCH_MAX. `notify_token` "" = none. */
+enum err journal_begin_batch(struct journal *journal, int64_t batch, const struct task *tasks,
+                             const char *notify_token);
 
 /* Records that the batch is sent again, charged to the UTC day `day` (days since 1970).
  * `notify_token` "" = the one that was recorded before, if any. */
@@ -63,9 +63,9 @@ enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
  * store_mark_resubmitted(). */
 enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day);
 
-/* Moves `tasks` of a batch that is not in flight to a new batch. */
-enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
-                       int64_t *ret_half);
+/* Moves `tasks` of a batch that is not in flight to a new batch; `half` is its new number. */
+enum err journal_split(struct journal *journal, int64_t batch, int64_t half,
+                       const struct task *tasks);
 
 /* ---- completion entries: written now or later ---- */
 

@@ -12,36 +12,27 @@ static const char *or_empty(const char *text)
 
 /* ---- before a submit ---- */
 
-static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *new,
-                          int64_t *ret_batch)
+static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *new)
 {
-    enum err err =
-        sql_exec(s, NULL, SQL_ADD_BATCH, "ti", or_empty(new->notify_token), new->wall_ms);
-    int64_t batch = sqlite3_last_insert_rowid(s->db);
+    enum err err = sql_exec(s, NULL, SQL_ADD_BATCH, "iti", new->number, or_empty(new->notify_token),
+                            new->wall_ms);
 
     for (size_t i = 0; i < new->n && !err; i++) {
         const struct store_task *task = &new->tasks[i];
-        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
+        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", new->number, task->tracking_id,
                        task->lookup_id, task->key, task->parts.domain, task->parts.company_name,
                        task->parts.city, task->parts.state, task->parts.country, task->client,
                        task->day);
     }
-    *ret_batch = batch;
-    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", new->number);
 }
 
-enum err sqlite_begin_batch(struct store *store, const struct store_new_batch *new,
-                            int64_t *ret_batch)
+enum err sqlite_begin_batch(struct store *store, const struct store_new_batch *new)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t batch = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (!err)
-        err = sql_end(s, add_batch(s, new, &batch));
-    if (!err)
-        *ret_batch = batch;
-    return err;
+    return err ? err : sql_end(s, add_batch(s, new));
 }
 
 /* Ends a transaction whose statement must have changed exactly one row. */
@@ -113,37 +104,38 @@ enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_
     return change_one(s, err, changes);
 }
 
-static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *const *tracking_ids,
-                           size_t n, int64_t wall_ms, int64_t *ret_half)
+/* A batch that is split, and the tasks to move. */
+struct split {
+    int64_t batch, half, wall_ms;
+    const char *const *tracking_ids;
+    size_t n;
+};
+
+static enum err move_tasks(struct sqlite_store *s, const struct split *split)
 {
     int64_t changes = 0;
-    enum err err = sql_exec(s, &changes, SQL_ADD_HALF, "ii", wall_ms, batch);
-    int64_t half = sqlite3_last_insert_rowid(s->db);
+    enum err err =
+        sql_exec(s, &changes, SQL_ADD_HALF, "iii", split->half, split->wall_ms, split->batch);
 
     if (!err && changes != 1)
         return ERR_NO_ENTRY;
-    for (size_t i = 0; i < n && !err; i++) {
-        err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", half, tracking_ids[i], batch);
+    for (size_t i = 0; i < split->n && !err; i++) {
+        err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", split->half, split->tracking_ids[i],
+                       split->batch);
         if (!err && changes != 1)
             err = ERR_NO_ENTRY;
     }
-    if (!err)
-        *ret_half = half;
     return err;
 }
 
-enum err sqlite_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                      int64_t wall_ms, int64_t *ret_half)
+enum err sqlite_split(struct store *store, int64_t batch, int64_t half,
+                      const char *const *tracking_ids, size_t n, int64_t wall_ms)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t half = 0;
+    const struct split split = {batch, half, wall_ms, tracking_ids, n};
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (!err)
-        err = sql_end(s, move_tasks(s, batch, tracking_ids, n, wall_ms, &half));
-    if (!err)
-        *ret_half = half;
-    return err;
+    return err ? err : sql_end(s, move_tasks(s, &split));
 }
 
 /* ---- completion ---- */

@@ -198,12 +198,12 @@ void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
 /* journal.c */
-enum err sqlite_begin_batch(struct store *, const struct store_new_batch *, int64_t *);
+enum err sqlite_begin_batch(struct store *, const struct store_new_batch *);
 enum err sqlite_sending(struct store *, int64_t, int64_t, const char *);
 enum err sqlite_mark_not_sent(struct store *, int64_t);
 enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
-enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+enum err sqlite_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
                          const struct result *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);

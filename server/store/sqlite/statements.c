@@ -12,7 +12,7 @@
 #define IS_LOST "outcome = 'unknown' AND NOT " HAS_RAW
 #define UNSEARCHED                                                                                 \
     "(SELECT number FROM batches WHERE response IS NOT NULL AND searched_ms < ?1"                  \
-    " ORDER BY searched_ms, number LIMIT ?2)"
+    " ORDER BY searched_ms, intended_ms, number LIMIT ?2)"
 
 const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -23,10 +23,11 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_COUNT_ANSWERS] = "SELECT count(*) FROM answers",
     [SQL_COUNT_ENDED] = "SELECT count(*) FROM tasks WHERE outcome IS NOT NULL AND ended_ms >= 0",
 
-    [SQL_ADD_BATCH] = "INSERT INTO batches(state, notify_token, intended_ms)"
-                      " VALUES('sending', ?, ?)",
-    [SQL_ADD_HALF] = "INSERT INTO batches(state, risked, intended_ms)"
-                     " SELECT state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
+    [SQL_ADD_BATCH] = "INSERT INTO batches(number, state, notify_token, intended_ms)"
+                      " VALUES(?, 'sending', ?, ?)",
+    [SQL_ADD_HALF] =
+        "INSERT INTO batches(number, state, risked, intended_ms)"
+        " SELECT ?, state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
     [SQL_ADD_TASK] = "INSERT INTO tasks(batch, tracking_id, lookup_id, key, domain, company_name,"
                      " city, state, country, client, day)"
                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -66,7 +67,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                         "(SELECT 1 FROM tasks WHERE batch = number AND outcome IS NULL)",
     [SQL_SET_RESPONSE] = "UPDATE batches SET response = ? WHERE number = ?",
     [SQL_OPEN_BATCHES] = "SELECT " BATCH_COLUMNS " FROM batches"
-                         " WHERE state <> 'over' ORDER BY number",
+                         " WHERE state <> 'over' ORDER BY intended_ms, number",
     [SQL_BATCH_BY_TOKEN] = "SELECT " BATCH_COLUMNS " FROM batches"
                            " WHERE notify_token = ? AND notify_token <> ''",
     [SQL_TASKS_OF] = "SELECT " TASK_COLUMNS " FROM tasks WHERE batch = ? ORDER BY rowid",
@@ -103,7 +104,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                            " AND EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ")",
     [SQL_SET_SEARCHED] = "UPDATE batches SET searched_ms = ?1 WHERE number IN " UNSEARCHED,
     [SQL_EACH_RESPONSE] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
-                          " ORDER BY number DESC LIMIT ?",
+                          " ORDER BY intended_ms DESC, number DESC LIMIT ?",
     [SQL_ADD_NOT_TAKEN] = "INSERT INTO not_taken(tracking_id) VALUES(?)",
     [SQL_COUNT_NOT_TAKEN] = "SELECT count(*) FROM not_taken",
     [SQL_READ_NOT_TAKEN] = "SELECT key, client, day FROM not_taken JOIN tasks USING(tracking_id)"
