@@ -84,6 +84,23 @@ bool store_is_durable(struct store *store)
     return store->driver->is_durable(store);
 }
 
+/* ---- groups ---- */
+
+bool store_has_groups(const struct store *store)
+{
+    return store->driver->group_begin != NULL;
+}
+
+enum err store_group_begin(struct store *store)
+{
+    return store->driver->group_begin(store);
+}
+
+enum err store_group_end(struct store *store)
+{
+    return store->driver->group_end(store);
+}
+
 /* ---- the journal ---- */
 
 enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,

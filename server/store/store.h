@@ -66,6 +66,19 @@ void store_close(struct store *store); /* NULL is a no-op */
 /* Returns false if the content ends with store_close(), or with the process. */
 bool store_is_durable(struct store *store);
 
+/* ---- groups ---- */
+
+/* After store_group_begin(), writes are parts of one transaction, and become durable together when
+ * store_group_end() returns ERR_OK. If it fails, nothing was changed, whatever the writes have
+ * returned. A write that fails leaves nothing behind, and does not change what the others have
+ * done; if it fails by the disk, those that follow may fail too.
+ *
+ * Not in a group: functions with a callback, and those that delete a domain or an address. If
+ * store_group_begin() fails, there is no group, and store_group_end() must not be called. */
+bool store_has_groups(const struct store *store);
+enum err store_group_begin(struct store *store);
+enum err store_group_end(struct store *store);
+
 /* ---- the journal ---- */
 
 /* STORE_SENDING: a submit is or was in flight, and its tasks may exist; at startup, this is an

@@ -23,6 +23,9 @@ enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_RELEASE,
+    SQL_ROLLBACK_TO,
     SQL_DATA_VERSION,
     SQL_COUNT_ANSWERS,
     SQL_COUNT_ENDED,
@@ -117,6 +120,11 @@ enum sql {
 
 extern const char *const sql_texts[SQL_STATEMENTS];
 
+/* What sql_end_counted() restores: the number of rows, and when results were counted. */
+struct sql_counts {
+    int64_t ended, answers, counted_version;
+};
+
 struct sqlite_store {
     struct store store; /* must be first */
     char *path;         /* STORE_FILE_NONE if it is in memory */
@@ -133,6 +141,9 @@ struct sqlite_store {
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     int64_t data_version;       /* at the last check for changes by others */
     int64_t counted_version;    /* the same, when results were counted */
+    bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
+    bool is_group_lost;         /* it cannot be committed */
+    struct sql_counts group_counts; /* when it began */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -158,15 +169,13 @@ enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, con
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
 
-/* Starts a transaction. After ERR_OK, the caller must call sql_end(), which commits if `err` is
- * ERR_OK and rolls back otherwise, and returns the error to report. */
+/* Starts a transaction, or a savepoint if there is a group. After ERR_OK, the caller must call
+ * sql_end(), which commits if `err` is ERR_OK and rolls back otherwise, and returns the error to
+ * report. */
 enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
 enum err sql_end(struct sqlite_store *s, enum err err);
 
 /* Ends a transaction that changed the row counts; if it fails, restores them. */
-struct sql_counts {
-    int64_t ended, answers;
-};
 struct sql_counts sql_counts(const struct sqlite_store *s);
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before);
 
@@ -196,6 +205,12 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why);
 enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
+
+/* group.c; the last two are sql_begin() and sql_end() in a group. */
+enum err sqlite_group_begin(struct store *);
+enum err sqlite_group_end(struct store *);
+enum err sql_begin_member(struct sqlite_store *s);
+enum err sql_end_member(struct sqlite_store *s, enum err err);
 
 /* journal.c */
 enum err sqlite_begin_batch(struct store *, const struct store_new_batch *, int64_t *);
