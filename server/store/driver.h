@@ -17,6 +17,7 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
+    enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
     enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
     enum err (*group_end)(struct store *);
     enum err (*begin_batch)(struct store *, const struct store_new_batch *, int64_t *);

@@ -73,6 +73,14 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
     return scheme->open_shared(rest, ret_store, why);
 }
 
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    if (store->driver->open_reader)
+        return store->driver->open_reader(store, ret_reader, why);
+    *ret_reader = NULL;
+    return ERR_OK;
+}
+
 void store_close(struct store *store)
 {
     if (store)

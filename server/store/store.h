@@ -12,7 +12,7 @@
  * a disk failure, the last failed change may exist at the next start; a failed intent is then an
  * unknown outcome.
  *
- * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
+ * All times are wall time in milliseconds. One thread uses a handle. Other processes may read the
  * same store and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -60,6 +60,12 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
 enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
+
+/* Opens a second handle of the same content for another thread, which can only read. The caller
+ * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.
+ * After a failure of the disk, reads may fail until `store` has been used again. Returns
+ * ERR_STORAGE_UNAVAILABLE or ERR_STORE_DAMAGED, and `why` says what to do. */
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
 

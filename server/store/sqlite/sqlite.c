@@ -145,10 +145,13 @@ enum err sql_ready(struct sqlite_store *s)
         return ERR_OK;
     if (s->is_in_group) /* it ends first */
         return ERR_STORAGE_UNAVAILABLE;
+    if (s->writer && s->writer->is_suspect) /* it finds out first whether the file is usable */
+        return ERR_STORAGE_UNAVAILABLE;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
     if (sqlite_connect(s, &why)) {
-        *s = old;
+        s->db = old.db;
+        memcpy(s->statements, old.statements, sizeof s->statements);
         return ERR_STORAGE_UNAVAILABLE;
     }
     s->is_suspect = false;
@@ -239,6 +242,7 @@ static void sqlite_close(struct store *store)
 static const struct store_driver driver = {
     .close = sqlite_close,
     .is_durable = is_durable,
+    .open_reader = sqlite_open_reader,
     .group_begin = sqlite_group_begin,
     .group_end = sqlite_group_end,
     .begin_batch = sqlite_begin_batch,
@@ -389,4 +393,20 @@ enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, st
     if (!err)
         err = sqlite_connect(s, why);
     return hand_over(s, err, ret_store);
+}
+
+/* Not checked again: the owner has done that. */
+enum err sqlite_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    const struct sqlite_store *writer = sqlite_of(store);
+
+    if (writer->is_in_memory) {
+        *ret_reader = NULL;
+        return ERR_OK;
+    }
+    struct sqlite_store *s = new_store(writer->path, NULL);
+    s->is_owner = true;
+    s->is_checked = true;
+    s->writer = writer;
+    return hand_over(s, sqlite_connect(s, why), ret_reader);
 }

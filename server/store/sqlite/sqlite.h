@@ -6,7 +6,11 @@
  * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
  * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
  * write-ahead log when it opens it. A database in memory has only this one connection and does no
- * I/O; it is never reopened. The store's thread only. */
+ * I/O; it is never reopened.
+ *
+ * A reader is a second connection of the owner, for another thread. It keeps no transaction open
+ * between two calls: that would keep the log from being emptied. One thread at a time uses a
+ * connection; only `is_suspect` is read by the thread of the reader too. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -14,6 +18,7 @@
 #include "store/driver.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,10 +138,11 @@ struct sqlite_store {
     int lock_fd; /* of the owner of a file; else -1 */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     sqlite3 *db;
-    bool is_suspect; /* after an I/O error: reopen before the next call */
-    bool is_checked; /* the content was checked; not again when it is reopened */
-    bool is_locked;  /* the last transaction did not get the write lock in time */
-    int failed_rc;   /* of the last statement that failed */
+    atomic_bool is_suspect;            /* after an I/O error: reopen before the next call */
+    const struct sqlite_store *writer; /* of a reader: the other connection; else NULL */
+    bool is_checked;                   /* the content was checked; not again when it is reopened */
+    bool is_locked;                    /* the last transaction did not get the write lock in time */
+    int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     int64_t data_version;       /* at the last check for changes by others */
@@ -205,6 +211,9 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why);
 enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
+
+/* sqlite.c */
+enum err sqlite_open_reader(struct store *, struct store **, struct errmsg *);
 
 /* group.c; the last two are sql_begin() and sql_end() in a group. */
 enum err sqlite_group_begin(struct store *);
