@@ -237,6 +237,31 @@ TEST(group_that_fails_forgets_that_rows_were_counted)
     ck_assert_int_eq(store_kept(store, 3), ERR_OK);
 }
 
+/* 0: the group fails, 1: a write of it. The limits are 3 results and 4 ended tasks. */
+RANGE_TEST(group_that_fails_does_not_count_its_rows, 0, 2)
+{
+    const struct result *result = NULL;
+
+    store = store_open_limited(store_url(), 3, 4);
+    for (size_t i = 0; i < 3; i++)
+        store_add_batch(store, i, 1);
+    ck_assert(!end(0) && !end(1));
+    for (int n = 0; n < 4; n++) {
+        ck_assert_int_eq(store_group_begin(store), ERR_OK);
+        if (_i == 1)
+            failing_step_arm(7, SQLITE_FULL); /* its last statement */
+        ck_assert_int_eq(end(2) != ERR_OK, _i == 1);
+        if (_i == 0)
+            failing_step_arm(1, SQLITE_FULL);
+        ck_assert_int_eq(store_group_end(store) != ERR_OK, _i == 0);
+        ck_assert(failing_step_heal());
+    }
+    ck_assert_int_eq(end(2), ERR_OK);
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    ck_assert_int_eq(store_find_lookup(store, store_lookup_id(0), &result), ERR_OK);
+    result_unref(result);
+}
+
 /* ---- the disk ---- */
 
 static const struct mode {
