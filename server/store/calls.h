@@ -12,45 +12,37 @@
  *
  * Calls of one class are executed, and return, in the order in which they were posted:
  *
- * - STORE_JOURNAL  writes whose order matters. When one of them fails with
- *                  ERR_STORAGE_UNAVAILABLE, those that were posted after it fail too, without
- *                  having been executed, until store_calls_resume(). Otherwise a deletion could
- *                  overtake the result that it shall delete.
+ * - STORE_JOURNAL  writes whose order matters, also between STORE_JOURNAL and
+ *                  STORE_JOURNAL_ALONE. When one of them fails with ERR_STORAGE_UNAVAILABLE, those
+ *                  that were posted after it fail too, without having been executed, until
+ *                  store_calls_resume(). Otherwise a deletion could overtake the result that it
+ *                  shall delete.
  * - STORE_UPKEEP   other writes
  * - STORE_READ     reads. A read may overtake the writes, so it may return what a write has
  *                  replaced that was posted before it.
  *
- * The store is inline: a call is executed inside its post, and store_calls_run() runs its `done`.
- * Engine thread only. */
+ * Inline, a call is executed inside its post, and store_calls_run() runs its `done`. Between
+ * store_calls_start() and store_calls_stop(), threads execute the calls, and `done` runs from the
+ * inbox of the engine: writes by `store`, those of the journal that wait together as one group
+ * (execute.h); reads by `store-read`, which has a handle of its own, so that they do not wait for
+ * writes. If the store has only one handle, `store` executes the reads too, before the writes.
+ *
+ * Engine thread only, except store_calls_health(). */
 #ifndef STORE_CALLS_H
 #define STORE_CALLS_H
 
-#include "store/store.h"
-
-enum store_class { STORE_JOURNAL, STORE_UPKEEP, STORE_READ };
-
-struct store_call;
-typedef void store_done_fn(struct store_call *call);
-
-/* The first member of each struct below. */
-struct store_call {
-    store_done_fn *done; /* set by the caller */
-    enum err err;        /* the result, when `done` runs */
-    /* Private to the store: */
-    const struct store_kind *kind;
-    uint64_t era;
-    struct store_call *prev, *next;
-};
+#include "store/call.h"
+#include "store/thread.h"
 
 struct store_calls;
 
 /* Never NULL; the caller frees it. `store` is borrowed. */
 struct store_calls *store_calls_new(struct store *store);
 
-/* All posted calls must have returned. NULL is a no-op. */
+/* All posted calls must have returned, and no thread may be left. NULL is a no-op. */
 void store_calls_free(struct store_calls *calls);
 
-/* Runs `done` of the calls that have been executed, until none is left; they may post more. */
+/* Runs `done` of the calls that were executed inline, until none is left; they may post more. */
 void store_calls_run(struct store_calls *calls);
 
 /* Runs before `done` of each call that failed with ERR_STORAGE_UNAVAILABLE. */
@@ -59,6 +51,33 @@ void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, 
 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
 void store_calls_resume(struct store_calls *calls);
+
+/* ---- threads ---- */
+
+/* Starts the threads. From now on the store belongs to them, and its synchronous functions must not
+ * be called. `completions` is borrowed: the inbox of the engine. All calls that were posted inline
+ * must have returned. Returns ERR_SYSTEM if the system has no thread or no descriptor left, or an
+ * error of store_open_reader(); `why` then has the message, and the store is inline as before. */
+enum err store_calls_start(struct store_calls *calls, struct inbox *completions,
+                           struct errmsg *why);
+
+/* Executes what waits and ends the threads. Nothing may be posted until it returns true; then the
+ * store is the engine's again, and inline. The engine must run its inbox, which has the last calls,
+ * before it posts or runs others.
+ *
+ * Returns false if the time is over first, because a call waits for the disk. It may be called
+ * again. Until it returns true, the threads use the store, the posted calls and what these point
+ * to, and the inbox. If the owner does not wait any longer, it frees none of them, and ends the
+ * process: for the store, that is a kill at this instant. No-op, and true, if the store is inline.
+ */
+bool store_calls_stop(struct store_calls *calls, int64_t within_ms);
+
+/* Any thread. While the store is inline, nothing is busy and nothing waits. If `store` executes the
+ * reads too, they count as `writes`. */
+struct store_health {
+    struct store_thread_health writes, reads;
+};
+struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms);
 
 /* ---- the journal ---- */
 

@@ -17,6 +17,9 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
+    enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
+    enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
+    enum err (*group_end)(struct store *);
     enum err (*begin_batch)(struct store *, const struct store_new_batch *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);

@@ -74,6 +74,14 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
     return scheme->open_shared(rest, ret_store, why);
 }
 
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    if (store->driver->open_reader)
+        return store->driver->open_reader(store, ret_reader, why);
+    *ret_reader = NULL;
+    return ERR_OK;
+}
+
 void store_close(struct store *store)
 {
     if (store)
@@ -83,6 +91,23 @@ void store_close(struct store *store)
 bool store_is_durable(struct store *store)
 {
     return store->driver->is_durable(store);
+}
+
+/* ---- groups ---- */
+
+bool store_has_groups(const struct store *store)
+{
+    return store->driver->group_begin != NULL;
+}
+
+enum err store_group_begin(struct store *store)
+{
+    return store->driver->group_begin(store);
+}
+
+enum err store_group_end(struct store *store)
+{
+    return store->driver->group_end(store);
 }
 
 /* ---- the journal ---- */

@@ -19,7 +19,7 @@
  * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
  * notify token that another batch has. It is a defect of the caller, and would fail again.
  *
- * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
+ * All times are wall time in milliseconds. One thread uses a handle. Other processes may read the
  * same store and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -68,10 +68,29 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
 enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
 
+/* Opens a second handle of the same content for another thread, which can only read. The caller
+ * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.
+ * After a failure of the disk, reads may fail until `store` has been used again. Returns
+ * ERR_STORAGE_UNAVAILABLE or ERR_STORE_DAMAGED, and `why` says what to do. */
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
+
 void store_close(struct store *store); /* NULL is a no-op */
 
 /* Returns false if the content ends with store_close(), or with the process. */
 bool store_is_durable(struct store *store);
+
+/* ---- groups ---- */
+
+/* After store_group_begin(), writes are parts of one transaction, and become durable together when
+ * store_group_end() returns ERR_OK. If it fails, nothing was changed, whatever the writes have
+ * returned. A write that fails leaves nothing behind, and does not change what the others have
+ * done; if it fails by the disk, those that follow may fail too.
+ *
+ * Not in a group: functions with a callback, and those that delete a domain or an address. If
+ * store_group_begin() fails, there is no group, and store_group_end() must not be called. */
+bool store_has_groups(const struct store *store);
+enum err store_group_begin(struct store *store);
+enum err store_group_end(struct store *store);
 
 /* ---- the journal ---- */
 

@@ -19,6 +19,8 @@ ROWS = [("floor_per_s", "floor: 4 KiB written and fdatasync()ed, per second"),
         ("ends_per_s", "ends of a task with its answer, per second"),
         ("floor_ms", "floor: 4 KiB written and fdatasync()ed, ms"),
         ("submit_ms", "a submit's journal (100 tasks: intent, then id), ms"),
+        ("batch_ends_ms", "100 ends with their answers, one by one, ms"),
+        ("group_ends_ms", "the same as one group (one transaction), ms"),
         ("full_end_ms", f"end of a task with {ENDED:,} ended, ms"),
         ("full_end_longest_ms", "the longest of them, ms")]
 

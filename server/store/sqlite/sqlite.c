@@ -161,10 +161,15 @@ enum err sql_ready(struct sqlite_store *s)
 
     if (!s->is_suspect || s->is_in_memory)
         return ERR_OK;
+    if (s->is_in_group) /* it ends first */
+        return ERR_STORAGE_UNAVAILABLE;
+    if (s->writer && s->writer->is_suspect) /* it finds out first whether the file is usable */
+        return ERR_STORAGE_UNAVAILABLE;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
     if (sqlite_connect(s, &why)) {
-        *s = old;
+        s->db = old.db;
+        memcpy(s->statements, old.statements, sizeof s->statements);
         return ERR_STORAGE_UNAVAILABLE;
     }
     s->is_suspect = false;
@@ -196,9 +201,9 @@ static void note_lock(struct sqlite_store *s, enum err err)
 
 enum err sql_begin(struct sqlite_store *s, enum sql how)
 {
-    enum err err = sql_ready(s);
+    enum err err = s->is_in_group ? sql_begin_member(s) : sql_ready(s);
 
-    if (err)
+    if (err || s->is_in_group)
         return err;
     err = sql_exec(s, NULL, how, "");
     if (how == SQL_BEGIN)
@@ -208,6 +213,8 @@ enum err sql_begin(struct sqlite_store *s, enum sql how)
 
 enum err sql_end(struct sqlite_store *s, enum err err)
 {
+    if (s->is_in_group)
+        return sql_end_member(s, err);
     if (!err)
         err = sql_exec(s, NULL, SQL_COMMIT, "");
     if (err && s->db && !sqlite3_get_autocommit(s->db))
@@ -217,7 +224,8 @@ enum err sql_end(struct sqlite_store *s, enum err err)
 
 struct sql_counts sql_counts(const struct sqlite_store *s)
 {
-    return (struct sql_counts){.ended = s->n_ended, .answers = s->n_answers};
+    return (struct sql_counts){
+        .ended = s->n_ended, .answers = s->n_answers, .counted_version = s->counted_version};
 }
 
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before)
@@ -226,6 +234,7 @@ enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts
     if (err) {
         s->n_ended = before.ended;
         s->n_answers = before.answers;
+        s->counted_version = before.counted_version;
     }
     return err;
 }
@@ -251,6 +260,9 @@ static void sqlite_close(struct store *store)
 static const struct store_driver driver = {
     .close = sqlite_close,
     .is_durable = is_durable,
+    .open_reader = sqlite_open_reader,
+    .group_begin = sqlite_group_begin,
+    .group_end = sqlite_group_end,
     .begin_batch = sqlite_begin_batch,
     .sending = sqlite_sending,
     .mark_not_sent = sqlite_mark_not_sent,
@@ -399,4 +411,20 @@ enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, st
     if (!err)
         err = sqlite_connect(s, why);
     return hand_over(s, err, ret_store);
+}
+
+/* Not checked again: the owner has done that. */
+enum err sqlite_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    const struct sqlite_store *writer = sqlite_of(store);
+
+    if (writer->is_in_memory) {
+        *ret_reader = NULL;
+        return ERR_OK;
+    }
+    struct sqlite_store *s = new_store(writer->path, NULL);
+    s->is_owner = true;
+    s->is_checked = true;
+    s->writer = writer;
+    return hand_over(s, sqlite_connect(s, why), ret_reader);
 }

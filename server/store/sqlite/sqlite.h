@@ -7,7 +7,11 @@
  * a repetition would fail again, and what waits behind it would wait indefinitely. After an I/O
  * error the connection is not trusted and is reopened before the next call: a failed fsync may have
  * lost data, and SQLite checks the write-ahead log when it opens it. A database in memory has only
- * this one connection and does no I/O; it is never reopened. The store's thread only. */
+ * this one connection and does no I/O; it is never reopened.
+ *
+ * A reader is a second connection of the owner, for another thread. It keeps no transaction open
+ * between two calls: that would keep the log from being emptied. One thread at a time uses a
+ * connection; only `is_suspect` is read by the thread of the reader too. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -15,6 +19,7 @@
 #include "store/driver.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +29,9 @@ enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_RELEASE,
+    SQL_ROLLBACK_TO,
     SQL_DATA_VERSION,
     SQL_COUNT_ANSWERS,
     SQL_COUNT_ENDED,
@@ -128,6 +136,11 @@ enum sql {
 
 extern const char *const sql_texts[SQL_STATEMENTS];
 
+/* What sql_end_counted() restores: the number of rows, and when results were counted. */
+struct sql_counts {
+    int64_t ended, answers, counted_version;
+};
+
 struct sqlite_store {
     struct store store; /* must be first */
     char *path;         /* STORE_FILE_NONE if it is in memory */
@@ -136,14 +149,18 @@ struct sqlite_store {
     int lock_fd; /* of the owner of a file; else -1 */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     sqlite3 *db;
-    bool is_suspect; /* after an I/O error: reopen before the next call */
-    bool is_checked; /* the content was checked; not again when it is reopened */
-    bool is_locked;  /* the last transaction did not get the write lock in time */
-    int failed_rc;   /* of the last statement that failed */
+    atomic_bool is_suspect;            /* after an I/O error: reopen before the next call */
+    const struct sqlite_store *writer; /* of a reader: the other connection; else NULL */
+    bool is_checked;                   /* the content was checked; not again when it is reopened */
+    bool is_locked;                    /* the last transaction did not get the write lock in time */
+    int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     int64_t data_version;       /* at the last check for changes by others */
     int64_t counted_version;    /* the same, when results were counted */
+    bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
+    bool is_group_lost;         /* it cannot be committed */
+    struct sql_counts group_counts; /* when it began */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -173,15 +190,13 @@ enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...);
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
 
-/* Starts a transaction. After ERR_OK, the caller must call sql_end(), which commits if `err` is
- * ERR_OK and rolls back otherwise, and returns the error to report. */
+/* Starts a transaction, or a savepoint if there is a group. After ERR_OK, the caller must call
+ * sql_end(), which commits if `err` is ERR_OK and rolls back otherwise, and returns the error to
+ * report. */
 enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
 enum err sql_end(struct sqlite_store *s, enum err err);
 
 /* Ends a transaction that changed the row counts; if it fails, restores them. */
-struct sql_counts {
-    int64_t ended, answers;
-};
 struct sql_counts sql_counts(const struct sqlite_store *s);
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before);
 
@@ -211,6 +226,15 @@ enum err sqlite_judge(const struct sqlite_store *s, int rc, struct errmsg *why);
 enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
+
+/* sqlite.c */
+enum err sqlite_open_reader(struct store *, struct store **, struct errmsg *);
+
+/* group.c; the last two are sql_begin() and sql_end() in a group. */
+enum err sqlite_group_begin(struct store *);
+enum err sqlite_group_end(struct store *);
+enum err sql_begin_member(struct sqlite_store *s);
+enum err sql_end_member(struct sqlite_store *s, enum err err);
 
 /* journal.c; the first one inside a transaction: returns ERR_OK if the task has ended in this way,
  * else ERR_NO_ENTRY */
