@@ -28,6 +28,8 @@ enum sql {
     SQL_COUNT_ENDED,
     /* the journal */
     SQL_ADD_BATCH,
+    SQL_IS_SENDING,
+    SQL_HAS_BATCH,
     SQL_ADD_HALF,
     SQL_ADD_TASK,
     SQL_CHARGE_OPEN,
@@ -41,10 +43,15 @@ enum sql {
     SQL_TRY,
     SQL_SET_STATE,
     SQL_SET_TOKEN,
+    SQL_IS_NOT_SENT,
     SQL_SET_RISKED,
+    SQL_IS_RISKED,
     SQL_SET_SUBMITTED,
+    SQL_IS_SUBMITTED,
     SQL_MOVE_TASK,
+    SQL_HAS_TASK,
     SQL_END_TASK,
+    SQL_HAS_ENDED,
     SQL_END_OPEN,
     SQL_BATCH_OF,
     SQL_CLOSE_BATCH,
@@ -58,8 +65,10 @@ enum sql {
     SQL_DROP_EMPTY_BATCH,
     SQL_REOPEN_TASKS,
     SQL_RESUME_BATCH,
+    SQL_IS_RESUMED,
     SQL_REFUND_UNKNOWN,
     SQL_SET_NOT_TAKEN,
+    SQL_IS_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
     SQL_COUNT_RESPONSES,
@@ -154,6 +163,10 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
+/* Returns ERR_OK if a statement that returns one integer returns another one than 0, else
+ * ERR_NO_ENTRY. */
+enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...);
+
 /* Reopens the connection if it is suspect. Must be called before every statement outside a
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
@@ -197,7 +210,9 @@ enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
-/* journal.c */
+/* journal.c; the first one inside a transaction: returns ERR_OK if the task has ended in this way,
+ * else ERR_NO_ENTRY */
+enum err sqlite_has_ended(struct sqlite_store *, const char *, const struct store_end *);
 enum err sqlite_begin_batch(struct store *, const struct store_new_batch *);
 enum err sqlite_sending(struct store *, int64_t, int64_t, const char *);
 enum err sqlite_mark_not_sent(struct store *, int64_t);

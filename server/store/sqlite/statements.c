@@ -24,7 +24,11 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_COUNT_ENDED] = "SELECT count(*) FROM tasks WHERE outcome IS NOT NULL AND ended_ms >= 0",
 
     [SQL_ADD_BATCH] = "INSERT INTO batches(number, state, notify_token, intended_ms)"
-                      " VALUES(?, 'sending', ?, ?)",
+                      " VALUES(?, 'sending', ?, ?) ON CONFLICT(number) DO NOTHING",
+    [SQL_IS_SENDING] = "SELECT count(*) FROM batches WHERE number = ?1 AND state = 'sending'"
+                       " AND notify_token = ?2"
+                       " AND (SELECT count(*) FROM tasks WHERE batch = ?1) = ?3",
+    [SQL_HAS_BATCH] = "SELECT count(*) FROM batches WHERE number = ?",
     [SQL_ADD_HALF] =
         "INSERT INTO batches(number, state, risked, intended_ms)"
         " SELECT ?, state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
@@ -53,13 +57,25 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_SET_STATE] = "UPDATE batches SET state = ?"
                       " WHERE number = ? AND state IN ('sending', 'resting')",
     [SQL_SET_TOKEN] = "UPDATE batches SET notify_token = ? WHERE number = ?",
-    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1 WHERE number = ? AND state = 'sending'",
+    [SQL_IS_NOT_SENT] = "SELECT count(*) FROM batches WHERE number = ? AND state = 'over'"
+                        " AND batch_id = '' AND (risked OR NOT EXISTS"
+                        "(SELECT 1 FROM tasks WHERE batch = number AND outcome = 'unknown'))",
+    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1"
+                       " WHERE number = ? AND state = 'sending' AND NOT risked",
+    [SQL_IS_RISKED] = "SELECT count(*) FROM batches WHERE number = ?1 AND state = 'sending'"
+                      " AND risked AND NOT EXISTS"
+                      "(SELECT 1 FROM tasks WHERE batch = ?1 AND outcome IS NULL AND day <> ?2)",
     [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
                           " WHERE number = ? AND state = 'sending'",
+    [SQL_IS_SUBMITTED] = "SELECT count(*) FROM batches WHERE number = ? AND batch_id = ?"
+                         " AND batch_id <> '' AND state IN ('submitted', 'over')",
+    [SQL_HAS_TASK] = "SELECT count(*) FROM tasks WHERE tracking_id = ? AND batch = ?",
     [SQL_MOVE_TASK] = "UPDATE tasks SET batch = ? WHERE tracking_id = ? AND batch = ?"
                       " AND outcome IS NULL",
     [SQL_END_TASK] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
                      " WHERE tracking_id = ? AND outcome IS NULL",
+    [SQL_HAS_ENDED] = "SELECT count(*) FROM tasks"
+                      " WHERE tracking_id = ? AND outcome = ? AND task_id = ? AND code = ?",
     [SQL_END_OPEN] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
                      " WHERE batch = ? AND outcome IS NULL",
     [SQL_BATCH_OF] = "SELECT batch FROM tasks WHERE tracking_id = ?",
@@ -88,12 +104,16 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                          " ended_ms = NULL WHERE batch = ? AND " IS_LOST,
     [SQL_RESUME_BATCH] = "UPDATE batches SET state = 'submitted', batch_id = ?1, submitted_ms = ?2"
                          " WHERE number = ?3 AND state = 'over' AND batch_id IN ('', ?1)",
+    [SQL_IS_RESUMED] = "SELECT count(*) FROM batches WHERE number = ? AND batch_id = ?"
+                       " AND submitted_ms = ? AND state IN ('submitted', 'over')",
     [SQL_REFUND_UNKNOWN] = "UPDATE accounts SET credits = max(0, credits - 1) WHERE (day, client) ="
                            " (SELECT day, client FROM tasks WHERE tracking_id = ?)",
     [SQL_SET_NOT_TAKEN] =
         "UPDATE tasks SET outcome = 'not-created', code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'"
         " AND (SELECT batch_id FROM batches WHERE number = batch) = ''",
+    [SQL_IS_NOT_TAKEN] = "SELECT count(*) FROM tasks"
+                         " WHERE tracking_id = ? AND outcome = 'not-created' AND detail = ?",
     [SQL_END_UNKNOWN] =
         "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'",
