@@ -16,6 +16,9 @@
  * nothing, because facts only move forward: sending < unknown < submitted or not created <
  * answered or failed. A fact about rows that were deleted since, as too old, is also ERR_NO_ENTRY.
  *
+ * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
+ * notify token that another batch has. It is a defect of the caller, and would fail again.
+ *
  * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
  * same store and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H

@@ -75,7 +75,7 @@ static enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc
         s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
-    return ERR_STORAGE_UNAVAILABLE;
+    return (rc & 0xff) == SQLITE_CONSTRAINT ? ERR_INTERNAL : ERR_STORAGE_UNAVAILABLE;
 }
 
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,

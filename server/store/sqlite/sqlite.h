@@ -2,11 +2,12 @@
 /* sqlite.h - the handle of the SQLite store, its statements, and the one way to run them. Included
  * by store/sqlite/ only.
  *
- * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
- * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
- * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
- * write-ahead log when it opens it. A database in memory has only this one connection and does no
- * I/O; it is never reopened. The store's thread only. */
+ * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction. A
+ * failure becomes ERR_STORAGE_UNAVAILABLE, or ERR_INTERNAL if a constraint of a table is violated:
+ * a repetition would fail again, and what waits behind it would wait indefinitely. After an I/O
+ * error the connection is not trusted and is reopened before the next call: a failed fsync may have
+ * lost data, and SQLite checks the write-ahead log when it opens it. A database in memory has only
+ * this one connection and does no I/O; it is never reopened. The store's thread only. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
