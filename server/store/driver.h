@@ -25,7 +25,7 @@ struct store_driver {
     enum err (*split)(struct store *, int64_t batch, int64_t half, const char *const *, size_t,
                       int64_t wall_ms);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *ret_stored);
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);

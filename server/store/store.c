@@ -129,9 +129,9 @@ enum err store_split(struct store *store, int64_t batch, int64_t half,
 }
 
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep)
+                        const struct result *keep, bool *ret_stored)
 {
-    return store->driver->end_task(store, tracking_id, end, keep);
+    return store->driver->end_task(store, tracking_id, end, keep, ret_stored);
 }
 
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end)

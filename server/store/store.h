@@ -162,9 +162,12 @@ struct store_end {
 /* Ends one task and, in the same transaction, stores its result (NULL = none) or the first
  * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. If the task has ended
  * in the same way already, nothing is stored: its result may have been deleted since. Returns
- * ERR_NO_ENTRY if it has ended in another way, or is not known. */
+ * ERR_NO_ENTRY if it has ended in another way, or is not known.
+ *
+ * *ret_stored (may be NULL) is false if `keep` is NULL, or is a failure and the store has a result
+ * of its question, which stays; else true, also if results are not stored at all. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep);
+                        const struct result *keep, bool *ret_stored);
 
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
  * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its

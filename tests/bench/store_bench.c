@@ -172,7 +172,7 @@ static double ends_of(struct store *store, double *took, const struct task *task
         const struct store_end end = {
             .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .wall_ms = wall_ms()};
         double began = now_ms();
-        want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
+        want(store_end_task(store, tasks[i].tracking_id, &end, result, NULL), "store_end_task");
         took[i] = now_ms() - began;
         result_unref(result);
     }

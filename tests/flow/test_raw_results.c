@@ -57,7 +57,7 @@ static void add_raw(const char *domain, const char *tracking_id, int parser, con
                                   .parser = parser};
     ck_assert_int_eq(store_begin_batch(flow.store, &new), ERR_OK);
     ck_assert_int_eq(store_submitted(flow.store, new.number, "batch", wall_ms()), ERR_OK);
-    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL, NULL), ERR_OK);
     question_free(question);
 }
 

@@ -79,9 +79,9 @@ static enum err split(struct store *store, int64_t batch, int64_t half, const ch
 }
 
 static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
-    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep));
+    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep, ret_stored));
 }
 
 static enum err end_batch(struct store *store, int64_t batch, const struct store_end *end)

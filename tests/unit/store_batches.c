@@ -52,7 +52,7 @@ void store_open_with_batches(int which)
     add(UNREADABLE, 11, 1);
     raw.raw = "{}";
     raw.raw_len = 2;
-    want(store_end_task(store, store_tracking_id(11), &raw, NULL));
+    want(store_end_task(store, store_tracking_id(11), &raw, NULL, NULL));
     add(RISKED_RESTING, 12, 1);
     want(store_mark_resubmitted(store, RISKED_RESTING, 1));
     want(store_mark_not_sent(store, RISKED_RESTING));
@@ -81,7 +81,7 @@ enum err store_split_off(int64_t batch, int64_t half, size_t first_task, size_t 
 enum err store_answer_task(size_t task)
 {
     const struct result *answer = store_answer(task, "milvali.com", STORE_DAY_MS);
-    enum err err = store_end_task(store, store_tracking_id(task), &store_answered, answer);
+    enum err err = store_end_task(store, store_tracking_id(task), &store_answered, answer, NULL);
 
     result_unref(answer);
     return err;

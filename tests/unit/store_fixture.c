@@ -188,7 +188,7 @@ void store_end_answered(struct store *in, size_t i, const char *domain, int64_t 
         .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
-    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer), ERR_OK);
+    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer, NULL), ERR_OK);
     result_unref(answer);
 }
 
@@ -197,7 +197,7 @@ void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
     struct store_end end = store_failed;
 
     end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep, NULL), ERR_OK);
 }
 
 /* ---- inspection ---- */

@@ -71,7 +71,7 @@ static enum err end(size_t i)
 {
     const struct store_end answered = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     const struct result *answer = store_answer(i, "milvali.com", STORE_DAY_MS);
-    enum err err = store_end_task(store, store_tracking_id(i), &answered, answer);
+    enum err err = store_end_task(store, store_tracking_id(i), &answered, answer, NULL);
 
     result_unref(answer);
     return err;

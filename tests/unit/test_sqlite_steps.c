@@ -66,7 +66,7 @@ static enum err split(void)
 static enum err end_with_an_answer(void)
 {
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
-    enum err err = store_end_task(store, store_tracking_id(0), &answered, answer);
+    enum err err = store_end_task(store, store_tracking_id(0), &answered, answer, NULL);
 
     result_unref(answer);
     return err;
@@ -78,7 +78,7 @@ static enum err end_with_raw_bytes(void)
 
     end.raw = "info@milvali.com";
     end.raw_len = 16;
-    return store_end_task(store, store_tracking_id(2), &end, NULL);
+    return store_end_task(store, store_tracking_id(2), &end, NULL, NULL);
 }
 
 static enum err end_with_a_response(void)
@@ -92,7 +92,7 @@ static enum err end_with_a_response(void)
 
 static enum err end_without_an_answer(void)
 {
-    return store_end_task(store, store_tracking_id(1), &unknown, NULL);
+    return store_end_task(store, store_tracking_id(1), &unknown, NULL, NULL);
 }
 
 static enum err end_all(void)
@@ -282,8 +282,8 @@ static void add_raw_and_lost(void)
     end.raw = "{}";
     end.raw_len = 2;
     store_add_batch(store, 12, 2);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(12), &end, NULL), ERR_OK);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(13), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(12), &end, NULL, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(13), &end, NULL, NULL), ERR_OK);
     ck_assert_int_eq(store_end_batch(store, store_add(store, new), &unknown), ERR_OK);
 }
 

@@ -91,7 +91,7 @@ RANGE_TEST(store_duplicate_tracking_id_rejects_the_whole_batch, 0, STORES)
     const struct store_new_batch batch = {.number = 7, .tasks = tasks, .n = 2};
     ck_assert_int_eq(store_begin_batch(store, &batch), ERR_INTERNAL);
     ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL),
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &store_failed, NULL, NULL),
                      ERR_NO_ENTRY);
 }
 
@@ -185,8 +185,9 @@ RANGE_TEST(store_task_ends_once, 0, STORES)
     store_add_batch(store, 0, 2);
     store_fail_task(0, STORE_NOW_MS, NULL);
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer), ERR_NO_ENTRY);
-    ck_assert_int_eq(store_end_task(store, "no-such-id", &unknown, answer), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, answer, NULL),
+                     ERR_NO_ENTRY);
+    ck_assert_int_eq(store_end_task(store, "no-such-id", &unknown, answer, NULL), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     result_unref(answer);
 }
@@ -266,7 +267,7 @@ static void end_unknown(size_t i, int64_t wall_ms)
     struct store_end end = unknown;
 
     end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL, NULL), ERR_OK);
 }
 
 RANGE_TEST(store_lists_the_newest_unknown_tasks_newest_last, 0, STORES)

@@ -98,7 +98,7 @@ static enum err end_lost_task_with_another_error(void)
     struct store_end end = store_unknown;
 
     end.err = ERR_UPSTREAM_INVALID_RESPONSE;
-    return store_end_task(store, store_tracking_id(7), &end, NULL);
+    return store_end_task(store, store_tracking_id(7), &end, NULL, NULL);
 }
 
 static enum err resume_what_was_submitted(void)

@@ -25,7 +25,7 @@ static enum err end_raw(size_t i, const void *raw, size_t len, int64_t wall_ms)
                                   .raw_len = len,
                                   .parser = 3};
 
-    return store_end_task(store, store_tracking_id(i), &end, NULL);
+    return store_end_task(store, store_tracking_id(i), &end, NULL, NULL);
 }
 
 static void add_raw(size_t i, const char *text)
@@ -273,7 +273,7 @@ RANGE_TEST(store_parsed_raw_result_does_not_replace_a_newer_one, 0, STORES)
     store_add(store, (struct store_new_batch){.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS});
     const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     const struct result *newer = store_answer(0, "newer.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer, NULL), ERR_OK);
     put_parsed(0, older);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
     ck_assert_str_eq(found->domain, "newer.com");

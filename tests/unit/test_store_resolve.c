@@ -190,7 +190,7 @@ RANGE_TEST(store_resolve_needs_a_batch_with_unknown_tasks, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     int64_t open = store_add_batch(store, 0, 2), answered = store_add_batch(store, 2, 1);
     store_end_answered(store, 2, "milvali.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &unknown, NULL, NULL), ERR_OK);
     ck_assert_int_eq(store_resolve_batch(store, 99, "b", STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_int_eq(store_resolve_batch(store, open, "b", STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_int_eq(store_resolve_batch(store, answered, "b", STORE_NOW_MS), ERR_NO_ENTRY);
@@ -221,7 +221,7 @@ RANGE_TEST(store_resolve_leaves_tasks_with_a_raw_result, 0, STORES)
     ck_assert_int_eq(store_submitted(store, batch, "batch-1", STORE_NOW_MS), ERR_OK);
     end.raw = "{}";
     end.raw_len = 2;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(0), &end, NULL, NULL), ERR_OK);
     ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
     ck_assert_int_eq(store_resolve_batch(store, batch, "batch-1", STORE_NOW_MS), ERR_OK);
     ck_assert_uint_eq(store_look(store, batch).n_open, 1);

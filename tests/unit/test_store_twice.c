@@ -18,7 +18,7 @@ static enum err end_raw(size_t i)
 
     end.raw = "{\"a\":1}";
     end.raw_len = 7;
-    return store_end_task(store, store_tracking_id(i), &end, NULL);
+    return store_end_task(store, store_tracking_id(i), &end, NULL, NULL);
 }
 
 static enum err begin_new(void)
@@ -80,7 +80,7 @@ static enum err fail_task(void)
 {
     const struct result *failure = result_new_failure(store_key_of(5), ERR_LOOKUP_FAILED, "no luck",
                                                       CHARGED_MAYBE, STORE_NOW_MS, 60000);
-    enum err err = store_end_task(store, store_tracking_id(5), &store_failed, failure);
+    enum err err = store_end_task(store, store_tracking_id(5), &store_failed, failure, NULL);
 
     result_unref(failure);
     return err;

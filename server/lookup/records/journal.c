@@ -179,7 +179,7 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
     case ENTRY_BATCH_ENDED:
         return store_end_batch(journal->store, entry->batch, &entry->end);
     case ENTRY_TASK_ENDED:
-        return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
+        return store_end_task(journal->store, entry->id, &entry->end, entry->keep, NULL);
     case ENTRY_FORGOTTEN:
         return store_forget_key(journal->store, entry->key);
     }

@@ -262,13 +262,23 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
 }
 
 enum err sqlite_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct sql_counts before = sql_counts(s);
+    int64_t n_results = 0; /* that a failure does not replace */
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : sql_end_counted(s, end_task(s, tracking_id, end, keep), before);
+    if (err)
+        return err;
+    if (keep && keep->err)
+        err = sql_int(s, &n_results, SQL_HAS_RESULT, "k", keep->key);
+    if (!err)
+        err = end_task(s, tracking_id, end, keep);
+    err = sql_end_counted(s, err, before);
+    if (!err && ret_stored)
+        *ret_stored = keep && n_results == 0;
+    return err;
 }
 
 enum err sqlite_end_batch(struct store *store, int64_t batch, const struct store_end *end)

@@ -107,6 +107,7 @@ enum sql {
     SQL_STATS_RAW,
     /* results */
     SQL_HAS_ANSWER,
+    SQL_HAS_RESULT,
     SQL_PUT_ANSWER,
     SQL_PUT_FAILURE,
     SQL_FIND_ANSWER,
@@ -221,7 +222,7 @@ enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
 /* resolve.c */

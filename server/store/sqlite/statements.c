@@ -178,6 +178,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_STATS_RAW] = "SELECT count(*), total(size) FROM raw_results",
 
     [SQL_HAS_ANSWER] = "SELECT count(*) FROM answers WHERE key = ?",
+    [SQL_HAS_RESULT] = "SELECT count(*) FROM answers WHERE key = ? AND body IS NOT NULL",
     [SQL_PUT_ANSWER] =
         "INSERT INTO answers(key, domain, body, code, detail, charged, fetched_ms, expires_ms)"
         " VALUES(?, ?, ?, '', '', ?, ?, ?)"
