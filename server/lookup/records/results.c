@@ -8,6 +8,8 @@
 #include "model/freshness.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
 #define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
 
@@ -135,31 +137,6 @@ void results_restored(const struct results *results, const unsigned char key[HAS
     results_forget_key(results, key);
 }
 
-enum err results_put_resolved(const struct results *results, const struct lost_task *lost,
-                              const struct task_end *end)
-{
-    const struct result *result = result_of_task_end(results, lost->question, end);
-    const struct store_end stored = {.state = journal_state_of(end),
-                                     .task_id = end->task_id,
-                                     .err = end->err,
-                                     .detail = end->detail,
-                                     .wall_ms = results->clock->wall_ms};
-    bool replaces = !result->err || !may_have_answer(results, result->key);
-    enum err err =
-        store_resolve_task(results->store, lost->tracking_id, &stored, replaces ? result : NULL);
-
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        journal_suspect(results->journal);
-    if (!err) {
-        cooldown_end(results->cooldowns, result->key);
-        finished_add(results->finished, lost->lookup_id, result);
-        if (replaces)
-            cache_put(results->cache, result);
-    }
-    result_unref(result);
-    return err;
-}
-
 /* ---- finding ---- */
 
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
@@ -220,8 +197,31 @@ const struct result *results_find_lookup(const struct results *results, const ch
 
 /* ---- deleting ---- */
 
+void results_watch(struct results *results, const unsigned char key[HASH_SIZE],
+                   struct results_watch *watch)
+{
+    memcpy(watch->key, key, HASH_SIZE);
+    watch->is_deleted = false;
+    DL_APPEND(results->watches, watch);
+}
+
+void results_unwatch(struct results *results, struct results_watch *watch)
+{
+    DL_DELETE(results->watches, watch);
+}
+
+bool results_wait(const struct results *results)
+{
+    return journal_check(results->journal) || results->watches;
+}
+
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
+    struct results_watch *watch;
+
+    DL_FOREACH (results->watches, watch)
+        if (memcmp(watch->key, key, HASH_SIZE) == 0)
+            watch->is_deleted = true;
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }
