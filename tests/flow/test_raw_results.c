@@ -49,16 +49,16 @@ static struct question *question_about(const char *domain)
 static void add_ended(const struct question *question, const char *tracking_id,
                       const struct store_end *end, const struct result *keep)
 {
-    int64_t batch;
     const struct store_task task = {.tracking_id = tracking_id,
                                     .lookup_id = tracking_id,
                                     .key = question->key,
                                     .parts = question->parts,
                                     .client = "client"};
-    const struct store_new_batch new = {.tasks = &task, .n = 1, .wall_ms = wall_ms()};
-    ck_assert_int_eq(store_begin_batch(flow.store, &new, &batch), ERR_OK);
-    ck_assert_int_eq(store_submitted(flow.store, batch, "batch", wall_ms()), ERR_OK);
-    ck_assert_int_eq(store_end_task(flow.store, tracking_id, end, keep), ERR_OK);
+    const struct store_new_batch new = {
+        .number = store_new_number(), .tasks = &task, .n = 1, .wall_ms = wall_ms()};
+    ck_assert_int_eq(store_begin_batch(flow.store, &new), ERR_OK);
+    ck_assert_int_eq(store_submitted(flow.store, new.number, "batch", wall_ms()), ERR_OK);
+    ck_assert_int_eq(store_end_task(flow.store, tracking_id, end, keep, NULL), ERR_OK);
 }
 
 /* Stores what a version with that parser read of a domain and could not understand. */
