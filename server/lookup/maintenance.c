@@ -107,10 +107,21 @@ static void end_news(struct maintenance *maintenance)
         read_news(maintenance);
 }
 
+static void forget_changed(const struct maintenance *maintenance)
+{
+    const struct store_news *news = &maintenance->read.news;
+
+    for (size_t i = 0; i < news->n_changed; i++)
+        results_forget_key(maintenance->results, news->changed[i]);
+}
+
+/* A result that was stored before the deletion may have returned, and may have been cached, only
+ * after the news were applied. By now it has. */
 static void news_confirmed(struct store_call *call)
 {
     struct maintenance *maintenance = container_of(call, struct maintenance, confirm.call);
 
+    forget_changed(maintenance);
     maintenance->is_due = maintenance->is_due || (!call->err && maintenance->read.news.has_more);
     end_news(maintenance);
 }
@@ -133,16 +144,14 @@ static bool is_to_be_confirmed(const struct maintenance *maintenance)
  * while the news were being read. If the result cannot be stored, the confirmation fails too. While
  * results wait for a disk that failed, nothing is confirmed; see news_read().
  *
- * The news are read again only after the confirmation has returned. Then the results that were
- * stored before the second deletion are in the cache already, from which its record removes
- * them. */
+ * The news are read again only after the confirmation has returned: then the first deletion is
+ * complete in memory too. */
 static void apply_news(struct maintenance *maintenance)
 {
     const struct store_news *news = &maintenance->read.news;
     struct store_confirm_news_call *confirm = &maintenance->confirm;
 
-    for (size_t i = 0; i < news->n_changed; i++)
-        results_forget_key(maintenance->results, news->changed[i]);
+    forget_changed(maintenance);
     *confirm = (struct store_confirm_news_call){.call.done = news_confirmed, .news = news};
     resolver_read_news(maintenance->resolver, news, &maintenance->read.arena, confirm);
 }

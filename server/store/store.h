@@ -259,7 +259,7 @@ enum store_proposal_state {
 enum err store_proposal_state(struct store *store, const char *tracking_id,
                               enum store_proposal_state *ret_state);
 
-/* ---- news: what the owner looks at once a second ---- */
+/* ---- news: what the owner reads every second ---- */
 
 /* A task that another process has recorded as not taken. */
 struct store_not_taken {

@@ -18,8 +18,6 @@ static void apply(const struct resolved_task *task)
                           freshness_life_ms(result));
     else
         cooldown_end(results->cooldowns, result->key);
-    if (task->watch.is_deleted)
-        return;
     finished_add(results->finished, task->lookup_id, result);
     if (!result->err)
         cache_put(results->cache, result);
@@ -39,7 +37,7 @@ void resolved_task_post(struct resolved_task *task, struct results *results,
 {
     task->results = results;
     task->result = result_of_task_end(results, lost->question, end);
-    results_watch(results, task->result->key, &task->watch);
+    results->n_resolved++;
     snprintf(task->tracking_id, sizeof task->tracking_id, "%s", lost->tracking_id);
     snprintf(task->lookup_id, sizeof task->lookup_id, "%s", lost->lookup_id);
     snprintf(task->task_id, sizeof task->task_id, "%s", end->task_id);
@@ -65,6 +63,6 @@ void resolved_task_release(struct resolved_task *task)
 {
     if (!task->result)
         return;
-    results_unwatch(task->results, &task->watch);
+    task->results->n_resolved--;
     result_unref(TAKE(task->result));
 }

@@ -24,7 +24,6 @@ struct resolved_task {
     void (*done)(struct resolved_task *task, enum err err); /* set by the owner */
     /* Private: */
     struct results *results;
-    struct results_watch watch;
     const struct result *result; /* owned reference; NULL = not in use */
     char tracking_id[ID_TEXT], lookup_id[ID_TEXT], task_id[OPENMART_ID_MAX + 1];
     struct store_resolve_task_call call;

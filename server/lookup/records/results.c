@@ -8,8 +8,6 @@
 #include "model/freshness.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <utlist.h>
 
 #define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
 
@@ -197,31 +195,13 @@ const struct result *results_find_lookup(const struct results *results, const ch
 
 /* ---- deleting ---- */
 
-void results_watch(struct results *results, const unsigned char key[HASH_SIZE],
-                   struct results_watch *watch)
-{
-    memcpy(watch->key, key, HASH_SIZE);
-    watch->is_deleted = false;
-    DL_APPEND(results->watches, watch);
-}
-
-void results_unwatch(struct results *results, struct results_watch *watch)
-{
-    DL_DELETE(results->watches, watch);
-}
-
 bool results_wait(const struct results *results)
 {
-    return journal_check(results->journal) || results->watches;
+    return journal_check(results->journal) || results->n_resolved > 0;
 }
 
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
-    struct results_watch *watch;
-
-    DL_FOREACH (results->watches, watch)
-        if (memcmp(watch->key, key, HASH_SIZE) == 0)
-            watch->is_deleted = true;
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }

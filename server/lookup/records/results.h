@@ -44,21 +44,10 @@ struct results {
     struct journal *journal;
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
-    struct results_watch *watches;
+    size_t n_resolved;           /* that wait for the store; see resolved_task.h */
 };
 
-/* Notices whether the result of a question is deleted by another process while one is on its way
- * to the store by a call that is not the journal's. Embedded in its owner. */
-struct results_watch {
-    unsigned char key[HASH_SIZE];
-    bool is_deleted; /* since results_watch() */
-    struct results_watch *prev, *next;
-};
-void results_watch(struct results *results, const unsigned char key[HASH_SIZE],
-                   struct results_watch *watch);
-void results_unwatch(struct results *results, struct results_watch *watch);
-
-/* Returns whether results may be in memory only: they wait in the journal, or are watched. */
+/* Returns whether a result may wait in memory for a store that has failed. */
 bool results_wait(const struct results *results);
 
 /* Sets the two owned members; the others must be set. */
