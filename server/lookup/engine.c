@@ -29,7 +29,7 @@ static void make_core(struct engine *engine, const struct engine_options *option
     struct timers *timers = &engine->timers;
 
     engine->calls = store_calls_new(tools->store);
-    engine->journal = journal_new(tools->store, clock, timers);
+    engine->journal = journal_new(tools->store, engine->calls, clock, timers);
     store_calls_on_failure(engine->calls, store_failed, engine->journal);
     engine->results = (struct results){.options = options->results,
                                        .clock = clock,
@@ -98,8 +98,9 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            .lookups = engine->lookups,
                                            .batcher = engine->batcher,
                                            .raw_results = &engine->raw_results};
-    engine->resolver = resolver_new(&(struct resolver_tools){
-        recovery, &engine->timers, tools->openmart, engine->budget, options->batch.lifetime_ms});
+    engine->resolver = resolver_new(
+        &(struct resolver_tools){recovery, &engine->timers, tools->openmart, engine->budget,
+                                 options->batch.lifetime_ms, &engine->n_notifications});
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -110,6 +111,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->maintenance = (struct maintenance){.clock = &engine->clock,
                                                .timers = &engine->timers,
                                                .store = tools->store,
+                                               .calls = engine->calls,
                                                .results = &engine->results,
                                                .batcher = engine->batcher,
                                                .resolver = engine->resolver,
@@ -127,6 +129,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    store_calls_run(engine->calls); /* for requests that have ended since */
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);

@@ -18,7 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Notifications that wait. Any client can send them, and each may cost a query of the store. */
+/* Notifications that wait, for the engine or for the store. Any client can send them, and each may
+ * cost a query of the store. */
 #define NOTIFICATIONS_MAX 64
 
 /* ---- requests ---- */
@@ -248,7 +249,6 @@ static void notified(struct engine *engine, struct engine_call *call)
 {
     const struct notification *sent = container_of(call, struct notification, call);
 
-    atomic_fetch_sub_explicit(&engine->n_notifications, 1, memory_order_relaxed);
     resolver_notify(engine->resolver, sent->token, &sent->found);
 }
 

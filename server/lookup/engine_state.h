@@ -38,7 +38,7 @@ struct engine {
     struct lookups *lookups;
     struct resolver *resolver;
     atomic_uint_fast64_t next_ticket;
-    atomic_uint n_notifications; /* that wait in the inbox */
+    atomic_uint n_notifications; /* that wait in the inbox, or for the store */
     enum engine_stage stage;
     int64_t drain_until_ms;
     struct timer patience;

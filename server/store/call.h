@@ -16,7 +16,9 @@ struct store_calls;
 struct store_thread;
 typedef void store_done_fn(struct store_call *call);
 
+/* Static. */
 struct store_kind {
+    const char *name; /* that of the function in store.h, without the prefix */
     enum store_class class;
     enum err (*execute)(struct store *store, struct store_call *call); /* by store.h */
 };
@@ -33,5 +35,9 @@ struct store_call {
     struct message message;         /* to the thread, and back */
     struct store_call *prev, *next; /* in the order of the posts */
 };
+
+/* Posts a call of that kind. Engine thread only; used by the functions of the kinds. */
+void store_calls_post(struct store_calls *calls, const struct store_kind *kind,
+                      struct store_call *call);
 
 #endif

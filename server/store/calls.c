@@ -15,8 +15,9 @@
 #define IDLE_JOIN_MS 1000
 
 struct store_calls {
-    uint64_t era;            /* counts store_calls_resume() */
-    store_failed_fn *failed; /* may be NULL */
+    struct store_detour *detour; /* NULL = none */
+    uint64_t era;                /* counts store_calls_resume() */
+    store_failed_fn *failed;     /* may be NULL */
     void *failed_arg;
     struct store_executor writes; /* inline, and if there is no reader, also of the reads */
     struct store_executor reads;
@@ -73,7 +74,33 @@ void store_calls_run(struct store_calls *calls)
     }
 }
 
-static void post(struct store_calls *calls, const struct store_kind *kind, struct store_call *call)
+void store_calls_execute(struct store_calls *calls, struct store_call *call)
+{
+    store_execute(&calls->writes, call);
+}
+
+void store_calls_return(struct store_calls *calls, struct store_call *call)
+{
+    DL_APPEND(calls->executed, call);
+}
+
+void store_calls_set_detour(struct store_calls *calls, struct store_detour *detour)
+{
+    calls->detour = detour;
+}
+
+enum store_class store_call_class(const struct store_call *call)
+{
+    return call->kind->class;
+}
+
+const char *store_call_name(const struct store_call *call)
+{
+    return call->kind->name;
+}
+
+void store_calls_post(struct store_calls *calls, const struct store_kind *kind,
+                      struct store_call *call)
 {
     call->kind = kind;
     call->era = calls->era;
@@ -81,10 +108,12 @@ static void post(struct store_calls *calls, const struct store_kind *kind, struc
     if (calls->has_threads) {
         bool is_read = kind->class == STORE_READ && calls->reader;
         store_thread_post(is_read ? &calls->read_thread : &calls->write_thread, call);
-        return;
+    } else if (calls->detour) {
+        calls->detour->take(calls->detour, call);
+    } else {
+        store_calls_execute(calls, call);
+        store_calls_return(calls, call);
     }
-    store_execute(&calls->writes, call);
-    DL_APPEND(calls->executed, call);
 }
 
 /* ---- threads ---- */
@@ -164,9 +193,9 @@ static enum err execute_sending(struct store *store, struct store_call *call)
 
 void store_post_sending(struct store_calls *calls, struct store_sending_call *sending)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_sending};
+    static const struct store_kind kind = {"sending", STORE_JOURNAL, execute_sending};
 
-    post(calls, &kind, &sending->call);
+    store_calls_post(calls, &kind, &sending->call);
 }
 
 static enum err execute_mark_resubmitted(struct store *store, struct store_call *call)
@@ -180,9 +209,10 @@ static enum err execute_mark_resubmitted(struct store *store, struct store_call 
 void store_post_mark_resubmitted(struct store_calls *calls,
                                  struct store_mark_resubmitted_call *mark)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_mark_resubmitted};
+    static const struct store_kind kind = {"mark_resubmitted", STORE_JOURNAL,
+                                           execute_mark_resubmitted};
 
-    post(calls, &kind, &mark->call);
+    store_calls_post(calls, &kind, &mark->call);
 }
 
 static enum err execute_mark_not_sent(struct store *store, struct store_call *call)
@@ -195,9 +225,9 @@ static enum err execute_mark_not_sent(struct store *store, struct store_call *ca
 
 void store_post_mark_not_sent(struct store_calls *calls, struct store_mark_not_sent_call *mark)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_mark_not_sent};
+    static const struct store_kind kind = {"mark_not_sent", STORE_JOURNAL, execute_mark_not_sent};
 
-    post(calls, &kind, &mark->call);
+    store_calls_post(calls, &kind, &mark->call);
 }
 
 static enum err execute_submitted(struct store *store, struct store_call *call)
@@ -209,9 +239,9 @@ static enum err execute_submitted(struct store *store, struct store_call *call)
 
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_submitted};
+    static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted};
 
-    post(calls, &kind, &submitted->call);
+    store_calls_post(calls, &kind, &submitted->call);
 }
 
 static enum err execute_end_batch(struct store *store, struct store_call *call)
@@ -223,9 +253,9 @@ static enum err execute_end_batch(struct store *store, struct store_call *call)
 
 void store_post_end_batch(struct store_calls *calls, struct store_end_batch_call *end)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_end_batch};
+    static const struct store_kind kind = {"end_batch", STORE_JOURNAL, execute_end_batch};
 
-    post(calls, &kind, &end->call);
+    store_calls_post(calls, &kind, &end->call);
 }
 
 static enum err execute_forget_key(struct store *store, struct store_call *call)
@@ -237,9 +267,9 @@ static enum err execute_forget_key(struct store *store, struct store_call *call)
 
 void store_post_forget_key(struct store_calls *calls, struct store_forget_key_call *forget)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_forget_key};
+    static const struct store_kind kind = {"forget_key", STORE_JOURNAL, execute_forget_key};
 
-    post(calls, &kind, &forget->call);
+    store_calls_post(calls, &kind, &forget->call);
 }
 
 static enum err execute_try(struct store *store, struct store_call *call)
@@ -251,9 +281,9 @@ static enum err execute_try(struct store *store, struct store_call *call)
 
 void store_post_try(struct store_calls *calls, struct store_try_call *attempt)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_try};
+    static const struct store_kind kind = {"try", STORE_JOURNAL, execute_try};
 
-    post(calls, &kind, &attempt->call);
+    store_calls_post(calls, &kind, &attempt->call);
 }
 
 static enum err execute_find(struct store *store, struct store_call *call)
@@ -266,9 +296,9 @@ static enum err execute_find(struct store *store, struct store_call *call)
 
 void store_post_find(struct store_calls *calls, struct store_find_call *find)
 {
-    static const struct store_kind kind = {STORE_READ, execute_find};
+    static const struct store_kind kind = {"find", STORE_READ, execute_find};
 
-    post(calls, &kind, &find->call);
+    store_calls_post(calls, &kind, &find->call);
 }
 
 static enum err execute_find_lookup(struct store *store, struct store_call *call)
@@ -281,7 +311,7 @@ static enum err execute_find_lookup(struct store *store, struct store_call *call
 
 void store_post_find_lookup(struct store_calls *calls, struct store_find_lookup_call *find)
 {
-    static const struct store_kind kind = {STORE_READ, execute_find_lookup};
+    static const struct store_kind kind = {"find_lookup", STORE_READ, execute_find_lookup};
 
-    post(calls, &kind, &find->call);
+    store_calls_post(calls, &kind, &find->call);
 }

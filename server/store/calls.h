@@ -21,11 +21,12 @@
  * - STORE_READ     reads. A read may overtake the writes, so it may return what a write has
  *                  replaced that was posted before it.
  *
- * Inline, a call is executed inside its post, and store_calls_run() runs its `done`. Between
- * store_calls_start() and store_calls_stop(), threads execute the calls, and `done` runs from the
- * inbox of the engine: writes by `store`, those of the journal that wait together as one group
- * (execute.h); reads by `store-read`, which has a handle of its own, so that they do not wait for
- * writes. If the store has only one handle, `store` executes the reads too, before the writes.
+ * Inline, a call is executed inside its post (unless there is a detour), and store_calls_run() runs
+ * its `done`. Between store_calls_start() and store_calls_stop(), threads execute the calls, and
+ * `done` runs from the inbox of the engine: writes by `store`, those of the journal that wait
+ * together as one group (execute.h); reads by `store-read`, which has a handle of its own, so that
+ * they do not wait for writes. If the store has only one handle, `store` executes the reads too,
+ * before the writes.
  *
  * Engine thread only, except store_calls_health(). */
 #ifndef STORE_CALLS_H
@@ -78,6 +79,25 @@ struct store_health {
     struct store_thread_health writes, reads;
 };
 struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms);
+
+/* ---- detours ---- */
+
+/* Takes the calls of an inline store, and executes them later than inside their post: a test
+ * delays them, or loses a reply. */
+struct store_detour {
+    void (*take)(struct store_detour *detour, struct store_call *call);
+};
+
+/* From now on, `detour` (borrowed; NULL = none) takes the calls that are posted. It must pass
+ * each to the next two functions, those of one class in the order in which it took them. */
+void store_calls_set_detour(struct store_calls *calls, struct store_detour *detour);
+void store_calls_execute(struct store_calls *calls, struct store_call *call);
+void store_calls_return(struct store_calls *calls, struct store_call *call);
+
+enum store_class store_call_class(const struct store_call *call);
+
+/* Returns the name of its kind: that of the function in store.h, without the prefix; static. */
+const char *store_call_name(const struct store_call *call);
 
 /* ---- the journal ---- */
 

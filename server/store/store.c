@@ -210,30 +210,14 @@ enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *ea
     return store->driver->read_batch(store, batch, each, arg);
 }
 
-enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
-                              store_batch_fn *each, void *arg)
-{
-    return store->driver->take_responses(store, since_ms, limit, each, arg);
-}
-
 enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg)
 {
     return store->driver->each_response(store, limit, each, arg);
 }
 
-enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
-{
-    return store->driver->poll_not_taken(store, each, arg);
-}
-
 enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id)
 {
     return store->driver->propose_batch(store, tracking_id, batch_id);
-}
-
-enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg)
-{
-    return store->driver->each_proposal(store, each, arg);
 }
 
 enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id)
@@ -247,6 +231,19 @@ enum err store_proposal_state(struct store *store, const char *tracking_id,
     return store->driver->proposal_state(store, tracking_id, ret_state);
 }
 
+/* ---- news ---- */
+
+enum err store_read_news(struct store *store, int64_t since_ms, struct arena *arena,
+                         struct store_news *ret_news)
+{
+    return store->driver->read_news(store, since_ms, arena, ret_news);
+}
+
+enum err store_confirm_news(struct store *store, const struct store_news *news)
+{
+    return store->driver->confirm_news(store, news);
+}
+
 /* ---- raw results ---- */
 
 enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
@@ -255,17 +252,17 @@ enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw
     return store->driver->each_raw(store, parser, limit, each, arg);
 }
 
-enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                          size_t n)
+enum err store_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n)
 {
     return store->driver->put_parsed(store, parser, parsed, n);
 }
 
 /* ---- money ---- */
 
-enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                        int64_t *ret_not_taken)
 {
-    return store->driver->accounts(store, day, each, arg);
+    return store->driver->accounts(store, day, each, arg, ret_not_taken);
 }
 
 enum err store_last_day(struct store *store, int64_t *ret_day)
@@ -316,11 +313,6 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n)
 {
     return store->driver->forget_address(store, address, ret_n);
-}
-
-enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)
-{
-    return store->driver->poll_changes(store, each, arg);
 }
 
 bool store_changes_pending(struct store *store)

@@ -20,10 +20,11 @@
  * notify token that another batch has. It is a defect of the caller, and would fail again.
  *
  * All times are wall time in milliseconds. One thread uses a handle. Other processes may read the
- * same store and delete results; see store_poll_changes(). */
+ * same store and delete results; see store_read_news(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/errmsg.h"
 #include "base/hash.h"
@@ -252,27 +253,9 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 
-/* Runs `each` for batches with an unknown task whose submit got an unreadable response that was not
- * searched for an id since `since_ms`, at most `limit`, and notes that it is searched now. The
- * store must not be changed inside `each`. Cheap if there are none. */
-enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
-                              store_batch_fn *each, void *arg);
-
 /* Runs `each` for batches with an unreadable response to their submit, newest first, at most
  * `limit`. */
 enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg);
-
-/* A task that another process has recorded as not taken. Borrowed for the call. */
-struct store_not_taken {
-    const unsigned char *key; /* HASH_SIZE bytes; of its question */
-    const char *client;       /* the account to which its credit was refunded, */
-    int64_t day;              /* and its day */
-};
-typedef void store_not_taken_fn(void *arg, const struct store_not_taken *task);
-
-/* Owner only: runs `each` for the tasks that other processes have recorded as not taken since the
- * last call. The store may be changed inside `each`. Cheap if there are none. */
-enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg);
 
 /* The operator may propose an id for a batch whose outcome is unknown. The owner checks it with the
  * upstream, and calls store_resolve_batch() if it is right. A proposal changes nothing else, and
@@ -281,17 +264,6 @@ enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, voi
  * store_propose_batch() replaces the batch's earlier proposal. Returns ERR_NO_ENTRY if there is no
  * such UNKNOWN task (without a raw result), its batch is not DONE, or has another id. */
 enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id);
-
-/* Borrowed for the call. */
-struct store_proposal {
-    int64_t batch; /* its number */
-    const char *batch_id;
-};
-typedef void store_proposal_fn(void *arg, const struct store_proposal *proposal);
-
-/* Owner only: deletes the proposals for batches of which nothing is unknown any more, and runs
- * `each` for the others. The store may be changed inside `each`. Cheap if there are none. */
-enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg);
 
 /* Deletes a proposal that was wrong, unless another one has replaced it. */
 enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id);
@@ -305,6 +277,63 @@ enum store_proposal_state {
 };
 enum err store_proposal_state(struct store *store, const char *tracking_id,
                               enum store_proposal_state *ret_state);
+
+/* ---- news: what the owner reads every second ---- */
+
+/* A task that another process has recorded as not taken. */
+struct store_not_taken {
+    int64_t number;           /* ascending in the order of the records; never reused */
+    const unsigned char *key; /* HASH_SIZE bytes; of its question */
+    const char *client;       /* the account to which its credit was refunded, */
+    int64_t day;              /* and its day */
+};
+
+/* A batch id that the operator proposes; see store_propose_batch(). */
+struct store_proposal {
+    int64_t batch; /* its number */
+    const char *batch_id;
+};
+
+/* A response to a submit in which no batch id was found. */
+struct store_response {
+    int64_t batch; /* its number */
+    const char *notify_token;
+    const void *bytes;
+    size_t len;
+    bool is_lost; /* a task of the batch is unknown, without a raw result */
+};
+
+#define STORE_NEWS_ROWS      1000 /* of each kind in one read, */
+#define STORE_NEWS_RESPONSES 20   /* and responses: searching one takes longer */
+
+struct store_news {
+    bool paused; /* the operator has paused paid lookups */
+    /* Questions whose result other processes deleted or changed: */
+    const unsigned char (*changed)[HASH_SIZE];
+    size_t n_changed;
+    int64_t last_change; /* number of the last record of a change; 0 = none */
+    const struct store_not_taken *not_taken;
+    size_t n_not_taken;
+    int64_t last_not_taken; /* number of the last record; 0 = none */
+    const struct store_proposal *proposals;
+    size_t n_proposals;
+    bool has_settled; /* there are proposals for batches of which nothing is unknown any more */
+    const struct store_response *responses;
+    size_t n_responses;
+    int64_t since_ms; /* of store_read_news() */
+    bool has_more;    /* more changes or tasks not taken are to be read after these */
+};
+
+/* Owner only: reads what store_confirm_news() has not confirmed. Changes nothing, and is cheap if
+ * there is nothing. Responses are those that no process has searched since `since_ms`. What
+ * *ret_news points to is in the arena. */
+enum err store_read_news(struct store *store, int64_t since_ms, struct arena *arena,
+                         struct store_news *ret_news);
+
+/* Owner only: deletes the records of changes and of tasks not taken up to the last ones that were
+ * read, and settled proposals; notes that these responses were searched. Only then does
+ * store_changes_pending() of the other process become false. */
+enum err store_confirm_news(struct store *store, const struct store_news *news);
 
 /* ---- raw results ---- */
 
@@ -329,27 +358,30 @@ enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw
 struct store_parsed {
     const char *tracking_id;
     const struct result *result; /* borrowed; NULL = still not understood */
+    bool is_stored;              /* set by store_put_parsed(): the store has this result now */
 };
 
 /* Records, in one transaction, what that version of the parser made of `n` raw results. A result is
  * stored unless a newer one is, its task becomes ANSWERED, and its raw bytes are deleted. Raw
  * results that were deleted in the meantime are skipped. */
-enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                          size_t n);
+enum err store_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n);
 
 /* ---- money ---- */
 
-/* Runs `each` for every client with an account on that day. Deletes accounts that are more than
- * STORE_ACCOUNT_DAYS older; recent days stay, in case the clock is set back. Owner only. */
+/* Runs `each` for every client with an account on that day. *ret_not_taken is the number of the
+ * last task that another process has recorded as not taken: the accounts contain the refunds up to
+ * it, and no later one. Deletes accounts that are more than STORE_ACCOUNT_DAYS older; recent days
+ * stay, in case the clock is set back. Owner only. */
 #define STORE_ACCOUNT_DAYS 7
 typedef void store_account_fn(void *arg, const char *client, int64_t credits);
-enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg);
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                        int64_t *ret_not_taken);
 
 /* Returns the last day that has an account; INT64_MIN if there is none. */
 enum err store_last_day(struct store *store, int64_t *ret_day);
 
-/* Read and set whether the operator has paused paid lookups. The owner polls it to see a change by
- * another process. */
+/* Read and set whether the operator has paused paid lookups. The owner sees a change by another
+ * process in its news. */
 enum err store_paused(struct store *store, bool *ret_paused);
 enum err store_set_paused(struct store *store, bool paused);
 
@@ -383,14 +415,10 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
  * stays. Raw results and responses to submits that contain it are deleted; *ret_n counts these raw
  * results too. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
- * store_poll_changes(), and store_changes_pending() is true until then. */
+ * store_read_news(), and store_changes_pending() is true until it has confirmed that. */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
-/* Owner only: runs `each` for results that other processes deleted or changed since the last call.
- * Cheap if there are none. */
-enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
-
-/* Not for the owner: returns whether a running owner has yet to process the deletions of this
+/* Not for the owner: returns whether a running owner has yet to confirm the deletions of this
  * process. False also if there is no owner. */
 bool store_changes_pending(struct store *store);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "fake_transport.h"
+#include "held_calls.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -95,6 +96,7 @@ void flow_restart(void)
         if (flow.callers[i]->answers == 0)
             engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
+    held_calls_end();
     engine_free(flow.engine);
     cache_free(flow.cache);
     start_engine(clock);
@@ -103,6 +105,7 @@ void flow_restart(void)
 
 void flow_end(void)
 {
+    held_calls_end();
     engine_drain(flow.engine, 0);
     engine_turn(flow.engine);
     for (size_t i = 0; i < flow.n_callers; i++)

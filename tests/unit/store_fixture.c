@@ -25,6 +25,7 @@ const struct store_end store_failed = {.state = STORE_FAILED,
                                        .wall_ms = STORE_NOW_MS + 5};
 
 static char folder[40], path[64], url[80];
+static struct arena arena; /* of the news */
 static struct sample {
     unsigned char key[HASH_SIZE];
     char tracking_id[ID_TEXT], lookup_id[ID_TEXT];
@@ -54,6 +55,7 @@ static int remove_one(const char *name, const struct stat *status, int type, str
 void store_fixture_teardown(void)
 {
     store_close(TAKE(store));
+    arena_free(&arena);
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -240,6 +242,22 @@ enum err store_kept(struct store *in, size_t i)
         err = result->err;
     result_unref(result);
     return err;
+}
+
+struct store_news store_news_since(struct store *in, int64_t since_ms)
+{
+    struct store_news news = {0};
+
+    ck_assert_int_eq(store_read_news(in, since_ms, &arena, &news), ERR_OK);
+    return news;
+}
+
+struct store_news store_take_news(struct store *in, int64_t since_ms)
+{
+    struct store_news news = store_news_since(in, since_ms);
+
+    ck_assert_int_eq(store_confirm_news(in, &news), ERR_OK);
+    return news;
 }
 
 /* ---- files ---- */

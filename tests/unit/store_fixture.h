@@ -70,6 +70,12 @@ struct store_seen store_look(struct store *store, int64_t batch);
  * stored. */
 enum err store_kept(struct store *store, size_t i);
 
+/* Read the news of the owner, with the responses that were not searched since `since_ms`, and
+ * assert success; store_take_news() confirms them too. What they point to stays until the end of
+ * the test. */
+struct store_news store_news_since(struct store *store, int64_t since_ms);
+struct store_news store_take_news(struct store *store, int64_t since_ms);
+
 /* Returns whether the bytes of `needle` are anywhere in the database or its write-ahead log. */
 bool store_files_hold(const char *needle);
 

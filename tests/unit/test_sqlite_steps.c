@@ -113,9 +113,11 @@ static void note_account(void *arg, const char *client, int64_t credits)
 
 static enum err read_accounts(void)
 {
-    int64_t credits = 0;
+    int64_t credits = 0, last = -7;
+    enum err err = store_accounts(store, 0, note_account, &credits, &last);
 
-    return store_accounts(store, 0, note_account, &credits);
+    ck_assert_int_eq(last, err ? -7 : 0);
+    return err;
 }
 
 static enum err read_last_day(void)
@@ -207,8 +209,8 @@ static enum err read_raw(void)
 static enum err put_parsed(void)
 {
     const struct result *answer = store_answer(12, "milvali.com", STORE_DAY_MS);
-    const struct store_parsed parsed[] = {{store_tracking_id(13), NULL},
-                                          {store_tracking_id(12), answer}};
+    struct store_parsed parsed[] = {{store_tracking_id(13), NULL, false},
+                                    {store_tracking_id(12), answer, false}};
     enum err err = store_put_parsed(store, 2, parsed, 2);
 
     result_unref(answer);
@@ -313,7 +315,7 @@ FIXTURE(setup, teardown);
 struct state {
     struct store_stats stats;
     struct store_seen sending, resting;
-    int64_t credits, last_day;
+    int64_t credits, last_not_taken, last_day;
     bool paused;
 };
 
@@ -323,7 +325,8 @@ static struct state look(void)
                           .resting = store_look(store, resting)};
 
     ck_assert_int_eq(store_stats(store, &state.stats), ERR_OK);
-    ck_assert_int_eq(store_accounts(store, 0, note_account, &state.credits), ERR_OK);
+    ck_assert_int_eq(store_accounts(store, 0, note_account, &state.credits, &state.last_not_taken),
+                     ERR_OK);
     ck_assert_int_eq(store_last_day(store, &state.last_day), ERR_OK);
     ck_assert_int_eq(store_paused(store, &state.paused), ERR_OK);
     state.stats.bytes = 0; /* the log also grows by rolled back writes */

@@ -25,9 +25,9 @@ static void add_credits(void *arg, const char *client, int64_t credits)
 
 static int64_t credits_of(int64_t day)
 {
-    int64_t credits = 0;
+    int64_t credits = 0, last;
 
-    ck_assert_int_eq(store_accounts(store, day, add_credits, &credits), ERR_OK);
+    ck_assert_int_eq(store_accounts(store, day, add_credits, &credits, &last), ERR_OK);
     return credits;
 }
 

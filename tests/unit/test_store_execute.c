@@ -61,9 +61,9 @@ static enum err execute(struct store *store, struct store_call *call)
     return step->planned;
 }
 
-static const struct store_kind journal = {STORE_JOURNAL, execute};
-static const struct store_kind alone = {STORE_JOURNAL_ALONE, execute};
-static const struct store_kind upkeep = {STORE_UPKEEP, execute};
+static const struct store_kind journal = {"test", STORE_JOURNAL, execute};
+static const struct store_kind alone = {"test", STORE_JOURNAL_ALONE, execute};
+static const struct store_kind upkeep = {"test", STORE_UPKEEP, execute};
 
 static void setup(void)
 {

@@ -170,7 +170,7 @@ static enum err drop_proposal(void)
 static enum err parse_again(void)
 {
     const struct result *answer = store_answer(11, "milvali.com", STORE_DAY_MS);
-    const struct store_parsed parsed = {store_tracking_id(11), answer};
+    struct store_parsed parsed = {store_tracking_id(11), answer, false};
     enum err err = store_put_parsed(store, 9, &parsed, 1);
 
     result_unref(answer);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/calls.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ struct entry {
 
 struct journal {
     struct store *store;
+    struct store_calls *calls;
     const struct clock *clock;
     struct timers *timers;
     struct timer retry;
@@ -60,11 +62,13 @@ struct journal {
     bool is_unwell; /* the store failed, and no access has worked since */
 };
 
-struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
+struct journal *journal_new(struct store *store, struct store_calls *calls,
+                            const struct clock *clock, struct timers *timers)
 {
     struct journal *journal = xcalloc(1, sizeof *journal);
 
     journal->store = store;
+    journal->calls = calls;
     journal->clock = clock;
     journal->timers = timers;
     return journal;
@@ -230,6 +234,8 @@ static void retry(struct timer *timer)
         journal->is_unwell = store_try(journal->store, journal->clock->wall_ms) != ERR_OK;
     if (journal->waiting || journal->is_unwell)
         retry_later(journal);
+    else
+        store_calls_resume(journal->calls);
 }
 
 /* Takes ownership of the entry. A deferred entry is logged as an error: if the process dies before

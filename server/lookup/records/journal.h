@@ -26,7 +26,11 @@ struct journal;
 #define JOURNAL_RETRY_MS INT64_C(1000)
 #define JOURNAL_RETRY_S  1 /* Retry-After for clients */
 
-struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers);
+struct store_calls;
+
+/* `calls` is that of the store: it continues after a failure when the journal does. */
+struct journal *journal_new(struct store *store, struct store_calls *calls,
+                            const struct clock *clock, struct timers *timers);
 
 /* Tries to write queued entries a last time, in order and up to the first that fails, then frees.
  * NULL is a no-op. */

@@ -135,31 +135,6 @@ void results_restored(const struct results *results, const unsigned char key[HAS
     results_forget_key(results, key);
 }
 
-enum err results_put_resolved(const struct results *results, const struct lost_task *lost,
-                              const struct task_end *end)
-{
-    const struct result *result = result_of_task_end(results, lost->question, end);
-    const struct store_end stored = {.state = journal_state_of(end),
-                                     .task_id = end->task_id,
-                                     .err = end->err,
-                                     .detail = end->detail,
-                                     .wall_ms = results->clock->wall_ms};
-    bool replaces = !result->err || !may_have_answer(results, result->key);
-    enum err err =
-        store_resolve_task(results->store, lost->tracking_id, &stored, replaces ? result : NULL);
-
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        journal_suspect(results->journal);
-    if (!err) {
-        cooldown_end(results->cooldowns, result->key);
-        finished_add(results->finished, lost->lookup_id, result);
-        if (replaces)
-            cache_put(results->cache, result);
-    }
-    result_unref(result);
-    return err;
-}
-
 /* ---- finding ---- */
 
 enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
@@ -219,6 +194,11 @@ const struct result *results_find_lookup(const struct results *results, const ch
 }
 
 /* ---- deleting ---- */
+
+bool results_wait(const struct results *results)
+{
+    return journal_check(results->journal) || results->n_resolved > 0;
+}
 
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {

@@ -44,13 +44,11 @@ struct results {
     struct journal *journal;
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
+    size_t n_resolved;           /* that wait for the store; see resolved_task.h */
 };
 
-/* A task whose outcome is unknown. */
-struct lost_task {
-    struct question *question; /* owned */
-    char tracking_id[ID_TEXT], lookup_id[ID_TEXT];
-};
+/* Returns whether a result may wait in memory for a store that has failed. */
+bool results_wait(const struct results *results);
 
 /* Sets the two owned members; the others must be set. */
 void results_init(struct results *results, struct timers *timers);
@@ -93,12 +91,6 @@ const struct result *result_of_raw(const struct results *results, const struct s
 /* Makes a result that was stored just now, from raw bytes, available: ends the cooldown of its
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
-
-/* Stores how a task ended whose outcome was unknown, and ends the cooldown of its question. Returns
- * ERR_NO_ENTRY if its outcome is not unknown any more, or ERR_STORAGE_UNAVAILABLE; then nothing
- * was changed. */
-enum err results_put_resolved(const struct results *results, const struct lost_task *lost,
-                              const struct task_end *end);
 
 /* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
  * A cooldown does not matter: it prevents a paid lookup, not the use of an earlier result.

@@ -279,13 +279,12 @@ static const struct store_driver driver = {
     .resolve_not_taken = sqlite_resolve_not_taken,
     .resolve_task = sqlite_resolve_task,
     .read_batch = sqlite_read_batch,
-    .take_responses = sqlite_take_responses,
     .each_response = sqlite_each_response,
-    .poll_not_taken = sqlite_poll_not_taken,
     .propose_batch = sqlite_propose_batch,
-    .each_proposal = sqlite_each_proposal,
     .drop_proposal = sqlite_drop_proposal,
     .proposal_state = sqlite_proposal_state,
+    .read_news = sqlite_read_news,
+    .confirm_news = sqlite_confirm_news,
     .each_raw = sqlite_each_raw,
     .put_parsed = sqlite_put_parsed,
     .accounts = sqlite_accounts,
@@ -298,7 +297,6 @@ static const struct store_driver driver = {
     .forget_key = sqlite_forget_key,
     .forget_domain = sqlite_forget_domain,
     .forget_address = sqlite_forget_address,
-    .poll_changes = sqlite_poll_changes,
     .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
@@ -329,7 +327,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err) {
-        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
+        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
         if (!err)
             err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
         if (!err)
@@ -337,8 +335,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
         err = sql_end(s, err);
     }
     if (!err)
-        err = sql_int(s, &s->data_version, SQL_DATA_VERSION, "");
-    s->counted_version = s->data_version;
+        err = sql_int(s, &s->counted_version, SQL_DATA_VERSION, "");
     if (!err)
         return ERR_OK;
     err = sqlite_judge(s, s->failed_rc, why);

@@ -80,16 +80,14 @@ enum sql {
     SQL_IS_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
-    SQL_COUNT_RESPONSES,
     SQL_READ_RESPONSES,
     SQL_SET_SEARCHED,
     SQL_EACH_RESPONSE,
     SQL_ADD_NOT_TAKEN,
-    SQL_COUNT_NOT_TAKEN,
     SQL_READ_NOT_TAKEN,
+    SQL_LAST_NOT_TAKEN,
     SQL_DROP_NOT_TAKEN,
     SQL_PROPOSE,
-    SQL_COUNT_PROPOSALS,
     SQL_DROP_SETTLED,
     SQL_READ_PROPOSALS,
     SQL_DROP_PROPOSAL,
@@ -106,7 +104,7 @@ enum sql {
     SQL_SET_PARSER,
     SQL_DROP_RAW,
     SQL_ANSWER_UNKNOWN,
-    SQL_HAS_NEWER,
+    SQL_FETCHED,
     SQL_DROP_RAW_BEFORE,
     SQL_DROP_RAW_OF_DOMAIN,
     SQL_RAW_WITH_ADDRESS,
@@ -156,8 +154,7 @@ struct sqlite_store {
     int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
-    int64_t data_version;       /* at the last check for changes by others */
-    int64_t counted_version;    /* the same, when results were counted */
+    int64_t counted_version;    /* the data_version when results were counted */
     bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
     bool is_group_lost;         /* it cannot be committed */
     struct sql_counts group_counts; /* when it began */
@@ -255,23 +252,20 @@ enum err sqlite_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_resolve_not_taken(struct store *, const char *, int64_t);
 enum err sqlite_resolve_task(struct store *, const char *, const struct store_end *,
                              const struct result *);
-enum err sqlite_poll_not_taken(struct store *, store_not_taken_fn *, void *);
 
 /* proposals.c */
 enum err sqlite_propose_batch(struct store *, const char *, const char *);
-enum err sqlite_each_proposal(struct store *, store_proposal_fn *, void *);
 enum err sqlite_drop_proposal(struct store *, int64_t, const char *);
 enum err sqlite_proposal_state(struct store *, const char *, enum store_proposal_state *);
 
 /* raw.c; the first one inside a transaction, as the end of a task */
 enum err sqlite_keep_raw(struct sqlite_store *, const char *, const struct store_end *);
 enum err sqlite_each_raw(struct store *, int, size_t, store_raw_fn *, void *);
-enum err sqlite_put_parsed(struct store *, int, const struct store_parsed *, size_t);
+enum err sqlite_put_parsed(struct store *, int, struct store_parsed *, size_t);
 enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *ret_n);
 
 /* records.c */
 enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
-enum err sqlite_take_responses(struct store *, int64_t, size_t, store_batch_fn *, void *);
 enum err sqlite_each_response(struct store *, size_t, store_batch_fn *, void *);
 enum err sqlite_read_batch(struct store *, int64_t, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
@@ -280,7 +274,7 @@ enum err sqlite_find_lookup(struct store *, const char *, const struct result **
 enum err sqlite_stats(struct store *, struct store_stats *);
 
 /* accounts.c */
-enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
+enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *, int64_t *);
 enum err sqlite_last_day(struct store *, int64_t *);
 enum err sqlite_paused(struct store *, bool *);
 enum err sqlite_set_paused(struct store *, bool);
@@ -291,11 +285,14 @@ enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a 
 enum err sqlite_find(struct store *, const unsigned char *, const struct result **);
 enum err sqlite_trim(struct store *, const struct store_ages *, bool *);
 
+/* news.c */
+enum err sqlite_read_news(struct store *, int64_t, struct arena *, struct store_news *);
+enum err sqlite_confirm_news(struct store *, const struct store_news *);
+
 /* purge.c */
 enum err sqlite_forget_key(struct store *, const unsigned char *);
 enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
 enum err sqlite_forget_address(struct store *, const char *, size_t *);
-enum err sqlite_poll_changes(struct store *, store_key_fn *, void *);
 bool sqlite_changes_pending(struct store *);
 
 #endif

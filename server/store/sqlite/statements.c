@@ -10,9 +10,6 @@
     "EXISTS(SELECT 1 FROM raw_results WHERE raw_results.tracking_id = tasks.tracking_id)"
 
 #define IS_LOST "outcome = 'unknown' AND NOT " HAS_RAW
-#define UNSEARCHED                                                                                 \
-    "(SELECT number FROM batches WHERE response IS NOT NULL AND searched_ms < ?1"                  \
-    " ORDER BY searched_ms, intended_ms, number LIMIT ?2)"
 
 const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -122,26 +119,28 @@ const char *const sql_texts[SQL_STATEMENTS] = {
         "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'",
     [SQL_BATCH_BY_NUMBER] = "SELECT " BATCH_COLUMNS " FROM batches WHERE number = ?",
-    [SQL_COUNT_RESPONSES] =
-        "SELECT count(*) FROM batches WHERE response IS NOT NULL AND searched_ms < ?",
-    [SQL_READ_RESPONSES] = "SELECT " BATCH_COLUMNS " FROM batches WHERE number IN " UNSEARCHED
-                           " AND EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ")",
-    [SQL_SET_SEARCHED] = "UPDATE batches SET searched_ms = ?1 WHERE number IN " UNSEARCHED,
+    [SQL_READ_RESPONSES] =
+        "SELECT number, notify_token, response,"
+        " EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ") FROM batches"
+        " WHERE response IS NOT NULL AND searched_ms < ?"
+        " ORDER BY searched_ms, intended_ms, number LIMIT ?",
+    [SQL_SET_SEARCHED] = "UPDATE batches SET searched_ms = ? WHERE number = ?",
     [SQL_EACH_RESPONSE] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
                           " ORDER BY intended_ms DESC, number DESC LIMIT ?",
     [SQL_ADD_NOT_TAKEN] = "INSERT INTO not_taken(tracking_id) VALUES(?)",
-    [SQL_COUNT_NOT_TAKEN] = "SELECT count(*) FROM not_taken",
-    [SQL_READ_NOT_TAKEN] = "SELECT key, client, day FROM not_taken JOIN tasks USING(tracking_id)"
-                           " ORDER BY seq",
-    [SQL_DROP_NOT_TAKEN] = "DELETE FROM not_taken",
+    [SQL_READ_NOT_TAKEN] = "SELECT seq, key, client, day FROM not_taken"
+                           " LEFT JOIN tasks USING(tracking_id) ORDER BY seq LIMIT ?",
+    [SQL_LAST_NOT_TAKEN] = "SELECT coalesce(max(seq), 0) FROM not_taken",
+    [SQL_DROP_NOT_TAKEN] = "DELETE FROM not_taken WHERE seq <= ?",
     [SQL_PROPOSE] = "INSERT OR REPLACE INTO proposals(batch, batch_id) SELECT batch, ?2 FROM tasks"
                     " WHERE tracking_id = ?1 AND " IS_LOST
                     " AND EXISTS(SELECT 1 FROM batches WHERE number = batch AND"
                     " batches.state = 'over' AND batch_id IN ('', ?2))",
-    [SQL_COUNT_PROPOSALS] = "SELECT count(*) FROM proposals",
     [SQL_DROP_SETTLED] = "DELETE FROM proposals WHERE NOT EXISTS(SELECT 1 FROM tasks"
                          " WHERE tasks.batch = proposals.batch AND " IS_LOST ")",
-    [SQL_READ_PROPOSALS] = "SELECT batch, batch_id FROM proposals ORDER BY batch",
+    [SQL_READ_PROPOSALS] = "SELECT batch, batch_id, EXISTS(SELECT 1 FROM tasks"
+                           " WHERE tasks.batch = proposals.batch AND " IS_LOST ") FROM proposals"
+                           " ORDER BY batch LIMIT ?",
     [SQL_DROP_PROPOSAL] = "DELETE FROM proposals WHERE batch = ? AND batch_id = ?",
     [SQL_PROPOSAL_STATE] = "SELECT CASE WHEN outcome IS NOT 'unknown' THEN ?2 WHEN EXISTS(SELECT 1"
                            " FROM proposals WHERE proposals.batch = tasks.batch) THEN ?3 ELSE ?4"
@@ -168,8 +167,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_DROP_RAW] = "DELETE FROM raw_results WHERE tracking_id = ?",
     [SQL_ANSWER_UNKNOWN] = "UPDATE tasks SET outcome = 'answered', code = '', detail = ''"
                            " WHERE tracking_id = ? AND outcome = 'unknown'",
-    [SQL_HAS_NEWER] = "SELECT count(*) FROM answers WHERE key = ? AND body IS NOT NULL"
-                      " AND fetched_ms >= ?",
+    [SQL_FETCHED] = "SELECT fetched_ms FROM answers WHERE key = ? AND body IS NOT NULL",
     [SQL_DROP_RAW_BEFORE] = "DELETE FROM raw_results WHERE id IN"
                             " (SELECT id FROM raw_results WHERE stored_ms < ? LIMIT ?)",
     [SQL_DROP_RAW_OF_DOMAIN] = "DELETE FROM raw_results WHERE domain = ?",
@@ -212,7 +210,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
         " ELSE 'found' END AS kind, count(*) FROM answers GROUP BY kind",
     [SQL_ADD_CHANGE] = "INSERT INTO forgotten(key) VALUES(?)",
     [SQL_ADD_MARK] = "INSERT INTO forgotten(key) VALUES(x'')",
-    [SQL_READ_CHANGES] = "SELECT key FROM forgotten ORDER BY seq",
-    [SQL_DROP_CHANGES] = "DELETE FROM forgotten",
+    [SQL_READ_CHANGES] = "SELECT seq, key FROM forgotten ORDER BY seq LIMIT ?",
+    [SQL_DROP_CHANGES] = "DELETE FROM forgotten WHERE seq <= ?",
     [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };

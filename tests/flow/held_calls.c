@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* held_calls.c - see held_calls.h. */
+#include "held_calls.h"
+
+#include "flow.h"
+#include "lookup/engine_state.h"
+#include "store/calls.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <utlist.h>
+
+#define CLASSES 3
+
+static struct {
+    struct store_detour detour;
+    enum hold hold;
+    const char *kind, *lost; /* lost NULL = none */
+    struct store_call *waiting[CLASSES];
+    bool is_executed[CLASSES]; /* the first that waits */
+} held;
+
+static bool is_held(const struct store_call *call, enum hold hold)
+{
+    return held.hold == hold && strcmp(store_call_name(call), held.kind) == 0;
+}
+
+static void execute(struct store_call *call)
+{
+    store_calls_execute(flow.engine->calls, call);
+    if (!held.lost || strcmp(store_call_name(call), held.lost) != 0)
+        return;
+    held.lost = NULL;
+    call->err = ERR_STORAGE_UNAVAILABLE;
+}
+
+static void run(int class)
+{
+    struct store_call *call;
+
+    while ((call = held.waiting[class])) {
+        if (!held.is_executed[class]) {
+            if (is_held(call, HOLD_POSTED))
+                return;
+            execute(call);
+            held.is_executed[class] = true;
+        }
+        if (is_held(call, HOLD_EXECUTED))
+            return;
+        DL_DELETE(held.waiting[class], call);
+        held.is_executed[class] = false;
+        store_calls_return(flow.engine->calls, call);
+    }
+}
+
+static void take(struct store_detour *detour, struct store_call *call)
+{
+    int class = (int)store_call_class(call);
+
+    (void)detour;
+    DL_APPEND(held.waiting[class], call);
+    run(class);
+}
+
+void held_calls_set(enum hold hold, const char *kind)
+{
+    held.detour.take = take;
+    held.hold = hold;
+    held.kind = kind;
+    store_calls_set_detour(flow.engine->calls, &held.detour);
+    for (int class = 0; class < CLASSES; class ++)
+        run(class);
+}
+
+void held_calls_release(void)
+{
+    held_calls_set(HOLD_NOTHING, "");
+}
+
+void held_calls_lose(const char *kind)
+{
+    held.lost = kind;
+    held_calls_release();
+}
+
+size_t held_calls_count(void)
+{
+    const struct store_call *call;
+    size_t n = 0;
+
+    for (int class = 0; class < CLASSES; class ++)
+        DL_FOREACH (held.waiting[class], call)
+            n++;
+    return n;
+}
+
+void held_calls_end(void)
+{
+    if (!held.detour.take)
+        return;
+    held_calls_release();
+    store_calls_set_detour(flow.engine->calls, NULL);
+    memset(&held, 0, sizeof held);
+}
