@@ -7,9 +7,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 struct store_kind {
+    const char *name;
     enum store_class class;
     enum err (*execute)(struct store *store, struct store_call *call);
 };
@@ -21,6 +23,7 @@ struct store_calls {
     uint64_t failed_era;         /* the last one in which a call of the journal failed */
     store_failed_fn *failed;     /* may be NULL */
     void *failed_arg;
+    struct store_executor *executor; /* NULL = none */
 };
 
 struct store_calls *store_calls_new(struct store *store)
@@ -63,7 +66,7 @@ void store_calls_run(struct store_calls *calls)
     }
 }
 
-static void execute(struct store_calls *calls, struct store_call *call)
+void store_calls_execute(struct store_calls *calls, struct store_call *call)
 {
     bool keeps_order = call->kind->class == STORE_JOURNAL;
 
@@ -76,12 +79,36 @@ static void execute(struct store_calls *calls, struct store_call *call)
         calls->failed_era = call->era;
 }
 
+void store_calls_return(struct store_calls *calls, struct store_call *call)
+{
+    DL_APPEND(calls->executed, call);
+}
+
+void store_calls_set_executor(struct store_calls *calls, struct store_executor *executor)
+{
+    calls->executor = executor;
+}
+
+enum store_class store_call_class(const struct store_call *call)
+{
+    return call->kind->class;
+}
+
+const char *store_call_name(const struct store_call *call)
+{
+    return call->kind->name;
+}
+
 static void post(struct store_calls *calls, const struct store_kind *kind, struct store_call *call)
 {
     call->kind = kind;
     call->era = calls->era;
-    execute(calls, call);
-    DL_APPEND(calls->executed, call);
+    if (calls->executor) {
+        calls->executor->take(calls->executor, call);
+        return;
+    }
+    store_calls_execute(calls, call);
+    store_calls_return(calls, call);
 }
 
 /* ---- the kinds ---- */
@@ -95,7 +122,7 @@ static enum err execute_sending(struct store *store, struct store_call *call)
 
 void store_post_sending(struct store_calls *calls, struct store_sending_call *sending)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_sending};
+    static const struct store_kind kind = {"sending", STORE_JOURNAL, execute_sending};
 
     post(calls, &kind, &sending->call);
 }
@@ -111,7 +138,8 @@ static enum err execute_mark_resubmitted(struct store *store, struct store_call 
 void store_post_mark_resubmitted(struct store_calls *calls,
                                  struct store_mark_resubmitted_call *mark)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_mark_resubmitted};
+    static const struct store_kind kind = {"mark_resubmitted", STORE_JOURNAL,
+                                           execute_mark_resubmitted};
 
     post(calls, &kind, &mark->call);
 }
@@ -126,7 +154,7 @@ static enum err execute_mark_not_sent(struct store *store, struct store_call *ca
 
 void store_post_mark_not_sent(struct store_calls *calls, struct store_mark_not_sent_call *mark)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_mark_not_sent};
+    static const struct store_kind kind = {"mark_not_sent", STORE_JOURNAL, execute_mark_not_sent};
 
     post(calls, &kind, &mark->call);
 }
@@ -140,7 +168,7 @@ static enum err execute_submitted(struct store *store, struct store_call *call)
 
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_submitted};
+    static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted};
 
     post(calls, &kind, &submitted->call);
 }
@@ -154,7 +182,7 @@ static enum err execute_end_batch(struct store *store, struct store_call *call)
 
 void store_post_end_batch(struct store_calls *calls, struct store_end_batch_call *end)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_end_batch};
+    static const struct store_kind kind = {"end_batch", STORE_JOURNAL, execute_end_batch};
 
     post(calls, &kind, &end->call);
 }
@@ -168,7 +196,32 @@ static enum err execute_forget_key(struct store *store, struct store_call *call)
 
 void store_post_forget_key(struct store_calls *calls, struct store_forget_key_call *forget)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_forget_key};
+    static const struct store_kind kind = {"forget_key", STORE_JOURNAL, execute_forget_key};
+
+    post(calls, &kind, &forget->call);
+}
+
+static void add_key(void *arg, const unsigned char key[HASH_SIZE])
+{
+    struct store_forget_domain_call *forget = arg;
+
+    forget->keys = xrealloc(forget->keys, (forget->n_keys + 1) * sizeof *forget->keys);
+    memcpy(forget->keys[forget->n_keys++], key, HASH_SIZE);
+}
+
+static enum err execute_forget_domain(struct store *store, struct store_call *call)
+{
+    struct store_forget_domain_call *forget =
+        container_of(call, struct store_forget_domain_call, call);
+
+    forget->keys = NULL;
+    forget->n_keys = 0;
+    return store_forget_domain(store, forget->domain, add_key, forget, &forget->n);
+}
+
+void store_post_forget_domain(struct store_calls *calls, struct store_forget_domain_call *forget)
+{
+    static const struct store_kind kind = {"forget_domain", STORE_JOURNAL, execute_forget_domain};
 
     post(calls, &kind, &forget->call);
 }
@@ -182,7 +235,7 @@ static enum err execute_try(struct store *store, struct store_call *call)
 
 void store_post_try(struct store_calls *calls, struct store_try_call *attempt)
 {
-    static const struct store_kind kind = {STORE_JOURNAL, execute_try};
+    static const struct store_kind kind = {"try", STORE_JOURNAL, execute_try};
 
     post(calls, &kind, &attempt->call);
 }
@@ -197,7 +250,7 @@ static enum err execute_find(struct store *store, struct store_call *call)
 
 void store_post_find(struct store_calls *calls, struct store_find_call *find)
 {
-    static const struct store_kind kind = {STORE_READ, execute_find};
+    static const struct store_kind kind = {"find", STORE_READ, execute_find};
 
     post(calls, &kind, &find->call);
 }
@@ -212,7 +265,7 @@ static enum err execute_find_lookup(struct store *store, struct store_call *call
 
 void store_post_find_lookup(struct store_calls *calls, struct store_find_lookup_call *find)
 {
-    static const struct store_kind kind = {STORE_READ, execute_find_lookup};
+    static const struct store_kind kind = {"find_lookup", STORE_READ, execute_find_lookup};
 
     post(calls, &kind, &find->call);
 }

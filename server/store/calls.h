@@ -20,8 +20,8 @@
  * - STORE_READ     reads. A read may overtake the writes, so it may return what a write has
  *                  replaced that was posted before it.
  *
- * The store is inline: a call is executed inside its post, and store_calls_run() runs its `done`.
- * Engine thread only. */
+ * The store is inline: a call is executed inside its post, unless there is an executor, and
+ * store_calls_run() runs its `done`. Engine thread only. */
 #ifndef STORE_CALLS_H
 #define STORE_CALLS_H
 
@@ -59,6 +59,24 @@ void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, 
 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
 void store_calls_resume(struct store_calls *calls);
+
+/* ---- executors ---- */
+
+/* Executes calls later than inside their post. */
+struct store_executor {
+    void (*take)(struct store_executor *executor, struct store_call *call);
+};
+
+/* From now on, `executor` (borrowed; NULL = none) takes the calls that are posted. It must pass
+ * each to the next two functions, those of one class in the order in which it took them. */
+void store_calls_set_executor(struct store_calls *calls, struct store_executor *executor);
+void store_calls_execute(struct store_calls *calls, struct store_call *call);
+void store_calls_return(struct store_calls *calls, struct store_call *call);
+
+enum store_class store_call_class(const struct store_call *call);
+
+/* Returns the name of its kind: that of the function in store.h, without the prefix; static. */
+const char *store_call_name(const struct store_call *call);
 
 /* ---- the journal ---- */
 
@@ -102,6 +120,16 @@ struct store_forget_key_call {
     unsigned char key[HASH_SIZE];
 };
 void store_post_forget_key(struct store_calls *calls, struct store_forget_key_call *forget);
+
+struct store_forget_domain_call {
+    struct store_call call;
+    const char *domain;
+    /* Results; the caller frees `keys`, also after an error: */
+    unsigned char (*keys)[HASH_SIZE]; /* of the questions whose results were deleted */
+    size_t n_keys;
+    size_t n; /* results deleted, raw ones included */
+};
+void store_post_forget_domain(struct store_calls *calls, struct store_forget_domain_call *forget);
 
 struct store_try_call {
     struct store_call call;
