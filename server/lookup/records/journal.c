@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/calls.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,6 +37,9 @@ struct entry {
 
 struct journal {
     struct store *store;
+    struct store_calls *calls;
+    journal_written_fn *written; /* may be NULL */
+    void *written_arg;
     const struct clock *clock;
     struct timers *timers;
     struct timer retry;
@@ -44,14 +48,22 @@ struct journal {
     bool is_unwell; /* the store failed, and no access has worked since */
 };
 
-struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
+struct journal *journal_new(struct store *store, struct store_calls *calls,
+                            const struct clock *clock, struct timers *timers)
 {
     struct journal *journal = xcalloc(1, sizeof *journal);
 
     journal->store = store;
+    journal->calls = calls;
     journal->clock = clock;
     journal->timers = timers;
     return journal;
+}
+
+void journal_on_written(struct journal *journal, journal_written_fn *written, void *arg)
+{
+    journal->written = written;
+    journal->written_arg = arg;
 }
 
 struct journal_state journal_state(const struct journal *journal)
@@ -181,6 +193,16 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
     return ERR_INTERNAL;
 }
 
+static void report_written(const struct journal *journal, const struct entry *entry)
+{
+    if (!journal->written)
+        return;
+    if (entry->kind == ENTRY_FORGOTTEN)
+        journal->written(journal->written_arg, entry->key, true);
+    else if (entry->keep)
+        journal->written(journal->written_arg, entry->keep->key, false);
+}
+
 /* Returns true if the entry is finished: written, or rejected for a permanent reason. */
 static bool finish(struct journal *journal, struct entry *entry)
 {
@@ -192,6 +214,8 @@ static bool finish(struct journal *journal, struct entry *entry)
     if (err)
         log_event(LOG_ERROR, "journal_entry_rejected", LOG_STR("error", err_words(err)),
                   LOG_STR("id", entry->id));
+    else
+        report_written(journal, entry);
     free_entry(entry);
     return true;
 }
@@ -225,6 +249,8 @@ static void retry(struct timer *timer)
         journal->is_unwell = store_try(journal->store, journal->clock->wall_ms) != ERR_OK;
     if (journal->waiting || journal->is_unwell)
         retry_later(journal);
+    else
+        store_calls_resume(journal->calls);
 }
 
 /* Takes ownership of the entry. A deferred entry is logged as an error: if the process dies before
