@@ -42,9 +42,11 @@ static void make_core(struct engine *engine, const struct engine_options *option
     engine->batcher =
         batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
                                                              engine->journal, engine->budget});
-    engine->lookups = lookups_new(options->max_waiters,
-                                  &(struct lookup_tools){clock, timers, &engine->results,
-                                                         engine->batcher, engine_end_request});
+    engine->waiters.max = options->max_waiters;
+    engine->recalls = recalls_new(&(struct recall_tools){
+        clock, timers, engine->results.reads, &engine->waiters, engine_continue_request});
+    engine->lookups = lookups_new(&(struct lookup_tools){
+        clock, timers, &engine->results, engine->batcher, &engine->waiters, engine_end_request});
 }
 
 static void publish(struct engine *engine)
@@ -62,7 +64,7 @@ static void publish(struct engine *engine)
         .blocked_by = batcher.stopped_by,
         .credits_spent = budget.spent,
         .credits_limit = budget.limit,
-        .waiters = (int64_t)lookups.waiters,
+        .waiters = (int64_t)(lookups.waiters + recalls_count(engine->recalls)),
         .lookups = (int64_t)lookups.lookups,
         .queue_tasks = (int64_t)batcher.queued,
         .queue_oldest_ms = batcher.oldest_queued_ms,
@@ -134,10 +136,11 @@ void engine_free(struct engine *engine)
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
     resolver_free(engine->resolver);
+    recalls_free(engine->recalls);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
-    results_done(&engine->results);
     journal_free(engine->journal);
+    results_done(&engine->results);
     store_calls_free(engine->calls);
     budget_free(engine->budget);
     timers_done(&engine->timers);

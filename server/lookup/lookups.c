@@ -34,6 +34,7 @@ struct lookup {
     struct lookup_request *requests; /* that wait for it */
     size_t n_requests;
     int64_t started_ms;
+    bool is_first; /* nothing was stored when it started */
     bool promised; /* a client was asked to retry later: never drop it */
     UT_hash_handle hh, hh_id;
 };
@@ -44,11 +45,10 @@ struct lookups {
     const struct results *results;
     struct batcher *batcher;
     lookup_done_fn *end;
-    struct waiter_limit waiters;
+    struct waiter_limit *waiters;
     struct lookup *table, *by_id;
     struct lookup_request *waiting; /* all waiting requests, by ticket */
-    uint64_t n_abandoned;
-    int64_t expected_ms; /* moving average of the time that lookups took */
+    int64_t expected_ms;            /* moving average of the time that lookups took */
 };
 
 /* Two results arrived for one tracking id, and the first was already delivered. */
@@ -59,7 +59,7 @@ static void conflict(void *arg, const unsigned char key[HASH_SIZE])
     results_invalidate(lookups->results, key, "the upstream sent two results for this lookup");
 }
 
-struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools)
+struct lookups *lookups_new(const struct lookup_tools *tools)
 {
     struct lookups *lookups = xcalloc(1, sizeof *lookups);
 
@@ -68,7 +68,7 @@ struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools
     lookups->results = tools->results;
     lookups->batcher = tools->batcher;
     lookups->end = tools->end;
-    lookups->waiters.max = max_waiters;
+    lookups->waiters = tools->waiters;
     lookups->expected_ms = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, lookups);
     return lookups;
@@ -128,7 +128,6 @@ static void detach(struct lookup_request *request)
 {
     struct lookup *lookup = request->lookup;
 
-    waiter_limit_release(&lookup->owner->waiters, request);
     HASH_DEL(lookup->owner->waiting, request);
     DL_DELETE(lookup->requests, request);
     lookup->n_requests--;
@@ -184,8 +183,6 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
     struct lookup *lookup = request->lookup;
     outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    lookups->n_abandoned++;
-    metrics_add(&metrics_mine()->waiters_abandoned, 1);
     detach(request);
     if (!lookup->requests && !lookup->promised)
         batcher_abandon(lookups->batcher, &lookup->task); /* may free the lookup */
@@ -361,6 +358,7 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
         lookup_new(lookups, question_restore(request->question->key, &request->question->parts));
     id_new(lookup->id);
     snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
+    lookup->is_first = request->miss == MISS_ABSENT;
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
     err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
@@ -384,14 +382,20 @@ static struct lookup *find(const struct lookups *lookups, const unsigned char *k
     return lookup;
 }
 
+bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[HASH_SIZE])
+{
+    const struct lookup *lookup = find(lookups, key);
+
+    return lookup && lookup->is_first;
+}
+
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
     const char *detail;
-    enum err err =
-        waiter_limit_acquire(&lookups->waiters, request, lookups->clock->now_ms, &detail);
+    enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);
 
     if (err) {
         /* On average, the next request of an account at its limit ends after half a lookup. */
@@ -401,10 +405,8 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
         ret_refusal->detail = detail;
         return err;
     }
-    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal))) {
-        waiter_limit_release(&lookups->waiters, request);
+    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
         return err;
-    }
     attach(lookup, request, collapsed);
     if (collapsed)
         metrics_add(&metrics_mine()->lookups_coalesced, 1);
@@ -444,7 +446,5 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
 
 struct lookup_stats lookups_stats(const struct lookups *lookups)
 {
-    return (struct lookup_stats){.lookups = HASH_COUNT(lookups->table),
-                                 .waiters = HASH_COUNT(lookups->waiting),
-                                 .abandoned = lookups->n_abandoned};
+    return (struct lookup_stats){HASH_COUNT(lookups->table), HASH_COUNT(lookups->waiting)};
 }

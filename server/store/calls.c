@@ -272,6 +272,32 @@ void store_post_forget_key(struct store_calls *calls, struct store_forget_key_ca
     store_calls_post(calls, &kind, &forget->call);
 }
 
+static void add_key(void *arg, const unsigned char key[HASH_SIZE])
+{
+    struct store_forget_domain_call *forget = arg;
+
+    forget->keys = xrealloc(forget->keys, (forget->n_keys + 1) * sizeof *forget->keys);
+    memcpy(forget->keys[forget->n_keys++], key, HASH_SIZE);
+}
+
+static enum err execute_forget_domain(struct store *store, struct store_call *call)
+{
+    struct store_forget_domain_call *forget =
+        container_of(call, struct store_forget_domain_call, call);
+
+    forget->keys = NULL;
+    forget->n_keys = 0;
+    return store_forget_domain(store, forget->domain, add_key, forget, &forget->n);
+}
+
+void store_post_forget_domain(struct store_calls *calls, struct store_forget_domain_call *forget)
+{
+    static const struct store_kind kind = {"forget_domain", STORE_JOURNAL_ALONE,
+                                           execute_forget_domain};
+
+    store_calls_post(calls, &kind, &forget->call);
+}
+
 static enum err execute_try(struct store *store, struct store_call *call)
 {
     struct store_try_call *attempt = container_of(call, struct store_try_call, call);

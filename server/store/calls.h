@@ -142,6 +142,16 @@ struct store_forget_key_call {
 };
 void store_post_forget_key(struct store_calls *calls, struct store_forget_key_call *forget);
 
+struct store_forget_domain_call {
+    struct store_call call;
+    const char *domain;
+    /* Results; the caller frees `keys`, also after an error: */
+    unsigned char (*keys)[HASH_SIZE]; /* of the questions whose results were deleted */
+    size_t n_keys;
+    size_t n; /* results deleted, raw ones included */
+};
+void store_post_forget_domain(struct store_calls *calls, struct store_forget_domain_call *forget);
+
 struct store_try_call {
     struct store_call call;
     int64_t wall_ms;

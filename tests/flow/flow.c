@@ -83,6 +83,13 @@ void flow_start(struct engine_options options)
     flow.upstream = fake_upstream_new(flow.transport, engine_clock(flow.engine));
 }
 
+static void free_engine(void)
+{
+    if (flow.before_free)
+        flow.before_free();
+    engine_free(flow.engine);
+}
+
 void flow_restart(void)
 {
     const struct clock last = *engine_clock(flow.engine);
@@ -97,7 +104,7 @@ void flow_restart(void)
             engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
     held_calls_end();
-    engine_free(flow.engine);
+    free_engine();
     cache_free(flow.cache);
     start_engine(clock);
     fake_upstream_set_clock(flow.upstream, engine_clock(flow.engine));
@@ -111,7 +118,7 @@ void flow_end(void)
     for (size_t i = 0; i < flow.n_callers; i++)
         ck_assert_msg(flow.callers[i]->answers == 1, "caller %zu got %d results", i,
                       flow.callers[i]->answers);
-    engine_free(flow.engine);
+    free_engine();
     fake_upstream_free(flow.upstream);
     openmart_free(flow.openmart);
     transport_free(flow.transport);
@@ -233,16 +240,21 @@ static void count_return(struct engine_call *call)
     (*(int *)call->arg)++;
 }
 
+void flow_post(struct engine_call *call, int *returns)
+{
+    call->reply_to = flow.inbox;
+    call->done = count_return;
+    call->arg = returns;
+    engine_post(flow.engine, call);
+    flow_settle();
+    inbox_run_all(flow.inbox);
+}
+
 void flow_call(struct engine_call *call)
 {
     int returns = 0;
 
-    call->reply_to = flow.inbox;
-    call->done = count_return;
-    call->arg = &returns;
-    engine_post(flow.engine, call);
-    flow_settle();
-    inbox_run_all(flow.inbox);
+    flow_post(call, &returns);
     ck_assert_int_eq(returns, 1);
 }
 

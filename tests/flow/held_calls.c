@@ -10,7 +10,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define CLASSES 3
+#define CLASSES (STORE_READ + 1)
 
 static struct {
     struct store_detour detour;
@@ -55,7 +55,8 @@ static void run(int class)
 
 static void take(struct store_detour *detour, struct store_call *call)
 {
-    int class = (int)store_call_class(call);
+    enum store_class of = store_call_class(call);
+    int class = (int)(of == STORE_JOURNAL_ALONE ? STORE_JOURNAL : of);
 
     (void)detour;
     DL_APPEND(held.waiting[class], call);

@@ -6,6 +6,7 @@
 #include "store/driver.h"
 
 #include "tests/support/suite.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX 16
@@ -42,7 +43,22 @@ static enum err disk_find(struct store *store, const unsigned char *key,
     return ERR_NO_ENTRY;
 }
 
-static const struct store_driver driver = {.mark_not_sent = disk_mark_not_sent, .find = disk_find};
+/* Two questions have results, and there is a raw one. */
+static enum err disk_forget_domain(struct store *store, const char *domain, store_key_fn *each,
+                                   void *arg, size_t *ret_n)
+{
+    (void)store;
+    ck_assert_str_eq(domain, "milvali.com");
+    for (int i = 1; i <= 2; i++) {
+        unsigned char key[HASH_SIZE] = {(unsigned char)i};
+        each(arg, key);
+    }
+    *ret_n = 3;
+    return ERR_OK;
+}
+
+static const struct store_driver driver = {
+    .mark_not_sent = disk_mark_not_sent, .find = disk_find, .forget_domain = disk_forget_domain};
 
 static void failed(void *arg)
 {
@@ -176,4 +192,55 @@ TEST(calls_that_read_are_executed_after_a_failed_write)
     store_calls_run(calls);
     ck_assert_uint_eq(disk.n_reads, 1);
     ck_assert_uint_eq(n_returned, 2);
+}
+
+static void forget_done(struct store_call *call)
+{
+    const struct store_forget_domain_call *forget =
+        container_of(call, struct store_forget_domain_call, call);
+
+    ck_assert_int_eq(call->err, ERR_OK);
+    ck_assert_uint_eq(forget->n, 3);
+    ck_assert_uint_eq(forget->n_keys, 2);
+    ck_assert_uint_eq(forget->keys[0][0], 1);
+    ck_assert_uint_eq(forget->keys[1][0], 2);
+    n_returned++;
+}
+
+TEST(calls_that_delete_a_domain_return_the_keys)
+{
+    struct store_forget_domain_call forget = {.call.done = forget_done, .domain = "milvali.com"};
+
+    store_post_forget_domain(calls, &forget);
+    store_calls_run(calls);
+    ck_assert_uint_eq(n_returned, 1);
+    free(forget.keys);
+}
+
+static struct store_call *taken;
+
+static void take(struct store_detour *executor, struct store_call *call)
+{
+    (void)executor;
+    ck_assert_ptr_null(taken);
+    taken = call;
+}
+
+TEST(calls_are_executed_by_the_executor)
+{
+    struct store_detour executor = {take};
+    struct store_mark_not_sent_call mark;
+
+    store_calls_set_detour(calls, &executor);
+    post(&mark, 1);
+    store_calls_run(calls);
+    ck_assert_uint_eq(disk.n_executed + n_returned, 0);
+    ck_assert_int_eq(store_call_class(taken), STORE_JOURNAL);
+    ck_assert_str_eq(store_call_name(taken), "mark_not_sent");
+    store_calls_execute(calls, taken);
+    store_calls_return(calls, taken);
+    ck_assert_uint_eq(disk.n_executed, 1);
+    ck_assert_uint_eq(n_returned, 0);
+    store_calls_run(calls);
+    ck_assert_uint_eq(n_returned, 1);
 }

@@ -54,6 +54,8 @@ struct entry {
 struct journal {
     struct store *store;
     struct store_calls *calls;
+    journal_written_fn *written; /* may be NULL */
+    void *written_arg;
     const struct clock *clock;
     struct timers *timers;
     struct timer retry;
@@ -72,6 +74,12 @@ struct journal *journal_new(struct store *store, struct store_calls *calls,
     journal->clock = clock;
     journal->timers = timers;
     return journal;
+}
+
+void journal_on_written(struct journal *journal, journal_written_fn *written, void *arg)
+{
+    journal->written = written;
+    journal->written_arg = arg;
 }
 
 struct journal_state journal_state(const struct journal *journal)
@@ -190,6 +198,16 @@ static enum err write_entry(struct journal *journal, const struct entry *entry)
     return ERR_INTERNAL;
 }
 
+static void report_written(const struct journal *journal, const struct entry *entry)
+{
+    if (!journal->written)
+        return;
+    if (entry->kind == ENTRY_FORGOTTEN)
+        journal->written(journal->written_arg, entry->key, true);
+    else if (entry->keep)
+        journal->written(journal->written_arg, entry->keep->key, false);
+}
+
 /* Returns true if the entry is finished: written, or rejected for a permanent reason. */
 static bool finish(struct journal *journal, struct entry *entry)
 {
@@ -201,6 +219,8 @@ static bool finish(struct journal *journal, struct entry *entry)
     if (err)
         log_event(LOG_ERROR, "journal_entry_rejected", LOG_STR("error", err_words(err)),
                   LOG_STR("id", entry->id));
+    else
+        report_written(journal, entry);
     free_entry(entry);
     return true;
 }

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct journal;
+struct store_calls;
 
 #define JOURNAL_RETRY_MS INT64_C(1000)
 #define JOURNAL_RETRY_S  1 /* Retry-After for clients */
@@ -31,6 +32,11 @@ struct store_calls;
 /* `calls` is that of the store: it continues after a failure when the journal does. */
 struct journal *journal_new(struct store *store, struct store_calls *calls,
                             const struct clock *clock, struct timers *timers);
+
+/* Runs when an entry has been written that stores a result of the question with that key, or
+ * deletes it. */
+typedef void journal_written_fn(void *arg, const unsigned char key[HASH_SIZE], bool is_deletion);
+void journal_on_written(struct journal *journal, journal_written_fn *written, void *arg);
 
 /* Tries to write queued entries a last time, in order and up to the first that fails, then frees.
  * NULL is a no-op. */

@@ -19,6 +19,7 @@ static void apply(const struct resolved_task *task)
     else
         cooldown_end(results->cooldowns, result->key);
     finished_add(results->finished, task->lookup_id, result);
+    reads_stored(results->reads, result->key);
     if (!result->err)
         cache_put(results->cache, result);
 }

@@ -7,21 +7,34 @@
 #include "base/mem.h"
 #include "model/freshness.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
+
+static void written(void *arg, const unsigned char key[HASH_SIZE], bool is_deletion)
+{
+    if (is_deletion)
+        reads_deleted(arg, key);
+    else
+        reads_stored(arg, key);
+}
 
 void results_init(struct results *results, struct timers *timers)
 {
     results->cooldowns = cooldowns_new(timers);
     results->finished =
         finished_new(results->options.max_finished, results->options.max_finished_bytes);
+    results->reads =
+        reads_new(&(struct read_tools){results->calls, results->cache, results->journal});
+    journal_on_written(results->journal, written, results->reads);
 }
 
 void results_done(struct results *results)
 {
     cooldowns_free(results->cooldowns);
     finished_free(results->finished);
+    reads_free(results->reads);
 }
 
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
@@ -75,12 +88,32 @@ const struct result *result_of_raw(const struct results *results, const struct s
 
 /* ---- storing ---- */
 
+/* Finds the result of the question in the cache, or in the store without a call: a failure is about
+ * to be stored. The caller owns the reference. */
+static enum err find_now(const struct results *results, const unsigned char *key,
+                         const struct result **ret_result)
+{
+    const struct result *result = cache_find(results->cache, key);
+    enum err err;
+
+    if (result) {
+        *ret_result = result;
+        return ERR_OK;
+    }
+    if (journal_is_forgetting(results->journal, key))
+        return ERR_NO_ENTRY;
+    err = store_find(results->store, key, ret_result);
+    if (err == ERR_STORAGE_UNAVAILABLE)
+        journal_suspect(results->journal);
+    return err;
+}
+
 /* Returns true also if the store cannot be read: it may have one, and a failure must not replace
  * it. */
 static bool may_have_answer(const struct results *results, const unsigned char *key)
 {
     const struct result *kept = NULL;
-    enum err err = results_find(results, key, &kept);
+    enum err err = find_now(results, key, &kept);
     bool may = kept ? !kept->err : err != ERR_NO_ENTRY;
 
     result_unref(kept);
@@ -135,43 +168,6 @@ void results_restored(const struct results *results, const unsigned char key[HAS
     results_forget_key(results, key);
 }
 
-/* ---- finding ---- */
-
-enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
-                      const struct result **ret_result)
-{
-    const struct result *result = cache_find(results->cache, key);
-
-    if (!result) {
-        if (journal_is_forgetting(results->journal, key))
-            return ERR_NO_ENTRY;
-        enum err err = store_find(results->store, key, &result);
-        if (err == ERR_STORAGE_UNAVAILABLE)
-            journal_suspect(results->journal);
-        if (err)
-            return err;
-        cache_put(results->cache, result);
-    }
-    *ret_result = result;
-    return ERR_OK;
-}
-
-static enum err find_stored_lookup(const struct results *results, const char *lookup_id,
-                                   const struct result **ret_result)
-{
-    const struct result *result;
-    enum err err = store_find_lookup(results->store, lookup_id, &result);
-
-    if (err)
-        return err;
-    if (journal_is_forgetting(results->journal, result->key)) {
-        result_unref(result);
-        return ERR_NO_ENTRY;
-    }
-    *ret_result = result;
-    return ERR_OK;
-}
-
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
@@ -180,17 +176,6 @@ void results_invalidate(const struct results *results, const unsigned char key[H
     results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                       results->options.unknown_hold_ms);
     finished_forget_key(results->finished, key);
-}
-
-const struct result *results_find_lookup(const struct results *results, const char *lookup_id)
-{
-    const struct result *result = finished_find(results->finished, lookup_id);
-
-    if (!result && find_stored_lookup(results, lookup_id, &result) == ERR_OK) {
-        finished_add(results->finished, lookup_id, result);
-        result_unref(result); /* `finished` holds a reference */
-    }
-    return result;
 }
 
 /* ---- deleting ---- */
@@ -202,24 +187,42 @@ bool results_wait(const struct results *results)
 
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
+    reads_deleted(results->reads, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }
 
-static void key_deleted(void *arg, const unsigned char key[HASH_SIZE])
+/* A failure in memory names no domain, so it is found by its key. */
+static void forget_in_memory(struct results_deletion *deletion)
 {
-    results_forget_key(arg, key);
+    const struct results *results = deletion->results;
+
+    for (size_t i = 0; i < deletion->call.n_keys; i++)
+        results_forget_key(results, deletion->call.keys[i]);
+    reads_deleted_domain(results->reads, deletion->domain);
+    journal_forget_domain(results->journal, deletion->domain);
+    deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
+    finished_forget_domain(results->finished, deletion->domain);
 }
 
-enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n)
+static void deleted(struct store_call *call)
 {
-    size_t on_disk;
-    enum err err = store_forget_domain(results->store, domain, key_deleted, results, &on_disk);
+    struct results_deletion *deletion = container_of(call, struct results_deletion, call.call);
 
-    if (err)
-        return err;
-    journal_forget_domain(results->journal, domain);
-    *ret_n = on_disk + cache_remove_domain(results->cache, domain);
-    finished_forget_domain(results->finished, domain);
-    return ERR_OK;
+    deletion->err = call->err;
+    if (!deletion->err)
+        forget_in_memory(deletion);
+    free(TAKE(deletion->call.keys));
+    deletion->done(deletion);
+}
+
+void results_forget_domain(struct results *results, const char *domain,
+                           struct results_deletion *deletion)
+{
+    deletion->results = results;
+    snprintf(deletion->domain, sizeof deletion->domain, "%s", domain);
+    deletion->n = 0;
+    deletion->call.call.done = deleted;
+    deletion->call.domain = deletion->domain;
+    store_post_forget_domain(results->calls, &deletion->call);
 }

@@ -15,16 +15,17 @@
 #include "lookup/records/cooldown.h"
 #include "lookup/records/finished.h"
 #include "lookup/records/journal.h"
+#include "lookup/records/reads.h"
 #include "lookup/records/task.h"
+#include "model/domain.h"
 #include "model/question.h"
 #include "model/result.h"
+#include "store/calls.h"
 #include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct store_calls;
 
 struct results_options {
     int64_t ttl_found_ms, ttl_empty_ms, ttl_failed_ms;
@@ -45,12 +46,13 @@ struct results {
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
     size_t n_resolved;           /* that wait for the store; see resolved_task.h */
+    struct reads *reads;         /* owned; finds the results that are not in memory */
 };
 
 /* Returns whether a result may wait in memory for a store that has failed. */
 bool results_wait(const struct results *results);
 
-/* Sets the two owned members; the others must be set. */
+/* Sets the owned members; the others must be set. results_done() frees them, after the journal. */
 void results_init(struct results *results, struct timers *timers);
 void results_done(struct results *results);
 
@@ -92,16 +94,6 @@ const struct result *result_of_raw(const struct results *results, const struct s
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
 
-/* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
- * A cooldown does not matter: it prevents a paid lookup, not the use of an earlier result.
- * Returns ERR_NO_ENTRY if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
- * The caller owns the reference. */
-enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
-                      const struct result **ret_result);
-
-/* Returns the result of a finished lookup, borrowed until the next call that changes the results,
- * or NULL if it is unknown, evicted or expired. */
-const struct result *results_find_lookup(const struct results *results, const char *lookup_id);
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
  * paid. From now on it is not found, even if the store fails and is written later. */
@@ -111,9 +103,21 @@ void results_invalidate(const struct results *results, const unsigned char key[H
 /* Removes the question's result from memory, because another process deleted it from the store. */
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE]);
 
-/* Deletes all results about a domain, in memory and in the store; lookups in flight continue.
- * *ret_n is the number of results deleted. If the store fails, returns its error and deletes
- * nothing. */
-enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n);
+/* A deletion of all results about a domain. The owner keeps it until `done`. */
+struct results_deletion {
+    void (*done)(struct results_deletion *deletion); /* set by the caller */
+    /* Results: */
+    enum err err; /* ERR_STORAGE_UNAVAILABLE: not to be relied on; memory is unchanged */
+    size_t n;     /* results deleted */
+    /* Private to results.c: */
+    struct results *results;
+    char domain[DOMAIN_MAX + 1];
+    struct store_forget_domain_call call;
+};
+
+/* Deletes all results about a domain: in the store, after all that was recorded before, and then in
+ * memory. Lookups in flight continue. `done` runs exactly once, later. */
+void results_forget_domain(struct results *results, const char *domain,
+                           struct results_deletion *deletion);
 
 #endif
