@@ -200,8 +200,8 @@ TEST(notify_twice_while_the_token_is_looked_up_tries_the_ids_of_both)
     held_calls_set(HOLD_POSTED, "read_batch");
     notify(token(), "{\"batch_id\":\"%s\"}", "b-wrong");
     notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
-    flow_advance(5000);
     ck_assert_uint_eq(held_calls_count(), 2);
+    flow_advance(5000);
     held_calls_release();
     flow_advance(5 * MINUTE_MS);
     expect_answered("milvali.com");
@@ -235,8 +235,8 @@ TEST(notify_for_a_batch_that_is_resumed_while_the_token_is_looked_up_polls_it)
     flow_start(options());
     fake_upstream_set_task_ms(flow.upstream, HOUR_MS);
     lose("milvali.com");
-    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
     held_calls_set(HOLD_EXECUTED, "resolve_batch");
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
     flow_advance(10000);
     ck_assert_uint_eq(held_calls_count(), 1);
     held_calls_set(HOLD_EXECUTED, "read_batch");
