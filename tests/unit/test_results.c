@@ -61,10 +61,11 @@ static enum err forget_domain(struct store *store, const char *domain, store_key
 }
 
 static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
     (void)store;
     (void)tracking_id;
+    (void)ret_stored;
     n_tries++;
     if (disk_fails)
         return ERR_STORAGE_UNAVAILABLE;

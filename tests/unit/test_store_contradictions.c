@@ -38,17 +38,17 @@ static enum err send_what_was_lost(void)
     return store_sending(store, LOST, 0, NULL);
 }
 
-static enum err rest_what_was_submitted(void)
+static enum err back_off_what_was_submitted(void)
 {
     return store_mark_not_sent(store, SUBMITTED);
 }
 
-static enum err rest_what_was_lost(void)
+static enum err back_off_what_was_lost(void)
 {
     return store_mark_not_sent(store, LOST);
 }
 
-static enum err risk_what_rests(void)
+static enum err risk_what_backs_off(void)
 {
     return store_mark_resubmitted(store, RISKED_RESTING, 1);
 }
@@ -63,7 +63,7 @@ static enum err submit_under_another_id(void)
     return store_submitted(store, SUBMITTED, "b-33", STORE_NOW_MS);
 }
 
-static enum err submit_what_rests(void)
+static enum err submit_what_backs_off(void)
 {
     return store_submitted(store, RESTING, "b-2", STORE_NOW_MS);
 }
@@ -123,12 +123,12 @@ static const struct store_write contradictions[] = {
     {"begin what was submitted", begin_what_was_submitted},
     {"send what was submitted", send_what_was_submitted},
     {"send what was lost", send_what_was_lost},
-    {"rest what was submitted", rest_what_was_submitted},
-    {"rest what was lost", rest_what_was_lost},
-    {"risk what rests", risk_what_rests},
+    {"back off what was submitted", back_off_what_was_submitted},
+    {"back off what was lost", back_off_what_was_lost},
+    {"risk what backs off", risk_what_backs_off},
     {"risk on another day", risk_on_another_day},
     {"submit under another id", submit_under_another_id},
-    {"submit what rests", submit_what_rests},
+    {"submit what backs off", submit_what_backs_off},
     {"submit what was lost", submit_what_was_lost},
     {"submit what was lost, without an id", submit_what_was_lost_without_an_id},
     {"split into another batch", split_into_another_batch},

@@ -86,7 +86,7 @@ RANGE_TEST(store_token_belongs_to_one_batch, 0, STORES)
     ck_assert_int_eq(store_begin_batch(store, &new), ERR_INTERNAL);
     int64_t other = store_add_batch(store, 2, 1);
     ck_assert_int_eq(store_sending(store, other, 1, "token-a"), ERR_INTERNAL);
-    ck_assert_int_eq(find("token-a").n, 1);
+    ck_assert_uint_eq(find("token-a").n, 1);
 }
 
 RANGE_TEST(store_split_batch_gets_a_token_when_it_is_sent, 0, STORES)

@@ -215,36 +215,34 @@ static enum err trim(void)
 
 /* ---- the same call twice ---- */
 
-static const struct store_write {
-    const char *name;
-    enum err (*make)(void);
-} writes[] = {{"begin", begin_new},
-              {"send again", send_again},
-              {"send again after a risk", send_risked_again},
-              {"not sent", rest},
-              {"not sent after a risk", rest_risked},
-              {"take a risk", take_risk},
-              {"submit", submit},
-              {"split", split},
-              {"end with an answer", answer_first},
-              {"end with a failure", fail_task},
-              {"end with raw bytes", leave_raw},
-              {"end a batch that was rejected", end_rejected},
-              {"end a batch that was lost", end_lost},
-              {"end a batch and refund the last submit", end_risked},
-              {"end a batch that was never begun", end_what_was_never_begun},
-              {"resume a batch", resume_lost},
-              {"refund a task", refund_lost},
-              {"answer a lost task", answer_lost},
-              {"propose", propose},
-              {"drop a proposal", drop_proposal},
-              {"parse again", parse_again},
-              {"pause", pause_lookups},
-              {"try the disk", try_disk},
-              {"forget a question", forget_key},
-              {"forget a domain", forget_domain},
-              {"forget an address", forget_address},
-              {"trim", trim}};
+static const struct store_write writes[] = {
+    {"begin", begin_new},
+    {"send again", send_again},
+    {"send again after a risk", send_risked_again},
+    {"not sent", rest},
+    {"not sent after a risk", rest_risked},
+    {"take a risk", take_risk},
+    {"submit", submit},
+    {"split", split},
+    {"end with an answer", answer_first},
+    {"end with a failure", fail_task},
+    {"end with raw bytes", leave_raw},
+    {"end a batch that was rejected", end_rejected},
+    {"end a batch that was lost", end_lost},
+    {"end a batch and refund the last submit", end_risked},
+    {"end a batch that was never begun", end_what_was_never_begun},
+    {"resume a batch", resume_lost},
+    {"refund a task", refund_lost},
+    {"answer a lost task", answer_lost},
+    {"propose", propose},
+    {"drop a proposal", drop_proposal},
+    {"parse again", parse_again},
+    {"pause", pause_lookups},
+    {"try the disk", try_disk},
+    {"forget a question", forget_key},
+    {"forget a domain", forget_domain},
+    {"forget an address", forget_address},
+    {"trim", trim}};
 
 enum { WRITES = ARRAY_LEN(writes) * STORES };
 

@@ -102,7 +102,8 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_RESUME_BATCH] = "UPDATE batches SET state = 'submitted', batch_id = ?1, submitted_ms = ?2"
                          " WHERE number = ?3 AND state = 'over' AND batch_id IN ('', ?1)",
     [SQL_IS_RESUMED] = "SELECT count(*) FROM batches WHERE number = ? AND batch_id = ?"
-                       " AND submitted_ms = ? AND state IN ('submitted', 'over')",
+                       " AND submitted_ms = ? AND state IN ('submitted', 'over')"
+                       " AND NOT EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ")",
     [SQL_REFUND_UNKNOWN] = "UPDATE accounts SET credits = max(0, credits - 1) WHERE (day, client) ="
                            " (SELECT day, client FROM tasks WHERE tracking_id = ?)",
     [SQL_SET_NOT_TAKEN] =
