@@ -4,6 +4,7 @@
 #include "lookup/records/results.h"
 
 #include "base/mem.h"
+#include "store/calls.h"
 #include "store/driver.h"
 
 #include "tests/support/suite.h"
@@ -84,6 +85,7 @@ static const struct store_driver driver = {.find = find,
                                            .forget_domain = forget_domain,
                                            .end_task = end_task};
 static struct store store = {&driver};
+static struct store_calls *calls;
 
 static void setup(void)
 {
@@ -94,11 +96,12 @@ static void setup(void)
     raw_len = 0;
     clock_ = clock_fake(INT64_C(1795432804000));
     timers_init(&timers);
+    calls = store_calls_new(&store);
     results = (struct results){.options = {.unknown_hold_ms = 600000},
                                .clock = &clock_,
                                .cache = cache_new(1 << 20),
                                .store = &store,
-                               .journal = journal_new(&store, &clock_, &timers),
+                               .journal = journal_new(&store, calls, &clock_, &timers),
                                .cooldowns = cooldowns_new(&timers),
                                .finished = finished_new(8, 1 << 20)};
 }
@@ -109,6 +112,7 @@ static void teardown(void)
     cooldowns_free(results.cooldowns);
     finished_free(results.finished);
     cache_free(results.cache);
+    store_calls_free(calls);
     timers_done(&timers);
 }
 
