@@ -17,14 +17,15 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
-    enum err (*begin_batch)(struct store *, const struct store_new_batch *, int64_t *);
+    enum err (*begin_batch)(struct store *, const struct store_new_batch *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);
     enum err (*mark_resubmitted)(struct store *, int64_t batch, int64_t day);
     enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
-    enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+    enum err (*split)(struct store *, int64_t batch, int64_t half, const char *const *, size_t,
+                      int64_t wall_ms);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *ret_stored);
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store.c - see store.h. Selects the driver by the scheme of the URL, and forwards every call to
  * it. */
+#include "base/id.h"
 #include "base/mem.h"
 #include "store/driver.h"
 
@@ -86,10 +87,19 @@ bool store_is_durable(struct store *store)
 
 /* ---- the journal ---- */
 
-enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
-                           int64_t *ret_batch)
+int64_t store_new_number(void)
 {
-    return store->driver->begin_batch(store, batch, ret_batch);
+    int64_t number;
+
+    do
+        number = (int64_t)(((uint64_t)id_random() << 32 | id_random()) >> 1);
+    while (number == 0);
+    return number;
+}
+
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch)
+{
+    return store->driver->begin_batch(store, batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
@@ -112,16 +122,16 @@ enum err store_submitted(struct store *store, int64_t batch, const char *batch_i
     return store->driver->submitted(store, batch, batch_id, wall_ms);
 }
 
-enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t wall_ms, int64_t *ret_half)
+enum err store_split(struct store *store, int64_t batch, int64_t half,
+                     const char *const *tracking_ids, size_t n, int64_t wall_ms)
 {
-    return store->driver->split(store, batch, tracking_ids, n, wall_ms, ret_half);
+    return store->driver->split(store, batch, half, tracking_ids, n, wall_ms);
 }
 
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep)
+                        const struct result *keep, bool *ret_stored)
 {
-    return store->driver->end_task(store, tracking_id, end, keep);
+    return store->driver->end_task(store, tracking_id, end, keep, ret_stored);
 }
 
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end)

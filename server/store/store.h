@@ -8,9 +8,16 @@
  *
  * When a call returns ERR_OK, its change is durable: it survives a power failure, unless the store
  * is in memory. Any call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O
- * error): nothing was changed, and a retry may succeed. Exception: if the process is killed during
- * a disk failure, the last failed change may exist at the next start; a failed intent is then an
- * unknown outcome.
+ * error): the change may have been made or not, and the same call may succeed later.
+ *
+ * So every write can be repeated: the same call returns ERR_OK again, and changes nothing more.
+ * Facts (that a batch was not sent, submitted, split, that a task or batch ended) can be repeated
+ * also after later ones. A call that contradicts what is stored returns ERR_NO_ENTRY and changes
+ * nothing, because facts only move forward: sending < unknown < submitted or not created <
+ * answered or failed. A fact about rows that were deleted since, as too old, is also ERR_NO_ENTRY.
+ *
+ * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
+ * notify token that another batch has. It is a defect of the caller, and would fail again.
  *
  * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
  * same store and delete results; see store_poll_changes(). */
@@ -101,36 +108,43 @@ struct store_task {
     int64_t ended_ms;
 };
 
+/* Returns a new number for a batch: 63 random bits, never 0. The caller gives a batch its number,
+ * so that it can repeat a call whose outcome it does not know. */
+int64_t store_new_number(void);
+
 /* A batch to be submitted. Borrowed for the call. */
 struct store_new_batch {
+    int64_t number; /* by store_new_number() */
     const struct store_task *tasks;
     size_t n;                 /* 1..100 */
     const char *notify_token; /* unguessable, of this batch only; NULL or "" = none */
     int64_t wall_ms;
 };
 
-/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day. A
- * batch number is never reused. */
-enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
-                           int64_t *ret_batch);
+/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day.
+ * Returns ERR_NO_ENTRY if the number is in use, except for a SENDING batch of the same tasks. */
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
  * (RESTING). store_sending() moves its credits to the accounts of `day`, and gives it this notify
  * token; with NULL or "" it keeps the one that it has. Returns ERR_NO_ENTRY if the batch was
- * already submitted or is not known; so do the two functions below. */
+ * already submitted or is not known; so do the two functions below. store_mark_not_sent() of a
+ * batch that has ended since is ERR_OK, unless its outcome is unknown. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
 /* Records that a SENDING batch is sent once more although its last submit may have been accepted:
- * marks it permanently, and charges a second credit for each task to the accounts of `day`. */
+ * marks it permanently, and charges a second credit for each task to the accounts of `day`. This
+ * happens once in the life of a batch. */
 enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day);
 
 /* Records that the submit was accepted, with Openmart's id of the batch. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
-/* Moves tasks of a RESTING batch into a new batch, also RESTING and without a notify token. */
-enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t wall_ms, int64_t *ret_half);
+/* Moves tasks of a RESTING batch into a new batch with the number `half`, also RESTING and without
+ * a notify token. */
+enum err store_split(struct store *store, int64_t batch, int64_t half,
+                     const char *const *tracking_ids, size_t n, int64_t wall_ms);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
@@ -146,14 +160,19 @@ struct store_end {
 };
 
 /* Ends one task and, in the same transaction, stores its result (NULL = none) or the first
- * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. Returns ERR_NO_ENTRY if
- * there is no such open task. */
+ * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. If the task has ended
+ * in the same way already, nothing is stored: its result may have been deleted since. Returns
+ * ERR_NO_ENTRY if it has ended in another way, or is not known.
+ *
+ * *ret_stored (may be NULL) is false if `keep` is NULL, or is a failure and the store has a result
+ * of its question, which stays; else true, also if results are not stored at all. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep);
+                        const struct result *keep, bool *ret_stored);
 
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
  * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its
- * first STORE_RESPONSE_MAX bytes are stored with the batch. */
+ * first STORE_RESPONSE_MAX bytes are stored with the batch. A batch that is not known, or has no
+ * open task, is ERR_OK. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- startup ---- */
@@ -173,8 +192,8 @@ struct store_batch {
 };
 typedef void store_batch_fn(void *arg, const struct store_batch *batch);
 
-/* Runs `each` for every batch that is not DONE, oldest first. The store must not be changed inside
- * `each`. */
+/* Runs `each` for every batch that is not DONE, oldest first: by `intended_ms`, then by number. The
+ * store must not be changed inside `each`. */
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
 /* Runs `each` for the tasks that ended unknown since `since_ms`, newest last; at most `limit`, the
@@ -195,17 +214,19 @@ enum err store_batch_of(struct store *store, const char *tracking_id, int64_t *r
 
 /* Owner only: resumes a batch whose outcome was unknown: its UNKNOWN tasks become OPEN, except
  * those with a raw result, and the batch SUBMITTED with this id. Credits stay charged. Returns
- * ERR_NO_ENTRY if the batch is not DONE, has no such task, or has another id. */
+ * ERR_NO_ENTRY if the batch is not DONE, has no such task, or has another id; but ERR_OK if it was
+ * resumed with this id and `wall_ms`. */
 enum err store_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
                              int64_t wall_ms);
 
 /* Records that the upstream never accepted an UNKNOWN task: it becomes NOT_CREATED, and one credit
  * is refunded to its account. Returns ERR_NO_ENTRY if there is no such task, or if the upstream
- * accepted its batch. */
+ * accepted its batch; but ERR_OK if this was recorded before. */
 enum err store_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms);
 
 /* Ends an UNKNOWN task by what the upstream has reported about it since, and stores its result as
- * store_end_task() does. Returns ERR_NO_ENTRY if there is no such task. */
+ * store_end_task() does. Returns ERR_NO_ENTRY if there is no such task; but ERR_OK, and stores
+ * nothing, if it has ended in the same way already. */
 enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep);
 

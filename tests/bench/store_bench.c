@@ -111,9 +111,11 @@ static double floor_of(const char *directory, double *took, size_t rounds)
 static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                             int64_t *ret_batch)
 {
-    const struct store_new_batch batch = {.tasks = tasks, .n = n, .wall_ms = wall_ms()};
+    const struct store_new_batch batch = {
+        .number = store_new_number(), .tasks = tasks, .n = n, .wall_ms = wall_ms()};
 
-    return store_begin_batch(store, &batch, ret_batch);
+    *ret_batch = batch.number;
+    return store_begin_batch(store, &batch);
 }
 
 /* Journals a batch of one task. */
@@ -170,7 +172,7 @@ static double ends_of(struct store *store, double *took, const struct task *task
         const struct store_end end = {
             .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .wall_ms = wall_ms()};
         double began = now_ms();
-        want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
+        want(store_end_task(store, tasks[i].tracking_id, &end, result, NULL), "store_end_task");
         took[i] = now_ms() - began;
         result_unref(result);
     }

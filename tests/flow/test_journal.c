@@ -315,7 +315,11 @@ TEST(journal_unwritten_halves_are_not_submitted)
     flow_advance(3 * MINUTE_MS);
     ck_assert_int_eq(flow.callers[0]->err, ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(flow.callers[1]->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 2);
+    weak_store_fail(flow.store, WEAK_SPLIT, false);
+    flow_advance(2000);
     ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 2);
+    ck_assert_uint_eq(stored().batches[STORE_DONE], 2);
     ck_assert_uint_eq(submits(), 1);
 }
 

@@ -39,7 +39,6 @@ static void add_raw(const char *domain, const char *tracking_id, int parser, con
     const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct question *question;
     struct errmsg why;
-    int64_t batch;
 
     ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
     const struct store_task task = {.tracking_id = tracking_id,
@@ -47,7 +46,8 @@ static void add_raw(const char *domain, const char *tracking_id, int parser, con
                                     .key = question->key,
                                     .parts = question->parts,
                                     .client = "client"};
-    const struct store_new_batch new = {.tasks = &task, .n = 1, .wall_ms = wall_ms()};
+    const struct store_new_batch new = {
+        .number = store_new_number(), .tasks = &task, .n = 1, .wall_ms = wall_ms()};
     const struct store_end end = {.state = STORE_UNKNOWN,
                                   .task_id = "task",
                                   .err = ERR_UPSTREAM_INVALID_RESPONSE,
@@ -55,9 +55,9 @@ static void add_raw(const char *domain, const char *tracking_id, int parser, con
                                   .raw = body,
                                   .raw_len = strlen(body),
                                   .parser = parser};
-    ck_assert_int_eq(store_begin_batch(flow.store, &new, &batch), ERR_OK);
-    ck_assert_int_eq(store_submitted(flow.store, batch, "batch", wall_ms()), ERR_OK);
-    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_begin_batch(flow.store, &new), ERR_OK);
+    ck_assert_int_eq(store_submitted(flow.store, new.number, "batch", wall_ms()), ERR_OK);
+    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL, NULL), ERR_OK);
     question_free(question);
 }
 

@@ -47,10 +47,9 @@ static bool is_durable(struct store *store)
     return !weak(store)->is_volatile;
 }
 
-static enum err begin_batch(struct store *store, const struct store_new_batch *batch,
-                            int64_t *ret_batch)
+static enum err begin_batch(struct store *store, const struct store_new_batch *batch)
 {
-    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, batch, ret_batch));
+    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, batch));
 }
 
 static enum err sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
@@ -73,16 +72,16 @@ static enum err submitted(struct store *store, int64_t batch, const char *batch_
     PASS(WEAK_SUBMITTED, store_submitted(inner, batch, batch_id, wall_ms));
 }
 
-static enum err split(struct store *store, int64_t batch, const char *const *ids, size_t n,
-                      int64_t wall_ms, int64_t *ret_half)
+static enum err split(struct store *store, int64_t batch, int64_t half, const char *const *ids,
+                      size_t n, int64_t wall_ms)
 {
-    PASS(WEAK_SPLIT, store_split(inner, batch, ids, n, wall_ms, ret_half));
+    PASS(WEAK_SPLIT, store_split(inner, batch, half, ids, n, wall_ms));
 }
 
 static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
-    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep));
+    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep, ret_stored));
 }
 
 static enum err end_batch(struct store *store, int64_t batch, const struct store_end *end)

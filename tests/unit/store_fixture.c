@@ -147,18 +147,21 @@ struct store_task store_task_of(size_t i)
                                .client = "client"};
 }
 
+int64_t store_add(struct store *in, struct store_new_batch batch)
+{
+    if (!batch.number)
+        batch.number = store_new_number();
+    ck_assert_int_eq(store_begin_batch(in, &batch), ERR_OK);
+    return batch.number;
+}
+
 int64_t store_add_batch(struct store *in, size_t from, size_t n)
 {
     struct store_task tasks[100];
-    int64_t batch = -1;
 
     for (size_t i = 0; i < n; i++)
         tasks[i] = store_task_of(from + i);
-    ck_assert_int_eq(
-        store_begin_batch(
-            in, &(struct store_new_batch){.tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS}, &batch),
-        ERR_OK);
-    return batch;
+    return store_add(in, (struct store_new_batch){.tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS});
 }
 
 const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms)
@@ -185,7 +188,7 @@ void store_end_answered(struct store *in, size_t i, const char *domain, int64_t 
         .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
-    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer), ERR_OK);
+    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer, NULL), ERR_OK);
     result_unref(answer);
 }
 
@@ -194,7 +197,7 @@ void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
     struct store_end end = store_failed;
 
     end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep, NULL), ERR_OK);
 }
 
 /* ---- inspection ---- */

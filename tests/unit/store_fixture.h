@@ -39,7 +39,10 @@ const char *store_tracking_id(size_t i);
 const char *store_lookup_id(size_t i);
 struct store_task store_task_of(size_t i);
 
-/* Writes a batch with the tasks from..from+n-1 and returns its number. */
+/* Writes a batch, and returns its number: a new one if it has none. */
+int64_t store_add(struct store *store, struct store_new_batch batch);
+
+/* The same, with the tasks from..from+n-1. */
 int64_t store_add_batch(struct store *store, size_t from, size_t n);
 
 /* Returns a result of the i-th question, about `domain`: info@DOMAIN and sales@DOMAIN, which

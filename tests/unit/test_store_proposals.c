@@ -102,7 +102,7 @@ RANGE_TEST(store_proposal_needs_an_unknown_task, 0, STORES)
     raw.raw = "{}";
     raw.raw_len = 2;
     store_add_batch(store, 2, 1);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(2), &raw, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(2), &raw, NULL, NULL), ERR_OK);
     for (size_t i = 0; i < 4; i++) /* open, has another id, was read, none */
         ck_assert_int_eq(store_propose_batch(store, store_tracking_id(i), "b-2"), ERR_NO_ENTRY);
     ck_assert_uint_eq(proposals().n, 0);

@@ -25,7 +25,7 @@ static enum err end_raw(size_t i, const void *raw, size_t len, int64_t wall_ms)
                                   .raw_len = len,
                                   .parser = 3};
 
-    return store_end_task(store, store_tracking_id(i), &end, NULL);
+    return store_end_task(store, store_tracking_id(i), &end, NULL, NULL);
 }
 
 static void add_raw(size_t i, const char *text)
@@ -238,13 +238,11 @@ RANGE_TEST(store_parsed_raw_result_replaces_a_failure, 0, STORES)
     const struct result *failure = result_new_failure(store_key_of(0), ERR_LOOKUP_FAILED, NULL,
                                                       CHARGED_MAYBE, STORE_NOW_MS + 99, 60000);
     struct store_task again = store_task_of(0);
-    int64_t batch;
 
     store = store_open_roomy(store_url_of(_i));
     add_raw(0, BODY);
     again.tracking_id = store_tracking_id(1);
-    const struct store_new_batch new = {.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS};
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS});
     store_fail_task(1, STORE_NOW_MS + 99, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_LOOKUP_FAILED);
     put_parsed(0, answer);
@@ -272,12 +270,10 @@ RANGE_TEST(store_parsed_raw_result_does_not_replace_a_newer_one, 0, STORES)
     add_raw(0, BODY);
     struct store_task again = store_task_of(0);
     again.tracking_id = store_tracking_id(1);
-    const struct store_new_batch new = {.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS};
-    int64_t batch;
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS});
     const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     const struct result *newer = store_answer(0, "newer.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer, NULL), ERR_OK);
     put_parsed(0, older);
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
     ck_assert_str_eq(found->domain, "newer.com");

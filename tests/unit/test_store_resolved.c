@@ -126,9 +126,13 @@ static size_t take(int64_t since_ms, size_t limit)
     return n;
 }
 
+/* The batches are begun one after the other. */
 static int64_t add_with_response(size_t i)
 {
-    int64_t batch = store_add_batch(store, i, 1);
+    const struct store_task task = store_task_of(i);
+    int64_t batch = store_add(
+        store,
+        (struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = STORE_NOW_MS + (int64_t)i});
     struct store_end end = unknown;
 
     end.raw = "{}";
@@ -174,11 +178,12 @@ RANGE_TEST(store_responses_are_listed_newest_first, 0, STORES)
     int64_t newest = 0;
 
     store = store_open_roomy(store_url_of(_i));
-    add_with_response(0);
-    int64_t second = add_with_response(1);
-    add_unknown(2, 1);
+    int64_t last = add_with_response(9);
+    for (size_t i = 0; i < 9; i++)
+        add_with_response(i);
+    add_unknown(20, 1);
     ck_assert_int_eq(store_each_response(store, 10, note_newest, &newest), ERR_OK);
-    ck_assert_int_eq(newest, second);
+    ck_assert_int_eq(newest, last);
 }
 
 /* ---- by another process ---- */

@@ -157,19 +157,17 @@ void batch_fail(struct batch *batch, struct task_end end)
     batch_end(batch, &end);
 }
 
-void batch_fail_unrecorded(struct batch *batch)
-{
-    batch_fail(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
-                                        .charged = CHARGED_NO,
-                                        .retry_after_s = JOURNAL_RETRY_S});
-}
-
 static void unrecorded(struct timer *timer)
 {
-    batch_fail_unrecorded(container_of(timer, struct batch, retry));
+    batch_fail(container_of(timer, struct batch, retry),
+               (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
+                                 .charged = CHARGED_NO,
+                                 .retry_after_s = JOURNAL_RETRY_S});
 }
 
-void batch_fail_unrecorded_later(struct batch *batch)
+/* The journal could not record the submit. Fails the batch later, so that no callback of a task
+ * runs inside batch_submit(). */
+static void fail_unrecorded_later(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
 
@@ -204,7 +202,7 @@ void batch_submit(struct batch *batch)
     timer_disarm(tools->timers, &batch->drop);
     batch_set_state(batch, BATCH_SUBMITTING);
     if (batch_record_submit(batch)) {
-        batch_fail_unrecorded_later(batch);
+        fail_unrecorded_later(batch);
         return;
     }
     autofree char *notify_url = notify_url_of(batch);

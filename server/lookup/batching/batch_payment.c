@@ -52,6 +52,17 @@ static enum err record_second_payment(struct batch *batch)
     return ERR_OK;
 }
 
+static enum err record_first_submit(struct batch *batch)
+{
+    int64_t number = store_new_number();
+    enum err err =
+        journal_begin_batch(batch->tools->journal, number, batch->tasks, batch->notify_token);
+
+    if (!err)
+        batch->number = number;
+    return err;
+}
+
 enum err batch_record_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
@@ -69,5 +80,5 @@ enum err batch_record_submit(struct batch *batch)
     if (batch->number)
         return journal_sending(tools->journal, batch->number, batch->tasks->credit.day,
                                batch->notify_token);
-    return journal_begin_batch(tools->journal, batch->tasks, batch->notify_token, &batch->number);
+    return record_first_submit(batch);
 }

@@ -12,12 +12,27 @@
 #include <string.h>
 #include <utlist.h>
 
-enum kind { ENTRY_NOT_SENT, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
+enum kind {
+    ENTRY_NOT_SENT,
+    ENTRY_SPLIT,
+    ENTRY_SUBMITTED,
+    ENTRY_BATCH_ENDED,
+    ENTRY_TASK_ENDED,
+    ENTRY_FORGOTTEN
+};
 
 /* What the log calls them. */
 static const char *const kind_words[] = {
-    [ENTRY_NOT_SENT] = "result",   [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
-    [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
+    [ENTRY_NOT_SENT] = "result",    [ENTRY_SPLIT] = "split",       [ENTRY_SUBMITTED] = "batch-id",
+    [ENTRY_BATCH_ENDED] = "result", [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
+};
+
+/* The tasks that a split moves. */
+struct moved {
+    int64_t half;
+    size_t n;
+    const char *ids[OPENMART_BATCH_MAX]; /* in `text` */
+    char text[OPENMART_BATCH_MAX][ID_TEXT];
 };
 
 /* A completion entry. Owns its strings, its raw bytes and a reference to its result. */
@@ -26,6 +41,7 @@ struct entry {
     int64_t batch;
     int64_t wall_ms;
     char *id; /* the batch id, or the tracking id */
+    struct moved *moved;
     unsigned char key[HASH_SIZE];
     char *task_id, *detail, *raw;
     char *domain; /* of the raw bytes, if they are a result */
@@ -97,8 +113,8 @@ static enum err refusal_of(struct journal *journal, enum err err)
     return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
-                             const char *notify_token, int64_t *ret_batch)
+enum err journal_begin_batch(struct journal *journal, int64_t batch, const struct task *tasks,
+                             const char *notify_token)
 {
     struct store_task rows[OPENMART_BATCH_MAX];
     const struct task *task;
@@ -115,8 +131,8 @@ enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
                                         .client = task->payer.name,
                                         .day = task->credit.day};
     }
-    const struct store_new_batch batch = {rows, n, notify_token, journal->clock->wall_ms};
-    return refusal_of(journal, store_begin_batch(journal->store, &batch, ret_batch));
+    const struct store_new_batch new = {batch, rows, n, notify_token, journal->clock->wall_ms};
+    return refusal_of(journal, store_begin_batch(journal->store, &new));
 }
 
 enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
@@ -134,28 +150,12 @@ enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_
     return refusal_of(journal, store_mark_resubmitted(journal->store, batch, day));
 }
 
-enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
-                       int64_t *ret_half)
-{
-    const char *ids[OPENMART_BATCH_MAX];
-    const struct task *task;
-    size_t n = 0;
-
-    if (journal->waiting)
-        return ERR_STORAGE_UNAVAILABLE;
-    DL_FOREACH (tasks, task) {
-        assert(n < OPENMART_BATCH_MAX);
-        ids[n++] = task->tracking_id;
-    }
-    return refusal_of(
-        journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
-}
-
 /* ---- completion entries ---- */
 
 static void free_entry(struct entry *entry)
 {
     free(entry->id);
+    free(entry->moved);
     free(entry->task_id);
     free(entry->detail);
     free(entry->raw);
@@ -166,15 +166,20 @@ static void free_entry(struct entry *entry)
 
 static enum err write_entry(struct journal *journal, const struct entry *entry)
 {
+    const struct moved *moved = entry->moved;
+
     switch (entry->kind) {
     case ENTRY_NOT_SENT:
         return store_mark_not_sent(journal->store, entry->batch);
+    case ENTRY_SPLIT:
+        return store_split(journal->store, entry->batch, moved->half, moved->ids, moved->n,
+                           entry->wall_ms);
     case ENTRY_SUBMITTED:
         return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
     case ENTRY_BATCH_ENDED:
         return store_end_batch(journal->store, entry->batch, &entry->end);
     case ENTRY_TASK_ENDED:
-        return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
+        return store_end_task(journal->store, entry->id, &entry->end, entry->keep, NULL);
     case ENTRY_FORGOTTEN:
         return store_forget_key(journal->store, entry->key);
     }
@@ -293,6 +298,22 @@ static void set_end(struct entry *entry, const struct task_end *end)
 void journal_mark_not_sent(struct journal *journal, int64_t batch)
 {
     record(journal, new_entry(journal, ENTRY_NOT_SENT, batch, NULL));
+}
+
+void journal_split(struct journal *journal, int64_t batch, int64_t half, const struct task *tasks)
+{
+    struct entry *entry = new_entry(journal, ENTRY_SPLIT, batch, NULL);
+    struct moved *moved = xcalloc(1, sizeof *moved);
+    const struct task *task;
+
+    moved->half = half;
+    DL_FOREACH (tasks, task) {
+        assert(moved->n < OPENMART_BATCH_MAX);
+        moved->ids[moved->n] = moved->text[moved->n];
+        snprintf(moved->text[moved->n++], ID_TEXT, "%s", task->tracking_id);
+    }
+    entry->moved = moved;
+    record(journal, entry);
 }
 
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.h - records the states of batches and tasks in the store, and handles a failing disk.
  *
- * Write-ahead entries (a batch to be sent, sent again, or split) are written synchronously or fail:
- * without them nothing may be paid for. Completion entries (a batch id, the end of a task) must not
- * be lost: if the store cannot write one, it is queued and retried in order every JOURNAL_RETRY_MS.
- * Until the queue is empty the journal is unusable and no submit leaves. So the queue holds at most
- * one end for every task in flight, with at most STORE_RAW_MAX raw bytes each, and one deletion for
- * every question. Engine thread only. */
+ * Write-ahead entries (a batch to be sent, or sent again) are written synchronously or fail:
+ * without them nothing may be paid for. Completion entries (a batch id, a split, the end of a task)
+ * must not be lost: if the store cannot write one, it is queued and retried in order every
+ * JOURNAL_RETRY_MS. Until the queue is empty the journal is unusable and no submit leaves. So the
+ * queue holds at most one end for every task in flight, with at most STORE_RAW_MAX raw bytes each,
+ * one split for every task, and one deletion for every question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -49,10 +49,10 @@ void journal_suspect(struct journal *journal);
 
 /* ---- write-ahead entries: written if ERR_OK, else ERR_STORAGE_UNAVAILABLE is returned ---- */
 
-/* Records a new batch before its first submit. `tasks` is a utlist of 1..OPENMART_BATCH_MAX.
- * `notify_token` "" = none. */
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
-                             const char *notify_token, int64_t *ret_batch);
+/* Records a new batch before its first submit; `batch` is a new number. `tasks` is a utlist of
+ * 1..OPENMART_BATCH_MAX. `notify_token` "" = none. */
+enum err journal_begin_batch(struct journal *journal, int64_t batch, const struct task *tasks,
+                             const char *notify_token);
 
 /* Records that the batch is sent again, charged to the UTC day `day` (days since 1970).
  * `notify_token` "" = the one that was recorded before, if any. */
@@ -63,14 +63,14 @@ enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
  * store_mark_resubmitted(). */
 enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day);
 
-/* Moves `tasks` of a batch that is not in flight to a new batch. */
-enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
-                       int64_t *ret_half);
-
 /* ---- completion entries: written now or later ---- */
 
 /* Records that the last submit created nothing. */
 void journal_mark_not_sent(struct journal *journal, int64_t batch);
+
+/* Records that `tasks` of a batch that is not in flight move to a new batch; `half` is its new
+ * number. */
+void journal_split(struct journal *journal, int64_t batch, int64_t half, const struct task *tasks);
 
 /* Records that the upstream accepted the batch under this id. */
 void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id);

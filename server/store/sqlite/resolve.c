@@ -43,7 +43,11 @@ enum err sqlite_resolve_batch(struct store *store, int64_t batch, const char *ba
     struct sql_counts before = sql_counts(s);
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : sql_end_counted(s, resume(s, batch, batch_id, wall_ms), before);
+    if (!err)
+        err = sql_is(s, SQL_IS_RESUMED, "iti", batch, batch_id, wall_ms);
+    if (err == ERR_NO_ENTRY)
+        err = resume(s, batch, batch_id, wall_ms);
+    return sql_end_counted(s, err, before);
 }
 
 static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64_t wall_ms)
@@ -56,7 +60,7 @@ static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64
     if (err)
         return err;
     if (changes == 0)
-        return ERR_NO_ENTRY;
+        return sql_is(s, SQL_IS_NOT_TAKEN, "tt", tracking_id, NOT_TAKEN_DETAIL);
     err = sql_exec(s, NULL, SQL_REFUND_UNKNOWN, "t", tracking_id);
     return err || s->is_owner ? err : sql_exec(s, NULL, SQL_ADD_NOT_TAKEN, "t", tracking_id);
 }
@@ -85,7 +89,7 @@ static enum err end_unknown(struct sqlite_store *s, const char *tracking_id,
     if (err)
         return err;
     if (changes == 0)
-        return ERR_NO_ENTRY;
+        return sqlite_has_ended(s, tracking_id, end);
     return keep ? sqlite_keep(s, keep) : ERR_OK;
 }
 

@@ -75,7 +75,7 @@ static enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc
         s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
-    return ERR_STORAGE_UNAVAILABLE;
+    return (rc & 0xff) == SQLITE_CONSTRAINT ? ERR_INTERNAL : ERR_STORAGE_UNAVAILABLE;
 }
 
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,
@@ -92,6 +92,16 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
     return err;
 }
 
+static enum err int_of(struct sqlite_store *s, int64_t *ret_value, sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+
+    if (rc == SQLITE_ROW)
+        *ret_value = sqlite3_column_int64(statement, 0);
+    enum err err = sql_done(s, statement, rc);
+    return !err && rc != SQLITE_ROW ? ERR_NO_ENTRY : err;
+}
+
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds, ...)
 {
     va_list values;
@@ -99,11 +109,19 @@ enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, con
     va_start(values, kinds);
     sqlite3_stmt *statement = bind(prepared(s, which), kinds, values);
     va_end(values);
-    int rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW)
-        *ret_value = sqlite3_column_int64(statement, 0);
-    enum err err = sql_done(s, statement, rc);
-    return !err && rc != SQLITE_ROW ? ERR_NO_ENTRY : err;
+    return int_of(s, ret_value, statement);
+}
+
+enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...)
+{
+    int64_t value = 0;
+    va_list values;
+
+    va_start(values, kinds);
+    sqlite3_stmt *statement = bind(prepared(s, which), kinds, values);
+    va_end(values);
+    enum err err = int_of(s, &value, statement);
+    return !err && value == 0 ? ERR_NO_ENTRY : err;
 }
 
 const char *sql_text(sqlite3_stmt *statement, int column)

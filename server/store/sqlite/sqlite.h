@@ -2,11 +2,12 @@
 /* sqlite.h - the handle of the SQLite store, its statements, and the one way to run them. Included
  * by store/sqlite/ only.
  *
- * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
- * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
- * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
- * write-ahead log when it opens it. A database in memory has only this one connection and does no
- * I/O; it is never reopened. The store's thread only. */
+ * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction. A
+ * failure becomes ERR_STORAGE_UNAVAILABLE, or ERR_INTERNAL if a constraint of a table is violated:
+ * a repetition would fail again, and what waits behind it would wait indefinitely. After an I/O
+ * error the connection is not trusted and is reopened before the next call: a failed fsync may have
+ * lost data, and SQLite checks the write-ahead log when it opens it. A database in memory has only
+ * this one connection and does no I/O; it is never reopened. The store's thread only. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -28,6 +29,8 @@ enum sql {
     SQL_COUNT_ENDED,
     /* the journal */
     SQL_ADD_BATCH,
+    SQL_IS_SENDING,
+    SQL_HAS_BATCH,
     SQL_ADD_HALF,
     SQL_ADD_TASK,
     SQL_CHARGE_OPEN,
@@ -41,10 +44,15 @@ enum sql {
     SQL_TRY,
     SQL_SET_STATE,
     SQL_SET_TOKEN,
+    SQL_IS_NOT_SENT,
     SQL_SET_RISKED,
+    SQL_IS_RISKED,
     SQL_SET_SUBMITTED,
+    SQL_IS_SUBMITTED,
     SQL_MOVE_TASK,
+    SQL_HAS_TASK,
     SQL_END_TASK,
+    SQL_HAS_ENDED,
     SQL_END_OPEN,
     SQL_BATCH_OF,
     SQL_CLOSE_BATCH,
@@ -58,8 +66,10 @@ enum sql {
     SQL_DROP_EMPTY_BATCH,
     SQL_REOPEN_TASKS,
     SQL_RESUME_BATCH,
+    SQL_IS_RESUMED,
     SQL_REFUND_UNKNOWN,
     SQL_SET_NOT_TAKEN,
+    SQL_IS_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
     SQL_COUNT_RESPONSES,
@@ -97,6 +107,7 @@ enum sql {
     SQL_STATS_RAW,
     /* results */
     SQL_HAS_ANSWER,
+    SQL_HAS_RESULT,
     SQL_PUT_ANSWER,
     SQL_PUT_FAILURE,
     SQL_FIND_ANSWER,
@@ -154,6 +165,10 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
+/* Returns ERR_OK if a statement that returns one integer returns another one than 0, else
+ * ERR_NO_ENTRY. */
+enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...);
+
 /* Reopens the connection if it is suspect. Must be called before every statement outside a
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
@@ -197,15 +212,17 @@ enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
-/* journal.c */
-enum err sqlite_begin_batch(struct store *, const struct store_new_batch *, int64_t *);
+/* journal.c; the first one inside a transaction: returns ERR_OK if the task has ended in this way,
+ * else ERR_NO_ENTRY */
+enum err sqlite_has_ended(struct sqlite_store *, const char *, const struct store_end *);
+enum err sqlite_begin_batch(struct store *, const struct store_new_batch *);
 enum err sqlite_sending(struct store *, int64_t, int64_t, const char *);
 enum err sqlite_mark_not_sent(struct store *, int64_t);
 enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
-enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+enum err sqlite_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
 /* resolve.c */

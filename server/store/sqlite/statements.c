@@ -12,7 +12,7 @@
 #define IS_LOST "outcome = 'unknown' AND NOT " HAS_RAW
 #define UNSEARCHED                                                                                 \
     "(SELECT number FROM batches WHERE response IS NOT NULL AND searched_ms < ?1"                  \
-    " ORDER BY searched_ms, number LIMIT ?2)"
+    " ORDER BY searched_ms, intended_ms, number LIMIT ?2)"
 
 const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -23,10 +23,15 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_COUNT_ANSWERS] = "SELECT count(*) FROM answers",
     [SQL_COUNT_ENDED] = "SELECT count(*) FROM tasks WHERE outcome IS NOT NULL AND ended_ms >= 0",
 
-    [SQL_ADD_BATCH] = "INSERT INTO batches(state, notify_token, intended_ms)"
-                      " VALUES('sending', ?, ?)",
-    [SQL_ADD_HALF] = "INSERT INTO batches(state, risked, intended_ms)"
-                     " SELECT state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
+    [SQL_ADD_BATCH] = "INSERT INTO batches(number, state, notify_token, intended_ms)"
+                      " VALUES(?, 'sending', ?, ?) ON CONFLICT(number) DO NOTHING",
+    [SQL_IS_SENDING] = "SELECT count(*) FROM batches WHERE number = ?1 AND state = 'sending'"
+                       " AND notify_token = ?2"
+                       " AND (SELECT count(*) FROM tasks WHERE batch = ?1) = ?3",
+    [SQL_HAS_BATCH] = "SELECT count(*) FROM batches WHERE number = ?",
+    [SQL_ADD_HALF] =
+        "INSERT INTO batches(number, state, risked, intended_ms)"
+        " SELECT ?, state, risked, ? FROM batches WHERE number = ? AND state = 'resting'",
     [SQL_ADD_TASK] = "INSERT INTO tasks(batch, tracking_id, lookup_id, key, domain, company_name,"
                      " city, state, country, client, day)"
                      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -52,13 +57,25 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_SET_STATE] = "UPDATE batches SET state = ?"
                       " WHERE number = ? AND state IN ('sending', 'resting')",
     [SQL_SET_TOKEN] = "UPDATE batches SET notify_token = ? WHERE number = ?",
-    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1 WHERE number = ? AND state = 'sending'",
+    [SQL_IS_NOT_SENT] = "SELECT count(*) FROM batches WHERE number = ? AND state = 'over'"
+                        " AND batch_id = '' AND (risked OR NOT EXISTS"
+                        "(SELECT 1 FROM tasks WHERE batch = number AND outcome = 'unknown'))",
+    [SQL_SET_RISKED] = "UPDATE batches SET risked = 1"
+                       " WHERE number = ? AND state = 'sending' AND NOT risked",
+    [SQL_IS_RISKED] = "SELECT count(*) FROM batches WHERE number = ?1 AND state = 'sending'"
+                      " AND risked AND NOT EXISTS"
+                      "(SELECT 1 FROM tasks WHERE batch = ?1 AND outcome IS NULL AND day <> ?2)",
     [SQL_SET_SUBMITTED] = "UPDATE batches SET state = 'submitted', batch_id = ?, submitted_ms = ?"
                           " WHERE number = ? AND state = 'sending'",
+    [SQL_IS_SUBMITTED] = "SELECT count(*) FROM batches WHERE number = ? AND batch_id = ?"
+                         " AND batch_id <> '' AND state IN ('submitted', 'over')",
+    [SQL_HAS_TASK] = "SELECT count(*) FROM tasks WHERE tracking_id = ? AND batch = ?",
     [SQL_MOVE_TASK] = "UPDATE tasks SET batch = ? WHERE tracking_id = ? AND batch = ?"
                       " AND outcome IS NULL",
     [SQL_END_TASK] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
                      " WHERE tracking_id = ? AND outcome IS NULL",
+    [SQL_HAS_ENDED] = "SELECT count(*) FROM tasks"
+                      " WHERE tracking_id = ? AND outcome = ? AND task_id = ? AND code = ?",
     [SQL_END_OPEN] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
                      " WHERE batch = ? AND outcome IS NULL",
     [SQL_BATCH_OF] = "SELECT batch FROM tasks WHERE tracking_id = ?",
@@ -66,7 +83,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                         "(SELECT 1 FROM tasks WHERE batch = number AND outcome IS NULL)",
     [SQL_SET_RESPONSE] = "UPDATE batches SET response = ? WHERE number = ?",
     [SQL_OPEN_BATCHES] = "SELECT " BATCH_COLUMNS " FROM batches"
-                         " WHERE state <> 'over' ORDER BY number",
+                         " WHERE state <> 'over' ORDER BY intended_ms, number",
     [SQL_BATCH_BY_TOKEN] = "SELECT " BATCH_COLUMNS " FROM batches"
                            " WHERE notify_token = ? AND notify_token <> ''",
     [SQL_TASKS_OF] = "SELECT " TASK_COLUMNS " FROM tasks WHERE batch = ? ORDER BY rowid",
@@ -87,12 +104,16 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                          " ended_ms = NULL WHERE batch = ? AND " IS_LOST,
     [SQL_RESUME_BATCH] = "UPDATE batches SET state = 'submitted', batch_id = ?1, submitted_ms = ?2"
                          " WHERE number = ?3 AND state = 'over' AND batch_id IN ('', ?1)",
+    [SQL_IS_RESUMED] = "SELECT count(*) FROM batches WHERE number = ? AND batch_id = ?"
+                       " AND submitted_ms = ? AND state IN ('submitted', 'over')",
     [SQL_REFUND_UNKNOWN] = "UPDATE accounts SET credits = max(0, credits - 1) WHERE (day, client) ="
                            " (SELECT day, client FROM tasks WHERE tracking_id = ?)",
     [SQL_SET_NOT_TAKEN] =
         "UPDATE tasks SET outcome = 'not-created', code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'"
         " AND (SELECT batch_id FROM batches WHERE number = batch) = ''",
+    [SQL_IS_NOT_TAKEN] = "SELECT count(*) FROM tasks"
+                         " WHERE tracking_id = ? AND outcome = 'not-created' AND detail = ?",
     [SQL_END_UNKNOWN] =
         "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
         " WHERE tracking_id = ? AND outcome = 'unknown'",
@@ -103,7 +124,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
                            " AND EXISTS(SELECT 1 FROM tasks WHERE batch = number AND " IS_LOST ")",
     [SQL_SET_SEARCHED] = "UPDATE batches SET searched_ms = ?1 WHERE number IN " UNSEARCHED,
     [SQL_EACH_RESPONSE] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
-                          " ORDER BY number DESC LIMIT ?",
+                          " ORDER BY intended_ms DESC, number DESC LIMIT ?",
     [SQL_ADD_NOT_TAKEN] = "INSERT INTO not_taken(tracking_id) VALUES(?)",
     [SQL_COUNT_NOT_TAKEN] = "SELECT count(*) FROM not_taken",
     [SQL_READ_NOT_TAKEN] = "SELECT key, client, day FROM not_taken JOIN tasks USING(tracking_id)"
@@ -157,6 +178,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_STATS_RAW] = "SELECT count(*), total(size) FROM raw_results",
 
     [SQL_HAS_ANSWER] = "SELECT count(*) FROM answers WHERE key = ?",
+    [SQL_HAS_RESULT] = "SELECT count(*) FROM answers WHERE key = ? AND body IS NOT NULL",
     [SQL_PUT_ANSWER] =
         "INSERT INTO answers(key, domain, body, code, detail, charged, fetched_ms, expires_ms)"
         " VALUES(?, ?, ?, '', '', ?, ?, ?)"
