@@ -20,8 +20,8 @@
  * - STORE_READ     reads. A read may overtake the writes, so it may return what a write has
  *                  replaced that was posted before it.
  *
- * The store is inline: a call is executed inside its post, and store_calls_run() runs its `done`.
- * Engine thread only. */
+ * The store is inline: a call is executed inside its post, unless there is an executor, and
+ * store_calls_run() runs its `done`. Engine thread only. */
 #ifndef STORE_CALLS_H
 #define STORE_CALLS_H
 
@@ -54,13 +54,37 @@ void store_calls_free(struct store_calls *calls);
 void store_calls_run(struct store_calls *calls);
 
 /* Runs before `done` of each call that failed with ERR_STORAGE_UNAVAILABLE. */
-typedef void store_failed_fn(void *arg);
+typedef void store_failed_fn(void *arg, const struct store_call *call);
 void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, void *arg);
 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
 void store_calls_resume(struct store_calls *calls);
 
+/* ---- executors ---- */
+
+/* Executes calls later than inside their post. */
+struct store_executor {
+    void (*take)(struct store_executor *executor, struct store_call *call);
+};
+
+/* From now on, `executor` (borrowed; NULL = none) takes the calls that are posted. It must pass
+ * each to the next two functions, those of one class in the order in which it took them. */
+void store_calls_set_executor(struct store_calls *calls, struct store_executor *executor);
+void store_calls_execute(struct store_calls *calls, struct store_call *call);
+void store_calls_return(struct store_calls *calls, struct store_call *call);
+
+enum store_class store_call_class(const struct store_call *call);
+
+/* Returns the name of its kind: that of the function in store.h, without the prefix; static. */
+const char *store_call_name(const struct store_call *call);
+
 /* ---- the journal ---- */
+
+struct store_begin_batch_call {
+    struct store_call call;
+    struct store_new_batch batch;
+};
+void store_post_begin_batch(struct store_calls *calls, struct store_begin_batch_call *begin);
 
 struct store_sending_call {
     struct store_call call;
@@ -89,6 +113,24 @@ struct store_submitted_call {
     int64_t wall_ms;
 };
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted);
+
+struct store_split_call {
+    struct store_call call;
+    int64_t batch, half;
+    const char *const *tracking_ids;
+    size_t n;
+    int64_t wall_ms;
+};
+void store_post_split(struct store_calls *calls, struct store_split_call *split);
+
+struct store_end_task_call {
+    struct store_call call;
+    const char *tracking_id;
+    struct store_end end;
+    const struct result *keep; /* NULL = nothing */
+    bool stored;               /* result: `keep` was stored */
+};
+void store_post_end_task(struct store_calls *calls, struct store_end_task_call *end);
 
 struct store_end_batch_call {
     struct store_call call;

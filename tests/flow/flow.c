@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "fake_transport.h"
+#include "held_calls.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -24,6 +25,7 @@ static void setup(void)
 static void teardown(void)
 {
     weak_store_fail_all(flow.store, false);
+    held_calls_release();
     flow_end();
 }
 

@@ -44,10 +44,11 @@ static enum err disk_find(struct store *store, const unsigned char *key,
 
 static const struct store_driver driver = {.mark_not_sent = disk_mark_not_sent, .find = disk_find};
 
-static void failed(void *arg)
+static void failed(void *arg, const struct store_call *call)
 {
     size_t *n = arg;
 
+    ck_assert_int_eq(call->err, ERR_STORAGE_UNAVAILABLE);
     (*n)++;
 }
 
@@ -176,4 +177,38 @@ TEST(calls_that_read_are_executed_after_a_failed_write)
     store_calls_run(calls);
     ck_assert_uint_eq(disk.n_reads, 1);
     ck_assert_uint_eq(n_returned, 2);
+}
+
+/* ---- executors ---- */
+
+static struct store_call *taken;
+
+static void take(struct store_executor *executor, struct store_call *call)
+{
+    (void)executor;
+    ck_assert_ptr_null(taken);
+    taken = call;
+}
+
+TEST(calls_are_executed_by_the_executor)
+{
+    struct store_executor executor = {take};
+    struct store_mark_not_sent_call mark;
+
+    store_calls_set_executor(calls, &executor);
+    post(&mark, 1);
+    store_calls_run(calls);
+    ck_assert_ptr_eq(taken, &mark.call);
+    ck_assert_uint_eq(disk.n_executed + n_returned, 0);
+    ck_assert_str_eq(store_call_name(taken), "mark_not_sent");
+    ck_assert_int_eq(store_call_class(taken), STORE_JOURNAL);
+    store_calls_execute(calls, taken);
+    store_calls_return(calls, taken);
+    ck_assert_uint_eq(n_returned, 0);
+    store_calls_run(calls);
+    ck_assert_uint_eq(n_returned, 1);
+    store_calls_set_executor(calls, NULL);
+    post(&mark, 2);
+    ck_assert_uint_eq(disk.n_executed, 2);
+    store_calls_run(calls);
 }
