@@ -248,14 +248,16 @@ static void wait_in(struct batch *batch, enum batch_state state)
         batch_set_state(batch, state);
 }
 
-static bool has_abandoned(const struct batch *batch)
+/* Returns whether abandoned tasks are dropped before the batch is sent. Those of a batch that is
+ * paid for again cannot be taken out of it: the upstream may have it. */
+static bool must_drop(const struct batch *batch, bool pays_again)
 {
     const struct task *task;
+    size_t n = 0;
 
     DL_FOREACH (batch->tasks, task)
-        if (task->is_abandoned)
-            return true;
-    return false;
+        n += task->is_abandoned;
+    return n > 0 && (!pays_again || n == batch->n_tasks);
 }
 
 /* The batch is not sent now. If it would be paid for again and may not be, nothing follows its
@@ -276,7 +278,7 @@ void batch_intent_returned(struct batch *batch, enum err err, bool pays_again)
     bool may_leave = circuit_confirm_submit(breaker, probe);
     bool may_pay = !pays_again || (may_leave && !batch->is_proven);
 
-    if (!err && may_leave && may_pay && !has_abandoned(batch)) {
+    if (!err && may_leave && may_pay && !must_drop(batch, pays_again)) {
         send(batch);
         return;
     }
