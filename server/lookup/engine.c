@@ -17,11 +17,6 @@
 
 /* ---- start and stop ---- */
 
-static void store_failed(void *arg)
-{
-    journal_suspect(arg);
-}
-
 static void make_core(struct engine *engine, const struct engine_options *options,
                       const struct engine_tools *tools)
 {
@@ -29,8 +24,7 @@ static void make_core(struct engine *engine, const struct engine_options *option
     struct timers *timers = &engine->timers;
 
     engine->calls = store_calls_new(tools->store);
-    engine->journal = journal_new(tools->store, engine->calls, clock, timers);
-    store_calls_on_failure(engine->calls, store_failed, engine->journal);
+    engine->journal = journal_new(engine->calls, clock, timers);
     engine->results = (struct results){.options = options->results,
                                        .clock = clock,
                                        .cache = tools->cache,

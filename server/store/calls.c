@@ -60,7 +60,7 @@ static void finish(struct store_call *call)
     struct store_calls *calls = call->calls;
 
     if (call->err == ERR_STORAGE_UNAVAILABLE && calls->failed)
-        calls->failed(calls->failed_arg);
+        calls->failed(calls->failed_arg, call);
     call->done(call);
 }
 
@@ -184,6 +184,20 @@ struct store_health store_calls_health(const struct store_calls *calls, int64_t 
 
 /* ---- the kinds ---- */
 
+static enum err execute_begin_batch(struct store *store, struct store_call *call)
+{
+    struct store_begin_batch_call *begin = container_of(call, struct store_begin_batch_call, call);
+
+    return store_begin_batch(store, &begin->batch);
+}
+
+void store_post_begin_batch(struct store_calls *calls, struct store_begin_batch_call *begin)
+{
+    static const struct store_kind kind = {"begin_batch", STORE_JOURNAL, execute_begin_batch};
+
+    store_calls_post(calls, &kind, &begin->call);
+}
+
 static enum err execute_sending(struct store *store, struct store_call *call)
 {
     struct store_sending_call *sending = container_of(call, struct store_sending_call, call);
@@ -242,6 +256,36 @@ void store_post_submitted(struct store_calls *calls, struct store_submitted_call
     static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted};
 
     store_calls_post(calls, &kind, &submitted->call);
+}
+
+static enum err execute_split(struct store *store, struct store_call *call)
+{
+    struct store_split_call *split = container_of(call, struct store_split_call, call);
+
+    return store_split(store, split->batch, split->half, split->tracking_ids, split->n,
+                       split->wall_ms);
+}
+
+void store_post_split(struct store_calls *calls, struct store_split_call *split)
+{
+    static const struct store_kind kind = {"split", STORE_JOURNAL, execute_split};
+
+    store_calls_post(calls, &kind, &split->call);
+}
+
+static enum err execute_end_task(struct store *store, struct store_call *call)
+{
+    struct store_end_task_call *end = container_of(call, struct store_end_task_call, call);
+
+    end->stored = false;
+    return store_end_task(store, end->tracking_id, &end->end, end->keep, &end->stored);
+}
+
+void store_post_end_task(struct store_calls *calls, struct store_end_task_call *end)
+{
+    static const struct store_kind kind = {"end_task", STORE_JOURNAL, execute_end_task};
+
+    store_calls_post(calls, &kind, &end->call);
 }
 
 static enum err execute_end_batch(struct store *store, struct store_call *call)

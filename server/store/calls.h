@@ -47,7 +47,7 @@ void store_calls_free(struct store_calls *calls);
 void store_calls_run(struct store_calls *calls);
 
 /* Runs before `done` of each call that failed with ERR_STORAGE_UNAVAILABLE. */
-typedef void store_failed_fn(void *arg);
+typedef void store_failed_fn(void *arg, const struct store_call *call);
 void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, void *arg);
 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
@@ -101,6 +101,12 @@ const char *store_call_name(const struct store_call *call);
 
 /* ---- the journal ---- */
 
+struct store_begin_batch_call {
+    struct store_call call;
+    struct store_new_batch batch;
+};
+void store_post_begin_batch(struct store_calls *calls, struct store_begin_batch_call *begin);
+
 struct store_sending_call {
     struct store_call call;
     int64_t batch, day;
@@ -128,6 +134,24 @@ struct store_submitted_call {
     int64_t wall_ms;
 };
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted);
+
+struct store_split_call {
+    struct store_call call;
+    int64_t batch, half;
+    const char *const *tracking_ids;
+    size_t n;
+    int64_t wall_ms;
+};
+void store_post_split(struct store_calls *calls, struct store_split_call *split);
+
+struct store_end_task_call {
+    struct store_call call;
+    const char *tracking_id;
+    struct store_end end;
+    const struct result *keep; /* NULL = nothing */
+    bool stored;               /* result: `keep` was stored */
+};
+void store_post_end_task(struct store_calls *calls, struct store_end_task_call *end);
 
 struct store_end_batch_call {
     struct store_call call;

@@ -17,7 +17,10 @@ static void take(struct store_detour *detour, struct store_call *call)
 {
     (void)detour;
     store_calls_execute(flow.engine->calls, call);
-    if (store_call_class(call) != held_class) {
+    enum store_class class = store_call_class(call);
+    if (class == STORE_JOURNAL_ALONE)
+        class = STORE_JOURNAL;
+    if (class != held_class) {
         store_calls_return(flow.engine->calls, call);
         return;
     }

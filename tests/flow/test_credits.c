@@ -288,6 +288,7 @@ TEST(budget_resubmit_not_journalled_is_not_sent)
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_advance(60000);
     weak_store_fail(flow.store, WEAK_MARK_RESUBMITTED, false);
+    flow_advance(1000); /* until the journal tries again */
     ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 1);
     struct caller *second = flow_request("second.com", WAIT_MS);

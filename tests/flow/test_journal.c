@@ -221,6 +221,7 @@ TEST(journal_D1_failed_write_blocks_submits_until_it_works)
     ck_assert_uint_eq(submits(), 0);
 
     weak_store_fail(flow.store, WEAK_BEGIN_BATCH, false);
+    flow_advance(1000); /* until the journal tries again */
     struct caller *later = flow_request("milvali.com", WAIT_MS);
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);

@@ -13,7 +13,7 @@ struct weak_store {
     struct store store;
     struct store *inner;
     bool is_volatile;
-    bool fails[WEAK_CALLS];
+    bool fails[WEAK_CALLS], loses[WEAK_CALLS];
     size_t calls[WEAK_CALLS];
     /* The records of another process; their numbers begin with 1. */
     unsigned char changed[WEAK_NEWS][HASH_SIZE];
@@ -37,9 +37,15 @@ static struct store *behind(struct store *store, enum weak_call call)
     return me->inner;
 }
 
+/* Returns what the caller gets. */
+static enum err confirm(struct store *store, enum weak_call call, enum err err)
+{
+    return weak(store)->loses[call] ? ERR_STORAGE_UNAVAILABLE : err;
+}
+
 #define PASS(call, expression)                                                                     \
     struct store *inner = behind(store, call);                                                     \
-    return inner ? (expression) : ERR_STORAGE_UNAVAILABLE
+    return inner ? confirm(store, call, (expression)) : ERR_STORAGE_UNAVAILABLE
 
 static void close_it(struct store *store)
 {
@@ -310,6 +316,11 @@ void weak_store_fail_all(struct store *store, bool fails)
 {
     for (int i = 0; i < WEAK_CALLS; i++)
         weak(store)->fails[i] = fails;
+}
+
+void weak_store_lose(struct store *store, enum weak_call call, bool loses)
+{
+    weak(store)->loses[call] = loses;
 }
 
 void weak_store_set_durable(struct store *store, bool is_durable)

@@ -35,6 +35,10 @@ struct store *weak_store_new(const struct store_options *options);
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
+/* From now on, makes calls of that kind lose their confirmation: they are made, and return
+ * ERR_STORAGE_UNAVAILABLE. */
+void weak_store_lose(struct store *store, enum weak_call call, bool loses);
+
 /* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
  * it. */
 void weak_store_set_durable(struct store *store, bool is_durable);

@@ -61,7 +61,7 @@ static void setup(void)
     timers_init(&timers);
     cache = cache_new(1 << 20);
     calls = store_calls_new(&store);
-    journal = journal_new(&store, calls, &clock_, &timers);
+    journal = journal_new(calls, &clock_, &timers);
     reads = reads_new(&(struct read_tools){calls, cache, journal});
 }
 

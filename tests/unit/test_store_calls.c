@@ -60,10 +60,11 @@ static enum err disk_forget_domain(struct store *store, const char *domain, stor
 static const struct store_driver driver = {
     .mark_not_sent = disk_mark_not_sent, .find = disk_find, .forget_domain = disk_forget_domain};
 
-static void failed(void *arg)
+static void failed(void *arg, const struct store_call *call)
 {
     size_t *n = arg;
 
+    ck_assert_int_eq(call->err, ERR_STORAGE_UNAVAILABLE);
     (*n)++;
 }
 

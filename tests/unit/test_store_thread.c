@@ -143,8 +143,9 @@ static void await_write_inside(void)
 
 /* ---- the engine ---- */
 
-static void failed(void *arg)
+static void failed(void *arg, const struct store_call *call)
 {
+    ck_assert_int_eq(call->err, ERR_STORAGE_UNAVAILABLE);
     size_t *n = arg;
 
     (*n)++;

@@ -129,7 +129,7 @@ bool batch_drop_abandoned(struct batch *batch)
         batch_fail(batch, end);
         return false;
     }
-    if (n > 0 && batch->risk != RISK_DUE)
+    if (n && batch->risk != RISK_DUE)
         batch_fail(move_tasks(batch, first, n), end);
     return true;
 }

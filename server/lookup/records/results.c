@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
 #define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
 
@@ -28,6 +30,7 @@ void results_init(struct results *results, struct timers *timers)
     results->reads =
         reads_new(&(struct read_tools){results->calls, results->cache, results->journal});
     journal_on_written(results->journal, written, results->reads);
+    results->puts = xcalloc(1, sizeof *results->puts);
 }
 
 void results_done(struct results *results)
@@ -35,6 +38,7 @@ void results_done(struct results *results)
     cooldowns_free(results->cooldowns);
     finished_free(results->finished);
     reads_free(results->reads);
+    free(results->puts);
 }
 
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
@@ -88,38 +92,6 @@ const struct result *result_of_raw(const struct results *results, const struct s
 
 /* ---- storing ---- */
 
-/* Finds the result of the question in the cache, or in the store without a call: a failure is about
- * to be stored. The caller owns the reference. */
-static enum err find_now(const struct results *results, const unsigned char *key,
-                         const struct result **ret_result)
-{
-    const struct result *result = cache_find(results->cache, key);
-    enum err err;
-
-    if (result) {
-        *ret_result = result;
-        return ERR_OK;
-    }
-    if (journal_is_forgetting(results->journal, key))
-        return ERR_NO_ENTRY;
-    err = store_find(results->store, key, ret_result);
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        journal_suspect(results->journal);
-    return err;
-}
-
-/* Returns true also if the store cannot be read: it may have one, and a failure must not replace
- * it. */
-static bool may_have_answer(const struct results *results, const unsigned char *key)
-{
-    const struct result *kept = NULL;
-    enum err err = find_now(results, key, &kept);
-    bool may = kept ? !kept->err : err != ERR_NO_ENTRY;
-
-    result_unref(kept);
-    return may;
-}
-
 int64_t results_hold_ms(const struct results *results, bool has_task_id)
 {
     int64_t hold_ms = results->options.unknown_hold_ms;
@@ -142,24 +114,89 @@ void results_cool_down(const struct results *results, const unsigned char key[HA
                  results->clock->now_ms + ms);
 }
 
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result)
+/* Makes the end available. A failure is cached only if it is in the store now: then there is no
+ * successful result that it would hide. Else a cooldown prevents another paid lookup. */
+static void make_available(struct results_put *put)
 {
-    bool unknown =
-        result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
-    bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool stored = !result->err || (failed && !may_have_answer(results, result->key));
-
+    const struct results *results = put->results;
+    const struct result *result = put->result;
+    bool has_failed = result->err == ERR_LOOKUP_FAILED;
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
-    if (unknown)
+    bool is_unknown =
+        result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
+    bool is_kept = !put->is_purged && (!result->err || (has_failed && put->receipt.has_stored));
+
+    if (is_unknown)
         results_cool_down(results, result->key, result->err, result->detail,
-                          results_hold_ms(results, end->task_id != NULL));
-    else if (failed && !stored)
+                          results_hold_ms(results, put->has_task_id));
+    else if (has_failed && !is_kept)
         results_cool_down(results, result->key, result->err, result->detail,
                           freshness_life_ms(result));
+    put->is_cached = is_kept && cache_put(results->cache, result);
+    if (!put->is_purged)
+        finished_add(results->finished, put->lookup_id, result);
+}
+
+static void is_recorded(struct journal_receipt *receipt)
+{
+    struct results_put *put = container_of(receipt, struct results_put, receipt);
+
+    DL_DELETE(*put->results->puts, put);
+    make_available(put);
+    put->done(put);
+}
+
+static bool has_cached_answer(const struct results *results, const unsigned char *key)
+{
+    const struct result *cached = cache_find(results->cache, key);
+    bool has = cached && !cached->err;
+
+    result_unref(cached);
+    return has;
+}
+
+/* Returns what the store shall store; NULL = nothing. It does not replace an answer by a failure,
+ * but only the cache may have one. */
+static const struct result *kept_of(const struct results *results, const struct result *result)
+{
+    bool may_keep = !result->err ||
+                    (result->err == ERR_LOOKUP_FAILED && !has_cached_answer(results, result->key));
+
+    return may_keep ? result : NULL;
+}
+
+bool results_put(const struct results *results, struct results_put *put, const struct task *task,
+                 const struct task_end *end)
+{
+    put->results = results;
+    put->lookup_id = task->lookup_id;
+    put->has_task_id = end->task_id != NULL;
+    put->is_purged = false;
+    put->receipt = (struct journal_receipt){.done = is_recorded};
     if (end->task_id)
-        journal_end_task(results->journal, task, end, stored ? result : NULL);
-    return stored && cache_put(results->cache, result);
+        journal_end_task(results->journal, task, end, kept_of(results, put->result));
+    if (!end->is_recorded || !journal_wait(results->journal, &put->receipt)) {
+        make_available(put);
+        return false;
+    }
+    DL_APPEND(*results->puts, put);
+    return true;
+}
+
+void results_cancel_put(struct results_put *put)
+{
+    journal_cancel_wait(put->results->journal, &put->receipt);
+    DL_DELETE(*put->results->puts, put);
+}
+
+/* The result of that question is not available any more, so it must not become so. */
+static void purge_puts(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    struct results_put *put;
+
+    DL_FOREACH (*results->puts, put)
+        if (memcmp(put->result->key, key, HASH_SIZE) == 0)
+            put->is_purged = true;
 }
 
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE])
@@ -171,11 +208,10 @@ void results_restored(const struct results *results, const unsigned char key[HAS
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
-    cache_remove(results->cache, key);
+    results_forget_key(results, key);
     journal_forget(results->journal, key);
     results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                       results->options.unknown_hold_ms);
-    finished_forget_key(results->finished, key);
 }
 
 /* ---- deleting ---- */
@@ -188,6 +224,7 @@ bool results_wait(const struct results *results)
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
     reads_deleted(results->reads, key);
+    purge_puts(results, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }

@@ -35,6 +35,8 @@ struct results_options {
     size_t max_finished_bytes; /* and the memory for their results */
 };
 
+struct results_put;
+
 /* Pointers are borrowed except where noted. */
 struct results {
     struct results_options options;
@@ -47,6 +49,7 @@ struct results {
     struct finished *finished;   /* owned */
     size_t n_resolved;           /* that wait for the store; see resolved_task.h */
     struct reads *reads;         /* owned; finds the results that are not in memory */
+    struct results_put **puts;   /* owned: head of the list of those whose `done` runs later */
 };
 
 /* Returns whether a result may wait in memory for a store that has failed. */
@@ -54,7 +57,7 @@ bool results_wait(const struct results *results);
 
 /* Sets the owned members; the others must be set. results_done() frees them, after the journal. */
 void results_init(struct results *results, struct timers *timers);
-void results_done(struct results *results);
+void results_done(struct results *results); /* no `done` may be left to run */
 
 /* How a lookup ends whose response was read and could not be understood. */
 #define RESULTS_RAW_DETAIL                                                                         \
@@ -78,12 +81,32 @@ const struct result *result_of_task_end(const struct results *results,
                                         const struct question *question,
                                         const struct task_end *end);
 
-/* Journals the end of the task, unless its batch did or it was in none (end->task_id NULL), and
- * stores the result or starts a cooldown. Whether a client still waits for it does not matter: it
- * was paid for. Returns true if the result is in the cache now. There is no error: the journal
- * retries a failed write. */
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result);
+/* The end of a lookup that is being recorded. */
+struct results_put {
+    void (*done)(struct results_put *put); /* set by the caller */
+    const struct result *result;           /* its end; the caller's */
+    bool is_cached;                        /* when it is done: the result is in the cache now */
+    /* Private: */
+    const struct results *results;
+    struct journal_receipt receipt;
+    const char *lookup_id; /* of the task */
+    bool has_task_id;
+    bool is_purged; /* it was deleted meanwhile, or is not trusted any more */
+    struct results_put *prev, *next;
+};
+
+/* Journals the end of the task, unless its batch did or it was in none. Once that is durable, or
+ * the store is known to be unavailable, makes the end available: stores the result in memory, or
+ * starts a cooldown. Whether a client still waits for it does not matter: it was paid for. There is
+ * no error: the journal repeats a failed write.
+ *
+ * Returns true if that happens later: then `done` runs, and put->result, the task and its lookup_id
+ * must remain. Returns false if it has happened; then `done` does not run. */
+bool results_put(const struct results *results, struct results_put *put, const struct task *task,
+                 const struct task_end *end);
+
+/* Takes back a put whose `done` has not run. The end is written, but not made available. */
+void results_cancel_put(struct results_put *put);
 
 /* Creates the result of a raw result that a later parser has understood, as of the time at which it
  * was stored. The caller owns the reference. */
@@ -93,7 +116,6 @@ const struct result *result_of_raw(const struct results *results, const struct s
 /* Makes a result that was stored just now, from raw bytes, available: ends the cooldown of its
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
-
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
  * paid. From now on it is not found, even if the store fails and is written later. */

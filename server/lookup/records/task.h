@@ -25,11 +25,12 @@ struct task;
 struct task_end {
     enum err err;
     const struct openmart_task *answer; /* NULL unless ERR_OK */
-    const char *task_id;  /* Openmart's; `done` must journal the end. NULL = nothing to journal */
-    const char *detail;   /* message for the client; NULL = none */
+    const char *task_id; /* Openmart's; `done` must journal the end. NULL = its batch did, if any */
+    const char *detail;  /* message for the client; NULL = none */
     const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
+    bool is_recorded;  /* the journal knows the task, and its end */
     bool refunds_last; /* the last submit created nothing, although an earlier one may have */
     const char *raw;   /* what the upstream sent, if it could not be understood: to be stored with
                           the end, because it was or may have been paid for. NULL = nothing */

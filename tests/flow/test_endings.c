@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* test_endings.c - tests that no result is returned before it is durable, unless the store is known
+ * to be unavailable: a lookup that has ended waits for the disk, and can be joined meanwhile. */
+#include "flow.h"
+#include "held_calls.h"
+#include "lookup/records/journal.h"
+#include "weak_store.h"
+
+#include "tests/support/suite.h"
+#include <string.h>
+
+static size_t submits(void)
+{
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
+}
+
+/* Starts a caller whose lookup ends while the write of its result is held. */
+static struct caller *ending(const char *domain)
+{
+    held_calls_set(HOLD_POSTED, "end_task");
+    struct caller *caller = flow_request(domain, WAIT_MS);
+
+    while (!held_calls_count())
+        flow_advance(1000);
+    ck_assert_int_eq(caller->answers, 0);
+    return caller;
+}
+
+static void release(void)
+{
+    held_calls_release();
+    flow_settle();
+}
+
+TEST(ending_result_is_returned_once_it_is_durable)
+{
+    struct caller *caller = ending("milvali.com");
+
+    flow_advance(5000);
+    ck_assert_int_eq(caller->answers, 0);
+    ck_assert_uint_eq(cache_stats(flow.cache).n, 0);
+    release();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_eq(cache_stats(flow.cache).n, 1);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+}
+
+TEST(ending_lookup_can_be_joined)
+{
+    struct caller *first = ending("milvali.com");
+    struct caller *joined = flow_request("milvali.com", WAIT_MS);
+
+    flow_advance(1000);
+    ck_assert_int_eq(joined->answers, 0);
+    release();
+    ck_assert_int_eq(joined->err, ERR_OK);
+    ck_assert(joined->collapsed);
+    ck_assert_str_eq(joined->body, first->body);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+TEST(ending_lookup_keeps_the_deadline_of_its_caller)
+{
+    held_calls_set(HOLD_POSTED, "end_task");
+    struct caller *caller = flow_request("milvali.com", 33000);
+
+    flow_advance(33000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->charged, CHARGED_YES);
+    ck_assert_ptr_null(strstr(caller->detail, "restarts"));
+    release();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert(later->from_cache);
+}
+
+TEST(ending_lookup_is_not_dropped_when_its_caller_leaves)
+{
+    struct caller *caller = ending("milvali.com");
+
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_settle();
+    ck_assert_int_eq(caller->err, ERR_CANCELLED);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 1);
+    release();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert(later->from_cache);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+TEST(ending_lookup_is_shown_as_in_progress)
+{
+    struct caller *caller = ending("milvali.com");
+    struct caller *brief = flow_request("milvali.com", 0);
+    struct find_lookup_call find = {.call.run = engine_find_lookup};
+
+    flow_settle();
+    ck_assert_int_eq(brief->err, ERR_STILL_PROCESSING);
+    memcpy(find.id, brief->lookup_id, ID_TEXT);
+    flow_call(&find.call);
+    ck_assert_int_eq(find.err, ERR_OK);
+    ck_assert_ptr_null(find.result);
+    ck_assert_str_eq(find.domain, "milvali.com");
+    release();
+    flow_call(&find.call);
+    ck_assert_ptr_nonnull(find.result);
+    result_unref(find.result);
+    ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+TEST(ending_lookup_ends_its_callers_at_the_end_of_a_drain)
+{
+    struct caller *caller = ending("milvali.com");
+
+    engine_drain(flow.engine, 2000);
+    flow_advance(2000);
+    ck_assert_int_eq(caller->err, ERR_DRAINING);
+    release();
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+}
+
+TEST(ending_lookup_is_delivered_during_a_drain)
+{
+    struct caller *caller = ending("milvali.com");
+
+    engine_drain(flow.engine, 2000);
+    flow_advance(1000);
+    ck_assert_int_eq(caller->answers, 0);
+    release();
+    ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+/* ---- a store that fails, or hangs ---- */
+
+/* The write that was held fails: then the result is all that there is. */
+TEST(ending_result_is_returned_when_its_write_fails)
+{
+    struct caller *caller = ending("milvali.com");
+
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 1);
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+    flow_restart();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert(later->from_cache);
+}
+
+/* The write was made, and its confirmation was lost. */
+TEST(ending_written_twice_is_stored_once)
+{
+    struct store_stats stats;
+    struct caller *caller = ending("milvali.com");
+
+    weak_store_lose(flow.store, WEAK_END_TASK, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    weak_store_lose(flow.store, WEAK_END_TASK, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_END_TASK), 2);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 1);
+    ck_assert_uint_eq(stats.found, 1);
+}
+
+TEST(ending_result_is_returned_when_its_write_is_slow)
+{
+    struct caller *caller = ending("milvali.com");
+    int64_t began_ms = flow_now_ms();
+
+    flow_advance(JOURNAL_SLOW_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_int_ge(caller->answered_ms, began_ms);
+    ck_assert(!engine_status(flow.engine).store_usable);
+    struct caller *other = flow_request("other.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(other->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(other->charged, CHARGED_NO);
+
+    release();
+    ck_assert(engine_status(flow.engine).store_usable);
+    struct caller *later = flow_request("other.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 2);
+}
+
+/* The writes after the one that fails are not made either. */
+TEST(ending_results_after_a_failed_write_are_returned)
+{
+    held_calls_set(HOLD_POSTED, "end_task");
+    flow_request_companies(0, 3);
+    while (held_calls_count() < 3)
+        flow_advance(1000);
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    release();
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(flow.callers[i]->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 3);
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+}
+
+/* ---- deletions ---- */
+
+/* Starts a lookup of two.com whose result is known to be untrusted while it is being stored. */
+TEST(ending_result_that_is_untrusted_is_deleted_after_it_is_written)
+{
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
+    held_calls_set(HOLD_POSTED, "end_task");
+    flow_request("one.com", WAIT_MS);
+    flow_request("two.com", WAIT_MS);
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    release();
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(11 * MINUTE_MS); /* written, deleted, and longer than the cooldown */
+    struct caller *later = flow_request("two.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert(!later->from_cache);
+}
