@@ -84,7 +84,8 @@ SYSTEM_UNI = {"unistd.h"}
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
     # A private header each: the members of a request, of a worker, of the engine and of the circuit
-    # breaker, an entry of the journal, the table of the options, the interface of a driver, and how calls are executed. The parts of a batch know its members.
+    # breaker, an entry of the journal, the table of the options, and the interface of a driver. The
+    # parts of a batch know its members.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
@@ -94,7 +95,6 @@ CYCLES = [
     frozenset({"server/lookup/records/journal", "server/lookup/records/journal_entry"}),
     frozenset({"server/lookup/batching/circuit_breaker", "server/lookup/batching/circuit_state"}),
     frozenset({"server/store/store", "server/store/driver"}),
-    frozenset({"server/store/calls", "server/store/call_kind"}),
 ]
 
 SOURCES = ("base", "server", "client", "tests")
