@@ -83,13 +83,6 @@ void flow_start(struct engine_options options)
     flow.upstream = fake_upstream_new(flow.transport, engine_clock(flow.engine));
 }
 
-static void free_engine(void)
-{
-    if (flow.before_free)
-        flow.before_free();
-    engine_free(flow.engine);
-}
-
 void flow_restart(void)
 {
     const struct clock last = *engine_clock(flow.engine);
@@ -104,7 +97,7 @@ void flow_restart(void)
             engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
     held_calls_end();
-    free_engine();
+    engine_free(flow.engine);
     cache_free(flow.cache);
     start_engine(clock);
     fake_upstream_set_clock(flow.upstream, engine_clock(flow.engine));
@@ -118,7 +111,7 @@ void flow_end(void)
     for (size_t i = 0; i < flow.n_callers; i++)
         ck_assert_msg(flow.callers[i]->answers == 1, "caller %zu got %d results", i,
                       flow.callers[i]->answers);
-    free_engine();
+    engine_free(flow.engine);
     fake_upstream_free(flow.upstream);
     openmart_free(flow.openmart);
     transport_free(flow.transport);

@@ -56,7 +56,6 @@ struct flow {
     struct fake_upstream *upstream;
     struct caller *callers[3000];
     size_t n_callers;
-    void (*before_free)(void); /* runs before the engine is freed; NULL = nothing */
 };
 
 extern struct flow flow;

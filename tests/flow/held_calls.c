@@ -17,7 +17,7 @@ static struct {
     enum hold hold;
     const char *kind, *lost; /* lost NULL = none */
     struct store_call *waiting[CLASSES];
-    bool is_executed[CLASSES]; /* the first that waits */
+    size_t n_executed[CLASSES]; /* of those that wait, the first ones */
 } held;
 
 static bool is_held(const struct store_call *call, enum hold hold)
@@ -34,23 +34,36 @@ static void execute(struct store_call *call)
     call->err = ERR_STORAGE_UNAVAILABLE;
 }
 
-static void run(int class)
+static void execute_waiting(int class)
+{
+    struct store_call *call;
+    size_t i = 0;
+
+    DL_FOREACH (held.waiting[class], call) {
+        if (i++ < held.n_executed[class])
+            continue;
+        if (is_held(call, HOLD_POSTED))
+            return;
+        execute(call);
+        held.n_executed[class]++;
+    }
+}
+
+static void return_executed(int class)
 {
     struct store_call *call;
 
-    while ((call = held.waiting[class])) {
-        if (!held.is_executed[class]) {
-            if (is_held(call, HOLD_POSTED))
-                return;
-            execute(call);
-            held.is_executed[class] = true;
-        }
-        if (is_held(call, HOLD_EXECUTED))
-            return;
+    while (held.n_executed[class] && !is_held((call = held.waiting[class]), HOLD_EXECUTED)) {
         DL_DELETE(held.waiting[class], call);
-        held.is_executed[class] = false;
+        held.n_executed[class]--;
         store_calls_return(flow.engine->calls, call);
     }
+}
+
+static void run(int class)
+{
+    execute_waiting(class);
+    return_executed(class);
 }
 
 static void take(struct store_detour *detour, struct store_call *call)

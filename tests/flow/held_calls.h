@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* held_calls.h - a store that is slow on command: calls of the running engine are held before they
- * are executed or before they return, or their replies are lost. Calls of a class stay in order, so
- * a call that is held also holds those of its class that were posted after it. */
+ * are executed or before they return, or their replies are lost. Calls of a class stay in order:
+ * behind one that was not executed, none is executed; behind one that waits, none returns. */
 #ifndef FLOW_HELD_CALLS_H
 #define FLOW_HELD_CALLS_H
 

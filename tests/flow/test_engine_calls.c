@@ -2,7 +2,7 @@
 /* test_engine_calls.c - tests calls to the engine that need the store, while it is slow: each
  * returns exactly once, with what is known then. */
 #include "flow.h"
-#include "slow_store.h"
+#include "held_calls.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -24,7 +24,7 @@ static struct caller *store_result(const char *domain)
 
 static void release(void)
 {
-    slow_store_release();
+    held_calls_release();
     flow_settle();
     inbox_run_all(flow.inbox);
 }
@@ -52,7 +52,7 @@ TEST(find_waits_for_the_store_and_returns_the_result)
 {
     struct caller *caller = store_result("milvali.com");
 
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find_lookup");
     post_find(caller->lookup_id);
     ck_assert_int_eq(n_found, 0);
     release();
@@ -69,7 +69,7 @@ TEST(find_waits_for_the_store_and_returns_the_result)
 
 TEST(find_of_an_unknown_lookup_waits_for_the_store)
 {
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find_lookup");
     post_find("0123456789abcdef0123456789abcdef");
     ck_assert_int_eq(n_found, 0);
     release();
@@ -80,7 +80,7 @@ TEST(find_returns_without_the_store_after_a_time)
 {
     struct caller *caller = store_result("milvali.com");
 
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find_lookup");
     post_find(caller->lookup_id);
     advance(CALL_MS - 1);
     ck_assert_int_eq(n_found, 0);
@@ -123,7 +123,7 @@ TEST(find_does_not_return_a_result_deleted_meanwhile)
 {
     struct caller *caller = store_result("milvali.com");
 
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find_lookup");
     post_find(caller->lookup_id);
     post_forget(caller, no_precondition);
     ck_assert_int_eq(n_forgotten, 1);
@@ -139,7 +139,7 @@ TEST(deletion_returns_when_the_store_has_done_it)
     struct caller *again = flow_request("milvali.com", WAIT_MS);
 
     flow_settle();
-    slow_store_hold(STORE_JOURNAL);
+    held_calls_set(HOLD_EXECUTED, "forget_domain");
     post_forget(caller, no_precondition);
     ck_assert_int_eq(n_forgotten, 0);
     ck_assert(again->from_cache);
@@ -155,7 +155,7 @@ TEST(deletion_is_applied_to_memory_also_after_its_call_returned)
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
 
     flow_advance(30000);
-    slow_store_hold(STORE_JOURNAL);
+    held_calls_set(HOLD_EXECUTED, "forget_domain");
     post_forget(caller, no_precondition);
     advance(CALL_MS);
     ck_assert_int_eq(n_forgotten, 1);
@@ -172,7 +172,7 @@ TEST(deletion_checks_its_precondition_when_the_store_was_read)
 {
     struct caller *caller = store_result("milvali.com");
 
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     post_forget(caller, any);
     ck_assert_int_eq(n_forgotten, 0);
     release();
@@ -191,7 +191,7 @@ TEST(deletion_with_a_precondition_sees_an_earlier_deletion)
 
     memcpy(second.domain, "milvali.com", sizeof "milvali.com");
     memcpy(second.key, caller->question->key, HASH_SIZE);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     flow_post(&second.call, &n_second);
     post_forget(caller, no_precondition);
     ck_assert_int_eq(forget.err, ERR_OK);
@@ -204,7 +204,7 @@ TEST(deletion_late_with_its_precondition_deletes_nothing)
 {
     struct caller *caller = store_result("milvali.com");
 
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     post_forget(caller, any);
     advance(CALL_MS);
     ck_assert_int_eq(n_forgotten, 1);

@@ -2,8 +2,8 @@
 /* test_recalls.c - tests requests that wait until the store was read, while it is slow: reads are
  * shared, waits end in every way, and what a read returns is not older than what is known. */
 #include "flow.h"
+#include "held_calls.h"
 #include "lookup/recalls.h"
-#include "slow_store.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -27,7 +27,7 @@ static struct caller *ask(const char *domain, int64_t wait_ms)
 
 static void release(void)
 {
-    slow_store_release();
+    held_calls_release();
     flow_settle();
 }
 
@@ -46,11 +46,11 @@ TEST(recall_shared_by_two_requests_reads_once)
 {
     store_result("milvali.com");
     size_t before = weak_store_calls(flow.store, WEAK_FIND);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *first = ask("milvali.com", WAIT_MS), *second = ask("milvali.com", WAIT_MS);
     struct caller *other = ask("other.com", WAIT_MS);
 
-    ck_assert_uint_eq(slow_store_held(), 2);
+    ck_assert_uint_eq(held_calls_count(), 2);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FIND), before + 2);
     ck_assert_int_eq(engine_status(flow.engine).waiters, 3);
     ck_assert_int_eq(first->answers + second->answers + other->answers, 0);
@@ -64,7 +64,7 @@ TEST(recall_shared_by_two_requests_reads_once)
 
 TEST(recall_of_nothing_starts_one_lookup_for_all)
 {
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *first = ask("milvali.com", WAIT_MS), *second = ask("milvali.com", WAIT_MS);
 
     release();
@@ -78,13 +78,13 @@ TEST(recall_of_nothing_starts_one_lookup_for_all)
 TEST(recall_is_skipped_while_the_first_lookup_is_in_flight)
 {
     ask("milvali.com", WAIT_MS);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *joins = ask("milvali.com", WAIT_MS);
     struct caller *cached = flow_request("milvali.com", WAIT_MS);
 
     cached->request.directives.only_cached = true;
     flow_settle();
-    ck_assert_uint_eq(slow_store_held(), 0);
+    ck_assert_uint_eq(held_calls_count(), 0);
     ck_assert_int_eq(cached->err, ERR_NOT_CACHED);
     flow_advance(30000);
     ck_assert_int_eq(joins->err, ERR_OK);
@@ -95,7 +95,7 @@ TEST(recall_is_skipped_while_the_first_lookup_is_in_flight)
 
 TEST(recall_ends_at_the_deadline_of_each_request)
 {
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *hasty = ask("milvali.com", 1000), *patient = ask("milvali.com", WAIT_MS);
 
     flow_advance(999);
@@ -114,7 +114,7 @@ TEST(recall_ends_at_the_deadline_of_each_request)
 TEST(recall_without_a_wait_gives_the_store_half_a_second)
 {
     store_result("stored.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *hasty = ask("milvali.com", 0), *stored = ask("stored.com", 0);
     struct caller *cached = flow_request("milvali.com", WAIT_MS);
 
@@ -132,7 +132,7 @@ TEST(recall_without_a_wait_gives_the_store_half_a_second)
 
 TEST(recall_of_a_client_that_left_starts_nothing)
 {
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *leaves = ask("milvali.com", WAIT_MS);
 
     engine_abandon(flow.engine, leaves->request.ticket);
@@ -147,7 +147,7 @@ TEST(recall_of_a_client_that_left_starts_nothing)
 
 TEST(recall_ends_with_the_drain)
 {
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *waits = ask("milvali.com", WAIT_MS);
 
     engine_drain(flow.engine, 1000);
@@ -167,7 +167,7 @@ TEST(recall_ends_with_the_drain)
 TEST(recall_that_fails_ends_all_requests_and_pays_for_none)
 {
     weak_store_fail(flow.store, WEAK_FIND, true);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *first = ask("milvali.com", WAIT_MS), *second = ask("milvali.com", WAIT_MS);
 
     release();
@@ -182,14 +182,14 @@ TEST(recall_that_fails_ends_all_requests_and_pays_for_none)
 TEST(recall_in_progress_does_not_outlive_the_engine)
 {
     store_result("milvali.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *leaves = ask("milvali.com", WAIT_MS);
 
     engine_abandon(flow.engine, leaves->request.ticket);
     flow_settle();
-    ck_assert_uint_eq(slow_store_held(), 1);
+    ck_assert_uint_eq(held_calls_count(), 1);
     flow_restart(); /* the call returns when the engine is freed */
-    ck_assert_uint_eq(slow_store_held(), 0);
+    ck_assert_uint_eq(held_calls_count(), 0);
     ck_assert(ask("milvali.com", WAIT_MS)->from_cache);
 }
 
@@ -206,7 +206,7 @@ static void start_with_slots(size_t max_waiters)
 TEST(recall_holds_its_slot_until_the_lookup_has_ended)
 {
     start_with_slots(1);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *waits = ask("milvali.com", WAIT_MS);
     struct caller *second = ask("other.com", WAIT_MS);
 
@@ -225,7 +225,7 @@ TEST(recall_slot_is_free_after_each_end)
 {
     start_with_slots(1);
     store_result("milvali.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *leaves = ask("a.com", WAIT_MS);
     engine_abandon(flow.engine, leaves->request.ticket);
     ask("b.com", 1000);
@@ -245,7 +245,7 @@ TEST(recall_without_a_slot_serves_stored_results)
     ask("other.com", WAIT_MS);
     ck_assert_int_eq(ask("third.com", WAIT_MS)->err, ERR_OVERLOADED);
     ck_assert(ask("milvali.com", WAIT_MS)->from_cache);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *fourth = ask("fourth.com", WAIT_MS);
     flow_advance(RECALL_MS);
     ck_assert_int_eq(fourth->err, ERR_STORAGE_UNAVAILABLE);
@@ -260,9 +260,9 @@ static struct caller *ask_before_the_end(void)
     ask("milvali.com", 0);
     flow_advance(27000);
     flow_restart();
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *caller = ask("milvali.com", WAIT_MS);
-    ck_assert_uint_eq(slow_store_held(), 1);
+    ck_assert_uint_eq(held_calls_count(), 1);
     return caller;
 }
 
@@ -313,7 +313,7 @@ TEST(recall_of_nothing_is_repeated_if_an_end_was_written_meanwhile)
     weak_store_fail(flow.store, WEAK_END_TASK, true);
     flow_advance(30000);
     ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 1);
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     evict(flow.callers[0]);
     struct caller *caller = ask("milvali.com", WAIT_MS);
     weak_store_fail(flow.store, WEAK_END_TASK, false);
@@ -327,7 +327,7 @@ TEST(recall_is_not_repeated_for_the_end_of_another_question)
 {
     flow_request("other.com", WAIT_MS);
     flow_settle();
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *caller = ask("milvali.com", WAIT_MS);
     size_t before = weak_store_calls(flow.store, WEAK_FIND);
 
@@ -351,7 +351,7 @@ static void forget(const char *domain)
 TEST(recall_of_a_result_deleted_meanwhile_does_not_serve_it)
 {
     store_result("milvali.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *caller = ask("milvali.com", WAIT_MS);
 
     forget("milvali.com");
@@ -367,7 +367,7 @@ TEST(recall_of_a_result_deleted_meanwhile_does_not_serve_it)
 TEST(recall_without_requests_does_not_cache_a_deleted_result)
 {
     store_result("milvali.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *leaves = ask("milvali.com", WAIT_MS);
 
     engine_abandon(flow.engine, leaves->request.ticket);
@@ -380,7 +380,7 @@ TEST(recall_of_a_result_is_not_disturbed_by_another_deletion)
 {
     store_result("other.com");
     store_result("milvali.com");
-    slow_store_hold(STORE_READ);
+    held_calls_set(HOLD_EXECUTED, "find");
     struct caller *caller = ask("milvali.com", WAIT_MS);
     size_t before = weak_store_calls(flow.store, WEAK_FIND);
 
