@@ -220,19 +220,19 @@ TEST(calls_that_delete_a_domain_return_the_keys)
 
 static struct store_call *taken;
 
-static void take(struct store_detour *executor, struct store_call *call)
+static void take(struct store_detour *detour, struct store_call *call)
 {
-    (void)executor;
+    (void)detour;
     ck_assert_ptr_null(taken);
     taken = call;
 }
 
-TEST(calls_are_executed_by_the_executor)
+TEST(calls_are_passed_to_the_detour)
 {
-    struct store_detour executor = {take};
+    struct store_detour detour = {take};
     struct store_mark_not_sent_call mark;
 
-    store_calls_set_detour(calls, &executor);
+    store_calls_set_detour(calls, &detour);
     post(&mark, 1);
     store_calls_run(calls);
     ck_assert_uint_eq(disk.n_executed + n_returned, 0);
