@@ -216,16 +216,14 @@ typedef void store_batch_fn(void *arg, const struct store_batch *batch);
  * store must not be changed inside `each`. */
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
-/* Runs `each` for the tasks that ended unknown since `since_ms`, newest last; at most `limit`, the
- * newest. */
+/* Runs `each` for the last `limit` tasks that ended unknown since `since_ms`, newest last. */
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg);
 
 /* ---- unknown outcomes ---- */
 
-/* Runs `each` for the batch with that notify token, in any state. Returns ERR_NO_ENTRY if there is
- * none. */
+/* Runs `each` for the batch with that notify token, in any state; ERR_NO_ENTRY if there is none. */
 enum err store_find_batch(struct store *store, const char *notify_token, store_batch_fn *each,
                           void *arg);
 
@@ -253,8 +251,8 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 
-/* Runs `each` for batches with an unreadable response to their submit, newest first, at most
- * `limit`. */
+/* Runs `each` for the last `limit` batches with an unreadable response to their submit, newest
+ * first. */
 enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg);
 
 /* The operator may propose an id for a batch whose outcome is unknown. The owner checks it with the
@@ -268,8 +266,7 @@ enum err store_propose_batch(struct store *store, const char *tracking_id, const
 /* Deletes a proposal that was wrong, unless another one has replaced it. */
 enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id);
 
-/* What became of the proposal for the batch of a task. Returns ERR_NO_ENTRY if there is no such
- * task. */
+/* What became of the proposal for the batch of a task. ERR_NO_ENTRY: there is no such task. */
 enum store_proposal_state {
     STORE_PROPOSED,
     STORE_PROPOSAL_CONFIRMED, /* the outcome of the task is not unknown any more */
@@ -391,8 +388,7 @@ enum err store_try(struct store *store, int64_t wall_ms);
 
 /* ---- results ---- */
 
-/* Finds the result of a question; the reference is the caller's. Returns ERR_NO_ENTRY if there is
- * none. */
+/* Finds the result of a question, or ERR_NO_ENTRY; the reference is the caller's. */
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result);
 

@@ -67,9 +67,8 @@ void journal_suspect(struct journal *journal)
 /* The order of the writes is kept: after this failure, the store fails all later ones too. */
 static void call_failed(void *arg, const struct store_call *call)
 {
-    struct journal *journal = arg;
-
     enum store_class class = store_call_class(call);
+    struct journal *journal = arg;
 
     if (class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE)
         journal->is_stopped = true;
@@ -210,26 +209,6 @@ static struct store_call start_intent(struct journal *journal, struct journal_in
     return (struct store_call){.done = intent_returned};
 }
 
-/* Returns the rows of the tasks. Their strings are borrowed; the caller frees the array. */
-static struct store_task *rows_of(const struct task *tasks, size_t *ret_n)
-{
-    struct store_task *rows = xcalloc(OPENMART_BATCH_MAX, sizeof *rows);
-    const struct task *task;
-    size_t n = 0;
-
-    DL_FOREACH (tasks, task) {
-        assert(n < OPENMART_BATCH_MAX);
-        rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
-                                        .lookup_id = task->lookup_id,
-                                        .key = task->question->key,
-                                        .parts = task->question->parts,
-                                        .client = task->payer.name,
-                                        .day = task->credit.day};
-    }
-    *ret_n = n;
-    return rows;
-}
-
 enum err journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
                              const struct task *tasks, const char *notify_token)
 {
@@ -237,7 +216,7 @@ enum err journal_begin_batch(struct journal *journal, struct journal_intent *int
 
     if (journal_check(journal))
         return ERR_STORAGE_UNAVAILABLE;
-    intent->rows = rows_of(tasks, &n);
+    intent->rows = task_rows(tasks, &n);
     const struct store_new_batch new = {batch, intent->rows, n, notify_token,
                                         journal->clock->wall_ms};
     intent->call.begin = (struct store_begin_batch_call){start_intent(journal, intent), new};

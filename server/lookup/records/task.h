@@ -15,10 +15,12 @@
 #include "model/task_phase.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct batch;
 struct client_fifo;
+struct store_task;
 struct task;
 
 /* How a task ended. Borrowed for the call. */
@@ -55,5 +57,9 @@ struct task {
     struct task *prev, *next;
     struct task *older, *newer; /* while queued: in order of arrival */
 };
+
+/* Returns what the journal records about a utlist of 1..OPENMART_BATCH_MAX tasks that are to be
+ * submitted. The strings are the tasks'; the caller frees the array. */
+struct store_task *task_rows(const struct task *tasks, size_t *ret_n);
 
 #endif
