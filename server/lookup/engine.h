@@ -3,9 +3,9 @@
  * credits.
  *
  * Other threads send requests through its inbox and get the outcome through the callback they
- * passed. Inside, everything is single-threaded: a loop iteration runs the messages, the transfers
- * and the timers that are due, all at one instant of its clock. Tests run the iterations themselves
- * on a fake clock. */
+ * passed. Inside, everything is single-threaded: a loop iteration runs the messages, the transfers,
+ * the timers that are due, and what the store has returned, all at one instant of its clock. Tests
+ * run the iterations themselves on a fake clock. */
 #ifndef LOOKUP_ENGINE_H
 #define LOOKUP_ENGINE_H
 
