@@ -82,8 +82,8 @@ void held_calls_set(enum hold hold, const char *kind)
     held.hold = hold;
     held.kind = kind;
     store_calls_set_detour(flow.engine->calls, &held.detour);
-    for (int class = 0; class < CLASSES; class ++)
-        run(class);
+    for (int i = 0; i < CLASSES; i++)
+        run(i);
 }
 
 void held_calls_release(void)
@@ -102,8 +102,8 @@ size_t held_calls_count(void)
     const struct store_call *call;
     size_t n = 0;
 
-    for (int class = 0; class < CLASSES; class ++)
-        DL_FOREACH (held.waiting[class], call)
+    for (int i = 0; i < CLASSES; i++)
+        DL_FOREACH (held.waiting[i], call)
             n++;
     return n;
 }
