@@ -292,8 +292,6 @@ static void defer(struct journal *journal, struct entry *entry)
         journal->n_deferred++;
     }
     entry->state = ENTRY_DEFERRED;
-    if (entry->is_purged)
-        entry_purge(entry);
 }
 
 static void entry_returned(struct store_call *call)
@@ -361,15 +359,6 @@ void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
     entry = entry_new(ENTRY_FORGOTTEN, 0, NULL);
     memcpy(entry->key, key, HASH_SIZE);
     journal_record(journal, entry);
-}
-
-void journal_forget_domain(struct journal *journal, const char *domain)
-{
-    struct entry *entry;
-
-    DL_FOREACH (journal->entries, entry)
-        if (entry_is_about(entry, domain))
-            entry_purge(entry);
 }
 
 /* ---- repeating ---- */

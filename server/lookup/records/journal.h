@@ -164,8 +164,4 @@ void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 /* Returns whether that deletion is not written yet, so the store may still have the result. */
 bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
 
-/* Drops the results about a domain, raw ones included, from the deferred entries; the ends of their
- * tasks stay. */
-void journal_forget_domain(struct journal *journal, const char *domain);
-
 #endif

@@ -37,7 +37,6 @@ void entry_free(struct entry *entry)
     free(entry->task_id);
     free(entry->detail);
     free(entry->raw);
-    free(entry->domain);
     free(entry->id_texts);
     free(entry->tracking_ids);
     result_unref(entry->keep);
@@ -138,7 +137,6 @@ void journal_end_task(struct journal *journal, const struct task *task, const st
     struct entry *entry = entry_new(ENTRY_TASK_ENDED, 0, task->tracking_id);
 
     set_end(entry, end);
-    entry->domain = entry->raw ? xstrdup(task->question->parts.domain) : NULL;
     entry->keep = keep ? result_ref(keep) : NULL;
     journal_record(journal, entry);
 }
@@ -190,24 +188,4 @@ void entry_post(struct entry *entry, struct store_calls *calls, store_done_fn *d
         store_post_forget_key(calls, &entry->call.forget);
         break;
     }
-}
-
-/* ---- deletions ---- */
-
-bool entry_is_about(const struct entry *entry, const char *domain)
-{
-    const struct result *keep = entry->keep;
-
-    return (keep && keep->domain && strcmp(keep->domain, domain) == 0) ||
-           (entry->domain && strcmp(entry->domain, domain) == 0);
-}
-
-void entry_purge(struct entry *entry)
-{
-    entry->is_purged = true;
-    if (entry->state == ENTRY_POSTED || entry->state == ENTRY_REPEATED)
-        return;
-    result_unref(entry->keep);
-    entry->keep = NULL;
-    entry->end.raw_len = 0;
 }

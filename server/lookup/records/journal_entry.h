@@ -45,10 +45,8 @@ struct entry {
     char *id; /* the batch id, or the tracking id */
     unsigned char key[HASH_SIZE];
     char *task_id, *detail, *raw;
-    char *domain; /* of the raw bytes, if they are a result */
     struct store_end end;
     const struct result *keep; /* owned reference, or NULL */
-    bool is_purged; /* its result was deleted while it was in flight: see entry_purge() */
     char (*id_texts)[ID_TEXT];
     const char **tracking_ids; /* the same */
     size_t n_ids;
@@ -75,13 +73,6 @@ struct entry *entry_of(struct store_call *call);
 
 /* Returns what the log calls the entry. */
 const char *entry_word(const struct entry *entry);
-
-/* Returns whether the entry stores something about the domain: a result, or raw bytes. */
-bool entry_is_about(const struct entry *entry, const char *domain);
-
-/* Drops what the entry stores, so that only the end of the task is written. An entry in flight
- * keeps it until it fails: if it is written, the deletion that is posted after it finds it. */
-void entry_purge(struct entry *entry);
 
 /* ---- of journal.c, for journal_entry.c ---- */
 

@@ -237,7 +237,6 @@ static void forget_in_memory(struct results_deletion *deletion)
     for (size_t i = 0; i < deletion->call.n_keys; i++)
         results_forget_key(results, deletion->call.keys[i]);
     reads_deleted_domain(results->reads, deletion->domain);
-    journal_forget_domain(results->journal, deletion->domain);
     deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
     finished_forget_domain(results->finished, deletion->domain);
 }
