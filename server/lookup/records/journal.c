@@ -57,7 +57,8 @@ static void retry_later(struct journal *journal)
     timer_arm(journal->timers, &journal->retry, journal->clock->now_ms + JOURNAL_RETRY_MS, retry);
 }
 
-void journal_suspect(struct journal *journal)
+/* The store failed, or is slow. */
+static void suspect(struct journal *journal)
 {
     journal->is_unwell = true;
     if (!timer_armed(&journal->retry))
@@ -72,7 +73,7 @@ static void call_failed(void *arg, const struct store_call *call)
 
     if (class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE)
         journal->is_stopped = true;
-    journal_suspect(journal);
+    suspect(journal);
 }
 
 /* A write has returned. */
@@ -166,7 +167,7 @@ static void watch(struct journal *journal)
     if (was_slow || !journal->is_slow)
         return;
     log_event(LOG_ERROR, "journal_write_delayed", LOG_INT("seconds", JOURNAL_SLOW_MS / 1000));
-    journal_suspect(journal);
+    suspect(journal);
     return_all(journal);
 }
 
@@ -369,7 +370,7 @@ static void attempt_returned(struct store_call *call)
 
     arrive(journal, &journal->attempt_flight);
     if (call->err)
-        journal_suspect(journal);
+        suspect(journal);
     else
         note_return(journal, ERR_OK);
 }

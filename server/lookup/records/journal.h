@@ -64,9 +64,6 @@ struct journal_state {
  * is nothing to write. */
 struct journal_state journal_state(const struct journal *journal);
 
-/* Reports that the store could not be read. */
-void journal_suspect(struct journal *journal);
-
 /* ---- receipts ---- */
 
 /* A call of the journal in flight. Private to it. */
