@@ -92,8 +92,8 @@ static char *rows_of(const char *path)
 {
     static const char *const queries[] = {
         "SELECT state, batch_id, risked, notify_token FROM batches ORDER BY state, batch_id",
-        "SELECT tracking_id, (SELECT state || batch_id FROM batches WHERE number = batch), outcome,"
-        " code, day, ended_ms FROM tasks ORDER BY tracking_id",
+        ("SELECT tracking_id, (SELECT state || batch_id FROM batches WHERE number = batch),"
+         " outcome, code, day, ended_ms FROM tasks ORDER BY tracking_id"),
         "SELECT day, client, credits FROM accounts ORDER BY day, client",
         "SELECT hex(key), body, code, expires_ms FROM answers ORDER BY key",
         "SELECT name, value FROM settings ORDER BY name"};
