@@ -209,6 +209,64 @@ TEST(ending_results_after_a_failed_write_are_returned)
     ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
 }
 
+/* ---- results that were returned before they were durable ---- */
+
+/* Only the cache has the result of that caller, and removes it. Asks again: that must not pay. */
+static void expect_not_paid_again(const struct caller *caller)
+{
+    ck_assert_int_eq(caller->err, ERR_OK);
+    flow_settle();
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+    ck_assert(!engine_status(flow.engine).store_usable);
+    cache_remove(flow.cache, caller->question->key);
+    struct caller *early = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(early->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(early->charged, CHARGED_NO);
+    release();
+    ck_assert(engine_status(flow.engine).store_usable);
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert(later->from_cache);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "milvali.com"), 1);
+}
+
+/* An older call was slow, and has returned; the write of the result has not. */
+TEST(ending_result_returned_behind_a_slow_call_is_not_paid_for_again)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    flow_advance(27000);
+    held_calls_set(HOLD_POSTED, "begin_batch");
+    flow_request("other.com", WAIT_MS);
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    ck_assert_int_eq(caller->answers, 0);
+    while (!caller->answers)
+        flow_advance(1000);
+    held_calls_set(HOLD_POSTED, "end_task");
+    ck_assert_uint_eq(held_calls_count(), 1);
+    expect_not_paid_again(caller);
+}
+
+/* An older entry was deferred, and has been written; the result has not. */
+TEST(ending_result_returned_behind_a_repeated_entry_is_not_paid_for_again)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    weak_store_fail(flow.store, WEAK_SUBMITTED, true);
+    while (!engine_status(flow.engine).journal_backlog)
+        flow_advance(100);
+    weak_store_fail(flow.store, WEAK_SUBMITTED, false);
+    held_calls_set(HOLD_POSTED, "submitted");
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    held_calls_set(HOLD_POSTED, "end_task");
+    ck_assert_uint_eq(held_calls_count(), 1);
+    expect_not_paid_again(caller);
+}
+
 /* ---- deletions ---- */
 
 /* Starts a lookup of two.com whose result is known to be untrusted while it is being stored. */

@@ -22,6 +22,8 @@ struct journal {
     struct timer retry, slow;
     struct entry *entries;
     uint64_t last_number;
+    uint64_t
+        last_exposed;  /* number of the last entry whose receipt returned before it was written */
     size_t n_deferred; /* entries that are DEFERRED or REPEATED */
     struct journal_flight *flights;
     struct journal_receipt *receipts; /* that wait, by number */
@@ -37,10 +39,21 @@ struct journal_state journal_state(const struct journal *journal)
     return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_deferred};
 }
 
+/* Returns whether entries may stay unwritten, so that no receipt may wait for them. */
+static bool is_stuck(const struct journal *journal)
+{
+    return journal->n_deferred || journal->is_stopped || journal->is_slow;
+}
+
+/* Returns whether the store does not have what was returned before it was durable. */
+static bool is_exposed(const struct journal *journal)
+{
+    return journal->entries && journal->entries->number <= journal->last_exposed;
+}
+
 enum err journal_check(const struct journal *journal)
 {
-    return journal->n_deferred || journal->is_stopped || journal->is_slow ? ERR_STORAGE_UNAVAILABLE
-                                                                          : ERR_OK;
+    return is_stuck(journal) || is_exposed(journal) ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
 bool journal_is_written(const struct journal *journal)
@@ -107,6 +120,8 @@ static void return_receipt(struct journal *journal, struct journal_receipt *rece
 {
     DL_DELETE(journal->receipts, receipt);
     receipt->is_durable = durable;
+    if (!durable)
+        journal->last_exposed = receipt->number;
     receipt->done(receipt);
 }
 
@@ -120,7 +135,7 @@ static void return_durable(struct journal *journal)
         return_receipt(journal, receipt, true);
 }
 
-/* The journal is unusable. Until that changes, no receipt is added. */
+/* The journal is stuck. Until that changes, no receipt is added. */
 static void return_all(struct journal *journal)
 {
     while (journal->receipts)
@@ -132,8 +147,12 @@ bool journal_wait(struct journal *journal, struct journal_receipt *receipt)
     receipt->number = journal->last_number;
     receipt->has_stored = false;
     receipt->is_durable = !journal->entries;
-    if (!journal->entries || journal_check(journal))
+    if (!journal->entries)
         return false;
+    if (is_stuck(journal)) {
+        journal->last_exposed = receipt->number;
+        return false;
+    }
     DL_APPEND(journal->receipts, receipt);
     return true;
 }

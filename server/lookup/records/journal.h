@@ -11,9 +11,12 @@
  *   JOURNAL_RETRY_MS, once no call is in flight, all of them are posted again, in order. Every
  * write may be repeated, so it does not matter which of them were written.
  *
- * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is unusable,
- * and no submit leaves. So there is at most one end for every task in flight, with at most
- * STORE_RAW_MAX raw bytes each, and few deletions for every question. Engine thread only. */
+ * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is stuck:
+ * receipts do not wait for it. It is unusable, and no intent is accepted, until all is written
+ * whose receipts returned meanwhile: else a question could be paid for again, because its result is
+ * neither in the store nor, after it was removed, in the cache. So there is at most one end for
+ * every task in flight, with at most STORE_RAW_MAX raw bytes each, and few deletions for every
+ * question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -84,7 +87,7 @@ struct journal_receipt {
 };
 
 /* Returns true if `done` runs later: once all that was recorded so far is durable, or the journal
- * is unusable. The receipt belongs to the journal until then. Returns false if that is so already;
+ * is stuck. The receipt belongs to the journal until then. Returns false if that is so already;
  * the results are set. */
 bool journal_wait(struct journal *journal, struct journal_receipt *receipt);
 
