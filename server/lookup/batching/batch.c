@@ -134,6 +134,9 @@ static const char *rejection_of(const struct task_end *end)
     return end->detail ? end->detail : "";
 }
 
+/* The receipt of a task that ends here belongs to the entry of the batch, or to one that is
+ * recorded meanwhile. None of these is the end of a task, so receipt->has_stored is false, as it
+ * must be. */
 void batch_end(struct batch *batch, const struct task_end *end)
 {
     const struct batch_owner *owner = &batch->tools->owner;
@@ -260,8 +263,15 @@ static bool must_drop(const struct batch *batch, bool pays_again)
     return n > 0 && (!pays_again || n == batch->n_tasks);
 }
 
-/* The batch is not sent now. If it would be paid for again and may not be, nothing follows its
- * earlier submit. */
+/* Returns whether a day has begun since the intent to send the batch was recorded: the credits must
+ * count on the day on which it leaves. */
+static bool is_outdated(const struct batch *batch)
+{
+    return batch->tasks->credit.day != budget_state(batch->tools->budget).day;
+}
+
+/* The batch is not sent now. If it must end, nothing follows its earlier submit, which may have
+ * been accepted. */
 static void hold_back(struct batch *batch, bool must_end)
 {
     journal_mark_not_sent(batch->tools->journal, batch->number);
@@ -276,9 +286,10 @@ void batch_intent_returned(struct batch *batch, enum err err, bool pays_again)
     struct circuit_breaker *breaker = batch->tools->breaker;
     unsigned probe = batch->probe;
     bool may_leave = circuit_confirm_submit(breaker, probe);
-    bool may_pay = !pays_again || (may_leave && !batch->is_proven);
+    bool may_pay = !batch_must_not_repeat(batch) && (!pays_again || may_leave);
+    bool must_wait = must_drop(batch, pays_again) || (!pays_again && is_outdated(batch));
 
-    if (!err && may_leave && may_pay && !must_drop(batch, pays_again)) {
+    if (!err && may_leave && may_pay && !must_wait) {
         send(batch);
         return;
     }

@@ -22,6 +22,8 @@ struct journal {
     struct timer retry, slow;
     struct entry *entries;
     uint64_t last_number;
+    uint64_t
+        last_exposed;  /* number of the last entry whose receipt returned before it was written */
     size_t n_deferred; /* entries that are DEFERRED or REPEATED */
     struct journal_flight *flights;
     struct journal_receipt *receipts; /* that wait, by number */
@@ -37,10 +39,21 @@ struct journal_state journal_state(const struct journal *journal)
     return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_deferred};
 }
 
+/* Returns whether entries may stay unwritten, so that no receipt may wait for them. */
+static bool is_stuck(const struct journal *journal)
+{
+    return journal->n_deferred || journal->is_stopped || journal->is_slow;
+}
+
+/* Returns whether the store does not have what was returned before it was durable. */
+static bool is_exposed(const struct journal *journal)
+{
+    return journal->entries && journal->entries->number <= journal->last_exposed;
+}
+
 enum err journal_check(const struct journal *journal)
 {
-    return journal->n_deferred || journal->is_stopped || journal->is_slow ? ERR_STORAGE_UNAVAILABLE
-                                                                          : ERR_OK;
+    return is_stuck(journal) || is_exposed(journal) ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
 bool journal_is_written(const struct journal *journal)
@@ -65,13 +78,14 @@ static void suspect(struct journal *journal)
         retry_later(journal);
 }
 
-/* The order of the writes is kept: after this failure, the store fails all later ones too. */
+/* The order of the writes is kept: after this failure, the store fails all later ones too. Those
+ * posted since store_calls_resume() are not later ones. */
 static void call_failed(void *arg, const struct store_call *call)
 {
     enum store_class class = store_call_class(call);
     struct journal *journal = arg;
 
-    if (class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE)
+    if ((class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE) && store_call_is_current(call))
         journal->is_stopped = true;
     suspect(journal);
 }
@@ -106,7 +120,8 @@ void journal_on_written(struct journal *journal, journal_written_fn *written, vo
 static void return_receipt(struct journal *journal, struct journal_receipt *receipt, bool durable)
 {
     DL_DELETE(journal->receipts, receipt);
-    receipt->is_durable = durable;
+    if (!durable)
+        journal->last_exposed = receipt->number;
     receipt->done(receipt);
 }
 
@@ -120,7 +135,7 @@ static void return_durable(struct journal *journal)
         return_receipt(journal, receipt, true);
 }
 
-/* The journal is unusable. Until that changes, no receipt is added. */
+/* The journal is stuck. Until that changes, no receipt is added. */
 static void return_all(struct journal *journal)
 {
     while (journal->receipts)
@@ -131,9 +146,12 @@ bool journal_wait(struct journal *journal, struct journal_receipt *receipt)
 {
     receipt->number = journal->last_number;
     receipt->has_stored = false;
-    receipt->is_durable = !journal->entries;
-    if (!journal->entries || journal_check(journal))
+    if (!journal->entries)
         return false;
+    if (is_stuck(journal)) {
+        journal->last_exposed = receipt->number;
+        return false;
+    }
     DL_APPEND(journal->receipts, receipt);
     return true;
 }
@@ -156,6 +174,7 @@ static void look_at_oldest(struct timer *timer)
 static void watch(struct journal *journal)
 {
     const struct journal_flight *oldest = journal->flights;
+    struct entry *entry;
     bool was_slow = journal->is_slow;
     int64_t due_ms = oldest ? oldest->since_ms + JOURNAL_SLOW_MS : INT64_MAX;
 
@@ -167,6 +186,8 @@ static void watch(struct journal *journal)
     if (was_slow || !journal->is_slow)
         return;
     log_event(LOG_ERROR, "journal_write_delayed", LOG_INT("seconds", JOURNAL_SLOW_MS / 1000));
+    DL_FOREACH (journal->entries, entry)
+        entry_log_unwritten(entry);
     suspect(journal);
     return_all(journal);
 }
@@ -283,15 +304,10 @@ static void written(struct journal *journal, struct entry *entry)
     return_durable(journal);
 }
 
-/* Each deferred entry is logged once, as an error: if the process dies before the disk recovers,
- * this line is all that is left of a paid batch. */
 static void defer(struct journal *journal, struct entry *entry)
 {
-    if (entry->state != ENTRY_REPEATED) {
-        log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", entry_word(entry)),
-                  LOG_STR("id", entry->id));
-        journal->n_deferred++;
-    }
+    entry_log_unwritten(entry);
+    journal->n_deferred += entry->state != ENTRY_REPEATED;
     entry->state = ENTRY_DEFERRED;
 }
 
@@ -326,6 +342,8 @@ void journal_record(struct journal *journal, struct entry *entry)
         defer(journal, entry);
     else
         post(journal, entry);
+    if (journal->is_slow)
+        entry_log_unwritten(entry);
 }
 
 /* ---- deletions ---- */

@@ -11,9 +11,12 @@
  *   JOURNAL_RETRY_MS, once no call is in flight, all of them are posted again, in order. Every
  * write may be repeated, so it does not matter which of them were written.
  *
- * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is unusable,
- * and no submit leaves. So there is at most one end for every task in flight, with at most
- * STORE_RAW_MAX raw bytes each, and few deletions for every question. Engine thread only. */
+ * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is stuck:
+ * receipts do not wait for it. It is unusable, and no intent is accepted, until all is written
+ * whose receipts returned meanwhile: else a question could be paid for again, because its result is
+ * neither in the store nor, after it was removed, in the cache. So there is at most one end for
+ * every task in flight, with at most STORE_RAW_MAX raw bytes each, and few deletions for every
+ * question. Engine thread only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
@@ -75,17 +78,15 @@ struct journal_flight {
 /* Says when everything that was recorded before it is durable. */
 struct journal_receipt {
     void (*done)(struct journal_receipt *receipt); /* set by the caller */
-    /* Results: */
-    bool is_durable; /* else the store is unavailable; it is written later */
-    bool has_stored; /* the last entry was the end of a task, and the store has its result */
+    bool has_stored; /* result: the last entry was the end of a task, and its result is stored */
     /* Private to the journal: */
     uint64_t number;
     struct journal_receipt *prev, *next;
 };
 
 /* Returns true if `done` runs later: once all that was recorded so far is durable, or the journal
- * is unusable. The receipt belongs to the journal until then. Returns false if that is so already;
- * the results are set. */
+ * is stuck. The receipt belongs to the journal until then. Returns false if that is so already;
+ * the result is set. */
 bool journal_wait(struct journal *journal, struct journal_receipt *receipt);
 
 /* Takes back a receipt whose `done` has not run. */
