@@ -200,6 +200,77 @@ TEST(deletion_with_a_precondition_sees_an_earlier_deletion)
     ck_assert_int_eq(second.err, ERR_PRECONDITION_FAILED);
 }
 
+/* Starts a refresh of the result and returns when it has ended, while its result is being stored.
+ */
+static void refresh_and_hold_the_result(void)
+{
+    flow_refresh_companies(0, 1);
+    held_calls_set(HOLD_EXECUTED, "end_task");
+    flow_advance(30000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+}
+
+/* Returns the precondition that the result of the question in the cache is the present one. */
+static struct precondition unchanged(const struct caller *about)
+{
+    struct precondition same = {.has_tags = true, .n_tags = 1};
+    const struct result *cached = cache_find(flow.cache, about->question->key);
+
+    memcpy(same.tags[0], cached->bodies[RESULT_JSON].etag, RESULT_ETAG);
+    result_unref(cached);
+    return same;
+}
+
+/* The precondition names the result that the refresh replaces. */
+TEST(deletion_with_a_precondition_sees_a_result_that_is_being_stored)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    const struct precondition same = unchanged(caller);
+    refresh_and_hold_the_result();
+    post_forget(caller, same);
+    ck_assert_int_eq(n_forgotten, 0);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+    flow_restart();
+    struct caller *again = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert(again->from_cache);
+    ck_assert_str_ne(again->body, caller->body);
+}
+
+TEST(deletion_with_a_precondition_deletes_a_result_that_was_being_stored)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    refresh_and_hold_the_result();
+    post_forget(caller, any);
+    release();
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(forget.n, 1);
+    ck_assert_ptr_null(cache_find(flow.cache, caller->question->key));
+}
+
+TEST(deletion_late_while_a_result_is_being_stored_deletes_nothing)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    refresh_and_hold_the_result();
+    post_forget(caller, any);
+    advance(CALL_MS);
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    struct caller *again = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert(again->from_cache);
+}
+
 TEST(deletion_late_with_its_precondition_deletes_nothing)
 {
     struct caller *caller = store_result("milvali.com");

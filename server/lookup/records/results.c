@@ -189,6 +189,16 @@ void results_cancel_put(struct results_put *put)
     DL_DELETE(*put->results->puts, put);
 }
 
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    const struct results_put *put;
+
+    DL_FOREACH (*results->puts, put)
+        if (memcmp(put->result->key, key, HASH_SIZE) == 0)
+            return true;
+    return false;
+}
+
 /* The result of that question is not available any more, so it must not become so. */
 static void purge_puts(const struct results *results, const unsigned char key[HASH_SIZE])
 {

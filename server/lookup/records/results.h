@@ -108,6 +108,9 @@ bool results_put(const struct results *results, struct results_put *put, const s
 /* Takes back a put whose `done` has not run. The end is written, but not made available. */
 void results_cancel_put(struct results_put *put);
 
+/* Returns whether a put of that question waits: its result is not available yet. */
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE]);
+
 /* Creates the result of a raw result that a later parser has understood, as of the time at which it
  * was stored. The caller owns the reference. */
 const struct result *result_of_raw(const struct results *results, const struct store_raw *raw,
