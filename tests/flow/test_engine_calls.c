@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_engine_calls.c - tests calls to the engine that need the store, while it is slow: each
  * returns exactly once, with what is known then. */
-#include "flow.h"
 #include "held_calls.h"
-#include "weak_store.h"
+#include "notify_flow.h"
 
 #include "tests/support/suite.h"
-#include <stdio.h>
-#include <string.h>
 
 #define CALL_MS 5000 /* after it, a call returns without the store */
 
@@ -309,4 +306,76 @@ TEST(deletion_works_again_after_the_disk_has_recovered)
     post_forget(caller, no_precondition);
     ck_assert_int_eq(forget.err, ERR_OK);
     ck_assert_uint_eq(forget.n, 1);
+}
+
+/* ---- a deletion while a lost task is being resolved ---- */
+
+/* A refresh of the result was lost, and the upstream reports its task: it is stored, or will be. */
+static void resolve_refresh(enum hold hold)
+{
+    held_calls_set(hold, "resolve_task");
+    notify(token(), "{\"task_id\":\"%s\"}", task_id(flow_company(0)));
+    flow_advance(5000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+}
+
+static struct caller *lose_refresh(void)
+{
+    flow_start(options());
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+    flow_advance(HOUR_MS);
+    lose_next_submit();
+    flow_refresh_companies(0, 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    return caller;
+}
+
+TEST(deletion_with_a_precondition_fails_while_a_task_is_being_resolved)
+{
+    struct caller *caller = lose_refresh();
+    const struct precondition same = unchanged(caller);
+
+    resolve_refresh(HOLD_EXECUTED);
+    post_forget(caller, same);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    release();
+    post_forget(caller, same);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+}
+
+/* The store cannot be read, so the journal will write again in JOURNAL_RETRY_MS. */
+static void fail_to_read(void)
+{
+    weak_store_fail(flow.store, WEAK_FIND, true);
+    flow_request("other.com", 0);
+    flow_settle();
+    weak_store_fail(flow.store, WEAK_FIND, false);
+}
+
+/* 0: the task was not stored, 1: only the reply was lost. Its repetition comes after the deletion,
+ * to which the store does not object any more. */
+RANGE_TEST(deletion_does_not_count_before_a_resolved_task_is_repeated, 0, 2)
+{
+    struct caller *caller = lose_refresh();
+
+    resolve_refresh(HOLD_POSTED);
+    fail_to_read();
+    flow_advance(JOURNAL_RETRY_MS / 2);
+    weak_store_fail(flow.store, WEAK_RESOLVE, _i == 0);
+    weak_store_lose(flow.store, WEAK_RESOLVE, _i == 1);
+    release();
+    weak_store_fail(flow.store, WEAK_RESOLVE, false);
+    weak_store_lose(flow.store, WEAK_RESOLVE, false);
+    flow_advance(JOURNAL_RETRY_MS / 2);
+    size_t before = weak_store_calls(flow.store, WEAK_FORGET);
+    post_forget(caller, no_precondition);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FORGET), before + 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
+    post_forget(caller, no_precondition);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_ptr_null(cache_find(flow.cache, caller->question->key));
+    ck_assert_uint_eq(stored().found, 0);
 }

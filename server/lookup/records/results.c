@@ -196,7 +196,7 @@ bool results_is_storing(const struct results *results, const unsigned char key[H
     DL_FOREACH (*results->puts, put)
         if (memcmp(put->result->key, key, HASH_SIZE) == 0)
             return true;
-    return false;
+    return results->n_resolved > 0;
 }
 
 /* The result of that question is not available any more, so it must not become so. */
@@ -251,12 +251,15 @@ static void forget_in_memory(struct results_deletion *deletion)
     finished_forget_domain(results->finished, deletion->domain);
 }
 
+/* A resolved task that failed may have been stored before the deletion, and its repetition comes
+ * after it: it would bring the result back, to the store or to memory. So another deletion is
+ * needed after it. */
 static void deleted(struct store_call *call)
 {
     struct results_deletion *deletion = container_of(call, struct results_deletion, call.call);
 
-    deletion->err = call->err;
-    if (!deletion->err)
+    deletion->err = deletion->results->n_repeated ? ERR_STORAGE_UNAVAILABLE : call->err;
+    if (!call->err)
         forget_in_memory(deletion);
     free(TAKE(deletion->call.keys));
     deletion->done(deletion);
