@@ -231,21 +231,27 @@ bool results_wait(const struct results *results)
     return journal_check(results->journal) || results->n_resolved > 0;
 }
 
-void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+static void forget_available(const struct results *results, const unsigned char *key)
 {
     reads_deleted(results->reads, key);
-    purge_puts(results, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }
 
-/* A failure in memory names no domain, so it is found by its key. */
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    purge_puts(results, key);
+    forget_available(results, key);
+}
+
+/* What was recorded before the deletion is available; what still waits was recorded after it, and
+ * stays. A failure in memory names no domain, so it is found by its key. */
 static void forget_in_memory(struct results_deletion *deletion)
 {
     const struct results *results = deletion->results;
 
     for (size_t i = 0; i < deletion->call.n_keys; i++)
-        results_forget_key(results, deletion->call.keys[i]);
+        forget_available(results, deletion->call.keys[i]);
     reads_deleted_domain(results->reads, deletion->domain);
     deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
     finished_forget_domain(results->finished, deletion->domain);
