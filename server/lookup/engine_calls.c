@@ -120,6 +120,7 @@ struct forgetting {
     struct engine *engine;
     struct forget_domain_call *forget; /* NULL: it was returned at its deadline */
     struct result_read read;           /* for the precondition */
+    struct journal_receipt stored;     /* of results that the precondition has to see */
     struct results_deletion deletion;
     struct timer deadline;
 };
@@ -159,6 +160,14 @@ static void start_deletion(struct forgetting *forgetting)
                           &forgetting->deletion);
 }
 
+/* A result that is being stored replaces the one that was read, and the deletion would delete it
+ * too. So it is the one that the precondition is about. */
+static void read_again_when_stored(struct forgetting *forgetting)
+{
+    if (!journal_wait(forgetting->engine->journal, &forgetting->stored))
+        finish_forgetting(forgetting, ERR_STORAGE_UNAVAILABLE);
+}
+
 /* Nothing comes between the check and the deletion: what is recorded later stays. */
 static void check_precondition(struct result_read *read, enum err err, const struct result *result)
 {
@@ -168,10 +177,30 @@ static void check_precondition(struct result_read *read, enum err err, const str
         finish_forgetting(forgetting, err);
     else if (!forgetting->forget)
         finish_forgetting(forgetting, ERR_STORAGE_UNAVAILABLE);
+    else if (results_is_storing(&forgetting->engine->results, forgetting->forget->key))
+        read_again_when_stored(forgetting);
     else if (!precondition_holds(&forgetting->forget->precondition, result, RESULT_FORMATS))
         finish_forgetting(forgetting, ERR_PRECONDITION_FAILED);
     else
         start_deletion(forgetting);
+}
+
+static void read_result(struct forgetting *forgetting)
+{
+    const struct forget_domain_call *forget = forgetting->forget;
+
+    forgetting->read.done = check_precondition;
+    reads_find(forgetting->engine->results.reads, forget->key, forget->domain, &forgetting->read);
+}
+
+static void was_stored(struct journal_receipt *receipt)
+{
+    struct forgetting *forgetting = container_of(receipt, struct forgetting, stored);
+
+    if (forgetting->forget)
+        read_result(forgetting);
+    else
+        finish_forgetting(forgetting, ERR_STORAGE_UNAVAILABLE);
 }
 
 void engine_forget_domain(struct engine *engine, struct engine_call *call)
@@ -181,14 +210,14 @@ void engine_forget_domain(struct engine *engine, struct engine_call *call)
 
     forgetting->engine = engine;
     forgetting->forget = forget;
+    forgetting->stored.done = was_stored;
     timer_arm(&engine->timers, &forgetting->deadline, engine->clock.now_ms + CALL_MS,
               forgetting_is_late);
     if (!precondition_is_given(&forget->precondition)) {
         start_deletion(forgetting);
         return;
     }
-    forgetting->read.done = check_precondition;
-    reads_find(engine->results.reads, forget->key, forget->domain, &forgetting->read);
+    read_result(forgetting);
 }
 
 /* ---- an account ---- */

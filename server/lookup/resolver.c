@@ -107,14 +107,15 @@ static bool notify_batch(struct resolver *resolver, const char *token,
 }
 
 /* Returns whether the batch that was read has a task without a result. A task is still open there
- * if its batch has ended and the end is not stored yet. */
+ * if its batch has ended and the end is not stored yet. If the store cannot be read, that is not
+ * known: an inquiry waits for the store, and ends if no batch has the token. */
 static bool is_lost(const struct search *search)
 {
     const struct store_batch *batch = &search->call.batch;
     bool is_lost = false;
 
     if (search->call.call.err == ERR_STORAGE_UNAVAILABLE)
-        return find(search->resolver, search->token) != NULL;
+        return search->found.n > 0 || find(search->resolver, search->token);
     for (size_t i = 0; i < batch->n; i++)
         is_lost = is_lost || batch->tasks[i].task_state == STORE_UNKNOWN ||
                   batch->tasks[i].task_state == STORE_OPEN;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* test_engine_calls.c - tests calls to the engine that need the store, while it is slow: each
  * returns exactly once, with what is known then. */
-#include "flow.h"
 #include "held_calls.h"
-#include "weak_store.h"
+#include "notify_flow.h"
 
 #include "tests/support/suite.h"
-#include <stdio.h>
-#include <string.h>
 
 #define CALL_MS 5000 /* after it, a call returns without the store */
 
@@ -200,6 +197,77 @@ TEST(deletion_with_a_precondition_sees_an_earlier_deletion)
     ck_assert_int_eq(second.err, ERR_PRECONDITION_FAILED);
 }
 
+/* Starts a refresh of the result and returns when it has ended, while its result is being stored.
+ */
+static void refresh_and_hold_the_result(void)
+{
+    flow_refresh_companies(0, 1);
+    held_calls_set(HOLD_EXECUTED, "end_task");
+    flow_advance(30000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+}
+
+/* Returns the precondition that the result of the question in the cache is the present one. */
+static struct precondition unchanged(const struct caller *about)
+{
+    struct precondition same = {.has_tags = true, .n_tags = 1};
+    const struct result *cached = cache_find(flow.cache, about->question->key);
+
+    memcpy(same.tags[0], cached->bodies[RESULT_JSON].etag, RESULT_ETAG);
+    result_unref(cached);
+    return same;
+}
+
+/* The precondition names the result that the refresh replaces. */
+TEST(deletion_with_a_precondition_sees_a_result_that_is_being_stored)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    const struct precondition same = unchanged(caller);
+    refresh_and_hold_the_result();
+    post_forget(caller, same);
+    ck_assert_int_eq(n_forgotten, 0);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+    flow_restart();
+    struct caller *again = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert(again->from_cache);
+    ck_assert_str_ne(again->body, caller->body);
+}
+
+TEST(deletion_with_a_precondition_deletes_a_result_that_was_being_stored)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    refresh_and_hold_the_result();
+    post_forget(caller, any);
+    release();
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(forget.n, 1);
+    ck_assert_ptr_null(cache_find(flow.cache, caller->question->key));
+}
+
+TEST(deletion_late_while_a_result_is_being_stored_deletes_nothing)
+{
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    refresh_and_hold_the_result();
+    post_forget(caller, any);
+    advance(CALL_MS);
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    struct caller *again = flow_request(flow_company(0), WAIT_MS);
+    flow_settle();
+    ck_assert(again->from_cache);
+}
+
 TEST(deletion_late_with_its_precondition_deletes_nothing)
 {
     struct caller *caller = store_result("milvali.com");
@@ -238,4 +306,76 @@ TEST(deletion_works_again_after_the_disk_has_recovered)
     post_forget(caller, no_precondition);
     ck_assert_int_eq(forget.err, ERR_OK);
     ck_assert_uint_eq(forget.n, 1);
+}
+
+/* ---- a deletion while a lost task is being resolved ---- */
+
+/* A refresh of the result was lost, and the upstream reports its task: it is stored, or will be. */
+static void resolve_refresh(enum hold hold)
+{
+    held_calls_set(hold, "resolve_task");
+    notify(token(), "{\"task_id\":\"%s\"}", task_id(flow_company(0)));
+    flow_advance(5000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+}
+
+static struct caller *lose_refresh(void)
+{
+    flow_start(options());
+    struct caller *caller = flow_request(flow_company(0), WAIT_MS);
+    flow_advance(HOUR_MS);
+    lose_next_submit();
+    flow_refresh_companies(0, 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    return caller;
+}
+
+TEST(deletion_with_a_precondition_fails_while_a_task_is_being_resolved)
+{
+    struct caller *caller = lose_refresh();
+    const struct precondition same = unchanged(caller);
+
+    resolve_refresh(HOLD_EXECUTED);
+    post_forget(caller, same);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    release();
+    post_forget(caller, same);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+}
+
+/* The store cannot be read, so the journal will write again in JOURNAL_RETRY_MS. */
+static void fail_to_read(void)
+{
+    weak_store_fail(flow.store, WEAK_FIND, true);
+    flow_request("other.com", 0);
+    flow_settle();
+    weak_store_fail(flow.store, WEAK_FIND, false);
+}
+
+/* 0: the task was not stored, 1: only the reply was lost. Its repetition comes after the deletion,
+ * to which the store does not object any more. */
+RANGE_TEST(deletion_does_not_count_before_a_resolved_task_is_repeated, 0, 2)
+{
+    struct caller *caller = lose_refresh();
+
+    resolve_refresh(HOLD_POSTED);
+    fail_to_read();
+    flow_advance(JOURNAL_RETRY_MS / 2);
+    weak_store_fail(flow.store, WEAK_RESOLVE, _i == 0);
+    weak_store_lose(flow.store, WEAK_RESOLVE, _i == 1);
+    release();
+    weak_store_fail(flow.store, WEAK_RESOLVE, false);
+    weak_store_lose(flow.store, WEAK_RESOLVE, false);
+    flow_advance(JOURNAL_RETRY_MS / 2);
+    size_t before = weak_store_calls(flow.store, WEAK_FORGET);
+    post_forget(caller, no_precondition);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FORGET), before + 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
+    post_forget(caller, no_precondition);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_ptr_null(cache_find(flow.cache, caller->question->key));
+    ck_assert_uint_eq(stored().found, 0);
 }

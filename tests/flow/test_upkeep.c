@@ -211,6 +211,33 @@ TEST(notify_twice_while_the_token_is_looked_up_tries_the_ids_of_both)
     expect_answered("milvali.com");
 }
 
+/* The upstream does not call a second time. */
+TEST(notify_while_the_store_cannot_be_read_is_kept)
+{
+    flow_start(options());
+    lose("milvali.com");
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, true);
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(5000);
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, false);
+    flow_advance(5 * MINUTE_MS);
+    expect_answered("milvali.com");
+}
+
+TEST(notify_with_an_unknown_token_is_forgotten_when_the_store_can_be_read)
+{
+    flow_start(options());
+    lose("milvali.com");
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, true);
+    notify("0123456789abcdef0123456789abcdef", "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(5000);
+    size_t before = weak_store_calls(flow.store, WEAK_FIND_BATCH);
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, false);
+    flow_advance(5 * MINUTE_MS);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FIND_BATCH), before + 1);
+    ck_assert_uint_eq(reads(), 0);
+}
+
 TEST(notify_is_rejected_while_too_many_tokens_are_looked_up)
 {
     char unknown[64];

@@ -55,8 +55,7 @@ static enum err forget_domain(struct store *store, const char *domain, store_key
 {
     (void)store;
     (void)domain;
-    (void)each;
-    (void)arg;
+    each(arg, key);
     *ret_n = has_stored;
     has_stored = false;
     return ERR_OK;
@@ -396,6 +395,30 @@ RANGE_TEST(results_deleted_while_they_are_stored_are_not_cached, 0, 2)
     ck_assert_ptr_null(put.done);
     ck_assert(put.is_cached == (_i == 1));
     ck_assert(!finished_find(results.finished, "lookup-1") == (_i == 0));
+    result_unref(put.result);
+}
+
+/* 0: the result is recorded before the deletion, 1: after it. Both return one after the other. */
+RANGE_TEST(results_recorded_after_a_deletion_of_their_domain_stay, 0, 2)
+{
+    const struct task task = {.tracking_id = "tracking-1", .lookup_id = "lookup-1"};
+    const struct task_end end = {.task_id = "task-1", .is_recorded = true};
+    struct results_deletion deletion = {.done = note_deletion};
+    struct results_put put = {.done = is_put};
+
+    disk_fails = false;
+    ck_assert_int_eq(find(&store, key, &put.result), ERR_OK);
+    if (_i == 1)
+        results_forget_domain(&results, "milvali.com", &deletion);
+    ck_assert(results_put(&results, &put, &task, &end));
+    if (_i == 0)
+        results_forget_domain(&results, "milvali.com", &deletion);
+    store_calls_run(calls);
+    const struct result *cached = cache_find(results.cache, key);
+    ck_assert((cached != NULL) == (_i == 1));
+    ck_assert(!finished_find(results.finished, "lookup-1") == (_i == 0));
+    ck_assert(has_stored == (_i == 1));
+    result_unref(cached);
     result_unref(put.result);
 }
 

@@ -24,10 +24,21 @@ static void apply(const struct resolved_task *task)
         cache_put(results->cache, result);
 }
 
+/* Notes whether it must be posted again; until then, deletions do not count. */
+static void set_failed(struct resolved_task *task, bool has_failed)
+{
+    if (has_failed && !task->has_failed)
+        task->results->n_repeated++;
+    else if (!has_failed && task->has_failed)
+        task->results->n_repeated--;
+    task->has_failed = has_failed;
+}
+
 static void stored(struct store_call *call)
 {
     struct resolved_task *task = container_of(call, struct resolved_task, call.call);
 
+    set_failed(task, call->err == ERR_STORAGE_UNAVAILABLE);
     if (!call->err)
         apply(task);
     task->done(task, call->err);
@@ -64,6 +75,7 @@ void resolved_task_release(struct resolved_task *task)
 {
     if (!task->result)
         return;
+    set_failed(task, false);
     task->results->n_resolved--;
     result_unref(TAKE(task->result));
 }

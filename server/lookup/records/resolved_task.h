@@ -25,6 +25,7 @@ struct resolved_task {
     /* Private: */
     struct results *results;
     const struct result *result; /* owned reference; NULL = not in use */
+    bool has_failed;             /* it may be stored, and must be posted again */
     char tracking_id[ID_TEXT], lookup_id[ID_TEXT], task_id[OPENMART_ID_MAX + 1];
     struct store_resolve_task_call call;
 };

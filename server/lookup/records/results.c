@@ -189,6 +189,16 @@ void results_cancel_put(struct results_put *put)
     DL_DELETE(*put->results->puts, put);
 }
 
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    const struct results_put *put;
+
+    DL_FOREACH (*results->puts, put)
+        if (memcmp(put->result->key, key, HASH_SIZE) == 0)
+            return true;
+    return results->n_resolved > 0;
+}
+
 /* The result of that question is not available any more, so it must not become so. */
 static void purge_puts(const struct results *results, const unsigned char key[HASH_SIZE])
 {
@@ -238,32 +248,41 @@ bool results_wait(const struct results *results)
     return journal_check(results->journal) || results->n_resolved > 0;
 }
 
-void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+static void forget_available(const struct results *results, const unsigned char *key)
 {
     reads_deleted(results->reads, key);
-    purge_puts(results, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }
 
-/* A failure in memory names no domain, so it is found by its key. */
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    purge_puts(results, key);
+    forget_available(results, key);
+}
+
+/* What was recorded before the deletion is available; what still waits was recorded after it, and
+ * stays. A failure in memory names no domain, so it is found by its key. */
 static void forget_in_memory(struct results_deletion *deletion)
 {
     const struct results *results = deletion->results;
 
     for (size_t i = 0; i < deletion->call.n_keys; i++)
-        results_forget_key(results, deletion->call.keys[i]);
+        forget_available(results, deletion->call.keys[i]);
     reads_deleted_domain(results->reads, deletion->domain);
     deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
     finished_forget_domain(results->finished, deletion->domain);
 }
 
+/* A resolved task that failed may have been stored before the deletion, and its repetition comes
+ * after it: it would bring the result back, to the store or to memory. So another deletion is
+ * needed after it. */
 static void deleted(struct store_call *call)
 {
     struct results_deletion *deletion = container_of(call, struct results_deletion, call.call);
 
-    deletion->err = call->err;
-    if (!deletion->err)
+    deletion->err = deletion->results->n_repeated ? ERR_STORAGE_UNAVAILABLE : call->err;
+    if (!call->err)
         forget_in_memory(deletion);
     free(TAKE(deletion->call.keys));
     deletion->done(deletion);

@@ -48,6 +48,7 @@ struct results {
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
     size_t n_resolved;           /* that wait for the store; see resolved_task.h */
+    size_t n_repeated;           /* of those: that have failed, and are to be repeated */
     struct reads *reads;         /* owned; finds the results that are not in memory */
     struct results_put **puts;   /* owned: head of the list of those whose `done` runs later */
 };
@@ -108,6 +109,10 @@ bool results_put(const struct results *results, struct results_put *put, const s
 /* Takes back a put whose `done` has not run. The end is written, but not made available. */
 void results_cancel_put(struct results_put *put);
 
+/* Returns whether a put of that question waits, or a resolved task of any question: what memory has
+ * may be older than what is being stored. */
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE]);
+
 /* Creates the result of a raw result that a later parser has understood, as of the time at which it
  * was stored. The caller owns the reference. */
 const struct result *result_of_raw(const struct results *results, const struct store_raw *raw,
@@ -130,7 +135,7 @@ void results_forget_key(const struct results *results, const unsigned char key[H
 struct results_deletion {
     void (*done)(struct results_deletion *deletion); /* set by the caller */
     /* Results: */
-    enum err err; /* ERR_STORAGE_UNAVAILABLE: not to be relied on; memory is unchanged */
+    enum err err; /* ERR_STORAGE_UNAVAILABLE: not to be relied on; it must be repeated */
     size_t n;     /* results deleted */
     /* Private to results.c: */
     struct results *results;
