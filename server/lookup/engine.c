@@ -155,6 +155,17 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine)
     return &engine->heartbeat;
 }
 
+struct engine_store engine_store(const struct engine *engine, int64_t now_ms)
+{
+    struct store_health health = store_calls_health(engine->calls, now_ms);
+    int64_t writes_ms = health.writes.busy_ms, reads_ms = health.reads.busy_ms;
+
+    return (struct engine_store){
+        .lag_ms = writes_ms > reads_ms ? writes_ms : reads_ms,
+        .pending = (int64_t)(health.writes.waiting + health.reads.waiting),
+    };
+}
+
 /* ---- the loop ---- */
 
 /* Every thread's clock notices a jump; this is the one that logs it. */

@@ -89,6 +89,13 @@ size_t engine_log_unwritten(const struct engine *engine);
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
+/* Any thread, as above. The threads of the store; all 0 if they were not started. */
+struct engine_store {
+    int64_t lag_ms;  /* how long the current call has lasted, if one of them is inside a call */
+    int64_t pending; /* calls that were posted and have not been executed */
+};
+struct engine_store engine_store(const struct engine *engine, int64_t now_ms);
+
 /* Any thread. Sends the request to the engine; its `done` runs exactly once. */
 void engine_lookup(struct engine *engine, struct lookup_request *request);
 

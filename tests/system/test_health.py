@@ -14,7 +14,7 @@ from waiting import eventually
 
 QUIET = {"store": "usable", "journal_backlog": 0, "upstream": "ok", "budget": "ok",
          "credits_spent": 0, "paused": False, "draining": False, "waiters": 0, "lookups": 0,
-         "queue": 0, "submits": 0, "engine_lag_ms": 0}
+         "queue": 0, "submits": 0, "engine_lag_ms": 0, "store_lag_ms": 0}
 
 
 def is_ready(daemon):
@@ -58,8 +58,8 @@ def test_readyz_head_has_the_same_headers_and_no_body(daemon):
 def test_readyz_verbose_lists_every_check(daemon, target):
     answer = daemon.get(target)
     assert answer.status == 200
-    assert answer.json() == {"status": "ready", "checks": {**QUIET, "engine_lag_ms":
-                                                            answer.json()["checks"]["engine_lag_ms"]}}
+    lags = {name: answer.json()["checks"][name] for name in ("engine_lag_ms", "store_lag_ms")}
+    assert answer.json() == {"status": "ready", "checks": {**QUIET, **lags}}
 
 
 @pytest.mark.parametrize("query, code", [

@@ -152,6 +152,20 @@ def test_watchdog_is_pinged_at_half_of_the_interval(watched):
     assert took_s > 5 * LIMIT_S / 2, "more often than every half second"
 
 
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+@pytest.mark.parametrize("thread, call", [("store", "fdatasync"), ("store-read", "fcntl")])
+def test_watchdog_is_pinged_while_the_store_hangs(watched, thread, call):
+    manager, daemon = watched
+    with hanging(daemon, thread, call):
+        client = daemon.park("milvali.com")
+        eventually(lambda: daemon.get("/readyz?verbose").json()["checks"]["waiters"] == 1)
+        manager.receive_all()
+        for _ in range(4):
+            assert manager.receive() == PING
+        assert daemon.get("/livez").status == 200
+    assert client.read().status == 200
+
+
 def test_watchdog_is_pinged_during_a_long_drain(watched, sim):
     manager, daemon = watched
     sim.hold_submits()

@@ -41,6 +41,7 @@ static void write_document(const struct service *service, int64_t now_ms, struct
 {
     struct figures figures = {.engine = engine_status(service->engine),
                               .cache = cache_stats(service->cache),
+                              .store = engine_store(service->engine, now_ms),
                               .now_ms = now_ms};
 
     metrics_read(&figures.counted);
