@@ -318,12 +318,6 @@ static void write_probes(struct buf *out, const struct metric *metric,
 
 /* ---- the rest ---- */
 
-static void write_store_lag(struct buf *out, const struct metric *metric,
-                            const struct figures *figures)
-{
-    add_real(out, metric->name, (double)figures->store.lag_ms / 1000);
-}
-
 static void write_store_groups(struct buf *out, const struct metric *metric,
                                const struct figures *figures)
 {
@@ -431,7 +425,7 @@ const struct metric metrics_table[] = {
     {"emailsd_store_calls_pending", GAUGE,
      "Calls to the store that have not been executed.", FIELD(store.pending)},
     {"emailsd_store_lag_seconds", GAUGE,
-     "Duration of the current call to the store.", .write = write_store_lag},
+     "Duration of the current call to the store.", FIELD(store_lag_s)},
     {"emailsd_store_group_calls", HISTOGRAM,
      "Writes of the journal per transaction.", .write = write_store_groups},
     {"emailsd_store_call_duration_seconds", HISTOGRAM,

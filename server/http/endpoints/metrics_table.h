@@ -21,6 +21,7 @@ struct figures {
     struct process_stats process;
     struct cache_stats cache;
     struct engine_store store;
+    double store_lag_s;
     int64_t now_ms; /* monotonic */
 };
 
