@@ -62,6 +62,14 @@ enum metrics_operation {
     UPSTREAM_OPERATIONS
 };
 
+/* What the threads of the store execute. */
+enum metrics_store {
+    STORE_GROUP_OF_JOURNAL,
+    STORE_CALL_OF_UPKEEP,
+    STORE_CALL_OF_READ,
+    STORE_CALLS
+};
+
 struct duration_histogram {
     uint64_t buckets[METRICS_DURATIONS]; /* not cumulative */
     uint64_t sum_ms;
@@ -95,6 +103,9 @@ struct metrics {
     uint64_t circuit_probes[2]; /* submits that probed the circuit: failed, accepted */
     uint64_t upstream_requests[UPSTREAM_OPERATIONS][METRICS_CODES];
     struct duration_histogram upstream_durations[UPSTREAM_OPERATIONS];
+    /* Counters of the threads of the store: */
+    struct size_histogram store_groups; /* calls in a group of the journal */
+    struct duration_histogram store_durations[STORE_CALLS];
     /* Gauges of the engine: */
     uint64_t balance_known, balance; /* more are in lookup/status.h */
     /* Set once, by the main thread: */

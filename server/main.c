@@ -3,8 +3,8 @@
  * top-down.
  *
  * The only file that includes all modules; no module includes it. Exit codes: 0 after a clean stop,
- * 1 if the system rejected something (such as a port in use), 2 for a configuration error, 3 if
- * another process owns the store. */
+ * 1 if the system rejected something (such as a port in use, or the last writes), 2 for a
+ * configuration error, 3 if another process owns the store. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -224,6 +224,7 @@ static int start_engine(struct daemon *d)
         .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
     };
     struct recovery found;
+    struct errmsg why;
 
     metrics_set(&metrics_mine()->waiters_max, (uint64_t)c->max_waiters);
     d->cache = cache_new((size_t)c->cache_bytes);
@@ -234,8 +235,8 @@ static int start_engine(struct daemon *d)
                    ? fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno))
                    : fail(EXIT_SYSTEM, "engine", "cannot read or write the journal");
     log_recovery(&found);
-    if (engine_start(d->engine)) {
-        int code = fail(EXIT_SYSTEM, "engine: cannot create thread", strerror(errno));
+    if (engine_start(d->engine, &why)) {
+        int code = fail(EXIT_SYSTEM, "engine", why.text);
         engine_free(TAKE(d->engine));
         return code;
     }
@@ -346,9 +347,9 @@ static void run(struct daemon *d, const sigset_t *signals)
 }
 
 /* Also works after a partial start. */
-static void stop(struct daemon *d)
+static void stop(struct daemon *d, int code)
 {
-    lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms);
+    lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms, code);
     engine_free(d->engine);
     notify_forget();
     openmart_free(d->openmart);
@@ -371,7 +372,7 @@ static int serve(struct daemon *d)
     lifecycle_unblock_termination();
     if (!code) /* load balancers need time to notice that /readyz fails */
         lifecycle_wait(&d->lifecycle, d->config.drain_delay_ms);
-    stop(d);
+    stop(d, code);
     if (!code)
         log_event(LOG_INFO, "stopped");
     return code;

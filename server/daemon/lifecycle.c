@@ -4,13 +4,20 @@
 
 #include "base/clock.h"
 #include "base/heartbeat.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdnoreturn.h>
 #include <time.h>
+#include <unistd.h>
+
+#define STORE_MS       INT64_C(2000) /* the least time to write what is left */
+#define EXIT_UNWRITTEN 1             /* as for every failure of the system; see main.c */
 
 /* Pings the manager if all threads make progress. Returns after how many milliseconds to call
  * again. */
@@ -75,8 +82,38 @@ void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms)
     }
 }
 
-void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms)
+/* Returns false if the threads of the store are left. */
+static bool stop_engine(struct lifecycle *lifecycle, int64_t until_ms)
 {
+    struct engine *engine = lifecycle->engine;
+    int64_t least_ms, left_ms;
+
+    engine_stop(engine);
+    while (!engine_join(engine, ping_watchdog(lifecycle)))
+        ;
+    least_ms = clock_real().now_ms + STORE_MS;
+    until_ms = least_ms > until_ms ? least_ms : until_ms;
+    while ((left_ms = until_ms - clock_real().now_ms) > 0) {
+        int64_t ms = ping_watchdog(lifecycle);
+        if (engine_stop_store(engine, ms < left_ms ? ms : left_ms))
+            return true;
+    }
+    return false;
+}
+
+/* For the store, this is a kill. */
+static noreturn void leave(const struct engine *engine, int code)
+{
+    size_t n = engine_log_unwritten(engine);
+
+    log_event(LOG_ERROR, "stopped_while_disk_hangs", LOG_INT("unwritten", n));
+    _exit(n && !code ? EXIT_UNWRITTEN : code);
+}
+
+void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int code)
+{
+    int64_t until_ms = clock_real().now_ms + patience_ms;
+
     if (lifecycle->listener) {
         listener_drain(lifecycle->listener);
         engine_drain(lifecycle->engine, patience_ms);
@@ -84,10 +121,7 @@ void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms)
             ;
         listener_stop(TAKE(lifecycle->listener));
     }
-    if (lifecycle->engine) {
-        engine_stop(lifecycle->engine);
-        while (!engine_join(lifecycle->engine, ping_watchdog(lifecycle)))
-            ;
-        lifecycle->engine = NULL;
-    }
+    if (lifecycle->engine && !stop_engine(lifecycle, until_ms))
+        leave(lifecycle->engine, code);
+    lifecycle->engine = NULL;
 }

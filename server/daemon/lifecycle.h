@@ -35,10 +35,14 @@ int lifecycle_next_signal(struct lifecycle *lifecycle, const sigset_t *signals);
 /* Waits for that time while the threads keep working. */
 void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms);
 
-/* Shuts down, up to and including engine_join(). New connections and new paid lookups end first.
- * Waiting requests get their result within `patience_ms`, or are answered that the lookup
- * continues. Then the workers end and are freed, then the engine ends; main frees it. Also works
- * after a partial start. */
-void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms);
+/* Shuts down, up to and including engine_stop_store(). New connections and new paid lookups end
+ * first. Waiting requests get their result within `patience_ms`, or are answered that the lookup
+ * continues. Then the workers end and are freed, then the engine ends, then the threads of the
+ * store; main frees both. Also works after a partial start.
+ *
+ * If those threads still wait for the disk when `patience_ms` and a few seconds are over, logs what
+ * may not be written, and ends the process: with `code` or, if that is 0 and something may not be
+ * written, with 1. */
+void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int code);
 
 #endif

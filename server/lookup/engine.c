@@ -10,8 +10,8 @@
 #include "lookup/recovery.h"
 #include "store/calls.h"
 
-#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define IDLE_MS 60000 /* longest sleep; only a bound, every event wakes the engine */
 
@@ -125,6 +125,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    inbox_run_all(engine->inbox);   /* the last calls that the threads of the store have returned */
     store_calls_run(engine->calls); /* for requests that have ended since */
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
@@ -152,6 +153,17 @@ struct status engine_status(const struct engine *engine)
 const struct heartbeat *engine_heartbeat(const struct engine *engine)
 {
     return &engine->heartbeat;
+}
+
+struct engine_store engine_store(const struct engine *engine, int64_t now_ms)
+{
+    struct store_health health = store_calls_health(engine->calls, now_ms);
+    int64_t writes_ms = health.writes.busy_ms, reads_ms = health.reads.busy_ms;
+
+    return (struct engine_store){
+        .lag_ms = writes_ms > reads_ms ? writes_ms : reads_ms,
+        .pending = (int64_t)(health.writes.waiting + health.reads.waiting),
+    };
 }
 
 /* ---- the loop ---- */
@@ -196,8 +208,9 @@ static int64_t sleep_ms(struct engine *engine)
 
 static bool is_finished(const struct engine *engine)
 {
-    return engine->stopping && (batcher_slots_used(engine->batcher) == 0 ||
-                                engine->clock.now_ms >= engine->drain_until_ms);
+    bool is_idle = batcher_slots_used(engine->batcher) == 0 && !journal_is_writing(engine->journal);
+
+    return engine->stopping && (is_idle || engine->clock.now_ms >= engine->drain_until_ms);
 }
 
 static void *run(void *arg)
@@ -209,18 +222,43 @@ static void *run(void *arg)
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
+    recalls_drain(engine->recalls, ERR_DRAINING); /* refreshes, which have no client */
     heartbeat_stop(&engine->heartbeat);
     return NULL;
 }
 
-enum err engine_start(struct engine *engine)
+static enum err start_thread(struct engine *engine, struct errmsg *why)
+{
+    int reason = pthread_create(&engine->thread, NULL, run, engine);
+
+    if (!reason)
+        return ERR_OK;
+    errmsg_set(why, "cannot create thread: %s", strerror(reason));
+    while (!store_calls_stop(engine->calls, IDLE_MS)) /* they are idle */
+        ;
+    return ERR_SYSTEM;
+}
+
+enum err engine_start(struct engine *engine, struct errmsg *why)
 {
     heartbeat_idle(&engine->heartbeat, engine->clock.now_ms);
-    errno = pthread_create(&engine->thread, NULL, run, engine);
-    return errno ? ERR_SYSTEM : ERR_OK;
+    store_calls_run(engine->calls); /* what recovery has written */
+    enum err err = store_calls_start(engine->calls, engine->inbox, why);
+
+    return err ? err : start_thread(engine, why);
 }
 
 bool engine_join(struct engine *engine, int64_t within_ms)
 {
     return thread_join_within(engine->thread, within_ms);
+}
+
+bool engine_stop_store(struct engine *engine, int64_t within_ms)
+{
+    return store_calls_stop(engine->calls, within_ms);
+}
+
+size_t engine_log_unwritten(const struct engine *engine)
+{
+    return journal_log_unwritten(engine->journal);
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/errmsg.h"
 #include "base/id.h"
 #include "base/inbox.h"
 #include "lookup/batching/batcher.h"
@@ -61,19 +62,39 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
  * no-op. */
 void engine_free(struct engine *engine);
 
-/* Start and end the thread. engine_start() returns ERR_SYSTEM if there can be no thread.
+/* Start and end the thread, and those of the store (calls.h); before, the store is used inline.
+ * engine_start() returns the error of store_calls_start(), or ERR_SYSTEM if there can be no thread.
  * engine_stop() (any thread, once, after engine_drain()) ends it when all messages posted before
- * are handled and no submit is in flight; at the latest when the drain's `patience_ms` are over. It
- * waits because an interrupted submit has an unknown outcome and may be paid for. engine_join()
- * waits at most `within_ms` and returns true if the thread has ended. */
-enum err engine_start(struct engine *engine);
+ * are handled, no submit is in flight and no write of the journal either; at the latest when the
+ * drain's `patience_ms` are over. It waits because an interrupted submit has an unknown outcome and
+ * may be paid for. engine_join() waits at most `within_ms` and returns true if the thread has
+ * ended. */
+enum err engine_start(struct engine *engine, struct errmsg *why);
 void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);
+
+/* Main thread, after engine_join(): ends the threads of the store when they have executed what was
+ * posted. Returns false if the time is over first, because the disk hangs; may be called again.
+ * Until it returns true, those threads use the engine, the store and what both have, so none of
+ * them may be freed. True, too, if they were not started. */
+bool engine_stop_store(struct engine *engine, int64_t within_ms);
+
+/* In place of engine_free(), if the process ends although engine_stop_store() has returned false.
+ * Logs what has happened and may not be in the store, such as a batch id, and returns how many
+ * lines. Frees nothing. */
+size_t engine_log_unwritten(const struct engine *engine);
 
 /* Any thread, from engine_new() to engine_free(), without blocking: status, and heartbeat of the
  * loop. */
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
+
+/* Any thread, as above. The threads of the store; all 0 if they were not started. */
+struct engine_store {
+    int64_t lag_ms;  /* how long the current call has lasted, if one of them is inside a call */
+    int64_t pending; /* calls that were posted and have not been executed */
+};
+struct engine_store engine_store(const struct engine *engine, int64_t now_ms);
 
 /* Any thread. Sends the request to the engine; its `done` runs exactly once. */
 void engine_lookup(struct engine *engine, struct lookup_request *request);

@@ -292,6 +292,8 @@ static void stop(struct engine *engine, struct engine_call *call)
 {
     (void)call;
     engine->stopping = true;
+    if (engine->stage == ENGINE_RUNNING) /* nothing is to be paid for after the loop */
+        batcher_drain(engine->batcher);
 }
 
 void engine_stop(struct engine *engine)

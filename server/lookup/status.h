@@ -2,7 +2,7 @@
 /* status.h - engine status, readable from any thread without blocking.
  *
  * The engine publishes its numbers at the end of every loop iteration, one atomic each. They can be
- * read even while the engine blocks in a disk sync, when a message to it would wait. Each number is
+ * read even while the engine hangs, when a message to it would wait. Each number is
  * valid on its own; two of them may come from different iterations. */
 #ifndef LOOKUP_STATUS_H
 #define LOOKUP_STATUS_H

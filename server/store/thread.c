@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/thread.h"
 
 #include <assert.h>
@@ -26,28 +27,48 @@ static void give_back(struct store_thread *thread, struct store_call **list, siz
     }
 }
 
-static void begin(struct store_thread *thread)
+/* Returns when. */
+static int64_t begin(struct store_thread *thread)
 {
-    heartbeat_busy(&thread->heartbeat, clock_real().now_ms);
+    int64_t now_ms = clock_real().now_ms;
+
+    heartbeat_busy(&thread->heartbeat, now_ms);
+    return now_ms;
 }
 
-static void execute_one(struct store_thread *thread, struct store_call **list)
+static void count(enum metrics_store what, int64_t begun_ms)
 {
-    begin(thread);
+    metrics_duration(&metrics_mine()->store_durations[what], clock_real().now_ms - begun_ms);
+}
+
+static void execute_one(struct store_thread *thread, struct store_call **list,
+                        enum metrics_store what)
+{
+    int64_t begun_ms = begin(thread);
+
     store_execute(thread->executor, *list);
+    count(what, begun_ms);
     give_back(thread, list, 1);
+}
+
+static void execute_group(struct store_thread *thread)
+{
+    int64_t begun_ms = begin(thread);
+    size_t n = store_execute_group(thread->executor, thread->journal);
+
+    count(STORE_GROUP_OF_JOURNAL, begun_ms);
+    metrics_size(&metrics_mine()->store_groups, n);
+    give_back(thread, &thread->journal, n);
 }
 
 static void execute_round(struct store_thread *thread)
 {
     while (thread->reads)
-        execute_one(thread, &thread->reads);
-    if (thread->journal) {
-        begin(thread);
-        give_back(thread, &thread->journal, store_execute_group(thread->executor, thread->journal));
-    }
+        execute_one(thread, &thread->reads, STORE_CALL_OF_READ);
+    if (thread->journal)
+        execute_group(thread);
     if (thread->upkeep)
-        execute_one(thread, &thread->upkeep);
+        execute_one(thread, &thread->upkeep, STORE_CALL_OF_UPKEEP);
 }
 
 /* ---- the loop ---- */

@@ -18,8 +18,9 @@ from waiting import eventually
 START = ["mkdir", "openat", "pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "fcntl",
          "write"]
 RECOVERY = ["openat", "pwrite64", "fdatasync", "fcntl", "connect", "sendto", "recvfrom", "poll"]
-LIFE = {"engine": ["pwrite64", "fdatasync", "fcntl", "pread64", "socket", "connect", "sendto",
-                   "recvfrom", "close", "poll", "read", "write"],
+LIFE = {"engine": ["socket", "connect", "sendto", "recvfrom", "close", "poll", "read", "write"],
+        "store": ["pwrite64", "fdatasync", "fcntl", "pread64", "poll", "read", "write"],
+        "store-read": ["fcntl", "pread64", "poll", "read", "write"],
         "http-0": ["accept4", "recvfrom", "epoll_wait", "epoll_ctl", "write", "read", "sendmsg"],
         "main": ["fcntl", "pwrite64", "fdatasync", "close", "ftruncate", "unlink", "write"]}
 SWEEPS = ([("start", "main", call) for call in START]

@@ -76,6 +76,11 @@ def inspect(store):
     return json.loads(run.stdout)
 
 
+def await_recorded(store, n=1):
+    """Returns when the ids of that many open batches are in the store: batches are polled before that."""
+    eventually(lambda: inspect(store)["batches"]["submitted"] == n)
+
+
 def drain(store):
     """Waits until the daemon on that store has no open batch."""
     return eventually(lambda: (result := inspect(store))["tasks"]["open"] == 0 and result)

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from reconciliation import breaches, drain, inspect, read_journal
+from reconciliation import await_recorded, breaches, drain, inspect, read_journal
 from programs import HOUR_MS, run_to_end
 from tracing import Tracing, can_trace, thread_of
 from waiting import eventually
@@ -171,6 +171,7 @@ def test_d3_unwritten_result_is_served_and_fetched_again(disk, start, sim, store
     sim.rule("milvali.com", time_ms=HOUR_MS)
     client = daemon.park("milvali.com")
     sim.reach(status=1)
+    await_recorded(store)
     disk.fill()
     sim.rule("milvali.com", time_ms=0)
     answer = client.read()
@@ -225,9 +226,9 @@ def plain(testbed, sim):
     return testbed.daemon(sim)
 
 
-def with_faults(daemon, *injections):
+def with_faults(daemon, *injections, thread="store"):
     calls = ",".join(injection.split(":")[0] for injection in injections)
-    return Tracing(thread_of(daemon, "engine"), os.devnull, f"trace={calls}",
+    return Tracing(thread_of(daemon, thread), os.devnull, f"trace={calls}",
                    *[f"inject={injection}" for injection in injections])
 
 
@@ -256,12 +257,13 @@ def test_disk_failure_stops_paid_lookups_until_the_disk_works(plain, sim, faults
 
 
 @needs_strace
-@pytest.mark.parametrize("faults", [
-    pytest.param(["pwrite64:error=EINTR:when=1+2"], id="D6 writes are interrupted"),
-    pytest.param(["pread64:error=EINTR:when=1+2"], id="D6 reads are interrupted"),
+@pytest.mark.parametrize("thread, fault", [
+    pytest.param("store", "pwrite64:error=EINTR:when=1+2", id="D6 writes are interrupted"),
+    pytest.param("store", "pread64:error=EINTR:when=1+2", id="D6 reads before writes are interrupted"),
+    pytest.param("store-read", "pread64:error=EINTR:when=1+2", id="D6 reads are interrupted"),
 ])
-def test_interrupted_system_calls_are_repeated(plain, sim, faults):
-    with with_faults(plain, *faults):
+def test_interrupted_system_calls_are_repeated(plain, sim, thread, fault):
+    with with_faults(plain, fault, thread=thread):
         assert plain.lookup("milvali.com").status == 200
     plain.kill()
     assert_reconciled(sim, plain.log.with_suffix(".db"))

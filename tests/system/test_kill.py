@@ -2,6 +2,8 @@
 """test_kill.py - runs a sample of `make kill` (tests/kill), and tests the order on which it relies: what
 may be paid for is on disk before its first byte is sent.
 """
+import contextlib
+import math
 import pathlib
 import re
 import sys
@@ -33,8 +35,9 @@ def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rou
 
 @needs_strace
 @pytest.mark.parametrize("which", [
-    ("life", "engine", "fdatasync"), ("life", "engine", "connect"), ("life", "engine", "sendto"),
-    ("life", "engine", "recvfrom"), ("life", "http-0", "sendmsg"), ("start", "main", "fdatasync"),
+    ("life", "store", "fdatasync"), ("life", "store-read", "pread64"), ("life", "engine", "connect"),
+    ("life", "engine", "sendto"), ("life", "engine", "recvfrom"), ("life", "http-0", "sendmsg"),
+    ("start", "main", "fdatasync"),
     ("recovery", "any", "fdatasync"), ("recovery", "any", "sendto"),
 ], ids=" ".join)
 def test_kill_before_every_system_call_loses_nothing_and_pays_once(tmp_path, which):
@@ -45,7 +48,7 @@ def test_kill_before_every_system_call_loses_nothing_and_pays_once(tmp_path, whi
 
 @needs_strace
 def test_kill_before_every_fourth_write_loses_nothing_and_pays_once(tmp_path):
-    tally = Sweep(tmp_path, ("life", "engine", "pwrite64"), step=4).run()
+    tally = Sweep(tmp_path, ("life", "store", "pwrite64"), step=4).run()
     assert not tally.breaches
     assert tally.kills > 5
 
@@ -56,7 +59,7 @@ CALL = re.compile(r"([\d.]+) (\w+)\((\d+)(?:, (.*))?\) += (-?\d+)(?: \w+ \(.*\))
 
 
 def calls_of(trace):
-    """Returns (start time, return time, name, descriptor, arguments, result), in order."""
+    """Yields (start time, return time, name, descriptor, arguments, result)."""
     for line in pathlib.Path(trace).read_text("latin-1").splitlines():
         match = CALL.match(line)
         if match:
@@ -66,13 +69,13 @@ def calls_of(trace):
 
 
 class Order:
-    """Follows the system calls of the engine's thread. `written`: bytes written to a file since its last
+    """Follows the system calls of the engine and of the thread `store`. `written`: bytes written to a file since its last
     sync. `synced`: the same after the sync, with the time when it returned. `sent`: when the connection was
-    opened over which a tracking id was sent to the upstream. `used`: when a batch id was first sent."""
+    opened over which a tracking id was sent to the upstream. `used`: the batch ids that were sent."""
 
     def __init__(self):
         self.written, self.synced, self.connected = {}, [], {}
-        self.sent, self.used = {}, {}
+        self.sent, self.used = {}, set()
 
     def pwrite64(self, _began, _returned, fd, arguments, result):
         if result > 0:
@@ -87,11 +90,10 @@ class Order:
     def connect(self, began, _returned, fd, _arguments, _result):
         self.connected[fd] = began
 
-    def sendto(self, began, _returned, fd, arguments, _result):
+    def sendto(self, _began, _returned, fd, arguments, _result):
         for tracking_id in re.findall(r'tracking_id\\":\\"([0-9a-f]{32})', arguments):
             self.sent[tracking_id] = self.connected[fd]
-        for batch_id in re.findall("/task/batch/([0-9a-f-]{36})/", arguments):
-            self.used.setdefault(batch_id, began)
+        self.used.update(re.findall("/task/batch/([0-9a-f-]{36})/", arguments))
 
     def is_late(self, text, needed_at):
         """Returns whether the text was not on disk at that time."""
@@ -100,20 +102,22 @@ class Order:
 
 
 @needs_strace
-def test_p3_journal_syncs_intents_and_batch_ids_before_their_use(testbed, sim, tmp_path):
+def test_p3_journal_syncs_intents_before_their_submits(testbed, sim, tmp_path):
     daemon = testbed.daemon(sim, "--threads", "1", "--batch-size", "3")
-    trace = tmp_path / "trace"
-    calls = "trace=pwrite64,fdatasync,fsync,connect,sendto"
-    with Tracing(thread_of(daemon, "engine"), trace, calls, flags=("-ttt", "-T", "-s", "8192")):
+    calls, flags = "trace=pwrite64,fdatasync,fsync,connect,sendto", ("-ttt", "-T", "-s", "8192")
+    traces = {thread: tmp_path / thread for thread in ("engine", "store")}
+    with contextlib.ExitStack() as tracings:
+        for thread, trace in traces.items():
+            tracings.enter_context(Tracing(thread_of(daemon, thread), trace, calls, flags=flags))
         responses = request_all(daemon.address, [f"company{i}.com" for i in range(50)])
     assert [answer.status for answer in responses.values()] == [200] * 50
     order = Order()
-    for began, returned, name, *rest in calls_of(trace):
+    for began, returned, name, *rest in sorted(call for trace in traces.values() for call in calls_of(trace)):
         getattr(order, name)(began, returned, *rest)
     daemon.stop()
     ids = set(read_journal(daemon.log.with_suffix(".db")).tasks)
     assert set(order.sent) == ids == {paid["tracking_id"] for paid in sim.ledger()}
     assert len(order.used) == sim.calls()["batches"]
-    assert not [words for words, at in [*order.sent.items(), *order.used.items()]
-                if order.is_late(words, at)]
+    assert not [tracking_id for tracking_id, at in order.sent.items() if order.is_late(tracking_id, at)]
+    assert not [batch_id for batch_id in order.used if order.is_late(batch_id, math.inf)]
     assert sim.calls()["submit"] >= 17

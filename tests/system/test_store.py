@@ -10,7 +10,7 @@ import sqlite3
 import stat
 
 import pytest
-from reconciliation import breaches, drain, files_of, inspect, read_journal
+from reconciliation import await_recorded, breaches, drain, files_of, inspect, read_journal
 from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
 from waiting import eventually
 
@@ -119,6 +119,7 @@ def test_r1_restart_reads_the_tasks_of_accepted_batches(start, sim, store, how):
     daemon = start()
     where = daemon.lookup("milvali.com", **{"async": 1}).header("Location")
     sim.reach(status=1)
+    await_recorded(store)
     end(daemon, how)
     daemon = start()
     assert daemon.get(where).status == 202

@@ -15,7 +15,7 @@ NEW_THREADS = "clone3,clone"
 
 
 def start_without(k, tmp_path):
-    """Starts a daemon with an engine and two workers; the creation of its k-th thread fails."""
+    """Starts a daemon with two threads of the store, an engine and two workers; the creation of its k-th thread fails."""
     command = tracer(tmp_path / "calls", f"trace={NEW_THREADS}", f"inject={NEW_THREADS}:error=EAGAIN:when={k}")
     env = environment({KEY_VARIABLE: KEY, "ASAN_OPTIONS": "detect_leaks=0"})
     return subprocess.run([*command, EMAILSD, "--listen", "127.0.0.1:0", "--threads", "2",
@@ -24,9 +24,13 @@ def start_without(k, tmp_path):
 
 
 @pytest.mark.parametrize("k, words", [
-    pytest.param(1, "engine: cannot create thread: Resource temporarily unavailable", id="R6 the engine"),
-    pytest.param(2, "cannot start worker 0: Resource temporarily unavailable", id="R6 the first worker"),
-    pytest.param(3, "cannot start worker 1: Resource temporarily unavailable", id="R6 the second worker"),
+    pytest.param(1, "engine: cannot start the threads of the store: Resource temporarily unavailable",
+                 id="R6 the store"),
+    pytest.param(2, "engine: cannot start the threads of the store: Resource temporarily unavailable",
+                 id="R6 the reads of the store"),
+    pytest.param(3, "engine: cannot create thread: Resource temporarily unavailable", id="R6 the engine"),
+    pytest.param(4, "cannot start worker 0: Resource temporarily unavailable", id="R6 the first worker"),
+    pytest.param(5, "cannot start worker 1: Resource temporarily unavailable", id="R6 the second worker"),
 ])
 def test_start_without_threads_fails_with_a_reason(tmp_path, k, words):
     ended = start_without(k, tmp_path)

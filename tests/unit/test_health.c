@@ -134,7 +134,7 @@ LOOP_TEST(readyz_verbose_reports_every_state, states)
     ck_assert_ptr_nonnull(strstr(answer.body, "{\"status\":"));
     ck_assert_ptr_nonnull(strstr(answer.body, states[_i].word));
     ck_assert_ptr_nonnull(strstr(answer.body, states[_i].draining));
-    ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0}}\n"));
+    ck_assert_ptr_nonnull(strstr(answer.body, "\"engine_lag_ms\":0,\"store_lag_ms\":0}}\n"));
     ck_assert_int_eq(raw_header(&answer, "Retry-After") != NULL, states[_i].status == 503);
 }
 

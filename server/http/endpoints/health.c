@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define DOCUMENT_MAX 1024
-#define LAG_DETAIL   "the engine or a worker makes no progress; the disk may hang"
+#define LAG_DETAIL   "the engine or a worker makes no progress"
+#define STORE_DETAIL "the disk hangs"
 
 int64_t health_lag_ms(const struct service *service, int64_t now_ms)
 {
@@ -50,10 +51,35 @@ void health_live(struct request *request)
 
 /* ---- the response ---- */
 
-/* ERR_OK = ready. */
-static enum err judge(enum health_stage stage, const struct status *status, int64_t lag_ms)
+/* What decides. */
+struct checks {
+    enum health_stage stage;
+    struct status engine;
+    int64_t lag_ms;       /* of the engine and the workers */
+    int64_t store_lag_ms; /* of the threads of the store */
+};
+
+static struct checks checks_of(const struct request *request)
 {
-    switch (stage) {
+    const struct service *service = request_service(request);
+
+    return (struct checks){
+        .stage = (enum health_stage)atomic_load(&service->health->stage),
+        .engine = engine_status(service->engine),
+        .lag_ms = lag_of(request),
+        .store_lag_ms = engine_store(service->engine, request_clock(request)->now_ms).lag_ms,
+    };
+}
+
+static bool store_hangs(const struct checks *checks)
+{
+    return checks->store_lag_ms >= HEALTH_READY_MS;
+}
+
+/* ERR_OK = ready. */
+static enum err judge(const struct checks *checks)
+{
+    switch (checks->stage) {
     case HEALTH_STARTING:
         return ERR_STARTING;
     case HEALTH_DRAINING:
@@ -61,9 +87,24 @@ static enum err judge(enum health_stage stage, const struct status *status, int6
     case HEALTH_RUNNING:
         break;
     }
-    if (lag_ms >= HEALTH_READY_MS)
+    if (checks->lag_ms >= HEALTH_READY_MS)
         return ERR_OVERLOADED;
-    return status->store_usable ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+    return checks->engine.store_usable && !store_hangs(checks) ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+}
+
+/* Returns what a problem says in addition; NULL = nothing. */
+static const char *detail_of(const struct checks *checks, enum err err)
+{
+    if (err == ERR_OVERLOADED)
+        return LAG_DETAIL;
+    return err == ERR_STORAGE_UNAVAILABLE && store_hangs(checks) ? STORE_DETAIL : NULL;
+}
+
+static const char *store_word(const struct checks *checks)
+{
+    if (store_hangs(checks))
+        return "unavailable";
+    return checks->engine.store_usable ? "usable" : "unusable";
 }
 
 static const char *upstream_word(const struct status *status)
@@ -73,25 +114,26 @@ static const char *upstream_word(const struct status *status)
     return status->throttled ? "throttled" : "ok";
 }
 
-static void write_checks(const struct status *status, enum health_stage stage, int64_t lag_ms,
-                         struct buf *out)
+static void write_checks(const struct checks *checks, int64_t engine_lag_ms, struct buf *out)
 {
+    const struct status *status = &checks->engine;
     bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
 
-    buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%" PRId64,
-             status->store_usable ? "usable" : "unusable", status->journal_backlog);
+    buf_addf(out, "\"store\":\"%s\",\"journal_backlog\":%" PRId64, store_word(checks),
+             status->journal_backlog);
     buf_addf(out, ",\"upstream\":\"%s\",\"budget\":\"%s\"", upstream_word(status),
              is_spent ? "credits-exhausted" : "ok");
     buf_addf(out, ",\"credits_spent\":%" PRId64, status->credits_spent);
     if (status->credits_limit)
         buf_addf(out, ",\"credits_limit\":%" PRId64, status->credits_limit);
     buf_addf(out, ",\"paused\":%s,\"draining\":%s", status->paused ? "true" : "false",
-             stage == HEALTH_DRAINING ? "true" : "false");
+             checks->stage == HEALTH_DRAINING ? "true" : "false");
     buf_addf(out, ",\"waiters\":%" PRId64 ",\"lookups\":%" PRId64, status->waiters,
              status->lookups);
     buf_addf(out, ",\"queue\":%" PRId64 ",\"submits\":%" PRId64, status->queue_tasks,
              status->submits);
-    buf_addf(out, ",\"engine_lag_ms\":%" PRId64, lag_ms);
+    buf_addf(out, ",\"engine_lag_ms\":%" PRId64 ",\"store_lag_ms\":%" PRId64, engine_lag_ms,
+             checks->store_lag_ms);
 }
 
 static void reply_document(struct request *request, enum err err, struct buf *out)
@@ -114,9 +156,8 @@ static const struct query_parameter ready_parameters[] = {
 void health_ready(struct request *request)
 {
     const struct service *service = request_service(request);
-    enum health_stage stage = (enum health_stage)atomic_load(&service->health->stage);
-    struct status status = engine_status(service->engine);
-    enum err err = judge(stage, &status, lag_of(request));
+    struct checks checks = checks_of(request);
+    enum err err = judge(&checks);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     bool verbose = false;
     struct errmsg why;
@@ -131,14 +172,14 @@ void health_ready(struct request *request)
         return;
     }
     if (err && !verbose) {
-        problem_send(request, err, err == ERR_OVERLOADED ? LAG_DETAIL : NULL);
+        problem_send(request, err, detail_of(&checks, err));
         return;
     }
     buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");
     if (verbose) {
         buf_add_str(&out, ",\"checks\":{");
         write_checks(
-            &status, stage,
+            &checks,
             heartbeat_lag_ms(engine_heartbeat(service->engine), request_clock(request)->now_ms),
             &out);
         buf_add_str(&out, "}");

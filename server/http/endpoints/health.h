@@ -3,9 +3,11 @@
  * probes.
  *
  * The worker answers both probes from atomics that other threads write, so no probe waits for the
- * engine, which may block in a disk sync. A short pause is meant to be waited for. After a longer
- * one, /readyz fails, so that requests go elsewhere, and then /livez, so that the process is
- * replaced. */
+ * engine. A short pause is meant to be waited for. After a longer one, /readyz fails, so that
+ * requests go elsewhere, and then /livez, so that the process is replaced.
+ *
+ * If the disk hangs, a thread of the store does. Then only /readyz fails: a restart would not
+ * repair the disk, and what waits to be written, such as batch ids, would be lost. */
 #ifndef HTTP_ENDPOINTS_HEALTH_H
 #define HTTP_ENDPOINTS_HEALTH_H
 
@@ -14,7 +16,8 @@
 
 struct service;
 
-/* How long a loop iteration may last before the probe fails. */
+/* How long a loop iteration may last before the probe fails; for /readyz, also a call to the store.
+ */
 #define HEALTH_READY_MS INT64_C(10000)
 #define HEALTH_LIVE_MS  INT64_C(60000)
 

@@ -41,8 +41,10 @@ static void write_document(const struct service *service, int64_t now_ms, struct
 {
     struct figures figures = {.engine = engine_status(service->engine),
                               .cache = cache_stats(service->cache),
+                              .store = engine_store(service->engine, now_ms),
                               .now_ms = now_ms};
 
+    figures.store_lag_s = (double)figures.store.lag_ms / 1000;
     metrics_read(&figures.counted);
     figures.process = process_stats_read(figures.counted.http_connections);
     for (size_t i = 0; i < n_metrics_table; i++)

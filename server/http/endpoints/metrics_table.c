@@ -199,15 +199,18 @@ static void write_flushes(struct buf *out, const struct metric *metric,
                  (unsigned long long)figures->counted.batches_flushed[i]);
 }
 
-static void write_batch_sizes(struct buf *out, const struct metric *metric,
-                              const struct figures *figures)
+static void add_sizes(struct buf *out, const char *name, const struct size_histogram *sizes)
 {
-    const struct size_histogram *sizes = &figures->counted.batch_tasks;
     char sum[24];
 
     snprintf(sum, sizeof sum, "%llu", (unsigned long long)sizes->sum);
-    add_histogram(out, metric->name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1,
-                  sum);
+    add_histogram(out, name, "", sizes->buckets, METRICS_SIZES, metrics_size_bounds, 1, sum);
+}
+
+static void write_batch_sizes(struct buf *out, const struct metric *metric,
+                              const struct figures *figures)
+{
+    add_sizes(out, metric->name, &figures->counted.batch_tasks);
 }
 
 /* ---- upstream and money ---- */
@@ -313,6 +316,25 @@ static void write_probes(struct buf *out, const struct metric *metric,
     buf_addf(out, "%s{result=\"failed\"} %llu\n", metric->name, (unsigned long long)probes[0]);
 }
 
+/* ---- the rest ---- */
+
+static void write_store_groups(struct buf *out, const struct metric *metric,
+                               const struct figures *figures)
+{
+    add_sizes(out, metric->name, &figures->counted.store_groups);
+}
+
+static void write_store_durations(struct buf *out, const struct metric *metric,
+                                  const struct figures *figures)
+{
+    static const char *const labels[] = {[STORE_GROUP_OF_JOURNAL] = "class=\"journal\"",
+                                         [STORE_CALL_OF_UPKEEP] = "class=\"upkeep\"",
+                                         [STORE_CALL_OF_READ] = "class=\"read\""};
+
+    for (size_t i = 0; i < STORE_CALLS; i++)
+        add_durations(out, metric->name, labels[i], &figures->counted.store_durations[i]);
+}
+
 static void write_dropped_lines(struct buf *out, const struct metric *metric,
                                 const struct figures *figures)
 {
@@ -400,6 +422,14 @@ const struct metric metrics_table[] = {
      "Submits sent while the circuit was half open, by result.", .write = write_probes},
     {"emailsd_store_usable", GAUGE,
      "1 if the store can be written, else 0.", FIELD(engine.store_usable)},
+    {"emailsd_store_calls_pending", GAUGE,
+     "Calls to the store that have not been executed.", FIELD(store.pending)},
+    {"emailsd_store_lag_seconds", GAUGE,
+     "Duration of the current call to the store.", FIELD(store_lag_s)},
+    {"emailsd_store_group_calls", HISTOGRAM,
+     "Writes of the journal per transaction.", .write = write_store_groups},
+    {"emailsd_store_call_duration_seconds", HISTOGRAM,
+     "Duration of calls to the store.", .write = write_store_durations},
     {"emailsd_journal_backlog", GAUGE,
      "Journal entries waiting to be written.", FIELD(engine.journal_backlog)},
     {"emailsd_log_lines_dropped_total", COUNTER,

@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "base/process_stats.h"
 #include "cache/cache.h"
+#include "lookup/engine.h"
 #include "lookup/status.h"
 
 #include <stddef.h>
@@ -19,6 +20,8 @@ struct figures {
     struct status engine;
     struct process_stats process;
     struct cache_stats cache;
+    struct engine_store store;
+    double store_lag_s;
     int64_t now_ms; /* monotonic */
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.c - see journal.h. An entry is in the list from the moment at which it is recorded until
  * it is written. Calls return in the order of their posts, so the first of the list is the next to
- * be written, and the first flight is the oldest. */
+ * be written, and the first flight is the oldest.
+ *
+ * Long because entries, intents and receipts share the order of the calls. */
 #include "lookup/records/journal.h"
 
 #include "base/log.h"
@@ -59,6 +61,24 @@ enum err journal_check(const struct journal *journal)
 bool journal_is_written(const struct journal *journal)
 {
     return !journal->entries;
+}
+
+bool journal_is_writing(const struct journal *journal)
+{
+    return journal->flights != NULL;
+}
+
+size_t journal_log_unwritten(const struct journal *journal)
+{
+    const struct entry *entry;
+    size_t n = 0;
+
+    DL_FOREACH (journal->entries, entry) {
+        log_event(LOG_ERROR, "journal_entry_unwritten", LOG_STR("entry", entry_word(entry)),
+                  LOG_STR("id", entry->id));
+        n++;
+    }
+    return n;
 }
 
 /* ---- the state of the store ---- */

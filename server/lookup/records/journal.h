@@ -58,6 +58,12 @@ enum err journal_check(const struct journal *journal);
 /* Returns whether all entries that were recorded are written. */
 bool journal_is_written(const struct journal *journal);
 
+/* Returns whether a write is in flight. */
+bool journal_is_writing(const struct journal *journal);
+
+/* Logs each entry that is not known to be written, and returns how many. */
+size_t journal_log_unwritten(const struct journal *journal);
+
 struct journal_state {
     bool is_usable; /* the last access to the store worked, and none is slow */
     size_t backlog; /* deferred entries that are not written yet */
