@@ -222,7 +222,9 @@ static void *run(void *arg)
         transport_wait(engine->transport, inbox_fd(engine->inbox), sleep_ms(engine));
         engine_turn(engine);
     }
-    recalls_drain(engine->recalls, ERR_DRAINING); /* refreshes, which have no client */
+    /* Refreshes, which have no client, may be left. */
+    recalls_drain(engine->recalls, ERR_DRAINING);
+    lookups_drain(engine->lookups, ERR_DRAINING);
     heartbeat_stop(&engine->heartbeat);
     return NULL;
 }

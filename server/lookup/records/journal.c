@@ -70,12 +70,11 @@ bool journal_is_writing(const struct journal *journal)
 
 size_t journal_log_unwritten(const struct journal *journal)
 {
-    const struct entry *entry;
+    struct entry *entry;
     size_t n = 0;
 
     DL_FOREACH (journal->entries, entry) {
-        log_event(LOG_ERROR, "journal_entry_unwritten", LOG_STR("entry", entry_word(entry)),
-                  LOG_STR("id", entry->id));
+        entry_log_unwritten(entry);
         n++;
     }
     return n;

@@ -61,7 +61,8 @@ bool journal_is_written(const struct journal *journal);
 /* Returns whether a write is in flight. */
 bool journal_is_writing(const struct journal *journal);
 
-/* Logs each entry that is not known to be written, and returns how many. */
+/* Logs each entry that is not known to be written, unless the log has it already, and returns how
+ * many there are. */
 size_t journal_log_unwritten(const struct journal *journal);
 
 struct journal_state {
